@@ -1,0 +1,23 @@
+"""One HTTP call of a CRM, raw, as it lies in `deliveries`: the immutable log that everything else is made from.
+
+Owns the shape and its encoding. Does not know what is in the body.
+"""
+
+import msgspec
+
+
+class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What arrived, byte for byte, with what is needed to read it again years later."""
+
+    connection: str
+    """Name of the connection in `floorcast.yaml`."""
+    received_at: int
+    """When our api took it (microseconds)."""
+    headers: dict[str, str]
+    """Lower-case names; only those that a connector reads (never Authorization or cookies)."""
+    body: bytes
+    """At most 1 MiB."""
+
+
+encode_delivery = msgspec.msgpack.Encoder().encode
+decode_delivery = msgspec.msgpack.Decoder(Delivery).decode

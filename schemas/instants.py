@@ -1,0 +1,73 @@
+"""Instants and durations as integers: microseconds since the Unix epoch, UTC.
+
+Owns reading and writing of instants at the edges (RFC 3339 text, epoch numbers, `1h` durations). Does not read a clock.
+Integers keep sums exact and compare fast; microseconds because CRMs order edits within one millisecond.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# Bounds of what a CRM can mean; outside them a number is in the wrong unit (seconds read as milliseconds and so on).
+EARLIEST = -(2**31) * SECOND
+LATEST = (2**33) * SECOND
+_RFC3339 = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,9}))?([Zz]|[+-]\d{2}:?\d{2})\Z",
+    re.ASCII,
+)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\Z", re.ASCII)
+_UNITS = {"ms": 1000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+
+
+def parse_instant(text: str) -> int:
+    """RFC 3339 with an offset -> microseconds; digits beyond the sixth are cut. Raises ValueError."""
+    match = _RFC3339.match(text)
+    if match is None:
+        msg = "is not an RFC 3339 instant with an offset, such as 2026-03-18T16:41:30.344Z"
+        raise ValueError(msg)
+    day, clock, fraction, offset = match.groups()
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if offset in 'Zz' else offset}")
+    except ValueError:
+        msg = "names a day, time or offset that does not exist"
+        raise ValueError(msg) from None
+    micros = int((fraction or "0")[:6].ljust(6, "0"))
+    return checked((moment - _EPOCH) // _MICROSECOND + micros)
+
+
+def checked(instant: int) -> int:
+    """The instant itself, if a CRM can mean it. Raises ValueError."""
+    if not EARLIEST <= instant <= LATEST:
+        msg = "is outside the years 1901 to 2242"
+        raise ValueError(msg)
+    return instant
+
+
+def from_datetime(moment: datetime) -> int:
+    """Aware datetime -> microseconds."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def to_datetime(instant: int) -> datetime:
+    """Microseconds -> aware datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=instant)
+
+
+def format_instant(instant: int) -> str:
+    """Microseconds -> RFC 3339 in UTC with milliseconds (cut, never rounded up into the next minute)."""
+    return to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant // 1000 % 1000:03d}Z"
+
+
+def parse_duration(text: str) -> int:
+    """`30s`, `5m`, `1h`, `2d` -> microseconds. Raises ValueError."""
+    match = _DURATION.match(text.strip())
+    if match is None:
+        msg = f"{text!r} is not a duration such as 30s, 5m, 1h or 2d"
+        raise ValueError(msg)
+    return int(float(match[1]) * _UNITS[match[2]])

@@ -1,0 +1,143 @@
+"""Panes: one rep, one stored window, from one origin; sums and sorted samples that merge exactly.
+
+Owns the measures, the pane, its key and encoding, and the merge. Does not derive panes from records, and makes no metric.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping
+from decimal import Context, Decimal
+from enum import Enum
+from typing import Any, Final
+
+import msgspec
+
+from schemas.windows import Window, read_window, write_window
+
+EXACT: Final = Context(prec=100)
+"""Money is added here: wide enough that no sum of amounts times rates is ever rounded."""
+
+
+class Measure(Enum):
+    """How the values of a measure join."""
+
+    SUM = "sum"
+    """An integer: a count, or microseconds."""
+    MONEY = "money"
+    """An exact decimal in the organisation's currency."""
+    SAMPLE = "sample"
+    """Sorted microseconds, one for each case: percentiles stay exact under every merge."""
+    PENDING = "pending"
+    """Sorted (start, due) of leads without an answer: what they count for depends on the reader's clock."""
+
+
+MEASURES: Mapping[str, Measure] = {
+    "calls_made": Measure.SUM,
+    "calls_connected": Measure.SUM,
+    "conversations": Measure.SUM,
+    "talk": Measure.SUM,
+    "emails_sent": Measure.SUM,
+    "emails_received": Measure.SUM,
+    "meetings_booked": Measure.SUM,
+    "meetings_held": Measure.SUM,
+    "leads_assigned": Measure.SUM,
+    "leads_answered": Measure.SUM,
+    "leads_within_sla": Measure.SUM,
+    "responses": Measure.SAMPLE,
+    "pending": Measure.PENDING,
+    "deals_won": Measure.SUM,
+    "deals_lost": Measure.SUM,
+    "deals_valued": Measure.SUM,
+    "deals_without_rate": Measure.SUM,
+    "revenue_won": Measure.MONEY,
+    "cycles": Measure.SAMPLE,
+}
+
+Pane = dict[str, Any]
+"""Measure -> int (sum), Decimal (money), sorted list of int (sample), sorted list of (start, due) (pending).
+
+What is absent is zero or empty.
+"""
+
+_encode = msgspec.msgpack.Encoder(decimal_format="string").encode
+_decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
+
+
+def add(pane: Pane, measure: str, value: Any, sign: int) -> None:
+    """Put one value in (`sign` 1) or take it out again (-1). Taking out what was put in leaves no trace."""
+    kind = MEASURES[measure]
+    if kind is Measure.SUM:
+        total = pane.get(measure, 0) + sign * value
+        if total:
+            pane[measure] = total
+        else:
+            pane.pop(measure, None)
+    elif kind is Measure.MONEY:
+        money = EXACT.add(pane.get(measure, Decimal(0)), value if sign > 0 else -value)
+        if money:
+            pane[measure] = money
+        else:
+            pane.pop(measure, None)
+    elif sign > 0:
+        insort(pane.setdefault(measure, []), value)
+    else:
+        sample = pane[measure]
+        del sample[bisect_left(sample, value)]
+        if not sample:
+            del pane[measure]
+
+
+def merge(panes: Iterable[Pane]) -> Pane:
+    """The join of panes of disjoint windows, reps or origins: associative, commutative, the empty pane neutral."""
+    merged: Pane = {}
+    unsorted: set[str] = set()
+    for pane in panes:
+        for measure, value in pane.items():
+            held = merged.get(measure)
+            if held is None:
+                merged[measure] = list(value) if isinstance(value, list) else value
+            elif isinstance(value, list):
+                held.extend(value)
+                unsorted.add(measure)
+            elif isinstance(value, Decimal):
+                merged[measure] = EXACT.add(held, value)
+            else:
+                merged[measure] = held + value
+    for measure in unsorted:
+        merged[measure].sort()
+    return merged
+
+
+def encode_pane(pane: Pane) -> bytes:
+    """The same pane always gives the same bytes, so that what is published can be compared."""
+    return _encode(
+        {
+            measure: format(value.normalize(EXACT), "f") if isinstance(value, Decimal) else value
+            for measure, value in sorted(pane.items())
+        }
+    )
+
+
+def decode_pane(value: bytes) -> Pane:
+    """The opposite of `encode_pane`. A measure of a later version is left out."""
+    pane: Pane = {}
+    for measure, held in _decode(value).items():
+        kind = MEASURES.get(measure)
+        if kind is Measure.MONEY:
+            pane[measure] = Decimal(held)
+        elif kind is Measure.PENDING:
+            pane[measure] = [tuple(pair) for pair in held]
+        elif kind is not None:
+            pane[measure] = held
+    return pane
+
+
+def pane_key(origin: str, rep: str | None, window: Window) -> bytes:
+    """`origin|rep|window`; a rep's id may hold any character, the other two hold no bar. No rep: the empty text."""
+    return f"{origin}|{rep or ''}|{write_window(window)}".encode()
+
+
+def read_pane_key(key: bytes) -> tuple[str, str | None, Window]:
+    """(origin, rep, window). Raises ValueError."""
+    origin, rest = key.decode().split("|", 1)
+    rep, window = rest.rsplit("|", 1)
+    return origin, rep or None, read_window(window)

@@ -1,0 +1,47 @@
+"""Progress: per stage and partition, the input offset done and the counters that belong to it.
+
+Written after everything else of a batch is acknowledged, so "done" is true. Counters stand beside the offset: a batch
+that is repeated after a crash is folded again (harmless) but not counted again.
+"""
+
+import msgspec
+
+STAGES = ("normalise", "ledger", "responses")
+
+
+class Progress(msgspec.Struct, array_like=True):
+    """What one stage has done in one partition."""
+
+    offset: int = 0
+    """The next input offset: everything below is folded, published and acknowledged."""
+    log_at: int = 0
+    """The newest receipt of a delivery seen (microseconds): the instant of the log."""
+    counters: dict[str, int] = msgspec.field(default_factory=dict)
+    """Ever growing: `events`, `duplicates`, `late`, `ignored.<reason>`, `dead.<connection>.<reason>` …"""
+    connections: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
+    """Stage normalise: connection -> (newest receipt, newest `changed_at`)."""
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Add to a counter."""
+        if amount:
+            self.counters[name] = self.counters.get(name, 0) + amount
+
+    def saw(self, connection: str, received_at: int, changed_at: int) -> None:
+        """Note how fresh a connection is."""
+        old_receipt, old_change = self.connections.get(connection, (0, 0))
+        self.connections[connection] = (max(old_receipt, received_at), max(old_change, changed_at))
+
+
+encode_progress = msgspec.msgpack.Encoder().encode
+decode_progress = msgspec.msgpack.Decoder(Progress).decode
+
+
+def progress_key(stage: str, partition: int) -> bytes:
+    """`stage|partition`."""
+    return f"{stage}|{partition}".encode()
+
+
+def read_progress_key(key: bytes) -> tuple[str, int]:
+    """(stage, partition). Raises ValueError."""
+    stage, partition = key.decode().split("|")
+    return stage, int(partition)

@@ -1,0 +1,79 @@
+"""The topic catalogue: every topic by name, what it holds, how it is kept.
+
+Owns names, cleanup policies and sizes. Creates nothing (processor/transport/administration.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.instants import DAY
+
+MAX_MESSAGE = 2 * 1024 * 1024
+"""Bytes of one message: a legal delivery is up to 1 MiB and has headers."""
+
+FENCE = b"\0fence"
+"""Key of the record that an owner writes into each of its partitions before it reads its state back; readers skip it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic of the catalogue."""
+
+    name: str
+    """Without prefix and generation."""
+    holds: str
+    key: str
+    value: str
+    compacted: bool
+    derived: bool
+    """Made from `deliveries`: its name carries the generation."""
+    retention: int | None = None
+    """Microseconds; None for compacted topics and for those kept as long as records are."""
+
+    def full_name(self, prefix: str, generation: int) -> str:
+        """As Kafka knows it."""
+        return f"{prefix}g{generation}.{self.name}" if self.derived else f"{prefix}{self.name}"
+
+    def settings(self, records_kept: int) -> Mapping[str, str]:
+        """Topic configuration that floorcast relies on, as Kafka writes it."""
+        common = {"max.message.bytes": str(MAX_MESSAGE), "message.timestamp.type": "CreateTime"}
+        if self.compacted:
+            return common | {
+                "cleanup.policy": "compact",
+                "min.cleanable.dirty.ratio": "0.2",
+                "segment.ms": str(6 * 3600 * 1000),
+                "delete.retention.ms": str(24 * 3600 * 1000),
+            }
+        kept = self.retention if self.retention is not None else records_kept
+        return common | {"cleanup.policy": "delete", "retention.ms": str(kept // 1000), "retention.bytes": "-1"}
+
+
+DELIVERIES = Topic("deliveries", "raw bytes, the immutable log", "none", "Delivery", compacted=False, derived=False)
+DEAD_LETTERS = Topic(
+    "dead-letters", "what nobody could read, with the reason", "delivery", "DeadLetter", compacted=False, derived=False
+)
+LATE = Topic(
+    "late", "changes to what is older than what is kept", "record", "RecordChange", compacted=False, derived=False
+)
+RECORD_CHANGES = Topic(
+    "record-changes", "frames of changes, by record", "none", "ChangeFrame",
+    compacted=False, derived=True, retention=7 * DAY,
+)  # fmt: skip
+ENGAGEMENTS = Topic(
+    "engagements", "frames of touches, leads and mails, by group", "none", "EngagementFrame",
+    compacted=False, derived=True, retention=7 * DAY,
+)  # fmt: skip
+LEDGER = Topic("ledger", "records: the truth that panes are derived from", "record", "Record", True, True)
+GROUPS = Topic("groups", "leads and threads with what touched them", "group and record", "Record", True, True)
+PANES = Topic("panes", "partial aggregates", "origin|rep|window", "Pane", compacted=True, derived=True)
+ROSTER = Topic("roster", "reps, with the history of their teams", "rep", "Record", compacted=True, derived=True)
+LEAD_CLOCKS = Topic("lead-clocks", "the first clock of each lead", "lead", "LeadClock", compacted=True, derived=True)
+ALERTS = Topic("alerts", "leads that waited too long", "alert", "Alert", compacted=True, derived=True)
+PROGRESS = Topic("progress", "what each stage has done", "stage|partition", "Progress", compacted=True, derived=True)
+
+TOPICS = (
+    DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, LEAD_CLOCKS, ALERTS,
+    PROGRESS,
+)  # fmt: skip
+VIEW_TOPICS = (PANES, ROSTER, LEAD_CLOCKS, ALERTS, PROGRESS, DEAD_LETTERS)
+"""What the api's materialized view is made from."""

@@ -1,0 +1,165 @@
+"""Windows: the two sizes of pane that are stored, the calendar of days, and what a window's name means at an instant.
+
+Owns window arithmetic. Reads no clock: `now` is an argument.
+
+    stored    minute panes |m|m|m|m|m|        day panes |   day   |   day   |
+    read      15m = the current minute and the 14 before it; month = the days of this month up to today
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import NewType
+from zoneinfo import ZoneInfo
+
+from schemas.instants import DAY, MINUTE, from_datetime, to_datetime
+
+Window = NewType("Window", int)
+"""A stored window: minutes since the epoch, times two; or days since the epoch in the organisation's calendar, times two plus one.
+
+One integer, because a pane is looked up by it in the hottest loop of the product.
+"""
+
+Day = int
+"""Days since 1970-01-01 in the organisation's calendar."""
+
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_BUCKET = 15 * MINUTE  # no zone changes its offset inside a quarter of an hour, except where `day_of` looks twice
+
+ROLLING_MINUTES = {"5m": 5, "15m": 15, "1h": 60, "4h": 240, "24h": 1440}
+
+
+def minute_window(instant: int) -> Window:
+    """The minute that holds the instant."""
+    return Window(instant // MINUTE * 2)
+
+
+def day_window(day: Day) -> Window:
+    """The stored window of a day."""
+    return Window(day * 2 + 1)
+
+
+def is_day(window: Window) -> bool:
+    """Whether it is a day (else a minute)."""
+    return window & 1 == 1
+
+
+def index_of(window: Window) -> int:
+    """Minutes or days since the epoch."""
+    return window >> 1
+
+
+def write_window(window: Window) -> str:
+    """As it stands in keys: `m29563542` or `d20514`."""
+    return f"{'d' if window & 1 else 'm'}{window >> 1}"
+
+
+def read_window(text: str) -> Window:
+    """The opposite of `write_window`. Raises ValueError."""
+    kind, index = text[:1], int(text[1:])
+    if kind not in {"d", "m"}:
+        msg = f"{text!r} is not a window"
+        raise ValueError(msg)
+    return Window(index * 2 + (kind == "d"))
+
+
+def date_of(day: Day) -> date:
+    """The calendar date of a day."""
+    return date.fromordinal(day + _EPOCH_ORDINAL)
+
+
+def day_from(when: date) -> Day:
+    """The day of a calendar date."""
+    return when.toordinal() - _EPOCH_ORDINAL
+
+
+class Calendar:
+    """The organisation's days: which one an instant lies in, and where each begins."""
+
+    def __init__(self, zone: ZoneInfo, first_weekday: int) -> None:
+        self.zone = zone
+        self.first_weekday = first_weekday
+        self._offsets: dict[int, int | None] = {}
+
+    def day_of(self, instant: int) -> Day:
+        """The day that holds the instant."""
+        bucket = instant // _BUCKET
+        offset = self._offsets.get(bucket, 0)
+        if offset == 0 and bucket not in self._offsets:
+            first, last = self._offset(bucket * _BUCKET), self._offset((bucket + 1) * _BUCKET - 1)
+            if len(self._offsets) > 200_000:
+                self._offsets.clear()
+            offset = self._offsets[bucket] = first if first == last else None
+        if offset is None:
+            offset = self._offset(instant)
+        return (instant + offset) // DAY
+
+    def day_start(self, day: Day) -> int:
+        """The first instant of a day (that is not always local midnight: some zones skip it)."""
+        midnight = datetime.combine(date_of(day), datetime.min.time(), tzinfo=self.zone)
+        guess = from_datetime(midnight.astimezone(UTC))
+        while self.day_of(guess) >= day:
+            guess -= 15 * MINUTE
+        while self.day_of(guess) < day:
+            guess += MINUTE
+        return guess
+
+    def _offset(self, instant: int) -> int:
+        delta = to_datetime(instant).astimezone(self.zone).utcoffset()
+        return (delta or timedelta()) // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a window means at an instant: minutes or days, both ends included."""
+
+    name: str
+    days: bool
+    first: int
+    last: int
+
+    def windows(self) -> range:
+        """The stored windows it is merged from, as `Window` numbers."""
+        step = 1 if self.days else 0
+        return range(self.first * 2 + step, self.last * 2 + step + 1, 2)
+
+    def bounds(self, calendar: Calendar) -> tuple[int, int]:
+        """[start, end) in microseconds."""
+        if self.days:
+            return calendar.day_start(self.first), calendar.day_start(self.last + 1)
+        return self.first * MINUTE, (self.last + 1) * MINUTE
+
+
+def _week(today: date, first_weekday: int) -> date:
+    return today - timedelta(days=(today.weekday() - first_weekday) % 7)
+
+
+_BEGINNINGS: dict[str, Callable[[date, int], date]] = {
+    "today": lambda today, _: today,
+    "week": _week,
+    "month": lambda today, _: today.replace(day=1),
+    "quarter": lambda today, _: today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1),
+    "year": lambda today, _: today.replace(month=1, day=1),
+    "7d": lambda today, _: today - timedelta(days=6),
+    "30d": lambda today, _: today - timedelta(days=29),
+}
+
+WINDOWS = (*ROLLING_MINUTES, "today", "yesterday", "week", "month", "quarter", "year", "7d", "30d")
+
+
+def span_of(name: str, now: int, calendar: Calendar) -> Span:
+    """The span of a named window at `now`. Raises KeyError for a name that is not in `WINDOWS`."""
+    minutes = ROLLING_MINUTES.get(name)
+    if minutes is not None:
+        current = now // MINUTE
+        return Span(name, days=False, first=current - minutes + 1, last=current)
+    today = calendar.day_of(now)
+    if name == "yesterday":
+        return Span(name, days=True, first=today - 1, last=today - 1)
+    first = _BEGINNINGS[name](date_of(today), calendar.first_weekday)
+    return Span(name, days=True, first=day_from(first), last=today)
+
+
+def span_between(first: date, last: date) -> Span:
+    """The span of two dates, both included."""
+    return Span(f"{first.isoformat()}/{last.isoformat()}", days=True, first=day_from(first), last=day_from(last))
