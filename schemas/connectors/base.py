@@ -1,0 +1,113 @@
+"""What every connector is: a pair of pure functions, `verify` on the raw request and `parse` on the stored delivery.
+
+Owns the protocol and its values. Knows no vendor; the registry is in `__init__.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from schemas.deliveries import Delivery
+from schemas.instants import DAY
+from schemas.records import RecordChange
+
+CLOCK_AHEAD = DAY
+"""A `changed_at` further ahead of its delivery than this is a dead letter: it would win over every later edit."""
+
+MAX_EVENTS = 16_384
+"""More than the readable events that fit into a delivery of 1 MiB, so only a body of junk comes near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """An HTTP request as it came, before anything is read from its body."""
+
+    method: str
+    url: str
+    """What the CRM signed: the configured public URL with the path and query of the request."""
+    headers: Mapping[str, str]
+    """Lower-case names."""
+    body: bytes
+
+
+class SignatureError(Exception):
+    """The request does not prove where it comes from. The message names the header or rule, never the secret."""
+
+
+class ContentTypeError(Exception):
+    """A content type that this kind of connection does not take (answered 415)."""
+
+
+class SecretError(ValueError):
+    """A configured secret that cannot be a key. `setting` names it (`secrets[1]`); the message never repeats it."""
+
+    def __init__(self, setting: str, problem: str) -> None:
+        self.setting = setting
+        self.problem = problem
+        super().__init__(f"{setting}: {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An event that nobody could read, for `dead-letters`."""
+
+    reason: str
+    """A word from a closed list: `not_json`, `bad_shape`, `bad_field`, `clock_ahead`."""
+    detail: str
+    """One line that names the field; never a value."""
+    index: int | None = None
+    """Position of the event in the delivery, from 0."""
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What a delivery says."""
+
+    changes: list[RecordChange] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    ignored: dict[str, int] = field(default_factory=dict)
+    """What was left out on purpose, by reason.
+
+    `unknown_kind`, `unknown_type`, `unknown_field`; `unmapped_value`: a vendor's word without a counterpart here;
+    `redacted`: hidden by the vendor; `test_event`: a vendor's test button; `no_fields`: says nothing of what we know.
+    """
+
+    def ignore(self, reason: str, count: int = 1) -> None:
+        """Count what is left out on purpose."""
+        if count:
+            self.ignored[reason] = self.ignored.get(reason, 0) + count
+
+    def refuse(self, reason: str, detail: str, index: int | None = None) -> None:
+        """Note an event, or without `index` the whole delivery, that cannot be read."""
+        self.problems.append(Problem(reason, detail, index))
+
+    def accept(self, change: RecordChange, index: int, *, field: str = "changed_at") -> None:
+        """Take a change; refuse it for a clock that runs ahead of its delivery; leave out one that sets nothing."""
+        if runs_ahead(change.changed_at, change.received_at):
+            self.refuse("clock_ahead", f"{field}: is more than 24 h ahead of its delivery", index)
+        elif not change.fields:
+            self.ignore("no_fields")
+        else:
+            self.changes.append(change)
+
+
+def runs_ahead(changed_at: int, received_at: int) -> bool:
+    """Whether a change claims to come from a future that no clock error explains."""
+    return changed_at > received_at + CLOCK_AHEAD
+
+
+class Connector(Protocol):
+    """One CRM's way of signing and speaking. Pure: no network, no clock, no state."""
+
+    @property
+    def kept_headers(self) -> frozenset[str]:
+        """Lower-case names of the headers that `parse` reads: these are stored with the delivery, no others."""
+        ...
+
+    def verify(self, request: SignedRequest, now: int) -> None:
+        """Raise SignatureError or ContentTypeError unless the request is authentic and fresh at `now`."""
+        ...
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        """Everything readable in it. Never raises: what cannot be read is a Problem."""
+        ...

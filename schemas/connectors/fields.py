@@ -1,0 +1,242 @@
+"""From a raw field of an event to its normalised value: types, choices, limits, namespaces.
+
+Owns what a field may look like from outside. Knows no vendor: connectors turn a vendor's words into these first.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from decimal import Context, Decimal, InvalidOperation
+from typing import Any
+
+import orjson
+
+from schemas.instants import parse_instant
+from schemas.records import CHOICES, DELETED, FIELDS, FieldType, RecordChange, Value, make_change
+
+MAX_TEXT = 1024
+MAX_ID = 256
+MAX_ATTRIBUTES = 8192
+MAX_TALK = 10 * 365 * 24 * 3600
+MAX_DIGITS = 18
+MAX_DECIMALS = 6
+_CURRENCY = re.compile(r"[A-Z]{3}\Z")
+# Stricter than Decimal(), which takes "1_000", "NaN" and the digits of every script.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
+MAX_NUMBER = 64
+# Wide enough for every number that _NUMBER lets through: the usual 28 digits would round what must be refused.
+_EXACT = Context(prec=2 * MAX_NUMBER)
+
+
+class FieldError(ValueError):
+    """A field that cannot be read. `field` names it; the message never repeats the value, which may be personal."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        self.problem = problem
+        super().__init__(f"{field}: {problem}")
+
+
+class UnknownKindError(ValueError):
+    """A kind of record that floorcast does not know: kept in the log, ignored, counted."""
+
+
+def read_change(
+    *,
+    kind: str,
+    record_id: Any,
+    changed_at: int,
+    raw: Mapping[str, Any],
+    received_at: int,
+    namespace: str,
+    deleted: bool | None = None,
+) -> tuple[RecordChange, int]:
+    """Make a change of named, raw fields; also give how many unknown fields were left out.
+
+    `stage` without `entered_stage_at` sets that to `changed_at` (contract). Raises FieldError, UnknownKindError.
+    """
+    readers = _READERS_OF.get(kind)
+    if readers is None:
+        raise UnknownKindError(kind)
+    fields: dict[str, Value] = {}
+    unknown = 0
+    for name, value in raw.items():
+        read = readers.get(name)
+        if read is None:
+            unknown += 1
+            continue
+        if value is None:
+            fields[name] = None
+            continue
+        try:
+            fields[name] = read(value, kind, name, namespace)
+        except (ValueError, TypeError) as error:
+            raise FieldError(field=f"fields.{name}", problem=str(error)) from None
+    if fields.get("stage") is not None and "entered_stage_at" not in raw:
+        fields["entered_stage_at"] = changed_at
+    if deleted is not None:
+        fields[DELETED] = deleted
+    change = make_change(
+        kind=kind, id=read_id(record_id, "id", namespace), changed_at=changed_at, fields=fields, received_at=received_at
+    )
+    return change, unknown
+
+
+def read_instant(value: Any, field: str) -> int:
+    """Read an RFC 3339 instant as microseconds. Raises FieldError."""
+    try:
+        return _instant(value, "", field, "")
+    except ValueError as error:
+        raise FieldError(field, str(error)) from None
+
+
+def read_id(value: Any, field: str, namespace: str) -> str:
+    """Read an id as served. Numbers are taken too: several CRMs send them. Raises FieldError."""
+    try:
+        text = _id(value)
+    except ValueError as error:
+        raise FieldError(field, str(error)) from None
+    if text is None:
+        raise FieldError(field, "is empty")
+    return f"{namespace}:{text}" if namespace else text
+
+
+def _id(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        msg = "must be text (an id)"
+        raise ValueError(msg)
+    text = str(value).strip()
+    if len(text) > MAX_ID:
+        msg = f"is longer than {MAX_ID} characters"
+        raise ValueError(msg)
+    if not text.isprintable():
+        msg = "holds characters that cannot be shown"
+        raise ValueError(msg)
+    return text or None  # CRMs clear a pointer by an empty text
+
+
+def _reference(value: Any, _kind: str, _name: str, namespace: str) -> str | None:
+    text = _id(value)
+    return f"{namespace}:{text}" if text and namespace else text
+
+
+def _text(value: Any, _kind: str, _name: str, _namespace: str) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        msg = "must be text"
+        raise ValueError(msg)
+    text = str(value).strip()
+    if len(text) > MAX_TEXT:
+        msg = f"is longer than {MAX_TEXT} characters"
+        raise ValueError(msg)
+    _refuse_surrogates(text)
+    return text or None
+
+
+def _refuse_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        msg = "is not valid Unicode"
+        raise ValueError(msg) from None
+
+
+def _choice(value: Any, kind: str, name: str, _namespace: str) -> str:
+    choices = CHOICES[kind, name]
+    if not isinstance(value, str) or value not in choices:
+        msg = f"must be one of {', '.join(sorted(choices))}"
+        raise ValueError(msg)
+    return value
+
+
+def _flag(value: Any, _kind: str, _name: str, _namespace: str) -> bool:
+    if not isinstance(value, bool):
+        msg = "must be true or false"
+        raise ValueError(msg)
+    return value
+
+
+def _instant(value: Any, _kind: str, _name: str, _namespace: str) -> int:
+    if not isinstance(value, str) or not value.isascii():
+        msg = "must be an RFC 3339 instant with an offset, such as 2026-03-18T16:41:30.344Z"
+        raise ValueError(msg)
+    return parse_instant(value)
+
+
+def _seconds(value: Any, _kind: str, _name: str, _namespace: str) -> int:
+    number = read_number(value)
+    if not 0 <= number <= MAX_TALK:
+        msg = "must be a number of seconds that is not negative"
+        raise ValueError(msg)
+    return int(number * 1_000_000)
+
+
+def _decimal(value: Any, _kind: str, _name: str, _namespace: str) -> str:
+    number = _EXACT.normalize(read_number(value))
+    exponent = number.as_tuple().exponent
+    if number.adjusted() >= MAX_DIGITS or (isinstance(exponent, int) and -exponent > MAX_DECIMALS):
+        msg = f"must have at most {MAX_DIGITS} digits before and {MAX_DECIMALS} after the point"
+        raise ValueError(msg)
+    # One writing per number, so that 100, 100.0 and "1e2" are the same value (and the same digest).
+    return format(number, "f") if number else "0"
+
+
+def read_number(value: Any) -> Decimal:
+    """Read a JSON number, or the text of one, exactly. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        msg = "must be a number or a decimal string"
+        raise ValueError(msg)
+    if isinstance(value, float) and not math.isfinite(value):
+        msg = "must be a finite number"
+        raise ValueError(msg)
+    text = repr(value) if isinstance(value, float) else str(value).strip()
+    if len(text) > MAX_NUMBER:
+        msg = "is too long for a number"
+        raise ValueError(msg)
+    if _NUMBER.match(text) is None:
+        msg = "must be a number or a decimal string"
+        raise ValueError(msg)
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        msg = "must be a number or a decimal string"
+        raise ValueError(msg) from None
+
+
+def _currency(value: Any, _kind: str, _name: str, _namespace: str) -> str | None:
+    text = value.strip().upper() if isinstance(value, str) else value
+    if text == "":
+        return None
+    if not isinstance(text, str) or not _CURRENCY.match(text):
+        msg = "must be an ISO 4217 code such as USD"
+        raise ValueError(msg)
+    return text
+
+
+def _attributes(value: Any, _kind: str, _name: str, _namespace: str) -> str:
+    if not isinstance(value, dict):
+        msg = "must be an object"
+        raise ValueError(msg)
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        msg = "cannot be written as JSON"
+        raise ValueError(msg) from None
+    if len(text) > MAX_ATTRIBUTES:
+        msg = f"is larger than {MAX_ATTRIBUTES} bytes"
+        raise ValueError(msg)
+    return text.decode()
+
+
+_READERS: Mapping[FieldType, Callable[[Any, str, str, str], Value]] = {
+    FieldType.TEXT: _text,
+    FieldType.CHOICE: _choice,
+    FieldType.FLAG: _flag,
+    FieldType.INSTANT: _instant,
+    FieldType.SECONDS: _seconds,
+    FieldType.DECIMAL: _decimal,
+    FieldType.CURRENCY: _currency,
+    FieldType.REFERENCE: _reference,
+    FieldType.ATTRIBUTES: _attributes,
+}
+# By kind and name at once: this runs for every field of every event.
+_READERS_OF = {kind: {name: _READERS[field_type] for name, field_type in FIELDS[kind].items()} for kind in FIELDS}

@@ -1,0 +1,108 @@
+"""Kind `generic`: floorcast's own events, signed by Standard Webhooks, plain or in CloudEvents.
+
+Owns the shape of an event of the contract. The signature rule is in `standard_webhooks.py`, envelopes are in
+`cloud_events.py`, fields in `fields.py`. Event time stands in the fields; `changed_at` is the version. What survives a
+redelivery is the change itself (its digest), so `webhook-id` is kept for people who search, not for counting.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.config import Connection
+from schemas.connectors import cloud_events
+from schemas.connectors.base import MAX_EVENTS, Parsed, SignedRequest
+from schemas.connectors.cloud_events import Unreadable, open_body
+from schemas.connectors.content import JSON, check_content
+from schemas.connectors.fields import FieldError, read_change, read_instant
+from schemas.connectors.standard_webhooks import check_signature, read_key
+from schemas.deliveries import Delivery
+from schemas.records import DELETED, FIELDS
+
+CONTENT_TYPES = frozenset({JSON, cloud_events.STRUCTURED, cloud_events.BATCHED})
+_MEMBERS = frozenset({"record", "id", "changed_at", "fields", DELETED})
+
+
+class Generic:
+    """Connector of kind `generic`."""
+
+    kept_headers = frozenset({"content-type", "webhook-id"}) | cloud_events.HEADERS
+
+    def __init__(self, *, keys: Sequence[bytes], namespace: str = "") -> None:
+        self._keys = tuple(keys)
+        self._namespace = namespace
+
+    def verify(self, request: SignedRequest, now: int) -> None:
+        """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
+        check_signature(self._keys, request.headers, request.body, now)
+        check_content(request.headers, CONTENT_TYPES)
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        """Every event of the delivery; the data of an envelope may be one event or an array of them."""
+        parsed = Parsed()
+        events: list[Any] = []
+        for item in open_body(delivery.headers, delivery.body):
+            if isinstance(item, list):
+                events += item
+            else:
+                events.append(item)
+        if len(events) > MAX_EVENTS:
+            parsed.refuse("bad_shape", f"body: holds more than {MAX_EVENTS} events")
+            return parsed
+        for index, event in enumerate(events):
+            self._read(event, index, delivery.received_at, parsed)
+        return parsed
+
+    def _read(self, event: Any, index: int, received_at: int, parsed: Parsed) -> None:
+        if isinstance(event, Unreadable):
+            parsed.refuse(event.reason, event.detail, index)
+            return
+        if not isinstance(event, dict):
+            parsed.refuse("bad_shape", "event: must be an object", index)
+            return
+        kind = event.get("record")
+        if not isinstance(kind, str) or not kind:
+            parsed.refuse("bad_shape", "record: is missing or not text", index)
+            return
+        if kind not in FIELDS:
+            parsed.ignore("unknown_kind")
+            return
+        try:
+            changed_at, fields, deleted = _members(event)
+            change, unknown = read_change(
+                kind=kind,
+                record_id=event["id"],
+                changed_at=changed_at,
+                raw=fields,
+                received_at=received_at,
+                namespace=self._namespace,
+                deleted=deleted,
+            )
+        except FieldError as error:
+            reason = "bad_field" if error.field.startswith("fields.") else "bad_shape"
+            parsed.refuse(reason, str(error), index)
+        else:
+            parsed.ignore("unknown_field", unknown + len(event.keys() - _MEMBERS))
+            parsed.accept(change, index)
+
+
+def _members(event: dict[str, Any]) -> tuple[int, dict[str, Any], bool | None]:
+    """Read `changed_at`, `fields` and `deleted` of an event, and see that it has an `id`. Raises FieldError."""
+    for name in ("id", "changed_at"):
+        if event.get(name) is None:
+            raise FieldError(field=name, problem="is missing")
+    changed_at = read_instant(event["changed_at"], "changed_at")
+    deleted = event.get(DELETED)
+    if deleted is not None and not isinstance(deleted, bool):
+        raise FieldError(field=DELETED, problem="must be true or false")
+    fields = event.get("fields")
+    if fields is None and deleted is None:
+        raise FieldError(field="fields", problem="is missing")
+    if fields is not None and not isinstance(fields, dict):
+        raise FieldError(field="fields", problem="must be an object")
+    return changed_at, fields or {}, deleted
+
+
+def build_generic(config: Connection) -> Generic:
+    """Make the connector of a `generic` connection. Raises SecretError."""
+    keys = [read_key(secret.get_secret_value(), f"secrets[{index}]") for index, secret in enumerate(config.secrets)]
+    return Generic(keys=keys, namespace=config.namespace)

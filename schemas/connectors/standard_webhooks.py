@@ -1,0 +1,74 @@
+"""Standard Webhooks, signature scheme v1: which requests prove that they come from who shares a secret with us.
+
+Owns the rule and the form of its secrets. Reads no body and no clock.
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from schemas.connectors.base import SecretError, SignatureError
+from schemas.instants import MINUTE, SECOND
+
+TOLERANCE = 5 * MINUTE
+"""How far the sender's clock may be off, both ways: later replays are refused, and so are requests kept for later."""
+PREFIX = "whsec_"
+# The standard advises 24 to 64 bytes. Shorter than 16 can be guessed; longer than 64 is only hashed down.
+MIN_KEY = 16
+MAX_SIGNATURES = 64
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+
+
+def read_key(secret: str, setting: str) -> bytes:
+    """Read the key in a `whsec_` secret, padded or not. Raises SecretError that names `setting`."""
+    if not secret.strip().startswith(PREFIX):
+        raise SecretError(setting, f"must begin with {PREFIX} (Standard Webhooks)")
+    text = secret.strip().removeprefix(PREFIX).rstrip("=")
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise SecretError(setting, f"must be base64 after {PREFIX}") from None
+    if len(key) < MIN_KEY:
+        raise SecretError(setting, f"must hold at least {MIN_KEY} bytes after {PREFIX} (the standard: 24 to 64)")
+    return key
+
+
+def sign(key: bytes, *, message_id: str, timestamp: str, body: bytes) -> str:
+    """One entry of the `webhook-signature` header."""
+    content = f"{message_id}.{timestamp}.".encode("utf-8", "backslashreplace") + body
+    return "v1," + base64.b64encode(hmac.digest(key, content, sha256)).decode()
+
+
+def check_signature(keys: Sequence[bytes], headers: Mapping[str, str], body: bytes, now: int) -> None:
+    """Raise SignatureError unless any entry of the header fits any of the keys, at a timestamp near `now`."""
+    message_id, timestamp, signatures = (
+        _required(headers, name) for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+    )
+    if _TIMESTAMP.fullmatch(timestamp) is None:
+        msg = "webhook-timestamp: must be whole seconds since 1970"
+        raise SignatureError(msg)
+    if abs(now - int(timestamp) * SECOND) > TOLERANCE:
+        msg = "webhook-timestamp: is more than 5 minutes away from now"
+        raise SignatureError(msg)
+    # Entries of other schemes (v1a) may stand beside ours.
+    given = [entry for entry in signatures.split() if entry.startswith("v1,")][:MAX_SIGNATURES]
+    expected = [sign(key, message_id=message_id, timestamp=timestamp, body=body).encode() for key in keys]
+    fits = False
+    for entry in given:
+        for signature in expected:  # no early exit: the time taken must not tell which secret is in use
+            fits |= hmac.compare_digest(entry.encode("utf-8", "backslashreplace"), signature)
+    if not fits:
+        msg = "webhook-signature: no v1 signature fits a secret of this connection"
+        raise SignatureError(msg)
+
+
+def _required(headers: Mapping[str, str], name: str) -> str:
+    value = headers.get(name, "").strip()
+    if not value:
+        msg = f"{name}: is missing"
+        raise SignatureError(msg)
+    return value

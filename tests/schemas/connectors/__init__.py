@@ -1,0 +1,1 @@
+"""Tests of the connectors: signatures, events, fields."""

@@ -1,0 +1,153 @@
+"""What every connector must hold, whatever it speaks: one case per kind, filled with a way to sign and some bodies.
+
+Signatures are computed here anew from the vendors' documents, not by the code under test.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from schemas.config import Connection
+from schemas.connectors import build_connector
+from schemas.connectors.base import Connector, Parsed, SignedRequest
+from schemas.deliveries import Delivery
+from schemas.instants import SECOND, parse_instant
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "crm"
+NOW = parse_instant("2026-03-18T16:45:00Z")
+URL = "https://floor.example.com/webhooks/crm"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorCase:
+    """One kind of connection."""
+
+    kind: str
+    secrets: tuple[str, str]
+    sign: Callable[[bytes, int, str], SignedRequest]
+    """Body, instant, secret -> the request as the vendor sends it."""
+    good: Any
+    """Events that are all readable."""
+    unknown: Any
+    """An event of a type that nobody knows, and the reason it is counted under."""
+    unknown_reason: str
+    redelivered: Any
+    """`good` as it comes again."""
+
+    def connector(self, secrets: Sequence[str] | None = None, namespace: str = "") -> Connector:
+        return connect(self.kind, self.secrets[:1] if secrets is None else secrets, namespace)
+
+    def request(self, *, body: bytes | None = None, at: int = NOW, secret: str | None = None) -> SignedRequest:
+        return self.sign(dump(self.good) if body is None else body, at, secret or self.secrets[0])
+
+
+def connect(kind: str, secrets: Sequence[str], namespace: str = "") -> Connector:
+    return build_connector(
+        Connection.model_validate(
+            {
+                "kind": kind,
+                "secrets": [SecretStr(secret) for secret in secrets],
+                "public_url": "https://floor.example.com",
+                "namespace": namespace,
+            }
+        )
+    )
+
+
+def fixture(path: str) -> Any:
+    return json.loads((FIXTURES / path).read_text(encoding="utf-8"))
+
+
+def dump(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def parse(
+    connector: Connector, body: Any, *, headers: Mapping[str, str] | None = None, received_at: int = NOW
+) -> Parsed:
+    raw = body if isinstance(body, bytes) else dump(body)
+    return connector.parse(Delivery("feed", received_at, dict(headers or {"content-type": "application/json"}), raw))
+
+
+def sign_standard(body: bytes, at: int, secret: str, *, message_id: str = "msg_1") -> SignedRequest:
+    timestamp = str(at // SECOND)
+    text = secret.removeprefix("whsec_")
+    key = base64.b64decode(text + "=" * (-len(text) % 4))
+    digest = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    return SignedRequest(
+        "POST",
+        URL,
+        {
+            "content-type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": "v1," + base64.b64encode(digest).decode(),
+        },
+        body,
+    )
+
+
+def sign_hubspot(body: bytes, at: int, secret: str) -> SignedRequest:
+    timestamp = str(at // 1000)
+    content = b"POST" + URL.encode() + body + timestamp.encode()
+    digest = hmac.new(secret.encode(), content, hashlib.sha256).digest()
+    return SignedRequest(
+        "POST",
+        URL,
+        {
+            "content-type": "application/json",
+            "x-hubspot-request-timestamp": timestamp,
+            "x-hubspot-signature": hashlib.sha256(secret.encode() + body).hexdigest(),
+            "x-hubspot-signature-version": "v1",
+            "x-hubspot-signature-v3": base64.b64encode(digest).decode(),
+        },
+        body,
+    )
+
+
+# The event of the contract, section "Webhooks in".
+CALL = {
+    "record": "call",
+    "id": "c-1017",
+    "changed_at": "2026-03-18T16:41:30.344Z",
+    "deleted": False,
+    "fields": {
+        "rep": "r-17",
+        "lead": "l-5",
+        "direction": "outbound",
+        "dialed_at": "2026-03-18T16:38:02.000Z",
+        "answered_at": "2026-03-18T16:38:10.000Z",
+        "ended_at": "2026-03-18T16:41:20.000Z",
+    },
+}
+
+GENERIC = ConnectorCase(
+    kind="generic",
+    secrets=("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_oga5uLOdkBPoOSxe2WSDxGZtsis9u/L6Ziqk044/b1g="),
+    sign=sign_standard,
+    good=[CALL],
+    unknown=CALL | {"record": "invoice"},
+    unknown_reason="unknown_kind",
+    redelivered=[CALL],
+)
+
+_STAGE = fixture("hubspot/deal_stage_change.json")
+
+HUBSPOT = ConnectorCase(
+    kind="hubspot",
+    secrets=("0b1c2d3e-4f50-4617-8899-aabbccddeeff", "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"),
+    sign=sign_hubspot,
+    good=_STAGE,
+    unknown=_STAGE[0] | {"subscriptionType": "company.creation"},
+    unknown_reason="unknown_type",
+    redelivered=[event | {"attemptNumber": 3, "eventId": 77} for event in _STAGE],
+)
+
+CASES = (GENERIC, HUBSPOT)

@@ -1,0 +1,227 @@
+"""The cases that each kind of connection must pass."""
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.config import Connection
+from schemas.connectors import CONNECTORS
+from schemas.connectors.base import MAX_EVENTS, ContentTypeError, SignatureError
+from schemas.deliveries import Delivery
+from schemas.instants import DAY, MINUTE, SECOND
+from tests.schemas.connectors.cases import CASES, NOW, ConnectorCase, dump, parse
+
+each = pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def test_the_registry_has_a_connector_for_each_kind_that_the_configuration_takes() -> None:
+    assert set(CONNECTORS) == set(get_args(Connection.model_fields["kind"].annotation))
+
+
+@each
+def test_a_good_signature_is_taken(case: ConnectorCase) -> None:
+    case.connector().verify(case.request(), NOW)
+
+
+@each
+@pytest.mark.parametrize("off", [-5 * MINUTE, 5 * MINUTE], ids=["five minutes late", "five minutes early"])
+def test_a_clock_may_be_five_minutes_off(case: ConnectorCase, off: int) -> None:
+    case.connector().verify(case.request(at=NOW + off), NOW)
+
+
+@each
+@pytest.mark.parametrize("off", [-5 * MINUTE - SECOND, 5 * MINUTE + SECOND, -DAY, DAY])
+def test_a_stale_or_future_request_is_refused(case: ConnectorCase, off: int) -> None:
+    with pytest.raises(SignatureError):
+        case.connector().verify(case.request(at=NOW + off), NOW)
+
+
+@each
+def test_another_secret_is_refused_and_not_repeated(case: ConnectorCase) -> None:
+    with pytest.raises(SignatureError) as refusal:
+        case.connector().verify(case.request(secret=case.secrets[1]), NOW)
+
+    assert not any(secret in str(refusal.value) for secret in case.secrets)
+
+
+@each
+def test_both_secrets_are_taken_while_they_are_rotated(case: ConnectorCase) -> None:
+    connector = case.connector(case.secrets)
+
+    for secret in case.secrets:
+        connector.verify(case.request(secret=secret), NOW)
+
+
+@each
+def test_a_tampered_body_is_refused(case: ConnectorCase) -> None:
+    request = case.request()
+
+    with pytest.raises(SignatureError):
+        case.connector().verify(replace(request, body=request.body + b" "), NOW)
+
+
+@each
+def test_a_request_without_any_one_of_its_signature_headers_is_refused(case: ConnectorCase) -> None:
+    request = case.request()
+    needed = [name for name in request.headers if name.startswith("webhook-")]
+    needed += [name for name in request.headers if name in {"x-hubspot-request-timestamp"}]
+    for name in needed:
+        rest = {other: value for other, value in request.headers.items() if other != name}
+        with pytest.raises(SignatureError, match=name):
+            case.connector().verify(replace(request, headers=rest), NOW)
+    with pytest.raises(SignatureError):
+        case.connector().verify(replace(request, headers={"content-type": "application/json"}), NOW)
+
+
+@each
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "text/plain"},
+        {"content-type": "application/x-www-form-urlencoded"},
+        {"content-type": "application/json, text/plain"},
+        {"content-type": "application/json; charset=latin-1"},
+        {"content-encoding": "gzip"},
+    ],
+    ids=lambda headers: " ".join(headers.values()),
+)
+def test_another_content_type_is_refused(case: ConnectorCase, headers: dict[str, str]) -> None:
+    request = case.request()
+
+    with pytest.raises(ContentTypeError, match=next(iter(headers))):
+        case.connector().verify(replace(request, headers={**request.headers, **headers}), NOW)
+
+
+@each
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "application/json; charset=utf-8"},
+        {"content-type": 'Application/JSON; foo=bar; charset="UTF-8"'},
+        {"content-encoding": "identity"},
+        {"content-type": ""},
+    ],
+    ids=lambda headers: " ".join(headers.values()),
+)
+def test_json_is_taken_however_it_is_named(case: ConnectorCase, headers: dict[str, str]) -> None:
+    request = case.request()
+
+    case.connector().verify(replace(request, headers={**request.headers, **headers}), NOW)
+
+
+@each
+def test_a_bad_signature_is_said_before_a_wrong_content_type(case: ConnectorCase) -> None:
+    request = case.request()
+    headers = {**request.headers, "content-type": "text/plain"}
+
+    with pytest.raises(SignatureError):
+        case.connector().verify(replace(request, headers=headers, body=b"x"), NOW)
+
+
+@each
+@given(header=st.text(max_size=40))
+def test_verify_raises_nothing_else_whatever_the_headers_hold(case: ConnectorCase, header: str) -> None:
+    request = case.request()
+    for name in request.headers:
+        with suppress(SignatureError, ContentTypeError):
+            case.connector().verify(replace(request, headers={**request.headers, name: header}), NOW)
+
+
+@each
+def test_a_redelivery_gives_equal_changes(case: ConnectorCase) -> None:
+    connector = case.connector()
+    first, again = parse(connector, case.good), parse(connector, case.redelivered, received_at=NOW + DAY)
+
+    assert first.changes
+    assert [(change.id, change.version) for change in first.changes] == [
+        (change.id, change.version) for change in again.changes
+    ]
+
+
+@each
+def test_an_unknown_type_is_ignored_and_counted(case: ConnectorCase) -> None:
+    parsed = parse(case.connector(), [case.unknown, *case.good])
+
+    assert parsed.ignored[case.unknown_reason] == 1
+    assert parsed.changes
+    assert not parsed.problems
+
+
+@each
+def test_one_bad_event_does_not_spoil_the_others(case: ConnectorCase) -> None:
+    parsed = parse(case.connector(), [*case.good, 17, *case.good])
+
+    assert len(parsed.changes) == 2 * len(parse(case.connector(), case.good).changes)
+    assert [(problem.reason, problem.index) for problem in parsed.problems] == [("bad_shape", 1)]
+
+
+@each
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"NaN", b"[1e999]", b"\xff", b'"\\ud800"', b"[" * 5000, b"\xef\xbb\xbf[]"],
+    ids=["empty", "cut", "NaN", "infinite", "not UTF-8", "half a surrogate pair", "too deep", "byte order mark"],
+)
+def test_a_body_that_is_not_json_is_one_problem(case: ConnectorCase, body: bytes) -> None:
+    parsed = parse(case.connector(), body)
+
+    assert [problem.reason for problem in parsed.problems] == ["not_json"]
+    assert not parsed.changes
+
+
+@each
+def test_a_body_of_junk_is_one_problem_however_long(case: ConnectorCase) -> None:
+    parsed = parse(case.connector(), b"[" + b"1," * MAX_EVENTS + b"1]")
+
+    assert [problem.reason for problem in parsed.problems] == ["bad_shape"]
+
+
+@each
+def test_a_namespace_stands_before_ids(case: ConnectorCase) -> None:
+    changes = parse(case.connector(namespace="hs"), case.good).changes
+
+    assert all(change.id.startswith("hs:") for change in changes)
+
+
+@each
+@given(body=st.binary(max_size=200))
+def test_parse_never_raises_on_any_bytes(case: ConnectorCase, body: bytes) -> None:
+    parse(case.connector(), body)
+
+
+@each
+@given(value=JSON)
+def test_parse_never_raises_on_any_json(case: ConnectorCase, value: Any) -> None:
+    parsed = parse(case.connector(), dump(value))
+
+    assert all("\n" not in problem.detail for problem in parsed.problems)
+
+
+@each
+@given(data=st.data())
+def test_parse_never_raises_on_good_events_with_any_member_replaced(case: ConnectorCase, data: st.DataObject) -> None:
+    event = dict(data.draw(st.sampled_from([*case.good, case.unknown])))
+    name = data.draw(st.sampled_from(sorted(event)))
+    event[name] = data.draw(JSON)
+
+    parsed = parse(case.connector(), [event])
+
+    assert len(parsed.problems) <= 1
+
+
+@each
+def test_only_headers_that_are_read_are_kept(case: ConnectorCase) -> None:
+    kept = case.connector().kept_headers
+
+    assert "content-type" in kept
+    assert not kept & {"authorization", "cookie", "webhook-signature", "x-hubspot-signature", "x-hubspot-signature-v3"}
+    case.connector().parse(Delivery("feed", NOW, {}, dump(case.good)))
