@@ -1,0 +1,90 @@
+"""What every test may ask for: the run's Kafka, and topic names of its own on it.
+
+One broker serves the whole run. Under pytest-xdist the controller owns it, because it outlives every worker: it starts
+the broker when the first worker asks for it, and ends it after the last.
+"""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from deploy.broker import BrokerError, LocalBroker
+
+_START_SECONDS = 300.0  # The first one may download Kafka.
+_desk = pytest.StashKey["_BrokerDesk"]()
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of the run's Kafka. Tests that use it are marked `kafka`."""
+    worker_input: dict[str, Any] | None = getattr(request.config, "workerinput", None)
+    if worker_input is None:
+        with LocalBroker(tmp_path_factory.mktemp("kafka"), die_with_parent=True) as broker:
+            yield broker.bootstrap
+        return
+    with socket.create_connection(("127.0.0.1", worker_input["broker_desk"]), timeout=_START_SECONDS) as desk:
+        ok, _, answer = desk.makefile(encoding="utf-8").read().partition(" ")
+    if ok != "ready":
+        pytest.fail(answer)
+    yield answer
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Make a topic prefix that no other test has, such as `t4f2a91c3.`."""
+    return f"t{uuid.uuid4().hex[:8]}."
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """In the controller of pytest-xdist, for each worker that is about to start."""
+    if _desk not in node.config.stash:
+        node.config.stash[_desk] = _BrokerDesk()
+    node.workerinput["broker_desk"] = node.config.stash[_desk].server_address[1]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _desk in config.stash:
+        config.stash[_desk].close()
+
+
+class _BrokerDesk(socketserver.TCPServer):
+    """Tells every worker that connects where the broker is; the first one waits until it is up."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _BrokerClerk)
+        self._folder = TemporaryDirectory(prefix="floorcast-tests-")
+        self._broker = LocalBroker(Path(self._folder.name), die_with_parent=True)
+        self._thread = threading.Thread(target=self.serve_forever, name="broker-desk", daemon=True)
+        self._thread.start()
+
+    def answer(self) -> str:
+        try:
+            if not self._broker.alive:
+                self._broker.start()
+        except BrokerError as error:
+            return f"failed {error}"
+        return f"ready {self._broker.bootstrap}"
+
+    def close(self) -> None:
+        self._broker.stop()  # Also ends a start that a worker still waits for.
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+        self._folder.cleanup()
+
+
+class _BrokerClerk(socketserver.BaseRequestHandler):
+    server: _BrokerDesk
+
+    def handle(self) -> None:
+        self.request.sendall(self.server.answer().encode())
