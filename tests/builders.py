@@ -1,0 +1,77 @@
+"""Builders of the values that tests are about, with defaults: changes of records, and a configuration.
+
+Owns no expectation. Instants are written as text (`2026-03-18T10:00Z`, any offset) and become microseconds.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from schemas.config import Config
+from schemas.instants import SECOND, from_datetime
+from schemas.records import FIELDS, FieldType, RecordChange, Value, make_change
+
+
+def instant(moment: str | int) -> int:
+    """`2026-03-18T10:00Z`, `2026-03-28 23:30+01:00` -> microseconds; an integer is one already."""
+    if isinstance(moment, int):
+        return moment
+    parsed = datetime.fromisoformat(moment)
+    if parsed.tzinfo is None:
+        msg = f"{moment!r} has no offset"
+        raise ValueError(msg)
+    return from_datetime(parsed)
+
+
+def change(
+    record: str,
+    record_id: str,
+    changed_at: str | int = "2026-03-18T00:00Z",
+    /,
+    *,
+    delivered_at: str | int | None = None,
+    deleted: bool | None = None,
+    **fields: Any,
+) -> RecordChange:
+    """Make what the CRM set on one record at one instant; delivered at that instant unless said otherwise.
+
+    Fields are written as a test likes to read them: instants as text, `talk_seconds` in seconds, `amount` and `value`
+    as a number or text; None clears. `received_at` is the lead's field, `delivered_at` when the api took the change.
+    """
+    normalised: dict[str, Value] = {name: _normalised(record, name, value) for name, value in fields.items()}
+    if deleted is not None:
+        normalised["deleted"] = deleted
+    version = instant(changed_at)
+    return make_change(
+        kind=record,
+        id=record_id,
+        changed_at=version,
+        fields=normalised,
+        received_at=version if delivered_at is None else instant(delivered_at),
+    )
+
+
+def _normalised(record: str, name: str, value: Any) -> Value:
+    kind = FIELDS[record][name]
+    if value is None:
+        return None
+    if kind is FieldType.INSTANT:
+        return instant(value)
+    if kind is FieldType.SECONDS:
+        return int(Decimal(str(value)) * SECOND)
+    if kind is FieldType.DECIMAL:
+        return str(value)
+    normalised: Value = value
+    return normalised
+
+
+def make_config(
+    *, timezone: str = "UTC", currency: str = "USD", week_starts: str = "monday", **sections: Any
+) -> Config:
+    """Make a configuration with one connection `feed`; `sections` are more top-level entries of `floorcast.yaml`."""
+    data: dict[str, Any] = {
+        "organisation": {"name": "Acme", "timezone": timezone, "currency": currency, "week_starts": week_starts},
+        "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
+        **sections,
+    }
+    return Config.model_validate(data)
