@@ -1,0 +1,1 @@
+"""The pure core: folds, panes, groups. No Faust, no Kafka, no clock."""

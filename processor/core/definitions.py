@@ -1,0 +1,52 @@
+"""What the configuration says about deriving: calendar, aliases, rates, SLA rules.
+
+Owns the one value that the core takes beside its records. A changed definition takes effect at a restart, when the
+aggregates are derived anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from schemas.config import Config, LeadResponse
+from schemas.panes import EXACT
+from schemas.windows import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """Everything that turns records into numbers, besides the records."""
+
+    calendar: Calendar
+    currency: str
+    rates: Mapping[str, Decimal]
+    aliases: Mapping[str, str]
+    min_talk: int
+    lead_response: LeadResponse
+    minutes_kept: int
+
+    def person(self, id: str | None) -> str | None:
+        """The roster's id of a person, which is the one served."""
+        return None if id is None else self.aliases.get(id, id)
+
+    def value_of(self, amount: str | None, currency: str | None) -> Decimal | None:
+        """An amount in the organisation's currency, exactly; None where no rate is known. No amount is 0."""
+        money = Decimal(amount) if amount is not None else Decimal(0)
+        if currency is None or currency == self.currency:
+            return money
+        rate = self.rates.get(currency)
+        return None if rate is None else EXACT.multiply(money, rate)
+
+
+def definitions_of(config: Config) -> Definitions:
+    """The definitions of a configuration."""
+    organisation = config.organisation
+    return Definitions(
+        calendar=Calendar(organisation.zone, organisation.first_weekday),
+        currency=organisation.currency,
+        rates=config.currency_rates,
+        aliases=config.aliases(),
+        min_talk=config.conversation.min_talk,
+        lead_response=config.lead_response,
+        minutes_kept=config.retention.minutes,
+    )

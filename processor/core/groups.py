@@ -1,0 +1,153 @@
+"""The groups of one partition: leads and threads with the records that engage them; clocks and panes derived.
+
+Owns the fold of engagements, what is handed on along merges, and the rebuilding after recovery. Does no I/O.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from processor.core.contributions import Contribution
+from processor.core.definitions import Definitions
+from processor.core.panes import Message, PaneTable
+from processor.core.responses import lead_result
+from processor.core.threads import thread_contributions
+from schemas.frames import Engagement
+from schemas.leads import encode_clock
+from schemas.records import Record, decode_record
+
+_SEPARATOR = b"\0"  # no id holds it: ids are printable
+
+
+@dataclass(slots=True)
+class GroupsOutput:
+    """What a batch has changed."""
+
+    rows: list[Message] = field(default_factory=list)
+    panes: list[Message] = field(default_factory=list)
+    clocks: list[Message] = field(default_factory=list)
+    engagements: list[Engagement] = field(default_factory=list)
+    """For the groups that leads of ours were ever merged into."""
+    duplicates: int = 0
+
+
+class Groups:
+    """State: group -> record key -> the record's row. Results are derived and kept to know what changes."""
+
+    def __init__(self, origin: str, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._rows: dict[str, dict[str, bytes]] = {}
+        self._counted: dict[str, list[Contribution]] = {}
+        self._clocks: dict[str, bytes] = {}
+        self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept)
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows in self._rows.values())
+
+    def fold(self, engagements: Iterable[Engagement], log_at: int) -> GroupsOutput:
+        """Take a batch in. `log_at` is the newest receipt seen (microseconds)."""
+        output = GroupsOutput()
+        self.panes.advance(log_at)
+        opened: dict[str, dict[str, Record]] = {}
+        changed: dict[str, set[str]] = {}
+        for engagement in engagements:
+            group, key = engagement.group, engagement.record
+            facts = opened.get(group)
+            if facts is None:
+                facts = opened[group] = {
+                    name: decode_record(row) for name, row in self._rows.get(group, {}).items()
+                }
+            news = decode_record(engagement.row)
+            held = facts.get(key)
+            if held is None:
+                facts[key] = news
+            elif not held.merge(news):
+                output.duplicates += 1
+                continue
+            changed.setdefault(group, set()).add(key)
+        for group, keys in changed.items():
+            self._settle(group, keys, opened[group], output)
+        output.panes = self.panes.take_changes()
+        return output
+
+    def _settle(self, group: str, keys: set[str], facts: dict[str, Record], output: GroupsOutput) -> None:
+        rows = self._rows.setdefault(group, {})
+        targets = merge_targets(group, facts)
+        # A new target must hear everything; afterwards it needs only what is new.
+        known = set() if not rows or not targets else merge_targets(
+            group, {key: decode_record(row) for key, row in rows.items()}
+        )
+        for key in sorted(keys):
+            row = rows[key] = facts[key].encode()
+            output.rows.append((group.encode() + _SEPARATOR + key.encode(), row))
+        for target in sorted(targets):
+            told = keys if target in known else set(rows)
+            output.engagements += [Engagement(f"lead:{target}", key, rows[key]) for key in sorted(told)]
+        contributions, clock = self._derive(group, facts)
+        before = self._counted.get(group, [])
+        if contributions != before:
+            self.panes.replace(before, contributions)
+            self._count(group, contributions)
+        if group.startswith("lead:"):
+            self._publish_clock(group[5:], clock, output.clocks)
+
+    def _derive(self, group: str, facts: dict[str, Record]) -> tuple[list[Contribution], bytes | None]:
+        kind, _, id = group.partition(":")
+        if kind == "thread":
+            return thread_contributions(id, facts, self._definitions), None
+        result = lead_result(id, facts, self._definitions)
+        return result.contributions, None if result.clock is None else encode_clock(result.clock)
+
+    def _count(self, group: str, contributions: list[Contribution]) -> None:
+        if contributions:
+            self._counted[group] = contributions
+        else:
+            self._counted.pop(group, None)
+
+    def _publish_clock(self, lead: str, clock: bytes | None, messages: list[Message]) -> None:
+        if clock == self._clocks.get(lead):
+            return
+        if clock is None:
+            del self._clocks[lead]
+        else:
+            self._clocks[lead] = clock
+        messages.append((lead.encode(), clock))
+
+    def restore(self, key: bytes, row: bytes) -> None:
+        """Put a row back that an earlier owner published; `rebuild` comes after the last one."""
+        group, _, record = key.partition(_SEPARATOR)
+        self._rows.setdefault(group.decode(), {})[record.decode()] = row
+
+    def rebuild(
+        self, published_panes: dict[bytes, bytes], published_clocks: dict[bytes, bytes], log_at: int
+    ) -> GroupsOutput:
+        """Derive everything from the rows; what differs from what was published comes out as messages."""
+        output = GroupsOutput()
+        self.panes.advance(log_at)
+        for group, facts in self._decoded():
+            contributions, clock = self._derive(group, facts)
+            self._count(group, contributions)
+            self.panes.replace((), contributions)
+            if clock is not None:
+                lead = group[5:]
+                self._clocks[lead] = clock
+                if published_clocks.pop(lead.encode(), None) != clock:
+                    output.clocks.append((lead.encode(), clock))
+        output.clocks += [(key, None) for key in published_clocks]
+        published_clocks.clear()
+        output.panes = self.panes.repair(published_panes)
+        return output
+
+    def _decoded(self) -> Iterator[tuple[str, dict[str, Record]]]:
+        for group, rows in self._rows.items():
+            yield group, {key: decode_record(row) for key, row in rows.items()}
+
+
+def merge_targets(group: str, facts: dict[str, Record]) -> set[str]:
+    """The leads that this group's own lead was ever merged into: they must hear all that the group knows.
+
+    Everything a group knows goes along every pointer ever set, transitively, and only when it is news; so it ends, in
+    cycles too, and a pointer that moves on is heard of where it pointed before.
+    """
+    kind, _, id = group.partition(":")
+    own = facts.get(f"lead|{id}") if kind == "lead" else None
+    return set() if own is None else own.named.get("merged_into", set()) - {id}

@@ -1,0 +1,91 @@
+"""From deliveries to changes by partition: the first stage, pure.
+
+Owns the reading of a batch of deliveries: changes for their partitions, dead letters, counters. The connectors own what
+a vendor means.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from schemas.connectors.base import Connector, Parsed, Problem
+from schemas.dead_letters import DeadLetter
+from schemas.deliveries import Delivery, decode_delivery
+from schemas.frames import by_partition, change_frames, record_key
+from schemas.progress import Progress
+from schemas.records import RecordChange
+
+
+@dataclass(slots=True)
+class NormaliseOutput:
+    """What a batch of deliveries says."""
+
+    changes: list[RecordChange] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    oldest_at: int = 2**62
+    """The oldest receipt among the deliveries (microseconds)."""
+
+    def frames(self, partitions: int) -> dict[int, list[bytes]]:
+        """The changes as frames for the partitions where their records live."""
+        keyed = ((record_key(change.kind, change.id), change) for change in self.changes)
+        return {
+            partition: list(change_frames(changes)) for partition, changes in by_partition(keyed, partitions).items()
+        }
+
+
+def normalise(
+    deliveries: Iterable[tuple[int, bytes]],
+    *,
+    partition: int,
+    connectors: Mapping[str, Connector],
+    progress: Progress,
+) -> NormaliseOutput:
+    """Read (offset, raw delivery) pairs. Counters go into `progress`, once per offset."""
+    output = NormaliseOutput()
+    for offset, raw in deliveries:
+        is_first_time = offset >= progress.offset
+        try:
+            delivery = decode_delivery(raw)
+        except msgspec.MsgspecError:
+            delivery = Delivery("", 0, {}, b"")
+            parsed = Parsed(problems=[Problem("unreadable", "the stored delivery is not a Delivery")])
+        else:
+            parsed = _parse(delivery, connectors)
+            output.oldest_at = min(output.oldest_at, delivery.received_at)
+        output.changes += parsed.changes
+        output.dead_letters += [
+            DeadLetter(
+                delivery.connection, problem.reason, problem.detail, partition, offset, problem.index,
+                delivery.received_at,
+            )
+            for problem in parsed.problems
+        ]  # fmt: skip
+        if is_first_time:
+            _count(progress, delivery, parsed)
+    return output
+
+
+def _parse(delivery: Delivery, connectors: Mapping[str, Connector]) -> Parsed:
+    connector = connectors.get(delivery.connection)
+    if connector is None:
+        return Parsed(problems=[Problem("unknown_connection", "connection: is not in floorcast.yaml any more")])
+    try:
+        return connector.parse(delivery)
+    except Exception as error:  # noqa: BLE001 - a fault in one connector must not stop the partition
+        return Parsed(problems=[Problem("unreadable", f"the connector failed with {type(error).__name__}")])
+
+
+def _count(progress: Progress, delivery: Delivery, parsed: Parsed) -> None:
+    progress.count("events", len(parsed.changes))
+    progress.count("deliveries")
+    for reason, amount in parsed.ignored.items():
+        progress.count(f"ignored.{reason}", amount)
+    for problem in parsed.problems:
+        progress.count(f"dead.{delivery.connection}.{problem.reason}")
+    progress.log_at = max(progress.log_at, delivery.received_at)
+    if delivery.connection:
+        newest = max((change.changed_at for change in parsed.changes), default=0)
+        progress.saw(delivery.connection, delivery.received_at, newest)
+
+

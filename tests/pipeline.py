@@ -1,0 +1,144 @@
+"""The whole pipeline in one process, without Kafka: ledger and responses per partition, and the view.
+
+Chains the pure cores exactly as the agents do. Messages between stages are passed through their encodings.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from api.view import View
+from processor.core.definitions import definitions_of
+from processor.core.groups import Groups
+from processor.core.ledger import Ledger
+from schemas.catalogue import shipped_catalogue
+from schemas.config import Config
+from schemas.frames import (
+    Engagement,
+    change_frames,
+    decode_changes,
+    decode_engagements,
+    engagement_frames,
+    partition_of,
+    record_key,
+)
+from schemas.records import RecordChange
+from schemas.topics import LEAD_CLOCKS, PANES, ROSTER
+from schemas.windows import span_of
+
+PARTITIONS = 3
+
+
+class Pipeline:
+    """Takes batches of changes; `topics` holds the last value of every key, as Kafka would after compaction."""
+
+    def __init__(self, config: Config, *, partitions: int = PARTITIONS) -> None:
+        self.config = config
+        self.partitions = partitions
+        self.topics: dict[str, dict[tuple[int, bytes], bytes]] = {
+            topic.name: {} for topic in (PANES, ROSTER, LEAD_CLOCKS)
+        }
+        self.rows: dict[str, dict[tuple[int, bytes], bytes]] = {"ledger": {}, "groups": {}}
+        self.log_at = 0
+        self._start()
+
+    def _start(self) -> None:
+        definitions = definitions_of(self.config)
+        self.ledgers = [Ledger(f"ledger.{p}", definitions) for p in range(self.partitions)]
+        self.groups = [Groups(f"responses.{p}", definitions) for p in range(self.partitions)]
+
+    def take(self, changes: Sequence[RecordChange]) -> None:
+        """One batch, through every stage until nothing moves."""
+        for p in range(self.partitions):
+            mine = [c for c in changes if partition_of(record_key(c.kind, c.id), self.partitions) == p]
+            for frame in change_frames(mine) if mine else ():
+                batch = decode_changes(frame).changes
+                self.log_at = max(self.log_at, *(change.received_at for change in batch))
+                output = self.ledgers[p].fold(batch, self.log_at)
+                self._publish(PANES.name, p, output.panes)
+                self._publish(ROSTER.name, p, output.roster)
+                self._keep("ledger", p, output.rows)
+                self.engage(output.engagements)
+
+    def engage(self, engagements: Iterable[Engagement]) -> None:
+        """Hand engagements to their groups, and what those hand on, until it ends."""
+        waiting = list(engagements)
+        rounds = 0
+        while waiting:
+            rounds += 1
+            assert rounds < 1000, "engagements go round for ever"
+            handed_on: list[Engagement] = []
+            for p in range(self.partitions):
+                mine = [e for e in waiting if partition_of(e.group, self.partitions) == p]
+                for frame in engagement_frames(mine, self.log_at, self.log_at) if mine else ():
+                    output = self.groups[p].fold(decode_engagements(frame).engagements, self.log_at)
+                    self._publish(PANES.name, p, output.panes)
+                    self._publish(LEAD_CLOCKS.name, p, output.clocks)
+                    self._keep("groups", p, output.rows)
+                    handed_on += output.engagements
+            waiting = handed_on
+
+    def restart(self) -> int:
+        """Forget all memory, read the rows back, derive, publish what differs; how many messages that were."""
+        self._start()
+        repaired = 0
+        for p in range(self.partitions):
+            for (partition, key), row in self.rows["ledger"].items():
+                if partition == p:
+                    self.ledgers[p].restore(key, row)
+            panes = self._published(PANES.name, p)
+            mine = {key: value for key, value in panes.items() if key.startswith(f"ledger.{p}|".encode())}
+            output = self.ledgers[p].rebuild(mine, self._published(ROSTER.name, p), self.log_at)
+            for (partition, key), row in self.rows["groups"].items():
+                if partition == p:
+                    self.groups[p].restore(key, row)
+            mine = {key: value for key, value in panes.items() if key.startswith(f"responses.{p}|".encode())}
+            groups = self.groups[p].rebuild(mine, self._published(LEAD_CLOCKS.name, p), self.log_at)
+            for topic, messages in (
+                (PANES.name, output.panes + groups.panes),
+                (ROSTER.name, output.roster),
+                (LEAD_CLOCKS.name, groups.clocks),
+            ):
+                repaired += len(messages)
+                self._publish(topic, p, messages)
+        return repaired
+
+    def view(self) -> View:
+        """What an api would serve that reads the topics from their beginning."""
+        view = View(self.config, shipped_catalogue())
+        for topic, values in self.topics.items():
+            for (_, key), value in values.items():
+                view.apply(topic, key, value)
+        return view
+
+    def state(self) -> dict[str, dict[tuple[int, bytes], bytes]]:
+        """Everything published and kept."""
+        return self.topics | self.rows
+
+    def _published(self, topic: str, p: int) -> dict[bytes, bytes]:
+        return {key: value for (partition, key), value in self.topics.get(topic, {}).items() if partition == p}
+
+    def _publish(self, topic: str, p: int, messages: Iterable[tuple[bytes, bytes | None]]) -> None:
+        values = self.topics.setdefault(topic, {})
+        for key, value in messages:
+            if value is None:
+                values.pop((p, key), None)
+            else:
+                values[p, key] = value
+
+    def _keep(self, topic: str, p: int, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
+        for key, row in rows:
+            assert row is not None
+            self.rows[topic][p, key] = row
+
+
+def served(view: View, *, now: int, window: str) -> dict[str, object]:
+    """All rows of a window as the api would serve them, in the oracle's shape."""
+    span = span_of(window, now, view.calendar)
+    rows: dict[str, object] = {"teams": {}, "reps": {}}
+    for scope in view.scopes():
+        values = view.values(scope, span, now)
+        row = {"metrics": values.metrics, "bounds": values.bounds}
+        if scope.id is None:
+            rows["organisation"] = row
+        else:
+            rows[f"{scope.kind}s"][scope.id] = row  # type: ignore[index]
+    return rows
