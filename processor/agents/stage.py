@@ -1,0 +1,149 @@
+"""What the shards of all stages share: names of topics, reading back what was published, progress after the outputs.
+
+Owns no rule of the business and no seam over Faust (processor/transport/).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from processor.core.definitions import Definitions
+from processor.transport.fetched import Fetched
+from processor.transport.owner import FENCE, Message, Owner
+from processor.transport.reading import read_to
+from schemas.connectors.base import Connector
+from schemas.dead_letters import DeadLetter, encode_dead_letter
+from schemas.frames import Engagement, by_partition, engagement_frames
+from schemas.progress import Progress, decode_progress, encode_progress, progress_key
+from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, PROGRESS, Topic
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where this deployment's topics are, and what it makes of their content."""
+
+    bootstrap: str
+    prefix: str
+    generation: int
+    partitions: int
+    definitions: Definitions
+    connectors: Mapping[str, Connector]
+
+    def topic(self, topic: Topic) -> str:
+        """A topic of the catalogue, as Kafka knows it."""
+        return topic.full_name(self.prefix, self.generation)
+
+
+Published = dict[str, dict[bytes, bytes]]
+"""Topic -> key -> last value, of one partition."""
+
+
+class StageShard:
+    """One partition of one stage: its owner, its progress, and what lies in its topics."""
+
+    stage: str
+    owned: Sequence[Topic]
+    """Topics in whose partition of our number nobody else writes under our keys; `progress` is added."""
+
+    def __init__(self, partition: int, deployment: Deployment) -> None:
+        self.partition = partition
+        self.deployment = deployment
+        self.origin = f"{self.stage}.{partition}"
+        self.progress = Progress()
+        self.owner = Owner(
+            bootstrap=deployment.bootstrap,
+            name=f"{deployment.prefix}g{deployment.generation}.{self.stage}-{partition}",
+            topics=[deployment.topic(topic) for topic in (*self.owned, PROGRESS)],
+            partition=partition,
+        )
+
+    async def tick(self, now: int) -> None:
+        """Nothing of this stage depends on time alone."""
+
+    async def close(self) -> None:
+        """Drop what is held."""
+        await self.owner.close()
+
+    async def recover(self) -> Published:
+        """Become the owner; what was published in our partitions up to our fence, by this stage or another."""
+        fences = await self.owner.acquire()
+        published: Published = {topic: {} for topic in fences}
+
+        def apply(topic: str, _partition: int, records: list[Fetched]) -> None:
+            values = published[topic]
+            for record in records:
+                key, value = record.key, record.value
+                if key is None or key == FENCE:
+                    continue
+                if value is None:
+                    values.pop(key, None)
+                else:
+                    values[key] = value
+
+        ends = {(topic, self.partition): offset for topic, offset in fences.items()}
+        await read_to(self.deployment.bootstrap, ends, apply)
+        held = published[self.deployment.topic(PROGRESS)].get(progress_key(self.stage, self.partition))
+        if held is not None:
+            self.progress = decode_progress(held)
+        return published
+
+    async def write(self, messages: Mapping[Topic, Sequence[Message]], *, oldest_at: int | None = None) -> None:
+        """Write to our own partitions; return when all is acknowledged.
+
+        `oldest_at` (microseconds) becomes the messages' Kafka timestamp: the api tells its latency by it.
+        """
+        named = {self.deployment.topic(topic): batch for topic, batch in messages.items() if batch}
+        if named:
+            await self.owner.send(named, timestamp_ms=None if oldest_at is None else oldest_at // 1000)
+
+    async def finish(self, records: Sequence[Fetched]) -> None:
+        """Say that this batch is done, after all that came of it is acknowledged."""
+        self.progress.offset = max(self.progress.offset, records[-1].offset + 1)
+        key = progress_key(self.stage, self.partition)
+        await self.write({PROGRESS: [(key, encode_progress(self.progress))]})
+
+    def parts(self, records: Sequence[Fetched]) -> list[tuple[bool, Sequence[Fetched]]]:
+        """The records that were done before, if any, and the new ones: (is_new, records). Only new ones are counted."""
+        done = self.progress.offset
+        if records[0].offset >= done:
+            return [(True, records)]
+        repeated = [record for record in records if record.offset < done]
+        fresh = records[len(repeated) :]
+        return [(False, repeated)] + ([(True, fresh)] if fresh else [])
+
+    async def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep what nobody could read, before the batch is done."""
+        for letter in letters:
+            log.warning(
+                "delivery.refused", connection=letter.connection, reason=letter.reason, detail=letter.detail,
+                delivery=letter.id,
+            )  # fmt: skip
+        if letters:
+            messages: list[Message] = [(letter.id.encode(), encode_dead_letter(letter)) for letter in letters]
+            await self.owner.send_to({(self.deployment.topic(DEAD_LETTERS), self.partition): messages})
+
+    async def engage(self, engagements: Sequence[Engagement], *, newest_at: int, oldest_at: int) -> None:
+        """Send engagements to the partitions of their groups. Before rows and panes: no load compares them."""
+        topic = self.deployment.topic(ENGAGEMENTS)
+        keyed = ((engagement.group, engagement) for engagement in engagements)
+        frames: dict[tuple[str, int], list[Message]] = {
+            (topic, partition): [(None, frame) for frame in engagement_frames(found, newest_at, oldest_at)]
+            for partition, found in by_partition(keyed, self.deployment.partitions).items()
+        }
+        if frames:
+            await self.owner.send_to(frames)
+
+    def unreadable(self, record: Fetched) -> DeadLetter:
+        """A frame that is not one: nobody but us writes them, so this is a fault of ours, and the partition goes on."""
+        self.progress.count("dead..unreadable")
+        return DeadLetter(
+            "", "unreadable", f"a message of {record.topic} is not a frame", record.partition, record.offset, None, 0
+        )
+
+    def mine(self, panes: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+        """The panes of this origin among those of the partition."""
+        prefix = f"{self.origin}|".encode()
+        return {key: value for key, value in panes.items() if key.startswith(prefix)}

@@ -1,0 +1,32 @@
+"""Settings of a worker process, from the environment (`FLOORCAST_…`), `.env`, secret files or flags."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One worker."""
+
+    model_config = SettingsConfigDict(env_prefix="FLOORCAST_", env_file=".env", extra="ignore", frozen=True)
+
+    config: Path = Field(default=Path("floorcast.yaml"), description="The configuration file.")
+    broker: str = Field(default="127.0.0.1:9092", description="Kafka, as host:port[,host:port].")
+    prefix: str = Field(
+        default="floorcast.", pattern=r"^[A-Za-z0-9._-]{0,64}$", description="Before every topic and group name."
+    )
+    generation: int = Field(default=1, ge=1, description="Which derived set of topics to write.")
+    partitions: int = Field(default=4, ge=1, le=1024, description="Partitions of every topic.")
+    data: Path = Field(default=Path(".floorcast"), description="Folder for local state; may be empty at any start.")
+    worker_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,128}$",
+        description="A name that stays over restarts of this worker: it then has its partitions back at once.",
+    )
+    worker_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of the worker's own /livez and /metrics; 0: none."
+    )
+    session_timeout: float = Field(
+        default=10.0, ge=0.5, le=300, description="Seconds after which the partitions of a silent worker go elsewhere."
+    )

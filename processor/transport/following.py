@@ -1,0 +1,85 @@
+"""Reading a topic from its beginning and following it, outside any group: for recounts and replays.
+
+Owns the consumer and its positions. Does not decode.
+"""
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from processor.transport.fetched import Fetched
+
+FETCH_BYTES = 8 << 20
+AT_ONCE = 5_000
+
+
+class MissingTopicError(Exception):
+    """The topic is not there."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"topic {topic} is not there")
+
+
+class Follower:
+    """One topic, read once, and the ends of any topic of as many partitions. Use as an async context manager."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._partitions = 0
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=20,  # a question for ends waits behind the fetch on the same connection
+        )
+        self.positions: dict[int, int] = {}
+        """Partition -> the next offset to be read."""
+
+    async def __aenter__(self) -> Self:
+        self._partitions = await _partitions(self._bootstrap, self._topic)
+        await self._consumer.start()
+        partitions = [TopicPartition(self._topic, partition) for partition in range(self._partitions)]
+        self._consumer.assign(partitions)
+        for tp, offset in (await self._consumer.beginning_offsets(partitions)).items():
+            self._consumer.seek(tp, offset)
+            self.positions[tp.partition] = offset
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._consumer.stop()
+
+    async def ends(self, topic: str | None = None) -> dict[int, int]:
+        """The end offset of each partition of a topic; of the one followed if none is named."""
+        partitions = [TopicPartition(topic or self._topic, partition) for partition in range(self._partitions)]
+        return {tp.partition: offset for tp, offset in (await self._consumer.end_offsets(partitions)).items()}
+
+    async def read_to(self, ends: Mapping[int, int], apply: Callable[[int, list[Fetched]], None]) -> None:
+        """Read at least up to these offsets, exclusive; `apply` is called with partition and records."""
+        while any(self.positions[partition] < end for partition, end in ends.items()):
+            fetched = await self._consumer.getmany(timeout_ms=1000, max_records=AT_ONCE)
+            for tp, records in fetched.items():
+                self.positions[tp.partition] = records[-1].offset + 1
+                apply(tp.partition, records)
+
+
+async def _partitions(bootstrap: str, topic: str) -> int:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        (description,) = await admin.describe_topics([topic])
+        if description["error_code"]:
+            raise MissingTopicError(topic)
+        return len(description["partitions"])
+    finally:
+        await admin.close()
+
+
+__all__ = ["Follower", "KafkaError", "MissingTopicError"]
