@@ -1,0 +1,281 @@
+"""What REST answers look like, for OpenAPI, and how an answer is sent: JSON with an ETag of its values.
+
+Owns the documented models and the ETag. The values themselves are made in rows.py.
+"""
+
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+_MOVES_BY_ITSELF = frozenset({"as_of", "bounds", "waiting_seconds", "server_time", "end_to_end_seconds", "behind_seconds"})
+"""Fields that change with the clock alone: an answer whose values are the same keeps its ETag."""
+
+
+def answer(request: Request, payload: Any) -> Response:
+    """The payload as JSON; 304 if the client has these values already."""
+    tag = f'"{blake2b(orjson.dumps(_values_of(payload)), digest_size=12).hexdigest()}"'
+    headers = {"etag": tag, "cache-control": "no-cache"}
+    known = request.headers.get("if-none-match")
+    if known is not None and _is_among(tag, known):
+        return Response(status_code=304, headers=headers)
+    return Response(orjson.dumps(payload), media_type="application/json", headers=headers)
+
+
+def _values_of(payload: Any) -> Any:
+    if isinstance(payload, dict):
+        return {key: _values_of(value) for key, value in payload.items() if key not in _MOVES_BY_ITSELF}
+    if isinstance(payload, list):
+        return [_values_of(value) for value in payload]
+    return payload
+
+
+def _is_among(tag: str, known: str) -> bool:
+    return known.strip() == "*" or tag in {part.strip().removeprefix("W/") for part in known.split(",")}
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class WindowAnswer(_Answer):
+    """The window of a row."""
+
+    name: str = Field(examples=["today"])
+    from_: str = Field(alias="from", description="First instant, included.", examples=["2026-03-17T16:00:00.000Z"])
+    to: str = Field(description="First instant after the window.", examples=["2026-03-18T16:00:00.000Z"])
+
+
+_METRICS_EXAMPLE = {"calls_made": 37, "connect_rate": 0.3513513513513513, "revenue_won": "48500.00"}
+
+
+class RowAnswer(_Answer):
+    """Metrics of a rep, of a team (no `rep`) or of the organisation (neither)."""
+
+    rep: str | None = Field(default=None, examples=["r-17"])
+    name: str | None = Field(default=None, examples=["Ana Lim"])
+    team: str | None = Field(default=None, description="The rep's team today.", examples=["north"])
+    window: WindowAnswer
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+    metrics: dict[str, int | float | str | None] = Field(
+        description="By name. Counts and sums are 0 where nothing happened; ratios and percentiles null.",
+        examples=[_METRICS_EXAMPLE],
+    )
+    bounds: dict[str, float] = Field(
+        description="Metric that is null because the rank falls on a lead without an answer -> what it is at least.",
+        examples=[{"lead_response_seconds_p90": 18000}],
+    )
+    currency: str | None = Field(default=None, description="Of money among the metrics.", examples=["USD"])
+
+
+class RowsAnswer(_Answer):
+    """A list of rows."""
+
+    rows: list[RowAnswer]
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+
+
+class MetricAnswer(_Answer):
+    """A metric of the catalogue."""
+
+    name: str = Field(examples=["calls_made"])
+    label: str = Field(examples=["Calls made"])
+    unit: str = Field(description="count, ratio, seconds, days or money.", examples=["count"])
+    definition: str = Field(examples=["Outbound calls, at the instant of dialling."])
+    version: int = Field(examples=[1])
+
+
+class MetricsAnswer(_Answer):
+    """The catalogue."""
+
+    rows: list[MetricAnswer]
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+
+
+class RepAnswer(_Answer):
+    """A rep of the roster, or one that only records name."""
+
+    rep: str = Field(examples=["r-17"])
+    name: str = Field(examples=["Ana Lim"])
+    team: str | None = Field(examples=["north"])
+    active: bool
+    in_roster: bool
+
+
+class RepsAnswer(_Answer):
+    """The roster."""
+
+    rows: list[RepAnswer]
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+
+
+class TeamAnswer(_Answer):
+    """A team."""
+
+    team: str = Field(examples=["north"])
+    name: str = Field(examples=["North"])
+    reps: list[str] = Field(description="Who is in it today.", examples=[["r-17"]])
+
+
+class TeamsAnswer(_Answer):
+    """All teams."""
+
+    rows: list[TeamAnswer]
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+
+
+class EntryAnswer(_Answer):
+    """A place in a leaderboard."""
+
+    rank: int = Field(description="Ties share a rank.", examples=[1])
+    rep: str = Field(examples=["r-17"])
+    name: str = Field(examples=["Ana Lim"])
+    team: str | None = Field(examples=["north"])
+    value: int | float | str | None = Field(examples=[37])
+    target: float | None = Field(description="The rep's goal, where one is set.", examples=[None])
+
+
+class LeaderboardAnswer(_Answer):
+    """Reps ordered by one metric in one window; those without a value come last, without a rank."""
+
+    metric: str = Field(examples=["calls_made"])
+    window: WindowAnswer
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+    currency: str | None = Field(default=None, examples=["USD"])
+    entries: list[EntryAnswer]
+
+
+class PointAnswer(_Answer):
+    """One step of a series."""
+
+    from_: str = Field(alias="from", examples=["2026-03-18T09:41:00.000Z"])
+    to: str = Field(examples=["2026-03-18T09:42:00.000Z"])
+    value: int | float | str | None = Field(examples=[3])
+
+
+class SeriesAnswer(_Answer):
+    """A metric step by step."""
+
+    metric: str = Field(examples=["calls_made"])
+    rep: str | None = None
+    team: str | None = None
+    step: str = Field(examples=["1d"])
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+    currency: str | None = Field(default=None, examples=["USD"])
+    points: list[PointAnswer]
+
+
+class WaitingLeadAnswer(_Answer):
+    """A lead without an answer."""
+
+    lead: str = Field(examples=["l-5"])
+    rep: str | None = Field(examples=["r-17"])
+    name: str | None = Field(examples=["Ana Lim"])
+    team: str | None = Field(examples=["north"])
+    source: str | None = Field(examples=["demo_request"])
+    started_at: str | None = Field(examples=["2026-03-18T09:00:00.000Z"])
+    due_at: str | None = Field(examples=["2026-03-18T10:00:00.000Z"])
+    waiting_seconds: int | None = Field(examples=[2490])
+    business_seconds: int | None = Field(description="On the team's calendar; null where none is set.")
+    warn_at: str | None = Field(description="When it is called warned.", examples=["2026-03-18T09:45:00.000Z"])
+    state: str = Field(description="waiting, warned, breached; answered, closed, merged.", examples=["waiting"])
+
+
+class WaitingLeadsAnswer(_Answer):
+    """Leads without an answer, longest first."""
+
+    rows: list[WaitingLeadAnswer]
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+    next: str | None = Field(default=None, description="Cursor of the next page.")
+
+
+class TouchAnswer(_Answer):
+    """What stopped a lead's clock."""
+
+    record: str = Field(examples=["call"])
+    id: str = Field(examples=["c-1017"])
+    rep: str | None = Field(examples=["r-17"])
+    at: str | None = Field(examples=["2026-03-18T09:38:02.000Z"])
+
+
+class LeadAnswer(WaitingLeadAnswer):
+    """A lead's clock."""
+
+    status: str | None = Field(examples=["new"])
+    sla_seconds: float = Field(examples=[3600])
+    answered_at: str | None
+    response_seconds: float | None
+    within_sla: bool | None
+    touch: TouchAnswer | None
+    merged_into: str | None = Field(description="The lead that this one's start and touches count for.")
+
+
+class AlertAnswer(_Answer):
+    """An alert."""
+
+    id: str
+    kind: str = Field(examples=["lead_response"])
+    level: str = Field(examples=["breach"])
+    lead: str | None = Field(examples=["l-5"])
+    rep: str | None
+    team: str | None
+    due_at: str | None
+    raised_at: str | None
+    resolved_at: str | None
+    acknowledged_at: str | None
+
+
+class AlertsAnswer(_Answer):
+    """Alerts."""
+
+    rows: list[AlertAnswer]
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+    next: str | None = None
+
+
+class DeadLetterAnswer(_Answer):
+    """What could not be read."""
+
+    id: str = Field(examples=["2-1017-0"])
+    connection: str | None = Field(examples=["feed"])
+    reason: str = Field(examples=["bad_field"])
+    detail: str = Field(examples=["fields.dialed_at: is not an RFC 3339 instant"])
+    delivery: str = Field(examples=["2-1017"])
+    index: int | None = Field(examples=[0])
+    received_at: str | None
+
+
+class DeadLettersAnswer(_Answer):
+    """Dead letters, newest first."""
+
+    rows: list[DeadLetterAnswer]
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+    next: str | None = None
+
+
+class ConnectionFreshness(_Answer):
+    """How fresh a connection is."""
+
+    connection: str = Field(examples=["feed"])
+    kind: str = Field(examples=["generic"])
+    last_delivery_at: str | None
+    last_event_at: str | None
+
+
+class FreshnessAnswer(_Answer):
+    """How fresh the numbers are."""
+
+    as_of: str
+    server_time: str
+    timezone: str
+    connections: list[ConnectionFreshness]
+    end_to_end_seconds: dict[str, float | None] = Field(
+        description="p50, p95, p99 of the last five minutes, from receipt to view.",
+        examples=[{"p50": 0.018, "p95": 0.041, "p99": 0.07}],
+    )
+    behind_seconds: float = Field(description="Age of the oldest delivery that is not in the numbers yet.")
+    progress: dict[str, dict[str, int]] = Field(description="Per stage and partition the next input offset.")
+    applied: dict[str, dict[str, int]] = Field(description="Per topic and partition the next offset of the view.")

@@ -1,0 +1,269 @@
+"""Fills the view from Kafka and says when it has caught up.
+
+Owns the consumer without a group, the positions read, and the latency that messages show. Everything it applies goes
+through `View.apply`; what it wakes is the broadcaster.
+"""
+
+import asyncio
+import contextlib
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Mapping
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry, Histogram
+
+from api.catch_up import CatchUp
+from api.settings import Settings
+from api.view import View
+from schemas.instants import SECOND
+from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, RECORD_CHANGES, VIEW_TOPICS, Topic
+
+log = structlog.get_logger("api")
+
+AT_ONCE = 5_000
+"""Messages applied before the event loop turns again: webhooks are taken while the view loads."""
+
+SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAGEMENTS}
+"""What each stage reads."""
+
+LATENCY_MEMORY = 300 * SECOND
+_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+
+
+class Latency:
+    """End-to-end latency of the last minutes, webhook accepted to value in the view."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._recent: deque[tuple[int, float]] = deque(maxlen=20_000)
+        self._histogram = Histogram(
+            "floorcast_end_to_end_seconds",
+            "From the receipt of a delivery to its value being served.",
+            registry=registry,
+            buckets=_BUCKETS,
+        )
+
+    def observe(self, now: int, received_at: int) -> None:
+        """A value of a delivery received at `received_at` is in the view at `now` (microseconds)."""
+        seconds = max(0.0, (now - received_at) / SECOND)
+        self._recent.append((now, seconds))
+        self._histogram.observe(seconds)
+
+    def percentiles(self, now: int) -> Mapping[str, float | None]:
+        """p50, p95, p99 of the last five minutes, in seconds; None where nothing came."""
+        times = [at for at, _ in self._recent]
+        recent = sorted(seconds for _, seconds in list(self._recent)[bisect_left(times, now - LATENCY_MEMORY) :])
+        return {
+            name: recent[min(len(recent) - 1, int(share * len(recent)))] if recent else None
+            for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+        }
+
+
+class Behind:
+    """How far the numbers are behind the log: the ends of what the stages read, looked at every second."""
+
+    def __init__(self) -> None:
+        self.lag: dict[tuple[str, int], int] = {}
+        """(source topic, partition) -> messages that its stage has not done."""
+        self._marks: dict[str, deque[tuple[int, Mapping[int, int]]]] = {}
+
+    def look(self, now: int, stage: str, topic: str, ends: Mapping[int, int], done: Mapping[int, int]) -> None:
+        """Note the ends of a stage's source at `now`, and forget earlier ones that it has passed."""
+        marks = self._marks.setdefault(stage, deque(maxlen=7200))
+        marks.append((now, ends))
+        for partition, end in ends.items():
+            self.lag[topic, partition] = max(0, end - done.get(partition, 0))
+        self.passed(stage, done)
+
+    def passed(self, stage: str, done: Mapping[int, int]) -> None:
+        """Forget the ends that the stage has passed."""
+        marks = self._marks.get(stage)
+        while marks and all(done.get(partition, 0) >= end for partition, end in marks[0][1].items()):
+            marks.popleft()
+
+    def seconds(self, now: int) -> float:
+        """Age of the oldest end that a stage has not passed yet; 0 when all is done."""
+        oldest = min((marks[0][0] for marks in self._marks.values() if marks), default=now)
+        return max(0.0, (now - oldest) / SECOND)
+
+
+class ViewConsumer:
+    """Reads the view's topics from their beginning, for ever."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        view: View,
+        *,
+        latency: Latency,
+        on_change: Callable[[], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._view = view
+        self._latency = latency
+        self._on_change = on_change
+        self._clock = clock
+        self._names = {self._full(topic): topic.name for topic in VIEW_TOPICS}
+        self._positions: dict[TopicPartition, int] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._problem: str | None = "the view has not begun to load"
+        self.is_loaded = False
+        """The view has all that was in its topics at the start: what it shows is as old as the stages are, but whole."""
+        self._behind = Behind()
+
+    def problems(self) -> list[str]:
+        """What is missing before the numbers may be believed; empty when they may."""
+        return [] if self._problem is None else [self._problem]
+
+    @property
+    def applied(self) -> dict[str, dict[str, int]]:
+        """Topic of the catalogue -> partition -> the next offset to come into the view."""
+        found: dict[str, dict[str, int]] = {}
+        for tp, offset in sorted(self._positions.items()):
+            found.setdefault(self._names[tp.topic], {})[str(tp.partition)] = offset
+        return found
+
+    @property
+    def lag(self) -> dict[tuple[str, int], int]:
+        """(source topic, partition) -> messages that its stage has not done, as of the last second."""
+        return self._behind.lag
+
+    def behind_seconds(self, now: int) -> float:
+        """Age of the oldest delivery that is not in the numbers yet; 0 when all is."""
+        for stage in SOURCES:
+            self._behind.passed(stage, self._done(stage))
+        return self._behind.seconds(now)
+
+    async def start(self) -> None:
+        """Begin to read, in a task of its own."""
+        self._task = asyncio.create_task(self._run(), name="view")
+
+    async def stop(self) -> None:
+        """End reading."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        delay = 0.2
+        while True:
+            try:
+                await self._read()
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.warning("view.interrupted", error=type(error).__name__, again_in=delay)
+                if self._problem is not None:
+                    self._problem = f"Kafka at {self._settings.broker} cannot be read: {type(error).__name__}"
+                await asyncio.sleep(delay)
+                delay = min(5.0, delay * 2)
+
+    async def _read(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.broker,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            # One fetch is under way per broker: a long one for quiet partitions would hold the busy ones back.
+            fetch_max_wait_ms=10,
+            max_partition_fetch_bytes=4 << 20,
+            fetch_max_bytes=32 << 20,
+        )
+        try:
+            await consumer.start()
+            # Otherwise one partition that is not drained yet stops the fetch of its whole broker for 100 ms.
+            consumer._fetcher._prefetch_backoff = 0.0  # noqa: SLF001 - aiokafka has no setting for it
+            await self._follow(consumer)
+        finally:
+            with contextlib.suppress(Exception):
+                await consumer.stop()
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        partitions = [
+            TopicPartition(name, partition) for name in self._names for partition in range(self._settings.partitions)
+        ]
+        consumer.assign(partitions)
+        for tp, offset in (await consumer.beginning_offsets(partitions)).items():
+            # After an interruption the view goes on where it was.
+            position = max(offset, self._positions.get(tp, 0))
+            consumer.seek(tp, position)
+            self._positions[tp] = position
+        tasks = (
+            asyncio.create_task(self._catch_up(consumer), name="catch up"),
+            asyncio.create_task(self._look_at_sources(consumer), name="look at sources"),
+        )
+        try:
+            while True:
+                fetched = await consumer.getmany(timeout_ms=1000, max_records=AT_ONCE)
+                if fetched:
+                    self._apply(fetched)
+                    # Webhooks and readers have their turn while millions of messages come in.
+                    await asyncio.sleep(0)
+                for task in tasks:
+                    if task.done() and (error := task.exception()) is not None:
+                        raise error
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _apply(self, fetched: Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
+        now = self._clock()
+        for tp, records in fetched.items():
+            name = self._names[tp.topic]
+            apply = self._view.apply
+            for record in records:
+                apply(name, record.key, record.value)
+                if name == PANES.name and self.is_loaded and record.value is not None:
+                    self._latency.observe(now, record.timestamp * 1000)
+            self._positions[tp] = records[-1].offset + 1
+        self._on_change()
+
+    async def _catch_up(self, consumer: AIOKafkaConsumer) -> None:
+        """Ready, once every stage and the view have passed what was in Kafka at the start."""
+        if self._problem is None:
+            return
+        self._problem = "the view is loading"
+
+        async def ends(topic: Topic) -> Mapping[int, int]:
+            return await self._ends(consumer, topic)
+
+        steps = CatchUp(ends, self._done, self._applied_of)
+        async for missing in steps.wait_for_view(VIEW_TOPICS):
+            self._problem = missing
+            await asyncio.sleep(0.02)
+        self.is_loaded = True
+        self._on_change()
+        async for missing in steps.wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW_TOPICS):
+            self._problem = missing
+            await asyncio.sleep(0.05)
+        self._problem = None
+        log.info("view.ready")
+
+    async def _look_at_sources(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            for stage, topic in SOURCES.items():
+                ends = await self._ends(consumer, topic)
+                self._behind.look(self._clock(), stage, topic.name, ends, self._done(stage))
+            await asyncio.sleep(1)
+
+    async def _ends(self, consumer: AIOKafkaConsumer, topic: Topic) -> Mapping[int, int]:
+        found = await consumer.end_offsets(
+            [TopicPartition(self._full(topic), partition) for partition in range(self._settings.partitions)]
+        )
+        return {tp.partition: offset for tp, offset in found.items()}
+
+    def _done(self, stage: str) -> Mapping[int, int]:
+        return {
+            partition: progress.offset
+            for (of_stage, partition), progress in self._view.progress.items()
+            if of_stage == stage
+        }
+
+    def _applied_of(self, topic: Topic) -> Mapping[int, int]:
+        name = self._full(topic)
+        return {tp.partition: offset for tp, offset in self._positions.items() if tp.topic == name}
+
+    def _full(self, topic: Topic) -> str:
+        return topic.full_name(self._settings.prefix, self._settings.generation)

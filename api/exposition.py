@@ -1,0 +1,238 @@
+"""Prometheus text of the sales metrics: per rep and window, waiting leads, and the pipeline's counters.
+
+Owns the names, units and labels of what is exported. Pure: takes a picture of the values and gives bytes, so that it can
+run off the event loop; the picture holds nothing that is changed afterwards.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from api.view import Scope, Values, View
+from schemas.catalogue import Catalogue
+from schemas.catalogue.base import MetricValue
+from schemas.instants import DAY, SECOND
+from schemas.leads import LeadClock
+from schemas.progress import Progress
+
+MAX_REPS = 5_000
+"""Reps that are exported; more are summed up in `floorcast_reps_left_out`, so that no CRM can flood Prometheus."""
+MAX_LABEL = 64
+
+RESPONSE_BUCKETS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+"""Seconds; one hour among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything that is exported, as of one instant."""
+
+    catalogue: Catalogue
+    windows: Mapping[str, Mapping[Scope, Values]]
+    teams: Mapping[str, str | None]
+    """Rep -> team today; the reps that are exported."""
+    reps_left_out: int
+    waiting: Mapping[tuple[str, str], int]
+    """(team, state) -> leads."""
+    oldest: Mapping[str, int]
+    """Team -> start of the lead that waits longest (microseconds)."""
+    responses: Mapping[str, "Responses"]
+    progress: Mapping[tuple[str, int], Progress]
+    lag: Mapping[tuple[str, int], int]
+    deals_without_rate: int
+    behind_seconds: float
+    is_ready: bool
+
+
+@dataclass(slots=True)
+class Responses:
+    """The histogram of one team's response times."""
+
+    buckets: list[int]
+    total: float = 0.0
+    count: int = 0
+
+    def observe(self, seconds: float) -> None:
+        """Add one answered lead."""
+        for place, edge in enumerate(RESPONSE_BUCKETS):
+            if seconds <= edge:
+                self.buckets[place] += 1
+        self.total += seconds
+        self.count += 1
+
+    def copy(self) -> "Responses":
+        """As it stands now."""
+        return Responses(list(self.buckets), self.total, self.count)
+
+
+class ResponseHistogram:
+    """Every lead once, when its answer first becomes known; by the team of who answered, on that day."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._seen: set[str] = set()
+        self.teams: dict[str, Responses] = {}
+
+    def observe(self, leads: Iterable[str]) -> None:
+        """Look at the clocks that have changed."""
+        for lead in leads:
+            clock = self._view.clocks.get(lead)
+            if clock is None or lead in self._seen or clock.response is None or clock.answered_at is None:
+                continue
+            self._seen.add(lead)
+            day = self._view.calendar.day_of(clock.answered_at)
+            team = self._view.roster.team_on(clock.touch_rep, day) or ""
+            held = self.teams.setdefault(team, Responses([0] * len(RESPONSE_BUCKETS)))
+            held.observe(clock.response / SECOND)
+
+
+def waiting_by_team(view: View, now: int) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+    """((team, state) -> leads, team -> start of the oldest); every team and state has its number, 0 too."""
+    today = view.calendar.day_of(now)
+    counts = {(team, state): 0 for team in ("", *view.roster.team_names) for state in ("waiting", "warned", "breached")}
+    oldest = dict.fromkeys(("", *view.roster.team_names), 0)
+    for clock in view.waiting.values():
+        if clock.started_at is None:
+            continue
+        team = view.roster.team_on(clock.rep, today) or ""
+        state = _state(view, clock, now)
+        counts[team, state] = counts.get((team, state), 0) + 1
+        oldest[team] = min(oldest.get(team) or clock.started_at, clock.started_at)
+    return counts, oldest
+
+
+def _state(view: View, clock: LeadClock, now: int) -> str:
+    return clock.state(now, view.config.lead_response.warn_at)
+
+
+def render(picture: Picture) -> bytes:
+    """The text exposition format, version 0.0.4."""
+    return "\n".join(_lines(picture)).encode() + b"\n"
+
+
+def _lines(picture: Picture) -> Iterator[str]:
+    yield from _sales(picture)
+    yield from _leads(picture)
+    yield from _pipeline(picture)
+
+
+def _sales(picture: Picture) -> Iterator[str]:
+    labels = {
+        (window, rep): f'{{rep="{_label(rep)}",team="{_label(team or "")}",window="{window}"}} '
+        for window in picture.windows
+        for rep, team in picture.teams.items()
+    }
+    for metric in picture.catalogue.values():
+        name, factor = exported(metric.name, metric.entry.unit)
+        yield from _head(name, "gauge", metric.entry.definition)
+        for window, values in picture.windows.items():
+            for rep in picture.teams:
+                found = values.get(Scope("rep", rep))
+                value = None if found is None else found.metrics.get(metric.name)
+                if value is not None:
+                    yield name + labels[window, rep] + _number(value, factor)
+
+
+def exported(metric: str, unit: str) -> tuple[str, int]:
+    """Name of a metric in Prometheus, and by what its values are multiplied: base units only, so days become seconds."""
+    if unit == "days":
+        return f"floorcast_{metric.replace('_days', '_seconds')}", DAY // SECOND
+    return f"floorcast_{metric}", 1
+
+
+def _leads(picture: Picture) -> Iterator[str]:
+    yield from _head("floorcast_leads_waiting", "gauge", "Leads without an answer, by how much of the SLA has gone.")
+    for (team, state), count in sorted(picture.waiting.items()):
+        yield f'floorcast_leads_waiting{{team="{_label(team)}",state="{state}"}} {count}'
+    name = "floorcast_lead_oldest_waiting_timestamp_seconds"
+    yield from _head(name, "gauge", "When the clock of the lead that waits longest was started; 0: none waits.")
+    for team, start in sorted(picture.oldest.items()):
+        yield f'{name}{{team="{_label(team)}"}} {start / SECOND}'
+    name = "floorcast_lead_response_seconds"
+    yield from _head(name, "histogram", "Seconds to the answer; each lead once, when its answer first becomes known.")
+    for team, held in sorted(picture.responses.items()):
+        label = f'team="{_label(team)}"'
+        for edge, count in zip(RESPONSE_BUCKETS, held.buckets, strict=True):
+            yield f'{name}_bucket{{{label},le="{float(edge)}"}} {count}'
+        yield f'{name}_bucket{{{label},le="+Inf"}} {held.count}'
+        yield f"{name}_sum{{{label}}} {held.total}"
+        yield f"{name}_count{{{label}}} {held.count}"
+
+
+def _pipeline(picture: Picture) -> Iterator[str]:
+    yield from _head("floorcast_events_total", "counter", "Changes and engagements that a stage has taken in.")
+    for stage in ("normalise", "ledger", "responses"):
+        yield f'floorcast_events_total{{stage="{stage}"}} {_counted(picture, stage, "events")}'
+    yield from _head("floorcast_dead_letters_total", "counter", "Events that nobody could read.")
+    for (connection, reason), count in sorted(_dead_letters(picture).items()):
+        yield (
+            f'floorcast_dead_letters_total{{connection="{_label(connection)}",reason="{_label(reason)}"}} {count}'
+        )
+    yield from _head("floorcast_ignored_events_total", "counter", "What was left out on purpose, by reason.")
+    for reason, count in sorted(_by_prefix(picture, "normalise", "ignored.").items()):
+        yield f'floorcast_ignored_events_total{{reason="{_label(reason)}"}} {count}'
+    yield from _head("floorcast_late_changes_total", "counter", "Changes to what is older than what is kept.")
+    yield f"floorcast_late_changes_total {_counted(picture, 'ledger', 'late')}"
+    yield from _head("floorcast_duplicate_changes_total", "counter", "Changes that said nothing new.")
+    yield f"floorcast_duplicate_changes_total {_counted(picture, 'ledger', 'duplicates')}"
+    yield from _head("floorcast_deals_without_rate", "gauge", "Deals won in a currency without a rate.")
+    yield f"floorcast_deals_without_rate {picture.deals_without_rate}"
+    yield from _head("floorcast_consumer_lag_records", "gauge", "Messages that the stage reading a topic has not done.")
+    for (topic, partition), lag in sorted(picture.lag.items()):
+        yield f'floorcast_consumer_lag_records{{topic="{topic}",partition="{partition}"}} {lag}'
+    yield from _head("floorcast_behind_seconds", "gauge", "Age of the oldest delivery that is not in the numbers yet.")
+    yield f"floorcast_behind_seconds {picture.behind_seconds}"
+    name = "floorcast_last_delivery_timestamp_seconds"
+    yield from _head(name, "gauge", "When a connection last delivered.")
+    for connection, received_at in sorted(_last_deliveries(picture).items()):
+        yield f'{name}{{connection="{_label(connection)}"}} {received_at / SECOND}'
+    yield from _head("floorcast_ready", "gauge", "Whether the numbers include all that was in Kafka at the start.")
+    yield f"floorcast_ready {int(picture.is_ready)}"
+    yield from _head("floorcast_reps_left_out", "gauge", "Reps beyond the number that is exported.")
+    yield f"floorcast_reps_left_out {picture.reps_left_out}"
+
+
+def _counted(picture: Picture, stage: str, counter: str) -> int:
+    return sum(p.counters.get(counter, 0) for (of_stage, _), p in picture.progress.items() if of_stage == stage)
+
+
+def _by_prefix(picture: Picture, stage: str, prefix: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for (of_stage, _), progress in picture.progress.items():
+        if of_stage == stage:
+            for name, count in progress.counters.items():
+                if name.startswith(prefix):
+                    rest = name.removeprefix(prefix)
+                    found[rest] = found.get(rest, 0) + count
+    return found
+
+
+def _dead_letters(picture: Picture) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for stage in ("normalise", "ledger", "responses"):
+        for name, count in _by_prefix(picture, stage, "dead.").items():
+            connection, _, reason = name.rpartition(".")
+            found[connection, reason] = found.get((connection, reason), 0) + count
+    return found
+
+
+def _last_deliveries(picture: Picture) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for (stage, _), progress in picture.progress.items():
+        if stage == "normalise":
+            for connection, (received_at, _changed_at) in progress.connections.items():
+                found[connection] = max(found.get(connection, 0), received_at)
+    return found
+
+
+def _head(name: str, kind: str, help_text: str) -> Iterator[str]:
+    escaped = help_text.replace("\\", r"\\").replace("\n", r"\n")
+    yield f"# HELP {name} {escaped}"
+    yield f"# TYPE {name} {kind}"
+
+
+def _number(value: MetricValue, factor: int) -> str:
+    return str(value) if factor == 1 else repr(float(value or 0) * factor)
+
+
+def _label(value: str) -> str:
+    return value[:MAX_LABEL].replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

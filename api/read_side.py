@@ -1,0 +1,127 @@
+"""The reading half of the api: view, consumer, broadcaster and exporter, put together.
+
+Owns their wiring and the task that tells clients what has changed. The routes only ask.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry
+
+from api.broadcast import Broadcaster
+from api.consumer import Latency, ViewConsumer
+from api.exposition import MAX_REPS, Picture, ResponseHistogram, waiting_by_team
+from api.rows import Json, freshness_json
+from api.settings import Settings
+from api.view import View
+from schemas.catalogue import Catalogue
+from schemas.config import Config
+from schemas.instants import SECOND
+
+GATHER_SECONDS = 0.01
+"""Changes that come within this time leave in one event: at 1,000 changes a second a screen needs no more."""
+
+
+class ReadSide:
+    """Everything that `GET` is answered from; runs as a service beside the requests."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        config: Config,
+        catalogue: Catalogue,
+        *,
+        registry: CollectorRegistry,
+        clock: Callable[[], int],
+        instance: str,
+        build: str,
+    ) -> None:
+        self._clock = clock
+        self._moved = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.view = View(config, catalogue)
+        self._latency = Latency(registry)
+        self.consumer = ViewConsumer(
+            settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock
+        )
+        self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
+        self._responses = ResponseHistogram(self.view)
+        self._loaded_once = False
+        self._exported = tuple(config.prometheus.windows)
+
+    def problems(self) -> list[str]:
+        """What is missing before the numbers may be believed."""
+        return self.consumer.problems()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the view holds all that was in Kafka at the start."""
+        return self.consumer.is_loaded
+
+    def freshness(self, now: int) -> Json:
+        """The answer of `/v1/freshness`."""
+        return freshness_json(
+            self.view,
+            latency=self._latency.percentiles(now),
+            behind_seconds=self.consumer.behind_seconds(now),
+            applied=self.consumer.applied,
+            now=now,
+        )
+
+    def picture(self, now: int) -> Picture:
+        """What Prometheus gets, as of now. Nothing in it is changed afterwards."""
+        view = self.view
+        today = view.calendar.day_of(now)
+        waiting, oldest = waiting_by_team(view, now)
+        reps = view.reps()
+        return Picture(
+            catalogue=view.catalogue,
+            windows={window: self.broadcaster.followed_values(window) for window in self._exported},
+            teams={rep: view.roster.team_on(rep, today) for rep in reps[:MAX_REPS]},
+            reps_left_out=max(0, len(reps) - MAX_REPS),
+            waiting=waiting,
+            oldest=oldest,
+            responses={team: held.copy() for team, held in self._responses.teams.items()},
+            progress=dict(view.progress),
+            lag=dict(self.consumer.lag),
+            deals_without_rate=view.deals_without_rate(),
+            behind_seconds=self.consumer.behind_seconds(now),
+            is_ready=not self.problems(),
+        )
+
+    async def start(self) -> None:
+        """Begin to load, and to tell what changes."""
+        self.broadcaster.pin(self._exported, self._clock())
+        await self.consumer.start()
+        self._task = asyncio.create_task(self._tell(), name="broadcast")
+
+    async def stop(self) -> None:
+        """End both."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self.consumer.stop()
+
+    def _on_change(self) -> None:
+        if self.consumer.is_loaded:
+            self._responses.observe(self._unobserved())
+        self._moved.set()
+
+    def _unobserved(self) -> Iterable[str]:
+        if not self._loaded_once:
+            self._loaded_once = True
+            return list(self.view.clocks)
+        return self.view.changes.leads
+
+    async def _tell(self) -> None:
+        while True:
+            now = self._clock()
+            pause = (self.broadcaster.next_flush(now) - now) / SECOND
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), max(0.001, pause))
+            self._moved.clear()
+            if self.consumer.is_loaded:
+                self.broadcaster.flush(self._clock())
+            await asyncio.sleep(GATHER_SECONDS)

@@ -1,0 +1,152 @@
+"""Leaderboards and series: one metric over reps, or over time."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from api.answers import LeaderboardAnswer, SeriesAnswer, answer
+from api.errors import InvalidParameterError
+from api.routes.queries import (
+    BoardReader,
+    CurrentView,
+    Now,
+    Reader,
+    SpanAsked,
+    TeamAsked,
+    dates_span,
+    known_rep,
+    known_team,
+    organisation_allowed,
+    reps_asked,
+    team_today,
+)
+from api.rows import has_money
+from api.view import ORGANISATION, Scope, View, rep_scope, team_scope
+from schemas.catalogue.base import MetricValue
+from schemas.instants import DAY, MINUTE, format_instant
+from schemas.windows import Span, date_of
+
+router = APIRouter(prefix="/v1", tags=["metrics"])
+
+MAX_MINUTES = 2 * 24 * 60
+"""Minute panes are kept for two days."""
+
+_LOWER_IS_BETTER = frozenset({"seconds", "days"})
+
+
+@router.get("/leaderboards/{metric}", summary="Reps ordered by a metric", response_model=LeaderboardAnswer)
+async def leaderboard(
+    request: Request, metric: str, view: CurrentView, now: Now, access: BoardReader, span: SpanAsked,
+    team: TeamAsked = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+) -> Response:  # fmt: skip
+    """Ties share a rank; who has no value comes last, without a rank."""
+    known_metric(view, metric)
+    found: list[tuple[str, MetricValue]] = []
+    for rep in reps_asked(view, team, access, now):
+        value = view.values(rep_scope(rep), span, now, [metric]).metrics[metric]
+        person = view.roster.people.get(rep)
+        # Somebody who has left is shown as long as there is something to show.
+        if person is None or person.active or value not in {None, 0}:
+            found.append((rep, value))
+    start, end = span.bounds(view.calendar)
+    payload: dict[str, Any] = {
+        "metric": metric,
+        "window": {"name": span.name, "from": format_instant(start), "to": format_instant(end)},
+        "as_of": format_instant(now),
+        "entries": [
+            {
+                "rank": rank,
+                "rep": rep,
+                "name": view.roster.name_of(rep),
+                "team": team_today(view, rep, now),
+                "value": value,
+                "target": None,
+            }
+            for rank, rep, value in ranked(view, metric, found)[:limit]
+        ],
+    }
+    if has_money(view, [metric]):
+        payload["currency"] = view.config.organisation.currency
+    return answer(request, payload)
+
+
+def ranked(
+    view: View, metric: str, found: list[tuple[str, MetricValue]]
+) -> list[tuple[int | None, str, MetricValue]]:
+    """(rank, rep, value), best first; equal values share a rank, and are ordered by name."""
+    entry = view.catalogue[metric].entry
+    # Talk time is a sum of seconds, of which more is better; every other duration is something to wait for.
+    sign = 1 if entry.unit in _LOWER_IS_BETTER and entry.kind != "duration" or metric == "deals_lost" else -1
+    valued = [(sign * Decimal(str(value)), rep, value) for rep, value in found if value is not None]
+    valued.sort(key=lambda item: (item[0], view.roster.name_of(item[1]), item[1]))
+    places: list[tuple[int | None, str, MetricValue]] = []
+    for place, (order, rep, value) in enumerate(valued, start=1):
+        is_tie = place > 1 and valued[place - 2][0] == order
+        places.append((places[-1][0] if is_tie else place, rep, value))
+    without = sorted((rep for rep, value in found if value is None), key=lambda rep: (view.roster.name_of(rep), rep))
+    return places + [(None, rep, None) for rep in without]
+
+
+@router.get("/series/{metric}", summary="A metric over time", response_model=SeriesAnswer)
+async def series(
+    request: Request, metric: str, view: CurrentView, now: Now, access: Reader,
+    rep: str | None = None, team: str | None = None,
+    from_: Annotated[date | None, Query(alias="from", description="First date; a week ago by default.")] = None,
+    to: Annotated[date | None, Query(description="Last date, included; today by default.")] = None,
+    step: Annotated[Literal["1m", "1d"], Query(description="Minutes reach back 48 h.")] = "1d",
+) -> Response:  # fmt: skip
+    """A point for each step, the values made as those of any window."""
+    known_metric(view, metric)
+    scope = _scope(view, rep, team, access, now)
+    today = date_of(view.calendar.day_of(now))
+    last = to or today
+    first = from_ or (last if step == "1m" else date_of(view.calendar.day_of(now - 6 * DAY)) if to is None else last)
+    span = dates_span(first, last)
+    steps = _minutes(view, span, now) if step == "1m" else _days(span)
+    points = []
+    for each in steps:
+        start, end = each.bounds(view.calendar)
+        value = view.values(scope, each, now, [metric]).metrics[metric]
+        points.append({"from": format_instant(start), "to": format_instant(end), "value": value})
+    payload: dict[str, Any] = {"metric": metric, "step": step, "as_of": format_instant(now), "points": points}
+    payload |= {} if scope.id is None else {scope.kind: scope.id}
+    if has_money(view, [metric]):
+        payload["currency"] = view.config.organisation.currency
+    return answer(request, payload)
+
+
+def known_metric(view: View, metric: str) -> None:
+    """422 naming a metric that there is not."""
+    if metric not in view.catalogue:
+        msg = f"metric: there is no metric {metric!r}"
+        raise InvalidParameterError(msg, field="metric")
+
+
+def _scope(view: View, rep: str | None, team: str | None, access: Any, now: int) -> Scope:
+    if rep is not None and team is not None:
+        msg = "team: give either rep or team"
+        raise InvalidParameterError(msg, field="team")
+    if rep is not None:
+        return rep_scope(known_rep(view, rep, access, now))
+    if team is not None:
+        return team_scope(known_team(view, team, access))
+    organisation_allowed(access)
+    return ORGANISATION
+
+
+def _days(span: Span) -> list[Span]:
+    return [Span(span.name, days=True, first=day, last=day) for day in range(span.first, span.last + 1)]
+
+
+def _minutes(view: View, span: Span, now: int) -> list[Span]:
+    start, end = span.bounds(view.calendar)
+    first, last = start // MINUTE, min(end // MINUTE - 1, now // MINUTE)
+    if last - first >= MAX_MINUTES:
+        msg = f"from: at most {MAX_MINUTES // 1440} days of minutes"
+        raise InvalidParameterError(msg, field="from")
+    return [Span(span.name, days=False, first=minute, last=minute) for minute in range(first, last + 1)]
+
+

@@ -1,0 +1,104 @@
+"""The catalogue, the roster, and rows of metrics of reps, teams and the organisation."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.answers import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer, answer
+from api.routes.queries import (
+    CurrentView,
+    MetricsAsked,
+    Now,
+    Reader,
+    BoardReader,
+    SpanAsked,
+    TeamAsked,
+    known_rep,
+    known_team,
+    organisation_allowed,
+    reps_asked,
+    team_today,
+)
+from api.rows import metrics_row, person_json
+from api.view import ORGANISATION, rep_scope, team_scope
+from schemas.instants import format_instant
+
+router = APIRouter(prefix="/v1", tags=["metrics"])
+
+
+@router.get("/metrics", summary="The metric catalogue", response_model=MetricsAnswer)
+async def catalogue(request: Request, view: CurrentView, now: Now, access: BoardReader) -> Response:
+    """Every metric: name, label, unit, definition, version."""
+    rows = [
+        {
+            "name": metric.name,
+            "label": metric.entry.label,
+            "unit": metric.entry.unit,
+            "definition": metric.entry.definition,
+            "version": metric.entry.version,
+        }
+        for metric in view.catalogue.values()
+    ]
+    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+
+
+@router.get("/reps", summary="The roster", response_model=RepsAnswer)
+async def reps(request: Request, view: CurrentView, now: Now, access: Reader, team: TeamAsked = None) -> Response:
+    """Everybody in the roster, and everybody that records name."""
+    rows = [person_json(view, rep, now) for rep in reps_asked(view, team, access, now)]
+    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+
+
+@router.get("/teams", summary="The teams", response_model=TeamsAnswer)
+async def teams(request: Request, view: CurrentView, now: Now, access: Reader) -> Response:
+    """Every team, with who is in it today."""
+    members: dict[str | None, list[str]] = {}
+    for rep in view.reps():
+        members.setdefault(team_today(view, rep, now), []).append(rep)
+    rows = [
+        {"team": team, "name": name, "reps": members.get(team, [])}
+        for team, name in view.roster.team_names.items()
+        if access.allows_team(team)
+    ]
+    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+
+
+@router.get("/reps/metrics", summary="Metrics of all reps", response_model=RowsAnswer)
+async def all_reps(
+    request: Request, view: CurrentView, now: Now, access: Reader, span: SpanAsked, metrics: MetricsAsked,
+    team: TeamAsked = None,
+) -> Response:  # fmt: skip
+    """A row per rep."""
+    rows: list[dict[str, Any]] = []
+    for rep in reps_asked(view, team, access, now):
+        scope = rep_scope(rep)
+        rows.append(metrics_row(view, scope, span, view.values(scope, span, now, metrics), now))
+    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+
+
+@router.get("/reps/{rep}/metrics", summary="Metrics of a rep", response_model=RowAnswer)
+async def one_rep(
+    request: Request, rep: str, view: CurrentView, now: Now, access: Reader, span: SpanAsked, metrics: MetricsAsked
+) -> Response:
+    """One row."""
+    scope = rep_scope(known_rep(view, rep, access, now))
+    return answer(request, metrics_row(view, scope, span, view.values(scope, span, now, metrics), now))
+
+
+@router.get("/teams/{team}/metrics", summary="Metrics of a team", response_model=RowAnswer)
+async def one_team(
+    request: Request, team: str, view: CurrentView, now: Now, access: Reader, span: SpanAsked, metrics: MetricsAsked
+) -> Response:
+    """One row: what reps did on days they were in this team."""
+    scope = team_scope(known_team(view, team, access))
+    return answer(request, metrics_row(view, scope, span, view.values(scope, span, now, metrics), now))
+
+
+@router.get("/organisation/metrics", summary="Metrics of the organisation", response_model=RowAnswer)
+async def organisation(
+    request: Request, view: CurrentView, now: Now, access: Reader, span: SpanAsked, metrics: MetricsAsked
+) -> Response:
+    """One row: everything, also what no rep did."""
+    organisation_allowed(access)
+    return answer(request, metrics_row(view, ORGANISATION, span, view.values(ORGANISATION, span, now, metrics), now))
