@@ -1,0 +1,270 @@
+"""`floorcast verify`: recounts everything from `deliveries` in one batch and compares it with what is served.
+
+Owns the waiting (every stage and the view have passed the offsets recounted), the fetching at one clock, and what is
+called a difference while new deliveries come in. The recount itself is deploy/recount.py, which shares no code with the
+stream; only the connectors, which read a vendor's words, are the same.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+from rich.console import Console
+from rich.progress import Progress as ProgressBar
+
+from api.catch_up import CatchUp
+from deploy.recount import LeadClock, Rows, differences, recount
+from deploy.up import find_running
+from processor.core.normalise import normalise
+from processor.transport.fetched import Fetched
+from processor.transport.following import Follower, KafkaError, MissingTopicError
+from schemas.config import Config, ConfigError, load_config
+from schemas.connectors import build_connector
+from schemas.instants import format_instant, parse_instant
+from schemas.progress import Progress
+from schemas.records import RecordChange
+from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
+from schemas.windows import WINDOWS
+
+DIFFERENCES = 1
+WRONG_USE = 2
+UNREACHABLE = 3
+
+TRIES = 10
+"""A difference seen while deliveries come in may only be one that is under way: it has to be there each time."""
+QUIET_TRIES = 2
+STAGES_SECONDS = 120.0
+PAGE = 1000
+
+
+class VerifyError(Exception):
+    """The comparison cannot be made."""
+
+    def __init__(self, problem: str, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__(problem)
+
+
+def main(*, url: str | None, data: Path) -> int:
+    """Print each difference; 0 if there is none, 1 if there are, 2 or 3 if the comparison cannot be made."""
+    running = find_running(data)
+    if running is None:
+        return _fail(f"no `floorcast up` runs on {data}; name its folder with --data", WRONG_USE)
+    try:
+        config = load_config(Path(running.config), os.environ)
+        found = asyncio.run(verify(url or running.url, running.broker, running.prefix, config, say=_progress_bar()))
+    except ConfigError as error:
+        return _fail("\n".join(error.problems), WRONG_USE)
+    except VerifyError as error:
+        return _fail(str(error), error.exit_code)
+    except MissingTopicError as error:
+        return _fail(str(error), UNREACHABLE)
+    except (KafkaError, httpx.HTTPError, OSError) as error:
+        return _fail(f"{type(error).__name__}: {error}", UNREACHABLE)
+    for line in found.differences:
+        print(line)  # noqa: T201 - the command's output
+    print(  # noqa: T201
+        f"verified {found.changes} changes of {found.deliveries} deliveries as of {found.as_of}: "
+        f"{len(found.differences)} differences"
+    )
+    return DIFFERENCES if found.differences else 0
+
+
+class Verdict:
+    """What a comparison found."""
+
+    def __init__(self, *, differences: list[str], deliveries: int, changes: int, as_of: str) -> None:
+        self.differences = differences
+        self.deliveries = deliveries
+        self.changes = changes
+        self.as_of = as_of
+
+
+Say = Callable[[int, int], None]
+"""Called with the deliveries read and those there are."""
+
+
+async def verify(
+    url: str,
+    broker: str,
+    prefix: str,
+    config: Config,
+    *,
+    generation: int = 1,
+    key: str | None = None,
+    say: Say = lambda _done, _total: None,
+) -> Verdict:
+    """Compare every served number in every window, and every lead clock, with the recount. Raises VerifyError."""
+    key = key or os.environ.get("FLOORCAST_API_KEY")
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    log = _Log(config)
+
+    def apply(partition: int, records: list[Fetched]) -> None:
+        log.apply(partition, records)
+        say(sum(follower.positions.values()), sum(ends.values()))
+
+    async with (
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client,
+        Follower(broker, DELIVERIES.full_name(prefix, generation)) as follower,
+    ):
+        persistent: set[str] | None = None
+        quiet = 0
+        for _ in range(TRIES):
+            ends = await follower.ends()
+            await follower.read_to(ends, apply)
+            await _wait_for_stages(client, follower, prefix, generation)
+            found, as_of = await _compare(client, log.changes, config)
+            moved = follower.positions != await follower.ends()
+            persistent = found if persistent is None else persistent & found
+            if not persistent:
+                break
+            quiet = 0 if moved else quiet + 1
+            if quiet >= QUIET_TRIES:
+                break
+        return Verdict(
+            differences=sorted(persistent or ()), deliveries=log.deliveries, changes=len(log.changes), as_of=as_of
+        )
+
+
+class _Log:
+    """What `deliveries` says, as far as it was read."""
+
+    def __init__(self, config: Config) -> None:
+        self._connectors = {name: build_connector(connection) for name, connection in config.connections.items()}
+        self.changes: list[RecordChange] = []
+        self.deliveries = 0
+
+    def apply(self, partition: int, records: list[Fetched]) -> None:
+        """Parse more of it. Reading may go beyond the offsets asked for: the stages pass them at the next try."""
+        self.deliveries += len(records)
+        self.changes += normalise(
+            ((record.offset, record.value or b"") for record in records),
+            partition=partition,
+            connectors=self._connectors,
+            progress=Progress(),
+        ).changes
+
+
+async def _wait_for_stages(client: httpx.AsyncClient, follower: Follower, prefix: str, generation: int) -> None:
+    state: dict[str, Any] = {}
+
+    async def refresh() -> None:
+        answer = await client.get("/v1/freshness")
+        _check(answer)
+        state.update(answer.json())
+
+    async def ends(topic: Topic) -> Mapping[int, int]:
+        await refresh()
+        return await follower.ends(topic.full_name(prefix, generation))
+
+    def done(stage: str) -> Mapping[int, int]:
+        return {int(partition): offset for partition, offset in state["progress"].get(stage, {}).items()}
+
+    def applied(topic: Topic) -> Mapping[int, int]:
+        return {int(partition): offset for partition, offset in state["applied"].get(topic.name, {}).items()}
+
+    missing = ""
+    try:
+        async with asyncio.timeout(STAGES_SECONDS):
+            async for missing in CatchUp(ends, done, applied).wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW_TOPICS):
+                await asyncio.sleep(0.1)
+                await refresh()
+    except TimeoutError:
+        raise VerifyError(f"after {STAGES_SECONDS:g} s: {missing}", UNREACHABLE) from None
+
+
+async def _compare(client: httpx.AsyncClient, changes: list[RecordChange], config: Config) -> tuple[set[str], str]:
+    # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
+    books = await asyncio.to_thread(recount, changes, config)
+    found: set[str] = set()
+    as_of = ""
+    for window in WINDOWS:
+        rows, as_of = await _served(client, window)
+        expected = await asyncio.to_thread(books.rows, now=parse_instant(as_of), window=window)
+        found |= {f"{window}: {line}" for line in differences(expected, rows)}
+    waiting, as_of = await _waiting(client)
+    expected_leads = _expected_waiting(books.lead_clocks(parse_instant(as_of)))
+    for lead in sorted(expected_leads.keys() | waiting.keys()):
+        if expected_leads.get(lead) != waiting.get(lead):
+            found.add(f"lead {lead}: recounted {expected_leads.get(lead)}, served {waiting.get(lead)}")
+    return found, as_of
+
+
+async def _served(client: httpx.AsyncClient, window: str) -> tuple[Rows, str]:
+    """All rows of a window at one clock: fetched again until none of the answers is of another instant's numbers."""
+    teams = [row["team"] for row in (await _get(client, "/v1/teams"))["rows"]]
+    reps = await _get(client, "/v1/reps/metrics", window=window)
+    rows: dict[str, Any] = {"teams": {}, "reps": {row["rep"]: _values(row) for row in reps["rows"]}}
+    for team in teams:
+        rows["teams"][team] = _values(await _get(client, f"/v1/teams/{team}/metrics", window=window))
+    organisation = await _get(client, "/v1/organisation/metrics", window=window)
+    rows["organisation"] = _values(organisation)
+    return cast(Rows, rows), organisation["as_of"]
+
+
+def _values(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"metrics": row["metrics"], "bounds": row["bounds"]}
+
+
+async def _waiting(client: httpx.AsyncClient) -> tuple[dict[str, tuple[Any, ...]], str]:
+    found: dict[str, tuple[Any, ...]] = {}
+    cursor: dict[str, str] = {}
+    while True:
+        answer = await _get(client, "/v1/leads/waiting", limit=PAGE, **cursor)
+        for lead in answer["rows"]:
+            found[lead["lead"]] = (lead["rep"], lead["started_at"], lead["due_at"], lead["state"])
+        if answer["next"] is None:
+            return found, answer["as_of"]
+        cursor = {"cursor": answer["next"]}
+
+
+def _expected_waiting(clocks: Mapping[str, LeadClock]) -> dict[str, tuple[Any, ...]]:
+    return {
+        lead: (
+            clock["rep"],
+            format_instant(clock["started_at"]),
+            format_instant(clock["due_at"]),
+            clock["state"],
+        )
+        for lead, clock in clocks.items()
+        if clock["waiting"] and clock["state"] is not None
+    }
+
+
+async def _get(client: httpx.AsyncClient, path: str, **parameters: Any) -> dict[str, Any]:
+    answer = await client.get(path, params=parameters)
+    _check(answer)
+    payload: dict[str, Any] = answer.json()
+    return payload
+
+
+def _check(answer: httpx.Response) -> None:
+    if answer.status_code in {401, 403}:
+        msg = "the api wants a key of scope read: set FLOORCAST_API_KEY"
+        raise VerifyError(msg, WRONG_USE)
+    if answer.is_error:
+        msg = f"{answer.request.url.path} answered {answer.status_code}"
+        raise VerifyError(msg, UNREACHABLE)
+
+
+def _progress_bar() -> Say:
+    bar = ProgressBar(console=Console(stderr=True), transient=True)
+    task = bar.add_task("recounting", total=None)
+    bar.start()
+
+    def say(done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total)
+        if done >= total:
+            bar.stop()
+
+    return say
+
+
+def _fail(problem: str, code: int) -> int:
+    for line in problem.splitlines():
+        print(f"floorcast verify: {line}", file=sys.stderr)  # noqa: T201 - the command's output
+    return code
