@@ -170,7 +170,9 @@ async def _wait_for_stages(client: httpx.AsyncClient, follower: Follower, prefix
     missing = ""
     try:
         async with asyncio.timeout(STAGES_SECONDS):
-            async for missing in CatchUp(ends, done, applied).wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW_TOPICS):
+            async for missing in CatchUp(  # noqa: B007 - named when the time is up
+                ends, done, applied
+            ).wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW_TOPICS):
                 await asyncio.sleep(0.1)
                 await refresh()
     except TimeoutError:

@@ -7,12 +7,10 @@ import asyncio
 import os
 import sys
 
-from aiokafka.errors import KafkaError
-
 from processor.settings import Settings
 from processor.telemetry import configure_logging
 from processor.topology import build_app
-from processor.transport.administration import TopicsError, ensure_topics
+from processor.transport.administration import KafkaError, TopicsError, ensure_topics
 from processor.transport.worker import run
 from schemas.config import Config, ConfigError, load_config
 

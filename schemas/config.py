@@ -42,7 +42,7 @@ def _duration(value: Any) -> int:
         return value
     if not isinstance(value, str):
         msg = "must be a duration such as 30s, 5m, 1h or 2d"
-        raise ValueError(msg)  # noqa: TRY004 - pydantic takes ValueError
+        raise ValueError(msg)
     return parse_duration(value)
 
 

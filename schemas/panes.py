@@ -1,6 +1,7 @@
 """Panes: one rep, one stored window, from one origin; sums and sorted samples that merge exactly.
 
-Owns the measures, the pane, its key and encoding, and the merge. Does not derive panes from records, and makes no metric.
+Owns the measures, the pane, its key and encoding, and the merge. Does not derive panes from records, and makes no
+metric.
 """
 
 from bisect import bisect_left, insort

@@ -16,7 +16,7 @@ Value = str | int | bool | None
 """A normalised field: text, microseconds (instants and durations), a decimal string (money, numbers), a claim."""
 
 Version = tuple[int, int]
-"""(`changed_at`, digest of the whole change): a total order in which a change wins whole against another of its instant."""
+"""(`changed_at`, digest of the whole change): a total order in which of two changes of one instant one wins whole."""
 
 HISTORY_LIMIT = 64
 
@@ -93,7 +93,7 @@ NAMED: Mapping[str, frozenset[str]] = {
     "meeting": frozenset({"lead"}),
     "lead": frozenset({"merged_into"}),
 }
-"""Pointers to groups: every value that any change ever gave them is remembered, so that a group left behind is told so."""
+"""Pointers to groups: every value that any change ever gave them is remembered, so that a group left is told so."""
 
 DELETED = "deleted"
 
@@ -134,9 +134,7 @@ class RecordChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return (self.changed_at, self.digest)
 
 
-def make_change(
-    *, kind: str, id: str, changed_at: int, fields: Mapping[str, Value], received_at: int
-) -> RecordChange:
+def make_change(*, kind: str, id: str, changed_at: int, fields: Mapping[str, Value], received_at: int) -> RecordChange:
     """A change with its digest. `fields` are normalised values by name, `deleted` among them if the CRM said it."""
     ordered = dict(sorted(fields.items()))
     content = _encode((kind, id, changed_at, ordered))

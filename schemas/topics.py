@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from schemas.instants import DAY
 
-MAX_MESSAGE = 2 * 1024 * 1024
-"""Bytes of one message: a legal delivery is up to 1 MiB and has headers."""
+MAX_MESSAGE = 2 * 1024 * 1024 + 64 * 1024
+"""Bytes of one batch on the wire: messages have up to 2 MiB (a legal delivery is up to 1 MiB, plus headers)."""
 
 FENCE = b"\0fence"
 """Key of the record that an owner writes into each of its partitions before it reads its state back; readers skip it."""

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from schemas.instants import DAY, MINUTE, from_datetime, to_datetime
 
 Window = NewType("Window", int)
-"""A stored window: minutes since the epoch, times two; or days since the epoch in the organisation's calendar, times two plus one.
+"""A stored window: minutes since the epoch times two, or days of the organisation's calendar times two plus one.
 
 One integer, because a pane is looked up by it in the hottest loop of the product.
 """

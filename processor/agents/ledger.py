@@ -20,7 +20,7 @@ from schemas.topics import LEDGER, PANES, ROSTER, Topic
 class LedgerShard(StageShard):
     """One partition of `record-changes`."""
 
-    stage = "ledger"
+    stage: ClassVar[str] = "ledger"
     owned: ClassVar[Sequence[Topic]] = (LEDGER, PANES, ROSTER)
 
     def __init__(self, partition: int, deployment: Deployment) -> None:
@@ -33,9 +33,7 @@ class LedgerShard(StageShard):
         name = self.deployment.topic
         for key, row in published[name(LEDGER)].items():
             self.ledger.restore(key, row)
-        output = self.ledger.rebuild(
-            self.mine(published[name(PANES)]), published[name(ROSTER)], self.progress.log_at
-        )
+        output = self.ledger.rebuild(self.mine(published[name(PANES)]), published[name(ROSTER)], self.progress.log_at)
         await self.write({PANES: output.panes, ROSTER: output.roster})
 
     async def process(self, records: list[Fetched]) -> None:

@@ -16,7 +16,7 @@ from schemas.topics import RECORD_CHANGES, Topic
 class NormaliseShard(StageShard):
     """One partition of `deliveries`."""
 
-    stage = "normalise"
+    stage: ClassVar[str] = "normalise"
     owned: ClassVar[Sequence[Topic]] = ()
 
     async def load(self) -> None:

@@ -19,7 +19,7 @@ from schemas.topics import ALERTS, GROUPS, LEAD_CLOCKS, PANES, Topic
 class ResponsesShard(StageShard):
     """One partition of `engagements`."""
 
-    stage = "responses"
+    stage: ClassVar[str] = "responses"
     owned: ClassVar[Sequence[Topic]] = (GROUPS, PANES, LEAD_CLOCKS, ALERTS)
 
     def __init__(self, partition: int, deployment: Deployment) -> None:

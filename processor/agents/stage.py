@@ -5,18 +5,19 @@ Owns no rule of the business and no seam over Faust (processor/transport/).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import structlog
 
 from processor.core.definitions import Definitions
 from processor.transport.fetched import Fetched
-from processor.transport.owner import FENCE, Message, Owner
+from processor.transport.owner import Message, Owner
 from processor.transport.reading import read_to
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import Engagement, by_partition, engagement_frames
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
-from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, PROGRESS, Topic
+from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, FENCE, PROGRESS, Topic
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +45,8 @@ Published = dict[str, dict[bytes, bytes]]
 class StageShard:
     """One partition of one stage: its owner, its progress, and what lies in its topics."""
 
-    stage: str
-    owned: Sequence[Topic]
+    stage: ClassVar[str]
+    owned: ClassVar[Sequence[Topic]]
     """Topics in whose partition of our number nobody else writes under our keys; `progress` is added."""
 
     def __init__(self, partition: int, deployment: Deployment) -> None:

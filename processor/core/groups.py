@@ -53,9 +53,7 @@ class Groups:
             group, key = engagement.group, engagement.record
             facts = opened.get(group)
             if facts is None:
-                facts = opened[group] = {
-                    name: decode_record(row) for name, row in self._rows.get(group, {}).items()
-                }
+                facts = opened[group] = {name: decode_record(row) for name, row in self._rows.get(group, {}).items()}
             news = decode_record(engagement.row)
             held = facts.get(key)
             if held is None:
@@ -73,8 +71,10 @@ class Groups:
         rows = self._rows.setdefault(group, {})
         targets = merge_targets(group, facts)
         # A new target must hear everything; afterwards it needs only what is new.
-        known = set() if not rows or not targets else merge_targets(
-            group, {key: decode_record(row) for key, row in rows.items()}
+        known = (
+            set()
+            if not rows or not targets
+            else merge_targets(group, {key: decode_record(row) for key, row in rows.items()})
         )
         for key in sorted(keys):
             row = rows[key] = facts[key].encode()

@@ -87,5 +87,3 @@ def _count(progress: Progress, delivery: Delivery, parsed: Parsed) -> None:
     if delivery.connection:
         newest = max((change.changed_at for change in parsed.changes), default=0)
         progress.saw(delivery.connection, delivery.received_at, newest)
-
-

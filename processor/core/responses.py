@@ -43,9 +43,7 @@ def lead_result(lead: str, facts: Mapping[str, Record], definitions: Definitions
     rep, source = definitions.person(own.get("rep")), own.get("source")
     sla = definitions.lead_response.sla(source)
     if root != lead:
-        return LeadResult(
-            [], LeadClock(lead, rep, source, own.get("status"), None, None, sla=sla, merged_into=root)
-        )
+        return LeadResult([], LeadClock(lead, rep, source, own.get("status"), None, None, sla=sla, merged_into=root))
     members = {id for id in leads if root_of(id, pointers) == lead}
     found: list[Contribution] = []
     assigned_at = own.get("assigned_at")
@@ -58,8 +56,10 @@ def lead_result(lead: str, facts: Mapping[str, Record], definitions: Definitions
     if not starts:
         return LeadResult(found, LeadClock(lead, rep, source, own.get("status"), None, None, sla=sla))
     start = min(starts)
-    answer = _qualified(living, lead, rep) if definitions.lead_response.stop == "qualified" else _first_touch(
-        facts, members, definitions
+    answer = (
+        _qualified(living, lead, rep)
+        if definitions.lead_response.stop == "qualified"
+        else _first_touch(facts, members, definitions)
     )
     clock = LeadClock(
         lead=lead, rep=rep, source=source, status=own.get("status"), started_at=start, due_at=start + sla, sla=sla,

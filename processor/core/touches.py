@@ -14,7 +14,7 @@ def is_connected(call: Record) -> bool:
 
 
 def talk_of(call: Record) -> int:
-    """Microseconds talked in a connected call: `ended_at` − `answered_at`, else what the source says."""
+    """Microseconds talked in a connected call: `ended_at` - `answered_at`, else what the source says."""
     answered, ended = call.get("answered_at"), call.get("ended_at")
     if answered is not None and ended is not None:
         return max(0, int(ended) - int(answered))

@@ -27,7 +27,9 @@ class TopicsError(Exception):
 async def ensure_topics(
     bootstrap: str, *, prefix: str, generation: int, partitions: int, records_kept: int, create: bool = True
 ) -> list[str]:
-    """Create what is missing and return its names. Raises TopicsError naming each difference, KafkaError if unreachable.
+    """Create what is missing and return its names.
+
+    Raises TopicsError naming each difference, KafkaError if Kafka cannot be reached.
 
     `records_kept` in microseconds: how long `deliveries` are kept, by `retention.records` of the configuration.
     """

@@ -1,0 +1,41 @@
+"""The one way in which a worker ends itself when it must not go on.
+
+Owns the exit codes and the end without a commit. Does not decide what is fatal: its callers do.
+"""
+
+import logging
+import os
+import sys
+import traceback
+from typing import NoReturn, Protocol
+
+import structlog
+
+FENCED = 75
+"""Exit code: another worker owns what this one wrote to. A supervisor starts it again at once."""
+
+FAILED = 70
+"""Exit code: anything unexpected."""
+
+log = structlog.get_logger(__name__)
+
+
+class Die(Protocol):
+    """Ends the process. Tests pass one that raises instead."""
+
+    def __call__(self, code: int, why: str, *, error: BaseException | None = None) -> NoReturn: ...
+
+
+def die(code: int, why: str, *, error: BaseException | None = None) -> NoReturn:
+    """End the process now: no commit, no flush of producers, no atexit.
+
+    Raising would not do: Faust acks the event in hand when an agent raises, and commits it on its way out (#315).
+    What was acked before stays acked, what was not is delivered again.
+    """
+    # The traceback is rendered here, without the values of local variables: those hold people's data.
+    lines = traceback.format_exception(error) if error is not None else []
+    log.critical("process.ended", code=code, why=why, traceback="".join(lines))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    logging.shutdown()
+    os._exit(code)

@@ -1,0 +1,209 @@
+"""What a stage is, and the life of its shards.
+
+Owns which shards are live, that nothing of one shard runs at the same time, and the ends of what was done. Does not
+know Faust: `recovery` says what is assigned, `batches` hands in what was fetched.
+"""
+
+import asyncio
+import contextlib
+import gc
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+import structlog
+
+from processor.transport.fail_stop import FAILED, Die, die
+from processor.transport.fetched import Fetched
+
+log = structlog.get_logger(__name__)
+
+Records = list[Fetched]
+"""Of one partition, in the order of their offsets, without a hole."""
+
+Place = tuple[str, int]
+"""A source topic, which names the stage, and a partition of it."""
+
+
+class Ownership(Protocol):
+    """What is asked of a shard's owner: see `owner.Owner`."""
+
+    async def renew(self) -> None: ...
+
+    async def prove(self) -> None: ...
+
+
+class Shard(Protocol):
+    """The state of one partition of one stage. At most one of `load`, `process` and `tick` runs at a time.
+
+    An exception from any of them ends the process without committing.
+    """
+
+    @property
+    def owner(self) -> Ownership:
+        """The only writer of this shard's topics; not acquired yet when the shard is made."""
+
+    async def load(self) -> None:
+        """Acquire the owner, read its topics up to the fence, derive, publish what differs."""
+
+    async def process(self, records: Records) -> None:
+        """Take one fetched batch; return when all that came of it is acknowledged. Then its offset may be committed.
+
+        The same records may come again, alone or in another batch. Outputs that no load compares go first.
+        """
+
+    async def tick(self, now: int) -> None:
+        """Do what depends on time alone; called every second with the wall clock, microseconds since the epoch."""
+
+    async def close(self) -> None:
+        """Drop what is held and close the owner. A new shard is made if the partition comes back."""
+
+
+ShardFactory = Callable[[int], Shard]
+"""Makes the shard of a partition; no I/O yet."""
+
+
+class _Slot:
+    """A live shard, and whether its memory may be trusted."""
+
+    def __init__(self, shard: Shard) -> None:
+        self.shard = shard
+        self.lock = asyncio.Lock()
+        self.loaded = False
+        self.settled = True
+        """False while a batch or a tick is half done; if it was cancelled there, memory may be ahead of the topics."""
+
+    @contextlib.contextmanager
+    def unsettled(self) -> Iterator[None]:
+        self.settled = False
+        yield  # no `finally`: what was cancelled here stays unsettled
+        self.settled = True
+
+
+class LiveShards:
+    """All shards of this process."""
+
+    def __init__(self, factories: Mapping[str, ShardFactory], *, die: Die = die) -> None:
+        self.done: dict[Place, int] = {}
+        """Per source topic and partition: the offset up to which all is processed and acknowledged, exclusive."""
+        self.ready = False
+        """All that was assigned is loaded, and no rebalance is going on."""
+        self._factories = dict(factories)
+        self._die = die
+        self._slots: dict[Place, _Slot] = {}
+        self._assigning = asyncio.Lock()
+
+    @property
+    def topics(self) -> frozenset[str]:
+        return frozenset(self._factories)
+
+    async def suspend(self) -> None:
+        """Before this worker agrees to a rebalance: end what runs, tick and renew no more.
+
+        A tick after it would write to a partition that may already be another worker's, and end this process for
+        nothing.
+        """
+        self.ready = False
+        for slot in list(self._slots.values()):
+            async with slot.lock:  # waits for a tick or a renewal in progress
+                pass
+
+    async def assign(self, assigned: Iterable[Place]) -> None:
+        """Drop the shards that are no longer ours, keep those whose memory is proved right, load the rest together."""
+        assigned = set(assigned)
+        async with self._assigning:  # an overtaken assignment may still be on its way out
+            self.ready = False
+            started = time.monotonic()
+            kept = {place for place, slot in self._slots.items() if place in assigned and slot.loaded and slot.settled}
+            dropped = [self._slots.pop(place) for place in list(self._slots) if place not in kept]
+            fresh = {place: _Slot(self._factories[place[0]](place[1])) for place in sorted(assigned - kept)}
+            self._slots |= fresh
+            self.done = {place: offset for place, offset in self.done.items() if place in kept}
+            with _no_collection():
+                # Shielded: if the next rebalance overtakes this one, no producer may be left open.
+                await asyncio.shield(asyncio.gather(*(self._drop(slot) for slot in dropped)))
+                async with asyncio.TaskGroup() as group:
+                    for place in kept:
+                        group.create_task(self._prove(self._slots[place]))
+                    for slot in fresh.values():
+                        group.create_task(self._load(slot))
+            self.ready = True
+            log.info(
+                "shards.assigned",
+                kept=sorted(kept),
+                loaded=sorted(fresh),
+                dropped=len(dropped),
+                seconds=round(time.monotonic() - started, 3),
+            )
+
+    async def process(self, place: Place, records: Records) -> None:
+        """Hand one fetched batch to its shard."""
+        slot = self._slots.get(place)
+        if slot is None or not slot.loaded:
+            self._die(FAILED, f"{place[0]}[{place[1]}]: a batch for a shard that is not loaded")
+        due, first = self.done.get(place, 0), records[0].offset
+        if first > due:
+            self._die(FAILED, f"{place[0]}[{place[1]}]: a gap, offset {due} was due and {first} came")
+        async with slot.lock:
+            with slot.unsettled():
+                await slot.shard.process(records)
+        self.done[place] = records[-1].offset + 1
+
+    def sought(self, place: Place, offset: int) -> None:
+        """Delivery of a partition begins anew at `offset`."""
+        self.done[place] = offset
+
+    async def tick(self, now: int) -> None:
+        """Let every live shard do what depends on time alone."""
+        async with asyncio.TaskGroup() as group:
+            for slot in list(self._slots.values()):
+                group.create_task(self._tick(slot, now))
+
+    async def renew(self) -> None:
+        """Renew every owner's name."""
+        for slot in list(self._slots.values()):
+            async with slot.lock:
+                if self.ready and slot.loaded:
+                    await slot.shard.owner.renew()
+
+    async def close(self) -> None:
+        """Close all shards, at the end of the process."""
+        async with self._assigning:
+            self.ready = False
+            slots, self._slots = list(self._slots.values()), {}
+            for slot in slots:
+                await self._drop(slot)
+
+    async def _tick(self, slot: _Slot, now: int) -> None:
+        async with slot.lock:
+            if self.ready and slot.loaded:
+                with slot.unsettled():
+                    await slot.shard.tick(now)
+
+    async def _load(self, slot: _Slot) -> None:
+        async with slot.lock:
+            await slot.shard.load()
+            slot.loaded = True
+
+    async def _prove(self, slot: _Slot) -> None:
+        async with slot.lock:
+            await slot.shard.owner.prove()
+
+    async def _drop(self, slot: _Slot) -> None:
+        async with slot.lock:
+            slot.loaded = False
+            await slot.shard.close()
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the cyclic collector while millions of small objects are made, and what was made is not looked at again.
+
+    Loading a million rows takes a third longer with it, and Faust calls `gc.collect()` in each round of `wait_empty`.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

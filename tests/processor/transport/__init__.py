@@ -1,0 +1,1 @@
+"""Contract tests of the seams over Faust and aiokafka, most of them on a real broker."""
