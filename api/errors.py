@@ -1,0 +1,252 @@
+"""What goes wrong in the api, and the HTTP answer to it. The only place that knows status codes of errors.
+
+Every error leaves as `application/problem+json` (RFC 9457) and says nothing of the inside.
+
+    ApiError
+    ├── UnauthenticatedError      401   no key, or none that is valid
+    │   └── BadSignatureError     401   a delivery that does not prove where it comes from
+    ├── ForbiddenError            403   a valid key without the scope or team
+    ├── NotFoundError             404   unknown rep, team, lead, connection …
+    ├── MethodNotAllowedError     405
+    ├── BodyTooLargeError         413
+    ├── ContentTypeRefusedError   415
+    ├── InvalidParameterError     422   a parameter that means nothing here, named
+    ├── TooManyDeliveriesError    429   send again after `retry_after` seconds
+    └── UnavailableError          503   send again after `retry_after` seconds
+        ├── NotStoredError              Kafka did not acknowledge a delivery
+        └── OverloadedError             as much is under way as memory is set aside for
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger("api")
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class ApiError(Exception):
+    """Something the client is told: `detail` is one line, `field` the parameter, header or setting to look at."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal"
+
+    def __init__(self, detail: str, *, field: str | None = None, retry_after: int | None = None) -> None:
+        self.detail = detail
+        self.field = field
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+    def headers(self) -> dict[str, str]:
+        """Headers that belong to this answer."""
+        return {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
+
+
+class UnauthenticatedError(ApiError):
+    """No key, or none that is valid."""
+
+    status = 401
+    slug = "unauthenticated"
+
+    def headers(self) -> dict[str, str]:
+        """How to authenticate."""
+        return {"www-authenticate": 'Bearer realm="floorcast"'}
+
+
+class BadSignatureError(UnauthenticatedError):
+    """A delivery that does not prove where it comes from."""
+
+    slug = "bad-signature"
+
+    def headers(self) -> dict[str, str]:
+        """RFC 9110 wants a challenge with every 401."""
+        return {"www-authenticate": "Signature"}
+
+
+class ForbiddenError(ApiError):
+    """A valid key without the scope or team that is needed."""
+
+    status = 403
+    slug = "forbidden"
+
+
+class NotFoundError(ApiError):
+    """There is no such thing here."""
+
+    status = 404
+    slug = "not-found"
+
+
+class MethodNotAllowedError(ApiError):
+    """The address takes another method."""
+
+    status = 405
+    slug = "method-not-allowed"
+
+    def __init__(self, allowed: str) -> None:
+        self.allowed = allowed
+        super().__init__(f"this address takes {allowed}")
+
+    def headers(self) -> dict[str, str]:
+        """Which methods are taken."""
+        return {"allow": self.allowed}
+
+
+class BodyTooLargeError(ApiError):
+    """More body than is taken."""
+
+    status = 413
+    slug = "body-too-large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is larger than {limit} bytes")
+
+
+class ContentTypeRefusedError(ApiError):
+    """A content type or encoding that is not taken here."""
+
+    status = 415
+    slug = "content-type-refused"
+
+
+class InvalidParameterError(ApiError):
+    """A parameter that means nothing here."""
+
+    status = 422
+    slug = "invalid-parameter"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}", field=field)
+
+
+class TooManyDeliveriesError(ApiError):
+    """More deliveries than the connection may send."""
+
+    status = 429
+    slug = "too-many-deliveries"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("this connection sends faster than deliveries_per_second", retry_after=retry_after)
+
+
+class UnavailableError(ApiError):
+    """Not now: the same request may succeed later."""
+
+    status = 503
+    slug = "unavailable"
+
+    def __init__(self, detail: str, *, retry_after: int = 2) -> None:
+        super().__init__(detail, retry_after=retry_after)
+
+
+class NotStoredError(UnavailableError):
+    """Kafka did not acknowledge the delivery in time; it may be stored all the same, a repetition does no harm."""
+
+    slug = "not-stored"
+
+
+class OverloadedError(UnavailableError):
+    """As much is under way as memory is set aside for."""
+
+    slug = "overloaded"
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    slug: str | None = None,
+    field: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem document. Without a `slug` its type is `about:blank`, which says no more than the status."""
+    return Response(
+        problem_body(status, detail, slug=slug, field=field),
+        status_code=status,
+        media_type=PROBLEM_JSON,
+        headers={"cache-control": "no-store", **(headers or {})},
+    )
+
+
+def problem_body(status: int, detail: str, *, slug: str | None = None, field: str | None = None) -> bytes:
+    """The document itself, for answers that are written below ASGI."""
+    document: dict[str, Any] = {
+        "type": "about:blank" if slug is None else f"urn:floorcast:problem:{slug}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if field is not None:
+        document["field"] = field
+    return orjson.dumps(document)
+
+
+def answer(error: ApiError) -> Response:
+    """The answer to an error of ours."""
+    return problem(error.status, error.detail, slug=error.slug, field=error.field, headers=error.headers())
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make every error of every route a problem document. Unknown ones are caught by `CatchUnknownErrors`."""
+
+    async def on_api_error(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, ApiError)
+        return answer(error)
+
+    async def on_http_exception(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
+        return problem(error.status_code, detail, headers=error.headers)
+
+    async def on_invalid_request(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        # The place only, never the value: it may hold personal data.
+        field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+        return answer(InvalidParameterError(field, str(first["msg"]).removeprefix("Value error, ")))
+
+    app.add_exception_handler(ApiError, on_api_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(RequestValidationError, on_invalid_request)
+
+
+class CatchUnknownErrors:
+    """Answers an unexpected exception with a bare 500 and logs it.
+
+    Stands inside the middleware that sets security headers, so that a 500 carries them too; Starlette's own handler
+    stands outside every middleware.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and answer what nobody answered."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except Exception:
+            # The route, not the path or query: those may hold ids and tokens.
+            route = scope.get("route")
+            log.exception("request.failed", method=scope["method"], route=getattr(route, "path", None))
+            if started:
+                raise
+            await problem(500, "an unexpected error; it was logged", slug=ApiError.slug)(scope, receive, send)

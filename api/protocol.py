@@ -1,0 +1,209 @@
+"""HTTP/1.1 below ASGI: absolute deadlines, a cap on the head, dead clients dropped.
+
+A subclass of uvicorn's httptools protocol, which has none of these: without them a client that sends a byte now and
+then holds a connection for ever, and one that sends headers without end fills the memory. The deadline is one for the
+whole request, head and body, from its first byte (or from the connection's start, or the end of the answer before), so
+that no way of dribbling prolongs it.
+"""
+
+import asyncio
+import socket
+from enum import Enum
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from api.errors import PROBLEM_JSON, problem, problem_body
+from api.settings import Settings
+
+# What a header costs beside its bytes (as HTTP/2 counts): it also bounds their number.
+_HEADER_OVERHEAD = 32
+
+
+class _Phase(Enum):
+    BETWEEN = "between requests"
+    HEAD = "head"
+    BODY = "body"
+
+
+class _HeadTooLargeError(Exception):
+    """Raised in a callback of the parser, which then stops."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. Made by `bounded_protocol`, which binds the settings."""
+
+    settings: Settings
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._write_deadline: asyncio.TimerHandle | None = None
+        self._phase = _Phase.BETWEEN
+        self._requests = 0
+        self._head_bytes = 0
+        self._raw_head_bytes = 0
+        self._head_too_large = False
+
+    # Connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client that connects and says nothing is under the deadline too."""
+        super().connection_made(transport)
+        _drop_when_peer_vanishes(transport, self.settings.write_deadline_seconds)
+        if len(self.connections) > self.settings.max_connections:
+            self.app = _refuse_for_number
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave no timer behind."""
+        self._disarm()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Whatever arrives outside of a whole request (also line breaks before one) starts the clock."""
+        if self._deadline is None:
+            self._arm()
+        was_in_head, request = self._phase is _Phase.HEAD, self._requests
+        super().data_received(data)
+        if was_in_head and self._phase is _Phase.HEAD and self._requests == request:
+            # All of it head. A header without an end lies in the parser, which tells nothing of it.
+            self._raw_head_bytes += len(data)
+            if self._raw_head_bytes > self.settings.max_head_bytes:
+                self._refuse(431, "the request line and headers are too large")
+
+    # Parser callbacks
+
+    def on_message_begin(self) -> None:
+        """A request begins; also the next one in the same packet."""
+        self._phase = _Phase.HEAD
+        self._requests += 1
+        self._head_bytes = self._raw_head_bytes = 0
+        if self._deadline is None:
+            self._arm()
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Count and keep."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count and keep; the trailers of a chunked body come here as well."""
+        self._count(len(name) + len(value) + _HEADER_OVERHEAD)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head has an end."""
+        self._phase = _Phase.BODY
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is there: from now on only we are slow."""
+        self._disarm()
+        self._phase = _Phase.BETWEEN
+        super().on_message_complete()
+
+    # Writing
+
+    def pause_writing(self) -> None:
+        """The client takes nothing; not for ever."""
+        super().pause_writing()
+        if self._write_deadline is None:
+            self._write_deadline = self.loop.call_later(self.settings.write_deadline_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client takes again."""
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be parsed, as a problem document."""
+        if self._head_too_large:
+            self._refuse(431, "the request line and headers are too large")
+        else:
+            self._refuse(400, "this is not an HTTP/1.1 request")
+
+    # Deadline
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self.settings.max_head_bytes:
+            self._head_too_large = True
+            raise _HeadTooLargeError
+
+    def _arm(self) -> None:
+        self._deadline = self.loop.call_later(self.settings.request_deadline_seconds, self._on_deadline)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _on_deadline(self) -> None:
+        self._deadline = None
+        if self.transport.is_closing():
+            return
+        if self._phase is _Phase.BETWEEN:
+            self.transport.close()
+        else:
+            self._refuse(408, "the request did not arrive in time")
+
+    def _refuse(self, status: int, detail: str) -> None:
+        """Answer below ASGI and close. Nothing is written into an answer that has begun."""
+        self._disarm()
+        if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            begun = cycle.response_started
+            # The application hears that its client is gone, and whatever it still sends is dropped.
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if begun or self.pipeline or self._phase is not _Phase.BODY:
+                # An answer is half written, or this is a request behind one that is not answered yet.
+                self.transport.close()
+                return
+        body = problem_body(status, detail)
+        head = [
+            STATUS_LINE[status],
+            *(name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers),
+            b"content-type: ", PROBLEM_JSON.encode(), b"\r\n",
+            b"content-length: ", str(len(body)).encode(), b"\r\n",
+            b"x-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n\r\n",
+        ]  # fmt: skip
+        self.transport.write(b"".join(head) + body)
+        self.transport.close()
+
+
+async def _refuse_for_number(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer on a connection beyond `max_connections`, in the place of the application."""
+    answer = problem(
+        503, "too many connections", slug="overloaded", headers={"retry-after": "1", "connection": "close"}
+    )
+    await answer(scope, receive, send)
+
+
+def bounded_protocol(settings: Settings) -> type[BoundedProtocol]:
+    """The protocol class for uvicorn with these limits: uvicorn makes one for each connection, without arguments."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"settings": settings})
+
+
+def _drop_when_peer_vanishes(transport: asyncio.Transport, seconds: float) -> None:
+    """Let the kernel give up a peer that acknowledges nothing (a pulled plug), else it tries for 15 minutes."""
+    peer: socket.socket | None = transport.get_extra_info("socket")
+    option: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if peer is not None and option is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
+        peer.setsockopt(socket.IPPROTO_TCP, option, int(seconds * 1000))

@@ -1,0 +1,1 @@
+"""One module per noun: decode, ask the view or the log, answer. No decision about a number is made here."""

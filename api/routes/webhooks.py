@@ -1,0 +1,159 @@
+"""`POST /webhooks/{connection}`: take a CRM's delivery, prove where it comes from, store it raw, answer.
+
+Plain ASGI: the connection is looked up before a byte of the body is read, and the body is counted while it arrives.
+What the body says is read much later, from the log.
+"""
+
+from collections.abc import Callable, Mapping
+
+import orjson
+from prometheus_client import CollectorRegistry, Counter
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.errors import (
+    ApiError,
+    BadSignatureError,
+    BodyTooLargeError,
+    ContentTypeRefusedError,
+    MethodNotAllowedError,
+    NotFoundError,
+    OverloadedError,
+    TooManyDeliveriesError,
+    answer,
+)
+from api.ingest import DeliveryLog
+from api.limits import Budget, TokenBucket
+from api.settings import Settings
+from schemas.config import Connection
+from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
+from schemas.deliveries import Delivery
+
+_METHOD = "POST"
+_UNKNOWN = "_unknown"
+"""Label of deliveries to names that are not configured: anybody can invent names."""
+
+
+class ClientGoneError(Exception):
+    """The connection was lost, or closed by its deadline, before the body was there."""
+
+
+class WebhookEndpoint:
+    """The ASGI application behind `/webhooks/{connection}`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        connections: Mapping[str, Connection],
+        connectors: Mapping[str, Connector],
+        ingest: DeliveryLog,
+        registry: CollectorRegistry,
+        clock: Callable[[], int],
+    ) -> None:
+        self._connectors = connectors
+        self._public_urls = {name: connection.public_url for name, connection in connections.items()}
+        self._ingest = ingest
+        self._clock = clock
+        self._max_body = settings.max_body_bytes
+        self._reading = Budget(count=settings.max_connections, size=settings.max_in_flight_bytes)
+        self._buckets = {
+            name: TokenBucket(per_second=settings.deliveries_per_second, burst=settings.deliveries_burst)
+            for name in connections
+        }
+        self._deliveries = Counter(
+            "floorcast_deliveries",
+            "Deliveries by connection and what became of them.",
+            ["connection", "outcome"],
+            registry=registry,
+        )
+        for name in connections:
+            self._deliveries.labels(name, "accepted")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        name = scope["path_params"]["connection"]
+        label = name if name in self._connectors else _UNKNOWN
+        try:
+            response = await self._take(name, scope, receive)
+        except ApiError as error:
+            self._deliveries.labels(label, error.slug.replace("-", "_")).inc()
+            response = answer(error)
+        except ClientGoneError:
+            self._deliveries.labels(label, "incomplete").inc()
+            return
+        except Exception:
+            self._deliveries.labels(label, ApiError.slug).inc()
+            raise
+        else:
+            self._deliveries.labels(label, "accepted").inc()
+        await response(scope, receive, send)
+
+    async def _take(self, name: str, scope: Scope, receive: Receive) -> Response:
+        connector = self._connectors.get(name)
+        if connector is None:
+            msg = "there is no such connection"
+            raise NotFoundError(msg, field="connection")
+        if scope["method"] != _METHOD:
+            raise MethodNotAllowedError(allowed=_METHOD)
+        headers = _headers(scope)
+        if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            msg = "content-encoding: only identity is taken"
+            raise ContentTypeRefusedError(msg, field="content-encoding")
+        body = await self._read(headers, receive)
+        now = self._clock()
+        url = _signed_url(self._public_urls[name], scope, headers)
+        try:
+            connector.verify(SignedRequest(scope["method"], url, headers, body), now)
+        except SignatureError as error:
+            raise BadSignatureError(str(error)) from None
+        except ContentTypeError as error:
+            raise ContentTypeRefusedError(str(error), field="content-type") from None
+        # Only now: what is not authentic must not use up what the CRM may send.
+        wait = self._buckets[name].take(now)
+        if wait:
+            raise TooManyDeliveriesError(wait)
+        kept = {header: value for header, value in headers.items() if header in connector.kept_headers}
+        delivery = await self._ingest.accept(Delivery(name, now, kept, body))
+        return Response(orjson.dumps({"delivery": delivery}), status_code=202, media_type="application/json")
+
+    async def _read(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+        declared = headers.get("content-length", "0")
+        if not declared.isdecimal() or len(declared) > 18 or int(declared) > self._max_body:
+            raise BodyTooLargeError(self._max_body)
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGoneError
+                chunk = message.get("body", b"")
+                if not self._reading.take(len(chunk), count=0):
+                    msg = "too many deliveries are being read"
+                    raise OverloadedError(msg, retry_after=1)
+                size += len(chunk)
+                chunks.append(chunk)
+                if size > self._max_body:
+                    raise BodyTooLargeError(self._max_body)
+                if not message.get("more_body", False):
+                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        finally:
+            self._reading.give_back(size, count=0)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Lower-case names; values of a repeated one joined, as RFC 9110 reads them."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _signed_url(public_url: str | None, scope: Scope, headers: Mapping[str, str]) -> str:
+    """The address as the CRM wrote it: path and query raw, since signatures cover every byte of them."""
+    base = public_url.rstrip("/") if public_url else f"{scope['scheme']}://{headers.get('host', '')}"
+    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
+    return f"{base}{path}?{query}" if query else f"{base}{path}"

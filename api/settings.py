@@ -1,0 +1,122 @@
+"""Settings of the api process, from the environment (`FLOORCAST_…`), `.env` and secret files.
+
+Owns names, defaults and bounds. What describes the organisation (connections, teams, rules) is in `floorcast.yaml`,
+read by `schemas.config`.
+"""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Role = Literal["all", "ingest", "read"]
+
+_ENV_FILE = ".env"
+_SECRETS = Path("/run/secrets")
+_MAX_SECRET = 1 << 16
+
+
+class Settings(BaseSettings):
+    """How this api process runs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FLOORCAST_",
+        env_file=_ENV_FILE,
+        # pydantic-settings warns of a directory that is not there, which is the usual case outside a container.
+        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
+        frozen=True,
+        # `.env` and the environment also hold what the other processes read.
+        extra="ignore",
+    )
+
+    config: Path = Field(default=Path("floorcast.yaml"), description="The file with connections, teams and rules.")
+    broker: str = Field(default="127.0.0.1:9092", min_length=1, description="Kafka's HOST:PORT, several with commas.")
+    prefix: str = Field(
+        default="floorcast.",
+        pattern=r"^[A-Za-z0-9._-]{0,64}$",
+        description="Begins the name of every topic, so that several organisations share one cluster.",
+    )
+    generation: int = Field(default=1, ge=1, description="Number of the derived set of topics that is served.")
+    partitions: int = Field(default=4, ge=1, le=256, description="Partitions of each topic.")
+    data: Path = Field(default=Path(".floorcast"), description="Directory of the API keys (`keys.json`).")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    role: Role = Field(default="all", description="`ingest` takes webhooks only, `read` serves only, `all` does both.")
+
+    request_deadline_seconds: float = Field(
+        default=5.0, gt=0, le=300, description="A request, head and body, must have arrived after this time."
+    )
+    write_deadline_seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="A client that takes nothing of its answer for this long is dropped."
+    )
+    produce_timeout_seconds: float = Field(
+        default=2.5, gt=0, le=60, description="After this time without Kafka's acknowledgement a delivery gets 503."
+    )
+    max_body_bytes: int = Field(default=1 << 20, ge=1, le=1 << 20, description="Largest body of a webhook.")
+    max_head_bytes: int = Field(
+        default=32 << 10, ge=1 << 10, le=1 << 20, description="Largest request line and headers, 32 bytes each added."
+    )
+    max_in_flight_deliveries: int = Field(
+        default=2_000, ge=1, description="Deliveries that may wait for Kafka at once; more get 503."
+    )
+    max_in_flight_bytes: int = Field(
+        default=64 << 20, ge=1 << 20, description="Bytes of bodies being read, and of deliveries waiting for Kafka."
+    )
+    deliveries_per_second: float = Field(
+        default=2_000.0, gt=0, description="Authentic deliveries per second and connection; more get 429."
+    )
+    deliveries_burst: int = Field(default=10_000, ge=1, description="Deliveries a connection may send at once.")
+    max_connections: int = Field(default=4_096, ge=1, description="Open HTTP connections; more get 503.")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the address listened on."""
+        return is_loopback(self.host)
+
+    @property
+    def keys(self) -> Path:
+        """Where the API keys lie."""
+        return self.data / "keys.json"
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used. One line per problem, each naming the setting, never its value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def read_settings(**given: Any) -> Settings:
+    """Settings from the environment; what is given (and not None) wins. Raises SettingsError."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = [f"FLOORCAST_{'.'.join(map(str, found['loc'])).upper()}: {found['msg']}" for found in error.errors()]
+        raise SettingsError(lines) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (a name or an address, without a port) can only be this machine."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def config_environment(environment: Mapping[str, str] | None = None, secrets: Path = _SECRETS) -> dict[str, str]:
+    """What `${env:NAME}` in `floorcast.yaml` may name: secret files, then `.env`, then the environment, which wins."""
+    found: dict[str, str] = {}
+    if secrets.is_dir():
+        for file in sorted(secrets.iterdir()):
+            if file.is_file() and file.stat().st_size <= _MAX_SECRET:
+                found[file.name] = file.read_text(encoding="utf-8").strip()
+    found |= {name: value for name, value in dotenv_values(_ENV_FILE).items() if value is not None}
+    return found | dict(os.environ if environment is None else environment)

@@ -1,0 +1,54 @@
+"""Stand-ins of the api's seams: a log of deliveries in memory, a connector with a password for a signature."""
+
+from dataclasses import dataclass, field
+
+from schemas.connectors.base import ContentTypeError, Parsed, SignatureError, SignedRequest
+from schemas.deliveries import Delivery
+
+PASSWORD = "let me in"  # noqa: S105 - of a stand-in
+
+
+@dataclass
+class FakeIngest:
+    """Keeps what it accepts; refuses with `failure` when one is set."""
+
+    accepted: list[Delivery] = field(default_factory=list)
+    failure: Exception | None = None
+    missing: list[str] = field(default_factory=list)
+    is_running: bool = False
+
+    async def start(self) -> None:
+        self.is_running = True
+
+    async def stop(self) -> None:
+        self.is_running = False
+
+    async def accept(self, delivery: Delivery) -> str:
+        if self.failure is not None:
+            raise self.failure
+        self.accepted.append(delivery)
+        return f"0-{len(self.accepted) - 1}"
+
+    def problems(self) -> list[str]:
+        return self.missing
+
+
+class FakeConnector:
+    """Takes what carries the password; remembers what it was asked to verify."""
+
+    kept_headers = frozenset({"content-type", "x-kept"})
+
+    def __init__(self) -> None:
+        self.seen: list[SignedRequest] = []
+
+    def verify(self, request: SignedRequest, now: int) -> None:
+        self.seen.append(request)
+        if request.headers.get("x-password") != PASSWORD:
+            msg = "x-password: does not fit"
+            raise SignatureError(msg)
+        if request.headers.get("content-type") == "text/plain":
+            msg = "content-type: must be application/json"
+            raise ContentTypeError(msg)
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        return Parsed()
