@@ -1,0 +1,53 @@
+# What a user and a contributor type. Everything lives in .venv; nothing is installed into the system.
+VENV ?= .venv
+BIN := $(VENV)/bin
+PACKAGES := api deploy processor schemas
+SOURCES := $(wildcard $(PACKAGES) tests bench)
+# The newest Python there is that is new enough; PYTHON=… on the command line names another.
+PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+	command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format bench clean
+
+help:
+	@echo "make install   set up $(VENV)"
+	@echo "make demo      everything on this machine, with a simulated CRM; Ctrl-C stops it"
+	@echo "make test      all tests"
+	@echo "make check     lint, format, types, import rules"
+	@echo "make bench     the benchmark"
+
+install: $(VENV)/installed
+
+# The marker is written last, so an interrupted installation is done again.
+$(VENV)/installed: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found: name one with PYTHON=/path/to/python" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks the venv module: on Debian and Ubuntu apt install python3-venv has it" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: install
+	@exec $(BIN)/floorcast demo
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: install
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

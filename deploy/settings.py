@@ -1,0 +1,72 @@
+"""What the command line takes from the environment: `FLOORCAST_…` variables, `.env`, secret files.
+
+Owns the settings of `floorcast up` and its relatives, and the environment that `${env:NAME}` in `floorcast.yaml` is
+filled from. The api's and the worker's own settings are theirs.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS = Path("/run/secrets")
+PREFIX = "FLOORCAST_"
+_LARGEST_SECRET_BYTES = 64 * 1024
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class SettingsError(Exception):
+    """A setting cannot be used. One line per problem; the message names the setting, never its value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class Settings(BaseSettings):
+    """Settings of the commands that run or ask a whole floorcast. A flag wins over the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    config: Path = Field(default=Path("floorcast.yaml"), description="The configuration file.")
+    data: Path = Field(default=Path(".floorcast"), description="Where `up` keeps Kafka's log and its own files.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address that `up` listens on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port that `up` listens on; 0 takes a free one.")
+    broker: str | None = Field(default=None, description="HOST:PORT of a Kafka; without it `up` starts its own.")
+    prefix: str = Field(
+        default="floorcast.", pattern=r"^[A-Za-z0-9._-]{0,100}$", description="What the names of all topics begin with."
+    )
+    partitions: int = Field(default=4, ge=1, le=1024, description="Partitions of each topic of the catalogue.")
+
+
+def load_settings(**flags: Any) -> Settings:
+    """The settings; a flag that is None was not given. Raises SettingsError."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError(describe(error)) from None
+
+
+def describe(error: ValidationError) -> list[str]:
+    """One line per setting that cannot be used, by the name of its variable."""
+    return [
+        f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+        for problem in error.errors(include_input=False)
+    ]
+
+
+def read_environment(given: Mapping[str, str], dotenv: Path, secrets: Path) -> dict[str, str]:
+    """Return the variables of the process, then of `.env`, then one per secret file: the first that has a name wins."""
+    found: dict[str, str] = {}
+    if secrets.is_dir():
+        for path in sorted(secrets.iterdir()):
+            if _NAME.fullmatch(path.name) and path.is_file() and path.stat().st_size <= _LARGEST_SECRET_BYTES:
+                found[path.name] = path.read_text(encoding="utf-8", errors="replace").strip()
+    if dotenv.is_file():
+        # `${env:NAME}` is ours, in floorcast.yaml only: what stands in `.env` is taken as it is.
+        found |= {name: value for name, value in dotenv_values(dotenv, interpolate=False).items() if value is not None}
+    return {**{name: value for name, value in found.items() if "\0" not in value}, **given}
