@@ -1,0 +1,153 @@
+"""How old is a number when it is on the screen? Webhook posted and accepted, until its value arrives over SSE.
+
+    python -m bench.freshness --rate 1000 --seconds 20
+
+Open loop: calls are posted on schedule whether or not earlier ones have arrived. Each call is for the next of many reps,
+so that the n-th call of a rep is seen when that rep's `calls_made` says n. From 1,000 events/s on, ten events share a
+delivery, as CRMs that send so many do.
+"""
+
+import argparse
+import asyncio
+import base64
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+import orjson
+
+from bench.stack import SECRET, running_stack
+from schemas.connectors.standard_webhooks import sign
+from schemas.instants import format_instant
+
+KEY = base64.b64decode(SECRET.removeprefix("whsec_") + "==")
+
+
+@dataclass(slots=True)
+class Timeline:
+    """When each call was posted, accepted and seen (seconds of the monotonic clock)."""
+
+    posted: dict[tuple[str, int], float] = field(default_factory=dict)
+    accepted: dict[tuple[str, int], float] = field(default_factory=dict)
+    seen: dict[tuple[str, int], float] = field(default_factory=dict)
+
+
+async def measure(url: str, rate: int, seconds: float, marker: str) -> Timeline:
+    """Post for so long, and watch."""
+    timeline = Timeline()
+    per_delivery = 10 if rate >= 1000 else 1
+    reps = [f"{marker}{number:03d}" for number in range(max(20, rate // 2))]
+    total = int(rate * seconds) // per_delivery * per_delivery
+    connector = aiohttp.TCPConnector(limit=256)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None)) as session:
+        opened = asyncio.Event()
+        watcher = asyncio.create_task(watch(session, url, timeline, total, opened))
+        await opened.wait()
+        tasks = []
+        start = time.monotonic()
+        for first in range(0, total, per_delivery):
+            due = start + first / rate
+            pause = due - time.monotonic()
+            if pause > 0:
+                await asyncio.sleep(pause)
+            calls = [(reps[number % len(reps)], number // len(reps) + 1) for number in range(first, first + per_delivery)]
+            tasks.append(asyncio.create_task(post(session, url, calls, timeline, f"{marker}-{first}")))
+        await asyncio.gather(*tasks)
+        async with asyncio.timeout(30):
+            await watcher
+    return timeline
+
+
+async def post(
+    session: aiohttp.ClientSession, url: str, calls: Sequence[tuple[str, int]], timeline: Timeline, message: str
+) -> None:
+    """One delivery."""
+    now = format_instant(time.time_ns() // 1000)
+    events = [
+        {
+            "record": "call",
+            "id": f"{rep}-{number}",
+            "changed_at": now,
+            "fields": {"rep": rep, "direction": "outbound", "dialed_at": now},
+        }
+        for rep, number in calls
+    ]
+    body = orjson.dumps(events)
+    stamp = str(int(time.time()))
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": message,
+        "webhook-timestamp": stamp,
+        "webhook-signature": sign(KEY, message_id=message, timestamp=stamp, body=body),
+    }
+    posted = time.monotonic()
+    for call in calls:
+        timeline.posted[call] = posted
+    async with session.post(f"{url}/webhooks/feed", data=body, headers=headers) as answer:
+        if answer.status != 202:
+            raise SystemExit(f"a delivery got {answer.status}")
+    accepted = time.monotonic()
+    for call in calls:
+        timeline.accepted[call] = accepted
+
+
+async def watch(
+    session: aiohttp.ClientSession, url: str, timeline: Timeline, total: int, opened: asyncio.Event
+) -> None:
+    """Note when each value arrives."""
+    counts: dict[str, int] = {}
+    async with session.get(f"{url}/v1/stream?metrics=calls_made", headers={"accept": "text/event-stream"}) as stream:
+        opened.set()
+        buffer = b""
+        async for chunk in stream.content.iter_any():
+            seen = time.monotonic()
+            buffer += chunk
+            *events, buffer = buffer.split(b"\n\n")
+            for event in events:
+                if b"event: metrics" not in event:
+                    continue
+                for row in orjson.loads(event[event.index(b"data: ") + 6 :])["rows"]:
+                    rep, count = row.get("rep"), row["metrics"].get("calls_made")
+                    if rep is None or count is None:
+                        continue
+                    for number in range(counts.get(rep, 0) + 1, count + 1):
+                        timeline.seen.setdefault((rep, number), seen)
+                    counts[rep] = max(counts.get(rep, 0), count)
+            if sum(1 for call in timeline.seen if call in timeline.posted) >= total:
+                return
+
+
+def report(rate: int, timeline: Timeline) -> str:
+    """A line of percentiles, in milliseconds."""
+    lines = []
+    for name, since in (("posted", timeline.posted), ("accepted", timeline.accepted)):
+        ages = sorted((timeline.seen[call] - at) * 1000 for call, at in since.items())
+        quantiles = "  ".join(f"p{share:g} {ages[min(len(ages) - 1, int(len(ages) * share / 100))]:.1f}" for share in (50, 95, 99))
+        lines.append(f"{rate:>6}/s  {name:>8} -> SSE  {quantiles}  max {ages[-1]:.1f} ms  ({len(ages)} calls)")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=int, action="append", help="events per second; may be repeated")
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--url", help="a running api with connection `feed` (else one is started)")
+    arguments = parser.parse_args()
+    rates = arguments.rate or [100, 1000]
+
+    def run(url: str) -> None:
+        asyncio.run(measure(url, 50, 3, "warm"))
+        for rate in rates:
+            print(report(rate, asyncio.run(measure(url, rate, arguments.seconds, f"b{rate}-"))), flush=True)
+
+    if arguments.url:
+        run(arguments.url)
+    else:
+        with running_stack() as stack:
+            run(stack.url)
+
+
+if __name__ == "__main__":
+    main()
