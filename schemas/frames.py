@@ -20,7 +20,8 @@ MAX_FRAME = 1_000_000
 class Engagement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one record means to a group, as its whole state with versions.
 
-    The receiver joins it, so a stale one does no harm. Sent to every group that the record ever named; "points elsewhere now" is a value like any other.
+    The receiver joins it, so a stale one does no harm. Sent to every group that the record ever named;
+    "points elsewhere now" is a value like any other.
     """
 
     group: str

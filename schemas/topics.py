@@ -12,7 +12,7 @@ MAX_MESSAGE = 2 * 1024 * 1024 + 64 * 1024
 """Bytes of one batch on the wire: messages have up to 2 MiB (a legal delivery is up to 1 MiB, plus headers)."""
 
 FENCE = b"\0fence"
-"""Key of the record that an owner writes into each of its partitions before it reads its state back; readers skip it."""
+"""Key of the record that an owner writes into each of its partitions before it reads back; readers skip it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,18 @@ Owns the comparison with what the broker has. Changes nothing that exists: a wro
 deleted something, and somebody has to look.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from schemas.topics import TOPICS
 
+SETTLING_TRIES = 100
+SETTLING_SECONDS = 0.1
 REPLICAS = 3
 """Copies of each partition, where there are as many brokers."""
 
@@ -65,11 +69,21 @@ async def _create(
             raise TopicsError([f"topic {name}: cannot be created: {message[0] if message else error.__name__}"])
 
 
+async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> list[dict[str, Any]]:
+    """Descriptions of topics that exist. A broker answers for one that was just made only after a moment."""
+    for _ in range(SETTLING_TRIES):
+        descriptions: list[dict[str, Any]] = await admin.describe_topics(names)
+        if all(for_code(found["error_code"]) is not UnknownTopicOrPartitionError for found in descriptions):
+            break
+        await asyncio.sleep(SETTLING_SECONDS)
+    return descriptions
+
+
 async def _differences(
     admin: AIOKafkaAdminClient, wanted: Mapping[str, Mapping[str, str]], partitions: int
 ) -> list[str]:
     problems = []
-    for description in await admin.describe_topics(list(wanted)):
+    for description in await _described(admin, list(wanted)):
         found = len(description["partitions"])
         if description["error_code"]:
             problems.append(f"topic {description['topic']}: {for_code(description['error_code']).__name__}")
