@@ -40,7 +40,7 @@ class LedgerShard(StageShard):
         """Fold, write, and only then call the batch done."""
         for is_new, part in self.parts(records):
             await self._fold(part, is_new)
-        await self.finish(records)
+        self.finish(records)
 
     async def _fold(self, records: Sequence[Fetched], is_new: bool) -> None:
         changes: list[RecordChange] = []

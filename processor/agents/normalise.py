@@ -39,4 +39,4 @@ class NormaliseShard(StageShard):
         }
         if frames:
             await self.owner.send_to(frames)
-        await self.finish(records)
+        self.finish(records)

@@ -41,7 +41,7 @@ class ResponsesShard(StageShard):
         """Fold, hand on, write, and only then call the batch done."""
         for is_new, part in self.parts(records):
             await self._fold(part, is_new)
-        await self.finish(records)
+        self.finish(records)
 
     async def _fold(self, records: Sequence[Fetched], is_new: bool) -> None:
         frames: list[EngagementFrame] = []

@@ -46,6 +46,9 @@ class Shard(Protocol):
     async def load(self) -> None:
         """Acquire the owner, read its topics up to the fence, derive, publish what differs."""
 
+    def resume(self, offset: int) -> None:
+        """Know that all below `offset` was done and committed, by this shard or an earlier one."""
+
     async def process(self, records: Records) -> None:
         """Take one fetched batch; return when all that came of it is acknowledged. Then its offset may be committed.
 
@@ -54,6 +57,9 @@ class Shard(Protocol):
 
     async def tick(self, now: int) -> None:
         """Do what depends on time alone; called every second with the wall clock, microseconds since the epoch."""
+
+    async def suspend(self) -> None:
+        """Say now what was to be said later: after this the partition may be another worker's."""
 
     async def close(self) -> None:
         """Drop what is held and close the owner. A new shard is made if the partition comes back."""
@@ -106,7 +112,8 @@ class LiveShards:
         self.ready = False
         for slot in list(self._slots.values()):
             async with slot.lock:  # waits for a tick or a renewal in progress
-                pass
+                if slot.loaded:
+                    await slot.shard.suspend()
 
     async def assign(self, assigned: Iterable[Place]) -> None:
         """Drop the shards that are no longer ours, keep those whose memory is proved right, load the rest together."""
@@ -147,11 +154,16 @@ class LiveShards:
         async with slot.lock:
             with slot.unsettled():
                 await slot.shard.process(records)
+                if not self.ready:  # a rebalance waits for this batch
+                    await slot.shard.suspend()
         self.done[place] = records[-1].offset + 1
 
     def sought(self, place: Place, offset: int) -> None:
         """Delivery of a partition begins anew at `offset`."""
         self.done[place] = offset
+        slot = self._slots.get(place)
+        if slot is not None and slot.loaded:
+            slot.shard.resume(offset)
 
     async def tick(self, now: int) -> None:
         """Let every live shard do what depends on time alone."""

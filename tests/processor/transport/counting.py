@@ -100,6 +100,12 @@ class CountingShard:
         self._rows: dict[bytes, Row] = {}
         self._records: Counter[str] = Counter()
 
+    def resume(self, offset: int) -> None:
+        pass
+
+    async def suspend(self) -> None:
+        pass
+
     async def load(self) -> None:
         self._fault.strike("load")
         self._say(f"loading {self._partition}")

@@ -47,6 +47,12 @@ class FakeShard:
     def owner(self) -> "FakeShard":
         return self
 
+    def resume(self, offset: int) -> None:
+        pass
+
+    async def suspend(self) -> None:
+        pass
+
     async def load(self) -> None:
         await self._do("load")
 
