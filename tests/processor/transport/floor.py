@@ -19,8 +19,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from processor.transport.fetched import Fetched
-from processor.transport.owner import FENCE, Message
+from processor.transport.owner import Message
 from processor.transport.reading import read_to
+from schemas.topics import FENCE
 from tests.processor.transport.counting import recount
 from tests.processor.transport.counting_worker import Orders
 
@@ -106,7 +107,7 @@ class Worker:
     def __init__(self, orders: Orders, log: Path) -> None:
         self.log = log
         with log.open("wb") as output:
-            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            self.process = subprocess.Popen(
                 [
                     sys.executable,
                     "-m",

@@ -19,7 +19,7 @@ except ValueError as error:
 
 
 def test_dying_says_why_and_runs_nothing_else() -> None:
-    ended = subprocess.run(  # noqa: S603 - our own interpreter
+    ended = subprocess.run(
         [sys.executable, "-c", ENDING], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False
     )
 

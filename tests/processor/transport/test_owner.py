@@ -7,8 +7,9 @@ import pytest
 
 from processor.transport.fail_stop import FENCED
 from processor.transport.fetched import Fetched
-from processor.transport.owner import FENCE, MESSAGE_LIMIT, Message, MessageTooLargeError, Owner
+from processor.transport.owner import MESSAGE_LIMIT, Message, MessageTooLargeError, Owner
 from processor.transport.reading import read_to
+from schemas.topics import FENCE
 from tests.processor.transport.floor import create_topics, ends_of
 
 pytestmark = pytest.mark.kafka
