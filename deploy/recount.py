@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from zoneinfo import ZoneInfo
 
+import holidays
 from babel.numbers import get_currency_precision
 
 if TYPE_CHECKING:
-    from schemas.config import Config
+    from schemas.config import BusinessHours, Config, SlaRule
     from schemas.records import RecordChange
 
 Window = str | tuple[date, date]
@@ -48,6 +50,9 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 _HISTORY_LIMIT = 64
 _MEDIAN = Fraction(1, 2)
 _NINE_TENTHS = Fraction(9, 10)
+_HOUR = 60 * _MINUTE
+_DEFAULT_SLA = _HOUR
+_INQUIRIES_KEPT = 32
 
 
 class Row(TypedDict):
@@ -66,20 +71,56 @@ class Rows(TypedDict):
     reps: dict[str, Row]
 
 
+class Holder(TypedDict):
+    """One owner of a lead, while they held it."""
+
+    rep: str
+    since: int
+    until: int | None
+    answered_at: int | None
+
+
+class Inquiry(TypedDict):
+    """A later clock of a lead."""
+
+    started_at: int
+    due_at: int
+    answered_at: int | None
+    rep: str | None
+    business_response: int | None
+
+
 class LeadClock(TypedDict):
-    """The first clock of a lead that is not merged away, as seen at an instant."""
+    """The clocks of a lead that is not merged away, as seen at an instant."""
 
     rep: str | None
     """The lead's own rep."""
     counts_for: str | None
     """Whose numbers it is in: the rep who answered (perhaps nobody known), else the lead's rep."""
     source: str | None
+    team: str | None
+    """Of the lead's rep, on the day of the start."""
+    calendar: str | None
+    is_business: bool
     started_at: int
     due_at: int
+    warn_at: int
+    escalate_at: int
     answered_at: int | None
     touch: tuple[str, str] | None
     """(record kind, id) of the touch that stopped it."""
     response: int | None
+    business_response: int | None
+    assigned_response: int | None
+    assigned_business_response: int | None
+    business_waiting: int | None
+    """Up to the answer, else up to now; None where the team has no calendar."""
+    attempted_at: int | None
+    contacted_at: int | None
+    qualified_at: int | None
+    automated_at: int | None
+    holders: list[Holder]
+    inquiries: list[Inquiry]
     waiting: bool
     """Nobody answered, and the lead has not left `new`."""
     state: str | None
@@ -151,28 +192,134 @@ def _talk(call: _Record) -> int:
     return int(call.get("talk_seconds") or 0)
 
 
-def _touch_instant(kind: str, record: _Record, config: Config) -> int | None:
-    """When this record touched its lead, as far as `lead_response.stop` takes it for an answer."""
-    rules, direction = config.lead_response, record.get("direction")
+def _touch_instant(kind: str, record: _Record, config: Config, stop: str) -> int | None:
+    """When this record touched its lead, as far as `stop` (`attempt` or `contact`) takes it for an answer."""
+    direction = record.get("direction")
     is_automated = record.get("automated") is True
     if kind == "meeting":
         counts = record.get("outcome") == "held"
         instant = record.get("starts_at")
     elif kind == "email":
         instant = record.get("sent_at")
-        if rules.stop == "contact":
+        if stop == "contact":
             counts = direction == "inbound" and not is_automated
         else:
-            counts = direction == "outbound" and (not is_automated or rules.automated == "include")
+            counts = direction == "outbound" and (not is_automated or config.lead_response.automated == "include")
     else:
         instant = record.get("dialed_at")
-        if rules.stop == "contact":
+        if stop == "contact":
             counts = _is_connected(record)
         elif direction == "outbound":
             counts = record.get("outcome") != "failed"
         else:
             counts = direction == "inbound" and _is_connected(record) and _talk(record) >= config.conversation.min_talk
     return instant if counts else None
+
+
+def _inquiry_instant(kind: str, record: _Record, config: Config) -> int | None:
+    """When the lead wrote, or called without being talked with."""
+    if record.get("direction") != "inbound" or kind == "meeting":
+        return None
+    if kind == "email":
+        return None if record.get("automated") is True else record.get("sent_at")
+    was_talked_with = _is_connected(record) and _talk(record) >= config.conversation.min_talk
+    return None if was_talked_with else record.get("dialed_at")
+
+
+# --- Business time ---------------------------------------------------------------------------------------------------
+
+
+class _Office:
+    """One calendar, taken at its word: open is when its wall clock says so."""
+
+    def __init__(self, entry: BusinessHours) -> None:
+        self._zone = ZoneInfo(entry.timezone)
+        self._extra = set(entry.holidays.extra)
+        self._public: Any = ()
+        if entry.holidays.country is not None:
+            self._public = holidays.country_holidays(entry.holidays.country, subdiv=entry.holidays.subdivision)
+        self._hours: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for days, spans in entry.hours.items():
+            for weekday in _weekdays(days):
+                for span in spans:
+                    first, last = span.split("-")
+                    self._hours[weekday].append((_wall_minute(first), _wall_minute(last)))
+        self._open: dict[date, list[tuple[int, int]]] = {}
+
+    def between(self, start: int, end: int) -> int:
+        """Business time in [start, end)."""
+        total, day = 0, self._local(start).date() - timedelta(days=1)
+        last = self._local(max(start, end)).date() + timedelta(days=1)
+        while day <= last:
+            for opening, close in self._opening_times(day):
+                total += max(0, min(close, end) - max(opening, start))
+            day += timedelta(days=1)
+        return total
+
+    def after(self, start: int, duration: int) -> int:
+        """When so much business time has passed."""
+        day = self._local(start).date() - timedelta(days=1)
+        while True:
+            for opening, close in self._opening_times(day):
+                worked = max(0, close - max(opening, start))
+                if worked >= duration:
+                    return max(opening, start) + duration
+                duration -= worked
+            day += timedelta(days=1)
+
+    def _opening_times(self, day: date) -> list[tuple[int, int]]:
+        if day not in self._open:
+            self._open[day] = self._find(day)
+        return self._open[day]
+
+    def _find(self, day: date) -> list[tuple[int, int]]:
+        hours = sorted(self._hours[day.weekday()])
+        if not hours or day in self._extra or day in self._public:
+            return []
+        midnight = (day - _EPOCH.date()).days * _DAY  # as if the zone were UTC
+        offsets = {self._offset(midnight + hour * _HOUR) for hour in range(-16, 41)}
+        if len(offsets) == 1:
+            offset = offsets.pop()
+            return [(midnight + first * _MINUTE - offset, midnight + last * _MINUTE - offset) for first, last in hours]
+        # The clock is put on or back about then: look at it in every single minute.
+        found: list[tuple[int, int]] = []
+        for minute in range(midnight - 16 * _HOUR, midnight + 40 * _HOUR, _MINUTE):
+            local = self._local(minute)
+            wall = local.hour * 60 + local.minute
+            if local.date() == day and any(first <= wall < last for first, last in hours):
+                if found and found[-1][1] == minute:
+                    found[-1] = (found[-1][0], minute + _MINUTE)
+                else:
+                    found.append((minute, minute + _MINUTE))
+        return found
+
+    def _local(self, instant: int) -> datetime:
+        return (_EPOCH + timedelta(microseconds=instant)).astimezone(self._zone)
+
+    def _offset(self, instant: int) -> int:
+        return (self._local(instant).utcoffset() or timedelta()) // timedelta(microseconds=1)
+
+
+_OFFICES: dict[str, _Office] = {}
+
+
+def _office(written: str, entry: BusinessHours) -> _Office:
+    """One office for equal entries: it remembers the days that were looked at minute by minute."""
+    return _OFFICES.setdefault(written, _Office(entry))
+
+
+def _weekdays(text: str) -> list[int]:
+    found = []
+    for part in text.lower().split(","):
+        names = [name.strip()[:3] for name in part.split("-")]
+        first, last = (["mon", "tue", "wed", "thu", "fri", "sat", "sun"].index(name) for name in (names[0], names[-1]))
+        found += [*range(first, last + 1)] if first <= last else [*range(first, 7), *range(last + 1)]
+    return found
+
+
+def _wall_minute(text: str) -> int:
+    hour, minute = text.split(":")
+    return int(hour) * 60 + int(minute)
 
 
 # --- Leads -----------------------------------------------------------------------------------------------------------
@@ -193,21 +340,24 @@ class _Clock:
     rep: str | None
     source: str | None
     status: str | None
+    team: str | None
+    calendar: str | None
+    is_business: bool
     started_at: int
-    sla: int
+    assigned_at: int | None
+    due_at: int
+    warn_at: int
+    escalate_at: int
     touch: _Touch | None
-
-    @property
-    def due_at(self) -> int:
-        return self.started_at + self.sla
+    counts_for: str | None
+    firsts: dict[str, int | None]
+    """The first attempt, contact, qualification, automated mail."""
+    holders: list[Holder]
+    inquiries: list[Inquiry]
 
     @property
     def response(self) -> int | None:
         return None if self.touch is None else max(0, self.touch.at - self.started_at)
-
-    @property
-    def counts_for(self) -> str | None:
-        return self.rep if self.touch is None else self.touch.rep
 
     @property
     def is_waiting(self) -> bool:
@@ -271,6 +421,7 @@ class Books:
         }
         self._kept["call"] = [call for call in self._kept.get("call", []) if call.get("internal") is not True]
         self._moves = self._team_histories()
+        self._offices = {name: _office(entry.model_dump_json(), entry) for name, entry in config.calendars.items()}
         self._facts: list[_Fact] = []
         self._count_calls()
         self._count_emails()
@@ -444,66 +595,228 @@ class Books:
         for lead, record in leads.items():
             if not record.is_deleted:
                 members[roots[lead]].append(record)
-        touches = self._touches(roots)
+        engaged = self._engaged(roots)
         clocks: list[_Clock] = []
         for lead, record in sorted(leads.items()):
             if record.is_deleted or roots[lead] != lead:
                 continue
             rep, assigned_at = self._rep(record.get("rep")), record.get("assigned_at")
             self._add("leads_assigned", rep, record.get("received_at") if assigned_at is None else assigned_at)
-            clock = self._clock(record, members[lead], touches.get(lead, []))
+            clock = self._clock(record, members[lead], engaged.get(lead, []))
             if clock is not None:
                 clocks.append(clock)
                 self._add("clock", clock.counts_for, clock.started_at, clock=clock)
         return clocks
 
-    def _touches(self, roots: Mapping[str, str]) -> dict[str, list[_Touch]]:
-        """Root lead -> the touches of all leads that end in it."""
-        touches: dict[str, list[_Touch]] = defaultdict(list)
+    def _engaged(self, roots: Mapping[str, str]) -> dict[str, list[tuple[str, _Record]]]:
+        """Root lead -> the calls, emails and meetings of all leads that end in it."""
+        engaged: dict[str, list[tuple[str, _Record]]] = defaultdict(list)
         for kind in ("call", "email", "meeting"):
             for record in self._kept.get(kind, []):
-                at, lead = _touch_instant(kind, record, self._config), record.get("lead")
-                if at is not None and lead is not None:
-                    touches[roots.get(lead, lead)].append(_Touch(at, kind, record.id, self._rep(record.get("rep"))))
-        return touches
+                lead = record.get("lead")
+                if lead is not None:
+                    engaged[roots.get(lead, lead)].append((kind, record))
+        return engaged
 
-    def _clock(self, root: _Record, members: Sequence[_Record], touches: list[_Touch]) -> _Clock | None:
+    def _clock(
+        self, root: _Record, members: Sequence[_Record], engaged: Sequence[tuple[str, _Record]]
+    ) -> _Clock | None:
         rules, rep = self._config.lead_response, self._rep(root.get("rep"))
-        started_by = "assigned_at" if rules.start == "assigned" else "received_at"
-        starts = [member.get(started_by) for member in members if member.get(started_by) is not None]
+        starts = [start for start in map(self._start, members) if start is not None]
         if not starts:
             return None
-        if rules.stop == "qualified":
-            touches = [
-                _Touch(at, "lead", member.id, rep)
-                for member in members
-                for at, _, status in member.history("status")
-                if status in ("qualified", "converted")
-            ]
+        start = min(starts)
+        team = self.team_of(rep, self._day_of(start))
+        rule = self._rule(root.get("source"), team)
+        sla = _DEFAULT_SLA if rule is None else rule.sla
+        calendar = self._config.teams[team].calendar if team in self._config.teams else None
+        is_business = rule is not None and rule.clock == "business" and calendar is not None
+        office = self._offices[calendar] if calendar is not None else None
+
+        def after(begin: int, duration: int | Fraction) -> int:
+            whole = math.ceil(duration)
+            return office.after(begin, whole) if is_business and office is not None else begin + whole
+
+        held = self._held(root)
+        may_answer = [
+            (stop, _Touch(at, kind, record.id, self._rep(record.get("rep"))))
+            for stop in ("attempt", "contact")
+            for kind, record in engaged
+            if (at := _touch_instant(kind, record, self._config, stop)) is not None
+        ]
+        touches: dict[str, list[_Touch]] = {"attempt": [], "contact": [], "qualified": []}
+        for stop, possible in may_answer:
+            if self._is_by_responder(possible, held):
+                touches[stop].append(possible)
+        for member in members:
+            for at, _, status in member.history("status"):
+                if status in ("qualified", "converted"):
+                    touches["qualified"].append(_Touch(at, "lead", member.id, rep))
+        if rules.before_start == "exclude":
+            touches = {stop: [touch for touch in some if touch.at >= start] for stop, some in touches.items()}
+        touch = min(touches[rules.stop], key=lambda touch: touch[:3], default=None)
+        due_at = after(start, sla)
+        machine_mails = [
+            record.get("sent_at")
+            for kind, record in engaged
+            if kind == "email" and record.get("automated") is True and record.get("direction") == "outbound"
+        ]
         return _Clock(
             lead=root.id,
             rep=rep,
             source=root.get("source"),
             status=root.get("status"),
-            started_at=min(starts),
-            sla=rules.sla(root.get("source")),
-            touch=min(touches, key=lambda touch: touch[:3], default=None),
-        )
+            team=team,
+            calendar=calendar,
+            is_business=is_business,
+            started_at=start,
+            assigned_at=root.get("assigned_at"),
+            due_at=due_at,
+            warn_at=after(start, Fraction(str(rules.warn_at)) * sla),
+            escalate_at=max(due_at, after(start, rules.escalate_after)),
+            touch=touch,
+            counts_for=rep if touch is None or rules.credit == "owner" else touch.rep,
+            firsts={
+                "attempted_at": min((touch.at for touch in touches["attempt"]), default=None),
+                "contacted_at": min((touch.at for touch in touches["contact"]), default=None),
+                "qualified_at": min((touch.at for touch in touches["qualified"]), default=None),
+                "automated_at": min((at for at in machine_mails if at is not None), default=None),
+            },
+            holders=[
+                {
+                    "rep": holder,
+                    "since": since,
+                    "until": until,
+                    "answered_at": min(
+                        (
+                            touch.at
+                            for touch in touches[rules.stop]
+                            if since <= touch.at
+                            and (until is None or touch.at < until)
+                            and (rules.stop == "qualified" or touch.rep == holder)
+                        ),
+                        default=None,
+                    ),
+                }
+                for since, until, holder in held
+                if holder is not None
+            ],
+            inquiries=[] if touch is None else self._inquiries(
+                max(start, touch.at), engaged, touches["attempt"], lambda begin: after(begin, sla), office
+            ),
+        )  # fmt: skip
+
+    def _start(self, lead: _Record) -> int | None:
+        if self._config.lead_response.start == "reassigned":
+            held = self._held(lead)
+            return held[-1][0] if held and held[-1][2] is not None else None
+        at: int | None = lead.get("received_at" if self._config.lead_response.start == "received" else "assigned_at")
+        return at
+
+    def _rule(self, source: str | None, team: str | None) -> SlaRule | None:
+        for rule in self._config.lead_response.rules:
+            wanted = [
+                (value, [allowed] if isinstance(allowed, str) else allowed)
+                for value, allowed in ((source, rule.when.source), (team, rule.when.team))
+                if allowed is not None
+            ]
+            if all(value in allowed for value, allowed in wanted):
+                return rule
+        return None
+
+    def _held(self, lead: _Record) -> list[tuple[int, int | None, str | None]]:
+        """(since, until, rep) of the lead's owners in turn; nobody is one too."""
+        turns: list[tuple[int, str | None]] = []
+        for at, _, person in lead.history("rep"):
+            if not turns or turns[-1][1] != self._rep(person):
+                turns.append((at, self._rep(person)))
+        if len(turns) == 1 and lead.get("assigned_at") is not None:
+            turns = [(lead.get("assigned_at"), turns[0][1])]
+        ends: list[int | None] = [since for since, _ in turns[1:]]
+        return [(since, until, rep) for (since, rep), until in zip(turns, [*ends, None], strict=True)] if turns else []
+
+    def _is_by_responder(self, touch: _Touch, held: Sequence[tuple[int, int | None, str | None]]) -> bool:
+        responder = self._config.lead_response.responder
+        if responder == "anyone":
+            return True
+        owner = ([rep for since, _, rep in held if since <= touch.at] or [rep for _, _, rep in held[:1]] or [None])[-1]
+        if touch.rep is None or owner is None:
+            return False
+        if responder == "owner":
+            return touch.rep == owner
+        day = self._day_of(touch.at)
+        return self.team_of(owner, day) is not None and self.team_of(owner, day) == self.team_of(touch.rep, day)
+
+    def _inquiries(
+        self,
+        answered_at: int,
+        engaged: Sequence[tuple[str, _Record]],
+        attempts: Sequence[_Touch],
+        due: Callable[[int], int],
+        office: _Office | None,
+    ) -> list[Inquiry]:
+        asked = [at for kind, record in engaged if (at := _inquiry_instant(kind, record, self._config)) is not None]
+        found: list[Inquiry] = []
+        free_from: int | None = answered_at
+        while free_from is not None:
+            start = min((at for at in asked if at > free_from), default=None)
+            if start is None:
+                break
+            later = [touch for touch in attempts if touch.at > start]
+            answer = min(later, key=lambda touch: touch[:3], default=None)
+            free_from = None if answer is None else answer.at
+            found.append(
+                {
+                    "started_at": start,
+                    "due_at": due(start),
+                    "answered_at": free_from,
+                    "rep": None if answer is None else answer.rep,
+                    "business_response": None
+                    if office is None or free_from is None
+                    else office.between(start, free_from),
+                }
+            )
+        return found[-_INQUIRIES_KEPT:]
 
     def _clock_at(self, clock: _Clock, now: int) -> LeadClock:
         state = None
         if clock.is_waiting:
-            warn_at = clock.started_at + Fraction(str(self._config.lead_response.warn_at)) * clock.sla
-            state = "breached" if now >= clock.due_at else "warned" if now >= warn_at else "waiting"
+            state = "breached" if now >= clock.due_at else "warned" if now >= clock.warn_at else "waiting"
+        office = self._offices[clock.calendar] if clock.calendar is not None else None
+        answered_at = None if clock.touch is None else clock.touch.at
+        is_both = answered_at is not None and clock.assigned_at is not None
         return {
             "rep": clock.rep,
             "counts_for": clock.counts_for,
             "source": clock.source,
+            "team": clock.team,
+            "calendar": clock.calendar,
+            "is_business": clock.is_business,
             "started_at": clock.started_at,
             "due_at": clock.due_at,
-            "answered_at": None if clock.touch is None else clock.touch.at,
+            "warn_at": clock.warn_at,
+            "escalate_at": clock.escalate_at,
+            "answered_at": answered_at,
             "touch": None if clock.touch is None else (clock.touch.kind, clock.touch.id),
             "response": clock.response,
+            "business_response": (
+                None if office is None or answered_at is None else office.between(clock.started_at, answered_at)
+            ),
+            "assigned_response": max(0, (answered_at or 0) - (clock.assigned_at or 0)) if is_both else None,
+            "assigned_business_response": (
+                office.between(clock.assigned_at or 0, answered_at or 0) if is_both and office is not None else None
+            ),
+            "business_waiting": (
+                None
+                if office is None
+                else office.between(clock.started_at, now if answered_at is None else answered_at)
+            ),
+            "attempted_at": clock.firsts["attempted_at"],
+            "contacted_at": clock.firsts["contacted_at"],
+            "qualified_at": clock.firsts["qualified_at"],
+            "automated_at": clock.firsts["automated_at"],
+            "holders": clock.holders,
+            "inquiries": clock.inquiries,
             "waiting": clock.is_waiting,
             "state": state,
         }
@@ -574,7 +887,7 @@ class Books:
 def _response_metrics(clocks: Sequence[_Clock], now: int) -> tuple[dict[str, Shown], dict[str, float]]:
     responses = sorted(clock.response for clock in clocks if clock.response is not None)
     overdue = [clock for clock in clocks if clock.response is None and now >= clock.due_at]
-    within = [clock for clock in clocks if clock.response is not None and clock.response <= clock.sla]
+    within = [clock for clock in clocks if clock.touch is not None and clock.touch.at <= clock.due_at]
     due = len(responses) + len(overdue)
     # Nobody knows yet how long the unanswered ones will take, only that it is longer than this.
     longest = responses[-1] if responses else 0

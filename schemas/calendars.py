@@ -6,6 +6,7 @@ clock and date then lie within the hours of a day that is no holiday. Does not k
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -77,7 +78,7 @@ def _parse_spans(days: str, spans: Sequence[str]) -> Hours:
             raise ValueError(msg)
         found.append((start, end))
     found.sort()
-    for (_, end), (start, _) in zip(found, found[1:], strict=False):
+    for (_, end), (start, _) in pairwise(found):
         if start < end:
             msg = f"{days}: spans overlap at {start // 60:02d}:{start % 60:02d}"
             raise ValueError(msg)
@@ -209,8 +210,8 @@ class BusinessCalendar:
         yield begin, end, offset
 
     def _turn(self, before: int, after: int, offset: int) -> int:
-        """The first instant between these two that has another offset; zones turn at whole seconds."""
-        low, high = before // SECOND, after // SECOND
+        """The first instant in [before, after) that has another offset; zones turn at whole seconds."""
+        low, high = before // SECOND - 1, after // SECOND  # `before` itself may be the turn
         while high - low > 1:
             middle = (low + high) // 2
             if self._offset(middle * SECOND) == offset:

@@ -6,7 +6,10 @@ environment by itself and opens no file but the one it is given.
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -23,7 +26,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
+from schemas.calendars import BusinessCalendar, parse_week, public_holidays
 from schemas.instants import DAY, HOUR, MINUTE, parse_duration
 
 MAX_FILE = 1 << 20
@@ -123,10 +128,57 @@ class Connection(_Model):
         return self
 
 
+class Holidays(_Model):
+    """Days without work: the public holidays of a country or a part of it, and others by date."""
+
+    country: str | None = Field(default=None, pattern=r"^[A-Z]{2,3}$")
+    """ISO 3166-1, such as DE."""
+    subdivision: str | None = Field(default=None, max_length=20)
+    """Of the country, such as BE for Berlin in DE."""
+    extra: list[date] = Field(default_factory=list, max_length=1000)
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.country is None and self.subdivision is not None:
+            msg = "subdivision needs a country"
+            raise ValueError(msg)
+        if self.country is not None:
+            public_holidays(self.country, self.subdivision)
+        return self
+
+
+class BusinessHours(_Model):
+    """An entry of `calendars`: when those work who go by it."""
+
+    timezone: TimeZone
+    hours: dict[str, Annotated[list[str], Field(max_length=24)]] = Field(max_length=7)
+    """By weekdays (`mon-fri`, `sat`, `mon,wed`): spans such as `09:00-18:00`. Days not named are free."""
+    holidays: Holidays = Holidays()
+
+    @field_validator("hours")
+    @classmethod
+    def _readable(cls, hours: dict[str, list[str]]) -> dict[str, list[str]]:
+        parse_week(hours)
+        return hours
+
+    def calendar(self) -> BusinessCalendar:
+        """The calendar that counts business time; it remembers what it has worked out, so make it once."""
+        extra = frozenset(self.holidays.extra)
+        country = self.holidays.country
+        is_public = None if country is None else public_holidays(country, self.holidays.subdivision)
+        return BusinessCalendar(
+            ZoneInfo(self.timezone),
+            parse_week(self.hours),
+            lambda day: day in extra or (is_public is not None and is_public(day)),
+        )
+
+
 class Team(_Model):
     """A team of the roster."""
 
     name: str | None = Field(default=None, max_length=200)
+    calendar: Name | None = None
+    """One of `calendars`. Without one no business time is counted for the team, and its SLAs run on elapsed time."""
 
 
 class Rep(_Model):
@@ -144,6 +196,16 @@ class RuleCondition(_Model):
     """What a lead must be for an SLA rule to hold; a list means any of them."""
 
     source: str | list[str] | None = None
+    team: str | list[str] | None = None
+    """The team of the lead's owner on the day the clock started."""
+
+    def holds(self, source: str | None, team: str | None) -> bool:
+        """Whether a lead of that source, of an owner in that team, is meant."""
+        return _is_among(source, self.source) and _is_among(team, self.team)
+
+
+def _is_among(value: str | None, wanted: str | list[str] | None) -> bool:
+    return wanted is None or value in ([wanted] if isinstance(wanted, str) else wanted)
 
 
 class SlaRule(_Model):
@@ -151,33 +213,192 @@ class SlaRule(_Model):
 
     when: RuleCondition = RuleCondition()
     sla: Duration
-    clock: Literal["elapsed"] = "elapsed"
+    clock: Literal["elapsed", "business"] = "elapsed"
+    """`business`: the calendar of the owner's team; elapsed time for a team that has none."""
 
-    def matches(self, source: str | None) -> bool:
-        """Whether this is the rule for a lead of that source."""
-        wanted = self.when.source
-        return wanted is None or source in ([wanted] if isinstance(wanted, str) else wanted)
+    @field_validator("sla")
+    @classmethod
+    def _within_a_year(cls, sla: int) -> int:
+        if sla > 366 * DAY:
+            msg = "must be at most 366d"
+            raise ValueError(msg)
+        return sla
+
+
+_AN_HOUR = SlaRule(sla=HOUR)  # type: ignore[arg-type, unused-ignore]
 
 
 class LeadResponse(_Model):
     """When a lead's clock starts, what stops it, and how long it may run."""
 
-    start: Literal["received", "assigned"] = "received"
+    start: Literal["received", "assigned", "reassigned"] = "received"
+    """`reassigned`: since its owner has had it."""
     stop: Literal["attempt", "contact", "qualified"] = "attempt"
     automated: Literal["exclude", "include"] = "exclude"
+    responder: Literal["anyone", "owner", "team"] = "anyone"
+    """Whose touch stops the clock: `owner` who held the lead at that instant, `team` somebody of that owner's team."""
+    credit: Literal["sender", "owner"] = "sender"
+    """For whom an answer counts: who gave it, or the lead's owner."""
+    before_start: Literal["zero", "exclude"] = "zero"
+    """A touch before the start: an answer in 0 seconds, or none."""
     warn_at: float = Field(default=0.75, gt=0, lt=1)
+    """Of the SLA, on the rule's clock."""
     escalate_after: Duration = 2 * HOUR
-    rules: list[SlaRule] = Field(default_factory=list)
+    """After the start, on the rule's clock; never before the lead is due."""
+    rules: list[SlaRule] = Field(default_factory=list, max_length=200)
 
-    def sla(self, source: str | None) -> int:
-        """Microseconds that a lead of that source may wait: the first rule that matches, else one hour."""
-        return next((rule.sla for rule in self.rules if rule.matches(source)), HOUR)
+    def rule(self, source: str | None, team: str | None) -> SlaRule:
+        """The first rule that matches; an hour of elapsed time where none does."""
+        return next((rule for rule in self.rules if rule.when.holds(source, team)), _AN_HOUR)
+
+    def warn_after(self, sla: int) -> int:
+        """How much of this SLA may go before the warning, in whole microseconds."""
+        return ceil(Fraction(str(self.warn_at)) * sla)
+
+    @property
+    def needs_calendars(self) -> bool:
+        """Whether any rule runs on business time."""
+        return any(rule.clock == "business" for rule in self.rules)
 
 
 class Conversation(_Model):
     """What makes a call a conversation."""
 
     min_talk: Duration = MINUTE
+
+
+Level = Literal["warn", "breach", "escalate"]
+
+
+_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+
+
+class QuietHours(_Model):
+    """When a channel is left in peace, every day; what comes then is told when they end, if it is still so."""
+
+    hours: str
+    """Such as `20:00-07:00`."""
+    timezone: TimeZone
+    let_through: list[Level] = Field(default_factory=list)
+    """Levels that do not wait."""
+
+    @field_validator("hours")
+    @classmethod
+    def _span(cls, hours: str) -> str:
+        found = _HOURS.fullmatch(hours)
+        if found is None or found[1] + found[2] == found[3] + found[4]:
+            msg = f"{hours!r} is not a span such as 20:00-07:00"
+            raise ValueError(msg)
+        return hours
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Minutes of the day at which they begin and end; the end may be on the next day."""
+        begin, end = (int(text[:2]) * 60 + int(text[3:]) for text in self.hours.split("-"))
+        return begin, end
+
+
+class _HttpChannel(_Model):
+    url: SecretStr
+    """Some services know their callers by the address alone, so it is kept like a secret."""
+    allow_private: bool = False
+    """Whether it may lead into a private network or to this machine."""
+    quiet: QuietHours | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _web_address(cls, url: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"https?://[^\s/@?#]+(:\d+)?([/?][^\s#]*)?", url.get_secret_value()):
+            msg = "must be an http or https address without user name and fragment"
+            raise ValueError(msg)
+        return url
+
+
+class WebhookChannel(_HttpChannel):
+    """Alerts as JSON to any address, signed as Standard Webhooks if there is a secret."""
+
+    kind: Literal["webhook"]
+    secret: SecretStr | None = Field(default=None, min_length=8)
+
+
+class SlackChannel(_HttpChannel):
+    """A Slack incoming webhook."""
+
+    kind: Literal["slack"]
+
+
+class TeamsChannel(_HttpChannel):
+    """A Microsoft Teams workflow that takes posts."""
+
+    kind: Literal["teams"]
+
+
+class AlertmanagerChannel(_HttpChannel):
+    """Prometheus Alertmanager: its address without `/api/v2/alerts`."""
+
+    kind: Literal["alertmanager"]
+    secret: SecretStr | None = Field(default=None, min_length=1)
+    """Bearer token, where a proxy asks for one."""
+
+
+MailAddress = Annotated[str, Field(max_length=320, pattern=r"^[^@\s<>,]+@[^@\s<>,]+$")]
+
+
+class EmailChannel(_Model):
+    """Mail by an SMTP server."""
+
+    kind: Literal["email"]
+    url: str = Field(pattern=r"^smtps?://[^\s/@?#:]+(:\d{1,5})?/?$")
+    """`smtps://host:465` (TLS from the start) or `smtp://host:587` (STARTTLS where the server offers it)."""
+    username: str | None = Field(default=None, min_length=1, max_length=320)
+    secret: SecretStr | None = Field(default=None, min_length=1)
+    """The password of `username`."""
+    sender: MailAddress
+    recipients: list[MailAddress] = Field(min_length=1, max_length=50)
+    allow_private: bool = False
+    quiet: QuietHours | None = None
+
+    @model_validator(mode="after")
+    def _whole_login(self) -> Self:
+        if (self.username is None) != (self.secret is None):
+            msg = "username and secret belong together"
+            raise ValueError(msg)
+        return self
+
+
+Channel = Annotated[
+    WebhookChannel | SlackChannel | TeamsChannel | EmailChannel | AlertmanagerChannel, Field(discriminator="kind")
+]
+
+
+class AlertRoute(_Model):
+    """Which alerts go where."""
+
+    levels: list[Level] | None = Field(default=None, min_length=1)
+    """None: all."""
+    teams: list[str] | None = Field(default=None, min_length=1)
+    """None: all, and leads of nobody's team too."""
+    to: list[Name] = Field(min_length=1)
+
+    def matches(self, level: str, team: str | None) -> bool:
+        """Whether alerts of that level for a lead of that team go this way."""
+        return (self.levels is None or level in self.levels) and (self.teams is None or team in self.teams)
+
+
+class Alerts(_Model):
+    """Who is told of leads that wait too long."""
+
+    channels: dict[Name, Channel] = Field(default_factory=dict, max_length=50)
+    routes: list[AlertRoute] = Field(default_factory=list, max_length=200)
+
+    def channels_for(self, level: str, team: str | None) -> list[str]:
+        """The names of the channels that such an alert goes to: those of every route that matches, each once.
+
+        Where there are no routes, everything goes to all channels.
+        """
+        if not self.routes:
+            return list(self.channels)
+        return list(dict.fromkeys(name for route in self.routes if route.matches(level, team) for name in route.to))
 
 
 class PrometheusExport(_Model):
@@ -217,15 +438,22 @@ WINDOW_NAMES = (
 )  # fmt: skip
 
 
+def _wrong(reason: str, *path: str | int) -> PydanticCustomError:
+    """An error about one entry because of what another says; `path` leads to its line."""
+    return PydanticCustomError("reference", "{reason}", {"reason": reason, "path": path})
+
+
 class Config(_Model):
     """The whole of `floorcast.yaml`."""
 
     organisation: Organisation
     connections: dict[Name, Connection] = Field(min_length=1)
+    calendars: dict[Name, BusinessHours] = Field(default_factory=dict, max_length=200)
     teams: dict[Name, Team] = Field(default_factory=dict)
     reps: dict[str, Rep] = Field(default_factory=dict)
     lead_response: LeadResponse = LeadResponse()
     conversation: Conversation = Conversation()
+    alerts: Alerts = Alerts()
     prometheus: PrometheusExport = PrometheusExport()
     currency_rates: dict[Currency, Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=9)]] = Field(
         default_factory=dict
@@ -234,26 +462,64 @@ class Config(_Model):
 
     @model_validator(mode="after")
     def _references(self) -> Self:
-        seen: dict[str, str] = {}
+        for team, entry in self.teams.items():
+            if entry.calendar is not None and entry.calendar not in self.calendars:
+                reason = f"there is no calendar {entry.calendar!r} under calendars"
+                raise _wrong(reason, "teams", team, "calendar")
+        self._check_reps()
+        for index, rule in enumerate(self.lead_response.rules):
+            if rule.clock == "business" and not any(team.calendar for team in self.teams.values()):
+                reason = "business time needs a team with a calendar, and no entry of teams has one"
+                raise _wrong(reason, "lead_response", "rules", index, "clock")
+        for index, route in enumerate(self.alerts.routes):
+            for channel in route.to:
+                if channel not in self.alerts.channels:
+                    reason = f"there is no channel {channel!r} under alerts.channels"
+                    raise _wrong(reason, "alerts", "routes", index, "to")
+        if self.organisation.currency in self.currency_rates:
+            currency = self.organisation.currency
+            reason = f"{currency} is the organisation's own currency"
+            raise _wrong(reason, "currency_rates", currency)
+        return self
+
+    def _check_reps(self) -> None:
         for rep, entry in self.reps.items():
             if not 0 < len(rep) <= 256 or not rep.isprintable():
-                msg = f"reps: {rep!r} is not an id of 1 to 256 printable characters"
-                raise ValueError(msg)
+                reason = f"{rep!r} is not an id of 1 to 256 printable characters"
+                raise _wrong(reason, "reps", rep)
             if entry.team is not None and entry.team not in self.teams:
-                msg = f"reps.{rep}.team: there is no team {entry.team!r} under teams"
-                raise ValueError(msg)
+                reason = f"there is no team {entry.team!r} under teams"
+                raise _wrong(reason, "reps", rep, "team")
             for connection in entry.aliases:
                 if connection not in self.connections:
-                    msg = f"reps.{rep}.aliases: there is no connection {connection!r} under connections"
-                    raise ValueError(msg)
+                    reason = f"there is no connection {connection!r} under connections"
+                    raise _wrong(reason, "reps", rep, "aliases", connection)
+        seen: dict[str, str] = {}
         for alias, rep in self._alias_pairs():
             if seen.setdefault(alias, rep) != rep:
-                msg = f"reps.{rep}.aliases: {alias!r} is already an alias of {seen[alias]!r}"
-                raise ValueError(msg)
-        if self.organisation.currency in self.currency_rates:
-            msg = f"currency_rates: {self.organisation.currency} is the organisation's own currency"
-            raise ValueError(msg)
-        return self
+                reason = f"{alias!r} is already an alias of {seen[alias]!r}"
+                raise _wrong(reason, "reps", rep, "aliases")
+
+    def business_calendars(self) -> dict[str, BusinessCalendar]:
+        """The calendars by name. Each remembers what it has worked out, so make them once per process."""
+        return {name: entry.calendar() for name, entry in self.calendars.items()}
+
+    def remarks(self) -> list[str]:
+        """What is allowed but perhaps not meant, one line each, naming the field."""
+        found = []
+        if self.lead_response.needs_calendars:
+            found += [
+                f"teams.{team}.calendar: is not set, so rules of clock business run on elapsed time for this team"
+                for team, entry in self.teams.items()
+                if entry.calendar is None
+            ]
+        used = {entry.calendar for entry in self.teams.values()}
+        found += [f"calendars.{name}: no team goes by it" for name in self.calendars if name not in used]
+        for index, rule in enumerate(self.lead_response.rules[:-1]):
+            if rule.when == RuleCondition():
+                found.append(f"lead_response.rules.{index}: matches every lead, so no rule after it ever does")
+                break
+        return found
 
     def _alias_pairs(self) -> list[tuple[str, str]]:
         pairs = []
@@ -363,7 +629,7 @@ def _dotted(path: tuple[Any, ...]) -> str:
 
 
 def _describe(problem: Any, lines: Mapping[tuple[Any, ...], int], source: str) -> str:
-    path = tuple(part for part in problem["loc"] if part != "[key]")
+    path = _path_of(problem, lines)
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         message = "is not a setting here"
@@ -371,3 +637,15 @@ def _describe(problem: Any, lines: Mapping[tuple[Any, ...], int], source: str) -
         message = "is missing"
     where = f"{_dotted(path)}: " if path else ""
     return f"{source}:{_line(path, lines)}: {where}{message}"
+
+
+def _path_of(problem: Any, lines: Mapping[tuple[Any, ...], int]) -> tuple[Any, ...]:
+    """Where the problem stands in the file: without the marks that pydantic sets between (`[key]`, a kind, a type)."""
+    written: tuple[Any, ...] = problem.get("ctx", {}).get("path", ())
+    loc = written or tuple(part for part in problem["loc"] if part != "[key]")
+    path: tuple[Any, ...] = ()
+    for index, part in enumerate(loc):
+        is_last = index == len(loc) - 1
+        if (*path, part) in lines or (is_last and problem["type"] == "missing") or not lines:
+            path = (*path, part)
+    return path

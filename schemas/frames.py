@@ -17,6 +17,10 @@ MAX_FRAME = 1_000_000
 """Bytes; topics take 2 MiB, so that one large change still fits."""
 
 
+ROSTER_GROUP = "roster"
+"""The group of all `rep` records. Every partition has it: teams decide on SLA rules and calendars of any lead."""
+
+
 class Engagement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one record means to a group, as its whole state with versions.
 
@@ -25,7 +29,7 @@ class Engagement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     group: str
-    """`lead:<id>` or `thread:<id>`."""
+    """`lead:<id>`, `thread:<id>` or `roster`."""
     record: str
     """Key of the record, `kind|id`."""
     row: bytes
@@ -83,6 +87,18 @@ def engagement_frames(engagements: Sequence[Engagement], received_at: int, oldes
     middle = len(engagements) // 2
     yield from engagement_frames(engagements[:middle], received_at, oldest_at)
     yield from engagement_frames(engagements[middle:], received_at, oldest_at)
+
+
+def by_group(engagements: Iterable[Engagement], partitions: int) -> dict[int, list[Engagement]]:
+    """Engagements by the partition of their group, order kept; those of the roster go to every partition."""
+    found: dict[int, list[Engagement]] = {}
+    for engagement in engagements:
+        if engagement.group == ROSTER_GROUP:
+            for partition in range(partitions):
+                found.setdefault(partition, []).append(engagement)
+        else:
+            found.setdefault(partition_of(engagement.group, partitions), []).append(engagement)
+    return found
 
 
 def by_partition(items: Iterable[tuple[str, _Item]], partitions: int) -> dict[int, list[_Item]]:

@@ -5,9 +5,41 @@ Owns the shape, and the state of a clock at an instant. Does not derive clocks (
 
 import msgspec
 
+from schemas.calendars import BusinessCalendar
+
+
+class HolderClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How long one owner of a lead took, while they held it. It runs beside the lead's own clock."""
+
+    rep: str
+    since: int
+    until: int | None
+    """When the lead went to somebody else, or to nobody; None: they hold it still."""
+    answered_at: int | None = None
+    """Their own first qualifying touch in that time."""
+
+    def time_held(self, now: int) -> int:
+        """Microseconds until they answered, else until the lead was taken from them, else until now."""
+        end = self.answered_at if self.answered_at is not None else self.until
+        return max(0, (now if end is None else end) - self.since)
+
+
+class Inquiry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A later clock: the lead wrote or called again after an answer."""
+
+    started_at: int
+    record: str
+    """The mail or call that started it, `kind|id`."""
+    due_at: int
+    answered_at: int | None = None
+    touch: str | None = None
+    touch_rep: str | None = None
+    business_response: int | None = None
+    """None without an answer or a calendar."""
+
 
 class LeadClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The first clock of one lead. Instants and durations in microseconds."""
+    """The first clock of one lead, and those that run beside it. Instants and durations in microseconds."""
 
     lead: str
     rep: str | None
@@ -16,6 +48,7 @@ class LeadClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     status: str | None
     started_at: int | None
     due_at: int | None
+    """On the rule's clock: the first instant at which the whole SLA has gone."""
     sla: int
     answered_at: int | None = None
     """The touch that stopped it; it may lie before the start."""
@@ -24,6 +57,30 @@ class LeadClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     touch_rep: str | None = None
     merged_into: str | None = None
     """The root that this lead's start and touches count for, if it is merged away."""
+    team: str | None = None
+    """Of the owner, on the day of the start."""
+    calendar: str | None = None
+    """The team's calendar, on which business time is counted."""
+    is_business: bool = False
+    """Whether the SLA runs on business time."""
+    warn_at: int | None = None
+    escalate_at: int | None = None
+    business_response: int | None = None
+    """None without an answer or a calendar."""
+    assigned_at: int | None = None
+    assigned_response: int | None = None
+    """As seen by the owner: from the assignment to the answer."""
+    assigned_business_response: int | None = None
+    attempted_at: int | None = None
+    """The first attempt, contact and qualification, whichever of them stops the clock."""
+    contacted_at: int | None = None
+    qualified_at: int | None = None
+    automated_at: int | None = None
+    """The first automated mail to the lead; it answers only where so configured."""
+    holders: tuple[HolderClock, ...] = ()
+    """One owner after the other."""
+    inquiries: tuple[Inquiry, ...] = ()
+    """Oldest first; of very many only the newest."""
 
     @property
     def is_waiting(self) -> bool:
@@ -42,6 +99,25 @@ class LeadClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
             return None
         return max(0, self.answered_at - self.started_at)
 
+    @property
+    def is_within_sla(self) -> bool | None:
+        """Whether it was answered before or when it was due; None without an answer."""
+        if self.answered_at is None or self.due_at is None:
+            return None
+        return self.answered_at <= self.due_at
+
+    @property
+    def is_touched_before(self) -> bool:
+        """Whether the answer was there before the clock started."""
+        return self.answered_at is not None and self.started_at is not None and self.answered_at < self.started_at
+
+    def business_waiting(self, calendars: dict[str, BusinessCalendar], now: int) -> int | None:
+        """Business time from the start to the answer, else to `now`; None where the team has no calendar."""
+        calendar = None if self.calendar is None else calendars.get(self.calendar)
+        if calendar is None or self.started_at is None:
+            return None
+        return calendar.between(self.started_at, now if self.answered_at is None else self.answered_at)
+
     def state(self, now: int, warn_at: float) -> str:
         """`waiting`, `warned`, `breached`; `answered`, `merged`; or `closed` (decided without an answer)."""
         if self.merged_into is not None:
@@ -55,8 +131,8 @@ class LeadClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return "warned" if now >= self.warned_at(warn_at) else "waiting"
 
     def warned_at(self, warn_at: float) -> int:
-        """The instant at which this share of the SLA has gone."""
-        return (self.started_at or 0) + int(self.sla * warn_at)
+        """When it is called warned: as the clock itself says, else at this share of the SLA in elapsed time."""
+        return self.warn_at if self.warn_at is not None else (self.started_at or 0) + int(self.sla * warn_at)
 
 
 encode_clock = msgspec.msgpack.Encoder().encode

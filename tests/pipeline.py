@@ -6,6 +6,7 @@ Chains the pure cores exactly as the agents do. Messages between stages are pass
 from collections.abc import Iterable, Sequence
 
 from api.view import View
+from deploy.recount import Row, Rows
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
 from processor.core.ledger import Ledger
@@ -13,6 +14,7 @@ from schemas.catalogue import shipped_catalogue
 from schemas.config import Config
 from schemas.frames import (
     Engagement,
+    by_group,
     change_frames,
     decode_changes,
     decode_engagements,
@@ -38,10 +40,11 @@ class Pipeline:
         }
         self.rows: dict[str, dict[tuple[int, bytes], bytes]] = {"ledger": {}, "groups": {}}
         self.log_at = 0
+        self._definitions = definitions_of(config)
         self._start()
 
     def _start(self) -> None:
-        definitions = definitions_of(self.config)
+        definitions = self._definitions
         self.ledgers = [Ledger(f"ledger.{p}", definitions) for p in range(self.partitions)]
         self.groups = [Groups(f"responses.{p}", definitions) for p in range(self.partitions)]
 
@@ -66,9 +69,8 @@ class Pipeline:
             rounds += 1
             assert rounds < 1000, "engagements go round for ever"
             handed_on: list[Engagement] = []
-            for p in range(self.partitions):
-                mine = [e for e in waiting if partition_of(e.group, self.partitions) == p]
-                for frame in engagement_frames(mine, self.log_at, self.log_at) if mine else ():
+            for p, mine in sorted(by_group(waiting, self.partitions).items()):
+                for frame in engagement_frames(mine, self.log_at, self.log_at):
                     output = self.groups[p].fold(decode_engagements(frame).engagements, self.log_at)
                     self._publish(PANES.name, p, output.panes)
                     self._publish(LEAD_CLOCKS.name, p, output.clocks)
@@ -130,15 +132,16 @@ class Pipeline:
             self.rows[topic][p, key] = row
 
 
-def served(view: View, *, now: int, window: str) -> dict[str, object]:
+def served(view: View, *, now: int, window: str) -> Rows:
     """All rows of a window as the api would serve them, in the oracle's shape."""
     span = span_of(window, now, view.calendar)
-    rows: dict[str, object] = {"teams": {}, "reps": {}}
+    teams: dict[str, Row] = {}
+    reps: dict[str, Row] = {}
     for scope in view.scopes():
         values = view.values(scope, span, now)
-        row = {"metrics": values.metrics, "bounds": values.bounds}
+        row: Row = {"metrics": values.metrics, "bounds": values.bounds}
         if scope.id is None:
-            rows["organisation"] = row
+            organisation = row
         else:
-            rows[f"{scope.kind}s"][scope.id] = row  # type: ignore[index]
-    return rows
+            (teams if scope.kind == "team" else reps)[scope.id] = row
+    return {"organisation": organisation, "teams": teams, "reps": reps}

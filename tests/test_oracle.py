@@ -83,6 +83,55 @@ def test_the_clock_of_a_lead_runs_on_when_it_is_reassigned() -> None:
     assert metric(changes, "leads_due", rep="ana") == 0
 
 
+def test_a_lead_of_friday_evening_has_waited_half_a_business_hour_on_monday_morning() -> None:
+    config = make_config(
+        timezone="Europe/Berlin",
+        calendars={"office": {"timezone": "Europe/Berlin", "hours": {"mon-fri": ["09:00-18:00"]}}},
+        teams={"north": {"calendar": "office"}},
+        reps={"ana": {"team": "north"}},
+        lead_response={"rules": [{"sla": "1h", "clock": "business"}]},
+    )
+    friday, monday = "2026-03-20T17:{}+01:00", "2026-03-23T{}+01:00"
+    changes = [
+        change("lead", "l", rep="ana", received_at=friday.format("50"), assigned_at=friday.format("55")),
+        change("email", "e", lead="l", direction="outbound", automated=True, sent_at=friday.format("50:05")),
+        change("call", "c", rep="ana", lead="l", direction="outbound", dialed_at=monday.format("09:20")),
+    ]
+
+    clock = clocks_of(changes, now=monday.format("12:00"), config=config)["l"]
+
+    assert (clock["response"], clock["business_response"]) == ((63 * 60 + 30) * MINUTE, 30 * MINUTE)
+    assert clock["assigned_business_response"] == 25 * MINUTE
+    assert clock["automated_at"] == instant(friday.format("50:05"))
+    assert (clock["warn_at"], clock["due_at"], clock["escalate_at"]) == tuple(
+        instant(monday.format(time)) for time in ("09:35", "09:50", "10:50")
+    )
+
+
+def test_owners_and_later_inquiries_have_clocks_beside_the_first() -> None:
+    changes = [
+        lead("l", "10:00", rep=None),
+        change("lead", "l", at("10:05"), rep="ana"),
+        change("lead", "l", at("10:50"), rep="ben"),
+        call("c", "11:02", rep="ben", lead="l"),
+        mail("again", "11:30", "inbound", lead="l"),
+        mail("impatient", "11:40", "inbound", lead="l"),
+        mail("reply", "11:45", lead="l"),
+        mail("thanks", "11:50", "inbound", lead="l"),
+    ]
+
+    clock = clocks_of(changes, now=NOON)["l"]
+
+    assert [(held["rep"], held["until"], held["answered_at"]) for held in clock["holders"]] == [
+        ("ana", instant(at("10:50")), None),
+        ("ben", None, instant(at("11:02"))),
+    ]
+    assert [(inquiry["started_at"], inquiry["answered_at"]) for inquiry in clock["inquiries"]] == [
+        (instant(at("11:30")), instant(at("11:45"))),
+        (instant(at("11:50")), None),
+    ]
+
+
 def ten_leads() -> list[RecordChange]:
     answered = (5, 10, 20, 30, 40, 50, 180)
     leads = [lead(f"l{number}", "06:00") for number in range(10)]

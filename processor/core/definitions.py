@@ -1,4 +1,4 @@
-"""What the configuration says about deriving: calendar, aliases, rates, SLA rules.
+"""What the configuration says about deriving: calendars, aliases, rates, SLA rules.
 
 Owns the one value that the core takes beside its records. A changed definition takes effect at a restart, when the
 aggregates are derived anew.
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from schemas.calendars import BusinessCalendar
 from schemas.config import Config, LeadResponse
 from schemas.panes import EXACT
 from schemas.windows import Calendar
@@ -23,6 +24,11 @@ class Definitions:
     aliases: Mapping[str, str]
     min_talk: int
     lead_response: LeadResponse
+    calendars: Mapping[str, BusinessCalendar]
+    team_calendars: Mapping[str, str]
+    """Team -> name of its calendar."""
+    file_teams: Mapping[str, str]
+    """Rep -> the team that the file gives them."""
     minutes_kept: int
 
     def person(self, id: str | None) -> str | None:
@@ -48,5 +54,8 @@ def definitions_of(config: Config) -> Definitions:
         aliases=config.aliases(),
         min_talk=config.conversation.min_talk,
         lead_response=config.lead_response,
+        calendars=config.business_calendars(),
+        team_calendars={name: team.calendar for name, team in config.teams.items() if team.calendar is not None},
+        file_teams={id: rep.team for id, rep in config.reps.items() if rep.team is not None},
         minutes_kept=config.retention.minutes,
     )

@@ -1,9 +1,12 @@
 """The groups of one partition: leads and threads with the records that engage them; clocks and panes derived.
 
+One more group holds all `rep` records, in every partition alike: who is in which team decides on SLA rules and
+calendars, so the leads of a rep are derived again when that rep moves.
+
 Owns the fold of engagements, what is handed on along merges, and the rebuilding after recovery. Does no I/O.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from processor.core.contributions import Contribution
@@ -11,9 +14,10 @@ from processor.core.definitions import Definitions
 from processor.core.panes import Message, PaneTable
 from processor.core.responses import lead_result
 from processor.core.threads import thread_contributions
-from schemas.frames import Engagement
-from schemas.leads import encode_clock
+from schemas.frames import ROSTER_GROUP, Engagement
+from schemas.leads import decode_clock, encode_clock
 from schemas.records import Record, decode_record
+from schemas.roster import Teams
 
 _SEPARATOR = b"\0"  # no id holds it: ids are printable
 
@@ -38,6 +42,9 @@ class Groups:
         self._rows: dict[str, dict[str, bytes]] = {}
         self._counted: dict[str, list[Contribution]] = {}
         self._clocks: dict[str, bytes] = {}
+        self._teams = Teams(definitions.file_teams, definitions.aliases, definitions.calendar)
+        self._groups_of: dict[str, set[str]] = {}
+        """Rep -> groups in whose result their team had a say at any time. To have too many here does no harm."""
         self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept)
 
     def __len__(self) -> int:
@@ -62,8 +69,11 @@ class Groups:
                 output.duplicates += 1
                 continue
             changed.setdefault(group, set()).add(key)
+        # The roster goes first: what is derived after it sees the new teams.
+        moved = self._settle_roster(changed.pop(ROSTER_GROUP, set()), opened.get(ROSTER_GROUP, {}), output)
         for group, keys in changed.items():
             self._settle(group, keys, opened[group], output)
+        self._follow(moved, changed.keys(), output)
         output.panes = self.panes.take_changes()
         return output
 
@@ -82,6 +92,9 @@ class Groups:
         for target in sorted(targets):
             told = keys if target in known else set(rows)
             output.engagements += [Engagement(f"lead:{target}", key, rows[key]) for key in sorted(told)]
+        self._update(group, facts, output)
+
+    def _update(self, group: str, facts: dict[str, Record], output: GroupsOutput) -> None:
         contributions, clock = self._derive(group, facts)
         before = self._counted.get(group, [])
         if contributions != before:
@@ -90,11 +103,40 @@ class Groups:
         if group.startswith("lead:"):
             self._publish_clock(group[5:], clock, output.clocks)
 
+    def _settle_roster(self, keys: set[str], facts: dict[str, Record], output: GroupsOutput) -> set[str]:
+        """Keep the rows of reps; those whose teams have changed."""
+        moved = set()
+        for key in sorted(keys):
+            row = self._rows.setdefault(ROSTER_GROUP, {})[key] = facts[key].encode()
+            output.rows.append((ROSTER_GROUP.encode() + _SEPARATOR + key.encode(), row))
+            moved.add(self._teams.apply(key, row))
+        return {rep for rep in moved if rep is not None}
+
+    def _follow(self, moved: set[str], done: Collection[str], output: GroupsOutput) -> None:
+        """Derive the leads again on which these reps' teams have a say, but for the groups that are done."""
+        for group in sorted(group for rep in moved for group in self._groups_of.get(rep, ()) if group not in done):
+            if self._is_affected(group):
+                self._update(group, {key: decode_record(row) for key, row in self._rows[group].items()}, output)
+
+    def _is_affected(self, group: str) -> bool:
+        """Whether another roster can make another result: without deriving it, for a rep may have very many leads."""
+        if self._definitions.lead_response.responder == "team":
+            return True
+        row = self._clocks.get(group[5:])
+        clock = None if row is None else decode_clock(row)
+        if clock is None or clock.started_at is None:
+            return False
+        return clock.team != self._teams.team_on(clock.rep, self._definitions.calendar.day_of(clock.started_at))
+
     def _derive(self, group: str, facts: dict[str, Record]) -> tuple[list[Contribution], bytes | None]:
         kind, _, id = group.partition(":")
         if kind == "thread":
             return thread_contributions(id, facts, self._definitions), None
-        result = lead_result(id, facts, self._definitions)
+        if kind != "lead":
+            return [], None
+        result = lead_result(id, facts, self._definitions, self._teams.team_on)
+        for rep in result.reps:
+            self._groups_of.setdefault(rep, set()).add(group)
         return result.contributions, None if result.clock is None else encode_clock(result.clock)
 
     def _count(self, group: str, contributions: list[Contribution]) -> None:
@@ -123,6 +165,8 @@ class Groups:
         """Derive everything from the rows; what differs from what was published comes out as messages."""
         output = GroupsOutput()
         self.panes.advance(log_at)
+        for key, row in self._rows.get(ROSTER_GROUP, {}).items():
+            self._teams.apply(key, row)
         for group, facts in self._decoded():
             contributions, clock = self._derive(group, facts)
             self._count(group, contributions)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from processor.core.contributions import Contribution, contributions
 from processor.core.definitions import Definitions
 from processor.core.panes import Message, PaneTable
-from schemas.frames import Engagement, record_key
+from schemas.frames import ROSTER_GROUP, Engagement, record_key
 from schemas.records import NAMED, Record, RecordChange, decode_record
 
 
@@ -55,7 +55,8 @@ class Ledger:
             if held is None:
                 row = rows.get(key)
                 record = Record(change.kind) if row is None else decode_record(row)
-                held = touched[key] = _Touched(record, contributions(record, definitions))
+                # That there is a record at all is news, even if the CRM has set no field of it yet.
+                held = touched[key] = _Touched(record, contributions(record, definitions), is_news=row is None)
             if held.record.fold(change):
                 held.is_news = True
             else:
@@ -102,7 +103,9 @@ class Ledger:
 
 
 def engagements_of(key: str, record: Record, row: bytes) -> list[Engagement]:
-    """One for every group that the record ever named, and a lead's own group."""
+    """One for every group that the record ever named, a lead's own group, and the roster for a rep."""
+    if record.kind == "rep":
+        return [Engagement(ROSTER_GROUP, key, row)]
     if record.kind == "lead":
         return [Engagement(f"lead:{key[5:]}", key, row)]
     return [

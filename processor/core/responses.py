@@ -4,14 +4,20 @@ Owns the clock and the chain of merges as one group sees it. A lead merged away 
 points to (groups.py), so the group of a root knows every lead that ends in it, and every touch of those.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from processor.core.contributions import Contribution
 from processor.core.definitions import Definitions
-from processor.core.touches import touch_at
+from processor.core.side_clocks import Stint, Touch, holder_at, holder_clocks, later_inquiries, stints_of
+from processor.core.sla import terms_of
+from processor.core.touches import attempt_at, automated_at, contact_at, inquiry_at
 from schemas.leads import LeadClock
 from schemas.records import Record
+from schemas.windows import Day
+
+TeamOn = Callable[[str | None, Day], str | None]
+"""The team of a rep on a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +26,41 @@ class LeadResult:
 
     contributions: list[Contribution]
     clock: LeadClock | None
+    reps: frozenset[str] = frozenset()
+    """Whose teams have a say in it."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    at: int
-    record: str
+class _Touches:
+    """Each list ascends; `qualifying` is the one of the three that stops the clock."""
+
+    attempts: list[Touch]
+    contacts: list[Touch]
+    qualifications: list[Touch]
+    qualifying: list[Touch]
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """All that is known of a lead whose clock has started."""
+
+    lead: str
+    own: Record
     rep: str | None
+    start: int
+    stints: list[Stint]
+    living: Mapping[str, Record]
+    """The lead and those merged into it, without the deleted ones."""
+    related: Mapping[str, Record]
+    """What was done for any of them."""
+    definitions: Definitions
+    team_on: TeamOn
 
 
 NOTHING = LeadResult([], None)
 
 
-def lead_result(lead: str, facts: Mapping[str, Record], definitions: Definitions) -> LeadResult:
+def lead_result(lead: str, facts: Mapping[str, Record], definitions: Definitions, team_on: TeamOn) -> LeadResult:
     """The clock of a lead, and what it counts for, from all the records that its group has heard of."""
     own = facts.get(f"lead|{lead}")
     if own is None or own.is_deleted:
@@ -40,41 +68,26 @@ def lead_result(lead: str, facts: Mapping[str, Record], definitions: Definitions
     leads = {key[5:]: record for key, record in facts.items() if record.kind == "lead"}
     pointers = {id: record.get("merged_into") for id, record in leads.items()}
     root = root_of(lead, pointers)
-    rep, source = definitions.person(own.get("rep")), own.get("source")
-    sla = definitions.lead_response.sla(source)
+    rep = definitions.person(own.get("rep"))
     if root != lead:
-        return LeadResult([], LeadClock(lead, rep, source, own.get("status"), None, None, sla=sla, merged_into=root))
+        return LeadResult([], _without_start(lead, own, rep, definitions, merged_into=root))
     members = {id for id in leads if root_of(id, pointers) == lead}
     found: list[Contribution] = []
     assigned_at = own.get("assigned_at")
     counted_at = assigned_at if assigned_at is not None else own.get("received_at")
     if counted_at is not None:
         found.append((rep, counted_at, "leads_assigned", 1))
-    living = [leads[id] for id in members if not leads[id].is_deleted]
-    start_field = "assigned_at" if definitions.lead_response.start == "assigned" else "received_at"
-    starts = [record.get(start_field) for record in living if record.get(start_field) is not None]
+    living = {id: leads[id] for id in members if not leads[id].is_deleted}
+    starts = [at for at in (_start_of(record, definitions) for record in living.values()) if at is not None]
     if not starts:
-        return LeadResult(found, LeadClock(lead, rep, source, own.get("status"), None, None, sla=sla))
-    start = min(starts)
-    answer = (
-        _qualified(living, lead, rep)
-        if definitions.lead_response.stop == "qualified"
-        else _first_touch(facts, members, definitions)
-    )
-    clock = LeadClock(
-        lead=lead, rep=rep, source=source, status=own.get("status"), started_at=start, due_at=start + sla, sla=sla,
-        answered_at=None if answer is None else answer.at,
-        touch=None if answer is None else answer.record,
-        touch_rep=None if answer is None else answer.rep,
+        return LeadResult(found, _without_start(lead, own, rep, definitions, merged_into=None))
+    case = _Case(
+        lead, own, rep, min(starts), stints_of(own, definitions), living,
+        {key: record for key, record in facts.items() if record.kind != "lead" and record.get("lead") in members},
+        definitions, team_on,
     )  # fmt: skip
-    response = clock.response
-    if answer is None or response is None:
-        found.append((rep, start, "pending", (start, start + sla)))
-    else:
-        found += [(answer.rep, start, "leads_answered", 1), (answer.rep, start, "responses", response)]
-        if response <= sla:
-            found.append((answer.rep, start, "leads_within_sla", 1))
-    return LeadResult(found, clock)
+    clock = _clock(case)
+    return LeadResult(found + _counted(clock, definitions), clock, _reps_of(case))
 
 
 def root_of(lead: str, pointers: Mapping[str, str | None]) -> str:
@@ -90,24 +103,132 @@ def root_of(lead: str, pointers: Mapping[str, str | None]) -> str:
     return min(id for id, place in seen.items() if place >= seen[current])
 
 
-def _first_touch(facts: Mapping[str, Record], members: set[str], definitions: Definitions) -> _Answer | None:
-    touches = []
-    for key, record in facts.items():
-        if record.kind != "lead" and record.get("lead") in members:
-            at = touch_at(record, definitions)
-            if at is not None:
-                touches.append((at, key))
-    if not touches:
-        return None
-    at, key = min(touches)
-    return _Answer(at, key, definitions.person(facts[key].get("rep")))
+def _start_of(lead: Record, definitions: Definitions) -> int | None:
+    at: int | None
+    match definitions.lead_response.start:
+        case "received":
+            at = lead.get("received_at")
+        case "assigned":
+            at = lead.get("assigned_at")
+        case "reassigned":
+            stints = stints_of(lead, definitions)
+            at = stints[-1].since if stints and stints[-1].rep is not None else None
+    return at
 
 
-def _qualified(living: list[Record], lead: str, rep: str | None) -> _Answer | None:
-    instants = [
-        changed_at
-        for record in living
+def _without_start(
+    lead: str, own: Record, rep: str | None, definitions: Definitions, *, merged_into: str | None
+) -> LeadClock:
+    sla = definitions.lead_response.rule(own.get("source"), None).sla
+    return LeadClock(lead, rep, own.get("source"), own.get("status"), None, None, sla=sla, merged_into=merged_into)
+
+
+def _clock(case: _Case) -> LeadClock:
+    own, start, definitions, settings = case.own, case.start, case.definitions, case.definitions.lead_response
+    terms = terms_of(own.get("source"), case.team_on(case.rep, definitions.calendar.day_of(start)), definitions)
+    touches = _touches(case)
+    answer = touches.qualifying[0] if touches.qualifying else None
+    due_at = terms.after(start, terms.sla)
+    answered_at = None if answer is None else answer.at
+    assigned_at = own.get("assigned_at")
+    automated = [at for at in map(automated_at, case.related.values()) if at is not None]
+    inbound = _sorted(
+        (inquiry_at(record, definitions), key, None) for key, record in case.related.items()
+    ) if answer is not None else []  # fmt: skip
+    return LeadClock(
+        lead=case.lead, rep=case.rep, source=own.get("source"), status=own.get("status"),
+        started_at=start, due_at=due_at, sla=terms.sla,
+        answered_at=answered_at,
+        touch=None if answer is None else answer.record,
+        touch_rep=None if answer is None else answer.rep,
+        team=terms.team, calendar=terms.calendar_name, is_business=terms.is_business,
+        warn_at=terms.after(start, settings.warn_after(terms.sla)),
+        # An SLA may be longer than the time to the escalation: nobody is told that it escalates before it is breached.
+        escalate_at=max(due_at, terms.after(start, settings.escalate_after)),
+        business_response=None if answered_at is None else terms.business(start, answered_at),
+        assigned_at=assigned_at,
+        assigned_response=None if answered_at is None or assigned_at is None else max(0, answered_at - assigned_at),
+        assigned_business_response=(
+            None if answered_at is None or assigned_at is None else terms.business(assigned_at, answered_at)
+        ),
+        attempted_at=_first(touches.attempts),
+        contacted_at=_first(touches.contacts),
+        qualified_at=_first(touches.qualifications),
+        automated_at=min(automated, default=None),
+        holders=holder_clocks(case.stints, touches.qualifying, settings.stop == "qualified"),
+        inquiries=(
+            () if answered_at is None else later_inquiries(max(answered_at, start), inbound, touches.attempts, terms)
+        ),
+    )  # fmt: skip
+
+
+def _counted(clock: LeadClock, definitions: Definitions) -> list[Contribution]:
+    """What a clock that has started counts for, in the windows of its start."""
+    start, response = clock.started_at, clock.response
+    if start is None:
+        return []
+    if response is None:
+        return [(clock.rep, start, "pending", (start, clock.due_at))]
+    rep = clock.touch_rep if definitions.lead_response.credit == "sender" else clock.rep
+    found: list[Contribution] = [(rep, start, "leads_answered", 1), (rep, start, "responses", response)]
+    if clock.is_within_sla:
+        found.append((rep, start, "leads_within_sla", 1))
+    return found
+
+
+def _touches(case: _Case) -> _Touches:
+    definitions, related = case.definitions, case.related
+    person = definitions.person
+    attempts = _sorted(
+        (attempt_at(record, definitions), key, person(record.get("rep"))) for key, record in related.items()
+    )
+    contacts = _sorted((contact_at(record), key, person(record.get("rep"))) for key, record in related.items())
+    qualifications = _sorted(
+        (changed_at, f"lead|{id}", case.rep)
+        for id, record in case.living.items()
         for changed_at, _, status in record.history("status")
         if status in {"qualified", "converted"}
-    ]
-    return _Answer(min(instants), f"lead|{lead}", rep) if instants else None
+    )
+    attempts = [touch for touch in attempts if _is_by_responder(touch, case)]
+    contacts = [touch for touch in contacts if _is_by_responder(touch, case)]
+    if definitions.lead_response.before_start == "exclude":
+        attempts, contacts, qualifications = (
+            [touch for touch in touches if touch.at >= case.start] for touches in (attempts, contacts, qualifications)
+        )
+    stop = definitions.lead_response.stop
+    qualifying = {"attempt": attempts, "contact": contacts, "qualified": qualifications}[stop]
+    return _Touches(attempts, contacts, qualifications, qualifying)
+
+
+def _is_by_responder(touch: Touch, case: _Case) -> bool:
+    """Whether it comes from somebody who may answer this lead."""
+    responder = case.definitions.lead_response.responder
+    if responder == "anyone":
+        return True
+    if touch.rep is None:
+        return False
+    holder = holder_at(case.stints, touch.at)
+    if responder == "owner":
+        return touch.rep == holder
+    day = case.definitions.calendar.day_of(touch.at)
+    team = case.team_on(touch.rep, day)
+    return team is not None and team == case.team_on(holder, day)
+
+
+def _reps_of(case: _Case) -> frozenset[str]:
+    reps = {case.rep}
+    if case.definitions.lead_response.responder == "team":
+        reps |= {stint.rep for stint in case.stints}
+        reps |= {case.definitions.person(record.get("rep")) for record in case.related.values()}
+    return frozenset(rep for rep in reps if rep is not None)
+
+
+def _sorted(touches: Iterable[tuple[int | None, str, str | None]]) -> list[Touch]:
+    # Record keys of one instant differ, but for the statuses of one lead, which are equal: reps are never compared.
+    found = [Touch(at, key, rep) for at, key, rep in touches if at is not None]
+    found.sort(key=lambda touch: touch[:2])
+    return found
+
+
+def _first(touches: list[Touch]) -> int | None:
+    return touches[0].at if touches else None

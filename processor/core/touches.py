@@ -21,41 +21,69 @@ def talk_of(call: Record) -> int:
     return int(call.get("talk_seconds") or 0)
 
 
-def touch_at(record: Record, definitions: Definitions) -> int | None:
-    """When this record answered its lead (microseconds), by the rule configured; None if it does not.
+def attempt_at(record: Record, definitions: Definitions) -> int | None:
+    """When somebody of ours tried to reach the lead with this (microseconds); None if it is no attempt.
 
-    `attempt`: outbound call not failed, outbound mail by a human, held meeting, connected inbound call with enough
-    talk. `contact`: connected call, held meeting, inbound mail by a human. `qualified`: no touch does, the lead's own
-    status does.
+    An outbound call that did not fail, an outbound mail by a human, a held meeting, a connected inbound call with
+    enough talk.
     """
     if record.is_deleted:
         return None
-    stop = definitions.lead_response.stop
-    if stop == "qualified":
-        return None
-    at: int | None
+    direction = record.get("direction")
+    at: int | None = None
     if record.kind == "meeting":
-        at = record.get("starts_at") if record.get("outcome") == "held" else None
+        at = _held_at(record)
     elif record.kind == "email":
-        human = record.get("automated") is not True
-        if stop == "attempt":
-            counts = record.get("direction") == "outbound" and (
-                human or definitions.lead_response.automated == "include"
-            )
-        else:
-            counts = record.get("direction") == "inbound" and human
-        at = record.get("sent_at") if counts else None
+        is_human = record.get("automated") is not True
+        if direction == "outbound" and (is_human or definitions.lead_response.automated == "include"):
+            at = record.get("sent_at")
     elif record.kind == "call" and record.get("internal") is not True:
-        at = record.get("dialed_at") if _call_counts(record, definitions, stop) else None
-    else:
-        at = None
+        if direction == "outbound":
+            counts = record.get("outcome") != "failed"
+        else:
+            counts = direction == "inbound" and is_connected(record) and talk_of(record) >= definitions.min_talk
+        at = record.get("dialed_at") if counts else None
     return at
 
 
-def _call_counts(call: Record, definitions: Definitions, stop: str) -> bool:
-    if stop == "contact":
-        return is_connected(call)
-    direction = call.get("direction")
-    if direction == "outbound":
-        return bool(call.get("outcome") != "failed")
-    return direction == "inbound" and is_connected(call) and talk_of(call) >= definitions.min_talk
+def contact_at(record: Record) -> int | None:
+    """When the lead and we met in this (microseconds): a connected call, a held meeting, an inbound mail by a human."""
+    if record.is_deleted:
+        return None
+    at: int | None = None
+    if record.kind == "meeting":
+        at = _held_at(record)
+    elif record.kind == "email":
+        if record.get("direction") == "inbound" and record.get("automated") is not True:
+            at = record.get("sent_at")
+    elif record.kind == "call" and record.get("internal") is not True:
+        at = record.get("dialed_at") if is_connected(record) else None
+    return at
+
+
+def inquiry_at(record: Record, definitions: Definitions) -> int | None:
+    """When the lead turned to us with this (microseconds): an inbound mail by a human, or an inbound call.
+
+    A call in which they talked with us is an attempt too: nobody waits for an answer to that.
+    """
+    if record.is_deleted or record.get("direction") != "inbound":
+        return None
+    at: int | None = None
+    if record.kind == "email":
+        at = record.get("sent_at") if record.get("automated") is not True else None
+    elif record.kind == "call" and record.get("internal") is not True:
+        at = record.get("dialed_at") if attempt_at(record, definitions) is None else None
+    return at
+
+
+def automated_at(record: Record) -> int | None:
+    """When a machine of ours wrote to the lead (microseconds)."""
+    if record.is_deleted or record.kind != "email" or record.get("automated") is not True:
+        return None
+    at: int | None = record.get("sent_at") if record.get("direction") == "outbound" else None
+    return at
+
+
+def _held_at(meeting: Record) -> int | None:
+    at: int | None = meeting.get("starts_at") if meeting.get("outcome") == "held" else None
+    return at

@@ -1,0 +1,110 @@
+"""Clocks beside a lead's first: how long each owner took while they held it, and later inquiries with their answers.
+
+Owns both rules. They change no metric and no alert: those go by the first clock.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from processor.core.definitions import Definitions
+from processor.core.sla import Terms
+from schemas.leads import HolderClock, Inquiry
+from schemas.records import Record
+
+INQUIRIES_KEPT = 32
+"""Of one lead, the newest: a long correspondence must not make its clock long."""
+
+
+class Touch(NamedTuple):
+    """Something that happened to a lead; of several at one instant the smallest record key comes first."""
+
+    at: int
+    record: str
+    rep: str | None
+
+
+class Stint(NamedTuple):
+    """Since when somebody (None: nobody) has held a lead."""
+
+    since: int
+    rep: str | None
+
+
+def stints_of(lead: Record, definitions: Definitions) -> list[Stint]:
+    """Who held the lead, oldest first, without repetitions.
+
+    An owner is set when the CRM changes the field. Only where there never was another one, `assigned_at` is better:
+    the change may be an import of long after.
+    """
+    stints: list[Stint] = []
+    for changed_at, _, value in lead.history("rep"):
+        rep = definitions.person(None if value is None else str(value))
+        if not stints or stints[-1].rep != rep:
+            stints.append(Stint(changed_at, rep))
+    assigned_at = lead.get("assigned_at")
+    if len(stints) == 1 and assigned_at is not None:
+        stints[0] = Stint(assigned_at, stints[0].rep)
+    return stints
+
+
+def holder_at(stints: Sequence[Stint], at: int) -> str | None:
+    """Who held the lead at an instant; the first one also before."""
+    held = stints[0].rep if stints else None
+    for stint in stints:
+        if stint.since <= at:
+            held = stint.rep
+    return held
+
+
+def holder_clocks(stints: Sequence[Stint], touches: Sequence[Touch], by_anyone: bool) -> tuple[HolderClock, ...]:
+    """One for each owner in turn. `touches`, ascending, are those that qualify; only their own stops an owner's clock.
+
+    `by_anyone`: what qualifies has no author (a status), so it counts for who held the lead then.
+    """
+    clocks = []
+    for index, stint in enumerate(stints):
+        if stint.rep is None:
+            continue
+        until = stints[index + 1].since if index + 1 < len(stints) else None
+        answered_at = next(
+            (
+                touch.at
+                for touch in touches
+                if stint.since <= touch.at
+                and (until is None or touch.at < until)
+                and (by_anyone or touch.rep == stint.rep)
+            ),
+            None,
+        )
+        clocks.append(HolderClock(stint.rep, stint.since, until, answered_at))
+    return tuple(clocks)
+
+
+def later_inquiries(
+    since: int, inbound: Sequence[Touch], attempts: Sequence[Touch], terms: Terms
+) -> tuple[Inquiry, ...]:
+    """The clocks after the first answer, which was given at `since`. Both lists ascend.
+
+    The first inbound engagement after an answer starts one, whatever else comes in before the next attempt stops it.
+    """
+    found: list[Inquiry] = []
+    next_attempt = 0
+    for inquiry in inbound:
+        if inquiry.at <= since:
+            continue
+        while next_attempt < len(attempts) and attempts[next_attempt].at <= inquiry.at:
+            next_attempt += 1
+        due_at = terms.after(inquiry.at, terms.sla)
+        if next_attempt == len(attempts):
+            found.append(Inquiry(inquiry.at, inquiry.record, due_at))
+            break
+        answer = attempts[next_attempt]
+        since = answer.at
+        found.append(
+            Inquiry(
+                inquiry.at, inquiry.record, due_at,
+                answered_at=answer.at, touch=answer.record, touch_rep=answer.rep,
+                business_response=terms.business(inquiry.at, answer.at),
+            )
+        )  # fmt: skip
+    return tuple(found[-INQUIRIES_KEPT:])

@@ -1,0 +1,43 @@
+"""What an SLA rule means for one lead: how long it may wait, and on which clock.
+
+Owns the choice of rule, team and calendar. Business arithmetic is in schemas/calendars.py.
+"""
+
+from dataclasses import dataclass
+
+from processor.core.definitions import Definitions
+from schemas.calendars import BusinessCalendar
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for one lead."""
+
+    sla: int
+    team: str | None
+    calendar_name: str | None
+    calendar: BusinessCalendar | None
+    is_business: bool
+
+    def after(self, start: int, duration: int) -> int:
+        """The instant at which so much time has passed on the rule's clock."""
+        if self.is_business and self.calendar is not None:
+            return self.calendar.after(start, duration)
+        return start + duration
+
+    def business(self, start: int, end: int) -> int | None:
+        """Business time between two instants; None without a calendar."""
+        return None if self.calendar is None else self.calendar.between(start, end)
+
+
+def terms_of(source: str | None, team: str | None, definitions: Definitions) -> Terms:
+    """The first rule that matches; a team without a calendar has elapsed time only."""
+    rule = definitions.lead_response.rule(source, team)
+    name = None if team is None else definitions.team_calendars.get(team)
+    return Terms(
+        sla=rule.sla,
+        team=team,
+        calendar_name=name,
+        calendar=None if name is None else definitions.calendars[name],
+        is_business=rule.clock == "business" and name is not None,
+    )
