@@ -1,16 +1,21 @@
 """The worker process: reads the configuration, checks the topics, runs the Faust app until it is told to stop.
 
-Owns exit codes and logging of the process. What it runs is wired in topology.py.
+Owns exit codes of the process, its port and the watch over it. What it runs is wired in topology.py.
 """
 
 import asyncio
 import os
+import socket
 import sys
+from typing import Any
+
+from prometheus_client import CollectorRegistry
 
 from processor.settings import Settings
-from processor.telemetry import configure_logging
+from processor.telemetry import Vitals, Watchman, WorkerMetrics, configure_logging
 from processor.topology import build_app
 from processor.transport.administration import KafkaError, TopicsError, ensure_topics
+from processor.transport.ends import Ends
 from processor.transport.worker import run
 from schemas.config import Config, ConfigError, load_config
 
@@ -34,13 +39,52 @@ def main(settings: Settings) -> int:
     except (KafkaError, OSError, TimeoutError) as error:
         _say(f"Kafka at {settings.broker} cannot be reached: {type(error).__name__}")
         return UNREACHABLE
-    # Faust keeps a loop from its import on; one of our own that is open and current is what its worker runs on.
-    asyncio.set_event_loop(asyncio.new_event_loop())
     try:
-        run(build_app(settings, config), override_logging=False)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        listener = _listen(settings.worker_host, settings.worker_port)
+    except OSError as error:
+        _say(f"port {settings.worker_port} on {settings.worker_host} cannot be opened: {error.strerror or error}")
+        return WRONG_CONFIGURATION
+    return _work(settings, config, listener)
+
+
+def _work(settings: Settings, config: Config, listener: socket.socket | None) -> int:
+    # Faust keeps a loop from its import on; one of our own that is open and current is what its worker runs on.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        app = build_app(settings, config)
+    except ConfigError as error:
+        _say(*error.problems)
+        return WRONG_CONFIGURATION
+    registry = CollectorRegistry()
+    vitals = Vitals(app.live)
+    metrics = WorkerMetrics(vitals, app.live, registry)
+    app.live.observer = metrics
+    # Not Faust's tasks: those begin only after the first load.
+    tasks = [
+        loop.create_task(vitals.beat(metrics.on_lag), name="beat"),
+        loop.create_task(vitals.follow_ends(Ends(settings.broker)), name="ends"),
+    ]
+
+    async def end_tasks(*_args: Any, **_rest: Any) -> None:
+        for task in tasks:
+            task.cancel()
+
+    app.on_before_shutdown.connect(end_tasks, weak=False)
+    with Watchman(vitals, registry, listener, stall_seconds=settings.stall):
+        try:
+            run(app, override_logging=False)
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else 1
     return 0
+
+
+def _listen(host: str, port: int) -> socket.socket | None:
+    """The worker's own port; None for port 0. Raises OSError."""
+    if port == 0:
+        return None
+    host = host.strip("[]")
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 async def _check_topics(settings: Settings, config: Config) -> None:

@@ -25,7 +25,16 @@ class Settings(BaseSettings):
         description="A name that stays over restarts of this worker: it then has its partitions back at once.",
     )
     worker_port: int = Field(
-        default=0, ge=0, le=65535, description="Port of the worker's own /livez and /metrics; 0: none."
+        default=0, ge=0, le=65535, description="Port of the worker's own /livez, /readyz and /metrics; 0: none."
+    )
+    worker_host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address that the worker's own port is opened on."
+    )
+    stall: float = Field(
+        default=120.0,
+        ge=10,
+        le=86_400,
+        description="Seconds after which a worker that makes no progress, though there is work, ends itself.",
     )
     session_timeout: float = Field(
         default=10.0, ge=0.5, le=300, description="Seconds after which the partitions of a silent worker go elsewhere."

@@ -1,36 +1,62 @@
 """The wiring of a worker: which stage reads which topic. The only place that knows all of them."""
 
+import time
 from pathlib import Path
 
+from processor.agents.acknowledge import AcknowledgeShard
+from processor.agents.channels import build_channels
+from processor.agents.horizon import Horizon
 from processor.agents.ledger import LedgerShard
 from processor.agents.normalise import NormaliseShard
+from processor.agents.notify import NotifyShard
 from processor.agents.responses import ResponsesShard
 from processor.agents.stage import Deployment
 from processor.core.definitions import definitions_of
 from processor.settings import Settings
 from processor.transport.worker import StagedApp, build_batched_app
+from schemas.alerts import channel_partition
 from schemas.config import Config
 from schemas.connectors import build_connector
-from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES
+from schemas.definitions import digest_of
+from schemas.topics import ALERT_ACTIONS, DELIVERIES, ENGAGEMENTS, NOTIFICATIONS, RECORD_CHANGES
 
 
 def build_app(settings: Settings, config: Config) -> StagedApp:
-    """The worker's Faust app, ready to run."""
+    """The worker's Faust app, ready to run. Raises ConfigError where a channel for alerts cannot be used."""
+    build_channels(config)
     deployment = Deployment(
         bootstrap=settings.broker,
         prefix=settings.prefix,
         generation=settings.generation,
         partitions=settings.partitions,
         definitions=definitions_of(config),
+        digest=digest_of(config),
         connectors={name: build_connector(connection) for name, connection in config.connections.items()},
     )
+    alerts = config.alerts
+    horizon = Horizon(deployment, lambda: time.time_ns() // 1000)
+
+    def notify(partition: int) -> NotifyShard:
+        quiet = {
+            name: channel.quiet
+            for name, channel in alerts.channels.items()
+            if channel_partition(name, deployment.partitions) == partition
+        }
+        return NotifyShard(partition, deployment, make_channels=lambda: build_channels(config), quiet=quiet)
+
     return build_batched_app(
         name=f"{settings.prefix}g{settings.generation}.processor",
         bootstrap=settings.broker,
         stages={
             deployment.topic(DELIVERIES): lambda partition: NormaliseShard(partition, deployment),
             deployment.topic(RECORD_CHANGES): lambda partition: LedgerShard(partition, deployment),
-            deployment.topic(ENGAGEMENTS): lambda partition: ResponsesShard(partition, deployment),
+            deployment.topic(ENGAGEMENTS): lambda partition: ResponsesShard(
+                partition, deployment, alerts=alerts, horizon=horizon
+            ),
+            deployment.topic(NOTIFICATIONS): notify,
+            deployment.topic(ALERT_ACTIONS): lambda partition: AcknowledgeShard(
+                partition, deployment, channels=alerts.channels
+            ),
         },
         partitions=settings.partitions,
         datadir=Path(settings.data) / "worker",

@@ -8,19 +8,22 @@ class DeadLetter(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     connection: str
     reason: str
-    """`not_json`, `bad_shape`, `bad_field`, `clock_ahead`, `unknown_connection`, `unreadable`, `not_derivable`."""
+    """`not_json`, `bad_shape`, `bad_field`, `clock_ahead`, `unknown_connection`, `unreadable`."""
     detail: str
     """One line naming the field."""
     partition: int
     offset: int
-    """Of the delivery in `deliveries` (reason `not_derivable`: of the frame in `record-changes`)."""
+    """Of the delivery in `deliveries`, or of the frame that another stage could not read."""
     index: int | None
     received_at: int
+    stage: str = "normalise"
+    """Which stage refused it: the others read frames, whose offsets are those of another topic."""
 
     @property
     def id(self) -> str:
         """The same for every repetition: stage work may be done twice."""
-        return f"{self.partition}-{self.offset}" + ("" if self.index is None else f"-{self.index}")
+        place = f"{self.partition}-{self.offset}" + ("" if self.index is None else f"-{self.index}")
+        return place if self.stage == "normalise" else f"{self.stage}-{place}"
 
 
 encode_dead_letter = msgspec.msgpack.Encoder().encode

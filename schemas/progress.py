@@ -20,6 +20,8 @@ class Progress(msgspec.Struct, array_like=True):
     """Ever growing: `events`, `duplicates`, `late`, `ignored.<reason>`, `dead.<connection>.<reason>` …"""
     connections: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     """Stage normalise: connection -> (newest receipt, newest `changed_at`)."""
+    definitions: str = ""
+    """Digest of the definitions by which all of it is derived (schemas/definitions.py); empty: not said."""
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add to a counter."""

@@ -69,11 +69,27 @@ PANES = Topic("panes", "partial aggregates", "origin|rep|window", "Pane", compac
 ROSTER = Topic("roster", "reps, with the history of their teams", "rep", "Record", compacted=True, derived=True)
 LEAD_CLOCKS = Topic("lead-clocks", "the first clock of each lead", "lead", "LeadClock", compacted=True, derived=True)
 ALERTS = Topic("alerts", "leads that waited too long", "alert", "Alert", compacted=True, derived=True)
+NOTIFICATIONS = Topic(
+    "notifications", "what each channel is to be told", "none", "AlertFrame",
+    compacted=False, derived=True, retention=7 * DAY,
+)  # fmt: skip
+OUTBOX = Topic("outbox", "what is not told yet", "channel and alert", "Outgoing", compacted=True, derived=True)
+ALERT_ACTIONS = Topic(
+    "alert-actions", "what people did about alerts", "none", "AlertAction", compacted=False, derived=False
+)
+ACKNOWLEDGEMENTS = Topic(
+    "acknowledgements",
+    "what was done about each alert",
+    "partition|alert",
+    "Acknowledgement",
+    compacted=True,
+    derived=True,
+)
 PROGRESS = Topic("progress", "what each stage has done", "stage|partition", "Progress", compacted=True, derived=True)
 
 TOPICS = (
     DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, LEAD_CLOCKS, ALERTS,
-    PROGRESS,
+    NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS,
 )  # fmt: skip
-VIEW_TOPICS = (PANES, ROSTER, LEAD_CLOCKS, ALERTS, PROGRESS, DEAD_LETTERS)
+VIEW_TOPICS = (PANES, ROSTER, LEAD_CLOCKS, ALERTS, ACKNOWLEDGEMENTS, PROGRESS, DEAD_LETTERS)
 """What the api's materialized view is made from."""

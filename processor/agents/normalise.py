@@ -37,6 +37,5 @@ class NormaliseShard(StageShard):
             (topic, partition): [(None, frame) for frame in frames]
             for partition, frames in output.frames(self.deployment.partitions).items()
         }
-        if frames:
-            await self.owner.send_to(frames)
+        await self.hand_on(frames)
         self.finish(records)

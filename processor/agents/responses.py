@@ -1,19 +1,39 @@
-"""Stage responses: engagements in; groups, panes and lead clocks out, and engagements again along merges.
+"""Stage responses: engagements in; groups, panes, lead clocks and alerts out, and engagements again along merges.
 
-Owns the order of writing: what is handed on to other groups is acknowledged first, because no load compares it.
+Owns the order of writing: what is handed on to other groups is acknowledged first, because no load compares it, and so
+is what channels are to be told, before the alerts themselves say that it was.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, Protocol
 
 import msgspec
 
 from processor.agents.stage import Deployment, StageShard
+from processor.core.alerts import AlertBook
 from processor.core.groups import Groups
+from processor.core.routing import routed
 from processor.transport.fetched import Fetched
+from processor.transport.owner import Message
+from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partition, encode_alert
+from schemas.config import Alerts
 from schemas.dead_letters import DeadLetter
 from schemas.frames import EngagementFrame, decode_engagements
-from schemas.topics import ALERTS, GROUPS, LEAD_CLOCKS, PANES, Topic
+from schemas.instants import SECOND
+from schemas.leads import LeadClock, decode_clock
+from schemas.topics import ALERTS, GROUPS, LEAD_CLOCKS, NOTIFICATIONS, PANES, Topic
+
+
+class Horizon(Protocol):
+    """Up to which instant all that was delivered is known: see horizon.py."""
+
+    @property
+    def settled_at(self) -> int: ...
+
+    def begin(self) -> None: ...
+
+    async def end(self) -> None: ...
 
 
 class ResponsesShard(StageShard):
@@ -22,9 +42,22 @@ class ResponsesShard(StageShard):
     stage: ClassVar[str] = "responses"
     owned: ClassVar[Sequence[Topic]] = (GROUPS, PANES, LEAD_CLOCKS, ALERTS)
 
-    def __init__(self, partition: int, deployment: Deployment) -> None:
+    def __init__(
+        self,
+        partition: int,
+        deployment: Deployment,
+        *,
+        alerts: Alerts,
+        horizon: Horizon,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
         super().__init__(partition, deployment)
         self.groups = Groups(self.origin, deployment.definitions)
+        self.book = AlertBook()
+        self._rules = alerts
+        self._horizon = horizon
+        self._clock = clock
+        self._has_begun = False
 
     async def load(self) -> None:
         """Read the groups back, derive, and publish where what was published differs."""
@@ -32,10 +65,61 @@ class ResponsesShard(StageShard):
         name = self.deployment.topic
         for key, row in published[name(GROUPS)].items():
             self.groups.restore(key, row)
+        for row in published[name(ALERTS)].values():
+            self.book.restore(row)
+        rows = dict(published[name(LEAD_CLOCKS)])
         output = self.groups.rebuild(
             self.mine(published[name(PANES)]), published[name(LEAD_CLOCKS)], self.progress.log_at
         )
-        await self.write({PANES: output.panes, LEAD_CLOCKS: output.clocks})
+        for lead, changed in output.clocks:
+            if changed is None:
+                rows.pop(lead, None)
+            else:
+                rows[lead] = changed
+        turned = self.book.begin((decode_clock(row) for row in rows.values()), self._clock())
+        await self._tell_channels(turned)
+        await self.write({PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned)})
+        self._horizon.begin()
+        self._has_begun = True
+
+    async def close(self) -> None:
+        """Drop what is held."""
+        if self._has_begun:
+            self._has_begun = False
+            await self._horizon.end()
+        await super().close()
+
+    async def tick(self, now: int) -> None:
+        """Raise what is due, once everything delivered by then is known."""
+        turned = self.book.pass_time(self._horizon.settled_at, now)
+        if not turned:
+            return
+        await self._tell_channels(turned)
+        for alert in turned:
+            if alert.event == "raised":
+                self._count(alert)
+        await self.write({ALERTS: _rows(turned)})
+        self.tell_counters()
+
+    def _count(self, alert: Alert) -> None:
+        self.progress.count(f"alerts.{alert.level}")
+        self.progress.count("alerts.late", int(alert.is_late))
+        lateness = max(0, alert.raised_at - alert.due_at)
+        self.progress.count("lateness_ms", lateness // 1000)
+        edge = next((edge for edge in LATENESS_SECONDS if lateness <= edge * SECOND), None)
+        self.progress.count(f"lateness.{'inf' if edge is None else f'{edge:g}'}")
+
+    async def _tell_channels(self, turned: Sequence[Alert]) -> None:
+        """Hand on what channels are to be told. Before the alerts are written: what is written is known as told."""
+        partitions = self.deployment.partitions
+        frames: dict[tuple[str, int], list[Message]] = {}
+        for channel, alerts in routed(turned, self._rules).items():
+            place = self.deployment.topic(NOTIFICATIONS), channel_partition(channel, partitions)
+            frames.setdefault(place, []).extend((None, frame) for frame in alert_frames(channel, alerts))
+        if frames:
+            # A worker that was paused and whose partition is another's by now must not call anybody.
+            await self.owner.prove()
+            await self.owner.send_to(frames)
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, hand on, write, and only then call the batch done."""
@@ -64,4 +148,21 @@ class ResponsesShard(StageShard):
             self.progress.count("events", sum(len(frame.engagements) for frame in frames))
             self.progress.count("duplicates", output.duplicates)
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
-        await self.write({GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks}, oldest_at=oldest_at)
+        turned = self._hear(output.clocks)
+        await self._tell_channels(turned)
+        await self.write(
+            {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned)},
+            oldest_at=oldest_at,
+        )
+
+    def _hear(self, clocks: Iterable[tuple[bytes, bytes | None]]) -> list[Alert]:
+        now = self._clock()
+        turned: list[Alert] = []
+        for lead, row in clocks:
+            clock: LeadClock | None = None if row is None else decode_clock(row)
+            turned += self.book.hear(lead.decode(), clock, now)
+        return turned
+
+
+def _rows(alerts: Iterable[Alert]) -> list[Message]:
+    return [(alert.id.encode(), encode_alert(alert)) for alert in alerts]

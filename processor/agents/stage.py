@@ -16,12 +16,12 @@ from processor.transport.owner import Message, Owner
 from processor.transport.reading import read_to
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
-from schemas.frames import Engagement, by_partition, engagement_frames
+from schemas.frames import Engagement, by_group, engagement_frames
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
 from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, FENCE, PROGRESS, Topic
 
-TELL_SECONDS = 0.05
-"""How long progress may wait for a batch to travel with."""
+TELL_SECONDS = 0.2
+"""How long progress may wait for a batch to travel with: a shard that has five batches a second tells none alone."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +35,8 @@ class Deployment:
     generation: int
     partitions: int
     definitions: Definitions
+    digest: str
+    """Of the definitions, for those who serve what is derived."""
     connectors: Mapping[str, Connector]
 
     def topic(self, topic: Topic) -> str:
@@ -114,6 +116,8 @@ class StageShard:
         held = published[self.deployment.topic(PROGRESS)].get(progress_key(self.stage, self.partition))
         if held is not None:
             self.progress = decode_progress(held)
+        # Told first when all is derived anew: until then nobody may take the old numbers for the new definitions'.
+        self.progress.definitions = self.deployment.digest
         return published
 
     async def write(self, messages: Mapping[Topic, Sequence[Message]], *, oldest_at: int | None = None) -> None:
@@ -133,6 +137,11 @@ class StageShard:
         would cost as much as the batch at a few hundred events a second.
         """
         self.progress.offset = max(self.progress.offset, records[-1].offset + 1)
+        self._done = encode_progress(self.progress)
+        self._tell_soon()
+
+    def tell_counters(self) -> None:
+        """Tell counters that changed by time alone; not within a batch, whose offset is not done yet."""
         self._done = encode_progress(self.progress)
         self._tell_soon()
 
@@ -182,20 +191,25 @@ class StageShard:
     async def engage(self, engagements: Sequence[Engagement], *, newest_at: int, oldest_at: int) -> None:
         """Send engagements to the partitions of their groups. Before rows and panes: no load compares them."""
         topic = self.deployment.topic(ENGAGEMENTS)
-        keyed = ((engagement.group, engagement) for engagement in engagements)
         frames: dict[tuple[str, int], list[Message]] = {
             (topic, partition): [(None, frame) for frame in engagement_frames(found, newest_at, oldest_at)]
-            for partition, found in by_partition(keyed, self.deployment.partitions).items()
+            for partition, found in by_group(engagements, self.deployment.partitions).items()
         }
+        await self.hand_on(frames)
+
+    async def hand_on(self, frames: Mapping[tuple[str, int], Sequence[Message]]) -> None:
+        """Send to other stages' partitions; return when all is acknowledged."""
         if frames:
-            await self.owner.send_to(frames)
+            untold = {(topic, self.partition): messages for topic, messages in self._untold().items()}
+            await self.owner.send_to({**frames, **untold})
 
     def unreadable(self, record: Fetched) -> DeadLetter:
         """A frame that is not one: nobody but us writes them, so this is a fault of ours, and the partition goes on."""
         self.progress.count("dead..unreadable")
         return DeadLetter(
-            "", "unreadable", f"a message of {record.topic} is not a frame", record.partition, record.offset, None, 0
-        )
+            "", "unreadable", f"a message of {record.topic} is not a frame", record.partition, record.offset, None, 0,
+            self.stage,
+        )  # fmt: skip
 
     def mine(self, panes: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
         """The panes of this origin among those of the partition."""

@@ -7,6 +7,9 @@
     shards      what a stage is, and the life of its shards: load, process, tick, keep, drop
     batches     Faust's consumer, one event per fetched batch of a partition
     recovery    Faust's rebalance: shards are loaded before anything is delivered
+    ends        where topics end, asked for beside their consumers
+    following   a topic outside any group, from its beginning on
+    appending   messages by their place, and once more appended
     worker      the Faust app made of all of these
 
 Nothing here knows what a record, a pane or a metric is. The three libraries are pinned exactly;

@@ -69,6 +69,24 @@ ShardFactory = Callable[[int], Shard]
 """Makes the shard of a partition; no I/O yet."""
 
 
+class Observer(Protocol):
+    """Whoever wants to know what happens to shards. Called in the worker's loop; must not raise."""
+
+    def shard_loaded(self, place: Place, shard: Shard, seconds: float) -> None:
+        """A shard was loaded, in so many seconds."""
+
+    def batch_done(self, place: Place, shard: Shard, messages: int, seconds: float) -> None:
+        """All that came of a batch is acknowledged."""
+
+
+class _Nobody:
+    """Wants to know nothing."""
+
+    def shard_loaded(self, place: Place, shard: Shard, seconds: float) -> None: ...
+
+    def batch_done(self, place: Place, shard: Shard, messages: int, seconds: float) -> None: ...
+
+
 class _Slot:
     """A live shard, and whether its memory may be trusted."""
 
@@ -94,6 +112,7 @@ class LiveShards:
         """Per source topic and partition: the offset up to which all is processed and acknowledged, exclusive."""
         self.ready = False
         """All that was assigned is loaded, and no rebalance is going on."""
+        self.observer: Observer = _Nobody()
         self._factories = dict(factories)
         self._die = die
         self._slots: dict[Place, _Slot] = {}
@@ -102,6 +121,16 @@ class LiveShards:
     @property
     def topics(self) -> frozenset[str]:
         return frozenset(self._factories)
+
+    @property
+    def assigned(self) -> list[Place]:
+        """The partitions that are this worker's, loaded or not. May be asked in another thread."""
+        return list(self._slots)
+
+    @property
+    def loaded(self) -> list[Place]:
+        """Those whose shards are loaded. May be asked in another thread."""
+        return [place for place, slot in list(self._slots.items()) if slot.loaded]
 
     async def suspend(self) -> None:
         """Before this worker agrees to a rebalance: end what runs, tick and renew no more.
@@ -132,8 +161,8 @@ class LiveShards:
                 async with asyncio.TaskGroup() as group:
                     for place in kept:
                         group.create_task(self._prove(self._slots[place]))
-                    for slot in fresh.values():
-                        group.create_task(self._load(slot))
+                    for place, slot in fresh.items():
+                        group.create_task(self._load(place, slot))
             self.ready = True
             log.info(
                 "shards.assigned",
@@ -153,7 +182,9 @@ class LiveShards:
             self._die(FAILED, f"{place[0]}[{place[1]}]: a gap, offset {due} was due and {first} came")
         async with slot.lock:
             with slot.unsettled():
+                began = time.monotonic()
                 await slot.shard.process(records)
+                self.observer.batch_done(place, slot.shard, len(records), time.monotonic() - began)
                 if not self.ready:  # a rebalance waits for this batch
                     await slot.shard.suspend()
         self.done[place] = records[-1].offset + 1
@@ -192,10 +223,12 @@ class LiveShards:
                 with slot.unsettled():
                     await slot.shard.tick(now)
 
-    async def _load(self, slot: _Slot) -> None:
+    async def _load(self, place: Place, slot: _Slot) -> None:
         async with slot.lock:
+            began = time.monotonic()
             await slot.shard.load()
             slot.loaded = True
+            self.observer.shard_loaded(place, slot.shard, time.monotonic() - began)
 
     async def _prove(self, slot: _Slot) -> None:
         async with slot.lock:

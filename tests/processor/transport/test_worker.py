@@ -91,7 +91,7 @@ async def test_a_batch_sent_but_not_acked_comes_again(floor: Floor) -> None:
     await floor.happen(1000)
     killed = floor.start("a", batch_max=1000, fault="kill@ack:1")
     assert await killed.ended() == -signal.SIGKILL
-    (batch,) = killed.lines("batch")
+    batch = killed.lines("batch")[-1]  # the other partition may have had its own before
 
     again = floor.start("a", batch_max=1000)
     await again.has_said(batch)

@@ -1,0 +1,82 @@
+"""Stage acknowledge: what people did about alerts comes in; what was done about each goes out, and channels go silent.
+
+Owns the fold of actions. Whether an alert exists is not its business: the api asks that before it takes an action.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import msgspec
+
+from processor.agents.stage import Deployment, StageShard
+from processor.transport.fetched import Fetched
+from processor.transport.owner import Message
+from schemas.alerts import (
+    Acknowledgement,
+    AlertAction,
+    AlertFrame,
+    Silence,
+    acknowledgement_key,
+    channel_partition,
+    decode_acknowledgement,
+    decode_action,
+    encode_acknowledgement,
+    encode_frame,
+    read_acknowledgement_key,
+)
+from schemas.instants import DAY
+from schemas.topics import ACKNOWLEDGEMENTS, NOTIFICATIONS, Topic
+
+SILENCE = 30 * DAY
+"""After an acknowledgement; by then the lead has been answered, or everybody knows."""
+
+
+class AcknowledgeShard(StageShard):
+    """One partition of `alert-actions`."""
+
+    stage: ClassVar[str] = "acknowledge"
+    owned: ClassVar[Sequence[Topic]] = (ACKNOWLEDGEMENTS,)
+
+    def __init__(self, partition: int, deployment: Deployment, *, channels: Iterable[str]) -> None:
+        super().__init__(partition, deployment)
+        self._channels = tuple(channels)
+        self._held: dict[str, Acknowledgement] = {}
+
+    async def load(self) -> None:
+        """Read back what was done."""
+        published = await self.recover()
+        for key, row in published[self.deployment.topic(ACKNOWLEDGEMENTS)].items():
+            self._held[read_acknowledgement_key(key)[1]] = decode_acknowledgement(row)
+
+    async def process(self, records: list[Fetched]) -> None:
+        """Fold, silence, write, and only then call the batch done."""
+        actions: list[AlertAction] = []
+        for record in records:
+            try:
+                actions.append(decode_action(record.value or b""))
+            except msgspec.MsgspecError:
+                await self.dead_letter([self.unreadable(record)])
+        await self._silence(actions)
+        for action in actions:
+            self._held[action.alert] = self._held.get(action.alert, Acknowledgement()).after(action)
+        changed = dict.fromkeys(action.alert for action in actions)
+        rows: list[Message] = [
+            (acknowledgement_key(self.partition, id), encode_acknowledgement(self._held[id])) for id in changed
+        ]
+        await self.write({ACKNOWLEDGEMENTS: rows})
+        self.finish(records)
+
+    async def _silence(self, actions: Sequence[AlertAction]) -> None:
+        silences = [
+            Silence(action.lead, action.at + SILENCE, is_acknowledged=True)
+            if action.snoozed_until is None
+            else Silence(action.lead, action.snoozed_until, is_acknowledged=False)
+            for action in actions
+        ]
+        frames: dict[tuple[str, int], list[Message]] = {}
+        if silences:
+            for channel in self._channels:
+                place = self.deployment.topic(NOTIFICATIONS), channel_partition(channel, self.deployment.partitions)
+                frames.setdefault(place, []).append((None, encode_frame(AlertFrame(channel, silences=silences))))
+        if frames:
+            await self.owner.send_to(frames)

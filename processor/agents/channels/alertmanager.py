@@ -1,0 +1,65 @@
+"""Channel `alertmanager`: Prometheus Alertmanager, which then groups, inhibits and notifies by its own rules.
+
+https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from processor.agents.channels.http import Poster
+from schemas.alerts import Alert
+from schemas.config import AlertmanagerChannel as Settings
+from schemas.instants import SECOND, format_instant
+
+_ENDS_AFTER = 4
+"""Repetitions that may fail before Alertmanager takes an alert for resolved, as Prometheus does it."""
+
+
+class AlertmanagerChannel:
+    """One Alertmanager. It forgets what it is not told again."""
+
+    at_once = 500
+    parallel = 1
+    spacing_seconds = 0.5
+    repeat_seconds = 60.0
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self._headers = (
+            {} if settings.secret is None else {"authorization": f"Bearer {settings.secret.get_secret_value()}"}
+        )
+        url = settings.url.get_secret_value().rstrip("/")
+        self._poster = Poster(
+            f"{url}/api/v2/alerts", f"alerts.channels.{name}.url",
+            allow_private=settings.allow_private, parallel=self.parallel,
+        )  # fmt: skip
+
+    async def send(self, alerts: Sequence[Alert], now: int) -> None:
+        """Post them as they are now."""
+        ends_at = now + int(_ENDS_AFTER * self.repeat_seconds) * SECOND
+        await self._poster.post(msgspec.json.encode([_posted(alert, ends_at) for alert in alerts]), self._headers, now)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._poster.close()
+
+
+def _posted(alert: Alert, ends_at: int) -> dict[str, Any]:
+    # What the labels say makes the alert's identity, so nothing in them may change between raised and resolved.
+    labels = {
+        "alertname": "LeadResponse",
+        "service": "floorcast",
+        "level": alert.level,
+        "lead": alert.lead,
+        "rep": alert.rep or "",
+        "team": alert.team or "",
+        "alert": alert.id,
+    }
+    return {
+        "labels": labels,
+        "annotations": {"due_at": format_instant(alert.due_at), "waiting_since": format_instant(alert.started_at)},
+        # Alertmanager wants the end after the start.
+        "startsAt": format_instant(alert.raised_at),
+        "endsAt": format_instant(ends_at if alert.resolved_at is None else max(alert.resolved_at, alert.raised_at)),
+    }

@@ -1,0 +1,124 @@
+"""Channel `email`: mail by an SMTP server.
+
+Owns the message and the connection, which is made anew for each message: at most one in a few seconds goes out.
+"""
+
+import asyncio
+import smtplib
+import socket
+import ssl
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import format_datetime
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from processor.agents.channels.base import ChannelSettingError, RefusedError, UnavailableError, idempotency_key
+from processor.agents.channels.guard import guarded_connection
+from processor.agents.channels.wording import headline, lines
+from schemas.alerts import Alert
+from schemas.config import EmailChannel as Settings
+from schemas.instants import to_datetime
+
+TIMEOUT_SECONDS = 5.0
+"""For each step of the conversation."""
+
+_PORTS = {"smtp": 587, "smtps": 465}
+
+
+class EmailChannel:
+    """One server and its recipients."""
+
+    at_once = 500
+    parallel = 1
+    spacing_seconds = 5.0
+    repeat_seconds = None
+
+    def __init__(self, name: str, settings: Settings, zone: ZoneInfo) -> None:
+        parts = urlsplit(settings.url)
+        if parts.hostname is None or parts.scheme not in _PORTS:
+            msg = f"alerts.channels.{name}.url: must be smtp://host:port or smtps://host:port"
+            raise ChannelSettingError(msg)
+        try:
+            self._port = parts.port or _PORTS[parts.scheme]
+        except ValueError:
+            msg = f"alerts.channels.{name}.url: the port is not one"
+            raise ChannelSettingError(msg) from None
+        self._name = name
+        self._settings = settings
+        self._zone = zone
+        self._host = parts.hostname
+        self._is_tls = parts.scheme == "smtps"
+
+    async def send(self, alerts: Sequence[Alert], now: int) -> None:
+        """Send one mail about all of them."""
+        await asyncio.to_thread(self._deliver, self._message(alerts, now))
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def _message(self, alerts: Sequence[Alert], now: int) -> EmailMessage:
+        message = EmailMessage(policy=SMTP_POLICY)
+        message["From"] = self._settings.sender
+        message["To"] = ", ".join(self._settings.recipients)
+        message["Subject"] = headline(alerts)
+        message["Date"] = format_datetime(to_datetime(now))
+        # Servers and mail programs drop a second mail of the same id.
+        message["Message-ID"] = f"<{idempotency_key(self._name, alerts)}@{self._settings.sender.partition('@')[2]}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content("\n".join(lines(alerts, self._zone)) + "\n")
+        return message
+
+    def _deliver(self, message: EmailMessage) -> None:
+        settings = self._settings
+        context = ssl.create_default_context()
+        try:
+            with self._connect(context) as server:
+                if not self._is_tls:
+                    server.ehlo()
+                    if server.has_extn("starttls"):
+                        server.starttls(context=context)
+                    elif settings.username is not None:
+                        msg = "the server offers no TLS, and the password is not sent in the clear"
+                        raise UnavailableError(msg)
+                if settings.username is not None and settings.secret is not None:
+                    server.login(settings.username, settings.secret.get_secret_value())
+                server.send_message(message, settings.sender, settings.recipients)
+        except smtplib.SMTPResponseException as error:
+            self._judge(error.smtp_code)
+        except smtplib.SMTPRecipientsRefused as error:
+            self._judge(max(code for code, _ in error.recipients.values()))
+        except (smtplib.SMTPException, OSError) as error:
+            # Only its kind: the server's words may name people.
+            msg = f"no mail sent ({type(error).__name__})"
+            raise UnavailableError(msg) from None
+
+    def _judge(self, code: int) -> None:
+        msg = f"answered {code}"
+        raise (RefusedError if code >= 500 else UnavailableError)(msg) from None
+
+    def _connect(self, context: ssl.SSLContext) -> smtplib.SMTP:
+        if self._is_tls:
+            make: Any = partial(smtplib.SMTP_SSL if self._settings.allow_private else _GuardedTls, context=context)
+        else:
+            make = smtplib.SMTP if self._settings.allow_private else _Guarded
+        server: smtplib.SMTP = make(self._host, self._port, timeout=TIMEOUT_SECONDS)
+        return server
+
+
+class _Guarded(smtplib.SMTP):
+    """Connects to public addresses only."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return guarded_connection(host, port, timeout)
+
+
+class _GuardedTls(smtplib.SMTP_SSL):
+    """The same with TLS from the start."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        connection = guarded_connection(host, port, timeout)
+        return self.context.wrap_socket(connection, server_hostname=host)

@@ -1,0 +1,107 @@
+"""HTTP as the channels use it: one address, bounded time, no redirects, no addresses that are not public.
+
+Owns the client and the reading of answers. Does not know what is posted.
+"""
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from processor.agents.channels.base import ChannelSettingError, RefusedError, UnavailableError
+from processor.agents.channels.guard import guarded_socket
+from schemas.instants import SECOND, from_datetime
+
+TIMEOUT_SECONDS = 5.0
+_PASSING = frozenset({408, 425, 429})
+_LONGEST_WAIT_SECONDS = 3600.0
+
+
+def check_address(url: str, setting: str, *, allow_private: bool) -> None:
+    """Refuse an address that can never be used. Raises ChannelSettingError."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        msg = f"{setting}: the port is not one"
+        raise ChannelSettingError(msg) from None
+    if allow_private:
+        return
+    if parts.scheme != "https":
+        msg = f"{setting}: must be https (allow_private: true permits http inside your own network)"
+        raise ChannelSettingError(msg)
+    if port is not None and port != 443 and port < 1024:
+        msg = f"{setting}: port {port} belongs to another service (allow_private: true permits it)"
+        raise ChannelSettingError(msg)
+
+
+class Poster:
+    """Posts to one address."""
+
+    def __init__(self, url: str, setting: str, *, allow_private: bool, parallel: int) -> None:
+        check_address(url, setting, allow_private=allow_private)
+        self._url = url
+        self._allow_private = allow_private
+        self._parallel = parallel
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, body: bytes, headers: Mapping[str, str], now: int) -> None:
+        """Post once. Raises UnavailableError, RefusedError."""
+        if self._session is None:
+            self._session = self._open()
+        try:
+            async with self._session.post(
+                self._url, data=body, headers={"content-type": "application/json", **headers}, allow_redirects=False
+            ) as answer:
+                status, wait = answer.status, answer.headers.get("retry-after")
+        except aiohttp.InvalidURL:
+            msg = "the address cannot be used"
+            raise RefusedError(msg) from None
+        except TimeoutError:
+            msg = f"no answer within {TIMEOUT_SECONDS:g} s"
+            raise UnavailableError(msg) from None
+        except (aiohttp.ClientError, OSError) as error:
+            # Only its kind: the text may hold the address, which is a credential for some services.
+            msg = f"no connection ({type(error).__name__})"
+            raise UnavailableError(msg) from None
+        if 200 <= status < 300:
+            return
+        if status >= 500 or status in _PASSING:
+            msg = f"answered {status}"
+            raise UnavailableError(msg, _seconds(wait, now))
+        msg = f"answered {status}"
+        raise RefusedError(msg)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=self._parallel,
+            socket_factory=None if self._allow_private else guarded_socket,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+            # No proxy from the environment: it would make the connection instead of us, past the guard.
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"user-agent": "floorcast"},
+        )
+
+
+def _seconds(text: str | None, now: int) -> float | None:
+    """`Retry-After`: seconds or a date."""
+    if text is None:
+        return None
+    try:
+        wait = float(text)
+    except ValueError:
+        try:
+            wait = (from_datetime(parsedate_to_datetime(text)) - now) / SECOND
+        except (ValueError, TypeError):
+            return None
+    return min(_LONGEST_WAIT_SECONDS, max(0.0, wait))

@@ -1,0 +1,62 @@
+"""Channel `slack`: an incoming webhook of Slack.
+
+https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+"""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from processor.agents.channels.http import Poster
+from processor.agents.channels.wording import headline, lines
+from schemas.alerts import Alert
+from schemas.config import SlackChannel as Settings
+
+_SECTION = 3000
+"""Characters that a section block may have."""
+
+
+class SlackChannel:
+    """One Slack channel. Slack takes about a message a second."""
+
+    at_once = 500
+    parallel = 1
+    spacing_seconds = 2.0
+    repeat_seconds = None
+
+    def __init__(self, name: str, settings: Settings, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._poster = Poster(
+            settings.url.get_secret_value(), f"alerts.channels.{name}.url",
+            allow_private=settings.allow_private, parallel=self.parallel,
+        )  # fmt: skip
+
+    async def send(self, alerts: Sequence[Alert], now: int) -> None:
+        """Post one message for all of them."""
+        title = escape(headline(alerts))
+        body = {"text": title, "blocks": [_section(f"*{title}*"), *self._list(alerts)]}
+        await self._poster.post(msgspec.json.encode(body), {}, now)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._poster.close()
+
+    def _list(self, alerts: Sequence[Alert]) -> list[dict[str, object]]:
+        blocks: list[str] = []
+        for line in lines(alerts, self._zone):
+            text = escape(line)[:_SECTION]
+            if blocks and len(blocks[-1]) + 1 + len(text) <= _SECTION:
+                blocks[-1] += f"\n{text}"
+            else:
+                blocks.append(text)
+        return [_section(block) for block in blocks]
+
+
+def escape(text: str) -> str:
+    """So that an id cannot become a link or mention somebody: Slack's three control characters."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _section(text: str) -> dict[str, object]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:_SECTION]}}

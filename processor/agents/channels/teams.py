@@ -1,0 +1,58 @@
+"""Channel `teams`: a Microsoft Teams workflow that takes Adaptive Cards.
+
+https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
+"""
+
+import re
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from processor.agents.channels.http import Poster
+from processor.agents.channels.wording import headline, lines
+from schemas.alerts import Alert
+from schemas.config import TeamsChannel as Settings
+
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
+
+
+class TeamsChannel:
+    """One workflow. Teams throttles above four requests a second."""
+
+    at_once = 500
+    parallel = 1
+    spacing_seconds = 2.0
+    repeat_seconds = None
+
+    def __init__(self, name: str, settings: Settings, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._poster = Poster(
+            settings.url.get_secret_value(), f"alerts.channels.{name}.url",
+            allow_private=settings.allow_private, parallel=self.parallel,
+        )  # fmt: skip
+
+    async def send(self, alerts: Sequence[Alert], now: int) -> None:
+        """Post one card for all of them."""
+        title = headline(alerts)
+        card = {
+            "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+            "type": "AdaptiveCard",
+            "version": "1.4",
+            "fallbackText": title,
+            "body": [
+                {"type": "TextBlock", "text": escape(title), "weight": "Bolder", "size": "Medium", "wrap": True},
+                *({"type": "TextBlock", "text": escape(line), "wrap": True} for line in lines(alerts, self._zone)),
+            ],
+        }
+        attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+        await self._poster.post(msgspec.json.encode({"type": "message", "attachments": [attachment]}), {}, now)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._poster.close()
+
+
+def escape(text: str) -> str:
+    """So that an id cannot become a link: a text block is Markdown."""
+    return _MARKS.sub(r"\\\1", text)

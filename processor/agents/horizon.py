@@ -1,0 +1,111 @@
+"""Up to which instant everything that was delivered is known to the shards: nobody is called late before that.
+
+Owns the question, asked in rounds for the whole process. Without it a worker that was away would, on its return, raise
+alerts for leads whose answers still lie before it in the log.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from processor.agents.stage import Deployment
+from processor.transport.fetched import Fetched
+from processor.transport.following import Follower, KafkaError, MissingTopicError
+from schemas.progress import Progress, decode_progress, read_progress_key
+from schemas.topics import DELIVERIES, ENGAGEMENTS, FENCE, PROGRESS, RECORD_CHANGES, Topic
+
+BETWEEN_ROUNDS_SECONDS = 0.2
+BETWEEN_LOOKS_SECONDS = 0.03
+AFTER_FAILURE_SECONDS = 1.0
+PATIENCE_SECONDS = 60.0
+"""So long is waited for stages of which none advances. Then alerts go by what is known: a late lead that nobody hears
+of is worse than one called late by mistake."""
+
+log = structlog.get_logger(__name__)
+
+
+class Horizon:
+    """Follows the progress of all stages, in a task of its own between `begin` and as many `end`s."""
+
+    def __init__(self, deployment: Deployment, clock: Callable[[], int]) -> None:
+        self._deployment = deployment
+        self._clock = clock
+        self._users = 0
+        self._task: asyncio.Task[None] | None = None
+        self._progress: dict[tuple[str, int], Progress] = {}
+        self._advanced_at = 0.0
+        self.settled_at = 0
+        """All that was delivered until then (microseconds) has been folded by every stage."""
+
+    def begin(self) -> None:
+        """Somebody wants to know."""
+        self._users += 1
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="horizon")
+
+    async def end(self) -> None:
+        """Somebody does not any more; after the last one nothing is known."""
+        self._users -= 1
+        if self._users > 0 or self._task is None:
+            return
+        task, self._task = self._task, None
+        self.settled_at = 0
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with Follower(self._deployment.bootstrap, self._deployment.topic(PROGRESS)) as follower:
+                    while True:
+                        await self._round(follower)
+                        await asyncio.sleep(BETWEEN_ROUNDS_SECONDS)
+            except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
+                log.warning("horizon.interrupted", error=type(error).__name__)
+            await asyncio.sleep(AFTER_FAILURE_SECONDS)
+
+    async def _round(self, follower: Follower) -> None:
+        """Walk the way of an event: a stage writes what the next one reads, so the ends are asked stage by stage."""
+        at = self._clock()
+        self._advanced_at = time.monotonic()
+        for stage, topic in (("normalise", DELIVERIES), ("ledger", RECORD_CHANGES)):
+            await self._passed(follower, stage, await self._ends(follower, topic))
+        # It also feeds itself, along merges, until nothing moves any more.
+        ends = await self._ends(follower, ENGAGEMENTS)
+        while await self._passed(follower, "responses", ends):
+            later = await self._ends(follower, ENGAGEMENTS)
+            if later == ends:
+                break
+            ends = later
+        self.settled_at = at
+
+    async def _ends(self, follower: Follower, topic: Topic) -> Mapping[int, int]:
+        return await follower.ends(self._deployment.topic(topic))
+
+    async def _passed(self, follower: Follower, stage: str, ends: Mapping[int, int]) -> bool:
+        """Wait until the stage has done all below these ends. False: patience is at its end."""
+        while True:
+            before = {key: progress.offset for key, progress in self._progress.items()}
+            await follower.read_to(await follower.ends(), self._apply)
+            if {key: progress.offset for key, progress in self._progress.items()} != before:
+                self._advanced_at = time.monotonic()
+            behind = sum(max(0, end - self._done(stage, partition)) for partition, end in ends.items())
+            if not behind:
+                return True
+            if time.monotonic() - self._advanced_at > PATIENCE_SECONDS:
+                log.warning("horizon.forced", stage=stage, behind=behind)
+                return False
+            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+
+    def _done(self, stage: str, partition: int) -> int:
+        progress = self._progress.get((stage, partition))
+        return 0 if progress is None else progress.offset
+
+    def _apply(self, _partition: int, records: list[Fetched]) -> None:
+        for record in records:
+            if record.key is not None and record.key != FENCE and record.value is not None:
+                self._progress[read_progress_key(record.key)] = decode_progress(record.value)

@@ -1,0 +1,291 @@
+"""Stage notify: what channels are to be told comes in; out go the messages themselves, and rows that say what is told.
+
+Owns when is sent, tried again and given up. Nothing waits for a receiver: a batch is done once its rows are
+acknowledged, and the sending goes on beside, one lane for each channel, so that one that fails holds up no other.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import msgspec
+import structlog
+
+from processor.agents.channels.base import Channel, ChannelError, RefusedError, UnavailableError
+from processor.agents.stage import Deployment, StageShard
+from processor.core.outbox import Message, Outbox
+from processor.transport.fail_stop import FAILED, Die, die
+from processor.transport.fetched import Fetched
+from schemas.alerts import Alert, AlertFrame, Waiting, decode_frame
+from schemas.config import QuietHours
+from schemas.instants import DAY, SECOND
+from schemas.topics import FENCE, OUTBOX, Topic
+
+SEND_SECONDS = 30.0
+"""For one message, whatever the channel's own limits are."""
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 300.0
+"""Between tries of a receiver that is away: one message finds out, so it may be often."""
+LONGEST_REFUSAL_SECONDS = 3600.0
+"""Between tries of one message that a receiver refuses."""
+GIVE_UP = 3 * DAY
+LETTING_GO_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One channel at work."""
+
+    name: str
+    channel: Channel
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    failures: int = 0
+    """In a row."""
+    blocked_until: int = 0
+    sent_at: int = 0
+    repeated_at: int = 0
+    refusals: dict[str, int] = field(default_factory=dict)
+    """Alert id -> how often it was refused."""
+    timer: asyncio.TimerHandle | None = None
+
+
+class NotifyShard(StageShard):
+    """One partition of `notifications`, with the channels that lie in it."""
+
+    stage: ClassVar[str] = "notify"
+    owned: ClassVar[Sequence[Topic]] = (OUTBOX,)
+
+    def __init__(
+        self,
+        partition: int,
+        deployment: Deployment,
+        *,
+        make_channels: Callable[[], Mapping[str, Channel]],
+        quiet: Mapping[str, QuietHours | None],
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        die: Die = die,
+    ) -> None:
+        """`quiet`: every channel that lies in this partition; `make_channels` is called when it is loaded."""
+        super().__init__(partition, deployment)
+        self.outbox = Outbox(quiet)
+        self._make_channels = make_channels
+        self._clock = clock
+        self._die = die
+        self._lanes: dict[str, _Lane] = {}
+        self._writing = asyncio.Lock()
+        self._unwritten: list[Message] = []
+        """Rows on their way; of what was told during a rebalance, until it is over."""
+        self._is_suspended = False
+
+    async def load(self) -> None:
+        """Read back what is to be told, and go on."""
+        published = await self.recover()
+        gone: list[Message] = [
+            (key, None)
+            for key, row in published[self.deployment.topic(OUTBOX)].items()
+            if not self.outbox.restore(key, row)
+        ]
+        if gone:
+            log.warning("outbox.dropped", rows=len(gone), reason="channel is not configured any more")
+            await self.write({OUTBOX: gone})
+        channels = self._make_channels()
+        self._lanes = {name: _Lane(name, channels[name]) for name in self.outbox.channels}
+
+    async def process(self, records: list[Fetched]) -> None:
+        """Write down what is to be told, and begin to tell it."""
+        now = self._clock()
+        frames: list[AlertFrame] = []
+        for record in records:
+            if record.key == FENCE:
+                continue
+            try:
+                frames.append(decode_frame(record.value or b""))
+            except msgspec.MsgspecError:
+                await self.dead_letter([self.unreadable(record)])
+        rows = [message for frame in frames for message in self.outbox.take(frame, now)]
+        # During a rebalance too: it waits for this batch, and what the batch says must not be lost.
+        await self._write(rows, even_suspended=True)
+        self.finish(records)
+        self._pump_all()
+
+    async def tick(self, now: int) -> None:
+        """Try again what is due again."""
+        self._is_suspended = False
+        await self._write(self.outbox.expire(now))
+        for lane in self._lanes.values():
+            self._repeat(lane, now)
+        self._pump_all()
+
+    async def suspend(self) -> None:
+        """Write no more; what is under way may end, and its rows are written when the partition stays."""
+        self._is_suspended = True
+        await self._wait_for_tasks()
+        async with self._writing:
+            pass
+        await super().suspend()
+
+    async def close(self) -> None:
+        """Drop what is held. What was under way is sent again by the next owner."""
+        self._is_suspended = True
+        await self._wait_for_tasks()
+        for lane in self._lanes.values():
+            if lane.timer is not None:
+                lane.timer.cancel()
+            for task in list(lane.tasks):
+                task.cancel()
+            await asyncio.gather(*lane.tasks, return_exceptions=True)
+            await lane.channel.close()
+        await super().close()
+
+    async def _wait_for_tasks(self) -> None:
+        tasks = [task for lane in self._lanes.values() for task in lane.tasks]
+        if tasks:
+            await asyncio.wait(tasks, timeout=LETTING_GO_SECONDS)
+
+    async def _write(self, rows: list[Message], *, even_suspended: bool = False) -> None:
+        """Write rows, in the order of the calls; what comes while others are under way travels together."""
+        self._unwritten += rows
+        async with self._writing:
+            if self._unwritten and (even_suspended or not self._is_suspended):
+                together, self._unwritten = self._unwritten, []
+                await self.write({OUTBOX: together})
+
+    def _pump_all(self) -> None:
+        for lane in self._lanes.values():
+            self._pump(lane)
+
+    def _pump(self, lane: _Lane) -> None:
+        """Begin to tell what may be told now."""
+        now = self._clock()
+        # A receiver that is away is asked with one message only.
+        room = 1 if lane.failures else lane.channel.parallel
+        while not self._is_suspended and now >= lane.blocked_until and len(lane.tasks) < room:
+            ready_at = lane.sent_at + int(lane.channel.spacing_seconds * SECOND)
+            if lane.sent_at <= now < ready_at:
+                self._pump_later(lane, (ready_at - now) / SECOND)
+                return
+            turns, rows = self.outbox.next(lane.name, now, lane.channel.at_once)
+            if not turns and not rows:
+                return
+            if turns:
+                lane.sent_at = now
+            self._start(lane, self._deliver(lane, turns, rows))
+
+    def _pump_later(self, lane: _Lane, seconds: float) -> None:
+        def pump() -> None:
+            lane.timer = None
+            self._pump(lane)
+
+        if lane.timer is None:
+            lane.timer = asyncio.get_running_loop().call_later(seconds, pump)
+
+    def _repeat(self, lane: _Lane, now: int) -> None:
+        every = lane.channel.repeat_seconds
+        if every is None or self._is_suspended or lane.failures or abs(now - lane.repeated_at) < every * SECOND:
+            return
+        lane.repeated_at = now
+        alerts = self.outbox.told_open(lane.name)
+        if alerts:
+            self._start(lane, self._remind(lane, alerts))
+
+    def _start(self, lane: _Lane, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(self._guarded(lane, work))
+        lane.tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(lane, done))
+
+    def _ended(self, lane: _Lane, task: asyncio.Task[None]) -> None:
+        lane.tasks.discard(task)
+        if not task.cancelled():
+            self._pump(lane)
+
+    async def _guarded(self, lane: _Lane, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001
+            # Nobody awaits this task, and a lane that stands still without a word would be worse than a restart.
+            self._die(FAILED, f"channel {lane.name}: {type(error).__name__}", error=error)
+
+    async def _deliver(self, lane: _Lane, turns: list[Waiting], rows: list[Message]) -> None:
+        if not turns:
+            await self._write(rows)
+            return
+        now = self._clock()
+        try:
+            await self._send(lane, [turn.alert for turn in turns], now)
+        except UnavailableError as error:
+            await self._later(lane, turns, rows, self._block(lane, error), error.reason)
+        except RefusedError as error:
+            await self._later(lane, turns, rows, self._set_aside(lane, turns), error.reason)
+        else:
+            lane.failures = 0
+            for turn in turns:
+                lane.refusals.pop(turn.alert.id, None)
+            self.progress.count(f"told.{lane.name}", len(turns))
+            self.tell_counters()
+            await self._write(rows + self.outbox.told(lane.name, turns))
+
+    async def _remind(self, lane: _Lane, alerts: list[Alert]) -> None:
+        for first in range(0, len(alerts), lane.channel.at_once):
+            try:
+                await self._send(lane, alerts[first : first + lane.channel.at_once], self._clock())
+            except (UnavailableError, RefusedError) as error:
+                log.warning("alerts.not_repeated", channel=lane.name, reason=error.reason)
+                return
+
+    async def _send(self, lane: _Lane, alerts: list[Alert], now: int) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await lane.channel.send(alerts, now)
+        except TimeoutError:
+            msg = f"not taken within {SEND_SECONDS:g} s"
+            raise UnavailableError(msg) from None
+        except ChannelError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a channel with a fault of its own must not stop the others
+            msg = f"cannot be sent ({type(error).__name__})"
+            raise RefusedError(msg) from None
+
+    def _block(self, lane: _Lane, error: UnavailableError) -> int:
+        """Leave the receiver alone for a while; until when."""
+        pause = error.retry_after
+        if pause is None:
+            pause = _pause(lane.failures, LONGEST_PAUSE_SECONDS)
+        lane.failures += 1
+        lane.blocked_until = self._clock() + int(pause * SECOND)
+        return lane.blocked_until
+
+    def _set_aside(self, lane: _Lane, turns: list[Waiting]) -> int:
+        """Leave these alone for a while, others may go; until when."""
+        times = max(lane.refusals.get(turn.alert.id, 0) for turn in turns)
+        for turn in turns:
+            lane.refusals[turn.alert.id] = times + 1
+        return self._clock() + int(_pause(times, LONGEST_REFUSAL_SECONDS) * SECOND)
+
+    async def _later(self, lane: _Lane, turns: list[Waiting], rows: list[Message], until: int, reason: str) -> None:
+        now = self._clock()
+        hopeless = [turn for turn in turns if now - turn.since > GIVE_UP]
+        self.outbox.put_back(lane.name, [turn for turn in turns if now - turn.since <= GIVE_UP], until)
+        self.progress.count(f"not_told.{lane.name}", len(turns))
+        log.warning(
+            "alerts.not_told", channel=lane.name, alerts=len(turns), reason=reason,
+            again_in=round((until - now) / SECOND, 1),
+        )  # fmt: skip
+        if hopeless:
+            self.progress.count(f"given_up.{lane.name}", len(hopeless))
+            log.error("alerts.given_up", channel=lane.name, alerts=[turn.alert.id for turn in hopeless][:20])
+            for turn in hopeless:
+                lane.refusals.pop(turn.alert.id, None)
+        self.tell_counters()
+        await self._write(rows + self.outbox.give_up(lane.name, hopeless))
+
+
+def _pause(failures: int, longest: float) -> float:
+    """Twice as long each time, and not the same for all that failed together."""
+    return float(min(longest, FIRST_PAUSE_SECONDS * 2 ** min(failures, 20)) * random.uniform(0.5, 1.0))  # noqa: S311

@@ -1,0 +1,210 @@
+"""What channels have to be told, and what they were told: the outbox of one partition.
+
+Owns the order of turns of an alert, what rests in quiet hours or while a lead is snoozed, and the rows from which all
+of it is read back. Sends nothing, and reads no clock.
+
+A turn is told at least once. One that rests and is overtaken by its opposite (raised at night, answered before the
+morning) is not told at all.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from msgspec.structs import replace
+
+from processor.core.routing import quiet_until
+from schemas.alerts import (
+    Alert,
+    AlertFrame,
+    Outgoing,
+    Silence,
+    Waiting,
+    decode_outgoing,
+    decode_silence,
+    encode_outgoing,
+    encode_silence,
+)
+from schemas.config import QuietHours
+
+Message = tuple[bytes, bytes | None]
+
+_SEPARATOR = "\0"  # neither names of channels nor ids hold it
+_NOTHING = Outgoing()
+
+
+@dataclass(slots=True)
+class _Box:
+    """One channel."""
+
+    outgoing: dict[str, Outgoing] = field(default_factory=dict)
+    """Alert id -> what is to be told and was."""
+    silences: dict[str, Silence] = field(default_factory=dict)
+    """By lead."""
+    ready: deque[str] = field(default_factory=deque)
+    """Ids of alerts with a turn to tell. An id is in one of `ready`, `held` and in the sender's hands, or nowhere."""
+    held: list[tuple[int, str]] = field(default_factory=list)
+    """Heap of (until, id)."""
+    resting: set[str] = field(default_factory=set)
+    """Of the held ones, those that nobody has tried to tell yet."""
+
+
+class Outbox:
+    """State: per channel and alert what is to be told."""
+
+    def __init__(self, quiet: Mapping[str, QuietHours | None]) -> None:
+        """`quiet`: the channels there are, with their quiet hours."""
+        self._quiet = dict(quiet)
+        self._boxes = {channel: _Box() for channel in quiet}
+
+    @property
+    def channels(self) -> list[str]:
+        """All of them."""
+        return list(self._boxes)
+
+    def waiting(self, channel: str) -> int:
+        """How many alerts it has still to be told of."""
+        return sum(1 for outgoing in self._boxes[channel].outgoing.values() if outgoing.waiting)
+
+    def restore(self, key: bytes, row: bytes) -> bool:
+        """Put a row back that an earlier owner published. False: there is no such channel any more."""
+        channel, _, rest = key.decode().partition(_SEPARATOR)
+        box = self._boxes.get(channel)
+        if box is None:
+            return False
+        if rest.startswith(_SEPARATOR):
+            silence = decode_silence(row)
+            box.silences[silence.lead] = silence
+        else:
+            outgoing = box.outgoing[rest] = decode_outgoing(row)
+            if outgoing.waiting:
+                box.ready.append(rest)
+        return True
+
+    def take(self, frame: AlertFrame, now: int) -> list[Message]:
+        """Take in what a channel is to be told; the rows that change."""
+        box = self._boxes.get(frame.channel)
+        if box is None:
+            return []
+        changed: dict[str, None] = {}
+        for alert in frame.alerts:
+            if self._take(box, alert, now):
+                changed[alert.id] = None
+        messages = [self._row(frame.channel, id) for id in changed]
+        for silence in frame.silences:
+            held = box.silences.get(silence.lead)
+            if held is None or not held.is_acknowledged:
+                box.silences[silence.lead] = silence
+                messages.append((_silence_key(frame.channel, silence.lead), encode_silence(silence)))
+        return messages
+
+    def _take(self, box: _Box, alert: Alert, now: int) -> bool:
+        outgoing = box.outgoing.get(alert.id, _NOTHING)
+        if alert.turn <= outgoing.known:
+            return False  # a repetition
+        if not alert.is_open and outgoing is _NOTHING:
+            return False  # nobody there was told that it waits
+        if alert.id in box.resting:
+            # Both cancel: the channel knows already what is so now.
+            box.resting.discard(alert.id)
+            box.held = [entry for entry in box.held if entry[1] != alert.id]
+            outgoing = replace(outgoing, known=alert.turn, waiting=outgoing.waiting[:-1])
+        else:
+            if not outgoing.waiting:
+                box.ready.append(alert.id)
+            outgoing = replace(outgoing, known=alert.turn, waiting=(*outgoing.waiting, Waiting(alert, now)))
+        _keep(box, alert.id, outgoing)
+        return True
+
+    def next(self, channel: str, now: int, most: int) -> tuple[list[Waiting], list[Message]]:
+        """What is to be told now, at most so much; it is in the caller's hands until `told` or `put_back`.
+
+        The rows belong to what is not to be told any more, because somebody has acknowledged it.
+        """
+        box = self._boxes[channel]
+        while box.held and box.held[0][0] <= now:
+            _, id = heappop(box.held)
+            box.resting.discard(id)
+            box.ready.append(id)
+        found: list[Waiting] = []
+        messages: list[Message] = []
+        while box.ready and len(found) < most:
+            id = box.ready.popleft()
+            turn = box.outgoing[id].waiting[0]
+            silence = self._silence(box, turn.alert, now)
+            if silence is not None and silence.is_acknowledged:
+                messages += self._done(channel, id, is_told=False)
+                continue
+            until = quiet_until(self._quiet[channel], turn.alert.level, now)
+            if silence is not None:
+                until = max(until or 0, silence.until)
+            if until is None:
+                found.append(turn)
+            else:
+                heappush(box.held, (until, id))
+                # Later turns wait behind this one; only a single turn can be cancelled by the next.
+                if len(box.outgoing[id].waiting) == 1:
+                    box.resting.add(id)
+        return found, messages
+
+    def _silence(self, box: _Box, alert: Alert, now: int) -> Silence | None:
+        silence = box.silences.get(alert.lead)
+        # That a lead waits no longer is told to everybody who believes that it does.
+        return silence if silence is not None and now < silence.until and alert.is_open else None
+
+    def told(self, channel: str, turns: Iterable[Waiting]) -> list[Message]:
+        """These were told; the rows that change."""
+        return [message for turn in turns for message in self._done(channel, turn.alert.id, is_told=True)]
+
+    def give_up(self, channel: str, turns: Iterable[Waiting]) -> list[Message]:
+        """These are not told any more; the rows that change."""
+        return [message for turn in turns for message in self._done(channel, turn.alert.id, is_told=False)]
+
+    def _done(self, channel: str, id: str, *, is_told: bool) -> list[Message]:
+        box = self._boxes[channel]
+        outgoing = box.outgoing[id]
+        alert = outgoing.waiting[0].alert
+        told = outgoing.told if not is_told else alert if alert.is_open else None
+        rest = outgoing.waiting[1:]
+        if not is_told and told is None and rest and not rest[0].alert.is_open:
+            rest = rest[1:]  # they never heard that it waits, so not that it waits no longer either
+        if rest:
+            box.ready.append(id)
+        _keep(box, id, replace(outgoing, told=told, waiting=rest))
+        return [self._row(channel, id)]
+
+    def put_back(self, channel: str, turns: Iterable[Waiting], until: int) -> None:
+        """These could not be told; they are tried again then."""
+        box = self._boxes[channel]
+        for turn in turns:
+            heappush(box.held, (until, turn.alert.id))
+
+    def told_open(self, channel: str) -> list[Alert]:
+        """The alerts that the channel believes to be open."""
+        return [outgoing.told for outgoing in self._boxes[channel].outgoing.values() if outgoing.told is not None]
+
+    def expire(self, now: int) -> list[Message]:
+        """Forget silences that are over; their rows."""
+        messages: list[Message] = []
+        for channel, box in self._boxes.items():
+            for lead in [lead for lead, silence in box.silences.items() if silence.until <= now]:
+                del box.silences[lead]
+                messages.append((_silence_key(channel, lead), None))
+        return messages
+
+    def _row(self, channel: str, id: str) -> Message:
+        outgoing = self._boxes[channel].outgoing.get(id)
+        key = f"{channel}{_SEPARATOR}{id}".encode()
+        return key, None if outgoing is None else encode_outgoing(outgoing)
+
+
+def _keep(box: _Box, id: str, outgoing: Outgoing) -> None:
+    if outgoing.waiting or outgoing.told is not None:
+        box.outgoing[id] = outgoing
+    else:
+        box.outgoing.pop(id, None)
+
+
+def _silence_key(channel: str, lead: str) -> bytes:
+    return f"{channel}{_SEPARATOR}{_SEPARATOR}{lead}".encode()

@@ -1,0 +1,113 @@
+"""Messages of a log by their place, and the same messages appended once more: for replays by hand.
+
+Owns a consumer outside any group and an idempotent producer. Decodes nothing and changes nothing: key, value, headers
+and timestamp are those of the original.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.topics import MAX_MESSAGE
+
+# Kafka gives the first message of a fetch whatever its size; more of what lies behind it would be thrown away.
+_FETCH_BYTES = 64 * 1024
+_READ_SECONDS = 15.0
+_SEND_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+
+Place = tuple[int, int]
+"""Partition and offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message as it lies in the log."""
+
+    place: Place
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    """Milliseconds since the epoch."""
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class Appender:
+    """One topic. Use as an async context manager. Raises KafkaError or TimeoutError where Kafka does not answer."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self._topic = topic
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=_FETCH_BYTES,
+        )
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            enable_idempotence=True,
+            acks="all",
+            max_request_size=MAX_MESSAGE,
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                await self._consumer.start()
+                await self._producer.start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    async def read(self, places: Iterable[Place]) -> AsyncIterator[Stored]:
+        """The messages at these places, by partition and offset; those that are there no more are left out."""
+        wanted = sorted(set(places))
+        async with asyncio.timeout(_READ_SECONDS):
+            known = set(await self._producer.partitions_for(self._topic))
+        for partition in sorted({partition for partition, _ in wanted} & known):
+            tp = TopicPartition(self._topic, partition)
+            async with asyncio.timeout(_READ_SECONDS):
+                self._consumer.assign([tp])
+                first = (await self._consumer.beginning_offsets([tp]))[tp]
+                end = (await self._consumer.end_offsets([tp]))[tp]
+            for offset in (offset for of, offset in wanted if of == partition and first <= offset < end):
+                async with asyncio.timeout(_READ_SECONDS):
+                    self._consumer.seek(tp, offset)
+                    record = await self._consumer.getone(tp)
+                if record.offset == offset:
+                    yield Stored((partition, offset), record.key, record.value, record.timestamp, tuple(record.headers))
+
+    async def append(self, message: Stored) -> Place:
+        """Append it to the partition it is from; where it lies now, once all replicas have it."""
+        async with asyncio.timeout(_SEND_SECONDS):
+            acknowledged = await self._producer.send_and_wait(
+                self._topic,
+                message.value,
+                key=message.key,
+                partition=message.place[0],
+                timestamp_ms=message.timestamp,
+                headers=list(message.headers),
+            )
+        return acknowledged.partition, acknowledged.offset
+
+    async def _stop(self) -> None:
+        await self._consumer.stop()
+        # A producer that cannot send what it holds would wait for ever.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._producer.stop()
+
+
+__all__ = ["Appender", "KafkaError", "Place", "Stored"]

@@ -1,0 +1,63 @@
+"""The end offsets of topics, asked for beside whatever consumes them.
+
+Owns a consumer outside any group that fetches nothing: what it says is true also when the worker's own fetches stand
+still. Does not judge.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from processor.transport.shards import Place
+
+_ASK_SECONDS = 10.0
+_CLOSE_SECONDS = 2.0
+
+
+class Ends:
+    """Asks when it is asked; connects at the first time."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def ask(self, places: Iterable[Place]) -> dict[Place, int] | None:
+        """The end offset of each, exclusive; None if Kafka does not say."""
+        partitions = [TopicPartition(topic, partition) for topic, partition in places]
+        if not partitions:
+            return {}
+        try:
+            async with asyncio.timeout(_ASK_SECONDS):
+                consumer = await self._connected()
+                found = await consumer.end_offsets(partitions)
+        except (KafkaError, OSError, TimeoutError, ValueError):  # ValueError: the topic is unknown by now
+            await self.close()
+            return None
+        return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
+
+    async def close(self) -> None:
+        """Let go of the connection; the next question makes a new one."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await _stop(consumer)
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+            try:
+                await consumer.start()
+            except BaseException:
+                await _stop(consumer)
+                raise
+            self._consumer = consumer
+        return self._consumer
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await consumer.stop()
+    except (KafkaError, OSError, TimeoutError):
+        return

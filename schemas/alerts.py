@@ -1,0 +1,202 @@
+"""Alerts: what `alerts` says of each lead that waits too long, what goes to the channels, and what people do about it.
+
+Owns the shapes and their encodings. Does not decide what is raised (processor/core/alerts.py), nor where it goes.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from schemas.frames import partition_of
+from schemas.leads import LeadClock
+
+LEVELS = ("warn", "breach", "escalate")
+
+LATE_AFTER = 2_000_000
+"""Raised so much later than its instant (microseconds), an alert is marked late."""
+
+LATENESS_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3600.0, 86400.0)
+"""Edges of the histogram of how much later than due alerts were raised."""
+
+MAX_EVENTS = 2_000
+"""Alerts in one frame: well below a megabyte."""
+
+
+class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One level of one lead's clock that was reached without an answer. Instants in microseconds."""
+
+    id: str
+    kind: str
+    """`lead_response`."""
+    level: str
+    lead: str
+    rep: str | None
+    """The lead's owner when it was raised; the team likewise."""
+    team: str | None
+    started_at: int
+    due_at: int
+    """The instant of this level."""
+    raised_at: int
+    resolved_at: int | None = None
+    is_late: bool = False
+    """Raised noticeably later than due: nobody was there to do it, or the lead was heard of only then."""
+    turn: int = 1
+    """Raised is 1, resolved 2; taken back because the answer was taken back 3; and so on."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the lead still waits."""
+        return self.resolved_at is None
+
+    @property
+    def event(self) -> str:
+        """What the newest turn was: `raised`, `resolved`, `reopened`."""
+        if self.turn == 1:
+            return "raised"
+        return "reopened" if self.is_open else "resolved"
+
+    def resolved(self, now: int) -> "Alert":
+        """The same, no longer waiting."""
+        return msgspec.structs.replace(self, resolved_at=now, turn=self.turn + 1)
+
+    def reopened(self) -> "Alert":
+        """The same, waiting again: the answer was deleted or corrected away."""
+        return msgspec.structs.replace(self, resolved_at=None, turn=self.turn + 1)
+
+
+class AlertFrame(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one channel has to be told. Everything for a channel lies in one partition, in order."""
+
+    channel: str
+    alerts: list[Alert] = []
+    """Each as it was after its newest turn."""
+    silences: list["Silence"] = []
+
+
+class Silence(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Nobody is to be told that a lead waits, until then."""
+
+    lead: str
+    until: int
+    is_acknowledged: bool
+    """What was to be told meanwhile is not told afterwards either: somebody knows."""
+
+
+class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One turn that a channel has to be told."""
+
+    alert: Alert
+    since: int
+
+
+class Outgoing(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one channel knows of one alert, and what it has to be told yet."""
+
+    known: int = 0
+    """The newest turn taken in."""
+    told: Alert | None = None
+    """As the channel knows it, if it believes that the lead waits."""
+    waiting: tuple[Waiting, ...] = ()
+    """In the order of their turns."""
+
+
+class AlertAction(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What somebody did about an alert, through REST."""
+
+    alert: str
+    lead: str
+    at: int
+    by: str | None
+    """Id of the API key."""
+    snoozed_until: int | None = None
+    """None: it was acknowledged."""
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was done about an alert, all of it."""
+
+    acknowledged_at: int | None = None
+    acknowledged_by: str | None = None
+    snoozed_until: int | None = None
+
+    def after(self, action: AlertAction) -> "Acknowledgement":
+        """Fold an action in: the first acknowledgement counts, and the snooze that lasts longest."""
+        if action.snoozed_until is not None:
+            until = max(action.snoozed_until, self.snoozed_until or 0)
+            return msgspec.structs.replace(self, snoozed_until=until)
+        if self.acknowledged_at is not None and (self.acknowledged_at, self.acknowledged_by or "") <= (
+            action.at,
+            action.by or "",
+        ):
+            return self
+        return msgspec.structs.replace(self, acknowledged_at=action.at, acknowledged_by=action.by)
+
+
+def joined_acknowledgements(parts: Iterable[Acknowledgement]) -> Acknowledgement:
+    """What several origins know of one alert, in one."""
+    firsts: list[tuple[int, str]] = []
+    snoozes: list[int] = []
+    for part in parts:
+        if part.acknowledged_at is not None:
+            firsts.append((part.acknowledged_at, part.acknowledged_by or ""))
+        if part.snoozed_until is not None:
+            snoozes.append(part.snoozed_until)
+    at, by = min(firsts, default=(None, ""))
+    return Acknowledgement(at, by or None, max(snoozes, default=None))
+
+
+class Instant(NamedTuple):
+    """When a clock reaches a level."""
+
+    level: str
+    at: int
+
+
+def alert_id(lead: str, level: str, start: int) -> str:
+    """The same across restarts: a clock that starts at another instant is another clock."""
+    return f"{lead}:{level}:{start}"
+
+
+def acknowledgement_key(partition: int, alert: str) -> bytes:
+    """`partition|alert`: actions about one alert may come in by several partitions, and a reader joins them."""
+    return f"{partition}|{alert}".encode()
+
+
+def read_acknowledgement_key(key: bytes) -> tuple[str, str]:
+    """(partition, alert)."""
+    partition, _, alert = key.decode().partition("|")
+    return partition, alert
+
+
+def channel_partition(channel: str, partitions: int) -> int:
+    """Where a channel lives: one worker tells it everything, so bursts can be grouped and turns keep their order."""
+    return partition_of(f"channel:{channel}", partitions)
+
+
+def instants_of(clock: LeadClock) -> tuple[Instant, ...]:
+    """The levels of a clock that waits, in order; none if it does not."""
+    if not clock.is_waiting or clock.due_at is None:
+        return ()
+    instants = (("warn", clock.warn_at), ("breach", clock.due_at), ("escalate", clock.escalate_at))
+    return tuple(Instant(level, at) for level, at in instants if at is not None)
+
+
+def alert_frames(channel: str, alerts: Sequence[Alert]) -> Iterator[bytes]:
+    """Frames of these alerts, in order."""
+    for first in range(0, len(alerts), MAX_EVENTS):
+        yield encode_frame(AlertFrame(channel, list(alerts[first : first + MAX_EVENTS])))
+
+
+encode_frame = msgspec.msgpack.Encoder().encode
+decode_frame = msgspec.msgpack.Decoder(AlertFrame).decode
+encode_outgoing = msgspec.msgpack.Encoder().encode
+decode_outgoing = msgspec.msgpack.Decoder(Outgoing).decode
+encode_silence = msgspec.msgpack.Encoder().encode
+decode_silence = msgspec.msgpack.Decoder(Silence).decode
+encode_alert = msgspec.msgpack.Encoder().encode
+decode_alert = msgspec.msgpack.Decoder(Alert).decode
+encode_action = msgspec.msgpack.Encoder().encode
+decode_action = msgspec.msgpack.Decoder(AlertAction).decode
+encode_acknowledgement = msgspec.msgpack.Encoder().encode
+decode_acknowledgement = msgspec.msgpack.Decoder(Acknowledgement).decode

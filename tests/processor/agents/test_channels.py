@@ -1,0 +1,267 @@
+"""Each channel against a receiver on loopback; and the guard, which lets none into a private network unasked."""
+
+from collections.abc import AsyncIterator, Iterator
+from email import message_from_bytes, policy
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from processor.agents.channels import build_channels
+from processor.agents.channels.base import Channel, RefusedError, UnavailableError, idempotency_key
+from processor.agents.channels.guard import BlockedAddressError, guarded_connection, guarded_socket, is_public
+from schemas.alerts import Alert
+from schemas.config import ConfigError
+from schemas.connectors.standard_webhooks import check_signature, read_key
+from schemas.instants import SECOND, parse_instant
+from tests.alert_builders import HOUR, START, make_alert
+from tests.builders import make_config
+from tests.sinks import HttpSink, MailSink
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of a sink
+NOW = START + HOUR
+
+
+def build(**settings: Any) -> Channel:
+    config = make_config(timezone="Europe/Berlin", alerts={"channels": {"floor": {"allow_private": True} | settings}})
+    return build_channels(config)["floor"]
+
+
+async def send(channel: Channel, *alerts: Alert) -> None:
+    try:
+        await channel.send(alerts, NOW)
+    finally:
+        await channel.close()
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[HttpSink]:
+    async with HttpSink() as receiving:
+        yield receiving
+
+
+@pytest.fixture
+def mail() -> Iterator[MailSink]:
+    with MailSink() as receiving:
+        yield receiving
+
+
+async def test_a_webhook_carries_the_alert_and_a_signature_that_fits(sink: HttpSink) -> None:
+    await send(build(kind="webhook", url=f"{sink.url}/hook", secret=SECRET), make_alert())
+
+    (post,) = sink.received
+    check_signature([read_key(SECRET, "secret")], post.headers, post.body, NOW)
+    assert post.headers["content-type"] == "application/json"
+    assert post.json == {
+        "id": post.headers["webhook-id"],
+        "type": "alert.raised",
+        "timestamp": "2026-03-18T11:00:00.000Z",
+        "data": {
+            "id": f"l1:breach:{START}",
+            "kind": "lead_response",
+            "level": "breach",
+            "lead": "l1",
+            "rep": "r1",
+            "team": "north",
+            "started_at": "2026-03-18T10:00:00.000Z",
+            "due_at": "2026-03-18T11:00:00.000Z",
+            "raised_at": "2026-03-18T11:00:00.000Z",
+            "resolved_at": None,
+            "late": False,
+        },
+    }
+
+
+def test_a_repetition_has_the_same_key_and_every_turn_another() -> None:
+    raised = make_alert()
+    resolved = raised.resolved(NOW)
+
+    assert idempotency_key("floor", [raised]) == idempotency_key("floor", [make_alert()])
+    assert len({idempotency_key("floor", [raised]), idempotency_key("floor", [resolved])}) == 2
+
+
+async def test_an_id_in_any_script_does_no_harm_to_the_headers(sink: HttpSink) -> None:
+    await send(build(kind="webhook", url=sink.url, secret=SECRET), make_alert("Führung-リード"))
+
+    assert sink.received[0].headers["webhook-id"].isascii()
+    assert sink.received[0].json["data"]["lead"] == "Führung-リード"
+
+
+async def test_slack_gets_one_message_with_twenty_lines_and_a_count(sink: HttpSink) -> None:
+    await send(build(kind="slack", url=sink.url), *(make_alert(f"l{number}") for number in range(25)))
+
+    (post,) = sink.received
+    assert post.json["text"] == "25 leads: 25 overdue"
+    text = "\n".join(block["text"]["text"] for block in post.json["blocks"])
+    assert text.count("Lead l") == 20
+    assert text.endswith("and 5 more")
+
+
+async def test_in_slack_an_id_can_neither_link_nor_call_everybody(sink: HttpSink) -> None:
+    await send(build(kind="slack", url=sink.url), make_alert("<!channel>"))
+
+    assert "<!channel>" not in sink.received[0].body.decode()
+
+
+async def test_teams_gets_an_adaptive_card(sink: HttpSink) -> None:
+    await send(build(kind="teams", url=sink.url), make_alert())
+
+    (attachment,) = sink.received[0].json["attachments"]
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    title, line = (block["text"] for block in attachment["content"]["body"])
+    assert title == "Lead l1 is overdue"
+    assert "overdue since 2026-03-18 12:00 CET" in line
+
+
+async def test_alertmanager_gets_all_that_is_open_with_an_end_and_what_is_over_as_over(sink: HttpSink) -> None:
+    channel = build(kind="alertmanager", url=f"{sink.url}/", secret="a token")  # noqa: S106
+    await send(channel, make_alert(), make_alert("l2").resolved(NOW + SECOND))
+
+    (post,) = sink.received
+    assert post.path == "/api/v2/alerts"
+    assert post.headers["authorization"] == "Bearer a token"
+    waits, over = post.json
+    assert waits["labels"] == {
+        "alertname": "LeadResponse", "service": "floorcast", "level": "breach", "lead": "l1", "rep": "r1",
+        "team": "north", "alert": f"l1:breach:{START}",
+    }  # fmt: skip
+    assert parse_instant(waits["endsAt"]) > NOW + 120 * SECOND
+    assert parse_instant(over["endsAt"]) == NOW + SECOND
+
+
+async def test_a_mail_names_ids_teams_and_times(mail: MailSink) -> None:
+    recipients = ["a@example.com", "b@example.com"]
+    channel = build(kind="email", url=mail.url, sender="floor@example.com", recipients=recipients)
+    await send(channel, make_alert(late=10 * SECOND))
+
+    (raw,) = mail.mails
+    message = message_from_bytes(raw, policy=policy.default)
+    assert message["Subject"] == "Lead l1 is overdue"
+    assert message["To"] == "a@example.com, b@example.com"
+    assert idempotency_key("floor", [make_alert()]) in message["Message-ID"]
+    body = message.get_body()
+    assert body is not None
+    assert "rep r1, team north" in body.get_content()
+    assert "told late" in body.get_content()
+    assert len(mail.recipients) == 2
+
+
+async def test_an_id_cannot_add_headers_to_a_mail(mail: MailSink) -> None:
+    channel = build(kind="email", url=mail.url, sender="floor@example.com", recipients=["a@example.com"])
+    with pytest.raises(ValueError, match=r"linefeed|newline|carriage"):
+        await send(channel, make_alert("l1\r\nBcc: everybody@example.com"))
+
+    assert mail.mails == []
+
+
+async def test_a_recipient_that_is_refused_for_good_is_said_so(mail: MailSink) -> None:
+    mail.answer_to_recipient = "550 unknown"
+    channel = build(kind="email", url=mail.url, sender="floor@example.com", recipients=["a@example.com"])
+
+    with pytest.raises(RefusedError, match=r"answered 550"):
+        await send(channel, make_alert())
+
+
+async def test_a_password_is_not_sent_to_a_server_without_tls(mail: MailSink) -> None:
+    channel = build(
+        kind="email", url=mail.url, sender="floor@example.com", recipients=["a@example.com"],
+        username="floor", secret="secret",  # noqa: S106
+    )  # fmt: skip
+
+    with pytest.raises(UnavailableError, match="no TLS"):
+        await send(channel, make_alert())
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
+async def test_a_receiver_in_trouble_is_unavailable(status: int) -> None:
+    async with HttpSink(lambda _: web.Response(status=status, headers={"retry-after": "7"})) as sink:
+        with pytest.raises(UnavailableError, match=f"answered {status}") as caught:
+            await send(build(kind="webhook", url=sink.url), make_alert())
+
+    assert caught.value.retry_after == 7.0
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 410, 422])
+async def test_a_receiver_that_says_no_refuses_and_a_redirect_is_not_followed(status: int) -> None:
+    async with HttpSink(lambda _: web.Response(status=status, headers={"location": "/elsewhere"})) as sink:
+        with pytest.raises(RefusedError, match=f"answered {status}"):
+            await send(build(kind="webhook", url=f"{sink.url}/hook"), make_alert())
+
+    assert [post.path for post in sink.received] == ["/hook"]
+
+
+async def test_a_receiver_that_is_not_there_is_unavailable_and_its_address_is_not_told(unused_tcp_port: int) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        await send(build(kind="slack", url=f"http://127.0.0.1:{unused_tcp_port}/T0/secret"), make_alert())
+
+    assert "secret" not in str(caught.value)
+    assert "127.0.0.1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.1", "0x7f000001", "2130706433", "localhost", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "10.0.0.1"],
+)
+async def test_no_spelling_of_a_private_address_is_connected_to(host: str) -> None:
+    channel = build(kind="webhook", url=f"https://{host}:8443/", allow_private=False)
+
+    # Some spellings are not taken for an address at all.
+    with pytest.raises((UnavailableError, RefusedError), match=r"no connection|cannot be used"):
+        await send(channel, make_alert())
+
+
+async def test_a_sink_on_this_machine_gets_nothing_unless_permitted(sink: HttpSink) -> None:
+    channel = build(kind="webhook", url=sink.url.replace("http:", "https:"), allow_private=False)
+
+    with pytest.raises(UnavailableError):
+        await send(channel, make_alert())
+    assert sink.received == []
+
+
+async def test_mail_does_not_go_to_a_private_address_either(mail: MailSink) -> None:
+    channel = build(
+        kind="email", url=mail.url, sender="floor@example.com", recipients=["a@example.com"], allow_private=False
+    )
+
+    with pytest.raises(UnavailableError, match="BlockedAddressError"):
+        await send(channel, make_alert())
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("8.8.8.8", True), ("2606:4700:4700::1111", True), ("127.0.0.1", False), ("10.1.2.3", False),
+        ("100.64.0.1", False), ("169.254.169.254", False), ("0.0.0.0", False),  # noqa: S104
+        ("224.0.0.1", False), ("::1", False),
+        ("fe80::1%eth0", False), ("fd00::1", False), ("ff02::1", False), ("::ffff:10.0.0.1", False),
+        ("64:ff9b::7f00:1", False), ("64:ff9b::808:808", True), ("2002:7f00:1::", False),
+    ],
+)  # fmt: skip
+def test_addresses_are_judged_by_what_they_lead_to(address: str, expected: bool) -> None:
+    assert is_public(address) is expected
+
+
+def test_a_private_address_gets_no_socket() -> None:
+    import socket
+
+    with pytest.raises(BlockedAddressError):
+        guarded_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
+    with pytest.raises(BlockedAddressError):
+        guarded_connection("localhost", 25, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"kind": "webhook", "url": "http://example.com/"}, "alerts.channels.floor.url: must be https"),
+        ({"kind": "slack", "url": "https://example.com:25/"}, "port 25 belongs to another service"),
+        (
+            {"kind": "webhook", "url": "https://example.com/", "secret": "whsec_abc"},
+            "alerts.channels.floor.secret: must hold at least",
+        ),
+        ({"kind": "webhook", "url": "https://example.com/", "secret": "not-a-key"}, "must begin with whsec_"),
+    ],
+)
+def test_a_channel_that_cannot_work_is_refused_at_the_start(settings: dict[str, str], expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        build(**settings, allow_private=False)

@@ -1,0 +1,215 @@
+"""The worker's own port, over real sockets, with shards that do nothing; and the end of a worker that stands still."""
+
+import asyncio
+import http.client
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from processor import telemetry
+from processor.telemetry import Vitals, Watchman, WorkerMetrics
+from processor.transport.fail_stop import FAILED, Die
+from processor.transport.shards import LiveShards, Place
+from schemas.progress import Progress
+from tests.processor.transport.test_shards import FakeRecord, FakeShard
+
+TOPIC = "floorcast.deliveries"
+_PATIENCE_SECONDS = 20.0
+
+
+class CountingShard(FakeShard):
+    """Counts an event for each message, on top of what was counted before this worker had the partition."""
+
+    stage = "normalise"
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(partition)
+        self.progress = Progress(counters={"events": 1000})
+
+    async def process(self, records: list[Any]) -> None:
+        self.progress.count("events", len(records))
+
+
+class FakeEnds:
+    """Every source ends at the same offset; or Kafka does not say."""
+
+    def __init__(self, end: int | None) -> None:
+        self.end = end
+        self.is_closed = False
+
+    async def ask(self, places: Iterable[Place]) -> dict[Place, int] | None:
+        return None if self.end is None else dict.fromkeys(places, self.end)
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+class Worker:
+    """Live shards, their vitals and metrics, and what would have ended the process."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[int, str]] = []
+        self.live = LiveShards({TOPIC: CountingShard})
+        self.vitals = Vitals(self.live)
+        self.registry = CollectorRegistry()
+        self.metrics = WorkerMetrics(self.vitals, self.live, self.registry)
+        self.live.observer = self.metrics
+
+    async def work(self) -> None:
+        await self.live.assign([(TOPIC, 0), (TOPIC, 1)])
+        self.live.sought((TOPIC, 0), 0)
+        self.live.sought((TOPIC, 1), 0)
+        await self.live.process((TOPIC, 0), [FakeRecord(0), FakeRecord(1), FakeRecord(2)])
+
+    def die(self, code: int, why: str, *, error: BaseException | None = None) -> None:
+        self.ended.append((code, why))
+
+    @contextmanager
+    def watched(self, *, stall_seconds: float = 120.0, look_seconds: float = 0.01) -> Iterator[int]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port: int = listener.getsockname()[1]
+            with Watchman(
+                self.vitals,
+                self.registry,
+                listener,
+                stall_seconds=stall_seconds,
+                die=cast(Die, self.die),
+                look_seconds=look_seconds,
+            ):
+                yield port
+
+
+@pytest.fixture
+def worker() -> Worker:
+    return Worker()
+
+
+def get(port: int, path: str, method: str = "GET") -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_a_worker_is_alive_before_it_is_ready(worker: Worker) -> None:
+    with worker.watched() as port:
+        before = get(port, "/livez")[0], get(port, "/readyz")
+        asyncio.run(worker.work())
+        after = get(port, "/livez?verbose"), get(port, "/readyz")[0]
+
+    assert before == (200, (503, "shards are not loaded yet\n"))
+    assert after == ((200, "alive\n"), 200)
+
+
+def test_the_metrics_tell_what_was_done_and_what_waits(worker: Worker) -> None:
+    asyncio.run(worker.work())
+    worker.vitals.ends = {(TOPIC, 0): 10, (TOPIC, 1): 0}
+    worker.metrics.on_lag(0.002)
+    with worker.watched() as port:
+        found = samples(get(port, "/metrics")[1])
+
+    def value(name: str, **labels: str) -> float:
+        return found[f"floorcast_worker_{name}", frozenset(labels.items())]
+
+    # What was counted before this worker had the partition is not its own.
+    assert value("events_total", stage="normalise") == 3
+    assert value("messages_total", stage="normalise") == 3
+    assert value("batch_seconds_count", stage="normalise") == 1
+    assert value("load_seconds_count", stage="normalise") == 2
+    assert value("shards_loaded", topic=TOPIC) == 2
+    assert value("offset_done", topic=TOPIC, partition="0") == 3
+    assert value("lag_records", topic=TOPIC, partition="0") == 7
+    assert value("loop_lag_seconds_count") == 1
+    assert value("ready") == 1
+    assert any(name == "floorcast_worker_info" for name, _ in found)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/", 404), ("POST", "/livez", 405), ("HEAD", "/metrics", 200)]
+)
+def test_nothing_else_is_answered(worker: Worker, method: str, path: str, status: int) -> None:
+    with worker.watched() as port:
+        assert get(port, path, method)[0] == status
+
+
+@pytest.mark.parametrize(
+    "said", [b"\x16\x03\x01\r\n\r\n", b"GET /livez\r\n\r\n", b"GET " + b"a" * 20_000 + b"\r\n\r\n"]
+)
+def test_what_is_not_http_gets_no_health(worker: Worker, said: bytes) -> None:
+    with worker.watched() as port, socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_SECONDS) as client:
+        client.sendall(said)
+        answer = b""
+        with suppress(ConnectionResetError):
+            answer = client.recv(65_536)
+
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_loop_that_stands_still_is_told_and_then_ended(worker: Worker) -> None:
+    asyncio.run(worker.work())  # and no beat ever after
+    with worker.watched(stall_seconds=0.1) as port:
+        until(lambda: bool(worker.ended))
+        status, reason = get(port, "/livez")
+
+    assert worker.ended[0][0] == FAILED
+    assert worker.ended[0][1].startswith("no progress: the event loop has not turned for ")
+    assert (status, reason[:14]) == (503, "the event loop")
+
+
+def test_batches_that_stand_still_end_a_worker_whose_loop_turns(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry, "BEAT_SECONDS", 0.001)
+    ends = FakeEnds(10)
+
+    async def stand() -> None:
+        await worker.work()
+        tasks = [
+            asyncio.create_task(worker.vitals.beat(worker.metrics.on_lag)),
+            asyncio.create_task(worker.vitals.follow_ends(ends)),
+        ]
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while not worker.ended:
+                await asyncio.sleep(0.005)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    with worker.watched(stall_seconds=0.5):
+        asyncio.run(stand())
+
+    assert any("floorcast.deliveries[" in why and "stands still" in why for _, why in worker.ended)
+    assert ends.is_closed
+
+
+def test_a_worker_without_a_port_is_watched_all_the_same(worker: Worker) -> None:
+    with Watchman(
+        worker.vitals, worker.registry, None, stall_seconds=0.1, die=cast(Die, worker.die), look_seconds=0.01
+    ):
+        until(lambda: bool(worker.ended))
+
+    assert worker.ended[0][0] == FAILED
