@@ -11,13 +11,27 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-_MOVES_BY_ITSELF = frozenset({"as_of", "bounds", "waiting_seconds", "server_time", "end_to_end_seconds", "behind_seconds"})
+_MOVES_BY_ITSELF = frozenset(
+    {
+        "as_of",
+        "waiting_seconds",
+        "business_seconds",
+        "held_seconds",
+        "server_time",
+        "end_to_end_seconds",
+        "behind_seconds",
+    }
+)
 """Fields that change with the clock alone: an answer whose values are the same keeps its ETag."""
 
 
 def answer(request: Request, payload: Any) -> Response:
     """The payload as JSON; 304 if the client has these values already."""
-    tag = f'"{blake2b(orjson.dumps(_values_of(payload)), digest_size=12).hexdigest()}"'
+    values = orjson.dumps(_values_of(payload))
+    if _has_bounds(payload):
+        # Bounds grow with the clock, and that alone is no news; but with any change of the numbers they may sink too.
+        values += b"%d" % request.app.state.read_side.view.revision
+    tag = f'"{blake2b(values, digest_size=12).hexdigest()}"'
     headers = {"etag": tag, "cache-control": "no-cache"}
     known = request.headers.get("if-none-match")
     if known is not None and _is_among(tag, known):
@@ -27,10 +41,18 @@ def answer(request: Request, payload: Any) -> Response:
 
 def _values_of(payload: Any) -> Any:
     if isinstance(payload, dict):
-        return {key: _values_of(value) for key, value in payload.items() if key not in _MOVES_BY_ITSELF}
+        return {
+            key: sorted(value) if key == "bounds" else _values_of(value)
+            for key, value in payload.items()
+            if key not in _MOVES_BY_ITSELF
+        }
     if isinstance(payload, list):
         return [_values_of(value) for value in payload]
     return payload
+
+
+def _has_bounds(payload: Any) -> bool:
+    return bool(payload.get("bounds")) or any(row.get("bounds") for row in payload.get("rows", ()))
 
 
 def _is_among(tag: str, known: str) -> bool:
@@ -39,6 +61,16 @@ def _is_among(tag: str, known: str) -> bool:
 
 class _Answer(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
+
+
+class ProblemAnswer(_Answer):
+    """An error (RFC 9457)."""
+
+    type: str = Field(examples=["urn:floorcast:problem:not-found"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(description="One line for people.", examples=["there is no rep 'r-18'"])
+    field: str | None = Field(default=None, description="The parameter or header to look at.", examples=["rep"])
 
 
 class WindowAnswer(_Answer):
@@ -101,8 +133,8 @@ class RepAnswer(_Answer):
     rep: str = Field(examples=["r-17"])
     name: str = Field(examples=["Ana Lim"])
     team: str | None = Field(examples=["north"])
-    active: bool
-    in_roster: bool
+    active: bool = Field(examples=[True])
+    in_roster: bool = Field(description="False: only records name them.", examples=[True])
 
 
 class RepsAnswer(_Answer):
@@ -130,7 +162,7 @@ class TeamsAnswer(_Answer):
 class EntryAnswer(_Answer):
     """A place in a leaderboard."""
 
-    rank: int = Field(description="Ties share a rank.", examples=[1])
+    rank: int | None = Field(description="Ties share a rank; null without a value.", examples=[1])
     rep: str = Field(examples=["r-17"])
     name: str = Field(examples=["Ana Lim"])
     team: str | None = Field(examples=["north"])
@@ -160,8 +192,8 @@ class SeriesAnswer(_Answer):
     """A metric step by step."""
 
     metric: str = Field(examples=["calls_made"])
-    rep: str | None = None
-    team: str | None = None
+    rep: str | None = Field(default=None, description="Whose it is; neither: the organisation's.", examples=["r-17"])
+    team: str | None = Field(default=None, examples=["north"])
     step: str = Field(examples=["1d"])
     as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
     currency: str | None = Field(default=None, examples=["USD"])
@@ -179,7 +211,7 @@ class WaitingLeadAnswer(_Answer):
     started_at: str | None = Field(examples=["2026-03-18T09:00:00.000Z"])
     due_at: str | None = Field(examples=["2026-03-18T10:00:00.000Z"])
     waiting_seconds: int | None = Field(examples=[2490])
-    business_seconds: int | None = Field(description="On the team's calendar; null where none is set.")
+    business_seconds: int | None = Field(description="On the team's calendar; null where none is set.", examples=[2490])
     warn_at: str | None = Field(description="When it is called warned.", examples=["2026-03-18T09:45:00.000Z"])
     state: str = Field(description="waiting, warned, breached; answered, closed, merged.", examples=["waiting"])
 
@@ -189,7 +221,10 @@ class WaitingLeadsAnswer(_Answer):
 
     rows: list[WaitingLeadAnswer]
     as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
-    next: str | None = Field(default=None, description="Cursor of the next page.")
+    total: int = Field(description="Of all pages.", examples=[12])
+    next: str | None = Field(
+        default=None, description="`cursor` of the next page.", examples=["WzE3NzM4NDUyMDAwMDAwMDAsImwtNSJd"]
+    )
 
 
 class TouchAnswer(_Answer):
@@ -201,31 +236,85 @@ class TouchAnswer(_Answer):
     at: str | None = Field(examples=["2026-03-18T09:38:02.000Z"])
 
 
+class HolderAnswer(_Answer):
+    """How long one owner of a lead took, while they held it."""
+
+    rep: str = Field(examples=["r-17"])
+    name: str = Field(examples=["Ana Lim"])
+    since: str | None = Field(examples=["2026-03-18T09:05:00.000Z"])
+    until: str | None = Field(description="Null: they hold it still.", examples=[None])
+    answered_at: str | None = Field(
+        description="Their own first touch in that time.", examples=["2026-03-18T09:38:02.000Z"]
+    )
+    held_seconds: int | None = Field(description="Until they answered or it was taken from them.", examples=[1982])
+
+
+class InquiryAnswer(_Answer):
+    """A later clock: the lead wrote or called again after an answer."""
+
+    record: str = Field(examples=["email"])
+    id: str = Field(examples=["e-31"])
+    started_at: str | None = Field(examples=["2026-03-19T08:00:00.000Z"])
+    due_at: str | None = Field(examples=["2026-03-19T09:00:00.000Z"])
+    answered_at: str | None = Field(examples=["2026-03-19T08:20:00.000Z"])
+    response_seconds: float | None = Field(examples=[1200.0])
+    business_response_seconds: float | None = Field(examples=[1200.0])
+    within_sla: bool | None = Field(examples=[True])
+    touch: TouchAnswer | None
+
+
 class LeadAnswer(WaitingLeadAnswer):
-    """A lead's clock."""
+    """A lead's clock, and those that run beside it."""
 
     status: str | None = Field(examples=["new"])
     sla_seconds: float = Field(examples=[3600])
-    answered_at: str | None
-    response_seconds: float | None
-    within_sla: bool | None
+    answered_at: str | None = Field(examples=["2026-03-18T09:38:02.000Z"])
+    response_seconds: float | None = Field(examples=[2282.0])
+    within_sla: bool | None = Field(examples=[True])
     touch: TouchAnswer | None
-    merged_into: str | None = Field(description="The lead that this one's start and touches count for.")
+    merged_into: str | None = Field(description="The lead that its start and touches count for.", examples=[None])
+    clock: str = Field(description="What the SLA runs on: elapsed, business.", examples=["business"])
+    calendar: str | None = Field(description="Of the owner's team.", examples=["office"])
+    escalate_at: str | None = Field(examples=["2026-03-18T11:00:00.000Z"])
+    business_response_seconds: float | None = Field(examples=[2282.0])
+    touched_before: bool = Field(description="Whether the answer was there before the start.", examples=[False])
+    assigned_at: str | None = Field(examples=["2026-03-18T09:05:00.000Z"])
+    assigned_response_seconds: float | None = Field(description="From the assignment.", examples=[1982.0])
+    assigned_business_response_seconds: float | None = Field(examples=[1982.0])
+    attempted_at: str | None = Field(description="The first attempt.", examples=["2026-03-18T09:38:02.000Z"])
+    contacted_at: str | None = Field(description="The first contact.", examples=["2026-03-18T09:38:02.000Z"])
+    qualified_at: str | None = Field(description="The first qualification.", examples=[None])
+    automated_at: str | None = Field(description="The first automated mail.", examples=["2026-03-18T09:00:05.000Z"])
+    holders: list[HolderAnswer] = Field(description="One owner after the other.")
+    inquiries: list[InquiryAnswer] = Field(description="Oldest first.")
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
 class AlertAnswer(_Answer):
-    """An alert."""
+    """An alert. Rep and team are those of the moment when it was raised."""
 
-    id: str
+    id: str = Field(examples=["l-5:breach:1773828000000000"])
     kind: str = Field(examples=["lead_response"])
-    level: str = Field(examples=["breach"])
+    level: str = Field(description="warn, breach or escalate.", examples=["breach"])
     lead: str | None = Field(examples=["l-5"])
-    rep: str | None
-    team: str | None
-    due_at: str | None
-    raised_at: str | None
-    resolved_at: str | None
-    acknowledged_at: str | None
+    rep: str | None = Field(examples=["r-17"])
+    name: str | None = Field(description="Of the rep.", examples=["Ana Lim"])
+    team: str | None = Field(examples=["north"])
+    started_at: str = Field(description="When the lead's clock started.", examples=["2026-03-18T08:00:00.000Z"])
+    due_at: str = Field(description="The instant of this level.", examples=["2026-03-18T09:00:00.000Z"])
+    raised_at: str = Field(examples=["2026-03-18T09:00:00.480Z"])
+    resolved_at: str | None = Field(description="Since when the lead waits no longer.", examples=[None])
+    late: bool = Field(description="Whether it was raised noticeably later than due.", examples=[False])
+    acknowledged_at: str | None = Field(examples=["2026-03-18T09:04:12.000Z"])
+    snoozed_until: str | None = Field(examples=[None])
+
+
+class ActionAnswer(_Answer):
+    """What was done, as it will be shown with the alert in a moment."""
+
+    alert: str = Field(examples=["l-5:breach:1773828000000000"])
+    acknowledged_at: str | None = Field(examples=["2026-03-18T09:04:12.000Z"])
+    snoozed_until: str | None = Field(examples=[None])
 
 
 class AlertsAnswer(_Answer):
@@ -233,7 +322,7 @@ class AlertsAnswer(_Answer):
 
     rows: list[AlertAnswer]
     as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
-    next: str | None = None
+    next: str | None = Field(default=None, description="`cursor` of the next page.", examples=[None])
 
 
 class DeadLetterAnswer(_Answer):
@@ -245,7 +334,7 @@ class DeadLetterAnswer(_Answer):
     detail: str = Field(examples=["fields.dialed_at: is not an RFC 3339 instant"])
     delivery: str = Field(examples=["2-1017"])
     index: int | None = Field(examples=[0])
-    received_at: str | None
+    received_at: str | None = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
 class DeadLettersAnswer(_Answer):
@@ -253,7 +342,7 @@ class DeadLettersAnswer(_Answer):
 
     rows: list[DeadLetterAnswer]
     as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
-    next: str | None = None
+    next: str | None = Field(default=None, description="`cursor` of the next page.", examples=[None])
 
 
 class ConnectionFreshness(_Answer):
@@ -261,21 +350,29 @@ class ConnectionFreshness(_Answer):
 
     connection: str = Field(examples=["feed"])
     kind: str = Field(examples=["generic"])
-    last_delivery_at: str | None
-    last_event_at: str | None
+    last_delivery_at: str | None = Field(examples=["2026-03-18T09:41:30.344Z"])
+    last_event_at: str | None = Field(
+        description="Newest `changed_at` that it has sent.", examples=["2026-03-18T09:41:29.000Z"]
+    )
 
 
 class FreshnessAnswer(_Answer):
     """How fresh the numbers are."""
 
-    as_of: str
-    server_time: str
-    timezone: str
+    as_of: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+    server_time: str = Field(examples=["2026-03-18T09:41:30.344Z"])
+    timezone: str = Field(description="The organisation's.", examples=["Asia/Kuala_Lumpur"])
     connections: list[ConnectionFreshness]
     end_to_end_seconds: dict[str, float | None] = Field(
         description="p50, p95, p99 of the last five minutes, from receipt to view.",
         examples=[{"p50": 0.018, "p95": 0.041, "p99": 0.07}],
     )
-    behind_seconds: float = Field(description="Age of the oldest delivery that is not in the numbers yet.")
-    progress: dict[str, dict[str, int]] = Field(description="Per stage and partition the next input offset.")
-    applied: dict[str, dict[str, int]] = Field(description="Per topic and partition the next offset of the view.")
+    behind_seconds: float = Field(
+        description="Age of the oldest delivery that is not in the numbers yet.", examples=[0.0]
+    )
+    progress: dict[str, dict[str, int]] = Field(
+        description="Per stage and partition the next input offset.", examples=[{"normalise": {"0": 1018, "1": 977}}]
+    )
+    applied: dict[str, dict[str, int]] = Field(
+        description="Per topic and partition the next offset of the view.", examples=[{"panes": {"0": 4711, "1": 4523}}]
+    )

@@ -32,6 +32,7 @@ from schemas.catalogue import shipped_catalogue
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.base import Connector, SecretError
+from schemas.topics import ALERT_ACTIONS
 
 log = structlog.get_logger("api")
 
@@ -188,6 +189,7 @@ def main(settings: Settings) -> int:
         return _refuse(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}")
     registry = CollectorRegistry()
     read_side = None if settings.role == "ingest" else build_read_side(settings, config, registry)
+    actions = Ingest(settings, topic=ALERT_ACTIONS)
     readiness = Readiness()
     if read_side is not None:
         readiness.add("read", read_side.problems)
@@ -195,8 +197,8 @@ def main(settings: Settings) -> int:
         settings,
         config,
         ingest=None if settings.role == "read" else Ingest(settings),
-        services=() if read_side is None else (read_side,),
-        state={"read_side": read_side},
+        services=() if read_side is None else (read_side, actions),
+        state={"read_side": read_side, "alert_actions": actions},
         connectors=connectors,
         registry=registry,
         readiness=readiness,
@@ -242,7 +244,8 @@ def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
             log_config=None,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=5,
+            # Longer than the idle time of load balancers and clients: they would post into a closing connection.
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=_GRACEFUL_SECONDS,
             backlog=_BACKLOG,
         ),

@@ -6,9 +6,10 @@ through `View.apply`; what it wakes is the broadcaster.
 
 import asyncio
 import contextlib
-from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from math import ceil
+from math import log as logarithm
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -23,13 +24,17 @@ from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, RECORD_CHANGES, VIEW_
 
 log = structlog.get_logger("api")
 
-AT_ONCE = 5_000
+AT_ONCE = 1_000
 """Messages applied before the event loop turns again: webhooks are taken while the view loads."""
 
 SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAGEMENTS}
 """What each stage reads."""
 
+_SHORTEST_DELAY = 0.2
+
 LATENCY_MEMORY = 300 * SECOND
+BLIND = 5 * SECOND
+"""The ends of the log were not seen for so long: what is served may be as old as that."""
 _BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
 
@@ -37,7 +42,8 @@ class Latency:
     """End-to-end latency of the last minutes, webhook accepted to value in the view."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._recent: deque[tuple[int, float]] = deque(maxlen=20_000)
+        self._recent: deque[tuple[int, Counter[int]]] = deque(maxlen=LATENCY_MEMORY // _SLOT + 1)
+        """(slot of time, step of latency -> values): small, however many values come."""
         self._histogram = Histogram(
             "floorcast_end_to_end_seconds",
             "From the receipt of a delivery to its value being served.",
@@ -48,17 +54,40 @@ class Latency:
     def observe(self, now: int, received_at: int) -> None:
         """A value of a delivery received at `received_at` is in the view at `now` (microseconds)."""
         seconds = max(0.0, (now - received_at) / SECOND)
-        self._recent.append((now, seconds))
+        slot = now // _SLOT
+        if not self._recent or self._recent[-1][0] != slot:
+            self._recent.append((slot, Counter()))
+        self._recent[-1][1][_step(seconds)] += 1
         self._histogram.observe(seconds)
 
     def percentiles(self, now: int) -> Mapping[str, float | None]:
-        """p50, p95, p99 of the last five minutes, in seconds; None where nothing came."""
-        times = [at for at, _ in self._recent]
-        recent = sorted(seconds for _, seconds in list(self._recent)[bisect_left(times, now - LATENCY_MEMORY) :])
-        return {
-            name: recent[min(len(recent) - 1, int(share * len(recent)))] if recent else None
-            for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
-        }
+        """p50, p95, p99 of the last five minutes, in seconds to 2 %; None where nothing came."""
+        first = (now - LATENCY_MEMORY) // _SLOT
+        steps: Counter[int] = Counter()
+        for slot, counted in self._recent:
+            if slot > first:
+                steps.update(counted)
+        return {name: _rank(steps, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
+
+
+_SLOT = 5 * SECOND
+_FINEST = 0.0001
+_GROWTH = logarithm(1.02)
+
+
+def _step(seconds: float) -> int:
+    return 0 if seconds <= _FINEST else ceil(logarithm(seconds / _FINEST) / _GROWTH)
+
+
+def _rank(steps: Mapping[int, int], share: float) -> float | None:
+    """The latency that this share of the values does not exceed."""
+    wanted = share * sum(steps.values())
+    seen = 0
+    for step in sorted(steps):
+        seen += steps[step]
+        if seen >= wanted:
+            return round(_FINEST * 1.02**step, 6)
+    return None
 
 
 class Behind:
@@ -68,9 +97,11 @@ class Behind:
         self.lag: dict[tuple[str, int], int] = {}
         """(source topic, partition) -> messages that its stage has not done."""
         self._marks: dict[str, deque[tuple[int, Mapping[int, int]]]] = {}
+        self._looked_at: int | None = None
 
     def look(self, now: int, stage: str, topic: str, ends: Mapping[int, int], done: Mapping[int, int]) -> None:
         """Note the ends of a stage's source at `now`, and forget earlier ones that it has passed."""
+        self._looked_at = now
         marks = self._marks.setdefault(stage, deque(maxlen=7200))
         marks.append((now, ends))
         for partition, end in ends.items():
@@ -86,6 +117,9 @@ class Behind:
     def seconds(self, now: int) -> float:
         """Age of the oldest end that a stage has not passed yet; 0 when all is done."""
         oldest = min((marks[0][0] for marks in self._marks.values() if marks), default=now)
+        if self._looked_at is not None and now - self._looked_at > BLIND:
+            # Kafka has not answered since: nobody knows what has come in.
+            oldest = min(oldest, self._looked_at)
         return max(0.0, (now - oldest) / SECOND)
 
 
@@ -111,7 +145,7 @@ class ViewConsumer:
         self._task: asyncio.Task[None] | None = None
         self._problem: str | None = "the view has not begun to load"
         self.is_loaded = False
-        """The view has all that was in its topics at the start: what it shows is as old as the stages are, but whole."""
+        """The view has all that was in its topics at the start: it is whole, though as old as the stages are."""
         self._behind = Behind()
 
     def problems(self) -> list[str]:
@@ -149,16 +183,24 @@ class ViewConsumer:
                 await self._task
 
     async def _run(self) -> None:
-        delay = 0.2
+        delay = _SHORTEST_DELAY
         while True:
+            applied = dict(self._positions)
             try:
                 await self._read()
             except (KafkaError, OSError, TimeoutError) as error:
                 log.warning("view.interrupted", error=type(error).__name__, again_in=delay)
                 if self._problem is not None:
                     self._problem = f"Kafka at {self._settings.broker} cannot be read: {type(error).__name__}"
-                await asyncio.sleep(delay)
-                delay = min(5.0, delay * 2)
+            except Exception as error:
+                # A message that nobody can read: from here on the numbers would be wrong, so none are served.
+                log.exception("view.failed", again_in=delay)
+                self.is_loaded = False
+                self._problem = f"the view cannot take in what Kafka holds: {type(error).__name__}"
+            if self._positions != applied:
+                delay = _SHORTEST_DELAY
+            await asyncio.sleep(delay)
+            delay = min(5.0, delay * 2)
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -166,14 +208,14 @@ class ViewConsumer:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             # One fetch is under way per broker: a long one for quiet partitions would hold the busy ones back.
-            fetch_max_wait_ms=10,
+            fetch_max_wait_ms=50,
             max_partition_fetch_bytes=4 << 20,
             fetch_max_bytes=32 << 20,
         )
         try:
             await consumer.start()
             # Otherwise one partition that is not drained yet stops the fetch of its whole broker for 100 ms.
-            consumer._fetcher._prefetch_backoff = 0.0  # noqa: SLF001 - aiokafka has no setting for it
+            consumer._fetcher._prefetch_backoff = 0.0
             await self._follow(consumer)
         finally:
             with contextlib.suppress(Exception):
@@ -218,6 +260,9 @@ class ViewConsumer:
                 if name == PANES.name and self.is_loaded and record.value is not None:
                     self._latency.observe(now, record.timestamp * 1000)
             self._positions[tp] = records[-1].offset + 1
+        if not self.is_loaded:
+            # All of it is news: a list of it would be as large as the view.
+            self._view.forget_changes()
         self._on_change()
 
     async def _catch_up(self, consumer: AIOKafkaConsumer) -> None:

@@ -1,22 +1,21 @@
 """Prometheus text of the sales metrics: per rep and window, waiting leads, and the pipeline's counters.
 
-Owns the names, units and labels of what is exported. Pure: takes a picture of the values and gives bytes, so that it can
-run off the event loop; the picture holds nothing that is changed afterwards.
+Owns the names, units and labels of what is exported. Pure: takes a picture of the values and gives bytes, so that it
+can run off the event loop; the picture holds nothing that is changed afterwards.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api.view import Scope, Values, View
+from schemas.alerts import LATENESS_SECONDS, LEVELS
 from schemas.catalogue import Catalogue
 from schemas.catalogue.base import MetricValue
 from schemas.instants import DAY, SECOND
-from schemas.leads import LeadClock
 from schemas.progress import Progress
 
 MAX_REPS = 5_000
-"""Reps that are exported; more are summed up in `floorcast_reps_left_out`, so that no CRM can flood Prometheus."""
-MAX_LABEL = 64
+"""Reps that are exported; more are counted in `floorcast_reps_left_out`, so that no CRM can flood Prometheus."""
 
 RESPONSE_BUCKETS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 """Seconds; one hour among them."""
@@ -27,20 +26,20 @@ class Picture:
     """Everything that is exported, as of one instant."""
 
     catalogue: Catalogue
-    windows: Mapping[str, Mapping[Scope, Values]]
-    teams: Mapping[str, str | None]
+    windows: Mapping[str, Mapping[Scope, Values]] = field(default_factory=dict)
+    teams: Mapping[str, str | None] = field(default_factory=dict)
     """Rep -> team today; the reps that are exported."""
-    reps_left_out: int
-    waiting: Mapping[tuple[str, str], int]
+    reps_left_out: int = 0
+    waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """(team, state) -> leads."""
-    oldest: Mapping[str, int]
-    """Team -> start of the lead that waits longest (microseconds)."""
-    responses: Mapping[str, "Responses"]
-    progress: Mapping[tuple[str, int], Progress]
-    lag: Mapping[tuple[str, int], int]
-    deals_without_rate: int
-    behind_seconds: float
-    is_ready: bool
+    oldest: Mapping[str, int] = field(default_factory=dict)
+    """Team -> start of the lead that waits longest (microseconds); none waits: not there."""
+    responses: Mapping[str, "Responses"] = field(default_factory=dict)
+    progress: Mapping[tuple[str, int], Progress] = field(default_factory=dict)
+    lag: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    deals_without_rate: int | None = None
+    behind_seconds: float = 0.0
+    is_ready: bool = False
 
 
 @dataclass(slots=True)
@@ -87,21 +86,18 @@ class ResponseHistogram:
 
 def waiting_by_team(view: View, now: int) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
     """((team, state) -> leads, team -> start of the oldest); every team and state has its number, 0 too."""
+    warn_at = view.config.lead_response.warn_at
     today = view.calendar.day_of(now)
     counts = {(team, state): 0 for team in ("", *view.roster.team_names) for state in ("waiting", "warned", "breached")}
-    oldest = dict.fromkeys(("", *view.roster.team_names), 0)
+    oldest: dict[str, int] = {}
     for clock in view.waiting.values():
         if clock.started_at is None:
             continue
         team = view.roster.team_on(clock.rep, today) or ""
-        state = _state(view, clock, now)
+        state = clock.state(now, warn_at)
         counts[team, state] = counts.get((team, state), 0) + 1
-        oldest[team] = min(oldest.get(team) or clock.started_at, clock.started_at)
+        oldest[team] = min(oldest.get(team, clock.started_at), clock.started_at)
     return counts, oldest
-
-
-def _state(view: View, clock: LeadClock, now: int) -> str:
-    return clock.state(now, view.config.lead_response.warn_at)
 
 
 def render(picture: Picture) -> bytes:
@@ -133,7 +129,7 @@ def _sales(picture: Picture) -> Iterator[str]:
 
 
 def exported(metric: str, unit: str) -> tuple[str, int]:
-    """Name of a metric in Prometheus, and by what its values are multiplied: base units only, so days become seconds."""
+    """Name of a metric in Prometheus, and by what its values are multiplied: base units only, days become seconds."""
     if unit == "days":
         return f"floorcast_{metric.replace('_days', '_seconds')}", DAY // SECOND
     return f"floorcast_{metric}", 1
@@ -144,7 +140,7 @@ def _leads(picture: Picture) -> Iterator[str]:
     for (team, state), count in sorted(picture.waiting.items()):
         yield f'floorcast_leads_waiting{{team="{_label(team)}",state="{state}"}} {count}'
     name = "floorcast_lead_oldest_waiting_timestamp_seconds"
-    yield from _head(name, "gauge", "When the clock of the lead that waits longest was started; 0: none waits.")
+    yield from _head(name, "gauge", "Start of the lead that waits longest; absent where none waits.")
     for team, start in sorted(picture.oldest.items()):
         yield f'{name}{{team="{_label(team)}"}} {start / SECOND}'
     name = "floorcast_lead_response_seconds"
@@ -164,9 +160,7 @@ def _pipeline(picture: Picture) -> Iterator[str]:
         yield f'floorcast_events_total{{stage="{stage}"}} {_counted(picture, stage, "events")}'
     yield from _head("floorcast_dead_letters_total", "counter", "Events that nobody could read.")
     for (connection, reason), count in sorted(_dead_letters(picture).items()):
-        yield (
-            f'floorcast_dead_letters_total{{connection="{_label(connection)}",reason="{_label(reason)}"}} {count}'
-        )
+        yield (f'floorcast_dead_letters_total{{connection="{_label(connection)}",reason="{_label(reason)}"}} {count}')
     yield from _head("floorcast_ignored_events_total", "counter", "What was left out on purpose, by reason.")
     for reason, count in sorted(_by_prefix(picture, "normalise", "ignored.").items()):
         yield f'floorcast_ignored_events_total{{reason="{_label(reason)}"}} {count}'
@@ -174,8 +168,10 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     yield f"floorcast_late_changes_total {_counted(picture, 'ledger', 'late')}"
     yield from _head("floorcast_duplicate_changes_total", "counter", "Changes that said nothing new.")
     yield f"floorcast_duplicate_changes_total {_counted(picture, 'ledger', 'duplicates')}"
-    yield from _head("floorcast_deals_without_rate", "gauge", "Deals won in a currency without a rate.")
-    yield f"floorcast_deals_without_rate {picture.deals_without_rate}"
+    if picture.deals_without_rate is not None:
+        yield from _head("floorcast_deals_without_rate", "gauge", "Deals won in a currency without a rate.")
+        yield f"floorcast_deals_without_rate {picture.deals_without_rate}"
+    yield from _alerts(picture)
     yield from _head("floorcast_consumer_lag_records", "gauge", "Messages that the stage reading a topic has not done.")
     for (topic, partition), lag in sorted(picture.lag.items()):
         yield f'floorcast_consumer_lag_records{{topic="{topic}",partition="{partition}"}} {lag}'
@@ -189,6 +185,27 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     yield f"floorcast_ready {int(picture.is_ready)}"
     yield from _head("floorcast_reps_left_out", "gauge", "Reps beyond the number that is exported.")
     yield f"floorcast_reps_left_out {picture.reps_left_out}"
+
+
+def _alerts(picture: Picture) -> Iterator[str]:
+    yield from _head("floorcast_alerts_raised_total", "counter", "Alerts raised, by level.")
+    for level in LEVELS:
+        yield f'floorcast_alerts_raised_total{{level="{level}"}} {_counted(picture, "responses", f"alerts.{level}")}'
+    yield from _head("floorcast_alerts_late_total", "counter", "Alerts raised noticeably later than due.")
+    yield f"floorcast_alerts_late_total {_counted(picture, 'responses', 'alerts.late')}"
+    name, below = "floorcast_alert_lateness_seconds", 0
+    yield from _head(name, "histogram", "Seconds from the instant of a level to its alert.")
+    for edge in LATENESS_SECONDS:
+        below += _counted(picture, "responses", f"lateness.{edge:g}")
+        yield f'{name}_bucket{{le="{float(edge)}"}} {below}'
+    below += _counted(picture, "responses", "lateness.inf")
+    yield f'{name}_bucket{{le="+Inf"}} {below}'
+    yield f"{name}_sum {_counted(picture, 'responses', 'lateness_ms') / 1000}"
+    yield f"{name}_count {below}"
+    yield from _head("floorcast_notifications_total", "counter", "What channels were told of alerts, or were not.")
+    for outcome in ("told", "not_told", "given_up"):
+        for channel, count in sorted(_by_prefix(picture, "notify", f"{outcome}.").items()):
+            yield f'floorcast_notifications_total{{channel="{_label(channel)}",outcome="{outcome}"}} {count}'
 
 
 def _counted(picture: Picture, stage: str, counter: str) -> int:
@@ -235,4 +252,5 @@ def _number(value: MetricValue, factor: int) -> str:
 
 
 def _label(value: str) -> str:
-    return value[:MAX_LABEL].replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    # Never cut: two reps whose ids begin alike would become one series twice, and Prometheus refuse all of them.
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -23,7 +23,7 @@ from api.errors import NotStoredError, OverloadedError
 from api.limits import Budget
 from api.settings import Settings
 from schemas.deliveries import Delivery, encode_delivery
-from schemas.topics import DELIVERIES, MAX_MESSAGE
+from schemas.topics import DELIVERIES, MAX_MESSAGE, Topic
 
 log = structlog.get_logger("api")
 
@@ -66,8 +66,14 @@ class DeliveryLog(Protocol):
 class Ingest:
     """The log of deliveries in Kafka."""
 
-    def __init__(self, settings: Settings, make_producer: Callable[[], AIOKafkaProducer] | None = None) -> None:
-        self._topic = DELIVERIES.full_name(settings.prefix, settings.generation)
+    def __init__(
+        self,
+        settings: Settings,
+        make_producer: Callable[[], AIOKafkaProducer] | None = None,
+        *,
+        topic: Topic = DELIVERIES,
+    ) -> None:
+        self._topic = topic.full_name(settings.prefix, settings.generation)
         self._timeout = settings.produce_timeout_seconds
         self._budget = Budget(count=settings.max_in_flight_deliveries, size=settings.max_in_flight_bytes)
         self._make_producer = make_producer or (lambda: _producer(settings))
@@ -108,10 +114,13 @@ class Ingest:
         Raises NotStoredError when Kafka does not acknowledge in time or is known to be away, OverloadedError when too
         much already waits.
         """
+        return await self.append(encode_delivery(delivery))
+
+    async def append(self, message: bytes) -> str:
+        """Store a message as it is; else as `accept`."""
         link = self._link
         if link is None or link.is_stalled:
             raise NotStoredError(_REFUSAL, retry_after=_RETRY_AFTER)
-        message = encode_delivery(delivery)
         size = len(message)
         if not self._budget.take(size):
             msg = "too many deliveries wait for Kafka"

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 from api.broadcast import Broadcaster
@@ -19,8 +20,11 @@ from schemas.catalogue import Catalogue
 from schemas.config import Config
 from schemas.instants import SECOND
 
+log = structlog.get_logger("api")
+
 GATHER_SECONDS = 0.01
 """Changes that come within this time leave in one event: at 1,000 changes a second a screen needs no more."""
+_PAUSE_AFTER_FAILURE_SECONDS = 1.0
 
 
 class ReadSide:
@@ -42,9 +46,7 @@ class ReadSide:
         self._task: asyncio.Task[None] | None = None
         self.view = View(config, catalogue)
         self._latency = Latency(registry)
-        self.consumer = ViewConsumer(
-            settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock
-        )
+        self.consumer = ViewConsumer(settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock)
         self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
         self._responses = ResponseHistogram(self.view)
         self._loaded_once = False
@@ -70,8 +72,17 @@ class ReadSide:
         )
 
     def picture(self, now: int) -> Picture:
-        """What Prometheus gets, as of now. Nothing in it is changed afterwards."""
+        """What Prometheus gets, as of now; nothing in it is changed later. No sales numbers while the view loads."""
         view = self.view
+        if not self.is_loaded:
+            return Picture(
+                catalogue=view.catalogue,
+                progress=dict(view.progress),
+                lag=dict(self.consumer.lag),
+                behind_seconds=self.consumer.behind_seconds(now),
+            )
+        # A scrape and an answer of REST at the same instant say the same.
+        self.broadcaster.flush(now)
         today = view.calendar.day_of(now)
         waiting, oldest = waiting_by_team(view, now)
         reps = view.reps()
@@ -118,10 +129,16 @@ class ReadSide:
     async def _tell(self) -> None:
         while True:
             now = self._clock()
-            pause = (self.broadcaster.next_flush(now) - now) / SECOND
+            pause = (self.broadcaster.next_flush(now) - now) / SECOND if self.is_loaded else 1.0
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._moved.wait(), max(0.001, pause))
             self._moved.clear()
-            if self.consumer.is_loaded:
-                self.broadcaster.flush(self._clock())
+            if self.is_loaded:
+                try:
+                    self.broadcaster.flush(self._clock())
+                except Exception:
+                    # What had changed is forgotten with it: the next time everything is looked at.
+                    log.exception("broadcast.failed")
+                    self.view.forget_changes()
+                    await asyncio.sleep(_PAUSE_AFTER_FAILURE_SECONDS)
             await asyncio.sleep(GATHER_SECONDS)

@@ -1,15 +1,14 @@
 """The roster as the api serves it: who is there, under which name, in which team on which day.
 
-Owns the join of `floorcast.yaml` with `rep` records (the file wins, field by field) and the rule of moves: a move counts
-from the start of the organisation's day in which it happened, the first known team extends backwards. Pure.
+Owns the join of `floorcast.yaml` with `rep` records (the file wins, field by field); which team somebody is in on a day
+is the rule of schemas/roster.py. Pure.
 """
 
-from bisect import bisect_right
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.config import Config
 from schemas.records import Record, decode_record
+from schemas.roster import Membership, join_records, membership_of
 from schemas.windows import Calendar, Day
 
 
@@ -23,15 +22,11 @@ class Person:
     active: bool
     since: int | None
     until: int | None
-    team_days: tuple[Day, ...]
-    """From which day on each of `teams` holds; the first one extends backwards."""
-    teams: tuple[str | None, ...]
+    membership: Membership
 
     def team_on(self, day: Day) -> str | None:
         """The team of that day."""
-        if not self.teams:
-            return None
-        return self.teams[max(0, bisect_right(self.team_days, day) - 1)]
+        return self.membership.team_on(day)
 
 
 class Roster:
@@ -43,13 +38,19 @@ class Roster:
         self._aliases = config.aliases()
         self._records: dict[str, dict[str, Record]] = {}
         self.people: dict[str, Person] = {}
-        self.team_names: dict[str, str] = {}
+        self._team_names: dict[str, str] | None = None
         for rep in config.reps:
             self._refresh(rep)
-        self._refresh_teams()
 
-    def apply(self, key: bytes, row: bytes | None) -> str:
-        """Take a `rep` record in (None: it is gone). The rep's id, as served."""
+    @property
+    def team_names(self) -> dict[str, str]:
+        """Id -> name of every team, by id. Made when it is asked for: while a roster loads it changes with each rep."""
+        if self._team_names is None:
+            self._team_names = self._find_teams()
+        return self._team_names
+
+    def apply(self, key: bytes, row: bytes | None) -> tuple[str, bool]:
+        """Take a `rep` record in (None: it is gone). The rep's id as served; whether any day has another team now."""
         id = key.decode().partition("|")[2]
         rep = self._aliases.get(id, id)
         records = self._records.setdefault(rep, {})
@@ -57,9 +58,12 @@ class Roster:
             records.pop(id, None)
         else:
             records[id] = decode_record(row)
+        if not records:
+            del self._records[rep]
+        before = self.people.get(rep)
         self._refresh(rep)
-        self._refresh_teams()
-        return rep
+        self._team_names = None
+        return rep, _membership_of(before) != _membership_of(self.people.get(rep))
 
     def team_on(self, rep: str | None, day: Day) -> str | None:
         """The team of a rep on a day; None for somebody who is not in the roster."""
@@ -73,13 +77,10 @@ class Roster:
 
     def _refresh(self, rep: str) -> None:
         entry = self._config.reps.get(rep)
-        joined = _join({id: record for id, record in self._records.get(rep, {}).items() if not record.is_deleted})
+        joined = join_records(self._records.get(rep, {}))
         if entry is None and joined is None:
             self.people.pop(rep, None)
             return
-        days, teams = self._moves(joined)
-        if entry is not None and entry.team is not None:
-            days, teams = (0,), (entry.team,)
         name, email, active, since, until = (
             (None,) * 5 if joined is None else tuple(joined.get(field) for field in _FIELDS)
         )
@@ -89,17 +90,11 @@ class Roster:
             active = entry.active if entry.active is not None else active
         self.people[rep] = Person(
             rep=rep, name=name or rep, email=email, active=active is not False, since=since, until=until,
-            team_days=days, teams=teams,
+            membership=membership_of(None if entry is None else entry.team, joined, self._calendar),
         )  # fmt: skip
 
-    def _moves(self, joined: Record | None) -> tuple[tuple[Day, ...], tuple[str | None, ...]]:
-        moves: dict[Day, str | None] = {}
-        for changed_at, _, team in joined.history("team") if joined is not None else ():
-            moves[self._calendar.day_of(changed_at)] = None if team is None else str(team)
-        return tuple(moves), tuple(moves.values())
-
-    def _refresh_teams(self) -> None:
-        names = {team: team for person in self.people.values() for team in person.teams if team is not None}
+    def _find_teams(self) -> dict[str, str]:
+        names = {team: team for person in self.people.values() for team in person.membership.teams if team is not None}
         names |= {team: entry.name or team for team, entry in self._config.teams.items()}
         # A team of the history counts even if the file has the rep elsewhere now: it has nobody then, and shows 0.
         for records in self._records.values():
@@ -108,21 +103,11 @@ class Roster:
                     for _, _, team in record.history("team"):
                         if team is not None:
                             names.setdefault(str(team), str(team))
-        self.team_names = dict(sorted(names.items()))
+        return dict(sorted(names.items()))
+
+
+def _membership_of(person: Person | None) -> Membership:
+    return Membership() if person is None else person.membership
 
 
 _FIELDS = ("name", "email", "active", "since", "until")
-
-
-def _join(records: Mapping[str, Record]) -> Record | None:
-    """Several records that are aliases of one person speak together: field by field the newer word wins."""
-    if not records:
-        return None
-    joined = Record("rep")
-    moves = []
-    for _, record in sorted(records.items()):
-        joined.merge(record)
-        moves += record.history("team")
-    if moves:
-        joined.histories["team"] = sorted(moves, key=lambda move: move[:2])
-    return joined

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from api.view import Scope, Values, View
+from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
 from schemas.instants import SECOND, format_instant
-from schemas.leads import LeadClock
+from schemas.leads import Inquiry, LeadClock
 from schemas.progress import STAGES
 from schemas.windows import Span
 
@@ -70,12 +71,21 @@ def waiting_lead(view: View, clock: LeadClock, now: int) -> Json:
         "started_at": instant(clock.started_at),
         "due_at": instant(clock.due_at),
         "waiting_seconds": None if clock.started_at is None else max(0, (now - clock.started_at) // SECOND),
-        "business_seconds": None,
-        "warn_at": None
-        if clock.started_at is None
-        else instant(clock.warned_at(view.config.lead_response.warn_at)),
+        "business_seconds": whole_seconds(clock.business_waiting(view.business, now)),
+        "warn_at": None if clock.started_at is None else instant(clock.warned_at(view.config.lead_response.warn_at)),
         "state": clock.state(now, view.config.lead_response.warn_at),
     }
+
+
+def absent_lead(lead: str, state: str) -> Json:
+    """A lead that a client has to forget: `deleted`, or `moved` to whom it does not look at."""
+    return dict.fromkeys(_LEAD_FIELDS) | {"lead": lead, "state": state}
+
+
+_LEAD_FIELDS = (
+    "lead", "rep", "name", "team", "source", "started_at", "due_at", "waiting_seconds", "business_seconds", "warn_at",
+    "state",
+)  # fmt: skip
 
 
 def lead_json(view: View, clock: LeadClock, now: int) -> Json:
@@ -87,12 +97,94 @@ def lead_json(view: View, clock: LeadClock, now: int) -> Json:
         "sla_seconds": clock.sla / SECOND,
         "answered_at": instant(clock.answered_at),
         "response_seconds": None if response is None else response / SECOND,
-        "within_sla": None if response is None else response <= clock.sla,
+        "within_sla": clock.is_within_sla,
         "touch": {"record": kind, "id": touch, "rep": clock.touch_rep, "at": instant(clock.answered_at)}
         if clock.touch is not None
         else None,
         "merged_into": clock.merged_into,
+        "clock": "business" if clock.is_business else "elapsed",
+        "calendar": clock.calendar,
+        "escalate_at": instant(clock.escalate_at),
+        "business_response_seconds": seconds(clock.business_response),
+        "touched_before": clock.is_touched_before,
+        "assigned_at": instant(clock.assigned_at),
+        "assigned_response_seconds": seconds(clock.assigned_response),
+        "assigned_business_response_seconds": seconds(clock.assigned_business_response),
+        "attempted_at": instant(clock.attempted_at),
+        "contacted_at": instant(clock.contacted_at),
+        "qualified_at": instant(clock.qualified_at),
+        "automated_at": instant(clock.automated_at),
+        "holders": [
+            {
+                "rep": holder.rep,
+                "name": view.roster.name_of(holder.rep),
+                "since": instant(holder.since),
+                "until": instant(holder.until),
+                "answered_at": instant(holder.answered_at),
+                "held_seconds": whole_seconds(holder.time_held(now)),
+            }
+            for holder in clock.holders
+        ],
+        "inquiries": [inquiry_json(inquiry) for inquiry in clock.inquiries],
     }
+
+
+def inquiry_json(inquiry: Inquiry) -> Json:
+    """A later clock of a lead: who asked again, and when that was answered."""
+    record, _, id = inquiry.record.partition("|")
+    kind, _, touch = (inquiry.touch or "").partition("|")
+    return {
+        "record": record,
+        "id": id,
+        "started_at": instant(inquiry.started_at),
+        "due_at": instant(inquiry.due_at),
+        "answered_at": instant(inquiry.answered_at),
+        "response_seconds": (
+            None if inquiry.answered_at is None else seconds(inquiry.answered_at - inquiry.started_at)
+        ),
+        "business_response_seconds": seconds(inquiry.business_response),
+        "within_sla": None if inquiry.answered_at is None else inquiry.answered_at <= inquiry.due_at,
+        "touch": {"record": kind, "id": touch, "rep": inquiry.touch_rep, "at": instant(inquiry.answered_at)}
+        if inquiry.touch is not None
+        else None,
+    }
+
+
+def seconds(duration: int | None) -> float | None:
+    """A duration in seconds, if there is one."""
+    return None if duration is None else duration / SECOND
+
+
+def whole_seconds(duration: int | None) -> int | None:
+    """A duration that still grows, in whole seconds."""
+    return None if duration is None else duration // SECOND
+
+
+def alert_json(view: View, alert: Alert) -> Json:
+    """An alert. Owner and team are those of the moment when it was raised: they were told."""
+    done = view.acknowledgement(alert.id)
+    return {
+        "id": alert.id,
+        "kind": alert.kind,
+        "level": alert.level,
+        "lead": alert.lead,
+        "rep": alert.rep,
+        "name": None if alert.rep is None else view.roster.name_of(alert.rep),
+        "team": alert.team,
+        "started_at": instant(alert.started_at),
+        "due_at": instant(alert.due_at),
+        "raised_at": instant(alert.raised_at),
+        "resolved_at": instant(alert.resolved_at),
+        "late": alert.is_late,
+        "acknowledged_at": instant(done.acknowledged_at),
+        "snoozed_until": instant(done.snoozed_until),
+    }
+
+
+def open_alerts(view: View) -> list[Json]:
+    """All alerts whose leads still wait, newest first."""
+    found = sorted(view.open_alerts.values(), key=lambda alert: (-alert.raised_at, alert.id))
+    return [alert_json(view, alert) for alert in found]
 
 
 def dead_letter_json(letter: DeadLetter) -> Json:
@@ -116,7 +208,7 @@ def freshness_json(
     applied: Mapping[str, Mapping[str, int]],
     now: int,
 ) -> Json:
-    """How fresh the numbers are: per connection, the latency of the last minutes, and how far behind the log they are."""
+    """How fresh the numbers are: per connection; latency of the last minutes; how far behind the log they are."""
     newest: dict[str, tuple[int, int]] = {}
     for (stage, _), progress in view.progress.items():
         if stage == "normalise":
@@ -155,7 +247,16 @@ def instant(value: int | None) -> str | None:
     return None if value is None else format_instant(value)
 
 
-def waiting_leads(view: View, now: int) -> list[Json]:
+def waiting_clocks(view: View) -> list[LeadClock]:
     """All leads that wait, longest first."""
-    clocks = sorted(view.waiting.values(), key=lambda clock: (clock.started_at or 0, clock.lead))
-    return [waiting_lead(view, clock, now) for clock in clocks]
+    return sorted(view.waiting.values(), key=waiting_order)
+
+
+def waiting_order(clock: LeadClock) -> tuple[int, str]:
+    """Longest first; of those that wait equally long, by id."""
+    return clock.started_at or 0, clock.lead
+
+
+def waiting_leads(view: View, now: int) -> list[Json]:
+    """All leads that wait, longest first, as REST shows them."""
+    return [waiting_lead(view, clock, now) for clock in waiting_clocks(view)]

@@ -2,28 +2,42 @@
 
 Owns what is served and what has changed since it was last asked. Pure: messages and `now` come in as arguments. Panes
 are kept as the bytes received and decoded when they are read; what is merged is remembered until a part of it changes.
+Long spans are merged from blocks (an hour of minutes, four weeks of days), so that a change costs few merges, not
+1,440.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from api.roster import Roster
+from schemas.alerts import (
+    Acknowledgement,
+    Alert,
+    decode_acknowledgement,
+    decode_alert,
+    joined_acknowledgements,
+    read_acknowledgement_key,
+)
 from schemas.catalogue import Catalogue, money_digits
 from schemas.catalogue.base import MetricValue, Reading
 from schemas.config import Config
 from schemas.dead_letters import DeadLetter, decode_dead_letter
+from schemas.definitions import digest_of
 from schemas.instants import MINUTE
 from schemas.leads import LeadClock, decode_clock
 from schemas.panes import Pane, decode_pane, merge, read_pane_key
 from schemas.progress import Progress, decode_progress, read_progress_key
-from schemas.topics import DEAD_LETTERS, FENCE, LEAD_CLOCKS, PANES, PROGRESS, ROSTER
+from schemas.topics import ACKNOWLEDGEMENTS, ALERTS, DEAD_LETTERS, FENCE, LEAD_CLOCKS, PANES, PROGRESS, ROSTER
 from schemas.windows import Calendar, Day, Span, Window, day_window, index_of, is_day, minute_window
 
 DEAD_LETTERS_KEPT = 10_000
 _EMPTY: Pane = {}
+_MINUTES_IN_BLOCK = 60
+_DAYS_IN_BLOCK = 28
+_WITHOUT_RATE = b"deals_without_rate"
 
 
 class Scope(NamedTuple):
@@ -53,6 +67,15 @@ class Values:
     metrics: dict[str, MetricValue] = field(default_factory=dict)
     bounds: dict[str, float] = field(default_factory=dict)
 
+    def since(self, before: "Values") -> "Values":
+        """What differs from `before`. A bound belongs to its value: when it is another one, both are named."""
+        changed = {
+            name: value
+            for name, value in self.metrics.items()
+            if before.metrics.get(name, self) != value or before.bounds.get(name) != self.bounds.get(name)
+        }
+        return Values(changed, {name: bound for name, bound in self.bounds.items() if name in changed})
+
 
 @dataclass(slots=True)
 class Changes:
@@ -60,11 +83,13 @@ class Changes:
 
     panes: set[tuple[Window, str | None]] = field(default_factory=set)
     leads: set[str] = field(default_factory=set)
-    roster: bool = False
+    alerts: set[str] = field(default_factory=set)
+    """Ids, also of those about which somebody did something."""
+    reps: set[str] = field(default_factory=set)
+    """Whose entry in the roster has changed."""
     progress: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.panes or self.leads or self.roster or self.progress)
+    everything: bool = False
+    """More has changed than was written down."""
 
 
 class View:
@@ -75,23 +100,37 @@ class View:
         self.catalogue = catalogue
         self.calendar = Calendar(config.organisation.zone, config.organisation.first_weekday)
         self.roster = Roster(config, self.calendar)
+        self.business = config.business_calendars()
         self.clocks: dict[str, LeadClock] = {}
         self.waiting: dict[str, LeadClock] = {}
+        self.alerts: dict[str, Alert] = {}
+        self.open_alerts: dict[str, Alert] = {}
+        self._acknowledgements: dict[str, dict[str, Acknowledgement]] = {}
+        """Alert -> origin -> what was done about it."""
         self.progress: dict[tuple[str, int], Progress] = {}
         self.dead_letters: OrderedDict[str, DeadLetter] = OrderedDict()
         self.changes = Changes()
+        self.revision = 0
+        """Grows with every change of a pane or of the roster."""
         self._cells: dict[Window, dict[str | None, dict[str, bytes]]] = {}
         self._rep_panes: dict[Window, dict[str | None, Pane]] = {}
         self._scope_panes: dict[Window, dict[Scope, Pane]] = {}
+        self._blocks: dict[int, dict[Scope, Pane]] = {}
+        self._windows_in: dict[int, int] = {}
+        """Block -> in how many of its windows there is a pane."""
+        self._without_rate: dict[tuple[Window, str | None, str], int] = {}
         self._cells_of: dict[str, int] = {}
         """Rep -> in how many windows they have a pane."""
         self._instants: list[tuple[int, str]] = []
         """Heap of (instant, lead): when a lead's state changes by time alone."""
+        self._digest = digest_of(config)
         self._money_digits = money_digits(config.organisation.currency)
         self._appliers = {
             PANES.name: self._apply_pane,
             ROSTER.name: self._apply_rep,
             LEAD_CLOCKS.name: self._apply_clock,
+            ALERTS.name: self._apply_alert,
+            ACKNOWLEDGEMENTS.name: self._apply_acknowledgement,
             PROGRESS.name: self._apply_progress,
             DEAD_LETTERS.name: self._apply_dead_letter,
         }
@@ -106,28 +145,62 @@ class View:
 
     def _apply_pane(self, key: bytes, value: bytes | None) -> None:
         origin, rep, window = read_pane_key(key)
-        cell = self._cells.get(window)
         if value is None:
-            if cell is None or rep not in cell:
+            if not self._take_out(origin, rep, window):
                 return
-            cell[rep].pop(origin, None)
-            if not cell[rep]:
-                del cell[rep]
-                self._count_cell(rep, -1)
-                if not cell:
-                    del self._cells[window]
         else:
-            if cell is None:
-                cell = self._cells[window] = {}
-            if rep not in cell:
-                cell[rep] = {}
-                self._count_cell(rep, 1)
-            cell[rep][origin] = value
+            self._put_in(origin, rep, window, value)
+        self._note_rate(origin, rep, window, value)
+        self._forget_merged(window, rep)
+        self.revision += 1
+        self.changes.panes.add((window, rep))
+
+    def _put_in(self, origin: str, rep: str | None, window: Window, value: bytes) -> None:
+        cell = self._cells.get(window)
+        if cell is None:
+            cell = self._cells[window] = {}
+            block = _block_of(window)
+            self._windows_in[block] = self._windows_in.get(block, 0) + 1
+        if rep not in cell:
+            cell[rep] = {}
+            self._count_cell(rep, 1)
+        cell[rep][origin] = value
+
+    def _take_out(self, origin: str, rep: str | None, window: Window) -> bool:
+        cell = self._cells.get(window)
+        if cell is None or rep not in cell or cell[rep].pop(origin, None) is None:
+            return False
+        if not cell[rep]:
+            del cell[rep]
+            self._count_cell(rep, -1)
+        if not cell:
+            # Minutes expire: what was remembered of them must go with them.
+            del self._cells[window]
+            self._rep_panes.pop(window, None)
+            block = _block_of(window)
+            self._windows_in[block] -= 1
+            if not self._windows_in[block]:
+                del self._windows_in[block]
+                self._blocks.pop(block, None)
+        return True
+
+    def _note_rate(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
+        """Keep the number of deals without a rate beside the bytes, which are not decoded before somebody asks."""
+        if is_day(window):
+            if value is not None and _WITHOUT_RATE in value:
+                self._without_rate[window, rep, origin] = decode_pane(value).get("deals_without_rate", 0)
+            else:
+                self._without_rate.pop((window, rep, origin), None)
+
+    def _forget_merged(self, window: Window, rep: str | None) -> None:
         held = self._rep_panes.get(window)
         if held is not None:
             held.pop(rep, None)
         self._scope_panes.pop(window, None)
-        self.changes.panes.add((window, rep))
+        block = self._blocks.get(_block_of(window))
+        if block is not None:
+            for scope in self.scopes_of(window, rep):
+                block.pop(scope, None)
 
     def _count_cell(self, rep: str | None, step: int) -> None:
         if rep is not None:
@@ -136,12 +209,16 @@ class View:
                 del self._cells_of[rep]
 
     def _apply_rep(self, key: bytes, value: bytes | None) -> None:
-        self.roster.apply(key, value)
-        self._scope_panes.clear()
-        self.changes.roster = True
+        rep, has_moved = self.roster.apply(key, value)
+        if has_moved:
+            self._scope_panes.clear()
+            self._blocks.clear()
+        self.revision += 1
+        self.changes.reps.add(rep)
 
     def _apply_clock(self, key: bytes, value: bytes | None) -> None:
         lead = key.decode()
+        before = self.clocks.get(lead)
         if value is None:
             self.clocks.pop(lead, None)
             self.waiting.pop(lead, None)
@@ -151,15 +228,48 @@ class View:
                 self.waiting[lead] = clock
             else:
                 self.waiting.pop(lead, None)
-            if clock.answered_at is None and clock.due_at is not None:
-                heappush(self._instants, (clock.due_at, lead))
-                heappush(self._instants, (clock.warned_at(self.config.lead_response.warn_at), lead))
+            instants = self._instants_of(clock)
+            # A lead that is edited a thousand times is in the heap once.
+            if before is None or instants != self._instants_of(before):
+                for instant in instants:
+                    heappush(self._instants, (instant, lead))
         self.changes.leads.add(lead)
+
+    def _instants_of(self, clock: LeadClock) -> tuple[int, ...]:
+        if clock.answered_at is not None or clock.due_at is None:
+            return ()
+        return clock.warned_at(self.config.lead_response.warn_at), clock.due_at
+
+    def _apply_alert(self, key: bytes, value: bytes | None) -> None:
+        id = key.decode()
+        self.open_alerts.pop(id, None)
+        if value is None:
+            self.alerts.pop(id, None)
+        else:
+            alert = self.alerts[id] = decode_alert(value)
+            if alert.is_open:
+                self.open_alerts[id] = alert
+        self.changes.alerts.add(id)
+
+    def _apply_acknowledgement(self, key: bytes, value: bytes | None) -> None:
+        origin, id = read_acknowledgement_key(key)
+        if value is None:
+            self._acknowledgements.get(id, {}).pop(origin, None)
+        else:
+            self._acknowledgements.setdefault(id, {})[origin] = decode_acknowledgement(value)
+        self.changes.alerts.add(id)
+
+    def acknowledgement(self, alert: str) -> Acknowledgement:
+        """What was done about an alert."""
+        return joined_acknowledgements(self._acknowledgements.get(alert, {}).values())
 
     def _apply_progress(self, key: bytes, value: bytes | None) -> None:
         if value is not None:
-            self.progress[read_progress_key(key)] = decode_progress(value)
-            self.changes.progress = True
+            progress = decode_progress(value)
+            # What was done by other definitions is still to be done by ours.
+            if progress.definitions in {"", self._digest}:
+                self.progress[read_progress_key(key)] = progress
+                self.changes.progress = True
 
     def _apply_dead_letter(self, key: bytes, value: bytes | None) -> None:
         if value is not None:
@@ -189,6 +299,10 @@ class View:
         """What has changed since the last call."""
         changes, self.changes = self.changes, Changes()
         return changes
+
+    def forget_changes(self) -> None:
+        """Take it that everything has changed, instead of remembering what: while all of Kafka is read in."""
+        self.changes = Changes(everything=True)
 
     # ---------------------------------------------------------------- queries
 
@@ -230,31 +344,44 @@ class View:
                 values.bounds[name] = result.bound
         return values
 
-    def alert_rows(self, only_open: bool) -> list[dict[str, Any]]:
-        """Alerts as REST shows them, newest first."""
-        return []
-
     def deals_without_rate(self) -> int:
         """Won deals in a currency that has no rate: they are left out of money metrics."""
-        return sum(
-            int(self._scope_pane(window, ORGANISATION).get("deals_without_rate", 0))
-            for window in self._cells
-            if is_day(window)
-        )
+        return sum(self._without_rate.values())
+
+    def reps_in(self, window: Window) -> Iterable[str | None]:
+        """Who has a pane of this window."""
+        return self._cells.get(window, ())
 
     def _parts(self, scope: Scope, span: Span) -> Iterator[Pane]:
-        windows = span.windows()
-        if len(windows) > len(self._cells):
-            found: Iterable[int] = [window for window in self._cells if window in windows]
-        else:
-            found = [window for window in windows if window in self._cells]
-        for number in found:
-            window = Window(number)
-            if scope.kind == "rep":
-                if scope.id in self._cells[window]:
-                    yield self._rep_pane(window, scope.id)
+        size, kind = (_DAYS_IN_BLOCK, 1) if span.days else (_MINUTES_IN_BLOCK, 0)
+        index = span.first
+        while index <= span.last:
+            if index % size == 0 and index + size - 1 <= span.last:
+                yield self._block(scope, index // size * 2 + kind, size)
+                index += size
             else:
-                yield self._scope_pane(window, scope)
+                yield self._pane(scope, Window(index * 2 + kind))
+                index += 1
+
+    def _block(self, scope: Scope, block: int, size: int) -> Pane:
+        if block not in self._windows_in:
+            return _EMPTY
+        held = self._blocks.setdefault(block, {})
+        pane = held.get(scope)
+        if pane is None:
+            first = block // 2 * size * 2 + block % 2
+            pane = held[scope] = merge(
+                self._pane(scope, Window(number)) for number in range(first, first + size * 2, 2)
+            )
+        return pane
+
+    def _pane(self, scope: Scope, window: Window) -> Pane:
+        cell = self._cells.get(window)
+        if cell is None:
+            return _EMPTY
+        if scope.kind != "rep":
+            return self._scope_pane(window, scope)
+        return self._rep_pane(window, scope.id) if scope.id in cell else _EMPTY
 
     def _rep_pane(self, window: Window, rep: str | None) -> Pane:
         held = self._rep_panes.setdefault(window, {})
@@ -288,3 +415,9 @@ class View:
 
     def _day_of(self, window: Window) -> Day:
         return index_of(window) if is_day(window) else self.calendar.day_of(index_of(window) * MINUTE)
+
+
+def _block_of(window: Window) -> int:
+    """Number of the block that holds the window; odd for days, as the windows are."""
+    size = _DAYS_IN_BLOCK if is_day(window) else _MINUTES_IN_BLOCK
+    return index_of(window) // size * 2 + (window & 1)

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from api.errors import NotFoundError
+from api.errors import InvalidParameterError, NotFoundError, UnauthenticatedError
+from api.routes.queries import operation_id, problems, shown
 from api.security import authenticate, redirect_with_cookie
 
-router = APIRouter(tags=["board"])
+router = APIRouter(tags=["board"], generate_unique_id_function=operation_id)
 
 STATIC = Path(__file__).parent.parent / "static"
 SCREENS = ("floor",)
@@ -40,11 +41,20 @@ def build() -> str:
     return digest.hexdigest()
 
 
-@router.get("/board/{screen}", summary="The wallboard", response_class=Response)
+@router.get(
+    "/board/{screen}",
+    summary="The wallboard",
+    response_class=Response,
+    responses=problems(UnauthenticatedError, NotFoundError, InvalidParameterError)
+    | {
+        200: {"content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}}},
+        303: {"description": "With `?token=…`: the token is kept in a cookie, and taken out of the address."},
+    },
+)
 async def board(request: Request, screen: str) -> Response:
     """The page; `?token=…` is kept in a cookie and taken out of the address."""
     if screen not in SCREENS:
-        msg = f"there is no screen {screen!r}"
+        msg = f"there is no screen {shown(screen)}"
         raise NotFoundError(msg, field="screen")
     redirect = redirect_with_cookie(request)
     if redirect is not None:

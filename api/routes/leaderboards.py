@@ -1,6 +1,6 @@
 """Leaderboards and series: one metric over reps, or over time."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -10,6 +10,9 @@ from starlette.responses import Response
 from api.answers import LeaderboardAnswer, SeriesAnswer, answer
 from api.errors import InvalidParameterError
 from api.routes.queries import (
+    FIRST_DATE,
+    NOT_FOUND,
+    READ_PROBLEMS,
     BoardReader,
     CurrentView,
     Now,
@@ -17,29 +20,36 @@ from api.routes.queries import (
     SpanAsked,
     TeamAsked,
     dates_span,
+    known_date,
     known_rep,
     known_team,
+    operation_id,
     organisation_allowed,
     reps_asked,
+    shown,
     team_today,
 )
 from api.rows import has_money
 from api.view import ORGANISATION, Scope, View, rep_scope, team_scope
 from schemas.catalogue.base import MetricValue
-from schemas.instants import DAY, MINUTE, format_instant
+from schemas.instants import MINUTE, format_instant
 from schemas.windows import Span, date_of
 
-router = APIRouter(prefix="/v1", tags=["metrics"])
+router = APIRouter(prefix="/v1", tags=["metrics"], generate_unique_id_function=operation_id)
 
-MAX_MINUTES = 2 * 24 * 60
-"""Minute panes are kept for two days."""
+MAX_MINUTE_DAYS = 2
 
 _LOWER_IS_BETTER = frozenset({"seconds", "days"})
 
 
-@router.get("/leaderboards/{metric}", summary="Reps ordered by a metric", response_model=LeaderboardAnswer)
+@router.get(
+    "/leaderboards/{metric}",
+    summary="Reps ordered by a metric",
+    response_model=LeaderboardAnswer,
+    responses=READ_PROBLEMS | NOT_FOUND,
+)
 async def leaderboard(
-    request: Request, metric: str, view: CurrentView, now: Now, access: BoardReader, span: SpanAsked,
+    request: Request, metric: str, access: BoardReader, view: CurrentView, now: Now, span: SpanAsked,
     team: TeamAsked = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
 ) -> Response:  # fmt: skip
     """Ties share a rank; who has no value comes last, without a rank."""
@@ -49,7 +59,7 @@ async def leaderboard(
         value = view.values(rep_scope(rep), span, now, [metric]).metrics[metric]
         person = view.roster.people.get(rep)
         # Somebody who has left is shown as long as there is something to show.
-        if person is None or person.active or value not in {None, 0}:
+        if person is None or person.active or (value is not None and Decimal(str(value))):
             found.append((rep, value))
     start, end = span.bounds(view.calendar)
     payload: dict[str, Any] = {
@@ -73,13 +83,11 @@ async def leaderboard(
     return answer(request, payload)
 
 
-def ranked(
-    view: View, metric: str, found: list[tuple[str, MetricValue]]
-) -> list[tuple[int | None, str, MetricValue]]:
+def ranked(view: View, metric: str, found: list[tuple[str, MetricValue]]) -> list[tuple[int | None, str, MetricValue]]:
     """(rank, rep, value), best first; equal values share a rank, and are ordered by name."""
     entry = view.catalogue[metric].entry
     # Talk time is a sum of seconds, of which more is better; every other duration is something to wait for.
-    sign = 1 if entry.unit in _LOWER_IS_BETTER and entry.kind != "duration" or metric == "deals_lost" else -1
+    sign = 1 if (entry.unit in _LOWER_IS_BETTER and entry.kind != "duration") or metric == "deals_lost" else -1
     valued = [(sign * Decimal(str(value)), rep, value) for rep, value in found if value is not None]
     valued.sort(key=lambda item: (item[0], view.roster.name_of(item[1]), item[1]))
     places: list[tuple[int | None, str, MetricValue]] = []
@@ -90,20 +98,27 @@ def ranked(
     return places + [(None, rep, None) for rep in without]
 
 
-@router.get("/series/{metric}", summary="A metric over time", response_model=SeriesAnswer)
+@router.get(
+    "/series/{metric}",
+    summary="A metric over time",
+    response_model=SeriesAnswer,
+    responses=READ_PROBLEMS | NOT_FOUND,
+)
 async def series(
-    request: Request, metric: str, view: CurrentView, now: Now, access: Reader,
-    rep: str | None = None, team: str | None = None,
-    from_: Annotated[date | None, Query(alias="from", description="First date; a week ago by default.")] = None,
+    request: Request, metric: str, access: Reader, view: CurrentView, now: Now,
+    rep: Annotated[str | None, Query(description="Of this rep; without rep and team, of the organisation.")] = None,
+    team: Annotated[str | None, Query(description="Of this team.")] = None,
+    from_: Annotated[
+        date | None, Query(alias="from", description="First date. Left out: six days before `to`; `1m`: `to`.")
+    ] = None,
     to: Annotated[date | None, Query(description="Last date, included; today by default.")] = None,
-    step: Annotated[Literal["1m", "1d"], Query(description="Minutes reach back 48 h.")] = "1d",
+    step: Annotated[Literal["1m", "1d"], Query(description="Minutes are kept for 48 h, days longer.")] = "1d",
 ) -> Response:  # fmt: skip
     """A point for each step, the values made as those of any window."""
     known_metric(view, metric)
     scope = _scope(view, rep, team, access, now)
-    today = date_of(view.calendar.day_of(now))
-    last = to or today
-    first = from_ or (last if step == "1m" else date_of(view.calendar.day_of(now - 6 * DAY)) if to is None else last)
+    last = known_date("to", to) if to else max(date_of(view.calendar.day_of(now)), from_ or FIRST_DATE)
+    first = from_ or (last if step == "1m" else max(FIRST_DATE, last - timedelta(days=6)))
     span = dates_span(first, last)
     steps = _minutes(view, span, now) if step == "1m" else _days(span)
     points = []
@@ -121,14 +136,12 @@ async def series(
 def known_metric(view: View, metric: str) -> None:
     """422 naming a metric that there is not."""
     if metric not in view.catalogue:
-        msg = f"metric: there is no metric {metric!r}"
-        raise InvalidParameterError(msg, field="metric")
+        raise InvalidParameterError(field="metric", detail=f"there is no metric {shown(metric)}")
 
 
 def _scope(view: View, rep: str | None, team: str | None, access: Any, now: int) -> Scope:
     if rep is not None and team is not None:
-        msg = "team: give either rep or team"
-        raise InvalidParameterError(msg, field="team")
+        raise InvalidParameterError(field="team", detail="give either rep or team")
     if rep is not None:
         return rep_scope(known_rep(view, rep, access, now))
     if team is not None:
@@ -142,11 +155,12 @@ def _days(span: Span) -> list[Span]:
 
 
 def _minutes(view: View, span: Span, now: int) -> list[Span]:
+    """The minutes of these days that are still kept and have begun: of others nothing is known, not even 0."""
+    if span.last - span.first >= MAX_MINUTE_DAYS:
+        raise InvalidParameterError(field="from", detail=f"at most {MAX_MINUTE_DAYS} days of minutes")
     start, end = span.bounds(view.calendar)
-    first, last = start // MINUTE, min(end // MINUTE - 1, now // MINUTE)
-    if last - first >= MAX_MINUTES:
-        msg = f"from: at most {MAX_MINUTES // 1440} days of minutes"
-        raise InvalidParameterError(msg, field="from")
+    kept = now // MINUTE - view.config.retention.minutes // MINUTE + 1
+    if end // MINUTE <= kept:
+        raise InvalidParameterError(field="to", detail="minutes of that day are not kept any more")
+    first, last = max(start // MINUTE, kept), min(end // MINUTE - 1, now // MINUTE)
     return [Span(span.name, days=False, first=minute, last=minute) for minute in range(first, last + 1)]
-
-

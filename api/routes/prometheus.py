@@ -6,18 +6,27 @@ from fastapi import APIRouter, Request
 from prometheus_client import generate_latest
 from starlette.responses import Response
 
+from api.errors import ForbiddenError, UnauthenticatedError
 from api.exposition import Picture, render
 from api.read_side import ReadSide
-from api.routes.queries import BoardReader, Now
+from api.routes.queries import BoardReader, Now, operation_id, organisation_allowed, problems
 
-router = APIRouter(tags=["prometheus"])
+router = APIRouter(tags=["prometheus"], generate_unique_id_function=operation_id)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_EXAMPLE = 'floorcast_calls_made{rep="r-17",team="north",window="today"} 37\n'
 
 
-@router.get("/metrics", summary="Prometheus exposition", response_class=Response)
-async def metrics(request: Request, now: Now, access: BoardReader) -> Response:
-    """Gauges per rep and window, waiting leads, the pipeline's counters."""
+@router.get(
+    "/metrics",
+    summary="Prometheus exposition",
+    response_class=Response,
+    responses=problems(UnauthenticatedError, ForbiddenError)
+    | {200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}}}},
+)
+async def prometheus(request: Request, access: BoardReader, now: Now) -> Response:
+    """Gauges per rep and window, waiting leads, the pipeline's counters. While the view loads only the pipeline's."""
+    organisation_allowed(access)
     read_side: ReadSide = request.app.state.read_side
     picture = read_side.picture(now)
     registry = request.app.state.registry
@@ -25,4 +34,4 @@ async def metrics(request: Request, now: Now, access: BoardReader) -> Response:
     def text(picture: Picture) -> bytes:
         return render(picture) + generate_latest(registry)
 
-    return Response(await asyncio.to_thread(text, picture), media_type=CONTENT_TYPE)
+    return Response(await asyncio.to_thread(text, picture), headers={"content-type": CONTENT_TYPE})

@@ -1,26 +1,76 @@
 """What read routes share: the parameters `window`, `from`, `to`, `metrics`, `limit`, `cursor`, and what a key may see.
 
-Owns their checks and errors (422 naming the parameter, 404 naming the id, 403 for another team).
+Owns their checks and errors (422 naming the parameter, 404 naming the id, 403 for another team), and how errors are
+documented.
 """
 
-from collections.abc import Sequence
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from datetime import date
+from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
+import orjson
 from fastapi import Depends, Query, Request
+from fastapi.routing import APIRoute
 
-from api.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
+from api.answers import ProblemAnswer
+from api.errors import (
+    PROBLEM_JSON,
+    ApiError,
+    ForbiddenError,
+    InvalidParameterError,
+    NotFoundError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from api.read_side import ReadSide
 from api.security import Access, require
 from api.view import View
 from schemas.windows import WINDOWS, Span, span_between, span_of
 
 MAX_DAYS = 1100
+FIRST_DATE = date(1970, 1, 1)
+LAST_DATE = date(2241, 12, 31)
+"""Dates that instants can be made of in every time zone."""
+MAX_NAMES = 500
 Reader = Annotated[Access, Depends(require("read"))]
 BoardReader = Annotated[Access, Depends(require("board"))]
 Administrator = Annotated[Access, Depends(require("admin"))]
 
 _Row = TypeVar("_Row")
+
+
+def problems(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
+    """These errors, as OpenAPI describes them."""
+    return {
+        error.status: {
+            "description": error.__doc__,
+            "content": {
+                PROBLEM_JSON: {
+                    "schema": ProblemAnswer.model_json_schema(),
+                    "example": {
+                        "type": f"urn:floorcast:problem:{error.slug}",
+                        "title": HTTPStatus(error.status).phrase,
+                        "status": error.status,
+                        "detail": error.__doc__,
+                    },
+                }
+            },
+        }
+        for error in errors
+    }
+
+
+READ_PROBLEMS = problems(UnauthenticatedError, ForbiddenError, InvalidParameterError, UnavailableError)
+"""What every route that reads the view may answer."""
+NOT_FOUND = problems(NotFoundError)
+
+
+def operation_id(route: APIRoute) -> str:
+    """The handler's name: client generators make method names of it."""
+    return route.name
 
 
 def view_of(request: Request) -> View:
@@ -34,6 +84,11 @@ def view_of(request: Request) -> View:
 def now_of(request: Request) -> int:
     """The process' clock in microseconds, to the millisecond: an answer is exactly as of the instant it names."""
     now: int = request.app.state.clock()
+    return to_millisecond(now)
+
+
+def to_millisecond(now: int) -> int:
+    """The instant as answers write it."""
     return now - now % 1000
 
 
@@ -44,40 +99,46 @@ Now = Annotated[int, Depends(now_of)]
 def read_span(
     view: CurrentView,
     now: Now,
-    window: Annotated[str | None, Query(description=f"One of {', '.join(WINDOWS)}.", examples=["today"])] = None,
+    window: Annotated[
+        str | None,
+        Query(description="`today` if left out.", examples=["today"], json_schema_extra={"enum": [*WINDOWS]}),
+    ] = None,
     from_: Annotated[date | None, Query(alias="from", description="First date, with `to` instead of `window`.")] = None,
     to: Annotated[date | None, Query(description="Last date, included.")] = None,
 ) -> Span:
     """The span asked for; today by default."""
     if from_ is None and to is None:
-        return named_span(view, window or "today", now)
+        return named_span(view, "today" if window is None else window, now)
     if window is not None:
-        msg = "window: give either window or from and to"
-        raise InvalidParameterError(msg, field="window")
+        raise InvalidParameterError(field="window", detail="give either window or from and to")
     if from_ is None or to is None:
-        missing = "from" if from_ is None else "to"
-        msg = f"{missing}: from and to belong together"
-        raise InvalidParameterError(msg, field=missing)
+        raise InvalidParameterError(field="from" if from_ is None else "to", detail="from and to belong together")
     return dates_span(from_, to)
 
 
-def named_span(view: View, window: str, now: int) -> Span:
+def named_span(view: View, window: str, now: int, parameter: str = "window") -> Span:
     """The span of a window's name. 422 naming an unknown one."""
     if window not in WINDOWS:
-        msg = f"window: {window!r} is not one of {', '.join(WINDOWS)}"
-        raise InvalidParameterError(msg, field="window")
+        raise InvalidParameterError(parameter, f"{shown(window)} is not one of {', '.join(WINDOWS)}")
     return span_of(window, now, view.calendar)
 
 
 def dates_span(first: date, last: date) -> Span:
     """The span of two dates. 422 where they make none."""
+    known_date("from", first)
+    known_date("to", last)
     if last < first:
-        msg = "to: lies before from"
-        raise InvalidParameterError(msg, field="to")
+        raise InvalidParameterError(field="to", detail="lies before from")
     if (last - first).days >= MAX_DAYS:
-        msg = f"to: more than {MAX_DAYS} days after from"
-        raise InvalidParameterError(msg, field="to")
+        raise InvalidParameterError(field="to", detail=f"from and to are more than {MAX_DAYS} days")
     return span_between(first, last)
+
+
+def known_date(parameter: str, given: date) -> date:
+    """The date, if instants can be made of it everywhere (422 else)."""
+    if not FIRST_DATE <= given <= LAST_DATE:
+        raise InvalidParameterError(parameter, f"is not between {FIRST_DATE} and {LAST_DATE}")
+    return given
 
 
 def read_metrics(
@@ -85,24 +146,38 @@ def read_metrics(
     metrics: Annotated[str | None, Query(description="Names, with commas; all if left out.")] = None,
 ) -> tuple[str, ...] | None:
     """The metrics asked for; None for all."""
-    return None if not metrics else known_metrics(view, metrics)
+    return known_metrics(view, metrics)
 
 
-def known_metrics(view: View, names: str) -> tuple[str, ...]:
-    """Names with commas. 422 naming an unknown one."""
-    found = tuple(name.strip() for name in names.split(",") if name.strip())
-    for name in found:
+def known_metrics(view: View, names: str | None) -> tuple[str, ...] | None:
+    """Names with commas, each once; None for all. 422 naming an unknown one."""
+    found = read_names("metrics", names)
+    for name in found or ():
         if name not in view.catalogue:
-            msg = f"metrics: there is no metric {name!r}"
-            raise InvalidParameterError(msg, field="metrics")
-    return found
+            raise InvalidParameterError(field="metrics", detail=f"there is no metric {shown(name)}")
+    return found or None
+
+
+def read_names(parameter: str, text: str | None) -> tuple[str, ...] | None:
+    """Names with commas, each once; None where the parameter is left out."""
+    if text is None:
+        return None
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if len(names) > MAX_NAMES:
+        raise InvalidParameterError(parameter, f"more than {MAX_NAMES} names")
+    return names
+
+
+def shown(name: str) -> str:
+    """What a client asked for, in one line of an error."""
+    return repr(name if len(name) <= 300 else name[:300] + "…")
 
 
 SpanAsked = Annotated[Span, Depends(read_span)]
 MetricsAsked = Annotated[tuple[str, ...] | None, Depends(read_metrics)]
 TeamAsked = Annotated[str | None, Query(description="Only reps of this team, today.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
-Cursor = Annotated[str | None, Query(description="`next` of the page before.", pattern=r"^\d{1,9}$")]
+Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=2000)]
 
 
 def known_team(view: View, team: str, access: Access) -> str:
@@ -111,7 +186,7 @@ def known_team(view: View, team: str, access: Access) -> str:
         msg = f"this key is limited to the team {access.team!r}"
         raise ForbiddenError(msg)
     if team not in view.roster.team_names:
-        msg = f"there is no team {team!r}"
+        msg = f"there is no team {shown(team)}"
         raise NotFoundError(msg, field="team")
     return team
 
@@ -119,7 +194,7 @@ def known_team(view: View, team: str, access: Access) -> str:
 def known_rep(view: View, rep: str, access: Access, now: int) -> str:
     """A rep that exists (404, also for one of another team than the key's)."""
     if not view.is_known_rep(rep) or not access.allows_team(team_today(view, rep, now)):
-        msg = f"there is no rep {rep!r}"
+        msg = f"there is no rep {shown(rep)}"
         raise NotFoundError(msg, field="rep")
     return rep
 
@@ -145,10 +220,30 @@ def organisation_allowed(access: Access) -> None:
         raise ForbiddenError(msg)
 
 
-def page(rows: Sequence[_Row], limit: int, cursor: str | None) -> tuple[list[_Row], dict[str, Any]]:
-    """One page of a list, and what says where the next one begins."""
-    first = int(cursor) if cursor is not None else 0
-    following = first + limit
-    return list(rows[first:following]), {"next": str(following) if following < len(rows) else None}
+def page(
+    rows: Sequence[_Row], key: Callable[[_Row], tuple[int, str]], limit: int, cursor: str | None
+) -> tuple[list[_Row], dict[str, Any]]:
+    """One page of a list that is in the order of `key`, and what says where the next one begins.
+
+    The cursor is the key of the last row: whatever comes or goes in between, no row is left out or shown twice.
+    """
+    first = 0 if cursor is None else bisect_right(rows, _read_cursor(cursor), key=key)
+    found = list(rows[first : first + limit])
+    following = _write_cursor(key(found[-1])) if found and first + limit < len(rows) else None
+    return found, {"next": following}
 
 
+def _write_cursor(key: tuple[int, str]) -> str:
+    return urlsafe_b64encode(orjson.dumps(key)).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        at, id = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+    except ValueError:
+        at = id = None
+    except TypeError:
+        at = id = None
+    if type(at) is not int or type(id) is not str:
+        raise InvalidParameterError(field="cursor", detail="is not the `next` of a page")
+    return at, id

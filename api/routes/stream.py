@@ -8,48 +8,81 @@ from sse_starlette import EventSourceResponse
 from starlette.responses import Response
 
 from api.broadcast import Broadcaster, Filter
-from api.errors import InvalidParameterError, UnavailableError
-from api.routes.queries import BoardReader, CurrentView, Now, known_metrics, known_team, named_span
-from api.security import Access
+from api.errors import InvalidParameterError, UnauthenticatedError, UnavailableError
+from api.routes.queries import (
+    NOT_FOUND,
+    READ_PROBLEMS,
+    BoardReader,
+    CurrentView,
+    Now,
+    known_metrics,
+    known_rep,
+    known_team,
+    named_span,
+    now_of,
+    operation_id,
+    read_names,
+)
+from api.security import Access, authenticate
 from api.view import View
+from schemas.instants import SECOND
 
-router = APIRouter(prefix="/v1", tags=["stream"])
+router = APIRouter(prefix="/v1", tags=["stream"], generate_unique_id_function=operation_id)
 
 HEARTBEAT_SECONDS = 5
 MAX_CLIENTS = 2_000
-MAX_NAMES = 500
+
+_EXAMPLE = (
+    "id: 3f2a91c0:7\nevent: metrics\n"
+    'data: {"rows": [{"rep": "r-17", "name": "Ana Lim", "team": "north", "window": {"name": "today", '
+    '"from": "2026-03-17T16:00:00.000Z", "to": "2026-03-18T16:00:00.000Z"}, "as_of": "2026-03-18T09:41:30.344Z", '
+    '"metrics": {"calls_made": 38}, "bounds": {}}]}\n\n'
+)
 
 
 @router.get(
     "/stream",
     summary="Live changes (server-sent events)",
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {"example": "id: 3f2a:7\nevent: metrics\ndata: {…}\n\n"}}}},
+    responses=READ_PROBLEMS
+    | NOT_FOUND
+    | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}}}},
 )
 async def stream(
-    request: Request, view: CurrentView, now: Now, access: BoardReader,
-    teams: Annotated[str | None, Query(description="Names, with commas.")] = None,
-    reps: Annotated[str | None, Query(description="Ids, with commas.")] = None,
-    metrics: Annotated[str | None, Query(description="Names, with commas.")] = None,
+    request: Request, access: BoardReader, view: CurrentView, now: Now,
+    teams: Annotated[str | None, Query(description="Ids, with commas.")] = None,
+    reps: Annotated[str | None, Query(description="Ids, with commas; beside those of `teams`.")] = None,
+    metrics: Annotated[str | None, Query(description="Names, with commas; all if left out.")] = None,
     windows: Annotated[str, Query(description="Names, with commas.")] = "today",
-    last_event_id: Annotated[str | None, Header()] = None,
+    last_event_id: Annotated[str | None, Header(description="`id` of the last event that was seen.")] = None,
 ) -> Response:  # fmt: skip
-    """First `snapshot`, then `metrics`, `lead`, `alert`, `freshness`; a heartbeat comment every 5 s."""
+    """First `snapshot`, then `metrics`, `lead`, `alert`, `freshness`; a heartbeat comment every 5 s.
+
+    A later `snapshot` replaces all that came before it. A `lead` in a state other than `waiting`, `warned` and
+    `breached` does not wait any more. `Last-Event-ID` is meant for a client that asks for the same as before.
+    """
     broadcaster: Broadcaster = request.app.state.read_side.broadcaster
     if broadcaster.clients >= MAX_CLIENTS:
         msg = "too many streams are open"
         raise UnavailableError(msg, retry_after=5)
     wanted = _filter(view, access, now, teams=teams, reps=reps, metrics=metrics, windows=windows)
-    subscription, first = broadcaster.subscribe(wanted, last_event_id, now)
 
     async def events() -> AsyncIterator[bytes]:
+        # Not before the answer begins: of a client that has gone by then nothing must stay.
+        subscription, first = broadcaster.subscribe(wanted, last_event_id, now_of(request))
+        allowed_at = now
         try:
             yield first
             while not request.app.state.stopping.is_set():
                 piece = await subscription.take()
+                current = now_of(request)
+                if abs(current - allowed_at) >= SECOND:
+                    if not _is_allowed_still(request, access):
+                        return
+                    allowed_at = current
                 if subscription.is_lagging:
                     subscription.is_lagging = False
-                    piece = broadcaster.snapshot(wanted, request.app.state.clock())
+                    piece = broadcaster.snapshot(wanted, current)
                 if piece:
                     yield piece
         finally:
@@ -59,37 +92,36 @@ async def stream(
     return EventSourceResponse(events(), ping=HEARTBEAT_SECONDS, headers={"cache-control": "no-store"})
 
 
+def _is_allowed_still(request: Request, access: Access) -> bool:
+    """A screen hangs for months; a key that was revoked or has expired ends what it opened."""
+    try:
+        return authenticate(request) == access
+    except UnauthenticatedError:
+        return False
+
+
 def _filter(
     view: View, access: Access, now: int, *, teams: str | None, reps: str | None, metrics: str | None, windows: str
 ) -> Filter:
-    asked = [name for name in (part.strip() for part in windows.split(",")) if name]
-    for window in asked:
-        named_span(view, window, now)
+    asked = read_names("windows", windows)
     if not asked:
-        msg = "windows: is empty"
-        raise InvalidParameterError(msg, field="windows")
-    wanted_teams = _names("teams", teams)
-    if access.team is not None and wanted_teams is None:
-        wanted_teams = frozenset({access.team})
+        raise InvalidParameterError(field="windows", detail="is empty")
+    for window in asked:
+        named_span(view, window, now, "windows")
+    wanted_teams = read_names("teams", teams)
+    wanted_reps = read_names("reps", reps)
+    if access.team is not None:
+        if wanted_reps:
+            # They may move to another team while the stream is open.
+            raise InvalidParameterError(field="reps", detail="this key is limited to a team; ask for teams")
+        wanted_teams = wanted_teams or (access.team,)
     for team in wanted_teams or ():
         known_team(view, team, access)
-    wanted_reps = _names("reps", reps)
-    if access.team is not None and wanted_reps:
-        msg = "reps: this key is limited to a team; ask for teams"
-        raise InvalidParameterError(msg, field="reps")
+    for rep in wanted_reps or ():
+        known_rep(view, rep, access, now)
     return Filter(
-        windows=tuple(sorted(set(asked))),
-        teams=wanted_teams,
-        reps=wanted_reps,
-        metrics=None if not metrics else known_metrics(view, metrics),
+        windows=tuple(sorted(asked)),
+        teams=frozenset(wanted_teams) if wanted_teams else None,
+        reps=frozenset(wanted_reps) if wanted_reps else None,
+        metrics=known_metrics(view, metrics),
     )
-
-
-def _names(parameter: str, text: str | None) -> frozenset[str] | None:
-    if text is None:
-        return None
-    names = frozenset(name.strip() for name in text.split(",") if name.strip())
-    if len(names) > MAX_NAMES:
-        msg = f"{parameter}: more than {MAX_NAMES} names"
-        raise InvalidParameterError(msg, field=parameter)
-    return names

@@ -180,7 +180,7 @@ def start(tmp_path: Path, **settings: Any) -> subprocess.Popen[bytes]:
     # Port 1 of this machine: nothing listens there, so Kafka is away.
     given = {"config": file, "data": tmp_path / "data", "broker": "127.0.0.1:1", **settings}
     environment = {f"FLOORCAST_{name.upper()}": str(value) for name, value in given.items()}
-    return subprocess.Popen(  # noqa: S603 - this interpreter, a constant
+    return subprocess.Popen(
         [sys.executable, "-c", _MAIN],
         env={**os.environ, **environment, "PYTHONPATH": str(Path(__file__).parents[2])},
         cwd=tmp_path,

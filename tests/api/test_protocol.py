@@ -1,17 +1,22 @@
 """The limits below ASGI, against a real server: whoever is slow, endless or broken is answered and cut off."""
 
+import asyncio
 import select
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import aiohttp
 import orjson
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from api.settings import Settings
+from schemas.connectors.generic import Generic
+from schemas.connectors.standard_webhooks import read_key, sign
 from tests.api.fakes import PASSWORD, FakeIngest
 from tests.api.live import make_app, make_settings, serving
 
@@ -288,3 +293,66 @@ def test_connection_beyond_the_number_allowed_is_answered_503(tmp_path: Path) ->
 
     assert b"retry-after: 1" in answer
     assert problem_of(answer)["status"] == 503
+
+
+_KEY = read_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "secret")
+_CONNECTIONS = 24
+_ROUNDS = 8
+
+
+def signed_body(number: int) -> tuple[dict[str, str], bytes]:
+    """A delivery of 35 to 40 KiB, as a CRM sends its history, signed now."""
+    event = {"record": "activity", "id": f"a-{number}", "fields": {"note": "n" * (35 * 1024 + 211 * (number % 24))}}
+    body = orjson.dumps([event])
+    timestamp, message_id = str(int(time.time())), f"d-{number}"
+    signature = sign(_KEY, message_id=message_id, timestamp=timestamp, body=body)
+    return {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": signature,
+    }, body
+
+
+async def test_large_signed_deliveries_at_once_on_connections_that_stay_open_are_all_taken(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    ingest = FakeIngest()
+    app = make_app(settings, ingest, connector=Generic(keys=[_KEY]))
+
+    with serving(app, settings) as (host, port):
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS)) as client:
+
+            async def post(number: int) -> int:
+                headers, body = signed_body(number)
+                url = f"http://{host}:{port}/webhooks/feed"
+                async with client.post(url, data=body, headers=headers) as answer:
+                    return answer.status
+
+            statuses = await asyncio.gather(*(post(number) for number in range(_CONNECTIONS * _ROUNDS)))
+
+    assert set(statuses) == {202}
+    assert len({delivery.headers["webhook-id"] for delivery in ingest.accepted}) == _CONNECTIONS * _ROUNDS
+    assert all(35 * 1024 < len(delivery.body) < 41 * 1024 for delivery in ingest.accepted)
+
+
+def test_large_body_that_comes_in_pieces_on_a_used_connection_is_taken(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    ingest = FakeIngest()
+
+    with (
+        serving(make_app(settings, ingest, connector=Generic(keys=[_KEY])), settings) as address,
+        connect(address) as client,
+    ):
+        for number in range(20):
+            headers, body = signed_body(number)
+            lines = [f"{name}: {value}" for name, value in headers.items()]
+            head = f"POST /webhooks/feed HTTP/1.1\r\nHost: floor\r\nContent-Length: {len(body)}\r\n" + "\r\n".join(
+                lines
+            )
+            client.sendall(head.encode())
+            client.sendall(b"\r\n\r\n")
+            for start in range(0, len(body), 1448):
+                client.sendall(body[start : start + 1448])
+            assert read_answer(client).startswith(b"HTTP/1.1 202 ")
+
+    assert len(ingest.accepted) == 20

@@ -1,0 +1,44 @@
+"""`GET /metrics` of a whole api: the numbers of the view beside those of the process."""
+
+import asyncio
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from api.app import build_read_side, create_app
+from api.settings import Settings
+from tests.api.fakes import FakeIngest
+from tests.api.reading import Floor
+from tests.builders import change
+
+
+async def test_webhooks_are_counted_beside_the_numbers_of_the_floor(tmp_path: Path) -> None:
+    floor = Floor(tmp_path)
+    settings, registry = Settings(data=tmp_path), CollectorRegistry()
+    floor.app = create_app(
+        settings,
+        floor.config,
+        ingest=FakeIngest(),
+        state={"read_side": build_read_side(settings, floor.config, registry, clock=floor.clock)},
+        registry=registry,
+        clock=floor.clock,
+    )
+
+    text = (await floor.get("/metrics")).text
+
+    assert 'floorcast_deliveries_total{connection="feed",outcome="accepted"} 0.0' in text
+    assert "floorcast_end_to_end_seconds_count 0.0" in text
+    assert text.count("# TYPE floorcast_deliveries_total") == 1
+    assert "floorcast_ready 0" in text
+
+
+async def test_answers_are_made_while_many_scrape(tmp_path: Path) -> None:
+    floor = Floor(tmp_path)
+    floor.read_side.broadcaster.pin(("today",), floor.now)
+    floor.take(change("call", "c1", rep="r1", direction="outbound", dialed_at="2026-03-18T15:00Z"))
+
+    answers = await asyncio.gather(*(floor.get("/metrics") for _ in range(8)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert 'floorcast_calls_made{rep="r1",team="north",window="today"} 1\n' in answers[0].text
