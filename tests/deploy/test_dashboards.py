@@ -1,0 +1,163 @@
+"""The committed dashboards: as generated, as Grafana models them, and with something to show in every panel."""
+
+import json
+import re
+import urllib.error
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+
+from deploy.grafana import generate
+from schemas.instants import MINUTE
+from tests.deploy.exported_floor import TOKEN, ExportedFloor, clock, serving
+from tests.deploy.observing import get, prometheus_config, query, running_prometheus, until
+
+GRAFANA = Path(generate.__file__).parent
+FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
+CHOSEN = {"window": "today", "team": ".*", "rep": "bo"}
+SPANS = {"__rate_interval": "30s", "__range": "5m", "__interval": "5s"}
+
+
+def dashboards() -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in FILES]
+
+
+def queries() -> dict[str, str]:
+    """`dashboard / panel / A` -> PromQL, with every variable filled in."""
+    return {
+        f"{dashboard['title']} / {panel['title']} / {target['refId']}": substituted(target["expr"])
+        for dashboard in dashboards()
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", [])
+    }
+
+
+def substituted(expr: str) -> str:
+    return re.sub(r"\$\{?(\w+)\}?", lambda found: (CHOSEN | SPANS)[found[1]], expr)
+
+
+def has_a_number(result: list[Any]) -> bool:
+    return any(sample["value"][1] != "NaN" for sample in result)
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("prometheus")
+    token = folder / "token"
+    token.write_text(TOKEN)
+    with (
+        serving(ExportedFloor(folder, now=clock(), waits=70 * MINUTE)) as target,
+        running_prometheus(folder, prometheus_config(target=target, token=token)) as address,
+    ):
+        yield address
+
+
+def test_what_is_committed_is_what_is_generated(capsys: pytest.CaptureFixture[str]) -> None:
+    differs = generate.main(["--check"])
+
+    assert (differs, capsys.readouterr().out) == (0, "")
+
+
+def test_a_dashboard_that_was_changed_by_hand_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generate.main(["--folder", str(tmp_path)])
+    changed = tmp_path / "floor.json"
+    changed.write_text(changed.read_text().replace("Sales floor", "Floor of sales"))
+    (tmp_path / "stray.json").write_text("{}")
+
+    differs = generate.main(["--check", "--folder", str(tmp_path)])
+
+    told = capsys.readouterr().out
+    assert differs == 1
+    assert '-  "title": "Floor of sales",' in told
+    assert "--- stray.json" in told
+
+
+@pytest.mark.parametrize("dashboard", dashboards(), ids=lambda dashboard: dashboard["uid"])
+def test_a_dashboard_is_the_same_after_a_trip_through_grafanas_own_model(dashboard: dict[str, Any]) -> None:
+    with warnings.catch_warnings():
+        # It would rather have the newer model, which Grafana makes of this one when it reads it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from grafana_foundation_sdk.cog.encoder import JSONEncoder
+        from grafana_foundation_sdk.cog.plugins import register_default_plugins
+        from grafana_foundation_sdk.models.dashboard import Dashboard
+    register_default_plugins()
+
+    there_and_back = json.loads(json.dumps(Dashboard.from_json(dashboard), cls=JSONEncoder))
+
+    assert kept_of(dashboard, there_and_back) == dashboard
+
+
+def kept_of(asked: Any, given: Any) -> Any:
+    """`given` without the defaults that a model adds."""
+    if isinstance(asked, dict):
+        return {name: kept_of(value, given[name]) for name, value in asked.items() if name in given}
+    if isinstance(asked, list):
+        return [kept_of(value, other) for value, other in zip(asked, given, strict=True)]
+    return given
+
+
+@pytest.mark.parametrize("dashboard", dashboards(), ids=lambda dashboard: dashboard["uid"])
+def test_panels_have_ids_of_their_own_and_do_not_overlap(dashboard: dict[str, Any]) -> None:
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in dashboard["panels"])
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    ids = [panel["id"] for panel in dashboard["panels"]]
+
+    assert len(set(cells)) == len(cells)
+    assert max(x for x, _ in cells) < generate.COLUMNS
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("name", queries())
+def test_a_query_is_promql(name: str) -> None:
+    promql_parser.parse(queries()[name])
+
+
+def test_every_panel_has_something_to_show(prometheus: str) -> None:
+    missing = queries()
+    failed: dict[str, object] = {}
+
+    def all_answered() -> bool:
+        for name, expr in list(missing.items()):
+            try:
+                answered = has_a_number(query(prometheus, expr))
+            except urllib.error.HTTPError as error:
+                answered, failed[name] = True, json.load(error)
+            if answered:
+                del missing[name]
+        return not missing
+
+    until(all_answered, lambda: missing)
+    assert failed == {}
+
+
+@pytest.mark.parametrize("dashboard", dashboards(), ids=lambda dashboard: dashboard["uid"])
+def test_every_variable_has_something_to_choose(prometheus: str, dashboard: dict[str, Any]) -> None:
+    for variable in dashboard["templating"]["list"]:
+        found = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"])
+        assert found is not None
+        series, label = found.groups()
+
+        def values(series: str = series, label: str = label) -> Any:
+            return get(f"http://{prometheus}/api/v1/label/{label}/values", **{"match[]": series})["data"]
+
+        assert CHOSEN[label] in [".*", *until(values, lambda: "no values")]
+
+
+def test_what_is_provisioned_is_where_compose_puts_it() -> None:
+    (source,) = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/floorcast.yml").read_text())["providers"]
+    compose = yaml.safe_load((GRAFANA.parents[1] / "docker-compose.yml").read_text())
+    mounted = {volume["target"]: volume["source"] for volume in compose["services"]["grafana"]["volumes"]}
+
+    assert (source["type"], source["uid"]) == (generate.DATASOURCE["type"], generate.DATASOURCE["uid"])
+    assert mounted[provider["options"]["path"]] == "./deploy/grafana/dashboards"
+    assert mounted["/etc/grafana/provisioning"] == "./deploy/grafana/provisioning"
