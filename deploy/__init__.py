@@ -1,1 +1,1 @@
-
+"""How floorcast is run: the command line, the local Kafka, the supervisor, the demo, verify."""

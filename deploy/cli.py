@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 import typer
 
 if TYPE_CHECKING:
+    from deploy.dead_letters import Choice
     from deploy.settings import Settings
+    from deploy.up import Target
     from schemas.config import Config
 
 _T = TypeVar("_T")
@@ -24,6 +26,7 @@ _T = TypeVar("_T")
 FOUND_DIFFERENCES = 1
 WRONG_USE = 2
 UNREACHABLE = 3
+LONGEST_KEY = 36_500 * 86_400 * 1_000_000
 
 app = typer.Typer(
     name="floorcast",
@@ -35,6 +38,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+keys_app = typer.Typer(help="API keys and display tokens.", no_args_is_help=True)
+dead_letters_app = typer.Typer(help="What could not be read, why, and again after a fix.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+app.add_typer(dead_letters_app, name="dead-letters")
+
 ConfigFlag = Annotated[Path | None, typer.Option("--config", help="The configuration file. [default: floorcast.yaml]")]
 DataFlag = Annotated[
     Path | None, typer.Option("--data", help="Folder of Kafka's log and our files. [default: .floorcast]")
@@ -42,6 +50,11 @@ DataFlag = Annotated[
 BrokerFlag = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="A Kafka that runs already.")]
 HostFlag = Annotated[str | None, typer.Option("--host", help="Address to listen on. [default: 127.0.0.1]")]
 PortFlag = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on. [default: 8080]")]
+PrefixFlag = Annotated[
+    str | None, typer.Option("--prefix", help="What the names of all topics begin with. [default: floorcast.]")
+]
+ConnectionFlag = Annotated[str | None, typer.Option("--connection", help="Only of this connection.")]
+ReasonFlag = Annotated[str | None, typer.Option("--reason", help="Only of this reason, such as bad_field.")]
 Share = Annotated[float, typer.Option(min=0, max=0.9)]
 
 
@@ -60,6 +73,7 @@ def root(
     *,
     show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
 ) -> None:
+    """Come before every command."""
     if show_version:
         typer.echo(f"floorcast {version('floorcast')}")
         raise typer.Exit
@@ -128,13 +142,19 @@ def worker(
     worker_id: Annotated[
         str | None, typer.Option("--worker-id", help="A name that stays over restarts of this worker.")
     ] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of its own metrics; 0: none.")] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address that --port is opened on. [default: 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65535, help="Port of its own /livez, /readyz and /metrics; 0: none."),
+    ] = None,
 ) -> None:
     """Run one worker process: from webhooks to numbers. As many as there are partitions can share the work."""
     from processor.app import main as run_worker  # noqa: PLC0415
     from processor.settings import Settings as WorkerSettings  # noqa: PLC0415
 
-    flags = _given(config=config, broker=broker, data=data, worker_id=worker_id, worker_port=port)
+    flags = _given(config=config, broker=broker, data=data, worker_id=worker_id, worker_host=host, worker_port=port)
     raise typer.Exit(run_worker(_built(WorkerSettings, flags)))
 
 
@@ -151,21 +171,19 @@ def broker(
 
 
 @app.command()
-def topics(config: ConfigFlag = None, broker: BrokerFlag = None, data: DataFlag = None) -> None:
+def topics(
+    *, config: ConfigFlag = None, broker: BrokerFlag = None, prefix: PrefixFlag = None, data: DataFlag = None
+) -> None:
     """Create the topics of the catalogue, or check those that are there."""
-    from deploy.up import UpError, find_running, make_topics, reach_broker  # noqa: PLC0415
+    from deploy.up import UpError, make_topics  # noqa: PLC0415
 
-    settings = _settings(config=config, broker=broker, data=data)
-    running = find_running(settings.data)
-    bootstrap = settings.broker or (running.broker if running else None)
-    if bootstrap is None:
-        _fail([f"no floorcast up runs on {settings.data}: name a Kafka with --broker"], WRONG_USE)
-    if settings.broker is None and config is None and running is not None:
-        settings = settings.model_copy(update={"config": Path(running.config), "prefix": running.prefix})
-    _checked_config(settings.config)
+    settings = _settings(config=config, broker=broker, prefix=prefix, data=data)
+    target = _target(settings)
+    _checked_config(target.config)
     try:
-        reach_broker(bootstrap)
-        made = asyncio.run(make_topics(settings.config, bootstrap, settings.prefix, settings.partitions))
+        made = asyncio.run(
+            make_topics(target.config, target.broker, target.prefix, settings.partitions, target.generation)
+        )
     except UpError as error:
         # Topics that differ are what this command looks for.
         _fail(error.problems, FOUND_DIFFERENCES if error.exit_code == WRONG_USE else error.exit_code)
@@ -245,12 +263,156 @@ def simulate(
 def verify(
     *,
     url: Annotated[str | None, typer.Option(help="Address of the api. [default: the up that runs on --data]")] = None,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    config: ConfigFlag = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="API key of scope read; better in the variable, as others see the process list.",
+            envvar="FLOORCAST_API_KEY",
+            show_envvar=True,
+        ),
+    ] = None,
     data: DataFlag = None,
 ) -> None:
-    """Recount everything from the log and compare it with what is served; exit 1 if anything differs."""
+    """Recount everything from the log and compare it with what is served; exit 1 if anything differs.
+
+    Without an up that runs on --data, --url, --broker and --config say what to compare.
+    """
     from deploy.verify import main as run_verify  # noqa: PLC0415
 
-    raise typer.Exit(run_verify(url=url, data=_settings(data=data).data))
+    target = _target(_settings(broker=broker, prefix=prefix, config=config, data=data), url)
+    _checked_config(target.config)
+    raise typer.Exit(run_verify(target, key or None))
+
+
+@keys_app.command("create")
+def keys_create(
+    *,
+    scope: Annotated[Literal["read", "board", "admin"], typer.Option(help="What it may do; board: wallboards only.")],
+    team: Annotated[str | None, typer.Option(help="Show what belongs to this team only. [default: all]")] = None,
+    expires: Annotated[str | None, typer.Option(metavar="90d", help="Valid for so long. [default: for ever]")] = None,
+    config: ConfigFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """Make a key and print its token: this once."""
+    from api.security import ApiScope  # noqa: PLC0415
+    from deploy import keys  # noqa: PLC0415
+    from schemas.instants import parse_duration  # noqa: PLC0415
+
+    settings = _settings(config=config, data=data)
+    try:
+        lasts = None if expires is None else parse_duration(expires)
+    except ValueError as error:
+        _fail([f"--expires: {error}"], WRONG_USE)
+    if lasts is not None and not 0 < lasts <= LONGEST_KEY:
+        _fail(["--expires: must be more than nothing and at most 36500d"], WRONG_USE)
+    if team is not None and not team.strip():
+        _fail(["--team: must not be empty"], WRONG_USE)
+    warning = None if team is None else keys.unknown_team(settings.config, team, os.environ)
+    if warning is not None:
+        _say(f"warning: {warning}")
+    raise typer.Exit(
+        keys.create(
+            settings.data / "keys.json",
+            ApiScope(scope),
+            team=team,
+            lasts=lasts,
+            now=_now(),
+            print_token=_announce,
+            say=_say,
+        )
+    )
+
+
+@keys_app.command("list")
+def keys_list(*, data: DataFlag = None) -> None:
+    """List the keys: id, scope, team, when made, until when valid."""
+    from deploy import keys  # noqa: PLC0415
+
+    raise typer.Exit(keys.show(_settings(data=data).data / "keys.json", now=_now(), write=_announce, say=_say))
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="As keys list shows it.")], *, data: DataFlag = None
+) -> None:
+    """Take a key away: a running api refuses it from its next request on."""
+    from deploy import keys  # noqa: PLC0415
+
+    raise typer.Exit(keys.revoke(_settings(data=data).data / "keys.json", key_id, say=_say))
+
+
+@dead_letters_app.command("list")
+def dead_letters_list(
+    *,
+    connection: ConnectionFlag = None,
+    reason: ReasonFlag = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, the newest.")] = 50,
+    json: Annotated[bool, typer.Option("--json", help="As a JSON array.")] = False,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """List what could not be read, newest first."""
+    from deploy import dead_letters  # noqa: PLC0415
+
+    target = _target(_settings(broker=broker, prefix=prefix, data=data))
+    raise typer.Exit(dead_letters.run_list(target, _choice(None, connection, reason), limit=limit, json=json))
+
+
+@dead_letters_app.command("show")
+def dead_letters_show(
+    letter: Annotated[str, typer.Argument(metavar="ID", help="As dead-letters list shows it.")],
+    *,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """Show why it could not be read, and print the raw body of its delivery on stdout."""
+    from deploy import dead_letters  # noqa: PLC0415
+
+    raise typer.Exit(dead_letters.run_show(_target(_settings(broker=broker, prefix=prefix, data=data)), letter))
+
+
+@dead_letters_app.command("replay")
+def dead_letters_replay(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="As dead-letters list shows them.")] = None,
+    *,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Everything that was ever refused.")] = False,
+    connection: ConnectionFlag = None,
+    reason: ReasonFlag = None,
+    wait: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds to wait for the worker.")] = 120.0,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """Put deliveries through again, after a fix, and say what became of them; exit 1 if some are refused again."""
+    from deploy import dead_letters  # noqa: PLC0415
+
+    if all_of_them == bool(ids or connection or reason):
+        _fail(["name what is to be replayed: IDs, --connection or --reason; or --all"], WRONG_USE)
+    target = _target(_settings(broker=broker, prefix=prefix, data=data))
+    raise typer.Exit(dead_letters.run_replay(target, _choice(ids, connection, reason), wait_seconds=wait))
+
+
+def _choice(ids: list[str] | None, connection: str | None, reason: str | None) -> "Choice":
+    from deploy.dead_letters import Choice  # noqa: PLC0415
+
+    return Choice(frozenset(ids or ()), connection, reason)
+
+
+def _target(settings: "Settings", url: str | None = None) -> "Target":
+    """What to ask or work on; its Kafka has answered."""
+    from deploy.up import UpError, find_target, reach_broker  # noqa: PLC0415
+
+    try:
+        target = find_target(settings, url)
+        reach_broker(target.broker)
+    except UpError as error:
+        _fail(error.problems, error.exit_code)
+    return target
 
 
 def _up(settings: "Settings", demo: tuple[float, int] | None = None) -> int:
@@ -296,6 +458,8 @@ def _plan(settings: "Settings", port: int, open_access: bool, demo: tuple[float,
         prefix=settings.prefix,
         partitions=settings.partitions,
         open_access=open_access,
+        generation=settings.generation,
+        worker_port=settings.worker_port,
         **extra,
     )
 

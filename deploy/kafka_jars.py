@@ -100,6 +100,7 @@ def ensure(jars: tuple[Jar, ...], cache: Path, download: Download, cancelled: Ev
 
 
 def download_with_jgo(jar: Jar, folder: Path, cancelled: Event) -> Path:
+    """Fetch one jar by its Maven coordinates; the sum is compared by the caller."""
     # Imported late: half a second that a start with a full cache need not pay.
     from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
 

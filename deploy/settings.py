@@ -38,9 +38,16 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="Port that `up` listens on; 0 takes a free one.")
     broker: str | None = Field(default=None, description="HOST:PORT of a Kafka; without it `up` starts its own.")
     prefix: str = Field(
-        default="floorcast.", pattern=r"^[A-Za-z0-9._-]{0,100}$", description="What the names of all topics begin with."
+        default="floorcast.", pattern=r"^[A-Za-z0-9._-]{0,64}$", description="What the names of all topics begin with."
     )
-    partitions: int = Field(default=4, ge=1, le=1024, description="Partitions of each topic of the catalogue.")
+    generation: int = Field(default=1, ge=1, description="Which derived set of topics is meant.")
+    partitions: int = Field(default=4, ge=1, le=256, description="Partitions of each topic of the catalogue.")
+    worker_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port of the /livez and /metrics of the worker that `up` starts; 0: none.",
+    )
 
 
 def load_settings(**flags: Any) -> Settings:

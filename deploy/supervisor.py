@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -26,7 +27,6 @@ MAX_LOG_BYTES = 16 * 1024 * 1024
 REFUSALS = frozenset({2, 3})
 """Exit codes of a child that cannot run as it is configured: starting it again would not help."""
 
-_LOG_CHECK_SECONDS = 60.0
 _LAST_LINES = 12
 _LAST_BYTES = 16 * 1024
 _LINE_LENGTH = 500
@@ -110,6 +110,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     stop_seconds: float = 2.0
     max_log_bytes: int = MAX_LOG_BYTES
+    log_check_seconds: float = 60.0
     _process: asyncio.subprocess.Process | None = field(default=None, init=False, repr=False)
     _log_start: int = field(default=0, init=False, repr=False)
 
@@ -143,7 +144,7 @@ class Program:
         ended = asyncio.ensure_future(self._process.wait())
         try:
             while True:
-                done, _ = await asyncio.wait({ended}, timeout=_LOG_CHECK_SECONDS)
+                done, _ = await asyncio.wait({ended}, timeout=self.log_check_seconds)
                 if done:
                     return ended.result()
                 self._cap_log()
@@ -178,12 +179,14 @@ class Program:
 
     def _cap_log(self) -> None:
         """Keep one older log. The file is copied and emptied, as the child may have it open (to append)."""
-        if not self.log.is_file() or self.log.stat().st_size <= self.max_log_bytes:
-            return
         older = self.log.with_name(f"{self.log.name}.1")
-        older.write_bytes(self.log.read_bytes())
-        os.truncate(self.log, 0)
-        self._log_start = 0
+        # Whatever hinders it must not end the watch over the child; and a full disk needs the room most of all.
+        with suppress(OSError):
+            if self.log.stat().st_size > self.max_log_bytes:
+                with suppress(OSError):
+                    older.write_bytes(self.log.read_bytes())
+                os.truncate(self.log, 0)
+                self._log_start = 0
 
 
 def _is_routine(line: str) -> bool:

@@ -22,12 +22,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from filelock import FileLock, Timeout
 
 from deploy.broker import BrokerError, LocalBroker
 from deploy.supervisor import Child, ChildError, Program, Supervisor
+
+if TYPE_CHECKING:
+    from deploy.settings import Settings
 
 CONSOLE_SCRIPT = "floorcast"
 
@@ -56,6 +60,18 @@ class Running(msgspec.Struct, frozen=True):
     pid: int
     prefix: str
     config: str
+    generation: int = 1
+
+
+class Target(msgspec.Struct, frozen=True):
+    """The floorcast that a command asks or works on."""
+
+    broker: str
+    prefix: str
+    generation: int
+    config: Path
+    url: str | None
+    """None: no api is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,8 @@ class Plan:
     partitions: int
     open_access: bool
     """Only said here: the api decides by itself."""
+    generation: int = 1
+    worker_port: int = 0
     extra_children: Callable[[Running], list[Child]] = field(default=lambda _running: [])
     """Launched once everything is ready."""
 
@@ -78,6 +96,7 @@ class Plan:
         """A floorcast process of this plan."""
         environment = dict(os.environ) | {
             "FLOORCAST_PREFIX": self.prefix,
+            "FLOORCAST_GENERATION": str(self.generation),
             "FLOORCAST_PARTITIONS": str(self.partitions),
             "PYTHONUNBUFFERED": "1",
         }
@@ -104,7 +123,7 @@ class Surroundings:
 
     async def make_topics(self, broker: str, plan: Plan) -> None:
         """Create or check the topics of the catalogue. Raises UpError."""
-        await make_topics(plan.config, broker, plan.prefix, plan.partitions)
+        await make_topics(plan.config, broker, plan.prefix, plan.partitions, plan.generation)
 
     async def is_ready(self, url: str) -> bool:
         """Whether everything is there: `/readyz` says 200."""
@@ -112,8 +131,9 @@ class Surroundings:
 
     def programs(self, plan: Plan, broker: str, worker_id: str) -> list[Child]:
         """Worker and api, in the order of their launch."""
+        port = str(plan.worker_port)
         return [
-            plan.program("worker", broker, "--worker-id", worker_id, "--port", "0", stop_seconds=2.0),
+            plan.program("worker", broker, "--worker-id", worker_id, "--port", port, stop_seconds=2.0),
             plan.program("api", broker, "--host", plan.host, "--port", str(plan.port), stop_seconds=1.5),
         ]
 
@@ -214,7 +234,7 @@ def reach_broker(broker: str) -> None:
     raise UpError([f"no Kafka answers at {broker}: is it running, and is the address right?"], 3)
 
 
-async def make_topics(config: Path, broker: str, prefix: str, partitions: int) -> list[str]:
+async def make_topics(config: Path, broker: str, prefix: str, partitions: int, generation: int = 1) -> list[str]:
     """Create or check the topics of the catalogue; the names of the new ones. Raises UpError."""
     from processor.transport.administration import KafkaError, TopicsError, ensure_topics  # noqa: PLC0415
     from schemas.config import load_config  # noqa: PLC0415
@@ -222,7 +242,9 @@ async def make_topics(config: Path, broker: str, prefix: str, partitions: int) -
     kept = load_config(config, os.environ).retention.records
     try:
         async with asyncio.timeout(_TOPICS_SECONDS):
-            return await ensure_topics(broker, prefix=prefix, generation=1, partitions=partitions, records_kept=kept)
+            return await ensure_topics(
+                broker, prefix=prefix, generation=generation, partitions=partitions, records_kept=kept
+            )
     except TopicsError as error:
         raise UpError(error.problems, 2) from None
     except (KafkaError, OSError, TimeoutError) as error:
@@ -251,6 +273,30 @@ def find_running(data: Path) -> Running | None:
     except (OSError, msgspec.MsgspecError):
         return None
     return running
+
+
+def find_target(settings: "Settings", url: str | None = None) -> Target:
+    """What the command line and the environment name, and what is not named by the `up` that runs on the folder.
+
+    Raises UpError if no Kafka is named and none runs.
+    """
+    given = settings.model_fields_set
+    running = find_running(settings.data)
+    # An `up` beside another Kafka that is named has nothing to say about that one.
+    if running is not None and settings.broker not in (None, running.broker):
+        running = None
+    if running is None:
+        if settings.broker is None:
+            problem = f"no floorcast up runs on {settings.data}: name its folder with --data, or a Kafka with --broker"
+            raise UpError([problem], 2)
+        return Target(settings.broker, settings.prefix, settings.generation, settings.config, url)
+    return Target(
+        broker=running.broker,
+        prefix=settings.prefix if "prefix" in given else running.prefix,
+        generation=settings.generation if "generation" in given else running.generation,
+        config=settings.config if "config" in given else Path(running.config),
+        url=url or running.url,
+    )
 
 
 def lock_data(data: Path) -> FileLock:
@@ -318,7 +364,9 @@ async def _start_all(
     await world.make_topics(broker, plan)
     for child in world.programs(plan, broker, _worker_id(plan.data)):
         await supervisor.launch(child)
-    running = Running(address(plan.host, plan.port), broker, os.getpid(), plan.prefix, str(plan.config))
+    running = Running(
+        address(plan.host, plan.port), broker, os.getpid(), plan.prefix, str(plan.config), plan.generation
+    )
     _write_whole(plan.data / "up.json", msgspec.json.format(msgspec.json.encode(running), indent=2))
     await _until_ready(lambda: world.is_ready(running.url), plan.data / "logs", say)
     supervisor.settled = True

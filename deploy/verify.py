@@ -1,24 +1,26 @@
 """`floorcast verify`: recounts everything from `deliveries` in one batch and compares it with what is served.
 
-Owns the waiting (every stage and the view have passed the offsets recounted), the fetching at one clock, and what is
-called a difference while new deliveries come in. The recount itself is deploy/recount.py, which shares no code with the
-stream; only the connectors, which read a vendor's words, are the same.
+Owns the waiting (every stage and the view have passed the offsets recounted), the fetching, each answer compared as of
+the instant it names, and what is called a difference while new deliveries come in. The recount itself is
+deploy/recount.py, which shares no code with the stream; only the connectors, which read a vendor's words, are the same.
 """
 
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import quote
 
 import httpx
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 from api.catch_up import CatchUp
-from deploy.recount import LeadClock, Rows, differences, recount
-from deploy.up import find_running
+from deploy.recount import Books, LeadClock, Rows, differences, recount
+from deploy.up import Target
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
@@ -49,22 +51,25 @@ class VerifyError(Exception):
         super().__init__(problem)
 
 
-def main(*, url: str | None, data: Path) -> int:
+def main(target: Target, key: str | None = None) -> int:
     """Print each difference; 0 if there is none, 1 if there are, 2 or 3 if the comparison cannot be made."""
-    running = find_running(data)
-    if running is None:
-        return _fail(f"no `floorcast up` runs on {data}; name its folder with --data", WRONG_USE)
     try:
-        config = load_config(Path(running.config), os.environ)
-        found = asyncio.run(verify(url or running.url, running.broker, running.prefix, config, say=_progress_bar()))
-    except ConfigError as error:
-        return _fail("\n".join(error.problems), WRONG_USE)
-    except VerifyError as error:
-        return _fail(str(error), error.exit_code)
-    except MissingTopicError as error:
-        return _fail(str(error), UNREACHABLE)
-    except (KafkaError, httpx.HTTPError, OSError) as error:
-        return _fail(f"{type(error).__name__}: {error}", UNREACHABLE)
+        url = _checked_url(target.url, key)
+        config = load_config(target.config, os.environ)
+        with _progress_bar() as say:
+            found = asyncio.run(
+                verify(url, target.broker, target.prefix, config, generation=target.generation, key=key, say=say)
+            )
+    except (
+        ConfigError,
+        VerifyError,
+        MissingTopicError,
+        KafkaError,
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        OSError,
+    ) as error:
+        return _explain(error, target)
     for line in found.differences:
         print(line)  # noqa: T201 - the command's output
     print(  # noqa: T201
@@ -111,7 +116,7 @@ async def verify(
         httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client,
         Follower(broker, DELIVERIES.full_name(prefix, generation)) as follower,
     ):
-        persistent: set[str] | None = None
+        persistent: dict[str, str] | None = None
         quiet = 0
         for _ in range(TRIES):
             ends = await follower.ends()
@@ -119,14 +124,18 @@ async def verify(
             await _wait_for_stages(client, follower, prefix, generation)
             found, as_of = await _compare(client, log.changes, config)
             moved = follower.positions != await follower.ends()
-            persistent = found if persistent is None else persistent & found
+            # By what differs, not by the values: those of a lead that waits differ from one look to the next.
+            persistent = {what: line for what, line in found.items() if persistent is None or what in persistent}
             if not persistent:
                 break
             quiet = 0 if moved else quiet + 1
             if quiet >= QUIET_TRIES:
                 break
         return Verdict(
-            differences=sorted(persistent or ()), deliveries=log.deliveries, changes=len(log.changes), as_of=as_of
+            differences=sorted((persistent or {}).values()),
+            deliveries=log.deliveries,
+            changes=len(log.changes),
+            as_of=as_of,
         )
 
 
@@ -176,36 +185,69 @@ async def _wait_for_stages(client: httpx.AsyncClient, follower: Follower, prefix
                 await asyncio.sleep(0.1)
                 await refresh()
     except TimeoutError:
-        raise VerifyError(f"after {STAGES_SECONDS:g} s: {missing}", UNREACHABLE) from None
+        msg = f"after {STAGES_SECONDS:g} s: {missing}"
+        raise VerifyError(msg, UNREACHABLE) from None
 
 
-async def _compare(client: httpx.AsyncClient, changes: list[RecordChange], config: Config) -> tuple[set[str], str]:
+async def _compare(
+    client: httpx.AsyncClient, changes: list[RecordChange], config: Config
+) -> tuple[dict[str, str], str]:
+    """Give what differs -> its line, and the instant of the last answer compared."""
     # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
     books = await asyncio.to_thread(recount, changes, config)
-    found: set[str] = set()
-    as_of = ""
+    found: list[str] = []
     for window in WINDOWS:
-        rows, as_of = await _served(client, window)
-        expected = await asyncio.to_thread(books.rows, now=parse_instant(as_of), window=window)
-        found |= {f"{window}: {line}" for line in differences(expected, rows)}
+        served = await _served(client, window)
+        expected = await asyncio.to_thread(_expected, books, served, window)
+        found += [f"{window}: {line}" for line in differences(expected, served.rows)]
     waiting, as_of = await _waiting(client)
     expected_leads = _expected_waiting(books.lead_clocks(parse_instant(as_of)))
     for lead in sorted(expected_leads.keys() | waiting.keys()):
         if expected_leads.get(lead) != waiting.get(lead):
-            found.add(f"lead {lead}: recounted {expected_leads.get(lead)}, served {waiting.get(lead)}")
-    return found, as_of
+            found.append(f"lead {lead}: recounted {expected_leads.get(lead)}, served {waiting.get(lead)}")
+    return {line.partition(": recounted ")[0]: line for line in found}, as_of
 
 
-async def _served(client: httpx.AsyncClient, window: str) -> tuple[Rows, str]:
-    """All rows of a window at one clock: fetched again until none of the answers is of another instant's numbers."""
-    teams = [row["team"] for row in (await _get(client, "/v1/teams"))["rows"]]
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """All rows of a window, and the instants that the answers name."""
+
+    rows: Rows
+    reps_at: int
+    teams_at: dict[str, int]
+    organisation_at: int
+
+
+async def _served(client: httpx.AsyncClient, window: str) -> _Served:
     reps = await _get(client, "/v1/reps/metrics", window=window)
-    rows: dict[str, Any] = {"teams": {}, "reps": {row["rep"]: _values(row) for row in reps["rows"]}}
-    for team in teams:
-        rows["teams"][team] = _values(await _get(client, f"/v1/teams/{team}/metrics", window=window))
+    teams = {
+        row["team"]: await _get(client, f"/v1/teams/{quote(row['team'], safe='')}/metrics", window=window)
+        for row in (await _get(client, "/v1/teams"))["rows"]
+    }
     organisation = await _get(client, "/v1/organisation/metrics", window=window)
-    rows["organisation"] = _values(organisation)
-    return cast(Rows, rows), organisation["as_of"]
+    rows: dict[str, Any] = {
+        "organisation": _values(organisation),
+        "teams": {team: _values(row) for team, row in teams.items()},
+        "reps": {row["rep"]: _values(row) for row in reps["rows"]},
+    }
+    return _Served(
+        cast(Rows, rows),
+        parse_instant(reps["as_of"]),
+        {team: parse_instant(row["as_of"]) for team, row in teams.items()},
+        parse_instant(organisation["as_of"]),
+    )
+
+
+def _expected(books: Books, served: _Served, window: str) -> Rows:
+    """Each row as of the instant of its own answer: how long a lead has waited at least changes all the time."""
+    unserved = dict.fromkeys(books.teams, served.organisation_at)
+    return {
+        "organisation": books.metrics(now=served.organisation_at, window=window),
+        "teams": {
+            team: books.metrics(now=at, window=window, team=team) for team, at in (unserved | served.teams_at).items()
+        },
+        "reps": books.rows(now=served.reps_at, window=window)["reps"],
+    }
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -246,24 +288,54 @@ async def _get(client: httpx.AsyncClient, path: str, **parameters: Any) -> dict[
 
 def _check(answer: httpx.Response) -> None:
     if answer.status_code in {401, 403}:
-        msg = "the api wants a key of scope read: set FLOORCAST_API_KEY"
+        msg = "the api wants a key of scope read without a team: set FLOORCAST_API_KEY (floorcast keys create)"
         raise VerifyError(msg, WRONG_USE)
     if answer.is_error:
         msg = f"{answer.request.url.path} answered {answer.status_code}"
         raise VerifyError(msg, UNREACHABLE)
 
 
-def _progress_bar() -> Say:
-    bar = ProgressBar(console=Console(stderr=True), transient=True)
-    task = bar.add_task("recounting", total=None)
-    bar.start()
+@contextmanager
+def _progress_bar() -> Iterator[Say]:
+    with ProgressBar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("recounting", total=None)
 
-    def say(done: int, total: int) -> None:
-        bar.update(task, completed=done, total=total)
-        if done >= total:
-            bar.stop()
+        def say(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+            if done >= total:
+                bar.stop()
 
-    return say
+        yield say
+
+
+def _checked_url(url: str | None, key: str | None) -> str:
+    if url is None:
+        msg = "no floorcast up runs there: name the address of the api with --url"
+        raise VerifyError(msg, WRONG_USE)
+    if not url.startswith(("http://", "https://")):
+        msg = "--url: must begin with http:// or https://"
+        raise VerifyError(msg, WRONG_USE)
+    if key is not None and not (key.isascii() and key.isprintable()):
+        msg = "FLOORCAST_API_KEY: is not a key such as floorcast keys create gives"
+        raise VerifyError(msg, WRONG_USE)
+    return url
+
+
+def _explain(error: Exception, target: Target) -> int:
+    match error:
+        case ConfigError():
+            return _fail("\n".join(error.problems), WRONG_USE)
+        case VerifyError():
+            return _fail(str(error), error.exit_code)
+        case MissingTopicError():
+            return _fail(str(error), UNREACHABLE)
+        case httpx.InvalidURL():
+            return _fail(f"--url: {error}", WRONG_USE)
+        case httpx.HTTPError():
+            return _fail(f"the api at {target.url} does not answer: {type(error).__name__}", UNREACHABLE)
+        case _:
+            problem = f"Kafka at {target.broker} does not do what it is asked for: {type(error).__name__}"
+            return _fail(problem, UNREACHABLE)
 
 
 def _fail(problem: str, code: int) -> int:

@@ -109,7 +109,8 @@ def test_up_beyond_loopback_needs_keys(folder: Path) -> None:
 def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
     (folder / "floorcast.yaml").write_text(RIGHT)
 
-    for command in (["up", "--port", "0"], ["topics"]):
+    verify = ["verify", "--url", "http://127.0.0.1:1"]
+    for command in (["up", "--port", "0"], ["topics"], verify, ["dead-letters", "list"]):
         result = floorcast(*command, "--broker", f"127.0.0.1:{unused_port()}")
 
         assert result.exit_code == 3
@@ -125,6 +126,11 @@ def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
         (["simulate", "--url", "http://127.0.0.1:1", "--since", "yesterday"], "duration"),
         (["simulate", "--url", "http://127.0.0.1:1", "--truth", "nowhere/truth.json"], "--truth"),
         (["topics"], "--broker"),
+        (["verify"], "--broker"),
+        (["dead-letters", "list"], "--broker"),
+        (["dead-letters", "replay"], "--all"),
+        (["dead-letters", "replay", "0-1", "--all"], "--all"),
+        (["dead-letters", "list", "--limit", "0"], "--limit"),
         (["up", "--port", "99999"], "--port"),
         (["up", "--broker", "kafka"], "HOST:PORT"),
         (["dance"], "dance"),
@@ -229,10 +235,53 @@ def test_an_up_that_was_killed_is_not_found(folder: Path) -> None:
     assert up.find_running(folder) is None
 
 
+def running_up(folder: Path, **changes: object) -> up.Running:
+    found = up.Running("http://127.0.0.1:8080", "127.0.0.1:9092", os.getpid(), "acme.", "/etc/floorcast.yaml", 2)
+    found = msgspec.structs.replace(found, **changes)
+    (folder / "up.json").write_bytes(msgspec.json.encode(found))
+    return found
+
+
+def test_a_running_up_says_where_everything_is(folder: Path) -> None:
+    running_up(folder)
+
+    target = up.find_target(load_settings(data=folder))
+
+    assert target == up.Target(
+        broker="127.0.0.1:9092",
+        prefix="acme.",
+        generation=2,
+        config=Path("/etc/floorcast.yaml"),
+        url="http://127.0.0.1:8080",
+    )
+
+
+def test_what_is_named_wins_over_what_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running_up(folder)
+    monkeypatch.setenv("FLOORCAST_PREFIX", "other.")
+
+    target = up.find_target(load_settings(data=folder, config=Path("mine.yaml")), "https://floor.example")
+
+    assert (target.prefix, target.config, target.url) == ("other.", Path("mine.yaml"), "https://floor.example")
+    assert (target.broker, target.generation) == ("127.0.0.1:9092", 2)
+
+
+def test_an_up_on_another_kafka_has_no_say(folder: Path) -> None:
+    running_up(folder)
+
+    target = up.find_target(load_settings(data=folder, broker="kafka.example:9092"))
+
+    assert target == up.Target(
+        broker="kafka.example:9092", prefix="floorcast.", generation=1, config=Path("floorcast.yaml"), url=None
+    )
+
+
 def test_help_names_every_command() -> None:
     shown = floorcast("--help").stdout
 
-    commands = ("up", "demo", "api", "worker", "broker", "topics", "check", "simulate", "verify")
+    commands = (
+        "up", "demo", "api", "worker", "broker", "topics", "check", "simulate", "verify", "keys", "dead-letters",
+    )  # fmt: skip
     assert all(f"  {name} " in shown for name in commands)
 
 

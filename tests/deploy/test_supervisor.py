@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -257,6 +259,35 @@ async def test_a_log_that_grew_too_large_is_moved_aside_at_the_start(tmp_path: P
     assert (log.read_text(), (tmp_path / "worker.log.1").read_text()) == ("new\n", "old " * 1000)
 
 
+async def test_a_log_that_grows_too_large_while_its_child_runs_is_cut_and_one_older_is_kept(tmp_path: Path) -> None:
+    talkative = "import time\nwhile True:\n    print('word ' * 200, flush=True)\n    time.sleep(0.001)"
+    child = Program(
+        "api", [sys.executable, "-c", talkative], tmp_path / "api.log", max_log_bytes=50_000, log_check_seconds=0.02
+    )
+    older = tmp_path / "api.log.1"
+    await child.start()
+    waiting = asyncio.create_task(child.wait())
+    await until(older.exists)
+    first = older.stat().st_mtime_ns
+    await until(lambda: older.stat().st_mtime_ns != first)
+    child.kill()
+
+    assert await waiting == -9
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["api.log", "api.log.1"]
+    assert child.last_words()[-1].startswith("word word")
+
+
+async def test_a_log_that_cannot_be_moved_aside_ends_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    log.write_text("old " * 1000)
+    (tmp_path / "api.log.1").mkdir()
+    child = Program("api", [sys.executable, "-c", "print('new')"], log, max_log_bytes=1000)
+    await child.start()
+
+    assert await child.wait() == 0
+    assert log.read_text() == "new\n"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 async def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
     parent = f"""
@@ -303,6 +334,7 @@ class FakeSurroundings(up.Surroundings):
     def __init__(self, folder: Path, api: str = OBEDIENT) -> None:
         self._folder = folder
         self._api = api
+        self.api_stop_seconds = 5.0
 
     def local_kafka(self, data: Path) -> up.LocalKafka:
         return FakeKafka(obedient(self._folder, "kafka"))  # type: ignore[return-value]
@@ -317,7 +349,8 @@ class FakeSurroundings(up.Surroundings):
         return len(notes(self._folder)) >= 3
 
     def programs(self, plan: up.Plan, broker: str, worker_id: str) -> list[Child]:
-        api = program(self._folder, "api", self._api, "api", str(self._folder / "notes"))
+        words = ("api", str(self._folder / "notes"))
+        api = program(self._folder, "api", self._api, *words, stop_seconds=self.api_stop_seconds)
         return [obedient(self._folder, "worker"), api]
 
 
@@ -348,6 +381,67 @@ async def test_up_says_ready_and_leaves_nothing_behind_after_sigterm(tmp_path: P
     assert (found.url, found.broker) == ("http://127.0.0.1:18080", "127.0.0.1:9092")
     assert [line.split()[0] for line in notes(tmp_path)[3:]] == ["api", "worker", "kafka"]
     assert up.find_running(tmp_path) is None
+
+
+# As OBEDIENT, but for SIGTERM.
+DEAF = OBEDIENT.replace("signal.signal(signal.SIGTERM, end)", "signal.signal(signal.SIGTERM, lambda *_: note('hears'))")
+
+
+async def test_a_second_ctrl_c_kills_whoever_does_not_end(tmp_path: Path) -> None:
+    said: list[str] = []
+    announced: list[str] = []
+    surroundings = FakeSurroundings(
+        tmp_path, DEAF.replace("time.sleep(600)", "[time.sleep(0.01) for _ in range(60000)]")
+    )
+    surroundings.api_stop_seconds = 600.0
+    running = asyncio.create_task(
+        up.run(make_plan(tmp_path), announce=announced.append, say=said.append, surroundings=surroundings)
+    )
+    await until(lambda: bool(announced))
+
+    os.kill(os.getpid(), signal.SIGINT)
+    await until(lambda: "api hears" in notes(tmp_path))
+    assert not running.done()
+    os.kill(os.getpid(), signal.SIGINT)
+
+    async with asyncio.timeout(20):
+        assert await running == 0
+    assert said.count("stopping") == 1
+    # All are killed, none is asked any more.
+    assert notes(tmp_path)[3:] == ["api hears"]
+
+
+async def test_a_second_sigterm_does_not_kill(tmp_path: Path) -> None:
+    announced: list[str] = []
+    running = asyncio.create_task(
+        up.run(
+            make_plan(tmp_path),
+            announce=announced.append,
+            say=lambda _line: None,
+            surroundings=FakeSurroundings(tmp_path),
+        )
+    )
+    await until(lambda: bool(announced))
+
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    assert await running == 0
+    assert [line.split()[0] for line in notes(tmp_path)[3:]] == ["api", "worker", "kafka"]
+
+
+def test_settings_reach_the_children(tmp_path: Path) -> None:
+    plan = replace(make_plan(tmp_path), prefix="acme.", partitions=7, generation=3, worker_port=9100)
+
+    worker, api = up.Surroundings().programs(plan, "127.0.0.1:9092", "w-1")
+
+    assert isinstance(worker, Program)
+    assert isinstance(api, Program)
+    for child in (worker, api):
+        assert child.environment["FLOORCAST_PREFIX"] == "acme."
+        assert child.environment["FLOORCAST_PARTITIONS"] == "7"
+        assert child.environment["FLOORCAST_GENERATION"] == "3"
+    assert list(worker.command)[-2:] == ["--port", "9100"]
 
 
 async def test_up_ends_with_the_code_of_a_child_that_refuses(tmp_path: Path) -> None:
