@@ -1,0 +1,175 @@
+"""A whole floorcast as its users start it: `floorcast up` as a subprocess on a folder of its own.
+
+Owns the life of that subprocess and of its children: start until `ready`, kill -9 of one or of all, orderly stop, and
+the proof that nothing is left. Knows nothing of numbers.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psutil
+import yaml
+
+from deploy.up import Running, find_running
+
+READY_SECONDS = 120.0
+STOP_SECONDS = 15.0
+_BETWEEN_LOOKS_SECONDS = 0.02
+_COMMAND = Path(sys.executable).with_name("floorcast")
+_NAMES = {"worker": "floorcast worker ", "api": "floorcast api ", "kafka": " kafka.Kafka "}
+
+
+def until(done: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -> None:
+    """Look until it is so."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"after {seconds:g} s: not {what}"
+        time.sleep(_BETWEEN_LOOKS_SECONDS)
+
+
+class FloorProcess:
+    """`floorcast up` on `folder/data`, configured by `folder/floorcast.yaml`, always at the same port."""
+
+    def __init__(self, folder: Path, configuration: Mapping[str, object]) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.configure(configuration)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self._port: int = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._up: subprocess.Popen[bytes] | None = None
+        self._starts = 0
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "floorcast.yaml"
+
+    @property
+    def running(self) -> Running:
+        """How to reach it."""
+        found = find_running(self.data)
+        assert found is not None, self.words()
+        return found
+
+    def configure(self, configuration: Mapping[str, object]) -> None:
+        """Write `floorcast.yaml`; takes effect at the next start."""
+        self.config_file.write_text(yaml.safe_dump(dict(configuration)), encoding="utf-8")
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        self._starts += 1
+        with self._output("out").open("wb") as out, self._output("err").open("wb") as err:
+            self._up = subprocess.Popen(
+                [_COMMAND, "up", "--config", self.config_file, "--port", str(self._port), "--data", self.data],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=_environment(),
+            )
+        until(lambda: self._says_ready() or self._ended(), "ready")
+        assert self._says_ready(), self.words()
+
+    def stop(self) -> None:
+        """Ask it to end (SIGTERM); it must, and nothing may be left of it."""
+        assert self._up is not None
+        self._up.send_signal(signal.SIGTERM)
+        try:
+            assert self._up.wait(STOP_SECONDS) == 0, self.words()
+        finally:
+            left = self.processes()
+            self.kill_everything()
+        assert left == [], f"still there: {[process.pid for process in left]}"
+
+    def kill(self, name: str) -> int:
+        """Kill -9 one child (`worker`, `api`, `kafka`) without waiting for what comes of it; the pid it had."""
+        found = self.child(name)
+        found.kill()
+        return found.pid
+
+    def wait_for_another(self, name: str, than: int) -> None:
+        """Wait until a killed child has been started again."""
+        until(lambda: any(pid != than for pid in self._pids(name)), f"another {name}")
+
+    def kill_everything(self) -> None:
+        """Kill -9 every process of it, `up` first, so that it starts nothing again."""
+        if self._up is not None:
+            self._up.kill()
+        for process in self.processes():
+            _kill(process)
+        if self._up is not None:
+            self._up.wait()
+            self._up = None
+        until(lambda: not self.processes(), "gone")
+
+    def child(self, name: str) -> psutil.Process:
+        """The process of that name."""
+        (pid,) = self._pids(name)
+        return psutil.Process(pid)
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that is about our folder: `up`, its children, and what those may have left behind."""
+        return [process for process in psutil.process_iter() if str(self.folder) in _command_line(process)]
+
+    def verify(self) -> tuple[int, str]:
+        """Run `floorcast verify`; its exit code and what it printed."""
+        ended = subprocess.run(
+            [_COMMAND, "verify", "--data", self.data],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=READY_SECONDS,
+            env=_environment(),
+        )
+        return ended.returncode, ended.stdout + ended.stderr
+
+    def words(self) -> str:
+        """What it and its children said, for the message of a failed test."""
+        files = [self._output("out"), self._output("err"), *sorted((self.data / "logs").glob("*.log"))]
+        return "\n".join(
+            f"--- {file.name}\n{file.read_text(encoding='utf-8', errors='replace')[-4000:]}"
+            for file in files
+            if file.exists()
+        )
+
+    def _output(self, stream: str) -> Path:
+        return self.folder / f"up-{self._starts}.{stream}"
+
+    def _says_ready(self) -> bool:
+        return f"ready {self.url}\n" in self._output("out").read_text(encoding="utf-8")
+
+    def _ended(self) -> bool:
+        return self._up is not None and self._up.poll() is not None
+
+    def _pids(self, name: str) -> list[int]:
+        mark = _NAMES[name]
+        # A child is first a small program that binds its life to its parent's: it names the command as well, and
+        # becomes it.
+        return [process.pid for process in self.processes() if mark in _command_line(process)]
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("FLOORCAST_")}
+
+
+def _command_line(process: psutil.Process) -> str:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return ""
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return
