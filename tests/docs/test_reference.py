@@ -1,0 +1,16 @@
+"""The reference pages are those that the code makes."""
+
+import pytest
+
+from docs.generate import PAGES, REFERENCE
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_a_reference_page_says_what_the_code_says(name: str) -> None:
+    written = (REFERENCE / name).read_text(encoding="utf-8")
+
+    assert written == PAGES[name](), f"docs/reference/{name} is out of date: python docs/generate.py"
+
+
+def test_every_reference_page_is_made_from_the_code() -> None:
+    assert {page.name for page in REFERENCE.iterdir()} == set(PAGES)
