@@ -1,1 +1,1 @@
-"""Benchmarks: run by `make bench`, never by the tests. Figures are ratios or distributions of one run on one machine."""
+"""Benchmarks: run by `make bench`, never by the tests. Figures hold for one run on one machine."""

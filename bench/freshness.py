@@ -2,9 +2,9 @@
 
     python -m bench.freshness --rate 1000 --seconds 20
 
-Open loop: calls are posted on schedule whether or not earlier ones have arrived. Each call is for the next of many reps,
-so that the n-th call of a rep is seen when that rep's `calls_made` says n. From 1,000 events/s on, ten events share a
-delivery, as CRMs that send so many do.
+Open loop: calls are posted on schedule whether or not earlier ones have arrived. Each call is for the next of many
+reps, so that the n-th call of a rep is seen when that rep's `calls_made` says n. From 1,000 events/s on, ten
+events share a delivery, as CRMs that send so many do.
 """
 
 import argparse
@@ -51,7 +51,9 @@ async def measure(url: str, rate: int, seconds: float, marker: str) -> Timeline:
             pause = due - time.monotonic()
             if pause > 0:
                 await asyncio.sleep(pause)
-            calls = [(reps[number % len(reps)], number // len(reps) + 1) for number in range(first, first + per_delivery)]
+            calls = [
+                (reps[number % len(reps)], number // len(reps) + 1) for number in range(first, first + per_delivery)
+            ]
             tasks.append(asyncio.create_task(post(session, url, calls, timeline, f"{marker}-{first}")))
         await asyncio.gather(*tasks)
         async with asyncio.timeout(30):
@@ -86,7 +88,8 @@ async def post(
         timeline.posted[call] = posted
     async with session.post(f"{url}/webhooks/feed", data=body, headers=headers) as answer:
         if answer.status != 202:
-            raise SystemExit(f"a delivery got {answer.status}")
+            msg = f"a delivery got {answer.status}"
+            raise SystemExit(msg)
     accepted = time.monotonic()
     for call in calls:
         timeline.accepted[call] = accepted
@@ -123,7 +126,9 @@ def report(rate: int, timeline: Timeline) -> str:
     lines = []
     for name, since in (("posted", timeline.posted), ("accepted", timeline.accepted)):
         ages = sorted((timeline.seen[call] - at) * 1000 for call, at in since.items())
-        quantiles = "  ".join(f"p{share:g} {ages[min(len(ages) - 1, int(len(ages) * share / 100))]:.1f}" for share in (50, 95, 99))
+        quantiles = "  ".join(
+            f"p{share:g} {ages[min(len(ages) - 1, int(len(ages) * share / 100))]:.1f}" for share in (50, 95, 99)
+        )
         lines.append(f"{rate:>6}/s  {name:>8} -> SSE  {quantiles}  max {ages[-1]:.1f} ms  ({len(ages)} calls)")
     return "\n".join(lines)
 

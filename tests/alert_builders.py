@@ -1,0 +1,37 @@
+"""Builders of clocks and alerts with defaults. Owns no expectation."""
+
+from schemas.alerts import Alert, alert_id
+from schemas.instants import HOUR, MINUTE, SECOND, parse_instant
+from schemas.leads import LeadClock
+
+START = parse_instant("2026-03-18T10:00:00Z")
+
+
+def make_clock(
+    lead: str = "l1",
+    start: int = START,
+    *,
+    sla: int = HOUR,
+    answered_at: int | None = None,
+    status: str | None = None,
+    rep: str | None = "r1",
+    team: str | None = "north",
+) -> LeadClock:
+    """Make a clock on elapsed time: warned at 45 minutes, due after an hour, escalated after two."""
+    return LeadClock(
+        lead, rep, "web", status, start, start + sla, sla, answered_at=answered_at, team=team,
+        warn_at=start + sla * 3 // 4, escalate_at=start + 2 * sla,
+    )  # fmt: skip
+
+
+def make_alert(
+    lead: str = "l1", level: str = "breach", *, team: str | None = "north", due_at: int = START + HOUR, late: int = 0
+) -> Alert:
+    """Make an alert that was raised at its instant, or `late` microseconds after it."""
+    return Alert(
+        alert_id(lead, level, START), "lead_response", level, lead, "r1", team, START, due_at, due_at + late,
+        is_late=late > 2 * SECOND,
+    )  # fmt: skip
+
+
+__all__ = ["HOUR", "MINUTE", "SECOND", "START", "make_alert", "make_clock"]
