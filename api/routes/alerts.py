@@ -23,6 +23,7 @@ from api.routes.queries import (
     operation_id,
     organisation_allowed,
     page,
+    problems,
 )
 from api.rows import alert_json, dead_letter_json
 from api.security import Access
@@ -91,7 +92,7 @@ async def dead_letters(
 
 @router.post(
     "/alerts/{alert:path}/acknowledge", summary="Acknowledge an alert", dependencies=[OnlyJson],
-    response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND,
+    response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
 )  # fmt: skip
 async def acknowledge_alert(
     request: Request, access: Administrator, view: CurrentView, now: Now, alert: str
@@ -104,7 +105,7 @@ async def acknowledge_alert(
 
 @router.post(
     "/alerts/{alert:path}/snooze", summary="Snooze an alert", dependencies=[OnlyJson],
-    response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND,
+    response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
 )  # fmt: skip
 async def snooze_alert(
     request: Request, access: Administrator, view: CurrentView, now: Now, alert: str, snooze: Snooze
