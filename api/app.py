@@ -121,7 +121,9 @@ def create_app(
             registry=registry,
             clock=clock,
         )
-    if settings.role != "ingest":
+    if settings.role == "ingest":
+        app.include_router(prometheus.ingest_router)
+    else:
         for router in READ_ROUTERS:
             app.include_router(router)
         app.mount("/static", boards.static_files())

@@ -131,7 +131,9 @@ class ReadSide:
             now = self._clock()
             pause = (self.broadcaster.next_flush(now) - now) / SECOND if self.is_loaded else 1.0
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), max(0.001, pause))
+                # Not wait_for: before Python 3.12 it forgets that it was cancelled when the event comes at that moment.
+                async with asyncio.timeout(max(0.001, pause)):
+                    await self._moved.wait()
             self._moved.clear()
             if self.is_loaded:
                 try:

@@ -196,7 +196,9 @@ def topics(
 def check(config: ConfigFlag = None) -> None:
     """Check floorcast.yaml; each problem is named by file, line and field."""
     settings = _settings(config=config)
-    _checked_config(settings.config)
+    config_found = _checked_config(settings.config)
+    for remark in config_found.remarks():
+        _say(f"{settings.config}: {remark}")
     typer.echo(f"{settings.config} is right")
 
 
@@ -474,6 +476,7 @@ def _has_keys(data: Path) -> bool:
 
 
 def _checked_config(path: Path) -> "Config":
+    from processor.agents.channels import build_channels  # noqa: PLC0415
     from schemas.config import ConfigError, load_config  # noqa: PLC0415
     from schemas.connectors import build_connector  # noqa: PLC0415
 
@@ -482,6 +485,10 @@ def _checked_config(path: Path) -> "Config":
     except ConfigError as error:
         _fail(error.problems, WRONG_USE)
     problems = []
+    try:
+        build_channels(config)
+    except ConfigError as error:
+        problems += [f"{path}: {problem}" for problem in error.problems]
     for name, connection in config.connections.items():
         try:
             build_connector(connection)

@@ -13,6 +13,9 @@ from api.routes.queries import BoardReader, Now, operation_id, organisation_allo
 
 router = APIRouter(tags=["prometheus"], generate_unique_id_function=operation_id)
 
+ingest_router = APIRouter(tags=["prometheus"], include_in_schema=False)
+"""For a process that only takes webhooks: it has no view, but its deliveries are counted nowhere else."""
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _EXAMPLE = 'floorcast_calls_made{rep="r-17",team="north",window="today"} 37\n'
 
@@ -35,3 +38,10 @@ async def prometheus(request: Request, access: BoardReader, now: Now) -> Respons
         return render(picture) + generate_latest(registry)
 
     return Response(await asyncio.to_thread(text, picture), headers={"content-type": CONTENT_TYPE})
+
+
+@ingest_router.get("/metrics")
+async def ingest_metrics(request: Request, access: BoardReader) -> Response:
+    """The counters of deliveries."""
+    organisation_allowed(access)
+    return Response(generate_latest(request.app.state.registry), headers={"content-type": CONTENT_TYPE})

@@ -70,6 +70,15 @@ async def test_read_role_takes_no_webhooks(tmp_path: Path, ingest: FakeIngest) -
     assert (await get(app, "/readyz?role=ingest")).status_code == 503
 
 
+async def test_ingest_role_exports_what_it_took(tmp_path: Path, ingest: FakeIngest) -> None:
+    app = make_app(make_settings(tmp_path, role="ingest"), ingest)
+    await get(app, "/webhooks/nobody", "POST")
+
+    text = (await get(app, "/metrics")).text
+
+    assert 'floorcast_deliveries_total{connection="_unknown",outcome="not_found"} 1.0' in text
+
+
 async def test_readiness_names_what_is_missing_by_role(tmp_path: Path, ingest: FakeIngest) -> None:
     app = make_app(make_settings(tmp_path), ingest)
     app.state.readiness.add("read", lambda: ["panes are still being read"])

@@ -1,4 +1,4 @@
-// Who waits for an answer: the longest first, each with a clock that runs here, corrected by the server's clock.
+// Who waits for an answer: those whose time has run out first, then the longest, each with a clock that runs here, corrected by the server's clock.
 
 import { arrange, element, fillBar, icon, nameElement, rowCapacity, setData, setIcon, setText } from "../dom.js";
 import { clockText, countText, valueText } from "../format.js";
@@ -7,6 +7,7 @@ import { scopeOf } from "./figures.js";
 const ROW_REM = 3.4;
 const GAP_REM = 0.4;
 const WORDS = { breached: "Breached", warned: "Warned", waiting: "Waiting" };
+const URGENCY = { breached: 0, warned: 1, waiting: 2 };
 
 export function create(root, board) {
   const heading = element("h2", "heading");
@@ -22,7 +23,7 @@ export function create(root, board) {
   const rows = new Map();
 
   function render(store, now) {
-    const leads = store.waitingLeads();
+    const leads = mostUrgentFirst(store.waitingLeads(), now);
     setData(root, "more", "0");
     let fitting = rowCapacity(list, ROW_REM, GAP_REM);
     if (leads.length > fitting) {
@@ -62,6 +63,11 @@ export function create(root, board) {
   }
 
   return { render, tick };
+}
+
+/** A lead of five minutes that is overdue must not hide below leads of an hour that only wait. Within a state: as they come. */
+function mostUrgentFirst(leads, now) {
+  return leads.slice().sort((one, other) => URGENCY[stateAt(one, now)] - URGENCY[stateAt(other, now)]);
 }
 
 /** A lead is breached on the screen in the second its clock runs out, whether the server has said so yet or not. */
