@@ -127,6 +127,7 @@ class ReadSide:
         return self.view.changes.leads
 
     async def _tell(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             now = self._clock()
             pause = (self.broadcaster.next_flush(now) - now) / SECOND if self.is_loaded else 1.0
@@ -135,6 +136,7 @@ class ReadSide:
                 async with asyncio.timeout(max(0.001, pause)):
                     await self._moved.wait()
             self._moved.clear()
+            begun = loop.time()
             if self.is_loaded:
                 try:
                     self.broadcaster.flush(self._clock())
@@ -143,4 +145,5 @@ class ReadSide:
                     log.exception("broadcast.failed")
                     self.view.forget_changes()
                     await asyncio.sleep(_PAUSE_AFTER_FAILURE_SECONDS)
-            await asyncio.sleep(GATHER_SECONDS)
+            # A floor so large that telling takes long is told less often: requests have their turn in between.
+            await asyncio.sleep(max(GATHER_SECONDS, 2 * (loop.time() - begun)))

@@ -34,6 +34,8 @@ from schemas.topics import ACKNOWLEDGEMENTS, ALERTS, DEAD_LETTERS, FENCE, LEAD_C
 from schemas.windows import Calendar, Day, Span, Window, day_window, index_of, is_day, minute_window
 
 DEAD_LETTERS_KEPT = 10_000
+DECODED_WINDOWS = 256
+"""Of so many windows the panes of reps stay decoded, which takes ten times the memory of their bytes."""
 _EMPTY: Pane = {}
 _MINUTES_IN_BLOCK = 60
 _DAYS_IN_BLOCK = 28
@@ -384,7 +386,11 @@ class View:
         return self._rep_pane(window, scope.id) if scope.id in cell else _EMPTY
 
     def _rep_pane(self, window: Window, rep: str | None) -> Pane:
-        held = self._rep_panes.setdefault(window, {})
+        held = self._rep_panes.get(window)
+        if held is None:
+            while len(self._rep_panes) >= DECODED_WINDOWS:
+                del self._rep_panes[next(iter(self._rep_panes))]
+            held = self._rep_panes[window] = {}
         pane = held.get(rep)
         if pane is None:
             origins = self._cells.get(window, {}).get(rep, {})

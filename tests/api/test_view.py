@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.view import DEAD_LETTERS_KEPT, ORGANISATION, Scope, View, rep_scope, team_scope
+from api.view import DEAD_LETTERS_KEPT, DECODED_WINDOWS, ORGANISATION, Scope, View, rep_scope, team_scope
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.leads import LeadClock, encode_clock
@@ -193,6 +193,17 @@ def test_panes_are_kept_as_bytes_until_they_are_read() -> None:
     assert view._rep_panes == {}
     calls(view, rep_scope("r1"))
     assert list(view._rep_panes) == [TODAY]
+
+
+def test_only_so_many_windows_stay_decoded() -> None:
+    view = make_view(make_config())
+    for n in range(3 * DECODED_WINDOWS):
+        put(view, "r1", minute_window(NOON - n * MINUTE), calls_made=1)
+        span = span_of("5m", NOON - n * MINUTE, view.calendar)
+        view.values(rep_scope("r1"), span, NOON)
+
+    assert len(view._rep_panes) == DECODED_WINDOWS
+    assert calls(view, rep_scope("r1"), "24h") == 3 * DECODED_WINDOWS
 
 
 def test_merged_panes_that_are_remembered_are_never_changed_by_a_reader() -> None:

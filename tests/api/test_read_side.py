@@ -1,0 +1,59 @@
+"""The task that tells clients, and what is counted of answered leads."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.api.reading import Floor
+from tests.builders import change
+
+_PATIENCE_SECONDS = 30.0
+
+
+@pytest.fixture
+def floor(tmp_path: Path) -> Floor:
+    return Floor(tmp_path)
+
+
+async def test_telling_ends_also_when_a_change_comes_at_that_moment(floor: Floor) -> None:
+    task = asyncio.create_task(floor.read_side._tell())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    floor.read_side._moved.set()
+    task.cancel()
+
+    done, _ = await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
+
+    assert done == {task}
+
+
+async def test_nothing_is_told_of_a_view_that_is_not_whole(floor: Floor) -> None:
+    floor.read_side.broadcaster.pin(("today",), floor.now)
+    floor.read_side.consumer.is_loaded = False
+    task = asyncio.create_task(floor.read_side._tell())
+    floor.take(change("call", "c1", rep="r1", direction="outbound", dialed_at="2026-03-18T15:00Z"))
+    floor.read_side._on_change()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
+
+    assert floor.view.changes.panes
+
+
+def test_answers_known_at_the_start_and_later_ones_are_counted_once_each(floor: Floor) -> None:
+    def answered(lead: str) -> None:
+        floor.take(
+            change("lead", lead, rep="r1", received_at="2026-03-18T14:00Z"),
+            change("call", f"c-{lead}", rep="r1", direction="outbound", dialed_at="2026-03-18T14:10Z", lead=lead),
+        )
+
+    answered("l1")
+    floor.view.take_changes()  # as while the view loads
+    floor.read_side._on_change()
+    answered("l2")
+    floor.read_side._on_change()
+    floor.read_side._on_change()
+
+    assert {team: held.count for team, held in floor.read_side._responses.teams.items()} == {"north": 2}
