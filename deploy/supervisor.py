@@ -157,7 +157,9 @@ class Program:
             return
         _signal(process, signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), timeout)
+            # Not wait_for: in Python 3.11 it may swallow a cancellation that comes with the end of the process.
+            async with asyncio.timeout(timeout):
+                await process.wait()
         except TimeoutError:
             _signal(process, signal.SIGKILL)
             await process.wait()
