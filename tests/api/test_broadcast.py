@@ -306,21 +306,37 @@ def test_rep_who_moves_to_another_team_leaves_the_screen_of_the_old_one() -> Non
         screen.check()
 
 
+def test_leads_of_a_rep_who_moves_come_to_the_screen_of_the_new_team() -> None:
+    desk = Desk(make_config())
+    desk.take(change("rep", "r7", NOW - DAY, team="north"), change("rep", "r8", NOW - DAY, team="south"))
+    desk.take(lead("l1", NOW - MINUTE, "r7"))
+    south = Screen(desk, Filter(teams=frozenset({"south"}))).connect()
+    assert south.leads == {}
+    desk.take(change("rep", "r7", NOW, team="south"))
+    desk.flush()
+    south.read()
+
+    assert list(south.leads) == ["l1"]
+    south.check()
+
+
 def test_move_that_lies_ahead_comes_to_pass_at_midnight() -> None:
     desk = Desk(make_config(timezone="Asia/Kuala_Lumpur"), now=MIDNIGHT - HOUR)
     desk.take(
         change("rep", "r7", MIDNIGHT - 2 * DAY, team="north"),
         change("rep", "r7", MIDNIGHT + HOUR, team="south"),
-        lead("l1", MIDNIGHT - HOUR, "r7"),
+        lead("l1", MIDNIGHT - MINUTE, "r7"),
     )
     north = Screen(desk, Filter(teams=frozenset({"north"}))).connect()
-    assert "l1" in north.leads
+    south = Screen(desk, Filter(teams=frozenset({"south"}))).connect()
+    assert (list(north.leads), list(south.leads)) == (["l1"], [])
     desk.now = MIDNIGHT
     desk.flush()
-    north.read()
+    for screen in (north, south):
+        screen.read()
+        screen.check()
 
-    assert north.leads == {}
-    north.check()
+    assert (list(north.leads), list(south.leads)) == ([], ["l1"])
 
 
 def test_rep_who_leaves_the_roster_leaves_every_screen() -> None:

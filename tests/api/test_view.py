@@ -156,6 +156,15 @@ def test_span_is_merged_whole_however_it_lies_over_the_blocks(
         assert view.values(scope, span, NOON, ["calls_made"]).metrics["calls_made"] == expected
 
 
+def test_late_change_reaches_what_was_merged_of_a_whole_hour() -> None:
+    view = make_view(make_config())
+    put(view, "r1", minute_window(NOON - 5 * HOUR - MINUTE), calls_made=1)
+    assert (calls(view, rep_scope("r1"), "24h"), calls(view, ORGANISATION, "24h")) == (1, 1)
+    put(view, "r1", minute_window(NOON - 5 * HOUR - 2 * MINUTE), calls_made=1)
+
+    assert (calls(view, rep_scope("r1"), "24h"), calls(view, ORGANISATION, "24h")) == (2, 2)
+
+
 def test_nothing_is_kept_of_minutes_that_have_expired() -> None:
     view = make_view(make_config())
     minutes = [minute_window(NOON - n * MINUTE) for n in range(1500)]

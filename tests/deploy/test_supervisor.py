@@ -446,7 +446,13 @@ def test_settings_reach_the_children(tmp_path: Path) -> None:
 
 async def test_up_ends_with_the_code_of_a_child_that_refuses(tmp_path: Path) -> None:
     said: list[str] = []
-    refusing = "import sys; print('floorcast.yaml:3: is wrong'); sys.exit(2)"
+    # Not before Kafka listens to signals: one that is only just born dies without a word.
+    refusing = (
+        "import pathlib, sys, time\n"
+        f"notes = pathlib.Path({str(tmp_path / 'notes')!r})\n"
+        "while not (notes.exists() and 'kafka' in notes.read_text()): time.sleep(0.02)\n"
+        "print('floorcast.yaml:3: is wrong'); sys.exit(2)"
+    )
 
     code = await up.run(
         make_plan(tmp_path),
