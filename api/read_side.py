@@ -146,4 +146,4 @@ class ReadSide:
                     self.view.forget_changes()
                     await asyncio.sleep(_PAUSE_AFTER_FAILURE_SECONDS)
             # A floor so large that telling takes long is told less often: requests have their turn in between.
-            await asyncio.sleep(max(GATHER_SECONDS, 2 * (loop.time() - begun)))
+            await asyncio.sleep(max(GATHER_SECONDS, (loop.time() - begun) / 2))

@@ -33,11 +33,11 @@ class Timeline:
     seen: dict[tuple[str, int], float] = field(default_factory=dict)
 
 
-async def measure(url: str, rate: int, seconds: float, marker: str) -> Timeline:
+async def measure(url: str, rate: int, seconds: float, marker: str, people: int) -> Timeline:
     """Post for so long, and watch."""
     timeline = Timeline()
     per_delivery = 10 if rate >= 1000 else 1
-    reps = [f"{marker}{number:03d}" for number in range(max(20, rate // 2))]
+    reps = [f"{marker}{number:03d}" for number in range(people)]
     total = int(rate * seconds) // per_delivery * per_delivery
     connector = aiohttp.TCPConnector(limit=256)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None)) as session:
@@ -138,14 +138,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=int, action="append", help="events per second; may be repeated")
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--reps", type=int, default=100, help="people on the floor")
     parser.add_argument("--url", help="a running api with connection `feed` (else one is started)")
     arguments = parser.parse_args()
     rates = arguments.rate or [100, 1000]
 
     def run(url: str) -> None:
-        asyncio.run(measure(url, 50, 3, "warm"))
+        asyncio.run(measure(url, 50, 3, "warm", 10))
         for rate in rates:
-            print(report(rate, asyncio.run(measure(url, rate, arguments.seconds, f"b{rate}-"))), flush=True)
+            print(
+                report(rate, asyncio.run(measure(url, rate, arguments.seconds, f"b{rate}-", arguments.reps))),
+                flush=True,
+            )
 
     if arguments.url:
         run(arguments.url)
