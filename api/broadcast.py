@@ -20,14 +20,15 @@ from api.rows import (
     absent_lead,
     alert_json,
     has_money,
-    metrics_row,
     open_alerts,
+    row_maker,
     scope_fields,
     waiting_lead,
     waiting_leads,
 )
 from api.view import Changes, Scope, Values, View, rep_scope, team_scope
 from schemas.instants import MINUTE, SECOND, format_instant
+from schemas.panes import Pane
 from schemas.windows import Span, Window, span_of
 
 REMEMBERED = 2_000
@@ -41,6 +42,11 @@ QUEUE_BYTES = 8 << 20
 
 KEPT_WINDOW = 300 * SECOND
 """A window stays followed this long after its last client has gone, so that one who reconnects misses nothing."""
+
+UNWATCHED_EVERY = 5 * SECOND
+"""A window without a client is brought up to date this often, and whenever somebody asks for it."""
+_MANY = 10_000
+"""Changes that are written down for such a window, before it is taken that everything has changed."""
 
 FRESHNESS_EVERY = 5 * SECOND
 FRESHNESS_AT_MOST_EVERY = SECOND
@@ -112,6 +118,23 @@ class _Event(NamedTuple):
 
 
 @dataclass(slots=True)
+class _Waiting:
+    """Changes that a window has not told yet."""
+
+    panes: set[tuple[Window, str | None]] = field(default_factory=set)
+    heads: set[Scope] = field(default_factory=set)
+    roster: bool = False
+    everything: bool = False
+
+    def note(self, changes: Changes, heads: set[Scope]) -> None:
+        """Add what has changed since."""
+        self.panes |= changes.panes
+        self.heads |= heads
+        self.roster |= bool(changes.reps)
+        self.everything |= changes.everything or len(self.panes) > _MANY
+
+
+@dataclass(slots=True)
 class _Followed:
     """A window that clients look at: the values last sent, by scope."""
 
@@ -121,6 +144,10 @@ class _Followed:
     flushed_at: int
     span: Span
     values: dict[Scope, Values] = field(default_factory=dict)
+    panes: dict[Scope, Pane] = field(default_factory=dict)
+    """What the values were made of: only metrics of measures that are others now are made again."""
+    waiting: _Waiting = field(default_factory=_Waiting)
+    """What has changed while nobody looked."""
 
 
 class Subscription:
@@ -201,7 +228,7 @@ class Broadcaster:
 
     def subscribe(self, wanted: Filter, last_event_id: str | None, now: int) -> tuple[Subscription, bytes]:
         """A new client, and what it gets first: what it missed, or a snapshot."""
-        self.flush(now)
+        self.flush(now, unwatched=True)
         for window in wanted.windows:
             self._follow(window, now)
         subscription = Subscription(wanted)
@@ -219,17 +246,18 @@ class Broadcaster:
 
     def snapshot(self, wanted: Filter, now: int) -> bytes:
         """Everything that is asked for, as the event `snapshot`. Brings a lagging client up to date."""
-        self.flush(now)
+        self.flush(now, unwatched=True)
         return self._snapshot(wanted, now)
 
     def _snapshot(self, wanted: Filter, now: int) -> bytes:
-        rows = [
-            self._only(self._row(scope, followed.span, values, now), wanted.metrics)
-            for window in wanted.windows
-            for followed in (self._follow(window, now),)
-            for scope, values in followed.values.items()
-            if wanted.wants(scope, self._head(scope, now).get("team"))
-        ]
+        rows = []
+        for window in wanted.windows:
+            followed = self._follow(window, now)
+            make_row = row_maker(self._view, followed.span, now)
+            for scope, values in followed.values.items():
+                head = self._head(scope, now)
+                if wanted.wants(scope, head.get("team")):
+                    rows.append(self._only(make_row(head, values), wanted.metrics))
         payload = {
             "rows": rows,
             "leads": [lead for lead in waiting_leads(self._view, now) if wanted.wants_lead(lead["rep"], lead["team"])],
@@ -285,20 +313,28 @@ class Broadcaster:
             instants.append(upcoming)
         return max(now, min(instants))
 
-    def flush(self, now: int) -> None:
-        """Send everyone what differs from what was last sent."""
+    def flush(self, now: int, *, unwatched: bool = False) -> None:
+        """Send everyone what differs from what was last sent.
+
+        A window that no client looks at costs as much as one on every screen: it waits, unless `unwatched`.
+        """
         view = self._view
         view.advance(now)
         changes = view.take_changes()
         changed_heads, departures = self._look_at_heads(changes, now)
         gone = {departure.scope for departure in departures if departure.is_gone}
         for window, followed in list(self._followed.items()):
-            if now - followed.used_at > KEPT_WINDOW and not self._is_used(window):
+            is_watched = self._is_watched(window)
+            if now - followed.used_at > KEPT_WINDOW and not is_watched and window not in self._pinned:
                 del self._followed[window]
                 continue
             for scope in gone:
                 followed.values.pop(scope, None)
-            self._flush_window(window, followed, changes, changed_heads, now)
+                followed.panes.pop(scope, None)
+            followed.waiting.note(changes, changed_heads)
+            # The clock may have been set back.
+            if is_watched or unwatched or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY:
+                self._flush_window(window, followed, now)
         self._flush_leads(changes, changed_heads, now)
         self._flush_alerts(changes, now)
         if departures:
@@ -348,41 +384,51 @@ class Broadcaster:
             return scope.id in self._view.roster.team_names
         return self._view.is_known_rep(scope.id)
 
-    def _flush_window(
-        self, window: str, followed: _Followed, changes: Changes, changed_heads: set[Scope], now: int
-    ) -> None:
+    def _flush_window(self, window: str, followed: _Followed, now: int) -> None:
         view = self._view
         span = span_of(window, now, view.calendar)
         # Once a day every row is sent whole: it is of another day now, also where the values are the same.
         is_new_day = span.days and span != followed.span
-        scopes = set(self._heads) if is_new_day else self._touched(followed, span, changes, changed_heads, now)
-        followed.span, followed.flushed_at = span, now
+        scopes = set(self._heads) if is_new_day else self._touched(followed, span, now)
+        whole = scopes if is_new_day else followed.waiting.heads
+        followed.span, followed.flushed_at, followed.waiting = span, now, _Waiting()
+        make_row = row_maker(view, span, now)
         rows = []
         for scope in scopes:
-            values, held = view.values(scope, span, now), followed.values.get(scope)
-            followed.values[scope] = values
-            if held is not None and not is_new_day and scope not in changed_heads:
-                values = values.since(held)
-            if values.metrics:
-                rows.append((scope, self._row(scope, span, values, now)))
+            told = self._refresh(followed, scope, span, now, is_whole=scope in whole)
+            if told.metrics:
+                rows.append((scope, make_row(self._heads[scope], told)))
         if rows:
             self._emit("metrics", window, rows, now, weight=len(rows))
 
-    def _touched(
-        self, followed: _Followed, span: Span, changes: Changes, changed_heads: set[Scope], now: int
-    ) -> set[Scope]:
-        """Whose values may be others now: only of those they are made again."""
+    def _refresh(self, followed: _Followed, scope: Scope, span: Span, now: int, *, is_whole: bool) -> Values:
+        """Make the values of a scope anew; what a client does not have yet (`is_whole`: all of them)."""
         view = self._view
-        if changes.everything:
+        pane, before, held = view.merged(scope, span), followed.panes.get(scope), followed.values.get(scope)
+        followed.panes[scope] = pane
+        if held is None or before is None:
+            values = told = view.result(pane, now)
+        else:
+            # Most changes are of one or two measures: the other metrics are what they were.
+            made = view.result(pane, now, view.metrics_of(before, pane))
+            told = made.since(held)
+            values = held.replaced_by(told) if told.metrics else held
+        followed.values[scope] = values
+        return values if is_whole else told
+
+    def _touched(self, followed: _Followed, span: Span, now: int) -> set[Scope]:
+        """Whose values may be others now: only of those they are made again."""
+        view, waiting = self._view, followed.waiting
+        if waiting.everything:
             return set(self._heads)
         inside = span.windows()
-        panes = {pane for pane in changes.panes if pane[0] in inside}
+        panes = {pane for pane in waiting.panes if pane[0] in inside}
         if span != followed.span:
             for number in set(inside) ^ set(followed.span.windows()):
                 window = Window(number)
                 panes |= {(window, rep) for rep in view.reps_in(window)}
-        touched = {scope for window, rep in panes for scope in view.scopes_of(window, rep)} | changed_heads
-        if changes.reps:
+        touched = {scope for window, rep in panes for scope in view.scopes_of(window, rep)} | waiting.heads
+        if waiting.roster:
             # A past move changes what was done for which team.
             touched |= {team_scope(team) for team in view.roster.team_names}
         if now // MINUTE != followed.flushed_at // MINUTE:
@@ -483,15 +529,13 @@ class Broadcaster:
             self._number += 1
             followed = self._followed[window] = _Followed(self._number, used_at=now, flushed_at=now, span=span)
             for scope in self._view.scopes():
-                followed.values[scope] = self._view.values(scope, span, now)
+                pane = followed.panes[scope] = self._view.merged(scope, span)
+                followed.values[scope] = self._view.result(pane, now)
         followed.used_at = now
         return followed
 
-    def _is_used(self, window: str) -> bool:
-        return window in self._pinned or any(window in wanted.windows for wanted in self._subscriptions)
-
-    def _row(self, scope: Scope, span: Span, values: Values, now: int) -> Json:
-        return metrics_row(self._view, scope, span, values, now)
+    def _is_watched(self, window: str) -> bool:
+        return any(window in wanted.windows for wanted in self._subscriptions)
 
     def _head(self, scope: Scope, now: int) -> Json:
         head = self._heads.get(scope)

@@ -82,7 +82,7 @@ class ReadSide:
                 behind_seconds=self.consumer.behind_seconds(now),
             )
         # A scrape and an answer of REST at the same instant say the same.
-        self.broadcaster.flush(now)
+        self.broadcaster.flush(now, unwatched=True)
         today = view.calendar.day_of(now)
         waiting, oldest = waiting_by_team(view, now)
         reps = view.reps()

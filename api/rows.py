@@ -3,7 +3,7 @@
 Owns names and forms of what is served; the values come from the view. Pure: `now` is an argument.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from api.view import Scope, Values, View
@@ -19,15 +19,22 @@ Json = dict[str, Any]
 
 def metrics_row(view: View, scope: Scope, span: Span, values: Values, now: int) -> Json:
     """A row of metrics: a rep's, a team's (no `rep`) or the organisation's (neither)."""
+    return row_maker(view, span, now)(scope_fields(view, scope, now), values)
+
+
+def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json]:
+    """Makes the rows of many scopes, from their `scope_fields`: what is the same in all of them is written once."""
     start, end = span.bounds(view.calendar)
-    row = scope_fields(view, scope, now)
-    row["window"] = {"name": span.name, "from": format_instant(start), "to": format_instant(end)}
-    row["as_of"] = format_instant(now)
-    row["metrics"] = values.metrics
-    row["bounds"] = values.bounds
-    if has_money(view, values.metrics):
-        row["currency"] = view.config.organisation.currency
-    return row
+    window = {"name": span.name, "from": format_instant(start), "to": format_instant(end)}
+    as_of, currency = format_instant(now), view.config.organisation.currency
+
+    def make(head: Json, values: Values) -> Json:
+        row = {**head, "window": window, "as_of": as_of, "metrics": values.metrics, "bounds": values.bounds}
+        if has_money(view, values.metrics):
+            row["currency"] = currency
+        return row
+
+    return make
 
 
 def scope_fields(view: View, scope: Scope, now: int) -> Json:
@@ -45,7 +52,7 @@ def scope_fields(view: View, scope: Scope, now: int) -> Json:
 
 def has_money(view: View, metrics: Iterable[str]) -> bool:
     """Whether any of these metrics is money, so that the row needs its currency."""
-    return any(view.catalogue[name].entry.unit == "money" for name in metrics)
+    return not view.money.isdisjoint(metrics)
 
 
 def person_json(view: View, rep: str, now: int) -> Json:

@@ -5,7 +5,8 @@ metric.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Context, Decimal
 from enum import Enum
 from typing import Any, Final
@@ -106,6 +107,40 @@ def merge(panes: Iterable[Pane]) -> Pane:
     for measure in unsorted:
         merged[measure].sort()
     return merged
+
+
+def exchange(total: Pane, before: Pane, after: Pane) -> None:
+    """Make `total`, which `before` was merged into, what it would be with `after` instead. Lists are made anew."""
+    for measure in before.keys() | after.keys():
+        was, now = before.get(measure), after.get(measure)
+        if was == now:
+            continue
+        kind = MEASURES[measure]
+        value: Any
+        if kind is Measure.SUM:
+            value = total.get(measure, 0) + (now or 0) - (was or 0)
+        elif kind is Measure.MONEY:
+            value = EXACT.subtract(EXACT.add(total.get(measure, Decimal(0)), now or Decimal(0)), was or Decimal(0))
+        else:
+            value = list(total.get(measure, ()))
+            for case, number in _difference(was or (), now or ()):
+                if number < 0:
+                    first = bisect_left(value, case)
+                    del value[first : first - number]
+                else:
+                    for _ in range(number):
+                        insort(value, case)
+        if value:
+            total[measure] = value
+        else:
+            total.pop(measure, None)
+
+
+def _difference(before: Iterable[Any], after: Iterable[Any]) -> Iterator[tuple[Any, int]]:
+    """How many more of each case `after` holds."""
+    numbers = Counter(after)
+    numbers.subtract(Counter(before))
+    return ((case, number) for case, number in numbers.items() if number)
 
 
 def encode_pane(pane: Pane) -> bytes:

@@ -2,7 +2,7 @@
 
 Owns the rules: the file wins; records that are aliases of one person speak together, field by field the newer word
 wins; a move counts from the start of the organisation's day in which it happened, the first known team extends
-backwards. Does not know names of people as they are served (api/roster.py).
+backwards. Does not know names of people as they are served (schemas/people.py).
 """
 
 from bisect import bisect_right

@@ -34,6 +34,7 @@ KINDS: Mapping[str, Callable[[Entry], Aggregation]] = {
 }
 
 _NEEDS_DIVISOR = {"ratio", "money_average", "due_share"}
+_NEEDS_PENDING = {"due", "due_share", "response_percentile"}
 _NEEDS_PERCENTILE = {"percentile", "response_percentile"}
 
 
@@ -44,6 +45,8 @@ class Metric:
     name: str
     entry: Entry
     aggregation: Aggregation
+    measures: frozenset[str]
+    """What of a pane the metric is made of; those of `pending` change with the clock too."""
 
 
 Catalogue = Mapping[str, Metric]
@@ -77,10 +80,14 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
         wrong = _problems(entry)
         problems += [f"{source}: {name}.{problem}" for problem in wrong]
         if not wrong:
-            metrics[name] = Metric(name, entry, KINDS[entry.kind](entry))
+            metrics[name] = Metric(name, entry, KINDS[entry.kind](entry), _measures_of(entry))
     if problems:
         raise ConfigError(problems)
     return metrics
+
+
+def _measures_of(entry: Entry) -> frozenset[str]:
+    return frozenset([*entry.of, *entry.by, *(("pending",) if entry.kind in _NEEDS_PENDING else ())])
 
 
 def _problems(entry: Entry) -> list[str]:

@@ -463,6 +463,7 @@ def test_events_remembered_are_bounded_and_who_was_away_longer_gets_a_snapshot()
     desk = Desk()
     screen = Screen(desk, Filter()).connect()
     screen.disconnect()
+    Screen(desk, Filter()).connect()  # somebody else still looks
     for number in range(REMEMBERED + 2):
         desk.take(call(f"c{number}", NOW))
         desk.flush()
@@ -525,6 +526,26 @@ def test_pinned_window_is_followed_without_clients() -> None:
 
     found = {scope.id: values for scope, values in desk.broadcaster.followed_values("today").items()}
     assert found["r1"].metrics["calls_made"] == 1
+
+
+def test_window_that_nobody_looks_at_waits_and_is_right_when_somebody_asks() -> None:
+    desk = Desk()
+    desk.broadcaster.pin(["1h"], desk.now)
+    away = Screen(desk, Filter(windows=("1h",))).connect()
+    away.disconnect()
+    away.kinds.clear()
+    for number in range(3):
+        desk.take(call(f"c{number}", NOW))
+        desk.flush()
+    held = {scope.id: values for scope, values in desk.broadcaster.followed_values("1h").items()}
+    assert held["r1"].metrics["calls_made"] == 0
+
+    desk.broadcaster.flush(desk.now, unwatched=True)
+    held = {scope.id: values for scope, values in desk.broadcaster.followed_values("1h").items()}
+    assert held["r1"].metrics["calls_made"] == 3
+    away.connect()
+    assert away.kinds == ["metrics", "freshness"]
+    away.check()
 
 
 def test_freshness_comes_every_five_seconds_and_one_second_after_progress() -> None:
