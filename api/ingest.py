@@ -28,9 +28,8 @@ from schemas.topics import DELIVERIES, MAX_MESSAGE, Topic
 log = structlog.get_logger("api")
 
 _BATCH = 512 << 10
-# aiokafka keeps one request per broker under way, so deliveries gather by themselves under load; this spares requests
-# at moderate rates.
-_LINGER_MS = 2
+# aiokafka keeps one request per broker under way, so deliveries gather by themselves under load.
+_LINGER_MS = 0
 _CONNECT_SECONDS = 5.0
 _BETWEEN_TRIES_SECONDS = 0.5
 # After this long without an acknowledgement, though some are due, the producer is dropped and built anew.
