@@ -100,6 +100,7 @@ async def watch(
 ) -> None:
     """Note when each value arrives."""
     counts: dict[str, int] = {}
+    awaited = total
     async with session.get(f"{url}/v1/stream?metrics=calls_made", headers={"accept": "text/event-stream"}) as stream:
         opened.set()
         buffer = b""
@@ -115,9 +116,10 @@ async def watch(
                     if rep is None or count is None:
                         continue
                     for number in range(counts.get(rep, 0) + 1, count + 1):
-                        timeline.seen.setdefault((rep, number), seen)
+                        timeline.seen[rep, number] = seen
+                        awaited -= (rep, number) in timeline.posted
                     counts[rep] = max(counts.get(rep, 0), count)
-            if sum(1 for call in timeline.seen if call in timeline.posted) >= total:
+            if awaited <= 0:
                 return
 
 
