@@ -159,7 +159,7 @@ alerts:
     )
 
     few, million, slow = config.alerts.thresholds.values()
-    assert (few.comparison, few.limit, few.at, few.window, few.level) == ("below", 10, "11:00", "today", "breach")
+    assert (few.comparison, str(few.limit), few.at, few.window, few.level) == ("below", "10", "11:00", "today", "breach")
     assert (million.comparison, str(million.limit), million.level) == ("reaches", "1000000.50", "warn")
     assert str(slow.limit) == "0.1"
     assert config.remarks() == []
