@@ -5,7 +5,7 @@ it goes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -178,6 +178,25 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True, gc=False):
         ):
             return self
         return msgspec.structs.replace(self, acknowledged_at=action.at, acknowledged_by=action.by)
+
+
+def crossing_fields(alert: Alert) -> dict[str, Any]:
+    """What is said of a metric's alert beside what is said of every alert; nothing of a lead's."""
+    crossing = alert.crossing
+    if crossing is None:
+        return {}
+    return {
+        "threshold": crossing.threshold,
+        "per": crossing.per,
+        "metric": crossing.metric,
+        "window": crossing.window,
+        "comparison": crossing.comparison,
+        "limit": crossing.limit,
+        "value": crossing.value,
+        "at": crossing.at,
+        "currency": crossing.currency,
+        "over": crossing.is_over,
+    }
 
 
 def joined_acknowledgements(parts: Iterable[Acknowledgement]) -> Acknowledgement:

@@ -372,18 +372,27 @@ Channel = Annotated[
 ]
 
 
+AlertKind = Literal["lead_response", "metric_threshold"]
+
+
 class AlertRoute(_Model):
     """Which alerts go where."""
 
+    kinds: list[AlertKind] | None = Field(default=None, min_length=1)
+    """Of leads, of metrics. None: both."""
     levels: list[Level] | None = Field(default=None, min_length=1)
     """None: all."""
     teams: list[str] | None = Field(default=None, min_length=1)
-    """None: all, and leads of nobody's team too."""
+    """None: all, and leads of nobody's team and numbers of the organisation too."""
     to: list[Name] = Field(min_length=1)
 
-    def matches(self, level: str, team: str | None) -> bool:
-        """Whether alerts of that level for a lead of that team go this way."""
-        return (self.levels is None or level in self.levels) and (self.teams is None or team in self.teams)
+    def matches(self, kind: str, level: str, team: str | None) -> bool:
+        """Whether alerts of that kind and level, about that team, go this way."""
+        return (
+            (self.kinds is None or kind in self.kinds)
+            and (self.levels is None or level in self.levels)
+            and (self.teams is None or team in self.teams)
+        )
 
 
 def _limit(value: Any) -> Any:
@@ -492,14 +501,15 @@ class Alerts(_Model):
     routes: list[AlertRoute] = Field(default_factory=list, max_length=200)
     thresholds: dict[Name, Threshold] = Field(default_factory=dict, max_length=100)
 
-    def channels_for(self, level: str, team: str | None) -> list[str]:
+    def channels_for(self, level: str, team: str | None, kind: str = "lead_response") -> list[str]:
         """The names of the channels that such an alert goes to: those of every route that matches, each once.
 
         Where there are no routes, everything goes to all channels.
         """
         if not self.routes:
             return list(self.channels)
-        return list(dict.fromkeys(name for route in self.routes if route.matches(level, team) for name in route.to))
+        matching = [route for route in self.routes if route.matches(kind, level, team)]
+        return list(dict.fromkeys(name for route in matching for name in route.to))
 
 
 class PrometheusExport(_Model):
@@ -669,6 +679,12 @@ class Config(_Model):
     def _remarks_on(self, name: str, threshold: Threshold) -> list[str]:
         field = f"alerts.thresholds.{name}"
         found = []
+        routes, level = self.alerts.routes, threshold.level
+        whose: list[str | None] = [None]
+        if threshold.per != "organisation":
+            whose = [*(threshold.teams or [None, *self.teams])]
+        if routes and not any(route.matches("metric_threshold", level, team) for route in routes for team in whose):
+            found.append(f"{field}.level: no entry of alerts.routes takes {level} of these, so no channel is told")
         if threshold.comparison == "below" and threshold.window.endswith(("m", "h")) and threshold.during is None:
             found.append(f"{field}.during: is not set, so {threshold.window} without work at night is below too")
         if threshold.during is not None and threshold.calendar is None:

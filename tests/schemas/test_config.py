@@ -159,7 +159,7 @@ alerts:
     )
 
     few, million, slow = config.alerts.thresholds.values()
-    assert (few.comparison, str(few.limit), few.at, few.window, few.level) == ("below", "10", "11:00", "today", "breach")
+    assert (few.comparison, str(few.limit), few.at, few.level) == ("below", "10", "11:00", "breach")
     assert (million.comparison, str(million.limit), million.level) == ("reaches", "1000000.50", "warn")
     assert str(slow.limit) == "0.1"
     assert config.remarks() == []
@@ -213,6 +213,26 @@ def test_a_fault_of_a_threshold_is_named_by_line_and_field(text: str, problem: s
 def test_a_threshold_of_a_team_that_the_file_does_not_have_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"alerts\.thresholds\.few\.teams: there is no team 'south' under teams"):
         parsed(threshold("metric: calls_made, per: rep, above: 1, teams: [south]", "teams: {north: {}}\n"))
+
+
+def test_a_threshold_that_nobody_is_told_of_is_remarked() -> None:
+    routes = "\n  channels: {a: {kind: teams, url: 'https://x.example'}}\n  routes: [{levels: [breach], to: [a]}]"
+
+    found = parsed(threshold("metric: calls_made, per: organisation, above: 1") + routes).remarks()
+
+    assert found == [
+        "alerts.thresholds.few.level: no entry of alerts.routes takes warn of these, so no channel is told"
+    ]
+
+
+def test_a_route_may_take_metrics_only() -> None:
+    config = parsed(
+        "alerts:\n  channels: {a: {kind: teams, url: 'https://x.example'}, b: {kind: slack, url: 'https://y'}}\n"
+        "  routes: [{kinds: [metric_threshold], to: [a]}, {kinds: [lead_response], to: [b]}]"
+    )
+
+    assert config.alerts.channels_for("warn", None, "metric_threshold") == ["a"]
+    assert config.alerts.channels_for("warn", None, "lead_response") == ["b"]
 
 
 def test_a_threshold_that_looks_at_nights_too_is_remarked() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from processor.agents.channels.http import Poster
+from processor.agents.channels.wording import headline
 from schemas.alerts import Alert
 from schemas.config import AlertmanagerChannel as Settings
 from schemas.instants import SECOND, format_instant
@@ -48,17 +49,32 @@ class AlertmanagerChannel:
 def _posted(alert: Alert, ends_at: int) -> dict[str, Any]:
     # What the labels say makes the alert's identity, so nothing in them may change between raised and resolved.
     labels = {
-        "alertname": "LeadResponse",
         "service": "floorcast",
         "level": alert.level,
-        "lead": alert.lead,
         "rep": alert.rep or "",
         "team": alert.team or "",
         "alert": alert.id,
     }
+    crossing = alert.crossing
+    if crossing is None:
+        labels |= {"alertname": "LeadResponse", "lead": alert.lead or ""}
+        annotations = {"due_at": format_instant(alert.due_at), "waiting_since": format_instant(alert.started_at)}
+    else:
+        labels |= {
+            "alertname": "MetricThreshold",
+            "threshold": crossing.threshold,
+            "metric": crossing.metric,
+            "window": crossing.window,
+        }
+        annotations = {
+            "crossed_at": format_instant(alert.due_at),
+            "limit": str(crossing.limit),
+            "summary": headline([alert]),
+            "value": "" if crossing.value is None else str(crossing.value),
+        }
     return {
         "labels": labels,
-        "annotations": {"due_at": format_instant(alert.due_at), "waiting_since": format_instant(alert.started_at)},
+        "annotations": annotations,
         # Alertmanager wants the end after the start.
         "startsAt": format_instant(alert.raised_at),
         "endsAt": format_instant(ends_at if alert.resolved_at is None else max(alert.resolved_at, alert.raised_at)),
