@@ -680,9 +680,11 @@ class Config(_Model):
         field = f"alerts.thresholds.{name}"
         found = []
         routes, level = self.alerts.routes, threshold.level
-        whose: list[str | None] = [None]
-        if threshold.per != "organisation":
-            whose = [*(threshold.teams or [None, *self.teams])]
+        whose: list[str | None] = [None, *self.teams]
+        if threshold.per == "organisation":
+            whose = [None]
+        elif threshold.teams is not None:
+            whose = [*threshold.teams]
         if routes and not any(route.matches("metric_threshold", level, team) for route in routes for team in whose):
             found.append(f"{field}.level: no entry of alerts.routes takes {level} of these, so no channel is told")
         if threshold.comparison == "below" and threshold.window.endswith(("m", "h")) and threshold.during is None:
