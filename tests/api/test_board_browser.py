@@ -588,7 +588,7 @@ def test_open_alerts_are_shown_gravest_first_until_they_are_resolved(screen: Scr
 def test_metrics_beyond_a_limit_are_shown_with_it_and_a_milestone_for_an_hour(screen: Screen) -> None:
     few = make_crossing(1, "calls_made", "below", 10, level="warn")
     share = make_crossing(2, "connect_rate", "below", 0.2, level="breach", rep=None, window="1h")
-    money = {"comparison": "reaches", "limit": "1000000.00", "currency": "USD", "rep": None, "team": None}
+    money: Json = {"comparison": "reaches", "limit": "1000000.00", "currency": "USD", "rep": None, "team": None}
     million = make_crossing(3, "revenue_won", level="warn", **money)
     old = make_crossing(61, "revenue_won", level="warn", **money)
     screen.floor.snapshot = make_snapshot(alerts=[few, share, million, old, make_alert(4, "breach")])

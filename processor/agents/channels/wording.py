@@ -18,7 +18,12 @@ LISTED = 20
 _WORDS = {"warn": "soon due", "breach": "overdue", "escalate": "escalated"}
 _NO_LONGER = "no longer waiting"
 _BACK = "back"
-_WINDOWS = {"today": "today", **{period: f"this {period}" for period in ("week", "month", "quarter", "year")}}
+_WINDOWS = {
+    "today": "today", "week": "this week", "month": "this month", "quarter": "this quarter", "year": "this year",
+    "5m": "in the last 5 minutes", "15m": "in the last 15 minutes", "1h": "in the last hour",
+    "4h": "in the last 4 hours", "24h": "in the last 24 hours",
+    "7d": "in the last 7 days", "30d": "in the last 30 days",
+}  # fmt: skip
 
 
 def for_people(alerts: Sequence[Alert]) -> list[Alert]:
@@ -96,7 +101,7 @@ def _label(crossing: Crossing) -> str:
 
 
 def _window(crossing: Crossing) -> str:
-    return _WINDOWS.get(crossing.window, f"in the last {crossing.window}")
+    return _WINDOWS.get(crossing.window, crossing.window)
 
 
 def _whose(alert: Alert, crossing: Crossing) -> str:
