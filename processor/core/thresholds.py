@@ -378,7 +378,7 @@ def _prefix_of(alert: Alert) -> str:
 
 
 def _crossing_of(alert: Alert) -> int | None:
-    """The how manyth crossing of a rolling window it is."""
+    """Of a rolling window: the number of the crossing."""
     occasion = alert.id.rpartition(":")[2]
     return int(occasion[1:]) if occasion.startswith("n") else None
 
