@@ -20,7 +20,7 @@ LATE_AFTER = 2_000_000
 LATENESS_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3600.0, 86400.0)
 """Edges of the histogram of how much later than due alerts were raised."""
 
-MAX_EVENTS = 2_000
+MAX_EVENTS = 1_000
 """Alerts in one frame: well below a megabyte."""
 
 

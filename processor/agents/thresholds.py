@@ -11,7 +11,7 @@ from all partitions, so exactly one shard looks: that of partition 0 of `alert-a
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
 import structlog
@@ -22,7 +22,6 @@ from processor.core.thresholds import ThresholdBook, is_told
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
-from processor.transport.owner import Message
 from schemas.alerts import Alert, encode_alert
 from schemas.catalogue import shipped_catalogue
 from schemas.config import Config
@@ -32,6 +31,8 @@ from schemas.topics import ACKNOWLEDGEMENTS, FENCE, PANES, ROSTER, THRESHOLD_ALE
 from schemas.windows import Window, is_day, read_window
 
 BETWEEN_LOOKS_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 1.0
+"""Between looks at a floor so large that one takes long: they shall not take more than a tenth of a core."""
 BETWEEN_QUESTIONS_SECONDS = 0.1
 AFTER_FAILURE_SECONDS = 1.0
 PATIENCE_SECONDS = 60.0
@@ -81,12 +82,11 @@ class ThresholdsShard(AcknowledgeShard):
         self._clock = clock
         floor = Floor(config, shipped_catalogue())
         self._book = ThresholdBook(config, floor)
-        self._watch = _Watch(deployment, floor, self._book, horizon, self._raise, clock, die)
+        self._watch = _Watch(deployment, floor, self._book, horizon, self, clock, die)
         self._writing = asyncio.Lock()
         self._found: list[Alert] = []
         """What has turned and is not written yet; during a rebalance, until it is over."""
         self._is_suspended = False
-        self._tidied_at = 0
 
     async def load(self) -> None:
         """Read back what was done and what has fired, and begin to look, if there is anything to look at."""
@@ -94,19 +94,17 @@ class ThresholdsShard(AcknowledgeShard):
         self.restore(published)
         for row in published[self.deployment.topic(THRESHOLD_ALERTS)].values():
             self._book.restore(row)
-        await self._raise(self._book.begin(self._clock()))
+        now = self._clock()
+        await self.turn(self._book.begin(now))
+        await self.forget(self._book.forget(now - FORGET_AFTER))
         if self._rules.thresholds:
             self._watch.begin()
 
     async def tick(self, now: int) -> None:
-        """Write what was found during a rebalance; forget what is long over."""
+        """Write what was found during a rebalance."""
         self._is_suspended = False
         if self._found:
-            await self._raise([])
-        if now - self._tidied_at >= HOUR:
-            self._tidied_at = now
-            gone: list[Message] = [(id.encode(), None) for id in self._book.forget(now - FORGET_AFTER)]
-            await self.write({THRESHOLD_ALERTS: gone})
+            await self.turn([])
 
     async def suspend(self) -> None:
         """Write no more until the next tick."""
@@ -121,7 +119,8 @@ class ThresholdsShard(AcknowledgeShard):
         await self._watch.end()
         await super().close()
 
-    async def _raise(self, turned: Sequence[Alert]) -> None:
+    async def turn(self, turned: Sequence[Alert]) -> None:
+        """Tell and write what has turned."""
         async with self._writing:
             self._found += turned
             if not self._found or self._is_suspended:
@@ -134,9 +133,27 @@ class ThresholdsShard(AcknowledgeShard):
             await self.write({THRESHOLD_ALERTS: [(alert.id.encode(), encode_alert(alert)) for alert in found]})
             self.tell_counters()
 
+    async def forget(self, ids: Sequence[str]) -> None:
+        """Take out what is long over. During a rebalance the rows stay, for whoever loads them next."""
+        async with self._writing:
+            if ids and not self._is_suspended:
+                await self.write({THRESHOLD_ALERTS: [(id.encode(), None) for id in ids]})
+
+
+class Turning(Protocol):
+    """Who writes what the watch finds."""
+
+    async def turn(self, turned: Sequence[Alert]) -> None: ...
+
+    async def forget(self, ids: Sequence[str]) -> None: ...
+
 
 class _Watch:
-    """Follows panes and roster in a task of its own, and looks again and again."""
+    """Follows panes and roster in a task of its own, and looks again and again.
+
+    Nobody else touches floor and book meanwhile, so looks are made in a thread: the first merges whole quarters, and
+    the event loop with all batches must turn.
+    """
 
     def __init__(
         self,
@@ -144,7 +161,7 @@ class _Watch:
         floor: Floor,
         book: ThresholdBook,
         horizon: Horizon,
-        tell: Callable[[Sequence[Alert]], Awaitable[None]],
+        turning: Turning,
         clock: Callable[[], int],
         die: Die,
     ) -> None:
@@ -152,11 +169,12 @@ class _Watch:
         self._floor = floor
         self._book = book
         self._horizon = horizon
-        self._tell = tell
+        self._turning = turning
         self._clock = clock
         self._die = die
         self._task: asyncio.Task[None] | None = None
         self._as_of = 0
+        self._tidied_at = clock()
         self._oldest: dict[bool, Window] = {}
 
     def begin(self) -> None:
@@ -183,18 +201,21 @@ class _Watch:
             self._die(FAILED, f"thresholds failed: {error!r}", error=error)
 
     async def _run(self) -> None:
-        # The panes are not read before everybody has caught up: a start has other things to do.
-        began = time.monotonic()
-        while not (
-            self._horizon.settled_at and (self._horizon.is_current or time.monotonic() - began > PATIENCE_SECONDS)
-        ):
-            await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
+        await self._wait_for_all()
         while True:
             try:
                 await self._follow()
             except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
                 log.warning("thresholds.interrupted", error=type(error).__name__)
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
+
+    async def _wait_for_all(self) -> None:
+        """Read no panes before everybody has caught up: a start has other things to do, and they may be others then."""
+        while not self._horizon.settled_at:
+            await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
+        settled = time.monotonic()
+        while not self._horizon.is_current and time.monotonic() - settled < PATIENCE_SECONDS:
+            await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
 
     async def _follow(self) -> None:
         """Read all anew and follow it, until the machine's clock is set back."""
@@ -207,6 +228,7 @@ class _Watch:
             Follower(bootstrap, topic(PANES), wait_ms=FETCH_WAIT_MS, at_once=RECORDS_AT_ONCE) as panes,
         ):
             while True:
+                began = time.monotonic()
                 settled_at = self._horizon.settled_at
                 if settled_at and self._as_of - settled_at > SET_BACK:
                     log.warning("thresholds.clock_set_back", seconds=(self._as_of - settled_at) / 1e6)
@@ -216,17 +238,20 @@ class _Watch:
                     await roster.read_to(await roster.ends(), self._take_reps)
                     await panes.read_to(await panes.ends(), self._take_panes)
                     await self._look(settled_at)
-                await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+                spent = time.monotonic() - began
+                await asyncio.sleep(max(BETWEEN_LOOKS_SECONDS, min(LONGEST_PAUSE_SECONDS, 10 * spent)))
 
     async def _look(self, as_of: int) -> None:
         self._as_of = as_of
         while True:
-            turned = self._book.look(as_of, self._clock())
+            turned = await asyncio.to_thread(self._book.look, as_of, self._clock())
             if turned:
-                await self._tell(turned)
+                await self._turning.turn(turned)
             if not self._book.is_behind:
-                return
-            await asyncio.sleep(0)
+                break
+        if as_of - self._tidied_at >= HOUR:
+            self._tidied_at = as_of
+            await self._turning.forget(self._book.forget(as_of - FORGET_AFTER))
 
     def _let_go(self, as_of: int) -> None:
         """Keep the panes that mean something to a threshold, of now or later."""
