@@ -102,12 +102,13 @@ async def test_alertmanager_knows_a_crossing_by_what_does_not_change(sink: HttpS
 
     first, second = sink.received[0].json
     assert first["labels"] == second["labels"] == {
-        "alertname": "MetricThreshold", "service": "floorcast", "level": "warn", "rep": "", "team": "north",
-        "alert": raised.id, "threshold": "few", "metric": "calls_made", "window": "today",
+        "alertname": "MetricThreshold", "area": "metrics", "severity": "info", "service": "floorcast", "level": "warn",
+        "rep": "", "team": "north", "alert": raised.id, "threshold": "few", "metric": "calls_made", "window": "today",
     }  # fmt: skip
     assert first["annotations"] == {
         "crossed_at": "2026-03-18T11:00:00.000Z", "limit": "10", "value": "9",
         "summary": "Calls made today, team north: 9, below 10 at 11:00",
+        "description": "Since 2026-03-18T11:00:00.000Z.",
     }  # fmt: skip
     assert second["annotations"]["value"] == "12"
 
@@ -209,9 +210,10 @@ async def test_alertmanager_gets_all_that_is_open_with_an_end_and_what_is_over_a
     assert post.headers["authorization"] == "Bearer a token"
     waits, over = post.json
     assert waits["labels"] == {
-        "alertname": "LeadResponse", "service": "floorcast", "level": "breach", "lead": "l1", "rep": "r1",
-        "team": "north", "alert": f"l1:breach:{START}",
+        "alertname": "LeadResponse", "area": "leads", "severity": "warning", "service": "floorcast", "level": "breach",
+        "lead": "l1", "rep": "r1", "team": "north", "alert": f"l1:breach:{START}",
     }  # fmt: skip
+    assert waits["annotations"]["summary"] == "Lead l1 is overdue"
     assert parse_instant(waits["endsAt"]) > NOW + 120 * SECOND
     assert parse_instant(over["endsAt"]) == NOW + SECOND
 
