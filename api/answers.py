@@ -294,19 +294,38 @@ class AlertAnswer(_Answer):
     """An alert. Rep and team are those of the moment when it was raised."""
 
     id: str = Field(examples=["l-5:breach:1773828000000000"])
-    kind: str = Field(examples=["lead_response"])
+    kind: str = Field(description="lead_response, metric_threshold.", examples=["lead_response"])
     level: str = Field(description="warn, breach or escalate.", examples=["breach"])
-    lead: str | None = Field(examples=["l-5"])
-    rep: str | None = Field(examples=["r-17"])
+    lead: str | None = Field(description="Null of a metric.", examples=["l-5"])
+    rep: str | None = Field(description="The lead's owner; whose number it is.", examples=["r-17"])
     name: str | None = Field(description="Of the rep.", examples=["Ana Lim"])
     team: str | None = Field(examples=["north"])
-    started_at: str = Field(description="When the lead's clock started.", examples=["2026-03-18T08:00:00.000Z"])
-    due_at: str = Field(description="The instant of this level.", examples=["2026-03-18T09:00:00.000Z"])
+    started_at: str = Field(
+        description="When the lead's clock or the metric's window started.", examples=["2026-03-18T08:00:00.000Z"]
+    )
+    due_at: str = Field(description="The instant of this level or crossing.", examples=["2026-03-18T09:00:00.000Z"])
     raised_at: str = Field(examples=["2026-03-18T09:00:00.480Z"])
-    resolved_at: str | None = Field(description="Since when the lead waits no longer.", examples=[None])
+    resolved_at: str | None = Field(description="Since when it is not so any more.", examples=[None])
     late: bool = Field(description="Whether it was raised noticeably later than due.", examples=[False])
     acknowledged_at: str | None = Field(examples=["2026-03-18T09:04:12.000Z"])
     snoozed_until: str | None = Field(examples=[None])
+    threshold: str | None = Field(
+        default=None, description="This and all that follows of a metric only: the name in `alerts.thresholds`.",
+        examples=[None],
+    )  # fmt: skip
+    per: str | None = Field(default=None, description="Whose number: rep, team, organisation.", examples=[None])
+    metric: str | None = Field(default=None, examples=[None])
+    window: str | None = Field(default=None, examples=[None])
+    comparison: str | None = Field(default=None, description="below, above, reaches.", examples=[None])
+    limit: int | float | str | None = Field(default=None, examples=[None])
+    value: int | float | str | None = Field(
+        default=None, description="When it was raised; of a resolved one when it was resolved.", examples=[None]
+    )
+    at: str | None = Field(default=None, description="The time of day from which it counts.", examples=[None])
+    currency: str | None = Field(default=None, description="Of money.", examples=[None])
+    over: bool | None = Field(
+        default=None, description="Resolved because its time is over, not because of the number.", examples=[None]
+    )
 
 
 class ActionAnswer(_Answer):

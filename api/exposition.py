@@ -37,6 +37,8 @@ class Picture:
     responses: Mapping[str, "Responses"] = field(default_factory=dict)
     progress: Mapping[tuple[str, int], Progress] = field(default_factory=dict)
     lag: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    crossed: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(threshold, level) -> open alerts."""
     deals_without_rate: int | None = None
     behind_seconds: float = 0.0
     is_ready: bool = False
@@ -98,6 +100,18 @@ def waiting_by_team(view: View, now: int) -> tuple[dict[tuple[str, str], int], d
         counts[team, state] = counts.get((team, state), 0) + 1
         oldest[team] = min(oldest.get(team, clock.started_at), clock.started_at)
     return counts, oldest
+
+
+def crossed_limits(view: View) -> dict[tuple[str, str], int]:
+    """(threshold, level) -> open alerts; every threshold has its number, 0 too."""
+    counts: dict[tuple[str, str], int] = {
+        (name, entry.level): 0 for name, entry in view.config.alerts.thresholds.items()
+    }
+    for alert in view.open_alerts.values():
+        if alert.crossing is not None:
+            key = alert.crossing.threshold, alert.level
+            counts[key] = counts.get(key, 0) + 1
+    return counts
 
 
 def render(picture: Picture) -> bytes:
@@ -190,17 +204,21 @@ def _pipeline(picture: Picture) -> Iterator[str]:
 def _alerts(picture: Picture) -> Iterator[str]:
     yield from _head("floorcast_alerts_raised_total", "counter", "Alerts raised, by level.")
     for level in LEVELS:
-        yield f'floorcast_alerts_raised_total{{level="{level}"}} {_counted(picture, "responses", f"alerts.{level}")}'
+        yield f'floorcast_alerts_raised_total{{level="{level}"}} {_of_alerts(picture, f"alerts.{level}")}'
+    name = "floorcast_threshold_alerts_open"
+    yield from _head(name, "gauge", "Numbers that are beyond a limit, by threshold.")
+    for (threshold, level), count in sorted(picture.crossed.items()):
+        yield f'{name}{{threshold="{_label(threshold)}",level="{level}"}} {count}'
     yield from _head("floorcast_alerts_late_total", "counter", "Alerts raised noticeably later than due.")
-    yield f"floorcast_alerts_late_total {_counted(picture, 'responses', 'alerts.late')}"
+    yield f"floorcast_alerts_late_total {_of_alerts(picture, 'alerts.late')}"
     name, below = "floorcast_alert_lateness_seconds", 0
     yield from _head(name, "histogram", "Seconds from the instant of a level to its alert.")
     for edge in LATENESS_SECONDS:
-        below += _counted(picture, "responses", f"lateness.{edge:g}")
+        below += _of_alerts(picture, f"lateness.{edge:g}")
         yield f'{name}_bucket{{le="{float(edge)}"}} {below}'
-    below += _counted(picture, "responses", "lateness.inf")
+    below += _of_alerts(picture, "lateness.inf")
     yield f'{name}_bucket{{le="+Inf"}} {below}'
-    yield f"{name}_sum {_counted(picture, 'responses', 'lateness_ms') / 1000}"
+    yield f"{name}_sum {_of_alerts(picture, 'lateness_ms') / 1000}"
     yield f"{name}_count {below}"
     yield from _head("floorcast_notifications_total", "counter", "What channels were told of alerts, or were not.")
     for outcome in ("told", "not_told", "given_up"):
@@ -210,6 +228,11 @@ def _alerts(picture: Picture) -> Iterator[str]:
 
 def _counted(picture: Picture, stage: str, counter: str) -> int:
     return sum(p.counters.get(counter, 0) for (of_stage, _), p in picture.progress.items() if of_stage == stage)
+
+
+def _of_alerts(picture: Picture, counter: str) -> int:
+    """Of the two stages that raise alerts: of leads, of metrics."""
+    return _counted(picture, "responses", counter) + _counted(picture, "acknowledge", counter)
 
 
 def _by_prefix(picture: Picture, stage: str, prefix: str) -> dict[str, int]:

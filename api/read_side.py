@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from api.broadcast import Broadcaster
 from api.consumer import Latency, ViewConsumer
-from api.exposition import MAX_REPS, Picture, ResponseHistogram, waiting_by_team
+from api.exposition import MAX_REPS, Picture, ResponseHistogram, crossed_limits, waiting_by_team
 from api.rows import Json, freshness_json
 from api.settings import Settings
 from api.view import View
@@ -96,6 +96,7 @@ class ReadSide:
             responses={team: held.copy() for team, held in self._responses.teams.items()},
             progress=dict(view.progress),
             lag=dict(self.consumer.lag),
+            crossed=crossed_limits(view),
             deals_without_rate=view.deals_without_rate(),
             behind_seconds=self.consumer.behind_seconds(now),
             is_ready=not self.problems(),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from api.view import Scope, Values, View
-from schemas.alerts import Alert
+from schemas.alerts import Alert, crossing_fields
 from schemas.dead_letters import DeadLetter
 from schemas.instants import SECOND, format_instant
 from schemas.leads import Inquiry, LeadClock
@@ -185,11 +185,11 @@ def alert_json(view: View, alert: Alert) -> Json:
         "late": alert.is_late,
         "acknowledged_at": instant(done.acknowledged_at),
         "snoozed_until": instant(done.snoozed_until),
-    }
+    } | crossing_fields(alert)
 
 
 def open_alerts(view: View) -> list[Json]:
-    """All alerts whose leads still wait, newest first."""
+    """All alerts of what is still so, newest first."""
     found = sorted(view.open_alerts.values(), key=lambda alert: (-alert.raised_at, alert.id))
     return [alert_json(view, alert) for alert in found]
 

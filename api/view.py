@@ -23,7 +23,17 @@ from schemas.definitions import digest_of
 from schemas.floor import DECODED_WINDOWS, ORGANISATION, Floor, Scope, Values, rep_scope, team_scope
 from schemas.leads import LeadClock, decode_clock
 from schemas.progress import Progress, decode_progress, read_progress_key
-from schemas.topics import ACKNOWLEDGEMENTS, ALERTS, DEAD_LETTERS, FENCE, LEAD_CLOCKS, PANES, PROGRESS, ROSTER
+from schemas.topics import (
+    ACKNOWLEDGEMENTS,
+    ALERTS,
+    DEAD_LETTERS,
+    FENCE,
+    LEAD_CLOCKS,
+    PANES,
+    PROGRESS,
+    ROSTER,
+    THRESHOLD_ALERTS,
+)
 from schemas.windows import Window, day_window, minute_window
 
 DEAD_LETTERS_KEPT = 10_000
@@ -67,6 +77,7 @@ class View(Floor):
             ROSTER.name: self._apply_rep,
             LEAD_CLOCKS.name: self._apply_clock,
             ALERTS.name: self._apply_alert,
+            THRESHOLD_ALERTS.name: self._apply_alert,
             ACKNOWLEDGEMENTS.name: self._apply_acknowledgement,
             PROGRESS.name: self._apply_progress,
             DEAD_LETTERS.name: self._apply_dead_letter,

@@ -11,6 +11,7 @@ from processor.agents.normalise import NormaliseShard
 from processor.agents.notify import NotifyShard
 from processor.agents.responses import ResponsesShard
 from processor.agents.stage import Deployment
+from processor.agents.thresholds import ThresholdsShard
 from processor.core.definitions import definitions_of
 from processor.settings import Settings
 from processor.transport.worker import StagedApp, build_batched_app
@@ -44,6 +45,11 @@ def build_app(settings: Settings, config: Config) -> StagedApp:
         }
         return NotifyShard(partition, deployment, make_channels=lambda: build_channels(config), quiet=quiet)
 
+    def acknowledge(partition: int) -> AcknowledgeShard:
+        if partition == 0:
+            return ThresholdsShard(partition, deployment, config=config, horizon=horizon)
+        return AcknowledgeShard(partition, deployment, channels=alerts.channels)
+
     return build_batched_app(
         name=f"{settings.prefix}g{settings.generation}.processor",
         bootstrap=settings.broker,
@@ -54,9 +60,7 @@ def build_app(settings: Settings, config: Config) -> StagedApp:
                 partition, deployment, alerts=alerts, horizon=horizon
             ),
             deployment.topic(NOTIFICATIONS): notify,
-            deployment.topic(ALERT_ACTIONS): lambda partition: AcknowledgeShard(
-                partition, deployment, channels=alerts.channels
-            ),
+            deployment.topic(ALERT_ACTIONS): acknowledge,
         },
         partitions=settings.partitions,
         datadir=Path(settings.data) / "worker",

@@ -1,10 +1,11 @@
-"""Alerts: what `alerts` says of each lead that waits too long, what goes to the channels, and what people do about it.
+"""Alerts: leads that wait too long, metrics that crossed a limit, what goes to the channels, what people do about it.
 
-Owns the shapes and their encodings. Does not decide what is raised (processor/core/alerts.py), nor where it goes.
+Owns the shapes and their encodings. Does not decide what is raised (processor/core/alerts.py, thresholds.py), nor where
+it goes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,34 +20,78 @@ LATE_AFTER = 2_000_000
 LATENESS_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3600.0, 86400.0)
 """Edges of the histogram of how much later than due alerts were raised."""
 
-MAX_EVENTS = 2_000
+MAX_EVENTS = 1_000
 """Alerts in one frame: well below a megabyte."""
 
 
+LEAD_RESPONSE = "lead_response"
+METRIC_THRESHOLD = "metric_threshold"
+
+
+class Crossing(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a metric did, of whose alert it is. Numbers as they are served: money as decimal text."""
+
+    threshold: str
+    """Its name in the configuration."""
+    per: str
+    """Whose number it is: `rep`, `team` or `organisation`."""
+    metric: str
+    window: str
+    comparison: str
+    """`below`, `above` or `reaches`."""
+    limit: int | float | str
+    value: int | float | str | None
+    """When it was raised; of a resolved one when it was resolved, None where there is no number any more."""
+    at: str | None = None
+    """The time of day from which it counts."""
+    is_over: bool = False
+    """Resolved because its time is over or nobody looks any more, not because the number is another."""
+    currency: str | None = None
+    """Of money."""
+
+
 class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One level of one lead's clock that was reached without an answer. Instants in microseconds."""
+    """One level of one lead's clock that was reached without an answer, or a limit that a metric has crossed.
+
+    Instants in microseconds.
+    """
 
     id: str
     kind: str
-    """`lead_response`."""
+    """`lead_response` or `metric_threshold`."""
     level: str
-    lead: str
+    lead: str | None
+    """None for metrics."""
     rep: str | None
-    """The lead's owner when it was raised; the team likewise."""
+    """The lead's owner when it was raised, or whose number it is; the team likewise."""
     team: str | None
     started_at: int
     due_at: int
-    """The instant of this level."""
+    """The instant of this level, or of the crossing."""
     raised_at: int
     resolved_at: int | None = None
     is_late: bool = False
     """Raised noticeably later than due: nobody was there to do it, or the lead was heard of only then."""
     turn: int = 1
     """Raised is 1, resolved 2; taken back because the answer was taken back 3; and so on."""
+    crossing: Crossing | None = None
+
+    @property
+    def subject(self) -> str:
+        """What is snoozed with it: the lead, or this limit for the same rep, team or organisation."""
+        if self.crossing is None:
+            return self.lead or ""
+        whose = {"rep": self.rep, "team": self.team}.get(self.crossing.per)
+        return f"{METRIC_THRESHOLD}:{self.crossing.threshold}:{self.crossing.per}:{whose or ''}"
+
+    @property
+    def cared_for(self) -> str:
+        """What is acknowledged with it: the lead. Of a metric only this crossing: tomorrow's is another matter."""
+        return self.subject if self.crossing is None else self.id
 
     @property
     def is_open(self) -> bool:
-        """Whether the lead still waits."""
+        """Whether the lead still waits, or the metric is still beyond the limit."""
         return self.resolved_at is None
 
     @property
@@ -78,6 +123,7 @@ class Silence(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Nobody is to be told that a lead waits, until then."""
 
     lead: str
+    """Or what else an alert's `subject` or `cared_for` is."""
     until: int
     is_acknowledged: bool
     """What was to be told meanwhile is not told afterwards either: somebody knows."""
@@ -106,6 +152,7 @@ class AlertAction(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     alert: str
     lead: str
+    """Or what else is snoozed or cared for with the alert."""
     at: int
     by: str | None
     """Id of the API key."""
@@ -131,6 +178,25 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True, gc=False):
         ):
             return self
         return msgspec.structs.replace(self, acknowledged_at=action.at, acknowledged_by=action.by)
+
+
+def crossing_fields(alert: Alert) -> dict[str, Any]:
+    """What is said of a metric's alert beside what is said of every alert; nothing of a lead's."""
+    crossing = alert.crossing
+    if crossing is None:
+        return {}
+    return {
+        "threshold": crossing.threshold,
+        "per": crossing.per,
+        "metric": crossing.metric,
+        "window": crossing.window,
+        "comparison": crossing.comparison,
+        "limit": crossing.limit,
+        "value": crossing.value,
+        "at": crossing.at,
+        "currency": crossing.currency,
+        "over": crossing.is_over,
+    }
 
 
 def joined_acknowledgements(parts: Iterable[Acknowledgement]) -> Acknowledgement:

@@ -5,12 +5,12 @@ clock and date then lie within the hours of a day that is no holiday. Does not k
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, time
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.instants import DAY, HOUR, MINUTE, SECOND, to_datetime
+from schemas.instants import DAY, HOUR, MINUTE, SECOND, from_datetime, to_datetime
 from schemas.windows import Day, date_of
 
 Hours = tuple[tuple[int, int], ...]
@@ -95,6 +95,14 @@ def _minutes(text: str) -> int | None:
     return found if found <= 24 * 60 else None
 
 
+def clock_instant(zone: ZoneInfo, day: Day, minutes: int) -> int:
+    """When the zone's clock shows so many minutes after midnight on that day: the first time, if it does so twice.
+
+    What the clock skips counts as much later as it skips.
+    """
+    return from_datetime(datetime.combine(date_of(day), time(minutes // 60, minutes % 60), tzinfo=zone))
+
+
 def public_holidays(country: str, subdivision: str | None) -> Callable[[date], bool]:
     """Whether a day is a public holiday there. Raises ValueError for a place that is not known."""
     # It takes a tenth of a second to import, which only those pay who name a country.
@@ -116,7 +124,7 @@ class BusinessCalendar:
     """
 
     def __init__(self, zone: ZoneInfo, week: Week, is_holiday: Callable[[date], bool]) -> None:
-        self._zone = zone
+        self.zone = zone
         self._week = week
         self._is_holiday = is_holiday
         self._spans: dict[int, tuple[tuple[int, int], ...]] = {}
@@ -163,6 +171,32 @@ class BusinessCalendar:
                 self._spans.clear()
             found = self._spans[day] = tuple(self._work_out(day))
         return found
+
+    def local_day(self, instant: int) -> Day:
+        """The day that the zone's own calendar shows then."""
+        return (instant + self._offset(instant)) // DAY
+
+    def is_working_day(self, local_day: Day) -> bool:
+        """Whether anybody works on that day of the zone's own calendar."""
+        return bool(self._hours(local_day))
+
+    def is_open(self, instant: int) -> bool:
+        """Whether it is business time."""
+        return any(opening <= instant < close for opening, close in self.spans(instant // DAY))
+
+    def opened_at(self, instant: int) -> int | None:
+        """When the working day that holds this instant began; None before its first hour and on free days."""
+        local_day = self.local_day(instant)
+        if not self._hours(local_day):
+            return None
+        # A day of the zone reaches into up to three days of UTC.
+        openings = [
+            opening
+            for day in range(local_day - 1, local_day + 2)
+            for opening, _ in self.spans(day)
+            if opening <= instant and self.local_day(opening) == local_day
+        ]
+        return min(openings, default=None)
 
     def _total(self, first: Day, end: Day) -> int:
         total, day = 0, first
@@ -221,5 +255,5 @@ class BusinessCalendar:
         return high * SECOND
 
     def _offset(self, instant: int) -> int:
-        delta = to_datetime(instant).astimezone(self._zone).utcoffset()
+        delta = to_datetime(instant).astimezone(self.zone).utcoffset()
         return 0 if delta is None else (delta.days * 86_400 + delta.seconds) * SECOND

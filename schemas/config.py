@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from hashlib import sha256
 from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -371,34 +372,144 @@ Channel = Annotated[
 ]
 
 
+AlertKind = Literal["lead_response", "metric_threshold"]
+
+
 class AlertRoute(_Model):
     """Which alerts go where."""
 
+    kinds: list[AlertKind] | None = Field(default=None, min_length=1)
+    """Of leads, of metrics. None: both."""
     levels: list[Level] | None = Field(default=None, min_length=1)
     """None: all."""
     teams: list[str] | None = Field(default=None, min_length=1)
-    """None: all, and leads of nobody's team too."""
+    """None: all, and leads of nobody's team and numbers of the organisation too."""
     to: list[Name] = Field(min_length=1)
 
-    def matches(self, level: str, team: str | None) -> bool:
-        """Whether alerts of that level for a lead of that team go this way."""
-        return (self.levels is None or level in self.levels) and (self.teams is None or team in self.teams)
+    def matches(self, kind: str, level: str, team: str | None) -> bool:
+        """Whether alerts of that kind and level, about that team, go this way."""
+        return (
+            (self.kinds is None or kind in self.kinds)
+            and (self.levels is None or level in self.levels)
+            and (self.teams is None or team in self.teams)
+        )
+
+
+def _limit(value: Any) -> Any:
+    """YAML numbers and decimal text alike; a float is taken as it is written, not as the binary number next to it."""
+    if isinstance(value, Decimal):
+        return value
+    text = str(value).strip() if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
+    if re.fullmatch(r"-?\d{1,18}(\.\d{1,9})?", text, re.ASCII) is None:
+        msg = 'must be a number such as 10 or 0.25, or a decimal text such as "1000000.50"'
+        raise ValueError(msg)
+    return Decimal(text)
+
+
+Limit = Annotated[Decimal, BeforeValidator(_limit)]
+"""What a metric is compared with, in the metric's unit."""
+
+
+def _time_of_day(value: Any) -> Any:
+    # YAML reads 11:00 without quotes as a number to the base of 60.
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
+        return f"{value // 60:02d}:{value % 60:02d}"
+    if not isinstance(value, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII) is None:
+        msg = 'must be a time of day such as "11:00"'
+        raise ValueError(msg)
+    return value
+
+
+Comparison = Literal["below", "above", "reaches"]
+
+
+class Threshold(_Model):
+    """A limit that a metric must not cross, or one that is good to reach. One of `below`, `above`, `reaches`."""
+
+    metric: str
+    """One of [the metrics](metrics.md)."""
+    per: Literal["rep", "team", "organisation"]
+    """Whose numbers are looked at: those of each active person of the roster, each team's, or all together."""
+    teams: list[str] | None = Field(default=None, min_length=1)
+    """Only these teams, or reps of these teams."""
+    window: str = "today"
+    """Any window but `yesterday`. In `today`, `week`, `month`, `quarter` and `year` an alert is told once a period."""
+    below: Limit | None = None
+    """Raised while the metric is less. Money is written in the organisation's currency."""
+    above: Limit | None = None
+    """Raised while it is more."""
+    reaches: Limit | None = None
+    """A milestone: raised once it is as much or more."""
+    at: Annotated[str, BeforeValidator(_time_of_day)] | None = None
+    """With window `today`: looked at from this time on, such as `"11:00"`, on working days only, both by `calendar`."""
+    during: Literal["business hours"] | None = None
+    """Looked at only while `calendar` says that people work."""
+    calendar: Name | None = None
+    """One of `calendars`. None: that of the team; without one every day is a working day in the organisation's zone."""
+    level: Level = "warn"
+
+    @field_validator("window")
+    @classmethod
+    def _crossable(cls, window: str) -> str:
+        _known_window(window)
+        if window == "yesterday":
+            msg = "yesterday is over: nothing can cross a limit in it"
+            raise ValueError(msg)
+        return window
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        written = [name for name in ("below", "above", "reaches") if getattr(self, name) is not None]
+        if len(written) != 1:
+            msg = "needs one of below, above and reaches" + (f", not {' and '.join(written)}" if written else "")
+            raise ValueError(msg)
+        if self.at is not None and (self.window != "today" or self.reaches is not None or self.during is not None):
+            msg = "at goes with window today and below or above, and without during"
+            raise ValueError(msg)
+        if self.during is not None and (self.window == "24h" or self.reaches is not None):
+            msg = "during goes with below or above and any window but 24h, which always holds a night"
+            raise ValueError(msg)
+        if self.per == "organisation" and self.teams is not None:
+            msg = "teams goes with per rep or per team"
+            raise ValueError(msg)
+        if self.during is not None and self.per == "organisation" and self.calendar is None:
+            msg = "during needs a calendar: the organisation as a whole has none"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def comparison(self) -> Comparison:
+        """Which of the three it is."""
+        return "below" if self.below is not None else "above" if self.above is not None else "reaches"
+
+    @property
+    def limit(self) -> Decimal:
+        """What is compared with."""
+        found = self.below if self.below is not None else self.above if self.above is not None else self.reaches
+        return Decimal(0) if found is None else found
+
+    @property
+    def definition(self) -> str:
+        """A digest of all that it says: what was raised by another definition is another alert."""
+        return sha256(self.model_dump_json().encode()).hexdigest()[:8]
 
 
 class Alerts(_Model):
-    """Who is told of leads that wait too long."""
+    """Who is told of leads that wait too long, and of metrics that cross a limit."""
 
     channels: dict[Name, Channel] = Field(default_factory=dict, max_length=50)
     routes: list[AlertRoute] = Field(default_factory=list, max_length=200)
+    thresholds: dict[Name, Threshold] = Field(default_factory=dict, max_length=100)
 
-    def channels_for(self, level: str, team: str | None) -> list[str]:
+    def channels_for(self, level: str, team: str | None, kind: str = "lead_response") -> list[str]:
         """The names of the channels that such an alert goes to: those of every route that matches, each once.
 
         Where there are no routes, everything goes to all channels.
         """
         if not self.routes:
             return list(self.channels)
-        return list(dict.fromkeys(name for route in self.routes if route.matches(level, team) for name in route.to))
+        matching = [route for route in self.routes if route.matches(kind, level, team)]
+        return list(dict.fromkeys(name for route in matching for name in route.to))
 
 
 class PrometheusExport(_Model):
@@ -410,9 +521,7 @@ class PrometheusExport(_Model):
     @classmethod
     def _known(cls, windows: list[str]) -> list[str]:
         for window in windows:
-            if window not in WINDOW_NAMES:
-                msg = f"{window!r} is not a window; there are {', '.join(WINDOW_NAMES)}"
-                raise ValueError(msg)
+            _known_window(window)
         return windows
 
 
@@ -436,6 +545,16 @@ class Retention(_Model):
 WINDOW_NAMES = (
     "5m", "15m", "1h", "4h", "24h", "today", "yesterday", "week", "month", "quarter", "year", "7d", "30d",
 )  # fmt: skip
+
+
+PERIODS = ("today", "week", "month", "quarter", "year")
+"""Windows that begin anew; the others roll on."""
+
+
+def _known_window(window: str) -> None:
+    if window not in WINDOW_NAMES:
+        msg = f"{window!r} is not a window; there are {', '.join(WINDOW_NAMES)}"
+        raise ValueError(msg)
 
 
 def _wrong(reason: str, *path: str | int) -> PydanticCustomError:
@@ -476,11 +595,45 @@ class Config(_Model):
                 if channel not in self.alerts.channels:
                     reason = f"there is no channel {channel!r} under alerts.channels"
                     raise _wrong(reason, "alerts", "routes", index, "to")
+        for name, threshold in self.alerts.thresholds.items():
+            self._check_threshold(name, threshold)
         if self.organisation.currency in self.currency_rates:
             currency = self.organisation.currency
             reason = f"{currency} is the organisation's own currency"
             raise _wrong(reason, "currency_rates", currency)
         return self
+
+    def _check_threshold(self, name: str, threshold: Threshold) -> None:
+        # The catalogue reads its errors from here.
+        from schemas.catalogue import begins_at_zero, shipped_catalogue  # noqa: PLC0415
+
+        path = ("alerts", "thresholds", name)
+        metric = shipped_catalogue().get(threshold.metric)
+        if metric is None:
+            reason = f"there is no metric {threshold.metric!r}; there are {', '.join(shipped_catalogue())}"
+            raise _wrong(reason, *path, "metric")
+        for team in threshold.teams or ():
+            # A file without teams leaves them to the CRM.
+            if self.teams and team not in self.teams:
+                reason = f"there is no team {team!r} under teams"
+                raise _wrong(reason, *path, "teams")
+        if threshold.calendar is not None and threshold.calendar not in self.calendars:
+            reason = f"there is no calendar {threshold.calendar!r} under calendars"
+            raise _wrong(reason, *path, "calendar")
+        unit, comparison, limit = metric.entry.unit, threshold.comparison, threshold.limit
+        if unit == "ratio" and not 0 <= limit <= 1:
+            reason = f"{threshold.metric} is a share between 0 and 1: write 0.2 for 20 %"
+            raise _wrong(reason, *path, comparison)
+        if unit not in {"money", "ratio"} and (limit < 0 or (limit == 0 and comparison != "above")):
+            reason = f"{threshold.metric} is never less than 0"
+            raise _wrong(reason, *path, comparison)
+        is_zero_at_first = threshold.window in PERIODS and begins_at_zero(metric)
+        if comparison == "below" and is_zero_at_first and threshold.at is None:
+            reason = (
+                f"{threshold.metric} begins at 0 with each {'day' if threshold.window == 'today' else threshold.window}"
+                ", so it would be below at once: set at with window today, or use a window such as 1h or 7d"
+            )
+            raise _wrong(reason, *path, comparison)
 
     def _check_reps(self) -> None:
         for rep, entry in self.reps.items():
@@ -514,11 +667,34 @@ class Config(_Model):
                 if entry.calendar is None
             ]
         used = {entry.calendar for entry in self.teams.values()}
+        used |= {entry.calendar for entry in self.alerts.thresholds.values()}
         found += [f"calendars.{name}: no team goes by it" for name in self.calendars if name not in used]
+        found += [remark for name, entry in self.alerts.thresholds.items() for remark in self._remarks_on(name, entry)]
         for index, rule in enumerate(self.lead_response.rules[:-1]):
             if rule.when == RuleCondition():
                 found.append(f"lead_response.rules.{index}: matches every lead, so no rule after it ever does")
                 break
+        return found
+
+    def _remarks_on(self, name: str, threshold: Threshold) -> list[str]:
+        field = f"alerts.thresholds.{name}"
+        found = []
+        routes, level = self.alerts.routes, threshold.level
+        whose: list[str | None] = [None, *self.teams]
+        if threshold.per == "organisation":
+            whose = [None]
+        elif threshold.teams is not None:
+            whose = [*threshold.teams]
+        if routes and not any(route.matches("metric_threshold", level, team) for route in routes for team in whose):
+            found.append(f"{field}.level: no entry of alerts.routes takes {level} of these, so no channel is told")
+        if threshold.comparison == "below" and threshold.window.endswith(("m", "h")) and threshold.during is None:
+            found.append(f"{field}.during: is not set, so {threshold.window} without work at night is below too")
+        if threshold.during is not None and threshold.calendar is None:
+            found += [
+                f"{field}.during: teams.{team}.calendar is not set, so this team is looked at day and night"
+                for team, entry in self.teams.items()
+                if entry.calendar is None and (threshold.teams is None or team in threshold.teams)
+            ]
         return found
 
     def _alias_pairs(self) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from schemas.catalogue import Catalogue, money_digits
 from schemas.catalogue.base import MetricValue, Reading
 from schemas.config import Config
 from schemas.instants import MINUTE
-from schemas.panes import Pane, decode_pane, exchange, merge, read_pane_key
+from schemas.panes import Pane, decode_pane, exchange, merge, pane_key, read_pane_key
 from schemas.people import Roster
 from schemas.windows import Calendar, Day, Span, Window, index_of, is_day
 
@@ -119,6 +119,18 @@ class Floor:
             self._blocks.clear()
         self.revision += 1
         return rep
+
+    def forget_before(self, first: Window) -> None:
+        """Let go of the panes of all windows of this size before `first`, of which nobody will ask any more."""
+        gone = [
+            pane_key(origin, rep, window)
+            for window, cell in self._cells.items()
+            if window < first and is_day(window) == is_day(first)
+            for rep, origins in cell.items()
+            for origin in origins
+        ]
+        for key in gone:
+            self.take_pane(key, None)
 
     def _put_in(self, origin: str, rep: str | None, window: Window, value: bytes) -> None:
         cell = self._cells.get(window)

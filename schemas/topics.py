@@ -69,6 +69,9 @@ PANES = Topic("panes", "partial aggregates", "origin|rep|window", "Pane", compac
 ROSTER = Topic("roster", "reps, with the history of their teams", "rep", "Record", compacted=True, derived=True)
 LEAD_CLOCKS = Topic("lead-clocks", "the first clock of each lead", "lead", "LeadClock", compacted=True, derived=True)
 ALERTS = Topic("alerts", "leads that waited too long", "alert", "Alert", compacted=True, derived=True)
+THRESHOLD_ALERTS = Topic(
+    "threshold-alerts", "metrics that crossed a limit", "alert", "Alert", compacted=True, derived=True
+)
 NOTIFICATIONS = Topic(
     "notifications", "what each channel is to be told", "none", "AlertFrame",
     compacted=False, derived=True, retention=7 * DAY,
@@ -89,7 +92,9 @@ PROGRESS = Topic("progress", "what each stage has done", "stage|partition", "Pro
 
 TOPICS = (
     DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, LEAD_CLOCKS, ALERTS,
-    NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS,
+    THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS,
 )  # fmt: skip
-VIEW_TOPICS = (PANES, ROSTER, LEAD_CLOCKS, ALERTS, ACKNOWLEDGEMENTS, PROGRESS, DEAD_LETTERS)
+VIEW_TOPICS = (
+    PANES, ROSTER, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, DEAD_LETTERS,
+)  # fmt: skip
 """What the api's materialized view is made from."""

@@ -1,6 +1,8 @@
 """Builders of clocks and alerts with defaults. Owns no expectation."""
 
-from schemas.alerts import Alert, alert_id
+from typing import Any
+
+from schemas.alerts import Alert, Crossing, alert_id
 from schemas.instants import HOUR, MINUTE, SECOND, parse_instant
 from schemas.leads import LeadClock
 
@@ -34,4 +36,21 @@ def make_alert(
     )  # fmt: skip
 
 
-__all__ = ["HOUR", "MINUTE", "SECOND", "START", "make_alert", "make_clock"]
+def make_crossing(
+    *, rep: str | None = "r1", team: str | None = "north", day: int = 18, level: str = "warn", **fields: Any
+) -> Alert:
+    """Make an alert of a rep's (team's, organisation's) number of a day in March: nine calls by eleven, by default."""
+    per = "rep" if rep is not None else "team" if team is not None else "organisation"
+    metric: dict[str, Any] = {
+        "metric": "calls_made", "window": "today", "comparison": "below", "limit": 10, "value": 9, "at": "11:00",
+    }  # fmt: skip
+    crossing = Crossing(**{"threshold": "few", "per": per} | metric | fields)
+    midnight = parse_instant(f"2026-03-{day}T00:00:00Z")
+    due_at = midnight + 11 * HOUR
+    return Alert(
+        f"few:0a1b2c3d:{per}:{rep or team or ''}:2026-03-{day}", "metric_threshold", level, None, rep, team, midnight,
+        due_at, due_at, crossing=crossing,
+    )  # fmt: skip
+
+
+__all__ = ["HOUR", "MINUTE", "SECOND", "START", "make_alert", "make_clock", "make_crossing"]

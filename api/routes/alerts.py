@@ -46,7 +46,7 @@ class ActionLog(Protocol):
 
 
 class Snooze(BaseModel):
-    """How long nobody is to be told about the alert's lead."""
+    """How long nobody is to be told about the alert's lead or limit."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -97,9 +97,12 @@ async def dead_letters(
 async def acknowledge_alert(
     request: Request, access: Administrator, view: CurrentView, now: Now, alert: str
 ) -> dict[str, str | None]:
-    """Somebody takes care of it: channels are told no further levels of this lead, only that it waits no longer."""
+    """Somebody takes care of it: channels are told no further levels of this lead, only that it waits no longer.
+
+    Of a metric this crossing alone is taken care of; the next one is told again.
+    """
     held = _alert(view, alert, access)
-    await _act(request, AlertAction(held.id, held.lead, now, access.key))
+    await _act(request, AlertAction(held.id, held.cared_for, now, access.key))
     return {"alert": held.id, "acknowledged_at": format_instant(now), "snoozed_until": None}
 
 
@@ -110,7 +113,10 @@ async def acknowledge_alert(
 async def snooze_alert(
     request: Request, access: Administrator, view: CurrentView, now: Now, alert: str, snooze: Snooze
 ) -> dict[str, str | None]:
-    """Channels are told nothing of this lead until then; what is still so is told afterwards."""
+    """Channels are told nothing of this lead, or of this limit for the same rep or team, until then.
+
+    What is still so is told afterwards.
+    """
     held = _alert(view, alert, access)
     try:
         length = parse_duration(snooze.for_)
@@ -120,7 +126,7 @@ async def snooze_alert(
     if not 0 < length <= LONGEST_SNOOZE:
         field, reason = "for", "must be longer than 0 and at most 30d"
         raise InvalidParameterError(field, reason)
-    await _act(request, AlertAction(held.id, held.lead, now, access.key, now + length))
+    await _act(request, AlertAction(held.id, held.subject, now, access.key, now + length))
     return {"alert": held.id, "acknowledged_at": None, "snoozed_until": format_instant(now + length)}
 
 

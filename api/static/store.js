@@ -2,7 +2,9 @@
 // Pure: no page, no clock, no connection. A value that stops coming stays; only a snapshot or a closing event removes one.
 
 const WAITING_STATES = new Set(["waiting", "warned", "breached"]);
-const ALERT_ORDER = { escalate: 0, breach: 1 };
+const ALERT_ORDER = { escalate: 0, breach: 1, warn: 2 };
+// A milestone stays open until its quarter ends; on the screen it is news for an hour.
+const MILESTONE_SHOWN = 3600000;
 
 export class Store {
   constructor(windowName) {
@@ -90,11 +92,11 @@ export class Store {
     return leads.sort((a, b) => Date.parse(a.started_at) - Date.parse(b.started_at) || (a.lead < b.lead ? -1 : 1));
   }
 
-  /** Breaches and escalations, the gravest and oldest first; of one lead only the gravest. */
-  graveAlerts() {
+  /** Leads' breaches and escalations and crossed limits, the gravest and oldest first; of one lead only the gravest. */
+  graveAlerts(now) {
     const gravest = new Map();
     for (const alert of this.alerts.values()) {
-      if (!(alert.level in ALERT_ORDER)) continue;
+      if (!isGrave(alert, now)) continue;
       const subject = alert.lead || alert.id;
       const other = gravest.get(subject);
       if (!other || ALERT_ORDER[alert.level] < ALERT_ORDER[other.level]) gravest.set(subject, alert);
@@ -103,6 +105,12 @@ export class Store {
       (a, b) => ALERT_ORDER[a.level] - ALERT_ORDER[b.level] || Date.parse(a.due_at) - Date.parse(b.due_at),
     );
   }
+}
+
+function isGrave(alert, now) {
+  if (!(alert.level in ALERT_ORDER)) return false;
+  if (!alert.metric) return alert.level !== "warn";
+  return alert.comparison !== "reaches" || now - Date.parse(alert.raised_at) < MILESTONE_SHOWN;
 }
 
 /** A team's row has a team and no rep, the organisation's has neither key. */

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
-from processor.agents.stage import Deployment, StageShard
+from processor.agents.stage import Deployment, Published, StageShard
 from processor.transport.fetched import Fetched
 from processor.transport.owner import Message
 from schemas.alerts import (
@@ -44,7 +44,10 @@ class AcknowledgeShard(StageShard):
 
     async def load(self) -> None:
         """Read back what was done."""
-        published = await self.recover()
+        self.restore(await self.recover())
+
+    def restore(self, published: Published) -> None:
+        """Put back what was done."""
         for key, row in published[self.deployment.topic(ACKNOWLEDGEMENTS)].items():
             self._held[read_acknowledgement_key(key)[1]] = decode_acknowledgement(row)
 

@@ -14,7 +14,7 @@ import structlog
 from processor.agents.stage import Deployment
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
-from schemas.progress import Progress, decode_progress, read_progress_key
+from schemas.progress import STAGES, Progress, decode_progress, read_progress_key
 from schemas.topics import DELIVERIES, ENGAGEMENTS, FENCE, PROGRESS, RECORD_CHANGES, Topic
 
 BETWEEN_ROUNDS_SECONDS = 0.2
@@ -39,6 +39,12 @@ class Horizon:
         self._advanced_at = 0.0
         self.settled_at = 0
         """All that was delivered until then (microseconds) has been folded by every stage."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what the stages have done is done by this process's definitions: changed ones are derived anew."""
+        ours = {"", self._deployment.digest}
+        return all(done.definitions in ours for (stage, _), done in self._progress.items() if stage in STAGES)
 
     def begin(self) -> None:
         """Somebody wants to know."""

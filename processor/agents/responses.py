@@ -13,16 +13,14 @@ import msgspec
 from processor.agents.stage import Deployment, StageShard
 from processor.core.alerts import AlertBook
 from processor.core.groups import Groups
-from processor.core.routing import routed
 from processor.transport.fetched import Fetched
 from processor.transport.owner import Message
-from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partition, encode_alert
+from schemas.alerts import Alert, encode_alert
 from schemas.config import Alerts
 from schemas.dead_letters import DeadLetter
 from schemas.frames import EngagementFrame, decode_engagements
-from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
-from schemas.topics import ALERTS, GROUPS, LEAD_CLOCKS, NOTIFICATIONS, PANES, Topic
+from schemas.topics import ALERTS, GROUPS, LEAD_CLOCKS, PANES, Topic
 
 
 class Horizon(Protocol):
@@ -77,7 +75,7 @@ class ResponsesShard(StageShard):
             else:
                 rows[lead] = changed
         turned = self.book.begin((decode_clock(row) for row in rows.values()), self._clock())
-        await self._tell_channels(turned)
+        await self.tell_channels(turned, self._rules)
         await self.write({PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned)})
         self._horizon.begin()
         self._has_begun = True
@@ -94,32 +92,12 @@ class ResponsesShard(StageShard):
         turned = self.book.pass_time(self._horizon.settled_at, now)
         if not turned:
             return
-        await self._tell_channels(turned)
+        await self.tell_channels(turned, self._rules)
         for alert in turned:
             if alert.event == "raised":
-                self._count(alert)
+                self.count_raised(alert)
         await self.write({ALERTS: _rows(turned)})
         self.tell_counters()
-
-    def _count(self, alert: Alert) -> None:
-        self.progress.count(f"alerts.{alert.level}")
-        self.progress.count("alerts.late", int(alert.is_late))
-        lateness = max(0, alert.raised_at - alert.due_at)
-        self.progress.count("lateness_ms", lateness // 1000)
-        edge = next((edge for edge in LATENESS_SECONDS if lateness <= edge * SECOND), None)
-        self.progress.count(f"lateness.{'inf' if edge is None else f'{edge:g}'}")
-
-    async def _tell_channels(self, turned: Sequence[Alert]) -> None:
-        """Hand on what channels are to be told. Before the alerts are written: what is written is known as told."""
-        partitions = self.deployment.partitions
-        frames: dict[tuple[str, int], list[Message]] = {}
-        for channel, alerts in routed(turned, self._rules).items():
-            place = self.deployment.topic(NOTIFICATIONS), channel_partition(channel, partitions)
-            frames.setdefault(place, []).extend((None, frame) for frame in alert_frames(channel, alerts))
-        if frames:
-            # A worker that was paused and whose partition is another's by now must not call anybody.
-            await self.owner.prove()
-            await self.owner.send_to(frames)
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, hand on, write, and only then call the batch done."""
@@ -149,7 +127,7 @@ class ResponsesShard(StageShard):
             self.progress.count("duplicates", output.duplicates)
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
         turned = self._hear(output.clocks)
-        await self._tell_channels(turned)
+        await self.tell_channels(turned, self._rules)
         await self.write(
             {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned)},
             oldest_at=oldest_at,

@@ -11,14 +11,18 @@ from typing import ClassVar
 import structlog
 
 from processor.core.definitions import Definitions
+from processor.core.routing import routed
 from processor.transport.fetched import Fetched
 from processor.transport.owner import Message, Owner
 from processor.transport.reading import read_to
+from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partition
+from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import Engagement, by_group, engagement_frames
+from schemas.instants import SECOND
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
-from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, FENCE, PROGRESS, Topic
+from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, FENCE, NOTIFICATIONS, PROGRESS, Topic
 
 TELL_SECONDS = 0.2
 """How long progress may wait for a batch to travel with: a shard that has five batches a second tells none alone."""
@@ -196,6 +200,27 @@ class StageShard:
             for partition, found in by_group(engagements, self.deployment.partitions).items()
         }
         await self.hand_on(frames)
+
+    async def tell_channels(self, turned: Sequence[Alert], rules: Alerts) -> None:
+        """Hand on what channels are to be told. Before the alerts are written: what is written is known as told."""
+        partitions = self.deployment.partitions
+        frames: dict[tuple[str, int], list[Message]] = {}
+        for channel, alerts in routed(turned, rules).items():
+            place = self.deployment.topic(NOTIFICATIONS), channel_partition(channel, partitions)
+            frames.setdefault(place, []).extend((None, frame) for frame in alert_frames(channel, alerts))
+        if frames:
+            # A worker that was paused and whose partition is another's by now must not call anybody.
+            await self.owner.prove()
+            await self.owner.send_to(frames)
+
+    def count_raised(self, alert: Alert) -> None:
+        """Count an alert that was raised, and how late."""
+        self.progress.count(f"alerts.{alert.level}")
+        self.progress.count("alerts.late", int(alert.is_late))
+        lateness = max(0, alert.raised_at - alert.due_at)
+        self.progress.count("lateness_ms", lateness // 1000)
+        edge = next((edge for edge in LATENESS_SECONDS if lateness <= edge * SECOND), None)
+        self.progress.count(f"lateness.{'inf' if edge is None else f'{edge:g}'}")
 
     async def hand_on(self, frames: Mapping[tuple[str, int], Sequence[Message]]) -> None:
         """Send to other stages' partitions; return when all is acknowledged."""

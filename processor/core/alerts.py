@@ -7,7 +7,7 @@ partition or machine clock, because what has fired is kept and read back. Does n
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
-from schemas.alerts import LATE_AFTER, Alert, alert_id, decode_alert, instants_of
+from schemas.alerts import LATE_AFTER, LEAD_RESPONSE, Alert, alert_id, decode_alert, instants_of
 from schemas.leads import LeadClock
 
 
@@ -29,7 +29,7 @@ class AlertBook:
     def restore(self, row: bytes) -> None:
         """Put an alert back that an earlier owner published."""
         alert = decode_alert(row)
-        self._alerts.setdefault(alert.lead, {})[alert.id] = alert
+        self._alerts.setdefault(alert.subject, {})[alert.id] = alert
 
     def begin(self, clocks: Iterable[LeadClock], now: int) -> list[Alert]:
         """Take in all clocks after a recovery, when all alerts are restored; the alerts that are over."""
@@ -81,7 +81,7 @@ class AlertBook:
             alert = held.get(id)
             if alert is None:
                 alert = Alert(
-                    id, "lead_response", level, clock.lead, clock.rep, clock.team, start, at, now,
+                    id, LEAD_RESPONSE, level, clock.lead, clock.rep, clock.team, start, at, now,
                     is_late=now - at > LATE_AFTER,
                 )  # fmt: skip
             elif not alert.is_open:

@@ -149,9 +149,11 @@ class Outbox:
         return found, messages
 
     def _silence(self, box: _Box, alert: Alert, now: int) -> Silence | None:
-        silence = box.silences.get(alert.lead)
         # That a lead waits no longer is told to everybody who believes that it does.
-        return silence if silence is not None and now < silence.until and alert.is_open else None
+        if not alert.is_open:
+            return None
+        found = [box.silences.get(alert.cared_for), box.silences.get(alert.subject)]
+        return next((silence for silence in found if silence is not None and now < silence.until), None)
 
     def told(self, channel: str, turns: Iterable[Waiting]) -> list[Message]:
         """These were told; the rows that change."""

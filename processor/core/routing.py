@@ -16,7 +16,7 @@ def routed(alerts: Iterable[Alert], rules: Alerts) -> dict[str, list[Alert]]:
     """Channel -> what it has to be told, in order."""
     found: dict[str, list[Alert]] = {}
     for alert in alerts:
-        for channel in rules.channels_for(alert.level, alert.team):
+        for channel in rules.channels_for(alert.level, alert.team, alert.kind):
             found.setdefault(channel, []).append(alert)
     return found
 

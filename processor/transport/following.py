@@ -27,16 +27,18 @@ class MissingTopicError(Exception):
 class Follower:
     """One topic, read once, and the ends of any topic of as many partitions. Use as an async context manager."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, bootstrap: str, topic: str, *, wait_ms: int = 20, at_once: int = AT_ONCE) -> None:
+        """`wait_ms`: how long a fetch without news lasts; a question for ends waits behind it."""
         self._bootstrap = bootstrap
         self._topic = topic
+        self._at_once = at_once
         self._partitions = 0
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=FETCH_BYTES,
-            fetch_max_wait_ms=20,  # a question for ends waits behind the fetch on the same connection
+            fetch_max_wait_ms=wait_ms,
         )
         self.positions: dict[int, int] = {}
         """Partition -> the next offset to be read."""
@@ -64,10 +66,15 @@ class Follower:
     async def read_to(self, ends: Mapping[int, int], apply: Callable[[int, list[Fetched]], None]) -> None:
         """Read at least up to these offsets, exclusive; `apply` is called with partition and records."""
         while any(self.positions[partition] < end for partition, end in ends.items()):
-            fetched = await self._consumer.getmany(timeout_ms=1000, max_records=AT_ONCE)
+            fetched = await self._consumer.getmany(timeout_ms=1000, max_records=self._at_once)
             for tp, records in fetched.items():
                 self.positions[tp.partition] = records[-1].offset + 1
                 apply(tp.partition, records)
+            if not fetched:
+                # Compaction may have taken the last records below the end: a tombstone, at night.
+                for partition in self.positions:
+                    position = await self._consumer.position(TopicPartition(self._topic, partition))
+                    self.positions[partition] = max(self.positions[partition], position)
 
 
 async def _partitions(bootstrap: str, topic: str) -> int:

@@ -103,10 +103,24 @@ def _problems(entry: Entry) -> list[str]:
     return problems
 
 
+def begins_at_zero(metric: Metric) -> bool:
+    """Whether it has a value, 0, where nothing has happened; the others have none there."""
+    return metric.aggregation.result({}, Reading(now=0, money_digits=0)).value is not None
+
+
 @cache
 def money_digits(currency: str) -> int:
     """Digits after the point of a currency (ISO 4217 minor units, from CLDR)."""
     return get_currency_precision(currency)
 
 
-__all__ = ["KINDS", "Catalogue", "Metric", "Reading", "money_digits", "parse_catalogue", "shipped_catalogue"]
+__all__ = [
+    "KINDS",
+    "Catalogue",
+    "Metric",
+    "Reading",
+    "begins_at_zero",
+    "money_digits",
+    "parse_catalogue",
+    "shipped_catalogue",
+]

@@ -125,6 +125,20 @@ def make_alert(number: int, level: str, **fields: Any) -> Json:
     }
 
 
+def make_crossing(number: int, metric: str, comparison: str = "below", limit: Any = 10, **fields: Any) -> Json:
+    return make_alert(number, "warn") | {
+        "kind": "metric_threshold",
+        "lead": None,
+        "metric": metric,
+        "window": "today",
+        "comparison": comparison,
+        "limit": limit,
+        "value": limit,
+        "currency": None,
+        **fields,
+    }
+
+
 def make_freshness(**fields: Any) -> Json:
     return {
         "server_time": instant(now()),
@@ -569,6 +583,22 @@ def test_open_alerts_are_shown_gravest_first_until_they_are_resolved(screen: Scr
     screen.floor.publish("alert", make_alert(4, "breach", resolved_at=instant(now())))
 
     expect(screen.tile("alerts").locator(".chip .word")).to_have_text(["Breached"])
+
+
+def test_metrics_beyond_a_limit_are_shown_with_it_and_a_milestone_for_an_hour(screen: Screen) -> None:
+    few = make_crossing(1, "calls_made", "below", 10, level="warn")
+    share = make_crossing(2, "connect_rate", "below", 0.2, level="breach", rep=None, window="1h")
+    money: Json = {"comparison": "reaches", "limit": "1000000.00", "currency": "USD", "rep": None, "team": None}
+    million = make_crossing(3, "revenue_won", level="warn", **money)
+    old = make_crossing(61, "revenue_won", level="warn", **money)
+    screen.floor.snapshot = make_snapshot(alerts=[few, share, million, old, make_alert(4, "breach")])
+    screen.open()
+
+    chips = screen.tile("alerts").locator(".chip")
+    expect(chips.locator(".word")).to_have_text(["Breached", "Below 20%", "Reached $1,000,000", "Below 10"])
+    expect(chips.locator(".subject")).to_have_text(["l-4", "Connect rate, 1h", "Revenue won", "Calls made"])
+    expect(chips.nth(1).locator(".owner")).to_have_text("North")
+    assert screen.complaints == []
 
 
 def test_names_from_a_crm_are_text_whatever_they_contain(screen: Screen) -> None:

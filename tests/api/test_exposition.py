@@ -8,12 +8,23 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.exposition import MAX_REPS, RESPONSE_BUCKETS, Picture, ResponseHistogram, exported, render, waiting_by_team
+from api.exposition import (
+    MAX_REPS,
+    RESPONSE_BUCKETS,
+    Picture,
+    ResponseHistogram,
+    crossed_limits,
+    exported,
+    render,
+    waiting_by_team,
+)
 from api.view import Values, rep_scope
+from schemas.alerts import encode_alert
 from schemas.catalogue import shipped_catalogue
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import Progress, encode_progress, progress_key
-from schemas.topics import PROGRESS
+from schemas.topics import PROGRESS, THRESHOLD_ALERTS
+from tests.alert_builders import make_crossing
 from tests.api.reading import Floor, ToldPipeline, floor_config, make_view
 from tests.builders import change, instant, make_config
 
@@ -273,6 +284,26 @@ def test_counters_of_the_stages_are_added_up_over_partitions(floor: Floor) -> No
     assert value(text, "floorcast_late_changes_total") == 1
     assert value(text, "floorcast_duplicate_changes_total") == 5
     assert value(text, "floorcast_last_delivery_timestamp_seconds", connection="feed") == 1773846000
+
+
+def test_open_alerts_of_metrics_are_counted_by_threshold_and_alerts_of_both_stages_together() -> None:
+    few = {"metric": "calls_made", "per": "rep", "below": 10, "at": "11:00"}
+    view = make_view(make_config(alerts={"thresholds": {"few": few, "many": few | {"level": "breach"}}}))
+    for alert in (make_crossing(), make_crossing(rep="r2"), make_crossing(rep="r3").resolved(1)):
+        view.apply(THRESHOLD_ALERTS.name, alert.id.encode(), encode_alert(alert))
+    progress = {
+        ("responses", 1): Progress(counters={"alerts.warn": 2, "lateness.0.5": 2}),
+        ("acknowledge", 0): Progress(counters={"alerts.warn": 3, "lateness.1": 3, "lateness_ms": 2400}),
+    }
+
+    text = render(Picture(catalogue=shipped_catalogue(), crossed=crossed_limits(view), progress=progress))
+
+    assert value(text, "floorcast_threshold_alerts_open", threshold="few", level="warn") == 2
+    assert value(text, "floorcast_threshold_alerts_open", threshold="many", level="breach") == 0
+    assert value(text, "floorcast_alerts_raised_total", level="warn") == 5
+    assert value(text, "floorcast_alert_lateness_seconds_bucket", le="0.5") == 2
+    assert value(text, "floorcast_alert_lateness_seconds_bucket", le="1.0") == 5
+    assert value(text, "floorcast_alert_lateness_seconds_sum") == 2.4
 
 
 def test_waiting_leads_of_a_team_that_nobody_names_any_more_are_still_counted() -> None:

@@ -22,7 +22,8 @@ from tests.deploy.observing import (
 )
 
 CONFIG = ALERTMANAGER / "alertmanager.yml"
-RECEIVERS = {"leads": "floor", "pipeline": "operators", "watchdog": "dead-man"}
+RECEIVERS = {"leads": "floor", "metrics": "floor", "pipeline": "operators", "watchdog": "dead-man"}
+PUSHED = [("LeadResponse", "leads"), ("MetricThreshold", "metrics")]  # by a channel of kind alertmanager
 
 
 def alerts_by_area() -> list[tuple[str, str]]:
@@ -77,7 +78,7 @@ def test_the_configuration_is_well_formed() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("alert", "area"), alerts_by_area())
+@pytest.mark.parametrize(("alert", "area"), [*alerts_by_area(), *PUSHED])
 def test_every_alert_goes_to_who_can_do_something(alert: str, area: str) -> None:
     done = run(
         tool("amtool"),

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.calendars import BusinessCalendar, Week, parse_week, public_holidays
+from schemas.calendars import BusinessCalendar, Week, clock_instant, parse_week, public_holidays
 from schemas.instants import DAY, HOUR, MINUTE, to_datetime
+from schemas.windows import day_from
 from tests.builders import instant
 
 OFFICE = parse_week({"mon-fri": ["09:00-18:00"]})
@@ -163,3 +164,34 @@ def test_hours_that_make_no_sense_are_refused(hours: dict[str, list[str]], compl
 def test_an_unknown_place_has_no_holidays(place: tuple[str, str | None]) -> None:
     with pytest.raises(ValueError, match="not"):
         public_holidays(*place)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "minutes", "expected"),
+    [
+        ("Europe/Berlin", date(2026, 3, 28), 11 * 60, "2026-03-28T10:00Z"),
+        ("Europe/Berlin", date(2026, 3, 29), 11 * 60, "2026-03-29T09:00Z"),
+        ("Europe/Berlin", date(2026, 3, 29), 150, "2026-03-29T01:30Z"),
+        ("Europe/Berlin", date(2026, 10, 25), 150, "2026-10-25T00:30Z"),
+        ("Australia/Lord_Howe", date(2026, 10, 4), 11 * 60, "2026-10-04T00:00Z"),
+    ],
+    ids=["winter", "the day that summer time begins", "skipped", "shown twice", "turned by half an hour"],
+)
+def test_a_time_of_day_is_the_first_instant_that_shows_it(zone: str, day: date, minutes: int, expected: str) -> None:
+    assert clock_instant(ZoneInfo(zone), day_from(day), minutes) == instant(expected)
+
+
+def test_the_working_day_began_when_its_first_hours_did() -> None:
+    split = BusinessCalendar(
+        ZoneInfo("Europe/Berlin"),
+        parse_week({"mon-fri": ["09:00-12:00", "13:00-18:00"]}),
+        lambda day: day == date(2026, 3, 20),
+    )
+
+    assert [split.is_open(instant(f"2026-03-19T{at}+01:00")) for at in ("08:59", "09:00", "12:00", "13:00")] == [
+        False, True, False, True,
+    ]  # fmt: skip
+    assert split.opened_at(instant("2026-03-19T14:00+01:00")) == instant("2026-03-19T09:00+01:00")
+    assert split.opened_at(instant("2026-03-19T08:59+01:00")) is None
+    assert split.opened_at(instant("2026-03-20T14:00+01:00")) is None
+    assert not split.is_working_day(split.local_day(instant("2026-03-20T00:00+01:00")))

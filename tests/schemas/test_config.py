@@ -139,3 +139,103 @@ def test_what_may_not_be_meant_is_remarked() -> None:
         "calendars.spare: no team goes by it",
         "lead_response.rules.0: matches every lead, so no rule after it ever does",
     ]
+
+
+def threshold(fields: str, rest: str = "") -> str:
+    return f"{rest}alerts:\n  thresholds:\n    few: {{{fields}}}"
+
+
+def test_thresholds_are_understood() -> None:
+    config = parsed(
+        OFFICE
+        + """
+teams: {north: {calendar: office}}
+alerts:
+  thresholds:
+    few-calls: {metric: calls_made, per: rep, teams: [north], below: 10, at: 11:00, level: breach}
+    million: {metric: revenue_won, per: organisation, window: quarter, reaches: "1000000.50"}
+    slow: {metric: connect_rate, per: team, window: 1h, below: 0.1, during: business hours}
+"""
+    )
+
+    few, million, slow = config.alerts.thresholds.values()
+    assert (few.comparison, str(few.limit), few.at, few.level) == ("below", "10", "11:00", "breach")
+    assert (million.comparison, str(million.limit), million.level) == ("reaches", "1000000.50", "warn")
+    assert str(slow.limit) == "0.1"
+    assert config.remarks() == []
+    assert len({entry.definition for entry in config.alerts.thresholds.values()}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("metric: calls, per: rep, above: 1", "alerts.thresholds.few.metric: there is no metric 'calls'; there are"),
+        ("metric: calls_made, per: rep", "alerts.thresholds.few: needs one of below, above and reaches"),
+        (
+            "metric: calls_made, per: rep, below: 1, above: 5",
+            "alerts.thresholds.few: needs one of below, above and reaches, not below and above",
+        ),
+        ("metric: calls_made, per: rep, above: ten", "alerts.thresholds.few.above: must be a number such as 10"),
+        ("metric: calls_made, per: rep, above: .inf", "alerts.thresholds.few.above: must be a number such as 10"),
+        ("metric: calls_made, per: rep, reaches: 0", "alerts.thresholds.few.reaches: calls_made is never less"),
+        (
+            "metric: calls_made, per: rep, below: 10",
+            "alerts.thresholds.few.below: calls_made begins at 0 with each day, so it would be below at once",
+        ),
+        ("metric: win_rate, per: rep, below: 20", "alerts.thresholds.few.below: win_rate is a share between 0 and"),
+        ("metric: calls_made, per: rep, below: 1, at: '25:00'", "alerts.thresholds.few.at: must be a time of day"),
+        (
+            "metric: calls_made, per: rep, below: 1, window: 7d, at: '11:00'",
+            "alerts.thresholds.few: at goes with window today and below or above, and without during",
+        ),
+        ("metric: calls_made, per: rep, above: 1, window: yesterday", "alerts.thresholds.few.window: yesterday is"),
+        ("metric: calls_made, per: rep, above: 1, window: 2h", "alerts.thresholds.few.window: '2h' is not a window"),
+        ("metric: calls_made, per: rep, above: 1, calendar: x", "alerts.thresholds.few.calendar: there is no calend"),
+        (
+            "metric: calls_made, per: organisation, window: 1h, below: 1, during: business hours",
+            "alerts.thresholds.few: during needs a calendar: the organisation as a whole has none",
+        ),
+        ("metric: calls_made, per: everybody, above: 1", "alerts.thresholds.few.per: Input should be 'rep', 'team'"),
+        (
+            "metric: calls_made, per: organisation, above: 1, teams: [north]",
+            "alerts.thresholds.few: teams goes with per rep or per team",
+        ),
+    ],
+)
+def test_a_fault_of_a_threshold_is_named_by_line_and_field(text: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parsed(threshold(text))
+
+    (found,) = caught.value.problems
+    assert found.startswith(f"floorcast.yaml:6: {problem}")
+
+
+def test_a_threshold_of_a_team_that_the_file_does_not_have_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"alerts\.thresholds\.few\.teams: there is no team 'south' under teams"):
+        parsed(threshold("metric: calls_made, per: rep, above: 1, teams: [south]", "teams: {north: {}}\n"))
+
+
+def test_a_threshold_that_nobody_is_told_of_is_remarked() -> None:
+    routes = "\n  channels: {a: {kind: teams, url: 'https://x.example'}}\n  routes: [{levels: [breach], to: [a]}]"
+
+    found = parsed(threshold("metric: calls_made, per: organisation, above: 1") + routes).remarks()
+
+    assert found == [
+        "alerts.thresholds.few.level: no entry of alerts.routes takes warn of these, so no channel is told"
+    ]
+
+
+def test_a_route_may_take_metrics_only() -> None:
+    config = parsed(
+        "alerts:\n  channels: {a: {kind: teams, url: 'https://x.example'}, b: {kind: slack, url: 'https://y'}}\n"
+        "  routes: [{kinds: [metric_threshold], to: [a]}, {kinds: [lead_response], to: [b]}]"
+    )
+
+    assert config.alerts.channels_for("warn", None, "metric_threshold") == ["a"]
+    assert config.alerts.channels_for("warn", None, "lead_response") == ["b"]
+
+
+def test_a_threshold_that_looks_at_nights_too_is_remarked() -> None:
+    found = parsed(threshold("metric: calls_made, per: rep, window: 1h, below: 1")).remarks()
+
+    assert found == ["alerts.thresholds.few.during: is not set, so 1h without work at night is below too"]

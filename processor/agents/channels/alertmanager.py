@@ -9,12 +9,15 @@ from typing import Any
 import msgspec
 
 from processor.agents.channels.http import Poster
+from processor.agents.channels.wording import headline
 from schemas.alerts import Alert
 from schemas.config import AlertmanagerChannel as Settings
 from schemas.instants import SECOND, format_instant
 
 _ENDS_AFTER = 4
 """Repetitions that may fail before Alertmanager takes an alert for resolved, as Prometheus does it."""
+_SEVERITIES = {"warn": "info", "breach": "warning", "escalate": "critical"}
+"""`area` and `severity` are what deploy/alertmanager routes and words by, whoever raised an alert."""
 
 
 class AlertmanagerChannel:
@@ -48,17 +51,39 @@ class AlertmanagerChannel:
 def _posted(alert: Alert, ends_at: int) -> dict[str, Any]:
     # What the labels say makes the alert's identity, so nothing in them may change between raised and resolved.
     labels = {
-        "alertname": "LeadResponse",
         "service": "floorcast",
+        "severity": _SEVERITIES[alert.level],
         "level": alert.level,
-        "lead": alert.lead,
         "rep": alert.rep or "",
         "team": alert.team or "",
         "alert": alert.id,
     }
+    crossing = alert.crossing
+    if crossing is None:
+        labels |= {"alertname": "LeadResponse", "area": "leads", "lead": alert.lead or ""}
+        due_at, waiting_since = format_instant(alert.due_at), format_instant(alert.started_at)
+        annotations = {
+            "due_at": due_at,
+            "waiting_since": waiting_since,
+            "description": f"Since {due_at}, waiting since {waiting_since}.",
+        }
+    else:
+        labels |= {
+            "alertname": "MetricThreshold",
+            "area": "metrics",
+            "threshold": crossing.threshold,
+            "metric": crossing.metric,
+            "window": crossing.window,
+        }
+        annotations = {
+            "crossed_at": format_instant(alert.due_at),
+            "limit": str(crossing.limit),
+            "description": f"Since {format_instant(alert.due_at)}.",
+            "value": "" if crossing.value is None else str(crossing.value),
+        }
     return {
         "labels": labels,
-        "annotations": {"due_at": format_instant(alert.due_at), "waiting_since": format_instant(alert.started_at)},
+        "annotations": {"summary": headline([alert])} | annotations,
         # Alertmanager wants the end after the start.
         "startsAt": format_instant(alert.raised_at),
         "endsAt": format_instant(ends_at if alert.resolved_at is None else max(alert.resolved_at, alert.raised_at)),

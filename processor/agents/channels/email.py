@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from processor.agents.channels.base import ChannelSettingError, RefusedError, UnavailableError, idempotency_key
 from processor.agents.channels.guard import guarded_connection
-from processor.agents.channels.wording import headline, lines
+from processor.agents.channels.wording import for_people, headline, lines
 from schemas.alerts import Alert
 from schemas.config import EmailChannel as Settings
 from schemas.instants import to_datetime
@@ -55,7 +55,9 @@ class EmailChannel:
 
     async def send(self, alerts: Sequence[Alert], now: int) -> None:
         """Send one mail about all of them."""
-        await asyncio.to_thread(self._deliver, self._message(alerts, now))
+        told = for_people(alerts)
+        if told:
+            await asyncio.to_thread(self._deliver, self._message(told, now))
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from processor.agents.channels.http import Poster
-from processor.agents.channels.wording import headline, lines
+from processor.agents.channels.wording import for_people, headline, lines
 from schemas.alerts import Alert
 from schemas.config import SlackChannel as Settings
 
@@ -34,8 +34,11 @@ class SlackChannel:
 
     async def send(self, alerts: Sequence[Alert], now: int) -> None:
         """Post one message for all of them."""
-        title = escape(headline(alerts))
-        body = {"text": title, "blocks": [_section(f"*{title}*"), *self._list(alerts)]}
+        told = for_people(alerts)
+        if not told:
+            return
+        title = escape(headline(told))
+        body = {"text": title, "blocks": [_section(f"*{title}*"), *self._list(told)]}
         await self._poster.post(msgspec.json.encode(body), {}, now)
 
     async def close(self) -> None:

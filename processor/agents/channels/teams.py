@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from processor.agents.channels.http import Poster
-from processor.agents.channels.wording import headline, lines
+from processor.agents.channels.wording import for_people, headline, lines
 from schemas.alerts import Alert
 from schemas.config import TeamsChannel as Settings
 
@@ -34,7 +34,10 @@ class TeamsChannel:
 
     async def send(self, alerts: Sequence[Alert], now: int) -> None:
         """Post one card for all of them."""
-        title = headline(alerts)
+        told = for_people(alerts)
+        if not told:
+            return
+        title = headline(told)
         card = {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "type": "AdaptiveCard",
@@ -42,7 +45,7 @@ class TeamsChannel:
             "fallbackText": title,
             "body": [
                 {"type": "TextBlock", "text": escape(title), "weight": "Bolder", "size": "Medium", "wrap": True},
-                *({"type": "TextBlock", "text": escape(line), "wrap": True} for line in lines(alerts, self._zone)),
+                *({"type": "TextBlock", "text": escape(line), "wrap": True} for line in lines(told, self._zone)),
             ],
         }
         attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}

@@ -10,7 +10,7 @@ import msgspec
 
 from processor.agents.channels.base import ChannelSettingError, idempotency_key
 from processor.agents.channels.http import Poster
-from schemas.alerts import Alert
+from schemas.alerts import Alert, crossing_fields
 from schemas.config import WebhookChannel as Settings
 from schemas.connectors.base import SecretError
 from schemas.connectors.standard_webhooks import read_key, sign
@@ -74,5 +74,6 @@ def envelope(alert: Alert, key: str) -> dict[str, Any]:
             "raised_at": format_instant(alert.raised_at),
             "resolved_at": None if alert.resolved_at is None else format_instant(alert.resolved_at),
             "late": alert.is_late,
-        },
+        }
+        | crossing_fields(alert),
     }

@@ -1,31 +1,67 @@
 """How people are told of alerts: a headline and a line for each, in plain text.
 
-Owns the words. Says ids, teams and times only: no names, addresses or anything else of a person.
+Owns the words. Says ids, teams, numbers and times only: no names, addresses or anything else of a person.
 """
 
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from schemas.alerts import Alert
+from schemas.alerts import Alert, Crossing
+from schemas.catalogue import shipped_catalogue
 from schemas.instants import to_datetime
 
 LISTED = 20
 """Alerts that one message names; the rest is counted."""
 
 _WORDS = {"warn": "soon due", "breach": "overdue", "escalate": "escalated"}
+_NO_LONGER = "no longer waiting"
+_BACK = "back"
+_WINDOWS = {
+    "today": "today", "week": "this week", "month": "this month", "quarter": "this quarter", "year": "this year",
+    "5m": "in the last 5 minutes", "15m": "in the last 15 minutes", "1h": "in the last hour",
+    "4h": "in the last 4 hours", "24h": "in the last 24 hours",
+    "7d": "in the last 7 days", "30d": "in the last 30 days",
+}  # fmt: skip
+
+
+def for_people(alerts: Sequence[Alert]) -> list[Alert]:
+    """Those that people want to hear of: not that a day is over on which somebody called too little."""
+    return [alert for alert in alerts if alert.crossing is None or alert.is_open or not alert.crossing.is_over]
 
 
 def headline(alerts: Sequence[Alert]) -> str:
     """One line for all of them."""
     if len(alerts) == 1:
-        alert = alerts[0]
-        if alert.event == "resolved":
-            return f"Lead {alert.lead} no longer waits"
-        return f"Lead {alert.lead} is {_WORDS[alert.level]}"
-    counts = Counter("no longer waiting" if alert.event == "resolved" else _WORDS[alert.level] for alert in alerts)
-    order = (*_WORDS.values(), "no longer waiting")
-    return f"{len(alerts)} leads: " + ", ".join(f"{counts[word]} {word}" for word in order if counts[word])
+        return _one(alerts[0])
+    leads = [alert for alert in alerts if alert.crossing is None]
+    metrics = [alert for alert in alerts if alert.crossing is not None]
+    return "; ".join(_counted(*group) for group in (("lead", leads), ("metric", metrics)) if group[1])
+
+
+def _one(alert: Alert) -> str:
+    crossing = alert.crossing
+    if crossing is not None:
+        return f"{_label(crossing)} {_window(crossing)}, {_whose(alert, crossing)}: {_crossed(alert, crossing)}"
+    if alert.event == "resolved":
+        return f"Lead {alert.lead} no longer waits"
+    return f"Lead {alert.lead} is {_WORDS[alert.level]}"
+
+
+def _counted(what: str, alerts: Sequence[Alert]) -> str:
+    counts = Counter(_word(alert) for alert in alerts)
+    order = (*_WORDS.values(), _NO_LONGER, "below", "above", "reached", _BACK)
+    number = f"{len(alerts)} {what}s" if len(alerts) > 1 else f"1 {what}"
+    return f"{number}: " + ", ".join(f"{counts[word]} {word}" for word in order if counts[word])
+
+
+def _word(alert: Alert) -> str:
+    if alert.crossing is None:
+        return _NO_LONGER if alert.event == "resolved" else _WORDS[alert.level]
+    if alert.event == "resolved":
+        return _BACK
+    return "reached" if alert.crossing.comparison == "reaches" else alert.crossing.comparison
 
 
 def lines(alerts: Sequence[Alert], zone: ZoneInfo) -> list[str]:
@@ -37,6 +73,11 @@ def lines(alerts: Sequence[Alert], zone: ZoneInfo) -> list[str]:
 
 
 def _line(alert: Alert, zone: ZoneInfo) -> str:
+    late = ", told late" if alert.is_late else ""
+    if alert.crossing is not None:
+        if alert.event == "resolved":
+            return _one(alert)
+        return f"{_one(alert)}, since {_moment(alert.due_at, zone)}{late}"
     whose = ", ".join(
         part
         for part in (
@@ -47,12 +88,63 @@ def _line(alert: Alert, zone: ZoneInfo) -> str:
     )
     if alert.event == "resolved":
         return f"Lead {alert.lead} ({whose}): no longer waiting, was {_WORDS[alert.level]}"
-    late = ", told late" if alert.is_late else ""
     again = ", waits again" if alert.event == "reopened" else ""
     return (
         f"Lead {alert.lead} ({whose}): {_WORDS[alert.level]} since {_moment(alert.due_at, zone)}, "
         f"waiting since {_moment(alert.started_at, zone)}{late}{again}"
     )
+
+
+def _label(crossing: Crossing) -> str:
+    metric = shipped_catalogue().get(crossing.metric)
+    return crossing.metric if metric is None else metric.entry.label
+
+
+def _window(crossing: Crossing) -> str:
+    return _WINDOWS.get(crossing.window, crossing.window)
+
+
+def _whose(alert: Alert, crossing: Crossing) -> str:
+    if crossing.per == "organisation":
+        return "organisation"
+    team = f"team {alert.team}"
+    if crossing.per == "team":
+        return team
+    return f"rep {alert.rep}" + ("" if alert.team is None else f" ({team})")
+
+
+def _crossed(alert: Alert, crossing: Crossing) -> str:
+    value, limit = _text(crossing, crossing.value), _text(crossing, crossing.limit)
+    if crossing.comparison == "reaches":
+        beyond = f"{limit} reached"
+    else:
+        beyond = f"{crossing.comparison} {limit}" + ("" if crossing.at is None else f" at {crossing.at}")
+    if alert.event == "resolved":
+        beyond = f"no longer {beyond}"
+    return f"{value}, {beyond}"
+
+
+def _text(crossing: Crossing, value: int | float | str | None) -> str:
+    """A value as people write it: shares in percent, seconds as hours and minutes, money with its currency."""
+    metric = shipped_catalogue().get(crossing.metric)
+    unit = "count" if metric is None else metric.entry.unit
+    if value is None:
+        return "no number"
+    if unit == "money":
+        return f"{crossing.currency} {Decimal(value):,f}"
+    number = float(value)
+    if unit == "ratio":
+        return f"{number * 100:.4g} %"
+    if unit == "seconds":
+        return _duration(round(number))
+    if unit == "days":
+        return f"{number:.4g} days"
+    return f"{number:,.10g}"
+
+
+def _duration(seconds: int) -> str:
+    hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
+    return " ".join(f"{part} {unit}" for part, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if part) or "0 s"
 
 
 def _moment(instant: int, zone: ZoneInfo) -> str:

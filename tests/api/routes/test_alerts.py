@@ -18,8 +18,8 @@ from schemas.alerts import (
     encode_alert,
 )
 from schemas.instants import HOUR, MINUTE, format_instant
-from schemas.topics import ACKNOWLEDGEMENTS, ALERTS
-from tests.alert_builders import make_alert
+from schemas.topics import ACKNOWLEDGEMENTS, ALERTS, THRESHOLD_ALERTS
+from tests.alert_builders import make_alert, make_crossing
 from tests.api.reading import Floor
 from tests.api.test_broadcast import Desk, parsed
 
@@ -42,7 +42,8 @@ class ActingFloor(Floor):
         self.app.state.alert_actions = self.actions
 
     def raise_alert(self, alert: Alert) -> None:
-        self.view.apply(ALERTS.name, alert.id.encode(), encode_alert(alert))
+        topic = ALERTS if alert.crossing is None else THRESHOLD_ALERTS
+        self.view.apply(topic.name, alert.id.encode(), encode_alert(alert))
 
     def done(self, partition: int, alert: str, what: Acknowledgement) -> None:
         key = acknowledgement_key(partition, alert)
@@ -73,6 +74,39 @@ async def test_open_alerts_come_newest_first_with_the_contract_shape(floor: Acti
     }  # fmt: skip
     assert rows[0]["due_at"] == rows[0]["raised_at"] == format_instant(floor.now - MINUTE)
     assert [row["lead"] for row in (await floor.read("/v1/alerts", state="all"))["rows"]] == ["over", "new", "old"]
+
+
+async def test_an_alert_of_a_metric_says_what_is_needed_to_understand_it(floor: ActingFloor) -> None:
+    floor.raise_alert(make_alert("l1"))
+    floor.raise_alert(make_crossing())
+
+    metric, lead = sorted((await floor.read("/v1/alerts"))["rows"], key=lambda row: row["kind"], reverse=True)
+
+    assert {name: metric[name] for name in ("kind", "lead", "rep", "metric", "window", "value", "limit", "over")} == {
+        "kind": "metric_threshold", "lead": None, "rep": "r1", "metric": "calls_made", "window": "today", "value": 9,
+        "limit": 10, "over": False,
+    }  # fmt: skip
+    assert (metric["due_at"], metric["started_at"]) == ("2026-03-18T11:00:00.000Z", "2026-03-18T00:00:00.000Z")
+    assert "metric" not in lead
+
+
+async def test_of_a_metric_this_crossing_is_acknowledged_and_the_limit_snoozed(floor: ActingFloor) -> None:
+    alert = make_crossing()
+    floor.raise_alert(alert)
+
+    await floor.post(f"/v1/alerts/{alert.id}/acknowledge")
+    await floor.post(f"/v1/alerts/{alert.id}/snooze", {"for": "1h"})
+
+    assert [action.lead for action in floor.actions.taken] == [alert.id, "metric_threshold:few:rep:r1"]
+
+
+async def test_a_key_of_a_team_does_not_see_what_the_organisation_has_crossed(floor: ActingFloor) -> None:
+    floor.raise_alert(make_crossing(rep=None, team=None))
+    floor.raise_alert(make_crossing(rep=None, team="south"))
+
+    rows = (await floor.get("/v1/alerts", headers=floor.key("read", team="south"))).json()["rows"]
+
+    assert [row["per"] for row in rows] == ["team"]
 
 
 async def test_a_key_of_a_team_sees_and_touches_its_own_alerts_only(floor: ActingFloor) -> None:

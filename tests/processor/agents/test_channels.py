@@ -4,17 +4,19 @@ from collections.abc import AsyncIterator, Iterator
 from email import message_from_bytes, policy
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
 from processor.agents.channels import build_channels
 from processor.agents.channels.base import Channel, RefusedError, UnavailableError, idempotency_key
 from processor.agents.channels.guard import BlockedAddressError, guarded_connection, guarded_socket, is_public
-from schemas.alerts import Alert
+from processor.agents.channels.wording import headline
+from schemas.alerts import Alert, Crossing
 from schemas.config import ConfigError
 from schemas.connectors.standard_webhooks import check_signature, read_key
 from schemas.instants import SECOND, parse_instant
-from tests.alert_builders import HOUR, START, make_alert
+from tests.alert_builders import HOUR, START, make_alert, make_crossing
 from tests.builders import make_config
 from tests.sinks import HttpSink, MailSink
 
@@ -25,6 +27,16 @@ NOW = START + HOUR
 def build(**settings: Any) -> Channel:
     config = make_config(timezone="Europe/Berlin", alerts={"channels": {"floor": {"allow_private": True} | settings}})
     return build_channels(config)["floor"]
+
+
+ENVELOPE = (
+    "id", "kind", "level", "lead", "rep", "team", "started_at", "due_at", "raised_at", "resolved_at", "late",
+)  # fmt: skip
+
+
+def replaced(alert: Alert, **fields: Any) -> Alert:
+    assert isinstance(alert.crossing, Crossing)
+    return msgspec.structs.replace(alert, crossing=msgspec.structs.replace(alert.crossing, **fields))
 
 
 async def send(channel: Channel, *alerts: Alert) -> None:
@@ -70,6 +82,82 @@ async def test_a_webhook_carries_the_alert_and_a_signature_that_fits(sink: HttpS
             "late": False,
         },
     }
+
+
+async def test_of_a_metric_a_webhook_says_what_is_needed_to_understand_it(sink: HttpSink) -> None:
+    await send(build(kind="webhook", url=f"{sink.url}/hook"), make_crossing())
+
+    data = sink.received[0].json["data"]
+    assert (data["kind"], data["lead"], data["due_at"]) == ("metric_threshold", None, "2026-03-18T11:00:00.000Z")
+    assert {name: data[name] for name in data if name not in {*ENVELOPE}} == {
+        "threshold": "few", "per": "rep", "metric": "calls_made", "window": "today", "comparison": "below",
+        "limit": 10, "value": 9, "at": "11:00", "currency": None, "over": False,
+    }  # fmt: skip
+
+
+async def test_alertmanager_knows_a_crossing_by_what_does_not_change(sink: HttpSink) -> None:
+    raised = make_crossing(rep=None)
+    crossing = replaced(raised, value=12)
+    await send(build(kind="alertmanager", url=sink.url), raised, crossing.resolved(NOW + SECOND))
+
+    first, second = sink.received[0].json
+    assert first["labels"] == second["labels"] == {
+        "alertname": "MetricThreshold", "area": "metrics", "severity": "info", "service": "floorcast", "level": "warn",
+        "rep": "", "team": "north", "alert": raised.id, "threshold": "few", "metric": "calls_made", "window": "today",
+    }  # fmt: skip
+    assert first["annotations"] == {
+        "crossed_at": "2026-03-18T11:00:00.000Z", "limit": "10", "value": "9",
+        "summary": "Calls made today, team north: 9, below 10 at 11:00",
+        "description": "Since 2026-03-18T11:00:00.000Z.",
+    }  # fmt: skip
+    assert second["annotations"]["value"] == "12"
+
+
+@pytest.mark.parametrize("kind", ["slack", "teams"])
+async def test_people_hear_of_crossings_but_not_that_the_day_is_over(sink: HttpSink, kind: str) -> None:
+    channel = build(kind=kind, url=sink.url)
+    over = replaced(make_crossing(), is_over=True).resolved(NOW)
+    await channel.send([over], NOW)
+    assert sink.received == []
+
+    await send(channel, over, make_crossing(rep="r2"))
+
+    (post,) = sink.received
+    told = post.body.decode().replace("\\", "")
+    assert "Calls made today, rep r2 (team north): 9, below 10 at 11:00" in told
+    assert "since 2026-03-18 12:00 CET" in told
+    assert "r1" not in told
+
+
+async def test_nobody_is_mailed_that_the_day_is_over(mail: MailSink) -> None:
+    channel = build(kind="email", url=mail.url, sender="floor@example.com", recipients=["a@example.com"])
+    await send(channel, replaced(make_crossing(), is_over=True).resolved(NOW))
+
+    assert mail.mails == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"metric": "connect_rate", "limit": 0.1, "value": 0.0999, "window": "1h", "at": None},
+         "Connect rate in the last hour, organisation: 9.99 %, below 10 %"),
+        ({"metric": "revenue_won", "limit": "1000000.00", "value": "1234567.50", "comparison": "reaches",
+          "window": "quarter", "at": None, "currency": "USD"},
+         "Revenue won this quarter, organisation: USD 1,234,567.50, USD 1,000,000.00 reached"),
+        ({"metric": "lead_response_seconds_p90", "limit": 7200, "value": 7261.5, "comparison": "above", "at": None},
+         "Lead response (90th percentile) today, organisation: 2 h 1 min 2 s, above 2 h"),
+        ({"value": None}, "Calls made today, organisation: no number, below 10 at 11:00"),
+    ],
+    ids=["share", "money", "seconds", "nothing"],
+)  # fmt: skip
+def test_numbers_are_written_as_people_do(fields: dict[str, Any], words: str) -> None:
+    assert headline([make_crossing(rep=None, team=None, **fields)]) == words
+
+
+def test_a_burst_of_both_kinds_is_counted_by_kind() -> None:
+    crossings = [make_crossing(), make_crossing(rep="r2"), make_crossing(rep="r3").resolved(NOW)]
+
+    assert headline([make_alert(), *crossings]) == "1 lead: 1 overdue; 3 metrics: 2 below, 1 back"
 
 
 def test_a_repetition_has_the_same_key_and_every_turn_another() -> None:
@@ -122,9 +210,10 @@ async def test_alertmanager_gets_all_that_is_open_with_an_end_and_what_is_over_a
     assert post.headers["authorization"] == "Bearer a token"
     waits, over = post.json
     assert waits["labels"] == {
-        "alertname": "LeadResponse", "service": "floorcast", "level": "breach", "lead": "l1", "rep": "r1",
-        "team": "north", "alert": f"l1:breach:{START}",
+        "alertname": "LeadResponse", "area": "leads", "severity": "warning", "service": "floorcast", "level": "breach",
+        "lead": "l1", "rep": "r1", "team": "north", "alert": f"l1:breach:{START}",
     }  # fmt: skip
+    assert waits["annotations"]["summary"] == "Lead l1 is overdue"
     assert parse_instant(waits["endsAt"]) > NOW + 120 * SECOND
     assert parse_instant(over["endsAt"]) == NOW + SECOND
 

@@ -9,7 +9,7 @@ from processor.core.outbox import Message, Outbox
 from schemas.alerts import Alert, AlertFrame, Silence
 from schemas.config import QuietHours
 from schemas.instants import MINUTE
-from tests.alert_builders import HOUR, START, make_alert
+from tests.alert_builders import HOUR, START, make_alert, make_crossing
 from tests.builders import instant
 
 NOW = START + HOUR
@@ -148,6 +148,27 @@ def test_an_answer_at_night_to_what_was_told_in_the_evening_is_told_in_the_morni
 
     assert desk.tell(EVENING) == []
     assert desk.tell(MORNING) == ["l1 resolved"]
+
+
+def test_an_acknowledged_crossing_is_not_spoken_of_but_the_next_days_is() -> None:
+    desk = Desk()
+    today, tomorrow = make_crossing(), make_crossing(day=19)
+    desk.silence(Silence(today.cared_for, NOW + 30 * 24 * HOUR, is_acknowledged=True))
+    desk.take(today, tomorrow)
+
+    turns, _ = desk.outbox.next("floor", NOW, 10)
+
+    assert [turn.alert.id for turn in turns] == [tomorrow.id]
+
+
+def test_a_snoozed_limit_is_silent_for_this_rep_whatever_the_day() -> None:
+    desk = Desk()
+    desk.silence(Silence(make_crossing().subject, NOW + 48 * HOUR, is_acknowledged=False))
+    desk.take(make_crossing(day=19), make_crossing(rep="r2", day=19))
+
+    turns, _ = desk.outbox.next("floor", NOW + 24 * HOUR, 10)
+
+    assert [turn.alert.rep for turn in turns] == ["r2"]
 
 
 def test_an_acknowledged_lead_is_not_spoken_of_again_but_its_answer_is() -> None:

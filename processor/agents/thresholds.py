@@ -1,0 +1,281 @@
+"""Metrics against their limits: all of `panes` and `roster` in, alerts out.
+
+Owns when is looked, and the order of writing: channels are told before an alert is written, because what is written is
+known as told. What a crossing is, is processor/core/thresholds.py. A number of a team or of the organisation is merged
+from all partitions, so exactly one shard looks: that of partition 0 of `alert-actions`, the quietest topic.
+
+    look     not before all that was delivered is in the numbers (horizon.py), and up to that instant only
+    restart  alerts are read back from `threshold-alerts`, numbers from the beginning of `panes`, beside everything else
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Protocol
+
+import structlog
+
+from processor.agents.acknowledge import AcknowledgeShard
+from processor.agents.stage import Deployment
+from processor.core.thresholds import ThresholdBook, is_told
+from processor.transport.fail_stop import FAILED, Die, die
+from processor.transport.fetched import Fetched
+from processor.transport.following import Follower, KafkaError, MissingTopicError
+from schemas.alerts import Alert, encode_alert
+from schemas.catalogue import shipped_catalogue
+from schemas.config import Config
+from schemas.floor import Floor
+from schemas.instants import DAY, HOUR, MINUTE
+from schemas.topics import ACKNOWLEDGEMENTS, FENCE, PANES, ROSTER, THRESHOLD_ALERTS, Topic
+from schemas.windows import Window, is_day, read_window
+
+BETWEEN_LOOKS_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 1.0
+"""Between looks at a floor so large that one takes long: they shall not take more than a tenth of a core."""
+BETWEEN_QUESTIONS_SECONDS = 0.1
+AFTER_FAILURE_SECONDS = 1.0
+PATIENCE_SECONDS = 60.0
+"""So long is waited, at the start, for stages to derive anew by changed definitions; then it is looked at what is."""
+FETCH_WAIT_MS = 100
+RECORDS_AT_ONCE = 1_000
+"""Panes taken in before the event loop turns: some milliseconds."""
+SET_BACK = MINUTE
+"""When the machine's clock is set back by more than this, all is read anew: what was let go may be needed again."""
+FORGET_AFTER = 400 * DAY
+"""After it was resolved; longer than any period, so that nobody is told of one twice."""
+
+log = structlog.get_logger(__name__)
+
+
+class Horizon(Protocol):
+    """Up to which instant all that was delivered is known: see horizon.py."""
+
+    @property
+    def settled_at(self) -> int: ...
+
+    @property
+    def is_current(self) -> bool: ...
+
+    def begin(self) -> None: ...
+
+    async def end(self) -> None: ...
+
+
+class ThresholdsShard(AcknowledgeShard):
+    """Partition 0 of `alert-actions`, and beside it the one who looks at metrics."""
+
+    owned: ClassVar[Sequence[Topic]] = (ACKNOWLEDGEMENTS, THRESHOLD_ALERTS)
+
+    def __init__(
+        self,
+        partition: int,
+        deployment: Deployment,
+        *,
+        config: Config,
+        horizon: Horizon,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        die: Die = die,
+    ) -> None:
+        super().__init__(partition, deployment, channels=config.alerts.channels)
+        self._rules = config.alerts
+        self._clock = clock
+        floor = Floor(config, shipped_catalogue())
+        self._book = ThresholdBook(config, floor)
+        self._watch = _Watch(deployment, floor, self._book, horizon, self, clock, die)
+        self._writing = asyncio.Lock()
+        self._found: list[Alert] = []
+        """What has turned and is not written yet; during a rebalance, until it is over."""
+        self._is_suspended = False
+
+    async def load(self) -> None:
+        """Read back what was done and what has fired, and begin to look, if there is anything to look at."""
+        published = await self.recover()
+        self.restore(published)
+        for row in published[self.deployment.topic(THRESHOLD_ALERTS)].values():
+            self._book.restore(row)
+        now = self._clock()
+        await self.turn(self._book.begin(now))
+        await self.forget(self._book.forget(now - FORGET_AFTER))
+        if self._rules.thresholds:
+            self._watch.begin()
+
+    async def tick(self, now: int) -> None:
+        """Write what was found during a rebalance."""
+        self._is_suspended = False
+        if self._found:
+            await self.turn([])
+
+    async def suspend(self) -> None:
+        """Write no more until the next tick."""
+        self._is_suspended = True
+        async with self._writing:
+            pass
+        await super().suspend()
+
+    async def close(self) -> None:
+        """Drop what is held."""
+        self._is_suspended = True
+        await self._watch.end()
+        await super().close()
+
+    async def turn(self, turned: Sequence[Alert]) -> None:
+        """Tell and write what has turned."""
+        async with self._writing:
+            self._found += turned
+            if not self._found or self._is_suspended:
+                return
+            found, self._found = self._found, []
+            await self.tell_channels([alert for alert in found if is_told(alert)], self._rules)
+            for alert in found:
+                if alert.event == "raised":
+                    self.count_raised(alert)
+            await self.write({THRESHOLD_ALERTS: [(alert.id.encode(), encode_alert(alert)) for alert in found]})
+            self.tell_counters()
+
+    async def forget(self, ids: Sequence[str]) -> None:
+        """Take out what is long over. During a rebalance the rows stay, for whoever loads them next."""
+        async with self._writing:
+            if ids and not self._is_suspended:
+                await self.write({THRESHOLD_ALERTS: [(id.encode(), None) for id in ids]})
+
+
+class Turning(Protocol):
+    """Who writes what the watch finds."""
+
+    async def turn(self, turned: Sequence[Alert]) -> None: ...
+
+    async def forget(self, ids: Sequence[str]) -> None: ...
+
+
+class _Watch:
+    """Follows panes and roster in a task of its own, and looks again and again.
+
+    Nobody else touches floor and book meanwhile, so looks are made in a thread: the first merges whole quarters, and
+    the event loop with all batches must turn.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        floor: Floor,
+        book: ThresholdBook,
+        horizon: Horizon,
+        turning: Turning,
+        clock: Callable[[], int],
+        die: Die,
+    ) -> None:
+        self._deployment = deployment
+        self._floor = floor
+        self._book = book
+        self._horizon = horizon
+        self._turning = turning
+        self._clock = clock
+        self._die = die
+        self._task: asyncio.Task[None] | None = None
+        self._as_of = 0
+        self._tidied_at = clock()
+        self._oldest: dict[bool, Window] = {}
+
+    def begin(self) -> None:
+        """Look from now on."""
+        self._horizon.begin()
+        self._task = asyncio.create_task(self._guarded(), name="thresholds")
+
+    async def end(self) -> None:
+        """Look no more."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await self._horizon.end()
+
+    async def _guarded(self) -> None:
+        try:
+            await self._run()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001
+            # Nobody awaits this task, and limits that nobody looks at would be worse than a restart.
+            self._die(FAILED, f"thresholds failed: {error!r}", error=error)
+
+    async def _run(self) -> None:
+        await self._wait_for_all()
+        while True:
+            try:
+                await self._follow()
+            except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
+                log.warning("thresholds.interrupted", error=type(error).__name__)
+                await asyncio.sleep(AFTER_FAILURE_SECONDS)
+
+    async def _wait_for_all(self) -> None:
+        """Read no panes before everybody has caught up: a start has other things to do, and they may be others then."""
+        while not self._horizon.settled_at:
+            await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
+        settled = time.monotonic()
+        while not self._horizon.is_current and time.monotonic() - settled < PATIENCE_SECONDS:
+            await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
+
+    async def _follow(self) -> None:
+        """Read all anew and follow it, until the machine's clock is set back."""
+        topic, bootstrap = self._deployment.topic, self._deployment.bootstrap
+        self._floor = Floor(self._floor.config, self._floor.catalogue)
+        self._book.rebase(self._floor)
+        self._as_of, self._oldest = 0, {}
+        async with (
+            Follower(bootstrap, topic(ROSTER), wait_ms=FETCH_WAIT_MS, at_once=RECORDS_AT_ONCE) as roster,
+            Follower(bootstrap, topic(PANES), wait_ms=FETCH_WAIT_MS, at_once=RECORDS_AT_ONCE) as panes,
+        ):
+            while True:
+                began = time.monotonic()
+                settled_at = self._horizon.settled_at
+                if settled_at and self._as_of - settled_at > SET_BACK:
+                    log.warning("thresholds.clock_set_back", seconds=(self._as_of - settled_at) / 1e6)
+                    return
+                if settled_at > self._as_of:
+                    self._let_go(settled_at)
+                    await roster.read_to(await roster.ends(), self._take_reps)
+                    await panes.read_to(await panes.ends(), self._take_panes)
+                    await self._look(settled_at)
+                spent = time.monotonic() - began
+                await asyncio.sleep(max(BETWEEN_LOOKS_SECONDS, min(LONGEST_PAUSE_SECONDS, 10 * spent)))
+
+    async def _look(self, as_of: int) -> None:
+        self._as_of = as_of
+        while True:
+            turned = await asyncio.to_thread(self._book.look, as_of, self._clock())
+            if turned:
+                await self._turning.turn(turned)
+            if not self._book.is_behind:
+                break
+        if as_of - self._tidied_at >= HOUR:
+            self._tidied_at = as_of
+            await self._turning.forget(self._book.forget(as_of - FORGET_AFTER))
+
+    def _let_go(self, as_of: int) -> None:
+        """Keep the panes that mean something to a threshold, of now or later."""
+        oldest = self._book.oldest(as_of)
+        for size, first in oldest.items():
+            # Minutes an hour at a time.
+            if size not in self._oldest or first - self._oldest[size] >= (1 if size else 2 * 60):
+                self._floor.forget_before(first)
+                self._oldest[size] = first
+        self._oldest = {size: first for size, first in self._oldest.items() if size in oldest}
+
+    def _take_reps(self, _partition: int, records: list[Fetched]) -> None:
+        for record in records:
+            if record.key is not None and record.key != FENCE:
+                self._floor.take_rep(record.key, record.value)
+                self._book.note_roster()
+
+    def _take_panes(self, _partition: int, records: list[Fetched]) -> None:
+        for record in records:
+            if record.key is None or record.key == FENCE:
+                continue
+            window = read_window(record.key.rpartition(b"|")[2].decode())
+            first = self._oldest.get(is_day(window))
+            if first is not None and window >= first:
+                changed = self._floor.take_pane(record.key, record.value)
+                if changed is not None:
+                    self._book.note_pane(changed)

@@ -1,0 +1,396 @@
+"""Metrics that cross a limit: which alerts are to be raised, reopened or resolved, given all numbers and the time.
+
+Owns what a crossing is, and what has fired. Does no I/O, and reads no clock.
+
+    crossing    it was not so (or nobody had looked, or the period is new), and now it is
+    period      in `today` to `year` one alert for each limit, scope and period: what goes back and forth after it was
+                told turns the same alert, and only its first raising and first resolution are told
+    rolling     in `5m` to `30d` each crossing is an alert of its own
+    no number   a ratio of nothing neither raises nor resolves
+    over        the period ends, or nobody looks any more: resolved, whatever the number is
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from schemas.alerts import LATE_AFTER, METRIC_THRESHOLD, Alert, Crossing, decode_alert
+from schemas.calendars import BusinessCalendar, clock_instant
+from schemas.catalogue.base import MetricValue
+from schemas.config import PERIODS, Config, Threshold
+from schemas.floor import ORGANISATION, Floor, Scope, Values, rep_scope, team_scope
+from schemas.instants import MINUTE
+from schemas.windows import ROLLING_MINUTES, Span, Window, date_of, span_of
+
+LOOKS_AT_ONCE = 250
+"""Numbers that one look makes: some ten milliseconds, after which others have their turn."""
+_TOLD_TURNS = 2
+
+Pane = tuple[Window, str | None]
+
+
+@dataclass(slots=True)
+class _Rule:
+    """One threshold, and whose numbers it looks at."""
+
+    name: str
+    threshold: Threshold
+    prefix: str
+    """Of the ids of its alerts: what was raised by another definition is another alert."""
+    scopes: dict[Scope, str | None] = field(default_factory=dict)
+    """With the team whose calendar counts."""
+
+    @property
+    def has_periods(self) -> bool:
+        return self.threshold.window in PERIODS
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether a new minute may change what it says, without an event."""
+        threshold = self.threshold
+        return threshold.window in ROLLING_MINUTES or threshold.at is not None or threshold.during is not None
+
+
+class _Phase(NamedTuple):
+    """Whether somebody looks now, and since when, if `at` says so."""
+
+    is_looked_at: bool
+    since: int | None = None
+
+
+_LOOKED_AT = _Phase(is_looked_at=True)
+_NOT_NOW = _Phase(is_looked_at=False)
+
+
+class _Key(NamedTuple):
+    """One number that is looked at."""
+
+    rule: str
+    scope: Scope
+
+
+class ThresholdBook:
+    """State: the alerts that were raised, and which numbers may be others since the last look."""
+
+    def __init__(self, config: Config, floor: Floor) -> None:
+        self._config = config
+        self._floor = floor
+        self._calendars = config.business_calendars()
+        self._rules = {
+            name: _Rule(name, threshold, f"{name}:{threshold.definition}")
+            for name, threshold in config.alerts.thresholds.items()
+        }
+        self._alerts: dict[str, Alert] = {}
+        self._open: dict[_Key, str] = {}
+        self._crossings: dict[_Key, int] = {}
+        """How often a rolling window's number has crossed."""
+        self._clear: dict[_Key, str] = {}
+        """The period in which a number was last seen on the good side."""
+        self._panes: set[Pane] = set()
+        self._queue: dict[_Key, None] = {}
+        self._restless: set[_Key] = set()
+        """Numbers that change as time passes: a lead without an answer is part of them."""
+        self._is_all_new = True
+        self._looked_at: int | None = None
+
+    # ---------------------------------------------------------------- what was
+
+    def restore(self, row: bytes) -> None:
+        """Put an alert back that an earlier owner published."""
+        self._keep(decode_alert(row))
+
+    def begin(self, now: int) -> list[Alert]:
+        """After all is restored: the alerts that are over because their threshold is not configured any more."""
+        prefixes = {rule.prefix for rule in self._rules.values()}
+        gone = [alert for alert in self._alerts.values() if alert.is_open and _prefix_of(alert) not in prefixes]
+        found = [self._close(alert, now) for alert in gone]
+        self._open = {_key_of(alert): alert.id for alert in self._alerts.values() if alert.is_open}
+        return found
+
+    def forget(self, before: int) -> list[str]:
+        """Forget the alerts that were resolved before that instant; their ids."""
+        ids = [
+            alert.id
+            for alert in self._alerts.values()
+            if alert.resolved_at is not None and alert.resolved_at < before and not self._is_newest(alert)
+        ]
+        for id in ids:
+            del self._alerts[id]
+        return ids
+
+    def _is_newest(self, alert: Alert) -> bool:
+        # Crossings are counted on from it; an id that was used before would be taken for a repetition.
+        number = _crossing_of(alert)
+        return number is not None and number == self._crossings.get(_key_of(alert))
+
+    # ---------------------------------------------------------------- what changes
+
+    def oldest(self, now: int) -> dict[bool, Window]:
+        """Day or not -> the oldest window that means anything to a threshold at `now` or later."""
+        found: dict[bool, Window] = {}
+        for rule in self._rules.values():
+            span = self._span(rule, now)
+            first = Window(span.windows()[0])
+            found[span.days] = min(first, found.get(span.days, first))
+        return found
+
+    def rebase(self, floor: Floor) -> None:
+        """Look at these numbers from now on: they were read in anew."""
+        self._floor = floor
+        self._is_all_new = True
+        self._looked_at = None
+
+    def note_pane(self, pane: Pane) -> None:
+        """A pane has changed."""
+        if not self._is_all_new:
+            self._panes.add(pane)
+
+    def note_roster(self) -> None:
+        """Somebody's entry in the roster has changed, so perhaps who counts for whom."""
+        self._is_all_new = True
+
+    # ---------------------------------------------------------------- looking
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last look left numbers for the next one."""
+        return bool(self._queue)
+
+    def look(self, as_of: int, now: int, most: int = LOOKS_AT_ONCE) -> list[Alert]:
+        """Look at numbers that may have crossed a limit, at most so many; the alerts that turn.
+
+        `as_of`: all that was delivered until then is in the floor's numbers, and the business clock shows it. `now` is
+        the instant of raising, which may be later.
+        """
+        self._gather(as_of)
+        found: list[Alert] = []
+        while self._queue and most > 0:
+            most -= 1
+            key = next(iter(self._queue))
+            del self._queue[key]
+            found += self._judge(key, as_of, now)
+        return found
+
+    def _gather(self, as_of: int) -> None:
+        """Queue the numbers that may be others than at the last look."""
+        panes, self._panes = self._panes, set()
+        last, self._looked_at = self._looked_at, as_of
+        day_of = self._floor.calendar.day_of
+        is_all_new = self._is_all_new or last is None or day_of(last) != day_of(as_of)
+        is_new_minute = last is None or last // MINUTE != as_of // MINUTE
+        self._is_all_new = False
+        if is_all_new:
+            # Whoever has left may still have an alert.
+            self._queue |= dict.fromkeys(self._open)
+        for rule in self._rules.values():
+            touched: Iterable[Scope]
+            if is_all_new:
+                touched = rule.scopes = self._scopes(rule.threshold, as_of)
+            elif is_new_minute and rule.is_timed:
+                touched = rule.scopes
+            else:
+                touched = self._touched(rule, panes, as_of)
+            self._queue |= dict.fromkeys(_Key(rule.name, scope) for scope in touched)
+        if as_of != last:
+            self._queue |= dict.fromkeys(self._restless)
+
+    def _touched(self, rule: _Rule, panes: set[Pane], as_of: int) -> set[Scope]:
+        inside = self._span(rule, as_of).windows()
+        return {
+            scope
+            for window, rep in panes
+            if window in inside
+            for scope in self._floor.scopes_of(window, rep)
+            if scope in rule.scopes
+        }
+
+    def _span(self, rule: _Rule, now: int) -> Span:
+        return span_of(rule.threshold.window, now, self._floor.calendar)
+
+    def _scopes(self, threshold: Threshold, as_of: int) -> dict[Scope, str | None]:
+        """Whose numbers a threshold looks at, with their teams."""
+        roster, wanted = self._floor.roster, threshold.teams
+        if threshold.per == "organisation":
+            return {ORGANISATION: None}
+        if threshold.per == "team":
+            return {team_scope(team): team for team in roster.team_names if wanted is None or team in wanted}
+        day = self._floor.calendar.day_of(as_of)
+        teams = {rep: person.team_on(day) for rep, person in roster.people.items() if person.active}
+        return {rep_scope(rep): team for rep, team in teams.items() if wanted is None or team in wanted}
+
+    # ---------------------------------------------------------------- when
+
+    def _calendar_of(self, threshold: Threshold, team: str | None) -> BusinessCalendar | None:
+        name = threshold.calendar
+        if name is None and team is not None and team in self._config.teams:
+            name = self._config.teams[team].calendar
+        return None if name is None else self._calendars[name]
+
+    def _phase(self, threshold: Threshold, calendar: BusinessCalendar | None, as_of: int) -> _Phase:
+        if threshold.at is not None:
+            return self._phase_at(_minutes(threshold.at), calendar, as_of)
+        if threshold.during is None or calendar is None:
+            return _LOOKED_AT
+        if not calendar.is_open(as_of):
+            return _NOT_NOW
+        minutes = ROLLING_MINUTES.get(threshold.window)
+        if threshold.comparison == "below" and minutes is not None:
+            # A window that reaches back into the night says nothing of the day.
+            opened_at = calendar.opened_at(as_of)
+            if opened_at is None or as_of < opened_at + minutes * MINUTE:
+                return _NOT_NOW
+        return _LOOKED_AT
+
+    def _phase_at(self, minutes: int, calendar: BusinessCalendar | None, as_of: int) -> _Phase:
+        """Since the newest such time of day that lies in the organisation's day of now, and on a working day."""
+        days = self._floor.calendar
+        zone = days.zone if calendar is None else calendar.zone
+        today = days.day_of(as_of)
+        for local_day in (today + 1, today, today - 1):
+            since = clock_instant(zone, local_day, minutes)
+            is_work = calendar is None or calendar.is_working_day(local_day)
+            if since <= as_of and days.day_of(since) == today and is_work:
+                return _Phase(is_looked_at=True, since=since)
+        return _NOT_NOW
+
+    # ---------------------------------------------------------------- one number
+
+    def _judge(self, key: _Key, as_of: int, now: int) -> list[Alert]:
+        rule = self._rules[key.rule]
+        threshold, span = rule.threshold, self._span(rule, as_of)
+        period = date_of(span.first).isoformat() if rule.has_periods else ""
+        found: list[Alert] = []
+        held = self._open.get(key)
+        self._restless.discard(key)
+        phase = _NOT_NOW
+        if key.scope in rule.scopes:
+            phase = self._phase(threshold, self._calendar_of(threshold, rule.scopes[key.scope]), as_of)
+        is_past = rule.has_periods and held is not None and held != _alert_id(rule, key.scope, period)
+        if held is not None and (is_past or not phase.is_looked_at):
+            found.append(self._close(self._alerts[held], now))
+            held = None
+        if not phase.is_looked_at:
+            return found
+        pane = self._floor.merged(key.scope, span)
+        if "pending" in pane and "pending" in self._floor.catalogue[threshold.metric].measures:
+            self._restless.add(key)
+        values = self._floor.result(pane, as_of, [threshold.metric])
+        verdict = is_beyond(threshold, values)
+        if verdict is False:
+            self._clear[key] = period
+            if held is not None:
+                found.append(self._turn(self._alerts[held].resolved(now), values))
+        elif verdict and held is None:
+            due_at = as_of if phase.since is None or self._clear.get(key) == period else phase.since
+            found.append(self._raise(rule, key, span, values, due_at, max(now, due_at)))
+        return found
+
+    def _raise(self, rule: _Rule, key: _Key, span: Span, values: Values, due_at: int, now: int) -> Alert:
+        occasion = date_of(span.first).isoformat() if rule.has_periods else f"n{self._crossings.get(key, 0) + 1}"
+        id = _alert_id(rule, key.scope, occasion)
+        earlier = self._alerts.get(id)
+        if earlier is not None:
+            return self._turn(earlier.reopened(), values)
+        threshold, is_money = rule.threshold, rule.threshold.metric in self._floor.money
+        crossing = Crossing(
+            rule.name, threshold.per, threshold.metric, threshold.window, threshold.comparison,
+            _written(threshold.limit, is_money=is_money), _number(threshold, values),
+            at=threshold.at, currency=self._config.organisation.currency if is_money else None,
+        )  # fmt: skip
+        alert = Alert(
+            id, METRIC_THRESHOLD, threshold.level, None, key.scope.id if key.scope.kind == "rep" else None,
+            rule.scopes[key.scope], span.bounds(self._floor.calendar)[0], due_at, now,
+            is_late=now - due_at > LATE_AFTER, crossing=crossing,
+        )  # fmt: skip
+        return self._keep(alert)
+
+    def _turn(self, alert: Alert, values: Values) -> Alert:
+        crossing = alert.crossing
+        if crossing is None:
+            return alert
+        threshold = self._rules[crossing.threshold].threshold
+        return self._keep(replace(alert, crossing=replace(crossing, value=_number(threshold, values), is_over=False)))
+
+    def _close(self, alert: Alert, now: int) -> Alert:
+        """Nobody looks at this number any more, or its period is over."""
+        crossing = None if alert.crossing is None else replace(alert.crossing, is_over=True)
+        return self._keep(replace(alert.resolved(now), crossing=crossing))
+
+    def _keep(self, alert: Alert) -> Alert:
+        self._alerts[alert.id] = alert
+        key = _key_of(alert)
+        if alert.is_open:
+            self._open[key] = alert.id
+        elif self._open.get(key) == alert.id:
+            del self._open[key]
+        number = _crossing_of(alert)
+        if number is not None:
+            self._crossings[key] = max(self._crossings.get(key, 0), number)
+        return alert
+
+
+def is_beyond(threshold: Threshold, values: Values) -> bool | None:
+    """Whether a number is beyond the limit; None if there is none that says so or the contrary.
+
+    Numbers are compared as they are shown, in decimals: a money's text, a ratio's shortest digits.
+    """
+    limit, value = threshold.limit, values.metrics[threshold.metric]
+    if value is not None:
+        number = Decimal(str(value))
+        return {"below": number < limit, "above": number > limit, "reaches": number >= limit}[threshold.comparison]
+    bound = values.bounds.get(threshold.metric)
+    if bound is None:
+        return None
+    # It is at least that, so it may be beyond a limit already although it is not known.
+    least = Decimal(str(bound))
+    if threshold.comparison == "below":
+        return False if least >= limit else None
+    return True if least > limit or (threshold.comparison == "reaches" and least == limit) else None
+
+
+def is_told(alert: Alert) -> bool:
+    """Whether channels are told of this turn: a number that wavers around its limit is not told of again and again."""
+    return alert.turn <= _TOLD_TURNS
+
+
+def _written(limit: Decimal, *, is_money: bool) -> int | float | str:
+    """The limit in the form of the metric's values."""
+    if is_money:
+        return format(limit, "f")
+    return int(limit) if limit == limit.to_integral_value() else float(limit)
+
+
+def _number(threshold: Threshold, values: Values) -> MetricValue:
+    value = values.metrics[threshold.metric]
+    return values.bounds.get(threshold.metric) if value is None else value
+
+
+def _alert_id(rule: _Rule, scope: Scope, occasion: str) -> str:
+    """The same across restarts. Names hold no colon, and nor do kinds and occasions: two ids are never alike."""
+    return f"{rule.prefix}:{scope.kind}:{scope.id or ''}:{occasion}"
+
+
+def _prefix_of(alert: Alert) -> str:
+    return ":".join(alert.id.split(":", 2)[:2])
+
+
+def _crossing_of(alert: Alert) -> int | None:
+    """Of a rolling window: the number of the crossing."""
+    occasion = alert.id.rpartition(":")[2]
+    return int(occasion[1:]) if occasion.startswith("n") else None
+
+
+def _key_of(alert: Alert) -> _Key:
+    crossing = alert.crossing
+    per, name = ("organisation", "") if crossing is None else (crossing.per, crossing.threshold)
+    return _Key(name, Scope(per, {"rep": alert.rep, "team": alert.team}.get(per)))
+
+
+def _minutes(time_of_day: str) -> int:
+    return int(time_of_day[:2]) * 60 + int(time_of_day[3:])
+
+
+__all__ = ["LOOKS_AT_ONCE", "ThresholdBook", "is_beyond", "is_told"]
