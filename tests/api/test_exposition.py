@@ -13,9 +13,10 @@ from api.view import Values, rep_scope
 from schemas.catalogue import shipped_catalogue
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import Progress, encode_progress, progress_key
-from schemas.topics import PROGRESS
+from schemas.topics import PROGRESS, VERIFICATIONS
+from schemas.verifications import VERIFICATION_KEY, Compared
 from tests.api.reading import Floor, ToldPipeline, floor_config, make_view
-from tests.builders import change, instant, make_config
+from tests.builders import change, instant, make_config, make_verification
 
 STRANGE = 'a"b\\c\nd é 日本 ' + "x" * 200
 
@@ -52,6 +53,21 @@ def call(id: str, rep: str | None = "r1", at: str = "2026-03-18T15:10Z", **field
 
 def lead(id: str, at: str, rep: str | None = "r1") -> Any:
     return change("lead", id, at, rep=rep, received_at=at)
+
+
+async def test_what_the_recount_found_is_exported_and_nothing_where_nobody_recounts(floor: Floor) -> None:
+    assert b"verif" not in exposed(floor)
+
+    windows = (Compared("today", floor.now, 2, 1), Compared("year", floor.now, 1))
+    floor.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, make_verification(floor.config, floor.now, windows=windows))
+    for is_loaded in (True, False):
+        floor.read_side.consumer.is_loaded = is_loaded
+        text = exposed(floor)
+
+        assert value(text, "floorcast_verified_timestamp_seconds") == floor.now / SECOND
+        assert value(text, "floorcast_verification_differences") == 3
+        assert value(text, "floorcast_verification_undecided") == 1
+        assert value(text, "floorcast_verification_interval_seconds") == 300
 
 
 async def test_every_value_equals_the_one_of_rest(floor: Floor) -> None:
