@@ -375,6 +375,47 @@ class ConnectionFreshness(_Answer):
     )
 
 
+class VerifiedWindow(_Answer):
+    """When a window was last recounted from the log, and what came of it."""
+
+    window: str = Field(
+        description="As in requests; two dates for days of the past; `leads` for the leads that wait.",
+        examples=["today"],
+    )
+    verified_at: str = Field(examples=["2026-03-18T09:40:02.120Z"])
+    differences: int = Field(description="Values that are served otherwise.", examples=[0])
+    undecided: int = Field(description="Values that changed too fast to be compared.", examples=[0])
+
+
+class DifferingValue(_Answer):
+    """A value that is served otherwise than recounted, without the value and without whose it is."""
+
+    window: str = Field(examples=["today"])
+    scope: str = Field(description="`organisation`, `team`, `rep` or `lead`.", examples=["rep"])
+    metric: str = Field(examples=["calls_made"])
+
+
+class VerificationAnswer(_Answer):
+    """What the continuous recount (`floorcast verify --every`) found last."""
+
+    verified_at: str = Field(
+        description="As of when the served values were compared.", examples=["2026-03-18T09:40:02.120Z"]
+    )
+    differences: int = Field(
+        description="Values that are served otherwise than recounted from the log, over all windows.", examples=[0]
+    )
+    undecided: int = Field(description="Values that changed too fast to be compared.", examples=[0])
+    stale: bool = Field(description="Rounds have been missed: what was found is no news any more.", examples=[False])
+    every_seconds: float = Field(description="From one round to the next, at most.", examples=[300.0])
+    deliveries: int = Field(description="How many deliveries were read.", examples=[48231])
+    changes: int = Field(description="How many changes of records were in them.", examples=[61240])
+    windows: list[VerifiedWindow]
+    left_out: list[str] = Field(
+        description="Windows that are not compared: too large, or older than what is kept.", examples=[["year"]]
+    )
+    first: list[DifferingValue] = Field(description="Some of the differences.")
+
+
 class FreshnessAnswer(_Answer):
     """How fresh the numbers are."""
 
@@ -394,4 +435,8 @@ class FreshnessAnswer(_Answer):
     )
     applied: dict[str, dict[str, int]] = Field(
         description="Per topic and partition the next offset of the view.", examples=[{"panes": {"0": 4711, "1": 4523}}]
+    )
+    definitions: str = Field(description="Digest of the definitions in force.", examples=["9c0f6a1be2d4c3f7"])
+    verification: VerificationAnswer | None = Field(
+        description="What the continuous recount found last; null: there was none by these definitions."
     )

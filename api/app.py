@@ -101,7 +101,9 @@ def create_app(
     )
     app.state.settings = settings
     app.state.config = config
-    app.state.keys = KeyStore(settings.keys, loopback=settings.is_loopback)
+    app.state.keys = KeyStore(
+        settings.keys, loopback=settings.is_loopback, verifier_sha256=settings.verifier_key_sha256
+    )
     app.state.clock = clock
     app.state.registry = registry
     app.state.readiness = readiness

@@ -13,6 +13,7 @@ from schemas.catalogue import Catalogue
 from schemas.catalogue.base import MetricValue
 from schemas.instants import DAY, SECOND
 from schemas.progress import Progress
+from schemas.verifications import Verification
 
 MAX_REPS = 5_000
 """Reps that are exported; more are counted in `floorcast_reps_left_out`, so that no CRM can flood Prometheus."""
@@ -41,6 +42,7 @@ class Picture:
     """(threshold, level) -> open alerts."""
     deals_without_rate: int | None = None
     behind_seconds: float = 0.0
+    verification: Verification | None = None
     is_ready: bool = False
 
 
@@ -191,6 +193,7 @@ def _pipeline(picture: Picture) -> Iterator[str]:
         yield f'floorcast_consumer_lag_records{{topic="{topic}",partition="{partition}"}} {lag}'
     yield from _head("floorcast_behind_seconds", "gauge", "Age of the oldest delivery that is not in the numbers yet.")
     yield f"floorcast_behind_seconds {picture.behind_seconds}"
+    yield from _verification(picture.verification)
     name = "floorcast_last_delivery_timestamp_seconds"
     yield from _head(name, "gauge", "When a connection last delivered.")
     for connection, received_at in sorted(_last_deliveries(picture).items()):
@@ -199,6 +202,19 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     yield f"floorcast_ready {int(picture.is_ready)}"
     yield from _head("floorcast_reps_left_out", "gauge", "Reps beyond the number that is exported.")
     yield f"floorcast_reps_left_out {picture.reps_left_out}"
+
+
+def _verification(found: Verification | None) -> Iterator[str]:
+    """Nothing where nobody recounts: a 0 would say that all is well."""
+    if found is not None:
+        for name, value, help_text in (
+            ("verified_timestamp_seconds", found.verified_at / SECOND, "When the log was last recounted and compared."),
+            ("verification_differences", found.differences, "Values served otherwise than recounted from the log."),
+            ("verification_undecided", found.undecided, "Values that changed too fast to be compared."),
+            ("verification_interval_seconds", found.every / SECOND, "From one recount to the next, at most."),
+        ):
+            yield from _head(f"floorcast_{name}", "gauge", help_text)
+            yield f"floorcast_{name} {value}"
 
 
 def _alerts(picture: Picture) -> Iterator[str]:

@@ -80,6 +80,7 @@ class ReadSide:
                 progress=dict(view.progress),
                 lag=dict(self.consumer.lag),
                 behind_seconds=self.consumer.behind_seconds(now),
+                verification=view.verification,
             )
         # A scrape and an answer of REST at the same instant say the same.
         self.broadcaster.flush(now, unwatched=True)
@@ -99,6 +100,7 @@ class ReadSide:
             crossed=crossed_limits(view),
             deals_without_rate=view.deals_without_rate(),
             behind_seconds=self.consumer.behind_seconds(now),
+            verification=view.verification,
             is_ready=not self.problems(),
         )
 

@@ -12,6 +12,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.instants import SECOND, format_instant
 from schemas.leads import Inquiry, LeadClock
 from schemas.progress import STAGES
+from schemas.verifications import Verification
 from schemas.windows import Span
 
 Json = dict[str, Any]
@@ -246,6 +247,32 @@ def freshness_json(
             for stage in STAGES
         },
         "applied": applied,
+        "definitions": view.definitions,
+        "verification": None if view.verification is None else verification_json(view.verification, now),
+    }
+
+
+def verification_json(found: Verification, now: int) -> Json:
+    """What the continuous recount found: how many values differ, in which windows, and when that was looked at."""
+    return {
+        "verified_at": instant(found.verified_at),
+        "differences": found.differences,
+        "undecided": found.undecided,
+        "stale": found.is_stale(now),
+        "every_seconds": found.every / SECOND,
+        "deliveries": found.deliveries,
+        "changes": found.changes,
+        "windows": [
+            {
+                "window": held.name,
+                "verified_at": instant(held.at),
+                "differences": held.differences,
+                "undecided": held.undecided,
+            }
+            for held in found.windows
+        ],
+        "left_out": list(found.left_out),
+        "first": [{"window": one.window, "scope": one.scope, "metric": one.metric} for one in found.first],
     }
 
 

@@ -46,6 +46,11 @@ class Settings(BaseSettings):
     data: Path = Field(default=Path(".floorcast"), description="Directory of the API keys (`keys.json`).")
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    verifier_key_sha256: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of one more key of scope `read`, for as long as the process lives: `up` sets it.",
+    )
     role: Role = Field(default="all", description="`ingest` takes webhooks only, `read` serves only, `all` does both.")
 
     request_deadline_seconds: float = Field(

@@ -1,4 +1,4 @@
-"""The materialized view: panes, roster, lead clocks, alerts, progress and dead letters, as Kafka last told them.
+"""The materialized view: panes, roster, lead clocks, alerts, progress, dead letters, as Kafka last told them.
 
 Owns what is served and what has changed since it was last asked; the numbers are merged in schemas/floor.py. Pure:
 messages and `now` come in as arguments.
@@ -33,7 +33,9 @@ from schemas.topics import (
     PROGRESS,
     ROSTER,
     THRESHOLD_ALERTS,
+    VERIFICATIONS,
 )
+from schemas.verifications import Verification, decode_verification
 from schemas.windows import Window, day_window, minute_window
 
 DEAD_LETTERS_KEPT = 10_000
@@ -50,6 +52,7 @@ class Changes:
     reps: set[str] = field(default_factory=set)
     """Whose entry in the roster has changed."""
     progress: bool = False
+    """Of the stages, or of the continuous recount."""
     everything: bool = False
     """More has changed than was written down."""
 
@@ -67,11 +70,13 @@ class View(Floor):
         self._acknowledgements: dict[str, dict[str, Acknowledgement]] = {}
         """Alert -> origin -> what was done about it."""
         self.progress: dict[tuple[str, int], Progress] = {}
+        self.verification: Verification | None = None
+        """What the continuous recount found last; None: nothing by our definitions."""
         self.dead_letters: OrderedDict[str, DeadLetter] = OrderedDict()
         self.changes = Changes()
         self._instants: list[tuple[int, str]] = []
         """Heap of (instant, lead): when a lead's state changes by time alone."""
-        self._digest = digest_of(config)
+        self.definitions = digest_of(config)
         self._appliers = {
             PANES.name: self._apply_pane,
             ROSTER.name: self._apply_rep,
@@ -80,6 +85,7 @@ class View(Floor):
             THRESHOLD_ALERTS.name: self._apply_alert,
             ACKNOWLEDGEMENTS.name: self._apply_acknowledgement,
             PROGRESS.name: self._apply_progress,
+            VERIFICATIONS.name: self._apply_verification,
             DEAD_LETTERS.name: self._apply_dead_letter,
         }
 
@@ -150,9 +156,16 @@ class View(Floor):
         if value is not None:
             progress = decode_progress(value)
             # What was done by other definitions is still to be done by ours.
-            if progress.definitions in {"", self._digest}:
+            if progress.definitions in {"", self.definitions}:
                 self.progress[read_progress_key(key)] = progress
                 self.changes.progress = True
+
+    def _apply_verification(self, _key: bytes, value: bytes | None) -> None:
+        found = None if value is None else decode_verification(value)
+        # What others recounted by their definitions says nothing of ours.
+        if found is None or found.definitions == self.definitions:
+            self.verification = found
+            self.changes.progress = True
 
     def _apply_dead_letter(self, key: bytes, value: bytes | None) -> None:
         if value is not None:

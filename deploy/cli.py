@@ -276,16 +276,30 @@ def verify(
             show_envvar=True,
         ),
     ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="5m",
+            help="Recount the newest part of the log again and again, and publish what is found. [default: once, all]",
+        ),
+    ] = None,
     data: DataFlag = None,
 ) -> None:
     """Recount everything from the log and compare it with what is served; exit 1 if anything differs.
 
-    Without an up that runs on --data, --url, --broker and --config say what to compare.
+    Without an up that runs on --data, --url, --broker and --config say what to compare. With --every it goes on until
+    it is ended: what it finds is served by the api, exported to Prometheus and shown on the wallboard.
     """
+    settings = _settings(broker=broker, prefix=prefix, config=config, data=data)
+    interval = None if every is None else _interval(every)
+    target = _target(settings, url)
+    _checked_config(target.config)
+    if interval is not None:
+        from deploy.verifier import main as run_verifier  # noqa: PLC0415
+
+        raise typer.Exit(run_verifier(target, key or None, every=interval, folder=settings.data / "verify"))
     from deploy.verify import main as run_verify  # noqa: PLC0415
 
-    target = _target(_settings(broker=broker, prefix=prefix, config=config, data=data), url)
-    _checked_config(target.config)
     raise typer.Exit(run_verify(target, key or None))
 
 
@@ -399,6 +413,18 @@ def dead_letters_replay(
     raise typer.Exit(dead_letters.run_replay(target, _choice(ids, connection, reason), wait_seconds=wait))
 
 
+def _interval(text: str) -> int:
+    from deploy.settings import verification_interval  # noqa: PLC0415
+
+    try:
+        interval = verification_interval(text)
+    except ValueError as error:
+        _fail([f"--every: {error}"], WRONG_USE)
+    if interval is None:
+        _fail(["--every: must be a duration such as 5m"], WRONG_USE)
+    return interval
+
+
 def _choice(ids: list[str] | None, connection: str | None, reason: str | None) -> "Choice":
     from deploy.dead_letters import Choice  # noqa: PLC0415
 
@@ -435,6 +461,7 @@ def _up(settings: "Settings", demo: tuple[float, int] | None = None) -> int:
 
 
 def _plan(settings: "Settings", port: int, open_access: bool, demo: tuple[float, int] | None) -> Any:
+    from deploy.settings import verification_interval  # noqa: PLC0415
     from deploy.up import Plan, Running, address  # noqa: PLC0415
 
     data, config = settings.data.absolute(), settings.config.absolute()
@@ -462,6 +489,7 @@ def _plan(settings: "Settings", port: int, open_access: bool, demo: tuple[float,
         open_access=open_access,
         generation=settings.generation,
         worker_port=settings.worker_port,
+        verify_every=verification_interval(settings.verify_every),
         **extra,
     )
 

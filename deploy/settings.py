@@ -7,11 +7,13 @@ filled from. The api's and the worker's own settings are theirs.
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.instants import DAY, SECOND, parse_duration
 
 SECRETS = Path("/run/secrets")
 PREFIX = "FLOORCAST_"
@@ -25,6 +27,22 @@ class SettingsError(Exception):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+def verification_interval(text: str) -> int | None:
+    """How often to recount the log (microseconds); None for `off`. Raises ValueError."""
+    if text == "off":
+        return None
+    interval = parse_duration(text)
+    if not 10 * SECOND <= interval <= DAY:
+        msg = "must be between 10s and 1d"
+        raise ValueError(msg)
+    return interval
+
+
+def _checked_interval(text: str) -> str:
+    verification_interval(text)
+    return text
 
 
 class Settings(BaseSettings):
@@ -41,6 +59,10 @@ class Settings(BaseSettings):
         default="floorcast.", pattern=r"^[A-Za-z0-9._-]{0,64}$", description="What the names of all topics begin with."
     )
     generation: int = Field(default=1, ge=1, description="Which derived set of topics is meant.")
+    verify_every: Annotated[str, AfterValidator(_checked_interval)] = Field(
+        default="5m",
+        description="How often `up` recounts the newest part of the log and compares what is served; `off`: never.",
+    )
     partitions: int = Field(default=4, ge=1, le=256, description="Partitions of each topic of the catalogue.")
     worker_port: int = Field(
         default=0,

@@ -1,4 +1,4 @@
-"""`floorcast up`: a whole floorcast on one machine - local Kafka, topics, one worker, the api.
+"""`floorcast up`: a whole floorcast on one machine - local Kafka, topics, one worker, the api, the continuous recount.
 
 Owns what the children are, the checks before, the data folder's own files and the order of things. Keeping children
 alive is `deploy.supervisor`'s; what the api and the worker do is theirs.
@@ -6,7 +6,8 @@ alive is `deploy.supervisor`'s; what the api and the worker do is theirs.
     DIR/up.lock      held while an `up` runs on DIR
     DIR/up.json      how to reach it, for the other commands; there while it runs
     DIR/worker-id    the name that this folder's worker keeps in the consumer group
-    DIR/logs/        what api and worker wrote
+    DIR/logs/        what api, worker and recount wrote
+    DIR/verify/      what the recount keeps of the log while it runs
     DIR/kafka…       Kafka's (deploy.broker)
 """
 
@@ -17,7 +18,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from filelock import FileLock, Timeout
 
 from deploy.broker import BrokerError, LocalBroker
 from deploy.supervisor import Child, ChildError, Program, Supervisor
+from schemas.instants import SECOND
 
 if TYPE_CHECKING:
     from deploy.settings import Settings
@@ -89,16 +91,22 @@ class Plan:
     """Only said here: the api decides by itself."""
     generation: int = 1
     worker_port: int = 0
+    verify_every: int | None = None
+    """How often the log is recounted (microseconds); None: never."""
     extra_children: Callable[[Running], list[Child]] = field(default=lambda _running: [])
     """Launched once everything is ready."""
 
-    def program(self, name: str, broker: str, *arguments: str, stop_seconds: float) -> Program:
+    def program(
+        self, name: str, broker: str, *arguments: str, stop_seconds: float, environment: Mapping[str, str] | None = None
+    ) -> Program:
         """A floorcast process of this plan."""
-        environment = dict(os.environ) | {
+        environment = {
+            **os.environ,
             "FLOORCAST_PREFIX": self.prefix,
             "FLOORCAST_GENERATION": str(self.generation),
             "FLOORCAST_PARTITIONS": str(self.partitions),
             "PYTHONUNBUFFERED": "1",
+            **(environment or {}),
         }
         common = ("--config", str(self.config), "--broker", broker, "--data", str(self.data))
         return Program(
@@ -112,6 +120,15 @@ class Plan:
 
 class Surroundings:
     """What `up` does to the world beside starting processes. Tests pass a subclass."""
+
+    undisturbed_seconds = 5.0
+    """After it is ready: the first screens open then, and the recount is in no hurry."""
+
+    def __init__(self) -> None:
+        from api.security import passing_key  # noqa: PLC0415
+
+        # It lies in no file, nobody has to revoke it, and the api asks everybody else for a key as before.
+        self._verifiers_token, self._verifiers_key = passing_key()
 
     def local_kafka(self, data: Path) -> "LocalKafka":
         """The local Kafka on that folder, not started."""
@@ -132,10 +149,18 @@ class Surroundings:
     def programs(self, plan: Plan, broker: str, worker_id: str) -> list[Child]:
         """Worker and api, in the order of their launch."""
         port = str(plan.worker_port)
+        listening = ("--host", plan.host, "--port", str(plan.port))
+        knows = {"FLOORCAST_VERIFIER_KEY_SHA256": self._verifiers_key}
         return [
             plan.program("worker", broker, "--worker-id", worker_id, "--port", port, stop_seconds=2.0),
-            plan.program("api", broker, "--host", plan.host, "--port", str(plan.port), stop_seconds=1.5),
+            plan.program("api", broker, *listening, stop_seconds=1.5, environment=knows),
         ]
+
+    def verifier(self, plan: Plan, running: Running, every: int) -> Child:
+        """The continuous recount; it ends at once, and nothing waits for it."""
+        arguments = ("--url", running.url, "--every", f"{every // SECOND}s")
+        has = {"FLOORCAST_API_KEY": self._verifiers_token}
+        return plan.program("verify", running.broker, *arguments, stop_seconds=0.5, environment=has)
 
 
 class LocalKafka:
@@ -375,6 +400,9 @@ async def _start_all(
     announce(f"ready {running.url}")
     for child in plan.extra_children(running):
         await supervisor.launch(child)
+    if plan.verify_every is not None:
+        await asyncio.sleep(world.undisturbed_seconds)
+        await supervisor.launch(world.verifier(plan, running, plan.verify_every))
 
 
 async def _until_ready(is_ready: Callable[[], Awaitable[bool]], logs: Path, say: Callable[[str], None]) -> None:

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 from api.catch_up import CatchUp
-from deploy.recount import Books, LeadClock, Rows, differences, recount
+from deploy.recount import Books, LeadClock, Rows, Window, differences, recount
 from deploy.up import Target
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
@@ -54,7 +54,7 @@ class VerifyError(Exception):
 def main(target: Target, key: str | None = None) -> int:
     """Print each difference; 0 if there is none, 1 if there are, 2 or 3 if the comparison cannot be made."""
     try:
-        url = _checked_url(target.url, key)
+        url = checked_url(target.url, key)
         config = load_config(target.config, os.environ)
         with _progress_bar() as say:
             found = asyncio.run(
@@ -106,7 +106,8 @@ async def verify(
     """Compare every served number in every window, and every lead clock, with the recount. Raises VerifyError."""
     key = key or os.environ.get("FLOORCAST_API_KEY")
     headers = {"authorization": f"Bearer {key}"} if key else {}
-    log = _Log(config)
+    changes: list[RecordChange] = []
+    log = Reader(config, changes.extend)
 
     def apply(partition: int, records: list[Fetched]) -> None:
         log.apply(partition, records)
@@ -121,8 +122,8 @@ async def verify(
         for _ in range(TRIES):
             ends = await follower.ends()
             await follower.read_to(ends, apply)
-            await _wait_for_stages(client, follower, prefix, generation)
-            found, as_of = await _compare(client, log.changes, config)
+            await wait_for_stages(client, follower, prefix, generation)
+            found, as_of = await _compare(client, changes, config)
             moved = follower.positions != await follower.ends()
             # By what differs, not by the values: those of a lead that waits differ from one look to the next.
             persistent = {what: line for what, line in found.items() if persistent is None or what in persistent}
@@ -134,37 +135,44 @@ async def verify(
         return Verdict(
             differences=sorted((persistent or {}).values()),
             deliveries=log.deliveries,
-            changes=len(log.changes),
+            changes=len(changes),
             as_of=as_of,
         )
 
 
-class _Log:
-    """What `deliveries` says, as far as it was read."""
+class Reader:
+    """Reads `deliveries` and hands over the changes in them."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, keep: Callable[[list[RecordChange]], None]) -> None:
         self._connectors = {name: build_connector(connection) for name, connection in config.connections.items()}
-        self.changes: list[RecordChange] = []
+        self._keep = keep
         self.deliveries = 0
 
     def apply(self, partition: int, records: list[Fetched]) -> None:
         """Parse more of it. Reading may go beyond the offsets asked for: the stages pass them at the next try."""
         self.deliveries += len(records)
-        self.changes += normalise(
+        output = normalise(
             ((record.offset, record.value or b"") for record in records),
             partition=partition,
             connectors=self._connectors,
             progress=Progress(),
-        ).changes
+        )
+        self._keep(output.changes)
 
 
-async def _wait_for_stages(client: httpx.AsyncClient, follower: Follower, prefix: str, generation: int) -> None:
+async def fetch_freshness(client: httpx.AsyncClient) -> dict[str, Any]:
+    """Ask how far the api is. Raises VerifyError."""
+    return await _get(client, "/v1/freshness")
+
+
+async def wait_for_stages(
+    client: httpx.AsyncClient, follower: Follower, prefix: str, generation: int
+) -> Mapping[str, Any]:
+    """Return once all that lies in the log now is in what the api serves: what it says of that. Raises VerifyError."""
     state: dict[str, Any] = {}
 
     async def refresh() -> None:
-        answer = await client.get("/v1/freshness")
-        _check(answer)
-        state.update(answer.json())
+        state.update(await fetch_freshness(client))
 
     async def ends(topic: Topic) -> Mapping[int, int]:
         await refresh()
@@ -187,6 +195,7 @@ async def _wait_for_stages(client: httpx.AsyncClient, follower: Follower, prefix
     except TimeoutError:
         msg = f"after {STAGES_SECONDS:g} s: {missing}"
         raise VerifyError(msg, UNREACHABLE) from None
+    return state
 
 
 async def _compare(
@@ -197,10 +206,10 @@ async def _compare(
     books = await asyncio.to_thread(recount, changes, config)
     found: list[str] = []
     for window in WINDOWS:
-        served = await _served(client, window)
-        expected = await asyncio.to_thread(_expected, books, served, window)
+        served = await fetch(client, {"window": window})
+        expected = await asyncio.to_thread(expected_rows, books, served, window)
         found += [f"{window}: {line}" for line in differences(expected, served.rows)]
-    waiting, as_of = await _waiting(client)
+    waiting, as_of = await fetch_waiting(client)
     expected_leads = _expected_waiting(books.lead_clocks(parse_instant(as_of)))
     for lead in sorted(expected_leads.keys() | waiting.keys()):
         if expected_leads.get(lead) != waiting.get(lead):
@@ -209,7 +218,7 @@ async def _compare(
 
 
 @dataclass(frozen=True, slots=True)
-class _Served:
+class Served:
     """All rows of a window, and the instants that the answers name."""
 
     rows: Rows
@@ -218,19 +227,20 @@ class _Served:
     organisation_at: int
 
 
-async def _served(client: httpx.AsyncClient, window: str) -> _Served:
-    reps = await _get(client, "/v1/reps/metrics", window=window)
+async def fetch(client: httpx.AsyncClient, window: Mapping[str, str]) -> Served:
+    """Ask for all rows of a window, which is named by the parameters of REST. Raises VerifyError."""
+    reps = await _get(client, "/v1/reps/metrics", **window)
     teams = {
-        row["team"]: await _get(client, f"/v1/teams/{quote(row['team'], safe='')}/metrics", window=window)
+        row["team"]: await _get(client, f"/v1/teams/{quote(row['team'], safe='')}/metrics", **window)
         for row in (await _get(client, "/v1/teams"))["rows"]
     }
-    organisation = await _get(client, "/v1/organisation/metrics", window=window)
+    organisation = await _get(client, "/v1/organisation/metrics", **window)
     rows: dict[str, Any] = {
         "organisation": _values(organisation),
         "teams": {team: _values(row) for team, row in teams.items()},
         "reps": {row["rep"]: _values(row) for row in reps["rows"]},
     }
-    return _Served(
+    return Served(
         cast(Rows, rows),
         parse_instant(reps["as_of"]),
         {team: parse_instant(row["as_of"]) for team, row in teams.items()},
@@ -238,8 +248,8 @@ async def _served(client: httpx.AsyncClient, window: str) -> _Served:
     )
 
 
-def _expected(books: Books, served: _Served, window: str) -> Rows:
-    """Each row as of the instant of its own answer: how long a lead has waited at least changes all the time."""
+def expected_rows(books: Books, served: Served, window: Window) -> Rows:
+    """Recount each row as of the instant of its own answer: how long a lead has waited changes all the time."""
     unserved = dict.fromkeys(books.teams, served.organisation_at)
     return {
         "organisation": books.metrics(now=served.organisation_at, window=window),
@@ -254,7 +264,8 @@ def _values(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"metrics": row["metrics"], "bounds": row["bounds"]}
 
 
-async def _waiting(client: httpx.AsyncClient) -> tuple[dict[str, tuple[Any, ...]], str]:
+async def fetch_waiting(client: httpx.AsyncClient) -> tuple[dict[str, tuple[Any, ...]], str]:
+    """Ask for every lead that waits, and as of when. Raises VerifyError."""
     found: dict[str, tuple[Any, ...]] = {}
     cursor: dict[str, str] = {}
     while True:
@@ -308,7 +319,8 @@ def _progress_bar() -> Iterator[Say]:
         yield say
 
 
-def _checked_url(url: str | None, key: str | None) -> str:
+def checked_url(url: str | None, key: str | None) -> str:
+    """Give the address, if it and the key can be sent. Raises VerifyError."""
     if url is None:
         msg = "no floorcast up runs there: name the address of the api with --url"
         raise VerifyError(msg, WRONG_USE)

@@ -89,12 +89,15 @@ ACKNOWLEDGEMENTS = Topic(
     derived=True,
 )
 PROGRESS = Topic("progress", "what each stage has done", "stage|partition", "Progress", compacted=True, derived=True)
+VERIFICATIONS = Topic(
+    "verifications", "what the continuous recount found", "none but one", "Verification", compacted=True, derived=True
+)
 
 TOPICS = (
     DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, LEAD_CLOCKS, ALERTS,
-    THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS,
+    THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,
 )  # fmt: skip
 VIEW_TOPICS = (
-    PANES, ROSTER, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, DEAD_LETTERS,
+    PANES, ROSTER, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS, DEAD_LETTERS,
 )  # fmt: skip
 """What the api's materialized view is made from."""

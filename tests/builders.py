@@ -1,4 +1,4 @@
-"""Builders of the values that tests are about, with defaults: changes of records, and a configuration.
+"""Builders of the values that tests are about, with defaults: changes of records, a configuration, a verification.
 
 Owns no expectation. Instants are written as text (`2026-03-18T10:00Z`, any offset) and become microseconds.
 """
@@ -7,9 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec import structs
+
 from schemas.config import Config
-from schemas.instants import SECOND, from_datetime
+from schemas.definitions import digest_of
+from schemas.instants import MINUTE, SECOND, from_datetime
 from schemas.records import FIELDS, FieldType, RecordChange, Value, make_change
+from schemas.verifications import Compared, Verification, encode_verification
 
 
 def instant(moment: str | int) -> int:
@@ -63,6 +67,15 @@ def _normalised(record: str, name: str, value: Any) -> Value:
         return str(value)
     normalised: Value = value
     return normalised
+
+
+def make_verification(config: Config, at: int, **fields: Any) -> bytes:
+    """What a recount by these definitions found at an instant: nothing, unless said."""
+    found = Verification(
+        verified_at=at, started_at=at, every=5 * MINUTE, definitions=digest_of(config), deliveries=40, changes=60,
+        windows=(Compared("leads", at), Compared("today", at)), compared=("leads", "today"),
+    )  # fmt: skip
+    return encode_verification(structs.replace(found, **fields))
 
 
 def make_config(

@@ -112,6 +112,11 @@ export function dateText(milliseconds, timezone) {
   return instantFormat({ weekday: "long", day: "numeric", month: "long" }, timezone).format(milliseconds);
 }
 
+/** 18 Mar */
+export function dayText(milliseconds, timezone) {
+  return instantFormat({ day: "numeric", month: "short" }, timezone).format(milliseconds);
+}
+
 function instantFormat(options, timezone) {
   const key = JSON.stringify([options, timezone]);
   if (!formatters.has(key)) formatters.set(key, makeInstantFormat(options, timezone));

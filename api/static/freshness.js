@@ -54,6 +54,15 @@ export function latency(freshness) {
   return served && typeof served.p95 === "number" ? served.p95 : null;
 }
 
+/** What the continuous recount found: state `right`, `wrong` or `stale`, when, how many values differ; null: there is none. */
+export function verification(freshness) {
+  const served = freshness && freshness.verification;
+  const at = Date.parse((served && served.verified_at) || "");
+  if (Number.isNaN(at)) return null;
+  const state = served.differences > 0 ? "wrong" : served.stale ? "stale" : "right";
+  return { state, at, differences: served.differences, isStale: served.stale === true };
+}
+
 function byLimits(value, [delayed, stale]) {
   if (value === null || value === undefined || value < delayed) return "live";
   return value < stale ? "delayed" : "stale";

@@ -664,6 +664,36 @@ PIPELINE = Dashboard(
             ),
         ),
         Section(
+            "Compared with a recount of the log",
+            (
+                number(
+                    "Values that differ",
+                    "max(floorcast_verification_differences)",
+                    steps=RED_FROM_ONE,
+                    width=6,
+                    height=6,
+                    description="Found by floorcast verify --every; it says in which windows in /v1/freshness.",
+                ),
+                number(
+                    "Rounds since the last comparison",
+                    "(time() - max(floorcast_verified_timestamp_seconds))"
+                    " / max(floorcast_verification_interval_seconds)",
+                    steps=(("green", None), ("yellow", 2), ("red", 3)),
+                    decimals=1,
+                    width=6,
+                    height=6,
+                ),
+                lines(
+                    "Values that differ, and those that changed too fast to be compared",
+                    ("max(floorcast_verification_differences)", "differ"),
+                    ("max(floorcast_verification_undecided)", "changed too fast"),
+                    minimum=0,
+                    width=12,
+                    height=6,
+                ),
+            ),
+        ),
+        Section(
             "Deliveries",
             (
                 lines(

@@ -151,6 +151,10 @@ def make_freshness(**fields: Any) -> Json:
     }
 
 
+def make_verification(at: datetime, differences: int = 0, *, stale: bool = False) -> Json:
+    return {"verified_at": instant(at), "differences": differences, "stale": stale, "every_seconds": 300.0}
+
+
 def make_snapshot(**fields: Any) -> Json:
     teams = [make_row({"calls_made": 400}, team=team, name=name) for team, name in TEAMS.items()]
     return {
@@ -637,6 +641,54 @@ def test_freshness_names_each_connection_with_age_state_and_delay(screen: Screen
     expect(screen.page.locator(".connection .age")).to_have_text(["never delivered", "12 min", re.compile(r"^\d s$")])
     expect(screen.page.locator(".connection svg")).to_have_count(3)
     expect(screen.tile("freshness")).to_contain_text("Delay p95 0.12 s")
+
+
+AT_NOON = datetime(2026, 3, 18, 4, 3, 12, tzinfo=UTC)
+"""12:03 in Kuala Lumpur."""
+
+
+def test_a_recount_of_the_log_is_told_with_its_time(screen: Screen) -> None:
+    screen.floor.snapshot = make_snapshot(
+        server_time=instant(AT_NOON + timedelta(minutes=2)),
+        freshness=make_freshness(server_time=instant(AT_NOON), verification=make_verification(AT_NOON)),
+    )
+    screen.open()
+
+    verified = screen.tile("freshness").locator(".verified")
+    expect(verified).to_have_text("verified 12:03, 0 differences")
+    expect(verified).to_have_attribute("data-state", "right")
+
+
+def test_a_wrong_number_and_a_recount_that_has_stopped_are_not_overlooked(screen: Screen) -> None:
+    screen.open()
+    verified = screen.tile("freshness").locator(".verified")
+    expect(verified).to_be_hidden()
+    panel = screen.page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--breached').trim()")
+    looks = []
+
+    for at, differences, stale, text, state in (
+        (AT_NOON, 1, False, "verified 12:03, 1 difference", "wrong"),
+        (AT_NOON, 1234, False, "verified 12:03, 1,234 differences", "wrong"),
+        (AT_NOON, 0, True, "not verified since 12:03, 0 differences", "stale"),
+        (AT_NOON, 2, True, "not verified since 12:03, 2 differences", "wrong"),
+        (
+            AT_NOON - timedelta(days=3),
+            0,
+            True,
+            re.compile(r"^not verified since \w+ \w+ 12:03, 0 differences$"),
+            "stale",
+        ),
+        (AT_NOON, 0, False, "verified 12:03, 0 differences", "right"),
+    ):
+        found = make_verification(at, differences, stale=stale)
+        screen.floor.publish("freshness", make_freshness(server_time=instant(AT_NOON), verification=found))
+        expect(verified).to_have_text(text)
+        expect(verified).to_have_attribute("data-state", state)
+        looks.append((state, verified.evaluate("node => getComputedStyle(node).backgroundColor")))
+
+    assert panel == "#ff7a66"
+    assert dict(looks)["wrong"] == "rgb(255, 122, 102)"
+    assert len({color for _, color in looks}) == 3
 
 
 def test_the_time_is_that_of_the_organisation(screen: Screen) -> None:

@@ -14,9 +14,11 @@ from api.view import View
 from schemas.config import Config
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import RecordChange
+from schemas.topics import VERIFICATIONS
+from schemas.verifications import VERIFICATION_KEY
 from schemas.windows import span_of
 from tests.api.reading import ToldPipeline, floor_config, make_view
-from tests.builders import change, instant, make_config
+from tests.builders import change, instant, make_config, make_verification
 from tests.strategies import NOW, logs
 
 WAITING = {"waiting", "warned", "breached"}
@@ -564,6 +566,20 @@ def test_freshness_comes_every_five_seconds_and_one_second_after_progress() -> N
         times += [step / 5] * screen.kinds.count("freshness")
 
     assert times == [5.0, 10.0, 12.0, 17.0]
+
+
+def test_what_a_recount_found_is_told_within_a_second() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter()).connect()
+    screen.read()
+    desk.now += 1_000_000
+    desk.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, make_verification(desk.view.config, desk.now))
+
+    desk.flush()
+    screen.kinds.clear()
+    screen.read()
+
+    assert screen.kinds == ["freshness"]
 
 
 def test_what_is_told_after_a_flood_is_everything() -> None:

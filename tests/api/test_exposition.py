@@ -23,10 +23,11 @@ from schemas.alerts import encode_alert
 from schemas.catalogue import shipped_catalogue
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import Progress, encode_progress, progress_key
-from schemas.topics import PROGRESS, THRESHOLD_ALERTS
+from schemas.topics import PROGRESS, THRESHOLD_ALERTS, VERIFICATIONS
+from schemas.verifications import VERIFICATION_KEY, Compared
 from tests.alert_builders import make_crossing
 from tests.api.reading import Floor, ToldPipeline, floor_config, make_view
-from tests.builders import change, instant, make_config
+from tests.builders import change, instant, make_config, make_verification
 
 STRANGE = 'a"b\\c\nd é 日本 ' + "x" * 200
 
@@ -63,6 +64,21 @@ def call(id: str, rep: str | None = "r1", at: str = "2026-03-18T15:10Z", **field
 
 def lead(id: str, at: str, rep: str | None = "r1") -> Any:
     return change("lead", id, at, rep=rep, received_at=at)
+
+
+async def test_what_the_recount_found_is_exported_and_nothing_where_nobody_recounts(floor: Floor) -> None:
+    assert b"verif" not in exposed(floor)
+
+    windows = (Compared("today", floor.now, 2, 1), Compared("year", floor.now, 1))
+    floor.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, make_verification(floor.config, floor.now, windows=windows))
+    for is_loaded in (True, False):
+        floor.read_side.consumer.is_loaded = is_loaded
+        text = exposed(floor)
+
+        assert value(text, "floorcast_verified_timestamp_seconds") == floor.now / SECOND
+        assert value(text, "floorcast_verification_differences") == 3
+        assert value(text, "floorcast_verification_undecided") == 1
+        assert value(text, "floorcast_verification_interval_seconds") == 300
 
 
 async def test_every_value_equals_the_one_of_rest(floor: Floor) -> None:

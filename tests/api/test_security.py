@@ -20,6 +20,7 @@ from api.security import (
     create_key,
     has_keys,
     list_keys,
+    passing_key,
     redirect_with_cookie,
     require,
     revoke_key,
@@ -115,6 +116,21 @@ class TestKeyStore:
 
     def test_nothing_but_loopback_is_ever_open(self, keys: Path) -> None:
         assert not KeyStore(keys, loopback=False).is_open
+
+    def test_a_key_that_the_process_was_started_with_reads_and_leaves_doors_as_they_are(self, keys: Path) -> None:
+        token, sha256 = passing_key()
+        store = KeyStore(keys, loopback=True, verifier_sha256=sha256)
+        assert store.is_open
+
+        create_key(keys, ApiScope.BOARD, now=NOW)
+        found = store.find(token, NOW)
+
+        assert not store.is_open
+        assert found is not None
+        assert (found.scope, found.team, found.is_expired(NOW + 1000 * DAY)) == (ApiScope.READ, None, False)
+        assert store.find(passing_key()[0], NOW) is None
+        assert KeyStore(keys, loopback=True).find(token, NOW) is None
+        assert len(list_keys(keys)) == 1
 
     def test_broken_file_lets_nobody_in(self, keys: Path) -> None:
         token = create_key(keys, ApiScope.ADMIN, now=NOW)

@@ -23,6 +23,7 @@ from schemas.catalogue import shipped_catalogue
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import STAGES, Progress
 from schemas.records import RecordChange
+from schemas.verifications import Verification
 from schemas.windows import span_of
 from tests.api.fakes import PASSWORD, FakeIngest
 from tests.api.live import make_app, make_settings
@@ -90,6 +91,7 @@ class ExportedFloor:
             lag={("deliveries", 0): 3, ("record-changes", 0): 0, ("engagements", 0): 1},
             deals_without_rate=view.deals_without_rate(),
             behind_seconds=0.2,
+            verification=Verification(now - MINUTE, now - MINUTE, 5 * MINUTE, "", 40, 60),
             is_ready=True,
         )
 

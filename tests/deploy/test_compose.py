@@ -27,8 +27,10 @@ from processor.settings import Settings as WorkerSettings
 REPOSITORY = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 DOCKERFILE = REPOSITORY / "deploy" / "Dockerfile"
-OURS = ("scrape-token", "api", "worker", "floorcast")
-ONE_SHOT = ("scrape-token", "floorcast")
+OURS = ("scrape-token", "api", "worker", "floorcast", "verifier-token", "verifier")
+ONE_SHOT = ("scrape-token", "floorcast", "verifier-token")
+UNASKED = (*ONE_SHOT, "verifier")
+"""Without a healthcheck."""
 KAFKAS_OWN = {"KAFKA_HEAP_OPTS"}
 """Read by its scripts; all other variables become a property."""
 
@@ -99,7 +101,7 @@ def test_every_container_is_hardened(services: dict[str, dict[str, Any]]) -> Non
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert {"cpus", "memory", "pids"} <= set(limits), name
         assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped"), name
-        assert ("healthcheck" in service) is (name not in ONE_SHOT), name
+        assert ("healthcheck" in service) is (name not in UNASKED), name
 
 
 def test_ports_are_open_to_this_machine_only(services: dict[str, dict[str, Any]]) -> None:
@@ -170,12 +172,19 @@ def test_no_two_workers_have_the_same_name_and_each_keeps_its_own(
     assert names == [f"worker --worker-id {host}\n" for host in ("3f2a91c0de11", "77aa01b2c3d4", "3f2a91c0de11")]
 
 
-def test_the_scrape_token_is_made_once_and_is_a_key_of_the_api(
-    services: dict[str, dict[str, Any]], tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "place", "scope"),
+    [
+        ("scrape-token", "/run/floorcast/prometheus", "board"),
+        ("verifier-token", "/run/floorcast/verifier", "read"),
+    ],
+)
+def test_a_token_is_made_once_and_is_a_key_of_the_api(
+    services: dict[str, dict[str, Any]], tmp_path: Path, name: str, place: str, scope: str
 ) -> None:
-    service = services["scrape-token"]
+    service = services[name]
     token = tmp_path / "token"
-    script = as_written(service["command"])[0].replace("/run/floorcast/prometheus", str(tmp_path))
+    script = as_written(service["command"])[0].replace(place, str(tmp_path))
     environment = {
         "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
@@ -193,8 +202,36 @@ def test_the_scrape_token_is_made_once_and_is_a_key_of_the_api(
     (key,) = list_keys(tmp_path / "keys" / "keys.json")
     assert first == second
     assert first.startswith(f"fc_{key.id}.")
-    assert key.scope == "board"
+    assert key.scope == scope
     assert token.stat().st_mode & 0o777 == 0o640
+
+
+def test_the_recount_is_optional_and_has_a_key_of_its_own(services: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    service = services["verifier"]
+    (tmp_path / "token").write_text("fc_1.secret\n")
+    program(tmp_path / "floorcast", 'echo "$FLOORCAST_API_KEY" "$@"')
+    script = as_written(service["command"])[0].replace("/run/floorcast/verifier", str(tmp_path))
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **service["environment"]}
+
+    done = subprocess.run(
+        [*as_written(service["entrypoint"]), script], env=environment, capture_output=True, text=True, check=True
+    )
+
+    url = f"http://api:{services['api']['environment']['FLOORCAST_PORT']}"
+    assert done.stdout == f"fc_1.secret verify --url {url} --every 5m\n"
+    assert {name for name, found in services.items() if found.get("profiles") == ["verify"]} == {
+        "verifier", "verifier-token",
+    }  # fmt: skip
+    mounts = {
+        name: {volume["target"]: volume["source"] for volume in services[name]["volumes"]}
+        for name in ("verifier", "verifier-token")
+    }
+    assert mounts["verifier"]["/run/floorcast/verifier"] == mounts["verifier-token"]["/run/floorcast/verifier"]
+    # What it keeps of the log is no tmpfs's: that would be memory.
+    assert mounts["verifier"][service["environment"]["FLOORCAST_DATA"]] == "verifier"
+    written = DOCKERFILE.read_text().replace("\\\n", " ")
+    made = " ".join(re.findall(r"install -d (.+)", written)).split()
+    assert {service["environment"]["FLOORCAST_DATA"], "/run/floorcast/verifier"} <= set(made)
 
 
 def test_prometheus_finds_the_token_where_it_is_made(services: dict[str, dict[str, Any]]) -> None:

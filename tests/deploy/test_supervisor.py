@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from api.security import KeyStore
 from deploy import up
 from deploy.supervisor import Backoff, Child, ChildError, Program, Supervisor, describe_end
 
@@ -353,6 +354,12 @@ class FakeSurroundings(up.Surroundings):
         api = program(self._folder, "api", self._api, *words, stop_seconds=self.api_stop_seconds)
         return [obedient(self._folder, "worker"), api]
 
+    undisturbed_seconds = 0.0
+
+    def verifier(self, plan: up.Plan, running: up.Running, every: int) -> Child:
+        assert plan.data.joinpath("announced").exists()
+        return obedient(self._folder, "verifier")
+
 
 def make_plan(data: Path) -> up.Plan:
     return up.Plan(
@@ -428,6 +435,51 @@ async def test_a_second_sigterm_does_not_kill(tmp_path: Path) -> None:
 
     assert await running == 0
     assert [line.split()[0] for line in notes(tmp_path)[3:]] == ["api", "worker", "kafka"]
+
+
+async def test_the_recount_begins_after_ready_is_started_again_and_ends_first(tmp_path: Path) -> None:
+    said: list[str] = []
+    plan = replace(make_plan(tmp_path), verify_every=300_000_000)
+    running = asyncio.create_task(
+        up.run(
+            plan,
+            announce=lambda _line: (tmp_path / "announced").touch(),
+            say=said.append,
+            surroundings=FakeSurroundings(tmp_path),
+        )
+    )
+    await until(lambda: "verifier runs" in notes(tmp_path))
+    for process in psutil.Process().children(recursive=True):
+        if "verifier" in process.cmdline():
+            process.kill()
+    await until(lambda: notes(tmp_path).count("verifier runs") == 2)
+
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    assert await running == 0
+    assert "verifier died (killed by signal 9), starting again in 0.2 s" in said
+    assert [line for line in notes(tmp_path) if line.endswith("ends")] == [
+        "verifier ends", "api ends", "worker ends", "kafka ends",
+    ]  # fmt: skip
+
+
+def test_the_recount_gets_a_key_that_the_api_knows_and_no_file_has(tmp_path: Path) -> None:
+    surroundings = up.Surroundings()
+    running = up.Running("http://127.0.0.1:8080", "127.0.0.1:9092", 1, "floorcast.", "floorcast.yaml")
+
+    verifier = surroundings.verifier(make_plan(tmp_path), running, every=300_000_000)
+    worker, api = surroundings.programs(make_plan(tmp_path), "127.0.0.1:9092", "w-1")
+
+    assert isinstance(verifier, Program)
+    assert isinstance(worker, Program)
+    assert isinstance(api, Program)
+    sha256 = api.environment["FLOORCAST_VERIFIER_KEY_SHA256"]
+    token = verifier.environment["FLOORCAST_API_KEY"]
+    store = KeyStore(tmp_path / "keys.json", loopback=False, verifier_sha256=sha256)
+    assert store.find(token, 0) is not None
+    assert token not in [*verifier.command, *api.environment.values(), *worker.environment.values()]
+    assert list(tmp_path.iterdir()) == []
+    assert list(verifier.command)[-4:] == ["--url", "http://127.0.0.1:8080", "--every", "300s"]
 
 
 def test_settings_reach_the_children(tmp_path: Path) -> None:

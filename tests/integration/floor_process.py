@@ -22,7 +22,12 @@ READY_SECONDS = 120.0
 STOP_SECONDS = 15.0
 _BETWEEN_LOOKS_SECONDS = 0.02
 _COMMAND = Path(sys.executable).with_name("floorcast")
-_NAMES = {"worker": "floorcast worker ", "api": "floorcast api ", "kafka": " kafka.Kafka "}
+_NAMES = {
+    "worker": "floorcast worker ",
+    "api": "floorcast api ",
+    "kafka": " kafka.Kafka ",
+    "verify": "floorcast verify ",
+}
 
 
 def until(done: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -> None:
@@ -36,8 +41,13 @@ def until(done: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -
 class FloorProcess:
     """`floorcast up` on `folder/data`, configured by `folder/floorcast.yaml`, always at the same port."""
 
-    def __init__(self, folder: Path, configuration: Mapping[str, object]) -> None:
+    def __init__(
+        self, folder: Path, configuration: Mapping[str, object], environment: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
+        self._settings = dict(environment or {})
+        self.key: str | None = None
+        """An API key, where somebody made one."""
         self.data = folder / "data"
         self.configure(configuration)
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -71,7 +81,7 @@ class FloorProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=_environment(),
+                env=_environment() | self._settings,
             )
         until(lambda: self._says_ready() or self._ended(), "ready")
         assert self._says_ready(), self.words()

@@ -34,13 +34,14 @@ _LOWER_IS_BETTER = frozenset(
 class Reader:
     """Asks one api. An async context manager."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
         self._url = url
+        self._headers = None if key is None else {"authorization": f"Bearer {key}"}
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Reader:
-        self._session = aiohttp.ClientSession()
+        self._session = aiohttp.ClientSession(headers=self._headers)
         return self
 
     async def __aexit__(self, *_error: object) -> None:

@@ -1,23 +1,29 @@
-// How far the numbers can be trusted: as of when, how long from webhook to screen, and each connection's last delivery.
+// How far the numbers can be trusted: as of when, what a recount of the log found, how long from webhook to screen, and
+// each connection's last delivery.
 
 import { arrange, element, icon, nameElement, setData, setIcon, setText } from "../dom.js";
-import { ageText, latencyText, NOTHING, timeText } from "../format.js";
-import { connections, latency, WORDS, worst } from "../freshness.js";
+import { ageText, countText, dayText, latencyText, NOTHING, timeText } from "../format.js";
+import { connections, latency, verification, WORDS, worst } from "../freshness.js";
 
 const MOST_CONNECTIONS = 12;
+const SIGNS = { right: "live", wrong: "breached", stale: "stale" };
 
 export function create(root, board) {
   const asOf = element("p", "as-of");
+  const sign = icon("live");
+  const words = element("span", "words");
+  const verified = element("p", "verified", sign, words);
   const list = element("ul", "connection-list");
   const more = element("p", "connection-more");
   const delay = element("p", "latency");
-  root.append(asOf, list, more, delay);
+  root.append(asOf, verified, list, more, delay);
   const chips = [];
 
   function render(store, now) {
     const entries = connections(store.freshness, now);
     const p95 = latency(store.freshness);
     setText(asOf, store.hasSnapshot ? "As of " + timeText(board.asOf, store.organisation.timezone, true) : "As of " + NOTHING);
+    fillVerified(verification(store.freshness), store.organisation.timezone, now);
     setText(delay, "Delay p95 " + (p95 === null ? NOTHING : latencyText(p95)));
     const shown = entries.slice(0, MOST_CONNECTIONS);
     while (chips.length < shown.length) chips.push(makeChip());
@@ -29,6 +35,14 @@ export function create(root, board) {
     setText(more, hidden > 0 ? "+" + hidden : "");
   }
 
+  function fillVerified(found, timezone, now) {
+    verified.hidden = found === null;
+    if (found === null) return;
+    setData(verified, "state", found.state);
+    setIcon(sign, SIGNS[found.state]);
+    setText(words, verifiedText(found, timezone, now));
+  }
+
   /** Connections that do not fit wrap into lines below the visible one; the worst come first. */
   function firstLine() {
     const nodes = Array.from(list.children);
@@ -36,6 +50,14 @@ export function create(root, board) {
   }
 
   return { render, tick: render };
+}
+
+/** A recount of another day names it: 12:03 alone would be believed to be today's. */
+function verifiedText(found, timezone, now) {
+  const day = dayText(found.at, timezone);
+  const at = (day === dayText(now, timezone) ? "" : day + " ") + timeText(found.at, timezone);
+  const differences = countText(found.differences) + (found.differences === 1 ? " difference" : " differences");
+  return (found.isStale ? "not verified since " : "verified ") + at + ", " + differences;
 }
 
 function makeChip() {

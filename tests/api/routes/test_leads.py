@@ -9,9 +9,10 @@ import pytest
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.instants import HOUR, MINUTE, format_instant
 from schemas.progress import Progress, encode_progress, progress_key
-from schemas.topics import DEAD_LETTERS, PROGRESS
+from schemas.topics import DEAD_LETTERS, PROGRESS, VERIFICATIONS
+from schemas.verifications import VERIFICATION_KEY, Compared, Difference
 from tests.api.reading import Floor
-from tests.builders import change, instant
+from tests.builders import change, instant, make_config, make_verification
 
 
 @pytest.fixture
@@ -188,6 +189,57 @@ async def test_freshness_says_when_each_connection_last_spoke(floor: Floor) -> N
     assert answer["progress"]["normalise"] == {"0": 7, "1": 3}
     assert answer["end_to_end_seconds"] == {"p50": None, "p95": None, "p99": None}
     assert answer["behind_seconds"] == 0
+
+
+async def test_freshness_says_what_the_recount_found(floor: Floor) -> None:
+    assert (await floor.read("/v1/freshness"))["verification"] is None
+
+    at = floor.now - MINUTE
+    windows = (Compared("today", at, 2, 1), Compared("year", at - HOUR, 1))
+    value = make_verification(
+        floor.config, at, windows=windows, left_out=("quarter",), first=(Difference("today", "rep", "calls_made"),)
+    )
+    floor.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, value)
+
+    assert (await floor.read("/v1/freshness"))["verification"] == {
+        "verified_at": "2026-03-18T15:29:20.500Z",
+        "differences": 3,
+        "undecided": 1,
+        "stale": False,
+        "every_seconds": 300.0,
+        "deliveries": 40,
+        "changes": 60,
+        "windows": [
+            {"window": "today", "verified_at": "2026-03-18T15:29:20.500Z", "differences": 2, "undecided": 1},
+            {"window": "year", "verified_at": "2026-03-18T14:29:20.500Z", "differences": 1, "undecided": 0},
+        ],
+        "left_out": ["quarter"],
+        "first": [{"window": "today", "scope": "rep", "metric": "calls_made"}],
+    }  # fmt: skip
+
+
+async def test_a_recount_is_stale_once_rounds_have_been_missed(floor: Floor) -> None:
+    floor.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, make_verification(floor.config, floor.now))
+
+    floor.now += 15 * MINUTE
+    assert not (await floor.read("/v1/freshness"))["verification"]["stale"]
+    floor.now += 1000  # the api's clock shows milliseconds
+    assert (await floor.read("/v1/freshness"))["verification"]["stale"]
+
+
+async def test_a_recount_by_other_definitions_says_nothing_of_what_is_served(floor: Floor) -> None:
+    ours = make_verification(floor.config, floor.now)
+    others = make_verification(
+        make_config(currency_rates={"EUR": "9"}), floor.now + 1, windows=(Compared("today", 1, 9),)
+    )
+
+    floor.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, others)
+    assert (await floor.read("/v1/freshness"))["verification"] is None
+    floor.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, ours)
+    floor.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, others)
+    assert (await floor.read("/v1/freshness"))["verification"]["differences"] == 0
+    floor.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, None)
+    assert (await floor.read("/v1/freshness"))["verification"] is None
 
 
 async def test_freshness_is_told_while_the_view_loads(floor: Floor) -> None:

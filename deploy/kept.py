@@ -1,0 +1,175 @@
+"""What the log said, kept on disk so that any few days of it can be recounted without reading it again.
+
+Owns which records a recount of some days, or of some leads, has to see. It may give more than needed, never less: a
+record counts on a day only by an instant that one of its changes named, a mail together with its thread, a lead
+together with those merged into it and with all that touched any of them. Counts nothing; shares no code with the
+stream.
+
+    moment   day ▶ records that name an instant in it        link     lead ▶ records that ever named it
+    change   record ▶ its changes, each version once         thread   thread ▶ mails that were ever in it
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from schemas.instants import DAY
+from schemas.records import FIELDS, FieldType, RecordChange
+
+_SIGNED = 1 << 63
+"""SQLite's integers have a sign, digests have none."""
+_CACHE_KIB = 16 * 1024
+_TABLES = """
+CREATE TABLE change (kind TEXT, id TEXT, changed_at INT, digest INT, body BLOB,
+    PRIMARY KEY (kind, id, changed_at, digest)) WITHOUT ROWID;
+CREATE TABLE moment (day INT, kind TEXT, id TEXT, PRIMARY KEY (day, kind, id)) WITHOUT ROWID;
+CREATE TABLE link (lead TEXT, kind TEXT, id TEXT, PRIMARY KEY (lead, kind, id)) WITHOUT ROWID;
+CREATE INDEX link_of ON link (kind, id);
+CREATE TABLE thread (thread TEXT, id TEXT, PRIMARY KEY (thread, id)) WITHOUT ROWID;
+CREATE INDEX thread_of ON thread (id);
+CREATE TABLE fresh (lead TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_INSTANTS = {
+    kind: tuple(name for name, field_type in fields.items() if field_type is FieldType.INSTANT)
+    for kind, fields in FIELDS.items()
+}
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(RecordChange).decode
+
+_Key = tuple[str, str]
+"""Kind and id of a record."""
+
+
+class TooManyRecordsError(Exception):
+    """More records belong together than are recounted at once."""
+
+
+class KeptChanges:
+    """All changes read so far. The file has no name and is gone with the process, however that ends.
+
+    `most`: how many records are given at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+        # An empty name: SQLite's own temporary file, in the folder that SQLITE_TMPDIR names.
+        self._disk = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        for setting in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE_KIB}"):
+            self._disk.execute(f"PRAGMA {setting}")
+        self._disk.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._disk.close()
+
+    def add(self, changes: Sequence[RecordChange]) -> None:
+        """Take changes in, in any order and however often they come."""
+        write = self._disk.executemany
+        self._disk.execute("BEGIN")
+        self._count += write(
+            "INSERT OR IGNORE INTO change VALUES (?, ?, ?, ?, ?)",
+            ((c.kind, c.id, c.changed_at, c.digest - _SIGNED, _encode(c)) for c in changes),
+        ).rowcount
+        write("INSERT OR IGNORE INTO moment VALUES (?, ?, ?)", (row for c in changes for row in _moments(c)))
+        write("INSERT OR IGNORE INTO link VALUES (?, ?, ?)", (row for c in changes for row in _links(c)))
+        write(
+            "INSERT OR IGNORE INTO thread VALUES (?, ?)",
+            ((c.fields["thread"], c.id) for c in changes if c.kind == "email" and c.fields.get("thread") is not None),
+        )
+        # Also the leads that a record has left: it stopped their clocks until now.
+        write(
+            "INSERT OR IGNORE INTO fresh SELECT lead FROM link WHERE kind = ? AND id = ?",
+            {(c.kind, c.id) for c in changes},
+        )
+        if any(change.kind == "rep" for change in changes):
+            # Who is in which team says by which rule any lead is measured.
+            self._disk.execute("INSERT OR IGNORE INTO fresh SELECT id FROM link WHERE kind = 'lead'")
+        self._disk.execute("COMMIT")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def records_by_day(self) -> dict[int, int]:
+        """Day (since 1970, of UTC) -> how many records name an instant in it."""
+        return dict(self._rows("SELECT day, COUNT(*) FROM moment GROUP BY day"))
+
+    def between(self, first: int, last: int) -> Iterator[RecordChange]:
+        """Give all changes that a recount of these days must see; days of UTC, both included.
+
+        Raises TooManyRecordsError.
+        """
+        query = "SELECT kind, id FROM moment WHERE day BETWEEN ? AND ?"
+        records = self._bounded(set(), self._rows(query, first, last))
+        leads = {id for kind, id in records if kind == "lead"}
+        for thread in {thread for kind, id in records if kind == "email" for thread in self._threads(id)}:
+            mails = self._rows("SELECT id FROM thread WHERE thread = ?", thread)
+            records = self._bounded(records, (("email", id) for (id,) in mails))
+        yield from self._changes(self._around(leads, records))
+
+    def around(self, leads: Iterable[str]) -> Iterator[RecordChange]:
+        """Give all changes that a recount of these leads' clocks must see. Raises TooManyRecordsError."""
+        yield from self._changes(self._around(leads, set()))
+
+    def merged_with(self, leads: Iterable[str]) -> set[str]:
+        """These leads and all that were ever merged with any of them."""
+        found: set[str] = set()
+        waiting = set(leads)
+        while waiting:
+            lead = waiting.pop()
+            if lead not in found:
+                found.add(lead)
+                waiting |= {id for (id,) in self._rows("SELECT id FROM link WHERE lead = ? AND kind = 'lead'", lead)}
+                waiting |= {to for (to,) in self._rows("SELECT lead FROM link WHERE kind = 'lead' AND id = ?", lead)}
+        return found
+
+    def take_fresh_leads(self, most: int) -> list[str]:
+        """Leads about which something new was said since they were last taken; some of them if there are many."""
+        found = [lead for (lead,) in self._rows("SELECT lead FROM fresh LIMIT ?", most)]
+        self._disk.executemany("DELETE FROM fresh WHERE lead = ?", ((lead,) for lead in found))
+        return found
+
+    def _around(self, leads: Iterable[str], records: set[_Key]) -> set[_Key]:
+        for lead in self.merged_with(leads):
+            records = self._bounded(records, self._rows("SELECT kind, id FROM link WHERE lead = ?", lead))
+        return records
+
+    def _bounded(self, records: set[_Key], more: Iterable[_Key]) -> set[_Key]:
+        """Add to the records; a CRM may say of everything that it belongs to the same lead or thread."""
+        for record in more:
+            records.add(record)
+            if len(records) > self._most:
+                raise TooManyRecordsError
+        return records
+
+    def _threads(self, mail: str) -> Iterator[str]:
+        return (thread for (thread,) in self._rows("SELECT thread FROM thread WHERE id = ?", mail))
+
+    def _changes(self, records: Iterable[_Key]) -> Iterator[RecordChange]:
+        for (body,) in self._rows("SELECT body FROM change WHERE kind = 'rep'"):
+            yield _decode(body)
+        for kind, id in records:
+            if kind != "rep":
+                for (body,) in self._rows("SELECT body FROM change WHERE kind = ? AND id = ?", kind, id):
+                    yield _decode(body)
+
+    def _rows(self, query: str, *values: str | int) -> sqlite3.Cursor:
+        return self._disk.execute(query, values)
+
+
+def _moments(change: RecordChange) -> Iterator[tuple[int, str, str]]:
+    for name in _INSTANTS.get(change.kind, ()):
+        instant = change.fields.get(name)
+        if isinstance(instant, int):
+            yield instant // DAY, change.kind, change.id
+    if change.kind == "lead" and "rep" in change.fields:
+        yield change.changed_at // DAY, change.kind, change.id  # a clock may start when a lead is handed over
+
+
+def _links(change: RecordChange) -> Iterator[tuple[str, str, str]]:
+    if change.kind == "lead":
+        yield change.id, "lead", change.id
+    lead = change.fields.get("merged_into" if change.kind == "lead" else "lead")
+    if isinstance(lead, str):
+        yield lead, change.kind, change.id
