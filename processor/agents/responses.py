@@ -12,7 +12,7 @@ import msgspec
 
 from processor.agents.stage import Deployment, StageShard
 from processor.core.alerts import AlertBook
-from processor.core.groups import Groups
+from processor.core.groups import Groups, GroupsOutput
 from processor.core.routing import routed
 from processor.transport.fetched import Fetched
 from processor.transport.owner import Message
@@ -23,6 +23,9 @@ from schemas.frames import EngagementFrame, decode_engagements
 from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
 from schemas.topics import ALERTS, GROUPS, LEAD_CLOCKS, NOTIFICATIONS, PANES, Topic
+
+SWEPT_AT_ONCE = 1_000
+"""Groups looked at in a second in which nothing else may happen."""
 
 
 class Horizon(Protocol):
@@ -67,6 +70,7 @@ class ResponsesShard(StageShard):
             self.groups.restore(key, row)
         for row in published[name(ALERTS)].values():
             self.book.restore(row)
+        self.groups.horizon.restore(self.progress.kept_from)
         rows = dict(published[name(LEAD_CLOCKS)])
         output = self.groups.rebuild(
             self.mine(published[name(PANES)]), published[name(LEAD_CLOCKS)], self.progress.log_at
@@ -78,7 +82,11 @@ class ResponsesShard(StageShard):
                 rows[lead] = changed
         turned = self.book.begin((decode_clock(row) for row in rows.values()), self._clock())
         await self._tell_channels(turned)
-        await self.write({PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned)})
+        # Also of those whose groups went before we came.
+        gone = self._forget(self.book.leads)
+        await self.write(
+            {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned) + gone}
+        )
         self._horizon.begin()
         self._has_begun = True
 
@@ -90,7 +98,10 @@ class ResponsesShard(StageShard):
         await super().close()
 
     async def tick(self, now: int) -> None:
-        """Raise what is due, once everything delivered by then is known."""
+        """Raise what is due, once everything delivered by then is known; let go what is too old."""
+        if self.groups.backlog:
+            output = self.groups.sweep(SWEPT_AT_ONCE)
+            await self._write(output, [], oldest_at=None)
         turned = self.book.pass_time(self._horizon.settled_at, now)
         if not turned:
             return
@@ -140,7 +151,7 @@ class ResponsesShard(StageShard):
             return
         oldest_at = min(frame.oldest_at for frame in frames)
         newest_at = max(frame.received_at for frame in frames)
-        self.progress.log_at = max(self.progress.log_at, newest_at)
+        await self.reach(newest_at, self.groups.horizon)
         output = self.groups.fold(
             (engagement for frame in frames for engagement in frame.engagements), self.progress.log_at
         )
@@ -150,10 +161,18 @@ class ResponsesShard(StageShard):
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
         turned = self._hear(output.clocks)
         await self._tell_channels(turned)
+        await self._write(output, turned, oldest_at=oldest_at)
+
+    async def _write(self, output: GroupsOutput, turned: Sequence[Alert], *, oldest_at: int | None) -> None:
+        alerts = _rows(turned) + self._forget(output.expired)
         await self.write(
-            {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned)},
-            oldest_at=oldest_at,
+            {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: alerts}, oldest_at=oldest_at
         )
+
+    def _forget(self, leads: Iterable[str]) -> list[Message]:
+        """The alerts of a lead go when nothing is kept of it any more."""
+        gone = [lead for lead in leads if f"lead:{lead}" not in self.groups]
+        return [(id.encode(), None) for lead in gone for id in self.book.forget(lead)]
 
     def _hear(self, clocks: Iterable[tuple[bytes, bytes | None]]) -> list[Alert]:
         now = self._clock()
