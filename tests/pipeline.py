@@ -56,13 +56,17 @@ class Pipeline:
             mine = [c for c in changes if partition_of(record_key(c.kind, c.id), self.partitions) == p]
             for frame in change_frames(mine) if mine else ():
                 batch = decode_changes(frame).changes
-                self.log_at = max(self.log_at, *(change.received_at for change in batch))
-                output = self.ledgers[p].fold(batch, self.log_at)
-                self._publish(PANES.name, p, output.panes)
-                self._publish(ROSTER.name, p, output.roster)
-                self._keep("ledger", p, output.rows)
-                self.late += output.late
-                self.engage(output.engagements)
+                for part in self.ledgers[p].horizon.parts(batch, lambda change: change.received_at):
+                    self._fold(p, part)
+
+    def _fold(self, p: int, batch: Sequence[RecordChange]) -> None:
+        self.log_at = max(self.log_at, *(change.received_at for change in batch))
+        output = self.ledgers[p].fold(batch, self.log_at)
+        self._publish(PANES.name, p, output.panes)
+        self._publish(ROSTER.name, p, output.roster)
+        self._keep("ledger", p, output.rows)
+        self.late += output.late
+        self.engage(output.engagements)
 
     def engage(self, engagements: Iterable[Engagement]) -> None:
         """Hand engagements to their groups, and what those hand on, until it ends."""

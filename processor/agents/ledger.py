@@ -65,6 +65,10 @@ class LedgerShard(StageShard):
         await self.dead_letter(letters)
         if not changes:
             return
+        for part in self.ledger.horizon.parts(changes, lambda change: change.received_at):
+            await self._take(part, is_new)
+
+    async def _take(self, changes: Sequence[RecordChange], is_new: bool) -> None:
         receipts = [change.received_at for change in changes]
         oldest_at, newest_at = min(receipts), max(receipts)
         await self.reach(newest_at, self.ledger.horizon)

@@ -149,6 +149,10 @@ class ResponsesShard(StageShard):
         await self.dead_letter(letters)
         if not frames:
             return
+        for part in self.groups.horizon.parts(frames, lambda frame: frame.received_at):
+            await self._take(part, is_new)
+
+    async def _take(self, frames: Sequence[EngagementFrame], is_new: bool) -> None:
         oldest_at = min(frame.oldest_at for frame in frames)
         newest_at = max(frame.received_at for frame in frames)
         await self.reach(newest_at, self.groups.horizon)

@@ -10,7 +10,8 @@ only forward.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from schemas.instants import DAY
 from schemas.records import FIELDS, FieldType, Record, RecordChange
@@ -21,6 +22,8 @@ INSTANTS: Mapping[str, tuple[str, ...]] = {
     for kind, fields in FIELDS.items()
 }
 """The fields of a kind that say when something happens."""
+
+_Item = TypeVar("_Item")
 
 _EVER = -(2**62)
 _NEVER = 2**62
@@ -68,6 +71,16 @@ class Horizon:
                 self._starts.clear()
             starts_at = self._starts[day] = self._calendar.day_start(day)
         return starts_at
+
+    def parts(self, items: Iterable[_Item], receipt_of: Callable[[_Item], int]) -> list[list[_Item]]:
+        """A batch, cut where the horizon moves: what was delivered before midnight meets what was kept till then."""
+        items = list(items)
+        if not self.moves_at(max(map(receipt_of, items), default=0)):
+            return [items]
+        found: dict[int, list[_Item]] = {}
+        for item in items:
+            found.setdefault(max(self.starts_at, self.of(receipt_of(item))), []).append(item)
+        return [part for _, part in sorted(found.items(), key=lambda entry: entry[0])]
 
     def is_late(self, change: RecordChange) -> bool:
         """Whether it was said, and all that it speaks of happened, before the horizon of its own receipt.
