@@ -143,7 +143,10 @@ class View(Floor):
     def _apply_acknowledgement(self, key: bytes, value: bytes | None) -> None:
         origin, id = read_acknowledgement_key(key)
         if value is None:
-            self._acknowledgements.get(id, {}).pop(origin, None)
+            held = self._acknowledgements.get(id, {})
+            held.pop(origin, None)
+            if not held:
+                self._acknowledgements.pop(id, None)
         else:
             self._acknowledgements.setdefault(id, {})[origin] = decode_acknowledgement(value)
         self.changes.alerts.add(id)

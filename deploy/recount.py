@@ -1,8 +1,9 @@
 """The batch recount: every metric from the list of all record changes and a clock, in one plain pass.
 
 Owns a second, independent reading of the definitions: `floorcast verify` and the tests compare what is served with it.
-So it shares nothing with the stream code but the value types, prefers brute force to cleverness, keeps no panes and
-knows no retention. Instants and durations are integer microseconds, UTC; fractions stay exact until they are shown.
+So it shares nothing with the stream code but the value types, prefers brute force to cleverness and keeps no panes.
+What is forgotten of a long log says deploy/forgetting.py. Instants and durations are integer microseconds, UTC;
+fractions stay exact until they are shown.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from zoneinfo import ZoneInfo
 
 import holidays
 from babel.numbers import get_currency_precision
+
+from deploy.forgetting import remembered
 
 if TYPE_CHECKING:
     from schemas.config import BusinessHours, Config, SlaRule
@@ -129,7 +132,21 @@ class LeadClock(TypedDict):
 
 def recount(changes: Iterable[RecordChange], config: Config) -> Books:
     """Everything that follows from these changes, in whatever order and however often they stand there."""
-    return Books(_fold(changes), config)
+    changes = list(changes)
+
+    def waits(lead: str, known: Sequence[RecordChange]) -> bool:
+        clock = Books(_fold(known), config).lead_clocks(0).get(lead)
+        return clock is not None and clock["waiting"]
+
+    left = remembered(changes, config, waits)
+    records = _fold(left.records)
+    threads = records if left.threads is left.records else _fold(left.threads)
+    leads = records if left.leads is left.records else _fold([*left.leads, *_of_reps(left.records)])
+    return Books(records, config, first_day=left.first_day, threads=threads, leads=leads)
+
+
+def _of_reps(changes: Iterable[RecordChange]) -> list[RecordChange]:
+    return [change for change in changes if change.kind == "rep"]
 
 
 # --- Records ---------------------------------------------------------------------------------------------------------
@@ -174,6 +191,20 @@ def _fold(changes: Iterable[RecordChange]) -> _Records:
             fields.update(change.fields)  # ascending versions: the greatest one that sets a field is the last
         records[kind][name] = _Record(name, ordered, fields)
     return records
+
+
+def _countable(records: _Records) -> dict[str, list[_Record]]:
+    """By kind, without what never counts."""
+    kept = {
+        kind: [record for _, record in sorted(by_id.items()) if not record.is_deleted]
+        for kind, by_id in records.items()
+    }
+    kept["call"] = [call for call in kept.get("call", []) if call.get("internal") is not True]
+    return kept
+
+
+def _human(kept: Mapping[str, list[_Record]]) -> list[_Record]:
+    return [email for email in kept.get("email", []) if email.get("automated") is not True]
 
 
 # --- What single records mean ----------------------------------------------------------------------------------------
@@ -409,17 +440,25 @@ class _Fact:
 class Books:
     """All facts of the records; rows and clocks are read off them at any `now`. Made by `recount`."""
 
-    def __init__(self, records: _Records, config: Config) -> None:
+    def __init__(
+        self,
+        records: _Records,
+        config: Config,
+        *,
+        first_day: date = date.min,
+        threads: _Records | None = None,
+        leads: _Records | None = None,
+    ) -> None:
+        """What happened before `first_day` counts nowhere. Threads and leads may remember other records."""
         self._config = config
+        self._first_day = first_day
         self._zone = config.organisation.zone
         self._aliases = config.aliases()
         self._day_of = cache(self._organisation_day)
         self.team_of = cache(self._team_on)
-        self._kept = {
-            kind: [record for _, record in sorted(by_id.items()) if not record.is_deleted]
-            for kind, by_id in records.items()
-        }
-        self._kept["call"] = [call for call in self._kept.get("call", []) if call.get("internal") is not True]
+        self._kept = _countable(records)
+        self._in_threads = self._kept if threads is None or threads is records else _countable(threads)
+        self._in_leads = self._kept if leads is None or leads is records else _countable(leads)
         self._moves = self._team_histories()
         self._offices = {name: _office(entry.model_dump_json(), entry) for name, entry in config.calendars.items()}
         self._facts: list[_Fact] = []
@@ -428,7 +467,7 @@ class Books:
         self._count_answers()
         self._count_meetings()
         self._count_deals()
-        self._clocks = self._count_leads(records.get("lead", {}))
+        self._clocks = self._count_leads((records if leads is None else leads).get("lead", {}))
 
     def metrics(self, *, now: int, window: Window, rep: str | None = None, team: str | None = None) -> Row:
         """Give the row of a rep or of a team; that of the organisation where neither is named."""
@@ -511,7 +550,8 @@ class Books:
         """Note a fact; without an instant it is none."""
         if at is not None:
             day = self._day_of(at)
-            self._facts.append(_Fact(name, rep, self.team_of(rep, day), at, day, number, clock))
+            if day >= self._first_day:
+                self._facts.append(_Fact(name, rep, self.team_of(rep, day), at, day, number, clock))
 
     # --- the definitions
 
@@ -529,20 +569,17 @@ class Books:
                     self._add("conversations", rep, at)
 
     def _count_emails(self) -> None:
-        for email in self._human_emails():
+        for email in _human(self._kept):
             rep, at = self._rep(email.get("rep")), email.get("sent_at")
             if email.get("direction") == "outbound":
                 self._add("emails_sent", rep, at)
             elif email.get("direction") == "inbound":
                 self._add("emails_received", rep, at)
 
-    def _human_emails(self) -> list[_Record]:
-        return [email for email in self._kept.get("email", []) if email.get("automated") is not True]
-
     def _count_answers(self) -> None:
         """Conversations by mail: an inbound mail is an answer to the last outbound one before it in its thread."""
         threads: dict[str, list[_Record]] = defaultdict(list)
-        for email in self._human_emails():
+        for email in _human(self._in_threads):
             if email.get("thread") is not None and email.get("sent_at") is not None:
                 threads[email.get("thread")].append(email)
         for mails in threads.values():
@@ -612,7 +649,7 @@ class Books:
         """Root lead -> the calls, emails and meetings of all leads that end in it."""
         engaged: dict[str, list[tuple[str, _Record]]] = defaultdict(list)
         for kind in ("call", "email", "meeting"):
-            for record in self._kept.get(kind, []):
+            for record in self._in_leads.get(kind, []):
                 lead = record.get("lead")
                 if lead is not None:
                     engaged[roots.get(lead, lead)].append((kind, record))

@@ -22,6 +22,8 @@ class Progress(msgspec.Struct, array_like=True):
     """Stage normalise: connection -> (newest receipt, newest `changed_at`)."""
     definitions: str = ""
     """Digest of the definitions by which all of it is derived (schemas/definitions.py); empty: not said."""
+    kept_from: int = -(2**62)
+    """The horizon (microseconds): nothing of before it is kept any more. Told before anything is let go."""
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add to a counter."""

@@ -22,6 +22,7 @@ from schemas.frames import (
     partition_of,
     record_key,
 )
+from schemas.late import LateChange
 from schemas.records import RecordChange
 from schemas.topics import LEAD_CLOCKS, PANES, ROSTER
 from schemas.windows import span_of
@@ -40,6 +41,7 @@ class Pipeline:
         }
         self.rows: dict[str, dict[tuple[int, bytes], bytes]] = {"ledger": {}, "groups": {}}
         self.log_at = 0
+        self.late: list[LateChange] = []
         self._definitions = definitions_of(config)
         self._start()
 
@@ -54,12 +56,17 @@ class Pipeline:
             mine = [c for c in changes if partition_of(record_key(c.kind, c.id), self.partitions) == p]
             for frame in change_frames(mine) if mine else ():
                 batch = decode_changes(frame).changes
-                self.log_at = max(self.log_at, *(change.received_at for change in batch))
-                output = self.ledgers[p].fold(batch, self.log_at)
-                self._publish(PANES.name, p, output.panes)
-                self._publish(ROSTER.name, p, output.roster)
-                self._keep("ledger", p, output.rows)
-                self.engage(output.engagements)
+                for part in self.ledgers[p].horizon.parts(batch, lambda change: change.received_at):
+                    self._fold(p, part)
+
+    def _fold(self, p: int, batch: Sequence[RecordChange]) -> None:
+        self.log_at = max(self.log_at, *(change.received_at for change in batch))
+        output = self.ledgers[p].fold(batch, self.log_at)
+        self._publish(PANES.name, p, output.panes)
+        self._publish(ROSTER.name, p, output.roster)
+        self._keep("ledger", p, output.rows)
+        self.late += output.late
+        self.engage(output.engagements)
 
     def engage(self, engagements: Iterable[Engagement]) -> None:
         """Hand engagements to their groups, and what those hand on, until it ends."""
@@ -77,6 +84,21 @@ class Pipeline:
                     self._keep("groups", p, output.rows)
                     handed_on += output.engagements
             waiting = handed_on
+
+    def pass_time(self, log_at: int) -> None:
+        """Something was delivered then, of which no record came of ours."""
+        self.log_at = max(self.log_at, log_at)
+        for p in range(self.partitions):
+            while True:
+                output = self.ledgers[p].fold([], self.log_at)
+                self._publish(PANES.name, p, output.panes)
+                self._keep("ledger", p, output.rows)
+                groups = self.groups[p].fold([], self.log_at)
+                self._publish(PANES.name, p, groups.panes)
+                self._publish(LEAD_CLOCKS.name, p, groups.clocks)
+                self._keep("groups", p, groups.rows)
+                if not self.ledgers[p].backlog and not self.groups[p].backlog:
+                    break
 
     def restart(self) -> int:
         """Forget all memory, read the rows back, derive, publish what differs; how many messages that were."""
@@ -101,6 +123,9 @@ class Pipeline:
             ):
                 repaired += len(messages)
                 self._publish(topic, p, messages)
+            for topic, rows in (("ledger", output.rows), ("groups", groups.rows)):
+                repaired += len(rows)
+                self._keep(topic, p, rows)
         return repaired
 
     def view(self) -> View:
@@ -128,8 +153,10 @@ class Pipeline:
 
     def _keep(self, topic: str, p: int, rows: Iterable[tuple[bytes, bytes | None]]) -> None:
         for key, row in rows:
-            assert row is not None
-            self.rows[topic][p, key] = row
+            if row is None:
+                self.rows[topic].pop((p, key), None)
+            else:
+                self.rows[topic][p, key] = row
 
 
 def served(view: View, *, now: int, window: str) -> Rows:

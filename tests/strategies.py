@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.instants import HOUR, MINUTE, parse_instant
+from schemas.instants import DAY, HOUR, MINUTE, parse_instant
 from schemas.records import CHOICES, FIELDS, FieldType, RecordChange, make_change
 
 NOW = parse_instant("2026-03-18T15:30:20Z")
@@ -59,8 +59,10 @@ def value_of(kind: str, name: str, field_type: FieldType) -> st.SearchStrategy[A
 
 
 @st.composite
-def changes(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(FIELDS)) -> RecordChange:
-    """A change of any fields of any record."""
+def changes(
+    draw: st.DrawFn, kinds: tuple[str, ...] = tuple(FIELDS), days: tuple[int, ...] | None = None
+) -> RecordChange:
+    """A change of any fields of any record; with `days`, delivered on one of these days before `NOW`."""
     kind = draw(st.sampled_from(kinds))
     ids = {"rep": REPS, "lead": LEADS}.get(kind, (f"{kind}1", f"{kind}2", f"{kind}3"))
     types = FIELDS[kind]
@@ -71,10 +73,28 @@ def changes(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(FIELDS)) -> RecordCh
     if draw(st.integers(0, 5)) == 0:
         fields["deleted"] = draw(st.booleans())
     changed_at = draw(changed)
+    if days is not None:
+        # As if all of it had happened then.
+        shift = draw(st.sampled_from(days)) * DAY
+        fields = {
+            name: value - shift if types.get(name) is FieldType.INSTANT and isinstance(value, int) else value
+            for name, value in fields.items()
+        }
+        return make_change(
+            kind=kind, id=draw(st.sampled_from(ids)), changed_at=changed_at - shift, fields=fields,
+            received_at=max(changed_at, NOW - HOUR) - shift,
+        )  # fmt: skip
     return make_change(
         kind=kind, id=draw(st.sampled_from(ids)), changed_at=changed_at, fields=fields,
         received_at=max(changed_at, NOW - HOUR),
     )  # fmt: skip
+
+
+def long_logs(kinds: tuple[str, ...] = tuple(FIELDS), most: int = 40) -> st.SearchStrategy[list[RecordChange]]:
+    """What a CRM may have said over a quarter of a year, in the order of delivery."""
+    return st.lists(changes(kinds, days=(0, 0, 1, 2, 20, 29, 30, 31, 60, 90)), max_size=most).map(
+        lambda log: sorted(log, key=lambda change: change.received_at)
+    )
 
 
 def logs(kinds: tuple[str, ...] = tuple(FIELDS), most: int = 40) -> st.SearchStrategy[list[RecordChange]]:

@@ -1,6 +1,7 @@
 """Stage acknowledge: what people did about alerts comes in; what was done about each goes out, and channels go silent.
 
-Owns the fold of actions. Whether an alert exists is not its business: the api asks that before it takes an action.
+Owns the fold of actions, and how long it is kept. Whether an alert exists is not its business: the api asks that before
+it takes an action.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from processor.agents.stage import Deployment, Published, StageShard
+from processor.core.retention import Horizon
 from processor.transport.fetched import Fetched
 from processor.transport.owner import Message
 from schemas.alerts import (
@@ -40,6 +42,7 @@ class AcknowledgeShard(StageShard):
     def __init__(self, partition: int, deployment: Deployment, *, channels: Iterable[str]) -> None:
         super().__init__(partition, deployment)
         self._channels = tuple(channels)
+        self._horizon = Horizon(deployment.definitions.calendar, deployment.definitions.records_kept)
         self._held: dict[str, Acknowledgement] = {}
 
     async def load(self) -> None:
@@ -66,8 +69,21 @@ class AcknowledgeShard(StageShard):
         rows: list[Message] = [
             (acknowledgement_key(self.partition, id), encode_acknowledgement(self._held[id])) for id in changed
         ]
-        await self.write({ACKNOWLEDGEMENTS: rows})
+        await self.write({ACKNOWLEDGEMENTS: rows + self._forget(actions)})
         self.finish(records)
+
+    def _forget(self, actions: Sequence[AlertAction]) -> list[Message]:
+        """Let go what was done longer ago than records are kept, when the day of the newest action has changed."""
+        self.progress.log_at = max([self.progress.log_at, *(action.at for action in actions)])
+        if not self._horizon.advance(self.progress.log_at):
+            return []
+        kept_from = self._horizon.starts_at
+        old = [
+            id for id, held in self._held.items() if max(held.acknowledged_at or 0, held.snoozed_until or 0) < kept_from
+        ]
+        for id in old:
+            del self._held[id]
+        return [(acknowledgement_key(self.partition, id), None) for id in old]
 
     async def _silence(self, actions: Sequence[AlertAction]) -> None:
         silences = [

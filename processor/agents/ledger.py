@@ -1,6 +1,7 @@
-"""Stage ledger: frames of changes in; ledger rows, panes, roster and engagements out.
+"""Stage ledger: frames of changes in; ledger rows, panes, roster and engagements out, and what came too late.
 
-Owns the order of writing: engagements are acknowledged first, because no load compares them; then rows and panes.
+Owns the order of writing: late changes and engagements are acknowledged first, because no load compares them; then rows
+and panes.
 """
 
 from collections.abc import Sequence
@@ -11,10 +12,15 @@ import msgspec
 from processor.agents.stage import Deployment, StageShard
 from processor.core.ledger import Ledger
 from processor.transport.fetched import Fetched
+from processor.transport.owner import Message
 from schemas.dead_letters import DeadLetter
-from schemas.frames import decode_changes
+from schemas.frames import decode_changes, record_key
+from schemas.late import LateChange, encode_late
 from schemas.records import RecordChange
-from schemas.topics import LEDGER, PANES, ROSTER, Topic
+from schemas.topics import LATE, LEDGER, PANES, ROSTER, Topic
+
+SWEPT_AT_ONCE = 2_000
+"""Rows looked at in a second in which nothing else may happen."""
 
 
 class LedgerShard(StageShard):
@@ -33,8 +39,14 @@ class LedgerShard(StageShard):
         name = self.deployment.topic
         for key, row in published[name(LEDGER)].items():
             self.ledger.restore(key, row)
+        self.ledger.horizon.restore(self.progress.kept_from)
         output = self.ledger.rebuild(self.mine(published[name(PANES)]), published[name(ROSTER)], self.progress.log_at)
-        await self.write({PANES: output.panes, ROSTER: output.roster})
+        await self.write({PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster})
+
+    async def tick(self, now: int) -> None:
+        """Let go what is too old, where there is more of it than goes along with batches."""
+        if self.ledger.backlog:
+            await self.write({LEDGER: self.ledger.sweep(SWEPT_AT_ONCE).rows})
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, write, and only then call the batch done."""
@@ -53,12 +65,26 @@ class LedgerShard(StageShard):
         await self.dead_letter(letters)
         if not changes:
             return
+        for part in self.ledger.horizon.parts(changes, lambda change: change.received_at):
+            await self._take(part, is_new)
+
+    async def _take(self, changes: Sequence[RecordChange], is_new: bool) -> None:
         receipts = [change.received_at for change in changes]
         oldest_at, newest_at = min(receipts), max(receipts)
-        self.progress.log_at = max(self.progress.log_at, newest_at)
+        await self.reach(newest_at, self.ledger.horizon)
         output = self.ledger.fold(changes, self.progress.log_at)
         if is_new:
             self.progress.count("events", len(changes))
             self.progress.count("duplicates", output.duplicates)
+            self.progress.count("late", len(output.late))
+        await self._refuse(output.late)
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
         await self.write({PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster}, oldest_at=oldest_at)
+
+    async def _refuse(self, late: Sequence[LateChange]) -> None:
+        """Keep what counts nowhere where somebody can look at it."""
+        messages: list[Message] = [
+            (record_key(one.change.kind, one.change.id).encode(), encode_late(one)) for one in late
+        ]
+        if messages:
+            await self.owner.send_to({(self.deployment.topic(LATE), self.partition): messages})

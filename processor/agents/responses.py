@@ -12,7 +12,7 @@ import msgspec
 
 from processor.agents.stage import Deployment, StageShard
 from processor.core.alerts import AlertBook
-from processor.core.groups import Groups
+from processor.core.groups import Groups, GroupsOutput
 from processor.transport.fetched import Fetched
 from processor.transport.owner import Message
 from schemas.alerts import Alert, encode_alert
@@ -21,6 +21,9 @@ from schemas.dead_letters import DeadLetter
 from schemas.frames import EngagementFrame, decode_engagements
 from schemas.leads import LeadClock, decode_clock
 from schemas.topics import ALERTS, GROUPS, LEAD_CLOCKS, PANES, Topic
+
+SWEPT_AT_ONCE = 1_000
+"""Groups looked at in a second in which nothing else may happen."""
 
 
 class Horizon(Protocol):
@@ -65,6 +68,7 @@ class ResponsesShard(StageShard):
             self.groups.restore(key, row)
         for row in published[name(ALERTS)].values():
             self.book.restore(row)
+        self.groups.horizon.restore(self.progress.kept_from)
         rows = dict(published[name(LEAD_CLOCKS)])
         output = self.groups.rebuild(
             self.mine(published[name(PANES)]), published[name(LEAD_CLOCKS)], self.progress.log_at
@@ -76,7 +80,11 @@ class ResponsesShard(StageShard):
                 rows[lead] = changed
         turned = self.book.begin((decode_clock(row) for row in rows.values()), self._clock())
         await self.tell_channels(turned, self._rules)
-        await self.write({PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned)})
+        # Also of those whose groups went before we came.
+        gone = self._forget(self.book.leads)
+        await self.write(
+            {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned) + gone}
+        )
         self._horizon.begin()
         self._has_begun = True
 
@@ -88,7 +96,10 @@ class ResponsesShard(StageShard):
         await super().close()
 
     async def tick(self, now: int) -> None:
-        """Raise what is due, once everything delivered by then is known."""
+        """Raise what is due, once everything delivered by then is known; let go what is too old."""
+        if self.groups.backlog:
+            output = self.groups.sweep(SWEPT_AT_ONCE)
+            await self._write(output, [], oldest_at=None)
         turned = self.book.pass_time(self._horizon.settled_at, now)
         if not turned:
             return
@@ -116,9 +127,13 @@ class ResponsesShard(StageShard):
         await self.dead_letter(letters)
         if not frames:
             return
+        for part in self.groups.horizon.parts(frames, lambda frame: frame.received_at):
+            await self._take(part, is_new)
+
+    async def _take(self, frames: Sequence[EngagementFrame], is_new: bool) -> None:
         oldest_at = min(frame.oldest_at for frame in frames)
         newest_at = max(frame.received_at for frame in frames)
-        self.progress.log_at = max(self.progress.log_at, newest_at)
+        await self.reach(newest_at, self.groups.horizon)
         output = self.groups.fold(
             (engagement for frame in frames for engagement in frame.engagements), self.progress.log_at
         )
@@ -128,10 +143,18 @@ class ResponsesShard(StageShard):
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
         turned = self._hear(output.clocks)
         await self.tell_channels(turned, self._rules)
+        await self._write(output, turned, oldest_at=oldest_at)
+
+    async def _write(self, output: GroupsOutput, turned: Sequence[Alert], *, oldest_at: int | None) -> None:
+        alerts = _rows(turned) + self._forget(output.expired)
         await self.write(
-            {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned)},
-            oldest_at=oldest_at,
+            {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: alerts}, oldest_at=oldest_at
         )
+
+    def _forget(self, leads: Iterable[str]) -> list[Message]:
+        """The alerts of a lead go when nothing is kept of it any more."""
+        gone = [lead for lead in leads if f"lead:{lead}" not in self.groups]
+        return [(id.encode(), None) for lead in gone for id in self.book.forget(lead)]
 
     def _hear(self, clocks: Iterable[tuple[bytes, bytes | None]]) -> list[Alert]:
         now = self._clock()

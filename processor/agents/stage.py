@@ -11,6 +11,7 @@ from typing import ClassVar
 import structlog
 
 from processor.core.definitions import Definitions
+from processor.core.retention import Horizon
 from processor.core.routing import routed
 from processor.transport.fetched import Fetched
 from processor.transport.owner import Message, Owner
@@ -133,6 +134,18 @@ class StageShard:
         if named:
             named |= self._untold()
             await self.owner.send(named, timestamp_ms=None if oldest_at is None else oldest_at // 1000)
+
+    async def reach(self, newest_at: int, horizon: Horizon) -> None:
+        """Note the newest receipt of the log.
+
+        Where the horizon moves by it, that is acknowledged before anything is let go: a successor that did not know
+        would derive days again of which only a part is left.
+        """
+        self.progress.log_at = max(self.progress.log_at, newest_at)
+        if horizon.moves_at(self.progress.log_at):
+            self.progress.kept_from = max(self.progress.kept_from, horizon.of(self.progress.log_at))
+            self._done = encode_progress(self.progress)
+            await self.owner.send(self._untold())
 
     def finish(self, records: Sequence[Fetched]) -> None:
         """Note that this batch is done, after all that came of it is acknowledged.

@@ -12,7 +12,7 @@ from schemas.leads import LeadClock
 
 
 class AlertBook:
-    """State: the clocks that wait, and every alert that was ever raised."""
+    """State: the clocks that wait, and every alert that was raised for a lead that is kept."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, LeadClock] = {}
@@ -54,6 +54,16 @@ class AlertBook:
                     # Never before all that was delivered by now is known: the answer may be among it.
                     heappush(self._upcoming, (max(at, now), lead))
         return self._resolve(lead, now)
+
+    @property
+    def leads(self) -> list[str]:
+        """All of which there are alerts."""
+        return list(self._alerts)
+
+    def forget(self, lead: str) -> list[str]:
+        """Nothing is kept of this lead any more; the ids of its alerts."""
+        self._waiting.pop(lead, None)
+        return list(self._alerts.pop(lead, ()))
 
     def pass_time(self, settled_at: int, now: int) -> list[Alert]:
         """The alerts that are due.

@@ -30,6 +30,7 @@ class Definitions:
     file_teams: Mapping[str, str]
     """Rep -> the team that the file gives them."""
     minutes_kept: int
+    records_kept: int
 
     def person(self, id: str | None) -> str | None:
         """The roster's id of a person, which is the one served."""
@@ -58,4 +59,5 @@ def definitions_of(config: Config) -> Definitions:
         team_calendars={name: team.calendar for name, team in config.teams.items() if team.calendar is not None},
         file_teams={id: rep.team for id, rep in config.reps.items() if rep.team is not None},
         minutes_kept=config.retention.minutes,
+        records_kept=config.retention.records,
     )

@@ -3,21 +3,26 @@
 One more group holds all `rep` records, in every partition alike: who is in which team decides on SLA rules and
 calendars, so the leads of a rep are derived again when that rep moves.
 
-Owns the fold of engagements, what is handed on along merges, and the rebuilding after recovery. Does no I/O.
+Owns the fold of engagements, what is handed on along merges, when a group expires, and the rebuilding after recovery.
+Does no I/O.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from processor.core.contributions import Contribution
 from processor.core.definitions import Definitions
 from processor.core.panes import Message, PaneTable
 from processor.core.responses import lead_result
+from processor.core.retention import Expiry, Horizon, first_version, last_instant
 from processor.core.threads import thread_contributions
 from schemas.frames import ROSTER_GROUP, Engagement
 from schemas.leads import decode_clock, encode_clock
 from schemas.records import Record, decode_record
 from schemas.roster import Teams
+
+SLICE = 200
+"""Groups looked at in one batch, to see whether they are still kept."""
 
 _SEPARATOR = b"\0"  # no id holds it: ids are printable
 
@@ -31,6 +36,8 @@ class GroupsOutput:
     clocks: list[Message] = field(default_factory=list)
     engagements: list[Engagement] = field(default_factory=list)
     """For the groups that leads of ours were ever merged into."""
+    expired: list[str] = field(default_factory=list)
+    """Leads whose groups are gone: nothing is kept of them any more."""
     duplicates: int = 0
 
 
@@ -45,23 +52,40 @@ class Groups:
         self._teams = Teams(definitions.file_teams, definitions.aliases, definitions.calendar)
         self._groups_of: dict[str, set[str]] = {}
         """Rep -> groups in whose result their team had a say at any time. To have too many here does no harm."""
-        self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept)
+        self.horizon = Horizon(definitions.calendar, definitions.records_kept)
+        self._expiry = Expiry()
+        self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon)
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self._rows.values())
 
+    def __contains__(self, group: str) -> bool:
+        return group in self._rows
+
+    @property
+    def backlog(self) -> int:
+        """How many groups may be too old and were not looked at yet."""
+        return len(self._expiry.due)
+
     def fold(self, engagements: Iterable[Engagement], log_at: int) -> GroupsOutput:
         """Take a batch in. `log_at` is the newest receipt seen (microseconds)."""
         output = GroupsOutput()
-        self.panes.advance(log_at)
+        self._advance(log_at)
+        self._sweep(output, SLICE)
+        kept_from, due = self.horizon.starts_at, self._expiry.due
         opened: dict[str, dict[str, Record]] = {}
         changed: dict[str, set[str]] = {}
+        doubtful: set[str] = set()
         for engagement in engagements:
             group, key = engagement.group, engagement.record
             facts = opened.get(group)
             if facts is None:
-                facts = opened[group] = {name: decode_record(row) for name, row in self._rows.get(group, {}).items()}
+                if due:
+                    self._look_at(group, output)
+                facts = opened[group] = self._decoded(group)
             news = decode_record(engagement.row)
+            if first_version(news) < kept_from:
+                doubtful.add(group)
             held = facts.get(key)
             if held is None:
                 facts[key] = news
@@ -72,12 +96,16 @@ class Groups:
         # The roster goes first: what is derived after it sees the new teams.
         moved = self._settle_roster(changed.pop(ROSTER_GROUP, set()), opened.get(ROSTER_GROUP, {}), output)
         for group, keys in changed.items():
-            self._settle(group, keys, opened[group], output)
+            self._settle(group, keys, opened[group], output, is_doubtful=group in doubtful)
         self._follow(moved, changed.keys(), output)
         output.panes = self.panes.take_changes()
         return output
 
-    def _settle(self, group: str, keys: set[str], facts: dict[str, Record], output: GroupsOutput) -> None:
+    def _settle(
+        self, group: str, keys: set[str], facts: dict[str, Record], output: GroupsOutput, *, is_doubtful: bool
+    ) -> None:
+        if group not in self._rows:
+            self._file(group, facts, min(first_version(record) for record in facts.values()))
         rows = self._rows.setdefault(group, {})
         targets = merge_targets(group, facts)
         # A new target must hear everything; afterwards it needs only what is new.
@@ -92,9 +120,9 @@ class Groups:
         for target in sorted(targets):
             told = keys if target in known else set(rows)
             output.engagements += [Engagement(f"lead:{target}", key, rows[key]) for key in sorted(told)]
-        self._update(group, facts, output)
+        self._update(group, facts, output, is_doubtful=is_doubtful)
 
-    def _update(self, group: str, facts: dict[str, Record], output: GroupsOutput) -> None:
+    def _update(self, group: str, facts: dict[str, Record], output: GroupsOutput, *, is_doubtful: bool = False) -> None:
         contributions, clock = self._derive(group, facts)
         before = self._counted.get(group, [])
         if contributions != before:
@@ -102,6 +130,69 @@ class Groups:
             self._count(group, contributions)
         if group.startswith("lead:"):
             self._publish_clock(group[5:], clock, output.clocks)
+        was_spared = group in self._expiry.spared
+        if is_doubtful or was_spared:
+            if self._is_expired(group, facts):
+                self._drop(group, output)
+            elif was_spared:
+                self._file(group, facts, _last_instant(facts))
+
+    def _is_expired(self, group: str, facts: dict[str, Record]) -> bool:
+        """Whether all of it is too old and nobody waits. Notes what is spared although it is old."""
+        self._expiry.spared.discard(group)
+        if _last_instant(facts) >= self.horizon.starts_at:
+            return False
+        clock = self._clocks.get(group[5:]) if group.startswith("lead:") else None
+        if clock is not None and decode_clock(clock).is_waiting:
+            self._expiry.spared.add(group)
+            return False
+        return True
+
+    def _file(self, group: str, facts: dict[str, Record], at: int) -> None:
+        """Note when to look at it, which is not old before `at`."""
+        if not all(record.fields for record in facts.values()):
+            self._expiry.spared.add(group)  # until something is said of that record
+        elif group not in self._expiry.spared:
+            self._expiry.file(group, at)
+
+    def _drop(self, group: str, output: GroupsOutput) -> None:
+        """Let a group go, with all its rows: what it counted for has gone with its days."""
+        for key in self._rows.pop(group):
+            output.rows.append((group.encode() + _SEPARATOR + key.encode(), None))
+        self._counted.pop(group, None)
+        for groups in self._groups_of.values():
+            groups.discard(group)
+        if group.startswith("lead:"):
+            self._publish_clock(group[5:], None, output.clocks)
+            output.expired.append(group[5:])
+
+    def _advance(self, log_at: int) -> None:
+        if self.horizon.advance(log_at):
+            self._expiry.advance(self.horizon.starts_at)
+        self.panes.advance(log_at)
+
+    def sweep(self, most: int) -> GroupsOutput:
+        """Look at so many of the groups that may be too old."""
+        output = GroupsOutput()
+        self._sweep(output, most)
+        return output
+
+    def _sweep(self, output: GroupsOutput, most: int) -> None:
+        for group in self._expiry.take(most):
+            facts = self._look_at(group, output)
+            if facts:
+                self._file(group, facts, _last_instant(facts))
+
+    def _look_at(self, group: str, output: GroupsOutput) -> dict[str, Record]:
+        """Let a group go if it is too old. Else its records."""
+        facts = self._decoded(group)
+        if facts and self._is_expired(group, facts):
+            self._drop(group, output)
+            return {}
+        return facts
+
+    def _decoded(self, group: str) -> dict[str, Record]:
+        return {key: decode_record(row) for key, row in self._rows.get(group, {}).items()}
 
     def _settle_roster(self, keys: set[str], facts: dict[str, Record], output: GroupsOutput) -> set[str]:
         """Keep the rows of reps; those whose teams have changed."""
@@ -116,7 +207,7 @@ class Groups:
         """Derive the leads again on which these reps' teams have a say, but for the groups that are done."""
         for group in sorted(group for rep in moved for group in self._groups_of.get(rep, ()) if group not in done):
             if self._is_affected(group):
-                self._update(group, {key: decode_record(row) for key, row in self._rows[group].items()}, output)
+                self._update(group, self._decoded(group), output)
 
     def _is_affected(self, group: str) -> bool:
         """Whether another roster can make another result: without deriving it, for a rep may have very many leads."""
@@ -164,26 +255,43 @@ class Groups:
     ) -> GroupsOutput:
         """Derive everything from the rows; what differs from what was published comes out as messages."""
         output = GroupsOutput()
-        self.panes.advance(log_at)
+        self._advance(log_at)
         for key, row in self._rows.get(ROSTER_GROUP, {}).items():
             self._teams.apply(key, row)
-        for group, facts in self._decoded():
+        for group in list(self._rows):
+            facts = self._decoded(group)
             contributions, clock = self._derive(group, facts)
+            lead = group[5:]
+            if clock is not None:
+                self._clocks[lead] = clock
+            if self._restored_is_expired(group, facts):
+                self._clocks.pop(lead, None)  # published: it is among those that are left over
+                self._drop(group, output)
+                continue
             self._count(group, contributions)
             self.panes.replace((), contributions)
-            if clock is not None:
-                lead = group[5:]
-                self._clocks[lead] = clock
-                if published_clocks.pop(lead.encode(), None) != clock:
-                    output.clocks.append((lead.encode(), clock))
+            if clock is not None and published_clocks.pop(lead.encode(), None) != clock:
+                output.clocks.append((lead.encode(), clock))
         output.clocks += [(key, None) for key in published_clocks]
         published_clocks.clear()
         output.panes = self.panes.repair(published_panes)
         return output
 
-    def _decoded(self) -> Iterator[tuple[str, dict[str, Record]]]:
-        for group, rows in self._rows.items():
-            yield group, {key: decode_record(row) for key, row in rows.items()}
+    def _restored_is_expired(self, group: str, facts: dict[str, Record]) -> bool:
+        """Whether it is too old to be kept; if not, it is filed."""
+        if group == ROSTER_GROUP:
+            return False
+        at = min(first_version(record) for record in facts.values())
+        if at < self.horizon.starts_at:
+            if self._is_expired(group, facts):
+                return True
+            at = _last_instant(facts)
+        self._file(group, facts, at)
+        return False
+
+
+def _last_instant(facts: dict[str, Record]) -> int:
+    return max(last_instant(record) for record in facts.values())
 
 
 def merge_targets(group: str, facts: dict[str, Record]) -> set[str]:

@@ -1,12 +1,13 @@
 """The panes of one origin: kept up to date by taking old contributions out and putting new ones in.
 
-Owns the panes in memory, which of them changed, and when minute panes expire. They are derived: from the same records
+Owns the panes in memory, which of them changed, and when they expire. They are derived: from the same records
 and definitions the same panes come out, whatever happened on the way.
 """
 
 from collections.abc import Iterable
 
 from processor.core.contributions import Contribution
+from processor.core.retention import Horizon
 from schemas.instants import MINUTE
 from schemas.panes import Pane, add, encode_pane, pane_key
 from schemas.windows import Calendar, Window, day_window, minute_window
@@ -19,14 +20,17 @@ Message = tuple[bytes, bytes | None]
 class PaneTable:
     """All panes of one origin (stage and partition)."""
 
-    def __init__(self, origin: str, calendar: Calendar, minutes_kept: int) -> None:
+    def __init__(self, origin: str, calendar: Calendar, minutes_kept: int, horizon: Horizon) -> None:
+        """`horizon`: from when on days are kept; whoever owns it moves it."""
         self.origin = origin
         self._calendar = calendar
         self._minutes_kept = minutes_kept // MINUTE
+        self._horizon = horizon
         self._panes: dict[PaneKey, Pane] = {}
         self._dirty: set[PaneKey] = set()
-        self._by_minute: dict[Window, set[str | None]] = {}
-        self._first_minute = -(2**62)  # as a Window number: panes of earlier minutes are not kept
+        self._reps_in: dict[Window, set[str | None]] = {}
+        # As Window numbers: panes of earlier minutes and days are not kept.
+        self._first_minute = self._first_day = Window(-(2**62))
 
     def __len__(self) -> int:
         return len(self._panes)
@@ -40,7 +44,10 @@ class PaneTable:
 
     def _apply(self, contribution: Contribution, sign: int) -> None:
         rep, at, measure, value = contribution
-        self._change((rep, day_window(self._calendar.day_of(at))), measure, value, sign)
+        day = day_window(self._calendar.day_of(at))
+        if day < self._first_day:
+            return
+        self._change((rep, day), measure, value, sign)
         minute = minute_window(at)
         if minute >= self._first_minute:
             self._change((rep, minute), measure, value, sign)
@@ -50,19 +57,24 @@ class PaneTable:
         if pane is None:
             pane = self._panes[key] = {}
             rep, window = key
-            if not window & 1:
-                self._by_minute.setdefault(window, set()).add(rep)
+            self._reps_in.setdefault(window, set()).add(rep)
         add(pane, measure, value, sign)
         self._dirty.add(key)
 
     def advance(self, log_at: int) -> None:
-        """Let minute panes expire by the instant of the log: whole panes, never parts of one."""
-        first = minute_window(log_at) - 2 * self._minutes_kept
-        if first <= self._first_minute:
+        """Let panes expire by the instant of the log and by the horizon: whole panes, never parts of one."""
+        first_minute = minute_window(log_at) - 2 * self._minutes_kept
+        first_day = day_window(self._horizon.first_day)
+        if first_day > self._first_day:
+            self._first_day = first_day
+            # No minute outlives its day.
+            first_minute = max(first_minute, minute_window(self._horizon.starts_at))
+        elif first_minute <= self._first_minute:
             return
-        self._first_minute = first
-        for window in [window for window in self._by_minute if window < first]:
-            for rep in self._by_minute.pop(window):
+        self._first_minute = Window(max(first_minute, self._first_minute))
+        firsts = (self._first_minute, first_day)
+        for window in [window for window in self._reps_in if window < firsts[window & 1]]:
+            for rep in self._reps_in.pop(window):
                 key = (rep, window)
                 self._panes[key] = {}
                 self._dirty.add(key)
@@ -93,8 +105,9 @@ class PaneTable:
             return name, encode_pane(pane)
         if pane is not None:
             del self._panes[key]
-            if not window & 1 and window in self._by_minute:
-                self._by_minute[window].discard(rep)
-                if not self._by_minute[window]:
-                    del self._by_minute[window]
+            reps = self._reps_in.get(window)
+            if reps is not None:
+                reps.discard(rep)
+                if not reps:
+                    del self._reps_in[window]
         return name, None

@@ -1,0 +1,189 @@
+"""What a log still says after a long time: a second, independent reading of retention, for the recount.
+
+Owns which changes are late, which are forgotten, and from which day on anything counts. Walks through each record's and
+each group's changes in the order of their receipts and asks at every one whether all before it had gone by then. Shares
+nothing with the stream but the value types.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from schemas.config import Config
+    from schemas.records import RecordChange
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MINUTE = timedelta(minutes=1)
+_INSTANTS = {
+    "call": ("dialed_at", "answered_at", "ended_at"),
+    "email": ("sent_at",),
+    "meeting": ("booked_at", "starts_at", "ends_at"),
+    "lead": ("received_at", "assigned_at"),
+    "deal": ("entered_stage_at", "created_at", "closed_at"),
+    "rep": ("since", "until"),
+    "activity": ("at",),
+}
+
+Waits = Callable[[str, Sequence["RecordChange"]], bool]
+"""Whether a lead waits, by these changes and no others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is left of a log, for each of its readers."""
+
+    first_day: date
+    """What happened on days before it counts nowhere."""
+    records: Sequence[RecordChange]
+    threads: Sequence[RecordChange]
+    leads: Sequence[RecordChange]
+
+
+def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits) -> Remembered:
+    """What is left when the newest of these changes has been taken in."""
+    if not changes:
+        return Remembered(date.min, changes, changes, changes)
+    horizon = _horizons(config)
+    newest = max(change.received_at for change in changes)
+    first_day, final = horizon(newest)
+    if all(change.changed_at >= final for change in changes):
+        return Remembered(first_day, changes, changes, changes)  # nothing is old enough for any rule
+    first: dict[tuple[str, str, int, int], RecordChange] = {}
+    for change in sorted(changes, key=lambda change: change.received_at):
+        if not _is_late(change, horizon):
+            first.setdefault((change.kind, change.id, change.changed_at, change.digest), change)
+    told = list(first.values())
+    lives = _lives(told, horizon)
+    groups = _groups(lives)
+    kept: dict[str, set[int]] = {"thread": set(), "lead": set()}
+    reps = [change for change in told if change.kind == "rep"]
+    for (kind, name), members in groups.items():
+        since = 0
+        limits = [*(horizon(change.received_at)[1] for change in members), final]
+        for place, limit in enumerate(limits):
+            before = members[since:place]
+            if before and _are_old(before, limit):
+                if kind == "lead" and waits(name, [*before, *reps]):
+                    continue
+                since = place
+        kept[kind] |= {id(change) for change in members[since:]}
+    last_lives = [life for life in lives if life.is_last and not (_are_old(life.changes, final) and not life.is_spared)]
+    return Remembered(
+        first_day,
+        [change for life in last_lives for change in life.changes],
+        [change for change in told if id(change) in kept["thread"]],
+        [change for change in told if id(change) in kept["lead"]],
+    )
+
+
+@dataclass(slots=True)
+class _Life:
+    """A record from when it was first heard of until it was forgotten."""
+
+    changes: list[RecordChange]
+    is_last: bool = True
+
+    @property
+    def is_spared(self) -> bool:
+        fields = _current(self.changes)
+        kind = self.changes[0].kind
+        is_open = fields.get("deleted") is not True and fields.get("status") not in ("won", "lost")
+        return kind == "rep" or (kind == "deal" and is_open)
+
+
+def _lives(told: Iterable[RecordChange], horizon: Callable[[int], tuple[date, int]]) -> list[_Life]:
+    lives: dict[tuple[str, str], list[_Life]] = defaultdict(list)
+    for change in told:
+        own = lives[change.kind, change.id]
+        if own and not (_are_old(own[-1].changes, horizon(change.received_at)[1]) and not own[-1].is_spared):
+            own[-1].changes.append(change)
+            continue
+        if own:
+            own[-1].is_last = False
+        own.append(_Life([change]))
+    return [life for own in lives.values() for life in own]
+
+
+def _groups(lives: Iterable[_Life]) -> dict[tuple[str, str], list[RecordChange]]:
+    """Leads and threads -> the changes of every record that named them, by receipt; a lead hears what was merged in."""
+    found: dict[tuple[str, str], dict[int, RecordChange]] = defaultdict(dict)
+    merged: dict[str, set[str]] = defaultdict(set)
+    for life in lives:
+        kind, name = life.changes[0].kind, life.changes[0].id
+        named = {("lead", name)} if kind == "lead" else set()
+        for change in life.changes:
+            if kind == "lead" and change.fields.get("merged_into") is not None:
+                merged[str(change.fields["merged_into"])].add(name)
+            elif kind in ("call", "email", "meeting"):
+                named |= {
+                    (field, str(change.fields[field]))
+                    for field in ("lead", "thread")
+                    if change.fields.get(field) is not None and (field == "lead" or kind == "email")
+                }
+        for group in named:
+            found[group] |= {id(change): change for change in life.changes}
+    for target in list(merged):
+        reached, ahead = {target}, [target]
+        while ahead:
+            for source in merged.get(ahead.pop(), ()):
+                if source not in reached:
+                    reached.add(source)
+                    ahead.append(source)
+        for source in reached:
+            found["lead", target] |= found.get(("lead", source), {})
+    return {group: sorted(held.values(), key=lambda change: change.received_at) for group, held in found.items()}
+
+
+def _are_old(changes: Iterable[RecordChange], limit: int) -> bool:
+    """Whether all that was said and all that is known to happen lies before `limit`, in each of their records."""
+    by_record: dict[tuple[str, str], list[RecordChange]] = defaultdict(list)
+    for change in changes:
+        if change.fields and change.changed_at >= limit:
+            return False
+        by_record[change.kind, change.id].append(change)
+    for (kind, _), own in by_record.items():
+        fields = _current(own)
+        if not fields or any((fields.get(name) or limit - 1) >= limit for name in _INSTANTS[kind]):
+            return False
+    return True
+
+
+def _current(changes: Iterable[RecordChange]) -> Mapping[str, Any]:
+    fields: dict[str, Any] = {}
+    for change in sorted(changes, key=lambda change: (change.changed_at, change.digest)):
+        fields |= change.fields
+    return fields
+
+
+def _is_late(change: RecordChange, horizon: Callable[[int], tuple[date, int]]) -> bool:
+    _, limit = horizon(change.received_at)
+    fields: Mapping[str, Any] = change.fields
+    if change.kind == "rep" or (change.kind == "deal" and fields.get("status") == "open"):
+        return False
+    instants = [change.changed_at, *(fields.get(name) for name in _INSTANTS[change.kind])]
+    return all(at is None or at < limit for at in instants)
+
+
+def _horizons(config: Config) -> Callable[[int], tuple[date, int]]:
+    """For a receipt: the first day that is kept then, and its first instant."""
+    zone, kept = config.organisation.zone, config.retention.records
+
+    @cache
+    def start_of(day: date) -> int:
+        start = datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+        while start.astimezone(zone).date() < day:
+            start += _MINUTE
+        return (start - _EPOCH) // _MICROSECOND
+
+    def horizon(received_at: int) -> tuple[date, int]:
+        day = (_EPOCH + timedelta(microseconds=received_at - kept)).astimezone(zone).date()
+        return day, start_of(day)
+
+    return horizon

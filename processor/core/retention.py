@@ -1,0 +1,170 @@
+"""How long records are kept: the horizon of a log, what lies before it, and when to look at a row again.
+
+Owns the rules of retention that ledger and groups share. Everything goes by instants of the log (receipts), never by
+the machine's clock, so a restart or a replay decides alike. The horizon moves by whole days of the organisation and
+only forward.
+
+    contributions   of days before the horizon count nowhere
+    rows            go when the newest instant they name and the newest version are before it, and nothing spares them
+    late changes    all that they say was said and happened before the horizon of their own receipt
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from schemas.instants import DAY
+from schemas.records import FIELDS, FieldType, Record, RecordChange
+from schemas.windows import Calendar, Day
+
+INSTANTS: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(name for name, field_type in fields.items() if field_type is FieldType.INSTANT)
+    for kind, fields in FIELDS.items()
+}
+"""The fields of a kind that say when something happens."""
+
+_Item = TypeVar("_Item")
+
+_EVER = -(2**62)
+_NEVER = 2**62
+_CLOSED = frozenset({"won", "lost"})
+
+
+class Horizon:
+    """From when on one log's records are kept. Moves forward only."""
+
+    def __init__(self, calendar: Calendar, records_kept: int) -> None:
+        self._calendar = calendar
+        self._kept = records_kept
+        self._starts: dict[Day, int] = {}
+        self.first_day: Day = _EVER
+        """The oldest day that counts."""
+        self.starts_at = _EVER
+        """Its first instant (microseconds): what is older is not kept."""
+
+    def moves_at(self, log_at: int) -> bool:
+        """Whether the horizon would move if this were the newest receipt of the log."""
+        return log_at > 0 and self._calendar.day_of(log_at - self._kept) > self.first_day
+
+    def advance(self, log_at: int) -> bool:
+        """Move to where the log's newest receipt puts it. True if it moved."""
+        if not self.moves_at(log_at):
+            return False
+        self.first_day = self._calendar.day_of(log_at - self._kept)
+        self.starts_at = self.of(log_at)
+        return True
+
+    def restore(self, starts_at: int) -> None:
+        """Be no further back than an earlier owner was, by whatever configuration: what is gone is gone whole."""
+        if starts_at > self.starts_at:
+            day = self._calendar.day_of(starts_at)
+            if self._calendar.day_start(day) < starts_at:  # another time zone: of that day only a part is left
+                day += 1
+            self.first_day, self.starts_at = day, self._calendar.day_start(day)
+
+    def of(self, received_at: int) -> int:
+        """Where the horizon of one receipt lies: a function of nothing else."""
+        day = self._calendar.day_of(received_at - self._kept)
+        starts_at = self._starts.get(day)
+        if starts_at is None:
+            if len(self._starts) > 1000:
+                self._starts.clear()
+            starts_at = self._starts[day] = self._calendar.day_start(day)
+        return starts_at
+
+    def parts(self, items: Iterable[_Item], receipt_of: Callable[[_Item], int]) -> list[list[_Item]]:
+        """A batch, cut where the horizon moves: what was delivered before midnight meets what was kept till then."""
+        items = list(items)
+        if not self.moves_at(max(map(receipt_of, items), default=0)):
+            return [items]
+        found: dict[int, list[_Item]] = {}
+        for item in items:
+            found.setdefault(max(self.starts_at, self.of(receipt_of(item))), []).append(item)
+        return [part for _, part in sorted(found.items(), key=lambda entry: entry[0])]
+
+    def is_late(self, change: RecordChange) -> bool:
+        """Whether it was said, and all that it speaks of happened, before the horizon of its own receipt.
+
+        It depends on the change alone, so the same changes are refused whatever came before them.
+        """
+        horizon = self.of(change.received_at)
+        if change.changed_at >= horizon or change.kind == "rep":
+            return False
+        fields = change.fields
+        if change.kind == "deal" and fields.get("status") == "open":
+            return False
+        return not any(_is_from(fields.get(name), horizon) for name in INSTANTS.get(change.kind, ()))
+
+
+def _is_from(value: object, horizon: int) -> bool:
+    return isinstance(value, int) and value >= horizon
+
+
+def last_instant(record: Record) -> int:
+    """The newest instant that a record names, or at which something was said of it.
+
+    What was said within retention is remembered, however old that is of which it speaks: otherwise a repetition of what
+    was corrected would bring it back. A record of which no field was ever set has no instant: it is never old.
+    """
+    last = _EVER
+    for name, (at, _, value) in record.fields.items():
+        last = max(last, at)
+        if isinstance(value, int) and name in INSTANTS[record.kind]:
+            last = max(last, value)
+    return _NEVER if last == _EVER else last
+
+
+def first_version(record: Record) -> int:
+    """When one of its fields was set (microseconds): a bound of `last_instant` from below that costs nothing."""
+    for entry in record.fields.values():
+        return entry[0]
+    return _NEVER
+
+
+def is_spared(record: Record) -> bool:
+    """Whether it is kept however old it is: reps, and deals that nobody has closed."""
+    if record.kind == "rep":
+        return True
+    return record.kind == "deal" and not record.is_deleted and record.get("status") not in _CLOSED
+
+
+def speaks_of_the_past(record: Record, horizon: int) -> bool:
+    """Whether all that it names happened before the horizon, and nobody waits for it: it counts nowhere any more."""
+    fields, names_any = record.fields, False
+    for name in INSTANTS[record.kind]:
+        entry = fields.get(name)
+        if entry is not None and isinstance(at := entry[2], int):
+            if at >= horizon:
+                return False
+            names_any = True
+    if not names_any or is_spared(record):
+        return False
+    return record.kind != "lead" or record.is_deleted or record.get("status") not in {None, "new"}
+
+
+class Expiry:
+    """Keys by the day on which to look at them again, so that no batch looks at all of them.
+
+    Many may become due at once (after a pause, or of an import): they are taken in slices.
+    """
+
+    def __init__(self) -> None:
+        self.filed: defaultdict[int, list[str]] = defaultdict(list)
+        """UTC day -> keys that are not old before it."""
+        self.due: deque[str] = deque()
+        """Keys to look at now."""
+        self.spared: set[str] = set()
+        """Keys that are old and kept all the same: to look at whenever they change."""
+
+    def file(self, key: str, at: int) -> None:
+        """Look at it again when the horizon has passed this instant (microseconds)."""
+        self.filed[at // DAY].append(key)
+
+    def advance(self, starts_at: int) -> None:
+        """The horizon has moved there."""
+        for day in sorted(day for day in self.filed if day * DAY < starts_at):
+            self.due.extend(self.filed.pop(day))
+
+    def take(self, most: int) -> list[str]:
+        """The next keys to look at; each must be filed again, spared, or gone."""
+        return [self.due.popleft() for _ in range(min(most, len(self.due)))]

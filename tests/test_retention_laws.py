@@ -1,0 +1,137 @@
+"""Retention keeps the laws: over a long time any order, repetition and batching gives the same, and what it should be.
+
+Records, panes and clocks are compared with the recount, which reads retention in its own way (deploy/forgetting.py).
+"""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processor.core.definitions import definitions_of
+from processor.core.retention import Horizon
+from schemas.config import Config
+from schemas.instants import DAY
+from schemas.late import REFUSED
+from schemas.records import FIELDS, RecordChange, make_change
+from schemas.windows import WINDOWS
+from tests.builders import make_config
+from tests.oracle import differences, recount
+from tests.pipeline import Pipeline, served
+from tests.strategies import NOW, long_logs
+from tests.test_laws import SLOW, batches, served_clock
+
+KEPT = {"minutes": "25h", "records": "30d"}
+CONFIGS = {
+    "kuala lumpur": make_config(timezone="Asia/Kuala_Lumpur", retention=KEPT),
+    "owner": make_config(
+        timezone="America/New_York",
+        retention=KEPT,
+        lead_response={"start": "reassigned", "responder": "owner", "credit": "owner"},
+    ),
+    "colleagues": make_config(
+        timezone="Asia/Kolkata", retention=KEPT, lead_response={"responder": "team", "stop": "contact"}
+    ),
+}
+FEW = settings(SLOW, max_examples=60)
+TOUCHES = frozenset({"call", "email", "meeting"})
+
+
+def complete(log: list[RecordChange]) -> list[RecordChange]:
+    """The same, but what is said of a touch after a month of silence is said in full.
+
+    Of a part of it nobody knows what it belongs to any more: that is the limit of retention, not to be compared.
+    """
+    said_at: dict[tuple[str, str], int] = {}
+    found = []
+    for said in log:
+        change, key = said, (said.kind, said.id)
+        before = said_at.get(key)
+        if change.kind in TOUCHES and before is not None and change.received_at - before > 29 * DAY:
+            fields = dict.fromkeys(FIELDS[change.kind]) | {"deleted": False} | change.fields
+            change = make_change(
+                kind=change.kind, id=change.id, changed_at=change.changed_at, fields=fields,
+                received_at=change.received_at,
+            )  # fmt: skip
+        said_at[key] = max(change.changed_at, before or 0)
+        found.append(change)
+    return found
+
+
+def within_days(log: list[RecordChange], config: Config, seed: int) -> list[RecordChange]:
+    """Another order with repetitions, in which nothing changes places over midnight."""
+    chance = random.Random(seed)
+    horizon = Horizon(definitions_of(config).calendar, config.retention.records)
+    days: dict[int, list[RecordChange]] = {}
+    for change in log:
+        days.setdefault(horizon.of(change.received_at), []).append(change)
+    found: list[RecordChange] = []
+    for day in days.values():
+        again = day + chance.choices(day, k=len(day) // 2)
+        chance.shuffle(again)
+        found += again
+    return found
+
+
+def refused(pipeline: Pipeline) -> set[tuple[str, str, int, int]]:
+    """What was not taken in at all."""
+    late = (late.change for late in pipeline.late if late.reason == REFUSED)
+    return {(change.kind, change.id, *change.version) for change in late}
+
+
+def run(config: Config, log: list[RecordChange], seed: int) -> Pipeline:
+    pipeline = Pipeline(config)
+    for batch in batches(log, seed):
+        pipeline.take(batch)
+    if log:
+        pipeline.pass_time(max(change.received_at for change in log))
+    return pipeline
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@FEW
+@given(log=long_logs().map(complete), seed=st.integers(0, 2**16))
+def test_every_number_and_clock_equals_the_recount_after_a_long_time(
+    name: str, log: list[RecordChange], seed: int
+) -> None:
+    config = CONFIGS[name]
+
+    view, books = run(config, within_days(log, config, seed), seed).view(), recount(log, config)
+
+    for window in WINDOWS:
+        assert differences(books.rows(now=NOW, window=window), served(view, now=NOW, window=window)) == []
+    calendars = config.business_calendars()
+    clocks = {
+        lead: served_clock(clock, config, calendars)
+        for lead, clock in view.clocks.items()
+        if clock.started_at is not None
+    }
+    assert clocks == books.lead_clocks(NOW)
+
+
+@FEW
+@given(log=long_logs(), seed=st.integers(0, 2**16))
+def test_any_order_within_a_day_and_any_batches_give_the_same_bytes(log: list[RecordChange], seed: int) -> None:
+    config = CONFIGS["kuala lumpur"]
+
+    one, other = run(config, log, seed), run(config, within_days(log, config, seed), seed + 1)
+
+    assert one.state() == other.state()
+    assert refused(one) == refused(other)
+
+
+@FEW
+@given(log=long_logs(), seed=st.integers(0, 2**16))
+def test_restarts_on_the_way_repair_nothing_and_change_nothing(log: list[RecordChange], seed: int) -> None:
+    config, chance = CONFIGS["kuala lumpur"], random.Random(seed)
+    undisturbed, restarted = run(config, log, seed), Pipeline(config)
+    for batch in batches(log, seed):
+        restarted.take(batch)
+        if chance.random() < 0.3:
+            restarted.pass_time(restarted.log_at)
+            assert restarted.restart() == 0
+    if log:
+        restarted.pass_time(restarted.log_at)
+
+    assert restarted.state() == undisturbed.state()
