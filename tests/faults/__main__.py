@@ -68,10 +68,10 @@ async def run_all(rounds: list[Round], folder: Path, file: Path, seed: int) -> l
 def _line(result: Result) -> str:
     if result.skipped:
         return f"  skipped: {result.skipped}"
-    recovered = "not" if result.recovery_seconds is None else f"in {result.recovery_seconds:.1f} s"
+    recovery = "not recovered" if result.recovery_seconds is None else f"recovered in {result.recovery_seconds:.1f} s"
     return (
         f"  {'passed' if result.passed else 'FAILED'} in {result.seconds:.0f} s: {result.differences} differences, "
-        f"{result.missing} missing of {result.deliveries}, stood still {result.stall_seconds:.1f} s, recovered {recovered}"
+        f"{result.missing} missing of {result.deliveries}, stood still {result.stall_seconds:.1f} s, {recovery}"
         + "".join(f"; {note}" for note in result.notes)
     )
 

@@ -5,7 +5,6 @@ Each needs something that not every machine has (root, control groups v1, libfak
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -45,7 +44,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 class MemoryLimit:
-    """A limit little above what a process uses now. Use as a context manager; whoever is started later is free of it."""
+    """A limit little above what a process uses now. A context manager; whoever is started later is free of it."""
 
     def __init__(self, pid: int, *, extra_bytes: int) -> None:
         self._group = _MEMORY / f"floorcast-faults-{uuid4().hex[:8]}"
@@ -83,10 +82,8 @@ class MemoryLimit:
 
 
 def clock_environment(folder: Path) -> Mapping[str, str]:
-    """Variables of a process whose clock `set_clock` can turn. Only the time of day: what measures durations is right."""
-    library = next(
-        (Path(found) / _FAKETIME for found in _library_folders() if (Path(found) / _FAKETIME).exists()), None
-    )
+    """Variables of a process whose clock `set_clock` can turn. Durations are measured rightly."""
+    library = next((found for folder in _library_folders() if (found := folder / _FAKETIME).exists()), None)
     if library is None:
         msg = "a wrong clock needs libfaketime (Debian: faketime)"
         raise Skipped(msg)
@@ -107,14 +104,7 @@ def set_clock(folder: Path, ahead_seconds: float) -> None:
     file.rename(folder / "clock")
 
 
-def _library_folders() -> list[str]:
-    return [
-        str(folder)
-        for root in ("/usr/lib", "/usr/lib64")
-        if Path(root).is_dir()
-        for folder in _with_subfolders(Path(root))
-    ]
-
-
-def _with_subfolders(root: Path) -> list[Path]:
-    return [root, *(Path(entry.path) for entry in os.scandir(root) if entry.is_dir())]
+def _library_folders() -> list[Path]:
+    """Those of the system, and those in them for one kind of machine."""
+    roots = [root for root in (Path("/usr/lib"), Path("/usr/lib64")) if root.is_dir()]
+    return [folder for root in roots for folder in (root, *(found for found in root.iterdir() if found.is_dir()))]

@@ -111,7 +111,7 @@ async def run_round(one: Round, folder: Path, *, seed: int) -> Result:
             await _run(one, folder, kafka, environment, seed, result)
     except Skipped as reason:
         result.skipped = str(reason)
-    except (Exception, ExceptionGroup) as error:
+    except Exception as error:  # noqa: BLE001 - the other rounds are still to be run
         last = traceback.extract_tb(error.__traceback__)[-1]
         result.problems.append(f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})")
     result.seconds = round(time.monotonic() - began, 1)

@@ -135,22 +135,16 @@ class Watch:
     def complaint(self) -> str:
         """What is not well now; empty if all is."""
         now = time.monotonic()
-        still = [place for place, at in self._moved_at.items() if now - at > MOVING_SECONDS]
         last = self.health[-1] if self.health else None
         if last is None or now - last.at > _ANSWER_SECONDS + _HEALTH_SECONDS:
             return "nobody was asked for their health lately"
-        if last.api_ready != 200:
-            return f"the api is not ready ({last.api_ready}): {self._missing}"
-        if last.ingest_ready != 200 or not last.accepted:
-            return f"deliveries are not taken (ready: {last.ingest_ready}, {last.accepted} since the last look)"
-        sick = [name for name, status in last.workers_ready.items() if status != 200]
-        if sick:
-            return f"not ready: {', '.join(sick)}"
+        return _sickness(last, self._missing) or self._slowness(now)
+
+    def _slowness(self, now: float) -> str:
         if self._behind > FRESH_SECONDS:
             return f"the numbers are {self._behind:.1f} s behind the log"
-        if still:
-            return f"standing still: {', '.join(f'{stage}[{partition}]' for stage, partition in still)}"
-        return ""
+        still = [place for place, at in self._moved_at.items() if now - at > MOVING_SECONDS]
+        return f"standing still: {', '.join(f'{stage}[{partition}]' for stage, partition in still)}" if still else ""
 
     async def ask(self, url: str) -> Any:
         """The body of an answer with status 200; None if there is none."""
@@ -251,6 +245,15 @@ class Watch:
                 return answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):
             return None
+
+
+def _sickness(last: Health, missing: str) -> str:
+    if last.api_ready != 200:
+        return f"the api is not ready ({last.api_ready}): {missing}"
+    if last.ingest_ready != 200 or not last.accepted:
+        return f"deliveries are not taken (ready: {last.ingest_ready}, {last.accepted} since the last look)"
+    sick = [name for name, status in last.workers_ready.items() if status != 200]
+    return f"not ready: {', '.join(sick)}" if sick else ""
 
 
 def _runs(looks: list[Health], what: str, is_lie: Any) -> Iterator[str]:
