@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
 
-from tests.faults.report import PAGE, load_results, save_results, summary, update_page
+from tests.faults.report import KEPT, PAGE, load_results, save_results, summary, update_page
+from tests.faults.result import Result
 from tests.faults.rounds import ROUNDS
-from tests.faults.running import Result, Round, run_round
+from tests.faults.running import Round, run_round
 
 _RESULTS = Path("build/faults.json")
 console = Console(soft_wrap=True)
@@ -31,12 +33,15 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder for logs and data; a temporary one if none is named")
     parser.add_argument("--table", action="store_true", help=f"only write the table of {PAGE.name} from the results")
     given = parser.parse_args()
+    # Kafka is away on purpose, and each of its clients says so again and again.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     if given.list:
         for one in ROUNDS:
             console.print(f"{one.name:20} {one.fault}")
         return 0
     if given.table:
-        update_page(load_results(given.results))
+        KEPT.write_bytes(given.results.read_bytes())
+        update_page(load_results(KEPT))
         return 0
     unknown = set(given.rounds) - {one.name for one in ROUNDS}
     if unknown:

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.faults.running import Result
+from tests.faults.result import Result
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+KEPT = PAGE.with_suffix(".json")
+"""The results that the page shows."""
 BEGIN, END = "<!-- faults: made by `make faults-table` -->", "<!-- /faults -->"
 
 

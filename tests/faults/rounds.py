@@ -16,7 +16,9 @@ from tests.faults.link import Link, State
 from tests.faults.load import Try
 from tests.faults.places import MemoryLimit, clock_environment, set_clock, small_disk
 from tests.faults.poison import poison
+from tests.faults.recovery import RECORDS, recover
 from tests.faults.running import Round, Scene
+from tests.faults.screens import SCREENS, watch_on_many_screens
 from tests.faults.stack import Member, until
 
 FREEZE_SECONDS = 20.0
@@ -355,6 +357,8 @@ ROUNDS = (
     Round("repeat", "all deliveries three times more, in no order", repeat_deliveries),
     Round("poison", f"{POISON:,} unreadable payloads among good ones", post_poison),
     Round("outage", f"Kafka away for {OUTAGE_SECONDS:g} s", outage),
+    Round("screens", f"kill -9 of the api under {SCREENS} screens", watch_on_many_screens),
+    Round("million", f"kill -9 of a worker with {RECORDS:,} records in its tables", alone=recover),
     mixed(1),
     mixed(2),
 )  # fmt: skip

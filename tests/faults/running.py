@@ -15,8 +15,9 @@ from pathlib import Path
 
 from tests.faults.judge import Judgment, judge
 from tests.faults.load import RATE, Load
+from tests.faults.result import Result
 from tests.faults.stack import Kafka, Member, Stack
-from tests.faults.watch import RECOVERY_SECONDS, Watch
+from tests.faults.watch import Watch
 
 _WARM_SECONDS = 2.0
 _COOL_SECONDS = 1.0
@@ -64,7 +65,7 @@ class Round:
     name: str
     fault: str
     """For the table."""
-    apply: Callable[[Scene], Awaitable[None]]
+    apply: Callable[[Scene], Awaitable[None]] | None = None
     workers: int = 2
     rate: float = RATE
     prepare: Callable[[Path], AbstractContextManager[Path]] | None = None
@@ -73,30 +74,8 @@ class Round:
     """More variables for workers and api. May raise Skipped."""
     may_stand_still: tuple[str, ...] = ()
     """Workers that may truthfully say that they do not live."""
-    recovery_seconds: float = RECOVERY_SECONDS
-
-
-@dataclass(slots=True)
-class Result:
-    """The figures of one round."""
-
-    name: str
-    fault: str
-    differences: int = 0
-    missing: int = 0
-    deliveries: int = 0
-    changes: int = 0
-    stall_seconds: float = 0.0
-    stalled: str = ""
-    recovery_seconds: float | None = None
-    seconds: float = 0.0
-    notes: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    skipped: str = ""
-
-    @property
-    def passed(self) -> bool:
-        return not self.problems
+    alone: Callable[[Path, Kafka, Result], Awaitable[None]] | None = None
+    """Runs the round in place of the usual order: it has its own workload and its own judgment."""
 
 
 async def run_round(one: Round, folder: Path, *, seed: int) -> Result:
@@ -107,8 +86,11 @@ async def run_round(one: Round, folder: Path, *, seed: int) -> Result:
         async with AsyncExitStack() as exits:
             place = folder / "kafka" if one.prepare is None else exits.enter_context(one.prepare(folder))
             kafka = await exits.enter_async_context(Kafka(place))
-            environment = {} if one.environment is None else one.environment(folder)
-            await _run(one, folder, kafka, environment, seed, result)
+            if one.alone is not None:
+                await one.alone(folder, kafka, result)
+            else:
+                environment = {} if one.environment is None else one.environment(folder)
+                await _run(one, folder, kafka, environment, seed, result)
     except Skipped as reason:
         result.skipped = str(reason)
     except Exception as error:  # noqa: BLE001 - the other rounds are still to be run
@@ -133,10 +115,11 @@ async def _run(
         scene = Scene(stack, load, watch, kafka)
         try:
             watch.begin()
-            await one.apply(scene)
+            if one.apply is not None:
+                await one.apply(scene)
             if not scene.healed_at:
                 scene.heal()
-            result.recovery_seconds = round(await watch.well(scene.healed_at, one.recovery_seconds), 1)
+            result.recovery_seconds = round(await watch.well(scene.healed_at), 1)
             await asyncio.sleep(_COOL_SECONDS)
             stall, result.stalled = watch.stall
             result.stall_seconds = round(stall, 1)
