@@ -82,8 +82,8 @@ async def stop_quietly(consumer: AIOKafkaConsumer) -> None:
     """Stop a consumer that belongs to no group.
 
     aiokafka 0.14.0: just after the start, and while a fetch waits to be tried again, this raises a CancelledError of
-    its own making and leaves the rest open. Let out, it would end Faust's recovery without a word: the worker would stay
-    in the group and process nothing.
+    its own making and leaves the rest open. Let out, it would end Faust's recovery without a word: the worker would
+    stay in the group and process nothing.
     """
     if not await _ends_quietly(consumer.stop()):
         await _ends_quietly(consumer._fetcher.close())
