@@ -25,7 +25,7 @@ from schemas.instants import HOUR
 from schemas.records import RecordChange
 from tests.faults.stack import CONNECTION
 
-RATE = 25.0
+RATE = float(os.environ.get("FAULTS_RATE", "25"))
 """Events per second."""
 MIX = Mix(duplicates=0.10, late=0.10, edits=0.15, deletions=0.05)
 _WAITING = 20_000
