@@ -358,7 +358,7 @@ ROUNDS = (
     Round("poison", f"{POISON:,} unreadable payloads among good ones", post_poison),
     Round("outage", f"Kafka away for {OUTAGE_SECONDS:g} s", outage),
     Round("screens", f"kill -9 of the api under {SCREENS} screens", watch_on_many_screens),
-    Round("million", f"kill -9 of a worker with {RECORDS:,} records in its tables", alone=recover),
+    Round("million", f"kill -9 of a worker with {RECORDS:,} records in its tables", alone=recover, seconds=1200),
     mixed(1),
     mixed(2),
 )  # fmt: skip

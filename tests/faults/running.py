@@ -17,7 +17,7 @@ from tests.faults.judge import Judgment, judge
 from tests.faults.load import RATE, Load
 from tests.faults.result import Result
 from tests.faults.stack import Kafka, Member, Stack
-from tests.faults.watch import Watch
+from tests.faults.watch import SLOWNESS, Watch
 
 _WARM_SECONDS = 2.0
 _COOL_SECONDS = 1.0
@@ -74,6 +74,8 @@ class Round:
     """More variables for workers and api. May raise Skipped."""
     may_stand_still: tuple[str, ...] = ()
     """Workers that may truthfully say that they do not live."""
+    seconds: float = 300.0
+    """A round that takes longer has failed."""
     alone: Callable[[Path, Kafka, Result], Awaitable[None]] | None = None
     """Runs the round in place of the usual order: it has its own workload and its own judgment."""
 
@@ -83,7 +85,7 @@ async def run_round(one: Round, folder: Path, *, seed: int) -> Result:
     result = Result(one.name, one.fault)
     began = time.monotonic()
     try:
-        async with AsyncExitStack() as exits:
+        async with asyncio.timeout(one.seconds * SLOWNESS), AsyncExitStack() as exits:
             place = folder / "kafka" if one.prepare is None else exits.enter_context(one.prepare(folder))
             kafka = await exits.enter_async_context(Kafka(place))
             if one.alone is not None:

@@ -28,12 +28,12 @@ SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAG
 
 WELL_SECONDS = 3.0
 """All is well again once it was so for as long; the figure is the beginning of it."""
-_SLOWNESS = float(os.environ.get("FAULTS_SLOWNESS", "1"))
+SLOWNESS = float(os.environ.get("FAULTSSLOWNESS", "1"))
 """How many times as slow as a quiet machine this one is: on a busy one nothing else would be seen."""
-FRESH_SECONDS = 2.0 * _SLOWNESS
-MOVING_SECONDS = 3.0 * _SLOWNESS
-RECOVERY_SECONDS = 120.0 * _SLOWNESS
-LIE_SECONDS = 4.0 * _SLOWNESS
+FRESH_SECONDS = 2.0 * SLOWNESS
+MOVING_SECONDS = 3.0 * SLOWNESS
+RECOVERY_SECONDS = 120.0 * SLOWNESS
+LIE_SECONDS = 4.0 * SLOWNESS
 """What is said may lag behind what is so, but not for as long."""
 
 _LOOK_SECONDS = 0.2
