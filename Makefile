@@ -9,12 +9,13 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench clean
+.PHONY: help install demo test faults faults-table check format bench clean
 
 help:
 	@echo "make install   set up $(VENV)"
 	@echo "make demo      everything on this machine, with a simulated CRM; Ctrl-C stops it"
 	@echo "make test      all tests"
+	@echo "make faults    every fault, with figures: half an hour; ROUNDS=\"kill-worker freeze\" for some of them"
 	@echo "make check     lint, format, types, import rules"
 	@echo "make bench     the benchmark"
 
@@ -35,6 +36,13 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# Goes on after a round that fails. The figures lie in build/faults.json; faults-table puts them into the docs.
+faults: install
+	$(BIN)/python -m tests.faults $(ROUNDS)
+
+faults-table: install
+	$(BIN)/python -m tests.faults --table
 
 check: install
 	$(BIN)/ruff check $(SOURCES)

@@ -1,7 +1,8 @@
 """When has everything been passed on? The way of an event, walked once from the log to the view.
 
 Owns the order of the questions. A stage writes what the next one reads, so the ends are asked stage by stage; the stage
-responses also feeds itself along merges, so its ends are asked until they stand still. Does no I/O of its own.
+responses also feeds itself along merges, so its ends are asked until they stand still, or often enough for a chain of
+merges: while deliveries come in all the time they never do. Does no I/O of its own.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -14,6 +15,9 @@ Done = Callable[[str], Mapping[int, int]]
 """Per partition the next input offset of a stage."""
 Applied = Callable[[Topic], Mapping[int, int]]
 """Per partition the next offset that comes into the view."""
+
+MERGES = 10
+"""A lead merged into one that is merged into another, and so on: so many steps are waited for in any case."""
 
 
 class CatchUp:
@@ -33,7 +37,7 @@ class CatchUp:
             while missing := _behind(ends, self._done(stage)):
                 yield f"stage {stage} is {missing} messages behind"
         ends = await self._ends(engagements)
-        while True:
+        for _ in range(MERGES):
             while missing := _behind(ends, self._done("responses")):
                 yield f"stage responses is {missing} messages behind"
             later = await self._ends(engagements)

@@ -155,6 +155,8 @@ class ViewConsumer:
 
     def problems(self) -> list[str]:
         """What is missing before the numbers may be believed; empty when they may."""
+        if self._task is not None and self._task.done():
+            return ["the view is not read any more"]
         return [] if self._problem is None else [self._problem]
 
     @property
@@ -193,7 +195,9 @@ class ViewConsumer:
             applied = dict(self._positions)
             try:
                 await self._read()
-            except (KafkaError, OSError, TimeoutError) as error:
+            except (KafkaError, OSError, TimeoutError, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                    raise
                 log.warning("view.interrupted", error=type(error).__name__, again_in=delay)
                 if self._problem is not None:
                     self._problem = f"Kafka at {self._settings.broker} cannot be read: {type(error).__name__}"
@@ -222,8 +226,7 @@ class ViewConsumer:
             consumer._fetcher._prefetch_backoff = _DRAIN_SECONDS
             await self._follow(consumer)
         finally:
-            with contextlib.suppress(Exception):
-                await consumer.stop()
+            await _stop(consumer)
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         partitions = [
@@ -316,3 +319,28 @@ class ViewConsumer:
 
     def _full(self, topic: Topic) -> str:
         return topic.full_name(self._settings.prefix, self._settings.generation)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Let go of a consumer and of its connections, whatever it raises.
+
+    aiokafka 0.14.0: while a fetch waits to be tried again, `stop` raises a CancelledError of its own making before it
+    has closed the rest. Let out, it ended the task that reads: the view stood still for good, and nobody knew.
+    """
+    closings = [consumer.stop, consumer._client.close]
+    if consumer._fetcher is not None:
+        closings.insert(1, consumer._fetcher.close)
+    for close in closings:
+        try:
+            await close()
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("view.close_failed", reason=type(error).__name__)
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody has cancelled the task that runs: otherwise a CancelledError is a library's own."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

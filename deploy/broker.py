@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
@@ -87,6 +88,14 @@ def ensure_jars(cancelled: threading.Event | None = None) -> list[Path]:
         raise BrokerError(str(error), exit_code=3) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One more listener. Its clients are told to come back at another port: that of a proxy in front of it."""
+
+    port: int
+    told: int
+
+
 @dataclass
 class LocalBroker:
     """One Kafka node on the folder `data`. After `stop` or `kill` it can be started again, on the same port."""
@@ -94,6 +103,7 @@ class LocalBroker:
     data: Path
     port: int = 0  # 0: a free one, chosen at the first start and kept
     die_with_parent: bool = False  # Linux: kill -9 of this process takes the broker with it
+    doors: Sequence[Door] = ()
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
     _lock: FileLock | None = field(default=None, init=False, repr=False)
     _stop_asked: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
@@ -186,7 +196,7 @@ class LocalBroker:
         chosen_by_us = self.port == 0
         for tries_left in reversed(range(_TRIES_FOR_FREE_PORTS)):
             port, controller_port = self.port or _free_port(), _free_port()
-            _write_properties(self.data / "kafka.properties", "kafka", port, controller_port)
+            _write_properties(self.data / "kafka.properties", "kafka", port, controller_port, self.doors)
             _rotate(self.data / "kafka.log")
             if self._stop_asked.is_set():
                 self._fail_stopped()
@@ -329,16 +339,26 @@ def _format(data: Path, classpath: str) -> str:
     return cluster_id
 
 
-def _write_properties(path: Path, log_folder: str, port: int, controller_port: int) -> None:
+def _write_properties(
+    path: Path, log_folder: str, port: int, controller_port: int, doors: Sequence[Door] = ()
+) -> None:
     # The folder is named as seen from the data folder, where the JVM runs: an absolute path might hold a comma or
     # another character that means something in this file. The controller's address is a fixed voter and so is stored
     # nowhere: each start may choose another port for it.
     template = (_TEMPLATES / "server.properties").read_text(encoding="utf-8")
+    listeners = [f"CLIENT://{HOST}:{port}", f"CONTROLLER://{HOST}:{controller_port}"]
+    advertised = [f"CLIENT://{HOST}:{port}"]
+    protocols = ["CLIENT:PLAINTEXT", "CONTROLLER:PLAINTEXT"]
+    for number, door in enumerate(doors):
+        listeners.append(f"DOOR{number}://{HOST}:{door.port}")
+        advertised.append(f"DOOR{number}://{HOST}:{door.told}")
+        protocols.append(f"DOOR{number}:PLAINTEXT")
     path.write_text(
         f"{template}\n"
         f"log.dirs={log_folder}\n"
-        f"listeners=CLIENT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}\n"
-        f"advertised.listeners=CLIENT://{HOST}:{port}\n"
+        f"listeners={','.join(listeners)}\n"
+        f"advertised.listeners={','.join(advertised)}\n"
+        f"listener.security.protocol.map={','.join(protocols)}\n"
         f"controller.quorum.voters={_NODE_ID}@{HOST}:{controller_port}\n",
         encoding="ascii",
     )

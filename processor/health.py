@@ -1,4 +1,4 @@
-"""Whether a worker lives: its event loop turns, and its batches move while there is more to do.
+"""Whether a worker lives: its event loop turns, it gets ready, and its batches move while there is more to do.
 
 Owns the judgment, from what is seen at each look; time is an argument. Does not know who asks, nor what becomes of a
 worker that stands still.
@@ -16,6 +16,10 @@ LOOK_SECONDS = 1.0
 STILL_SECONDS = 30.0
 """After so long without a step a worker is not called alive any more."""
 
+WAITING_SECONDS = 90.0
+"""So long a worker may wait for its partitions, or load without a step, at least: longer than a rebalance lasts in
+which the group waits for a member that does not answer."""
+
 _LONGEST_STEP_SECONDS = 2 * LOOK_SECONDS
 
 
@@ -32,6 +36,8 @@ class Signs:
     """Source partition -> the offset up to which all is processed, exclusive."""
     ends: Mapping[Place, int] | None = None
     """Source partition -> the offset at which it ends; None: Kafka did not say."""
+    steps: int = 0
+    """Changes while shards are loaded."""
 
 
 class Watch:
@@ -41,12 +47,14 @@ class Watch:
         self._last_look: float | None = None
         self._last = Signs(beats=-1, ready=False)
         self._silent = 0.0
+        self._waiting = 0.0
         self._still: dict[Place, float] = {}
 
     def look(self, now: float, signs: Signs) -> None:
         """Take in what is seen at `now` (seconds, of a clock that never goes back)."""
         step = 0.0 if self._last_look is None else min(now - self._last_look, _LONGEST_STEP_SECONDS)
         self._silent = self._silent + step if signs.beats == self._last.beats else 0.0
+        self._waiting = self._wait(step, signs)
         self._still = self._stand(step, signs)
         self._last_look, self._last = now, signs
 
@@ -54,6 +62,8 @@ class Watch:
         """Why the worker is not alive, if something has stood still for more than `after` seconds."""
         if self._silent > after:
             return f"the event loop has not turned for {self._silent:.0f} s"
+        if self._waiting > max(after, WAITING_SECONDS):
+            return f"no partition was given or loaded for {self._waiting:.0f} s"
         place, seconds = max(self._still.items(), key=lambda item: item[1], default=(("", 0), 0.0))
         if seconds > after:
             topic, partition = place
@@ -62,6 +72,12 @@ class Watch:
                 f"and it ends at {(self._last.ends or {}).get(place, 'an unknown offset')}"
             )
         return None
+
+    def _wait(self, step: float, signs: Signs) -> float:
+        if signs.ready or signs.steps != self._last.steps:
+            return 0.0
+        # While Kafka is away nothing can be loaded.
+        return self._waiting if signs.ends is None else self._waiting + step
 
     def _stand(self, step: float, signs: Signs) -> dict[Place, float]:
         if not signs.ready:  # it loads: nothing is due from it

@@ -92,7 +92,7 @@ class Vitals:
     def signs(self) -> Signs:
         """As it is now. Called in another thread: every part is copied or replaced whole."""
         live = self._live
-        return Signs(self.beats, live.ready, frozenset(live.assigned), dict(live.done), self.ends)
+        return Signs(self.beats, live.ready, frozenset(live.assigned), dict(live.done), self.ends, live.steps)
 
     async def beat(self, on_lag: Callable[[float], None]) -> None:
         """Turn with the loop, and tell how much too late each turn came (seconds)."""

@@ -36,7 +36,13 @@ class Topic:
 
     def settings(self, records_kept: int) -> Mapping[str, str]:
         """Topic configuration that floorcast relies on, as Kafka writes it."""
-        common = {"max.message.bytes": str(MAX_MESSAGE), "message.timestamp.type": "CreateTime"}
+        common = {
+            "max.message.bytes": str(MAX_MESSAGE),
+            "message.timestamp.type": "CreateTime",
+            # By default Kafka 4 refuses what is stamped an hour ahead of its own clock: a wrong clock somewhere must
+            # lose nothing, and our messages carry the time of the delivery they came of.
+            "message.timestamp.after.max.ms": str(2**63 - 1),
+        }
         if self.compacted:
             return common | {
                 "cleanup.policy": "compact",

@@ -65,6 +65,8 @@ class StageShard:
         self.deployment = deployment
         self.origin = f"{self.stage}.{partition}"
         self.progress = Progress()
+        self.read = 0
+        """Records that the load has read back so far."""
         self._done: bytes | None = None
         """Progress that is to be told."""
         self._telling: asyncio.TimerHandle | None = None
@@ -106,6 +108,7 @@ class StageShard:
         published: Published = {topic: {} for topic in fences}
 
         def apply(topic: str, _partition: int, records: list[Fetched]) -> None:
+            self.read += len(records)
             values = published[topic]
             for record in records:
                 key, value = record.key, record.value

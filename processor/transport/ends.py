@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from processor.transport.reading import is_cancelled, stop_quietly
 from processor.transport.shards import Place
 
 _ASK_SECONDS = 10.0
@@ -35,6 +36,11 @@ class Ends:
         except (KafkaError, OSError, TimeoutError, ValueError):  # ValueError: the topic is unknown by now
             await self.close()
             return None
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            await self.close()
+            return None
         return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
 
     async def close(self) -> None:
@@ -58,6 +64,6 @@ class Ends:
 async def _stop(consumer: AIOKafkaConsumer) -> None:
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
-            await consumer.stop()
+            await stop_quietly(consumer)
     except (KafkaError, OSError, TimeoutError):
         return

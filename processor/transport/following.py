@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from processor.transport.fetched import Fetched
+from processor.transport.reading import stop_quietly
 
 FETCH_BYTES = 8 << 20
 AT_ONCE = 5_000
@@ -56,7 +57,7 @@ class Follower:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._consumer.stop()
+        await stop_quietly(self._consumer)
 
     async def ends(self, topic: str | None = None) -> dict[int, int]:
         """The end offset of each partition of a topic; of the one followed if none is named."""

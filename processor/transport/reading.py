@@ -1,11 +1,13 @@
 """Reading partitions from their beginning up to given ends: how a shard gets its state back.
 
-Owns the bulk read. Does not decode, and does not know what the records mean.
+Owns the bulk read, and the end of a consumer. Does not decode, and does not know what the records mean.
+
+Private names used, all in aiokafka 0.14.0: `AIOKafkaConsumer._fetcher`, `._client`.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -79,12 +81,27 @@ async def read_to(
 async def stop_quietly(consumer: AIOKafkaConsumer) -> None:
     """Stop a consumer that belongs to no group.
 
-    aiokafka 0.14.0: just after the start this raises a CancelledError of its own making. Let out, it would end Faust's
-    recovery without a word: the worker would stay in the group and process nothing.
+    aiokafka 0.14.0: just after the start, and while a fetch waits to be tried again, this raises a CancelledError of
+    its own making and leaves the rest open. Let out, it would end Faust's recovery without a word: the worker would
+    stay in the group and process nothing.
     """
+    if not await _ends_quietly(consumer.stop()):
+        await _ends_quietly(consumer._fetcher.close())
+        await _ends_quietly(consumer._client.close())
+
+
+async def _ends_quietly(closing: Awaitable[None]) -> bool:
+    """False if it was cancelled, and not by whoever waits for it."""
     try:
-        await consumer.stop()
+        await closing
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if is_cancelled():
             raise
+        return False
+    return True
+
+
+def is_cancelled() -> bool:
+    """Whether somebody has cancelled the task that runs: otherwise a CancelledError is a library's own."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

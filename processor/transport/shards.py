@@ -43,6 +43,10 @@ class Shard(Protocol):
     def owner(self) -> Ownership:
         """The only writer of this shard's topics; not acquired yet when the shard is made."""
 
+    @property
+    def read(self) -> int:
+        """How much its load has read back so far; may be asked in another thread."""
+
     async def load(self) -> None:
         """Acquire the owner, read its topics up to the fence, derive, publish what differs."""
 
@@ -112,6 +116,8 @@ class LiveShards:
         """Per source topic and partition: the offset up to which all is processed and acknowledged, exclusive."""
         self.ready = False
         """All that was assigned is loaded, and no rebalance is going on."""
+        self.loading_steps = 0
+        """Grows with each shard that is loaded, proved or dropped."""
         self.observer: Observer = _Nobody()
         self._factories = dict(factories)
         self._die = die
@@ -131,6 +137,11 @@ class LiveShards:
     def loaded(self) -> list[Place]:
         """Those whose shards are loaded. May be asked in another thread."""
         return [place for place, slot in list(self._slots.items()) if slot.loaded]
+
+    @property
+    def steps(self) -> int:
+        """Changes while shards are loaded, also within a long load. May be asked in another thread."""
+        return self.loading_steps + sum(slot.shard.read for slot in list(self._slots.values()))
 
     async def suspend(self) -> None:
         """Before this worker agrees to a rebalance: end what runs, tick and renew no more.
@@ -228,16 +239,19 @@ class LiveShards:
             began = time.monotonic()
             await slot.shard.load()
             slot.loaded = True
+            self.loading_steps += 1
             self.observer.shard_loaded(place, slot.shard, time.monotonic() - began)
 
     async def _prove(self, slot: _Slot) -> None:
         async with slot.lock:
             await slot.shard.owner.prove()
+            self.loading_steps += 1
 
     async def _drop(self, slot: _Slot) -> None:
         async with slot.lock:
             slot.loaded = False
             await slot.shard.close()
+            self.loading_steps += 1
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from faust.types import TP
 
 from processor.transport.batches import BatchSchema, BatchTransport
 from processor.transport.fail_stop import FAILED, Die, die
+from processor.transport.reading import is_cancelled
 from processor.transport.recovery import ShardTableManager
 from processor.transport.shards import LiveShards, ShardFactory
 
@@ -157,14 +158,16 @@ def _every(app: StagedApp, seconds: float, work: Callable[[], Awaitable[None]], 
     """Faust's own timers log each late round; and an exception in one would stop the worker by committing first."""
 
     async def loop() -> None:
-        try:
-            while not app.should_stop:
-                await app.sleep(seconds)
-                if not app.should_stop:
-                    await work()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            app.die(FAILED, f"{what} failed: {error!r}", error=error)
+        while not app.should_stop:
+            await app.sleep(seconds)
+            if app.should_stop:
+                return
+            try:
+                await work()
+            except BaseException as error:
+                # A cancellation that nobody asked for would end this loop without a word: no lead would be told of.
+                if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                    raise
+                app.die(FAILED, f"{what} failed: {error!r}", error=error)
 
     app.task(loop)

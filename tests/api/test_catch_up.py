@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from api.catch_up import CatchUp
+from api.catch_up import MERGES, CatchUp
 from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, PROGRESS, RECORD_CHANGES, Topic
 
 VIEW = (PANES, PROGRESS)
@@ -100,6 +100,26 @@ async def test_what_comes_in_later_is_not_waited_for() -> None:
         kafka.done_of["normalise"] = {0: 2}
 
     assert rounds == 1
+
+
+async def test_a_stage_whose_input_never_ends_is_not_waited_for_without_end() -> None:
+    kafka = FakeKafka()
+    kafka.done_of = {"normalise": {0: 2}, "ledger": {0: 2}, "responses": {0: 2}}
+    kafka.applied_of = {PANES.name: {0: 2}, PROGRESS.name: {0: 2}}
+    rounds = 0
+
+    async def growing(topic: Topic) -> Mapping[int, int]:
+        ends = await kafka.ends(topic)
+        if topic is ENGAGEMENTS:  # somebody's deliveries, all the time
+            kafka.at_end[topic.name] = {0: ends[0] + 3}
+        return ends
+
+    async for _ in CatchUp(growing, kafka.done, kafka.applied).wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW):
+        rounds += 1
+        assert rounds < 100
+        kafka.done_of["responses"] = kafka.at_end[ENGAGEMENTS.name]
+
+    assert kafka.asked.count("engagements") == MERGES + 1
 
 
 async def test_nothing_in_kafka_is_nothing_to_wait_for() -> None:

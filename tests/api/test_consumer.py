@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import NodeNotReadyError
 from prometheus_client import CollectorRegistry, generate_latest
 
 from api.app import build_read_side
@@ -226,6 +227,43 @@ async def test_view_goes_on_where_it_was_when_kafka_comes_back(tmp_path: Path) -
                 )
             finally:
                 await asyncio.to_thread(again.stop)
+
+
+@pytest.mark.kafka
+async def test_cancellation_of_the_librarys_own_does_not_end_the_view(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, getmany = AIOKafkaConsumer.stop, AIOKafkaConsumer.getmany
+    stopped: list[AIOKafkaConsumer] = []
+    failing: list[bool] = []
+
+    async def stop_badly(self: AIOKafkaConsumer) -> None:
+        await stop(self)
+        stopped.append(self)
+        raise asyncio.CancelledError
+
+    async def get_nothing_once(self: AIOKafkaConsumer, *args: Any, **options: Any) -> Any:
+        if failing:
+            failing.clear()
+            raise NodeNotReadyError
+        return await getmany(self, *args, **options)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "stop", stop_badly)
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", get_nothing_once)
+    async with log.reading() as read_side:
+        await until(lambda: not read_side.problems())
+        failing.append(True)
+        await until(lambda: bool(stopped))
+        async with log.producing() as send:
+            await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane({"calls_made": 7}))
+        await until(lambda: calls(read_side.view) == 7)
+
+        assert read_side.problems() == []
+        consumer_task = read_side.consumer._task
+        assert consumer_task is not None
+        consumer_task.cancel()  # as nothing may do
+        await until(consumer_task.done)
+        assert read_side.problems() == ["the view is not read any more"]
 
 
 @pytest.mark.kafka

@@ -21,7 +21,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from deploy.broker import BrokerError, LocalBroker, ensure_jars
+from deploy import kafka_probe
+from deploy.broker import BrokerError, Door, LocalBroker, ensure_jars
 
 REPOSITORY = Path(__file__).parents[2]
 GOOD_META = "version=1\ncluster.id=abc\nnode.id=1\ndirectory.id=def\n"
@@ -172,6 +173,20 @@ def test_the_address_is_known_and_the_process_is_named_kafka(running: LocalBroke
 
 
 @pytest.mark.kafka
+@pytest.mark.kafka
+def test_whoever_comes_by_another_door_is_told_the_port_of_its_proxy(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as proxy:
+        door = Door(listener.getsockname()[1], proxy.getsockname()[1])
+        listener.close()
+        with LocalBroker(tmp_path, doors=[door], die_with_parent=True) as broker:
+            by_the_door = kafka_probe.ask("127.0.0.1", door.port, 5)
+            directly = kafka_probe.ask("127.0.0.1", int(broker.bootstrap.rpartition(":")[2]), 5)
+
+    assert by_the_door.id == directly.id
+    assert set(by_the_door.brokers) == {("127.0.0.1", door.told)}
+    assert f"127.0.0.1:{next(iter(directly.brokers))[1]}" == broker.bootstrap
+
+
 def test_a_second_broker_on_the_folder_is_refused(running: LocalBroker) -> None:
     with pytest.raises(BrokerError) as caught:
         LocalBroker(running.data).start()

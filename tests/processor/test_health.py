@@ -2,7 +2,7 @@
 
 import pytest
 
-from processor.health import STILL_SECONDS, Signs, Watch
+from processor.health import STILL_SECONDS, WAITING_SECONDS, Signs, Watch
 
 PLACE = ("deliveries", 0)
 OTHER = ("deliveries", 1)
@@ -15,15 +15,24 @@ class Looking:
         self.watch = Watch()
         self.now = 1000.0
         self.beats = 0
+        self.steps = 0
 
     def look(
-        self, seconds: int, *, turning: bool = True, done: int = 5, end: int | None = 5, ready: bool = True
+        self,
+        seconds: int,
+        *,
+        turning: bool = True,
+        done: int = 5,
+        end: int | None = 5,
+        ready: bool = True,
+        loading: bool = False,
     ) -> None:
         for _ in range(seconds):
             self.now += 1
             self.beats += turning
+            self.steps += loading
             ends = None if end is None else {PLACE: end}
-            self.watch.look(self.now, Signs(self.beats, ready, [PLACE], {PLACE: done}, ends))
+            self.watch.look(self.now, Signs(self.beats, ready, [PLACE], {PLACE: done}, ends, self.steps))
 
     def problem(self, after: float = STILL_SECONDS) -> str | None:
         return self.watch.problem(after)
@@ -95,7 +104,26 @@ def test_a_loop_that_does_not_turn_is_told_first(looking: Looking) -> None:
 
 
 def test_a_worker_that_loads_is_not_late(looking: Looking) -> None:
-    looking.look(600, ready=False, end=9)
+    looking.look(600, ready=False, loading=True, end=9)
+
+    assert looking.problem() is None
+
+
+def test_a_worker_that_waits_for_its_partitions_or_within_a_load_is_given_the_time_of_a_rebalance(
+    looking: Looking,
+) -> None:
+    looking.look(int(WAITING_SECONDS), ready=False, end=9)
+    assert looking.problem() is None
+    looking.look(1, ready=False, end=9)
+
+    assert looking.problem() == f"no partition was given or loaded for {WAITING_SECONDS + 1:.0f} s"
+    assert looking.problem(after=120) is None
+    looking.look(1, ready=False, loading=True)
+    assert looking.problem() is None
+
+
+def test_a_worker_that_cannot_load_because_kafka_is_away_is_not_blamed_for_it(looking: Looking) -> None:
+    looking.look(600, ready=False, end=None)
 
     assert looking.problem() is None
 

@@ -93,6 +93,7 @@ class CountingShard:
             topics=(self.ledger, self.counts),
             partition=partition,
         )
+        self.read = 0
         self._bootstrap = bootstrap
         self._partition = partition
         self._fault = fault

@@ -1,8 +1,12 @@
 """The bulk read with which a shard gets its state back, on a real broker."""
 
+import asyncio
+from typing import Any
+
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from processor.transport.ends import Ends
 from processor.transport.fetched import Fetched
 from processor.transport.reading import read_to, stop_quietly
 from tests.processor.transport.floor import create_topics, produce
@@ -57,3 +61,55 @@ async def test_a_consumer_that_has_just_started_stops_without_a_cancellation(kaf
         consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
         await consumer.start()
         await stop_quietly(consumer)
+
+
+class Closing:
+    """Something of aiokafka's that cancels itself while it is closed, at the first time or never."""
+
+    def __init__(self, *, badly: bool) -> None:
+        self.badly = badly
+        self.closed = 0
+
+    async def close(self) -> None:
+        self.closed += 1
+        if self.badly:
+            raise asyncio.CancelledError
+
+    stop = close
+
+
+async def test_what_a_cancellation_of_the_librarys_own_leaves_open_is_closed() -> None:
+    consumer: Any = Closing(badly=True)
+    consumer._fetcher, consumer._client = Closing(badly=True), Closing(badly=False)
+
+    await stop_quietly(consumer)
+
+    assert (consumer.closed, consumer._fetcher.closed, consumer._client.closed) == (1, 1, 1)
+
+
+async def test_whoever_is_cancelled_while_a_consumer_stops_is_told() -> None:
+    stopping = asyncio.Event()
+
+    class Waiting:
+        async def stop(self) -> None:
+            stopping.set()
+            await asyncio.sleep(60)
+
+    consumer: Any = Waiting()
+    task = asyncio.create_task(stop_quietly(consumer))
+    await stopping.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_ends_that_cannot_be_had_are_none_whatever_the_library_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cancel(_self: AIOKafkaConsumer) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(AIOKafkaConsumer, "start", cancel)
+    ends = Ends("127.0.0.1:1")
+
+    assert await ends.ask([("deliveries", 0)]) is None
+    await ends.close()

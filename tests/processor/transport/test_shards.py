@@ -42,6 +42,7 @@ class FakeShard:
         self.gate = asyncio.Event()
         self.gate.set()
         self.running = 0
+        self.read = 0
 
     @property
     def owner(self) -> "FakeShard":
@@ -167,6 +168,23 @@ async def test_a_load_overtaken_by_the_next_rebalance_begins_again(bench: Bench)
     await bench.assign(0, 1)
 
     assert [(shard.partition, shard.asked) for shard in bench.made[1:]] == [(0, ["load", "close"]), (0, ["load"])]
+
+
+async def test_steps_change_with_each_load_and_within_a_long_one(bench: Bench) -> None:
+    seen = [bench.live.steps]
+    bench.hold = True
+    assignment = asyncio.create_task(bench.assign(0))
+    await until(lambda: bench.made != [] and bench.made[0].running == 1)
+    seen.append(bench.live.steps)
+    bench.made[0].read += 1000
+    seen.append(bench.live.steps)
+    bench.release()
+    await assignment
+    seen.append(bench.live.steps)
+    await bench.assign(0)  # proved
+    seen.append(bench.live.steps)
+
+    assert seen == [0, 0, 1000, 1001, 1002]
 
 
 async def test_loads_run_together(bench: Bench) -> None:

@@ -1,0 +1,157 @@
+"""What is posted during a fault, and the books of it: the truth that does not come from floorcast's log.
+
+Owns the steady flow of signed deliveries, each posted until it is acknowledged as a CRM does, every answer that came,
+and the list of what was acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Self
+
+from deploy.demo.floor import Floor, Mix
+from deploy.demo.posting import Answer, HttpSender, Post, Poster, Summary, posts
+from schemas.config import load_config
+from schemas.connectors import build_connector
+from schemas.connectors.standard_webhooks import read_key
+from schemas.instants import HOUR
+from schemas.records import RecordChange
+from tests.faults.stack import CONNECTION
+
+RATE = float(os.environ.get("FAULTS_RATE", "25"))
+"""Events per second."""
+MIX = Mix(duplicates=0.10, late=0.10, edits=0.15, deletions=0.05)
+_WAITING = 20_000
+"""More deliveries than ever wait during a fault: a CRM goes on although nobody takes what it says."""
+_PATIENCE_SECONDS = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try to post, and what came of it."""
+
+    at: float
+    """Monotonic seconds, of the answer."""
+    seconds: float
+    status: int | None
+    """None: no answer."""
+    retry_after: float | None
+
+
+class Load:
+    """Posts to one api and remembers what it said. Use as an async context manager."""
+
+    def __init__(self, url: str, config_file: Path, *, seed: int, rate: float = RATE) -> None:
+        self.tries: list[Try] = []
+        self.clock_ahead = 0.0
+        """Seconds by which the clock is wrong by which deliveries are signed."""
+        config = load_config(config_file, os.environ)
+        self._connector = build_connector(config.connections[CONNECTION])
+        self._key = read_key(config.connections[CONNECTION].secrets[0].get_secret_value(), "secret")
+        self._sender = HttpSender(f"{url}/webhooks/{CONNECTION}")
+        self._floor = Floor(seed, 12, MIX, ("USD", "EUR"))
+        self._rate = rate
+        self._summaries: list[Summary] = []
+        self._steady: asyncio.Task[None] | None = None
+        self._ending = False
+        self._random = Random(f"load {seed}")
+
+    async def __aenter__(self) -> Self:
+        await self._sender.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._steady is not None:
+            self._steady.cancel()
+            await asyncio.gather(self._steady, return_exceptions=True)
+        await self._sender.__aexit__(kind, error, traceback)
+
+    @property
+    def taken(self) -> dict[str, Post]:
+        """What was acknowledged, by the id of the delivery."""
+        return {post.id: post for summary in self._summaries for post in summary.taken}
+
+    def begin(self) -> None:
+        """Begin to post, at a steady rate."""
+        start = _clock()
+        flow = posts(self._floor, start=start, rate=self._rate, since=HOUR, history=300, largest=3)
+        self._steady = asyncio.create_task(self._post(self._until_ending(flow), _WAITING))
+
+    async def end(self) -> None:
+        """Post nothing new, and return once everything is acknowledged."""
+        assert self._steady is not None
+        self._ending = True
+        await self._steady
+
+    def check(self) -> None:
+        """Raise what ended the flow before its time."""
+        if self._steady is not None and self._steady.done() and not self._ending:
+            self._steady.result()
+
+    async def also(self, deliveries: Iterable[Post], *, at_once: int) -> None:
+        """Post these beside the flow, as fast as they are taken."""
+        await self._post(deliveries, at_once)
+
+    def again(self, times: int) -> list[Post]:
+        """Everything acknowledged so far, so many times more, in no order."""
+        repeated = [replace(post, due=0) for post in self.taken.values()] * times
+        self._random.shuffle(repeated)
+        return repeated
+
+    def answers(self, since: float, until: float) -> list[Try]:
+        """The tries that ended in that time."""
+        return [one for one in self.tries if since <= one.at < until]
+
+    def changes(self) -> list[RecordChange]:
+        """What the acknowledged deliveries say, as their connector reads it."""
+        at = _clock()
+        return [
+            change
+            for post in self.taken.values()
+            for change in self._connector.parse(post.as_received(CONNECTION, at)).changes
+        ]
+
+    def _until_ending(self, flow: Iterator[Post]) -> Iterator[Post]:
+        for post in flow:
+            if self._ending:
+                return
+            yield post
+
+    async def _post(self, deliveries: Iterable[Post], at_once: int) -> None:
+        summary = Summary()
+        self._summaries.append(summary)
+        poster = Poster(
+            self._send,
+            self._key,
+            patience_seconds=_PATIENCE_SECONDS,
+            at_once=at_once,
+            wall_clock=lambda: time.time() + self.clock_ahead,
+        )
+        await poster.post_all(deliveries, summary, keep=True)
+
+    async def _send(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        began = time.monotonic()
+        answer: Answer | None = None
+        try:
+            answer = await self._sender(headers, body)
+        finally:
+            now = time.monotonic()
+            self.tries.append(
+                Try(now, now - began, None, None)
+                if answer is None
+                else Try(now, now - began, answer.status, answer.retry_after)
+            )
+        return answer
+
+
+def _clock() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,147 @@
+"""One round of the suite: a floorcast of its own under steady load, a fault, the recovery, and the judgment.
+
+Owns the order of a round and the figures that come of it. What is done to floorcast is in `rounds`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.judge import Judgment, judge
+from tests.faults.load import RATE, Load
+from tests.faults.result import Result
+from tests.faults.stack import Kafka, Member, Stack
+from tests.faults.watch import SLOWNESS, Watch
+
+_WARM_SECONDS = 2.0
+_COOL_SECONDS = 1.0
+
+
+class Skipped(Exception):  # noqa: N818 - no error: this machine lacks what the round needs
+    """The round cannot be run here; the message says what is missing."""
+
+
+@dataclass
+class Scene:
+    """What a round works with, and what it finds."""
+
+    stack: Stack
+    load: Load
+    watch: Watch
+    kafka: Kafka
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What else is worth a line in the table."""
+    healed_at: float = 0.0
+    """When the fault was over (monotonic): recovery counts from here."""
+
+    def heal(self) -> None:
+        """From now on nothing is wrong with the world any more."""
+        self.healed_at = time.monotonic()
+
+    def expect(self, holds: bool, what: str) -> None:
+        """Note a failure if it does not hold, and go on."""
+        if not holds:
+            self.failures.append(what)
+
+    def note(self, words: str) -> None:
+        """Say something in the table."""
+        self.notes.append(words)
+
+    def worker(self, number: int) -> Member:
+        return self.stack.workers[number - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A fault, by name."""
+
+    name: str
+    fault: str
+    """For the table."""
+    apply: Callable[[Scene], Awaitable[None]] | None = None
+    workers: int = 2
+    rate: float = RATE
+    prepare: Callable[[Path], AbstractContextManager[Path]] | None = None
+    """Makes the folder that Kafka's log lies in; without it a plain one is used. May raise Skipped."""
+    environment: Callable[[Path], Mapping[str, str]] | None = None
+    """More variables for workers and api. May raise Skipped."""
+    may_stand_still: tuple[str, ...] = ()
+    """Workers that may truthfully say that they do not live."""
+    seconds: float = 300.0
+    """A round that takes longer has failed."""
+    alone: Callable[[Path, Kafka, Result], Awaitable[None]] | None = None
+    """Runs the round in place of the usual order: it has its own workload and its own judgment."""
+
+
+async def run_round(one: Round, folder: Path, *, seed: int) -> Result:
+    """Run a round with everything in `folder`. What goes wrong is in the result."""
+    result = Result(one.name, one.fault)
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(one.seconds * SLOWNESS), AsyncExitStack() as exits:
+            place = folder / "kafka" if one.prepare is None else exits.enter_context(one.prepare(folder))
+            kafka = await exits.enter_async_context(Kafka(place))
+            if one.alone is not None:
+                await one.alone(folder, kafka, result)
+            else:
+                environment = {} if one.environment is None else one.environment(folder)
+                await _run(one, folder, kafka, environment, seed, result)
+    except Skipped as reason:
+        result.skipped = str(reason)
+    except Exception as error:  # noqa: BLE001 - the other rounds are still to be run
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        result.problems.append(f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})")
+    result.seconds = round(time.monotonic() - began, 1)
+    return result
+
+
+async def _run(
+    one: Round, folder: Path, kafka: Kafka, environment: Mapping[str, str], seed: int, result: Result
+) -> None:
+    async with (
+        Stack(folder, kafka, workers=one.workers, environment=environment) as stack,
+        Load(stack.api.url, stack.config_file, seed=seed, rate=one.rate) as load,
+        Watch(stack, load) as watch,
+    ):
+        await watch.until_taken()
+        load.begin()
+        await watch.well(time.monotonic())
+        await asyncio.sleep(_WARM_SECONDS)
+        scene = Scene(stack, load, watch, kafka)
+        try:
+            watch.begin()
+            if one.apply is not None:
+                await one.apply(scene)
+            if not scene.healed_at:
+                scene.heal()
+            result.recovery_seconds = round(await watch.well(scene.healed_at), 1)
+            await asyncio.sleep(_COOL_SECONDS)
+            stall, result.stalled = watch.stall
+            result.stall_seconds = round(stall, 1)
+            scene.failures += watch.lies(may_stand_still=one.may_stand_still)
+            await load.end()
+            found = await judge(stack, load)
+            scene.note(await stack.compact())
+            await stack.stop()
+            await stack.start()
+            watch.begin()
+            await watch.until_ready()
+            found.add(await judge(stack, load, verify=False))
+            _count(found, result)
+        finally:
+            result.notes += scene.notes
+            result.problems += scene.failures
+
+
+def _count(found: Judgment, result: Result) -> None:
+    result.differences, result.missing = len(found.differences), len(found.missing)
+    result.deliveries, result.changes = found.deliveries, found.changes
+    result.problems += found.differences[:10]
+    result.problems += [f"acknowledged and not in the log: {name}" for name in found.missing[:10]]

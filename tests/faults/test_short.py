@@ -1,0 +1,24 @@
+"""The short form of the suite: the rounds that floorcast stands or falls with. All of them: `make faults`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.faults.rounds import ROUNDS
+from tests.faults.running import run_round
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.mark.parametrize("name", ["freeze", "kill-kafka"])
+async def test_nothing_is_lost_or_counted_twice(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, logger="aiokafka")  # Kafka is away on purpose
+    (one,) = (one for one in ROUNDS if one.name == name)
+
+    result = await run_round(one, tmp_path, seed=1)
+
+    assert result.problems == []
+    assert result.changes > result.deliveries > 100
