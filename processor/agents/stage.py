@@ -11,7 +11,7 @@ from typing import ClassVar
 import structlog
 
 from processor.core.definitions import Definitions
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Fetched, Stored
 from processor.transport.owner import Message, Owner
 from processor.transport.reading import read_to
 from schemas.connectors.base import Connector
@@ -100,7 +100,7 @@ class StageShard:
         fences = await self.owner.acquire()
         published: Published = {topic: {} for topic in fences}
 
-        def apply(topic: str, _partition: int, records: list[Fetched]) -> None:
+        def apply(topic: str, _partition: int, records: list[Stored]) -> None:
             values = published[topic]
             for record in records:
                 key, value = record.key, record.value
