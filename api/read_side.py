@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 import structlog
 from prometheus_client import CollectorRegistry
 
+from api.answers import Remembered
 from api.broadcast import Broadcaster
 from api.consumer import Latency, ViewConsumer
 from api.exposition import MAX_REPS, Picture, ResponseHistogram, waiting_by_team
@@ -48,6 +49,7 @@ class ReadSide:
         self._latency = Latency(registry)
         self.consumer = ViewConsumer(settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock)
         self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
+        self.remembered = Remembered()
         self._responses = ResponseHistogram(self.view)
         self._loaded_once = False
         self._exported = tuple(config.prometheus.windows)

@@ -65,8 +65,8 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
     return Section(
         "ingest",
         "Ingest",
-        f"Deliveries of one call each, signed, over {CONNECTIONS} connections, each answered after the acknowledgement of"
-        " Kafka; against an endpoint of uvicorn that reads the body and answers.",
+        f"Deliveries of one call each, signed, over {CONNECTIONS} connections, each answered after Kafka's"
+        " acknowledgement; against an endpoint of uvicorn that reads the body and answers.",
         [
             Result(
                 "ingest", "signature checked, stored and acknowledged", COMMAND, "requests/s", ingested,
