@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from api.answers import Remembered
 from api.broadcast import Broadcaster
 from api.consumer import Latency, ViewConsumer
-from api.exposition import MAX_REPS, Picture, ResponseHistogram, waiting_by_team
+from api.exposition import MAX_REPS, Exposition, Picture, ResponseHistogram, waiting_by_team
 from api.rows import Json, freshness_json
 from api.settings import Settings
 from api.view import View
@@ -50,6 +50,7 @@ class ReadSide:
         self.consumer = ViewConsumer(settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock)
         self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
         self.remembered = Remembered()
+        self.exposition = Exposition()
         self._responses = ResponseHistogram(self.view)
         self._loaded_once = False
         self._exported = tuple(config.prometheus.windows)

@@ -82,24 +82,29 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
 
 def signed(now: float, count: int = 2_000) -> list[bytes]:
     """Requests with a delivery each, signed at `now` (seconds)."""
-    stamp, at = str(int(now)), format_instant(int(now * 1e6))
     found = []
     for number in range(count):
-        event = {
-            "record": "call",
-            "id": f"c-{number}",
-            "changed_at": at,
-            "fields": {"rep": f"r-{number % 100}", "direction": "outbound", "dialed_at": at, "outcome": "connected"},
-        }
-        body, message = orjson.dumps(event), f"m-{stamp}-{number}"
-        headers = [
-            ("content-type", "application/json"),
-            ("webhook-id", message),
-            ("webhook-timestamp", stamp),
-            ("webhook-signature", sign(KEY, message_id=message, timestamp=stamp, body=body)),
-        ]
+        body, headers = signed_call(f"c-{number}", f"r-{number % 100}", now)
         found.append(request("POST", "/webhooks/feed", body, headers))
     return found
+
+
+def signed_call(id: str, rep: str, now: float) -> tuple[bytes, list[tuple[str, str]]]:
+    """Body and headers of a delivery of one call, dialled and signed at `now` (seconds)."""
+    stamp, at = str(int(now)), format_instant(int(now * 1e6))
+    event = {
+        "record": "call",
+        "id": id,
+        "changed_at": at,
+        "fields": {"rep": rep, "direction": "outbound", "dialed_at": at, "outcome": "connected"},
+    }
+    body, message = orjson.dumps(event), f"m-{stamp}-{id}"
+    return body, [
+        ("content-type", "application/json"),
+        ("webhook-id", message),
+        ("webhook-timestamp", stamp),
+        ("webhook-signature", sign(KEY, message_id=message, timestamp=stamp, body=body)),
+    ]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import orjson
 from bench.http_load import load, request
 from bench.kafka_ends import until_done
 from bench.measuring import alternating, main_of
-from bench.population import Population, publish
+from bench.population import Population, frames_of, publish
 from bench.processes import BenchError, Floor, Started, empty_server
 from bench.results import Bar, Result, Section
 from schemas.instants import HOUR
@@ -33,7 +33,7 @@ def served(population: Population, floor: Floor) -> Iterator[Started]:
     """An api whose view holds the population, put in through a worker."""
     with floor.worker() as worker:
         worker.until_ready()
-        asyncio.run(publish(floor, population.changes()))
+        asyncio.run(publish(floor, frames_of(population.changes(), floor.partitions)))
         asyncio.run(until_done(floor, "ledger", RECORD_CHANGES, seconds=120))
         with floor.api() as api:
             api.until_ready()
@@ -46,16 +46,22 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
     reps = 100 if short else REPS
     population = Population(records=reps * 10, reps=reps, until=time.time_ns() // 1000, span=HOUR)
     with Floor() as floor, empty_server(floor.folder / "empty.log") as empty, served(population, floor) as api:
+        cpu: dict[str, list[float]] = {"leaderboard": [], "empty": []}
 
         def ask() -> float:
+            before = api.cpu_seconds
             done = load(api.url, [request("GET", PATH)], connections=CONNECTIONS, seconds=seconds, status=200)
+            cpu["leaderboard"].append((api.cpu_seconds - before) / done.answers * 1e6)
             for body in done.bodies:
                 check(body, population)
             return done.rate
 
         def framework() -> float:
+            before = empty.cpu_seconds
             asked = [request("GET", "/framework")]
-            return load(empty.url, asked, connections=CONNECTIONS, seconds=seconds, status=200).rate
+            done = load(empty.url, asked, connections=CONNECTIONS, seconds=seconds, status=200)
+            cpu["empty"].append((empty.cpu_seconds - before) / done.answers * 1e6)
+            return done.rate
 
         def nothing() -> float:
             asked = [request("POST", "/", b"{}")]
@@ -73,6 +79,8 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
             ),
             Result("empty endpoint", "FastAPI on uvicorn", COMMAND, "requests/s", of_framework),
             Result("empty ASGI endpoint", "nothing between it and uvicorn", COMMAND, "requests/s", of_nothing),
+            Result("CPU of a leaderboard", "time of the api's process", COMMAND, "µs", cpu["leaderboard"]),
+            Result("CPU of an empty answer", "time of FastAPI's process", COMMAND, "µs", cpu["empty"]),
         ],
         short=short,
     )  # fmt: skip

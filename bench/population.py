@@ -5,7 +5,7 @@ Owns the records and their truth, a plain count that shares no code with the str
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -66,30 +66,38 @@ class Population:
         return make_change(kind="email", id=f"e-{number}", changed_at=at, fields=fields, received_at=at)
 
 
-async def publish(floor: Floor, changes: Iterator[RecordChange]) -> int:
-    """Write the changes as frames, each to its partition; how many there were."""
-    name, count = RECORD_CHANGES.full_name(floor.prefix, 1), 0
+Frames = list[tuple[int, bytes]]
+"""(partition, frame) in the order of sending."""
+
+
+def frames_of(changes: Iterable[RecordChange], partitions: int) -> Iterator[tuple[int, bytes]]:
+    """The changes as frames, each for the partition of its records."""
+    waiting: list[RecordChange] = []
+    for change in changes:
+        waiting.append(change)
+        if len(waiting) == CHANGES_PER_FRAME * partitions:
+            yield from _frames(waiting, partitions)
+            waiting = []
+    yield from _frames(waiting, partitions)
+
+
+def _frames(changes: Sequence[RecordChange], partitions: int) -> Iterator[tuple[int, bytes]]:
+    found = by_partition(((record_key(change.kind, change.id), change) for change in changes), partitions)
+    for partition, mine in found.items():
+        for frame in change_frames(mine):
+            yield partition, frame
+
+
+async def publish(floor: Floor, frames: Iterable[tuple[int, bytes]]) -> None:
+    """Write frames; return when all are acknowledged."""
+    name = RECORD_CHANGES.full_name(floor.prefix, 1)
     producer = AIOKafkaProducer(
         bootstrap_servers=floor.bootstrap, acks="all", max_batch_size=MAX_MESSAGE, max_request_size=MAX_MESSAGE
     )
     await producer.start()
     try:
-        waiting: list[RecordChange] = []
-        for change in changes:
-            waiting.append(change)
-            if len(waiting) == CHANGES_PER_FRAME * floor.partitions:
-                count += await _send(producer, name, floor.partitions, waiting)
-                waiting = []
-        count += await _send(producer, name, floor.partitions, waiting)
+        for partition, frame in frames:
+            await producer.send(name, frame, partition=partition)
         await producer.flush()
     finally:
         await producer.stop()
-    return count
-
-
-async def _send(producer: AIOKafkaProducer, name: str, partitions: int, changes: Sequence[RecordChange]) -> int:
-    found = by_partition(((record_key(change.kind, change.id), change) for change in changes), partitions)
-    for partition, mine in found.items():
-        for frame in change_frames(mine):
-            await producer.send(name, frame, partition=partition)
-    return len(changes)
