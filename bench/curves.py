@@ -26,10 +26,9 @@ from schemas.instants import DAY
 
 COMMAND = "python -m bench.curves"
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
-LATE_BATCH = 0.5
 
-Point = tuple[float, float | None]
-"""(changes a second or seconds, bytes for each record)."""
+Point = tuple[float, float]
+"""(changes a second, bytes for each record)."""
 
 
 def run(*, short: bool = False, runs: int = 3) -> Section:
@@ -85,9 +84,9 @@ def _with_kafka(floor: Floor, base: Population, *, short: bool, runs: int) -> li
 
     results: list[Result] = []
     curves: dict[str, tuple[str, Sequence[int], Callable[[int], float], str]] = {
-        "partitions": ("partitions", (1, 4) if short else (1, 4, 16), lambda count: drained(count, 1), "changes/s"),
-        "workers": ("workers", (1, 2), lambda count: drained(4, count), "changes/s"),
-        "state": ("records", (500, 1_000) if short else (50_000, 200_000, 800_000), recovered, "s"),
+        "partitions": ("partitions", (2,) if short else (1, 4, 16), lambda count: drained(count, 1), "changes/s"),
+        "workers": ("workers", (1,) if short else (1, 2), lambda count: drained(4, count), "changes/s"),
+        "state": ("records", (500,) if short else (50_000, 200_000, 800_000), recovered, "s"),
     }
     for name, (axis, points, measure, unit) in curves.items():
         found: list[list[float]] = [[] for _ in points]

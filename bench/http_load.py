@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
+from typing import cast
 
 import uvloop
 
@@ -50,14 +51,13 @@ def load(url: str, requests: Sequence[bytes], *, connections: int, seconds: floa
 
 
 async def _load(url: str, requests: Sequence[bytes], connections: int, seconds: float, status: int) -> Load:
-    host, _, port = url.removeprefix("http://").partition(":")
     loop = asyncio.get_running_loop()
     result = Load()
     endless = cycle(requests)
     begun = time.monotonic()
     clients = [_Client(endless, b"%d" % status, begun + seconds, loop.create_future()) for _ in range(connections)]
     for client in clients:
-        await loop.create_connection(lambda client=client: client, host, int(port))
+        await connect(url, client)
     await asyncio.gather(*(client.done for client in clients))
     result.seconds = time.monotonic() - begun
     result.answers = sum(client.answers for client in clients)
@@ -65,6 +65,12 @@ async def _load(url: str, requests: Sequence[bytes], connections: int, seconds: 
     for client in clients:
         client.transport.close()
     return result
+
+
+async def connect(url: str, protocol: asyncio.Protocol) -> None:
+    """Open a connection for this protocol."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    await asyncio.get_running_loop().create_connection(lambda: protocol, host, int(port))
 
 
 class _Client(asyncio.Protocol):
@@ -81,7 +87,7 @@ class _Client(asyncio.Protocol):
         self._missing = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = cast(asyncio.Transport, transport)
         self.transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from bench.processes import BenchError, Floor
-from processor.transport.fetched import Stored
+from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from schemas.progress import decode_progress, read_progress_key
 from schemas.topics import FENCE, PROGRESS, Topic
@@ -27,7 +27,7 @@ async def until_done(floor: Floor, stage: str, source: Topic, *, seconds: float)
     """Wait until a stage says that it has done all that its source holds now. BenchError if it does not."""
     done: dict[tuple[str, int], int] = {}
 
-    def apply(_partition: int, records: list[Stored]) -> None:
+    def apply(_partition: int, records: list[Fetched]) -> None:
         for record in records:
             if record.key is not None and record.key != FENCE and record.value is not None:
                 done[read_progress_key(record.key)] = decode_progress(record.value).offset

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from bench.processes import Floor
 from schemas.frames import by_partition, change_frames, record_key
 from schemas.instants import DAY, SECOND
-from schemas.records import RecordChange, make_change
+from schemas.records import RecordChange, Value, make_change
 from schemas.topics import MAX_MESSAGE, RECORD_CHANGES
 
 CHANGES_PER_FRAME = 1_000
@@ -54,6 +54,7 @@ class Population:
             yield self._change(number, rep, at)
 
     def _change(self, number: int, rep: str, at: int) -> RecordChange:
+        fields: dict[str, Value]
         if number % 10 < 6:
             self.calls[rep] += 1
             fields = {

@@ -10,11 +10,12 @@ is right if no client sees a count fall, and all have seen the last one.
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import cast
 
 import aiohttp
 import uvloop
 
-from bench.http_load import request
+from bench.http_load import connect, request
 from bench.ingest import signed_call
 from bench.measuring import main_of
 from bench.processes import BenchError, Floor, Started
@@ -64,14 +65,13 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
 async def _measure(api: Started, clients: int, changes: int, *, first: int) -> tuple[list[float], int]:
     """Ages in milliseconds, in order, and the memory of the api while all were open."""
     loop = asyncio.get_running_loop()
-    host, _, port = api.url.removeprefix("http://").partition(":")
     streams = [_Stream(loop.create_future()) for _ in range(clients)]
     async with aiohttp.ClientSession() as session:
         # The rep must be there before a stream may ask for them.
         await _post(session, api, first)
         await _until_served(session, api, first + 1)
         for stream in streams:
-            await loop.create_connection(lambda stream=stream: stream, host, int(port))
+            await connect(api.url, stream)
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await asyncio.gather(*(stream.opened for stream in streams))
         acknowledged: dict[int, float] = {}
@@ -128,7 +128,7 @@ class _Stream(asyncio.Protocol):
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = cast(asyncio.Transport, transport)
         asked = request("GET", f"/v1/stream?reps={_REP}&metrics=calls_made", headers=[("accept", "text/event-stream")])
         self.transport.write(asked)
 
