@@ -1,10 +1,13 @@
 """What REST answers look like, for OpenAPI, and how an answer is sent: JSON with an ETag of its values.
 
-Owns the documented models and the ETag. The values themselves are made in rows.py.
+Owns the documented models, the ETag, and what is remembered of encoded answers. The values themselves are made in
+rows.py.
 """
 
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from fastapi import Request
@@ -25,18 +28,65 @@ _MOVES_BY_ITSELF = frozenset(
 """Fields that change with the clock alone: an answer whose values are the same keeps its ETag."""
 
 
+class Encoded(NamedTuple):
+    """A part of an answer, encoded, and what its ETag is made of."""
+
+    json: orjson.Fragment
+    tag: bytes
+
+
+class Remembered:
+    """Parts of answers that are made once for a revision of the view, not once for each screen that asks.
+
+    For what does not depend on the clock; what does must be part of the key.
+    """
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._revision = -1
+        self._parts: OrderedDict[Hashable, Encoded] = OrderedDict()
+
+    def part(self, revision: int, key: Hashable, make: Callable[[], Any]) -> Encoded:
+        """The part of that key, as the view is at this revision."""
+        if revision != self._revision:
+            self._parts.clear()
+            self._revision = revision
+        found = self._parts.get(key)
+        if found is None:
+            found = self._parts[key] = encoded(make())
+            if len(self._parts) > self._most:
+                self._parts.popitem(last=False)
+        return found
+
+
+def encoded(part: Any) -> Encoded:
+    """A part that no field of moves by itself."""
+    json = orjson.dumps(part)
+    return Encoded(orjson.Fragment(json), blake2b(json, digest_size=12).digest())
+
+
+def answer_with(request: Request, payload: dict[str, Any], name: str, part: Encoded) -> Response:
+    """As `answer`, for a payload whose member `name` is encoded already."""
+    values = orjson.dumps(_values_of(payload)) + part.tag
+    return _tagged(request, values, lambda: orjson.dumps({**payload, name: part.json}))
+
+
 def answer(request: Request, payload: Any) -> Response:
     """The payload as JSON; 304 if the client has these values already."""
     values = orjson.dumps(_values_of(payload))
     if _has_bounds(payload):
         # Bounds grow with the clock, and that alone is no news; but with any change of the numbers they may sink too.
         values += b"%d" % request.app.state.read_side.view.revision
+    return _tagged(request, values, lambda: orjson.dumps(payload))
+
+
+def _tagged(request: Request, values: bytes, body: Callable[[], bytes]) -> Response:
     tag = f'"{blake2b(values, digest_size=12).hexdigest()}"'
     headers = {"etag": tag, "cache-control": "no-cache"}
     known = request.headers.get("if-none-match")
     if known is not None and _is_among(tag, known):
         return Response(status_code=304, headers=headers)
-    return Response(orjson.dumps(payload), media_type="application/json", headers=headers)
+    return Response(body(), media_type="application/json", headers=headers)
 
 
 def _values_of(payload: Any) -> Any:

@@ -5,6 +5,7 @@ main(settings)                                       the process: logs, sockets,
 """
 
 import asyncio
+import gc
 import logging
 import secrets
 import socket
@@ -18,6 +19,7 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import CatchUnknownErrors, install_error_handlers
 from api.ingest import DeliveryLog, Ingest
@@ -90,7 +92,7 @@ def create_app(
         running.insert(0, ingest)
         readiness.add("ingest", ingest.problems)
 
-    app = FastAPI(
+    app = _Api(
         title="floorcast",
         version=_VERSION,
         description="Live, exact sales-floor metrics. Errors are `application/problem+json`.",
@@ -132,10 +134,24 @@ def create_app(
 
     install_error_handlers(app)
     if webhooks is not None:
-        app.add_middleware(WebhookGate, webhooks=webhooks)
+        app.gate = WebhookGate(app.serve, webhooks=SecurityHeaders(CatchUnknownErrors(webhooks)))
     app.add_middleware(CatchUnknownErrors)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+class _Api(FastAPI):
+    """FastAPI behind a gate: deliveries do not go through its middleware, which was a fifth of what one cost."""
+
+    gate: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await (self.gate or self.serve)(scope, receive, send)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one that is not for the gate."""
+        await super().__call__(scope, receive, send)
 
 
 def build_connectors(config: Config) -> dict[str, Connector]:
@@ -181,6 +197,9 @@ async def _stop(service: Service) -> None:
 def main(settings: Settings) -> int:
     """Run the api until SIGTERM or SIGINT. Exit code 0, or 2 with a line that says what is wrong."""
     configure_logs()
+    # What the imports made lives as long as the process: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     try:
         config = load_config(settings.config, config_environment())
         connectors = build_connectors(config)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 import structlog
 from prometheus_client import CollectorRegistry
 
+from api.answers import Remembered
 from api.broadcast import Broadcaster
 from api.consumer import Latency, ViewConsumer
-from api.exposition import MAX_REPS, Picture, ResponseHistogram, crossed_limits, waiting_by_team
+from api.exposition import MAX_REPS, Exposition, Picture, ResponseHistogram, crossed_limits, waiting_by_team
 from api.rows import Json, freshness_json
 from api.settings import Settings
 from api.view import View
@@ -48,6 +49,8 @@ class ReadSide:
         self._latency = Latency(registry)
         self.consumer = ViewConsumer(settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock)
         self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
+        self.remembered = Remembered()
+        self.exposition = Exposition()
         self._responses = ResponseHistogram(self.view)
         self._loaded_once = False
         self._exported = tuple(config.prometheus.windows)

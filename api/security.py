@@ -338,6 +338,8 @@ _SECURITY_HEADERS = {
     b"cross-origin-opener-policy": b"same-origin",
 }
 
+_SECURITY_PAIRS = tuple(_SECURITY_HEADERS.items())
+
 
 class SecurityHeaders:
     """Sets the security headers of every answer; one that a route has set stays."""
@@ -353,11 +355,13 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *(pair for pair in _SECURITY_HEADERS.items() if pair[0] not in present),
-                ]
+                headers = message["headers"]
+                present = {name for name, _ in headers}
+                # Starlette writes names in lower case; only then nothing has to be looked at twice.
+                if present.isdisjoint(_SECURITY_HEADERS):
+                    message["headers"] = [*headers, *_SECURITY_PAIRS]
+                else:
+                    message["headers"] = [*headers, *(pair for pair in _SECURITY_PAIRS if pair[0] not in present)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

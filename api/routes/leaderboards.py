@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.answers import LeaderboardAnswer, SeriesAnswer, answer
+from api.answers import LeaderboardAnswer, Remembered, SeriesAnswer, answer, answer_with, encoded
 from api.errors import InvalidParameterError
 from api.routes.queries import (
     FIRST_DATE,
@@ -38,6 +38,7 @@ from schemas.windows import Span, date_of
 router = APIRouter(prefix="/v1", tags=["metrics"], generate_unique_id_function=operation_id)
 
 MAX_MINUTE_DAYS = 2
+PENDING = "pending"
 
 _LOWER_IS_BETTER = frozenset({"seconds", "days"})
 
@@ -54,33 +55,50 @@ async def leaderboard(
 ) -> Response:  # fmt: skip
     """Ties share a rank; who has no value comes last, without a rank."""
     known_metric(view, metric)
-    found: list[tuple[str, MetricValue]] = []
-    for rep in reps_asked(view, team, access, now):
-        value = view.values(rep_scope(rep), span, now, [metric]).metrics[metric]
-        person = view.roster.people.get(rep)
-        # Somebody who has left is shown as long as there is something to show.
-        if person is None or person.active or (value is not None and Decimal(str(value))):
-            found.append((rep, value))
+    if team is not None:
+        known_team(view, team, access)
     start, end = span.bounds(view.calendar)
     payload: dict[str, Any] = {
         "metric": metric,
         "window": {"name": span.name, "from": format_instant(start), "to": format_instant(end)},
         "as_of": format_instant(now),
-        "entries": [
-            {
-                "rank": rank,
-                "rep": rep,
-                "name": view.roster.name_of(rep),
-                "team": team_today(view, rep, now),
-                "value": value,
-                "target": None,
-            }
-            for rank, rep, value in ranked(view, metric, found)[:limit]
-        ],
     }
     if has_money(view, [metric]):
         payload["currency"] = view.config.organisation.currency
-    return answer(request, payload)
+
+    def make() -> list[dict[str, Any]]:
+        return _entries(view, metric, reps_asked(view, team, access, now), span, now)[:limit]
+
+    if PENDING in view.catalogue[metric].measures:
+        # Leads without an answer count by the clock.
+        entries = encoded(make())
+    else:
+        # Of 1,000 reps the list takes 15 ms to make and 0.05 ms to send again. Teams are those of the day.
+        key = (metric, span, team, access.team, limit, view.calendar.day_of(now))
+        remembered: Remembered = request.app.state.read_side.remembered
+        entries = remembered.part(view.revision, key, make)
+    return answer_with(request, payload, "entries", entries)
+
+
+def _entries(view: View, metric: str, reps: list[str], span: Span, now: int) -> list[dict[str, Any]]:
+    found: list[tuple[str, MetricValue]] = []
+    for rep in reps:
+        value = view.values(rep_scope(rep), span, now, [metric]).metrics[metric]
+        person = view.roster.people.get(rep)
+        # Somebody who has left is shown as long as there is something to show.
+        if person is None or person.active or (value is not None and Decimal(str(value))):
+            found.append((rep, value))
+    return [
+        {
+            "rank": rank,
+            "rep": rep,
+            "name": view.roster.name_of(rep),
+            "team": team_today(view, rep, now),
+            "value": value,
+            "target": None,
+        }
+        for rank, rep, value in ranked(view, metric, found)
+    ]
 
 
 def ranked(view: View, metric: str, found: list[tuple[str, MetricValue]]) -> list[tuple[int | None, str, MetricValue]]:

@@ -7,7 +7,7 @@ from prometheus_client import generate_latest
 from starlette.responses import Response
 
 from api.errors import ForbiddenError, UnauthenticatedError
-from api.exposition import Picture, render
+from api.exposition import Picture
 from api.read_side import ReadSide
 from api.routes.queries import BoardReader, Now, operation_id, organisation_allowed, problems
 
@@ -35,7 +35,7 @@ async def prometheus(request: Request, access: BoardReader, now: Now) -> Respons
     registry = request.app.state.registry
 
     def text(picture: Picture) -> bytes:
-        return render(picture) + generate_latest(registry)
+        return read_side.exposition.render(picture) + generate_latest(registry)
 
     return Response(await asyncio.to_thread(text, picture), headers={"content-type": CONTENT_TYPE})
 

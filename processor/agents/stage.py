@@ -13,7 +13,7 @@ import structlog
 from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Fetched, Stored
 from processor.transport.owner import Message, Owner
 from processor.transport.reading import read_to
 from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partition
@@ -107,7 +107,7 @@ class StageShard:
         fences = await self.owner.acquire()
         published: Published = {topic: {} for topic in fences}
 
-        def apply(topic: str, _partition: int, records: list[Fetched]) -> None:
+        def apply(topic: str, _partition: int, records: list[Stored]) -> None:
             self.read += len(records)
             values = published[topic]
             for record in records:

@@ -3,13 +3,9 @@
 from typing import Protocol
 
 
-class Fetched(Protocol):
-    """One fetched record."""
+class Stored(Protocol):
+    """One record of a partition that is read back."""
 
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
     @property
     def offset(self) -> int: ...
     @property
@@ -20,3 +16,12 @@ class Fetched(Protocol):
     def key(self) -> bytes | None: ...
     @property
     def value(self) -> bytes | None: ...
+
+
+class Fetched(Stored, Protocol):
+    """One fetched record."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...

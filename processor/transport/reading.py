@@ -2,25 +2,30 @@
 
 Owns the bulk read, and the end of a consumer. Does not decode, and does not know what the records mean.
 
-Private names used, all in aiokafka 0.14.0: `AIOKafkaConsumer._fetcher`, `._client`.
+Private names used (aiokafka 0.14.0): `AIOKafkaConsumer._fetcher`, `._client`, and of the fetcher `_records`,
+`_prefetch_backoff`, `_create_fetch_waiter`, `_notify`, `_wait_consume_future`; `FetchResult._partition_records`,
+`._update_position`; `PartitionRecords._records`, `.next_fetch_offset`.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import CorruptRecordException
 
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Stored
 
 FETCH_BYTES = 8 * 1024 * 1024
 RECORDS_AT_ONCE = 20_000
-"""`apply` is called with at most so many records of all partitions together, so that the event loop turns in
+"""No further batch is opened for the same call of `apply` once there are so many records: the event loop turns in
 between."""
 
 STALL_SECONDS = 60.0
 
-Apply = Callable[[str, int, list[Fetched]], None]
+Apply = Callable[[str, int, list[Stored]], None]
 """Called with topic, partition and records in the order of their offsets."""
 
 
@@ -47,6 +52,9 @@ async def read_to(
     )
     await consumer.start()
     try:
+        fetcher = consumer._fetcher
+        # Otherwise a partition that is not drained yet stops the fetch of its whole broker for 100 ms.
+        fetcher._prefetch_backoff = 0.0
         left = {TopicPartition(topic, partition): end for (topic, partition), end in ends.items()}
         consumer.assign(list(left))
         beginnings = await consumer.beginning_offsets(list(left))
@@ -57,25 +65,65 @@ async def read_to(
                 consumer.pause(tp)
         moved_at = time.monotonic()
         while left:
-            fetched = await consumer.getmany(*left, timeout_ms=200, max_records=RECORDS_AT_ONCE)
-            for tp, records in fetched.items():
-                end = left[tp]
-                wanted = records if records[-1].offset < end else [record for record in records if record.offset < end]
-                if wanted:
-                    apply(tp.topic, tp.partition, wanted)
+            has_moved = False
             for tp in list(left):
+                records, position = await _take(consumer, fetcher, tp)
+                end = left[tp]
+                if records and records[-1].offset >= end:
+                    records = [record for record in records if record.offset < end]
+                if records:
+                    apply(tp.topic, tp.partition, records)
+                    await asyncio.sleep(0)
                 # The position, not the last record: compaction may have taken the record below the end.
-                if await consumer.position(tp) >= left[tp]:
+                if position >= end:
                     del left[tp]
                     consumer.pause(tp)
-            if fetched:
+                has_moved |= position >= 0
+            if has_moved:
                 moved_at = time.monotonic()
             elif time.monotonic() - moved_at > stall_seconds:
                 waiting = ", ".join(f"{tp.topic}[{tp.partition}] up to {end}" for tp, end in left.items())
                 msg = f"no records for {stall_seconds:g} s while reading {waiting}"
                 raise TimeoutError(msg)
+            elif left:
+                await asyncio.wait([fetcher._create_fetch_waiter()], timeout=0.2)
     finally:
         await stop_quietly(consumer)
+
+
+async def _take(consumer: AIOKafkaConsumer, fetcher: Any, tp: TopicPartition) -> tuple[list[Stored], int]:
+    """What was fetched of a partition, some batches of it, and the position after them; -1: nothing was.
+
+    As `getmany`, but with the records as the parser gives them: aiokafka makes a `ConsumerRecord` of eleven fields of
+    each, which is half of the time (3.1 µs of a row of 90 bytes became 1.6).
+    """
+    result = fetcher._records.get(tp)
+    if not isinstance(result, FetchResult):
+        if result is not None:
+            await consumer.getmany(tp)  # raises the error that lies there
+        return [], -1
+    if not result.has_more() or not result.check_assignment(tp):
+        del fetcher._records[tp]
+        fetcher._notify(fetcher._wait_consume_future)
+        return [], -1
+    parts = result._partition_records
+    batches, position = parts._records, parts.next_fetch_offset
+    records: list[Stored] = []
+    while batches.has_next() and len(records) < RECORDS_AT_ONCE:
+        batch = batches.next_batch()
+        if not batch.validate_crc():
+            msg = f"{tp.topic}[{tp.partition}]: wrong checksum of the batch at {batch.base_offset}"
+            raise CorruptRecordException(msg)
+        if not batch.is_control_batch:
+            # A fetch may begin inside a batch.
+            records.extend(batch if batch.base_offset >= position else [r for r in batch if r.offset >= position])
+        position = batch.next_offset
+    parts.next_fetch_offset = position
+    result._update_position()
+    if not batches.has_next():
+        del fetcher._records[tp]
+        fetcher._notify(fetcher._wait_consume_future)
+    return records, position
 
 
 async def stop_quietly(consumer: AIOKafkaConsumer) -> None:

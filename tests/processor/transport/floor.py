@@ -18,7 +18,7 @@ import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Stored
 from processor.transport.owner import Message
 from processor.transport.reading import read_to
 from schemas.topics import FENCE
@@ -239,9 +239,9 @@ class Floor:
                 last[record.key] = record.value
         return last
 
-    async def _records(self, topic: str, partition: int) -> list[Fetched]:
+    async def _records(self, topic: str, partition: int) -> list[Stored]:
         ends = await ends_of(self.bootstrap, topic, self.partitions)
-        found: list[Fetched] = []
+        found: list[Stored] = []
         place = (topic, partition)
         await read_to(self.bootstrap, {place: ends[place]}, lambda _topic, _partition, records: found.extend(records))
         return found

@@ -6,7 +6,7 @@ from typing import NoReturn
 import pytest
 
 from processor.transport.fail_stop import FENCED
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Stored
 from processor.transport.owner import MESSAGE_LIMIT, Message, MessageTooLargeError, Owner
 from processor.transport.reading import read_to
 from schemas.topics import FENCE
@@ -49,9 +49,9 @@ class Shop:
         self._owners.append(owner)
         return owner
 
-    async def read(self, topic: str, partition: int = 1) -> list[Fetched]:
+    async def read(self, topic: str, partition: int = 1) -> list[Stored]:
         ends = await ends_of(self.bootstrap, topic, 2)
-        found: list[Fetched] = []
+        found: list[Stored] = []
         place = (topic, partition)
         await read_to(self.bootstrap, {place: ends[place]}, lambda _topic, _partition, records: found.extend(records))
         return found

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from processor.transport.ends import Ends
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Stored
 from processor.transport.reading import read_to, stop_quietly
 from tests.processor.transport.floor import create_topics, produce
 
@@ -21,7 +21,7 @@ async def test_a_million_rows_come_back(kafka: str, prefix: str) -> None:
         await produce(kafka, topic, partition, ((b"r%07d" % i, b"%050d" % i) for i in range(partition, rows, 2)))
     found: dict[bytes, bytes] = {}
 
-    def apply(_topic: str, _partition: int, records: list[Fetched]) -> None:
+    def apply(_topic: str, _partition: int, records: list[Stored]) -> None:
         for record in records:
             assert record.key is not None
             assert record.value is not None
@@ -40,7 +40,7 @@ async def test_reading_stops_below_the_end_of_each_partition(kafka: str, prefix:
         await produce(kafka, topic, partition, ((b"%d" % i, b"") for i in range(1000)))
     found: list[tuple[int, int]] = []
 
-    def apply(_topic: str, partition: int, records: list[Fetched]) -> None:
+    def apply(_topic: str, partition: int, records: list[Stored]) -> None:
         found.extend((partition, record.offset) for record in records)
 
     await read_to(kafka, {(topic, 0): 7, (topic, 1): 1000, (topic, 2): 0}, apply)
@@ -113,3 +113,22 @@ async def test_ends_that_cannot_be_had_are_none_whatever_the_library_raises(monk
 
     assert await ends.ask([("deliveries", 0)]) is None
     await ends.close()
+
+
+async def test_many_records_of_one_fetch_come_in_pieces_so_that_the_loop_turns(
+    kafka: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("processor.transport.reading.RECORDS_AT_ONCE", 100)
+    topic = f"{prefix}ledger"
+    await create_topics(kafka, [topic], partitions=1, configs={})
+    for first in range(0, 3000, 300):
+        await produce(kafka, topic, 0, ((b"%d" % i, b"") for i in range(first, first + 300)))
+    pieces: list[list[int]] = []
+
+    def apply(_topic: str, _partition: int, records: list[Stored]) -> None:
+        pieces.append([record.offset for record in records])
+
+    await read_to(kafka, {(topic, 0): 3000}, apply)
+
+    assert [offset for piece in pieces for offset in piece] == [*range(3000)]
+    assert len(pieces) > 1

@@ -1,0 +1,104 @@
+"""The records that a bench puts into a floor, and the numbers they must make.
+
+Owns the records and their truth, a plain count that shares no code with the stream. Writes them as frames of
+`record-changes`, as the normalise stage does.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from aiokafka import AIOKafkaProducer
+
+from bench.processes import Floor
+from schemas.frames import by_partition, change_frames, record_key
+from schemas.instants import DAY, SECOND
+from schemas.records import RecordChange, Value, make_change
+from schemas.topics import MAX_MESSAGE, RECORD_CHANGES
+
+CHANGES_PER_FRAME = 1_000
+
+
+@dataclass
+class Population:
+    """Calls (six of ten) and mails of some reps, the newest at `until`, evenly over `span` before it.
+
+    A call is outbound, connected, and lasted 200 seconds, so it is a conversation too. `late`: this share of the
+    records comes at a place drawn from all of the stream instead of in the order of their instants.
+    """
+
+    records: int
+    reps: int
+    until: int
+    """Microseconds."""
+    span: int = DAY
+    late: float = 0.0
+    seed: int = 1
+    calls: Counter[str] = field(default_factory=Counter)
+    """Rep -> calls made; filled by `changes`."""
+    mails: Counter[str] = field(default_factory=Counter)
+
+    def changes(self) -> Iterator[RecordChange]:
+        """All changes, each once."""
+        random = Random(self.seed)
+        order = list(range(self.records))
+        moved = [place for place in order if random.random() < self.late]
+        for place, other in zip(moved, random.sample(moved, len(moved)), strict=True):
+            order[place] = other
+        self.calls.clear()
+        self.mails.clear()
+        for number in order:
+            at = self.until - self.span + (number + 1) * self.span // self.records
+            rep = f"r-{Random(number).randrange(self.reps)}" if number >= self.reps else f"r-{number}"
+            yield self._change(number, rep, at)
+
+    def _change(self, number: int, rep: str, at: int) -> RecordChange:
+        fields: dict[str, Value]
+        if number % 10 < 6:
+            self.calls[rep] += 1
+            fields = {
+                "rep": rep, "direction": "outbound", "outcome": "connected", "dialed_at": at - 200 * SECOND,
+                "answered_at": at - 200 * SECOND, "ended_at": at,
+            }  # fmt: skip
+            return make_change(kind="call", id=f"c-{number}", changed_at=at, fields=fields, received_at=at)
+        self.mails[rep] += 1
+        fields = {"rep": rep, "direction": "outbound", "sent_at": at}
+        return make_change(kind="email", id=f"e-{number}", changed_at=at, fields=fields, received_at=at)
+
+
+Frames = list[tuple[int, bytes]]
+"""(partition, frame) in the order of sending."""
+
+
+def frames_of(changes: Iterable[RecordChange], partitions: int) -> Iterator[tuple[int, bytes]]:
+    """The changes as frames, each for the partition of its records."""
+    waiting: list[RecordChange] = []
+    for change in changes:
+        waiting.append(change)
+        if len(waiting) == CHANGES_PER_FRAME * partitions:
+            yield from _frames(waiting, partitions)
+            waiting = []
+    yield from _frames(waiting, partitions)
+
+
+def _frames(changes: Sequence[RecordChange], partitions: int) -> Iterator[tuple[int, bytes]]:
+    found = by_partition(((record_key(change.kind, change.id), change) for change in changes), partitions)
+    for partition, mine in found.items():
+        for frame in change_frames(mine):
+            yield partition, frame
+
+
+async def publish(floor: Floor, frames: Iterable[tuple[int, bytes]]) -> None:
+    """Write frames; return when all are acknowledged."""
+    name = RECORD_CHANGES.full_name(floor.prefix, 1)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=floor.bootstrap, acks="all", max_batch_size=MAX_MESSAGE, max_request_size=MAX_MESSAGE
+    )
+    await producer.start()
+    try:
+        for partition, frame in frames:
+            await producer.send(name, frame, partition=partition)
+        await producer.flush()
+    finally:
+        await producer.stop()
