@@ -1,6 +1,51 @@
-"""`make bench`: everything that is measured, one after the other."""
+"""`make bench`: everything that is measured, one after the other, and the page that says so.
 
-from bench.freshness import main
+    python -m bench [SUITE …] [--short] [--runs N]
+
+A suite that fails is named at the end, and the others go on. Without `--short`, `docs/performance.md` is written anew
+from all results there are, also those of earlier runs.
+"""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable
+
+from bench import engines, report
+from bench.results import Section, save
+
+SUITES: dict[str, Callable[[argparse.Namespace], Section]] = {
+    "engines": lambda given: engines.run(short=given.short, runs=given.runs, events=given.events, only=given.only),
+}
+
+
+def main() -> int:
+    """0; 1 if a suite failed or a contender has no figure."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("suite", nargs="*", choices=[[], *SUITES], help="all of them by default")
+    parser.add_argument("--short", action="store_true", help="small inputs, one run: does everything still work?")
+    parser.add_argument("--runs", type=int, default=engines.RUNS)
+    parser.add_argument("--events", type=int, help="of the stream that the engines are given")
+    parser.add_argument("--only", action="append", default=[], help="of the engines; may be repeated")
+    given = parser.parse_args()
+    failed = []
+    for name in given.suite or SUITES:
+        try:
+            section = SUITES[name](given)
+        except Exception:  # noqa: BLE001 - the others go on
+            traceback.print_exc()
+            failed.append(name)
+            continue
+        failed += [f"{name}: {result.name}: {result.note}" for result in section.results if not result.runs]
+        print("\n".join([f"\n{section.title}", *report.figures(section)]), flush=True)
+        if not given.short:
+            save(section)
+    if not given.short:
+        report.main()
+    for failure in failed:
+        print(f"failed: {failure}", file=sys.stderr)
+    return 1 if failed else 0
+
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -78,7 +78,13 @@ def read_list(path: Path = JAR_LIST) -> tuple[Jar, ...]:
     return tuple(Jar(PurePosixPath(name), sha256) for sha256, name in (line.split(maxsplit=1) for line in lines))
 
 
-def ensure(jars: tuple[Jar, ...], cache: Path, download: Download, cancelled: Event) -> list[Path]:
+def ensure(
+    jars: tuple[Jar, ...],
+    cache: Path,
+    download: Download,
+    cancelled: Event,
+    what: str = f"Apache Kafka {KAFKA_VERSION}",
+) -> list[Path]:
     """Return where the jars lie, each with the right sum; what is missing is downloaded first.
 
     A jar of the cache with a wrong sum is removed and named in a `JarError`, so that the next call fetches it again.
@@ -92,7 +98,7 @@ def ensure(jars: tuple[Jar, ...], cache: Path, download: Download, cancelled: Ev
             repository.mkdir(parents=True, exist_ok=True)
             # Two first starts at once would fetch everything twice; the second one waits and then looks again.
             with _only_download(cache, cancelled):
-                _fetch(_check(jars, repository), repository, download, cancelled)
+                _fetch(_check(jars, repository), repository, download, cancelled, what)
     except OSError as error:
         msg = f"the cache folder {cache} cannot be used: {error.strerror or error}"
         raise CacheFolderError(msg) from None
@@ -152,7 +158,7 @@ def _only_download(cache: Path, cancelled: Event) -> Iterator[None]:
         lock.release()
 
 
-def _fetch(jars: tuple[Jar, ...], repository: Path, download: Download, cancelled: Event) -> None:
+def _fetch(jars: tuple[Jar, ...], repository: Path, download: Download, cancelled: Event, what: str) -> None:
     if not jars:
         return
     # Downloaded beside the repository and moved in when the sum is right: an interrupted download leaves nothing behind
@@ -160,7 +166,7 @@ def _fetch(jars: tuple[Jar, ...], repository: Path, download: Download, cancelle
     staging = Path(tempfile.mkdtemp(dir=repository.parent, prefix="download-"))
     pool = ThreadPoolExecutor(_DOWNLOADS_AT_ONCE, thread_name_prefix="kafka-jar")
     try:
-        with _announced(len(jars)) as advance:
+        with _announced(what, len(jars)) as advance:
             for _ in pool.map(lambda jar: _fetch_one(jar, staging, repository, download, cancelled), jars):
                 advance()
     except BaseException:
@@ -228,10 +234,10 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _announced(count: int) -> Iterator[Callable[[], None]]:
+def _announced(what: str, count: int) -> Iterator[Callable[[], None]]:
     """Say that a download begins: a bar where someone looks at a terminal, one plain line otherwise."""
     console = Console(stderr=True)
-    title = f"downloading Apache Kafka {KAFKA_VERSION}"
+    title = f"downloading {what}"
     if not console.is_terminal:
         print(f"{title} ({count} jars)", file=sys.stderr, flush=True)  # noqa: T201 - a line for the person who waits
         yield lambda: None

@@ -1,0 +1,45 @@
+"""The limit of our own design: the pure core on frames in memory, without Kafka, every output encoded.
+
+    python -m bench.peers.floorcast_core FRAMES PANES
+
+`FRAMES`: a file of msgpack lists of frames by partition. Writes the last value of every pane to the file `PANES`.
+"""
+
+import gc
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from bench.peers.floorcast_ledger import CONFIG
+from processor.core.definitions import definitions_of
+from processor.core.ledger import Ledger
+from schemas.config import Config
+from schemas.frames import decode_changes
+from schemas.topics import PANES
+
+BATCH = 8
+
+
+def main() -> None:
+    """Fold everything, some frames at a time."""
+    partitions: list[list[bytes]] = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=list[list[bytes]])
+    config = Config.model_validate(CONFIG)
+    definitions = definitions_of(config)
+    published: dict[bytes, bytes | None] = {}
+    gc.freeze()
+    first = time.time()
+    for partition, frames in enumerate(partitions):
+        ledger = Ledger(f"ledger.{partition}", definitions)
+        for start in range(0, len(frames), BATCH):
+            changes = [change for frame in frames[start : start + BATCH] for change in decode_changes(frame).changes]
+            output = ledger.fold(changes, max(change.received_at for change in changes))
+            published.update(output.panes)
+    last = time.time()
+    Path(sys.argv[2]).write_bytes(msgspec.msgpack.encode({PANES.name: list(published.items())}))
+    print(f"first {first}\nlast {last}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

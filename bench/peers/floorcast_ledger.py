@@ -1,0 +1,62 @@
+"""Our own contender: the stage `ledger` alone, in one worker, as the real worker runs it.
+
+    python -m bench.peers.floorcast_ledger BOOTSTRAP PREFIX PARTITIONS STATE
+
+The same `LedgerShard`, Faust app, fences, order of writing and commits; only the other stages are missing.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from processor.agents.ledger import LedgerShard
+from processor.agents.stage import Deployment
+from processor.app import SWITCH_SECONDS
+from processor.core.definitions import definitions_of
+from processor.telemetry import configure_logging
+from processor.transport.shards import Place, Shard
+from processor.transport.worker import build_batched_app, run
+from schemas.config import Config
+from schemas.topics import RECORD_CHANGES
+
+CONFIG = {
+    "organisation": {"name": "Bench", "timezone": "UTC", "currency": "USD"},
+    "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
+}
+
+
+class FirstBatch:
+    """Says when the first batch was handed to its shard."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def shard_loaded(self, place: Place, shard: Shard, seconds: float) -> None: ...
+
+    def batch_done(self, place: Place, shard: Shard, messages: int, seconds: float) -> None:
+        if not self._said:
+            self._said = True
+            print(f"first {time.time() - seconds}", flush=True)
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    bootstrap, prefix, partitions, state = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+    sys.setswitchinterval(SWITCH_SECONDS)
+    configure_logging()
+    config = Config.model_validate(CONFIG)
+    deployment = Deployment(bootstrap, prefix, 1, partitions, definitions_of(config), "", {})
+    app = build_batched_app(
+        name=f"{prefix}g1.processor",
+        bootstrap=bootstrap,
+        stages={deployment.topic(RECORD_CHANGES): lambda partition: LedgerShard(partition, deployment)},
+        partitions=partitions,
+        datadir=Path(state),
+        session_timeout_seconds=10.0,
+    )
+    app.live.observer = FirstBatch()
+    run(app, override_logging=False)
+
+
+if __name__ == "__main__":
+    main()
