@@ -213,6 +213,7 @@ def freshness_json(
     latency: Mapping[str, float | None],
     behind_seconds: float,
     applied: Mapping[str, Mapping[str, int]],
+    generation: int,
     now: int,
 ) -> Json:
     """How fresh the numbers are: per connection; latency of the last minutes; how far behind the log they are."""
@@ -246,6 +247,7 @@ def freshness_json(
             for stage in STAGES
         },
         "applied": applied,
+        "generation": generation,
     }
 
 

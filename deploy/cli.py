@@ -181,9 +181,7 @@ def topics(
     target = _target(settings)
     _checked_config(target.config)
     try:
-        made = asyncio.run(
-            make_topics(target.config, target.broker, target.prefix, settings.partitions, target.generation)
-        )
+        made = asyncio.run(make_topics(target.config, target.broker, target.prefix, settings.partitions))
     except UpError as error:
         # Topics that differ are what this command looks for.
         _fail(error.problems, FOUND_DIFFERENCES if error.exit_code == WRONG_USE else error.exit_code)
@@ -460,7 +458,6 @@ def _plan(settings: "Settings", port: int, open_access: bool, demo: tuple[float,
         prefix=settings.prefix,
         partitions=settings.partitions,
         open_access=open_access,
-        generation=settings.generation,
         worker_port=settings.worker_port,
         **extra,
     )

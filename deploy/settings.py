@@ -40,8 +40,9 @@ class Settings(BaseSettings):
     prefix: str = Field(
         default="floorcast.", pattern=r"^[A-Za-z0-9._-]{0,64}$", description="What the names of all topics begin with."
     )
-    generation: int = Field(default=1, ge=1, description="Which derived set of topics is meant.")
-    partitions: int = Field(default=4, ge=1, le=256, description="Partitions of each topic of the catalogue.")
+    partitions: int = Field(
+        default=4, ge=1, le=256, description="Partitions of each topic, until a replay says another number."
+    )
     worker_port: int = Field(
         default=0,
         ge=0,

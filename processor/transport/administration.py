@@ -6,6 +6,7 @@ deleted something, and somebody has to look.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -28,16 +29,38 @@ class TopicsError(Exception):
         super().__init__("\n".join(problems))
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a topic has to be like."""
+
+    settings: Mapping[str, str]
+    partitions: int
+
+
 async def ensure_topics(
-    bootstrap: str, *, prefix: str, generation: int, partitions: int, records_kept: int, create: bool = True
+    bootstrap: str,
+    *,
+    prefix: str,
+    generation: int,
+    partitions: int,
+    records_kept: int,
+    create: bool = True,
+    log_partitions: int | None = None,
 ) -> list[str]:
     """Create what is missing and return its names.
 
     Raises TopicsError naming each difference, KafkaError if Kafka cannot be reached.
 
     `records_kept` in microseconds: how long `deliveries` are kept, by `retention.records` of the configuration.
+    `log_partitions`: of topics that are not derived, where those have another number than `partitions`.
     """
-    wanted = {topic.full_name(prefix, generation): topic.settings(records_kept) for topic in TOPICS}
+    log_partitions = partitions if log_partitions is None else log_partitions
+    wanted = {
+        topic.full_name(prefix, generation): _Wanted(
+            topic.settings(records_kept), topic.partitions(log=log_partitions, derived=partitions)
+        )
+        for topic in TOPICS
+    }
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
@@ -46,8 +69,8 @@ async def ensure_topics(
             raise TopicsError([f"topic {name}: is missing (floorcast topics creates it)" for name in missing])
         if missing:
             brokers = len((await admin.describe_cluster())["brokers"])
-            await _create(admin, {name: wanted[name] for name in missing}, partitions, min(REPLICAS, brokers))
-        problems = await _differences(admin, wanted, partitions)
+            await _create(admin, {name: wanted[name] for name in missing}, min(REPLICAS, brokers))
+        problems = await _differences(admin, wanted)
         if problems:
             raise TopicsError(problems)
         return missing
@@ -55,12 +78,13 @@ async def ensure_topics(
         await admin.close()
 
 
-async def _create(
-    admin: AIOKafkaAdminClient, topics: Mapping[str, Mapping[str, str]], partitions: int, replicas: int
-) -> None:
+async def _create(admin: AIOKafkaAdminClient, topics: Mapping[str, _Wanted], replicas: int) -> None:
     settings = {"min.insync.replicas": str(max(1, replicas - 1))}
     answer = await admin.create_topics(
-        [NewTopic(name, partitions, replicas, topic_configs=dict(wanted) | settings) for name, wanted in topics.items()]
+        [
+            NewTopic(name, wanted.partitions, replicas, topic_configs=dict(wanted.settings) | settings)
+            for name, wanted in topics.items()
+        ]
     )
     for name, code, *message in answer.topic_errors:
         error = for_code(code)
@@ -79,12 +103,10 @@ async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> list[dict[
     return descriptions
 
 
-async def _differences(
-    admin: AIOKafkaAdminClient, wanted: Mapping[str, Mapping[str, str]], partitions: int
-) -> list[str]:
+async def _differences(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) -> list[str]:
     problems = []
     for description in await _described(admin, list(wanted)):
-        found = len(description["partitions"])
+        found, partitions = len(description["partitions"]), wanted[description["topic"]].partitions
         if description["error_code"]:
             problems.append(f"topic {description['topic']}: {for_code(description['error_code']).__name__}")
         elif found != partitions:
@@ -100,7 +122,7 @@ async def _differences(
             held = {entry[0]: entry[1] for entry in entries}
             problems += [
                 f"topic {name}: {setting} is {held.get(setting)}, wanted {value}"
-                for setting, value in wanted[name].items()
+                for setting, value in wanted[name].settings.items()
                 if held.get(setting) != value
             ]
     return sorted(problems)

@@ -25,26 +25,28 @@ class MissingTopicError(Exception):
 
 
 class Follower:
-    """One topic, read once, and the ends of any topic of as many partitions. Use as an async context manager."""
+    """One topic, read once, and the ends of any topic. Use as an async context manager.
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    `fetch_wait_ms`: how long the broker may hold a question for more. One for ends waits behind it.
+    """
+
+    def __init__(self, bootstrap: str, topic: str, *, fetch_wait_ms: int = 20) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
-        self._partitions = 0
+        self._partitions: dict[str, int] = {}
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=FETCH_BYTES,
-            fetch_max_wait_ms=20,  # a question for ends waits behind the fetch on the same connection
+            fetch_max_wait_ms=fetch_wait_ms,
         )
         self.positions: dict[int, int] = {}
         """Partition -> the next offset to be read."""
 
     async def __aenter__(self) -> Self:
-        self._partitions = await _partitions(self._bootstrap, self._topic)
+        partitions = await self._partitions_of(self._topic)
         await self._consumer.start()
-        partitions = [TopicPartition(self._topic, partition) for partition in range(self._partitions)]
         self._consumer.assign(partitions)
         for tp, offset in (await self._consumer.beginning_offsets(partitions)).items():
             self._consumer.seek(tp, offset)
@@ -58,8 +60,13 @@ class Follower:
 
     async def ends(self, topic: str | None = None) -> dict[int, int]:
         """The end offset of each partition of a topic; of the one followed if none is named."""
-        partitions = [TopicPartition(topic or self._topic, partition) for partition in range(self._partitions)]
+        partitions = await self._partitions_of(topic or self._topic)
         return {tp.partition: offset for tp, offset in (await self._consumer.end_offsets(partitions)).items()}
+
+    async def _partitions_of(self, topic: str) -> list[TopicPartition]:
+        if topic not in self._partitions:
+            self._partitions[topic] = await _partitions(self._bootstrap, topic)
+        return [TopicPartition(topic, partition) for partition in range(self._partitions[topic])]
 
     async def read_to(self, ends: Mapping[int, int], apply: Callable[[int, list[Fetched]], None]) -> None:
         """Read at least up to these offsets, exclusive; `apply` is called with partition and records."""
@@ -68,6 +75,12 @@ class Follower:
             for tp, records in fetched.items():
                 self.positions[tp.partition] = records[-1].offset + 1
                 apply(tp.partition, records)
+
+    async def wait(self, seconds: float, apply: Callable[[int, list[Fetched]], None]) -> None:
+        """Read what comes, as soon as it comes, for at most so long."""
+        for tp, records in (await self._consumer.getmany(timeout_ms=int(seconds * 1000))).items():
+            self.positions[tp.partition] = records[-1].offset + 1
+            apply(tp.partition, records)
 
 
 async def _partitions(bootstrap: str, topic: str) -> int:

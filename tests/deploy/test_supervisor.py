@@ -431,7 +431,7 @@ async def test_a_second_sigterm_does_not_kill(tmp_path: Path) -> None:
 
 
 def test_settings_reach_the_children(tmp_path: Path) -> None:
-    plan = replace(make_plan(tmp_path), prefix="acme.", partitions=7, generation=3, worker_port=9100)
+    plan = replace(make_plan(tmp_path), prefix="acme.", partitions=7, worker_port=9100)
 
     worker, api = up.Surroundings().programs(plan, "127.0.0.1:9092", "w-1")
 
@@ -440,7 +440,6 @@ def test_settings_reach_the_children(tmp_path: Path) -> None:
     for child in (worker, api):
         assert child.environment["FLOORCAST_PREFIX"] == "acme."
         assert child.environment["FLOORCAST_PARTITIONS"] == "7"
-        assert child.environment["FLOORCAST_GENERATION"] == "3"
     assert list(worker.command)[-2:] == ["--port", "9100"]
 
 
