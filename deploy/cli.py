@@ -287,6 +287,43 @@ def verify(
     raise typer.Exit(run_verify(target, key or None))
 
 
+@app.command()
+def replay(
+    *,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="INSTANT", help="Read anew what the CRM changed since, such as 2026-03-18T00:00:00Z."
+        ),
+    ] = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Of the new generation. [default: as many as now]")
+    ] = None,
+    config: ConfigFlag = None,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """Make all numbers anew from the log, while the old ones are served; then switch.
+
+    A fixed connector, a changed definition and another number of partitions take effect this way. Exit 1: nothing has
+    changed.
+    """
+    from deploy.replay import main as run_replay  # noqa: PLC0415
+    from schemas.instants import parse_instant  # noqa: PLC0415
+
+    settings = _settings(config=config, broker=broker, prefix=prefix, data=data)
+    try:
+        at = None if since is None else parse_instant(since)
+    except ValueError as error:
+        _fail([f"--from: {error}"], WRONG_USE)
+    if at is not None and at > _now():
+        _fail(["--from: must not lie ahead"], WRONG_USE)
+    target = _target(settings)
+    _checked_config(target.config)
+    raise typer.Exit(run_replay(target, since=at, partitions=partitions, data=settings.data.absolute()))
+
+
 @keys_app.command("create")
 def keys_create(
     *,

@@ -19,7 +19,7 @@ from processor.topology import build_app
 from processor.transport.administration import KafkaError, TopicsError, ensure_topics
 from processor.transport.ends import Ends
 from processor.transport.following import MissingTopicError
-from processor.transport.generations import STANDSTILL_SECONDS, settled_generation, until_switched
+from processor.transport.generations import read_served, settled_generation, until_switched
 from processor.transport.worker import run
 from schemas.config import Config, ConfigError, load_config
 from schemas.generations import Served
@@ -138,8 +138,11 @@ def _listen(host: str, port: int) -> socket.socket | None:
 
 async def _settle(settings: Settings, config: Config) -> Served:
     """Which generation to write; its topics are there and right."""
-    async with asyncio.timeout(STANDSTILL_SECONDS + _SETTLING_SECONDS):
-        served = await settled_generation(settings.broker, settings.prefix, settings.partitions)
+    async with asyncio.timeout(_SETTLING_SECONDS):
+        await read_served(settings.broker, settings.prefix, settings.partitions)
+    # Kafka answers; a handover may take longer.
+    served = await settled_generation(settings.broker, settings.prefix, settings.partitions)
+    async with asyncio.timeout(_SETTLING_SECONDS):
         await ensure_topics(
             settings.broker,
             prefix=settings.prefix,

@@ -9,14 +9,6 @@ SERVED = b"served"
 """Key of the record."""
 
 
-class Generation(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One derived set of topics."""
-
-    number: int
-    partitions: int
-    """Of its topics; those that are not derived have their own number, for good."""
-
-
 class Handover(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Another generation is about to be served: workers stand still while what was told is carried over."""
 
@@ -30,12 +22,11 @@ class Served(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     generation: int
     partitions: int
+    """Of its topics; those that are not derived have a number of their own, for good."""
     log_partitions: int
     """Of `deliveries` and all else that is not derived."""
     switched_at: int = 0
     """Instant (microseconds); 0: it is the first one."""
-    previous: Generation | None = None
-    """Kept, so that there is a way back."""
     handover: Handover | None = None
 
     def stands_still(self, now: int) -> bool:

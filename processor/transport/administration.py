@@ -1,14 +1,18 @@
-"""Creates the topics of the catalogue, and refuses to run on topics that differ from it.
+"""Creates the topics of the catalogue, and refuses to run on topics that differ from it; deletes those of generations.
 
-Owns the comparison with what the broker has. Changes nothing that exists: a wrong cleanup policy may already have
-deleted something, and somebody has to look.
+Owns the comparison with what the broker has. Alters nothing that exists: a wrong cleanup policy may already have
+deleted something, and somebody has to look. Which generations are deleted is a replay's business, and where a group
+goes on.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
@@ -17,6 +21,7 @@ from schemas.topics import TOPICS
 
 SETTLING_TRIES = 100
 SETTLING_SECONDS = 0.1
+_DELETION_MS = 30_000
 REPLICAS = 3
 """Copies of each partition, where there are as many brokers."""
 
@@ -128,4 +133,66 @@ async def _differences(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]
     return sorted(problems)
 
 
-__all__ = ["KafkaError", "TopicsError", "ensure_topics"]
+async def find_generations(bootstrap: str, *, prefix: str) -> dict[int, list[str]]:
+    """Number -> names of the topics there are of every generation. Raises KafkaError."""
+    derived = {topic.name for topic in TOPICS if topic.derived}
+    pattern = re.compile(rf"{re.escape(prefix)}g([1-9][0-9]*)\.(.+)")
+    found: dict[int, list[str]] = {}
+    async with _administration(bootstrap) as admin:
+        for name in await admin.list_topics():
+            match = pattern.fullmatch(name)
+            if match is not None and match[2] in derived:
+                found.setdefault(int(match[1]), []).append(name)
+    return found
+
+
+async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
+    """Delete these topics. Raises KafkaError, TopicsError."""
+    if not names:
+        return
+    async with _administration(bootstrap) as admin:
+        answer = await admin.delete_topics(list(names), timeout_ms=_DELETION_MS)
+    for name, code, *_ in answer.topic_error_codes:
+        error = for_code(code)
+        if code and error is not UnknownTopicOrPartitionError:
+            raise TopicsError([f"topic {name}: cannot be deleted: {error.__name__}"])
+
+
+async def has_members(bootstrap: str, group: str) -> bool:
+    """Whether anybody is in a consumer group. Raises KafkaError."""
+    async with _administration(bootstrap) as admin:
+        (answer,) = await admin.describe_consumer_groups([group])
+    return any(members for *_, members, _operations in answer.groups)
+
+
+async def commit_offsets(bootstrap: str, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
+    """Let a group in which nobody is go on at these offsets. Raises KafkaError."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        committed = {TopicPartition(*place): offset for place, offset in offsets.items()}
+        consumer.assign(list(committed))
+        await consumer.commit(committed)
+    finally:
+        await consumer.stop()
+
+
+@asynccontextmanager
+async def _administration(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+__all__ = [
+    "KafkaError",
+    "TopicsError",
+    "commit_offsets",
+    "delete_topics",
+    "ensure_topics",
+    "find_generations",
+    "has_members",
+]

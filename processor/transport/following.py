@@ -68,6 +68,17 @@ class Follower:
             self._partitions[topic] = await _partitions(self._bootstrap, topic)
         return [TopicPartition(topic, partition) for partition in range(self._partitions[topic])]
 
+    async def since(self, instant: int) -> dict[int, tuple[int, int]]:
+        """Per partition the first message dated at `instant` or later by its producer: offset and date (µs).
+
+        Partitions that have none are left out.
+        """
+        asked = dict.fromkeys(await self._partitions_of(self._topic), instant // 1000)
+        found = await self._consumer.offsets_for_times(asked)
+        return {
+            tp.partition: (first.offset, first.timestamp * 1000) for tp, first in found.items() if first is not None
+        }
+
     async def read_to(self, ends: Mapping[int, int], apply: Callable[[int, list[Fetched]], None]) -> None:
         """Read at least up to these offsets, exclusive; `apply` is called with partition and records."""
         while any(self.positions[partition] < end for partition, end in ends.items()):

@@ -15,8 +15,8 @@ from schemas.topics import GENERATIONS
 _FETCH_WAIT_MS = 500
 _LOOK_SECONDS = 1.0
 
-STANDSTILL_SECONDS = 30.0
-"""Longest time for which workers stand still for a handover; if it has not come about by then, they go on."""
+STANDSTILL_SECONDS = 12.0
+"""Workers stand still for a handover so long after its mark was last renewed; then they go on with what is served."""
 
 
 class Pointer:
@@ -67,14 +67,16 @@ async def settled_generation(bootstrap: str, prefix: str, partitions: int) -> Se
     """What a worker is to write; waits while workers stand still for a handover. Raises KafkaError."""
     try:
         async with pointer(bootstrap, prefix, partitions) as found:
-            began, served = time.monotonic(), found.served
+            seen_at, served = time.monotonic(), found.served
             # The handover's own limit by the machine's clock, and by a clock that nobody sets.
             while (
                 served.handover is not None
                 and served.stands_still(time.time_ns() // 1000)
-                and time.monotonic() - began < STANDSTILL_SECONDS
+                and time.monotonic() - seen_at < STANDSTILL_SECONDS
             ):
-                served = await found.wait(_LOOK_SECONDS)
+                newer = await found.wait(_LOOK_SECONDS)
+                if newer != served:
+                    seen_at, served = time.monotonic(), newer
             return served
     except MissingTopicError:
         return first_generation(partitions)
