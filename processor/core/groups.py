@@ -6,7 +6,7 @@ calendars, so the leads of a rep are derived again when that rep moves.
 Owns the fold of engagements, what is handed on along merges, and the rebuilding after recovery. Does no I/O.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from processor.core.contributions import Contribution
@@ -56,6 +56,8 @@ class Groups:
         self.panes.advance(log_at)
         opened: dict[str, dict[str, Record]] = {}
         changed: dict[str, set[str]] = {}
+        heard: dict[tuple[str, str], bytes | None] = {}
+        """Of what changed the row, where it is the one that was heard: the same state is the same bytes."""
         for engagement in engagements:
             group, key = engagement.group, engagement.record
             facts = opened.get(group)
@@ -65,19 +67,29 @@ class Groups:
             held = facts.get(key)
             if held is None:
                 facts[key] = news
-            elif not held.merge(news):
+                heard[group, key] = engagement.row
+            elif held.merge(news):
+                heard[group, key] = None
+            else:
                 output.duplicates += 1
                 continue
             changed.setdefault(group, set()).add(key)
         # The roster goes first: what is derived after it sees the new teams.
         moved = self._settle_roster(changed.pop(ROSTER_GROUP, set()), opened.get(ROSTER_GROUP, {}), output)
         for group, keys in changed.items():
-            self._settle(group, keys, opened[group], output)
+            self._settle(group, keys, opened[group], heard, output)
         self._follow(moved, changed.keys(), output)
         output.panes = self.panes.take_changes()
         return output
 
-    def _settle(self, group: str, keys: set[str], facts: dict[str, Record], output: GroupsOutput) -> None:
+    def _settle(
+        self,
+        group: str,
+        keys: set[str],
+        facts: dict[str, Record],
+        heard: Mapping[tuple[str, str], bytes | None],
+        output: GroupsOutput,
+    ) -> None:
         rows = self._rows.setdefault(group, {})
         targets = merge_targets(group, facts)
         # A new target must hear everything; afterwards it needs only what is new.
@@ -87,7 +99,7 @@ class Groups:
             else merge_targets(group, {key: decode_record(row) for key, row in rows.items()})
         )
         for key in sorted(keys):
-            row = rows[key] = facts[key].encode()
+            row = rows[key] = heard[group, key] or facts[key].encode()
             output.rows.append((group.encode() + _SEPARATOR + key.encode(), row))
         for target in sorted(targets):
             told = keys if target in known else set(rows)

@@ -36,6 +36,7 @@ from tests.sinks import HttpSink
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("replay"), pytest.mark.asyncio(loop_scope="module")]
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of a sink
+PATIENCE_SECONDS = 240.0
 _COMMAND = Path(sys.executable).with_name("floorcast")
 Json = dict[str, Any]
 
@@ -108,7 +109,7 @@ async def until_served(reader: Reader, generation: int) -> None:
 
 
 async def until_true(asked: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await asked():
             await asyncio.sleep(0.05)
 
@@ -150,7 +151,7 @@ async def append(floor: FloorProcess, *deliveries: tuple[str, bytes]) -> None:
 
 async def calls_of(reader: Reader, rep: str) -> int:
     status, row = await reader.ask(f"/v1/reps/{rep}/metrics", window="today")
-    return row["metrics"]["calls_made"] if status == 200 else 0
+    return int(row["metrics"]["calls_made"]) if status == 200 else 0
 
 
 def hooks(sink: HttpSink, name: str) -> list[str]:
@@ -182,7 +183,7 @@ async def test_what_is_fixed_and_redefined_comes_into_force_and_no_screen_sees_a
 
     async def is_refused() -> bool:
         letters = await reader.pages("/v1/dead-letters")
-        return sum(letter["reason"] == "unknown_connection" for _, letter in letters) == 7
+        return len([letter for _, letter in letters if letter["reason"] == "unknown_connection"]) == 7
 
     await until_true(is_refused)
     assert await calls_of(reader, "r-fixed") == 0
