@@ -297,6 +297,28 @@ class Broadcaster:
         for window in self._pinned:
             self._follow(window, now)
 
+    def turn_to(self, view: View, pinned: Iterable[str], now: int) -> None:
+        """Tell of another view from now on: every client gets a snapshot of it, which makes all before it void."""
+        windows = {*filter(self._is_watched, self._followed), *pinned}
+        self._view = view
+        self._followed, self._heads, self._leads, self._alerts, self._day = {}, {}, {}, set(), None
+        view.advance(now)
+        view.forget_changes()
+        self._pinned = frozenset(pinned)
+        for window in windows:
+            self._follow(window, now)
+        # So that what is in the snapshots is known as told; the events of it are nobody's.
+        subscriptions, self._subscriptions = self._subscriptions, {}
+        self.flush(now, unwatched=True)
+        self._subscriptions = subscriptions
+        self._number += 1
+        self._events.clear()
+        self._remembered_rows, self._forgotten = 0, self._number
+        for wanted, clients in subscriptions.items():
+            snapshot = self._snapshot(wanted, now)
+            for client in clients:
+                client.restart(snapshot)
+
     def followed_values(self, window: str) -> dict[Scope, Values]:
         """The values last sent of a followed window. The dict is a copy, what is in it is never changed."""
         followed = self._followed.get(window)

@@ -17,8 +17,10 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, Histogram
 
 from api.catch_up import CatchUp
+from api.generations import read_served
 from api.settings import Settings
 from api.view import View
+from schemas.generations import Served, first_generation
 from schemas.instants import SECOND
 from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, RECORD_CHANGES, VIEW_TOPICS, Topic
 
@@ -139,13 +141,16 @@ class ViewConsumer:
         latency: Latency,
         on_change: Callable[[], None],
         clock: Callable[[], int],
+        served: Served | None = None,
     ) -> None:
+        """`served`: which generation to read; None: the one that `generations` names when Kafka is reached."""
         self._settings = settings
         self._view = view
         self._latency = latency
         self._on_change = on_change
         self._clock = clock
-        self._names = {self._full(topic): topic.name for topic in VIEW_TOPICS}
+        self.served = served
+        self._names: dict[str, str] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._problem: str | None = "the view has not begun to load"
@@ -212,6 +217,9 @@ class ViewConsumer:
             delay = min(5.0, delay * 2)
 
     async def _read(self) -> None:
+        if self.served is None:
+            self.served = await read_served(self._settings)
+        self._names = {self._full(topic): topic.name for topic in VIEW_TOPICS}
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.broker,
             enable_auto_commit=False,
@@ -229,9 +237,7 @@ class ViewConsumer:
             await _stop(consumer)
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
-        partitions = [
-            TopicPartition(name, partition) for name in self._names for partition in range(self._settings.partitions)
-        ]
+        partitions = [place for topic in VIEW_TOPICS for place in self._places(topic)]
         consumer.assign(partitions)
         for tp, offset in (await consumer.beginning_offsets(partitions)).items():
             # After an interruption the view goes on where it was.
@@ -301,9 +307,7 @@ class ViewConsumer:
             await asyncio.sleep(1)
 
     async def _ends(self, consumer: AIOKafkaConsumer, topic: Topic) -> Mapping[int, int]:
-        found = await consumer.end_offsets(
-            [TopicPartition(self._full(topic), partition) for partition in range(self._settings.partitions)]
-        )
+        found = await consumer.end_offsets(self._places(topic))
         return {tp.partition: offset for tp, offset in found.items()}
 
     def _done(self, stage: str) -> Mapping[int, int]:
@@ -317,8 +321,18 @@ class ViewConsumer:
         name = self._full(topic)
         return {tp.partition: offset for tp, offset in self._positions.items() if tp.topic == name}
 
+    def _places(self, topic: Topic) -> list[TopicPartition]:
+        served = self.served or first_generation(self._settings.partitions)
+        partitions = topic.partitions(log=served.log_partitions, derived=served.partitions)
+        return [TopicPartition(self._full(topic), partition) for partition in range(partitions)]
+
     def _full(self, topic: Topic) -> str:
-        return topic.full_name(self._settings.prefix, self._settings.generation)
+        return topic.full_name(self._settings.prefix, self.generation)
+
+    @property
+    def generation(self) -> int:
+        """Which is read."""
+        return 1 if self.served is None else self.served.generation
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:

@@ -72,7 +72,7 @@ class Ingest:
         *,
         topic: Topic = DELIVERIES,
     ) -> None:
-        self._topic = topic.full_name(settings.prefix, settings.generation)
+        self._topic = topic.full_name(settings.prefix)
         self._timeout = settings.produce_timeout_seconds
         self._budget = Budget(count=settings.max_in_flight_deliveries, size=settings.max_in_flight_bytes)
         self._make_producer = make_producer or (lambda: _producer(settings))

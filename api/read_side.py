@@ -14,11 +14,13 @@ from api.answers import Remembered
 from api.broadcast import Broadcaster
 from api.consumer import Latency, ViewConsumer
 from api.exposition import MAX_REPS, Exposition, Picture, ResponseHistogram, crossed_limits, waiting_by_team
+from api.generations import follow_served
 from api.rows import Json, freshness_json
-from api.settings import Settings
+from api.settings import Settings, config_environment
 from api.view import View
 from schemas.catalogue import Catalogue
-from schemas.config import Config
+from schemas.config import Config, ConfigError, load_config
+from schemas.generations import Served
 from schemas.instants import SECOND
 
 log = structlog.get_logger("api")
@@ -26,6 +28,7 @@ log = structlog.get_logger("api")
 GATHER_SECONDS = 0.01
 """Changes that come within this time leave in one event: at 1,000 changes a second a screen needs no more."""
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
+_BETWEEN_LOOKS_SECONDS = 0.05
 
 
 class ReadSide:
@@ -42,9 +45,10 @@ class ReadSide:
         instance: str,
         build: str,
     ) -> None:
+        self._settings = settings
         self._clock = clock
         self._moved = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.view = View(config, catalogue)
         self._latency = Latency(registry)
         self.consumer = ViewConsumer(settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock)
@@ -71,6 +75,7 @@ class ReadSide:
             latency=self._latency.percentiles(now),
             behind_seconds=self.consumer.behind_seconds(now),
             applied=self.consumer.applied,
+            generation=self.consumer.generation,
             now=now,
         )
 
@@ -111,15 +116,78 @@ class ReadSide:
         """Begin to load, and to tell what changes."""
         self.broadcaster.pin(self._exported, self._clock())
         await self.consumer.start()
-        self._task = asyncio.create_task(self._tell(), name="broadcast")
+        self._tasks = [
+            asyncio.create_task(self._tell(), name="broadcast"),
+            asyncio.create_task(self._follow_generations(), name="generations"),
+        ]
 
     async def stop(self) -> None:
-        """End both."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        """End all of it."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.consumer.stop()
+
+    async def _follow_generations(self) -> None:
+        """Serve another generation once it is named; the newest one, if several are while one loads."""
+        loading: asyncio.Task[None] | None = None
+        wanted = 0
+        try:
+            async for served in follow_served(self._settings):
+                while self.consumer.served is None:
+                    await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+                if served.generation == (wanted or self.consumer.generation):
+                    continue
+                wanted = served.generation
+                if loading is not None:
+                    loading.cancel()
+                    await asyncio.gather(loading, return_exceptions=True)
+                loading = asyncio.create_task(self._turn_to(served), name=f"generation {wanted}")
+        finally:
+            if loading is not None:
+                loading.cancel()
+                await asyncio.gather(loading, return_exceptions=True)
+
+    async def _turn_to(self, served: Served) -> None:
+        """Load a generation beside the one that is served, and serve it once it has all that was delivered by now.
+
+        In one step: no answer and no event mixes the two, and none shows a part of one.
+        """
+        log.info("generation.loading", generation=served.generation)
+        config = self._config_of_now()
+        view = View(config, self.view.catalogue)
+
+        def on_change() -> None:
+            if self.view is view:
+                self._on_change()
+
+        consumer = ViewConsumer(
+            self._settings, view, latency=self._latency, on_change=on_change, clock=self._clock, served=served
+        )
+        before = self.consumer
+        try:
+            await consumer.start()
+            while consumer.problems():
+                await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+            # What a client has of the old one is not the same as anything of the new one.
+            view.revision += self.view.revision + 1
+            self._exported = tuple(config.prometheus.windows)
+            self.view, self.consumer = view, consumer
+            self._responses = ResponseHistogram(view)
+            self._responses.observe(list(view.clocks))
+            self._loaded_once = True
+            self.broadcaster.turn_to(view, self._exported, self._clock())
+        finally:
+            await (before if self.consumer is consumer else consumer).stop()
+        log.info("generation.served", generation=served.generation)
+
+    def _config_of_now(self) -> Config:
+        """The configuration as the file says it now: what a replay was made for is most often a change of it."""
+        try:
+            return load_config(self._settings.config, config_environment())
+        except ConfigError as error:
+            log.error("generation.configuration", problems=error.problems)
+            return self.view.config
 
     def _on_change(self) -> None:
         if self.consumer.is_loaded:

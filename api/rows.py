@@ -214,6 +214,7 @@ def freshness_json(
     latency: Mapping[str, float | None],
     behind_seconds: float,
     applied: Mapping[str, Mapping[str, int]],
+    generation: int,
     now: int,
 ) -> Json:
     """How fresh the numbers are: per connection; latency of the last minutes; how far behind the log they are."""
@@ -248,6 +249,7 @@ def freshness_json(
         },
         "applied": applied,
         "definitions": view.definitions,
+        "generation": generation,
         "verification": None if view.verification is None else verification_json(view.verification, now),
     }
 

@@ -41,8 +41,9 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._-]{0,64}$",
         description="Begins the name of every topic, so that several organisations share one cluster.",
     )
-    generation: int = Field(default=1, ge=1, description="Number of the derived set of topics that is served.")
-    partitions: int = Field(default=4, ge=1, le=256, description="Partitions of each topic.")
+    partitions: int = Field(
+        default=4, ge=1, le=256, description="Partitions of each topic, until a replay says another number."
+    )
     data: Path = Field(default=Path(".floorcast"), description="Directory of the API keys (`keys.json`).")
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")

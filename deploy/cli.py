@@ -181,9 +181,7 @@ def topics(
     target = _target(settings)
     _checked_config(target.config)
     try:
-        made = asyncio.run(
-            make_topics(target.config, target.broker, target.prefix, settings.partitions, target.generation)
-        )
+        made = asyncio.run(make_topics(target.config, target.broker, target.prefix, settings.partitions))
     except UpError as error:
         # Topics that differ are what this command looks for.
         _fail(error.problems, FOUND_DIFFERENCES if error.exit_code == WRONG_USE else error.exit_code)
@@ -301,6 +299,43 @@ def verify(
     from deploy.verify import main as run_verify  # noqa: PLC0415
 
     raise typer.Exit(run_verify(target, key or None))
+
+
+@app.command()
+def replay(
+    *,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="INSTANT", help="Read anew what the CRM changed since, such as 2026-03-18T00:00:00Z."
+        ),
+    ] = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Of the new generation. [default: as many as now]")
+    ] = None,
+    config: ConfigFlag = None,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """Make all numbers anew from the log, while the old ones are served; then switch.
+
+    A fixed connector, a changed definition and another number of partitions take effect this way. Exit 1: nothing has
+    changed.
+    """
+    from deploy.replay import main as run_replay  # noqa: PLC0415
+    from schemas.instants import parse_instant  # noqa: PLC0415
+
+    settings = _settings(config=config, broker=broker, prefix=prefix, data=data)
+    try:
+        at = None if since is None else parse_instant(since)
+    except ValueError as error:
+        _fail([f"--from: {error}"], WRONG_USE)
+    if at is not None and at > _now():
+        _fail(["--from: must not lie ahead"], WRONG_USE)
+    target = _target(settings)
+    _checked_config(target.config)
+    raise typer.Exit(run_replay(target, since=at, partitions=partitions, data=settings.data.absolute()))
 
 
 @keys_app.command("create")
@@ -487,7 +522,6 @@ def _plan(settings: "Settings", port: int, open_access: bool, demo: tuple[float,
         prefix=settings.prefix,
         partitions=settings.partitions,
         open_access=open_access,
-        generation=settings.generation,
         worker_port=settings.worker_port,
         verify_every=verification_interval(settings.verify_every),
         **extra,

@@ -18,6 +18,7 @@ from deploy.up import Target
 from processor.transport.appending import Appender, Place
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.generations import read_served
 from schemas.dead_letters import DeadLetter, decode_dead_letter
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.instants import format_instant
@@ -135,7 +136,7 @@ def run_list(target: Target, choice: Choice, *, limit: int, json: bool) -> int:
                 found = newest(found, limit)
 
     async def read() -> None:
-        async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix, target.generation)) as follower:
+        async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix)) as follower:
             await read_letters(follower, take)
 
     def work() -> int:
@@ -169,7 +170,7 @@ async def _show(target: Target, letter_id: str) -> int:
     if not of_deliveries:
         return _fail("it is of a message between two stages, not of a delivery: there is no body to show", AGAIN)
     place = of_deliveries[0].partition, of_deliveries[0].offset
-    async with Appender(target.broker, DELIVERIES.full_name(target.prefix, target.generation)) as log:
+    async with Appender(target.broker, DELIVERIES.full_name(target.prefix)) as log:
         stored = [message async for message in log.read([place])]
     if not stored:
         return _fail("its delivery is older than what is kept", AGAIN)
@@ -207,7 +208,7 @@ async def _replay(target: Target, choice: Choice, wait_seconds: float) -> int:
             else:
                 between_stages += 1
 
-    async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix, target.generation)) as follower:
+    async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix)) as follower:
         await read_letters(follower, take)
         if between_stages:
             _say(f"{between_stages} dead letters are of messages between two stages, not of deliveries: left out")
@@ -252,7 +253,7 @@ async def _append(target: Target, places: Collection[Place]) -> tuple[set[Place]
     contents: set[bytes] = set()
     appended: set[Place] = set()
     found = 0
-    async with Appender(target.broker, DELIVERIES.full_name(target.prefix, target.generation)) as log:
+    async with Appender(target.broker, DELIVERIES.full_name(target.prefix)) as log:
         async for message in log.read(places):
             found += 1
             content = blake2b(message.value or b"", digest_size=16).digest()
@@ -274,7 +275,8 @@ async def _until_passed(target: Target, places: Collection[Place]) -> None:
                 progress: Progress = decode_progress(record.value)
                 done[partition] = progress.offset
 
-    async with Follower(target.broker, PROGRESS.full_name(target.prefix, target.generation)) as follower:
+    served = await read_served(target.broker, target.prefix, 1)
+    async with Follower(target.broker, PROGRESS.full_name(target.prefix, served.generation)) as follower:
         while True:
             await follower.read_to(await follower.ends(), apply)
             if all(done.get(partition, 0) > offset for partition, offset in places):
@@ -284,7 +286,7 @@ async def _until_passed(target: Target, places: Collection[Place]) -> None:
 
 async def _chosen(target: Target, choice: Choice) -> list[DeadLetter]:
     found: list[DeadLetter] = []
-    async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix, target.generation)) as follower:
+    async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix)) as follower:
         await read_letters(follower, lambda letter: found.append(letter) if choice.takes(letter) else None)
     return found
 

@@ -58,12 +58,13 @@ class Settings(BaseSettings):
     prefix: str = Field(
         default="floorcast.", pattern=r"^[A-Za-z0-9._-]{0,64}$", description="What the names of all topics begin with."
     )
-    generation: int = Field(default=1, ge=1, description="Which derived set of topics is meant.")
     verify_every: Annotated[str, AfterValidator(_checked_interval)] = Field(
         default="5m",
         description="How often `up` recounts the newest part of the log and compares what is served; `off`: never.",
     )
-    partitions: int = Field(default=4, ge=1, le=256, description="Partitions of each topic of the catalogue.")
+    partitions: int = Field(
+        default=4, ge=1, le=256, description="Partitions of each topic, until a replay says another number."
+    )
     worker_port: int = Field(
         default=0,
         ge=0,

@@ -62,7 +62,6 @@ class Running(msgspec.Struct, frozen=True):
     pid: int
     prefix: str
     config: str
-    generation: int = 1
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -70,7 +69,6 @@ class Target(msgspec.Struct, frozen=True):
 
     broker: str
     prefix: str
-    generation: int
     config: Path
     url: str | None
     """None: no api is known."""
@@ -89,7 +87,6 @@ class Plan:
     partitions: int
     open_access: bool
     """Only said here: the api decides by itself."""
-    generation: int = 1
     worker_port: int = 0
     verify_every: int | None = None
     """How often the log is recounted (microseconds); None: never."""
@@ -103,7 +100,6 @@ class Plan:
         environment = {
             **os.environ,
             "FLOORCAST_PREFIX": self.prefix,
-            "FLOORCAST_GENERATION": str(self.generation),
             "FLOORCAST_PARTITIONS": str(self.partitions),
             "PYTHONUNBUFFERED": "1",
             **(environment or {}),
@@ -140,7 +136,7 @@ class Surroundings:
 
     async def make_topics(self, broker: str, plan: Plan) -> None:
         """Create or check the topics of the catalogue. Raises UpError."""
-        await make_topics(plan.config, broker, plan.prefix, plan.partitions, plan.generation)
+        await make_topics(plan.config, broker, plan.prefix, plan.partitions)
 
     async def is_ready(self, url: str) -> bool:
         """Whether everything is there: `/readyz` says 200."""
@@ -259,16 +255,23 @@ def reach_broker(broker: str) -> None:
     raise UpError([f"no Kafka answers at {broker}: is it running, and is the address right?"], 3)
 
 
-async def make_topics(config: Path, broker: str, prefix: str, partitions: int, generation: int = 1) -> list[str]:
-    """Create or check the topics of the catalogue; the names of the new ones. Raises UpError."""
+async def make_topics(config: Path, broker: str, prefix: str, partitions: int) -> list[str]:
+    """Create or check the topics of the generation that is served; the names of the new ones. Raises UpError."""
     from processor.transport.administration import KafkaError, TopicsError, ensure_topics  # noqa: PLC0415
+    from processor.transport.generations import read_served  # noqa: PLC0415
     from schemas.config import load_config  # noqa: PLC0415
 
     kept = load_config(config, os.environ).retention.records
     try:
         async with asyncio.timeout(_TOPICS_SECONDS):
+            served = await read_served(broker, prefix, partitions)
             return await ensure_topics(
-                broker, prefix=prefix, generation=generation, partitions=partitions, records_kept=kept
+                broker,
+                prefix=prefix,
+                generation=served.generation,
+                partitions=served.partitions,
+                log_partitions=served.log_partitions,
+                records_kept=kept,
             )
     except TopicsError as error:
         raise UpError(error.problems, 2) from None
@@ -314,11 +317,10 @@ def find_target(settings: "Settings", url: str | None = None) -> Target:
         if settings.broker is None:
             problem = f"no floorcast up runs on {settings.data}: name its folder with --data, or a Kafka with --broker"
             raise UpError([problem], 2)
-        return Target(settings.broker, settings.prefix, settings.generation, settings.config, url)
+        return Target(settings.broker, settings.prefix, settings.config, url)
     return Target(
         broker=running.broker,
         prefix=settings.prefix if "prefix" in given else running.prefix,
-        generation=settings.generation if "generation" in given else running.generation,
         config=settings.config if "config" in given else Path(running.config),
         url=url or running.url,
     )
@@ -389,9 +391,7 @@ async def _start_all(
     await world.make_topics(broker, plan)
     for child in world.programs(plan, broker, _worker_id(plan.data)):
         await supervisor.launch(child)
-    running = Running(
-        address(plan.host, plan.port), broker, os.getpid(), plan.prefix, str(plan.config), plan.generation
-    )
+    running = Running(address(plan.host, plan.port), broker, os.getpid(), plan.prefix, str(plan.config))
     _write_whole(plan.data / "up.json", msgspec.json.format(msgspec.json.encode(running), indent=2))
     await _until_ready(lambda: world.is_ready(running.url), plan.data / "logs", say)
     supervisor.settled = True

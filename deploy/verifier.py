@@ -213,12 +213,12 @@ class Verifier:
         return httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=ANSWER_SECONDS)
 
     async def _opened(self, now: int) -> "_Log":
-        broker, prefix, generation = self._target.broker, self._target.prefix, self._target.generation
+        broker, prefix = self._target.broker, self._target.prefix
         self._last = await self._last_outcome()
         self._found = {} if self._last is None else {held.name: held for held in self._last.windows}
         async with AsyncExitStack() as opened:
             async with asyncio.timeout(SILENT_SECONDS):
-                follower = Follower(broker, DELIVERIES.full_name(prefix, generation))
+                follower = Follower(broker, DELIVERIES.full_name(prefix))
                 await opened.enter_async_context(follower)
             kept = KeptChanges(LARGEST + LARGEST // 2)
             opened.callback(kept.close)
@@ -242,7 +242,7 @@ class Verifier:
                     with contextlib.suppress(msgspec.MsgspecError):  # of another version
                         found.append(decode_verification(record.value))
 
-        name = VERIFICATIONS.full_name(self._target.prefix, self._target.generation)
+        name = VERIFICATIONS.full_name(self._target.prefix)
         async with asyncio.timeout(SILENT_SECONDS), Follower(self._target.broker, name) as follower:
             await follower.read_to(await follower.ends(), apply)
         return found[-1] if found and found[-1].definitions == digest_of(self._config) else None
@@ -274,7 +274,7 @@ class Verifier:
         before = await asyncio.to_thread(looked_at.recounted)
         for _ in range(LOOKS):
             self._compare_definitions(
-                await wait_for_stages(client, log.follower, self._target.prefix, self._target.generation)
+                await wait_for_stages(client, log.follower, self._target.broker, self._target.prefix)
             )
             answers = {}
             for name in looked_at.names if suspects.wrong is None else suspects.subjects:
@@ -290,7 +290,7 @@ class Verifier:
         return suspects.different()
 
     async def _publish(self, found: Verification) -> None:
-        topic = VERIFICATIONS.full_name(self._target.prefix, self._target.generation)
+        topic = VERIFICATIONS.full_name(self._target.prefix)
         value = encode_verification(found)
         async with Appender(self._target.broker, topic) as appender:
             await appender.append(Stored((0, 0), VERIFICATION_KEY, value, found.verified_at // 1000, ()))

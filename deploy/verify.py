@@ -24,6 +24,7 @@ from deploy.up import Target
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.generations import read_served
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.instants import format_instant, parse_instant
@@ -57,9 +58,7 @@ def main(target: Target, key: str | None = None) -> int:
         url = checked_url(target.url, key)
         config = load_config(target.config, os.environ)
         with _progress_bar() as say:
-            found = asyncio.run(
-                verify(url, target.broker, target.prefix, config, generation=target.generation, key=key, say=say)
-            )
+            found = asyncio.run(verify(url, target.broker, target.prefix, config, key=key, say=say))
     except (
         ConfigError,
         VerifyError,
@@ -99,7 +98,6 @@ async def verify(
     prefix: str,
     config: Config,
     *,
-    generation: int = 1,
     key: str | None = None,
     say: Say = lambda _done, _total: None,
 ) -> Verdict:
@@ -115,14 +113,14 @@ async def verify(
 
     async with (
         httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client,
-        Follower(broker, DELIVERIES.full_name(prefix, generation)) as follower,
+        Follower(broker, DELIVERIES.full_name(prefix)) as follower,
     ):
         persistent: dict[str, str] | None = None
         quiet = 0
         for _ in range(TRIES):
             ends = await follower.ends()
             await follower.read_to(ends, apply)
-            await wait_for_stages(client, follower, prefix, generation)
+            await wait_for_stages(client, follower, broker, prefix)
             found, as_of = await _compare(client, changes, config)
             moved = follower.positions != await follower.ends()
             # By what differs, not by the values: those of a lead that waits differ from one look to the next.
@@ -165,10 +163,9 @@ async def fetch_freshness(client: httpx.AsyncClient) -> dict[str, Any]:
     return await _get(client, "/v1/freshness")
 
 
-async def wait_for_stages(
-    client: httpx.AsyncClient, follower: Follower, prefix: str, generation: int
-) -> Mapping[str, Any]:
+async def wait_for_stages(client: httpx.AsyncClient, follower: Follower, broker: str, prefix: str) -> Mapping[str, Any]:
     """Return once all that lies in the log now is in what the api serves: what it says of that. Raises VerifyError."""
+    generation = (await read_served(broker, prefix, 1)).generation
     state: dict[str, Any] = {}
 
     async def refresh() -> None:
@@ -187,6 +184,12 @@ async def wait_for_stages(
     missing = ""
     try:
         async with asyncio.timeout(STAGES_SECONDS):
+            await refresh()
+            while state["generation"] != generation:
+                missing = f"generation {state['generation']} is served, and {generation} is to be"
+                await asyncio.sleep(0.1)
+                await refresh()
+                generation = (await read_served(broker, prefix, 1)).generation
             async for missing in CatchUp(  # noqa: B007 - named when the time is up
                 ends, done, applied
             ).wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW_TOPICS):

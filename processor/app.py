@@ -5,10 +5,12 @@ Owns exit codes of the process, its port and the watch over it. What it runs is 
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from typing import Any
 
+import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
 
@@ -17,12 +19,19 @@ from processor.telemetry import Vitals, Watchman, WorkerMetrics, configure_loggi
 from processor.topology import build_app
 from processor.transport.administration import KafkaError, TopicsError, ensure_topics
 from processor.transport.ends import Ends
+from processor.transport.following import MissingTopicError
+from processor.transport.generations import read_served, settled_generation, until_switched
 from processor.transport.worker import run
 from schemas.config import Config, ConfigError, load_config
+from schemas.generations import Served
 
 SWITCH_SECONDS = 0.0005
 WRONG_CONFIGURATION = 2
 UNREACHABLE = 3
+_SETTLING_SECONDS = 30.0
+_PAUSE_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 def main(settings: Settings) -> int:
@@ -38,7 +47,7 @@ def main(settings: Settings) -> int:
         _say(*error.problems)
         return WRONG_CONFIGURATION
     try:
-        asyncio.run(_check_topics(settings, config))
+        served = asyncio.run(_settle(settings, config))
     except TopicsError as error:
         _say(*error.problems)
         return WRONG_CONFIGURATION
@@ -50,15 +59,15 @@ def main(settings: Settings) -> int:
     except OSError as error:
         _say(f"port {settings.worker_port} on {settings.worker_host} cannot be opened: {error.strerror or error}")
         return WRONG_CONFIGURATION
-    return _work(settings, config, listener)
+    return _work(settings, config, served, listener)
 
 
-def _work(settings: Settings, config: Config, listener: socket.socket | None) -> int:
+def _work(settings: Settings, config: Config, served: Served, listener: socket.socket | None) -> int:
     # Faust keeps a loop from its import on; one of our own that is open and current is what its worker runs on.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        app = build_app(settings, config)
+        app = build_app(settings, config, served)
     except ConfigError as error:
         _say(*error.problems)
         return WRONG_CONFIGURATION
@@ -66,8 +75,10 @@ def _work(settings: Settings, config: Config, listener: socket.socket | None) ->
     vitals = Vitals(app.live)
     metrics = WorkerMetrics(vitals, app.live, registry)
     app.live.observer = metrics
+    switch = _Switch(settings, served)
     # Not Faust's tasks: those begin only after the first load.
     tasks = [
+        loop.create_task(switch.watch(), name="generations"),
         loop.create_task(vitals.beat(metrics.on_lag), name="beat"),
         loop.create_task(vitals.follow_ends(Ends(settings.broker)), name="ends"),
     ]
@@ -81,8 +92,43 @@ def _work(settings: Settings, config: Config, listener: socket.socket | None) ->
         try:
             run(app, override_logging=False)
         except SystemExit as end:
-            return end.code if isinstance(end.code, int) else 1
+            if end.code or not switch.is_due:
+                return end.code if isinstance(end.code, int) else 1
+    if switch.is_due:
+        _begin_anew()
     return 0
+
+
+class _Switch:
+    """Ends this worker when another generation is to be written."""
+
+    def __init__(self, settings: Settings, served: Served) -> None:
+        self._settings = settings
+        self._served = served
+        self.is_due = False
+
+    async def watch(self) -> None:
+        """Wait for it, then end as by a signal from outside: what is done is committed."""
+        while not self.is_due:
+            try:
+                await until_switched(self._settings.broker, self._settings.prefix, self._served)
+            except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
+                log.warning("generations.interrupted", error=type(error).__name__)
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                log.info("generation.left", generation=self._served.generation)
+                self.is_due = True
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _begin_anew() -> None:
+    """Become a new process of the same command: Faust cannot be run twice in one, and the configuration is read again.
+
+    Not an exit: this works without a supervisor too, and to one nothing has died.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the command that we are
 
 
 def _listen(host: str, port: int) -> socket.socket | None:
@@ -93,15 +139,22 @@ def _listen(host: str, port: int) -> socket.socket | None:
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-async def _check_topics(settings: Settings, config: Config) -> None:
-    async with asyncio.timeout(30):
+async def _settle(settings: Settings, config: Config) -> Served:
+    """Which generation to write; its topics are there and right."""
+    async with asyncio.timeout(_SETTLING_SECONDS):
+        await read_served(settings.broker, settings.prefix, settings.partitions)
+    # Kafka answers; a handover may take longer.
+    served = await settled_generation(settings.broker, settings.prefix, settings.partitions)
+    async with asyncio.timeout(_SETTLING_SECONDS):
         await ensure_topics(
             settings.broker,
             prefix=settings.prefix,
-            generation=settings.generation,
-            partitions=settings.partitions,
+            generation=served.generation,
+            partitions=served.partitions,
+            log_partitions=served.log_partitions,
             records_kept=config.retention.records,
         )
+    return served
 
 
 def _say(*lines: str) -> None:

@@ -16,8 +16,9 @@ class Settings(BaseSettings):
     prefix: str = Field(
         default="floorcast.", pattern=r"^[A-Za-z0-9._-]{0,64}$", description="Before every topic and group name."
     )
-    generation: int = Field(default=1, ge=1, description="Which derived set of topics to write.")
-    partitions: int = Field(default=4, ge=1, le=1024, description="Partitions of every topic.")
+    partitions: int = Field(
+        default=4, ge=1, le=1024, description="Partitions of each topic, until a replay says another number."
+    )
     data: Path = Field(default=Path(".floorcast"), description="Folder for local state; may be empty at any start.")
     worker_id: str | None = Field(
         default=None,

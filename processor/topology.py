@@ -19,17 +19,19 @@ from schemas.alerts import channel_partition
 from schemas.config import Config
 from schemas.connectors import build_connector
 from schemas.definitions import digest_of
+from schemas.generations import Served, group_name
 from schemas.topics import ALERT_ACTIONS, DELIVERIES, ENGAGEMENTS, NOTIFICATIONS, RECORD_CHANGES
 
 
-def build_app(settings: Settings, config: Config) -> StagedApp:
+def build_app(settings: Settings, config: Config, served: Served) -> StagedApp:
     """The worker's Faust app, ready to run. Raises ConfigError where a channel for alerts cannot be used."""
     build_channels(config)
     deployment = Deployment(
         bootstrap=settings.broker,
         prefix=settings.prefix,
-        generation=settings.generation,
-        partitions=settings.partitions,
+        generation=served.generation,
+        partitions=served.partitions,
+        log_partitions=served.log_partitions,
         definitions=definitions_of(config),
         digest=digest_of(config),
         connectors={name: build_connector(connection) for name, connection in config.connections.items()},
@@ -51,7 +53,7 @@ def build_app(settings: Settings, config: Config) -> StagedApp:
         return AcknowledgeShard(partition, deployment, channels=alerts.channels)
 
     return build_batched_app(
-        name=f"{settings.prefix}g{settings.generation}.processor",
+        name=group_name(settings.prefix, served.generation),
         bootstrap=settings.broker,
         stages={
             deployment.topic(DELIVERIES): lambda partition: NormaliseShard(partition, deployment),
@@ -62,7 +64,7 @@ def build_app(settings: Settings, config: Config) -> StagedApp:
             deployment.topic(NOTIFICATIONS): notify,
             deployment.topic(ALERT_ACTIONS): acknowledge,
         },
-        partitions=settings.partitions,
+        partitions=served.partitions,
         datadir=Path(settings.data) / "worker",
         worker_id=settings.worker_id,
         session_timeout_seconds=settings.session_timeout,

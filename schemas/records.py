@@ -213,16 +213,22 @@ class Record:
     def encode(self) -> bytes:
         """The row: the same state always gives the same bytes."""
         patches: dict[Version, dict[int, Value]] = {}
-        in_history = self.histories
+        histories, named, codes = self.histories, self.named, FIELD_CODES
         for name, (at, digest, value) in self.fields.items():
-            if name not in in_history:  # the newest entry of a history is the field
-                patches.setdefault((at, digest), {})[FIELD_CODES[name]] = value
+            if name not in histories:  # the newest entry of a history is the field
+                patch = patches.get((at, digest))
+                if patch is None:
+                    patches[at, digest] = {codes[name]: value}
+                else:
+                    patch[codes[name]] = value
+        # Most records were set by one change: what has one member is in order.
+        versions = sorted(patches) if len(patches) > 1 else patches
         return _encode(
             (
                 self.kind,
-                [(at, digest, dict(sorted(patches[at, digest].items()))) for at, digest in sorted(patches)],
-                {FIELD_CODES[name]: entries for name, entries in sorted(in_history.items())},
-                {FIELD_CODES[name]: sorted(values) for name, values in sorted(self.named.items())},
+                [(at, digest, dict(sorted(patches[at, digest].items()))) for at, digest in versions],
+                {codes[name]: entries for name, entries in sorted(histories.items())} if histories else histories,
+                {codes[name]: sorted(values) for name, values in sorted(named.items())} if named else named,
             )
         )
 

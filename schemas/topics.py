@@ -5,6 +5,7 @@ Owns names, cleanup policies and sizes. Creates nothing (processor/transport/adm
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from schemas.instants import DAY
 
@@ -29,10 +30,25 @@ class Topic:
     """Made from `deliveries`: its name carries the generation."""
     retention: int | None = None
     """Microseconds; None for compacted topics and for those kept as long as records are."""
+    spread: Literal["own", "log", "both", "one"] = "own"
+    """How many partitions it has: those of its kind (derived or not); of the log, though it is derived; the larger
+    number of both; one."""
 
-    def full_name(self, prefix: str, generation: int) -> str:
-        """As Kafka knows it."""
+    def full_name(self, prefix: str, generation: int = 1) -> str:
+        """As Kafka knows it; only names of derived topics carry the generation."""
         return f"{prefix}g{generation}.{self.name}" if self.derived else f"{prefix}{self.name}"
+
+    def partitions(self, *, log: int, derived: int) -> int:
+        """How many it has, where the topics that are not derived have `log` and most of the others `derived`."""
+        match self.spread:
+            case "one":
+                return 1
+            case "both":
+                return max(log, derived)
+            case "log":
+                return log
+            case "own":
+                return derived if self.derived else log
 
     def settings(self, records_kept: int) -> Mapping[str, str]:
         """Topic configuration that floorcast relies on, as Kafka writes it."""
@@ -93,15 +109,22 @@ ACKNOWLEDGEMENTS = Topic(
     "Acknowledgement",
     compacted=True,
     derived=True,
+    spread="log",
 )
-PROGRESS = Topic("progress", "what each stage has done", "stage|partition", "Progress", compacted=True, derived=True)
+PROGRESS = Topic(
+    "progress", "what each stage has done", "stage|partition", "Progress", compacted=True, derived=True, spread="both"
+)
+GENERATIONS = Topic(
+    "generations", "which generation is served", "none but one", "Served", compacted=True, derived=False, spread="one"
+)
 VERIFICATIONS = Topic(
-    "verifications", "what the continuous recount found", "none but one", "Verification", compacted=True, derived=True
-)
+    "verifications", "what the continuous recount found", "none but one", "Verification",
+    compacted=True, derived=False, spread="one",
+)  # fmt: skip
 
 TOPICS = (
     DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, LEAD_CLOCKS, ALERTS,
-    THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,
+    THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS, GENERATIONS,
 )  # fmt: skip
 VIEW_TOPICS = (
     PANES, ROSTER, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS, DEAD_LETTERS,

@@ -39,6 +39,9 @@ class Deployment:
     prefix: str
     generation: int
     partitions: int
+    """Of this generation's topics."""
+    log_partitions: int
+    """Of those that are not derived."""
     definitions: Definitions
     digest: str
     """Of the definitions, for those who serve what is derived."""
@@ -206,7 +209,8 @@ class StageShard:
             )  # fmt: skip
         if letters:
             messages: list[Message] = [(letter.id.encode(), encode_dead_letter(letter)) for letter in letters]
-            await self.owner.send_to({(self.deployment.topic(DEAD_LETTERS), self.partition): messages})
+            place = self.deployment.topic(DEAD_LETTERS), self.partition % self.deployment.log_partitions
+            await self.owner.send_to({place: messages})
 
     async def engage(self, engagements: Sequence[Engagement], *, newest_at: int, oldest_at: int) -> None:
         """Send engagements to the partitions of their groups. Before rows and panes: no load compares them."""

@@ -7,7 +7,7 @@ Owns the fold of engagements, what is handed on along merges, when a group expir
 Does no I/O.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from processor.core.contributions import Contribution
@@ -75,6 +75,8 @@ class Groups:
         kept_from, due = self.horizon.starts_at, self._expiry.due
         opened: dict[str, dict[str, Record]] = {}
         changed: dict[str, set[str]] = {}
+        heard: dict[tuple[str, str], bytes | None] = {}
+        """Of what changed the row, where it is the one that was heard: the same state is the same bytes."""
         doubtful: set[str] = set()
         for engagement in engagements:
             group, key = engagement.group, engagement.record
@@ -89,20 +91,30 @@ class Groups:
             held = facts.get(key)
             if held is None:
                 facts[key] = news
-            elif not held.merge(news):
+                heard[group, key] = engagement.row
+            elif held.merge(news):
+                heard[group, key] = None
+            else:
                 output.duplicates += 1
                 continue
             changed.setdefault(group, set()).add(key)
         # The roster goes first: what is derived after it sees the new teams.
         moved = self._settle_roster(changed.pop(ROSTER_GROUP, set()), opened.get(ROSTER_GROUP, {}), output)
         for group, keys in changed.items():
-            self._settle(group, keys, opened[group], output, is_doubtful=group in doubtful)
+            self._settle(group, keys, opened[group], heard, output, is_doubtful=group in doubtful)
         self._follow(moved, changed.keys(), output)
         output.panes = self.panes.take_changes()
         return output
 
     def _settle(
-        self, group: str, keys: set[str], facts: dict[str, Record], output: GroupsOutput, *, is_doubtful: bool
+        self,
+        group: str,
+        keys: set[str],
+        facts: dict[str, Record],
+        heard: Mapping[tuple[str, str], bytes | None],
+        output: GroupsOutput,
+        *,
+        is_doubtful: bool,
     ) -> None:
         if group not in self._rows:
             self._file(group, facts, min(first_version(record) for record in facts.values()))
@@ -115,7 +127,7 @@ class Groups:
             else merge_targets(group, {key: decode_record(row) for key, row in rows.items()})
         )
         for key in sorted(keys):
-            row = rows[key] = facts[key].encode()
+            row = rows[key] = heard[group, key] or facts[key].encode()
             output.rows.append((group.encode() + _SEPARATOR + key.encode(), row))
         for target in sorted(targets):
             told = keys if target in known else set(rows)

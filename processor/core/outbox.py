@@ -208,5 +208,10 @@ def _keep(box: _Box, id: str, outgoing: Outgoing) -> None:
         box.outgoing.pop(id, None)
 
 
+def channel_of(key: bytes) -> str:
+    """The channel of a row."""
+    return key.decode().partition(_SEPARATOR)[0]
+
+
 def _silence_key(channel: str, lead: str) -> bytes:
     return f"{channel}{_SEPARATOR}{_SEPARATOR}{lead}".encode()

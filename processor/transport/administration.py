@@ -1,13 +1,18 @@
-"""Creates the topics of the catalogue, and refuses to run on topics that differ from it.
+"""Creates the topics of the catalogue, and refuses to run on topics that differ from it; deletes those of generations.
 
-Owns the comparison with what the broker has. Changes nothing that exists: a wrong cleanup policy may already have
-deleted something, and somebody has to look.
+Owns the comparison with what the broker has. Alters nothing that exists: a wrong cleanup policy may already have
+deleted something, and somebody has to look. Which generations are deleted is a replay's business, and where a group
+goes on.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
@@ -16,6 +21,7 @@ from schemas.topics import TOPICS
 
 SETTLING_TRIES = 100
 SETTLING_SECONDS = 0.1
+_DELETION_MS = 30_000
 REPLICAS = 3
 """Copies of each partition, where there are as many brokers."""
 
@@ -28,16 +34,38 @@ class TopicsError(Exception):
         super().__init__("\n".join(problems))
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a topic has to be like."""
+
+    settings: Mapping[str, str]
+    partitions: int
+
+
 async def ensure_topics(
-    bootstrap: str, *, prefix: str, generation: int, partitions: int, records_kept: int, create: bool = True
+    bootstrap: str,
+    *,
+    prefix: str,
+    generation: int,
+    partitions: int,
+    records_kept: int,
+    create: bool = True,
+    log_partitions: int | None = None,
 ) -> list[str]:
     """Create what is missing and return its names.
 
     Raises TopicsError naming each difference, KafkaError if Kafka cannot be reached.
 
     `records_kept` in microseconds: how long `deliveries` are kept, by `retention.records` of the configuration.
+    `log_partitions`: of topics that are not derived, where those have another number than `partitions`.
     """
-    wanted = {topic.full_name(prefix, generation): topic.settings(records_kept) for topic in TOPICS}
+    log_partitions = partitions if log_partitions is None else log_partitions
+    wanted = {
+        topic.full_name(prefix, generation): _Wanted(
+            topic.settings(records_kept), topic.partitions(log=log_partitions, derived=partitions)
+        )
+        for topic in TOPICS
+    }
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
@@ -46,8 +74,8 @@ async def ensure_topics(
             raise TopicsError([f"topic {name}: is missing (floorcast topics creates it)" for name in missing])
         if missing:
             brokers = len((await admin.describe_cluster())["brokers"])
-            await _create(admin, {name: wanted[name] for name in missing}, partitions, min(REPLICAS, brokers))
-        problems = await _differences(admin, wanted, partitions)
+            await _create(admin, {name: wanted[name] for name in missing}, min(REPLICAS, brokers))
+        problems = await _differences(admin, wanted)
         if problems:
             raise TopicsError(problems)
         return missing
@@ -55,12 +83,13 @@ async def ensure_topics(
         await admin.close()
 
 
-async def _create(
-    admin: AIOKafkaAdminClient, topics: Mapping[str, Mapping[str, str]], partitions: int, replicas: int
-) -> None:
+async def _create(admin: AIOKafkaAdminClient, topics: Mapping[str, _Wanted], replicas: int) -> None:
     settings = {"min.insync.replicas": str(max(1, replicas - 1))}
     answer = await admin.create_topics(
-        [NewTopic(name, partitions, replicas, topic_configs=dict(wanted) | settings) for name, wanted in topics.items()]
+        [
+            NewTopic(name, wanted.partitions, replicas, topic_configs=dict(wanted.settings) | settings)
+            for name, wanted in topics.items()
+        ]
     )
     for name, code, *message in answer.topic_errors:
         error = for_code(code)
@@ -79,12 +108,10 @@ async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> list[dict[
     return descriptions
 
 
-async def _differences(
-    admin: AIOKafkaAdminClient, wanted: Mapping[str, Mapping[str, str]], partitions: int
-) -> list[str]:
+async def _differences(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) -> list[str]:
     problems = []
     for description in await _described(admin, list(wanted)):
-        found = len(description["partitions"])
+        found, partitions = len(description["partitions"]), wanted[description["topic"]].partitions
         if description["error_code"]:
             problems.append(f"topic {description['topic']}: {for_code(description['error_code']).__name__}")
         elif found != partitions:
@@ -100,10 +127,72 @@ async def _differences(
             held = {entry[0]: entry[1] for entry in entries}
             problems += [
                 f"topic {name}: {setting} is {held.get(setting)}, wanted {value}"
-                for setting, value in wanted[name].items()
+                for setting, value in wanted[name].settings.items()
                 if held.get(setting) != value
             ]
     return sorted(problems)
 
 
-__all__ = ["KafkaError", "TopicsError", "ensure_topics"]
+async def find_generations(bootstrap: str, *, prefix: str) -> dict[int, list[str]]:
+    """Number -> names of the topics there are of every generation. Raises KafkaError."""
+    derived = {topic.name for topic in TOPICS if topic.derived}
+    pattern = re.compile(rf"{re.escape(prefix)}g([1-9][0-9]*)\.(.+)")
+    found: dict[int, list[str]] = {}
+    async with _administration(bootstrap) as admin:
+        for name in await admin.list_topics():
+            match = pattern.fullmatch(name)
+            if match is not None and match[2] in derived:
+                found.setdefault(int(match[1]), []).append(name)
+    return found
+
+
+async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
+    """Delete these topics. Raises KafkaError, TopicsError."""
+    if not names:
+        return
+    async with _administration(bootstrap) as admin:
+        answer = await admin.delete_topics(list(names), timeout_ms=_DELETION_MS)
+    for name, code, *_ in answer.topic_error_codes:
+        error = for_code(code)
+        if code and error is not UnknownTopicOrPartitionError:
+            raise TopicsError([f"topic {name}: cannot be deleted: {error.__name__}"])
+
+
+async def has_members(bootstrap: str, group: str) -> bool:
+    """Whether anybody is in a consumer group. Raises KafkaError."""
+    async with _administration(bootstrap) as admin:
+        (answer,) = await admin.describe_consumer_groups([group])
+    return any(members for *_, members, _operations in answer.groups)
+
+
+async def commit_offsets(bootstrap: str, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
+    """Let a group in which nobody is go on at these offsets. Raises KafkaError."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        committed = {TopicPartition(*place): offset for place, offset in offsets.items()}
+        consumer.assign(list(committed))
+        await consumer.commit(committed)
+    finally:
+        await consumer.stop()
+
+
+@asynccontextmanager
+async def _administration(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+__all__ = [
+    "KafkaError",
+    "TopicsError",
+    "commit_offsets",
+    "delete_topics",
+    "ensure_topics",
+    "find_generations",
+    "has_members",
+]

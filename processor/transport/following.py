@@ -26,14 +26,17 @@ class MissingTopicError(Exception):
 
 
 class Follower:
-    """One topic, read once, and the ends of any topic of as many partitions. Use as an async context manager."""
+    """One topic, read once, and the ends of any topic. Use as an async context manager.
+
+    `wait_ms`: how long the broker may hold a question for more; one for ends waits behind it. `at_once`: how many
+    records `read_to` hands over at once.
+    """
 
     def __init__(self, bootstrap: str, topic: str, *, wait_ms: int = 20, at_once: int = AT_ONCE) -> None:
-        """`wait_ms`: how long a fetch without news lasts; a question for ends waits behind it."""
         self._bootstrap = bootstrap
         self._topic = topic
         self._at_once = at_once
-        self._partitions = 0
+        self._partitions: dict[str, int] = {}
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             enable_auto_commit=False,
@@ -45,9 +48,8 @@ class Follower:
         """Partition -> the next offset to be read."""
 
     async def __aenter__(self) -> Self:
-        self._partitions = await _partitions(self._bootstrap, self._topic)
+        partitions = await self._partitions_of(self._topic)
         await self._consumer.start()
-        partitions = [TopicPartition(self._topic, partition) for partition in range(self._partitions)]
         self._consumer.assign(partitions)
         for tp, offset in (await self._consumer.beginning_offsets(partitions)).items():
             self._consumer.seek(tp, offset)
@@ -61,8 +63,24 @@ class Follower:
 
     async def ends(self, topic: str | None = None) -> dict[int, int]:
         """The end offset of each partition of a topic; of the one followed if none is named."""
-        partitions = [TopicPartition(topic or self._topic, partition) for partition in range(self._partitions)]
+        partitions = await self._partitions_of(topic or self._topic)
         return {tp.partition: offset for tp, offset in (await self._consumer.end_offsets(partitions)).items()}
+
+    async def _partitions_of(self, topic: str) -> list[TopicPartition]:
+        if topic not in self._partitions:
+            self._partitions[topic] = await _partitions(self._bootstrap, topic)
+        return [TopicPartition(topic, partition) for partition in range(self._partitions[topic])]
+
+    async def since(self, instant: int) -> dict[int, tuple[int, int]]:
+        """Per partition the first message dated at `instant` or later by its producer: offset and date (µs).
+
+        Partitions that have none are left out.
+        """
+        asked = dict.fromkeys(await self._partitions_of(self._topic), instant // 1000)
+        found = await self._consumer.offsets_for_times(asked)
+        return {
+            tp.partition: (first.offset, first.timestamp * 1000) for tp, first in found.items() if first is not None
+        }
 
     async def read_to(self, ends: Mapping[int, int], apply: Callable[[int, list[Fetched]], None]) -> None:
         """Read at least up to these offsets, exclusive; `apply` is called with partition and records."""
@@ -76,6 +94,12 @@ class Follower:
                 for partition in self.positions:
                     position = await self._consumer.position(TopicPartition(self._topic, partition))
                     self.positions[partition] = max(self.positions[partition], position)
+
+    async def wait(self, seconds: float, apply: Callable[[int, list[Fetched]], None]) -> None:
+        """Read what comes, as soon as it comes, for at most so long."""
+        for tp, records in (await self._consumer.getmany(timeout_ms=int(seconds * 1000))).items():
+            self.positions[tp.partition] = records[-1].offset + 1
+            apply(tp.partition, records)
 
 
 async def _partitions(bootstrap: str, topic: str) -> int:

@@ -34,9 +34,12 @@ async def read_to(
     ends: Mapping[tuple[str, int], int],
     apply: Apply,
     *,
+    starts: Mapping[tuple[str, int], int] | None = None,
     stall_seconds: float = STALL_SECONDS,
 ) -> None:
     """Read each (topic, partition) from its beginning up to its end, exclusive. Fence records are passed on too.
+
+    `starts`: where to begin instead, if there is anything as old as that.
 
     TimeoutError if nothing comes for `stall_seconds` although the ends are not reached.
     """
@@ -58,7 +61,8 @@ async def read_to(
         left = {TopicPartition(topic, partition): end for (topic, partition), end in ends.items()}
         consumer.assign(list(left))
         beginnings = await consumer.beginning_offsets(list(left))
-        for tp, beginning in beginnings.items():
+        for tp, first in beginnings.items():
+            beginning = max(first, (starts or {}).get((tp.topic, tp.partition), first))
             consumer.seek(tp, beginning)
             if left[tp] <= beginning:
                 del left[tp]

@@ -239,7 +239,7 @@ def test_an_up_that_was_killed_is_not_found(folder: Path) -> None:
 
 
 def running_up(folder: Path, **changes: object) -> up.Running:
-    found = up.Running("http://127.0.0.1:8080", "127.0.0.1:9092", os.getpid(), "acme.", "/etc/floorcast.yaml", 2)
+    found = up.Running("http://127.0.0.1:8080", "127.0.0.1:9092", os.getpid(), "acme.", "/etc/floorcast.yaml")
     found = msgspec.structs.replace(found, **changes)
     (folder / "up.json").write_bytes(msgspec.json.encode(found))
     return found
@@ -253,7 +253,6 @@ def test_a_running_up_says_where_everything_is(folder: Path) -> None:
     assert target == up.Target(
         broker="127.0.0.1:9092",
         prefix="acme.",
-        generation=2,
         config=Path("/etc/floorcast.yaml"),
         url="http://127.0.0.1:8080",
     )
@@ -266,7 +265,7 @@ def test_what_is_named_wins_over_what_runs(folder: Path, monkeypatch: pytest.Mon
     target = up.find_target(load_settings(data=folder, config=Path("mine.yaml")), "https://floor.example")
 
     assert (target.prefix, target.config, target.url) == ("other.", Path("mine.yaml"), "https://floor.example")
-    assert (target.broker, target.generation) == ("127.0.0.1:9092", 2)
+    assert target.broker == "127.0.0.1:9092"
 
 
 def test_an_up_on_another_kafka_has_no_say(folder: Path) -> None:
@@ -275,7 +274,7 @@ def test_an_up_on_another_kafka_has_no_say(folder: Path) -> None:
     target = up.find_target(load_settings(data=folder, broker="kafka.example:9092"))
 
     assert target == up.Target(
-        broker="kafka.example:9092", prefix="floorcast.", generation=1, config=Path("floorcast.yaml"), url=None
+        broker="kafka.example:9092", prefix="floorcast.", config=Path("floorcast.yaml"), url=None
     )
 
 

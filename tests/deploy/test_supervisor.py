@@ -483,7 +483,7 @@ def test_the_recount_gets_a_key_that_the_api_knows_and_no_file_has(tmp_path: Pat
 
 
 def test_settings_reach_the_children(tmp_path: Path) -> None:
-    plan = replace(make_plan(tmp_path), prefix="acme.", partitions=7, generation=3, worker_port=9100)
+    plan = replace(make_plan(tmp_path), prefix="acme.", partitions=7, worker_port=9100)
 
     worker, api = up.Surroundings().programs(plan, "127.0.0.1:9092", "w-1")
 
@@ -492,7 +492,6 @@ def test_settings_reach_the_children(tmp_path: Path) -> None:
     for child in (worker, api):
         assert child.environment["FLOORCAST_PREFIX"] == "acme."
         assert child.environment["FLOORCAST_PARTITIONS"] == "7"
-        assert child.environment["FLOORCAST_GENERATION"] == "3"
     assert list(worker.command)[-2:] == ["--port", "9100"]
 
 

@@ -24,6 +24,7 @@ DEPLOYMENT = Deployment(
     prefix="t.",
     generation=1,
     partitions=4,
+    log_partitions=4,
     definitions=definitions_of(make_config()),
     digest="of no configuration",
     connectors={},

@@ -31,7 +31,7 @@ def configured(limits: dict[str, Any]) -> Config:
 
 
 def deployment(config: Config) -> Deployment:
-    return Deployment("nowhere:1", "t.", 1, 4, definitions_of(config), "of this configuration", {})
+    return Deployment("nowhere:1", "t.", 1, 4, 4, definitions_of(config), "of this configuration", {})
 
 
 NAMES = deployment(make_config())

@@ -1,0 +1,460 @@
+"""One process of a replay: it parses a share of the log, and folds a share of the partitions.
+
+Owns the order of work within a share and what is written of it. It uses the same core as the stages, in far larger
+batches: a record that changed a hundred times in a batch is encoded once, and what one stage hands to the next goes by
+files. Notifies nobody, and writes into the topics of a generation that nobody serves.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import msgspec
+
+from processor.core.definitions import definitions_of
+from processor.core.groups import Groups
+from processor.core.ledger import Ledger, engagements_of
+from processor.core.normalise import normalise
+from processor.replay.cut import older_part
+from processor.replay.spool import Spool
+from processor.transport.fetched import Stored
+from processor.transport.owner import Message, Owner
+from processor.transport.reading import read_to
+from schemas.config import load_config
+from schemas.connectors import build_connector
+from schemas.dead_letters import encode_dead_letter
+from schemas.definitions import digest_of
+from schemas.frames import (
+    Engagement,
+    by_group,
+    decode_changes,
+    decode_engagements,
+    engagement_frames,
+    partition_of,
+)
+from schemas.generations import Served
+from schemas.progress import Progress
+from schemas.records import RecordChange, decode_record
+from schemas.topics import DELIVERIES, FENCE, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
+
+AT_ONCE = 100_000
+"""Changes or engagements folded together."""
+IN_A_FRAME = 1_500
+"""Engagements: about as many as fit, so that few frames have to be split."""
+TELL_SECONDS = 0.2
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What all processes of a replay know."""
+
+    bootstrap: str
+    prefix: str
+    config: Path
+    served: Served
+    """The generation that is served meanwhile."""
+    made: Served
+    """The one that is made."""
+    cut: int | None
+    """See cut.py; None: all of it is read from the log."""
+    spool: Path
+    hands: int
+
+    def topic(self, topic: Topic) -> str:
+        """As Kafka knows it, of the generation that is made."""
+        return topic.full_name(self.prefix, self.made.generation)
+
+
+# ---------------------------------------------------------------- what a hand is told, and what it says
+
+
+class Older(msgspec.Struct, frozen=True, tag=True):
+    """Take over the older part of the rows of these partitions of the old generation."""
+
+    ends: dict[int, int]
+
+
+class Parse(msgspec.Struct, frozen=True, tag=True):
+    """Read deliveries: partition -> first offset, and the one after the last."""
+
+    starts: dict[int, int]
+    ends: dict[int, int]
+
+
+class Fold(msgspec.Struct, frozen=True, tag=True):
+    """Fold what was parsed into the ledgers. `log_at`: the newest receipt that any hand has seen."""
+
+    log_at: int
+
+
+class Group(msgspec.Struct, frozen=True, tag=True):
+    """Fold what the ledgers, or the groups in the round before, have handed on."""
+
+    log_at: int
+    round: int
+
+
+class Write(msgspec.Struct, frozen=True, tag=True):
+    """Write all that has changed."""
+
+
+class End(msgspec.Struct, frozen=True, tag=True):
+    """Nothing more is to be done."""
+
+
+class Did(msgspec.Struct, frozen=True, tag=True):
+    """So much more of the order is done."""
+
+    amount: int
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """The order is done."""
+
+    amount: int = 0
+    """Of what is to be done next: changes parsed, engagements handed on."""
+    rows: int = 0
+    """To be written, up to now."""
+    log_at: int = 0
+    progress: dict[str, Progress] = {}
+    """Key as in `progress` -> what this hand has done."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The order cannot be done."""
+
+    problem: str
+
+
+Order = Older | Parse | Fold | Group | Write | End
+Word = Did | Done | Failed
+encode = msgspec.msgpack.Encoder().encode
+decode_order = msgspec.msgpack.Decoder(Order).decode
+decode_word = msgspec.msgpack.Decoder(Word).decode
+
+
+def main(work: Work, number: int, pipe: Connection) -> None:
+    """Be hand `number`: do what comes through the pipe until it ends."""
+    # Ctrl-C is for whoever gives the orders; without them the pipe ends, and so does this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is made lives to the end, and nothing in it refers to itself.
+    gc.disable()
+    try:
+        asyncio.run(_obey(work, number, pipe))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        os._exit(1)
+
+
+async def _obey(work: Work, number: int, pipe: Connection) -> None:
+    hand = Hand(work, number, lambda amount: pipe.send_bytes(encode(Did(amount))))
+    try:
+        while True:
+            order = decode_order(await asyncio.to_thread(pipe.recv_bytes))
+            if isinstance(order, End):
+                return
+            try:
+                done = await hand.do(order)
+            except (EOFError, BrokenPipeError, ConnectionResetError):
+                raise
+            except Exception as error:  # noqa: BLE001 - it is said by whoever gives the orders
+                pipe.send_bytes(encode(Failed(f"{type(error).__name__}: {error}"[:500])))
+                return
+            pipe.send_bytes(encode(done))
+    finally:
+        await hand.close()
+
+
+@dataclass(slots=True)
+class _Share:
+    """One partition of the ledger and of the groups."""
+
+    ledger: Ledger
+    groups: Groups
+    done: Progress = field(default_factory=Progress)
+    grouped: Progress = field(default_factory=Progress)
+    unwritten: dict[Topic, dict[bytes, bytes | None]] = field(
+        default_factory=lambda: {topic: {} for topic in (LEDGER, ROSTER, GROUPS, LEAD_CLOCKS, PANES)}
+    )
+
+    def note(self, topic: Topic, messages: Iterable[Message]) -> None:
+        """Of each key the newest value has to be written."""
+        self.unwritten[topic].update(messages)  # type: ignore[arg-type]
+
+
+class Hand:
+    """The state of one hand, over all passes of a replay."""
+
+    def __init__(self, work: Work, number: int, tell: Callable[[int], None]) -> None:
+        config = load_config(work.config, os.environ)
+        definitions = definitions_of(config)
+        self._work = work
+        self._number = number
+        self._digest = digest_of(config)
+        self._connectors = {name: build_connector(connection) for name, connection in config.connections.items()}
+        self._spool = Spool(work.spool, number)
+        self._told = _Told(tell)
+        self._parsed = {
+            partition: Progress(definitions=self._digest) for partition in self._mine(work.made.log_partitions)
+        }
+        self._shares = {
+            partition: _Share(Ledger(f"ledger.{partition}", definitions), Groups(f"responses.{partition}", definitions))
+            for partition in self._mine(work.made.partitions)
+        }
+        self._owners: dict[int, Owner] = {}
+
+    def _mine(self, partitions: int) -> range:
+        return range(self._number, partitions, self._work.hands)
+
+    async def close(self) -> None:
+        """Let go of the producers."""
+        for owner in self._owners.values():
+            await owner.close()
+
+    async def do(self, order: Order) -> Done:
+        """Carry an order out."""
+        match order:
+            case Older():
+                done = await self._take_over(order)
+            case Parse():
+                done = await self._parse(order)
+            case Fold():
+                done = self._fold(order)
+            case Group():
+                done = self._group(order)
+            case Write():
+                done = await self._write()
+            case End():
+                done = Done()
+        self._spool.flush()
+        self._told.rest()
+        return done
+
+    async def _take_over(self, order: Older) -> Done:
+        cut, partitions = self._work.cut or 0, self._work.made.partitions
+        rows: dict[bytes, bytes] = {}
+
+        def apply(_topic: str, _partition: int, records: list[Stored]) -> None:
+            for record in records:
+                if record.key is None or record.key == FENCE:
+                    continue
+                if record.value is None:
+                    rows.pop(record.key, None)
+                else:
+                    rows[record.key] = record.value
+            self._told.add(len(records))
+
+        topic = LEDGER.full_name(self._work.prefix, self._work.served.generation)
+        mine = self._mine(self._work.served.partitions)
+        await read_to(self._work.bootstrap, {(topic, partition): order.ends[partition] for partition in mine}, apply)
+        for key, row in rows.items():
+            older = older_part(row, cut)
+            if older is not None:
+                name = key.decode()
+                self._spool.put("older", partition_of(name, partitions), (name.encode(), older))
+        return Done()
+
+    async def _parse(self, order: Parse) -> Done:
+        topic, partitions, changes = self._work.topic(DELIVERIES), self._work.made.partitions, 0
+
+        def apply(_topic: str, partition: int, records: list[Stored]) -> None:
+            nonlocal changes
+            progress = self._parsed[partition]
+            output = normalise(
+                ((record.offset, record.value or b"") for record in records),
+                partition=partition,
+                connectors=self._connectors,
+                progress=progress,
+            )
+            progress.offset = records[-1].offset + 1
+            for target, frames in output.frames(partitions).items():
+                self._spool.put("changes", target, frames)
+            self._spool.put("letters", partition, map(encode_dead_letter, output.dead_letters))
+            changes += len(output.changes)
+            self._told.add(len(records))
+
+        mine = self._mine(self._work.made.log_partitions)
+        await read_to(
+            self._work.bootstrap,
+            {(topic, partition): order.ends[partition] for partition in mine},
+            apply,
+            starts={(topic, partition): order.starts[partition] for partition in mine},
+        )
+        for partition in mine:
+            self._parsed[partition].offset = max(self._parsed[partition].offset, order.ends[partition])
+        newest = max((progress.log_at for progress in self._parsed.values()), default=0)
+        return Done(
+            changes, log_at=newest, progress={f"normalise|{p}": progress for p, progress in self._parsed.items()}
+        )
+
+    def _fold(self, order: Fold) -> Done:
+        handed_on = 0
+        for partition, share in self._shares.items():
+            engagements: dict[tuple[str, str], bytes] = {}
+
+            def engage(found: Iterable[Engagement], held: dict[tuple[str, str], bytes] = engagements) -> None:
+                held.update(((each.group, each.record), each.row) for each in found)
+
+            self._restore(partition, share, order.log_at, engage)
+            frames = (decode_changes(frame).changes for frame in self._spool.take("changes", partition))
+            for changes in _together(frames):
+                self._fold_changes(share, changes, order.log_at, engage)
+                self._told.add(len(changes))
+            share.done.log_at = max(share.done.log_at, order.log_at)
+            share.done.kept_from = max(share.done.kept_from, share.ledger.horizon.starts_at)
+            handed_on += len(engagements)
+            self._hand_on((Engagement(*names, row) for names, row in engagements.items()), 0, order.log_at)
+        return Done(handed_on)
+
+    def _restore(
+        self, partition: int, share: _Share, log_at: int, engage: Callable[[Iterable[Engagement]], None]
+    ) -> None:
+        """Begin with the older part of the rows, if they were taken over."""
+        pieces = self._spool.take("older", partition)
+        found = list(zip(pieces, pieces, strict=True))
+        if not found:
+            return
+        for name, row in found:
+            share.ledger.restore(name, row)
+        output = share.ledger.rebuild({}, {}, log_at)
+        share.note(LEDGER, found)
+        share.note(LEDGER, output.rows)
+        share.note(ROSTER, output.roster)
+        share.note(PANES, output.panes)
+        for name, row in found:
+            engage(engagements_of(name.decode(), decode_record(row), row))
+
+    def _fold_changes(
+        self,
+        share: _Share,
+        changes: list[RecordChange],
+        log_at: int,
+        engage: Callable[[Iterable[Engagement]], None],
+    ) -> None:
+        output = share.ledger.fold(changes, log_at)
+        share.done.count("events", len(changes))
+        share.done.count("duplicates", output.duplicates)
+        # They lie in `late` already: whoever folded them first has put them there.
+        share.done.count("late", len(output.late))
+        share.note(LEDGER, output.rows)
+        share.note(ROSTER, output.roster)
+        share.note(PANES, output.panes)
+        engage(output.engagements)
+
+    def _hand_on(self, engagements: Iterable[Engagement], round: int, log_at: int) -> None:
+        for found in batched(engagements, IN_A_FRAME * self._work.made.partitions):
+            for target, mine in by_group(found, self._work.made.partitions).items():
+                self._spool.put(f"engagements.{round}", target, engagement_frames(mine, log_at, log_at))
+
+    def _group(self, order: Group) -> Done:
+        handed_on = 0
+        for partition, share in self._shares.items():
+            frames = (
+                decode_engagements(frame).engagements
+                for frame in self._spool.take(f"engagements.{order.round}", partition)
+            )
+            for engagements in _together(frames):
+                output = share.groups.fold(engagements, order.log_at)
+                share.grouped.count("events", len(engagements))
+                share.grouped.count("duplicates", output.duplicates)
+                share.note(GROUPS, output.rows)
+                share.note(LEAD_CLOCKS, output.clocks)
+                share.note(PANES, output.panes)
+                self._hand_on(output.engagements, order.round + 1, order.log_at)
+                handed_on += len(output.engagements)
+                self._told.add(len(engagements))
+            share.grouped.log_at = max(share.grouped.log_at, order.log_at)
+            share.grouped.kept_from = max(share.grouped.kept_from, share.groups.horizon.starts_at)
+        rows = sum(len(found) for share in self._shares.values() for found in share.unwritten.values())
+        return Done(handed_on, rows)
+
+    async def _write(self) -> Done:
+        progress: dict[str, Progress] = {}
+        for partition, share in self._shares.items():
+            share.done.definitions = share.grouped.definitions = self._digest
+            progress[f"ledger|{partition}"] = share.done
+            progress[f"responses|{partition}"] = share.grouped
+        await asyncio.gather(*(self._write_share(partition, share) for partition, share in self._shares.items()))
+        return Done(progress=progress)
+
+    async def _write_share(self, partition: int, share: _Share) -> None:
+        owner = await self._owner(partition)
+        for topic, found in list(share.unwritten.items()):
+            messages, share.unwritten[topic] = found, {}
+            for part in batched(messages.items(), AT_ONCE):
+                await owner.send({self._work.topic(topic): part})
+                self._told.add(len(part))
+
+    async def _owner(self, partition: int) -> Owner:
+        """Under a name of its own, so that no hand of a replay that was killed writes here any more."""
+        if partition not in self._owners:
+            self._owners[partition] = Owner(
+                bootstrap=self._work.bootstrap,
+                name=f"{self._work.prefix}g{self._work.made.generation}.replay-{partition}",
+                topics=[self._work.topic(topic) for topic in (LEDGER, PANES, ROSTER, GROUPS, LEAD_CLOCKS)],
+                partition=partition,
+                die=refuse,
+            )
+            await self._owners[partition].acquire()
+        return self._owners[partition]
+
+
+class _Told:
+    """Says how far it has come, but not more often than anybody looks."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+        self._amount = 0
+        self._at = 0.0
+
+    def add(self, amount: int) -> None:
+        """So much more is done."""
+        self._amount += amount
+        now = time.monotonic()
+        if now - self._at >= TELL_SECONDS:
+            self._at = now
+            self.rest()
+
+    def rest(self) -> None:
+        """Say all that was not said yet."""
+        if self._amount:
+            self._tell(self._amount)
+            self._amount = 0
+
+
+def batched(items: Iterable[_Item], most: int) -> Iterator[list[_Item]]:
+    """The same items in lists of at most so many."""
+    rest = iter(items)
+    while found := list(islice(rest, most)):
+        yield found
+
+
+def _together(parts: Iterable[list[_Item]]) -> Iterator[list[_Item]]:
+    """The same items in lists of about `AT_ONCE`."""
+    held: list[_Item] = []
+    for part in parts:
+        for first in range(0, len(part), AT_ONCE):
+            held += part[first : first + AT_ONCE]
+            if len(held) >= AT_ONCE:
+                yield held
+                held = []
+    if held:
+        yield held
+
+
+class WriteRefusedError(Exception):
+    """Kafka did not take what was written."""
+
+
+def refuse(code: int, why: str, *, error: BaseException | None = None) -> NoReturn:
+    """What an owner in a replay does instead of ending the process."""
+    raise WriteRefusedError(why) from error

@@ -1,0 +1,135 @@
+"""The processes of a replay, and a pass of theirs over a part of the log.
+
+Owns their life and the order of steps; each step begins when all hands have ended the one before. Knows neither Kafka
+nor what becomes of what was made.
+"""
+
+import asyncio
+import multiprocessing
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Self, cast
+
+from processor.replay.hand import (
+    Did,
+    Done,
+    End,
+    Failed,
+    Fold,
+    Group,
+    Older,
+    Order,
+    Parse,
+    Work,
+    Write,
+    decode_word,
+    encode,
+    main,
+)
+from schemas.progress import Progress
+
+Say = Callable[[str, int, int], None]
+"""Called with the name of a step, how much of it is done and how much it is."""
+
+_END_SECONDS = 5.0
+
+
+class ReplayError(Exception):
+    """The replay cannot go on. What is served has not changed."""
+
+
+class Hands:
+    """All hands of one replay. Use as an async context manager."""
+
+    def __init__(self, work: Work, say: Say) -> None:
+        self._work = work
+        self._say = say
+        self._processes: list[SpawnProcess] = []
+        self._pipes: list[Connection] = []
+        self.progress: dict[str, Progress] = {}
+        """Key as in `progress` -> what was done in all passes."""
+        self.changes = 0
+        self.rows = 0
+
+    async def __aenter__(self) -> Self:
+        # Not forked: this process has threads and an event loop.
+        context = multiprocessing.get_context("spawn")
+        for number in range(self._work.hands):
+            ours, theirs = context.Pipe()
+            process = context.Process(
+                target=main, args=(self._work, number, theirs), name=f"replay {number}", daemon=True
+            )
+            process.start()
+            theirs.close()  # so that its end is seen
+            self._processes.append(process)
+            self._pipes.append(ours)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            for pipe in self._pipes:
+                pipe.send_bytes(encode(End()))
+            for process in self._processes:
+                await asyncio.to_thread(process.join, _END_SECONDS)
+        for process in self._processes:
+            process.kill()
+            process.join()
+        for pipe in self._pipes:
+            pipe.close()
+
+    async def take_over(self, ends: Mapping[int, int]) -> None:
+        """Take the older part of the old generation's rows over, up to these offsets of its ledger."""
+        await self._step("taking over", Older(dict(ends)), sum(ends.values()))
+
+    async def pass_over(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> None:
+        """Parse, fold and write what lies in the log from `starts` to `ends`."""
+        amount = sum(end - starts[partition] for partition, end in ends.items())
+        parsed = await self._step("reading", Parse(dict(starts), dict(ends)), amount)
+        changes, log_at = sum(done.amount for done in parsed), max(done.log_at for done in parsed)
+        folded = await self._step("folding", Fold(log_at), changes)
+        handed_on, round = sum(done.amount for done in folded), 0
+        while True:
+            grouped = await self._step("grouping", Group(log_at, round), handed_on)
+            handed_on, round = sum(done.amount for done in grouped), round + 1
+            if not handed_on:
+                break
+        rows = sum(done.rows for done in grouped)
+        await self._step("writing", Write(), rows)
+        self.changes += changes
+        self.rows += rows
+
+    async def _step(self, name: str, order: Order, amount: int) -> list[Done]:
+        self._say(name, 0, amount)
+        for pipe in self._pipes:
+            pipe.send_bytes(encode(order))
+        found = await asyncio.to_thread(self._listen, name, amount)
+        for done in found:
+            self.progress |= done.progress
+        self._say(name, amount, amount)
+        return found
+
+    def _listen(self, name: str, amount: int) -> list[Done]:
+        """Until all have done the step. In a thread: pipes block."""
+        found: list[Done] = []
+        left, so_far = list(self._pipes), 0
+        while left:
+            for ready in cast("list[Connection]", wait(left)):
+                try:
+                    word = decode_word(ready.recv_bytes())
+                except (EOFError, OSError):
+                    msg = f"a process of the replay ended while {name}"
+                    raise ReplayError(msg) from None
+                match word:
+                    case Did():
+                        so_far += word.amount
+                        self._say(name, so_far, amount)
+                    case Done():
+                        found.append(word)
+                        left.remove(ready)
+                    case Failed():
+                        raise ReplayError(word.problem)
+        return found

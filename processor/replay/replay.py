@@ -1,0 +1,221 @@
+"""A replay from its beginning to the switch.
+
+Owns the order of things: which generation is made, from where on the log is read, how often. What is served does not
+change before the handover, and not at all if anything fails.
+"""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from processor.replay.cut import LEEWAY
+from processor.replay.hand import Work
+from processor.replay.handover import hand_over, pointer_owner
+from processor.replay.hands import Hands, ReplayError, Say
+from processor.replay.spool import Spool
+from processor.transport.administration import delete_topics, ensure_topics, find_generations
+from processor.transport.fetched import Fetched
+from processor.transport.following import Follower
+from processor.transport.generations import read_served
+from processor.transport.owner import Message
+from schemas.config import Config
+from schemas.dead_letters import decode_dead_letter
+from schemas.generations import Served
+from schemas.instants import format_instant
+from schemas.progress import Progress, decode_progress, read_progress_key
+from schemas.topics import DEAD_LETTERS, DELIVERIES, FENCE, LEDGER, PROGRESS, RECORD_CHANGES
+
+MAX_HANDS = 8
+"""More would only wait for Kafka."""
+SHORT_TAIL = 20_000
+"""Deliveries that may be left for the time in which workers stand still."""
+PASSES = 5
+"""At most so many before the last: more would only show that the log grows as fast as it is read."""
+BEHIND_SECONDS = 60.0
+_BETWEEN_LOOKS_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a replay has made."""
+
+    served: Served
+    deliveries: int
+    changes: int
+    cut: int | None
+    """What the CRM changed before (microseconds) is as it was read then; None: all was read anew."""
+    seconds: float
+
+
+async def replay(
+    *,
+    bootstrap: str,
+    prefix: str,
+    config: Config,
+    config_file: Path,
+    folder: Path,
+    since: int | None = None,
+    partitions: int | None = None,
+    say: Say = lambda _step, _done, _total: None,
+) -> Outcome:
+    """Make a new generation from the log and let it be served.
+
+    `since` (microseconds): what the CRM changed before is taken from the generation that is served, as it was read
+    then. `partitions`: of the new generation; as many as now if None. `folder` is emptied and used for what the
+    processes hand to each other. `config_file` holds `config`; each process reads it.
+
+    Raises ReplayError, TopicsError, MissingTopicError, KafkaError.
+    """
+    began = time.monotonic()
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(Follower(bootstrap, DELIVERIES.full_name(prefix)))
+        served = await read_served(bootstrap, prefix, len(log.positions))
+        pointer = pointer_owner(bootstrap, prefix)
+        stack.push_async_callback(pointer.close)
+        await pointer.acquire()
+        made = await _make_room(bootstrap, prefix, served, partitions, config)
+        cut, starts = await _cut(log, since)
+        work = Work(bootstrap, prefix, config_file, served, made, cut, _empty(folder), _hands(made))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        known = await _known_letters(bootstrap, prefix)
+        hands = await stack.enter_async_context(Hands(work, say))
+        if cut is not None:
+            await hands.take_over(await _ledger_ends(work, starts))
+        done = await _pass_all(hands, log, starts)
+
+        async def catch_up() -> tuple[Mapping[int, int], Mapping[str, Progress]]:
+            nonlocal done
+            ends = await log.ends()
+            await hands.pass_over(done, ends)
+            done = ends
+            return ends, hands.progress
+
+        now_served = await hand_over(work, pointer, catch_up=catch_up, letters=lambda: _letters(work, known))
+        return Outcome(
+            now_served,
+            sum(done[partition] - start for partition, start in starts.items()),
+            hands.changes,
+            cut,
+            time.monotonic() - began,
+        )
+
+
+async def _make_room(bootstrap: str, prefix: str, served: Served, partitions: int | None, config: Config) -> Served:
+    """Delete what no one serves: earlier generations, and what replays that were killed have left. Begin a new one."""
+    there = await find_generations(bootstrap, prefix=prefix)
+    await delete_topics(
+        bootstrap, [name for number, names in there.items() if number != served.generation for name in names]
+    )
+    made = Served(max([served.generation, *there]) + 1, partitions or served.partitions, served.log_partitions)
+    await ensure_topics(
+        bootstrap,
+        prefix=prefix,
+        generation=made.generation,
+        partitions=made.partitions,
+        log_partitions=made.log_partitions,
+        records_kept=config.retention.records,
+    )
+    return made
+
+
+async def _cut(log: Follower, since: int | None) -> tuple[int | None, dict[int, int]]:
+    """From which instant on changes are read anew (None: all), and where in the log that begins."""
+    starts = dict(log.positions)
+    expired = [at for partition, (_, at) in (await log.since(0)).items() if starts[partition] > 0]
+    # Part of the log is gone: what it said is known to the rows of the old generation alone.
+    cut = max(expired) + LEEWAY if expired else None
+    if since is not None and (cut is None or since > cut):
+        cut = since
+        ends, found = await log.ends(), await log.since(max(0, since - LEEWAY))
+        starts = {partition: found[partition][0] if partition in found else end for partition, end in ends.items()}
+    return cut, starts
+
+
+async def _pass_all(hands: Hands, log: Follower, starts: Mapping[int, int]) -> dict[int, int]:
+    """Take in what is there, then what came meanwhile, until that is little; how far that is."""
+    done = dict(starts)
+    for _ in range(PASSES):
+        ends = await log.ends()
+        await hands.pass_over(done, ends)
+        done = ends
+        if sum((await log.ends()).values()) - sum(done.values()) <= SHORT_TAIL:
+            break
+    return done
+
+
+async def _ledger_ends(work: Work, starts: Mapping[int, int]) -> dict[int, int]:
+    """The ends of the old ledger, once it holds all that lies in the log before `starts`."""
+    generation, progress = work.served.generation, dict[tuple[str, int], Progress]()
+
+    def apply(_partition: int, records: list[Fetched]) -> None:
+        for record in records:
+            if record.key is not None and record.key != FENCE and record.value is not None:
+                progress[read_progress_key(record.key)] = decode_progress(record.value)
+
+    async with Follower(work.bootstrap, PROGRESS.full_name(work.prefix, generation)) as follower:
+
+        async def until_done(stage: str, ends: Mapping[int, int]) -> None:
+            deadline = time.monotonic() + BEHIND_SECONDS
+            while True:
+                await follower.read_to(await follower.ends(), apply)
+                if all(progress.get((stage, p), Progress()).offset >= end for p, end in ends.items()):
+                    return
+                if time.monotonic() > deadline:
+                    msg = f"stage {stage} of generation {generation} is behind: run its workers until it is not"
+                    raise ReplayError(msg)
+                await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+
+        await until_done("normalise", starts)
+        await until_done("ledger", await follower.ends(RECORD_CHANGES.full_name(work.prefix, generation)))
+        return await follower.ends(LEDGER.full_name(work.prefix, generation))
+
+
+async def _known_letters(bootstrap: str, prefix: str) -> set[bytes]:
+    """Ids of all dead letters there are."""
+    known: set[bytes] = set()
+    async with Follower(bootstrap, DEAD_LETTERS.full_name(prefix)) as follower:
+        await follower.read_to(
+            await follower.ends(),
+            lambda _partition, records: known.update(record.key for record in records if record.key is not None),
+        )
+    return known
+
+
+def _letters(work: Work, known: set[bytes]) -> dict[tuple[str, int], list[Message]]:
+    """The letters that this replay has found and nobody before it."""
+    found: dict[tuple[str, int], list[Message]] = {}
+    spool = Spool(work.spool, work.hands)
+    for partition in range(work.made.log_partitions):
+        messages: list[Message] = [
+            (id, raw)
+            for raw in spool.take("letters", partition)
+            if (id := decode_dead_letter(raw).id.encode()) not in known
+        ]
+        if messages:
+            found[work.topic(DEAD_LETTERS), partition] = messages
+    return found
+
+
+def _empty(folder: Path) -> Path:
+    """The folder, without what a replay that was killed has left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _hands(made: Served) -> int:
+    return max(1, min(len(os.sched_getaffinity(0)), max(made.partitions, made.log_partitions), MAX_HANDS))
+
+
+def words(outcome: Outcome) -> str:
+    """What has come of it, in a line."""
+    older = "" if outcome.cut is None else f"; what the CRM changed before {format_instant(outcome.cut)} is as it was"
+    return (
+        f"generation {outcome.served.generation} is served: {outcome.changes} changes of {outcome.deliveries} "
+        f"deliveries in {outcome.seconds:.1f} s{older}"
+    )
