@@ -486,6 +486,7 @@ class FreshnessAnswer(_Answer):
     applied: dict[str, dict[str, int]] = Field(
         description="Per topic and partition the next offset of the view.", examples=[{"panes": {"0": 4711, "1": 4523}}]
     )
+    generation: int = Field(description="Which derived set of topics is served; a replay makes the next.", examples=[1])
     definitions: str = Field(description="Digest of the definitions in force.", examples=["9c0f6a1be2d4c3f7"])
     verification: VerificationAnswer | None = Field(
         description="What the continuous recount found last; null: there was none by these definitions."

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, Histogram
 
 from api.catch_up import CatchUp
+from api.closing import is_cancelled, stop_quietly
 from api.generations import read_served
 from api.settings import Settings
 from api.view import View
@@ -201,7 +202,7 @@ class ViewConsumer:
             try:
                 await self._read()
             except (KafkaError, OSError, TimeoutError, asyncio.CancelledError) as error:
-                if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                if isinstance(error, asyncio.CancelledError) and is_cancelled():
                     raise
                 log.warning("view.interrupted", error=type(error).__name__, again_in=delay)
                 if self._problem is not None:
@@ -234,7 +235,7 @@ class ViewConsumer:
             consumer._fetcher._prefetch_backoff = _DRAIN_SECONDS
             await self._follow(consumer)
         finally:
-            await _stop(consumer)
+            await stop_quietly(consumer)
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         partitions = [place for topic in VIEW_TOPICS for place in self._places(topic)]
@@ -333,28 +334,3 @@ class ViewConsumer:
     def generation(self) -> int:
         """Which is read."""
         return 1 if self.served is None else self.served.generation
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Let go of a consumer and of its connections, whatever it raises.
-
-    aiokafka 0.14.0: while a fetch waits to be tried again, `stop` raises a CancelledError of its own making before it
-    has closed the rest. Let out, it ended the task that reads: the view stood still for good, and nobody knew.
-    """
-    closings = [consumer.stop, consumer._client.close]
-    if consumer._fetcher is not None:
-        closings.insert(1, consumer._fetcher.close)
-    for close in closings:
-        try:
-            await close()
-        except asyncio.CancelledError:
-            if _is_cancelled():
-                raise
-        except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("view.close_failed", reason=type(error).__name__)
-
-
-def _is_cancelled() -> bool:
-    """Whether somebody has cancelled the task that runs: otherwise a CancelledError is a library's own."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0

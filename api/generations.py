@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from api.closing import stop_quietly
 from api.settings import Settings
 from schemas.generations import SERVED, Served, decode_served, first_generation
 from schemas.topics import GENERATIONS
@@ -66,8 +67,7 @@ async def _read(settings: Settings) -> AsyncGenerator[Served, None]:
             if newer is not served:
                 yield (served := newer)
     finally:
-        with contextlib.suppress(Exception):
-            await consumer.stop()
+        await stop_quietly(consumer)
 
 
 def _newest(fetched: Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]], served: Served) -> Served:
