@@ -429,7 +429,7 @@ class Threshold(_Model):
     metric: str
     """One of [the metrics](metrics.md)."""
     per: Literal["rep", "team", "organisation"]
-    """Whose numbers are looked at: those of each active person of the roster, each team's, or all together."""
+    """Whose numbers: those of each active person of the roster, of each team that has one, or all together."""
     teams: list[str] | None = Field(default=None, min_length=1)
     """Only these teams, or reps of these teams."""
     window: str = "today"
@@ -447,6 +447,7 @@ class Threshold(_Model):
     calendar: Name | None = None
     """One of `calendars`. None: that of the team; without one every day is a working day in the organisation's zone."""
     level: Level = "warn"
+    """How grave it is: for routes, quiet hours and the wallboard."""
 
     @field_validator("window")
     @classmethod

@@ -28,7 +28,7 @@ from schemas.config import Config
 from schemas.floor import Floor
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.topics import ACKNOWLEDGEMENTS, FENCE, PANES, ROSTER, THRESHOLD_ALERTS, Topic
-from schemas.windows import Window, is_day, read_window
+from schemas.windows import Window, index_of, is_day, read_window
 
 BETWEEN_LOOKS_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 1.0
@@ -40,6 +40,8 @@ PATIENCE_SECONDS = 60.0
 FETCH_WAIT_MS = 100
 RECORDS_AT_ONCE = 1_000
 """Panes taken in before the event loop turns: some milliseconds."""
+MINUTES_AT_ONCE = 10
+"""Panes of minutes are let go when so many are out of sight."""
 SET_BACK = MINUTE
 """When the machine's clock is set back by more than this, all is read anew: what was let go may be needed again."""
 FORGET_AFTER = 400 * DAY
@@ -82,7 +84,7 @@ class ThresholdsShard(AcknowledgeShard):
         self._clock = clock
         floor = Floor(config, shipped_catalogue())
         self._book = ThresholdBook(config, floor)
-        self._watch = _Watch(deployment, floor, self._book, horizon, self, clock, die)
+        self._watch = _Watch(self, floor, self._book, horizon, clock, die)
         self._writing = asyncio.Lock()
         self._found: list[Alert] = []
         """What has turned and is not written yet; during a rebalance, until it is over."""
@@ -140,14 +142,6 @@ class ThresholdsShard(AcknowledgeShard):
                 await self.write({THRESHOLD_ALERTS: [(id.encode(), None) for id in ids]})
 
 
-class Turning(Protocol):
-    """Who writes what the watch finds."""
-
-    async def turn(self, turned: Sequence[Alert]) -> None: ...
-
-    async def forget(self, ids: Sequence[str]) -> None: ...
-
-
 class _Watch:
     """Follows panes and roster in a task of its own, and looks again and again.
 
@@ -157,19 +151,17 @@ class _Watch:
 
     def __init__(
         self,
-        deployment: Deployment,
+        shard: ThresholdsShard,
         floor: Floor,
         book: ThresholdBook,
         horizon: Horizon,
-        turning: Turning,
         clock: Callable[[], int],
         die: Die,
     ) -> None:
-        self._deployment = deployment
+        self._shard = shard
         self._floor = floor
         self._book = book
         self._horizon = horizon
-        self._turning = turning
         self._clock = clock
         self._die = die
         self._task: asyncio.Task[None] | None = None
@@ -219,7 +211,7 @@ class _Watch:
 
     async def _follow(self) -> None:
         """Read all anew and follow it, until the machine's clock is set back."""
-        topic, bootstrap = self._deployment.topic, self._deployment.bootstrap
+        topic, bootstrap = self._shard.deployment.topic, self._shard.deployment.bootstrap
         self._floor = Floor(self._floor.config, self._floor.catalogue)
         self._book.rebase(self._floor)
         self._as_of, self._oldest = 0, {}
@@ -246,22 +238,21 @@ class _Watch:
         while True:
             turned = await asyncio.to_thread(self._book.look, as_of, self._clock())
             if turned:
-                await self._turning.turn(turned)
+                await self._shard.turn(turned)
             if not self._book.is_behind:
                 break
         if as_of - self._tidied_at >= HOUR:
             self._tidied_at = as_of
-            await self._turning.forget(self._book.forget(as_of - FORGET_AFTER))
+            await self._shard.forget(self._book.forget(as_of - FORGET_AFTER))
 
     def _let_go(self, as_of: int) -> None:
         """Keep the panes that mean something to a threshold, of now or later."""
-        oldest = self._book.oldest(as_of)
-        for size, first in oldest.items():
-            # Minutes an hour at a time.
-            if size not in self._oldest or first - self._oldest[size] >= (1 if size else 2 * 60):
+        for are_days, first in self._book.oldest(as_of).items():
+            held = self._oldest.get(are_days)
+            # Some minutes at a time: each is a walk over all.
+            if held is None or index_of(first) - index_of(held) >= (1 if are_days else MINUTES_AT_ONCE):
                 self._floor.forget_before(first)
-                self._oldest[size] = first
-        self._oldest = {size: first for size, first in self._oldest.items() if size in oldest}
+                self._oldest[are_days] = first
 
     def _take_reps(self, _partition: int, records: list[Fetched]) -> None:
         for record in records:

@@ -215,11 +215,13 @@ class ThresholdBook:
         roster, wanted = self._floor.roster, threshold.teams
         if threshold.per == "organisation":
             return {ORGANISATION: None}
-        if threshold.per == "team":
-            return {team_scope(team): team for team in roster.team_names if wanted is None or team in wanted}
         day = self._floor.calendar.day_of(as_of)
         teams = {rep: person.team_on(day) for rep, person in roster.people.items() if person.active}
-        return {rep_scope(rep): team for rep, team in teams.items() if wanted is None or team in wanted}
+        if threshold.per == "rep":
+            return {rep_scope(rep): team for rep, team in teams.items() if wanted is None or team in wanted}
+        # A team of the past has numbers too, and nobody who could better them.
+        peopled = {team for team in teams.values() if team is not None}
+        return {team_scope(team): team for team in sorted(peopled) if wanted is None or team in wanted}
 
     # ---------------------------------------------------------------- when
 

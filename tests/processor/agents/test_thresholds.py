@@ -15,10 +15,10 @@ from processor.transport.fetched import Fetched
 from processor.transport.owner import Message
 from schemas.alerts import Alert, decode_alert, encode_alert
 from schemas.config import Config
-from schemas.instants import HOUR, SECOND
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import encode_pane, pane_key
 from schemas.topics import ACKNOWLEDGEMENTS, NOTIFICATIONS, PANES, THRESHOLD_ALERTS
-from schemas.windows import day_window
+from schemas.windows import day_window, minute_window
 from tests.builders import instant, make_config
 
 NINE = instant("2026-03-18T09:00Z")
@@ -223,6 +223,29 @@ async def test_the_next_owner_raises_nothing_again_and_goes_on(monkeypatch: pyte
     await second.close()
 
     assert (resolved.rep, resolved.event) == ("r1", "resolved")
+
+
+async def test_panes_that_no_limit_reaches_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = {"metric": "calls_made", "per": "organisation", "window": "15m", "above": 5}
+    desk = Desk(monkeypatch, {"quiet": quiet})
+    name, minutes = NAMES.topic(PANES), [minute_window(NINE + number * MINUTE) for number in range(-30, 60)]
+    records = [
+        FakeRecord(pane_key("ledger.0", "r1", window), encode_pane({"calls_made": 1}))
+        for window in (*minutes, day_window(NINE // DAY))
+    ]
+    desk.topics.records[name] = [*records]
+    shard = await desk.start()
+    desk.horizon.settled_at = NINE
+    await shard.wait_for(1)
+    held = shard._watch._floor._cells
+
+    assert set(held) == set(minutes[30 - 14 :])
+    desk.horizon.settled_at = NINE + 30 * MINUTE
+    async with asyncio.timeout(10):
+        while minutes[30] in held:
+            await asyncio.sleep(0.001)
+    assert set(held) == set(minutes[60 - 14 :])
+    await shard.close()
 
 
 async def test_what_is_found_during_a_rebalance_is_written_after_it(monkeypatch: pytest.MonkeyPatch) -> None:

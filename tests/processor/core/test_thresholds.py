@@ -284,6 +284,13 @@ def test_who_leaves_is_not_looked_at_any_more() -> None:
     assert over.crossing.is_over
 
 
+def test_a_team_that_has_nobody_any_more_is_not_looked_at() -> None:
+    reps = {"r1": {"team": "north"}, "r2": {"team": "south", "active": False}}
+    desk = Desk(configured({"few": FEW | {"per": "team"}}, reps=reps, teams={"north": {}, "south": {}, "empty": {}}))
+
+    assert [alert.team for alert in desk.look(ELEVEN)] == ["north"]
+
+
 def test_a_changed_threshold_is_another_one() -> None:
     desk = Desk(configured({"few": FEW}, reps={"r1": {}}))
     (old,) = desk.look(ELEVEN)
