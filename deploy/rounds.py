@@ -7,7 +7,7 @@ Owns the choice of windows and the judgement of values. Recounts nothing (deploy
     in turn       30d, month, quarter, year, and spans of four weeks back to where the log begins
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -237,8 +237,11 @@ class Suspects:
         return Compared(name, at, different, suspected - different)
 
 
-def described(values: Iterable[Value]) -> Iterator[Difference]:
-    """Say what differs, without saying whose it is."""
-    for subject, value in sorted(values)[:KEPT_FIRST]:
+def described(values: Iterable[Value]) -> list[Difference]:
+    """Say what differs, without saying whose it is: each metric once, with one of the windows where it does."""
+    found: dict[tuple[str, str], Difference] = {}
+    for subject, value in sorted(values):
         who, _, metric = value.rpartition(": ")
-        yield Difference(subject, who.partition(" ")[0], metric)
+        scope = who.partition(" ")[0]
+        found.setdefault((scope, metric), Difference(subject, scope, metric))
+    return list(found.values())[:KEPT_FIRST]
