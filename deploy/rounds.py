@@ -76,6 +76,15 @@ class Plan:
     """What is never looked at: too large, or older than what is kept."""
 
 
+def kept_since(now: int, retention: int, beginnings: Mapping[int, int], first_at: Mapping[int, int]) -> int:
+    """Give the first day of which the log still holds, and the workers still keep, everything; with one to spare.
+
+    `beginnings`: partition -> the first offset that is there; `first_at`: when that delivery came (microseconds).
+    """
+    held_since = (first_at.get(partition, now) for partition, first in beginnings.items() if first)
+    return max([now - retention, *held_since]) // DAY + 2
+
+
 def plan(now: int, records: Mapping[int, int], since: int, found: Mapping[str, Compared]) -> Plan:
     """Choose what to look at.
 

@@ -23,7 +23,7 @@ import msgspec
 
 from deploy.kept import KeptChanges, TooManyRecordsError
 from deploy.looks import LookedAt, StillWaiting, WaitingLeads, Windows
-from deploy.rounds import LARGEST, LOOKS, Suspects, Value, described, plan
+from deploy.rounds import LARGEST, LOOKS, Suspects, Value, described, kept_since, plan
 from deploy.up import Target
 from deploy.verify import UNREACHABLE, WRONG_USE, Reader, VerifyError, checked_url, fetch_freshness, wait_for_stages
 from processor.transport.appending import Appender, Stored
@@ -89,12 +89,14 @@ class Verifier:
         key: str | None,
         every: int,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._target = target
         self._url = url
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
         self._every = every
         self._clock = clock
+        self._transport = transport
         self._config = load_config(target.config, os.environ)
         self._log: _Log | None = None
         self._spent_before = 0
@@ -155,7 +157,7 @@ class Verifier:
             self._spent_before = _core_time()
         log = self._log
         await self._read(log)
-        since = log.since(started_at, self._config.retention.records)
+        since = kept_since(started_at, self._config.retention.records, log.beginnings, log.first_at)
         chosen = plan(started_at, await asyncio.to_thread(log.kept.records_by_day), since, self._found)
         looks: list[LookedAt] = [Windows(part, log.kept, self._config, log.is_whole) for part in chosen.parts]
         if log.is_whole:
@@ -205,12 +207,14 @@ class Verifier:
             self._compare_definitions(await fetch_freshness(client))
 
     def _compare_definitions(self, freshness: Mapping[str, Any]) -> None:
-        if freshness["definitions"] != digest_of(self._config):
+        if freshness.get("definitions") != digest_of(self._config):
             msg = f"other definitions are in force than {self._target.config} has now: restart api and workers"
             raise VerifyError(msg, UNREACHABLE)
 
     def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=ANSWER_SECONDS)
+        return httpx.AsyncClient(
+            base_url=self._url, headers=self._headers, timeout=ANSWER_SECONDS, transport=self._transport
+        )
 
     async def _opened(self, now: int) -> "_Log":
         broker, prefix, generation = self._target.broker, self._target.prefix, self._target.generation
@@ -315,11 +319,6 @@ class _Log:
     def is_whole(self) -> bool:
         """Whether nothing had expired."""
         return not any(self.beginnings.values())
-
-    def since(self, now: int, retention: int) -> int:
-        """The first day of which the log still holds, and the workers still keep, everything; with one to spare."""
-        held_since = (self.first_at.get(partition, now) for partition, first in self.beginnings.items() if first)
-        return max([now - retention, *held_since]) // DAY + 2
 
 
 def line_of(found: Verification) -> str:

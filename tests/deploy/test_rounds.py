@@ -15,6 +15,7 @@ from deploy.rounds import (
     described,
     judge,
     judge_leads,
+    kept_since,
     of_young_records,
     plan,
 )
@@ -117,6 +118,23 @@ def test_a_recount_sees_all_days_of_its_windows_in_any_time_zone(now: int, zone:
                     start, end = span_of(subject.window, now, calendar).bounds(calendar)
                     assert part.first * DAY <= start
                     assert min(end, now) <= (part.last + 1) * DAY
+
+
+@pytest.mark.parametrize(
+    ("beginnings", "first_at", "days_ago"),
+    [
+        ({0: 0, 1: 0}, {0: NOW - 3 * DAY}, 398),
+        ({0: 0, 1: 7}, {0: NOW - 3 * DAY, 1: NOW - 90 * DAY}, 88),
+        ({0: 5, 1: 7}, {0: NOW - 60 * DAY, 1: NOW - 90 * DAY}, 58),
+        ({0: 5, 1: 7}, {1: NOW - 90 * DAY}, -2),
+        ({0: 0, 1: 7}, {1: NOW - 900 * DAY}, 398),
+    ],
+    ids=["whole", "one has lost its head", "the later one", "nothing is left of one", "records are kept for less"],
+)
+def test_days_of_which_something_has_expired_are_not_compared(
+    beginnings: dict[int, int], first_at: dict[int, int], days_ago: int
+) -> None:
+    assert TODAY - kept_since(NOW, 400 * DAY, beginnings, first_at) == days_ago
 
 
 def test_rest_is_asked_for_named_windows_by_name_and_for_others_by_dates() -> None:
