@@ -103,6 +103,8 @@ class Verifier:
         self._last: Verification | None = None
         self._found: dict[str, Compared] = {}
         """The newest comparison of everything, by name."""
+        self._too_large: set[str] = set()
+        """Parts of rounds that turned out to be so; or one of them would have its turn for ever."""
 
     async def run(self) -> None:
         """One round after another, for ever; each says one line."""
@@ -158,7 +160,7 @@ class Verifier:
         log = self._log
         await self._read(log)
         since = kept_since(started_at, self._config.retention.records, log.beginnings, log.first_at)
-        chosen = plan(started_at, await asyncio.to_thread(log.kept.records_by_day), since, self._found)
+        chosen = plan(started_at, await asyncio.to_thread(log.kept.records_by_day), since, self._found, self._too_large)
         looks: list[LookedAt] = [Windows(part, log.kept, self._config, log.is_whole) for part in chosen.parts]
         if log.is_whole:
             looks.append(StillWaiting(log.waiting, since * DAY))
@@ -171,6 +173,7 @@ class Verifier:
                     different += await self._compare(client, log, looked_at, compared)
                 except TooManyRecordsError:
                     too_large += looked_at.names
+                    self._too_large.add(looked_at.names[-1])
         if not compared:
             msg = "there is no window that is small enough and younger than what has expired"
             raise VerifyError(msg, UNREACHABLE)
@@ -219,6 +222,7 @@ class Verifier:
     async def _opened(self, now: int) -> "_Log":
         broker, prefix, generation = self._target.broker, self._target.prefix, self._target.generation
         self._last = await self._last_outcome()
+        self._too_large = set()
         self._found = {} if self._last is None else {held.name: held for held in self._last.windows}
         async with AsyncExitStack() as opened:
             async with asyncio.timeout(SILENT_SECONDS):

@@ -93,6 +93,13 @@ def test_what_is_too_large_is_left_out_and_named(a_day: int, every_round: set[st
     )
 
 
+def test_what_turned_out_to_be_too_large_makes_room_for_others() -> None:
+    chosen = plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, {}, {"7d", "30d", "year"})
+
+    assert set(looked_at(chosen)) == EVERY_ROUND - {"week", "7d"} | {"month"}
+    assert set(chosen.left_out) == {"week", "7d", "30d", "year"}
+
+
 def test_what_has_expired_is_left_out() -> None:
     records = {TODAY - back: 1 for back in range(400)}
 
