@@ -463,7 +463,7 @@ class VerificationAnswer(_Answer):
     left_out: list[str] = Field(
         description="Windows that are not compared: too large, or older than what is kept.", examples=[["year"]]
     )
-    first: list[DifferingValue] = Field(description="Some of the differences.")
+    first: list[DifferingValue] = Field(description="Some of the differences, each metric once.")
 
 
 class FreshnessAnswer(_Answer):

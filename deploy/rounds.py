@@ -7,7 +7,7 @@ Owns the choice of windows and the judgement of values. Recounts nothing (deploy
     in turn       30d, month, quarter, year, and spans of four weeks back to where the log begins
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -61,8 +61,8 @@ class Part:
 
     @property
     def name(self) -> str:
-        """Of its first window, which is its only one where it is looked at in turn."""
-        return self.subjects[0].name
+        """Of its longest window, which is its only one where it is looked at in turn."""
+        return self.subjects[-1].name
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,26 @@ class Plan:
     """What is never looked at: too large, or older than what is kept."""
 
 
-def plan(now: int, records: Mapping[int, int], since: int, found: Mapping[str, Compared]) -> Plan:
+def kept_since(now: int, retention: int, beginnings: Mapping[int, int], first_at: Mapping[int, int]) -> int:
+    """Give the first day of which the log still holds, and the workers still keep, everything; with one to spare.
+
+    `beginnings`: partition -> the first offset that is there; `first_at`: when that delivery came (microseconds).
+    """
+    held_since = (first_at.get(partition, now) for partition, first in beginnings.items() if first)
+    return max([now - retention, *held_since]) // DAY + 2
+
+
+def plan(
+    now: int,
+    records: Mapping[int, int],
+    since: int,
+    found: Mapping[str, Compared],
+    too_large: Collection[str] = frozenset(),
+) -> Plan:
     """Choose what to look at.
 
     `records`: day of UTC -> records that name an instant in it; `since`: the first day of which nothing has expired;
-    `found`: what was compared when.
+    `found`: what was compared when; `too_large`: names of parts to which more belongs than their days tell.
     """
     today = now // DAY
     named = {name: _part([name], today - back, today) for name, back in _BACK.items()}
@@ -88,7 +103,7 @@ def plan(now: int, records: Mapping[int, int], since: int, found: Mapping[str, C
     spans = {part.name: part for part in map(_span, past)}
 
     def can_be(part: Part) -> bool:
-        if part.first < since:
+        if part.first < since or part.name in too_large:
             return False
         return sum(count for day, count in records.items() if part.first <= day <= part.last) <= LARGEST
 
@@ -237,8 +252,11 @@ class Suspects:
         return Compared(name, at, different, suspected - different)
 
 
-def described(values: Iterable[Value]) -> Iterator[Difference]:
-    """Say what differs, without saying whose it is."""
-    for subject, value in sorted(values)[:KEPT_FIRST]:
+def described(values: Iterable[Value]) -> list[Difference]:
+    """Say what differs, without saying whose it is: each metric once, with one of the windows where it does."""
+    found: dict[tuple[str, str], Difference] = {}
+    for subject, value in sorted(values):
         who, _, metric = value.rpartition(": ")
-        yield Difference(subject, who.partition(" ")[0], metric)
+        scope = who.partition(" ")[0]
+        found.setdefault((scope, metric), Difference(subject, scope, metric))
+    return list(found.values())[:KEPT_FIRST]

@@ -23,7 +23,7 @@ import msgspec
 
 from deploy.kept import KeptChanges, TooManyRecordsError
 from deploy.looks import LookedAt, StillWaiting, WaitingLeads, Windows
-from deploy.rounds import LARGEST, LOOKS, Suspects, Value, described, plan
+from deploy.rounds import LARGEST, LOOKS, Suspects, Value, described, kept_since, plan
 from deploy.up import Target
 from deploy.verify import UNREACHABLE, WRONG_USE, Reader, VerifyError, checked_url, fetch_freshness, wait_for_stages
 from processor.transport.appending import Appender, Stored
@@ -89,18 +89,22 @@ class Verifier:
         key: str | None,
         every: int,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._target = target
         self._url = url
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
         self._every = every
         self._clock = clock
+        self._transport = transport
         self._config = load_config(target.config, os.environ)
         self._log: _Log | None = None
         self._spent_before = 0
         self._last: Verification | None = None
         self._found: dict[str, Compared] = {}
         """The newest comparison of everything, by name."""
+        self._too_large: set[str] = set()
+        """Parts of rounds that turned out to be so; or one of them would have its turn for ever."""
 
     async def run(self) -> None:
         """One round after another, for ever; each says one line."""
@@ -155,8 +159,8 @@ class Verifier:
             self._spent_before = _core_time()
         log = self._log
         await self._read(log)
-        since = log.since(started_at, self._config.retention.records)
-        chosen = plan(started_at, await asyncio.to_thread(log.kept.records_by_day), since, self._found)
+        since = kept_since(started_at, self._config.retention.records, log.beginnings, log.first_at)
+        chosen = plan(started_at, await asyncio.to_thread(log.kept.records_by_day), since, self._found, self._too_large)
         looks: list[LookedAt] = [Windows(part, log.kept, self._config, log.is_whole) for part in chosen.parts]
         if log.is_whole:
             looks.append(StillWaiting(log.waiting, since * DAY))
@@ -169,6 +173,7 @@ class Verifier:
                     different += await self._compare(client, log, looked_at, compared)
                 except TooManyRecordsError:
                     too_large += looked_at.names
+                    self._too_large.add(looked_at.names[-1])
         if not compared:
             msg = "there is no window that is small enough and younger than what has expired"
             raise VerifyError(msg, UNREACHABLE)
@@ -205,16 +210,19 @@ class Verifier:
             self._compare_definitions(await fetch_freshness(client))
 
     def _compare_definitions(self, freshness: Mapping[str, Any]) -> None:
-        if freshness["definitions"] != digest_of(self._config):
+        if freshness.get("definitions") != digest_of(self._config):
             msg = f"other definitions are in force than {self._target.config} has now: restart api and workers"
             raise VerifyError(msg, UNREACHABLE)
 
     def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=ANSWER_SECONDS)
+        return httpx.AsyncClient(
+            base_url=self._url, headers=self._headers, timeout=ANSWER_SECONDS, transport=self._transport
+        )
 
     async def _opened(self, now: int) -> "_Log":
         broker, prefix = self._target.broker, self._target.prefix
         self._last = await self._last_outcome()
+        self._too_large = set()
         self._found = {} if self._last is None else {held.name: held for held in self._last.windows}
         async with AsyncExitStack() as opened:
             async with asyncio.timeout(SILENT_SECONDS):
@@ -315,11 +323,6 @@ class _Log:
     def is_whole(self) -> bool:
         """Whether nothing had expired."""
         return not any(self.beginnings.values())
-
-    def since(self, now: int, retention: int) -> int:
-        """The first day of which the log still holds, and the workers still keep, everything; with one to spare."""
-        held_since = (self.first_at.get(partition, now) for partition, first in self.beginnings.items() if first)
-        return max([now - retention, *held_since]) // DAY + 2
 
 
 def line_of(found: Verification) -> str:

@@ -41,6 +41,7 @@ from schemas.deliveries import Delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import CHOICES, FIELDS, HISTORIES, FieldType
 from schemas.topics import TOPICS, Topic
+from schemas.verifications import Verification
 from schemas.windows import WINDOWS
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -286,7 +287,8 @@ def _whole_api() -> tuple[FastAPI, CollectorRegistry]:
 def _series() -> list[tuple[str, str, str]]:
     """(name, type, help) of every exported series that is not a metric of the catalogue."""
     sales = {exported(name, metric.entry.unit)[0] for name, metric in shipped_catalogue().items()}
-    text = render(Picture(catalogue={}, deals_without_rate=0)) + generate_latest(_whole_api()[1])
+    picture = Picture(catalogue={}, deals_without_rate=0, verification=Verification(0, 0, 0, "", 0, 0))
+    text = render(picture) + generate_latest(_whole_api()[1])
     helps: dict[str, str] = {}
     found = []
     for line in text.decode().splitlines():

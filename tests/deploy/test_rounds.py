@@ -15,6 +15,7 @@ from deploy.rounds import (
     described,
     judge,
     judge_leads,
+    kept_since,
     of_young_records,
     plan,
 )
@@ -92,6 +93,13 @@ def test_what_is_too_large_is_left_out_and_named(a_day: int, every_round: set[st
     )
 
 
+def test_what_turned_out_to_be_too_large_makes_room_for_others() -> None:
+    chosen = plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, {}, {"7d", "30d", "year"})
+
+    assert set(looked_at(chosen)) == EVERY_ROUND - {"week", "7d"} | {"month"}
+    assert set(chosen.left_out) == {"week", "7d", "30d", "year"}
+
+
 def test_what_has_expired_is_left_out() -> None:
     records = {TODAY - back: 1 for back in range(400)}
 
@@ -117,6 +125,23 @@ def test_a_recount_sees_all_days_of_its_windows_in_any_time_zone(now: int, zone:
                     start, end = span_of(subject.window, now, calendar).bounds(calendar)
                     assert part.first * DAY <= start
                     assert min(end, now) <= (part.last + 1) * DAY
+
+
+@pytest.mark.parametrize(
+    ("beginnings", "first_at", "days_ago"),
+    [
+        ({0: 0, 1: 0}, {0: NOW - 3 * DAY}, 398),
+        ({0: 0, 1: 7}, {0: NOW - 3 * DAY, 1: NOW - 90 * DAY}, 88),
+        ({0: 5, 1: 7}, {0: NOW - 60 * DAY, 1: NOW - 90 * DAY}, 58),
+        ({0: 5, 1: 7}, {1: NOW - 90 * DAY}, -2),
+        ({0: 0, 1: 7}, {1: NOW - 900 * DAY}, 398),
+    ],
+    ids=["whole", "one has lost its head", "the later one", "nothing is left of one", "records are kept for less"],
+)
+def test_days_of_which_something_has_expired_are_not_compared(
+    beginnings: dict[int, int], first_at: dict[int, int], days_ago: int
+) -> None:
+    assert TODAY - kept_since(NOW, 400 * DAY, beginnings, first_at) == days_ago
 
 
 def test_rest_is_asked_for_named_windows_by_name_and_for_others_by_dates() -> None:
@@ -229,11 +254,12 @@ def test_what_moves_all_the_time_is_undecided() -> None:
 def test_a_difference_is_described_without_whose_it_is_and_what_it_is() -> None:
     values = [("week", "rep Ana: of: north: bound of lead_response_seconds_p50"), ("today", "organisation: calls_made")]
 
-    assert list(described(values)) == [
+    assert described([*values, ("week", "organisation: calls_made")]) == [
         Difference("today", "organisation", "calls_made"),
         Difference("week", "rep", "bound of lead_response_seconds_p50"),
     ]
-    assert len(list(described(("today", f"rep {n}: calls_made") for n in range(50)))) == KEPT_FIRST
+    assert described(("today", f"rep {n}: calls_made") for n in range(50)) == [Difference("today", "rep", "calls_made")]
+    assert len(described(("today", f"rep r: metric_{n}") for n in range(50))) == KEPT_FIRST
 
 
 def test_from_a_log_that_has_begun_to_expire_only_what_is_over_soon_is_compared() -> None:

@@ -162,7 +162,12 @@ class FloorProcess:
         mark = _NAMES[name]
         # A child is first a small program that binds its life to its parent's: it names the command as well, and
         # becomes it.
-        return [process.pid for process in self.processes() if mark in _command_line(process)]
+        return [process.pid for process in self._children() if mark in _command_line(process)]
+
+    def _children(self) -> list[psutil.Process]:
+        """The descendants of `up`: also Kafka, whose command line does not name the folder."""
+        assert self._up is not None
+        return psutil.Process(self._up.pid).children(recursive=True)
 
 
 def _environment() -> dict[str, str]:
