@@ -42,19 +42,21 @@ class Remembered:
     first_day: date
     """What happened on days before it counts nowhere."""
     records: Sequence[RecordChange]
-    threads: Sequence[RecordChange]
-    leads: Sequence[RecordChange]
+    threads: Mapping[str, Sequence[RecordChange]] | None = None
+    """Thread -> what is left of its mails. None: nothing was forgotten, everybody remembers the same."""
+    leads: Mapping[str, Sequence[RecordChange]] | None = None
+    """Lead -> what is left of it and of what was done for it."""
 
 
 def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits) -> Remembered:
     """What is left when the newest of these changes has been taken in."""
     if not changes:
-        return Remembered(date.min, changes, changes, changes)
+        return Remembered(date.min, changes)
     horizon = _horizons(config)
     newest = max(change.received_at for change in changes)
     first_day, final = horizon(newest)
     if all(change.changed_at >= final for change in changes):
-        return Remembered(first_day, changes, changes, changes)  # nothing is old enough for any rule
+        return Remembered(first_day, changes)  # nothing is old enough for any rule
     first: dict[tuple[str, str, int, int], RecordChange] = {}
     for change in sorted(changes, key=lambda change: change.received_at):
         if not _is_late(change, horizon):
@@ -62,24 +64,19 @@ def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits) ->
     told = list(first.values())
     lives = _lives(told, horizon)
     groups = _groups(lives)
-    kept: dict[str, set[int]] = {"thread": set(), "lead": set()}
+    kept: dict[str, dict[str, list[RecordChange]]] = {"thread": {}, "lead": {}}
     reps = [change for change in told if change.kind == "rep"]
-    for (kind, name), members in groups.items():
+    for (kind, name), heard in groups.items():
         since = 0
-        limits = [*(horizon(change.received_at)[1] for change in members), final]
+        limits = [*(horizon(at)[1] for at, _ in heard), final]
         for place, limit in enumerate(limits):
-            before = members[since:place]
-            if before and _are_old(before, limit):
-                if kind == "lead" and waits(name, [*before, *reps]):
-                    continue
+            before = [change for _, change in heard[since:place]]
+            if before and _are_old(before, limit) and not (kind == "lead" and waits(name, [*before, *reps])):
                 since = place
-        kept[kind] |= {id(change) for change in members[since:]}
+        kept[kind][name] = [change for _, change in heard[since:]] + (reps if kind == "lead" else [])
     last_lives = [life for life in lives if life.is_last and not (_are_old(life.changes, final) and not life.is_spared)]
     return Remembered(
-        first_day,
-        [change for life in last_lives for change in life.changes],
-        [change for change in told if id(change) in kept["thread"]],
-        [change for change in told if id(change) in kept["lead"]],
+        first_day, [change for life in last_lives for change in life.changes], kept["thread"], kept["lead"]
     )
 
 
@@ -111,24 +108,27 @@ def _lives(told: Iterable[RecordChange], horizon: Callable[[int], tuple[date, in
     return [life for own in lives.values() for life in own]
 
 
-def _groups(lives: Iterable[_Life]) -> dict[tuple[str, str], list[RecordChange]]:
-    """Leads and threads -> the changes of every record that named them, by receipt; a lead hears what was merged in."""
-    found: dict[tuple[str, str], dict[int, RecordChange]] = defaultdict(dict)
+_Heard = list[tuple[int, "RecordChange"]]
+"""What a group has heard of, and when (by receipt): of a record all from when it first named the group."""
+
+
+def _groups(lives: Iterable[_Life]) -> dict[tuple[str, str], _Heard]:
+    """Leads and threads -> what they heard; a lead hears what those heard that were merged into it."""
+    found: dict[tuple[str, str], _Heard] = defaultdict(list)
     merged: dict[str, set[str]] = defaultdict(set)
     for life in lives:
         kind, name = life.changes[0].kind, life.changes[0].id
-        named = {("lead", name)} if kind == "lead" else set()
+        since: dict[tuple[str, str], int] = {}
         for change in life.changes:
+            named = [("lead", name)] if kind == "lead" else []
             if kind == "lead" and change.fields.get("merged_into") is not None:
                 merged[str(change.fields["merged_into"])].add(name)
-            elif kind in ("call", "email", "meeting"):
-                named |= {
-                    (field, str(change.fields[field]))
-                    for field in ("lead", "thread")
-                    if change.fields.get(field) is not None and (field == "lead" or kind == "email")
-                }
-        for group in named:
-            found[group] |= {id(change): change for change in life.changes}
+            pointers = {"call": ("lead",), "meeting": ("lead",), "email": ("lead", "thread")}.get(kind, ())
+            named += [(field, str(change.fields[field])) for field in pointers if change.fields.get(field) is not None]
+            for group in named:
+                since.setdefault(group, change.received_at)
+        for group, at in since.items():
+            found[group] += [(max(at, change.received_at), change) for change in life.changes]
     for target in list(merged):
         reached, ahead = {target}, [target]
         while ahead:
@@ -136,9 +136,9 @@ def _groups(lives: Iterable[_Life]) -> dict[tuple[str, str], list[RecordChange]]
                 if source not in reached:
                     reached.add(source)
                     ahead.append(source)
-        for source in reached:
-            found["lead", target] |= found.get(("lead", source), {})
-    return {group: sorted(held.values(), key=lambda change: change.received_at) for group, held in found.items()}
+        for source in reached - {target}:
+            found["lead", target] += found.get(("lead", source), [])
+    return {group: sorted(heard, key=lambda entry: entry[0]) for group, heard in found.items()}
 
 
 def _are_old(changes: Iterable[RecordChange], limit: int) -> bool:

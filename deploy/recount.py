@@ -139,14 +139,12 @@ def recount(changes: Iterable[RecordChange], config: Config) -> Books:
         return clock is not None and clock["waiting"]
 
     left = remembered(changes, config, waits)
-    records = _fold(left.records)
-    threads = records if left.threads is left.records else _fold(left.threads)
-    leads = records if left.leads is left.records else _fold([*left.leads, *_of_reps(left.records)])
-    return Books(records, config, first_day=left.first_day, threads=threads, leads=leads)
-
-
-def _of_reps(changes: Iterable[RecordChange]) -> list[RecordChange]:
-    return [change for change in changes if change.kind == "rep"]
+    books = Books(_fold(left.records), config, first_day=left.first_day, has_groups=left.leads is None)
+    for thread, mails in (left.threads or {}).items():
+        books.count_answers(_fold(mails), only=thread)
+    for lead, known in (left.leads or {}).items():
+        books.count_leads(_fold(known), only=lead)
+    return books
 
 
 # --- Records ---------------------------------------------------------------------------------------------------------
@@ -441,15 +439,9 @@ class Books:
     """All facts of the records; rows and clocks are read off them at any `now`. Made by `recount`."""
 
     def __init__(
-        self,
-        records: _Records,
-        config: Config,
-        *,
-        first_day: date = date.min,
-        threads: _Records | None = None,
-        leads: _Records | None = None,
+        self, records: _Records, config: Config, *, first_day: date = date.min, has_groups: bool = True
     ) -> None:
-        """What happened before `first_day` counts nowhere. Threads and leads may remember other records."""
+        """What happened before `first_day` counts nowhere. Without groups: they are counted one by one afterwards."""
         self._config = config
         self._first_day = first_day
         self._zone = config.organisation.zone
@@ -457,17 +449,17 @@ class Books:
         self._day_of = cache(self._organisation_day)
         self.team_of = cache(self._team_on)
         self._kept = _countable(records)
-        self._in_threads = self._kept if threads is None or threads is records else _countable(threads)
-        self._in_leads = self._kept if leads is None or leads is records else _countable(leads)
         self._moves = self._team_histories()
         self._offices = {name: _office(entry.model_dump_json(), entry) for name, entry in config.calendars.items()}
         self._facts: list[_Fact] = []
         self._count_calls()
         self._count_emails()
-        self._count_answers()
         self._count_meetings()
         self._count_deals()
-        self._clocks = self._count_leads((records if leads is None else leads).get("lead", {}))
+        self._clocks: list[_Clock] = []
+        if has_groups:
+            self.count_answers(records)
+            self.count_leads(records)
 
     def metrics(self, *, now: int, window: Window, rep: str | None = None, team: str | None = None) -> Row:
         """Give the row of a rep or of a team; that of the organisation where neither is named."""
@@ -576,11 +568,18 @@ class Books:
             elif email.get("direction") == "inbound":
                 self._add("emails_received", rep, at)
 
-    def _count_answers(self) -> None:
-        """Conversations by mail: an inbound mail is an answer to the last outbound one before it in its thread."""
+    def count_answers(self, records: _Records, *, only: str | None = None) -> None:
+        """Conversations by mail, in all threads or only in that one.
+
+        An inbound mail is an answer to the last outbound one before it in its thread.
+        """
         threads: dict[str, list[_Record]] = defaultdict(list)
-        for email in _human(self._in_threads):
-            if email.get("thread") is not None and email.get("sent_at") is not None:
+        for email in _human(_countable(records)):
+            if (
+                email.get("thread") is not None
+                and only in (None, email.get("thread"))
+                and email.get("sent_at") is not None
+            ):
                 threads[email.get("thread")].append(email)
         for mails in threads.values():
             first_of_day: dict[tuple[str | None, date], int] = {}
@@ -625,31 +624,33 @@ class Books:
         rate = self._config.currency_rates.get(currency)
         return None if rate is None else Fraction(rate)
 
-    def _count_leads(self, leads: Mapping[str, _Record]) -> list[_Clock]:
+    def count_leads(self, records: _Records, *, only: str | None = None) -> None:
+        """The clocks of all leads, or only of that one, and what they count for."""
+        leads: Mapping[str, _Record] = records.get("lead", {})
         # A deleted lead counts nowhere, but that it was merged remains true: it still leads from others to its root.
         roots = _roots(leads)
         members: dict[str, list[_Record]] = defaultdict(list)
         for lead, record in leads.items():
             if not record.is_deleted:
                 members[roots[lead]].append(record)
-        engaged = self._engaged(roots)
-        clocks: list[_Clock] = []
+        engaged = self._engaged(roots, _countable(records))
         for lead, record in sorted(leads.items()):
-            if record.is_deleted or roots[lead] != lead:
+            if record.is_deleted or roots[lead] != lead or only not in (None, lead):
                 continue
             rep, assigned_at = self._rep(record.get("rep")), record.get("assigned_at")
             self._add("leads_assigned", rep, record.get("received_at") if assigned_at is None else assigned_at)
             clock = self._clock(record, members[lead], engaged.get(lead, []))
             if clock is not None:
-                clocks.append(clock)
+                self._clocks.append(clock)
                 self._add("clock", clock.counts_for, clock.started_at, clock=clock)
-        return clocks
 
-    def _engaged(self, roots: Mapping[str, str]) -> dict[str, list[tuple[str, _Record]]]:
+    def _engaged(
+        self, roots: Mapping[str, str], kept: Mapping[str, list[_Record]]
+    ) -> dict[str, list[tuple[str, _Record]]]:
         """Root lead -> the calls, emails and meetings of all leads that end in it."""
         engaged: dict[str, list[tuple[str, _Record]]] = defaultdict(list)
         for kind in ("call", "email", "meeting"):
-            for record in self._in_leads.get(kind, []):
+            for record in kept.get(kind, []):
                 lead = record.get("lead")
                 if lead is not None:
                     engaged[roots.get(lead, lead)].append((kind, record))

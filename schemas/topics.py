@@ -75,7 +75,7 @@ DEAD_LETTERS = Topic(
     "dead-letters", "what nobody could read, with the reason", "delivery", "DeadLetter", compacted=False, derived=False
 )
 LATE = Topic(
-    "late", "changes to what is older than what is kept", "record", "RecordChange", compacted=False, derived=False
+    "late", "changes to what is older than what is kept", "record", "LateChange", compacted=False, derived=False
 )
 RECORD_CHANGES = Topic(
     "record-changes", "frames of changes, by record", "none", "ChangeFrame",

@@ -14,7 +14,7 @@ from processor.core.contributions import Contribution
 from processor.core.definitions import Definitions
 from processor.core.panes import Message, PaneTable
 from processor.core.responses import lead_result
-from processor.core.retention import Expiry, Horizon, first_version, last_instant
+from processor.core.retention import Expiry, Horizon, first_version, last_instant, newest_version
 from processor.core.threads import thread_contributions
 from schemas.frames import ROSTER_GROUP, Engagement
 from schemas.leads import decode_clock, encode_clock
@@ -117,7 +117,10 @@ class Groups:
         is_doubtful: bool,
     ) -> None:
         if group not in self._rows:
-            self._file(group, facts, min(first_version(record) for record in facts.values()))
+            if is_doubtful or not all(record.fields for record in facts.values()):
+                self._expiry.spared.add(group)  # it is looked at below
+            else:
+                self._expiry.file(group, min(first_version(record) for record in facts.values()))
         rows = self._rows.setdefault(group, {})
         targets = merge_targets(group, facts)
         # A new target must hear everything; afterwards it needs only what is new.
@@ -147,7 +150,7 @@ class Groups:
             if self._is_expired(group, facts):
                 self._drop(group, output)
             elif was_spared:
-                self._file(group, facts, _last_instant(facts))
+                self._file(group, facts)
 
     def _is_expired(self, group: str, facts: dict[str, Record]) -> bool:
         """Whether all of it is too old and nobody waits. Notes what is spared although it is old."""
@@ -160,12 +163,17 @@ class Groups:
             return False
         return True
 
-    def _file(self, group: str, facts: dict[str, Record], at: int) -> None:
-        """Note when to look at it, which is not old before `at`."""
-        if not all(record.fields for record in facts.values()):
-            self._expiry.spared.add(group)  # until something is said of that record
-        elif group not in self._expiry.spared:
-            self._expiry.file(group, at)
+    def _file(self, group: str, facts: dict[str, Record]) -> None:
+        """Note when to look at it again, which is kept."""
+        expiry, said_at = self._expiry, max(map(newest_version, facts.values()))
+        if group in expiry.spared:
+            return
+        if said_at >= self.horizon.starts_at and all(record.fields for record in facts.values()):
+            expiry.file(group, said_at)
+            return
+        expiry.spared.add(group)  # what happens later than it was said may be called off
+        if all(record.fields for record in facts.values()):
+            expiry.file(group, _last_instant(facts))
 
     def _drop(self, group: str, output: GroupsOutput) -> None:
         """Let a group go, with all its rows: what it counted for has gone with its days."""
@@ -193,7 +201,7 @@ class Groups:
         for group in self._expiry.take(most):
             facts = self._look_at(group, output)
             if facts:
-                self._file(group, facts, _last_instant(facts))
+                self._file(group, facts)
 
     def _look_at(self, group: str, output: GroupsOutput) -> dict[str, Record]:
         """Let a group go if it is too old. Else its records."""
@@ -294,11 +302,12 @@ class Groups:
         if group == ROSTER_GROUP:
             return False
         at = min(first_version(record) for record in facts.values())
-        if at < self.horizon.starts_at:
-            if self._is_expired(group, facts):
-                return True
-            at = _last_instant(facts)
-        self._file(group, facts, at)
+        if at >= self.horizon.starts_at and all(record.fields for record in facts.values()):
+            self._expiry.file(group, at)
+            return False
+        if self._is_expired(group, facts):
+            return True
+        self._file(group, facts)
         return False
 
 

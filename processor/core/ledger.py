@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from processor.core.contributions import Contribution, contributions
 from processor.core.definitions import Definitions
 from processor.core.panes import Message, PaneTable
-from processor.core.retention import Expiry, Horizon, first_version, is_spared, last_instant, speaks_of_the_past
+from processor.core.retention import (
+    Expiry,
+    Horizon,
+    first_version,
+    is_spared,
+    last_instant,
+    newest_version,
+    speaks_of_the_past,
+)
 from schemas.frames import ROSTER_GROUP, Engagement, record_key
 from schemas.instants import DAY
 from schemas.late import PAST, REFUSED, LateChange
@@ -126,7 +134,7 @@ class Ledger:
                     output.rows.append((name, None))
                 return
             if was_spared:
-                self._file(key, record, last_instant(record))
+                self._file(key, record)
         self._rows[key] = row
         output.rows.append((name, row))
         if record.kind == "rep":
@@ -151,12 +159,17 @@ class Ledger:
             return False
         return True
 
-    def _file(self, key: str, record: Record, at: int) -> None:
-        """Note when to look at it, which is not old before `at`."""
-        if not record.fields:
-            self._expiry.spared.add(key)  # until something is said of it
-        elif key not in self._expiry.spared:
-            self._expiry.file(key, at)
+    def _file(self, key: str, record: Record) -> None:
+        """Note when to look at it again, which is kept."""
+        expiry, said_at = self._expiry, newest_version(record)
+        if key in expiry.spared:
+            return
+        if said_at >= self.horizon.starts_at:
+            expiry.file(key, said_at)
+            return
+        expiry.spared.add(key)  # what happens later than it was said may be called off
+        if record.fields:
+            expiry.file(key, last_instant(record))
 
     def _advance(self, log_at: int) -> None:
         if self.horizon.advance(log_at):
@@ -173,7 +186,7 @@ class Ledger:
         for key in self._expiry.take(most):
             record = self._look_at(key, output)
             if record is not None:
-                self._file(key, record, last_instant(record))
+                self._file(key, record)
 
     def _look_at(self, key: str, output: LedgerOutput) -> Record | None:
         """Let a row go if it is too old: all that it counted for has gone with its days. Else the record."""
@@ -200,13 +213,14 @@ class Ledger:
         kept_from, expired = self.horizon.starts_at, []
         for key, row in self._rows.items():
             record = decode_record(row)
-            at = first_version(record)
-            if at < kept_from:
-                at = last_instant(record)
-                if self._is_expired(key, record):
-                    expired.append(key)
-                    continue
-            self._file(key, record, at)
+            said_at = first_version(record)
+            if kept_from <= said_at and record.fields:
+                self._expiry.file(key, said_at)
+            elif self._is_expired(key, record):
+                expired.append(key)
+                continue
+            else:
+                self._file(key, record)
             self.panes.replace((), contributions(record, self._definitions))
             if record.kind == "rep":
                 name = key.encode()

@@ -114,6 +114,11 @@ def last_instant(record: Record) -> int:
     return _NEVER if last == _EVER else last
 
 
+def newest_version(record: Record) -> int:
+    """When something was last said of it (microseconds). It never goes back, as what is said may."""
+    return max((entry[0] for entry in record.fields.values()), default=_EVER)
+
+
 def first_version(record: Record) -> int:
     """When one of its fields was set (microseconds): a bound of `last_instant` from below that costs nothing."""
     for entry in record.fields.values():
@@ -154,7 +159,7 @@ class Expiry:
         self.due: deque[str] = deque()
         """Keys to look at now."""
         self.spared: set[str] = set()
-        """Keys that are old and kept all the same: to look at whenever they change."""
+        """Keys that are kept although nothing was said of them for long: to look at whenever they change."""
 
     def file(self, key: str, at: int) -> None:
         """Look at it again when the horizon has passed this instant (microseconds)."""
