@@ -173,14 +173,17 @@ def start(
     """A process that listens on that port of this machine; it is ended with the block."""
     with log.open("ab") as output:
         began = time.monotonic()
-        process = subprocess.Popen(
-            list(command), stdout=output, stderr=output, env=dict(os.environ) | dict(environment or {})
-        )
+        process = subprocess.Popen(list(command), stdout=output, stderr=output, env=_environment(environment or {}))
     started = Started(name, process, f"http://127.0.0.1:{port}", log, began)
     try:
         yield started
     finally:
         started.stop()
+
+
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
+    # Where it is set, every start compiles all libraries anew: seconds that an installation by pip does not pay.
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | dict(given)
 
 
 @contextmanager

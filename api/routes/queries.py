@@ -92,11 +92,20 @@ def to_millisecond(now: int) -> int:
     return now - now % 1000
 
 
-CurrentView = Annotated[View, Depends(view_of)]
-Now = Annotated[int, Depends(now_of)]
+# Async, because FastAPI would run a plain function in a thread: three of them were most of the time of an answer.
+async def _current_view(request: Request) -> View:
+    return view_of(request)
 
 
-def read_span(
+async def _now(request: Request) -> int:
+    return now_of(request)
+
+
+CurrentView = Annotated[View, Depends(_current_view)]
+Now = Annotated[int, Depends(_now)]
+
+
+async def read_span(
     view: CurrentView,
     now: Now,
     window: Annotated[
@@ -141,7 +150,7 @@ def known_date(parameter: str, given: date) -> date:
     return given
 
 
-def read_metrics(
+async def read_metrics(
     view: CurrentView,
     metrics: Annotated[str | None, Query(description="Names, with commas; all if left out.")] = None,
 ) -> tuple[str, ...] | None:

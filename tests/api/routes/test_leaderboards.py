@@ -218,3 +218,32 @@ async def test_series_of_a_money_metric_says_its_currency(tmp_path: Path) -> Non
     answer = await floor.read("/v1/series/revenue_won", from_="2026-03-18")
 
     assert (answer["currency"], answer["points"][0]["value"]) == ("JPY", "0")
+
+
+async def test_what_is_remembered_is_forgotten_with_the_next_change(floor: Floor) -> None:
+    floor.take(*calls("r1", 1))
+    before = await floor.get("/v1/leaderboards/calls_made")
+    floor.now += 5_000_000
+    again = await floor.get("/v1/leaderboards/calls_made")
+    floor.take(*calls("r1", 3))
+
+    after = await floor.get("/v1/leaderboards/calls_made")
+
+    # The same values at a later instant: only that is another one.
+    assert again.json() == {**before.json(), "as_of": "2026-03-18T15:30:25.500Z"}
+    assert again.headers["etag"] == before.headers["etag"]
+    assert after.headers["etag"] != before.headers["etag"]
+    assert after.json()["entries"][0]["value"] == 3
+
+
+async def test_what_is_remembered_is_of_one_team_limit_and_window(floor: Floor) -> None:
+    floor.take(*calls("r1", 2), *calls("r3", 1))
+    whole = await floor.read("/v1/leaderboards/calls_made")
+
+    south = await floor.read("/v1/leaderboards/calls_made", team="south")
+    first = await floor.read("/v1/leaderboards/calls_made", limit="1")
+    minutes = await floor.read("/v1/leaderboards/calls_made", window="5m")
+
+    assert {entry["team"] for entry in south["entries"]} == {"south"}
+    assert len(first["entries"]) == 1
+    assert [entry["value"] for entry in minutes["entries"]] == [0] * len(whole["entries"])
