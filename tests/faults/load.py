@@ -28,8 +28,8 @@ from tests.faults.stack import CONNECTION
 RATE = float(os.environ.get("FAULTS_RATE", "25"))
 """Events per second."""
 MIX = Mix(duplicates=0.10, late=0.10, edits=0.15, deletions=0.05)
-_WAITING = 20_000
-"""More deliveries than ever wait during a fault: a CRM goes on although nobody takes what it says."""
+_WAITING = 100
+"""So many deliveries are tried at the same time; what comes after them during a fault waits in the CRM."""
 _PATIENCE_SECONDS = 1800.0
 
 
