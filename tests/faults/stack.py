@@ -51,6 +51,7 @@ COMPACTED_WITHIN_MS = 5_000
 _COMMAND = Path(sys.executable).with_name("floorcast")
 _START_SECONDS = 90.0
 _STOP_SECONDS = 8.0
+_KAFKA_SECONDS = 180.0
 _COMPACTION_SECONDS = 60.0
 _TAIL = 100
 _UNLIMITED_LOG = 1 << 40
@@ -101,7 +102,7 @@ class Kafka:
 
     async def start(self) -> None:
         """Start it (again); raises BrokerError."""
-        await asyncio.to_thread(self._broker.start)
+        await asyncio.to_thread(self._broker.start, _KAFKA_SECONDS)
 
     async def kill(self) -> None:
         """Kill -9."""
