@@ -19,6 +19,7 @@ from tests.faults.result import Result
 from tests.faults.stack import Kafka, Member, Stack
 from tests.faults.watch import SLOWNESS, Watch
 
+_OURS = str(Path(__file__).parents[1])
 _WARM_SECONDS = 2.0
 _COOL_SECONDS = 1.0
 
@@ -96,8 +97,9 @@ async def run_round(one: Round, folder: Path, *, seed: int) -> Result:
     except Skipped as reason:
         result.skipped = str(reason)
     except Exception as error:  # noqa: BLE001 - the other rounds are still to be run
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        result.problems.append(f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})")
+        ours = [frame for frame in traceback.extract_tb(error.__traceback__) if _OURS in frame.filename]
+        way = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(ours[-3:]))
+        result.problems.append(f"{type(error).__name__}: {error} ({way})")
     result.seconds = round(time.monotonic() - began, 1)
     return result
 

@@ -28,7 +28,7 @@ SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAG
 
 WELL_SECONDS = 3.0
 """All is well again once it was so for as long; the figure is the beginning of it."""
-SLOWNESS = float(os.environ.get("FAULTSSLOWNESS", "1"))
+SLOWNESS = float(os.environ.get("FAULTS_SLOWNESS", "1"))
 """How many times as slow as a quiet machine this one is: on a busy one nothing else would be seen."""
 FRESH_SECONDS = 2.0 * SLOWNESS
 MOVING_SECONDS = 3.0 * SLOWNESS
