@@ -68,6 +68,8 @@ class Round:
     """For the table."""
     apply: Callable[[Scene], Awaitable[None]] | None = None
     workers: int = 2
+    linked: bool = False
+    """The api and the first worker reach Kafka over links, which run in this process and cost time."""
     rate: float = RATE
     prepare: Callable[[Path], AbstractContextManager[Path]] | None = None
     """Makes the folder that Kafka's log lies in; without it a plain one is used. May raise Skipped."""
@@ -108,7 +110,7 @@ async def _run(
     one: Round, folder: Path, kafka: Kafka, environment: Mapping[str, str], seed: int, result: Result
 ) -> None:
     async with (
-        Stack(folder, kafka, workers=one.workers, environment=environment) as stack,
+        Stack(folder, kafka, workers=one.workers, linked=one.linked, environment=environment) as stack,
         Load(stack.api.url, stack.config_file, seed=seed, rate=one.rate) as load,
         Watch(stack, load) as watch,
     ):
