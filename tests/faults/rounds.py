@@ -219,8 +219,8 @@ async def limit_memory(scene: Scene) -> None:
 async def jump_clock(scene: Scene) -> None:
     """The clock of workers and api, and the CRM's with it, as it is where one server gives the time."""
     for ahead in (CLOCK_SECONDS, -CLOCK_SECONDS, 0.0):
-        scene.load.clock_ahead = ahead
         set_clock(scene.stack.folder, ahead)
+        scene.load.turn_clock(ahead)
         began = time.monotonic()
         await asyncio.sleep(10)
         answers = scene.load.answers(began + 3, time.monotonic())

@@ -7,7 +7,6 @@ number is right if it never falls and is never ahead of what was posted.
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from schemas.instants import format_instant
 from tests.faults.running import Scene
 from tests.faults.stack import until
 
-SCREENS = int(os.environ.get("FAULTS_SCREENS", "500"))
+SCREENS = 500
 SLOW = 20
 CALLS = 60
 GROWTH_BYTES = 96 << 20
