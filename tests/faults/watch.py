@@ -143,9 +143,9 @@ class Watch:
         last = self.health[-1] if self.health else None
         if last is None or now - last.at > _ANSWER_SECONDS + _HEALTH_SECONDS:
             return "nobody was asked for their health lately"
-        return _sickness(last, self._missing) or self._slowness(now)
+        return _sickness(last, self._missing) or self._lateness(now)
 
-    def _slowness(self, now: float) -> str:
+    def _lateness(self, now: float) -> str:
         if self._behind > FRESH_SECONDS * self._slowness:
             return f"the numbers are {self._behind:.1f} s behind the log"
         still = [place for place, at in self._moved_at.items() if now - at > MOVING_SECONDS * self._slowness]
