@@ -34,6 +34,7 @@ SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAG
 """What each stage reads."""
 
 _SHORTEST_DELAY = 0.2
+_REQUEST_MS = 15_000
 
 # So long a fetch waits for what the last one brought to be applied. aiokafka leaves partitions out of a fetch that are
 # not drained: sent at once, it left out just those that were busy, and held their next messages back until it returned,
@@ -227,6 +228,8 @@ class ViewConsumer:
             auto_offset_reset="earliest",
             # One fetch is under way per broker: a long one for quiet partitions would hold the busy ones back.
             fetch_max_wait_ms=50,
+            # A connection that went silent is given up after so long; the default of 40 s would be 40 s of old numbers.
+            request_timeout_ms=_REQUEST_MS,
             max_partition_fetch_bytes=4 << 20,
             fetch_max_bytes=32 << 20,
         )

@@ -173,7 +173,6 @@ def test_the_address_is_known_and_the_process_is_named_kafka(running: LocalBroke
 
 
 @pytest.mark.kafka
-@pytest.mark.kafka
 def test_whoever_comes_by_another_door_is_told_the_port_of_its_proxy(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as proxy:
         door = Door(listener.getsockname()[1], proxy.getsockname()[1])

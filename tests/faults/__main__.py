@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of what is posted")
     parser.add_argument("--results", type=Path, default=_RESULTS, help="where the figures go, as JSON")
     parser.add_argument("--keep", type=Path, help="a folder for logs and data; a temporary one if none is named")
+    parser.add_argument("--slowness", type=float, default=1.0, help="how many times as slow as a quiet machine this is")
     parser.add_argument("--minutes", type=float, help="begin no round after so long")
     parser.add_argument("--table", action="store_true", help=f"only write the table of {PAGE.name} from the results")
     given = parser.parse_args()
@@ -50,32 +51,30 @@ def main() -> int:
         parser.error(f"there is no round {', '.join(sorted(unknown))}; --list names them")
     chosen = [one for one in ROUNDS if not given.rounds or one.name in given.rounds]
     if given.keep is not None:
-        results = asyncio.run(run_all(chosen, given.keep, given.results, given.seed, given.minutes))
+        results = asyncio.run(run_all(chosen, given.keep, given))
     else:
         with tempfile.TemporaryDirectory(prefix="floorcast-faults-", ignore_cleanup_errors=True) as folder:
-            results = asyncio.run(run_all(chosen, Path(folder), given.results, given.seed, given.minutes))
+            results = asyncio.run(run_all(chosen, Path(folder), given))
     console.print(summary(results))
     return 0 if all(result.passed for result in results) else 1
 
 
-async def run_all(
-    rounds: list[Round], folder: Path, file: Path, seed: int, minutes: float | None = None
-) -> list[Result]:
-    """Run one after the other; what is known so far is in `file` after each."""
+async def run_all(rounds: list[Round], folder: Path, given: argparse.Namespace) -> list[Result]:
+    """Run one after the other; what is known so far is in the results file after each."""
     results: list[Result] = []
     began = time.monotonic()
     for number, one in enumerate(rounds, 1):
-        if minutes is not None and time.monotonic() - began > minutes * 60:
+        if given.minutes is not None and time.monotonic() - began > given.minutes * 60:
             results.append(Result(one.name, one.fault, skipped="out of time"))
             continue
         console.print(f"[{number}/{len(rounds)}] {one.name}: {one.fault}", markup=False)
-        result = await run_round(one, folder / one.name, seed=seed)
+        result = await run_round(one, folder / one.name, seed=given.seed, slowness=given.slowness)
         results.append(result)
         console.print(_line(result), markup=False)
         for problem in result.problems:
             console.print(f"    {problem}", markup=False)
-        save_results(file, results)
-    save_results(file, results)
+        save_results(given.results, results)
+    save_results(given.results, results)
     return results
 
 

@@ -14,8 +14,6 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-import psutil
-
 from tests.faults.running import Skipped
 
 DISK_BYTES = 160 << 20
@@ -44,21 +42,20 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 class MemoryLimit:
-    """A limit little above what a process uses now. A context manager; whoever is started later is free of it."""
+    """A limit on what a process takes from now on. A context manager; whoever is started later is free of it."""
 
     def __init__(self, pid: int, *, extra_bytes: int) -> None:
         self._group = _MEMORY / f"floorcast-faults-{uuid4().hex[:8]}"
         self._pid = pid
-        self._limit = psutil.Process(pid).memory_info().rss + extra_bytes
+        self._limit = extra_bytes
         self.peak = 0
 
     def __enter__(self) -> Self:
         try:
             self._group.mkdir()
-            # What was used before the move counts as well.
-            (self._group / "memory.move_charge_at_immigrate").write_text("3")
-            (self._group / "cgroup.procs").write_text(str(self._pid))
             (self._group / "memory.limit_in_bytes").write_text(str(self._limit))
+            # What it has by now stays with the group it comes from.
+            (self._group / "cgroup.procs").write_text(str(self._pid))
         except OSError as error:
             with suppress(OSError):
                 self._group.rmdir()

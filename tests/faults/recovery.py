@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from tests.faults.result import Result
 from tests.faults.stack import CONNECTION, PARTITIONS, Kafka, Stack
 from tests.integration.served import Reader
 
-RECORDS = int(os.environ.get("FAULTS_RECORDS", "1000000"))
+RECORDS = 1_000_000
 REPS = 200
 DAYS = 300
 LIMIT_SECONDS = 12.0

@@ -219,8 +219,8 @@ async def limit_memory(scene: Scene) -> None:
 async def jump_clock(scene: Scene) -> None:
     """The clock of workers and api, and the CRM's with it, as it is where one server gives the time."""
     for ahead in (CLOCK_SECONDS, -CLOCK_SECONDS, 0.0):
-        scene.load.clock_ahead = ahead
         set_clock(scene.stack.folder, ahead)
+        scene.load.turn_clock(ahead)
         began = time.monotonic()
         await asyncio.sleep(10)
         answers = scene.load.answers(began + 3, time.monotonic())
@@ -324,7 +324,10 @@ def mixed(seed: int) -> Round:
         scene.heal()
 
     return Round(
-        f"mixed-{seed}", f"three times two of the processes killed or frozen, and a link or Kafka (seed {seed})", apply
+        f"mixed-{seed}",
+        f"three times two of the processes killed or frozen, and a link or Kafka (seed {seed})",
+        apply,
+        linked=True,
     )
 
 
@@ -341,15 +344,15 @@ ROUNDS = (
     Round("rotate", "workers join and leave in rotation", rotate_workers),
     Round("restarts", "20 fast restarts of workers", restart_fast),
     Round("no-kafka", "a worker started while Kafka is down", worker_without_kafka),
-    Round("api-black-hole", f"api-Kafka black-holed for {LINK_SECONDS:g} s", api_link_swallows),
-    Round("api-reset", f"api-Kafka reset for {LINK_SECONDS:g} s", api_link_resets),
-    Round("api-slow", "api-Kafka slowed, 250 ms a piece", api_link_drags),
-    Round("worker-black-hole", "worker-Kafka black-holed for 20 s", worker_link_swallows),
-    Round("worker-reset", f"worker-Kafka reset for {LINK_SECONDS:g} s", worker_link_resets),
-    Round("worker-slow", "worker-Kafka slowed, 250 ms a piece", worker_link_drags),
+    Round("api-black-hole", f"api-Kafka black-holed for {LINK_SECONDS:g} s", api_link_swallows, linked=True),
+    Round("api-reset", f"api-Kafka reset for {LINK_SECONDS:g} s", api_link_resets, linked=True),
+    Round("api-slow", "api-Kafka slowed, 250 ms a piece", api_link_drags, linked=True),
+    Round("worker-black-hole", "worker-Kafka black-holed for 20 s", worker_link_swallows, linked=True),
+    Round("worker-reset", f"worker-Kafka reset for {LINK_SECONDS:g} s", worker_link_resets, linked=True),
+    Round("worker-slow", "worker-Kafka slowed, 250 ms a piece", worker_link_drags, linked=True),
     Round(
         "standstill", "a worker whose writes get no answer, though it stays in the group",
-        worker_link_swallows_writes, environment=lambda _: _STALL, may_stand_still=("worker-1",),
+        worker_link_swallows_writes, linked=True, environment=lambda _: _STALL, may_stand_still=("worker-1",),
     ),
     Round("disk-full", "Kafka's disk full", fill_disk, prepare=small_disk),
     Round("memory", "a memory limit on a worker", limit_memory),

@@ -17,8 +17,9 @@ from tests.faults.judge import Judgment, judge
 from tests.faults.load import RATE, Load
 from tests.faults.result import Result
 from tests.faults.stack import Kafka, Member, Stack
-from tests.faults.watch import SLOWNESS, Watch
+from tests.faults.watch import Watch
 
+_OURS = str(Path(__file__).parents[1])
 _WARM_SECONDS = 2.0
 _COOL_SECONDS = 1.0
 
@@ -67,6 +68,8 @@ class Round:
     """For the table."""
     apply: Callable[[Scene], Awaitable[None]] | None = None
     workers: int = 2
+    linked: bool = False
+    """The api and the first worker reach Kafka over links, which run in this process and cost time."""
     rate: float = RATE
     prepare: Callable[[Path], AbstractContextManager[Path]] | None = None
     """Makes the folder that Kafka's log lies in; without it a plain one is used. May raise Skipped."""
@@ -80,35 +83,39 @@ class Round:
     """Runs the round in place of the usual order: it has its own workload and its own judgment."""
 
 
-async def run_round(one: Round, folder: Path, *, seed: int) -> Result:
-    """Run a round with everything in `folder`. What goes wrong is in the result."""
+async def run_round(one: Round, folder: Path, *, seed: int, slowness: float = 1.0) -> Result:
+    """Run a round with everything in `folder`. What goes wrong is in the result.
+
+    On a machine that is `slowness` times as slow as a quiet one, it has so many times as long, and less load.
+    """
     result = Result(one.name, one.fault)
     began = time.monotonic()
     try:
-        async with asyncio.timeout(one.seconds * SLOWNESS), AsyncExitStack() as exits:
+        async with asyncio.timeout(one.seconds * slowness), AsyncExitStack() as exits:
             place = folder / "kafka" if one.prepare is None else exits.enter_context(one.prepare(folder))
             kafka = await exits.enter_async_context(Kafka(place))
             if one.alone is not None:
                 await one.alone(folder, kafka, result)
             else:
                 environment = {} if one.environment is None else one.environment(folder)
-                await _run(one, folder, kafka, environment, seed, result)
+                await _run(one, folder, kafka, environment, seed, slowness, result)
     except Skipped as reason:
         result.skipped = str(reason)
     except Exception as error:  # noqa: BLE001 - the other rounds are still to be run
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        result.problems.append(f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})")
+        ours = [frame for frame in traceback.extract_tb(error.__traceback__) if _OURS in frame.filename]
+        way = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(ours[-3:]))
+        result.problems.append(f"{type(error).__name__}: {error} ({way})")
     result.seconds = round(time.monotonic() - began, 1)
     return result
 
 
 async def _run(
-    one: Round, folder: Path, kafka: Kafka, environment: Mapping[str, str], seed: int, result: Result
+    one: Round, folder: Path, kafka: Kafka, environment: Mapping[str, str], seed: int, slowness: float, result: Result
 ) -> None:
     async with (
-        Stack(folder, kafka, workers=one.workers, environment=environment) as stack,
-        Load(stack.api.url, stack.config_file, seed=seed, rate=one.rate) as load,
-        Watch(stack, load) as watch,
+        Stack(folder, kafka, workers=one.workers, linked=one.linked, environment=environment) as stack,
+        Load(stack.api.url, stack.config_file, seed=seed, rate=one.rate / slowness) as load,
+        Watch(stack, load, slowness=slowness) as watch,
     ):
         await watch.until_taken()
         load.begin()

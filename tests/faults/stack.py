@@ -51,6 +51,7 @@ COMPACTED_WITHIN_MS = 5_000
 _COMMAND = Path(sys.executable).with_name("floorcast")
 _START_SECONDS = 90.0
 _STOP_SECONDS = 8.0
+_KAFKA_SECONDS = 180.0
 _COMPACTION_SECONDS = 60.0
 _TAIL = 100
 _UNLIMITED_LOG = 1 << 40
@@ -96,12 +97,16 @@ class Kafka:
         return self._broker.bootstrap
 
     @property
+    def port(self) -> int:
+        return self._broker.port
+
+    @property
     def alive(self) -> bool:
         return self._broker.alive
 
     async def start(self) -> None:
         """Start it (again); raises BrokerError."""
-        await asyncio.to_thread(self._broker.start)
+        await asyncio.to_thread(self._broker.start, _KAFKA_SECONDS)
 
     async def kill(self) -> None:
         """Kill -9."""
@@ -204,10 +209,17 @@ class Stack:
     """A floorcast with topics of its own on a Kafka that others may use as well. Use as an async context manager."""
 
     def __init__(
-        self, folder: Path, kafka: Kafka, *, workers: int = 2, environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        kafka: Kafka,
+        *,
+        workers: int = 2,
+        linked: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.kafka = kafka
+        self._linked = linked
         self.prefix = f"f{secrets.token_hex(4)}."
         self.config_file = folder / "floorcast.yaml"
         self._environment = {
@@ -218,7 +230,7 @@ class Stack:
             **(environment or {}),
         }
         self.workers = [self.new_worker(number) for number in range(1, workers + 1)]
-        self.api = self._member("api", kafka.api_link.port, [])
+        self.api = self._member("api", kafka.api_link.port if linked else kafka.port, [])
 
     @property
     def config(self) -> Config:
@@ -229,8 +241,8 @@ class Stack:
         return [*self.workers, self.api]
 
     def new_worker(self, number: int) -> Member:
-        """One more worker, not started yet. The first one is behind a link."""
-        broker = self.kafka.worker_link.port if number == 1 else int(self.kafka.address.rpartition(":")[2])
+        """One more worker, not started yet. The first one is behind a link, if there are links."""
+        broker = self.kafka.worker_link.port if self._linked and number == 1 else self.kafka.port
         return self._member(f"worker-{number}", broker, ["--worker-id", f"w{number}"])
 
     def _member(self, name: str, broker: int, arguments: list[str]) -> Member:

@@ -7,9 +7,8 @@ until all was well again, and whether what the processes said of their own healt
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -28,12 +27,10 @@ SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAG
 
 WELL_SECONDS = 3.0
 """All is well again once it was so for as long; the figure is the beginning of it."""
-SLOWNESS = float(os.environ.get("FAULTSSLOWNESS", "1"))
-"""How many times as slow as a quiet machine this one is: on a busy one nothing else would be seen."""
-FRESH_SECONDS = 2.0 * SLOWNESS
-MOVING_SECONDS = 3.0 * SLOWNESS
-RECOVERY_SECONDS = 120.0 * SLOWNESS
-LIE_SECONDS = 4.0 * SLOWNESS
+FRESH_SECONDS = 2.0
+MOVING_SECONDS = 3.0
+RECOVERY_SECONDS = 120.0
+LIE_SECONDS = 4.0
 """What is said may lag behind what is so, but not for as long."""
 
 _LOOK_SECONDS = 0.2
@@ -59,9 +56,13 @@ class Health:
 
 
 class Watch:
-    """Looks at one stack under one load. Use as an async context manager."""
+    """Looks at one stack under one load. Use as an async context manager.
 
-    def __init__(self, stack: Stack, load: Load) -> None:
+    `slowness`: how many times as slow as a quiet machine this one is; on a busy one nothing else would be seen.
+    """
+
+    def __init__(self, stack: Stack, load: Load, *, slowness: float = 1.0) -> None:
+        self._slowness = slowness
         self.health: list[Health] = []
         self._stack = stack
         self._load = load
@@ -122,7 +123,7 @@ class Watch:
 
         await until(is_ready, "ready")
 
-    async def well(self, since: float, seconds: float = RECOVERY_SECONDS) -> float:
+    async def well(self, since: float) -> float:
         """Wait until all has been well for a while; how long after `since` that began."""
         while True:
             self._load.check()
@@ -132,7 +133,8 @@ class Watch:
             began = self._well_since
             if began is not None and time.monotonic() - max(began, since) >= WELL_SECONDS:
                 return max(0.0, began - since)
-            assert time.monotonic() - since < seconds, f"after {seconds:g} s: {self.complaint()}"
+            waited = time.monotonic() - since
+            assert waited < RECOVERY_SECONDS * self._slowness, f"after {waited:.0f} s: {self.complaint()}"
             await asyncio.sleep(_LOOK_SECONDS)
 
     def complaint(self) -> str:
@@ -141,12 +143,12 @@ class Watch:
         last = self.health[-1] if self.health else None
         if last is None or now - last.at > _ANSWER_SECONDS + _HEALTH_SECONDS:
             return "nobody was asked for their health lately"
-        return _sickness(last, self._missing) or self._slowness(now)
+        return _sickness(last, self._missing) or self._lateness(now)
 
-    def _slowness(self, now: float) -> str:
-        if self._behind > FRESH_SECONDS:
+    def _lateness(self, now: float) -> str:
+        if self._behind > FRESH_SECONDS * self._slowness:
             return f"the numbers are {self._behind:.1f} s behind the log"
-        still = [place for place, at in self._moved_at.items() if now - at > MOVING_SECONDS]
+        still = [place for place, at in self._moved_at.items() if now - at > MOVING_SECONDS * self._slowness]
         return f"standing still: {', '.join(f'{stage}[{partition}]' for stage, partition in still)}" if still else ""
 
     async def ask(self, url: str) -> Any:
@@ -160,15 +162,20 @@ class Watch:
 
     def lies(self, *, may_stand_still: Iterable[str] = ()) -> list[str]:
         """Where what a process said of its health was not so, since `begin`."""
+        seconds = LIE_SECONDS * self._slowness
         return [
-            *_runs(self.health, "the api says it does not live", lambda look: look.api_lives not in (None, 200)),
+            *_runs(
+                self.health, seconds, "the api says it does not live", lambda look: look.api_lives not in (None, 200)
+            ),
             *_runs(
                 self.health,
+                seconds,
                 "ingest says ready and takes nothing",
                 lambda look: look.ingest_ready == 200 and look.refused > 0 and not look.accepted,
             ),
             *_runs(
                 self.health,
+                seconds,
                 "ingest says not ready and takes everything",
                 lambda look: look.ingest_ready == 503 and look.accepted > 0 and not look.refused,
             ),
@@ -259,7 +266,7 @@ def _sickness(last: Health, missing: str) -> str:
     return f"not ready: {', '.join(sick)}" if sick else ""
 
 
-def _runs(looks: list[Health], what: str, is_lie: Any) -> Iterator[str]:
+def _runs(looks: list[Health], seconds: float, what: str, is_lie: Callable[[Health], bool]) -> Iterator[str]:
     """One line for each unbroken run of lies that is too long to be a delay."""
     began: float | None = None
     for look in looks:
@@ -267,6 +274,6 @@ def _runs(looks: list[Health], what: str, is_lie: Any) -> Iterator[str]:
             began = None
         elif began is None:
             began = look.at
-        elif look.at - began > LIE_SECONDS:
-            yield f"{what}, for more than {LIE_SECONDS:g} s"
+        elif look.at - began > seconds:
+            yield f"{what}, for more than {seconds:g} s"
             began = look.at
