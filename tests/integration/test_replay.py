@@ -333,6 +333,24 @@ def is_zombie(process: psutil.Process) -> bool:
     return True
 
 
+async def test_of_two_replays_at_once_the_later_one_comes_about(
+    floor: FloorProcess, posted: Posted, reader: Reader
+) -> None:
+    first = await start_replay(floor)
+
+    async def has_begun() -> bool:
+        return len(psutil.Process(first.pid).children(recursive=True)) >= 2
+
+    await until_true(has_begun)
+    code, words = await replay(floor)
+
+    assert code == 0, words
+    assert await first.wait() == 1
+    served = await served_by_kafka(floor)
+    await until_served(reader, served.generation)
+    await verified(floor)
+
+
 async def test_what_a_killed_replay_left_is_gone_after_the_next_and_a_part_can_be_read_anew(
     floor: FloorProcess, posted: Posted, reader: Reader
 ) -> None:
