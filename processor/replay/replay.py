@@ -8,13 +8,13 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from processor.replay.cut import LEEWAY
-from processor.replay.hand import Work
+from processor.replay.hand import Work, WriteRefusedError
 from processor.replay.handover import hand_over, pointer_owner
 from processor.replay.hands import Hands, ReplayError, Say
 from processor.replay.spool import Spool
@@ -22,7 +22,7 @@ from processor.transport.administration import delete_topics, ensure_topics, fin
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from processor.transport.generations import read_served
-from processor.transport.owner import Message
+from processor.transport.owner import Message, Owner
 from schemas.config import Config
 from schemas.dead_letters import decode_dead_letter
 from schemas.generations import Served
@@ -38,6 +38,7 @@ PASSES = 5
 """At most so many before the last: more would only show that the log grows as fast as it is read."""
 BEHIND_SECONDS = 60.0
 _BETWEEN_LOOKS_SECONDS = 0.2
+_BETWEEN_PROOFS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ async def replay(
     then. `partitions`: of the new generation; as many as now if None. `folder` is emptied and used for what the
     processes hand to each other. `config_file` holds `config`; each process reads it.
 
-    Raises ReplayError, TopicsError, MissingTopicError, KafkaError.
+    Raises ReplayError, WriteRefusedError, TopicsError, MissingTopicError, KafkaError.
     """
     began = time.monotonic()
     async with AsyncExitStack() as stack:
@@ -78,6 +79,7 @@ async def replay(
         pointer = pointer_owner(bootstrap, prefix)
         stack.push_async_callback(pointer.close)
         await pointer.acquire()
+        await stack.enter_async_context(_alone(pointer))
         made = await _make_room(bootstrap, prefix, served, partitions, config)
         cut, starts = await _cut(log, since)
         work = Work(bootstrap, prefix, config_file, served, made, cut, _empty(folder), _hands(made))
@@ -103,6 +105,38 @@ async def replay(
             cut,
             time.monotonic() - began,
         )
+
+
+@asynccontextmanager
+async def _alone(pointer: Owner) -> AsyncIterator[None]:
+    """End what is done here once another replay has begun: it deletes the topics of this one."""
+    body = asyncio.current_task()
+    overtaken = False
+
+    async def look() -> None:
+        nonlocal overtaken
+        while True:
+            await asyncio.sleep(_BETWEEN_PROOFS_SECONDS)
+            try:
+                await pointer.prove()
+            except WriteRefusedError:
+                overtaken = True
+                if body is not None:
+                    body.cancel()
+                return
+
+    looking = asyncio.create_task(look(), name="alone")
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not overtaken or body is None:
+            raise
+        body.uncancel()
+        msg = "another replay has begun"
+        raise ReplayError(msg) from None
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
 
 
 async def _make_room(bootstrap: str, prefix: str, served: Served, partitions: int | None, config: Config) -> Served:

@@ -37,18 +37,20 @@ class Follower:
         self._topic = topic
         self._at_once = at_once
         self._partitions: dict[str, int] = {}
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=FETCH_BYTES,
-            fetch_max_wait_ms=wait_ms,
-        )
+        self._wait_ms = wait_ms
+        self._consumer: AIOKafkaConsumer = None  # until there is a topic to be read
         self.positions: dict[int, int] = {}
         """Partition -> the next offset to be read."""
 
     async def __aenter__(self) -> Self:
         partitions = await self._partitions_of(self._topic)
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=self._wait_ms,
+        )
         await self._consumer.start()
         self._consumer.assign(partitions)
         for tp, offset in (await self._consumer.beginning_offsets(partitions)).items():

@@ -591,3 +591,26 @@ def test_what_is_told_after_a_flood_is_everything() -> None:
     screen.read()
 
     screen.check()
+
+
+def test_another_view_comes_in_one_snapshot_and_nothing_of_the_old_one_after_it() -> None:
+    desk = Desk()
+    desk.take(call("c1", NOW, "r1"), lead("l1", NOW, "r1"))
+    desk.flush()
+    screen = Screen(desk, Filter()).connect()
+    before = screen.last_id
+    other = Desk()
+    other.take(call("c1", NOW, "r1"), call("c2", NOW, "r1"), call("c3", NOW, "r2"))
+    desk.take(call("c4", NOW, "r4"))
+
+    desk.broadcaster.turn_to(other.view, (), desk.now)
+    desk.flush()
+    screen.read()
+
+    assert [kind for kind in screen.kinds if kind != "freshness"] == ["snapshot", "snapshot"]
+    assert screen.rows["today", "rep r1"]["metrics"]["calls_made"] == 2
+    assert screen.rows["today", "rep r2"]["metrics"]["calls_made"] == 1
+    assert screen.leads == {}
+    late = Screen(desk, Filter(), last_id=before).connect()
+    assert late.kinds == ["snapshot"]
+    assert late.rows == screen.rows

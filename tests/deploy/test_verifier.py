@@ -25,7 +25,7 @@ CONFIGURATION: dict[str, Any] = {
 def target(folder: Path, **sections: Any) -> Target:
     path = folder / "floorcast.yaml"
     path.write_text(yaml.safe_dump(CONFIGURATION | sections))
-    return Target("127.0.0.1:1", "floorcast.", 1, path, "http://127.0.0.1:1")
+    return Target("127.0.0.1:1", "floorcast.", path, "http://127.0.0.1:1")
 
 
 def verifier(folder: Path, answer: httpx.Response) -> Verifier:
@@ -60,7 +60,7 @@ def test_what_can_never_be_compared_is_wrong_use(
 ) -> None:
     chosen = target(tmp_path, **({"organisation": {}} if wrong == "config" else {}))
     if wrong == "url":
-        chosen = Target(chosen.broker, chosen.prefix, 1, chosen.config, "ftp://127.0.0.1")
+        chosen = Target(chosen.broker, chosen.prefix, chosen.config, "ftp://127.0.0.1")
     folder = tmp_path / "floorcast.yaml" / "verify" if wrong == "folder" else tmp_path
 
     assert main(chosen, None, every=5 * MINUTE, folder=folder) == WRONG_USE

@@ -9,17 +9,20 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import aiohttp
 import orjson
 import psutil
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
+from deploy.demo.floor import Event
 from processor.transport.administration import find_generations
 from processor.transport.generations import read_served
 from schemas.deliveries import Delivery, encode_delivery
@@ -30,7 +33,6 @@ from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries, post_of
 from tests.integration.served import Reader, all_differences
-from tests.integration.test_alerts import answer, lead
 from tests.sinks import HttpSink
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("replay"), pytest.mark.asyncio(loop_scope="module")]
@@ -137,6 +139,20 @@ def dial(number: int, rep: str, connection: str = "feed") -> tuple[str, bytes]:
     return connection, orjson.dumps(event)
 
 
+def lead(name: str, at: int) -> Event:
+    fields = {"rep": "r-1", "source": "web", "received_at": format_instant(at), "status": "new"}
+    return {"record": "lead", "id": name, "changed_at": format_instant(at), "fields": fields}
+
+
+def answer(name: str, at: int) -> Event:
+    """A conversation: an answer by any definition."""
+    fields = {
+        "rep": "r-1", "lead": name, "direction": "outbound", "dialed_at": format_instant(at),
+        "answered_at": format_instant(at), "outcome": "connected", "talk_seconds": 120,
+    }  # fmt: skip
+    return {"record": "call", "id": f"c-{name}", "changed_at": format_instant(at), "fields": fields}
+
+
 async def append(floor: FloorProcess, *deliveries: tuple[str, bytes]) -> None:
     """Put deliveries into the log past the api: also of connections that it does not know."""
     producer = AIOKafkaProducer(bootstrap_servers=floor.running.broker)
@@ -228,6 +244,20 @@ def screens(shown: Screen, rep: str) -> list[int]:
     ]
 
 
+async def alerts_of(reader: Reader, leads: Sequence[str]) -> dict[str, Json]:
+    """Id -> alert, of these leads."""
+    found = await reader.get("/v1/alerts", state="all", limit="500")
+    return {alert["id"]: alert for alert in found["rows"] if alert["lead"] in leads}
+
+
+async def acknowledge(floor: FloorProcess, alert: str) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{floor.url}/v1/alerts/{quote(alert)}/acknowledge", json={}) as answered,
+    ):
+        assert answered.status == 200, await answered.text()
+
+
 async def test_nobody_is_told_twice_and_what_was_acknowledged_stays_so(
     floor: FloorProcess, posted: Posted, reader: Reader, sink: HttpSink
 ) -> None:
@@ -237,7 +267,14 @@ async def test_nobody_is_told_twice_and_what_was_acknowledged_stays_so(
     await until_true(lambda: _so(all(hooks(sink, name) for name in leads)))
     await posted.post([("feed", post_of([answer(leads[2], clock())], f"answer-{now}"))])
     await until_true(lambda: _so(len(hooks(sink, leads[2])) == 2))
-    alerts = {alert["lead"]: alert for alert in (await reader.get("/v1/alerts", state="all", limit="500"))["rows"]}
+    (heard,) = [id for id in await alerts_of(reader, leads) if f"{leads[1]}:breach" in id]
+    await acknowledge(floor, heard)
+
+    async def is_acknowledged() -> bool:
+        return (await alerts_of(reader, leads))[heard]["acknowledged_at"] is not None
+
+    await until_true(is_acknowledged)
+    alerts = await alerts_of(reader, leads)
     before = await served_by_kafka(floor)
 
     code, words = await replay(floor, "--partitions", "3")
@@ -248,8 +285,7 @@ async def test_nobody_is_told_twice_and_what_was_acknowledged_stays_so(
     await until_true(lambda: _so(bool(hooks(sink, late))))
 
     assert [len(hooks(sink, name)) for name in leads] == [1, 1, 2]
-    after = {alert["lead"]: alert for alert in (await reader.get("/v1/alerts", state="all", limit="500"))["rows"]}
-    assert {name: after[name] for name in leads} == {name: alerts[name] for name in leads}
+    assert await alerts_of(reader, leads) == alerts
     await posted.post([("feed", post_of([answer(name, clock()) for name in leads[:2]], f"answers-{now}"))])
     await until_true(lambda: _so([len(hooks(sink, name)) for name in leads] == [2, 2, 2]))
     told = Counter(post.headers["webhook-id"] for post in sink.received)
@@ -295,6 +331,24 @@ def is_zombie(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     return True
+
+
+async def test_of_two_replays_at_once_the_later_one_comes_about(
+    floor: FloorProcess, posted: Posted, reader: Reader
+) -> None:
+    first = await start_replay(floor)
+
+    async def has_begun() -> bool:
+        return len(psutil.Process(first.pid).children(recursive=True)) >= 2
+
+    await until_true(has_begun)
+    code, words = await replay(floor)
+
+    assert code == 0, words
+    assert await first.wait() == 1
+    served = await served_by_kafka(floor)
+    await until_served(reader, served.generation)
+    await verified(floor)
 
 
 async def test_what_a_killed_replay_left_is_gone_after_the_next_and_a_part_can_be_read_anew(

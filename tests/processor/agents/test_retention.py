@@ -39,7 +39,7 @@ class Record:
 
 
 def deployment(kafka: str, prefix: str) -> Deployment:
-    return Deployment(kafka, prefix, 1, 1, definitions_of(CONFIG), "digest", {})
+    return Deployment(kafka, prefix, 1, 1, 1, definitions_of(CONFIG), "digest", {})
 
 
 async def create(kafka: str, prefix: str) -> None:

@@ -1,0 +1,98 @@
+"""How long a replay takes: events straight into `deliveries` of a Kafka of its own, then all made anew from them.
+
+`python -m bench.replay [EVENTS]`. One event a delivery, a tenth of them duplicates, over 90 days and 100 people. Beside
+the time by the clock stands the time on processors, which other work on the machine makes little difference to.
+"""
+
+import asyncio
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import orjson
+from aiokafka import AIOKafkaProducer
+
+from bench.stack import CONFIG
+from deploy.broker import LocalBroker
+from deploy.demo.floor import Floor, Mix
+from processor.replay.replay import Outcome, replay, words
+from processor.transport.administration import ensure_topics
+from schemas.config import load_config
+from schemas.deliveries import Delivery, encode_delivery
+from schemas.instants import DAY
+from schemas.topics import DELIVERIES
+
+EVENTS = 1_000_000
+PARTITIONS = 4
+PREFIX = "floorcast."
+MIX = Mix(duplicates=0.10, late=0.05, edits=0.05, deletions=0.01)
+
+
+async def fill(bootstrap: str, events: int) -> None:
+    """Put them into the log, evenly over its partitions."""
+    await ensure_topics(bootstrap, prefix=PREFIX, generation=1, partitions=PARTITIONS, records_kept=400 * DAY)
+    floor, now = Floor(5, 100, MIX, ("USD", "EUR")), time.time_ns() // 1000
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all")
+    await producer.start()
+    try:
+        topic = DELIVERIES.full_name(PREFIX)
+        batches = [producer.create_batch() for _ in range(PARTITIONS)]
+        for number in range(events):
+            at = now - 90 * DAY + 90 * DAY * number // events
+            headers = {"content-type": "application/json", "webhook-id": f"m{number}"}
+            raw = encode_delivery(Delivery("feed", at, headers, orjson.dumps(floor.next(at))))
+            place = number % PARTITIONS
+            while batches[place].append(key=None, value=raw, timestamp=at // 1000) is None:
+                batches[place].close()
+                await producer.send_batch(batches[place], topic, partition=place)
+                batches[place] = producer.create_batch()
+        for place, batch in enumerate(batches):
+            batch.close()
+            await producer.send_batch(batch, topic, partition=place)
+    finally:
+        await producer.stop()
+
+
+async def measure(bootstrap: str, config_file: Path, folder: Path) -> Outcome:
+    """Replay all of it."""
+    steps: dict[str, float] = {}
+
+    def say(step: str, done: int, total: int) -> None:
+        if step not in steps and done == 0:
+            steps[step] = time.monotonic()
+        if done >= total and step in steps:
+            print(f"  {step}: {total} in {time.monotonic() - steps.pop(step):.1f} s")
+
+    return await replay(
+        bootstrap=bootstrap,
+        prefix=PREFIX,
+        config=load_config(config_file, {}),
+        config_file=config_file,
+        folder=folder / "replay",
+        say=say,
+    )
+
+
+def main(events: int = EVENTS) -> None:
+    """Fill, replay, say how long."""
+    with tempfile.TemporaryDirectory(prefix="floorcast-bench-") as name:
+        folder = Path(name)
+        config_file = folder / "floorcast.yaml"
+        config_file.write_text(CONFIG)
+        with LocalBroker(folder, die_with_parent=True) as broker:
+            asyncio.run(fill(broker.bootstrap, events))
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            outcome = asyncio.run(measure(broker.bootstrap, config_file, folder))
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            processors = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            print(words(outcome))
+            print(
+                f"{events / outcome.seconds:,.0f} events a second; "
+                f"{processors / events * 1e6:.1f} s on processors for a million (without Kafka's)"
+            )
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))
