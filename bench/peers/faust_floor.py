@@ -44,7 +44,7 @@ app = faust.App(
     web_enabled=False,
 )
 revisions = app.topic(INPUT, value_type=Revision, key_type=str)
-steps = app.topic(f"{GROUP}-steps", value_type=Counts, key_type=str, partitions=4)
+steps = app.topic(f"{GROUP}-steps", value_type=Counts, key_type=str, partitions=4, internal=True)
 panes = app.topic(OUTPUT, value_type=Counts, key_type=str)
 latest = app.Table("latest", partitions=4)
 counts = app.Table("counts", partitions=4)
