@@ -51,7 +51,8 @@ LONGEST_KEPT = 7 * DAY
 """Then the log is read anew: what has expired takes up disk no longer."""
 ANSWER_SECONDS = 60.0
 SILENT_SECONDS = 60.0
-LOWEST_PRIORITY = 19
+NICENESS = 10
+"""Behind everything else, but not so far that a busy machine never lets it finish a round."""
 
 
 def main(target: Target, key: str | None, *, every: int, folder: Path) -> int:
@@ -69,7 +70,7 @@ def main(target: Target, key: str | None, *, every: int, folder: Path) -> int:
         return _fail(str(error), error.exit_code)
     except OSError as error:
         return _fail(f"{folder} cannot be used: {error.strerror or error}", WRONG_USE)
-    os.nice(LOWEST_PRIORITY)
+    os.nice(NICENESS)
     os.environ["SQLITE_TMPDIR"] = str(folder.absolute())
     for number in (signal.SIGTERM, signal.SIGINT):
         # At once, in the middle of a recount too: there is nothing to bring to an end.
