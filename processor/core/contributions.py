@@ -8,20 +8,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from processor.core.definitions import Definitions
-from processor.core.touches import is_connected, talk_of
-from schemas.records import Record
+from processor.core.touches import Fields, is_connected, talk_of
+from schemas.records import DELETED
 
 Contribution = tuple[str | None, int, str, Any]
 """(rep, instant in microseconds, measure, value): counted in the minute and in the day that hold the instant."""
 
 
-def contributions(record: Record, definitions: Definitions) -> list[Contribution]:
-    """Everything this record counts for. Deleted ones count for nothing."""
-    derive = _KINDS.get(record.kind)
-    return [] if derive is None or record.is_deleted else derive(record, definitions)
+def contributions(kind: str, fields: Fields, definitions: Definitions) -> list[Contribution]:
+    """Everything that a record with these values counts for. Deleted ones count for nothing.
+
+    `fields` is a `Record`, or the values of a first change as they are (0.6 µs for a call, through a record 0.8).
+    """
+    derive = _KINDS.get(kind)
+    return [] if derive is None or fields.get(DELETED) is True else derive(fields, definitions)
 
 
-def _call(call: Record, definitions: Definitions) -> list[Contribution]:
+def _call(call: Fields, definitions: Definitions) -> list[Contribution]:
     at, direction = call.get("dialed_at"), call.get("direction")
     if at is None or call.get("internal") is True:
         return []
@@ -41,7 +44,7 @@ def _call(call: Record, definitions: Definitions) -> list[Contribution]:
     return found
 
 
-def _email(email: Record, definitions: Definitions) -> list[Contribution]:
+def _email(email: Fields, definitions: Definitions) -> list[Contribution]:
     at, measure = email.get("sent_at"), _MAIL.get(email.get("direction"))
     if at is None or measure is None or email.get("automated") is True:
         return []
@@ -51,7 +54,7 @@ def _email(email: Record, definitions: Definitions) -> list[Contribution]:
 _MAIL = {"outbound": "emails_sent", "inbound": "emails_received"}
 
 
-def _meeting(meeting: Record, definitions: Definitions) -> list[Contribution]:
+def _meeting(meeting: Fields, definitions: Definitions) -> list[Contribution]:
     found: list[Contribution] = []
     host, booked_at, starts_at = meeting.get("rep"), meeting.get("booked_at"), meeting.get("starts_at")
     if booked_at is not None:
@@ -63,7 +66,7 @@ def _meeting(meeting: Record, definitions: Definitions) -> list[Contribution]:
     return found
 
 
-def _deal(deal: Record, definitions: Definitions) -> list[Contribution]:
+def _deal(deal: Fields, definitions: Definitions) -> list[Contribution]:
     at, status = deal.get("closed_at"), deal.get("status")
     if at is None or status not in {"won", "lost"}:
         return []
@@ -84,7 +87,7 @@ def _deal(deal: Record, definitions: Definitions) -> list[Contribution]:
     return found
 
 
-_KINDS: Mapping[str, Callable[[Record, Definitions], list[Contribution]]] = {
+_KINDS: Mapping[str, Callable[[Fields, Definitions], list[Contribution]]] = {
     "call": _call,
     "email": _email,
     "meeting": _meeting,

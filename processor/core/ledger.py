@@ -6,11 +6,11 @@ Owns the fold of a batch and the rebuilding after recovery. Does no I/O: rows an
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from processor.core.contributions import Contribution, contributions
+from processor.core.contributions import contributions
 from processor.core.definitions import Definitions
 from processor.core.panes import Message, PaneTable
 from schemas.frames import ROSTER_GROUP, Engagement, record_key
-from schemas.records import NAMED, Record, RecordChange, decode_record
+from schemas.records import NAMED, Record, RecordChange, decode_record, encode_first, fold_all
 
 
 @dataclass(slots=True)
@@ -23,13 +23,6 @@ class LedgerOutput:
     engagements: list[Engagement] = field(default_factory=list)
     duplicates: int = 0
     """Changes that said nothing new."""
-
-
-@dataclass(slots=True)
-class _Touched:
-    record: Record
-    before: list[Contribution]
-    is_news: bool = False
 
 
 class Ledger:
@@ -46,38 +39,60 @@ class Ledger:
     def fold(self, changes: Iterable[RecordChange], log_at: int) -> LedgerOutput:
         """Take a batch of changes in. `log_at` is the newest receipt seen (microseconds)."""
         output = LedgerOutput()
-        touched: dict[str, _Touched] = {}
-        definitions, rows = self._definitions, self._rows
+        changed: dict[str, Record | None] = {}
         self.panes.advance(log_at)
         for change in changes:
             key = record_key(change.kind, change.id)
-            held = touched.get(key)
-            if held is None:
-                row = rows.get(key)
-                record = Record(change.kind) if row is None else decode_record(row)
-                # That there is a record at all is news, even if the CRM has set no field of it yet.
-                held = touched[key] = _Touched(record, contributions(record, definitions), is_news=row is None)
-            if held.record.fold(change):
-                held.is_news = True
+            row = self._rows.get(key)
+            if row is None:
+                changed[key] = self._begin(key, change)
             else:
-                output.duplicates += 1
-        for key, held in touched.items():
-            if held.is_news:
-                self._settle(key, held, output)
+                record = self._update(key, row, change)
+                if record is None:
+                    output.duplicates += 1
+                else:
+                    changed[key] = record if is_engaged(record) else None
+        for key, held in changed.items():
+            self._hand_on(key, held, output)
         output.panes = self.panes.take_changes()
         return output
 
-    def _settle(self, key: str, held: _Touched, output: LedgerOutput) -> None:
-        record = held.record
-        after = contributions(record, self._definitions)
-        if after != held.before:
-            self.panes.replace(held.before, after)
-        row = self._rows[key] = record.encode()
-        name = key.encode()
+    # Each change is settled at once, so that no record lives longer than its change: keeping all 25,000 of a batch took
+    # 1.5 times as long (28 and 19 µs a change), in the garbage collector and in cache misses.
+
+    def _begin(self, key: str, change: RecordChange) -> Record | None:
+        """Take in the first change of a record; that there is one is news, even if it has no fields yet.
+
+        Gives the record if others must hear of it.
+        """
+        self.panes.replace((), contributions(change.kind, change.fields, self._definitions))
+        row = encode_first(change) if change.kind not in _ALWAYS_ENGAGED else None
+        if row is not None:
+            self._rows[key] = row
+            return None
+        record = fold_all(change.kind, [change])
+        self._rows[key] = record.encode()
+        return record if is_engaged(record) else None
+
+    def _update(self, key: str, row: bytes, change: RecordChange) -> Record | None:
+        """Fold a change into a known record; None if it said nothing new."""
+        record, definitions = decode_record(row), self._definitions
+        before = contributions(record.kind, record, definitions)
+        if not record.fold(change):
+            return None
+        after = contributions(record.kind, record, definitions)
+        if after != before:
+            self.panes.replace(before, after)
+        self._rows[key] = record.encode()
+        return record
+
+    def _hand_on(self, key: str, record: Record | None, output: LedgerOutput) -> None:
+        row, name = self._rows[key], key.encode()
         output.rows.append((name, row))
-        if record.kind == "rep":
-            output.roster.append((name, row))
-        output.engagements += engagements_of(key, record, row)
+        if record is not None:
+            if record.kind == "rep":
+                output.roster.append((name, row))
+            output.engagements += engagements_of(key, record, row)
 
     def restore(self, key: bytes, row: bytes) -> None:
         """Put a row back that an earlier owner published; `rebuild` comes after the last one."""
@@ -91,7 +106,7 @@ class Ledger:
         self.panes.advance(log_at)
         for key, row in self._rows.items():
             record = decode_record(row)
-            self.panes.replace((), contributions(record, self._definitions))
+            self.panes.replace((), contributions(record.kind, record, self._definitions))
             if record.kind == "rep":
                 name = key.encode()
                 if published_roster.pop(name, None) != row:
@@ -100,6 +115,14 @@ class Ledger:
         published_roster.clear()
         output.panes = self.panes.repair(published_panes)
         return output
+
+
+_ALWAYS_ENGAGED = frozenset({"lead", "rep"})
+
+
+def is_engaged(record: Record) -> bool:
+    """Whether a group or the roster must hear of it."""
+    return bool(record.named) or record.kind in _ALWAYS_ENGAGED
 
 
 def engagements_of(key: str, record: Record, row: bytes) -> list[Engagement]:

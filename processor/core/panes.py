@@ -33,27 +33,38 @@ class PaneTable:
 
     def replace(self, old: Iterable[Contribution], new: Iterable[Contribution]) -> None:
         """Take `old` out and put `new` in."""
-        for contribution in old:
-            self._apply(contribution, -1)
-        for contribution in new:
-            self._apply(contribution, 1)
+        self._apply(old, -1)
+        self._apply(new, 1)
 
-    def _apply(self, contribution: Contribution, sign: int) -> None:
-        rep, at, measure, value = contribution
-        self._change((rep, day_window(self._calendar.day_of(at))), measure, value, sign)
-        minute = minute_window(at)
-        if minute >= self._first_minute:
-            self._change((rep, minute), measure, value, sign)
+    def _apply(self, contributions: Iterable[Contribution], sign: int) -> None:
+        day: Pane | None = None
+        minute: Pane | None = None
+        at_rep: tuple[int, str | None] | None = None
+        for rep, at, measure, value in contributions:
+            # A record's contributions mostly lie in the same two panes.
+            if at_rep is None or at_rep[0] != at or at_rep[1] != rep:
+                at_rep = (at, rep)
+                day = self._touch((rep, day_window(self._calendar.day_of(at))))
+                window = minute_window(at)
+                minute = self._touch((rep, window)) if window >= self._first_minute else None
+            if day is not None:
+                add(day, measure, value, sign)
+            if minute is not None:
+                add(minute, measure, value, sign)
 
-    def _change(self, key: PaneKey, measure: str, value: object, sign: int) -> None:
+    def _touch(self, key: PaneKey) -> Pane:
+        self._dirty.add(key)
         pane = self._panes.get(key)
         if pane is None:
             pane = self._panes[key] = {}
             rep, window = key
             if not window & 1:
-                self._by_minute.setdefault(window, set()).add(rep)
-        add(pane, measure, value, sign)
-        self._dirty.add(key)
+                reps = self._by_minute.get(window)
+                if reps is None:
+                    self._by_minute[window] = {rep}
+                else:
+                    reps.add(rep)
+        return pane
 
     def advance(self, log_at: int) -> None:
         """Let minute panes expire by the instant of the log: whole panes, never parts of one."""
