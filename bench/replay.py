@@ -9,11 +9,14 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from bench.results import Bar, Result, Section
 from bench.stack import CONFIG
 from deploy.broker import LocalBroker
 from deploy.demo.floor import Floor, Mix
@@ -75,23 +78,59 @@ async def measure(bootstrap: str, config_file: Path, folder: Path) -> Outcome:
     )
 
 
-def main(events: int = EVENTS) -> None:
-    """Fill, replay, say how long."""
+def run(*, short: bool = False, runs: int = 3) -> Section:
+    """A million events, replayed again and again: each time from the generation that the last one made."""
+    events, seconds = (2_000 if short else EVENTS), list[float]()
+    with _filled(events) as (broker, config_file, folder):
+        for _ in range(runs):
+            outcome = asyncio.run(measure(broker, config_file, folder))
+            if outcome.deliveries != events:
+                msg = f"{outcome.deliveries} of {events} deliveries were replayed"
+                raise RuntimeError(msg)
+            seconds.append(round(outcome.seconds, 2))
+    return Section(
+        "replay",
+        "Replay",
+        f"{events:,} events, a delivery each, from the log into a new generation: parsed, folded, written and switched "
+        "to, while the old one would be served.",
+        [
+            Result(
+                "all of the log",
+                "from the command to the switch",
+                "python -m bench replay",
+                "s",
+                seconds,
+                bars=[Bar(at_most=30)],
+            )
+        ],
+        short=short,
+    )
+
+
+@contextmanager
+def _filled(events: int) -> Iterator[tuple[str, Path, Path]]:
+    """A Kafka with so many events in its log: its address, the configuration and a folder."""
     with tempfile.TemporaryDirectory(prefix="floorcast-bench-") as name:
         folder = Path(name)
         config_file = folder / "floorcast.yaml"
         config_file.write_text(CONFIG)
         with LocalBroker(folder, die_with_parent=True) as broker:
             asyncio.run(fill(broker.bootstrap, events))
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            outcome = asyncio.run(measure(broker.bootstrap, config_file, folder))
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            processors = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            print(words(outcome))
-            print(
-                f"{events / outcome.seconds:,.0f} events a second; "
-                f"{processors / events * 1e6:.1f} s on processors for a million (without Kafka's)"
-            )
+            yield broker.bootstrap, config_file, folder
+
+
+def main(events: int = EVENTS) -> None:
+    """Fill, replay, say how long."""
+    with _filled(events) as (broker, config_file, folder):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        outcome = asyncio.run(measure(broker, config_file, folder))
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        processors = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        print(words(outcome))
+        print(
+            f"{events / outcome.seconds:,.0f} events a second; "
+            f"{processors / events * 1e6:.1f} s on processors for a million (without Kafka's)"
+        )
 
 
 if __name__ == "__main__":

@@ -18,8 +18,7 @@ from deploy.kafka_jars import KAFKA_VERSION
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 ORDER = (
-    "engines", "freshness", "ingest", "leaderboard", "metrics", "streams", "recovery", "memory", "scaling", "curves",
-    "sizing",
+    "engines", "freshness", "ingest", "leaderboard", "exposition", "streams", "recovery", "replay", "workers", "curves",
 )  # fmt: skip
 """What is not named here comes after, by name."""
 
