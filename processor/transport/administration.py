@@ -15,7 +15,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from schemas.topics import TOPICS
 
@@ -159,9 +166,12 @@ async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
 
 
 async def has_members(bootstrap: str, group: str) -> bool:
-    """Whether anybody is in a consumer group. Raises KafkaError."""
+    """Whether anybody is, or may be, in a consumer group. Raises KafkaError."""
     async with _administration(bootstrap) as admin:
-        answers = await admin.describe_consumer_groups([group])
+        try:
+            answers = await admin.describe_consumer_groups([group])
+        except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError):
+            return True  # nobody knows; on a new Kafka the topic of groups is made only now
     # (error, group, state, …), in every version of the answer
     return any(found[2] not in {"Empty", "Dead"} for answer in answers for found in answer.groups)
 
