@@ -339,9 +339,7 @@ def _format(data: Path, classpath: str) -> str:
     return cluster_id
 
 
-def _write_properties(
-    path: Path, log_folder: str, port: int, controller_port: int, doors: Sequence[Door] = ()
-) -> None:
+def _write_properties(path: Path, log_folder: str, port: int, controller_port: int, doors: Sequence[Door] = ()) -> None:
     # The folder is named as seen from the data folder, where the JVM runs: an absolute path might hold a comma or
     # another character that means something in this file. The controller's address is a fixed voter and so is stored
     # nowhere: each start may choose another port for it.
