@@ -356,7 +356,10 @@ ROUNDS = (
     ),
     Round("disk-full", "Kafka's disk full", fill_disk, prepare=small_disk),
     Round("memory", "a memory limit on a worker", limit_memory),
-    Round("clock", "the clock 2 h ahead, then 2 h behind, then right", jump_clock, environment=clock_environment, compacts=False),
+    Round(
+        "clock", "the clock 2 h ahead, then 2 h behind, then right", jump_clock,
+        environment=clock_environment, compacts=False,
+    ),
     Round("repeat", "all deliveries three times more, in no order", repeat_deliveries),
     Round("poison", f"{POISON:,} unreadable payloads among good ones", post_poison),
     Round("outage", f"Kafka away for {OUTAGE_SECONDS:g} s", outage),
