@@ -75,6 +75,8 @@ class Round:
     """Makes the folder that Kafka's log lies in; without it a plain one is used. May raise Skipped."""
     environment: Callable[[Path], Mapping[str, str]] | None = None
     """More variables for workers and api. May raise Skipped."""
+    compacts: bool = True
+    """False where messages are stamped ahead of Kafka's clock: it cleans them only once that time has come."""
     may_stand_still: tuple[str, ...] = ()
     """Workers that may truthfully say that they do not live."""
     seconds: float = 300.0
@@ -135,7 +137,8 @@ async def _run(
             scene.failures += watch.lies(may_stand_still=one.may_stand_still)
             await load.end()
             found = await judge(stack, load)
-            scene.note(await stack.compact())
+            if one.compacts:
+                scene.note(await stack.compact())
             await stack.stop()
             await stack.start()
             watch.begin()
