@@ -34,8 +34,9 @@ $(VENV)/installed: requirements.lock pyproject.toml
 demo: install
 	@exec $(BIN)/floorcast demo
 
+# Two at a time: half of a test's time is waiting for processes to start.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 # Goes on after a round that fails. The figures lie in build/faults.json; faults-table puts them into the docs.
 faults: install

@@ -87,4 +87,5 @@ class LedgerShard(StageShard):
             (record_key(one.change.kind, one.change.id).encode(), encode_late(one)) for one in late
         ]
         if messages:
-            await self.owner.send_to({(self.deployment.topic(LATE), self.partition): messages})
+            place = self.deployment.topic(LATE), self.partition % self.deployment.log_partitions
+            await self.owner.send_to({place: messages})

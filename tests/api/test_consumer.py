@@ -12,6 +12,7 @@ from aiokafka.errors import NodeNotReadyError
 from prometheus_client import CollectorRegistry, generate_latest
 
 from api.app import build_read_side
+from api.broadcast import Filter
 from api.consumer import AT_ONCE, BLIND, Behind, Latency
 from api.read_side import ReadSide
 from api.settings import Settings
@@ -273,6 +274,7 @@ async def test_broadcast_that_fails_once_tells_everything_the_next_time(
     monkeypatch.setattr("api.read_side._PAUSE_AFTER_FAILURE_SECONDS", 0.01)
     async with log.reading() as read_side:
         await until(lambda: not read_side.problems())
+        read_side.broadcaster.subscribe(Filter(), None, NOW)  # a window that nobody looks at waits
         flush = read_side.broadcaster.flush
         failures: list[int] = []
 
