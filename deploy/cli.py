@@ -172,16 +172,28 @@ def broker(
 
 @app.command()
 def topics(
-    *, config: ConfigFlag = None, broker: BrokerFlag = None, prefix: PrefixFlag = None, data: DataFlag = None
+    *,
+    alter: Annotated[
+        bool, typer.Option("--alter", help="Set what differs. A shorter retention.records deletes what is older.")
+    ] = False,
+    config: ConfigFlag = None,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
 ) -> None:
-    """Create the topics of the catalogue, or check those that are there."""
+    """Create the topics of the catalogue, or check those that are there; exit 1 if they differ.
+
+    Partitions and cleanup policies that differ are never altered, and as long as one does nothing else is.
+    """
     from deploy.up import UpError, make_topics  # noqa: PLC0415
 
     settings = _settings(config=config, broker=broker, prefix=prefix, data=data)
     target = _target(settings)
     _checked_config(target.config)
     try:
-        made = asyncio.run(make_topics(target.config, target.broker, target.prefix, settings.partitions))
+        made = asyncio.run(
+            make_topics(target.config, target.broker, target.prefix, settings.partitions, _announce if alter else None)
+        )
     except UpError as error:
         # Topics that differ are what this command looks for.
         _fail(error.problems, FOUND_DIFFERENCES if error.exit_code == WRONG_USE else error.exit_code)

@@ -134,9 +134,10 @@ class Surroundings:
         """Raise UpError unless a Kafka answers at one of the addresses."""
         await asyncio.to_thread(reach_broker, broker)
 
-    async def make_topics(self, broker: str, plan: Plan) -> None:
-        """Create or check the topics of the catalogue. Raises UpError."""
-        await make_topics(plan.config, broker, plan.prefix, plan.partitions)
+    async def make_topics(self, broker: str, plan: Plan, say: Callable[[str], None]) -> None:
+        """Create or check the topics of the catalogue, and alter them on a Kafka of our own. Raises UpError."""
+        on_altered = say if plan.broker is None else None
+        await make_topics(plan.config, broker, plan.prefix, plan.partitions, on_altered)
 
     async def is_ready(self, url: str) -> bool:
         """Whether everything is there: `/readyz` says 200."""
@@ -255,8 +256,13 @@ def reach_broker(broker: str) -> None:
     raise UpError([f"no Kafka answers at {broker}: is it running, and is the address right?"], 3)
 
 
-async def make_topics(config: Path, broker: str, prefix: str, partitions: int) -> list[str]:
-    """Create or check the topics of the generation that is served; the names of the new ones. Raises UpError."""
+async def make_topics(
+    config: Path, broker: str, prefix: str, partitions: int, on_altered: Callable[[str], None] | None = None
+) -> list[str]:
+    """Create or check the topics of the generation that is served; the names of the new ones. Raises UpError.
+
+    `on_altered`: settings that differ are altered, and it is called with a line for each; None: they are refused.
+    """
     from processor.transport.administration import KafkaError, TopicsError, ensure_topics  # noqa: PLC0415
     from processor.transport.generations import read_served  # noqa: PLC0415
     from schemas.config import load_config  # noqa: PLC0415
@@ -272,6 +278,7 @@ async def make_topics(config: Path, broker: str, prefix: str, partitions: int) -
                 partitions=served.partitions,
                 log_partitions=served.log_partitions,
                 records_kept=kept,
+                on_altered=on_altered,
             )
     except TopicsError as error:
         raise UpError(error.problems, 2) from None
@@ -388,7 +395,7 @@ async def _start_all(
         broker = kafka.bootstrap
     else:
         await world.reach(broker)
-    await world.make_topics(broker, plan)
+    await world.make_topics(broker, plan, say)
     for child in world.programs(plan, broker, _worker_id(plan.data)):
         await supervisor.launch(child)
     running = Running(address(plan.host, plan.port), broker, os.getpid(), plan.prefix, str(plan.config))

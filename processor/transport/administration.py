@@ -1,13 +1,13 @@
 """Creates the topics of the catalogue, and refuses to run on topics that differ from it; deletes those of generations.
 
-Owns the comparison with what the broker has. Alters nothing that exists: a wrong cleanup policy may already have
-deleted something, and somebody has to look. Which generations are deleted is a replay's business, and where a group
-goes on.
+Owns the comparison with what the broker has. Alters settings only where it is told to (alteration.py), and nothing as
+long as there is a difference that is never altered: a wrong cleanup policy may already have deleted something, and
+somebody has to look. Which generations are deleted is a replay's business, and where a group goes on.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,7 @@ from aiokafka.errors import (
     for_code,
 )
 
+from processor.transport.alteration import Difference, alter
 from schemas.topics import TOPICS
 
 SETTLING_TRIES = 100
@@ -58,10 +59,14 @@ async def ensure_topics(
     records_kept: int,
     create: bool = True,
     log_partitions: int | None = None,
+    on_altered: Callable[[str], None] | None = None,
 ) -> list[str]:
     """Create what is missing and return its names.
 
     Raises TopicsError naming each difference, KafkaError if Kafka cannot be reached.
+
+    `on_altered`: settings that differ are altered, and it is called with a line for each; None: they are refused. With
+    a difference that is never altered nothing is.
 
     `records_kept` in microseconds: how long `deliveries` are kept, by `retention.records` of the configuration.
     `log_partitions`: of topics that are not derived, where those have another number than `partitions`.
@@ -82,9 +87,13 @@ async def ensure_topics(
         if missing:
             brokers = len((await admin.describe_cluster())["brokers"])
             await _create(admin, {name: wanted[name] for name in missing}, min(REPLICAS, brokers))
-        problems = await _differences(admin, wanted)
-        if problems:
-            raise TopicsError(problems)
+        problems, differences = await _compare(admin, wanted)
+        for_good = problems or not all(each.can_be_altered for each in differences)
+        if differences and not for_good and on_altered is not None:
+            await _alter(admin, wanted, differences, on_altered)
+        elif problems or differences:
+            advice = "" if for_good else " (floorcast topics --alter sets it)"
+            raise TopicsError(sorted([*problems, *(f"{each}{advice}" for each in differences)]))
         return missing
     finally:
         await admin.close()
@@ -115,7 +124,8 @@ async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> list[dict[
     return descriptions
 
 
-async def _differences(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) -> list[str]:
+async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) -> tuple[list[str], list[Difference]]:
+    """What is wrong with the topics themselves, and with their settings."""
     problems = []
     for description in await _described(admin, list(wanted)):
         found, partitions = len(description["partitions"]), wanted[description["topic"]].partitions
@@ -125,6 +135,7 @@ async def _differences(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]
             problems.append(
                 f"topic {description['topic']}: has {found} partitions, wanted {partitions} (FLOORCAST_PARTITIONS)"
             )
+    differences = []
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
     for answer in answers:
         for code, message, _type, name, entries in answer.resources:
@@ -132,12 +143,32 @@ async def _differences(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]
                 problems.append(f"topic {name}: its settings cannot be read: {message or for_code(code).__name__}")
                 continue
             held = {entry[0]: entry[1] for entry in entries}
-            problems += [
-                f"topic {name}: {setting} is {held.get(setting)}, wanted {value}"
+            differences += [
+                Difference(name, setting, held.get(setting), value)
                 for setting, value in wanted[name].settings.items()
                 if held.get(setting) != value
             ]
-    return sorted(problems)
+    return problems, sorted(differences)
+
+
+async def _alter(
+    admin: AIOKafkaAdminClient,
+    wanted: Mapping[str, _Wanted],
+    differences: Sequence[Difference],
+    on_altered: Callable[[str], None],
+) -> None:
+    altered, refused = await alter(admin, differences)
+    for each in altered:
+        on_altered(each.altered())
+    if refused:
+        raise TopicsError(refused)
+    # A broker answers with the new settings only after a moment, and the worker that starts next asks for them.
+    for _ in range(SETTLING_TRIES):
+        problems, left = await _compare(admin, wanted)
+        if not problems and not left:
+            return
+        await asyncio.sleep(SETTLING_SECONDS)
+    raise TopicsError(sorted([*problems, *map(str, left)]))
 
 
 async def find_generations(bootstrap: str, *, prefix: str) -> dict[int, list[str]]:

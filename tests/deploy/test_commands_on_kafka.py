@@ -241,6 +241,27 @@ def test_the_topics_can_be_checked_under_another_prefix(floor: Floor) -> None:
     assert (result.exit_code, result.stdout) == (0, "the topics are right\n")
 
 
+def test_topics_that_do_not_fit_a_changed_retention_are_altered_on_request(floor: Floor, tmp_path: Path) -> None:
+    shorter = tmp_path / "shorter.yaml"
+    shorter.write_text(CONFIG + "retention: {records: 100d}\n")
+    assert floor.ask("topics", "--config", str(floor.config)).exit_code == 0
+
+    refused = floor.ask("topics", "--config", str(shorter))
+    altered = floor.ask("topics", "--alter", "--config", str(shorter))
+    again = floor.ask("topics", "--config", str(shorter))
+    back = floor.ask("topics", "--alter", "--config", str(floor.config))
+
+    name = f"topic {floor.prefix}deliveries: retention.ms"
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert f"{name} is 34560000000, wanted 8640000000 (floorcast topics --alter sets it)\n" in refused.stderr
+    assert altered.exit_code == 0
+    lines = altered.stdout.splitlines()
+    assert f"{name} is now 8640000000, was 34560000000 - Kafka deletes what is older than 100 days" in lines
+    assert (len(lines), lines[-1]) == (5, "the topics are right")  # and the others that are kept so long
+    assert (again.exit_code, again.stdout) == (0, "the topics are right\n")
+    assert (back.exit_code, len(back.stdout.splitlines())) == (0, 5)
+
+
 def test_a_worker_whose_port_is_taken_refuses_to_start(floor: Floor) -> None:
     with socket.create_server(("127.0.0.1", floor.worker_port)):
         flags = ["--config", str(floor.config), "--broker", floor.broker, "--port", str(floor.worker_port)]

@@ -343,7 +343,7 @@ class FakeSurroundings(up.Surroundings):
     async def reach(self, broker: str) -> None:
         return
 
-    async def make_topics(self, broker: str, plan: up.Plan) -> None:
+    async def make_topics(self, broker: str, plan: up.Plan, say: Callable[[str], None]) -> None:
         return
 
     async def is_ready(self, url: str) -> bool:

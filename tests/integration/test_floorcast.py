@@ -14,9 +14,12 @@ import orjson
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.demo.floor import Event
 from deploy.demo.posting import Post
+from processor.transport.alteration import Difference, alter
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from schemas.config import WINDOW_NAMES
@@ -271,15 +274,19 @@ async def test_a_screen_sees_what_happens_misses_nothing_and_starts_anew_with_a_
     assert await row_differences(reader, posted.books(), "today") == []
 
 
-async def test_a_changed_definition_is_in_force_once_a_restart_is_ready(
+async def test_changed_definitions_and_retention_are_in_force_once_a_restart_is_ready(
     floor: FloorProcess, posted: Posted, reader: Reader
 ) -> None:
     await posted.post(hostile_deliveries(seed=16, events=2000, now=clock(), connections=("feed", "crm")))
     await settled(floor, reader)
+    log, ahead = f"{floor.running.prefix}{DELIVERIES.name}", "message.timestamp.after.max.ms"
+    # As an earlier build has left it.
+    await alter_topic(floor.running.broker, Difference(log, ahead, None, "3600000"))
     floor.stop()
     floor.configure(
         CONFIGURATION
         | {
+            "retention": {"records": "300d"},
             "lead_response": {"stop": "contact", "rules": [{"when": {"source": "demo_request"}, "sla": "3m"}]},
             "currency_rates": {"EUR": "1.25", "JPY": "0.0064"},
             "reps": {
@@ -292,6 +299,30 @@ async def test_a_changed_definition_is_in_force_once_a_restart_is_ready(
 
     assert await differences(posted, reader) == []
     assert floor.verify()[0] == 0
+    kept, day = await topic_settings(floor.running.broker, log), 24 * 3600 * 1000
+    assert (kept["retention.ms"], kept[ahead]) == (str(300 * day), str(2**63 - 1))
+    said = floor.words()
+    assert f"topic {log}: retention.ms is now {300 * day}, was {400 * day} - Kafka deletes what is older than" in said
+    assert f"topic {log}: {ahead} is now {2**63 - 1}, was 3600000\n" in said
+
+
+async def alter_topic(broker: str, difference: Difference) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        assert await alter(admin, [difference]) == ([difference], [])
+    finally:
+        await admin.close()
+
+
+async def topic_settings(broker: str, topic: str) -> dict[str, str]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    finally:
+        await admin.close()
+    return {entry[0]: entry[1] for entry in answer.resources[0][4]}
 
 
 async def publish(
