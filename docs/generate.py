@@ -362,8 +362,8 @@ def topics() -> str:
 `floorcast up` and `floorcast topics` create these, and refuse topics that differ. Settings are set anew by
 `floorcast topics --alter`, and by `up` on the Kafka that it runs itself; partitions and `cleanup.policy` are not: a
 wrong policy may already have deleted something, so somebody has to look. Names begin with `FLOORCAST_PREFIX`, and
-those of derived topics carry the generation: `{log.full_name("floorcast.", 1)}`, `{sample.full_name("floorcast.", 1)}`. What is derived
-can be made again from what is not, so that is what to back up: `deliveries` above all.""",
+those of derived topics carry the generation: `{log.full_name("floorcast.", 1)}`, `{sample.full_name("floorcast.", 1)}`.
+What is derived can be made again from what is not, so that is what to back up: `deliveries` above all.""",
         _table(["topic", "holds", "key", "value", "kept", "derived"], rows),
         "## Topic settings\n\n" + _table(["setting", "compacted topics", "the others"], rows_of_settings),
     )

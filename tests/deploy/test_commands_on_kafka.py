@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaProducer
 from typer.testing import CliRunner, Result
 
 from deploy.cli import app
+from deploy.up import Plan, Surroundings, UpError
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.topics import DELIVERIES
 
@@ -260,6 +261,28 @@ def test_topics_that_do_not_fit_a_changed_retention_are_altered_on_request(floor
     assert (len(lines), lines[-1]) == (5, "the topics are right")  # and the others that are kept so long
     assert (again.exit_code, again.stdout) == (0, "the topics are right\n")
     assert (back.exit_code, len(back.stdout.splitlines())) == (0, 5)
+
+
+def test_up_alters_topics_on_a_kafka_of_its_own_only(floor: Floor, tmp_path: Path) -> None:
+    longer = tmp_path / "longer.yaml"
+    longer.write_text(CONFIG + "retention: {records: 500d}\n")
+    assert floor.ask("topics", "--config", str(floor.config)).exit_code == 0
+    said: list[str] = []
+
+    def start(config: Path, *, own: bool) -> None:
+        plan = Plan(
+            config=config, data=floor.data, host="127.0.0.1", port=0, broker=None if own else floor.broker,
+            prefix=floor.prefix, partitions=4, open_access=True,
+        )  # fmt: skip
+        asyncio.run(Surroundings().make_topics(floor.broker, plan, said.append))
+
+    with pytest.raises(UpError, match=r"deliveries: .* \(floorcast topics --alter sets it\)"):
+        start(longer, own=False)
+    assert said == []
+    start(longer, own=True)
+    assert len(said) == 4
+    start(floor.config, own=True)
+    assert len(said) == 8
 
 
 def test_a_worker_whose_port_is_taken_refuses_to_start(floor: Floor) -> None:

@@ -1,16 +1,18 @@
 """Settings of topics that are brought in line, on a real broker; and what is never altered."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from processor.transport.administration import TopicsError, ensure_topics
-from processor.transport.alteration import Difference
+from processor.transport.alteration import Difference, alter
 from schemas.instants import DAY
 from schemas.topics import DELIVERIES, GENERATIONS, PANES, Topic
-from tests.processor.transport.floor import create_topics
+from tests.processor.transport.floor import create_topics, eventually
 
 OPERATORS = {"min.insync.replicas": "1", "flush.messages": "1000"}
 """What somebody has set that is none of floorcast's business."""
@@ -22,11 +24,17 @@ async def settings_of(bootstrap: str, name: str) -> dict[str, tuple[str | None, 
     """Every setting of a topic: its value, and whether it is set on the topic itself."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
-    try:
+
+    async def described() -> Any:
         (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+        return answer.resources[0]
+
+    try:
+        # For a moment after Kafka has made a topic it does not know it.
+        code, *_, entries = await eventually(described, lambda found: found[0] != UnknownTopicOrPartitionError.errno)
     finally:
         await admin.close()
-    ((_code, _message, _type, _name, entries),) = answer.resources
+    assert code == 0
     return {entry[0]: (entry[1], entry[3] == _SET_ON_TOPIC) for entry in entries}
 
 
@@ -100,6 +108,32 @@ async def test_a_wrong_cleanup_policy_or_partition_count_is_never_altered_nor_is
     assert not any("--alter" in problem for problem in refusal.value.problems)  # it would alter nothing
     assert await settings_of(kafka, log) == log_before
     assert await settings_of(kafka, panes) == panes_before
+
+
+@pytest.mark.kafka
+async def test_what_kafka_refuses_is_named_and_the_other_topics_are_altered(kafka: str, prefix: str) -> None:
+    log, log_before = await made_earlier(kafka, DELIVERIES, prefix)
+    panes, _ = await made_earlier(kafka, PANES, prefix)
+    right = Difference(panes, "segment.ms", "21600000", "3600000")
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        altered, problems = await alter(
+            admin,
+            [
+                Difference(log, "retention.ms", "34560000000", "for ever"),
+                right,
+                Difference(log, "retention.bytes", "-1", "1000"),
+            ],
+        )
+    finally:
+        await admin.close()
+
+    assert altered == [right]
+    (problem,) = problems
+    assert problem.startswith(f"topic {log}: cannot be altered: ")
+    assert "retention.ms" in problem
+    assert await settings_of(kafka, log) == log_before
 
 
 @pytest.mark.parametrize(
