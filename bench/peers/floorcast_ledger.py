@@ -45,7 +45,7 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     configure_logging()
     config = Config.model_validate(CONFIG)
-    deployment = Deployment(bootstrap, prefix, 1, partitions, definitions_of(config), "", {})
+    deployment = Deployment(bootstrap, prefix, 1, partitions, partitions, definitions_of(config), "", {})
     app = build_batched_app(
         name=f"{prefix}g1.processor",
         bootstrap=bootstrap,

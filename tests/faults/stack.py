@@ -328,7 +328,7 @@ class Stack:
         await producer.start()
         try:
             for topic in topics:
-                for partition in range(PARTITIONS):
+                for partition in range(topic.partitions(log=PARTITIONS, derived=PARTITIONS)):
                     await producer.send(self.topic(topic), b"", key=FENCE, partition=partition)
             await producer.flush()
         finally:
