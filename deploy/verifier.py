@@ -52,6 +52,7 @@ LONGEST_KEPT = 7 * DAY
 ANSWER_SECONDS = 60.0
 SILENT_SECONDS = 60.0
 NICENESS = 10
+AUTOGROUP = Path("/proc/self/autogroup")
 """Behind everything else, but not so far that a busy machine never lets it finish a round."""
 
 
@@ -70,13 +71,23 @@ def main(target: Target, key: str | None, *, every: int, folder: Path) -> int:
         return _fail(str(error), error.exit_code)
     except OSError as error:
         return _fail(f"{folder} cannot be used: {error.strerror or error}", WRONG_USE)
-    os.nice(NICENESS)
+    _give_way()
     os.environ["SQLITE_TMPDIR"] = str(folder.absolute())
     for number in (signal.SIGTERM, signal.SIGINT):
         # At once, in the middle of a recount too: there is nothing to bring to an end.
         signal.signal(number, lambda *_: os._exit(0))
     asyncio.run(verifier.run())
     return 0
+
+
+def _give_way() -> None:
+    """Let everybody else go first.
+
+    Linux shares processors among sessions, and being nice counts within one only: a child of `up` has its own.
+    """
+    os.nice(NICENESS)
+    with contextlib.suppress(OSError):
+        AUTOGROUP.write_text(str(NICENESS), encoding="ascii")
 
 
 class Verifier:
