@@ -9,7 +9,7 @@ that no way of dribbling prolongs it.
 import asyncio
 import socket
 from enum import Enum
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
@@ -53,6 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._raw_head_bytes = 0
         self._head_too_large = False
+        self._max_head_bytes = self.settings.max_head_bytes
 
     # Connection
 
@@ -95,13 +96,21 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Count and keep."""
-        self._count(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > self._max_head_bytes:
+            self._refuse_head()
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count and keep; the trailers of a chunked body come here as well."""
-        self._count(len(name) + len(value) + _HEADER_OVERHEAD)
-        super().on_header(name, value)
+        # Neither a call to count nor one to the class above: there are ten of these in a request.
+        self._head_bytes += len(name) + len(value) + _HEADER_OVERHEAD
+        if self._head_bytes > self._max_head_bytes:
+            self._refuse_head()
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head has an end."""
@@ -138,11 +147,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # Deadline
 
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self.settings.max_head_bytes:
-            self._head_too_large = True
-            raise _HeadTooLargeError
+    def _refuse_head(self) -> NoReturn:
+        self._head_too_large = True
+        raise _HeadTooLargeError
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(self.settings.request_deadline_seconds, self._on_deadline)
