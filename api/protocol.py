@@ -47,6 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._deadline: asyncio.TimerHandle | None = None
+        self._is_due = False
         self._write_deadline: asyncio.TimerHandle | None = None
         self._phase = _Phase.BETWEEN
         self._requests = 0
@@ -73,10 +74,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Whatever arrives outside of a whole request (also line breaks before one) starts the clock."""
-        if self._deadline is None:
-            self._arm()
+        self._is_due = True
         was_in_head, request = self._phase is _Phase.HEAD, self._requests
         super().data_received(data)
+        # Only now: a request that came whole needs no timer.
+        if self._is_due and self._deadline is None:
+            self._arm()
         if was_in_head and self._phase is _Phase.HEAD and self._requests == request:
             # All of it head. A header without an end lies in the parser, which tells nothing of it.
             self._raw_head_bytes += len(data)
@@ -90,8 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._phase = _Phase.HEAD
         self._requests += 1
         self._head_bytes = self._raw_head_bytes = 0
-        if self._deadline is None:
-            self._arm()
+        self._is_due = True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -155,6 +157,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deadline = self.loop.call_later(self.settings.request_deadline_seconds, self._on_deadline)
 
     def _disarm(self) -> None:
+        self._is_due = False
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
