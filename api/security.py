@@ -338,8 +338,7 @@ _SECURITY_HEADERS = {
     b"cross-origin-opener-policy": b"same-origin",
 }
 
-SECURITY_PAIRS = tuple(_SECURITY_HEADERS.items())
-"""For an answer of plain ASGI that does not pass through `SecurityHeaders`."""
+_SECURITY_PAIRS = tuple(_SECURITY_HEADERS.items())
 
 
 class SecurityHeaders:
@@ -360,9 +359,9 @@ class SecurityHeaders:
                 present = {name for name, _ in headers}
                 # Starlette writes names in lower case; only then nothing has to be looked at twice.
                 if present.isdisjoint(_SECURITY_HEADERS):
-                    message["headers"] = [*headers, *SECURITY_PAIRS]
+                    message["headers"] = [*headers, *_SECURITY_PAIRS]
                 else:
-                    message["headers"] = [*headers, *(pair for pair in SECURITY_PAIRS if pair[0] not in present)]
+                    message["headers"] = [*headers, *(pair for pair in _SECURITY_PAIRS if pair[0] not in present)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

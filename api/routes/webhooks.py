@@ -24,7 +24,7 @@ from api.errors import (
 )
 from api.ingest import DeliveryLog
 from api.limits import Budget, TokenBucket
-from api.security import SECURITY_PAIRS, SecurityHeaders
+from api.security import SecurityHeaders
 from api.settings import Settings
 from schemas.config import Connection
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
@@ -168,8 +168,16 @@ class WebhookEndpoint:
 
 @cache
 def _receipt_headers(length: int) -> list[tuple[bytes, bytes]]:
-    """Made once for each of the few lengths there are: no Response, no middleware for what is always the same."""
-    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % length), *SECURITY_PAIRS]
+    """Made once for each of the few lengths there are.
+
+    Only who has signed sees a receipt, so it goes without what protects a browser: uvicorn searches each header of each
+    answer for forbidden characters, and these six were a tenth of a delivery's time. Refusals carry them.
+    """
+    return [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % length),
+        (b"x-content-type-options", b"nosniff"),
+    ]
 
 
 def _headers(scope: Scope) -> dict[str, str]:
