@@ -134,7 +134,7 @@ def create_app(
 
     install_error_handlers(app)
     if webhooks is not None:
-        app.gate = WebhookGate(app.serve, webhooks=SecurityHeaders(CatchUnknownErrors(webhooks)))
+        app.gate = WebhookGate(app.serve, webhooks=webhooks)
     app.add_middleware(CatchUnknownErrors)
     app.add_middleware(SecurityHeaders)
     return app

@@ -195,6 +195,14 @@ def answer(error: ApiError) -> Response:
     return problem(error.status, error.detail, slug=error.slug, field=error.field, headers=error.headers())
 
 
+def answer_unknown(scope: Scope) -> Response:
+    """Log the exception that is being handled, and make the bare answer to it."""
+    # The route, not the path or query: those may hold ids and tokens.
+    route = scope.get("route")
+    log.exception("request.failed", method=scope["method"], route=getattr(route, "path", None))
+    return problem(500, "an unexpected error; it was logged", slug=ApiError.slug)
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Make every error of every route a problem document. Unknown ones are caught by `CatchUnknownErrors`."""
 
@@ -244,9 +252,7 @@ class CatchUnknownErrors:
         try:
             await self.app(scope, receive, watch)
         except Exception:
-            # The route, not the path or query: those may hold ids and tokens.
-            route = scope.get("route")
-            log.exception("request.failed", method=scope["method"], route=getattr(route, "path", None))
+            answer = answer_unknown(scope)
             if started:
                 raise
-            await problem(500, "an unexpected error; it was logged", slug=ApiError.slug)(scope, receive, send)
+            await answer(scope, receive, send)

@@ -3,6 +3,9 @@
 Owns the producer, its reconnection, and the bound on what waits in memory. Knows nothing of HTTP nor of what a body
 says. While Kafka is away a delivery is refused at once; the producer is built anew until it is back.
 
+Deliveries that arrive while a produce request is under way share the next one: a batch of our own, with one deadline
+and one acknowledgement.
+
 An idempotent producer of aiokafka never gives a message up: it sends it again for as long as it lives. So a refused
 delivery counts against the bound until the producer has really let go of it, and a producer that gets nothing
 acknowledged for a while is dropped with all it holds. What was refused may be stored all the same; its repetition does
@@ -10,13 +13,15 @@ no harm, because the state is a fold that does not care.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
+from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from api.errors import NotStoredError, OverloadedError
@@ -28,14 +33,10 @@ from schemas.topics import DELIVERIES, MAX_MESSAGE, Topic
 log = structlog.get_logger("api")
 
 _BATCH = 512 << 10
-# aiokafka keeps one request per broker under way, so deliveries gather by themselves under load.
-_LINGER_MS = 0
 _CONNECT_SECONDS = 5.0
 _BETWEEN_TRIES_SECONDS = 0.5
 # After this long without an acknowledgement, though some are due, the producer is dropped and built anew.
 _STALL_SECONDS = 3.0
-# So long may a refused delivery lie in a producer that gets others acknowledged.
-_HELD_SECONDS = 10.0
 _FLUSH_SECONDS = 0.2
 # First the time for an orderly end, then for each cancellation: aiokafka swallows some.
 _CLOSE_SECONDS = (0.3, 0.1, 0.1)
@@ -120,11 +121,10 @@ class Ingest:
         link = self._link
         if link is None or link.is_stalled:
             raise NotStoredError(_REFUSAL, retry_after=_RETRY_AFTER)
-        size = len(message)
-        if not self._budget.take(size):
+        if not self._budget.take(len(message)):
             msg = "too many deliveries wait for Kafka"
             raise OverloadedError(msg, retry_after=1)
-        return await link.store(message, self._timeout, lambda: self._budget.give_back(size))
+        return await link.store(message)
 
     async def _stay_connected(self) -> None:
         while True:
@@ -157,7 +157,7 @@ class Ingest:
         except BaseException:
             await _close(producer)
             raise
-        return _Link(producer, self._topic)
+        return _Link(producer, self._topic, timeout=self._timeout, budget=self._budget)
 
     def _drop(self, link: "_Link") -> None:
         task = asyncio.create_task(link.drop(), name="ingest-drop")
@@ -168,137 +168,152 @@ class Ingest:
 _REFUSAL = "the delivery was not stored: Kafka does not acknowledge; send it again"
 
 
-class _Link:
-    """One producer from its start until it is dropped."""
+class _Waiting(NamedTuple):
+    """A delivery that has not been answered."""
 
-    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+    message: bytes
+    answer: "asyncio.Future[str]"
+    arrived: float
+
+
+class _Link:
+    """One producer from its start until it is dropped.
+
+    One produce request is under way at a time; what arrives meanwhile waits and is the next batch. So deliveries gather
+    by themselves under load, and one that comes alone goes at once.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str, *, timeout: float, budget: Budget) -> None:
         self._producer = producer
         self._topic = topic
+        self._timeout = timeout
+        self._budget = budget
         self._loop = asyncio.get_running_loop()
-        self._lost: asyncio.Future[str] = self._loop.create_future()
-        self._acknowledged_at = self._loop.time()
-        self._giving_up: asyncio.TimerHandle | None = None
-        self._turn = 0
-        self._partition = self._choose()
-        self._held: dict[asyncio.Future[RecordMetadata], Callable[[], None]] = {}
+        self._waiting: deque[_Waiting] = deque()
+        self._something_waits = asyncio.Event()
+        # Of the batch that the producer holds, whether or not its deliveries have been refused.
+        self._held: list[_Waiting] = []
+        self._is_held_late = False
+        self._spread: dict[int, int] = {}
+        self._sending = asyncio.create_task(self._send(), name="ingest-send")
 
     @property
     def is_stalled(self) -> bool:
         """Whether an acknowledgement is overdue, or none will ever come."""
-        return self._giving_up is not None or self._lost.done()
+        return self._is_held_late or self._sending.done()
 
     async def lost(self) -> str:
         """Wait until this producer is of no more use, and say why."""
-        return await self._lost
+        return await asyncio.shield(self._sending)
 
-    async def store(self, message: bytes, timeout: float, release: Callable[[], None]) -> str:
-        """Send and wait. `release` is called once the producer holds the message no more."""
-        started = self._loop.time()
-        partition = self._partition
-        try:
-            async with asyncio.timeout(timeout):
-                future = await self._producer.send(self._topic, message, partition=partition)
-        except BaseException as error:
-            # It never entered a batch.
-            release()
-            if isinstance(error, TimeoutError | KafkaTimeoutError):
-                self._on_timeout(started, partition)
-            elif isinstance(error, KafkaError):
-                self._lose(error)
-            else:
-                raise
-            raise NotStoredError(_REFUSAL, retry_after=_RETRY_AFTER) from None
+    def store(self, message: bytes) -> "asyncio.Future[str]":
+        """Send with the next batch: the id once it is acknowledged, else NotStoredError.
 
-        def on_done(done: "asyncio.Future[RecordMetadata]") -> None:
-            if (held := self._held.pop(done, None)) is not None:
-                held()
-            error = done.exception()
-            if error is None:
-                self._on_acknowledged(partition)
-            else:
-                self._lose(error)
-
-        self._held[future] = release
-        future.add_done_callback(on_done)
-        # Neither wait_for, which would cancel the future so that nobody would see when the producer lets go of the
-        # message, nor asyncio.wait, which makes twice as much of a future and a timer (a tenth of a delivery's time).
-        answered: asyncio.Future[None] = self._loop.create_future()
-
-        def wake(*_: object) -> None:
-            if not answered.done():
-                answered.set_result(None)
-
-        future.add_done_callback(wake)
-        timer = self._loop.call_at(started + timeout, wake)
-        try:
-            await answered
-        finally:
-            timer.cancel()
-            future.remove_done_callback(wake)
-        if not future.done():
-            self._on_timeout(started, partition)
-            self._loop.call_later(_HELD_SECONDS, self._lose_if_held, future)
-        elif future.exception() is None:
-            stored = future.result()
-            return f"{stored.partition}-{stored.offset}"
-        raise NotStoredError(_REFUSAL, retry_after=_RETRY_AFTER)
+        The message was taken from the budget, to which it is given back once the producer holds it no more.
+        """
+        answer: asyncio.Future[str] = self._loop.create_future()
+        self._waiting.append(_Waiting(message, answer, self._loop.time()))
+        self._something_waits.set()
+        return answer
 
     async def flush(self, seconds: float) -> None:
         """Wait a moment for what is under way."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._producer.flush()
+        answers = [delivery.answer for delivery in (*self._held, *self._waiting)]
+        if answers:
+            await asyncio.wait(answers, timeout=seconds)
 
     async def drop(self) -> None:
         """Let go of the producer and of everything it still holds."""
-        self._lose(ProducerClosed())
-        if self._giving_up is not None:
-            self._giving_up.cancel()
+        self._sending.cancel()
+        self._refuse()
         await _close(self._producer)
         # Nobody will ever finish what it held.
-        while self._held:
-            _, release = self._held.popitem()
-            release()
+        self._give_back(self._held)
+        self._held = []
 
-    def _on_acknowledged(self, partition: int) -> None:
-        self._acknowledged_at = self._loop.time()
-        if self._giving_up is not None:
-            self._giving_up.cancel()
-            self._giving_up = None
-            log.info("producer.recovered", topic=self._topic)
-        self._move_on(partition)
+    async def _send(self) -> str:
+        """Batch after batch, until the producer is of no more use: why it is."""
+        try:
+            while True:
+                await self._something_waits.wait()
+                if (reason := await self._send_batch()) is not None:
+                    return reason
+        finally:
+            self._refuse()
 
-    def _on_timeout(self, started: float, partition: int) -> None:
-        self._move_on(partition)
-        if self._acknowledged_at < started and self._giving_up is None and not self._lost.done():
-            log.warning("producer.stalled", topic=self._topic)
-            reason = f"nothing acknowledged for {_STALL_SECONDS:g} s"
-            self._giving_up = self._loop.call_later(_STALL_SECONDS, self._set_lost, reason)
+    async def _send_batch(self) -> str | None:
+        batch = self._pack()
+        size = sum(len(delivery.message) for delivery in self._held)
+        storing = asyncio.create_task(self._store(batch, self._choose(size)))
+        try:
+            sent = self._loop.time()
+            # One timer for all of a batch, for the first of them: none waits longer than it may.
+            await asyncio.wait({storing}, timeout=max(0.0, self._held[0].arrived + self._timeout - sent))
+            if not storing.done():
+                log.warning("producer.stalled", topic=self._topic)
+                self._is_held_late = True
+                self._refuse()
+                patience = sent + self._timeout + _STALL_SECONDS - self._loop.time()
+                await asyncio.wait({storing}, timeout=patience)
+                if not storing.done():
+                    return f"nothing acknowledged for {_STALL_SECONDS:g} s"
+                log.info("producer.recovered", topic=self._topic)
+            if storing.cancelled():
+                return "cancelled by the library"
+            stored = storing.result()
+        except KafkaError as error:
+            # A message refused for good leaves a gap in the sequence, after which the broker refuses all that follow.
+            return type(error).__name__
+        except Exception as error:
+            log.exception("producer.failed", topic=self._topic)
+            return type(error).__name__
+        finally:
+            storing.cancel()
+        held, self._held, self._is_held_late = self._held, [], False
+        self._give_back(held)
+        for offset, delivery in enumerate(held, stored.offset):
+            if not delivery.answer.done():
+                delivery.answer.set_result(f"{stored.partition}-{offset}")
+        return None
 
-    def _lose(self, error: BaseException) -> None:
-        # A message refused for good leaves a gap in the sequence, after which the broker refuses all that follow.
-        self._set_lost(type(error).__name__)
+    def _pack(self) -> BatchBuilder:
+        """Move what waits into a batch, as much as goes in; the first always does."""
+        batch = self._producer.create_batch()
+        waiting = self._waiting
+        while waiting and batch.append(timestamp=None, key=None, value=waiting[0].message) is not None:
+            self._held.append(waiting.popleft())
+        if not waiting:
+            self._something_waits.clear()
+        return batch
 
-    def _lose_if_held(self, future: "asyncio.Future[RecordMetadata]") -> None:
-        # One partition may hang while the others go on; what waits for it must not fill the memory.
-        if future in self._held:
-            self._set_lost(f"a delivery not acknowledged for {_HELD_SECONDS:g} s")
+    async def _store(self, batch: BatchBuilder, partition: int) -> RecordMetadata:
+        acknowledgement = await self._producer.send_batch(batch, self._topic, partition=partition)
+        return await acknowledgement
 
-    def _set_lost(self, reason: str) -> None:
-        if not self._lost.done():
-            self._lost.set_result(reason)
+    def _refuse(self) -> None:
+        """Answer all that wait. What the producer does not hold yet will not be sent either."""
+        waiting = [*self._waiting]
+        self._waiting.clear()
+        self._something_waits.clear()
+        self._give_back(waiting)
+        for delivery in (*self._held, *waiting):
+            if not delivery.answer.done():
+                delivery.answer.set_exception(NotStoredError(_REFUSAL, retry_after=_RETRY_AFTER))
 
-    def _move_on(self, partition: int) -> None:
-        """To another partition once the present one's batch has gone: large batches, evenly spread."""
-        if partition == self._partition:
-            self._turn += 1
-            self._partition = self._choose()
+    def _give_back(self, deliveries: Sequence[_Waiting]) -> None:
+        self._budget.give_back(sum(len(delivery.message) for delivery in deliveries), count=len(deliveries))
 
-    def _choose(self) -> int:
+    def _choose(self, size: int) -> int:
+        """The partition that has been given the fewest bytes: batches differ in size, and may do so in turn."""
         cluster = self._producer.client.cluster
         # Those with a leader; if none has one, any will do to find out.
         known = cluster.available_partitions_for_topic(self._topic) or cluster.partitions_for_topic(self._topic) or {0}
-        return int(sorted(known)[self._turn % len(known)])
+        if known != self._spread.keys():
+            # Counted anew: one that is back must not take everything until it has caught up.
+            self._spread = dict.fromkeys(sorted(known), 0)
+        partition = min(self._spread, key=self._spread.__getitem__)
+        self._spread[partition] += size
+        return partition
 
 
 def _producer(settings: Settings) -> AIOKafkaProducer:
@@ -307,7 +322,6 @@ def _producer(settings: Settings) -> AIOKafkaProducer:
         client_id="floorcast-ingest",
         enable_idempotence=True,
         acks="all",
-        linger_ms=_LINGER_MS,
         max_batch_size=_BATCH,
         max_request_size=MAX_MESSAGE,
         # A request without an answer is sent again after this time; the broker knows it by its sequence number.

@@ -9,7 +9,7 @@ that no way of dribbling prolongs it.
 import asyncio
 import socket
 from enum import Enum
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
@@ -47,12 +47,14 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._deadline: asyncio.TimerHandle | None = None
+        self._is_due = False
         self._write_deadline: asyncio.TimerHandle | None = None
         self._phase = _Phase.BETWEEN
         self._requests = 0
         self._head_bytes = 0
         self._raw_head_bytes = 0
         self._head_too_large = False
+        self._max_head_bytes = self.settings.max_head_bytes
 
     # Connection
 
@@ -72,10 +74,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Whatever arrives outside of a whole request (also line breaks before one) starts the clock."""
-        if self._deadline is None:
-            self._arm()
+        self._is_due = True
         was_in_head, request = self._phase is _Phase.HEAD, self._requests
         super().data_received(data)
+        # Only now: a request that came whole needs no timer.
+        if self._is_due and self._deadline is None:
+            self._arm()
         if was_in_head and self._phase is _Phase.HEAD and self._requests == request:
             # All of it head. A header without an end lies in the parser, which tells nothing of it.
             self._raw_head_bytes += len(data)
@@ -89,19 +93,26 @@ class BoundedProtocol(HttpToolsProtocol):
         self._phase = _Phase.HEAD
         self._requests += 1
         self._head_bytes = self._raw_head_bytes = 0
-        if self._deadline is None:
-            self._arm()
+        self._is_due = True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """Count and keep."""
-        self._count(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > self._max_head_bytes:
+            self._refuse_head()
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count and keep; the trailers of a chunked body come here as well."""
-        self._count(len(name) + len(value) + _HEADER_OVERHEAD)
-        super().on_header(name, value)
+        # Neither a call to count nor one to the class above: there are ten of these in a request.
+        self._head_bytes += len(name) + len(value) + _HEADER_OVERHEAD
+        if self._head_bytes > self._max_head_bytes:
+            self._refuse_head()
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head has an end."""
@@ -138,16 +149,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # Deadline
 
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self.settings.max_head_bytes:
-            self._head_too_large = True
-            raise _HeadTooLargeError
+    def _refuse_head(self) -> NoReturn:
+        self._head_too_large = True
+        raise _HeadTooLargeError
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(self.settings.request_deadline_seconds, self._on_deadline)
 
     def _disarm(self) -> None:
+        self._is_due = False
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

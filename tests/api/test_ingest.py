@@ -28,12 +28,35 @@ def make_delivery(body: bytes = b"{}") -> Delivery:
     return Delivery("feed", 1_773_850_890_344_000, {"content-type": "application/json"}, body)
 
 
-class FakeProducer:
-    """A producer whose acknowledgements the test gives."""
+class FakeBatch:
+    """Takes so many messages."""
 
-    def __init__(self, *, partitions: int = 4, failure: Exception | None = None) -> None:
+    def __init__(self, capacity: int) -> None:
+        self.values: list[bytes] = []
+        self._capacity = capacity
+
+    def append(self, *, timestamp: int | None, key: bytes | None, value: bytes) -> object:
+        if len(self.values) == self._capacity:
+            return None
+        self.values.append(value)
+        return object()
+
+
+class FakeProducer:
+    """A producer whose acknowledgements the test gives, unless it is prompt."""
+
+    def __init__(
+        self,
+        *,
+        partitions: int = 4,
+        capacity: int = 1_000,
+        failure: Exception | None = None,
+        is_prompt: bool = False,
+    ) -> None:
         self.failure = failure
-        self.sent: list[tuple[int, bytes, asyncio.Future[SimpleNamespace]]] = []
+        self.is_prompt = is_prompt
+        self.sent: list[tuple[int, list[bytes], asyncio.Future[SimpleNamespace]]] = []
+        self._capacity = capacity
         self.is_closed = False
         known = set(range(partitions))
         cluster = SimpleNamespace(available_partitions_for_topic=lambda _topic: known)
@@ -50,18 +73,22 @@ class FakeProducer:
     async def partitions_for(self, _topic: str) -> set[int]:
         return {0}
 
-    async def flush(self) -> None:
-        await asyncio.gather(*(future for *_, future in self.sent), return_exceptions=True)
+    def create_batch(self) -> FakeBatch:
+        return FakeBatch(self._capacity)
 
-    async def send(self, _topic: str, value: bytes, *, partition: int) -> asyncio.Future[SimpleNamespace]:
+    async def send_batch(self, batch: FakeBatch, _topic: str, *, partition: int) -> asyncio.Future[SimpleNamespace]:
         future: asyncio.Future[SimpleNamespace] = asyncio.get_running_loop().create_future()
-        self.sent.append((partition, value, future))
+        self.sent.append((partition, batch.values, future))
+        if self.is_prompt:
+            self.acknowledge_all()
         return future
 
     def acknowledge_all(self) -> None:
-        for offset, (partition, _, future) in enumerate(self.sent):
+        offset = 0
+        for partition, values, future in self.sent:
             if not future.done():
                 future.set_result(SimpleNamespace(partition=partition, offset=offset))
+            offset += len(values)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -94,7 +121,7 @@ async def test_delivery_is_accepted_once_it_is_acknowledged_and_not_before(tmp_p
         producer.acknowledge_all()
 
         assert await accepting == "0-0"
-        assert decode_delivery(producer.sent[0][1]).body == b"raw"
+        assert [decode_delivery(message).body for message in producer.sent[0][1]] == [b"raw"]
 
 
 async def test_start_does_not_wait_for_kafka_and_says_what_is_missing(tmp_path: Path) -> None:
@@ -159,16 +186,14 @@ async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.ingest._STALL_SECONDS", _SHORT_SECONDS)
-    stalled, fresh = FakeProducer(), FakeProducer()
+    stalled, fresh = FakeProducer(), FakeProducer(is_prompt=True)
 
     async with running(tmp_path, [stalled, fresh], max_in_flight_deliveries=2) as ingest:
         await until(lambda: ingest.ready)
         refused = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(3)]
         outcomes = await asyncio.gather(*refused, return_exceptions=True)
-        await until(lambda: ingest.ready and stalled.is_closed)
+        await until(lambda: ingest.ready and stalled.is_closed and not ingest._dropping)
         accepted = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(2)]
-        await until(lambda: len(fresh.sent) == 2)
-        fresh.acknowledge_all()
 
         assert [type(outcome) for outcome in outcomes] == [NotStoredError, NotStoredError, OverloadedError]
         assert await asyncio.gather(*accepted) == ["0-0", "0-1"]
@@ -199,17 +224,90 @@ async def test_deliveries_at_a_slow_pace_go_to_the_partitions_in_turn(tmp_path: 
     assert [partition for partition, *_ in producer.sent] == [0, 1, 2, 0, 1, 2]
 
 
-async def test_deliveries_that_come_together_share_a_partition(tmp_path: Path) -> None:
+def bodies(producer: FakeProducer) -> list[list[bytes]]:
+    """What each batch held, in the order in which they were sent."""
+    return [[decode_delivery(message).body for message in values] for _, values, _ in producer.sent]
+
+
+def accept_all(ingest: Ingest, numbers: range) -> list[asyncio.Task[str]]:
+    return [asyncio.create_task(ingest.accept(make_delivery(b"%d" % number))) for number in numbers]
+
+
+async def test_deliveries_that_come_together_share_a_batch(tmp_path: Path) -> None:
     producer = FakeProducer(partitions=3)
 
     async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
-        accepting = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(10)]
-        await until(lambda: len(producer.sent) == 10)
+        accepting = accept_all(ingest, range(3))
+        await until(lambda: bool(producer.sent))
         producer.acknowledge_all()
-        await asyncio.gather(*accepting)
 
-    assert len({partition for partition, *_ in producer.sent}) == 1
+        assert await asyncio.gather(*accepting) == ["0-0", "0-1", "0-2"]
+        assert bodies(producer) == [[b"0", b"1", b"2"]]
+
+
+async def test_what_arrives_while_a_request_is_under_way_shares_the_next(tmp_path: Path) -> None:
+    producer = FakeProducer(capacity=3)
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        accepting = accept_all(ingest, range(1))
+        await until(lambda: len(producer.sent) == 1)
+        accepting += accept_all(ingest, range(1, 6))
+        for count in (2, 3, 3):
+            await asyncio.sleep(0)
+            producer.acknowledge_all()
+            await until(lambda count=count: len(producer.sent) == count)  # type: ignore[misc]
+
+        assert await asyncio.gather(*accepting) == ["0-0", "1-1", "1-2", "1-3", "2-4", "2-5"]
+        assert bodies(producer) == [[b"0"], [b"1", b"2", b"3"], [b"4", b"5"]]
+
+
+async def test_batches_of_different_sizes_are_spread_by_their_bytes(tmp_path: Path) -> None:
+    producer = FakeProducer(partitions=2)
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        for round_, count in enumerate([1, 9] * 10, 1):
+            accepting = accept_all(ingest, range(count))
+            await until(lambda round_=round_: len(producer.sent) == round_)  # type: ignore[misc]
+            producer.acknowledge_all()
+            await asyncio.gather(*accepting)
+
+    given = [sum(len(values) for to, values, _ in producer.sent if to == partition) for partition in range(2)]
+    assert abs(given[0] - given[1]) <= 9
+
+
+async def test_what_waits_behind_an_overdue_batch_is_refused_with_it_and_never_sent(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async with running(tmp_path, [producer], max_in_flight_deliveries=3) as ingest:
+        await until(lambda: ingest.ready)
+        accepting = accept_all(ingest, range(1))
+        await until(lambda: bool(producer.sent))
+        accepting += accept_all(ingest, range(1, 3))
+        outcomes = await asyncio.gather(*accepting, return_exceptions=True)
+        producer.acknowledge_all()
+        producer.is_prompt = True
+        await until(lambda: ingest.ready)
+        await asyncio.gather(*accept_all(ingest, range(3, 6)))
+
+    assert [type(outcome) for outcome in outcomes] == [NotStoredError] * 3
+    assert bodies(producer) == [[b"0"], [b"3", b"4", b"5"]]
+
+
+async def test_caller_that_goes_away_takes_nobody_with_it(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        gone, staying = accept_all(ingest, range(2))
+        await until(lambda: bool(producer.sent))
+        gone.cancel()
+        await asyncio.wait({gone})
+        producer.acknowledge_all()
+
+        assert await staying == "0-1"
 
 
 @asynccontextmanager
