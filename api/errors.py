@@ -212,6 +212,9 @@ def install_error_handlers(app: FastAPI) -> None:
 
     async def on_http_exception(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            # FastAPI answers 400 for bytes that are no text, and 422 for all else that is no JSON.
+            return answer(InvalidParameterError("body", "is not JSON: it is not UTF-8"))
         detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
         return problem(error.status_code, detail, headers=error.headers)
 

@@ -54,6 +54,11 @@ class ActingFloor(Floor):
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
             return await client.post(path, json={} if body is None else body, headers=headers)
 
+    async def post_bytes(self, path: str, body: bytes) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+            return await client.post(path, content=body, headers={"content-type": "application/json"})
+
 
 @pytest.fixture
 def floor(tmp_path: Path) -> ActingFloor:
@@ -203,3 +208,14 @@ def test_a_screen_gets_open_alerts_first_and_then_each_change() -> None:
     told = [data for _, kind, data in parsed(b"".join(mine._queue)) if kind == "alert"]
     assert [(row["lead"], row["resolved_at"] is None) for row in told] == [("l1", True), ("l1", False)]
     assert [kind for _, kind, _ in parsed(b"".join(others._queue)) if kind == "alert"] == []
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe[", b"{", b"nonsense"])
+async def test_a_body_that_is_no_json_is_named(floor: ActingFloor, body: bytes) -> None:
+    floor.raise_alert(make_alert())
+
+    answer = await floor.post_bytes(f"/v1/alerts/{make_alert().id}/snooze", body)
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "JSON" in answer.json()["detail"]
