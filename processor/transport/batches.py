@@ -10,9 +10,10 @@ Private names used, all in faust-streaming 0.15.3 unless said otherwise:
 `AIOKafkaConsumerThread._create_worker_consumer`, `._consumer`; `Consumer._new_consumer_thread`, `._getmany`,
 `._wait_next_records`, `._get_active_partitions`, `._new_offset`, `._add_gap`, `._acked`, `._acked_index`,
 `._committed_offset`; aiokafka 0.14.0: `AIOKafkaConsumer._fetch_max_wait_ms`, `._fetcher._fetch_max_wait_ms`,
-`._fetcher._prefetch_backoff`.
+`._fetcher._prefetch_backoff`, `._coordinator._coordination_task`.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -20,6 +21,8 @@ import faust
 from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+from processor.transport.fail_stop import FAILED
 
 EMPTY_WAIT_SECONDS = 0.02
 
@@ -85,6 +88,13 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         assert self._consumer is not None
         self._consumer._fetcher._prefetch_backoff = DRAIN_SECONDS
+        self._consumer._coordinator._coordination_task.add_done_callback(self._on_coordination_end)
+
+    def _on_coordination_end(self, task: "asyncio.Task[None]") -> None:
+        # aiokafka gives up for good on what it did not expect of a broker that is just starting, and Faust never asks:
+        # the worker would live on without partitions.
+        if not task.cancelled() and (error := task.exception()) is not None:
+            cast(Any, self.app).die(FAILED, f"the coordination of the group failed: {error!r}", error=error)
 
     def wait_at_most(self, milliseconds: int) -> None:
         """How long the broker may hold back the fetches to come while there is nothing."""

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from processor.transport.worker import build_batched_app, run
 from tests.processor.transport.counting import CountingShard, Fault
@@ -30,13 +31,15 @@ class Orders(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     load_seconds: float = 0.0
     """How long a load takes at least, as if the ledger were large."""
     fault: str = ""
-    """`kind@point:batch`, in partition 0; see `Fault`."""
+    """`kind@point:batch`, in partition 0; see `Fault`. Or `surprise`: of the coordinator."""
 
 
 def main(orders: Orders) -> None:
     kind, _, where = orders.fault.partition("@")
     point, _, batch = where.partition(":")
     fault = Fault(kind=kind, point=point, batch=int(batch or 0))
+    if kind == "surprise":
+        surprise_the_coordinator()
 
     def make(stage: str, partition: int) -> CountingShard:
         return CountingShard(
@@ -64,6 +67,16 @@ def main(orders: Orders) -> None:
         batch_max=orders.batch_max,
     )
     run(app)
+
+
+def surprise_the_coordinator() -> None:
+    """Let aiokafka meet something that it does not expect, as of a broker that is only starting."""
+
+    async def fail(_coordinator: GroupCoordinator) -> None:
+        msg = "Broker id None not in current metadata"
+        raise RuntimeError(msg)
+
+    GroupCoordinator.ensure_coordinator_known = fail
 
 
 def say(what: str) -> None:

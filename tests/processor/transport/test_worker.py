@@ -191,3 +191,10 @@ async def test_a_renewal_under_load_keeps_the_owner(floor: Floor) -> None:
     assert fences >= 3
     worker.send(signal.SIGTERM)
     assert await worker.ended() == 0
+
+
+async def test_a_worker_whose_coordination_ends_for_good_ends_too(floor: Floor) -> None:
+    worker = floor.start("lost", fault="surprise")
+
+    assert await worker.ended() == FAILED
+    assert "the coordination of the group failed" in worker.said()
