@@ -156,7 +156,7 @@ def _difference(before: Iterable[Any], after: Iterable[Any]) -> Iterator[tuple[A
 def encode_pane(pane: Pane) -> bytes:
     """The same pane always gives the same bytes, so that what is published can be compared."""
     if _MONEY.isdisjoint(pane):
-        # Most panes hold no money, and are encoded as they are: 2.2 µs became 0.4.
+        # Most panes hold no money, and are encoded as they are: 1.8 µs became 0.4.
         return _encode(pane)
     return _encode(
         {
