@@ -38,11 +38,11 @@ HOST = "127.0.0.1"
 _TEMPLATES = Path(__file__).with_name("kafka")
 _NODE_ID = "1"
 _STORAGE_VERSION = "1"
-# The client compiler alone: a local broker is up in half the time, and a few percent of throughput are not missed.
+# Both compilers: with the first alone a broker is up in 4.6 s and not 5.2, and 20 MiB smaller, but after a minute of
+# 1,000 events/s it takes 540 ms of CPU a second, and this one 300.
 _JVM_OPTIONS = (
     "-Xmx384m",
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:-UsePerfData",
     "-Djava.awt.headless=true",

@@ -48,7 +48,7 @@ def build_batched_app(
     rebalance_timeout_seconds: float = 60.0,
     commit_seconds: float = 1.0,
     batch_max: int = 4000,
-    fetch_wait_ms: int = 10,
+    fetch_wait_ms: int = 50,
     tick_seconds: float = TICK_SECONDS,
     renew_seconds: float = RENEW_SECONDS,
     die: Die = die,

@@ -57,10 +57,13 @@ async def force_compaction(floor: Floor) -> None:
     """Write until the broker has closed and cleaned the segments before."""
     topic = f"{floor.prefix}changes-ledger"
     assert COMPACTED["segment.ms"] == "100"
+    skipped = (b"\0fence", b"a record that readers skip")
+    # Something to clean: batches may have been so large that no row was written twice.
+    await produce(floor.bootstrap, topic, 0, [skipped] * 50)
     rows_at_first = await floor.stored(topic, 0)
 
     async def roll_and_count() -> int:
-        await produce(floor.bootstrap, topic, 0, [(b"\0fence", b"a record that readers skip")])
+        await produce(floor.bootstrap, topic, 0, [skipped])
         return await floor.stored(topic, 0)
 
     # The cleaner of a broker that other tests use too comes round in its own time.
