@@ -85,5 +85,5 @@ def _count(progress: Progress, delivery: Delivery, parsed: Parsed) -> None:
         progress.count(f"dead.{delivery.connection}.{problem.reason}")
     progress.log_at = max(progress.log_at, delivery.received_at)
     if delivery.connection:
-        newest = max((change.changed_at for change in parsed.changes), default=0)
+        newest = max([change.changed_at for change in parsed.changes], default=0)
         progress.saw(delivery.connection, delivery.received_at, newest)

@@ -102,10 +102,13 @@ def read_id(value: Any, field: str, namespace: str) -> str:
 
 
 def _id(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, str):
+        text = value.strip()
+    elif isinstance(value, int) and not isinstance(value, bool):
+        text = str(value)
+    else:
         msg = "must be text (an id)"
         raise ValueError(msg)
-    text = str(value).strip()
     if len(text) > MAX_ID:
         msg = f"is longer than {MAX_ID} characters"
         raise ValueError(msg)
