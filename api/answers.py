@@ -28,15 +28,16 @@ _MOVES_BY_ITSELF = frozenset(
 """Fields that change with the clock alone: an answer whose values are the same keeps its ETag."""
 
 
-class Encoded(NamedTuple):
-    """A part of an answer, encoded, and what its ETag is made of."""
+class Known(NamedTuple):
+    """An answer that is known but for the instant that it is as of: what stands on both sides of it, and its ETag."""
 
-    json: orjson.Fragment
-    tag: bytes
+    before: bytes
+    after: bytes
+    tag: str
 
 
 class Remembered:
-    """Parts of answers that are made once for a revision of the view, not once for each screen that asks.
+    """Answers that are made once for a revision of the view, not once for each screen that asks.
 
     For what does not depend on the clock; what does must be part of the key.
     """
@@ -44,31 +45,31 @@ class Remembered:
     def __init__(self, most: int = 64) -> None:
         self._most = most
         self._revision = -1
-        self._parts: OrderedDict[Hashable, Encoded] = OrderedDict()
+        self._known: OrderedDict[Hashable, Known] = OrderedDict()
 
-    def part(self, revision: int, key: Hashable, make: Callable[[], Any]) -> Encoded:
-        """The part of that key, as the view is at this revision."""
+    def known(self, revision: int, key: Hashable, make: Callable[[], dict[str, Any]]) -> Known:
+        """The answer of that key, as the view is at this revision."""
         if revision != self._revision:
-            self._parts.clear()
+            self._known.clear()
             self._revision = revision
-        found = self._parts.get(key)
+        found = self._known.get(key)
         if found is None:
-            found = self._parts[key] = encoded(make())
-            if len(self._parts) > self._most:
-                self._parts.popitem(last=False)
+            found = self._known[key] = known(make())
+            if len(self._known) > self._most:
+                self._known.popitem(last=False)
         return found
 
 
-def encoded(part: Any) -> Encoded:
-    """A part that no field of moves by itself."""
-    json = orjson.dumps(part)
-    return Encoded(orjson.Fragment(json), blake2b(json, digest_size=12).digest())
+def known(payload: dict[str, Any]) -> Known:
+    """An answer whose `as_of` is left empty, and is the only one; no other field of it moves by itself."""
+    # In text a quotation mark is escaped, so this can only be the member itself.
+    before, member, after = orjson.dumps(payload).partition(b'"as_of":"')
+    return Known(before + member, after, _tag(before + after))
 
 
-def answer_with(request: Request, payload: dict[str, Any], name: str, part: Encoded) -> Response:
-    """As `answer`, for a payload whose member `name` is encoded already."""
-    values = orjson.dumps(_values_of(payload)) + part.tag
-    return _tagged(request, values, lambda: orjson.dumps({**payload, name: part.json}))
+def answer_known(request: Request, found: Known, as_of: str) -> Response:
+    """The answer as of an instant; 304 if the client has these values already."""
+    return _tagged(request, found.tag, lambda: b"".join((found.before, as_of.encode(), found.after)))
 
 
 def answer(request: Request, payload: Any) -> Response:
@@ -77,11 +78,14 @@ def answer(request: Request, payload: Any) -> Response:
     if _has_bounds(payload):
         # Bounds grow with the clock, and that alone is no news; but with any change of the numbers they may sink too.
         values += b"%d" % request.app.state.read_side.view.revision
-    return _tagged(request, values, lambda: orjson.dumps(payload))
+    return _tagged(request, _tag(values), lambda: orjson.dumps(payload))
 
 
-def _tagged(request: Request, values: bytes, body: Callable[[], bytes]) -> Response:
-    tag = f'"{blake2b(values, digest_size=12).hexdigest()}"'
+def _tag(values: bytes) -> str:
+    return f'"{blake2b(values, digest_size=12).hexdigest()}"'
+
+
+def _tagged(request: Request, tag: str, body: Callable[[], bytes]) -> Response:
     headers = {"etag": tag, "cache-control": "no-cache"}
     known = request.headers.get("if-none-match")
     if known is not None and _is_among(tag, known):

@@ -27,6 +27,7 @@ from api.protocol import bounded_protocol
 from api.read_side import ReadSide
 from api.routes import alerts, boards, docs, health, leaderboards, leads, prometheus, reps, stream
 from api.routes.health import Readiness
+from api.routes.questions import QuestionGate, Questions
 from api.routes.webhooks import WebhookEndpoint, WebhookGate
 from api.security import KeyFileError, KeyStore, SecurityHeaders, has_keys, system_clock
 from api.settings import Settings, config_environment
@@ -81,8 +82,8 @@ def create_app(
 ) -> FastAPI:
     """The whole api of one process.
 
-    `app.state` carries `settings`, `config`, `keys`, `clock`, `registry`, `readiness`, `stopping` (an asyncio.Event,
-    set when the process is asked to end, so that streams can say goodbye) and whatever `state` adds.
+    `app.state` carries `settings`, `config`, `keys`, `clock`, `registry`, `readiness`, `questions`, `stopping` (an
+    asyncio.Event, set when the process is asked to end, so that streams can say goodbye) and whatever `state` adds.
     `ingest` may be left out where the role is `read`. `services` start in order and stop in reverse.
     """
     registry = registry or CollectorRegistry()
@@ -109,6 +110,7 @@ def create_app(
     app.state.clock = clock
     app.state.registry = registry
     app.state.readiness = readiness
+    app.state.questions = Questions()
     app.state.stopping = asyncio.Event()
     for name, value in (state or {}).items():
         setattr(app.state, name, value)
@@ -133,15 +135,16 @@ def create_app(
         app.mount("/static", boards.static_files())
 
     install_error_handlers(app)
+    app.gate = QuestionGate(app.serve, questions=app.state.questions, owner=app)
     if webhooks is not None:
-        app.gate = WebhookGate(app.serve, webhooks=webhooks)
+        app.gate = WebhookGate(app.gate, webhooks=webhooks)
     app.add_middleware(CatchUnknownErrors)
     app.add_middleware(SecurityHeaders)
     return app
 
 
 class _Api(FastAPI):
-    """FastAPI behind a gate: deliveries do not go through its middleware, which was a fifth of what one cost."""
+    """FastAPI behind gates: what they answer does not pass its middleware, which was a fifth of a delivery's cost."""
 
     gate: ASGIApp | None = None
 

@@ -252,13 +252,18 @@ def require(scope: ApiScope | str) -> Callable[..., Awaitable[Access]]:
     async def dependency(
         request: Request, _key: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
     ) -> Access:
-        access = authenticate(request)
-        if not access.scope.includes(wanted):
-            msg = f"this needs a key of scope {wanted}"
-            raise ForbiddenError(msg)
-        return access
+        return authorize(request, wanted)
 
     return dependency
+
+
+def authorize(request: Request, wanted: ApiScope) -> Access:
+    """What the request may see, if it may `wanted` at all. Raises UnauthenticatedError, ForbiddenError."""
+    access = authenticate(request)
+    if not access.scope.includes(wanted):
+        msg = f"this needs a key of scope {wanted}"
+        raise ForbiddenError(msg)
+    return access
 
 
 def authenticate(request: Request) -> Access:
@@ -338,7 +343,8 @@ _SECURITY_HEADERS = {
     b"cross-origin-opener-policy": b"same-origin",
 }
 
-_SECURITY_PAIRS = tuple(_SECURITY_HEADERS.items())
+SECURITY_HEADERS = tuple(_SECURITY_HEADERS.items())
+"""What every answer carries."""
 
 
 class SecurityHeaders:
@@ -359,9 +365,9 @@ class SecurityHeaders:
                 present = {name for name, _ in headers}
                 # Starlette writes names in lower case; only then nothing has to be looked at twice.
                 if present.isdisjoint(_SECURITY_HEADERS):
-                    message["headers"] = [*headers, *_SECURITY_PAIRS]
+                    message["headers"] = [*headers, *SECURITY_HEADERS]
                 else:
-                    message["headers"] = [*headers, *(pair for pair in _SECURITY_PAIRS if pair[0] not in present)]
+                    message["headers"] = [*headers, *(pair for pair in SECURITY_HEADERS if pair[0] not in present)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -1,24 +1,26 @@
 """Leaderboards and series: one metric over reps, or over time."""
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.answers import LeaderboardAnswer, Remembered, SeriesAnswer, answer, answer_with, encoded
+from api.answers import LeaderboardAnswer, Remembered, SeriesAnswer, answer, answer_known, known
 from api.errors import InvalidParameterError
 from api.routes.queries import (
     FIRST_DATE,
     NOT_FOUND,
     READ_PROBLEMS,
+    AskedWindow,
     BoardReader,
     CurrentView,
     Now,
     Reader,
-    SpanAsked,
     TeamAsked,
+    WindowAsked,
     dates_span,
     known_date,
     known_rep,
@@ -29,7 +31,9 @@ from api.routes.queries import (
     shown,
     team_today,
 )
+from api.routes.questions import remember
 from api.rows import has_money
+from api.security import Access, ApiScope
 from api.view import ORGANISATION, Scope, View, rep_scope, team_scope
 from schemas.catalogue.base import MetricValue
 from schemas.instants import MINUTE, format_instant
@@ -50,34 +54,52 @@ _LOWER_IS_BETTER = frozenset({"seconds", "days"})
     responses=READ_PROBLEMS | NOT_FOUND,
 )
 async def leaderboard(
-    request: Request, metric: str, access: BoardReader, view: CurrentView, now: Now, span: SpanAsked,
+    request: Request, metric: str, access: BoardReader, view: CurrentView, now: Now, window: WindowAsked,
     team: TeamAsked = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
 ) -> Response:  # fmt: skip
     """Ties share a rank; who has no value comes last, without a rank."""
-    known_metric(view, metric)
-    if team is not None:
-        known_team(view, team, access)
-    start, end = span.bounds(view.calendar)
-    payload: dict[str, Any] = {
-        "metric": metric,
-        "window": {"name": span.name, "from": format_instant(start), "to": format_instant(end)},
-        "as_of": format_instant(now),
-    }
-    if has_money(view, [metric]):
-        payload["currency"] = view.config.organisation.currency
+    question = _LeaderboardQuestion(metric, window, team, limit)
+    response = question.answer(request, access, view, now)
+    remember(request, question)
+    return response
 
-    def make() -> list[dict[str, Any]]:
-        return _entries(view, metric, reps_asked(view, team, access, now), span, now)[:limit]
 
-    if PENDING in view.catalogue[metric].measures:
-        # Leads without an answer count by the clock.
-        entries = encoded(make())
-    else:
-        # To make the list of 1,000 reps costs fifty times what it costs to send it again. Teams are those of the day.
-        key = (metric, span, team, access.team, limit, view.calendar.day_of(now))
-        remembered: Remembered = request.app.state.read_side.remembered
-        entries = remembered.part(view.revision, key, make)
-    return answer_with(request, payload, "entries", entries)
+@dataclass(frozen=True, slots=True)
+class _LeaderboardQuestion:
+    scope: ClassVar[ApiScope] = ApiScope.BOARD
+
+    metric: str
+    window: AskedWindow
+    team: str | None
+    limit: int
+
+    def answer(self, request: Request, access: Access, view: View, now: int) -> Response:
+        span = self.window.span(view, now)
+        known_metric(view, self.metric)
+        if self.team is not None:
+            known_team(view, self.team, access)
+
+        def make() -> dict[str, Any]:
+            start, end = span.bounds(view.calendar)
+            reps = reps_asked(view, self.team, access, now)
+            money = {"currency": view.config.organisation.currency} if has_money(view, [self.metric]) else {}
+            return {
+                "metric": self.metric,
+                "window": {"name": span.name, "from": format_instant(start), "to": format_instant(end)},
+                "as_of": "",
+                **money,
+                "entries": _entries(view, self.metric, reps, span, now)[: self.limit],
+            }
+
+        if PENDING in view.catalogue[self.metric].measures:
+            # Leads without an answer count by the clock.
+            found = known(make())
+        else:
+            # To make the list of 1,000 reps costs fifty times what it costs to send it again. Teams are of the day.
+            key = (self.metric, span, self.team, access.team, self.limit, view.calendar.day_of(now))
+            remembered: Remembered = request.app.state.read_side.remembered
+            found = remembered.known(view.revision, key, make)
+        return answer_known(request, found, format_instant(now))
 
 
 def _entries(view: View, metric: str, reps: list[str], span: Span, now: int) -> list[dict[str, Any]]:

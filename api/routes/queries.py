@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import date
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import orjson
 from fastapi import Depends, Query, Request
@@ -105,24 +105,48 @@ CurrentView = Annotated[View, Depends(_current_view)]
 Now = Annotated[int, Depends(_now)]
 
 
+WindowName = Annotated[
+    str | None,
+    Query(description="`today` if left out.", examples=["today"], json_schema_extra={"enum": [*WINDOWS]}),
+]
+FirstDate = Annotated[date | None, Query(alias="from", description="First date, with `to` instead of `window`.")]
+LastDate = Annotated[date | None, Query(description="Last date, included.")]
+
+
+class AskedWindow(NamedTuple):
+    """What a request says of the span it means: of a window's name, another one each day."""
+
+    name: str | None
+    first: date | None
+    last: date | None
+
+    def span(self, view: View, now: int) -> Span:
+        """The span at `now`; today by default. 422 where this means none."""
+        if self.first is None and self.last is None:
+            return named_span(view, "today" if self.name is None else self.name, now)
+        if self.name is not None:
+            raise InvalidParameterError(field="window", detail="give either window or from and to")
+        if self.first is None or self.last is None:
+            raise InvalidParameterError(
+                field="from" if self.first is None else "to", detail="from and to belong together"
+            )
+        return dates_span(self.first, self.last)
+
+
+async def read_window(
+    view: CurrentView, now: Now, window: WindowName = None, from_: FirstDate = None, to: LastDate = None
+) -> AskedWindow:
+    """The window asked for, which means a span at `now`."""
+    asked = AskedWindow(window, from_, to)
+    asked.span(view, now)
+    return asked
+
+
 async def read_span(
-    view: CurrentView,
-    now: Now,
-    window: Annotated[
-        str | None,
-        Query(description="`today` if left out.", examples=["today"], json_schema_extra={"enum": [*WINDOWS]}),
-    ] = None,
-    from_: Annotated[date | None, Query(alias="from", description="First date, with `to` instead of `window`.")] = None,
-    to: Annotated[date | None, Query(description="Last date, included.")] = None,
+    view: CurrentView, now: Now, window: WindowName = None, from_: FirstDate = None, to: LastDate = None
 ) -> Span:
     """The span asked for; today by default."""
-    if from_ is None and to is None:
-        return named_span(view, "today" if window is None else window, now)
-    if window is not None:
-        raise InvalidParameterError(field="window", detail="give either window or from and to")
-    if from_ is None or to is None:
-        raise InvalidParameterError(field="from" if from_ is None else "to", detail="from and to belong together")
-    return dates_span(from_, to)
+    return AskedWindow(window, from_, to).span(view, now)
 
 
 def named_span(view: View, window: str, now: int, parameter: str = "window") -> Span:
@@ -183,6 +207,7 @@ def shown(name: str) -> str:
 
 
 SpanAsked = Annotated[Span, Depends(read_span)]
+WindowAsked = Annotated[AskedWindow, Depends(read_window)]
 MetricsAsked = Annotated[tuple[str, ...] | None, Depends(read_metrics)]
 TeamAsked = Annotated[str | None, Query(description="Only reps of this team, today.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]

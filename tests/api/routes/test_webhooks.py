@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from api.errors import NotStoredError
+from api.security import SECURITY_HEADERS
 from schemas.deliveries import Delivery
 from tests.api.fakes import PASSWORD, FakeConnector, FakeIngest
 from tests.api.live import make_app, make_settings
@@ -66,6 +67,14 @@ async def test_authentic_delivery_is_stored_raw_with_the_kept_headers_only(
     kept = {"content-type": "application/json", "x-kept": "yes"}
     assert ingest.accepted == [Delivery("feed", NOW, kept, b'{"a": 1}')]
     assert counted(registry, "feed", "accepted") == 1
+
+
+async def test_receipts_and_refusals_carry_the_security_headers(client: httpx.AsyncClient) -> None:
+    for headers, status in ((SIGNED, 202), ({}, 401)):
+        answer = await client.post("/webhooks/feed", headers=headers)
+
+        assert answer.status_code == status
+        assert [pair for pair in answer.headers.raw if pair in SECURITY_HEADERS] == [*SECURITY_HEADERS]
 
 
 async def test_empty_body_is_left_to_the_connector(client: httpx.AsyncClient, connector: FakeConnector) -> None:
