@@ -1,19 +1,27 @@
-"""HTTP/1.1 below ASGI: absolute deadlines, a cap on the head, dead clients dropped.
+"""HTTP/1.1 below ASGI: absolute deadlines, a cap on the head, dead clients dropped; an answer in one write.
 
-A subclass of uvicorn's httptools protocol, which has none of these: without them a client that sends a byte now and
-then holds a connection for ever, and one that sends headers without end fills the memory. The deadline is one for the
-whole request, head and body, from its first byte (or from the connection's start, or the end of the answer before), so
-that no way of dribbling prolongs it.
+A subclass of uvicorn's httptools protocol, which has none of these: without the limits a client that sends a byte now
+and then holds a connection for ever, and one that sends headers without end fills the memory. The deadline is one for
+the whole request, head and body, from its first byte (or from the connection's start, or the end of the answer before),
+so that no way of dribbling prolongs it.
 """
 
 import asyncio
 import socket
+from collections.abc import MutableMapping
 from enum import Enum
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import Any, NamedTuple, NoReturn
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from api.errors import PROBLEM_JSON, problem, problem_body
@@ -117,7 +125,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head has an end."""
         self._phase = _Phase.BODY
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:
+            # uvicorn makes its own kind and leaves no place to name another; nothing has been sent by it yet.
+            self.cycle.__class__ = _Cycle
 
     def on_message_complete(self) -> None:
         """The request is there: from now on only we are slow."""
@@ -196,6 +208,74 @@ class BoundedProtocol(HttpToolsProtocol):
         ]  # fmt: skip
         self.transport.write(b"".join(head) + body)
         self.transport.close()
+
+
+class _Cycle(RequestResponseCycle):
+    """One request and its answer. An answer that is known as a whole leaves in one write.
+
+    uvicorn writes head and body apart, which is a system call and a packet more, and searches each header of each
+    answer for forbidden characters.
+    """
+
+    held: MutableMapping[str, Any] | None = None
+    """The start of an answer: by ASGI nothing of it may leave before the first piece of its body is there."""
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:  # type: ignore[override]
+        """Take a piece of the answer."""
+        if not self.response_started:
+            if message["type"] == "http.response.start":
+                self.held = message
+                return
+            start, self.held = self.held, None
+            if start is not None:
+                if self._wrote_whole(start, message):
+                    return
+                await super().send(start)  # type: ignore[arg-type]
+        await super().send(message)  # type: ignore[arg-type]
+
+    def _wrote_whole(self, start: MutableMapping[str, Any], message: MutableMapping[str, Any]) -> bool:
+        """Answer, if this is all of it and there is nothing about it that uvicorn should look at."""
+        if message.get("more_body", False) or not self.keep_alive or self.disconnected or self.flow.write_paused:
+            return False
+        if self.scope["method"] == "HEAD":
+            return False
+        head = _head(start["status"], (*self.default_headers, *start["headers"]))
+        body: bytes = message.get("body", b"")
+        if head is None or head.length != len(body):
+            return False
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.transport.write(head.content + body)
+        self.message_event.set()
+        self.on_response()
+        return True
+
+
+class _Head(NamedTuple):
+    """The head of an answer as it goes over the wire, and the length of the body that it announces."""
+
+    content: bytes
+    length: int
+
+
+# Most answers of a second have the same head.
+@lru_cache(maxsize=256)
+def _head(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> _Head | None:
+    """None where there is something about it that uvicorn should look at, or nobody should remember."""
+    content = [STATUS_LINE[status]]
+    length = 0 if status in _BODILESS else None
+    for raw_name, value in headers:
+        name = raw_name.lower()
+        if name in _NOT_HELD or HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+            return None
+        if name == b"content-length":
+            length = int(value)
+        content += [name, b": ", value, b"\r\n"]
+    return None if length is None else _Head(b"".join([*content, b"\r\n"]), length)
+
+
+_BODILESS = frozenset({204, 304})
+_NOT_HELD = frozenset({b"connection", b"transfer-encoding", b"set-cookie"})
 
 
 async def _refuse_for_number(scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,6 +13,7 @@ import orjson
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from api.settings import Settings
 from schemas.connectors.generic import Generic
@@ -49,6 +50,15 @@ def address(settings: Settings, ingest: FakeIngest) -> Iterator[Address]:
             yield "last\n"
 
         return StreamingResponse(events(), media_type="text/plain")
+
+    @app.get("/fails")
+    async def fails() -> Response:
+        class Broken(Response):
+            async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                raise ValueError
+
+        return Broken()
 
     @app.get("/headers")
     async def headers(request: Request) -> Response:
@@ -279,6 +289,47 @@ def test_unknown_connection_is_answered_before_the_body_is_sent(address: Address
         )
 
         assert read_answer(client).startswith(b"HTTP/1.1 404 ")
+
+
+def test_answer_comes_in_one_piece(address: Address) -> None:
+    with connect(address) as client:
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: floor\r\n\r\n")
+
+        answer = client.recv(65_536)
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"content-length: %d" % len(body) in head
+    assert body
+
+
+def test_head_of_an_answer_has_no_body(address: Address) -> None:
+    with connect(address) as client:
+        client.sendall(b"HEAD /webhooks/feed HTTP/1.1\r\nHost: floor\r\nConnection: close\r\n\r\n")
+
+        answer = read_to_end(client)
+
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "head", [b"GET /livez HTTP/1.1\r\nConnection: close\r\n", b"GET /livez HTTP/1.0\r\n"], ids=["close", "HTTP/1.0"]
+)
+def test_client_that_wants_no_more_is_hung_up_on(address: Address, head: bytes) -> None:
+    with connect(address) as client:
+        client.sendall(head + b"Host: floor\r\n\r\n")
+
+        answer = read_to_end(client)
+
+    assert b"\r\nconnection: close\r\n" in answer
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_answer_that_fails_before_its_body_is_a_500(address: Address) -> None:
+    with connect(address) as client:
+        client.sendall(b"GET /fails HTTP/1.1\r\nHost: floor\r\n\r\n")
+
+        assert read_to_end(client).startswith(b"HTTP/1.1 500 ")
 
 
 def test_connection_beyond_the_number_allowed_is_answered_503(tmp_path: Path) -> None:
