@@ -154,6 +154,7 @@ class _Api(FastAPI):
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one that is not for the gate."""
+        scope[stream.PLAIN_SEND] = send
         await super().__call__(scope, receive, send)
 
 

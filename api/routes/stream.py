@@ -1,11 +1,12 @@
 """`GET /v1/stream`: what changes, as server-sent events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
+from starlette.types import Send
 
 from api.broadcast import Broadcaster, Filter
 from api.errors import InvalidParameterError, UnauthenticatedError, UnavailableError
@@ -31,6 +32,11 @@ router = APIRouter(prefix="/v1", tags=["stream"], generate_unique_id_function=op
 
 HEARTBEAT_SECONDS = 5
 MAX_CLIENTS = 2_000
+PLAIN_SEND = "floorcast.send"
+"""Where a request's scope holds the server's own `send`, with no middleware around it."""
+
+Write = Callable[[bytes], Awaitable[None]]
+"""Sends a piece of an answer; returns once the client's connection takes more."""
 
 _EXAMPLE = (
     "id: 3f2a91c0:7\nevent: metrics\n"
@@ -67,12 +73,12 @@ async def stream(
         raise UnavailableError(msg, retry_after=5)
     wanted = _filter(view, access, now, teams=teams, reps=reps, metrics=metrics, windows=windows)
 
-    async def events() -> AsyncIterator[bytes]:
+    async def tell(write: Write) -> None:
         # Not before the answer begins: of a client that has gone by then nothing must stay.
         subscription, first = broadcaster.subscribe(wanted, last_event_id, now_of(request))
         allowed_at = now
         try:
-            yield first
+            await write(first)
             while not request.app.state.stopping.is_set():
                 piece = await subscription.take()
                 current = now_of(request)
@@ -84,12 +90,42 @@ async def stream(
                     subscription.is_lagging = False
                     piece = broadcaster.snapshot(wanted, current)
                 if piece:
-                    yield piece
+                    await write(piece)
         finally:
             broadcaster.unsubscribe(subscription)
 
-    # sse-starlette: heartbeats, and an end when the client or the server goes away.
-    return EventSourceResponse(events(), ping=HEARTBEAT_SECONDS, headers={"cache-control": "no-store"})
+    return _EventStream(tell, request.scope.get(PLAIN_SEND))
+
+
+class _EventStream(EventSourceResponse):
+    """Of sse-starlette: heartbeats, and an end when the client or the server goes away. Events go a shorter way.
+
+    Theirs leads through a generator, a lock, a time limit, and every middleware, which all look at heads alone. With
+    1,000 clients and ten changes a second 95 % were out after 222 ms, now after 121 (bench.streams).
+    """
+
+    def __init__(self, tell: Callable[[Write], Awaitable[None]], plain_send: Send | None) -> None:
+        super().__init__(_nothing(), ping=HEARTBEAT_SECONDS, headers={"cache-control": "no-store"})
+        self._tell = tell
+        self._plain_send = plain_send
+
+    async def _stream_response(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        plain_send = self._plain_send or send
+
+        async def write(piece: bytes) -> None:
+            await plain_send({"type": "http.response.body", "body": piece, "more_body": True})
+
+        await self._tell(write)
+        async with self._send_lock:
+            # No heartbeat after the end.
+            self.active = False
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""
 
 
 def _is_allowed_still(request: Request, access: Access) -> bool:
