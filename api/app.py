@@ -45,7 +45,8 @@ _STOP_SECONDS = 0.8
 _BACKLOG = 2048
 _NEW_OBJECTS = 20_000
 """After so many more the collector looks for cycles. A hundred requests under way are more than Python's own 700, and
-no garbage: to search them again and again took 15 µs of each delivery (by gc.callbacks), and now takes none."""
+no garbage: to search them again and again took 15 µs of each delivery, and takes none now (gc.callbacks, no sockets).
+"""
 
 READ_ROUTERS: tuple[APIRouter, ...] = (
     reps.router,

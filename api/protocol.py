@@ -239,7 +239,7 @@ class _Cycle(RequestResponseCycle):
             return False
         if self.scope["method"] == "HEAD":
             return False
-        head = _head(start["status"], (*self.default_headers, *start["headers"]))
+        head = _head(start["status"], (*self.default_headers, *start.get("headers", ())))
         body: bytes = message.get("body", b"")
         if head is None or head.length != len(body):
             return False
