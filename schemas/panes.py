@@ -61,29 +61,21 @@ What is absent is zero or empty.
 """
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string", order="sorted").encode
+_SUMS = frozenset(measure for measure, kind in MEASURES.items() if kind is Measure.SUM)
 _MONEY = frozenset(measure for measure, kind in MEASURES.items() if kind is Measure.MONEY)
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
-def add(pane: Pane, measure: str, value: Any, sign: int) -> None:
-    """Put one value in (`sign` 1) or take it out again (-1). Taking out what was put in leaves no trace."""
-    add_to((pane,), measure, value, sign)
-
-
-def add_to(panes: Iterable[Pane], measure: str, value: Any, sign: int) -> None:
-    """As `add`, to each of these panes."""
-    kind = MEASURES[measure]
-    if kind is Measure.SUM:
-        value *= sign
-        for pane in panes:
-            total = pane.get(measure, 0) + value
+def add(pane: Pane, values: Iterable[tuple[str, Any]], sign: int) -> None:
+    """Put (measure, value)s in (`sign` 1) or take them out again (-1). Taking out what was put in leaves no trace."""
+    for measure, value in values:
+        if measure in _SUMS:
+            total = pane.get(measure, 0) + value * sign
             if total:
                 pane[measure] = total
             else:
                 pane.pop(measure, None)
-        return
-    for pane in panes:
-        if kind is Measure.MONEY:
+        elif measure in _MONEY:
             money = EXACT.add(pane.get(measure, Decimal(0)), value if sign > 0 else -value)
             if money:
                 pane[measure] = money

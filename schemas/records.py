@@ -7,6 +7,7 @@ bytes. Does not know where changes come from, and derives no metric.
 
 from collections.abc import Iterable, Mapping
 from enum import Enum, auto
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -262,6 +263,46 @@ def decode_record(row: bytes) -> Record:
     for name, entries in record.histories.items():
         record.fields[name] = entries[-1]
     return record
+
+
+def decode_values(row: bytes) -> tuple[str, int, dict[str, Value]]:
+    """What a row says now, without its versions: kind, when one of its fields was set, values by name.
+
+    Derives as well as the record does, at a third of what that costs. No field was ever set: no values, and instant 0.
+    """
+    kind, patches, histories, _ = _decode_row(row)
+    names = _FIELD_NAMES
+    if len(patches) == 1 and not histories:
+        at, _, patch = patches[0]
+        return kind, at, {names[code]: value for code, value in patch.items()}
+    values = {names[code]: value for _, _, patch in patches for code, value in patch.items()}
+    set_at = patches[0][0] if patches else 0
+    for code, entries in histories.items():
+        set_at = set_at or entries[-1][0]
+        values[names[code]] = entries[-1][2]
+    return kind, set_at, values
+
+
+def encode_first(change: RecordChange) -> bytes:
+    """The row of a record of which this is the only change, byte for byte as folded. Not for kinds with histories."""
+    fields, kind = change.fields, change.kind
+    patch = {code: fields[name] for code, name in _in_order(tuple(fields))}
+    named: dict[int, list[str]] = {}
+    for name in NAMED_IN_ORDER.get(kind, ()):
+        value = fields.get(name)
+        if isinstance(value, str):
+            named[FIELD_CODES[name]] = [value]
+    return _encode((kind, [(change.changed_at, change.digest, patch)] if patch else [], _NO_HISTORIES, named))
+
+
+NAMED_IN_ORDER: Mapping[str, tuple[str, ...]] = {kind: tuple(sorted(names)) for kind, names in NAMED.items()}
+_NO_HISTORIES: dict[int, list[tuple[int, int, Value]]] = {}
+
+
+@lru_cache(1024)
+def _in_order(names: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    """(code, name) in the order of rows: sources set few different combinations of fields."""
+    return tuple(sorted((FIELD_CODES[name], name) for name in names))
 
 
 def fold_all(kind: str, changes: Iterable[RecordChange]) -> Record:

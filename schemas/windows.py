@@ -79,20 +79,26 @@ class Calendar:
     def __init__(self, zone: ZoneInfo, first_weekday: int) -> None:
         self.zone = zone
         self.first_weekday = first_weekday
-        self._offsets: dict[int, int | None] = {}
+        self._days: dict[int, Day] = {}
+        """Of the buckets that lie in one day with all of them."""
 
     def day_of(self, instant: int) -> Day:
         """The day that holds the instant."""
-        bucket = instant // _BUCKET
-        offset = self._offsets.get(bucket, 0)
-        if offset == 0 and bucket not in self._offsets:
-            first, last = self._offset(bucket * _BUCKET), self._offset((bucket + 1) * _BUCKET - 1)
-            if len(self._offsets) > 200_000:
-                self._offsets.clear()
-            offset = self._offsets[bucket] = first if first == last else None
-        if offset is None:
-            offset = self._offset(instant)
-        return (instant + offset) // DAY
+        day = self._days.get(instant // _BUCKET)
+        return self._find_day(instant) if day is None else day
+
+    def _find_day(self, instant: int) -> Day:
+        start = instant // _BUCKET * _BUCKET
+        first, last = self._day_at(start), self._day_at(start + _BUCKET - 1)
+        if first == last and self._offset(start) == self._offset(start + _BUCKET - 1):
+            if len(self._days) > 200_000:
+                self._days.clear()
+            self._days[start // _BUCKET] = first
+            return first
+        return self._day_at(instant)
+
+    def _day_at(self, instant: int) -> Day:
+        return (instant + self._offset(instant)) // DAY
 
     def day_start(self, day: Day) -> int:
         """The first instant of a day (that is not always local midnight: some zones skip it)."""

@@ -105,9 +105,7 @@ class Pipeline:
         self._start()
         repaired = 0
         for p in range(self.partitions):
-            for (partition, key), row in self.rows["ledger"].items():
-                if partition == p:
-                    self.ledgers[p].restore(key, row)
+            self.ledgers[p].restore({key: row for (held_by, key), row in self.rows["ledger"].items() if held_by == p})
             panes = self._published(PANES.name, p)
             mine = {key: value for key, value in panes.items() if key.startswith(f"ledger.{p}|".encode())}
             output = self.ledgers[p].rebuild(mine, self._published(ROSTER.name, p), self.log_at)

@@ -37,8 +37,7 @@ class LedgerShard(StageShard):
         """Read the rows back, derive, and publish where what was published differs."""
         published = await self.recover()
         name = self.deployment.topic
-        for key, row in published[name(LEDGER)].items():
-            self.ledger.restore(key, row)
+        self.ledger.restore(published.pop(name(LEDGER)))
         self.ledger.horizon.restore(self.progress.kept_from)
         output = self.ledger.rebuild(self.mine(published[name(PANES)]), published[name(ROSTER)], self.progress.log_at)
         await self.write({PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster})

@@ -8,83 +8,86 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from processor.core.definitions import Definitions
-from processor.core.touches import is_connected, talk_of
-from schemas.records import Record
+from processor.core.touches import Facts, is_connected, talk_of
+from schemas.records import DELETED
 
-Contribution = tuple[str | None, int, str, Any]
-"""(rep, instant in microseconds, measure, value): counted in the minute and in the day that hold the instant."""
+Values = tuple[tuple[str, Any], ...]
+"""(measure, value), each measure once."""
+
+Contribution = tuple[str | None, int, Values]
+"""(rep, instant in microseconds, values): counted in the minute and in the day that hold the instant."""
 
 
-def contributions(record: Record, definitions: Definitions) -> list[Contribution]:
+def contributions(kind: str, record: Facts, definitions: Definitions) -> list[Contribution]:
     """Everything this record counts for. Deleted ones count for nothing."""
-    derive = _KINDS.get(record.kind)
-    return [] if derive is None or record.is_deleted else derive(record, definitions)
+    derive = _KINDS.get(kind)
+    return [] if derive is None or record.get(DELETED) is True else derive(record, definitions)
 
 
-def _call(call: Record, definitions: Definitions) -> list[Contribution]:
-    at, direction = call.get("dialed_at"), call.get("direction")
+def _call(call: Facts, definitions: Definitions) -> list[Contribution]:
+    at = call.get("dialed_at")
     if at is None or call.get("internal") is True:
         return []
-    rep = definitions.person(call.get("rep"))
-    found: list[Contribution] = []
-    connected = is_connected(call)
-    if direction == "outbound":
-        found.append((rep, at, "calls_made", 1))
-        if connected:
-            found.append((rep, at, "calls_connected", 1))
-    if connected:
+    values: Values = _OUTBOUND if call.get("direction") == "outbound" else ()
+    if is_connected(call):
+        if values:
+            values = _OUTBOUND_CONNECTED
         talk = talk_of(call)
         if talk:
-            found.append((rep, at, "talk", talk))
+            values += (("talk", talk),)
         if talk >= definitions.min_talk:
-            found.append((rep, at, "conversations", 1))
-    return found
+            values += _CONVERSATION
+    return [(definitions.person(call.get("rep")), at, values)] if values else []
 
 
-def _email(email: Record, definitions: Definitions) -> list[Contribution]:
-    at, measure = email.get("sent_at"), _MAIL.get(email.get("direction"))
-    if at is None or measure is None or email.get("automated") is True:
+_OUTBOUND: Values = (("calls_made", 1),)
+_OUTBOUND_CONNECTED: Values = (("calls_made", 1), ("calls_connected", 1))
+_CONVERSATION: Values = (("conversations", 1),)
+
+
+def _email(email: Facts, definitions: Definitions) -> list[Contribution]:
+    at, values = email.get("sent_at"), _MAIL.get(email.get("direction"))
+    if at is None or values is None or email.get("automated") is True:
         return []
-    return [(definitions.person(email.get("rep")), at, measure, 1)]
+    return [(definitions.person(email.get("rep")), at, values)]
 
 
-_MAIL = {"outbound": "emails_sent", "inbound": "emails_received"}
+_MAIL: Mapping[Any, Values] = {"outbound": (("emails_sent", 1),), "inbound": (("emails_received", 1),)}
 
 
-def _meeting(meeting: Record, definitions: Definitions) -> list[Contribution]:
+def _meeting(meeting: Facts, definitions: Definitions) -> list[Contribution]:
     found: list[Contribution] = []
     host, booked_at, starts_at = meeting.get("rep"), meeting.get("booked_at"), meeting.get("starts_at")
     if booked_at is not None:
         booker = meeting.get("booked_by") or host
-        found.append((definitions.person(booker), booked_at, "meetings_booked", 1))
+        found.append((definitions.person(booker), booked_at, (("meetings_booked", 1),)))
     if starts_at is not None and meeting.get("outcome") == "held":
-        rep = definitions.person(host)
-        found += [(rep, starts_at, "meetings_held", 1), (rep, starts_at, "conversations", 1)]
+        found.append((definitions.person(host), starts_at, (("meetings_held", 1), ("conversations", 1))))
     return found
 
 
-def _deal(deal: Record, definitions: Definitions) -> list[Contribution]:
+def _deal(deal: Facts, definitions: Definitions) -> list[Contribution]:
     at, status = deal.get("closed_at"), deal.get("status")
     if at is None or status not in {"won", "lost"}:
         return []
     rep = definitions.person(deal.get("rep"))
     if status == "lost":
-        return [(rep, at, "deals_lost", 1)]
-    found: list[Contribution] = [(rep, at, "deals_won", 1)]
+        return [(rep, at, (("deals_lost", 1),))]
+    values: Values = (("deals_won", 1),)
     value = definitions.value_of(deal.get("amount"), deal.get("currency"))
     if value is None:
-        found.append((rep, at, "deals_without_rate", 1))
+        values += (("deals_without_rate", 1),)
     else:
-        found.append((rep, at, "deals_valued", 1))
+        values += (("deals_valued", 1),)
         if value:
-            found.append((rep, at, "revenue_won", value))
+            values += (("revenue_won", value),)
     created_at = deal.get("created_at")
     if created_at is not None:
-        found.append((rep, at, "cycles", at - created_at))
-    return found
+        values += (("cycles", at - created_at),)
+    return [(rep, at, values)]
 
 
-_KINDS: Mapping[str, Callable[[Record, Definitions], list[Contribution]]] = {
+_KINDS: Mapping[str, Callable[[Facts, Definitions], list[Contribution]]] = {
     "call": _call,
     "email": _email,
     "meeting": _meeting,

@@ -53,7 +53,7 @@ class Groups:
         self._groups_of: dict[str, set[str]] = {}
         """Rep -> groups in whose result their team had a say at any time. To have too many here does no harm."""
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
-        self._expiry = Expiry()
+        self._expiry: Expiry[str] = Expiry()
         self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon)
 
     def __len__(self) -> int:

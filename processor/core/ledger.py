@@ -4,7 +4,7 @@ Owns the fold of a batch, when rows expire, and the rebuilding after recovery. D
 out as bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from processor.core.contributions import Contribution, contributions
@@ -13,7 +13,6 @@ from processor.core.panes import Message, PaneTable
 from processor.core.retention import (
     Expiry,
     Horizon,
-    first_version,
     is_spared,
     last_instant,
     newest_version,
@@ -22,7 +21,16 @@ from processor.core.retention import (
 from schemas.frames import ROSTER_GROUP, Engagement, record_key
 from schemas.instants import DAY
 from schemas.late import PAST, REFUSED, LateChange
-from schemas.records import NAMED, Record, RecordChange, decode_record
+from schemas.records import (
+    HISTORIES,
+    NAMED,
+    NAMED_IN_ORDER,
+    Record,
+    RecordChange,
+    decode_record,
+    decode_values,
+    encode_first,
+)
 
 SLICE = 500
 """Rows looked at in one batch, to see whether they are still kept: a few milliseconds."""
@@ -54,9 +62,9 @@ class Ledger:
 
     def __init__(self, origin: str, definitions: Definitions) -> None:
         self._definitions = definitions
-        self._rows: dict[str, bytes] = {}
+        self._rows: dict[bytes, bytes] = {}
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
-        self._expiry = Expiry()
+        self._expiry: Expiry[bytes] = Expiry()
         self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon)
 
     def __len__(self) -> int:
@@ -70,15 +78,36 @@ class Ledger:
     def fold(self, changes: Sequence[RecordChange], log_at: int) -> LedgerOutput:
         """Take a batch of changes in. `log_at` is the newest receipt seen (microseconds)."""
         output = LedgerOutput()
-        touched: dict[str, _Touched] = {}
-        definitions, rows = self._definitions, self._rows
         self._advance(log_at)
         self._sweep(output, SLICE)
+        doubtful: set[bytes] = set()
+        past: dict[bytes, Record] = {}
+        counted: list[Contribution] = []
+        for key, held in self._gather(changes, output, doubtful).items():
+            is_doubtful = bool(doubtful) and key in doubtful
+            if isinstance(held, _Touched):
+                if held.is_news:
+                    self._settle(key, held, output, past, is_doubtful)
+            elif is_doubtful or not self._settle_first(key, held, output, counted):
+                self._settle(key, _folded(held), output, past, is_doubtful)
+        self.panes.replace((), counted)
+        if past:
+            output.late += self._news(changes, past)
+        output.panes = self.panes.take_changes()
+        return output
+
+    def _gather(
+        self, changes: Sequence[RecordChange], output: LedgerOutput, doubtful: set[bytes]
+    ) -> dict[bytes, _Touched | RecordChange]:
+        """What a batch makes of each of its records; a change, where it is all that is known of one.
+
+        Into `doubtful` go those that may be too old to be kept.
+        """
+        touched: dict[bytes, _Touched | RecordChange] = {}
+        definitions, rows = self._definitions, self._rows
         kept_from, due, filed = self.horizon.starts_at, self._expiry.due, self._expiry.filed
-        doubtful: set[str] = set()
-        past: dict[str, Record] = {}
         for change in changes:
-            key = record_key(change.kind, change.id)
+            key = record_key(change.kind, change.id).encode()
             if change.changed_at < kept_from:
                 if self.horizon.is_late(change):
                     output.late.append(LateChange(REFUSED, self.horizon.of(change.received_at), change))
@@ -90,33 +119,51 @@ class Ledger:
                     self._look_at(key, output)
                 row = rows.get(key)
                 if row is None:
+                    filed[change.changed_at // DAY].append(key)
+                    if change.fields and change.kind not in HISTORIES:
+                        touched[key] = change
+                        continue
                     # That there is a record at all is news, even if the CRM has set no field of it yet.
                     held = touched[key] = _Touched(Record(change.kind), [], is_news=True)
-                    filed[change.changed_at // DAY].append(key)
                 else:
                     record = decode_record(row)
-                    held = touched[key] = _Touched(record, contributions(record, definitions))
+                    held = touched[key] = _Touched(record, contributions(record.kind, record, definitions))
+            elif isinstance(held, RecordChange):
+                held = touched[key] = _folded(held)
             if held.record.fold(change):
                 held.is_news = True
             else:
                 output.duplicates += 1
-        for key, held in touched.items():
-            if held.is_news:
-                self._settle(key, held, output, past, bool(doubtful) and key in doubtful)
-        if past:
-            output.late += self._news(changes, past)
-        output.panes = self.panes.take_changes()
-        return output
+        return touched
+
+    def _settle_first(
+        self, key: bytes, change: RecordChange, output: LedgerOutput, counted: list[Contribution]
+    ) -> bool:
+        """Take in a record of which this is the only change, if it counts for something that is kept; else False.
+
+        Most records come this way. No `Record` is made of them: an event takes 14 µs instead of 38.
+        """
+        found = contributions(change.kind, change.fields, self._definitions)
+        if not found or found[0][1] < self.horizon.starts_at:
+            return False
+        counted += found
+        row = self._rows[key] = encode_first(change)
+        output.rows.append((key, row))
+        for field_name in NAMED_IN_ORDER.get(change.kind, ()):
+            value = change.fields.get(field_name)
+            if isinstance(value, str):
+                output.engagements.append(Engagement(f"{field_name}:{value}", key.decode(), row))
+        return True
 
     def _settle(
-        self, key: str, held: _Touched, output: LedgerOutput, past: dict[str, Record], is_doubtful: bool
+        self, key: bytes, held: _Touched, output: LedgerOutput, past: dict[bytes, Record], is_doubtful: bool
     ) -> None:
         """Take in what has become of a record. `is_doubtful`: it may be too old to be kept.
 
         Into `past` goes what was known before of a record that counts nowhere any more.
         """
         record = held.record
-        after = contributions(record, self._definitions)
+        after = contributions(record.kind, record, self._definitions)
         if after != held.before:
             self.panes.replace(held.before, after)
         kept_from = self.horizon.starts_at
@@ -124,32 +171,31 @@ class Ledger:
             before = self._rows.get(key)
             past[key] = Record(record.kind) if before is None else decode_record(before)
         row = record.encode()
-        output.engagements += engagements_of(key, record, row)
-        name = key.encode()
+        output.engagements += engagements_of(key.decode(), record, row)
         spared = self._expiry.spared
         if is_doubtful or (spared and key in spared):
             was_spared = key in spared
             if self._is_expired(key, record):
                 if self._rows.pop(key, None) is not None:
-                    output.rows.append((name, None))
+                    output.rows.append((key, None))
                 return
             if was_spared:
                 self._file(key, record)
         self._rows[key] = row
-        output.rows.append((name, row))
+        output.rows.append((key, row))
         if record.kind == "rep":
-            output.roster.append((name, row))
+            output.roster.append((key, row))
 
-    def _news(self, changes: Sequence[RecordChange], records: dict[str, Record]) -> list[LateChange]:
+    def _news(self, changes: Sequence[RecordChange], records: dict[bytes, Record]) -> list[LateChange]:
         """The changes that said something new of these records."""
         found = []
         for change in changes:
-            record = records.get(record_key(change.kind, change.id))
+            record = records.get(record_key(change.kind, change.id).encode())
             if record is not None and not self.horizon.is_late(change) and record.fold(change):
                 found.append(LateChange(PAST, self.horizon.starts_at, change))
         return found
 
-    def _is_expired(self, key: str, record: Record) -> bool:
+    def _is_expired(self, key: bytes, record: Record) -> bool:
         """Whether it is too old to be kept. Notes what is spared although it is."""
         self._expiry.spared.discard(key)
         if last_instant(record) >= self.horizon.starts_at:
@@ -159,7 +205,7 @@ class Ledger:
             return False
         return True
 
-    def _file(self, key: str, record: Record) -> None:
+    def _file(self, key: bytes, record: Record) -> None:
         """Note when to look at it again, which is kept."""
         expiry, said_at = self._expiry, newest_version(record)
         if key in expiry.spared:
@@ -188,7 +234,7 @@ class Ledger:
             if record is not None:
                 self._file(key, record)
 
-    def _look_at(self, key: str, output: LedgerOutput) -> Record | None:
+    def _look_at(self, key: bytes, output: LedgerOutput) -> Record | None:
         """Let a row go if it is too old: all that it counted for has gone with its days. Else the record."""
         row = self._rows.get(key)
         if row is None:
@@ -196,13 +242,13 @@ class Ledger:
         record = decode_record(row)
         if self._is_expired(key, record):
             del self._rows[key]
-            output.rows.append((key.encode(), None))
+            output.rows.append((key, None))
             return None
         return record
 
-    def restore(self, key: bytes, row: bytes) -> None:
-        """Put a row back that an earlier owner published; `rebuild` comes after the last one."""
-        self._rows[key.decode()] = row
+    def restore(self, rows: dict[bytes, bytes]) -> None:
+        """Put back the rows that earlier owners published, before anything else. The mapping is kept, not copied."""
+        self._rows = rows
 
     def rebuild(
         self, published_panes: dict[bytes, bytes], published_roster: dict[bytes, bytes], log_at: int
@@ -210,29 +256,41 @@ class Ledger:
         """Derive everything from the rows; what differs from what was published comes out as messages."""
         output = LedgerOutput()
         self._advance(log_at)
-        kept_from, expired = self.horizon.starts_at, []
-        for key, row in self._rows.items():
-            record = decode_record(row)
-            said_at = first_version(record)
-            if kept_from <= said_at and record.fields:
-                self._expiry.file(key, said_at)
-            elif self._is_expired(key, record):
-                expired.append(key)
-                continue
-            else:
-                self._file(key, record)
-            self.panes.replace((), contributions(record, self._definitions))
-            if record.kind == "rep":
-                name = key.encode()
-                if published_roster.pop(name, None) != row:
-                    output.roster.append((name, row))
+        expired: list[bytes] = []
+        self.panes.replace((), self._derive(published_roster, output, expired))
         for key in expired:
             del self._rows[key]
-            output.rows.append((key.encode(), None))
+            output.rows.append((key, None))
         output.roster += [(key, None) for key in published_roster]
         published_roster.clear()
         output.panes = self.panes.repair(published_panes)
         return output
+
+    def _derive(
+        self, published_roster: dict[bytes, bytes], output: LedgerOutput, expired: list[bytes]
+    ) -> Iterator[Contribution]:
+        """What all rows count for. Files them, or notes them as expired; and compares the roster."""
+        kept_from, filed, definitions = self.horizon.starts_at, self._expiry.filed, self._definitions
+        for key, row in self._rows.items():
+            kind, said_at, values = decode_values(row)
+            if kept_from <= said_at and values:
+                filed[said_at // DAY].append(key)
+            else:
+                record = decode_record(row)
+                if self._is_expired(key, record):
+                    expired.append(key)
+                    continue
+                self._file(key, record)
+            yield from contributions(kind, values, definitions)
+            if kind == "rep" and published_roster.pop(key, None) != row:
+                output.roster.append((key, row))
+
+
+def _folded(change: RecordChange) -> _Touched:
+    """The record of which this is the first change."""
+    record = Record(change.kind)
+    record.fold(change)
+    return _Touched(record, [], is_news=True)
 
 
 def engagements_of(key: str, record: Record, row: bytes) -> list[Engagement]:

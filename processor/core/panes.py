@@ -4,21 +4,24 @@ Owns the panes in memory, which of them changed, and when they expire. They are 
 and definitions the same panes come out, whatever happened on the way.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from processor.core.contributions import Contribution
 from processor.core.retention import Horizon
 from schemas.instants import MINUTE
-from schemas.panes import Pane, add_to, encode_pane, pane_key
-from schemas.windows import Calendar, Window, day_window, minute_window
+from schemas.panes import Pane, add, decode_pane, encode_pane
+from schemas.windows import Calendar, Window, day_window, minute_window, write_window
 
-PaneKey = tuple[str | None, Window]
 Message = tuple[bytes, bytes | None]
 """(key, value); None is a tombstone."""
 
 
 class PaneTable:
-    """All panes of one origin (stage and partition)."""
+    """All panes of one origin (stage and partition).
+
+    Panes lie as the bytes that are published, by window and then by rep, and are decoded when something changes in
+    them: a pane of one call takes 140 bytes instead of 490, and what was published is compared without decoding it.
+    """
 
     def __init__(self, origin: str, calendar: Calendar, minutes_kept: int, horizon: Horizon) -> None:
         """`horizon`: from when on days are kept; whoever owns it moves it."""
@@ -26,15 +29,15 @@ class PaneTable:
         self._calendar = calendar
         self._minutes_kept = minutes_kept // MINUTE
         self._horizon = horizon
-        self._panes: dict[PaneKey, Pane] = {}
-        self._dirty: set[PaneKey] = set()
-        self._reps_in: dict[Window, set[str | None]] = {}
+        self._panes: dict[Window, dict[str | None, bytes]] = {}
+        self._opened: dict[Window, dict[str | None, Pane]] = {}
+        """Those that have changed since the last `take_changes`."""
         self._reps: dict[str | None, str | None] = {}
         # As Window numbers: panes of earlier minutes and days are not kept.
         self._first_minute = self._first_day = Window(-(2**62))
 
     def __len__(self) -> int:
-        return len(self._panes)
+        return sum(map(len, self._panes.values()))
 
     def replace(self, old: Iterable[Contribution], new: Iterable[Contribution]) -> None:
         """Take `old` out and put `new` in."""
@@ -42,37 +45,28 @@ class PaneTable:
         self._apply(new, 1)
 
     def _apply(self, contributions: Iterable[Contribution], sign: int) -> None:
-        # What a record counts for stands together, mostly of one person and instant: their panes are looked up once
-        # for all of it, not once for each measure (the largest part of a recovery: 14 µs a record became 7).
-        panes: list[Pane] = []
-        of = since = None
-        for rep, at, measure, value in contributions:
-            if at != since or rep != of:
-                of, since = rep, at
-                panes = self._touch(rep, at)
-            add_to(panes, measure, value, sign)
+        day_of, first_day, first_minute = self._calendar.day_of, self._first_day, self._first_minute
+        for rep, at, values in contributions:
+            day = day_window(day_of(at))
+            if day < first_day:
+                continue
+            add(self._open(day, rep), values, sign)
+            minute = minute_window(at)
+            if minute >= first_minute:
+                add(self._open(minute, rep), values, sign)
 
-    def _touch(self, rep: str | None, at: int) -> list[Pane]:
-        """The panes that an instant counts in; they are taken for changed. None before the horizon."""
-        day = day_window(self._calendar.day_of(at))
-        if day < self._first_day:
-            return []
-        panes = [self._open((rep, day))]
-        minute = minute_window(at)
-        if minute >= self._first_minute:
-            panes.append(self._open((rep, minute)))
-        return panes
-
-    def _open(self, key: PaneKey) -> Pane:
-        pane = self._panes.get(key)
+    def _open(self, window: Window, rep: str | None) -> Pane:
+        """The pane, taken for changed."""
+        panes = self._opened.get(window)
+        if panes is None:
+            panes = self._opened[window] = {}
+        pane = panes.get(rep)
         if pane is None:
-            rep, window = key
-            # A record brings a text of its own for its rep: one for all of their panes spares 50 of 570 bytes.
+            held = self._panes.get(window)
+            value = None if held is None else held.get(rep)
+            # A record brings a text of its own for its rep: one for all of their panes spares 50 bytes.
             rep = self._reps.setdefault(rep, rep)
-            key = (rep, window)
-            pane = self._panes[key] = {}
-            self._reps_in.setdefault(window, set()).add(rep)
-        self._dirty.add(key)
+            pane = panes[rep] = {} if value is None else decode_pane(value)
         return pane
 
     def advance(self, log_at: int) -> None:
@@ -87,41 +81,35 @@ class PaneTable:
             return
         self._first_minute = Window(max(first_minute, self._first_minute))
         firsts = (self._first_minute, first_day)
-        for window in [window for window in self._reps_in if window < firsts[window & 1]]:
-            for rep in self._reps_in.pop(window):
-                key = (rep, window)
-                self._panes[key] = {}
-                self._dirty.add(key)
+        for window in [window for window in {*self._panes, *self._opened} if window < firsts[window & 1]]:
+            self._opened[window] = {rep: {} for rep in self._panes.get(window, ())}
 
     def take_changes(self) -> list[Message]:
         """What has changed since the last call, as messages; an empty pane is a tombstone, here and there."""
-        messages = [self._message(key) for key in self._dirty]
-        self._dirty.clear()
-        return messages
+        return list(self._close())
 
     def repair(self, published: dict[bytes, bytes]) -> list[Message]:
-        """The messages that make what this origin has published equal to what its records say. Empties `published`."""
-        self._dirty.clear()
-        messages = []
-        for key in list(self._panes):
-            message = self._message(key)
-            if published.pop(message[0], None) != message[1]:
-                messages.append(message)
+        """The messages that make what this origin has published equal to what its records say. Empties `published`.
+
+        For a table of which no change was taken yet.
+        """
+        messages: list[Message] = [(name, value) for name, value in self._close() if published.pop(name, None) != value]
         messages += [(key, None) for key in published]
         published.clear()
         return messages
 
-    def _message(self, key: PaneKey) -> Message:
-        rep, window = key
-        pane = self._panes.get(key)
-        name = pane_key(self.origin, rep, window)
-        if pane:
-            return name, encode_pane(pane)
-        if pane is not None:
-            del self._panes[key]
-            reps = self._reps_in.get(window)
-            if reps is not None:
-                reps.discard(rep)
-                if not reps:
-                    del self._reps_in[window]
-        return name, None
+    def _close(self) -> Iterator[Message]:
+        """Encode what was opened, window by window, so that few decoded panes lie beside their bytes."""
+        while self._opened:
+            window, opened = self._opened.popitem()
+            held = self._panes.setdefault(window, {})
+            before, after = f"{self.origin}|", f"|{write_window(window)}"
+            for rep, pane in opened.items():
+                name = f"{before}{rep or ''}{after}".encode()
+                if pane:
+                    value = held[rep] = encode_pane(pane)
+                    yield name, value
+                elif held.pop(rep, None) is not None:
+                    yield name, None
+            if not held:
+                del self._panes[window]

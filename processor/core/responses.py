@@ -7,7 +7,7 @@ points to (groups.py), so the group of a root knows every lead that ends in it, 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from processor.core.contributions import Contribution
+from processor.core.contributions import Contribution, Values
 from processor.core.definitions import Definitions
 from processor.core.side_clocks import Stint, Touch, holder_at, holder_clocks, later_inquiries, stints_of
 from processor.core.sla import terms_of
@@ -76,7 +76,7 @@ def lead_result(lead: str, facts: Mapping[str, Record], definitions: Definitions
     assigned_at = own.get("assigned_at")
     counted_at = assigned_at if assigned_at is not None else own.get("received_at")
     if counted_at is not None:
-        found.append((rep, counted_at, "leads_assigned", 1))
+        found.append((rep, counted_at, (("leads_assigned", 1),)))
     living = {id: leads[id] for id in members if not leads[id].is_deleted}
     starts = [at for at in (_start_of(record, definitions) for record in living.values()) if at is not None]
     if not starts:
@@ -168,12 +168,12 @@ def _counted(clock: LeadClock, definitions: Definitions) -> list[Contribution]:
     if start is None:
         return []
     if response is None:
-        return [(clock.rep, start, "pending", (start, clock.due_at))]
+        return [(clock.rep, start, (("pending", (start, clock.due_at)),))]
     rep = clock.touch_rep if definitions.lead_response.credit == "sender" else clock.rep
-    found: list[Contribution] = [(rep, start, "leads_answered", 1), (rep, start, "responses", response)]
+    values: Values = (("leads_answered", 1), ("responses", response))
     if clock.is_within_sla:
-        found.append((rep, start, "leads_within_sla", 1))
-    return found
+        values += (("leads_within_sla", 1),)
+    return [(rep, start, values)]
 
 
 def _touches(case: _Case) -> _Touches:

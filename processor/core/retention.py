@@ -11,7 +11,7 @@ only forward.
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from schemas.instants import DAY
 from schemas.records import FIELDS, FieldType, Record, RecordChange
@@ -24,6 +24,7 @@ INSTANTS: Mapping[str, tuple[str, ...]] = {
 """The fields of a kind that say when something happens."""
 
 _Item = TypeVar("_Item")
+_Key = TypeVar("_Key")
 
 _EVER = -(2**62)
 _NEVER = 2**62
@@ -147,21 +148,21 @@ def speaks_of_the_past(record: Record, horizon: int) -> bool:
     return record.kind != "lead" or record.is_deleted or record.get("status") not in {None, "new"}
 
 
-class Expiry:
+class Expiry(Generic[_Key]):
     """Keys by the day on which to look at them again, so that no batch looks at all of them.
 
     Many may become due at once (after a pause, or of an import): they are taken in slices.
     """
 
     def __init__(self) -> None:
-        self.filed: defaultdict[int, list[str]] = defaultdict(list)
+        self.filed: defaultdict[int, list[_Key]] = defaultdict(list)
         """UTC day -> keys that are not old before it."""
-        self.due: deque[str] = deque()
+        self.due: deque[_Key] = deque()
         """Keys to look at now."""
-        self.spared: set[str] = set()
+        self.spared: set[_Key] = set()
         """Keys that are kept although nothing was said of them for long: to look at whenever they change."""
 
-    def file(self, key: str, at: int) -> None:
+    def file(self, key: _Key, at: int) -> None:
         """Look at it again when the horizon has passed this instant (microseconds)."""
         self.filed[at // DAY].append(key)
 
@@ -170,6 +171,6 @@ class Expiry:
         for day in sorted(day for day in self.filed if day * DAY < starts_at):
             self.due.extend(self.filed.pop(day))
 
-    def take(self, most: int) -> list[str]:
+    def take(self, most: int) -> list[_Key]:
         """The next keys to look at; each must be filed again, spared, or gone."""
         return [self.due.popleft() for _ in range(min(most, len(self.due)))]

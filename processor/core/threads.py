@@ -30,4 +30,4 @@ def thread_contributions(thread: str, mails: Mapping[str, Record], definitions: 
             writer = (definitions.person(rep),)
         elif writer is not None:
             first_of_day.setdefault((writer[0], definitions.calendar.day_of(at)), at)
-    return [(rep, at, "conversations", 1) for (rep, _), at in first_of_day.items()]
+    return [(rep, at, (("conversations", 1),)) for (rep, _), at in first_of_day.items()]

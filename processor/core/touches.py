@@ -3,17 +3,26 @@
 Owns the rules of the contract's table that both the ledger's counts and the lead clocks follow.
 """
 
+from typing import Any, Protocol
+
 from processor.core.definitions import Definitions
 from schemas.records import Record
 
 
-def is_connected(call: Record) -> bool:
+class Facts(Protocol):
+    """The values of a record's fields by name: a `Record`, or a plain mapping."""
+
+    def get(self, name: str, /) -> Any:
+        """The value; None where it was never set or was cleared."""
+
+
+def is_connected(call: Facts) -> bool:
     """Outcome `connected`, or no outcome and an instant of answering. Either direction."""
     outcome = call.get("outcome")
     return bool(outcome == "connected" or (outcome is None and call.get("answered_at") is not None))
 
 
-def talk_of(call: Record) -> int:
+def talk_of(call: Facts) -> int:
     """Microseconds talked in a connected call: `ended_at` - `answered_at`, else what the source says."""
     answered, ended = call.get("answered_at"), call.get("ended_at")
     if answered is not None and ended is not None:

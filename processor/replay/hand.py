@@ -323,8 +323,7 @@ class Hand:
         found = list(zip(pieces, pieces, strict=True))
         if not found:
             return
-        for name, row in found:
-            share.ledger.restore(name, row)
+        share.ledger.restore(dict(found))
         output = share.ledger.rebuild({}, {}, log_at)
         share.note(LEDGER, found)
         share.note(LEDGER, output.rows)

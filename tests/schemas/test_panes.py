@@ -68,9 +68,9 @@ def test_what_is_put_in_and_taken_out_again_leaves_no_trace(pane: Pane, parts: l
         for case in (value if isinstance(value, list) else [value])
     ]
     for measure, case in cases:
-        add(pane, measure, case, 1)
+        add(pane, [(measure, case)], 1)
     for measure, case in cases:
-        add(pane, measure, case, -1)
+        add(pane, [(measure, case)], -1)
 
     assert encode_pane(pane) == before
 
@@ -78,6 +78,6 @@ def test_what_is_put_in_and_taken_out_again_leaves_no_trace(pane: Pane, parts: l
 def test_sum_of_money_is_exact_where_floats_are_not() -> None:
     pane: Pane = {}
     for _ in range(10):
-        add(pane, "revenue_won", Decimal("0.1"), 1)
+        add(pane, [("revenue_won", Decimal("0.1"))], 1)
 
     assert pane["revenue_won"] == Decimal(1)

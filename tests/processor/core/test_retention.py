@@ -233,10 +233,8 @@ def test_a_thread_goes_when_its_last_mail_is_old() -> None:
 
 def test_reading_back_lets_go_what_nobody_let_go_before() -> None:
     ledger, successor = make_ledger(), make_ledger()
-    rows = dict(fold(ledger, a_call("1", START), a_call("2", START + 20 * DAY)).rows)
-    for key, row in rows.items():
-        assert row is not None
-        successor.restore(key, row)
+    rows = fold(ledger, a_call("1", START), a_call("2", START + 20 * DAY)).rows
+    successor.restore({key: row for key, row in rows if row is not None})
 
     output = successor.rebuild({}, {}, START + 31 * DAY)
 
