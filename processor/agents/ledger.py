@@ -39,7 +39,7 @@ class LedgerShard(StageShard):
         name = self.deployment.topic
         self.ledger.restore(published.pop(name(LEDGER)))
         self.ledger.horizon.restore(self.progress.kept_from)
-        output = self.ledger.rebuild(self.mine(published[name(PANES)]), published[name(ROSTER)], self.progress.log_at)
+        output = self.ledger.rebuild(published[name(PANES)], published[name(ROSTER)], self.progress.log_at)
         await self.write({PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster})
 
     async def tick(self, now: int) -> None:

@@ -70,9 +70,7 @@ class ResponsesShard(StageShard):
             self.book.restore(row)
         self.groups.horizon.restore(self.progress.kept_from)
         rows = dict(published[name(LEAD_CLOCKS)])
-        output = self.groups.rebuild(
-            self.mine(published[name(PANES)]), published[name(LEAD_CLOCKS)], self.progress.log_at
-        )
+        output = self.groups.rebuild(published[name(PANES)], published[name(LEAD_CLOCKS)], self.progress.log_at)
         for lead, changed in output.clocks:
             if changed is None:
                 rows.pop(lead, None)

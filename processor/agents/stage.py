@@ -23,7 +23,7 @@ from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import Engagement, by_group, engagement_frames
 from schemas.instants import SECOND
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
-from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, FENCE, NOTIFICATIONS, PROGRESS, Topic
+from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, FENCE, NOTIFICATIONS, PANES, PROGRESS, Topic
 
 TELL_SECONDS = 0.2
 """How long progress may wait for a batch to travel with: a shard that has five batches a second tells none alone."""
@@ -106,24 +106,31 @@ class StageShard:
         self._tell_soon()
 
     async def recover(self) -> Published:
-        """Become the owner; what was published in our partitions up to our fence, by this stage or another."""
+        """Become the owner; what was published in our partitions up to our fence, by this stage or another.
+
+        Of panes only those of this origin.
+        """
         fences = await self.owner.acquire()
         published: Published = {topic: {} for topic in fences}
+        panes, ours = self.deployment.topic(PANES), f"{self.origin}|".encode()
 
         def apply(topic: str, _partition: int, records: list[Stored]) -> None:
             self.read += len(records)
             values = published[topic]
             for record in records:
                 key, value = record.key, record.value
-                if key is None or key == FENCE:
+                if key is None or key == FENCE or (topic == panes and not key.startswith(ours)):
                     continue
                 if value is None:
                     values.pop(key, None)
                 else:
                     values[key] = value
 
+        def wanted(topic: str, key: bytes) -> bool:
+            return topic != panes or key.startswith(ours)
+
         ends = {(topic, self.partition): offset for topic, offset in fences.items()}
-        await read_to(self.deployment.bootstrap, ends, apply)
+        await read_to(self.deployment.bootstrap, ends, apply, wanted=wanted)
         held = published[self.deployment.topic(PROGRESS)].get(progress_key(self.stage, self.partition))
         if held is not None:
             self.progress = decode_progress(held)
@@ -255,8 +262,3 @@ class StageShard:
             "", "unreadable", f"a message of {record.topic} is not a frame", record.partition, record.offset, None, 0,
             self.stage,
         )  # fmt: skip
-
-    def mine(self, panes: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-        """The panes of this origin among those of the partition."""
-        prefix = f"{self.origin}|".encode()
-        return {key: value for key, value in panes.items() if key.startswith(prefix)}

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -389,9 +389,16 @@ class Hand:
         owner = await self._owner(partition)
         for topic, found in list(share.unwritten.items()):
             messages, share.unwritten[topic] = found, {}
-            for part in batched(messages.items(), AT_ONCE):
-                await owner.send({self._work.topic(topic): part})
-                self._told.add(len(part))
+            # Panes of one origin after those of the other: no batch may hold both (see `Wanted` in reading.py).
+            apart = (
+                groupby(sorted(messages.items(), key=_origin_of), _origin_of)
+                if topic is PANES
+                else [(None, messages.items())]
+            )
+            for _, mine in apart:
+                for part in batched(mine, AT_ONCE):
+                    await owner.send({self._work.topic(topic): part})
+                    self._told.add(len(part))
 
     async def _owner(self, partition: int) -> Owner:
         """Under a name of its own, so that no hand of a replay that was killed writes here any more."""
@@ -428,6 +435,10 @@ class _Told:
         if self._amount:
             self._tell(self._amount)
             self._amount = 0
+
+
+def _origin_of(pane: tuple[bytes, bytes | None]) -> bytes:
+    return pane[0].partition(b"|")[0]
 
 
 def batched(items: Iterable[_Item], most: int) -> Iterator[list[_Item]]:

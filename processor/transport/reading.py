@@ -28,6 +28,13 @@ STALL_SECONDS = 60.0
 Apply = Callable[[str, int, list[Stored]], None]
 """Called with topic, partition and records in the order of their offsets."""
 
+Wanted = Callable[[str, bytes], bool]
+"""Called with a topic and the first key of each batch: whether anything in that batch is wanted.
+
+One owner has written a batch, so where owners have keys of their own the first one tells. Unpacking what another one
+wrote costs as much as unpacking what is ours, and there may be ten times as much of it.
+"""
+
 
 async def read_to(
     bootstrap: str,
@@ -35,11 +42,12 @@ async def read_to(
     apply: Apply,
     *,
     starts: Mapping[tuple[str, int], int] | None = None,
+    wanted: Wanted = lambda _topic, _key: True,
     stall_seconds: float = STALL_SECONDS,
 ) -> None:
     """Read each (topic, partition) from its beginning up to its end, exclusive. Fence records are passed on too.
 
-    `starts`: where to begin instead, if there is anything as old as that.
+    `starts`: where to begin instead, if there is anything as old as that. `wanted`: see `Wanted`.
 
     TimeoutError if nothing comes for `stall_seconds` although the ends are not reached.
     """
@@ -71,7 +79,7 @@ async def read_to(
         while left:
             has_moved = False
             for tp in list(left):
-                records, position = await _take(consumer, fetcher, tp)
+                records, position = await _take(consumer, fetcher, tp, wanted)
                 end = left[tp]
                 if records and records[-1].offset >= end:
                     records = [record for record in records if record.offset < end]
@@ -95,7 +103,9 @@ async def read_to(
         await stop_quietly(consumer)
 
 
-async def _take(consumer: AIOKafkaConsumer, fetcher: Any, tp: TopicPartition) -> tuple[list[Stored], int]:
+async def _take(
+    consumer: AIOKafkaConsumer, fetcher: Any, tp: TopicPartition, wanted: Wanted
+) -> tuple[list[Stored], int]:
     """What was fetched of a partition, some batches of it, and the position after them; -1: nothing was.
 
     As `getmany`, but with the records as the parser gives them: aiokafka makes a `ConsumerRecord` of eleven fields of
@@ -119,8 +129,15 @@ async def _take(consumer: AIOKafkaConsumer, fetcher: Any, tp: TopicPartition) ->
             msg = f"{tp.topic}[{tp.partition}]: wrong checksum of the batch at {batch.base_offset}"
             raise CorruptRecordException(msg)
         if not batch.is_control_batch:
-            # A fetch may begin inside a batch.
-            records.extend(batch if batch.base_offset >= position else [r for r in batch if r.offset >= position])
+            # Of a batch that is not wanted only its first record is parsed. Compaction leaves batches without any.
+            first = next(iter(batch), None)
+            if first is not None and (first.key is None or wanted(tp.topic, first.key)):
+                rest = iter(batch.__next__, None)  # it cannot be iterated twice
+                if batch.base_offset >= position:
+                    records.append(first)
+                    records.extend(rest)
+                else:  # a fetch may begin inside a batch
+                    records.extend(record for record in (first, *rest) if record.offset >= position)
         position = batch.next_offset
     parts.next_fetch_offset = position
     result._update_position()

@@ -132,3 +132,19 @@ async def test_many_records_of_one_fetch_come_in_pieces_so_that_the_loop_turns(
 
     assert [offset for piece in pieces for offset in piece] == [*range(3000)]
     assert len(pieces) > 1
+
+
+async def test_of_what_another_owner_wrote_nothing_comes_and_the_end_is_reached(kafka: str, prefix: str) -> None:
+    topic = f"{prefix}panes"
+    await create_topics(kafka, [topic], partitions=1, configs={})
+    for first in range(0, 600, 100):
+        owner = b"ours" if first % 200 else b"theirs"
+        await produce(kafka, topic, 0, ((b"%b|%d" % (owner, i), b"") for i in range(first, first + 100)))
+    found: list[bytes | None] = []
+
+    def apply(_topic: str, _partition: int, records: list[Stored]) -> None:
+        found.extend(record.key for record in records)
+
+    await read_to(kafka, {(topic, 0): 600}, apply, wanted=lambda _topic, key: key.startswith(b"ours"))
+
+    assert found == [b"ours|%d" % i for i in range(600) if i // 100 % 2]
