@@ -116,10 +116,10 @@ class StageShard:
 
         def apply(topic: str, _partition: int, records: list[Stored]) -> None:
             self.read += len(records)
-            values = published[topic]
+            values, mine = published[topic], ours if topic == panes else b""
             for record in records:
                 key, value = record.key, record.value
-                if key is None or key == FENCE or (topic == panes and not key.startswith(ours)):
+                if key is None or key == FENCE or not key.startswith(mine):
                     continue
                 if value is None:
                     values.pop(key, None)
