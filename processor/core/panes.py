@@ -93,13 +93,17 @@ class PaneTable:
 
         For a table of which no change was taken yet.
         """
-        messages: list[Message] = [(name, value) for name, value in self._close() if published.pop(name, None) != value]
+        messages = list(self._close(published))
         messages += [(key, None) for key in published]
         published.clear()
         return messages
 
-    def _close(self) -> Iterator[Message]:
-        """Encode what was opened, window by window, so that few decoded panes lie beside their bytes."""
+    def _close(self, published: dict[bytes, bytes] | None = None) -> Iterator[Message]:
+        """Encode what was opened, window by window, so that few decoded panes lie beside their bytes.
+
+        What is `published` already is taken from there. Its bytes are kept in place of ours: freed among the rows that
+        were read with them, they would leave holes.
+        """
         while self._opened:
             window, opened = self._opened.popitem()
             held = self._panes.setdefault(window, {})
@@ -107,7 +111,12 @@ class PaneTable:
             for rep, pane in opened.items():
                 name = f"{before}{rep or ''}{after}".encode()
                 if pane:
-                    value = held[rep] = encode_pane(pane)
+                    value = encode_pane(pane)
+                    known = published.pop(name, None) if published else None
+                    if known == value:
+                        held[rep] = known
+                        continue
+                    held[rep] = value
                     yield name, value
                 elif held.pop(rep, None) is not None:
                     yield name, None

@@ -17,6 +17,10 @@ from processor.transport.fetched import Fetched
 FETCHES = 4
 """So many fetches of a partition wait at most: what more there is stays in Kafka."""
 
+FETCH_BYTES = 4 * 1024 * 1024
+"""Per partition and fetch: twice the largest message. A batch of records is not larger than this or one message: while
+a shard works on it, nothing else of this worker goes on."""
+
 
 class Drained:
     """Filled in one thread, emptied in another; any of the two may clear it."""
@@ -26,7 +30,8 @@ class Drained:
         self._on_arrival = on_arrival
         self._on_room = on_room
         self._lock = threading.Lock()
-        self._waiting: dict[TP, deque[list[Fetched]]] = {}
+        self._waiting: dict[TP, deque[tuple[list[Fetched], int]]] = {}
+        """The fetches of a partition, each with the bytes of its values."""
 
     def with_room(self, partitions: Iterable[TP]) -> set[TP]:
         """Those of which more may be put in."""
@@ -35,24 +40,31 @@ class Drained:
 
     def put(self, fetched: Mapping[TP, list[Fetched]]) -> None:
         """Add one fetch."""
+        sized = {TP(*tp): (records, _bytes_of(records)) for tp, records in fetched.items()}
         with self._lock:
-            for tp, records in fetched.items():
-                self._waiting.setdefault(TP(*tp), deque()).append(records)
+            for tp, part in sized.items():
+                self._waiting.setdefault(tp, deque()).append(part)
         self._on_arrival()
 
     def take(self, partitions: Collection[TP], most: int) -> dict[TP, list[Fetched]]:
-        """Of each of these partitions what waits, in order and at most `most` records; none where nothing does."""
+        """Of each of these partitions what waits, in order; none where nothing does.
+
+        At most `most` records, and of several fetches no more than fits into one.
+        """
         taken: dict[TP, list[Fetched]] = {}
         was_full = False
         with self._lock:
             for tp in [tp for tp in self._waiting if tp in partitions]:
                 fetches = self._waiting[tp]
                 was_full = was_full or len(fetches) >= FETCHES
-                records = fetches.popleft()
-                while fetches and len(records) < most:
-                    records += fetches.popleft()
+                records, size = fetches.popleft()
+                while fetches and len(records) < most and size + fetches[0][1] <= FETCH_BYTES:
+                    more, its_size = fetches.popleft()
+                    records += more
+                    size += its_size
                 if len(records) > most:
-                    fetches.appendleft(records[most:])
+                    rest = records[most:]
+                    fetches.appendleft((rest, _bytes_of(rest)))
                     del records[most:]
                 if not fetches:
                     del self._waiting[tp]
@@ -65,3 +77,7 @@ class Drained:
         """Forget everything, for what comes now begins elsewhere."""
         with self._lock:
             self._waiting.clear()
+
+
+def _bytes_of(records: list[Fetched]) -> int:
+    return sum([len(record.value or b"") for record in records])

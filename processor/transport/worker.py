@@ -14,13 +14,11 @@ import faust
 from faust.types import TP
 
 from processor.transport.batches import BatchSchema, BatchTransport
+from processor.transport.drained import FETCH_BYTES
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.reading import is_cancelled
 from processor.transport.recovery import ShardTableManager
 from processor.transport.shards import LiveShards, ShardFactory
-
-FETCH_BYTES = 4 * 1024 * 1024
-"""Per partition and fetch: twice the largest message. A batch of records is not larger than this or one message."""
 
 BUFFERED_BATCHES = 16
 RENEW_SECONDS = 4 * 3600.0

@@ -2,19 +2,26 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.transport.drained import FETCHES, Drained
+from processor.transport.drained import FETCH_BYTES, FETCHES, Drained
 from processor.transport.fetched import Fetched
 
 CHANGES, TOUCHES = TP("changes", 0), TP("touches", 0)
 
 
-def records(*offsets: int) -> list[Fetched]:
-    return list(offsets)  # type: ignore[arg-type]  # it never looks at them
+@dataclass(frozen=True)
+class Record:
+    offset: int
+    value: bytes | None = None
+
+
+def records(*offsets: int, value: bytes | None = None) -> list[Fetched]:
+    return [Record(offset, value) for offset in offsets]  # type: ignore[misc]
 
 
 def quiet() -> None:
@@ -56,6 +63,18 @@ def test_who_puts_in_is_stopped_and_told_when_there_is_room() -> None:
 
     assert told == ["room"]
     assert drained.with_room({CHANGES, TOUCHES}) == {CHANGES, TOUCHES}
+
+
+def test_a_batch_is_not_larger_than_a_fetch_or_one_message() -> None:
+    drained = make()
+    half = bytes(FETCH_BYTES // 2)
+    for offset in range(3):
+        drained.put({CHANGES: records(offset, value=half)})
+    drained.put({CHANGES: records(3, value=bytes(FETCH_BYTES + 1))})
+
+    taken = [[record.offset for record in drained.take({CHANGES}, 10)[CHANGES]] for _ in range(3)]
+
+    assert taken == [[0, 1], [2], [3]]
 
 
 def test_nothing_is_left_after_a_seek() -> None:
