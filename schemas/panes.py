@@ -66,6 +66,15 @@ _MONEY = frozenset(measure for measure, kind in MEASURES.items() if kind is Meas
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
+def put(pane: Pane, values: Iterable[tuple[str, Any]]) -> None:
+    """Put (measure, value)s in, none of them zero, of which none is ever taken out while some are put in."""
+    for measure, value in values:
+        if measure in _SUMS:
+            pane[measure] = pane.get(measure, 0) + value
+        else:
+            add(pane, ((measure, value),), 1)
+
+
 def add(pane: Pane, values: Iterable[tuple[str, Any]], sign: int) -> None:
     """Put (measure, value)s in (`sign` 1) or take them out again (-1). Taking out what was put in leaves no trace."""
     for measure, value in values:

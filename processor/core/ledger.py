@@ -257,7 +257,7 @@ class Ledger:
         output = LedgerOutput()
         self._advance(log_at)
         expired: list[bytes] = []
-        self.panes.replace((), self._derive(published_roster, output, expired))
+        self.panes.count(self._derive(published_roster, output, expired))
         for key in expired:
             del self._rows[key]
             output.rows.append((key, None))

@@ -1,0 +1,77 @@
+"""The panes of one origin: what is put in by the million is what is put in one by one."""
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processor.core.contributions import Contribution
+from processor.core.definitions import definitions_of
+from processor.core.panes import PaneTable
+from processor.core.retention import Horizon
+from schemas.instants import DAY, HOUR
+from tests.builders import make_config
+
+LOG_AT = 1_764_120_000 * 1_000_000
+MEASURED = st.tuples(
+    st.one_of(
+        st.tuples(st.just("calls_made"), st.just(1)),
+        st.tuples(st.just("talk"), st.integers(1, 3_600_000_000)),
+        st.tuples(st.just("revenue_won"), st.sampled_from([Decimal("10.10"), Decimal("-10.10")])),
+        st.tuples(st.just("cycles"), st.integers(-DAY, 90 * DAY)),
+    )
+)
+CONTRIBUTIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["r-1", "r-2", None]),
+        # Before what is kept, days only, and minutes.
+        st.integers(0, 100).map(lambda step: LOG_AT - step * 5 * HOUR)
+        | st.integers(300, 500).map(lambda day: LOG_AT - day * DAY),
+        MEASURED,
+    ),
+    max_size=30,
+)
+
+
+def table() -> PaneTable:
+    definitions = definitions_of(make_config(timezone="Asia/Kuala_Lumpur"))
+    horizon = Horizon(definitions.calendar, definitions.records_kept)
+    horizon.advance(LOG_AT)
+    made = PaneTable("ledger.0", definitions.calendar, definitions.minutes_kept, horizon)
+    made.advance(LOG_AT)
+    return made
+
+
+@given(CONTRIBUTIONS)
+def test_counted_at_once_or_one_by_one_the_panes_are_the_same(contributions: list[Contribution]) -> None:
+    one_by_one, at_once = table(), table()
+    for contribution in contributions:
+        one_by_one.replace((), [contribution])
+        one_by_one.take_changes()
+
+    at_once.count(contributions)
+    messages = at_once.take_changes()
+
+    again = table()
+    again.replace((), contributions)
+    assert sorted(messages, key=str) == sorted(again.take_changes(), key=str)
+    assert len(at_once) == len(one_by_one)
+
+
+@given(CONTRIBUTIONS, st.integers(0, 5))
+def test_only_what_differs_from_what_was_published_is_told(contributions: list[Contribution], kept: int) -> None:
+    first = table()
+    first.count(contributions)
+    published = {key: value for key, value in first.take_changes() if value is not None}
+    known = dict(list(published.items())[kept:])
+
+    second = table()
+    second.count(contributions)
+    told = second.repair({**known, b"ledger.0|gone|d2025-11-01": b"\x80"})
+
+    missing = {key: value for key, value in published.items() if key not in known}
+    assert dict(told) == {**missing, b"ledger.0|gone|d2025-11-01": None}
+    # Afterwards both go on alike.
+    for one in (first, second):
+        one.replace((), [("r-1", LOG_AT, (("calls_made", 1),))])
+    assert first.take_changes() == second.take_changes()
