@@ -661,6 +661,8 @@ def test_a_recount_of_the_log_is_told_with_its_time(screen: Screen) -> None:
 
 def test_a_wrong_number_and_a_recount_that_has_stopped_are_not_overlooked(screen: Screen) -> None:
     screen.open()
+    # What is said before it has connected, it does not hear.
+    expect(screen.tile("freshness")).to_contain_text("Delay p95 0.12 s")
     verified = screen.tile("freshness").locator(".verified")
     expect(verified).to_be_hidden()
     panel = screen.page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--breached').trim()")
