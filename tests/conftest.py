@@ -28,7 +28,7 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Give the address of the run's Kafka. Tests that use it are marked `kafka`."""
     worker_input: dict[str, Any] | None = getattr(request.config, "workerinput", None)
     if worker_input is None:
-        with LocalBroker(tmp_path_factory.mktemp("kafka"), die_with_parent=True) as broker:
+        with LocalBroker(tmp_path_factory.mktemp("kafka"), die_with_parent=True, short_lived=True) as broker:
             yield broker.bootstrap
         return
     with socket.create_connection(("127.0.0.1", worker_input["broker_desk"]), timeout=_START_SECONDS) as desk:
@@ -63,7 +63,7 @@ class _BrokerDesk(socketserver.TCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _BrokerClerk)
         self._folder = TemporaryDirectory(prefix="floorcast-tests-")
-        self._broker = LocalBroker(Path(self._folder.name), die_with_parent=True)
+        self._broker = LocalBroker(Path(self._folder.name), die_with_parent=True, short_lived=True)
         self._thread = threading.Thread(target=self.serve_forever, name="broker-desk", daemon=True)
         self._thread.start()
 

@@ -197,7 +197,7 @@ async def test_message_that_nobody_can_read_ends_the_service_of_numbers(log: Log
 @pytest.mark.kafka
 async def test_view_goes_on_where_it_was_when_kafka_comes_back(tmp_path: Path) -> None:
     port = 0
-    with LocalBroker(tmp_path / "kafka", die_with_parent=True) as broker:
+    with LocalBroker(tmp_path / "kafka", die_with_parent=True, short_lived=True) as broker:
         port = int(broker.bootstrap.rpartition(":")[2])
         log = Log(broker.bootstrap, "t.", tmp_path)
         await log.create()
@@ -209,7 +209,7 @@ async def test_view_goes_on_where_it_was_when_kafka_comes_back(tmp_path: Path) -
             before = read_side.consumer.applied
             await asyncio.to_thread(broker.stop)
             assert served(read_side.view, now=NOW, window="today") == served(pipeline.view(), now=NOW, window="today")
-            again = LocalBroker(tmp_path / "kafka", port, die_with_parent=True)
+            again = LocalBroker(tmp_path / "kafka", port, die_with_parent=True, short_lived=True)
             await asyncio.to_thread(again.start)
             try:
                 pipeline.take([change("call", "new", NOW, rep="r1", direction="outbound", dialed_at=NOW)])

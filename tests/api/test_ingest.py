@@ -362,7 +362,7 @@ async def test_topic_that_does_not_exist_yet_is_waited_for(tmp_path: Path, kafka
 async def test_deliveries_are_refused_while_the_broker_is_dead_and_taken_when_it_is_back(
     tmp_path: Path, prefix: str
 ) -> None:
-    broker = LocalBroker(tmp_path / "kafka", die_with_parent=True)
+    broker = LocalBroker(tmp_path / "kafka", die_with_parent=True, short_lived=True)
     await asyncio.to_thread(broker.start)
     try:
         await create_topic(broker.bootstrap, f"{prefix}deliveries", 2)

@@ -71,7 +71,7 @@ class Kafka:
     def __init__(self, folder: Path) -> None:
         self.api_link, self.worker_link = Link(), Link()
         doors = [Door(link.target, link.port) for link in (self.api_link, self.worker_link)]
-        self._broker = LocalBroker(folder, die_with_parent=True, doors=doors)
+        self._broker = LocalBroker(folder, die_with_parent=True, short_lived=True, doors=doors)
 
     async def __aenter__(self) -> Self:
         await self.api_link.__aenter__()
