@@ -210,6 +210,10 @@ class BatchConsumer(driver.Consumer):
         try:
             while not (self.should_stop or fetcher.should_stop):
                 await self._deliver()
+        except asyncio.CancelledError:
+            # In a rebalance Faust takes a cancellation for a reason to start this anew, also at the end.
+            if not self.transport.app.should_stop:
+                raise
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
                 raise
