@@ -1,12 +1,16 @@
-"""The loop that delivers batches, and how it ends."""
+"""The loop that delivers batches and how it ends, and when the thread that fetches may take."""
 
 import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.types import TP
 
-from processor.transport.batches import BatchConsumer
+from processor.transport.batches import BatchConsumer, BatchThread
+from processor.transport.drained import Drained
+
+CHANGES = TP("changes", 0)
 
 
 class IdleConsumer(BatchConsumer):
@@ -37,3 +41,62 @@ async def test_an_end_in_a_rebalance_is_in_order() -> None:
 async def test_a_cancellation_for_a_rebalance_reaches_faust() -> None:
     with pytest.raises(asyncio.CancelledError):
         await cancelled(IdleConsumer(app_should_stop=False))
+
+
+class FetchingThread(BatchThread):
+    """Has a record at hand whenever it asks."""
+
+    def __init__(self) -> None:
+        self.consumer: Any = SimpleNamespace(flow_active=True, unpaused=lambda: {CHANGES})
+        self.subscriptions = SimpleNamespace(reassignment_in_progress=None)
+        self._consumer: Any = SimpleNamespace(_fetcher=SimpleNamespace(_subscriptions=self.subscriptions))
+        self._drained = Drained(on_arrival=lambda: None, on_room=lambda: None)
+        self._seeking = 0
+        self._arrival = None
+        self.fetched = 0
+
+    async def _fetch_records(self, *_args: Any, **_rest: Any) -> Any:
+        self.fetched += 1
+        return {CHANGES: [SimpleNamespace(offset=self.fetched, value=b"")]}
+
+    def held(self) -> list[int]:
+        return [record.offset for record in self._drained.take({CHANGES}, 100).get(CHANGES, [])]
+
+
+async def test_what_is_there_is_taken_at_once() -> None:
+    thread = FetchingThread()
+    await thread._take()
+    await thread._take()
+
+    assert thread.held() == [1, 2]
+
+
+async def test_nothing_is_taken_while_nobody_may_have_it() -> None:
+    # It would count as read, and be lost with the seek that follows.
+    thread = FetchingThread()
+    thread.consumer.flow_active = False
+    await thread._take()
+    thread.consumer.flow_active = True
+    thread.subscriptions.reassignment_in_progress = object()
+    await thread._take()
+    thread.subscriptions.reassignment_in_progress = None
+    thread.consumer.unpaused = set
+    await thread._take()
+
+    assert thread.fetched == 0
+
+
+async def test_a_seek_forgets_what_was_taken_and_lets_nothing_in_until_its_end() -> None:
+    thread = FetchingThread()
+    await thread._take()
+    await thread._begin_seek()
+    await thread._begin_seek()  # two at a time: Faust's own and the recovery's
+    await thread._take()
+    await thread._end_seek()
+    await thread._take()
+    assert thread.held() == []
+    assert thread.fetched == 1
+
+    await thread._end_seek()
+    await thread._take()
+    assert thread.held() == [2]
