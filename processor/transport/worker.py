@@ -20,7 +20,6 @@ from processor.transport.reading import is_cancelled
 from processor.transport.recovery import ShardTableManager
 from processor.transport.shards import LiveShards, ShardFactory
 
-BUFFERED_BATCHES = 16
 RENEW_SECONDS = 4 * 3600.0
 TICK_SECONDS = 1.0
 
@@ -82,7 +81,6 @@ def build_batched_app(
         # Loading counts as not polling, and a worker thrown out for it would begin again from the start.
         broker_max_poll_interval=3600.0,
         broker_commit_interval=commit_seconds,
-        stream_buffer_maxsize=BUFFERED_BATCHES,
         stream_recovery_delay=0.0,
         stream_wait_empty=True,  # otherwise a half-processed batch is acked when an agent is cancelled
     )
