@@ -25,9 +25,9 @@ ORDER = (
 INTRODUCTION = """\
 # Performance
 
-Written by `make bench` from one run on one machine; figures of another machine will differ, ratios less. What is
-compared ran by turns within the same run, on the same Apache Kafka. A figure is the median of its runs, with the
-smallest and the largest beside it. No test depends on a time.
+Written by `make bench`; each section is of its own last run, and one that is missing was not run. Figures of another
+machine will differ, ratios less. What is compared ran by turns within the same run, on the same Apache Kafka. A figure
+is the median of its runs, with the smallest and the largest beside it. No test depends on a time.
 """
 
 
@@ -97,7 +97,7 @@ def bars(section: Section) -> list[str]:
 def page(sections: Mapping[str, Section]) -> str:
     """The whole page."""
     known = [slug for slug in ORDER if slug in sections]
-    lines = [INTRODUCTION, f"This run: {machine()}.", ""]
+    lines = [INTRODUCTION, f"Day and machine: {machine()}.", ""]
     for slug in [*known, *sorted(set(sections) - set(known))]:
         section = sections[slug]
         lines += [f"## {section.title}", "", section.text.strip()]
