@@ -12,6 +12,7 @@ and clients are none of its business.
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import re
 import signal
@@ -132,6 +133,8 @@ class LocalBroker:
         self.data = self.data.absolute()
         try:
             self._take_folder()
+            if _is_held(self.data / "kafka"):
+                raise _folder_in_use(self.data)
             cluster_id = _cluster_id(self.data / "kafka")
             _check_port(self.port)
             classpath = os.pathsep.join(map(str, ensure_jars(self._stop_asked)))
@@ -269,6 +272,23 @@ def run_broker(data: Path, port: int) -> int:
         broker.stop()
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a Kafka runs on its folder, as one does that has outlived whoever started it.
+
+    Kafka looks for itself, but only after it has opened the cluster's own log: the one that runs may end by that.
+    """
+    try:
+        lock = (folder / ".lock").open("rb+")
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    with lock:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as Java locks; let go with the file
+        except (BlockingIOError, PermissionError):
+            return True
+    return False
 
 
 def _cluster_id(folder: Path) -> str | None:

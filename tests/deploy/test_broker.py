@@ -221,6 +221,9 @@ def test_a_folder_whose_broker_outlived_its_starter_is_refused(tmp_path: Path) -
         try:
             with pytest.raises(BrokerError) as caught:
                 LocalBroker(tmp_path / "data").start()
+            assert orphan.is_running()
+            # No second one has looked at its folder: this is the log of the one that runs, and there is none before.
+            assert not (tmp_path / "data" / "kafka.log.1").exists()
         finally:
             orphan.kill()
 
