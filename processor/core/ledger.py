@@ -105,7 +105,7 @@ class Ledger:
         """
         touched: dict[bytes, _Touched | RecordChange] = {}
         definitions, rows = self._definitions, self._rows
-        kept_from, due, filed = self.horizon.starts_at, self._expiry.due, self._expiry.filed
+        kept_from, due = self.horizon.starts_at, self._expiry.due
         for change in changes:
             key = record_key(change.kind, change.id).encode()
             if change.changed_at < kept_from:
@@ -119,7 +119,7 @@ class Ledger:
                     self._look_at(key, output)
                 row = rows.get(key)
                 if row is None:
-                    filed[change.changed_at // DAY].append(key)
+                    self._file_new(key, change)
                     if change.fields and change.kind not in HISTORIES:
                         touched[key] = change
                         continue
@@ -216,6 +216,14 @@ class Ledger:
         expiry.spared.add(key)  # what happens later than it was said may be called off
         if record.fields:
             expiry.file(key, last_instant(record))
+
+    def _file_new(self, key: bytes, change: RecordChange) -> None:
+        """Note when to look at a record of which this is the first change."""
+        if change.fields:
+            self._expiry.file(key, change.changed_at)
+        else:
+            # Never old, until a field is set: then by when that was said, which may be before this.
+            self._expiry.spared.add(key)
 
     def _advance(self, log_at: int) -> None:
         if self.horizon.advance(log_at):

@@ -240,3 +240,24 @@ def test_reading_back_lets_go_what_nobody_let_go_before() -> None:
 
     assert output.rows == [(b"call|1", None)]
     assert set(days_of(output.panes)) == {DEFINITIONS.calendar.day_of(START + 20 * DAY)}
+
+
+def test_a_record_that_said_nothing_at_first_is_as_old_as_what_it_says_later() -> None:
+    ledger = make_ledger()
+    fold(ledger, change("email", "e", START))
+    fold(ledger, change("email", "e", START - 19 * DAY, delivered_at=START + DAY, direction="outbound"))
+    assert len(ledger) == 1
+
+    # A worker that starts now finds it too old by its row alone, so it must be so for one that did not.
+    output = ledger.fold([], START + 12 * DAY)
+
+    assert output.rows == [(b"email|e", None)]
+    assert len(ledger) == 0
+
+
+def test_a_record_that_says_nothing_is_kept() -> None:
+    ledger = make_ledger()
+    fold(ledger, change("email", "e", START))
+
+    assert ledger.fold([], START + 300 * DAY).rows == []
+    assert len(ledger) == 1
