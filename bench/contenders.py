@@ -218,4 +218,14 @@ CONTENDERS = (
             "bench.peers.floorcast_core", lambda place: place.input, lambda place: str(place.folder / "panes")
         ),
     ),
+    Contender(
+        "core-python", "the same, not compiled", "what is done where there is no C compiler", Input.FILE,
+        _module(
+            "bench.peers.floorcast_core",
+            lambda place: place.input,
+            lambda place: str(place.folder / "panes"),
+            lambda _: "python",
+        ),
+        share=0.3,
+    ),
 )  # fmt: skip

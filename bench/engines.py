@@ -60,11 +60,10 @@ events in each. Floorcast keeps days beside the minutes, and three more measures
 """
 
 LIMIT = """\
-Where the limit is: the pure core, without any Kafka, is hardly faster than the whole stage with it. So it is the fold
-in Python: a record that changes again is decoded, folded, asked before and after what it counts for, and encoded, which
-takes several times as long as one that is new. Flink keeps the same state as Java objects and writes no ledger. What
-would lift it, in this order: changing rows without decoding what a change does not name; deriving only measures whose
-fields a change names; the core as a compiled extension, for which its rows and panes, bytes in and bytes out, are made.
+Where the limit is: in memory the pure core folds an event in some 6 µs, of which decoding the frame and joining the
+outputs are a third. The rest of the stage is Kafka: reading frames, and writing two messages for each event (its row,
+and the panes it changed), which the others do in part or not at all. Without a C compiler the inner loops are done in
+Python, and the fold is the limit: see the last line, and decision 0027.
 """
 
 

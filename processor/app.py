@@ -14,6 +14,7 @@ import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from processor.core.compiled import COMPILED, STATE
 from processor.heap import give_back_large_blocks
 from processor.settings import Settings
 from processor.telemetry import Vitals, Watchman, WorkerMetrics, configure_logging
@@ -73,6 +74,8 @@ def _work(settings: Settings, config: Config, served: Served, listener: socket.s
     except ConfigError as error:
         _say(*error.problems)
         return WRONG_CONFIGURATION
+    if not COMPILED:
+        log.warning("core.in_python", state=STATE)
     registry = CollectorRegistry()
     vitals = Vitals(app.live)
     metrics = WorkerMetrics(vitals, app.live, registry)

@@ -24,7 +24,8 @@ Day = int
 """Days since 1970-01-01 in the organisation's calendar."""
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
-_BUCKET = 15 * MINUTE  # no zone changes its offset inside a quarter of an hour, except where `day_of` looks twice
+QUARTER = 15 * MINUTE
+"""No zone changes its offset inside a quarter of an hour, except where `day_of` looks twice."""
 
 ROLLING_MINUTES = {"5m": 5, "15m": 15, "1h": 60, "4h": 240, "24h": 1440}
 
@@ -80,22 +81,29 @@ class Calendar:
         self.zone = zone
         self.first_weekday = first_weekday
         self._days: dict[int, Day] = {}
-        """Of the buckets that lie in one day with all of them."""
+        """Of the quarters of an hour that lie in one day with all of them."""
 
     def day_of(self, instant: int) -> Day:
         """The day that holds the instant."""
-        day = self._days.get(instant // _BUCKET)
-        return self._find_day(instant) if day is None else day
+        day = self._days.get(instant // QUARTER)
+        if day is None:
+            day = self._find_day(instant // QUARTER)
+        return self._day_at(instant) if day is None else day
 
-    def _find_day(self, instant: int) -> Day:
-        start = instant // _BUCKET * _BUCKET
-        first, last = self._day_at(start), self._day_at(start + _BUCKET - 1)
-        if first == last and self._offset(start) == self._offset(start + _BUCKET - 1):
-            if len(self._days) > 200_000:
-                self._days.clear()
-            self._days[start // _BUCKET] = first
-            return first
-        return self._day_at(instant)
+    def day_of_quarter(self, quarter: int) -> Day | None:
+        """The day that holds this quarter of an hour since the epoch, all of it; None where days or offsets change."""
+        day = self._days.get(quarter)
+        return self._find_day(quarter) if day is None else day
+
+    def _find_day(self, quarter: int) -> Day | None:
+        start, end = quarter * QUARTER, (quarter + 1) * QUARTER - 1
+        day = self._day_at(start)
+        if day != self._day_at(end) or self._offset(start) != self._offset(end):
+            return None
+        if len(self._days) > 200_000:
+            self._days.clear()
+        self._days[quarter] = day
+        return day
 
     def _day_at(self, instant: int) -> Day:
         return (instant + self._offset(instant)) // DAY

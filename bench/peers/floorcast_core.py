@@ -1,8 +1,9 @@
 """The limit of our own design: the pure core on frames in memory, without Kafka, every output encoded.
 
-    python -m bench.peers.floorcast_core FRAMES PANES
+    python -m bench.peers.floorcast_core FRAMES PANES [python]
 
-`FRAMES`: a file of msgpack lists of frames by partition. Writes the last value of every pane to the file `PANES`.
+`python`: without what is compiled. `FRAMES`: a file of msgpack lists of frames by partition. Writes the last value of
+every pane to the file `PANES`.
 """
 
 import gc
@@ -26,12 +27,12 @@ def main() -> None:
     """Fold everything, some frames at a time."""
     partitions: list[list[bytes]] = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=list[list[bytes]])
     config = Config.model_validate(CONFIG)
-    definitions = definitions_of(config)
+    definitions, compiled = definitions_of(config), "python" not in sys.argv[3:]
     published: dict[bytes, bytes | None] = {}
     gc.freeze()
     first = time.time()
     for partition, frames in enumerate(partitions):
-        ledger = Ledger(f"ledger.{partition}", definitions)
+        ledger = Ledger(f"ledger.{partition}", definitions, compiled=compiled)
         for start in range(0, len(frames), BATCH):
             changes = [change for frame in frames[start : start + BATCH] for change in decode_changes(frame).changes]
             output = ledger.fold(changes, max(change.received_at for change in changes))

@@ -5,6 +5,7 @@ and definitions the same panes come out, whatever happened on the way.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from processor.core.contributions import Contribution
 from processor.core.retention import Horizon
@@ -14,6 +15,24 @@ from schemas.windows import Calendar, Window, day_window, minute_window, write_w
 
 Message = tuple[bytes, bytes | None]
 """(key, value); None is a tombstone."""
+
+
+class Panes(Protocol):
+    """A table of panes, compiled or not: see `PaneTable`."""
+
+    origin: str
+
+    def __len__(self) -> int: ...
+
+    def replace(self, old: Iterable[Contribution], new: Iterable[Contribution]) -> None: ...
+
+    def count(self, contributions: Iterable[Contribution]) -> None: ...
+
+    def advance(self, log_at: int) -> None: ...
+
+    def take_changes(self) -> list[Message]: ...
+
+    def repair(self, published: dict[bytes, bytes]) -> list[Message]: ...
 
 
 class PaneTable:
@@ -132,6 +151,8 @@ class PaneTable:
                 name = f"{before}{rep or ''}{after}".encode()
                 if pane:
                     value = encode_pane(pane)
+                    if value == held.get(rep):
+                        continue  # what was changed was changed back
                     known = published.pop(name, None) if published else None
                     if known == value:
                         held[rep] = known

@@ -1,0 +1,20 @@
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from processor.core.compiled.panes import PaneTable
+from processor.core.ledger import LedgerOutput
+from processor.core.retention import Expiry
+from schemas.records import Record, RecordChange
+
+class Plain:
+    def __init__(self, panes: PaneTable, aliases: Mapping[str, str], min_talk: int) -> None: ...
+    def fold(
+        self,
+        changes: Sequence[RecordChange],
+        rows: dict[bytes, bytes],
+        kept_from: int,
+        expiry: Expiry[bytes],
+        look_at: Callable[[bytes, LedgerOutput], Record | None],
+        output: LedgerOutput,
+    ) -> list[RecordChange]: ...
+    def derive(self, rows: dict[bytes, bytes], kept_from: int, filed: defaultdict[int, list[bytes]]) -> list[bytes]: ...

@@ -1,0 +1,51 @@
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+cdef enum:
+    CODES = 64
+    NAMES = 32
+
+cdef enum Kind:
+    NOT_PLAIN = 0
+    CALL = 1
+    EMAIL = 2
+    MEETING = 3
+
+cdef enum Fold:
+    STALE = 0
+    NEWS = 1
+    HAND_BACK = 2
+
+cdef struct Slot:
+    # The winning value of one field: msgpack, in the row or in a buffer of this module.
+    int64_t at
+    uint64_t digest
+    const uint8_t *value
+    uint32_t size
+
+cdef struct Name:
+    int code
+    const uint8_t *value
+    uint32_t size
+
+cdef struct Buffer:
+    uint8_t *data
+    Py_ssize_t size
+
+cdef struct Row:
+    # Zeroed by whoever makes it, and let go with `drop`.
+    Kind kind
+    uint64_t is_set
+    int names
+    Slot slots[CODES]
+    Name name[NAMES]
+    Buffer values
+    Buffer out
+
+cdef Kind kind_of(object kind) except *
+cdef void begin(Row *row, Kind kind) noexcept
+cdef void drop(Row *row) noexcept
+cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept
+cdef Fold fold(Row *row, int64_t at, uint64_t digest, dict fields) except *
+cdef bytes write_row(Row *row)
+cdef int64_t oldest_version(const Row *row) noexcept
+cdef list groups_of(const Row *row)

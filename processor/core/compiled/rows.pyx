@@ -1,0 +1,374 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""Rows of calls, emails and meetings: read, folded and written, byte for byte as `schemas.records` does.
+
+A row with anything that is not plain is not read at all: histories, more names than there is room for.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.dict cimport PyDict_GetItem, PyDict_Next
+from cpython.long cimport PyLong_CheckExact
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.object cimport PyObject
+from cpython.unicode cimport PyUnicode_CheckExact
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
+
+from processor.core.compiled.wire cimport (
+    read_array,
+    read_integer,
+    read_map,
+    read_number,
+    read_text,
+    skip_scalar,
+    write_head,
+    write_integer,
+    write_number,
+    write_text,
+)
+
+from schemas.records import FIELD_CODES, NAMED_IN_ORDER
+
+cdef extern from "Python.h":
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
+    long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
+
+cdef enum:
+    VERSIONS = CODES  # a row has no more versions than fields
+
+KINDS = ("call", "email", "meeting")
+cdef dict _codes = dict(FIELD_CODES)
+cdef uint64_t _named[4]
+cdef list _texts = [""] * CODES
+
+
+def _prepare():
+    if max(_codes.values()) >= CODES:
+        raise RuntimeError("there are more fields than a row has room for here")
+    for place, kind in enumerate(KINDS, 1):
+        names = NAMED_IN_ORDER.get(kind, ())
+        codes = [_codes[name] for name in names]
+        if codes != sorted(codes):
+            raise RuntimeError(f"the names of a {kind} are written in another order than their codes")
+        _named[place] = sum(1 << code for code in codes)
+    for name, code in _codes.items():
+        _texts[code] = name
+
+
+_prepare()
+
+
+cdef int _make_room(Buffer *buffer, Py_ssize_t size) except -1:
+    if buffer.size < size:
+        data = <uint8_t *>PyMem_Realloc(buffer.data, 2 * size)
+        if data == NULL:
+            raise MemoryError
+        buffer.data = data
+        buffer.size = 2 * size
+    return 0
+
+
+cdef inline Kind _kind(const uint8_t *text, Py_ssize_t size) noexcept:
+    if size == 4 and memcmp(text, b"call", 4) == 0:
+        return CALL
+    if size == 5 and memcmp(text, b"email", 5) == 0:
+        return EMAIL
+    if size == 7 and memcmp(text, b"meeting", 7) == 0:
+        return MEETING
+    return NOT_PLAIN
+
+
+cdef Kind kind_of(object kind) except *:
+    cdef Py_ssize_t size
+    cdef const char *text
+    if not PyUnicode_CheckExact(kind):
+        return NOT_PLAIN
+    text = PyUnicode_AsUTF8AndSize(kind, &size)
+    return _kind(<const uint8_t *>text, size)
+
+
+cdef void begin(Row *row, Kind kind) noexcept:
+    """A record of which nothing is known."""
+    row.kind = kind
+    row.is_set = 0
+    row.names = 0
+
+
+cdef void drop(Row *row) noexcept:
+    """Let its buffers go."""
+    PyMem_Free(row.values.data)
+    PyMem_Free(row.out.data)
+    row.values.data = row.out.data = NULL
+    row.values.size = row.out.size = 0
+
+
+cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept:
+    """False where it is not plain. What is read points into the row's bytes."""
+    cdef const uint8_t *end = at + size
+    cdef const uint8_t *text
+    cdef uint32_t length, patches, entries, names, values
+    cdef int64_t set_at, code
+    cdef uint64_t digest
+    cdef bint is_negative
+    cdef Slot *slot
+    cdef Name *name
+    if not read_array(&at, end, &length) or length != 4 or not read_text(&at, end, &text, &length):
+        return False
+    begin(row, _kind(text, length))
+    if row.kind == NOT_PLAIN or not read_array(&at, end, &patches):
+        return False
+    for _ in range(patches):
+        if not read_array(&at, end, &length) or length != 3 or not read_integer(&at, end, &set_at):
+            return False
+        if not read_number(&at, end, &digest, &is_negative) or is_negative or not read_map(&at, end, &entries):
+            return False
+        for _ in range(entries):
+            if not read_integer(&at, end, &code) or not 0 <= code < CODES:
+                return False
+            slot = &row.slots[code]
+            slot.at = set_at
+            slot.digest = digest
+            slot.value = at
+            if not skip_scalar(&at, end):
+                return False
+            slot.size = <uint32_t>(at - slot.value)
+            row.is_set |= <uint64_t>1 << code
+    if not read_map(&at, end, &length) or length or not read_map(&at, end, &names):
+        return False
+    for _ in range(names):
+        if not read_integer(&at, end, &code) or not 0 <= code < CODES or not read_array(&at, end, &values):
+            return False
+        if not _named[<int>row.kind] >> code & 1:
+            return False
+        for _ in range(values):
+            if row.names == NAMES:
+                return False
+            name = &row.name[row.names]
+            name.code = <int>code
+            if not read_text(&at, end, &name.value, &name.size):
+                return False
+            row.names += 1
+    return at == end
+
+
+cdef Fold fold(Row *row, int64_t at, uint64_t digest, dict fields) except *:
+    """Take a change in, as `Record.fold` does. Its values lie in a buffer of the row.
+
+    HAND_BACK: the row is not what it was and must not be used.
+    """
+    cdef PyObject *name
+    cdef PyObject *held
+    cdef PyObject *code_of
+    cdef Py_ssize_t position = 0, size, room = 0
+    cdef const char *text
+    cdef uint8_t *to
+    cdef int code, overflow
+    cdef Slot *slot
+    cdef Fold found = STALE
+    cdef bint is_newer
+    while PyDict_Next(fields, &position, &name, &held):
+        room += 9
+        if PyUnicode_CheckExact(<object>held):
+            PyUnicode_AsUTF8AndSize(<object>held, &size)
+            if size > 0x7FFFFFFF:
+                return HAND_BACK
+            room += size
+    _make_room(&row.values, room)
+    to = row.values.data
+    position = 0
+    while PyDict_Next(fields, &position, &name, &held):
+        code_of = PyDict_GetItem(_codes, <object>name)
+        if code_of == NULL:
+            return HAND_BACK
+        code = <object>code_of
+        slot = &row.slots[code]
+        is_newer = not row.is_set >> code & 1 or slot.at < at or (slot.at == at and slot.digest < digest)
+        if not is_newer and not _named[<int>row.kind] >> code & 1:
+            continue
+        if held == <PyObject *>None:
+            to[0] = 0xC0
+            size = 1
+        elif held == <PyObject *>True:
+            to[0] = 0xC3
+            size = 1
+        elif held == <PyObject *>False:
+            to[0] = 0xC2
+            size = 1
+        elif PyUnicode_CheckExact(<object>held):
+            text = PyUnicode_AsUTF8AndSize(<object>held, &size)
+            if _named[<int>row.kind] >> code & 1:
+                if row.names == NAMES:
+                    return HAND_BACK
+                if _remember(row, code, <const uint8_t *>text, <uint32_t>size):
+                    found = NEWS
+            size = write_text(to, <const uint8_t *>text, <uint32_t>size)
+        elif PyLong_CheckExact(<object>held):
+            number = PyLong_AsLongLongAndOverflow(<object>held, &overflow)
+            if overflow:
+                return HAND_BACK
+            size = write_integer(to, number)
+        else:
+            return HAND_BACK
+        if is_newer:
+            slot.at = at
+            slot.digest = digest
+            slot.value = to
+            slot.size = <uint32_t>size
+            row.is_set |= <uint64_t>1 << code
+            found = NEWS
+            to += size
+    return found
+
+
+cdef bint _remember(Row *row, int code, const uint8_t *text, uint32_t size) noexcept:
+    """Put a name in its place: by code, then by text. False where it is there already.
+
+    The text is that of a `str` which the change holds for as long as the row is used.
+    """
+    cdef int place, other, order
+    cdef Name *name
+    for place in range(row.names):
+        name = &row.name[place]
+        if name.code > code:
+            break
+        if name.code == code:
+            order = _compare(name.value, name.size, text, size)
+            if order == 0:
+                return False
+            if order > 0:
+                break
+    else:
+        place = row.names
+    for other in range(row.names, place, -1):
+        row.name[other] = row.name[other - 1]
+    row.name[place].code = code
+    row.name[place].value = text
+    row.name[place].size = size
+    row.names += 1
+    return True
+
+
+cdef inline int _compare(const uint8_t *one, uint32_t ones, const uint8_t *other, uint32_t others) noexcept:
+    """By code points, which is by the bytes of UTF-8."""
+    cdef int order = memcmp(one, other, min(ones, others))
+    if order:
+        return order
+    return (ones > others) - (ones < others)
+
+
+cdef bytes write_row(Row *row):
+    """As `Record.encode` writes it."""
+    cdef int64_t ats[VERSIONS]
+    cdef uint64_t digests[VERSIONS]
+    cdef uint64_t codes[VERSIONS]
+    cdef int order[VERSIONS]
+    cdef int versions = 0, code, place, other, held, names
+    cdef Py_ssize_t room = 64
+    cdef uint64_t rest = row.is_set
+    cdef const Slot *slot
+    cdef const Name *name
+    cdef uint8_t *to
+    for code in range(CODES):
+        if not rest:
+            break
+        if rest & 1:
+            slot = &row.slots[code]
+            room += slot.size + 24
+            for place in range(versions):
+                if ats[place] == slot.at and digests[place] == slot.digest:
+                    codes[place] |= <uint64_t>1 << code
+                    break
+            else:
+                ats[versions] = slot.at
+                digests[versions] = slot.digest
+                codes[versions] = <uint64_t>1 << code
+                place = versions
+                while place > 0:
+                    held = order[place - 1]
+                    if ats[held] < slot.at or (ats[held] == slot.at and digests[held] < slot.digest):
+                        break
+                    order[place] = held
+                    place -= 1
+                order[place] = versions
+                versions += 1
+        rest >>= 1
+    for place in range(row.names):
+        room += row.name[place].size + 12
+    _make_room(&row.out, room)
+    to = row.out.data
+    to[0] = 0x94
+    to += 1
+    if row.kind == CALL:
+        to += write_text(to, b"call", 4)
+    elif row.kind == EMAIL:
+        to += write_text(to, b"email", 5)
+    else:
+        to += write_text(to, b"meeting", 7)
+    to += write_head(to, 0x90, 16, 0xDC, versions)
+    for place in range(versions):
+        held = order[place]
+        to[0] = 0x93
+        to += 1
+        to += write_integer(to, ats[held])
+        to += write_number(to, digests[held])
+        to += write_head(to, 0x80, 16, 0xDE, _ones(codes[held]))
+        rest = codes[held]
+        for code in range(CODES):
+            if not rest:
+                break
+            if rest & 1:
+                slot = &row.slots[code]
+                to += write_number(to, code)
+                memcpy(to, slot.value, slot.size)
+                to += slot.size
+            rest >>= 1
+    to[0] = 0x80
+    to += 1
+    names = 0
+    for place in range(row.names):
+        names += place == 0 or row.name[place].code != row.name[place - 1].code
+    to += write_head(to, 0x80, 16, 0xDE, names)
+    place = 0
+    while place < row.names:
+        other = place
+        while other < row.names and row.name[other].code == row.name[place].code:
+            other += 1
+        to += write_number(to, row.name[place].code)
+        to += write_head(to, 0x90, 16, 0xDC, other - place)
+        while place < other:
+            name = &row.name[place]
+            to += write_text(to, name.value, name.size)
+            place += 1
+    return PyBytes_FromStringAndSize(<char *>row.out.data, to - row.out.data)
+
+
+cdef inline int _ones(uint64_t bits) noexcept:
+    cdef int ones = 0
+    while bits:
+        bits &= bits - 1
+        ones += 1
+    return ones
+
+
+cdef int64_t oldest_version(const Row *row) noexcept:
+    """When the first of its versions that still hold something was said; of a row that has any field."""
+    cdef int code
+    cdef int64_t oldest = 0x7FFFFFFFFFFFFFFF
+    cdef uint64_t rest = row.is_set
+    for code in range(CODES):
+        if not rest:
+            break
+        if rest & 1 and row.slots[code].at < oldest:
+            oldest = row.slots[code].at
+        rest >>= 1
+    return oldest
+
+
+cdef list groups_of(const Row *row):
+    """The groups that it ever named."""
+    cdef int place
+    cdef const Name *name
+    found = []
+    for place in range(row.names):
+        name = &row.name[place]
+        found.append(f"{_texts[name.code]}:{(<const char *>name.value)[:name.size].decode('utf-8')}")
+    return found

@@ -1,0 +1,342 @@
+"""The compiled inner loops do what the core does in Python: the same rows, panes and messages, byte for byte."""
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from processor.core import compiled
+from processor.core.compiled import panes as compiled_panes
+from processor.core.contributions import Contribution
+from processor.core.definitions import definitions_of
+from processor.core.ledger import Ledger, LedgerOutput
+from processor.core.panes import Panes, PaneTable
+from processor.core.retention import Horizon
+from schemas.instants import DAY, HOUR, MINUTE
+from schemas.late import LateChange
+from schemas.panes import MEASURES, Measure
+from schemas.records import RecordChange, make_change
+from tests.builders import change, make_config
+from tests.strategies import NOW, changes, logs, long_log
+
+CONFIG = make_config(
+    timezone="Asia/Kuala_Lumpur",
+    retention={"minutes": "25h", "records": "30d"},
+    reps={"r2": {"aliases": {"feed": ["old-2"]}}},
+)
+DEFINITIONS = definitions_of(CONFIG)
+PLAIN = ("call", "email", "meeting")
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+class Told:
+    """One ledger, and what it has told: the last value of every key, as its topics hold it."""
+
+    def __init__(self, *, compiled: bool) -> None:
+        self.compiled = compiled
+        self.ledger = Ledger("ledger.0", DEFINITIONS, compiled=compiled)
+        self.rows: dict[bytes, bytes | None] = {}
+        self.panes: dict[bytes, bytes | None] = {}
+        self.roster: dict[bytes, bytes | None] = {}
+        self.engaged: dict[tuple[str, str], bytes] = {}
+        self.late: list[LateChange] = []
+        self.duplicates = 0
+        self.log_at = 0
+
+    def fold(self, changes: Sequence[RecordChange]) -> None:
+        self.log_at = max(self.log_at, *(change.received_at for change in changes))
+        self.take(self.ledger.fold(changes, self.log_at))
+
+    def take(self, output: LedgerOutput) -> None:
+        self.rows.update(output.rows)
+        self.panes.update(output.panes)
+        self.roster.update(output.roster)
+        self.engaged |= {(one.group, one.record): one.row for one in output.engagements}
+        self.late += output.late
+        self.duplicates += output.duplicates
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "rows": {key: row for key, row in self.rows.items() if row is not None},
+            "panes": {key: pane for key, pane in self.panes.items() if pane is not None},
+            "roster": self.roster,
+            "engaged": self.engaged,
+            "duplicates": self.duplicates,
+            "size": (len(self.ledger), len(self.ledger.panes)),
+            "backlog": self.ledger.backlog,
+        }
+
+    def refused(self) -> list[tuple[str, int]]:
+        return sorted((late.reason, late.change.digest) for late in self.late)
+
+    def load_again(self) -> LedgerOutput:
+        """As a worker that starts: from the rows alone, compared with what was published."""
+        state = self.state()
+        loaded = Ledger("ledger.0", DEFINITIONS, compiled=self.compiled)
+        loaded.restore(dict(state["rows"]))
+        roster = {key: row for key, row in self.roster.items() if row is not None}
+        return loaded.rebuild(dict(state["panes"]), roster, self.log_at)
+
+
+def both(batches: Iterable[Sequence[RecordChange]]) -> tuple[Told, Told]:
+    """Both after the same batches; after each of them they must be the same.
+
+    Of several changes of one record in one batch, Python judges the last alone: there it may call all of them late,
+    where one by one, as they may have come too, only that is late which brought it behind the horizon.
+    """
+    plain, fast = Told(compiled=False), Told(compiled=True)
+    is_late_alike = True
+    for batch in batches:
+        if batch:
+            plain.fold(batch)
+            fast.fold(batch)
+            is_late_alike &= len({(change.kind, change.id) for change in batch}) == len(batch)
+            assert fast.state() == plain.state()
+            if is_late_alike:
+                assert fast.refused() == plain.refused()
+    return plain, fast
+
+
+def in_batches(log: Sequence[RecordChange], sizes: Sequence[int]) -> Iterable[Sequence[RecordChange]]:
+    start = 0
+    for size in sizes:
+        yield log[start : start + size]
+        start += size
+    yield log[start:]
+
+
+def test_it_is_compiled_here() -> None:
+    """Otherwise nothing below says anything."""
+    assert compiled.STATE == "compiled"
+
+
+@CALM
+@given(logs(), st.lists(st.integers(1, 9), max_size=9))
+def test_any_log_gives_the_same(log: list[RecordChange], sizes: list[int]) -> None:
+    both(in_batches(log, sizes))
+
+
+@CALM
+@given(logs())
+def test_one_by_one_any_log_gives_the_same_and_the_same_is_late(log: list[RecordChange]) -> None:
+    both([change] for change in log)
+
+
+@CALM
+@given(logs(PLAIN), st.lists(st.integers(1, 9), max_size=9), st.randoms(use_true_random=False))
+def test_in_any_order_and_repeated_the_plain_kinds_give_the_same(
+    log: list[RecordChange], sizes: list[int], chance: Any
+) -> None:
+    repeated = log + log[::2]
+    chance.shuffle(repeated)
+    both(in_batches(repeated, sizes))
+
+
+@CALM
+@given(st.integers(0, 10**6))
+def test_what_expires_expires_alike(seed: int) -> None:
+    log = long_log(seed)
+    plain, fast = both([change] for change in log)
+    for told in (plain, fast):
+        while told.ledger.backlog:
+            told.take(told.ledger.sweep(3))
+    assert fast.state() == plain.state()
+
+
+@CALM
+@given(logs(), st.lists(st.integers(1, 9), max_size=9))
+def test_a_load_derives_what_was_told(log: list[RecordChange], sizes: list[int]) -> None:
+    for told in both(in_batches(log, sizes)):
+        if log:
+            output = told.load_again()
+            assert (output.panes, output.rows, output.roster) == ([], [], [])
+
+
+@CALM
+@given(st.integers(0, 10**6))
+def test_a_load_lets_go_what_is_too_old_alike(seed: int) -> None:
+    log = long_log(seed)
+    plain, fast = both([log])
+    plain.log_at = fast.log_at = NOW + 20 * DAY
+    one, other = plain.load_again(), fast.load_again()
+    assert sorted(other.rows) == sorted(one.rows)
+    assert sorted(other.panes) == sorted(one.panes)
+
+
+LONG = st.sampled_from([0, 1, 31, 32, 255, 256, 65_535, 65_536]).map("x".__mul__) | st.text(max_size=40)
+INTEGERS = st.sampled_from(
+    [0, 1, 31, 32, 127, 128, 255, 256, 65_535, 65_536, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**63 - 1]
+).flatmap(lambda value: st.sampled_from([value, -value, -value - 1]))
+
+
+@CALM
+@given(st.lists(st.tuples(changes(PLAIN), LONG, LONG, INTEGERS, INTEGERS), max_size=6))
+def test_texts_and_numbers_of_any_size_are_written_alike(found: list[tuple[RecordChange, str, str, int, int]]) -> None:
+    """What no connector lets through, but a row could hold."""
+    log = [
+        make_change(
+            kind=one.kind,
+            id=one.id,
+            changed_at=one.changed_at,
+            fields={**one.fields, "rep": rep, "lead": lead, **({"talk_seconds": talk} if one.kind == "call" else {})},
+            received_at=one.received_at,
+        )
+        for one, rep, lead, talk, _ in found
+    ]
+    log += [
+        make_change(kind=one.kind, id=one.id, changed_at=at, fields={"rep": rep}, received_at=one.received_at)
+        for one, rep, _, _, at in found
+        if at >= NOW - 29 * DAY
+    ]
+    both([log])
+
+
+def test_more_names_than_there_is_room_for_are_all_remembered() -> None:
+    log = [change("call", "c", NOW - 100 * MINUTE + number, lead=f"l-{number:02}") for number in range(70)]
+    _, fast = both([log[:20], log[20:40], log[40:]])
+    assert len(fast.engaged) == 70
+
+
+def test_a_record_without_a_field_is_a_record() -> None:
+    _, fast = both([[change("call", "c", NOW)], [change("call", "c", NOW + 1, rep="r1")]])
+    assert len(fast.ledger) == 1
+
+
+def test_a_row_that_is_none_is_an_error_as_ever() -> None:
+    told = Told(compiled=True)
+    told.ledger.restore({b"call|c": b"\x94\xa4call\xff"})
+    with pytest.raises(msgspec.ValidationError):
+        told.ledger.fold([change("call", "c", NOW, rep="r1")], NOW)
+
+
+@CALM
+@given(st.binary(max_size=80), st.integers(0, 80), st.integers(0, 255))
+def test_no_bytes_are_read_beyond_a_row(junk: bytes, place: int, byte: int) -> None:
+    """Of rows that are cut off, or changed anywhere, what is one in Python gives the same; none ends the process."""
+    told = Told(compiled=True)
+    told.fold([change("call", "c", NOW, rep="r1", lead="l1", direction="outbound", dialed_at=NOW)])
+    row = told.state()["rows"][b"call|c"]
+    changed = row[:place] + bytes([byte]) + row[place + 1 :]
+    for damaged in (junk, row[:place], changed, row + junk):
+        results: list[Any] = []
+        for is_compiled in (False, True):
+            ledger = Ledger("ledger.0", DEFINITIONS, compiled=is_compiled)
+            ledger.restore({b"call|c": damaged})
+            try:
+                output = ledger.fold([change("call", "c", NOW - HOUR, rep="r3")], NOW)
+                results.append((output.rows, sorted(output.panes), output.duplicates))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must be the same
+                results.append(type(error))
+        assert results[1] == results[0] or isinstance(results[0], type)
+
+
+def tables() -> tuple[Panes, Panes]:
+    horizon = Horizon(DEFINITIONS.calendar, DEFINITIONS.records_kept)
+    horizon.advance(NOW)
+    found: list[Panes] = []
+    for kind in (PaneTable, compiled_panes.PaneTable):
+        table: Panes = kind("ledger.0", DEFINITIONS.calendar, DEFINITIONS.minutes_kept, horizon)
+        table.advance(NOW)
+        found.append(table)
+    return found[0], found[1]
+
+
+AMOUNTS = st.sampled_from([1, 2, 60_000_000, 2**53 - 1, 2**53, 2**58])
+VALUES = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from([m for m, kind in MEASURES.items() if kind is Measure.SUM]), AMOUNTS),
+        st.tuples(st.just("revenue_won"), st.sampled_from([Decimal("10.10"), Decimal("0.05")])),
+        st.tuples(st.just("cycles"), st.integers(-DAY, 90 * DAY)),
+    ),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda value: value[0],
+).map(tuple)
+CONTRIBUTIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["r-1", "r-2", None]),
+        st.integers(0, 90).map(lambda step: NOW - step * 11 * HOUR),
+        VALUES,
+    ),
+    max_size=12,
+)
+
+
+@CALM
+@given(st.lists(st.tuples(CONTRIBUTIONS, st.booleans(), st.integers(0, 30)), max_size=8))
+def test_tables_of_panes_tell_the_same(steps: list[tuple[list[Contribution], bool, int]]) -> None:
+    plain, fast = tables()
+    held: list[Contribution] = []
+    log_at = NOW
+    for new, taking_out, hours in steps:
+        old = held[::2] if taking_out else []
+        if taking_out:
+            held = held[1::2]
+        held += new
+        log_at += hours * HOUR
+        for table in (plain, fast):
+            table.replace(old, new)
+            # What has expired cannot be taken out of anything; both leave it alone.
+            table.advance(log_at)
+        assert sorted(fast.take_changes(), key=str) == sorted(plain.take_changes(), key=str)
+        assert len(fast) == len(plain)
+
+
+@CALM
+@given(CONTRIBUTIONS, st.integers(0, 5))
+def test_only_what_differs_from_what_was_published_is_told(contributions: list[Contribution], kept: int) -> None:
+    told = []
+    for table in tables():
+        table.count(contributions)
+        published = dict(table.take_changes()[:kept])
+        again = tables()[int(table is not None and isinstance(table, compiled_panes.PaneTable))]
+        again.count(contributions)
+        known = {key: value for key, value in sorted(published.items()) if value is not None}
+        known |= {b"ledger.0|gone|d1": b"\x81\xaacalls_made\x01"}
+        told.append((sorted(published), sorted(again.repair(known), key=str), known))
+    assert told[1][2] == {} == told[0][2]
+
+
+def test_a_table_of_many_panes_forgets_none() -> None:
+    plain, fast = tables()
+    many: list[Contribution] = [
+        (f"r-{number % 900}", NOW - number * MINUTE // 3, (("calls_made", 1),)) for number in range(6000)
+    ]
+    for table in (plain, fast):
+        table.replace((), many)
+    assert sorted(fast.take_changes(), key=str) == sorted(plain.take_changes(), key=str)
+    for table in (plain, fast):
+        table.replace(many[1000:], ())
+    assert sorted(fast.take_changes(), key=str) == sorted(plain.take_changes(), key=str)
+    assert len(fast) == len(plain) > 0
+
+
+def state_of(folder: Path) -> str:
+    """What a copy of the package in this folder says of itself."""
+    module = ModuleType("copied")
+    module.__dict__.update(__name__="copied", __file__=str(folder / "__init__.py"))
+    source = Path(compiled.__file__).read_text()
+    exec(compile(source, str(folder / "__init__.py"), "exec"), module.__dict__)  # noqa: S102 - our own file
+    return str(module.__dict__["STATE"])
+
+
+def test_what_was_not_compiled_or_is_older_than_its_source_is_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / "compiled"
+    shutil.copytree(Path(compiled.__file__).parent, folder)
+    assert state_of(folder) == "compiled"
+
+    newer = max(path.stat().st_mtime for path in folder.iterdir()) + 10
+    os.utime(folder / "rows.pxd", (newer, newer))
+    assert state_of(folder) == "older than its source"
+
+    for library in folder.glob("ledger.*.so"):
+        library.unlink()
+    assert state_of(folder) == "not compiled"
