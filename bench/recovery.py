@@ -11,9 +11,11 @@ panes in Kafka say what was put in, and the successor had nothing to correct.
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from bench.kafka_ends import ends, until_done
-from bench.measuring import main_of
+from bench.measuring import main_of, say
 from bench.population import Population, frames_of, publish
 from bench.processes import BenchError, Floor
 from bench.results import Bar, Result, Section
@@ -43,59 +45,92 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
         spans = {"a quarter": 90 * DAY, "two days": 2 * DAY}
         for name, span in list(spans.items())[: 1 if short else None]:
             floor.make_topics(f"{name.replace(' ', '-')}.")
-            seconds, memory = recoveries(floor, Population(records, reps, until=now, span=span), runs)
-            per_record = [(held - empty) / records for held in memory]
-            results += [
-                Result(
-                    f"recovery of {name}", f"{records} records, start to ready", COMMAND, "s", seconds,
-                    bars=[Bar(at_most=8.0)],
-                ),
-                Result(
-                    f"memory of {name}", "more than a worker without records, for each", COMMAND, "bytes", per_record,
-                    bars=[Bar(at_most=500.0)],
-                ),
-            ]  # fmt: skip
+            found = recoveries(floor, Population(records, reps, until=now, span=span), runs)
+            results += list(_results(name, records, found, empty))
     return Section(
         "recovery",
         "Recovery and memory",
-        f"{records} records of {reps} reps in {floor.partitions} partitions, one worker, killed and started again.",
+        f"{records:,} records of {reps:,} reps in {floor.partitions} partitions, one worker, killed and started again: "
+        "from the start of its process until it is ready, with all panes derived anew from the rows and compared with "
+        "those in Kafka. Records of a quarter, as they lie in a grown floor; and all of them within the two days for "
+        "which minutes are kept, the worst case.",
         results,
         short=short,
     )
 
 
-def recoveries(floor: Floor, population: Population, runs: int) -> tuple[list[float], list[int]]:
-    """Seconds from start to ready, and bytes held afterwards, of `runs` successors of a worker that was killed."""
+def _results(name: str, records: int, found: Sequence["Recovery"], empty: int) -> Iterator[Result]:
+    yield Result(
+        f"recovery of {name}", f"{records:,} records and {found[0].panes:,} panes, start to ready", COMMAND, "s",
+        [each.seconds for each in found], bars=[Bar(at_most=8.0)],
+    )  # fmt: skip
+    phases = {
+        "before": ("the process starts, joins the group", [each.starting for each in found]),
+        "reading": ("names and fences taken, rows and panes read back", [each.reading for each in found]),
+        "deriving": ("panes derived from the rows, compared", [each.deriving for each in found]),
+    }
+    for phase, (what, seconds) in phases.items():
+        yield Result(f"{phase}, {name}", f"of these: {what}", COMMAND, "s", seconds)
+    yield Result(
+        f"memory of {name}", "more than a worker without records, for each record, with the panes", COMMAND, "bytes",
+        [(each.memory - empty) / records for each in found], bars=[Bar(at_most=500.0)],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How a successor came up. All but the bytes are seconds."""
+
+    seconds: float
+    """From its start until it was ready."""
+    starting: float
+    reading: float
+    deriving: float
+    memory: int
+    """Bytes of the process afterwards."""
+    panes: int
+    """That its stage holds, of all partitions."""
+
+
+def recoveries(floor: Floor, population: Population, runs: int) -> list[Recovery]:
+    """Of `runs` successors of a worker that was killed, one after the other."""
+    began = time.monotonic()
     with floor.worker() as worker:
         worker.until_ready()
         asyncio.run(publish(floor, frames_of(population.changes(), floor.partitions)))
         asyncio.run(until_done(floor, "ledger", RECORD_CHANGES, seconds=FILL_SECONDS))
         worker.kill()
-    check_panes(floor, population)
-    seconds: list[float] = []
-    memory: list[int] = []
+    panes = check_panes(floor, population)
+    say(f"{population.records:,} records put in: {time.monotonic() - began:.0f} s")
+    found: list[Recovery] = []
     for _ in range(runs):
         before = ends(floor, PANES)
         with floor.worker() as worker:
-            seconds.append(worker.until_ready())
-            memory.append(worker.memory)
+            seconds = worker.until_ready()
+            memory = worker.memory
             corrected = ends(floor, PANES) - before - 2 * floor.partitions  # two stages fence them
             worker.kill()
+            said = worker.events()
         if corrected > 0:
             msg = f"{corrected} panes were corrected, though nothing had changed"
             raise BenchError(msg)
-    return seconds, memory
+        loading = sum(line["seconds"] for line in said if line["event"] == "shards.assigned")
+        deriving = sum(line["seconds"] for line in said if line["event"] == "ledger.derived")
+        found.append(Recovery(seconds, seconds - loading, loading - deriving, deriving, memory, panes))
+        say(f"recovered: {seconds:.1f} s ({deriving:.1f} s of it deriving), {memory / 2**20:.0f} MiB")
+    return found
 
 
-def check_panes(floor: Floor, population: Population) -> None:
-    """BenchError if the days in Kafka do not add up to what was put in."""
-    made = asyncio.run(_days(floor))
+def check_panes(floor: Floor, population: Population) -> int:
+    """How many panes there are in Kafka. BenchError if their days do not add up to what was put in."""
+    made, panes = asyncio.run(_days(floor))
     if made != population.calls:
         msg = f"{sum(made.values())} calls are in the panes, not {sum(population.calls.values())} of the same reps"
         raise BenchError(msg)
+    return panes
 
 
-async def _days(floor: Floor) -> Counter[str]:
+async def _days(floor: Floor) -> tuple[Counter[str], int]:
     values: dict[bytes, bytes] = {}
 
     def apply(_partition: int, records: list[Fetched]) -> None:
@@ -113,7 +148,7 @@ async def _days(floor: Floor) -> Counter[str]:
         _, rep, window = read_pane_key(key)
         if is_day(window) and rep is not None:
             made[rep] += decode_pane(value).get("calls_made", 0)
-    return +made
+    return +made, len(values)
 
 
 if __name__ == "__main__":
