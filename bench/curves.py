@@ -16,12 +16,13 @@ from pathlib import Path
 
 import psutil
 
+from bench.drain import drain
 from bench.measuring import main_of
 from bench.population import Population, frames_of
 from bench.processes import Floor
 from bench.recovery import recoveries
 from bench.results import Result, Section
-from bench.workers import drain, fold
+from bench.workers import fold
 from schemas.instants import DAY
 
 COMMAND = "python -m bench.curves"

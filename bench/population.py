@@ -25,7 +25,8 @@ class Population:
     """Calls (six of ten) and mails of some reps, the newest at `until`, evenly over `span` before it.
 
     A call is outbound, connected, and lasted 200 seconds, so it is a conversation too. `late`: this share of the
-    records comes at a place drawn from all of the stream instead of in the order of their instants.
+    records comes at a place drawn from all of the stream instead of in the order of their instants. `revisions`: so
+    many changes of each record follow one another, and each moves its end or its sending by a second.
     """
 
     records: int
@@ -34,10 +35,16 @@ class Population:
     """Microseconds."""
     span: int = DAY
     late: float = 0.0
+    revisions: int = 1
     seed: int = 1
-    calls: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter, init=False)
     """Rep -> calls made; filled by `changes`."""
-    mails: Counter[str] = field(default_factory=Counter)
+    mails: Counter[str] = field(default_factory=Counter, init=False)
+
+    @property
+    def total(self) -> int:
+        """Of changes."""
+        return self.records * self.revisions
 
     def changes(self) -> Iterator[RecordChange]:
         """All changes, each once."""
@@ -51,20 +58,22 @@ class Population:
         for number in order:
             at = self.until - self.span + (number + 1) * self.span // self.records
             rep = number if number < self.reps else _drawn(number) % self.reps
-            yield self._change(number, f"r-{rep}", at)
+            (self.calls if number % 10 < 6 else self.mails)[f"r-{rep}"] += 1
+            for left in reversed(range(self.revisions)):
+                yield self._change(number, f"r-{rep}", at, left)
 
-    def _change(self, number: int, rep: str, at: int) -> RecordChange:
+    def _change(self, number: int, rep: str, at: int, left: int) -> RecordChange:
+        """With so many of this record still to come."""
         fields: dict[str, Value]
+        said_at, ended_at = at - left, at - left * SECOND
         if number % 10 < 6:
-            self.calls[rep] += 1
             fields = {
-                "rep": rep, "direction": "outbound", "outcome": "connected", "dialed_at": at - 200 * SECOND,
-                "answered_at": at - 200 * SECOND, "ended_at": at,
+                "rep": rep, "direction": "outbound", "outcome": "connected", "dialed_at": ended_at - 200 * SECOND,
+                "answered_at": ended_at - 200 * SECOND, "ended_at": ended_at,
             }  # fmt: skip
-            return make_change(kind="call", id=f"c-{number}", changed_at=at, fields=fields, received_at=at)
-        self.mails[rep] += 1
-        fields = {"rep": rep, "direction": "outbound", "sent_at": at}
-        return make_change(kind="email", id=f"e-{number}", changed_at=at, fields=fields, received_at=at)
+            return make_change(kind="call", id=f"c-{number}", changed_at=said_at, fields=fields, received_at=at)
+        fields = {"rep": rep, "direction": "outbound", "sent_at": ended_at}
+        return make_change(kind="email", id=f"e-{number}", changed_at=said_at, fields=fields, received_at=at)
 
 
 def _drawn(number: int) -> int:

@@ -1,24 +1,26 @@
-"""What a second worker is worth: the ledger stage on a backlog, with one worker and with two.
+"""What a second worker is worth: the ledger stage on a backlog, with one worker and with two, and who is the limit.
 
     python -m bench.workers
 
-With Kafka on the same two cores, two workers and a broker share what one worker and a broker had; so the time that each
-process computes is shown too, which says who is the limit. Without Kafka: the pure core on frames in memory, in one
-process and in two at the same time. The run is right if the panes hold what was put in.
+Two backlogs. Of new records each change is a row and one pane or more to write, the most that Kafka ever has to do for
+a change. Of records that change twenty times in a row a batch writes one row for twenty changes: Kafka has little to
+do, and the workers all of it. Without Kafka: the pure core on frames in memory, in one process and in two at the same
+time. The time that each process computed is shown beside the rates. A run is right if the panes hold what was put in.
 """
 
-import asyncio
+import gc
 import multiprocessing
+import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from multiprocessing.synchronize import Barrier
+from statistics import median
 
-from bench.kafka_ends import until_done
-from bench.measuring import alternating, main_of
-from bench.population import Population, frames_of, publish
-from bench.processes import BenchError, Floor, cpu_seconds
-from bench.recovery import check_panes
+from bench.drain import Drained, drain
+from bench.measuring import alternating, main_of, say
+from bench.population import Frames, Population, frames_of
+from bench.processes import BenchError, Floor
 from bench.results import Bar, Result, Section
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger
@@ -26,127 +28,168 @@ from schemas.config import parse_config
 from schemas.frames import decode_changes
 from schemas.instants import DAY
 from schemas.panes import decode_pane, read_pane_key
-from schemas.topics import RECORD_CHANGES
 from schemas.windows import is_day
 
 COMMAND = "python -m bench.workers"
-RECORDS = 300_000
+RECORDS = 200_000
 REPS = 1_000
-_SETTLE_SECONDS = 3.0
-_SECONDS = 600.0
+REVISIONS = 20
+RATIO = 1.7
+"""That two workers shall reach of one, where Kafka is not the limit."""
+
+NEW, AGAIN = "new records", f"{REVISIONS} changes of each record"
 
 CONFIG = """
 organisation: {name: Bench, timezone: Asia/Kuala_Lumpur, currency: USD}
 connections: {feed: {kind: generic, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}}
 """
 
-
-@dataclass(frozen=True, slots=True)
-class Drained:
-    """How a backlog was worked off."""
-
-    rate: float
-    """Changes a second."""
-    workers_cpu: float
-    """Seconds that the workers computed, for a million changes."""
-    kafka_cpu: float
+Drains = Mapping[int, Sequence[Drained]]
+"""Workers -> their runs."""
 
 
 def run(*, short: bool = False, runs: int = 3) -> Section:
     """Measure one and two, with Kafka and without, in turn."""
     records, reps = (2_000, 50) if short else (RECORDS, REPS)
-    population = Population(records, reps, until=time.time_ns() // 1000, span=DAY)
-    drains: dict[int, list[Drained]] = {1: [], 2: []}
-    number = 0
+    new = Population(records, reps, until=time.time_ns() // 1000, span=DAY)
+    populations = {NEW: new, AGAIN: replace(new, records=records // 5, revisions=REVISIONS)}
+    drains: dict[str, dict[int, list[Drained]]] = {name: {1: [], 2: []} for name in populations}
     with Floor() as floor:
-
-        def drained(workers: int) -> float:
-            nonlocal number
-            number += 1
-            floor.make_topics(f"n{number}.")
-            found = drain(floor, population, workers)
-            drains[workers].append(found)
-            return found.rate
-
-        one, two = alternating([lambda: drained(1), lambda: drained(2)], runs)
-        core_one, core_two = alternating([lambda: core(population, 1), lambda: core(population, 2)], runs)
+        frames = {
+            name: list(frames_of(population.changes(), floor.partitions)) for name, population in populations.items()
+        }
+        turns = [(name, workers) for name in populations for workers in (1, 2)]
+        if not short:
+            floor.make_topics("warm.")
+            drain(floor, new, 2, frames[NEW])  # Kafka's JVM compiles what it does often, which the first would pay for
+        for number in range(runs):
+            for name, workers in turns:
+                floor.make_topics(f"n{number}-{turns.index((name, workers))}.")
+                found = drain(floor, populations[name], workers, frames[name])
+                drains[name][workers].append(found)
+                say(f"{number + 1}/{runs} {name}, {workers} working: {found.rate:,.0f} changes/s")
+        core_one, core_two = alternating([lambda: core(new, frames[NEW], 1), lambda: core(new, frames[NEW], 2)], runs)
     return Section(
         "workers",
         "Two workers",
-        f"A backlog of {records} changes in {floor.partitions} partitions, from the first frame sent until the last is"
-        " in acknowledged rows and panes; and the pure core in memory. Two cores for all.",
-        [
-            Result("one worker", "with Kafka", COMMAND, "changes/s", one),
-            Result("two workers", "with Kafka", COMMAND, "changes/s", two, bars=[Bar("one worker", at_least=1.7)]),
-            Result("one core", "the fold in memory, no broker", COMMAND, "changes/s", core_one),
-            Result(
-                "two cores", "two folds in memory, no broker", COMMAND, "changes/s", core_two,
-                bars=[Bar("one core", at_least=1.7)],
-            ),
-            *_computed(drains),
-        ],
+        f"A backlog in {floor.partitions} partitions, from the first frame sent until the last is in acknowledged rows"
+        f" and panes: of {new.total:,} new records, and of {populations[AGAIN].total:,} changes of which {REVISIONS} in"
+        f" a row are of one record, so that a batch writes one row and one pane for them. And the pure core on the"
+        f" frames of the first in memory. {os.cpu_count()} cores for all.",
+        [*_rates(drains), *_cores(core_one, core_two)],
+        after=explained(drains, [two / one for one, two in zip(core_one, core_two, strict=True)], os.cpu_count() or 1),
         short=short,
-    )  # fmt: skip
+    )
 
 
-def _computed(drains: Mapping[int, Sequence[Drained]]) -> Iterator[Result]:
-    for workers, found in drains.items():
-        times = {"workers": [each.workers_cpu for each in found], "Kafka": [each.kafka_cpu for each in found]}
-        for name, seconds in times.items():
-            yield Result(f"CPU of {name}, {workers} working", "for a million changes", COMMAND, "s", seconds)
+def _rates(drains: Mapping[str, Drains]) -> Iterator[Result]:
+    for name, by_workers in drains.items():
+        for workers, word in ((1, "one worker"), (2, "two workers")):
+            bars = [Bar(f"one worker, {name}", at_least=RATIO)] if (name, workers) == (AGAIN, 2) else []
+            rates = [found.rate for found in by_workers[workers]]
+            yield Result(f"{word}, {name}", "with Kafka", COMMAND, "changes/s", rates, bars=bars)
 
 
-def drain(floor: Floor, population: Population, workers: int) -> Drained:
-    """Let so many workers, started and at rest, work off the population."""
-    frames = list(frames_of(population.changes(), floor.partitions))
-    with ExitStack() as stack:
-        started = [stack.enter_context(floor.worker(f"worker-{number}")) for number in range(workers)]
-        for worker in started:
-            worker.until_ready()
-        if workers > 1:
-            time.sleep(_SETTLE_SECONDS)  # the first had all partitions until the last came
-        before = sum(worker.cpu_seconds for worker in started), cpu_seconds(floor.broker.pid)
-        begun = time.monotonic()
-
-        async def work() -> None:
-            await publish(floor, frames)
-            await until_done(floor, "ledger", RECORD_CHANGES, seconds=_SECONDS)
-
-        asyncio.run(work())
-        seconds = time.monotonic() - begun
-        after = sum(worker.cpu_seconds for worker in started), cpu_seconds(floor.broker.pid)
-    check_panes(floor, population)
-    millions = population.records / 1e6
-    return Drained(population.records / seconds, (after[0] - before[0]) / millions, (after[1] - before[1]) / millions)
+def _cores(one: list[float], two: list[float]) -> Iterator[Result]:
+    yield Result("one core", "the fold in memory, no Kafka", COMMAND, "changes/s", one)
+    yield Result(
+        "two cores", "two folds in memory, no Kafka", COMMAND, "changes/s", two, bars=[Bar("one core", at_least=RATIO)]
+    )
 
 
-def core(population: Population, processes: int) -> float:
+def explained(drains: Mapping[str, Drains], in_memory: Sequence[float], cores: int) -> str:
+    """Who had the processors, and so where the limit is; all of it from the figures."""
+    lines = [
+        f"Who had the {cores} cores, on average over a run (median):", "",
+        "| | workers | Kafka | bench | others | idle | CPU of a million changes: workers, Kafka |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]  # fmt: skip
+    for name, by_workers in drains.items():
+        for workers, found in by_workers.items():
+            shares = [
+                _middle(found, share) for share in (
+                    lambda run: run.workers_cpu / run.seconds,
+                    lambda run: run.kafka_cpu / run.seconds,
+                    lambda run: run.bench_cpu / run.seconds,
+                    lambda run: max(0.0, run.busy - run.workers_cpu - run.kafka_cpu - run.bench_cpu) / run.seconds,
+                    lambda run: max(0.0, cores - run.cores),
+                )
+            ]  # fmt: skip
+            cost = _cost(found, "workers_cpu"), _cost(found, "kafka_cpu")
+            cells = " | ".join(f"{share:.2f}" for share in shares)
+            lines.append(f"| {name}, {workers} working | {cells} | {cost[0]:.1f} s, {cost[1]:.1f} s |")
+    for name, by_workers in drains.items():
+        lines += ["", _limit(name, by_workers, cores)]
+    lines += ["", (
+        f"The fold alone, in memory, gains {median(in_memory):.2f} times by a second core: workers share nothing, and"
+        " what is missing of 2 is what the cores share themselves."
+    )]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _limit(name: str, by_workers: Drains, cores: int) -> str:
+    """What a second worker can bring on this machine, what it brought, and how many one core of Kafka could serve."""
+    one, two = by_workers[1], by_workers[2]
+    reached = median(second.rate / first.rate for first, second in zip(one, two, strict=True))
+    busy = _middle(one, lambda run: run.cores)
+    possible = min(2.0, cores / busy)
+    worker, kafka = _cost(one, "workers_cpu"), _cost(one, "kafka_cpu")
+    words = (
+        f"**{name[0].upper()}{name[1:]}.** One worker keeps {busy:.2f} of the {cores} cores busy, with all that it"
+        f" makes others do. So a second one can bring {possible:.2f} times as much on this machine at most;"
+        f" {reached:.2f} came. "
+    )
+    if possible < RATIO:
+        words += (
+            f"The limit are the {cores} cores that Kafka shares: it computes {kafka:.1f} s for a million changes, where"
+            f" a worker computes {worker:.1f}. "
+        )
+    elif reached < RATIO:
+        words += "So the cores are not the limit, nor is Kafka: it is the workers themselves. "
+    else:
+        words += "Kafka is not the limit here. "
+    return words + (
+        f"On machines of its own a core of Kafka serves {1e6 / kafka:,.0f} such changes a second, the output of"
+        f" {worker / kafka:.1f} workers."
+    )
+
+
+def _middle(found: Sequence[Drained], value: Callable[[Drained], float]) -> float:
+    return median(map(value, found))
+
+
+def _cost(found: Sequence[Drained], name: str) -> float:
+    """Seconds of CPU for a million changes."""
+    return median(getattr(run, name) / run.changes * 1e6 for run in found)
+
+
+def core(population: Population, frames: Frames, processes: int) -> float:
     """Changes a second that the ledger's core folds in so many processes at once, each its own partitions."""
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        found = pool.starmap(_fold, [(population, number, processes) for number in range(processes)], chunksize=1)
-    if sum(calls for *_, calls in found) != sum(population_calls(population).values()):
+    shares = [[frame for place, frame in frames if place % processes == number] for number in range(processes)]
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, _meet_at, [context.Barrier(processes)]) as pool:
+        found = pool.starmap(_fold, [(share, population.until) for share in shares], chunksize=1)
+    if sum(calls for *_, calls in found) != sum(population.calls.values()):
         msg = "the core has counted other calls than were put in"
         raise BenchError(msg)
     begun, ended = min(begun for begun, *_ in found), max(ended for _, ended, _ in found)
-    return population.records / (ended - begun)
+    return population.total / (ended - begun)
 
 
-def population_calls(population: Population) -> dict[str, int]:
-    """The truth, counted if it was not yet."""
-    if not population.calls:
-        for _ in population.changes():
-            pass
-    return population.calls
+_together: Barrier
 
 
-def _fold(population: Population, number: int, processes: int) -> tuple[float, float, int]:
-    """(begun, ended, calls): the frames of every `processes`-th partition."""
-    frames = [frame for partition, frame in frames_of(population.changes(), 4) if partition % processes == number]
-    until = time.time() + 0.5  # that all begin together, with their frames ready
-    while time.time() < until:
-        pass
+def _meet_at(barrier: Barrier) -> None:
+    global _together  # noqa: PLW0603 - how a process of a pool is given what cannot be sent to it
+    _together = barrier
+
+
+def _fold(frames: Sequence[bytes], log_at: int) -> tuple[float, float, int]:
+    """(begun, ended, calls)."""
+    gc.freeze()
+    _together.wait()
     begun = time.time()
-    ledger, panes = fold(frames, population.until)
+    ledger, panes = fold(frames, log_at)
     ended = time.time()
     del ledger
     return (
