@@ -120,7 +120,10 @@ def words(section: Section) -> str:
     lines = [f"## {section.title}", "", section.text.strip()]
     if section.short:
         lines += ["", "*Made by the short form: it proves that this runs, and says nothing of speed.*"]
-    lines += figures(section)
+    shown = figures(section)
+    if section.folded:
+        shown = ["", "<details><summary>All figures</summary>", *shown, "", "</details>"]
+    lines += shown
     if section.after:
         lines += ["", section.after.strip()]
     return "\n".join(lines)

@@ -160,7 +160,7 @@ def _middle(found: Sequence[Drained], value: Callable[[Drained], float]) -> floa
 
 def _cost(found: Sequence[Drained], name: str) -> float:
     """Seconds of CPU for a million changes."""
-    return median(getattr(run, name) / run.changes * 1e6 for run in found)
+    return median(float(getattr(run, name)) / run.changes * 1e6 for run in found)
 
 
 def core(population: Population, frames: Frames, processes: int) -> float:
@@ -189,7 +189,7 @@ def _fold(frames: Sequence[bytes], log_at: int) -> tuple[float, float, int]:
     gc.freeze()
     _together.wait()
     begun = time.time()
-    ledger, panes = fold(frames, log_at)
+    ledger, panes, _ = fold(frames, log_at)
     ended = time.time()
     del ledger
     return (
@@ -199,18 +199,24 @@ def _fold(frames: Sequence[bytes], log_at: int) -> tuple[float, float, int]:
     )
 
 
-def fold(frames: Sequence[bytes], log_at: int) -> tuple[Ledger, dict[bytes, bytes]]:
-    """A ledger with these frames folded in, four at once as the worker gets them; and the panes as published."""
+def fold(frames: Sequence[bytes], log_at: int) -> tuple[Ledger, dict[bytes, bytes], int]:
+    """A ledger with these frames folded in, four at once as the worker gets them; and the panes as published.
+
+    Third is how often one was.
+    """
     ledger = Ledger("ledger.0", definitions_of(parse_config(CONFIG, {}, "bench")))
     panes: dict[bytes, bytes] = {}
+    written = 0
     for first in range(0, len(frames), 4):
         changes = [change for frame in frames[first : first + 4] for change in decode_changes(frame).changes]
-        for key, value in ledger.fold(changes, log_at).panes:
+        output = ledger.fold(changes, log_at).panes
+        written += len(output)
+        for key, value in output:
             if value is None:
                 panes.pop(key, None)
             else:
                 panes[key] = value
-    return ledger, panes
+    return ledger, panes, written
 
 
 if __name__ == "__main__":
