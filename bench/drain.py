@@ -6,15 +6,17 @@ nothing.
 
 import asyncio
 import os
+import signal
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import psutil
 
 from bench.kafka_ends import ends, until_done
-from bench.population import Frames, Population, frames_of, publish
+from bench.population import Frames, Population, publish
 from bench.processes import BenchError, Floor, Started, cpu_seconds
 from bench.recovery import check_panes
 from schemas.topics import LEDGER, PANES, RECORD_CHANGES
@@ -23,6 +25,7 @@ SECONDS = 300.0
 """For one backlog."""
 
 _SHARE_SECONDS = 60.0
+_TURN_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,20 @@ class Drained:
 
     @property
     def cores(self) -> float:
-        """Processors that were busy on average."""
-        return self.busy / self.seconds
+        """Processors that were busy with it on average: of the workers, Kafka and this process."""
+        return (self.workers_cpu + self.kafka_cpu + self.bench_cpu) / self.seconds
+
+    @property
+    def others(self) -> float:
+        """Processors that anybody else had: what a figure is worth depends on it."""
+        return max(0.0, self.busy / self.seconds - self.cores)
 
 
-def drain(floor: Floor, population: Population, workers: int, frames: Frames | None = None) -> Drained:
-    """Let so many workers, started and at rest, work off the population, of which the topics hold nothing yet."""
-    frames = list(frames_of(population.changes(), floor.partitions)) if frames is None else frames
+def drain(floor: Floor, population: Population, workers: int, frames: Frames, *, halved: bool = False) -> Drained:
+    """Let so many workers, started and at rest, work off the population, of which the topics hold nothing yet.
+
+    `frames`: of the population, for as many partitions as the floor has. `halved`: see `half_a_core_each`.
+    """
     with ExitStack() as stack:
         started = [stack.enter_context(floor.worker(f"worker-{number}")) for number in range(workers)]
         for worker in started:
@@ -71,7 +81,8 @@ def drain(floor: Floor, population: Population, workers: int, frames: Frames | N
             await publish(floor, frames)
             await until_done(floor, "ledger", RECORD_CHANGES, seconds=SECONDS)
 
-        asyncio.run(work())
+        with half_a_core_each(started) if halved else nullcontext():
+            asyncio.run(work())
         seconds = time.monotonic() - begun
         after = _computed(started, floor)
         memory = sum(worker.memory for worker in started)
@@ -81,6 +92,32 @@ def drain(floor: Floor, population: Population, workers: int, frames: Frames | N
         population.total, seconds, workers_cpu, kafka_cpu, bench_cpu, busy, memory,
         ends(floor, LEDGER) - written[0], ends(floor, PANES) - written[1],
     )  # fmt: skip
+
+
+@contextmanager
+def half_a_core_each(workers: Sequence[Started]) -> Iterator[None]:
+    """Let each of one or two workers run half of the time only, two of them by turns.
+
+    So on a machine of two cores one of them stays free for Kafka, however many of the two are at work.
+    """
+    ended = threading.Event()
+
+    def turns() -> None:
+        turn = 0
+        while not ended.wait(_TURN_SECONDS):
+            turn = 1 - turn
+            for number, worker in enumerate(workers):
+                worker.process.send_signal(signal.SIGCONT if number == turn else signal.SIGSTOP)
+
+    thread = threading.Thread(target=turns, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        for worker in workers:
+            worker.process.send_signal(signal.SIGCONT)
 
 
 def _computed(workers: Sequence[Started], floor: Floor) -> tuple[float, float, float, float]:
