@@ -47,6 +47,8 @@ class Drained:
     """Messages in the ledger's topic."""
     panes: int
     """Messages in the panes' topic."""
+    written: int
+    """Bytes of all topics in Kafka's log, of one copy."""
 
     @property
     def rate(self) -> float:
@@ -90,7 +92,7 @@ def drain(floor: Floor, population: Population, workers: int, frames: Frames, *,
     workers_cpu, kafka_cpu, bench_cpu, busy = (now - then for now, then in zip(after, before, strict=True))
     return Drained(
         population.total, seconds, workers_cpu, kafka_cpu, bench_cpu, busy, memory,
-        ends(floor, LEDGER) - written[0], ends(floor, PANES) - written[1],
+        ends(floor, LEDGER) - written[0], ends(floor, PANES) - written[1], _log_bytes(floor),
     )  # fmt: skip
 
 
@@ -130,6 +132,11 @@ def _computed(workers: Sequence[Started], floor: Floor) -> tuple[float, float, f
         cpu_seconds(os.getpid()),
         float(busy),
     )
+
+
+def _log_bytes(floor: Floor) -> int:
+    """Of this floor's topics; the sizes of what is written, not what Kafka has set aside for it."""
+    return sum(file.stat().st_size for file in (floor.folder / "kafka").rglob(f"{floor.prefix}*/*.log"))
 
 
 def _until_shared(workers: Sequence[Started], partitions: int) -> None:

@@ -37,16 +37,17 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
     records, reps = (2_000, 50) if short else (RECORDS, REPS)
     results = []
     with Floor() as floor:
-        with floor.worker("empty") as worker:
+        with floor.worker("empty") as worker, floor.api() as api:
             worker.until_ready()
+            api.until_ready()
             time.sleep(1.0)
-            empty = worker.memory
+            empty, empty_api = worker.memory, api.memory
         now = time.time_ns() // 1000
         spans = {"a quarter": 90 * DAY, "two days": 2 * DAY}
         for name, span in list(spans.items())[: 1 if short else None]:
             floor.make_topics(f"{name.replace(' ', '-')}.")
             found = recoveries(floor, Population(records, reps, until=now, span=span), runs)
-            results += list(_results(name, records, found, empty))
+            results += list(_results(name, records, found, empty, empty_api))
     return Section(
         "recovery",
         "Recovery and memory",
@@ -54,12 +55,16 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
         "from the start of its process until it is ready, with all panes derived anew from the rows and compared with "
         "those in Kafka. Records of a quarter, as they lie in a grown floor; and all of them within the two days for "
         "which minutes are kept, the worst case.",
-        results,
+        [
+            Result("memory of an empty worker", "", COMMAND, "MiB", [empty / 2**20]),
+            Result("memory of an empty api", "", COMMAND, "MiB", [empty_api / 2**20]),
+            *results,
+        ],
         short=short,
     )
 
 
-def _results(name: str, records: int, found: Sequence["Recovery"], empty: int) -> Iterator[Result]:
+def _results(name: str, records: int, found: Sequence["Recovery"], empty: int, empty_api: int) -> Iterator[Result]:
     yield Result(
         f"recovery of {name}", f"{records:,} records and {found[0].panes:,} panes, start to ready", COMMAND, "s",
         [each.seconds for each in found], bars=[Bar(at_most=8.0)],
@@ -75,6 +80,13 @@ def _results(name: str, records: int, found: Sequence["Recovery"], empty: int) -
         f"memory of {name}", "more than a worker without records, for each record, with the panes", COMMAND, "bytes",
         [(each.memory - empty) / records for each in found], bars=[Bar(at_most=500.0)],
     )  # fmt: skip
+    view = next(each.view for each in found if each.view)
+    yield Result(f"panes of {name}", "in Kafka", COMMAND, "panes", [float(found[0].panes)])
+    yield Result(f"api of {name}", f"{found[0].panes:,} panes, start to ready", COMMAND, "s", [view[0]])
+    yield Result(
+        f"memory of a pane in the api, {name}", "more than an api without panes, for each", COMMAND, "bytes",
+        [(view[1] - empty_api) / found[0].panes],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +101,9 @@ class Recovery:
     memory: int
     """Bytes of the process afterwards."""
     panes: int
-    """That its stage holds, of all partitions."""
+    """In Kafka."""
+    view: tuple[float, int] | None = None
+    """How long an api took from its start until it was ready, and its bytes then; of the last run only."""
 
 
 def recoveries(floor: Floor, population: Population, runs: int) -> list[Recovery]:
@@ -103,11 +117,14 @@ def recoveries(floor: Floor, population: Population, runs: int) -> list[Recovery
     panes = check_panes(floor, population)
     say(f"{population.records:,} records put in: {time.monotonic() - began:.0f} s")
     found: list[Recovery] = []
-    for _ in range(runs):
-        before = ends(floor, PANES)
+    for number in range(runs):
+        before, view = ends(floor, PANES), None
         with floor.worker() as worker:
             seconds = worker.until_ready()
             memory = worker.memory
+            if number == runs - 1:
+                with floor.api() as api:
+                    view = api.until_ready(), api.memory
             corrected = ends(floor, PANES) - before - 2 * floor.partitions  # two stages fence them
             worker.kill()
             said = worker.events()
@@ -116,7 +133,7 @@ def recoveries(floor: Floor, population: Population, runs: int) -> list[Recovery
             raise BenchError(msg)
         loading = sum(line["seconds"] for line in said if line["event"] == "shards.assigned")
         deriving = sum(line["seconds"] for line in said if line["event"] == "ledger.derived")
-        found.append(Recovery(seconds, seconds - loading, loading - deriving, deriving, memory, panes))
+        found.append(Recovery(seconds, seconds - loading, loading - deriving, deriving, memory, panes, view))
         say(f"recovered: {seconds:.1f} s ({deriving:.1f} s of it deriving), {memory / 2**20:.0f} MiB")
     return found
 

@@ -81,7 +81,7 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
         " a row are of one record, so that a batch writes one row and one pane for them. Then the new records again,"
         " with every worker stopped for half of the time, two by turns: so one of two cores is Kafka's, and Kafka is"
         f" not the limit. And the pure core on the same frames in memory. {os.cpu_count()} cores for all.",
-        [*_rates(drains), *_cores(core_one, core_two)],
+        [*_rates(drains), *_costs(drains[NEW]), *_cores(core_one, core_two)],
         after=explained(drains, [two / one for one, two in zip(core_one, core_two, strict=True)], os.cpu_count() or 1),
         short=short,
     )
@@ -93,6 +93,17 @@ def _rates(drains: Mapping[str, Drains]) -> Iterator[Result]:
             bars = [Bar(f"one worker, {name}", at_least=RATIO)] if (name, workers) == (HALVED, 2) else []
             rates = [found.rate for found in by_workers[workers]]
             yield Result(f"{word}, {name}", "with Kafka", COMMAND, "changes/s", rates, bars=bars)
+
+
+def _costs(drains: Drains) -> Iterator[Result]:
+    """What docs/sizing.md calculates with."""
+    for name, words in (("workers_cpu", "a worker"), ("kafka_cpu", "Kafka")):
+        spent = [float(getattr(run, name)) / run.changes * 1e6 for run in drains[1]]
+        yield Result(f"CPU of {words}, {NEW}", "one worker, for a million changes", COMMAND, "s", spent)
+    yield Result(
+        f"written to Kafka, {NEW}", "frames, rows and panes as they lie in its log, for each change", COMMAND, "bytes",
+        [run.written / run.changes for run in drains[1]],
+    )  # fmt: skip
 
 
 def _cores(one: list[float], two: list[float]) -> Iterator[Result]:
@@ -164,8 +175,8 @@ def _halved(name: str, by_workers: Drains, _cores: int) -> str:
     reached = median(second.rate / first.rate for first, second in zip(one, two, strict=True))
     words = _disturbed(one, two) + (
         f"**{name[0].upper()}{name[1:]}.** Two workers that run half of the time, by turns, did {reached:.2f} times as"
-        f" much as one that does; Kafka had {_middle(two, lambda run: run.kafka_cpu / run.seconds):.2f} of the core that"
-        " was left to it. "
+        f" much as one that does; Kafka had {_middle(two, lambda run: run.kafka_cpu / run.seconds):.2f} of the core"
+        " that was left to it. "
     )
     if reached < RATIO:
         return words + "What keeps them from twice as much is neither the cores nor Kafka's part of them."
