@@ -24,7 +24,7 @@ from bench.population import Population, frames_of
 from bench.processes import Floor
 from bench.recovery import Recovery, recoveries
 from bench.results import Result, Section
-from bench.slopes import cost_in_words, exponent, growth_in_words, line, middles
+from bench.slopes import cost_in_words, exponent, growth_in_words, line, memory_in_words, middles
 from bench.workers import fold
 from schemas.instants import DAY
 
@@ -47,6 +47,8 @@ class Point:
     """Bytes for each record."""
     panes: float
     """Written for each change."""
+    held: float
+    """Panes in memory for each record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,26 +118,24 @@ def _in_memory(base: Population, runs: int, scale: int) -> list[Measured]:
         ]
         for name, points in found.items()
     }
-    costs = {name: [1e6 / rate for rate in middles(curve[0].runs)] for name, curve in curves.items()}
-    panes = {name: middles([[run.panes for run in point] for point in points]) for name, points in found.items()}
-    at = axes["records"][0]
-    times = [count * cost for count, cost in zip(at, costs["records"], strict=True)]
+    words: dict[str, str] = {}
+    for name, points in found.items():
+        costs = [1e6 / rate for rate in middles(curves[name][0].runs)]
+        written = middles([[run.panes for run in point] for point in points])
+        held = middles([[run.held for run in point] for point in points])
+        unit = {"late": "share out of order"}.get(name, name)
+        words[name] = cost_in_words(axes[name][0], costs, written, unit)
+        words[name] += " " + memory_in_words(middles(curves[name][1].runs), held)
+        if name == "records":
+            times = [count * cost for count, cost in zip(axes[name][0], costs, strict=True)]
+            power = exponent(axes[name][0], times)
+            words[name] = f"The time for all grows by the power {power:.2f} of their number; 1 is linear. {words[name]}"
     late = [100 * share for share in axes["late"][0]]
     return [
-        Measured(
-            "reps", "Reps", "reps", axes["reps"][0], curves["reps"],
-            cost_in_words(axes["reps"][0], costs["reps"], panes["reps"], "reps"),
-        ),
-        Measured(
-            "records", "Records", "records", at, curves["records"],
-            f"The time for all of them grows by the power {exponent(at, times):.2f} of their number (1 is linear). "
-            + cost_in_words(at, costs["records"], panes["records"], "records"),
-        ),
-        Measured(
-            "late", "Order", "% of the records out of order", late, curves["late"],
-            cost_in_words(late, costs["late"], panes["late"], "% out of order"),
-        ),
-    ]  # fmt: skip
+        Measured("reps", "Reps", "reps", axes["reps"][0], curves["reps"], words["reps"]),
+        Measured("records", "Records", "records", axes["records"][0], curves["records"], words["records"]),
+        Measured("late", "Order", "% of the records out of order", late, curves["late"], words["late"]),
+    ]
 
 
 def _varied(populations: Sequence[Population], name: str) -> tuple[Sequence[float], Sequence[Population]]:
@@ -160,7 +160,8 @@ def _with_kafka(base: Population, runs: int, *, short: bool) -> list[Measured]:
         states: dict[int, list[Recovery]] = {}
         for records in (500,) if short else STATES:
             floor.make_topics(f"s{records}.", 4)
-            states[records] = recoveries(floor, replace(base, records=records, span=90 * DAY), runs)
+            population = replace(base, records=records, span=90 * DAY)
+            states[records] = recoveries(floor, population, runs, compacted=not short)
     by_workers = [(working, drains[partitions[min(1, len(partitions) - 1)], working]) for working in workers]
     return [
         _partitions([(count, drains[count, 1]) for count in partitions]),
@@ -194,10 +195,11 @@ def _partitions(found: Sequence[tuple[int, Sequence[Drained]]]) -> Measured:
     first, last = _cpu(found[0][1]), _cpu(found[-1][1])
     words = cost_in_words(at, [1e6 / rate for rate in middles(rates.runs)], [_cpu(runs)[2] for _, runs in found],
                           "partitions")  # fmt: skip
+    held = middles(memory.runs)
     words += (
-        f" A worker computes {first[0]:.1f} and {last[0]:.1f} µs of it, Kafka {first[1]:.1f} and {last[1]:.1f}. Each"
-        " partition has an owner, batches and progress of its own in every stage: that is what more of them cost, also"
-        " in memory."
+        f" With {at[0]:g} and with {at[-1]:g} a worker computes {first[0]:.1f} and {last[0]:.1f} µs of it, Kafka"
+        f" {first[1]:.1f} and {last[1]:.1f}, and the worker holds {held[0]:.0f} and {held[-1]:.0f} MiB: each partition"
+        " has an owner, batches and progress of its own in every stage, and a rep's day a pane in each."
     )
     return Measured("partitions", "Partitions", "partitions, one worker", at, [rates, memory], words)
 
@@ -216,11 +218,11 @@ def _workers(found: Sequence[tuple[int, Sequence[Drained]]], records: int) -> Me
     )
     if share > 1 / 1.15:
         words += "Near linear."
-    elif busy[-1] > 0.85 * cores:
-        words += "The cores are full: not linear on this machine, on which Kafka takes a part of them ([two workers]" \
-                 "(#two-workers))."  # fmt: skip
     else:
-        words += "The cores are not full: Kafka's answers are waited for."
+        words += (
+            f"{cores - busy[-1]:.2f} are left: not linear on this machine, where Kafka takes a part of the cores that"
+            " workers would need. [Two workers](#two-workers) measures how much, and what they do where it does not."
+        )
     words += f" A worker more is {_more(memory)} MiB more, with the same {records:,} records in all."
     rates = replace(rates, guide=expected, guide_title="in proportion")
     return Measured("workers", "Workers", "workers, four partitions", at, [rates, memory], words)
@@ -267,7 +269,9 @@ def _fold_and_weigh(population: Population) -> Point:
     panes.clear()
     gc.collect()
     held = psutil.Process().memory_full_info().uss - before
-    return Point(population.total / seconds, held / len(ledger), written / population.total)
+    return Point(
+        population.total / seconds, held / len(ledger), written / population.total, len(ledger.panes) / len(ledger)
+    )
 
 
 if __name__ == "__main__":

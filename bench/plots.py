@@ -9,6 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+_DECADES = 100
+"""From this ratio of the last point to the first on an axis is logarithmic; below it would bend straight lines."""
+
 _INK, _PAPER, _LINE, _GUIDE = "#1f2328", "#ffffff", "#0969da", "#9a6700"
 
 
@@ -56,7 +59,7 @@ def _draw(place: Any, axis: str, at: Sequence[float], curve: Curve) -> None:
     for x, runs in zip(at, curve.runs, strict=True):
         place.plot([x] * len(runs), runs, linestyle="", marker=".", markersize=4, color=_LINE, alpha=0.45)
     place.errorbar(at, middles, yerr=[below, above], color=_LINE, marker="o", markersize=4, linewidth=1.2, capsize=3)
-    if at[0] > 0 and at[-1] / at[0] > 10:
+    if at[0] > 0 and at[-1] / at[0] > _DECADES:
         place.set_xscale("log")
     place.set_xticks(at)
     place.xaxis.set_minor_locator(NullLocator())
@@ -67,5 +70,5 @@ def _draw(place: Any, axis: str, at: Sequence[float], curve: Curve) -> None:
     place.set_ylabel(curve.title)
     place.grid(visible=True, color=_INK, alpha=0.15)
     place.spines[["top", "right"]].set_visible(False)
-    if curve.guide:
+    if curve.guide_title:
         place.legend(frameon=False, fontsize=8, loc="lower right")

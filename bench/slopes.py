@@ -67,28 +67,43 @@ def cost_in_words(at: Sequence[float], costs: Sequence[float], panes: Sequence[f
 
     `costs`: microseconds for a change; `panes`: written for a change.
     """
-    factor = costs[-1] / costs[0]
+    factor = max(costs) / min(costs)
     words = (
-        f"From {at[0]:,g} to {at[-1]:,g} {unit} a change costs {costs[0]:.1f} to {costs[-1]:.1f} µs"
-        f" ({factor:.2f} times)"
+        f"From {at[0]:,g} to {at[-1]:,g} {unit} a change costs {_listed(costs, '.1f')} µs, the dearest"
+        f" {factor:.2f} times the cheapest"
     )
-    if 1 / FLAT < factor < FLAT:
-        return f"{words}: near flat, so all of them cost near in proportion to their number."
-    words += f": not flat. Panes written for a change go from {panes[0]:.2f} to {panes[-1]:.2f}"
+    if factor < FLAT:
+        return f"{words}: near flat, so the time for all is near linear in their number."
+    words += f": not flat. It writes {_listed(panes, '.2f')} panes"
     found = follows(costs, panes)
-    if found > EXPLAINS:
-        fit = line(panes, costs)
-        return (
-            f"{words}, and the cost follows them (correlation {found:.2f}): {fit.base:.1f} µs, and {fit.slope:.1f} for"
-            " each pane. A pane that several changes of a batch share is written once; what is not shared is work."
-            + _bounded(panes)
-        )
-    return f"{words}; the cost does not follow them (correlation {found:.2f})."
+    if found < EXPLAINS:
+        return f"{words}, which the cost does not follow (correlation {found:.2f})."
+    fit = line(panes, costs)
+    return (
+        f"{words}, and the cost follows them (correlation {found:.2f}): {fit.base:.1f} µs, and {fit.slope:.1f} for each"
+        " pane. What several changes of a batch share is written once; a new record has two panes at most, its minute's"
+        " and its day's, and there it ends."
+    )
 
 
-def _bounded(panes: Sequence[float]) -> str:
-    """That it does not go on for ever, where it is so."""
-    return f" A change has two panes at most: {max(panes):.2f} of them is near the end." if max(panes) > 1.6 else ""
+def memory_in_words(sizes: Sequence[float], panes: Sequence[float]) -> str:
+    """What a record holds, and whether the panes beside it explain how that moves. `sizes`: bytes for a record."""
+    factor = max(sizes) / min(sizes)
+    words = f"A record holds {_listed(sizes, '.0f')} bytes"
+    if factor < FLAT:
+        return f"{words}: near flat, so memory is near linear in records."
+    words += f" with {_listed(panes, '.2f')} panes"
+    found = follows(sizes, panes)
+    if found < EXPLAINS:
+        return f"{words}, which do not explain it (correlation {found:.2f})."
+    fit = line(panes, sizes)
+    return (
+        f"{words}, which explain it (correlation {found:.2f}): {fit.base:.0f} bytes, and {fit.slope:.0f} for each pane."
+    )
+
+
+def _listed(values: Sequence[float], shape: str) -> str:
+    return ", ".join(f"{value:{shape}}" for value in values)
 
 
 def growth_in_words(at: Sequence[float], seconds: Sequence[float], what: str) -> str:
@@ -98,4 +113,4 @@ def growth_in_words(at: Sequence[float], seconds: Sequence[float], what: str) ->
         f"{fit.base:.1f} s, and {fit.slope * 1e6:.1f} s for each million {what}; no point is further than"
         f" {fit.off:.0%} from that line"
     )
-    return f"{words}: near linear." if fit.off <= STRAIGHT else f"{words}: not straight."
+    return f"{words}: near linear" if fit.off <= STRAIGHT else f"{words}: not straight"
