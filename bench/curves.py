@@ -96,13 +96,12 @@ def _results(measured: Measured) -> list[Result]:
 
 
 def _in_memory(base: Population, runs: int, scale: int) -> list[Measured]:
-    few = 10 if scale > 1 else 1
+    few, points = (10, 2) if scale > 1 else (1, 4)
+    reps, records = (100, 1_000, 10_000, 100_000)[:points], (50_000, 100_000, 200_000, 400_000)[:points]
     axes: Mapping[str, tuple[Sequence[float], Sequence[Population]]] = {
-        "reps": _varied([replace(base, reps=reps // few) for reps in (100, 1_000, 10_000, 100_000)], "reps"),
-        "records": _varied(
-            [replace(base, records=records // scale) for records in (50_000, 100_000, 200_000, 400_000)], "records"
-        ),
-        "late": _varied([replace(base, late=share) for share in (0.0, 0.25, 0.5, 1.0)], "late"),
+        "reps": _varied([replace(base, reps=count // few) for count in reps], "reps"),
+        "records": _varied([replace(base, records=count // scale) for count in records], "records"),
+        "late": _varied([replace(base, late=share) for share in (0.0, 0.25, 0.5, 1.0)[:points]], "late"),
     }
     found: dict[str, list[list[Point]]] = {name: [[] for _ in at] for name, (at, _) in axes.items()}
     for number in range(runs):
@@ -119,10 +118,10 @@ def _in_memory(base: Population, runs: int, scale: int) -> list[Measured]:
         for name, points in found.items()
     }
     words: dict[str, str] = {}
-    for name, points in found.items():
+    for name, measured in found.items():
         costs = [1e6 / rate for rate in middles(curves[name][0].runs)]
-        written = middles([[run.panes for run in point] for point in points])
-        held = middles([[run.held for run in point] for point in points])
+        written = middles([[run.panes for run in point] for point in measured])
+        held = middles([[run.held for run in point] for point in measured])
         unit = {"late": "share out of order"}.get(name, name)
         words[name] = cost_in_words(axes[name][0], costs, written, unit)
         words[name] += " " + memory_in_words(middles(curves[name][1].runs), held)
@@ -139,6 +138,7 @@ def _in_memory(base: Population, runs: int, scale: int) -> list[Measured]:
 
 
 def _varied(populations: Sequence[Population], name: str) -> tuple[Sequence[float], Sequence[Population]]:
+    """The values of that field, and the populations."""
     return [float(getattr(population, name)) for population in populations], populations
 
 

@@ -30,7 +30,7 @@ _TURN_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """How a backlog was worked off, from its first frame sent until its last is in acknowledged rows and panes."""
+    """How a backlog that lay in Kafka was worked off, until its last change is in acknowledged rows and panes."""
 
     changes: int
     seconds: float
@@ -38,7 +38,7 @@ class Drained:
     """Seconds that all workers computed."""
     kafka_cpu: float
     bench_cpu: float
-    """Of this process, which sends the frames and asks for the progress."""
+    """Of this process, which asks for the progress."""
     busy: float
     """Seconds of all processors of the machine in which anybody computed, ourselves among them."""
     memory: int
@@ -77,14 +77,12 @@ def drain(floor: Floor, population: Population, workers: int, frames: Frames, *,
             worker.until_ready()
         _until_shared(started, floor.partitions)
         written = ends(floor, LEDGER), ends(floor, PANES)
+        # Stopped until all of it lies there: what sending takes is nobody's rate.
+        with _stopped(started):
+            asyncio.run(publish(floor, frames))
         before, begun = _computed(started, floor), time.monotonic()
-
-        async def work() -> None:
-            await publish(floor, frames)
-            await until_done(floor, "ledger", RECORD_CHANGES, seconds=SECONDS)
-
         with half_a_core_each(started) if halved else nullcontext():
-            asyncio.run(work())
+            asyncio.run(until_done(floor, "ledger", RECORD_CHANGES, seconds=SECONDS))
         seconds = time.monotonic() - begun
         after = _computed(started, floor)
         memory = sum(worker.memory for worker in started)
@@ -94,6 +92,18 @@ def drain(floor: Floor, population: Population, workers: int, frames: Frames, *,
         population.total, seconds, workers_cpu, kafka_cpu, bench_cpu, busy, memory,
         ends(floor, LEDGER) - written[0], ends(floor, PANES) - written[1], _log_bytes(floor),
     )  # fmt: skip
+
+
+@contextmanager
+def _stopped(workers: Sequence[Started]) -> Iterator[None]:
+    """Let them do nothing, for less than a session lasts."""
+    for worker in workers:
+        worker.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.process.send_signal(signal.SIGCONT)
 
 
 @contextmanager

@@ -33,7 +33,13 @@ from schemas.panes import decode_pane, read_pane_key
 from schemas.windows import is_day
 
 COMMAND = "python -m bench.workers"
-RECORDS = 150_000
+FIRST_RECORDS = 60_000
+"""Of the run before all others."""
+
+ONE_SECONDS = 5.0
+"""So long one worker shall have to do; the first run says how many records that is."""
+
+MOST_RECORDS = 600_000
 REPS = 1_000
 REVISIONS = 20
 RATIO = 1.7
@@ -55,36 +61,47 @@ Drains = Mapping[int, Sequence[Drained]]
 
 def run(*, short: bool = False, runs: int = 3) -> Section:
     """Measure one and two, with Kafka and without, in turn."""
-    records, reps = (2_000, 50) if short else (RECORDS, REPS)
-    new = Population(records, reps, until=time.time_ns() // 1000, span=DAY)
-    populations = {NEW: new, AGAIN: replace(new, records=records // 5, revisions=REVISIONS), HALVED: new}
-    drains: dict[str, dict[int, list[Drained]]] = {name: {1: [], 2: []} for name in populations}
+    first = Population(2_000 if short else FIRST_RECORDS, 50 if short else REPS, until=time.time_ns() // 1000, span=DAY)
+    drains: dict[str, dict[int, list[Drained]]] = {}
     with Floor() as floor:
-        frames = {name: list(frames_of(populations[name].changes(), floor.partitions)) for name in (NEW, AGAIN)}
-        frames[HALVED] = frames[NEW]
+        new = first if short else replace(first, records=_enough(floor, first))
+        again = replace(new, records=new.records // 5, revisions=REVISIONS)
+        populations = {NEW: new, HALVED: new} if short else {NEW: new, AGAIN: again, HALVED: new}
+        frames = {name: list(frames_of(populations[name].changes(), floor.partitions)) for name in populations}
         turns = [(name, workers) for name in populations for workers in (1, 2)]
-        if not short:
-            floor.make_topics("warm.")
-            drain(floor, new, 2, frames[NEW])  # Kafka's JVM compiles what it does often, which the first would pay for
         for number in range(runs):
             for name, workers in turns:
                 floor.make_topics(f"n{number}-{turns.index((name, workers))}.")
                 found = drain(floor, populations[name], workers, frames[name], halved=name == HALVED)
-                drains[name][workers].append(found)
+                drains.setdefault(name, {}).setdefault(workers, []).append(found)
                 say(f"{number + 1}/{runs} {name}, {workers} working: {found.rate:,.0f} changes/s")
         core_one, core_two = alternating([lambda: core(new, frames[NEW], 1), lambda: core(new, frames[NEW], 2)], runs)
     return Section(
         "workers",
         "Two workers",
-        f"A backlog in {floor.partitions} partitions, from the first frame sent until the last is in acknowledged rows"
-        f" and panes: of {new.total:,} new records, and of {populations[AGAIN].total:,} changes of which {REVISIONS} in"
-        " a row are of one record, so that a batch writes one row and one pane for them. Then the new records again,"
-        " with every worker stopped for half of the time, two by turns: so one of two cores is Kafka's, and Kafka is"
-        f" not the limit. And the pure core on the same frames in memory. {os.cpu_count()} cores for all.",
+        f"A backlog that lies in {floor.partitions} partitions, until the last of it is in acknowledged rows and panes:"
+        f" of {new.total:,} new records, and of {again.total:,} changes, {REVISIONS} in a row of the same record,"
+        " so that a batch writes one row and one pane for them. Then the new records again, with every worker stopped"
+        " for half of the time, two by turns: so one of two cores is Kafka's, and Kafka is not the limit. And the pure"
+        f" core on the same frames in memory. {os.cpu_count()} cores for all.",
         [*_rates(drains), *_costs(drains[NEW]), *_cores(core_one, core_two)],
         after=explained(drains, [two / one for one, two in zip(core_one, core_two, strict=True)], os.cpu_count() or 1),
         short=short,
     )
+
+
+def _enough(floor: Floor, first: Population) -> int:
+    """How many records one worker does in `ONE_SECONDS`.
+
+    Kafka's JVM compiles meanwhile what it does often, which whoever came first would pay for.
+    """
+    frames = list(frames_of(first.changes(), floor.partitions))
+    rate = 0.0
+    for number in range(2):
+        floor.make_topics(f"first-{number}.")
+        rate = drain(floor, first, 1, frames).rate
+    say(f"first, {first.records:,} new records: {rate:,.0f} changes/s")
+    return min(MOST_RECORDS, max(first.records, int(rate * ONE_SECONDS)))
 
 
 def _rates(drains: Mapping[str, Drains]) -> Iterator[Result]:
