@@ -239,10 +239,13 @@ def _state(found: Sequence[tuple[int, Sequence[Recovery]]]) -> Measured:
     fit = line(at, middles(seconds))
     memory = [[run.memory / 2**20 for run in runs] for _, runs in found]
     held = line(at, middles(memory))
+    last = found[-1][1]
+    parts = middles([[run.starting for run in last], [run.reading for run in last], [run.deriving for run in last]])
     words = (
-        f"Start to ready: {growth_in_words(at, middles(seconds), 'records')}. Memory: {held.base:.0f} MiB, and"
-        f" {held.slope * 2**20:.0f} bytes for each record with its panes; no point is further than {held.off:.0%} from"
-        " that."
+        f"Start to ready: {growth_in_words(at, middles(seconds), 'records')}. Of the largest {parts[0]:.1f} s are the"
+        f" process and its group, {parts[1]:.1f} reading, {parts[2]:.1f} deriving and comparing. Memory:"
+        f" {held.base:.0f} MiB, and {held.slope * 2**20:.0f} bytes for each record with its panes; no point is further"
+        f" than {held.off:.0%} from that."
     )
     curves = [
         Curve("s from start to ready", seconds, [fit.at(x) for x in at], "straight line"),
