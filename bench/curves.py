@@ -67,7 +67,11 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
     """Measure every point `runs` times, in turn, and draw the medians with their spread."""
     scale = 100 if short else 1
     base = Population(RECORDS // scale, REPS // (10 if short else 1), until=time.time_ns() // 1000, span=DAY)
-    measured = [*_in_memory(base, runs, scale), *_with_kafka(base, runs, short=short)]
+    return section(base, [*_in_memory(base, runs, scale), *_with_kafka(base, runs, short=short)], short=short)
+
+
+def section(base: Population, measured: Sequence[Measured], *, short: bool) -> Section:
+    """The section, and its plots."""
     if not short:
         for curve in measured:
             plot(IMAGES / f"curve-{curve.slug}.svg", curve.axis, curve.at, curve.curves)
