@@ -24,7 +24,7 @@ from bench.population import Population, frames_of
 from bench.processes import Floor
 from bench.recovery import Recovery, recoveries
 from bench.results import Result, Section
-from bench.slopes import cost_in_words, exponent, growth_in_words, line, memory_in_words, middles
+from bench.slopes import cost_in_words, growth_in_words, line, memory_in_words, middles, power_in_words
 from bench.workers import fold
 from schemas.instants import DAY
 
@@ -126,13 +126,12 @@ def _in_memory(base: Population, runs: int, scale: int) -> list[Measured]:
         costs = [1e6 / rate for rate in middles(curves[name][0].runs)]
         written = middles([[run.panes for run in point] for point in measured])
         held = middles([[run.held for run in point] for point in measured])
-        unit = {"late": "share out of order"}.get(name, name)
-        words[name] = cost_in_words(axes[name][0], costs, written, unit)
-        words[name] += " " + memory_in_words(middles(curves[name][1].runs), held)
         if name == "records":
-            times = [count * cost for count, cost in zip(axes[name][0], costs, strict=True)]
-            power = exponent(axes[name][0], times)
-            words[name] = f"The time for all grows by the power {power:.2f} of their number; 1 is linear. {words[name]}"
+            words[name] = power_in_words(axes[name][0], costs, written, name)
+        else:
+            factor, unit = (100, "% out of order") if name == "late" else (1, name)
+            words[name] = cost_in_words([factor * x for x in axes[name][0]], costs, written, unit)
+        words[name] += " " + memory_in_words(middles(curves[name][1].runs), held)
     late = [100 * share for share in axes["late"][0]]
     return [
         Measured("reps", "Reps", "reps", axes["reps"][0], curves["reps"], words["reps"]),

@@ -12,6 +12,9 @@ from typing import Any
 _DECADES = 100
 """From this ratio of the last point to the first on an axis is logarithmic; below it would bend straight lines."""
 
+_ROOM = 0.16
+"""Of the axis, between two labels."""
+
 _INK, _PAPER, _LINE, _GUIDE = "#1f2328", "#ffffff", "#0969da", "#9a6700"
 
 
@@ -48,6 +51,15 @@ def plot(path: Path, axis: str, at: Sequence[float], curves: Sequence[Curve]) ->
         pyplot.close(figure)
 
 
+def _apart(at: Sequence[float]) -> list[float]:
+    """The points whose labels have room beside each other; the last one is always among them."""
+    kept = [at[-1]]
+    for x in reversed(at[:-1]):
+        if kept[-1] - x > _ROOM * (at[-1] - at[0]):
+            kept.append(x)
+    return kept
+
+
 def _draw(place: Any, axis: str, at: Sequence[float], curve: Curve) -> None:
     from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: PLC0415
 
@@ -61,7 +73,9 @@ def _draw(place: Any, axis: str, at: Sequence[float], curve: Curve) -> None:
     place.errorbar(at, middles, yerr=[below, above], color=_LINE, marker="o", markersize=4, linewidth=1.2, capsize=3)
     if at[0] > 0 and at[-1] / at[0] > _DECADES:
         place.set_xscale("log")
-    place.set_xticks(at)
+        place.set_xticks(at)
+    else:
+        place.set_xticks(_apart(at))
     place.xaxis.set_minor_locator(NullLocator())
     for side in (place.xaxis, place.yaxis):
         side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))

@@ -12,7 +12,8 @@ FLAT = 1.25
 """A cost that grows or falls by less than this, from the smallest to the largest, is called flat."""
 
 STRAIGHT = 0.15
-"""A line from which no point is further away than this share of its value is called straight."""
+"""A line from which no point is further away than this share of its value is called straight, and so is what grows by
+a power that is no further from 1."""
 
 EXPLAINS = 0.9
 """Correlation from which on one figure is said to follow another."""
@@ -84,6 +85,15 @@ def cost_in_words(at: Sequence[float], costs: Sequence[float], panes: Sequence[f
         " pane. What several changes of a batch share is written once; a new record has two panes at most, its minute's"
         " and its day's, and there it ends."
     )
+
+
+def power_in_words(at: Sequence[float], costs: Sequence[float], panes: Sequence[float], unit: str) -> str:
+    """Whether the time for all of them grows in proportion to their number. Arguments as of `cost_in_words`."""
+    power = exponent(at, [count * cost for count, cost in zip(at, costs, strict=True)])
+    words = f"The time for all grows by the power {power:.2f} of their number; 1 is linear"
+    if abs(power - 1) <= STRAIGHT:
+        return f"{words}. So it is near linear: a change costs {_listed(costs, '.1f')} µs."
+    return f"{words}. {cost_in_words(at, costs, panes, unit)}"
 
 
 def memory_in_words(sizes: Sequence[float], panes: Sequence[float]) -> str:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench.plots import Curve, plot
-from bench.slopes import cost_in_words, exponent, growth_in_words, line, memory_in_words
+from bench.slopes import cost_in_words, exponent, growth_in_words, line, memory_in_words, power_in_words
 
 
 def test_a_line_is_found_and_how_far_off_a_point_is() -> None:
@@ -37,6 +37,12 @@ def test_a_cost_is_flat_or_follows_the_panes_or_is_not_explained(
     costs: list[float], panes: list[float], said: str
 ) -> None:
     assert said in cost_in_words([100, 1_000, 10_000], costs, panes, "reps")
+
+
+def test_the_time_for_all_is_linear_by_its_power() -> None:
+    assert "near linear" in power_in_words([1, 2, 4], [10.0, 10.5, 11.0], [1.0, 1.0, 1.0], "records")
+    assert "power 2.00" in power_in_words([1, 2, 4], [10.0, 20.0, 40.0], [1.0, 1.0, 1.0], "records")
+    assert "does not follow" in power_in_words([1, 2, 4], [10.0, 20.0, 40.0], [1.0, 1.0, 1.0], "records")
 
 
 def test_memory_is_explained_by_the_panes_where_they_move_together() -> None:
