@@ -2,8 +2,8 @@
 
     python -m bench [SUITE …] [--short] [--runs N]
 
-A suite that fails is named at the end, and the others go on. Without `--short`, `docs/performance.md` is written anew
-from all results there are, also those of earlier runs.
+A suite that fails is named at the end, and the others go on. Without `--short`, `docs/performance.md` and
+`docs/sizing.md` are written anew from all results there are, also those of earlier runs.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from bench import (
     recovery,
     replay,
     report,
+    sizing,
     streams,
     workers,
 )
@@ -73,6 +74,7 @@ def main() -> int:
             save(section)
     if not given.short:
         report.main()
+        sizing.main()
     for failure in failed:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failed else 0

@@ -9,7 +9,7 @@ from processor.transport.following import Follower
 from schemas.progress import decode_progress, read_progress_key
 from schemas.topics import FENCE, PROGRESS, Topic
 
-_BETWEEN_LOOKS_SECONDS = 0.02
+_BETWEEN_LOOKS_SECONDS = 0.05
 
 
 def ends(floor: Floor, topic: Topic) -> int:

@@ -20,6 +20,11 @@ def alternating(measures: Sequence[Callable[[], float]], runs: int) -> list[list
     return found
 
 
+def say(line: str) -> None:
+    """Tell whoever waits how far it is."""
+    print(f"  {line}", file=sys.stderr, flush=True)
+
+
 def figures(section: Section) -> list[str]:
     """A line for each result and bar, for people at a terminal."""
     lines = [section.title]

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psutil
 
@@ -45,6 +45,8 @@ class Started:
     url: str
     log: Path
     began: float
+    log_begins_at: int = 0
+    """Its first byte in the log, which earlier ones of the name may have written to."""
 
     def get(self, path: str, timeout: float = 30.0) -> bytes:
         """The body of an answer."""
@@ -76,6 +78,11 @@ class Started:
     def cpu_seconds(self) -> float:
         """That it has computed so far."""
         return cpu_seconds(self.process.pid)
+
+    def events(self) -> list[dict[str, Any]]:
+        """What it has logged since its start, each line that is JSON."""
+        lines = self.log.read_bytes()[self.log_begins_at :].splitlines()
+        return [json.loads(line) for line in lines if line.startswith(b"{")]
 
     def kill(self) -> None:
         """End it as a crash would."""
@@ -172,9 +179,9 @@ def start(
 ) -> Iterator[Started]:
     """A process that listens on that port of this machine; it is ended with the block."""
     with log.open("ab") as output:
-        began = time.monotonic()
+        began, at = time.monotonic(), output.tell()
         process = subprocess.Popen(list(command), stdout=output, stderr=output, env=_environment(environment or {}))
-    started = Started(name, process, f"http://127.0.0.1:{port}", log, began)
+    started = Started(name, process, f"http://127.0.0.1:{port}", log, began, at)
     try:
         yield started
     finally:

@@ -11,9 +11,12 @@ panes in Kafka say what was put in, and the successor had nothing to correct.
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from bench.compaction import compact
 from bench.kafka_ends import ends, until_done
-from bench.measuring import main_of
+from bench.measuring import main_of, say
 from bench.population import Population, frames_of, publish
 from bench.processes import BenchError, Floor
 from bench.results import Bar, Result, Section
@@ -35,67 +38,124 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
     records, reps = (2_000, 50) if short else (RECORDS, REPS)
     results = []
     with Floor() as floor:
-        with floor.worker("empty") as worker:
+        with floor.worker("empty") as worker, floor.api() as api:
             worker.until_ready()
+            api.until_ready()
             time.sleep(1.0)
-            empty = worker.memory
+            empty, empty_api = worker.memory, api.memory
         now = time.time_ns() // 1000
         spans = {"a quarter": 90 * DAY, "two days": 2 * DAY}
         for name, span in list(spans.items())[: 1 if short else None]:
             floor.make_topics(f"{name.replace(' ', '-')}.")
-            seconds, memory = recoveries(floor, Population(records, reps, until=now, span=span), runs)
-            per_record = [(held - empty) / records for held in memory]
-            results += [
-                Result(
-                    f"recovery of {name}", f"{records} records, start to ready", COMMAND, "s", seconds,
-                    bars=[Bar(at_most=8.0)],
-                ),
-                Result(
-                    f"memory of {name}", "more than a worker without records, for each", COMMAND, "bytes", per_record,
-                    bars=[Bar(at_most=500.0)],
-                ),
-            ]  # fmt: skip
+            found = recoveries(floor, Population(records, reps, until=now, span=span), runs)
+            results += list(_results(name, records, found, empty, empty_api))
     return Section(
         "recovery",
         "Recovery and memory",
-        f"{records} records of {reps} reps in {floor.partitions} partitions, one worker, killed and started again.",
-        results,
+        f"{records:,} records of {reps:,} reps in {floor.partitions} partitions, one worker, killed and started again: "
+        "from the start of its process until it is ready, with all panes derived anew from the rows and compared with "
+        "those in Kafka, which has compacted them before, as it does within hours. Records of a quarter, as they lie "
+        "in a grown floor; and all of them within the two days for which minutes are kept, the worst case.",
+        [
+            Result("memory of an empty worker", "", COMMAND, "MiB", [empty / 2**20]),
+            Result("memory of an empty api", "", COMMAND, "MiB", [empty_api / 2**20]),
+            *results,
+        ],
         short=short,
     )
 
 
-def recoveries(floor: Floor, population: Population, runs: int) -> tuple[list[float], list[int]]:
-    """Seconds from start to ready, and bytes held afterwards, of `runs` successors of a worker that was killed."""
+def _results(name: str, records: int, found: Sequence["Recovery"], empty: int, empty_api: int) -> Iterator[Result]:
+    yield Result(
+        f"recovery of {name}", f"{records:,} records and {found[0].panes:,} panes, start to ready", COMMAND, "s",
+        [each.seconds for each in found], bars=[Bar(at_most=8.0)],
+    )  # fmt: skip
+    phases = {
+        "before": ("the process starts, joins the group", [each.starting for each in found]),
+        "reading": ("names and fences taken, rows and panes read back", [each.reading for each in found]),
+        "deriving": ("panes derived from the rows, compared", [each.deriving for each in found]),
+    }
+    for phase, (what, seconds) in phases.items():
+        yield Result(f"{phase}, {name}", f"of these: {what}", COMMAND, "s", seconds)
+    yield Result(
+        f"memory of {name}", "more than a worker without records, for each record, with the panes", COMMAND, "bytes",
+        [(each.memory - empty) / records for each in found], bars=[Bar(at_most=500.0)],
+    )  # fmt: skip
+    view = next(each.view for each in found if each.view)
+    yield Result(f"panes of {name}", "in Kafka", COMMAND, "panes", [float(found[0].panes)])
+    yield Result(f"api of {name}", f"{found[0].panes:,} panes, start to ready", COMMAND, "s", [view[0]])
+    yield Result(
+        f"memory of a pane in the api, {name}", "more than an api without panes, for each", COMMAND, "bytes",
+        [(view[1] - empty_api) / found[0].panes],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How a successor came up. All but the bytes are seconds."""
+
+    seconds: float
+    """From its start until it was ready."""
+    starting: float
+    reading: float
+    deriving: float
+    memory: int
+    """Bytes of the process afterwards."""
+    panes: int
+    """In Kafka."""
+    view: tuple[float, int] | None = None
+    """How long an api took from its start until it was ready, and its bytes then; of the last run only."""
+
+
+def recoveries(floor: Floor, population: Population, runs: int, *, compacted: bool = True) -> list[Recovery]:
+    """Of `runs` successors of a worker that was killed, one after the other.
+
+    `compacted`: whether Kafka compacts what that one has written first.
+    """
+    began = time.monotonic()
     with floor.worker() as worker:
         worker.until_ready()
         asyncio.run(publish(floor, frames_of(population.changes(), floor.partitions)))
         asyncio.run(until_done(floor, "ledger", RECORD_CHANGES, seconds=FILL_SECONDS))
         worker.kill()
-    check_panes(floor, population)
-    seconds: list[float] = []
-    memory: list[int] = []
-    for _ in range(runs):
-        before = ends(floor, PANES)
+    say(f"{population.records:,} records put in: {time.monotonic() - began:.0f} s")
+    began = time.monotonic()
+    if compacted:
+        asyncio.run(compact(floor))
+    panes = check_panes(floor, population)
+    say(f"found to be right, compaction awaited: {time.monotonic() - began:.0f} s")
+    found: list[Recovery] = []
+    for number in range(runs):
+        before, view = ends(floor, PANES), None
         with floor.worker() as worker:
-            seconds.append(worker.until_ready())
-            memory.append(worker.memory)
+            seconds = worker.until_ready()
+            memory = worker.memory
+            if number == runs - 1:
+                with floor.api() as api:
+                    view = api.until_ready(), api.memory
             corrected = ends(floor, PANES) - before - 2 * floor.partitions  # two stages fence them
             worker.kill()
+            said = worker.events()
         if corrected > 0:
             msg = f"{corrected} panes were corrected, though nothing had changed"
             raise BenchError(msg)
-    return seconds, memory
+        loading = sum(line["seconds"] for line in said if line["event"] == "shards.assigned")
+        deriving = sum(line["seconds"] for line in said if line["event"] == "ledger.derived")
+        found.append(Recovery(seconds, seconds - loading, loading - deriving, deriving, memory, panes, view))
+        say(f"recovered: {seconds:.1f} s ({deriving:.1f} s of it deriving), {memory / 2**20:.0f} MiB")
+    return found
 
 
-def check_panes(floor: Floor, population: Population) -> None:
-    """BenchError if the days in Kafka do not add up to what was put in."""
-    made = asyncio.run(_days(floor))
+def check_panes(floor: Floor, population: Population) -> int:
+    """How many panes there are in Kafka. BenchError if their days do not add up to what was put in."""
+    made, panes = asyncio.run(_days(floor))
     if made != population.calls:
         msg = f"{sum(made.values())} calls are in the panes, not {sum(population.calls.values())} of the same reps"
         raise BenchError(msg)
+    return panes
 
 
-async def _days(floor: Floor) -> Counter[str]:
+async def _days(floor: Floor) -> tuple[Counter[str], int]:
     values: dict[bytes, bytes] = {}
 
     def apply(_partition: int, records: list[Fetched]) -> None:
@@ -113,7 +173,7 @@ async def _days(floor: Floor) -> Counter[str]:
         _, rep, window = read_pane_key(key)
         if is_day(window) and rep is not None:
             made[rep] += decode_pane(value).get("calls_made", 0)
-    return +made
+    return +made, len(values)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """The writer of `docs/performance.md`: one page from all sections in `.bench/`.
 
-Owns how figures are shown and which section stands where. Measures nothing.
+Owns how figures are shown and which section stands where. Measures nothing. A section whose results do not lie there
+stays in the page as it was: somebody has measured it elsewhere.
 """
 
 import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -94,20 +96,37 @@ def bars(section: Section) -> list[str]:
     return ["", "| bar | reached | met |", "|---|--:|---|", *lines] if lines else []
 
 
-def page(sections: Mapping[str, Section]) -> str:
-    """The whole page."""
-    known = [slug for slug in ORDER if slug in sections]
+def page(sections: Mapping[str, Section], before: str = "") -> str:
+    """The whole page, with those sections of an earlier one that are not given anew."""
+    written = sections_of(before) | {slug: words(section) for slug, section in sections.items()}
+    known = [slug for slug in ORDER if slug in written]
     lines = [INTRODUCTION, f"Day and machine: {machine()}.", ""]
-    for slug in [*known, *sorted(set(sections) - set(known))]:
-        section = sections[slug]
-        lines += [f"## {section.title}", "", section.text.strip()]
-        if section.short:
-            lines += ["", "*Made by the short form: it proves that this runs, and says nothing of speed.*"]
-        lines += figures(section)
-        if section.after:
-            lines += ["", section.after.strip()]
-        lines.append("")
+    for slug in [*known, *sorted(set(written) - set(known))]:
+        lines += [_MARK.format(slug), written[slug], ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+_MARK = "<!-- bench: {} -->"
+
+
+def sections_of(text: str) -> dict[str, str]:
+    """Slug -> Markdown of each section of a page."""
+    _, *parts = re.split(r"^<!-- bench: ([\w-]+) -->\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))
+
+
+def words(section: Section) -> str:
+    """A section as Markdown."""
+    lines = [f"## {section.title}", "", section.text.strip()]
+    if section.short:
+        lines += ["", "*Made by the short form: it proves that this runs, and says nothing of speed.*"]
+    shown = figures(section)
+    if section.folded:
+        shown = ["", "<details><summary>All figures</summary>", *shown, "", "</details>"]
+    lines += shown
+    if section.after:
+        lines += ["", section.after.strip()]
+    return "\n".join(lines)
 
 
 def machine() -> str:
@@ -129,8 +148,9 @@ def _processor() -> str:
 
 
 def main(folder: Path = FOLDER, path: Path = PAGE) -> None:
-    """Write the page from what lies in the folder."""
-    path.write_text(page(load(folder)), encoding="utf-8")
+    """Write the page from what lies in the folder, and from itself."""
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    path.write_text(page(load(folder), before), encoding="utf-8")
     print(f"written: {path}", file=sys.stderr)
 
 

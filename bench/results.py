@@ -49,6 +49,8 @@ class Section(msgspec.Struct, omit_defaults=True):
     results: list[Result] = []
     after: str = ""
     """Markdown after the figures: what they mean, plots."""
+    folded: bool = False
+    """The figures are many, and stand behind a line that opens them; plots show them."""
     short: bool = False
     """Made by a short form: a proof that it runs, not a figure."""
 

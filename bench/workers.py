@@ -1,24 +1,28 @@
-"""What a second worker is worth: the ledger stage on a backlog, with one worker and with two.
+"""What a second worker is worth: the ledger stage on a backlog, with one worker and with two, and who is the limit.
 
     python -m bench.workers
 
-With Kafka on the same two cores, two workers and a broker share what one worker and a broker had; so the time that each
-process computes is shown too, which says who is the limit. Without Kafka: the pure core on frames in memory, in one
-process and in two at the same time. The run is right if the panes hold what was put in.
+Of new records each change is a row and one pane or more to write, the most that Kafka ever has to do for a change. Of
+records that change twenty times in a row a batch writes one row for twenty changes: Kafka has little to do. Both share
+the cores with Kafka, so who had them is shown beside the rates. Then each worker gets half a core, so that on a machine
+of two there is one for Kafka, and it is not the limit; and without Kafka, the pure core on frames in memory, in one
+process and in two at the same time. A run is right if the panes hold what was put in.
 """
 
-import asyncio
+import gc
 import multiprocessing
+import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from multiprocessing.synchronize import Barrier
+from statistics import median
 
-from bench.kafka_ends import until_done
-from bench.measuring import alternating, main_of
-from bench.population import Population, frames_of, publish
-from bench.processes import BenchError, Floor, cpu_seconds
-from bench.recovery import check_panes
+from bench import report
+from bench.drain import Drained, drain
+from bench.measuring import alternating, main_of, say
+from bench.population import Frames, Population, frames_of
+from bench.processes import BenchError, Floor
 from bench.results import Bar, Result, Section
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger
@@ -26,127 +30,222 @@ from schemas.config import parse_config
 from schemas.frames import decode_changes
 from schemas.instants import DAY
 from schemas.panes import decode_pane, read_pane_key
-from schemas.topics import RECORD_CHANGES
 from schemas.windows import is_day
 
 COMMAND = "python -m bench.workers"
-RECORDS = 300_000
+FIRST_RECORDS = 60_000
+"""Of the run before all others."""
+
+ONE_SECONDS = 5.0
+"""So long one worker shall have to do; the first run says how many records that is."""
+
+MOST_RECORDS = 600_000
 REPS = 1_000
-_SETTLE_SECONDS = 3.0
-_SECONDS = 600.0
+REVISIONS = 20
+RATIO = 1.7
+"""That two workers shall reach of one, where Kafka is not the limit."""
+
+DISTURBED = 0.25
+"""Cores that others may have before the page says so."""
+
+NEW, AGAIN, HALVED = "new records", f"{REVISIONS} changes of each record", "half a core for each"
 
 CONFIG = """
 organisation: {name: Bench, timezone: Asia/Kuala_Lumpur, currency: USD}
 connections: {feed: {kind: generic, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}}
 """
 
-
-@dataclass(frozen=True, slots=True)
-class Drained:
-    """How a backlog was worked off."""
-
-    rate: float
-    """Changes a second."""
-    workers_cpu: float
-    """Seconds that the workers computed, for a million changes."""
-    kafka_cpu: float
+Drains = Mapping[int, Sequence[Drained]]
+"""Workers -> their runs."""
 
 
 def run(*, short: bool = False, runs: int = 3) -> Section:
     """Measure one and two, with Kafka and without, in turn."""
-    records, reps = (2_000, 50) if short else (RECORDS, REPS)
-    population = Population(records, reps, until=time.time_ns() // 1000, span=DAY)
-    drains: dict[int, list[Drained]] = {1: [], 2: []}
-    number = 0
+    first = Population(2_000 if short else FIRST_RECORDS, 50 if short else REPS, until=time.time_ns() // 1000, span=DAY)
+    drains: dict[str, dict[int, list[Drained]]] = {}
     with Floor() as floor:
-
-        def drained(workers: int) -> float:
-            nonlocal number
-            number += 1
-            floor.make_topics(f"n{number}.")
-            found = drain(floor, population, workers)
-            drains[workers].append(found)
-            return found.rate
-
-        one, two = alternating([lambda: drained(1), lambda: drained(2)], runs)
-        core_one, core_two = alternating([lambda: core(population, 1), lambda: core(population, 2)], runs)
+        new = first if short else replace(first, records=_enough(floor, first))
+        again = replace(new, records=new.records // 5, revisions=REVISIONS)
+        populations = {HALVED: new} if short else {NEW: new, AGAIN: again, HALVED: new}
+        frames = {name: list(frames_of(populations[name].changes(), floor.partitions)) for name in populations}
+        turns = [(name, workers) for name in populations for workers in (1, 2)]
+        for number in range(runs):
+            for name, workers in turns:
+                floor.make_topics(f"n{number}-{turns.index((name, workers))}.")
+                found = drain(floor, populations[name], workers, frames[name], halved=name == HALVED)
+                drains.setdefault(name, {}).setdefault(workers, []).append(found)
+                say(f"{number + 1}/{runs} {name}, {workers} working: {found.rate:,.0f} changes/s")
+        core_one, core_two = alternating(
+            [lambda: core(new, frames[HALVED], 1), lambda: core(new, frames[HALVED], 2)], runs
+        )
     return Section(
         "workers",
         "Two workers",
-        f"A backlog of {records} changes in {floor.partitions} partitions, from the first frame sent until the last is"
-        " in acknowledged rows and panes; and the pure core in memory. Two cores for all.",
-        [
-            Result("one worker", "with Kafka", COMMAND, "changes/s", one),
-            Result("two workers", "with Kafka", COMMAND, "changes/s", two, bars=[Bar("one worker", at_least=1.7)]),
-            Result("one core", "the fold in memory, no broker", COMMAND, "changes/s", core_one),
-            Result(
-                "two cores", "two folds in memory, no broker", COMMAND, "changes/s", core_two,
-                bars=[Bar("one core", at_least=1.7)],
-            ),
-            *_computed(drains),
-        ],
+        f"A backlog that lies in {floor.partitions} partitions, until the last of it is in acknowledged rows and panes:"
+        f" of {new.total:,} new records, and of {again.total:,} changes, {REVISIONS} in a row of the same record,"
+        " so that a batch writes one row and one pane for them. Then the new records again, with every worker stopped"
+        " for half of the time, two by turns: so one of two cores is Kafka's, and Kafka is not the limit. And the pure"
+        f" core on the same frames in memory. {os.cpu_count()} cores for all.",
+        [*_rates(drains), *_costs(drains.get(NEW, {})), *_cores(core_one, core_two)],
+        after=explained(drains, [two / one for one, two in zip(core_one, core_two, strict=True)], os.cpu_count() or 1),
         short=short,
+    )
+
+
+def _enough(floor: Floor, first: Population) -> int:
+    """How many records one worker does in `ONE_SECONDS`.
+
+    Kafka's JVM compiles meanwhile what it does often, which whoever came first would pay for.
+    """
+    frames = list(frames_of(first.changes(), floor.partitions))
+    rate = 0.0
+    for number in range(2):
+        floor.make_topics(f"first-{number}.")
+        rate = drain(floor, first, 1, frames).rate
+    say(f"first, {first.records:,} new records: {rate:,.0f} changes/s")
+    return min(MOST_RECORDS, max(first.records, int(rate * ONE_SECONDS)))
+
+
+def _rates(drains: Mapping[str, Drains]) -> Iterator[Result]:
+    for name, by_workers in drains.items():
+        for workers, word in ((1, "one worker"), (2, "two workers")):
+            bars = [Bar(f"one worker, {name}", at_least=RATIO)] if (name, workers) == (HALVED, 2) else []
+            rates = [found.rate for found in by_workers[workers]]
+            yield Result(f"{word}, {name}", "with Kafka", COMMAND, "changes/s", rates, bars=bars)
+
+
+def _costs(drains: Drains) -> Iterator[Result]:
+    """What docs/sizing.md calculates with."""
+    if not drains:
+        return
+    for name, words in (("workers_cpu", "a worker"), ("kafka_cpu", "Kafka")):
+        spent = [float(getattr(run, name)) / run.changes * 1e6 for run in drains[1]]
+        yield Result(f"CPU of {words}, {NEW}", "one worker, for a million changes", COMMAND, "s", spent)
+    yield Result(
+        f"written to Kafka, {NEW}", "frames, rows and panes as they lie in its log, for each change", COMMAND, "bytes",
+        [run.written / run.changes for run in drains[1]],
     )  # fmt: skip
 
 
-def _computed(drains: Mapping[int, Sequence[Drained]]) -> Iterator[Result]:
-    for workers, found in drains.items():
-        times = {"workers": [each.workers_cpu for each in found], "Kafka": [each.kafka_cpu for each in found]}
-        for name, seconds in times.items():
-            yield Result(f"CPU of {name}, {workers} working", "for a million changes", COMMAND, "s", seconds)
+def _cores(one: list[float], two: list[float]) -> Iterator[Result]:
+    yield Result("one core", "the fold in memory, no Kafka", COMMAND, "changes/s", one)
+    yield Result(
+        "two cores", "two folds in memory, no Kafka", COMMAND, "changes/s", two, bars=[Bar("one core", at_least=RATIO)]
+    )
 
 
-def drain(floor: Floor, population: Population, workers: int) -> Drained:
-    """Let so many workers, started and at rest, work off the population."""
-    frames = list(frames_of(population.changes(), floor.partitions))
-    with ExitStack() as stack:
-        started = [stack.enter_context(floor.worker(f"worker-{number}")) for number in range(workers)]
-        for worker in started:
-            worker.until_ready()
-        if workers > 1:
-            time.sleep(_SETTLE_SECONDS)  # the first had all partitions until the last came
-        before = sum(worker.cpu_seconds for worker in started), cpu_seconds(floor.broker.pid)
-        begun = time.monotonic()
+def explained(drains: Mapping[str, Drains], in_memory: Sequence[float], cores: int) -> str:
+    """Who had the processors, and so where the limit is; all of it from the figures."""
+    lines = [
+        f"Who had the {cores} cores, on average over a run (median):", "",
+        "| | workers | Kafka | bench | others | idle | CPU of a million changes: workers, Kafka |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]  # fmt: skip
+    for name, by_workers in drains.items():
+        for workers, found in by_workers.items():
+            shares = [
+                _middle(found, share) for share in (
+                    lambda run: run.workers_cpu / run.seconds,
+                    lambda run: run.kafka_cpu / run.seconds,
+                    lambda run: run.bench_cpu / run.seconds,
+                    lambda run: run.others,
+                    lambda run: max(0.0, cores - run.cores - run.others),
+                )
+            ]  # fmt: skip
+            cost = _cost(found, "workers_cpu"), _cost(found, "kafka_cpu")
+            cells = " | ".join(f"{share:.2f}" for share in shares)
+            lines.append(f"| {name}, {workers} working | {cells} | {cost[0]:.1f} s, {cost[1]:.1f} s |")
+    for name, by_workers in drains.items():
+        lines += ["", (_halved if name == HALVED else _limit)(name, by_workers, cores)]
+    lines += ["", (
+        f"The fold alone, in memory, gains {median(in_memory):.2f} times by a second core: workers share nothing, and"
+        " what is missing of 2 is what the cores share themselves."
+    )]  # fmt: skip
+    return "\n".join(lines)
 
-        async def work() -> None:
-            await publish(floor, frames)
-            await until_done(floor, "ledger", RECORD_CHANGES, seconds=_SECONDS)
 
-        asyncio.run(work())
-        seconds = time.monotonic() - begun
-        after = sum(worker.cpu_seconds for worker in started), cpu_seconds(floor.broker.pid)
-    check_panes(floor, population)
-    millions = population.records / 1e6
-    return Drained(population.records / seconds, (after[0] - before[0]) / millions, (after[1] - before[1]) / millions)
+def _limit(name: str, by_workers: Drains, cores: int) -> str:
+    """What a second worker can bring on this machine, what it brought, and how many one core of Kafka could serve."""
+    one, two = by_workers[1], by_workers[2]
+    reached = median(second.rate / first.rate for first, second in zip(one, two, strict=True))
+    busy = _middle(one, lambda run: run.cores)
+    possible = min(2.0, cores / busy)
+    worker, kafka = _cost(two, "workers_cpu"), _cost(two, "kafka_cpu")
+    words = _disturbed(one, two) + (
+        f"**{name[0].upper()}{name[1:]}.** One worker keeps {busy:.2f} of the {cores} cores busy, with all that it"
+        f" makes others do, so two can do {possible:.2f} times as much on this machine, if a change costs the same;"
+        f" they did {reached:.2f}. "
+    )
+    if possible < RATIO:
+        words += (
+            f"The limit is the {cores} cores, which Kafka shares: beside two workers it computes {kafka:.1f} s for a"
+            f" million changes, where they compute {worker:.1f}. "
+        )
+    elif reached < RATIO:
+        words += "So the cores are not the limit, nor is Kafka's share of them: it is the workers themselves. "
+    else:
+        words += "Kafka is not the limit here. "
+    return words + (
+        f"On machines of its own, one core of Kafka would serve {report.number(1e6 / kafka)} such changes a second,"
+        f" what {worker / kafka:.1f} workers do with a core each."
+    )
 
 
-def core(population: Population, processes: int) -> float:
+def _halved(name: str, by_workers: Drains, _cores: int) -> str:
+    one, two = by_workers[1], by_workers[2]
+    reached = median(second.rate / first.rate for first, second in zip(one, two, strict=True))
+    words = _disturbed(one, two) + (
+        f"**{name[0].upper()}{name[1:]}.** Two workers that run half of the time, by turns, did {reached:.2f} times as"
+        f" much as one that does; Kafka had {_middle(two, lambda run: run.kafka_cpu / run.seconds):.2f} of the core"
+        " that was left to it. "
+    )
+    if reached < RATIO:
+        return words + "What keeps them from twice as much is neither the cores nor Kafka's part of them."
+    return words + "So where Kafka is not the limit, a second worker brings what the first one does."
+
+
+def _disturbed(*found: Sequence[Drained]) -> str:
+    """A warning, if somebody else was at work."""
+    others = max(run.others for runs in found for run in runs)
+    return "" if others < DISTURBED else f"*Others had up to {others:.1f} cores meanwhile: measure again.* "
+
+
+def _middle(found: Sequence[Drained], value: Callable[[Drained], float]) -> float:
+    return median(map(value, found))
+
+
+def _cost(found: Sequence[Drained], name: str) -> float:
+    """Seconds of CPU for a million changes."""
+    return median(float(getattr(run, name)) / run.changes * 1e6 for run in found)
+
+
+def core(population: Population, frames: Frames, processes: int) -> float:
     """Changes a second that the ledger's core folds in so many processes at once, each its own partitions."""
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        found = pool.starmap(_fold, [(population, number, processes) for number in range(processes)], chunksize=1)
-    if sum(calls for *_, calls in found) != sum(population_calls(population).values()):
+    shares = [[frame for place, frame in frames if place % processes == number] for number in range(processes)]
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, _meet_at, [context.Barrier(processes)]) as pool:
+        found = pool.starmap(_fold, [(share, population.until) for share in shares], chunksize=1)
+    if sum(calls for *_, calls in found) != sum(population.calls.values()):
         msg = "the core has counted other calls than were put in"
         raise BenchError(msg)
     begun, ended = min(begun for begun, *_ in found), max(ended for _, ended, _ in found)
-    return population.records / (ended - begun)
+    return population.total / (ended - begun)
 
 
-def population_calls(population: Population) -> dict[str, int]:
-    """The truth, counted if it was not yet."""
-    if not population.calls:
-        for _ in population.changes():
-            pass
-    return population.calls
+_together: Barrier
 
 
-def _fold(population: Population, number: int, processes: int) -> tuple[float, float, int]:
-    """(begun, ended, calls): the frames of every `processes`-th partition."""
-    frames = [frame for partition, frame in frames_of(population.changes(), 4) if partition % processes == number]
-    until = time.time() + 0.5  # that all begin together, with their frames ready
-    while time.time() < until:
-        pass
+def _meet_at(barrier: Barrier) -> None:
+    global _together  # noqa: PLW0603 - how a process of a pool is given what cannot be sent to it
+    _together = barrier
+
+
+def _fold(frames: Sequence[bytes], log_at: int) -> tuple[float, float, int]:
+    """(begun, ended, calls)."""
+    gc.freeze()
+    _together.wait()
     begun = time.time()
-    ledger, panes = fold(frames, population.until)
+    ledger, panes, _ = fold(frames, log_at)
     ended = time.time()
     del ledger
     return (
@@ -156,18 +255,24 @@ def _fold(population: Population, number: int, processes: int) -> tuple[float, f
     )
 
 
-def fold(frames: Sequence[bytes], log_at: int) -> tuple[Ledger, dict[bytes, bytes]]:
-    """A ledger with these frames folded in, four at once as the worker gets them; and the panes as published."""
+def fold(frames: Sequence[bytes], log_at: int) -> tuple[Ledger, dict[bytes, bytes], int]:
+    """A ledger with these frames folded in, four at once as the worker gets them; and the panes as published.
+
+    Third is how often one was.
+    """
     ledger = Ledger("ledger.0", definitions_of(parse_config(CONFIG, {}, "bench")))
     panes: dict[bytes, bytes] = {}
+    written = 0
     for first in range(0, len(frames), 4):
         changes = [change for frame in frames[first : first + 4] for change in decode_changes(frame).changes]
-        for key, value in ledger.fold(changes, log_at).panes:
+        output = ledger.fold(changes, log_at).panes
+        written += len(output)
+        for key, value in output:
             if value is None:
                 panes.pop(key, None)
             else:
                 panes[key] = value
-    return ledger, panes
+    return ledger, panes, written
 
 
 if __name__ == "__main__":

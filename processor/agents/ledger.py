@@ -4,10 +4,12 @@ Owns the order of writing: late changes and engagements are acknowledged first, 
 and panes.
 """
 
+import time
 from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
+import structlog
 
 from processor.agents.stage import Deployment, StageShard
 from processor.core.ledger import Ledger
@@ -18,6 +20,8 @@ from schemas.frames import decode_changes, record_key
 from schemas.late import LateChange, encode_late
 from schemas.records import RecordChange
 from schemas.topics import LATE, LEDGER, PANES, ROSTER, Topic
+
+log = structlog.get_logger(__name__)
 
 SWEPT_AT_ONCE = 2_000
 """Rows looked at in a second in which nothing else may happen."""
@@ -39,7 +43,10 @@ class LedgerShard(StageShard):
         name = self.deployment.topic
         self.ledger.restore(published.pop(name(LEDGER)))
         self.ledger.horizon.restore(self.progress.kept_from)
+        began = time.monotonic()
         output = self.ledger.rebuild(published[name(PANES)], published[name(ROSTER)], self.progress.log_at)
+        seconds = round(time.monotonic() - began, 3)
+        log.info("ledger.derived", partition=self.partition, records=len(self.ledger), seconds=seconds)
         await self.write({PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster})
 
     async def tick(self, now: int) -> None:

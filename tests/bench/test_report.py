@@ -44,6 +44,19 @@ def test_a_short_form_claims_no_bar() -> None:
     assert "1.5 times" not in page({"example": section})
 
 
+def test_a_section_that_was_not_measured_again_stays_and_one_that_was_is_replaced() -> None:
+    kept, old, new = (Section(slug, f"Title of {text}", text) for slug, text in [
+        ("a-section", "the kept one"), ("example", "the old one"), ("example", "the new one"),
+    ])  # fmt: skip
+    before = page({"a-section": kept, "example": old})
+
+    after = page({"example": new}, before)
+
+    assert after == page({"a-section": kept, "example": new})
+    assert "the kept one" in after
+    assert "the old one" not in after
+
+
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     save(make_section(), tmp_path)
 
