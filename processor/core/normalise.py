@@ -4,6 +4,7 @@ Owns the reading of a batch of deliveries: changes for their partitions, dead le
 a vendor means.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -43,8 +44,8 @@ def normalise(
 ) -> NormaliseOutput:
     """Read (offset, raw delivery) pairs. Counters go into `progress`, once per offset."""
     output = NormaliseOutput()
+    counts, done = _Counts(), progress.offset
     for offset, raw in deliveries:
-        is_first_time = offset >= progress.offset
         try:
             delivery = decode_delivery(raw)
         except msgspec.MsgspecError:
@@ -54,15 +55,17 @@ def normalise(
             parsed = _parse(delivery, connectors)
             output.oldest_at = min(output.oldest_at, delivery.received_at)
         output.changes += parsed.changes
-        output.dead_letters += [
-            DeadLetter(
-                delivery.connection, problem.reason, problem.detail, partition, offset, problem.index,
-                delivery.received_at,
-            )
-            for problem in parsed.problems
-        ]  # fmt: skip
-        if is_first_time:
-            _count(progress, delivery, parsed)
+        if parsed.problems:
+            output.dead_letters += [
+                DeadLetter(
+                    delivery.connection, problem.reason, problem.detail, partition, offset, problem.index,
+                    delivery.received_at,
+                )
+                for problem in parsed.problems
+            ]  # fmt: skip
+        if offset >= done:
+            counts.add(delivery, parsed)
+    counts.put_into(progress)
     return output
 
 
@@ -76,14 +79,40 @@ def _parse(delivery: Delivery, connectors: Mapping[str, Connector]) -> Parsed:
         return Parsed(problems=[Problem("unreadable", f"the connector failed with {type(error).__name__}")])
 
 
-def _count(progress: Progress, delivery: Delivery, parsed: Parsed) -> None:
-    progress.count("events", len(parsed.changes))
-    progress.count("deliveries")
-    for reason, amount in parsed.ignored.items():
-        progress.count(f"ignored.{reason}", amount)
-    for problem in parsed.problems:
-        progress.count(f"dead.{delivery.connection}.{problem.reason}")
-    progress.log_at = max(progress.log_at, delivery.received_at)
-    if delivery.connection:
-        newest = max([change.changed_at for change in parsed.changes], default=0)
-        progress.saw(delivery.connection, delivery.received_at, newest)
+@dataclass(slots=True)
+class _Counts:
+    """What a batch adds to the counters: summed up first, for most deliveries add to the same two or three."""
+
+    deliveries: int = 0
+    events: int = 0
+    log_at: int = 0
+    others: Counter[str] = field(default_factory=Counter)
+    connections: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Connection -> (newest receipt, newest `changed_at`)."""
+
+    def add(self, delivery: Delivery, parsed: Parsed) -> None:
+        self.deliveries += 1
+        self.events += len(parsed.changes)
+        for reason, amount in parsed.ignored.items():
+            self.others[f"ignored.{reason}"] += amount
+        for problem in parsed.problems:
+            self.others[f"dead.{delivery.connection}.{problem.reason}"] += 1
+        received_at, connection = delivery.received_at, delivery.connection
+        self.log_at = max(self.log_at, received_at)
+        if connection:
+            receipt, changed_at = self.connections.get(connection, _NEVER)
+            for change in parsed.changes:
+                changed_at = max(changed_at, change.changed_at)
+            self.connections[connection] = (max(receipt, received_at), changed_at)
+
+    def put_into(self, progress: Progress) -> None:
+        progress.count("events", self.events)
+        progress.count("deliveries", self.deliveries)
+        for name, amount in self.others.items():
+            progress.count(name, amount)
+        progress.log_at = max(progress.log_at, self.log_at)
+        for connection, (received_at, changed_at) in self.connections.items():
+            progress.saw(connection, received_at, changed_at)
+
+
+_NEVER = (0, 0)
