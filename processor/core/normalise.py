@@ -7,6 +7,7 @@ a vendor means.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import msgspec
 
@@ -79,40 +80,34 @@ def _parse(delivery: Delivery, connectors: Mapping[str, Connector]) -> Parsed:
         return Parsed(problems=[Problem("unreadable", f"the connector failed with {type(error).__name__}")])
 
 
-@dataclass(slots=True)
 class _Counts:
-    """What a batch adds to the counters: summed up first, for most deliveries add to the same two or three."""
+    """What a batch adds to the counters. Most deliveries add to the same few: those are summed up at the end."""
 
-    deliveries: int = 0
-    events: int = 0
-    log_at: int = 0
-    others: Counter[str] = field(default_factory=Counter)
-    connections: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Connection -> (newest receipt, newest `changed_at`)."""
+    def __init__(self) -> None:
+        self._heard: dict[str, tuple[list[int], list[RecordChange]]] = {}
+        """Connection -> receipts and changes."""
+        self._others: Counter[str] = Counter()
 
     def add(self, delivery: Delivery, parsed: Parsed) -> None:
-        self.deliveries += 1
-        self.events += len(parsed.changes)
+        heard = self._heard.get(delivery.connection)
+        if heard is None:
+            heard = self._heard[delivery.connection] = ([], [])
+        heard[0].append(delivery.received_at)
+        heard[1].extend(parsed.changes)
         for reason, amount in parsed.ignored.items():
-            self.others[f"ignored.{reason}"] += amount
+            self._others[f"ignored.{reason}"] += amount
         for problem in parsed.problems:
-            self.others[f"dead.{delivery.connection}.{problem.reason}"] += 1
-        received_at, connection = delivery.received_at, delivery.connection
-        self.log_at = max(self.log_at, received_at)
-        if connection:
-            receipt, changed_at = self.connections.get(connection, _NEVER)
-            for change in parsed.changes:
-                changed_at = max(changed_at, change.changed_at)
-            self.connections[connection] = (max(receipt, received_at), changed_at)
+            self._others[f"dead.{delivery.connection}.{problem.reason}"] += 1
 
     def put_into(self, progress: Progress) -> None:
-        progress.count("events", self.events)
-        progress.count("deliveries", self.deliveries)
-        for name, amount in self.others.items():
+        for connection, (receipts, changes) in self._heard.items():
+            progress.count("events", len(changes))
+            progress.count("deliveries", len(receipts))
+            progress.log_at = max(progress.log_at, *receipts)
+            if connection:
+                progress.saw(connection, max(receipts), max(map(_CHANGED_AT, changes), default=0))
+        for name, amount in self._others.items():
             progress.count(name, amount)
-        progress.log_at = max(progress.log_at, self.log_at)
-        for connection, (received_at, changed_at) in self.connections.items():
-            progress.saw(connection, received_at, changed_at)
 
 
-_NEVER = (0, 0)
+_CHANGED_AT = attrgetter("changed_at")

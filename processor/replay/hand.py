@@ -47,9 +47,9 @@ from schemas.topics import DELIVERIES, FENCE, GROUPS, LEAD_CLOCKS, LEDGER, PANES
 
 AT_ONCE = 100_000
 """Changes folded together."""
-GROUPED_AT_ONCE = 400_000
+GROUPED_AT_ONCE = 300_000
 """Engagements grouped together: what is known of one group lies in many frames, and each batch that brings some of it
-derives it again. As long as they wait they are bytes, of which so many take as much memory as the changes."""
+derives it again. So many take 90 MB."""
 IN_A_FRAME = 1_500
 """Engagements: about as many as fit, so that few frames have to be split."""
 TELL_SECONDS = 0.2

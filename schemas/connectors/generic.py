@@ -39,12 +39,9 @@ class Generic:
     def parse(self, delivery: Delivery) -> Parsed:
         """Every event of the delivery; the data of an envelope may be one event or an array of them."""
         parsed = Parsed()
-        events: list[Any] = []
-        for item in open_body(delivery.headers, delivery.body):
-            if isinstance(item, list):
-                events += item
-            else:
-                events.append(item)
+        events = open_body(delivery.headers, delivery.body)
+        if list in map(type, events):
+            events = [event for item in events for event in (item if isinstance(item, list) else [item])]
         if len(events) > MAX_EVENTS:
             parsed.refuse("bad_shape", f"body: holds more than {MAX_EVENTS} events")
             return parsed
