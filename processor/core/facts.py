@@ -27,7 +27,7 @@ class Known:
         """As `first_version` gives it."""
 
 
-class Facts:
+class GroupFacts:
     """All records of one group. Leads are whole: their past and where they were merged to have a say."""
 
     __slots__ = ("first_set_at", "is_any_empty", "leads", "others")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from processor.core.contributions import Contribution
 from processor.core.definitions import Definitions
-from processor.core.facts import Facts
+from processor.core.facts import GroupFacts
 from processor.core.panes import Message, PaneTable
 from processor.core.responses import lead_result
 from processor.core.retention import Expiry, Horizon, last_instant, newest_version
@@ -121,7 +121,7 @@ class Groups:
             record = news[key]
             row = rows[key] = record if isinstance(record, bytes) else record.encode()
             output.rows.append((before + key.encode(), row))
-        facts = Facts(rows)
+        facts = GroupFacts(rows)
         is_doubtful = facts.first_set_at < self.horizon.starts_at
         if is_new:
             if is_doubtful or facts.is_any_empty:
@@ -137,7 +137,7 @@ class Groups:
                 output.engagements += [Engagement(f"lead:{target}", key, rows[key]) for key in sorted(told)]
         self._update(group, facts, output, is_doubtful=is_doubtful)
 
-    def _update(self, group: str, facts: Facts, output: GroupsOutput, *, is_doubtful: bool = False) -> None:
+    def _update(self, group: str, facts: GroupFacts, output: GroupsOutput, *, is_doubtful: bool = False) -> None:
         contributions, clock = self._derive(group, facts)
         before = self._counted.get(group, [])
         if contributions != before:
@@ -230,7 +230,7 @@ class Groups:
         """Derive the leads again on which these reps' teams have a say, but for the groups that are done."""
         for group in sorted(group for rep in moved for group in self._groups_of.get(rep, ()) if group not in done):
             if self._is_affected(group):
-                self._update(group, Facts(self._rows[group]), output)
+                self._update(group, GroupFacts(self._rows[group]), output)
 
     def _is_affected(self, group: str) -> bool:
         """Whether another roster can make another result: without deriving it, for a rep may have very many leads."""
@@ -242,7 +242,7 @@ class Groups:
             return False
         return clock.team != self._teams.team_on(clock.rep, self._definitions.calendar.day_of(clock.started_at))
 
-    def _derive(self, group: str, facts: Facts) -> tuple[list[Contribution], bytes | None]:
+    def _derive(self, group: str, facts: GroupFacts) -> tuple[list[Contribution], bytes | None]:
         kind, _, id = group.partition(":")
         if kind == "thread":
             return thread_contributions(id, facts.others, self._definitions), None
@@ -282,7 +282,7 @@ class Groups:
         for key, row in self._rows.get(ROSTER_GROUP, {}).items():
             self._teams.apply(key, row)
         for group in list(self._rows):
-            facts = Facts(self._rows[group])
+            facts = GroupFacts(self._rows[group])
             contributions, clock = self._derive(group, facts)
             lead = group[5:]
             if clock is not None:
@@ -300,7 +300,7 @@ class Groups:
         output.panes = self.panes.repair(published_panes)
         return output
 
-    def _restored_is_expired(self, group: str, facts: Facts) -> bool:
+    def _restored_is_expired(self, group: str, facts: GroupFacts) -> bool:
         """Whether it is too old to be kept; if not, it is filed."""
         if group == ROSTER_GROUP:
             return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from processor.core.contributions import Contribution, Values
 from processor.core.definitions import Definitions
-from processor.core.facts import Facts, Known
+from processor.core.facts import GroupFacts, Known
 from processor.core.side_clocks import Stint, Touch, holder_at, holder_clocks, later_inquiries, stints_of
 from processor.core.sla import terms_of
 from processor.core.touches import attempt_at, automated_at, contact_at, inquiry_at
@@ -62,7 +62,7 @@ class _Case:
 NOTHING = LeadResult([], None)
 
 
-def lead_result(lead: str, facts: Facts, definitions: Definitions, team_on: TeamOn) -> LeadResult:
+def lead_result(lead: str, facts: GroupFacts, definitions: Definitions, team_on: TeamOn) -> LeadResult:
     """The clock of a lead, and what it counts for, from all the records that its group has heard of."""
     leads = facts.leads
     own = leads.get(lead)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.definitions import definitions_of
-from processor.core.facts import Facts, Known
+from processor.core.facts import GroupFacts, Known
 from processor.core.groups import Groups, GroupsOutput
 from processor.core.ledger import engagements_of
 from processor.core.retention import first_version
@@ -91,7 +91,7 @@ def test_a_group_knows_since_when_something_was_said_in_it_and_whether_nothing_w
     rows = {key: records[-1].encode() for key, records in states(log).items()}
     records = {key: decode_record(row) for key, row in rows.items()}
 
-    facts = Facts(rows)
+    facts = GroupFacts(rows)
 
     assert {f"lead|{id}": lead.encode() for id, lead in facts.leads.items()} == {
         key: row for key, row in rows.items() if key.startswith("lead|")
