@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from hashlib import sha256
 from math import ceil
 from pathlib import Path
@@ -254,12 +255,18 @@ class LeadResponse(_Model):
 
     def warn_after(self, sla: int) -> int:
         """How much of this SLA may go before the warning, in whole microseconds."""
-        return ceil(Fraction(str(self.warn_at)) * sla)
+        return _share_of(self.warn_at, sla)
 
     @property
     def needs_calendars(self) -> bool:
         """Whether any rule runs on business time."""
         return any(rule.clock == "business" for rule in self.rules)
+
+
+@lru_cache(1024)
+def _share_of(share: float, duration: int) -> int:
+    # Every lead asks, and there are as many answers as rules: to work one out takes 6 µs.
+    return ceil(Fraction(str(share)) * duration)
 
 
 class Conversation(_Model):

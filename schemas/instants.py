@@ -22,17 +22,35 @@ _RFC3339 = re.compile(
 )
 # As nearly every CRM writes it: half of the work for each instant, and normalising a delivery takes several.
 _USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?Z\Z", re.ASCII)
+# Nearly all of them write milliseconds and a Z. To look up four short texts of which there are few (the day below, the
+# minute of the day, the second, the milliseconds) takes half of that time again: 0.55 µs.
+_MINUTES = {f"{hour:02d}:{minute:02d}:": hour * HOUR + minute * MINUTE for hour in range(24) for minute in range(60)}
+_SECONDS = {f"{second:02d}.": second * SECOND for second in range(60)}
+_MILLISECONDS = {f"{milli:03d}Z": milli * 1000 for milli in range(1000)}
+_DAYS_KEPT = 10_000
+_days: dict[str, int] = {}
+"""`2026-03-18T` -> its first instant: of the days that were read."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\Z", re.ASCII)
 _UNITS = {"ms": 1000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def parse_instant(text: str) -> int:
     """RFC 3339 with an offset -> microseconds; digits beyond the sixth are cut. Raises ValueError."""
+    try:
+        return _days[text[:11]] + _MINUTES[text[11:17]] + _SECONDS[text[17:20]] + _MILLISECONDS[text[20:]]
+    except KeyError:
+        return _read_instant(text)
+
+
+def _read_instant(text: str) -> int:
     if _USUAL.match(text):
         try:
-            return checked(from_datetime(datetime.fromisoformat(text)))
+            instant = checked(from_datetime(datetime.fromisoformat(text)))
         except ValueError:
             pass  # what is wrong with it is said below
+        else:
+            _keep_day(text[:11], instant // DAY * DAY)
+            return instant
     match = _RFC3339.match(text)
     if match is None:
         msg = "is not an RFC 3339 instant with an offset, such as 2026-03-18T16:41:30.344Z"
@@ -45,6 +63,14 @@ def parse_instant(text: str) -> int:
         raise ValueError(msg) from None
     micros = int((fraction or "0")[:6].ljust(6, "0"))
     return checked(from_datetime(moment) + micros)
+
+
+def _keep_day(name: str, first: int) -> None:
+    """So that its next instant is looked up. `first` is its first one."""
+    if EARLIEST <= first <= LATEST - DAY:  # every instant of it is one that a CRM can mean
+        if len(_days) >= _DAYS_KEPT:
+            _days.clear()
+        _days[name] = first
 
 
 def checked(instant: int) -> int:

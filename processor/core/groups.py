@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from processor.core.contributions import Contribution
 from processor.core.definitions import Definitions
+from processor.core.facts import GroupFacts
 from processor.core.panes import Message, PaneTable
 from processor.core.responses import lead_result
-from processor.core.retention import Expiry, Horizon, first_version, last_instant, newest_version
+from processor.core.retention import Expiry, Horizon, last_instant, newest_version
 from processor.core.threads import thread_contributions
 from schemas.frames import ROSTER_GROUP, Engagement
 from schemas.leads import decode_clock, encode_clock
@@ -72,72 +73,71 @@ class Groups:
         output = GroupsOutput()
         self._advance(log_at)
         self._sweep(output, SLICE)
-        kept_from, due = self.horizon.starts_at, self._expiry.due
-        opened: dict[str, dict[str, Record]] = {}
-        changed: dict[str, set[str]] = {}
-        heard: dict[tuple[str, str], bytes | None] = {}
-        """Of what changed the row, where it is the one that was heard: the same state is the same bytes."""
-        doubtful: set[str] = set()
-        for engagement in engagements:
-            group, key = engagement.group, engagement.record
-            facts = opened.get(group)
-            if facts is None:
-                if due:
-                    self._look_at(group, output)
-                facts = opened[group] = self._decoded(group)
-            news = decode_record(engagement.row)
-            if first_version(news) < kept_from:
-                doubtful.add(group)
-            held = facts.get(key)
-            if held is None:
-                facts[key] = news
-                heard[group, key] = engagement.row
-            elif held.merge(news):
-                heard[group, key] = None
-            else:
-                output.duplicates += 1
-                continue
-            changed.setdefault(group, set()).add(key)
+        changed = self._gather(engagements, output)
         # The roster goes first: what is derived after it sees the new teams.
-        moved = self._settle_roster(changed.pop(ROSTER_GROUP, set()), opened.get(ROSTER_GROUP, {}), output)
-        for group, keys in changed.items():
-            self._settle(group, keys, opened[group], heard, output, is_doubtful=group in doubtful)
+        moved = self._settle_roster(changed.pop(ROSTER_GROUP, {}), output)
+        for group, news in changed.items():
+            self._settle(group, news, output)
         self._follow(moved, changed.keys(), output)
         output.panes = self.panes.take_changes()
         return output
 
-    def _settle(
-        self,
-        group: str,
-        keys: set[str],
-        facts: dict[str, Record],
-        heard: Mapping[tuple[str, str], bytes | None],
-        output: GroupsOutput,
-        *,
-        is_doubtful: bool,
-    ) -> None:
-        if group not in self._rows:
-            if is_doubtful or not all(record.fields for record in facts.values()):
+    def _gather(self, engagements: Iterable[Engagement], output: GroupsOutput) -> dict[str, dict[str, bytes | Record]]:
+        """What a batch makes of its records, by group and key: the row itself where there is nothing to join it with.
+
+        The same state is the same bytes, so rows are only read where two of one record differ.
+        """
+        changed: dict[str, dict[str, bytes | Record]] = {}
+        due, looked_at, rows_of = self._expiry.due, set[str](), self._rows
+        for engagement in engagements:
+            group, key, row = engagement.group, engagement.record, engagement.row
+            if due and group not in looked_at:
+                looked_at.add(group)
+                self._look_at(group, output)
+            news = changed.get(group)
+            held = None if news is None else news.get(key)
+            if held is None and (rows := rows_of.get(group)) is not None:
+                held = rows.get(key)
+            if held is None:
+                joined: bytes | Record | None = row
+            else:
+                joined = None if held == row else _joined(held, row)
+            if joined is None:
+                output.duplicates += 1
+                continue
+            if news is None:
+                news = changed[group] = {}
+            news[key] = joined
+        return changed
+
+    def _settle(self, group: str, news: Mapping[str, bytes | Record], output: GroupsOutput) -> None:
+        """Take in what has become of records of one group."""
+        is_new = group not in self._rows
+        rows = self._rows.setdefault(group, {})
+        own = f"lead|{group[5:]}"
+        own_before = rows.get(own)
+        before = group.encode() + _SEPARATOR
+        for key in sorted(news):
+            record = news[key]
+            row = rows[key] = record if isinstance(record, bytes) else record.encode()
+            output.rows.append((before + key.encode(), row))
+        facts = GroupFacts(rows)
+        is_doubtful = facts.first_set_at < self.horizon.starts_at
+        if is_new:
+            if is_doubtful or facts.is_any_empty:
                 self._expiry.spared.add(group)  # it is looked at below
             else:
-                self._expiry.file(group, min(first_version(record) for record in facts.values()))
-        rows = self._rows.setdefault(group, {})
-        targets = merge_targets(group, facts)
-        # A new target must hear everything; afterwards it needs only what is new.
-        known = (
-            set()
-            if not rows or not targets
-            else merge_targets(group, {key: decode_record(row) for key, row in rows.items()})
-        )
-        for key in sorted(keys):
-            row = rows[key] = heard[group, key] or facts[key].encode()
-            output.rows.append((group.encode() + _SEPARATOR + key.encode(), row))
-        for target in sorted(targets):
-            told = keys if target in known else set(rows)
-            output.engagements += [Engagement(f"lead:{target}", key, rows[key]) for key in sorted(told)]
+                self._expiry.file(group, facts.first_set_at)
+        targets = merge_targets(group, facts.leads)
+        if targets:
+            # A new target must hear everything; afterwards it needs only what is new.
+            known = set() if own_before is None else merge_targets(group, {group[5:]: decode_record(own_before)})
+            for target in sorted(targets):
+                told = news if target in known else rows
+                output.engagements += [Engagement(f"lead:{target}", key, rows[key]) for key in sorted(told)]
         self._update(group, facts, output, is_doubtful=is_doubtful)
 
-    def _update(self, group: str, facts: dict[str, Record], output: GroupsOutput, *, is_doubtful: bool = False) -> None:
+    def _update(self, group: str, facts: GroupFacts, output: GroupsOutput, *, is_doubtful: bool = False) -> None:
         contributions, clock = self._derive(group, facts)
         before = self._counted.get(group, [])
         if contributions != before:
@@ -147,15 +147,16 @@ class Groups:
             self._publish_clock(group[5:], clock, output.clocks)
         was_spared = group in self._expiry.spared
         if is_doubtful or was_spared:
-            if self._is_expired(group, facts):
+            records = self._decoded(group)
+            if self._is_expired(group, records):
                 self._drop(group, output)
             elif was_spared:
-                self._file(group, facts)
+                self._file(group, records)
 
-    def _is_expired(self, group: str, facts: dict[str, Record]) -> bool:
+    def _is_expired(self, group: str, records: dict[str, Record]) -> bool:
         """Whether all of it is too old and nobody waits. Notes what is spared although it is old."""
         self._expiry.spared.discard(group)
-        if _last_instant(facts) >= self.horizon.starts_at:
+        if _last_instant(records) >= self.horizon.starts_at:
             return False
         clock = self._clocks.get(group[5:]) if group.startswith("lead:") else None
         if clock is not None and decode_clock(clock).is_waiting:
@@ -163,17 +164,17 @@ class Groups:
             return False
         return True
 
-    def _file(self, group: str, facts: dict[str, Record]) -> None:
+    def _file(self, group: str, records: dict[str, Record]) -> None:
         """Note when to look at it again, which is kept."""
-        expiry, said_at = self._expiry, max(map(newest_version, facts.values()))
+        expiry, said_at = self._expiry, max(map(newest_version, records.values()))
         if group in expiry.spared:
             return
-        if said_at >= self.horizon.starts_at and all(record.fields for record in facts.values()):
+        if said_at >= self.horizon.starts_at and all(record.fields for record in records.values()):
             expiry.file(group, said_at)
             return
         expiry.spared.add(group)  # what happens later than it was said may be called off
-        if all(record.fields for record in facts.values()):
-            expiry.file(group, _last_instant(facts))
+        if all(record.fields for record in records.values()):
+            expiry.file(group, _last_instant(records))
 
     def _drop(self, group: str, output: GroupsOutput) -> None:
         """Let a group go, with all its rows: what it counted for has gone with its days."""
@@ -199,26 +200,28 @@ class Groups:
 
     def _sweep(self, output: GroupsOutput, most: int) -> None:
         for group in self._expiry.take(most):
-            facts = self._look_at(group, output)
-            if facts:
-                self._file(group, facts)
+            records = self._look_at(group, output)
+            if records:
+                self._file(group, records)
 
     def _look_at(self, group: str, output: GroupsOutput) -> dict[str, Record]:
         """Let a group go if it is too old. Else its records."""
-        facts = self._decoded(group)
-        if facts and self._is_expired(group, facts):
+        records = self._decoded(group)
+        if records and self._is_expired(group, records):
             self._drop(group, output)
             return {}
-        return facts
+        return records
 
     def _decoded(self, group: str) -> dict[str, Record]:
         return {key: decode_record(row) for key, row in self._rows.get(group, {}).items()}
 
-    def _settle_roster(self, keys: set[str], facts: dict[str, Record], output: GroupsOutput) -> set[str]:
+    def _settle_roster(self, news: Mapping[str, bytes | Record], output: GroupsOutput) -> set[str]:
         """Keep the rows of reps; those whose teams have changed."""
         moved = set()
-        for key in sorted(keys):
-            row = self._rows.setdefault(ROSTER_GROUP, {})[key] = facts[key].encode()
+        for key in sorted(news):
+            record = news[key]
+            row = record if isinstance(record, bytes) else record.encode()
+            self._rows.setdefault(ROSTER_GROUP, {})[key] = row
             output.rows.append((ROSTER_GROUP.encode() + _SEPARATOR + key.encode(), row))
             moved.add(self._teams.apply(key, row))
         return {rep for rep in moved if rep is not None}
@@ -227,7 +230,7 @@ class Groups:
         """Derive the leads again on which these reps' teams have a say, but for the groups that are done."""
         for group in sorted(group for rep in moved for group in self._groups_of.get(rep, ()) if group not in done):
             if self._is_affected(group):
-                self._update(group, self._decoded(group), output)
+                self._update(group, GroupFacts(self._rows[group]), output)
 
     def _is_affected(self, group: str) -> bool:
         """Whether another roster can make another result: without deriving it, for a rep may have very many leads."""
@@ -239,10 +242,10 @@ class Groups:
             return False
         return clock.team != self._teams.team_on(clock.rep, self._definitions.calendar.day_of(clock.started_at))
 
-    def _derive(self, group: str, facts: dict[str, Record]) -> tuple[list[Contribution], bytes | None]:
+    def _derive(self, group: str, facts: GroupFacts) -> tuple[list[Contribution], bytes | None]:
         kind, _, id = group.partition(":")
         if kind == "thread":
-            return thread_contributions(id, facts, self._definitions), None
+            return thread_contributions(id, facts.others, self._definitions), None
         if kind != "lead":
             return [], None
         result = lead_result(id, facts, self._definitions, self._teams.team_on)
@@ -279,7 +282,7 @@ class Groups:
         for key, row in self._rows.get(ROSTER_GROUP, {}).items():
             self._teams.apply(key, row)
         for group in list(self._rows):
-            facts = self._decoded(group)
+            facts = GroupFacts(self._rows[group])
             contributions, clock = self._derive(group, facts)
             lead = group[5:]
             if clock is not None:
@@ -297,30 +300,36 @@ class Groups:
         output.panes = self.panes.repair(published_panes)
         return output
 
-    def _restored_is_expired(self, group: str, facts: dict[str, Record]) -> bool:
+    def _restored_is_expired(self, group: str, facts: GroupFacts) -> bool:
         """Whether it is too old to be kept; if not, it is filed."""
         if group == ROSTER_GROUP:
             return False
-        at = min(first_version(record) for record in facts.values())
-        if at >= self.horizon.starts_at and all(record.fields for record in facts.values()):
-            self._expiry.file(group, at)
+        if facts.first_set_at >= self.horizon.starts_at and not facts.is_any_empty:
+            self._expiry.file(group, facts.first_set_at)
             return False
-        if self._is_expired(group, facts):
+        records = self._decoded(group)
+        if self._is_expired(group, records):
             return True
-        self._file(group, facts)
+        self._file(group, records)
         return False
 
 
-def _last_instant(facts: dict[str, Record]) -> int:
-    return max(last_instant(record) for record in facts.values())
+def _joined(held: bytes | Record, row: bytes) -> Record | None:
+    """What is held of a record with this row taken in; None: it said nothing new."""
+    record = decode_record(held) if isinstance(held, bytes) else held
+    return record if record.merge(decode_record(row)) else None
 
 
-def merge_targets(group: str, facts: dict[str, Record]) -> set[str]:
+def _last_instant(records: Mapping[str, Record]) -> int:
+    return max(last_instant(record) for record in records.values())
+
+
+def merge_targets(group: str, leads: Mapping[str, Record]) -> set[str]:
     """The leads that this group's own lead was ever merged into: they must hear all that the group knows.
 
     Everything a group knows goes along every pointer ever set, transitively, and only when it is news; so it ends, in
     cycles too, and a pointer that moves on is heard of where it pointed before.
     """
     kind, _, id = group.partition(":")
-    own = facts.get(f"lead|{id}") if kind == "lead" else None
+    own = leads.get(id) if kind == "lead" else None
     return set() if own is None else own.named.get("merged_into", set()) - {id}

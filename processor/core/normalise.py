@@ -4,8 +4,10 @@ Owns the reading of a batch of deliveries: changes for their partitions, dead le
 a vendor means.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import msgspec
 
@@ -43,8 +45,8 @@ def normalise(
 ) -> NormaliseOutput:
     """Read (offset, raw delivery) pairs. Counters go into `progress`, once per offset."""
     output = NormaliseOutput()
+    counts, done = _Counts(), progress.offset
     for offset, raw in deliveries:
-        is_first_time = offset >= progress.offset
         try:
             delivery = decode_delivery(raw)
         except msgspec.MsgspecError:
@@ -54,15 +56,17 @@ def normalise(
             parsed = _parse(delivery, connectors)
             output.oldest_at = min(output.oldest_at, delivery.received_at)
         output.changes += parsed.changes
-        output.dead_letters += [
-            DeadLetter(
-                delivery.connection, problem.reason, problem.detail, partition, offset, problem.index,
-                delivery.received_at,
-            )
-            for problem in parsed.problems
-        ]  # fmt: skip
-        if is_first_time:
-            _count(progress, delivery, parsed)
+        if parsed.problems:
+            output.dead_letters += [
+                DeadLetter(
+                    delivery.connection, problem.reason, problem.detail, partition, offset, problem.index,
+                    delivery.received_at,
+                )
+                for problem in parsed.problems
+            ]  # fmt: skip
+        if offset >= done:
+            counts.add(delivery, parsed)
+    counts.put_into(progress)
     return output
 
 
@@ -76,14 +80,34 @@ def _parse(delivery: Delivery, connectors: Mapping[str, Connector]) -> Parsed:
         return Parsed(problems=[Problem("unreadable", f"the connector failed with {type(error).__name__}")])
 
 
-def _count(progress: Progress, delivery: Delivery, parsed: Parsed) -> None:
-    progress.count("events", len(parsed.changes))
-    progress.count("deliveries")
-    for reason, amount in parsed.ignored.items():
-        progress.count(f"ignored.{reason}", amount)
-    for problem in parsed.problems:
-        progress.count(f"dead.{delivery.connection}.{problem.reason}")
-    progress.log_at = max(progress.log_at, delivery.received_at)
-    if delivery.connection:
-        newest = max([change.changed_at for change in parsed.changes], default=0)
-        progress.saw(delivery.connection, delivery.received_at, newest)
+class _Counts:
+    """What a batch adds to the counters. Most deliveries add to the same few: those are summed up at the end."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, tuple[list[int], list[RecordChange]]] = {}
+        """Connection -> receipts and changes."""
+        self._others: Counter[str] = Counter()
+
+    def add(self, delivery: Delivery, parsed: Parsed) -> None:
+        heard = self._heard.get(delivery.connection)
+        if heard is None:
+            heard = self._heard[delivery.connection] = ([], [])
+        heard[0].append(delivery.received_at)
+        heard[1].extend(parsed.changes)
+        for reason, amount in parsed.ignored.items():
+            self._others[f"ignored.{reason}"] += amount
+        for problem in parsed.problems:
+            self._others[f"dead.{delivery.connection}.{problem.reason}"] += 1
+
+    def put_into(self, progress: Progress) -> None:
+        for connection, (receipts, changes) in self._heard.items():
+            progress.count("events", len(changes))
+            progress.count("deliveries", len(receipts))
+            progress.log_at = max(progress.log_at, *receipts)
+            if connection:
+                progress.saw(connection, max(receipts), max(map(_CHANGED_AT, changes), default=0))
+        for name, amount in self._others.items():
+            progress.count(name, amount)
+
+
+_CHANGED_AT = attrgetter("changed_at")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from processor.core.contributions import Contribution, Values
 from processor.core.definitions import Definitions
+from processor.core.facts import GroupFacts, Known
 from processor.core.side_clocks import Stint, Touch, holder_at, holder_clocks, later_inquiries, stints_of
 from processor.core.sla import terms_of
 from processor.core.touches import attempt_at, automated_at, contact_at, inquiry_at
@@ -38,6 +39,7 @@ class _Touches:
     contacts: list[Touch]
     qualifications: list[Touch]
     qualifying: list[Touch]
+    automated_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class _Case:
     stints: list[Stint]
     living: Mapping[str, Record]
     """The lead and those merged into it, without the deleted ones."""
-    related: Mapping[str, Record]
+    related: Mapping[str, Known]
     """What was done for any of them."""
     definitions: Definitions
     team_on: TeamOn
@@ -60,12 +62,12 @@ class _Case:
 NOTHING = LeadResult([], None)
 
 
-def lead_result(lead: str, facts: Mapping[str, Record], definitions: Definitions, team_on: TeamOn) -> LeadResult:
+def lead_result(lead: str, facts: GroupFacts, definitions: Definitions, team_on: TeamOn) -> LeadResult:
     """The clock of a lead, and what it counts for, from all the records that its group has heard of."""
-    own = facts.get(f"lead|{lead}")
+    leads = facts.leads
+    own = leads.get(lead)
     if own is None or own.is_deleted:
         return NOTHING
-    leads = {key[5:]: record for key, record in facts.items() if record.kind == "lead"}
     pointers = {id: record.get("merged_into") for id, record in leads.items()}
     root = root_of(lead, pointers)
     rep = definitions.person(own.get("rep"))
@@ -83,7 +85,7 @@ def lead_result(lead: str, facts: Mapping[str, Record], definitions: Definitions
         return LeadResult(found, _without_start(lead, own, rep, definitions, merged_into=None))
     case = _Case(
         lead, own, rep, min(starts), stints_of(own, definitions), living,
-        {key: record for key, record in facts.items() if record.kind != "lead" and record.get("lead") in members},
+        {key: record for key, record in facts.others.items() if record.get("lead") in members},
         definitions, team_on,
     )  # fmt: skip
     clock = _clock(case)
@@ -131,10 +133,11 @@ def _clock(case: _Case) -> LeadClock:
     due_at = terms.after(start, terms.sla)
     answered_at = None if answer is None else answer.at
     assigned_at = own.get("assigned_at")
-    automated = [at for at in map(automated_at, case.related.values()) if at is not None]
-    inbound = _sorted(
-        (inquiry_at(record, definitions), key, None) for key, record in case.related.items()
-    ) if answer is not None else []  # fmt: skip
+    inbound = [] if answer is None else _sorted(
+        Touch(at, key, None)
+        for key, record in case.related.items()
+        if (at := inquiry_at(record, definitions)) is not None
+    )  # fmt: skip
     return LeadClock(
         lead=case.lead, rep=case.rep, source=own.get("source"), status=own.get("status"),
         started_at=start, due_at=due_at, sla=terms.sla,
@@ -154,7 +157,7 @@ def _clock(case: _Case) -> LeadClock:
         attempted_at=_first(touches.attempts),
         contacted_at=_first(touches.contacts),
         qualified_at=_first(touches.qualifications),
-        automated_at=min(automated, default=None),
+        automated_at=touches.automated_at,
         holders=holder_clocks(case.stints, touches.qualifying, settings.stop == "qualified"),
         inquiries=(
             () if answered_at is None else later_inquiries(max(answered_at, start), inbound, touches.attempts, terms)
@@ -177,38 +180,43 @@ def _counted(clock: LeadClock, definitions: Definitions) -> list[Contribution]:
 
 
 def _touches(case: _Case) -> _Touches:
-    definitions, related = case.definitions, case.related
-    person = definitions.person
-    attempts = _sorted(
-        (attempt_at(record, definitions), key, person(record.get("rep"))) for key, record in related.items()
-    )
-    contacts = _sorted((contact_at(record), key, person(record.get("rep"))) for key, record in related.items())
+    definitions, attempts, contacts, automated = case.definitions, list[Touch](), list[Touch](), list[int]()
+    for key, record in case.related.items():
+        rep = definitions.person(record.get("rep"))
+        at = attempt_at(record, definitions)
+        if at is not None:
+            attempts.append(Touch(at, key, rep))
+        at = contact_at(record)
+        if at is not None:
+            contacts.append(Touch(at, key, rep))
+        at = automated_at(record)
+        if at is not None:
+            automated.append(at)
     qualifications = _sorted(
-        (changed_at, f"lead|{id}", case.rep)
+        Touch(changed_at, f"lead|{id}", case.rep)
         for id, record in case.living.items()
         for changed_at, _, status in record.history("status")
         if status in {"qualified", "converted"}
     )
-    attempts = [touch for touch in attempts if _is_by_responder(touch, case)]
-    contacts = [touch for touch in contacts if _is_by_responder(touch, case)]
+    attempts, contacts = _sorted(attempts), _sorted(contacts)
+    if definitions.lead_response.responder != "anyone":
+        attempts = [touch for touch in attempts if _is_by_responder(touch, case)]
+        contacts = [touch for touch in contacts if _is_by_responder(touch, case)]
     if definitions.lead_response.before_start == "exclude":
         attempts, contacts, qualifications = (
             [touch for touch in touches if touch.at >= case.start] for touches in (attempts, contacts, qualifications)
         )
     stop = definitions.lead_response.stop
     qualifying = {"attempt": attempts, "contact": contacts, "qualified": qualifications}[stop]
-    return _Touches(attempts, contacts, qualifications, qualifying)
+    return _Touches(attempts, contacts, qualifications, qualifying, min(automated, default=None))
 
 
 def _is_by_responder(touch: Touch, case: _Case) -> bool:
-    """Whether it comes from somebody who may answer this lead."""
-    responder = case.definitions.lead_response.responder
-    if responder == "anyone":
-        return True
+    """Whether it comes from somebody who may answer this lead, where not everybody may."""
     if touch.rep is None:
         return False
     holder = holder_at(case.stints, touch.at)
-    if responder == "owner":
+    if case.definitions.lead_response.responder == "owner":
         return touch.rep == holder
     day = case.definitions.calendar.day_of(touch.at)
     team = case.team_on(touch.rep, day)
@@ -223,11 +231,9 @@ def _reps_of(case: _Case) -> frozenset[str]:
     return frozenset(rep for rep in reps if rep is not None)
 
 
-def _sorted(touches: Iterable[tuple[int | None, str, str | None]]) -> list[Touch]:
+def _sorted(touches: Iterable[Touch]) -> list[Touch]:
     # Record keys of one instant differ, but for the statuses of one lead, which are equal: reps are never compared.
-    found = [Touch(at, key, rep) for at, key, rep in touches if at is not None]
-    found.sort(key=lambda touch: touch[:2])
-    return found
+    return sorted(touches)
 
 
 def _first(touches: list[Touch]) -> int | None:

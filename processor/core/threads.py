@@ -8,12 +8,14 @@ from collections.abc import Mapping
 
 from processor.core.contributions import Contribution
 from processor.core.definitions import Definitions
-from schemas.records import Record
+from processor.core.facts import Known
 from schemas.windows import Day
 
 
-def thread_contributions(thread: str, mails: Mapping[str, Record], definitions: Definitions) -> list[Contribution]:
+def thread_contributions(thread: str, mails: Mapping[str, Known], definitions: Definitions) -> list[Contribution]:
     """The conversations of a thread, each at the first answer of its day."""
+    if len(mails) < 2:
+        return []  # most have one mail, and that answers nothing
     sent: list[tuple[int, bool, str, str | None]] = []
     for key, mail in mails.items():
         at, direction = mail.get("sent_at"), mail.get("direction")

@@ -6,11 +6,11 @@ Owns the rules of the contract's table that both the ledger's counts and the lea
 from typing import Any, Protocol
 
 from processor.core.definitions import Definitions
-from schemas.records import Record
+from processor.core.facts import Known
 
 
 class Facts(Protocol):
-    """The values of a record's fields by name: a `Record`, or a plain mapping."""
+    """The values of a record's fields by name: a `Record`, a `Known` or a plain mapping."""
 
     def get(self, name: str, /) -> Any:
         """The value; None where it was never set or was cleared."""
@@ -30,7 +30,7 @@ def talk_of(call: Facts) -> int:
     return int(call.get("talk_seconds") or 0)
 
 
-def attempt_at(record: Record, definitions: Definitions) -> int | None:
+def attempt_at(record: Known, definitions: Definitions) -> int | None:
     """When somebody of ours tried to reach the lead with this (microseconds); None if it is no attempt.
 
     An outbound call that did not fail, an outbound mail by a human, a held meeting, a connected inbound call with
@@ -55,7 +55,7 @@ def attempt_at(record: Record, definitions: Definitions) -> int | None:
     return at
 
 
-def contact_at(record: Record) -> int | None:
+def contact_at(record: Known) -> int | None:
     """When the lead and we met in this (microseconds): a connected call, a held meeting, an inbound mail by a human."""
     if record.is_deleted:
         return None
@@ -70,7 +70,7 @@ def contact_at(record: Record) -> int | None:
     return at
 
 
-def inquiry_at(record: Record, definitions: Definitions) -> int | None:
+def inquiry_at(record: Known, definitions: Definitions) -> int | None:
     """When the lead turned to us with this (microseconds): an inbound mail by a human, or an inbound call.
 
     A call in which they talked with us is an attempt too: nobody waits for an answer to that.
@@ -85,7 +85,7 @@ def inquiry_at(record: Record, definitions: Definitions) -> int | None:
     return at
 
 
-def automated_at(record: Record) -> int | None:
+def automated_at(record: Known) -> int | None:
     """When a machine of ours wrote to the lead (microseconds)."""
     if record.is_deleted or record.kind != "email" or record.get("automated") is not True:
         return None
@@ -93,6 +93,6 @@ def automated_at(record: Record) -> int | None:
     return at
 
 
-def _held_at(meeting: Record) -> int | None:
+def _held_at(meeting: Known) -> int | None:
     at: int | None = meeting.get("starts_at") if meeting.get("outcome") == "held" else None
     return at

@@ -46,7 +46,10 @@ from schemas.records import RecordChange, decode_record
 from schemas.topics import DELIVERIES, FENCE, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
 
 AT_ONCE = 100_000
-"""Changes or engagements folded together."""
+"""Changes folded together."""
+GROUPED_AT_ONCE = 300_000
+"""Engagements grouped together: what is known of one group lies in many frames, and each batch that brings some of it
+derives it again. So many take 90 MB."""
 IN_A_FRAME = 1_500
 """Engagements: about as many as fit, so that few frames have to be split."""
 TELL_SECONDS = 0.2
@@ -306,7 +309,7 @@ class Hand:
 
             self._restore(partition, share, order.log_at, engage)
             frames = (decode_changes(frame).changes for frame in self._spool.take("changes", partition))
-            for changes in _together(frames):
+            for changes in _together(frames, AT_ONCE):
                 self._fold_changes(share, changes, order.log_at, engage)
                 self._told.add(len(changes))
             share.done.log_at = max(share.done.log_at, order.log_at)
@@ -361,7 +364,7 @@ class Hand:
                 decode_engagements(frame).engagements
                 for frame in self._spool.take(f"engagements.{order.round}", partition)
             )
-            for engagements in _together(frames):
+            for engagements in _together(frames, GROUPED_AT_ONCE):
                 output = share.groups.fold(engagements, order.log_at)
                 share.grouped.count("events", len(engagements))
                 share.grouped.count("duplicates", output.duplicates)
@@ -448,13 +451,13 @@ def batched(items: Iterable[_Item], most: int) -> Iterator[list[_Item]]:
         yield found
 
 
-def _together(parts: Iterable[list[_Item]]) -> Iterator[list[_Item]]:
-    """The same items in lists of about `AT_ONCE`."""
+def _together(parts: Iterable[list[_Item]], most: int) -> Iterator[list[_Item]]:
+    """The same items in lists of about so many."""
     held: list[_Item] = []
     for part in parts:
-        for first in range(0, len(part), AT_ONCE):
-            held += part[first : first + AT_ONCE]
-            if len(held) >= AT_ONCE:
+        for first in range(0, len(part), most):
+            held += part[first : first + most]
+            if len(held) >= most:
                 yield held
                 held = []
     if held:

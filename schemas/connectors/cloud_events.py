@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from schemas.connectors.base import MAX_EVENTS
-from schemas.connectors.content import media_type
+from schemas.connectors.content import JSON, media_type
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
@@ -41,6 +41,8 @@ class Unreadable:
 
 def open_body(headers: Mapping[str, str], body: bytes) -> list[Any]:
     """Give what the envelopes hold, each as decoded JSON or as Unreadable; without envelopes, the body."""
+    if headers.get("content-type") == JSON and "ce-specversion" not in headers:  # what nearly all say
+        return [_with_json(body, "body", _as_it_is)]
     media = media_type(headers)
     if media == STRUCTURED:
         return [_with_json(body, "body", _open_envelope)]

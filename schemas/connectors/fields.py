@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -55,9 +56,7 @@ def read_change(
 
     `stage` without `entered_stage_at` sets that to `changed_at` (contract). Raises FieldError, UnknownKindError.
     """
-    readers = _READERS_OF.get(kind)
-    if readers is None:
-        raise UnknownKindError(kind)
+    readers = _readers_of(kind, namespace)
     fields: dict[str, Value] = {}
     unknown = 0
     for name, value in raw.items():
@@ -65,11 +64,8 @@ def read_change(
         if read is None:
             unknown += 1
             continue
-        if value is None:
-            fields[name] = None
-            continue
         try:
-            fields[name] = read(value, kind, name, namespace)
+            fields[name] = None if value is None else read(value)
         except (ValueError, TypeError) as error:
             raise FieldError(field=f"fields.{name}", problem=str(error)) from None
     if fields.get("stage") is not None and "entered_stage_at" not in raw:
@@ -85,7 +81,7 @@ def read_change(
 def read_instant(value: Any, field: str) -> int:
     """Read an RFC 3339 instant as microseconds. Raises FieldError."""
     try:
-        return _instant(value, "", field, "")
+        return _instant(value)
     except ValueError as error:
         raise FieldError(field, str(error)) from None
 
@@ -118,12 +114,7 @@ def _id(value: Any) -> str | None:
     return text or None  # CRMs clear a pointer by an empty text
 
 
-def _reference(value: Any, _kind: str, _name: str, namespace: str) -> str | None:
-    text = _id(value)
-    return f"{namespace}:{text}" if text and namespace else text
-
-
-def _text(value: Any, _kind: str, _name: str, _namespace: str) -> str | None:
+def _text(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         msg = "must be text"
         raise ValueError(msg)
@@ -143,29 +134,21 @@ def _refuse_surrogates(text: str) -> None:
         raise ValueError(msg) from None
 
 
-def _choice(value: Any, kind: str, name: str, _namespace: str) -> str:
-    choices = CHOICES[kind, name]
-    if not isinstance(value, str) or value not in choices:
-        msg = f"must be one of {', '.join(sorted(choices))}"
-        raise ValueError(msg)
-    return value
-
-
-def _flag(value: Any, _kind: str, _name: str, _namespace: str) -> bool:
+def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         msg = "must be true or false"
         raise ValueError(msg)
     return value
 
 
-def _instant(value: Any, _kind: str, _name: str, _namespace: str) -> int:
+def _instant(value: Any) -> int:
     if not isinstance(value, str) or not value.isascii():
         msg = "must be an RFC 3339 instant with an offset, such as 2026-03-18T16:41:30.344Z"
         raise ValueError(msg)
     return parse_instant(value)
 
 
-def _seconds(value: Any, _kind: str, _name: str, _namespace: str) -> int:
+def _seconds(value: Any) -> int:
     number = read_number(value)
     if not 0 <= number <= MAX_TALK:
         msg = "must be a number of seconds that is not negative"
@@ -173,7 +156,7 @@ def _seconds(value: Any, _kind: str, _name: str, _namespace: str) -> int:
     return int(number * 1_000_000)
 
 
-def _decimal(value: Any, _kind: str, _name: str, _namespace: str) -> str:
+def _decimal(value: Any) -> str:
     number = _EXACT.normalize(read_number(value))
     exponent = number.as_tuple().exponent
     if number.adjusted() >= MAX_DIGITS or (isinstance(exponent, int) and -exponent > MAX_DECIMALS):
@@ -205,7 +188,7 @@ def read_number(value: Any) -> Decimal:
         raise ValueError(msg) from None
 
 
-def _currency(value: Any, _kind: str, _name: str, _namespace: str) -> str | None:
+def _currency(value: Any) -> str | None:
     text = value.strip().upper() if isinstance(value, str) else value
     if text == "":
         return None
@@ -215,7 +198,7 @@ def _currency(value: Any, _kind: str, _name: str, _namespace: str) -> str | None
     return text
 
 
-def _attributes(value: Any, _kind: str, _name: str, _namespace: str) -> str:
+def _attributes(value: Any) -> str:
     if not isinstance(value, dict):
         msg = "must be an object"
         raise ValueError(msg)
@@ -230,16 +213,51 @@ def _attributes(value: Any, _kind: str, _name: str, _namespace: str) -> str:
     return text.decode()
 
 
-_READERS: Mapping[FieldType, Callable[[Any, str, str, str], Value]] = {
+_Reader = Callable[[Any], Value]
+
+_READERS: Mapping[FieldType, _Reader] = {
     FieldType.TEXT: _text,
-    FieldType.CHOICE: _choice,
     FieldType.FLAG: _flag,
     FieldType.INSTANT: _instant,
     FieldType.SECONDS: _seconds,
     FieldType.DECIMAL: _decimal,
     FieldType.CURRENCY: _currency,
-    FieldType.REFERENCE: _reference,
     FieldType.ATTRIBUTES: _attributes,
 }
-# By kind and name at once: this runs for every field of every event.
-_READERS_OF = {kind: {name: _READERS[field_type] for name, field_type in FIELDS[kind].items()} for kind in FIELDS}
+
+
+def _choice_of(choices: frozenset[str]) -> _Reader:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or value not in choices:
+            msg = f"must be one of {', '.join(sorted(choices))}"
+            raise ValueError(msg)
+        return value
+
+    return read
+
+
+def _reference_in(namespace: str) -> _Reader:
+    if not namespace:
+        return _id
+    before = f"{namespace}:"
+
+    def read(value: Any) -> str | None:
+        text = _id(value)
+        return before + text if text else text
+
+    return read
+
+
+@lru_cache(1024)
+def _readers_of(kind: str, namespace: str) -> Mapping[str, _Reader]:
+    """How each field of a kind is read, with one argument: this runs for every field of every event.
+
+    Raises UnknownKindError.
+    """
+    if kind not in FIELDS:
+        raise UnknownKindError(kind)
+    readers = {**_READERS, FieldType.REFERENCE: _reference_in(namespace)}
+    return {
+        name: _choice_of(CHOICES[kind, name]) if field_type is FieldType.CHOICE else readers[field_type]
+        for name, field_type in FIELDS[kind].items()
+    }

@@ -39,12 +39,9 @@ class Generic:
     def parse(self, delivery: Delivery) -> Parsed:
         """Every event of the delivery; the data of an envelope may be one event or an array of them."""
         parsed = Parsed()
-        events: list[Any] = []
-        for item in open_body(delivery.headers, delivery.body):
-            if isinstance(item, list):
-                events += item
-            else:
-                events.append(item)
+        events = open_body(delivery.headers, delivery.body)
+        if list in map(type, events):
+            events = [event for item in events for event in (item if isinstance(item, list) else [item])]
         if len(events) > MAX_EVENTS:
             parsed.refuse("bad_shape", f"body: holds more than {MAX_EVENTS} events")
             return parsed
@@ -53,11 +50,11 @@ class Generic:
         return parsed
 
     def _read(self, event: Any, index: int, received_at: int, parsed: Parsed) -> None:
-        if isinstance(event, Unreadable):
-            parsed.refuse(event.reason, event.detail, index)
-            return
         if not isinstance(event, dict):
-            parsed.refuse("bad_shape", "event: must be an object", index)
+            if isinstance(event, Unreadable):
+                parsed.refuse(event.reason, event.detail, index)
+            else:
+                parsed.refuse("bad_shape", "event: must be an object", index)
             return
         kind = event.get("record")
         if not isinstance(kind, str) or not kind:
@@ -81,25 +78,29 @@ class Generic:
             reason = "bad_field" if error.field.startswith("fields.") else "bad_shape"
             parsed.refuse(reason, str(error), index)
         else:
-            parsed.ignore("unknown_field", unknown + len(event.keys() - _MEMBERS))
+            if unknown or not event.keys() <= _MEMBERS:
+                parsed.ignore("unknown_field", unknown + len(event.keys() - _MEMBERS))
             parsed.accept(change, index)
 
 
 def _members(event: dict[str, Any]) -> tuple[int, dict[str, Any], bool | None]:
     """Read `changed_at`, `fields` and `deleted` of an event, and see that it has an `id`. Raises FieldError."""
-    for name in ("id", "changed_at"):
-        if event.get(name) is None:
-            raise FieldError(field=name, problem="is missing")
-    changed_at = read_instant(event["changed_at"], "changed_at")
-    deleted = event.get(DELETED)
+    member = event.get
+    said_at, deleted, fields = member("changed_at"), member(DELETED), member("fields")
+    if member("id") is None:
+        raise FieldError(field="id", problem="is missing")
+    if said_at is None:
+        raise FieldError(field="changed_at", problem="is missing")
+    changed_at = read_instant(said_at, "changed_at")
     if deleted is not None and not isinstance(deleted, bool):
         raise FieldError(field=DELETED, problem="must be true or false")
-    fields = event.get("fields")
-    if fields is None and deleted is None:
-        raise FieldError(field="fields", problem="is missing")
-    if fields is not None and not isinstance(fields, dict):
+    if isinstance(fields, dict):
+        return changed_at, fields, deleted
+    if fields is not None:
         raise FieldError(field="fields", problem="must be an object")
-    return changed_at, fields or {}, deleted
+    if deleted is None:
+        raise FieldError(field="fields", problem="is missing")
+    return changed_at, {}, deleted
 
 
 def build_generic(config: Connection) -> Generic:

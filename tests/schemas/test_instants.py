@@ -13,6 +13,7 @@ from schemas.instants import (
     LATEST,
     MINUTE,
     SECOND,
+    _days,
     checked,
     format_instant,
     from_datetime,
@@ -74,6 +75,40 @@ def test_a_text_that_is_no_instant_is_refused(text: str) -> None:
 def test_an_instant_and_a_moment_are_each_other(instant: int) -> None:
     assert from_datetime(to_datetime(instant)) == instant
     assert parse_instant(to_datetime(instant).isoformat()) == instant
+
+
+@given(st.integers(EARLIEST, LATEST).map(format_instant), st.data())
+def test_an_instant_of_a_day_that_was_read_before_is_read_alike(text: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(text) - 1))
+    spoilt = text[:place] + data.draw(st.sampled_from("0369:.,-TtZz ") | st.just("")) + text[place + 1 :]
+    _days.clear()
+    unknown = _read_or_problem(spoilt)
+    _read_or_problem(text)
+
+    assert _read_or_problem(spoilt) == unknown
+
+
+def test_days_that_were_read_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.instants._DAYS_KEPT", 3)
+    for day in range(10):
+        assert parse_instant(format_instant(day * DAY)) == day * DAY
+        assert len(_days) <= 3
+
+
+def test_a_day_of_which_only_a_part_can_be_meant_is_read_up_to_there() -> None:
+    last = format_instant(LATEST)
+
+    assert parse_instant(last) == LATEST
+    with pytest.raises(ValueError, match="outside"):
+        parse_instant(last[:11] + "23:59:59.999Z")
+    assert parse_instant(last) == LATEST
+
+
+def _read_or_problem(text: str) -> int | str:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        return str(error)
 
 
 @given(st.integers(EARLIEST, LATEST))

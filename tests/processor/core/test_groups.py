@@ -1,0 +1,121 @@
+"""Groups: what is heard at once is what is heard bit by bit, however stale and often it comes."""
+
+import random
+from collections import defaultdict
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processor.core.definitions import definitions_of
+from processor.core.facts import GroupFacts, Known
+from processor.core.groups import Groups, GroupsOutput
+from processor.core.ledger import engagements_of
+from processor.core.retention import first_version
+from schemas.frames import Engagement, record_key
+from schemas.records import FIELDS, Record, RecordChange, decode_record
+from tests.builders import change, make_config
+from tests.strategies import NOW, logs
+
+CONFIG = make_config(timezone="Asia/Kuala_Lumpur")
+Told = dict[bytes, bytes | None]
+
+
+def states(log: list[RecordChange]) -> dict[str, list[Record]]:
+    """Of each record all states that it went through."""
+    found: dict[str, list[Record]] = defaultdict(list)
+    for said in log:
+        key = record_key(said.kind, said.id)
+        record = decode_record(found[key][-1].encode()) if key in found else Record(said.kind)
+        record.fold(said)
+        found[key].append(record)
+    return found
+
+
+def heard(log: list[RecordChange]) -> list[Engagement]:
+    return [
+        engagement
+        for key, records in states(log).items()
+        for record in records
+        for engagement in engagements_of(key, record, record.encode())
+    ]
+
+
+def make_groups() -> Groups:
+    return Groups("responses.0", definitions_of(CONFIG))
+
+
+def fold(groups: Groups, engagements: list[Engagement], told: Told) -> GroupsOutput:
+    output = groups.fold(engagements, NOW)
+    told.update(output.rows + output.clocks + output.panes)
+    return output
+
+
+def left(told: Told) -> Told:
+    """What a reader of the topics sees in the end."""
+    return {key: value for key, value in told.items() if value is not None}
+
+
+@given(log=logs(("rep", "lead", "call", "email", "meeting"), most=20), seed=st.integers(0, 2**16))
+def test_heard_at_once_or_one_by_one_a_group_is_the_same(log: list[RecordChange], seed: int) -> None:
+    engagements = heard(log)
+    at_once, one_by_one = make_groups(), make_groups()
+    whole: Told = {}
+    parts: Told = {}
+    fold(at_once, engagements, whole)
+    again = engagements * 2
+    random.Random(seed).shuffle(again)
+
+    duplicates = sum(fold(one_by_one, [each], parts).duplicates for each in again)
+
+    assert left(parts) == left(whole)
+    assert duplicates >= len(engagements)
+    assert fold(at_once, again, whole).duplicates == len(again)
+
+
+@given(log=logs(tuple(FIELDS)))
+def test_what_a_group_reads_of_a_row_is_what_the_record_says(log: list[RecordChange]) -> None:
+    for records in states(log).values():
+        for record in records:
+            known, written = Known(record.encode()), decode_record(record.encode())
+
+            assert known.kind == record.kind
+            assert known.is_deleted == record.is_deleted
+            assert known.set_at == first_version(written)
+            assert {name: known.get(name) for name in FIELDS[record.kind]} == {
+                name: record.get(name) for name in FIELDS[record.kind]
+            }
+
+
+@given(log=logs(("lead", "call", "email"), most=10))
+def test_a_group_knows_since_when_something_was_said_in_it_and_whether_nothing_was(log: list[RecordChange]) -> None:
+    rows = {key: records[-1].encode() for key, records in states(log).items()}
+    records = {key: decode_record(row) for key, row in rows.items()}
+
+    facts = GroupFacts(rows)
+
+    assert {f"lead|{id}": lead.encode() for id, lead in facts.leads.items()} == {
+        key: row for key, row in rows.items() if key.startswith("lead|")
+    }
+    assert facts.others.keys() == {key for key in rows if not key.startswith("lead|")}
+    assert facts.first_set_at == min(map(first_version, records.values()), default=2**62)
+    assert facts.is_any_empty == any(not record.fields for record in records.values())
+
+
+def test_a_lead_hands_on_all_it_knows_to_a_new_target_and_then_only_what_is_new() -> None:
+    groups, told = make_groups(), dict[bytes, bytes | None]()
+    call = states([change("call", "c1", lead="l1", dialed_at="2026-03-18T10:00Z", direction="outbound")])["call|c1"][-1]
+    lead = states([change("lead", "l1", received_at="2026-03-18T09:00Z", status="new")])["lead|l1"][-1]
+    first_heard = call.encode()
+    for key, record in (("call|c1", call), ("lead|l1", lead)):
+        assert fold(groups, engagements_of(key, record, record.encode()), told).engagements == []
+
+    lead.fold(change("lead", "l1", "2026-03-18T11:00Z", merged_into="l2"))
+    merged = fold(groups, engagements_of("lead|l1", lead, lead.encode()), told)
+    call.fold(change("call", "c1", "2026-03-18T12:00Z", direction="inbound"))
+    corrected = fold(groups, engagements_of("call|c1", call, call.encode()), told)
+
+    assert merged.engagements == [
+        Engagement("lead:l2", "call|c1", first_heard),
+        Engagement("lead:l2", "lead|l1", lead.encode()),
+    ]
+    assert corrected.engagements == [Engagement("lead:l2", "call|c1", call.encode())]

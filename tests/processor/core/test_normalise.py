@@ -1,0 +1,47 @@
+"""From deliveries to changes: a batch says what its deliveries say one by one."""
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processor.core.normalise import normalise
+from schemas.connectors.generic import Generic
+from schemas.deliveries import Delivery, encode_delivery
+from schemas.instants import DAY, format_instant
+from schemas.progress import Progress
+from tests.strategies import NOW
+
+CONNECTORS = {"feed": Generic(keys=[]), "other": Generic(keys=[], namespace="o")}
+
+_EVENTS = st.fixed_dictionaries(
+    {
+        "record": st.sampled_from(["call", "lead", "invoice", 5]),
+        "id": st.sampled_from(["1", "2", "", 3]),
+        "changed_at": st.integers(NOW - DAY, NOW + 2 * DAY).map(format_instant),
+        "fields": st.sampled_from([{"rep": "r"}, {"rep": "r", "unheard_of": 1}, {"direction": "up"}, {}]),
+    }
+)
+_BODIES = _EVENTS.map(orjson.dumps) | st.lists(_EVENTS, max_size=3).map(orjson.dumps) | st.just(b"{")
+_DELIVERIES = st.builds(
+    Delivery,
+    st.sampled_from(["feed", "feed", "other", "gone"]),
+    st.integers(NOW - DAY, NOW),
+    st.just({"content-type": "application/json"}),
+    _BODIES,
+).map(encode_delivery) | st.just(b"no delivery")
+
+
+@given(st.lists(_DELIVERIES, max_size=8), st.integers(0, 9), st.integers(0, 8))
+def test_a_batch_says_and_counts_what_its_deliveries_do_one_by_one(log: list[bytes], cut: int, done: int) -> None:
+    whole, apart = Progress(offset=done, log_at=NOW - DAY // 2), Progress(offset=done, log_at=NOW - DAY // 2)
+    numbered = list(enumerate(log))
+
+    batches = [numbered[:cut], numbered[cut:]]
+    together = [normalise(batch, partition=1, connectors=CONNECTORS, progress=whole) for batch in batches]
+    singly = [normalise([each], partition=1, connectors=CONNECTORS, progress=apart) for each in numbered]
+
+    assert [c for output in together for c in output.changes] == [c for output in singly for c in output.changes]
+    assert [d for output in together for d in output.dead_letters] == [d for o in singly for d in o.dead_letters]
+    assert min(output.oldest_at for output in together) == min((o.oldest_at for o in singly), default=2**62)
+    assert whole == apart
+    assert whole.counters.get("deliveries", 0) == max(0, len(log) - done)
