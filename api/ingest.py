@@ -43,6 +43,10 @@ _FLUSH_SECONDS = 0.2
 # First the time for an orderly end, then for each cancellation: aiokafka swallows some.
 _CLOSE_SECONDS = (0.3, 0.1, 0.1)
 _RETRY_AFTER = 2
+# The loop turns so often until aiokafka has written a request. If another batch waits, its request leaves first and the
+# answers to the last one are written while Kafka works on it: the api idled a sixth of the time under load, and a
+# twelfth so (14% more deliveries a second). Where nothing waits there is nothing to be late for.
+_TURNS = 6
 
 
 Answered = Callable[[str | ApiError], None]
@@ -237,6 +241,8 @@ class _Link:
         # Of the batch that the producer holds, whether or not its deliveries have been refused.
         self._held: list[_Waiting] = []
         self._is_held_late = False
+        # Batches that are stored.
+        self._unanswered = 0
         self._flushed: asyncio.Future[None] | None = None
         self._spread: dict[int, int] = {}
         self._sending = asyncio.create_task(self._send(), name="ingest-send")
@@ -261,7 +267,7 @@ class _Link:
     @property
     def _owes(self) -> bool:
         """Whether somebody has not been answered."""
-        return any(delivery.answered is not None for delivery in (*self._held, *self._waiting))
+        return self._unanswered > 0 or any(d.answered is not None for d in (*self._held, *self._waiting))
 
     async def flush(self, seconds: float) -> None:
         """Wait a moment for what is under way."""
@@ -318,11 +324,19 @@ class _Link:
             storing.cancel()
         held, self._held, self._is_held_late = self._held, [], False
         self._give_back(held)
-        # All within this one callback of the loop: a wake-up for each was a tenth of its cost.
+        self._unanswered += 1
+        self._answer(held, stored, turns=_TURNS if self._waiting else 0)
+        return None
+
+    def _answer(self, held: list[_Waiting], stored: RecordMetadata, turns: int) -> None:
+        """Answer an acknowledged batch after so many turns of the loop, all of it within one callback."""
+        if turns:
+            self._loop.call_soon(self._answer, held, stored, turns - 1)
+            return
+        self._unanswered -= 1
         for offset, delivery in enumerate(held, stored.offset):
             delivery.answer(f"{stored.partition}-{offset}")
         self._note_flushed()
-        return None
 
     def _pack(self) -> BatchBuilder:
         """Move what waits into a batch, as much as goes in; the first always does."""
