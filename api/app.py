@@ -21,6 +21,7 @@ from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.direct import direct_protocol
 from api.errors import CatchUnknownErrors, install_error_handlers
 from api.ingest import DeliveryLog, Ingest
 from api.protocol import bounded_protocol
@@ -87,7 +88,8 @@ def create_app(
     """The whole api of one process.
 
     `app.state` carries `settings`, `config`, `keys`, `clock`, `registry`, `readiness`, `questions`, `stopping` (an
-    asyncio.Event, set when the process is asked to end, so that streams can say goodbye) and whatever `state` adds.
+    asyncio.Event, set when the process is asked to end, so that streams can say goodbye), `webhooks` (None: it takes
+    none) and whatever `state` adds.
     `ingest` may be left out where the role is `read`. `services` start in order and stop in reverse.
     """
     registry = registry or CollectorRegistry()
@@ -116,6 +118,7 @@ def create_app(
     app.state.readiness = readiness
     app.state.questions = Questions()
     app.state.stopping = asyncio.Event()
+    app.state.webhooks = None
     for name, value in (state or {}).items():
         setattr(app.state, name, value)
 
@@ -142,6 +145,7 @@ def create_app(
     app.gate = QuestionGate(app.serve, questions=app.state.questions, owner=app)
     if webhooks is not None:
         app.gate = WebhookGate(app.gate, webhooks=webhooks)
+        app.state.webhooks = webhooks
     app.add_middleware(CatchUnknownErrors)
     app.add_middleware(SecurityHeaders)
     return app
@@ -265,10 +269,11 @@ def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
 
 def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
     """The HTTP server with all its limits."""
+    webhooks: WebhookEndpoint | None = app.state.webhooks
     return _Server(
         uvicorn.Config(
             app,
-            http=bounded_protocol(settings),
+            http=bounded_protocol(settings) if webhooks is None else direct_protocol(settings, webhooks),
             ws="none",
             loop="uvloop",
             lifespan="on",

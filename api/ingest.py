@@ -16,7 +16,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -24,7 +26,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from api.errors import NotStoredError, OverloadedError
+from api.errors import ApiError, NotStoredError, OverloadedError
 from api.limits import Budget
 from api.settings import Settings
 from schemas.deliveries import Delivery, encode_delivery
@@ -41,6 +43,14 @@ _FLUSH_SECONDS = 0.2
 # First the time for an orderly end, then for each cancellation: aiokafka swallows some.
 _CLOSE_SECONDS = (0.3, 0.1, 0.1)
 _RETRY_AFTER = 2
+# The loop turns so often until aiokafka has written a request. If another batch waits, its request leaves first and the
+# answers to the last one are written while Kafka works on it: the api idled a sixth of the time under load, and a
+# twelfth so (14% more deliveries a second). Where nothing waits there is nothing to be late for.
+_TURNS = 6
+
+
+Answered = Callable[[str | ApiError], None]
+"""Told once what became of a delivery: its id when it is stored, else NotStoredError."""
 
 
 class DeliveryLog(Protocol):
@@ -56,6 +66,10 @@ class DeliveryLog(Protocol):
 
     async def accept(self, delivery: Delivery) -> str:
         """Store, and return the delivery's id once the broker has acknowledged it. Raises NotStoredError."""
+        ...
+
+    def hand_over(self, delivery: Delivery, answered: Answered) -> None:
+        """As `accept`, for who has no task that could wait: calls `answered` later, or raises NotStoredError now."""
         ...
 
     def problems(self) -> list[str]:
@@ -116,15 +130,28 @@ class Ingest:
         """
         return await self.append(encode_delivery(delivery))
 
+    def hand_over(self, delivery: Delivery, answered: Answered) -> None:
+        """As `accept`, for who has no task that could wait.
+
+        `answered` is called later, within the callback that brings the acknowledgement of the whole batch; what is
+        known to be refused is raised now.
+        """
+        self._store(encode_delivery(delivery), answered)
+
     async def append(self, message: bytes) -> str:
         """Store a message as it is; else as `accept`."""
+        outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._store(message, partial(_settle, outcome))
+        return await outcome
+
+    def _store(self, message: bytes, answered: Answered) -> None:
         link = self._link
         if link is None or link.is_stalled:
             raise NotStoredError(_REFUSAL, retry_after=_RETRY_AFTER)
         if not self._budget.take(len(message)):
             msg = "too many deliveries wait for Kafka"
             raise OverloadedError(msg, retry_after=1)
-        return await link.store(message)
+        link.store(message, answered)
 
     async def _stay_connected(self) -> None:
         while True:
@@ -168,12 +195,32 @@ class Ingest:
 _REFUSAL = "the delivery was not stored: Kafka does not acknowledge; send it again"
 
 
-class _Waiting(NamedTuple):
-    """A delivery that has not been answered."""
+def _settle(future: "asyncio.Future[str]", outcome: str | ApiError) -> None:
+    if future.done():  # who waited has gone
+        return
+    if isinstance(outcome, ApiError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A delivery that Kafka has not acknowledged."""
 
     message: bytes
-    answer: "asyncio.Future[str]"
+    answered: Answered | None
+    """None once it has been called."""
     arrived: float
+
+    def answer(self, outcome: str | ApiError) -> None:
+        answered, self.answered = self.answered, None
+        if answered is not None:
+            try:
+                answered(outcome)
+            except Exception:
+                # The others of the batch must hear of it all the same.
+                log.exception("delivery.answer_failed")
 
 
 class _Link:
@@ -194,6 +241,9 @@ class _Link:
         # Of the batch that the producer holds, whether or not its deliveries have been refused.
         self._held: list[_Waiting] = []
         self._is_held_late = False
+        # Batches that are stored.
+        self._unanswered = 0
+        self._flushed: asyncio.Future[None] | None = None
         self._spread: dict[int, int] = {}
         self._sending = asyncio.create_task(self._send(), name="ingest-send")
 
@@ -206,21 +256,24 @@ class _Link:
         """Wait until this producer is of no more use, and say why."""
         return await asyncio.shield(self._sending)
 
-    def store(self, message: bytes) -> "asyncio.Future[str]":
-        """Send with the next batch: the id once it is acknowledged, else NotStoredError.
+    def store(self, message: bytes, answered: Answered) -> None:
+        """Send with the next batch.
 
         The message was taken from the budget, to which it is given back once the producer holds it no more.
         """
-        answer: asyncio.Future[str] = self._loop.create_future()
-        self._waiting.append(_Waiting(message, answer, self._loop.time()))
+        self._waiting.append(_Waiting(message, answered, self._loop.time()))
         self._something_waits.set()
-        return answer
+
+    @property
+    def _owes(self) -> bool:
+        """Whether somebody has not been answered."""
+        return self._unanswered > 0 or any(d.answered is not None for d in (*self._held, *self._waiting))
 
     async def flush(self, seconds: float) -> None:
         """Wait a moment for what is under way."""
-        answers = [delivery.answer for delivery in (*self._held, *self._waiting)]
-        if answers:
-            await asyncio.wait(answers, timeout=seconds)
+        if self._owes:
+            self._flushed = self._loop.create_future()
+            await asyncio.wait({self._flushed}, timeout=seconds)
 
     async def drop(self) -> None:
         """Let go of the producer and of everything it still holds."""
@@ -271,10 +324,19 @@ class _Link:
             storing.cancel()
         held, self._held, self._is_held_late = self._held, [], False
         self._give_back(held)
-        for offset, delivery in enumerate(held, stored.offset):
-            if not delivery.answer.done():
-                delivery.answer.set_result(f"{stored.partition}-{offset}")
+        self._unanswered += 1
+        self._answer(held, stored, turns=_TURNS if self._waiting else 0)
         return None
+
+    def _answer(self, held: list[_Waiting], stored: RecordMetadata, turns: int) -> None:
+        """Answer an acknowledged batch after so many turns of the loop, all of it within one callback."""
+        if turns:
+            self._loop.call_soon(self._answer, held, stored, turns - 1)
+            return
+        self._unanswered -= 1
+        for offset, delivery in enumerate(held, stored.offset):
+            delivery.answer(f"{stored.partition}-{offset}")
+        self._note_flushed()
 
     def _pack(self) -> BatchBuilder:
         """Move what waits into a batch, as much as goes in; the first always does."""
@@ -297,8 +359,12 @@ class _Link:
         self._something_waits.clear()
         self._give_back(waiting)
         for delivery in (*self._held, *waiting):
-            if not delivery.answer.done():
-                delivery.answer.set_exception(NotStoredError(_REFUSAL, retry_after=_RETRY_AFTER))
+            delivery.answer(NotStoredError(_REFUSAL, retry_after=_RETRY_AFTER))
+        self._note_flushed()
+
+    def _note_flushed(self) -> None:
+        if self._flushed is not None and not self._flushed.done() and not self._owes:
+            self._flushed.set_result(None)
 
     def _give_back(self, deliveries: Sequence[_Waiting]) -> None:
         self._budget.give_back(sum(len(delivery.message) for delivery in deliveries), count=len(deliveries))

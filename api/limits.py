@@ -20,6 +20,10 @@ class Budget:
         self._size -= size
         return True
 
+    def fits(self, size: int) -> bool:
+        """Whether so much could be set aside now."""
+        return size <= self._size
+
     def give_back(self, size: int, *, count: int = 1) -> None:
         """What was taken is free again."""
         self._count += count

@@ -63,6 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._raw_head_bytes = 0
         self._head_too_large = False
         self._max_head_bytes = self.settings.max_head_bytes
+        self.is_refused = False
 
     # Connection
 
@@ -71,6 +72,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         _drop_when_peer_vanishes(transport, self.settings.write_deadline_seconds)
         if len(self.connections) > self.settings.max_connections:
+            self.is_refused = True
             self.app = _refuse_for_number
         self._arm()
 
@@ -102,6 +104,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._requests += 1
         self._head_bytes = self._raw_head_bytes = 0
         self._is_due = True
+        self.begin_request()
+
+    def begin_request(self) -> None:
+        """Forget the request before."""
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -124,7 +130,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head has an end."""
-        self._phase = _Phase.BODY
+        self.note_head()
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:
@@ -133,9 +139,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is there: from now on only we are slow."""
+        self.note_end()
+        super().on_message_complete()
+
+    def note_head(self) -> None:
+        """What comes now is body."""
+        self._phase = _Phase.BODY
+
+    def note_end(self) -> None:
+        """What comes now is another request."""
         self._disarm()
         self._phase = _Phase.BETWEEN
-        super().on_message_complete()
 
     # Writing
 
@@ -239,7 +253,7 @@ class _Cycle(RequestResponseCycle):
             return False
         if self.scope["method"] == "HEAD":
             return False
-        head = _head(start["status"], (*self.default_headers, *start.get("headers", ())))
+        head = whole_head(start["status"], (*self.default_headers, *start.get("headers", ())))
         body: bytes = message.get("body", b"")
         if head is None or head.length != len(body):
             return False
@@ -251,7 +265,7 @@ class _Cycle(RequestResponseCycle):
         return True
 
 
-class _Head(NamedTuple):
+class Head(NamedTuple):
     """The head of an answer as it goes over the wire, and the length of the body that it announces."""
 
     content: bytes
@@ -260,8 +274,11 @@ class _Head(NamedTuple):
 
 # Most answers of a second have the same head.
 @lru_cache(maxsize=256)
-def _head(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> _Head | None:
-    """None where there is something about it that uvicorn should look at, or nobody should remember."""
+def whole_head(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> Head | None:
+    """The head of an answer, which has its length.
+
+    None where there is something about it that uvicorn should look at, or nobody should remember.
+    """
     content = [STATUS_LINE[status]]
     length = 0 if status in _BODILESS else None
     for raw_name, value in headers:
@@ -271,7 +288,7 @@ def _head(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> _Head | None
         if name == b"content-length":
             length = int(value)
         content += [name, b": ", value, b"\r\n"]
-    return None if length is None else _Head(b"".join([*content, b"\r\n"]), length)
+    return None if length is None else Head(b"".join([*content, b"\r\n"]), length)
 
 
 _BODILESS = frozenset({204, 304})

@@ -1,15 +1,17 @@
 """`POST /webhooks/{connection}`: take a CRM's delivery, prove where it comes from, store it raw, answer.
 
-Plain ASGI: the connection is looked up before a byte of the body is read, and the body is counted while it arrives.
+Plain ASGI: the connection is looked up before a byte of the body is read, and the body is counted while it arrives. A
+delivery that lies whole in one packet also comes straight from the protocol (`take_whole`), by the same checks.
 What the body says is read much later, from the log.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.direct import Answer, Respond
 from api.errors import (
     ApiError,
     BadSignatureError,
@@ -24,7 +26,7 @@ from api.errors import (
 )
 from api.ingest import DeliveryLog
 from api.limits import Budget, TokenBucket
-from api.security import SECURITY_HEADERS, SecurityHeaders
+from api.security import SECURITY_HEADERS
 from api.settings import Settings
 from schemas.config import Connection
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
@@ -32,6 +34,7 @@ from schemas.deliveries import Delivery
 
 _METHOD = "POST"
 _PATH = "/webhooks/"
+_TOO_MANY = "too many deliveries are being read"
 _UNKNOWN = "_unknown"
 """Label of deliveries to names that are not configured: anybody can invent names."""
 
@@ -93,42 +96,91 @@ class WebhookEndpoint:
         )
         self._accepted = {name: self._deliveries.labels(name, "accepted") for name in connections}
 
+    @property
+    def addresses(self) -> Mapping[bytes, str]:
+        """The target of a plain request to each connection, as it stands in the request, and the connection's name."""
+        return {f"{_PATH}{name}".encode(): name for name in self._connectors}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         name = scope["path_params"]["connection"]
-        label = name if name in self._connectors else _UNKNOWN
         try:
-            delivery = await self._take(name, scope, receive)
+            answer = self._receipt(name, await self._take(name, scope, receive))
         except ClientGoneError:
-            self._deliveries.labels(label, "incomplete").inc()
-        except ApiError as error:
-            self._deliveries.labels(label, error.slug.replace("-", "_")).inc()
-            await SecurityHeaders(answer(error))(scope, receive, send)
-        except Exception:  # noqa: BLE001 - it is logged with the answer
-            self._deliveries.labels(label, ApiError.slug).inc()
-            await SecurityHeaders(answer_unknown(scope))(scope, receive, send)
-        else:
-            self._accepted[name].inc()
-            receipt = b'{"delivery":"%b"}' % delivery.encode()
-            await send({"type": "http.response.start", "status": 202, "headers": _receipt_headers(len(receipt))})
-            await send({"type": "http.response.body", "body": receipt})
+            self._deliveries.labels(name, "incomplete").inc()
+            return
+        except Exception as error:  # noqa: BLE001 - what is not ours is logged with the answer
+            answer = self._refusal(name, error, scope)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def take_whole(
+        self, name: str, scheme: str, headers: Sequence[tuple[bytes, bytes]], body: bytes, respond: Respond
+    ) -> None:
+        """Answer a delivery that is there as a whole, now or when Kafka has acknowledged it."""
+
+        def answered(outcome: str | ApiError) -> None:
+            if isinstance(outcome, str):
+                respond(self._receipt(name, outcome))
+            else:
+                respond(self._refusal(name, outcome, scope))
+
+        scope = {"method": _METHOD}
+        try:
+            read = _read_headers(headers)
+            self._admit(read)
+            size = len(body)
+            if size > self._max_body:
+                raise BodyTooLargeError(self._max_body)
+            if not self._reading.fits(size):
+                raise OverloadedError(_TOO_MANY, retry_after=1)
+            url = _signed_url(self._public_urls[name], scheme, f"{_PATH}{name}", "", read.get("host", ""))
+            self._ingest.hand_over(self._authentic(name, url, read, body), answered)
+        except Exception as error:  # noqa: BLE001 - what is not ours is logged with the answer
+            respond(self._refusal(name, error, scope))
+
+    def _receipt(self, name: str, delivery: str) -> Answer:
+        self._accepted[name].inc()
+        receipt = b'{"delivery":"%b"}' % delivery.encode()
+        return Answer(202, _receipt_headers(len(receipt)), receipt)
+
+    def _refusal(self, name: str, error: Exception, scope: Scope) -> Answer:
+        """Count, and make the answer; to be called where the exception is handled."""
+        response, slug = (
+            (answer(error), error.slug) if isinstance(error, ApiError) else (answer_unknown(scope), ApiError.slug)
+        )
+        label = name if name in self._connectors else _UNKNOWN
+        self._deliveries.labels(label, slug.replace("-", "_")).inc()
+        return Answer(response.status_code, (*response.raw_headers, *SECURITY_HEADERS), bytes(response.body))
 
     async def _take(self, name: str, scope: Scope, receive: Receive) -> str:
-        connector = self._connectors.get(name)
-        if connector is None:
+        if name not in self._connectors:
             msg = "there is no such connection"
             raise NotFoundError(msg, field="connection")
         if scope["method"] != _METHOD:
             raise MethodNotAllowedError(allowed=_METHOD)
-        headers = _headers(scope)
+        headers = _read_headers(scope["headers"])
+        self._admit(headers)
+        body = await self._read(receive)
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        query = scope["query_string"].decode("latin-1")
+        url = _signed_url(self._public_urls[name], scope["scheme"], path, query, headers.get("host", ""))
+        return await self._ingest.accept(self._authentic(name, url, headers, body))
+
+    def _admit(self, headers: Mapping[str, str]) -> None:
+        """Refuse what need not be read. Raises ApiError."""
         if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             msg = "content-encoding: only identity is taken"
             raise ContentTypeRefusedError(msg, field="content-encoding")
-        body = await self._read(headers, receive)
+        declared = headers.get("content-length", "0")
+        if not declared.isdecimal() or len(declared) > 18 or int(declared) > self._max_body:
+            raise BodyTooLargeError(self._max_body)
+
+    def _authentic(self, name: str, url: str, headers: Mapping[str, str], body: bytes) -> Delivery:
+        """What is stored of a request, once it has proved where it comes from. Raises ApiError."""
         now = self._clock()
-        url = _signed_url(self._public_urls[name], scope, headers)
         try:
-            connector.verify(SignedRequest(scope["method"], url, headers, body), now)
+            self._connectors[name].verify(SignedRequest(_METHOD, url, headers, body), now)
         except SignatureError as error:
             raise BadSignatureError(str(error)) from None
         except ContentTypeError as error:
@@ -139,12 +191,9 @@ class WebhookEndpoint:
             raise TooManyDeliveriesError(wait)
         kept_headers = self._kept_headers[name]
         kept = {header: value for header, value in headers.items() if header in kept_headers}
-        return await self._ingest.accept(Delivery(name, now, kept, body))
+        return Delivery(name, now, kept, body)
 
-    async def _read(self, headers: Mapping[str, str], receive: Receive) -> bytes:
-        declared = headers.get("content-length", "0")
-        if not declared.isdecimal() or len(declared) > 18 or int(declared) > self._max_body:
-            raise BodyTooLargeError(self._max_body)
+    async def _read(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []
         size = 0
         try:
@@ -154,8 +203,7 @@ class WebhookEndpoint:
                     raise ClientGoneError
                 chunk = message.get("body", b"")
                 if not self._reading.take(len(chunk), count=0):
-                    msg = "too many deliveries are being read"
-                    raise OverloadedError(msg, retry_after=1)
+                    raise OverloadedError(_TOO_MANY, retry_after=1)
                 size += len(chunk)
                 chunks.append(chunk)
                 if size > self._max_body:
@@ -167,23 +215,21 @@ class WebhookEndpoint:
 
 
 @cache
-def _receipt_headers(length: int) -> list[tuple[bytes, bytes]]:
+def _receipt_headers(length: int) -> tuple[tuple[bytes, bytes], ...]:
     """Made once for each of the few lengths there are."""
-    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % length), *SECURITY_HEADERS]
+    return ((b"content-type", b"application/json"), (b"content-length", b"%d" % length), *SECURITY_HEADERS)
 
 
-def _headers(scope: Scope) -> dict[str, str]:
+def _read_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     """Names are in lower case (ASGI); values of a repeated one joined, as RFC 9110 reads them."""
     headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
+    for raw_name, raw_value in raw:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 
 
-def _signed_url(public_url: str | None, scope: Scope, headers: Mapping[str, str]) -> str:
+def _signed_url(public_url: str | None, scheme: str, path: str, query: str, host: str) -> str:
     """The address as the CRM wrote it: path and query raw, since signatures cover every byte of them."""
-    base = public_url.rstrip("/") if public_url else f"{scope['scheme']}://{headers.get('host', '')}"
-    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-    query = scope["query_string"].decode("latin-1")
+    base = public_url.rstrip("/") if public_url else f"{scheme}://{host}"
     return f"{base}{path}?{query}" if query else f"{base}{path}"

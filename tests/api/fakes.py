@@ -1,7 +1,9 @@
 """Stand-ins of the api's seams: a log of deliveries in memory, a connector with a password for a signature."""
 
+import asyncio
 from dataclasses import dataclass, field
 
+from api.ingest import Answered
 from schemas.connectors.base import ContentTypeError, Parsed, SignatureError, SignedRequest
 from schemas.deliveries import Delivery
 
@@ -24,10 +26,15 @@ class FakeIngest:
         self.is_running = False
 
     async def accept(self, delivery: Delivery) -> str:
+        outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.hand_over(delivery, lambda place: outcome.set_result(str(place)))
+        return await outcome
+
+    def hand_over(self, delivery: Delivery, answered: Answered) -> None:
         if self.failure is not None:
             raise self.failure
         self.accepted.append(delivery)
-        return f"0-{len(self.accepted) - 1}"
+        asyncio.get_running_loop().call_soon(answered, f"0-{len(self.accepted) - 1}")
 
     def problems(self) -> list[str]:
         return self.missing

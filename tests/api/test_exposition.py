@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.exposition import (
     MAX_REPS,
     RESPONSE_BUCKETS,
+    Exposition,
     Picture,
     ResponseHistogram,
     crossed_limits,
@@ -265,6 +267,24 @@ def test_picture_is_not_changed_by_what_comes_after_it(floor: Floor) -> None:
     floor.read_side.picture(floor.now)
 
     assert render(picture) == before
+
+
+def picture_of(reps: int, calls: int) -> Picture:
+    values = {rep_scope(f"r{n}"): Values({"calls_made": calls + n}) for n in range(reps)}
+    return Picture(catalogue=shipped_catalogue(), windows={"today": values}, teams={f"r{n}": None for n in range(reps)})
+
+
+def test_pieces_of_two_scrapes_may_be_made_in_turn() -> None:
+    exposition, first, second = Exposition(), picture_of(450, 0), picture_of(450, 7)
+    exposition.render(first)
+
+    pieces = list(zip_longest(exposition.pieces(first), exposition.pieces(second), fillvalue=b""))
+
+    # Four of hundred reps each, one of each metric, and of the rest.
+    assert len(pieces) > 20
+    assert b"".join(piece for piece, _ in pieces) == render(first)
+    assert b"".join(piece for _, piece in pieces) == render(second)
+    assert exposition.render(second) == render(second)
 
 
 def test_no_sales_number_is_exported_while_the_view_loads(floor: Floor) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
 
-from api.errors import NotStoredError, OverloadedError
+from api.errors import ApiError, NotStoredError, OverloadedError
 from api.ingest import Ingest
 from deploy.broker import LocalBroker
 from schemas.deliveries import Delivery, decode_delivery
@@ -308,6 +308,76 @@ async def test_caller_that_goes_away_takes_nobody_with_it(tmp_path: Path) -> Non
         producer.acknowledge_all()
 
         assert await staying == "0-1"
+
+
+async def test_handed_over_delivery_is_told_its_id_or_why_it_was_refused(tmp_path: Path) -> None:
+    producer = FakeProducer()
+    told: list[str | ApiError] = []
+
+    async with running(tmp_path, [producer]) as ingest:
+        with pytest.raises(NotStoredError):
+            ingest.hand_over(make_delivery(), told.append)
+        await until(lambda: ingest.ready)
+        ingest.hand_over(make_delivery(), told.append)
+        await until(lambda: bool(producer.sent))
+        assert told == []
+        producer.acknowledge_all()
+        await until(lambda: len(told) == 1)
+        ingest.hand_over(make_delivery(), told.append)
+        await until(lambda: len(told) == 2)
+        producer.acknowledge_all()
+        await until(lambda: ingest.ready)
+
+    assert [type(outcome) for outcome in told] == [str, NotStoredError]
+
+
+async def test_answer_that_fails_keeps_no_other_from_being_given(tmp_path: Path) -> None:
+    producer = FakeProducer()
+    told: list[str | ApiError] = []
+
+    def fail(_outcome: str | ApiError) -> None:
+        raise ValueError
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        ingest.hand_over(make_delivery(), fail)
+        ingest.hand_over(make_delivery(), told.append)
+        await until(lambda: bool(producer.sent))
+        producer.acknowledge_all()
+        await until(lambda: told == ["0-1"])
+
+
+async def test_request_that_waits_leaves_before_the_answers_to_the_last_one(tmp_path: Path) -> None:
+    producer = FakeProducer(capacity=2)
+    sent_when_told: list[int] = []
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        for _ in range(3):
+            ingest.hand_over(make_delivery(), lambda _outcome: sent_when_told.append(len(producer.sent)))
+        await until(lambda: len(producer.sent) == 1)
+        producer.acknowledge_all()
+        await until(lambda: len(producer.sent) == 2)
+        producer.acknowledge_all()
+        await until(lambda: len(sent_when_told) == 3)
+
+    assert sent_when_told == [2, 2, 2]
+
+
+async def test_end_gives_what_is_under_way_a_moment(tmp_path: Path) -> None:
+    producer = FakeProducer()
+    told: list[str | ApiError] = []
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        ingest.hand_over(make_delivery(), told.append)
+        await until(lambda: bool(producer.sent))
+        stopping = asyncio.create_task(ingest.stop())
+        await asyncio.sleep(0)
+        producer.acknowledge_all()
+        await stopping
+
+    assert told == ["0-0"]
 
 
 @asynccontextmanager

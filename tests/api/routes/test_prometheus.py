@@ -42,3 +42,23 @@ async def test_answers_are_made_while_many_scrape(tmp_path: Path) -> None:
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     assert 'floorcast_calls_made{rep="r1",team="north",window="today"} 1\n' in answers[0].text
+
+
+async def test_scrape_leaves_the_loop_to_others_between_its_pieces(tmp_path: Path) -> None:
+    floor = Floor(tmp_path)
+    floor.read_side.broadcaster.pin(("today",), floor.now)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    answer = await floor.get("/metrics")
+    counting.cancel()
+
+    metrics = answer.text.count("# TYPE floorcast_")
+    assert metrics > 20
+    assert turns > 20
