@@ -14,6 +14,7 @@ from processor.agents.stage import Deployment
 from processor.agents.thresholds import ThresholdsShard
 from processor.core.definitions import definitions_of
 from processor.settings import Settings
+from processor.transport.outgoing import Outgoing
 from processor.transport.worker import StagedApp, build_batched_app
 from schemas.alerts import channel_partition
 from schemas.config import Config
@@ -35,6 +36,7 @@ def build_app(settings: Settings, config: Config, served: Served) -> StagedApp:
         definitions=definitions_of(config),
         digest=digest_of(config),
         connectors={name: build_connector(connection) for name, connection in config.connections.items()},
+        outgoing=Outgoing(settings.broker),
     )
     alerts = config.alerts
     horizon = Horizon(deployment, lambda: time.time_ns() // 1000)

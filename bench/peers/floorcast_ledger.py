@@ -14,6 +14,7 @@ from processor.agents.stage import Deployment
 from processor.app import SWITCH_SECONDS
 from processor.core.definitions import definitions_of
 from processor.telemetry import configure_logging
+from processor.transport.outgoing import Outgoing
 from processor.transport.shards import Place, Shard
 from processor.transport.worker import build_batched_app, run
 from schemas.config import Config
@@ -45,7 +46,9 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     configure_logging()
     config = Config.model_validate(CONFIG)
-    deployment = Deployment(bootstrap, prefix, 1, partitions, partitions, definitions_of(config), "", {})
+    deployment = Deployment(
+        bootstrap, prefix, 1, partitions, partitions, definitions_of(config), "", {}, Outgoing(bootstrap)
+    )
     app = build_batched_app(
         name=f"{prefix}g1.processor",
         bootstrap=bootstrap,

@@ -12,7 +12,7 @@ import msgspec
 from processor.agents.stage import Deployment, Published, StageShard
 from processor.core.retention import Horizon
 from processor.transport.fetched import Fetched
-from processor.transport.owner import Message
+from processor.transport.packing import Message
 from schemas.alerts import (
     Acknowledgement,
     AlertAction,

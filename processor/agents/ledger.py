@@ -14,7 +14,7 @@ import structlog
 from processor.agents.stage import Deployment, StageShard
 from processor.core.ledger import Ledger
 from processor.transport.fetched import Fetched
-from processor.transport.owner import Message
+from processor.transport.packing import Message
 from schemas.dead_letters import DeadLetter
 from schemas.frames import decode_changes, record_key
 from schemas.late import LateChange, encode_late

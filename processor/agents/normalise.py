@@ -9,7 +9,7 @@ from typing import ClassVar
 from processor.agents.stage import StageShard
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
-from processor.transport.owner import Message
+from processor.transport.packing import Message
 from schemas.topics import RECORD_CHANGES, Topic
 
 

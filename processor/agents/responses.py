@@ -14,7 +14,7 @@ from processor.agents.stage import Deployment, StageShard
 from processor.core.alerts import AlertBook
 from processor.core.groups import Groups, GroupsOutput
 from processor.transport.fetched import Fetched
-from processor.transport.owner import Message
+from processor.transport.packing import Message
 from schemas.alerts import Alert, encode_alert
 from schemas.config import Alerts
 from schemas.dead_letters import DeadLetter

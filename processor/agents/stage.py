@@ -14,7 +14,9 @@ from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
 from processor.transport.fetched import Fetched, Stored
-from processor.transport.owner import Message, Owner
+from processor.transport.outgoing import Outgoing
+from processor.transport.owner import Owner
+from processor.transport.packing import Message
 from processor.transport.reading import read_to
 from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partition
 from schemas.config import Alerts
@@ -46,6 +48,8 @@ class Deployment:
     digest: str
     """Of the definitions, for those who serve what is derived."""
     connectors: Mapping[str, Connector]
+    outgoing: Outgoing
+    """Of all shards of this process."""
 
     def topic(self, topic: Topic) -> str:
         """A topic of the catalogue, as Kafka knows it."""
@@ -75,7 +79,7 @@ class StageShard:
         self._telling: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
         self.owner = Owner(
-            bootstrap=deployment.bootstrap,
+            outgoing=deployment.outgoing,
             name=f"{deployment.prefix}g{deployment.generation}.{self.stage}-{partition}",
             topics=[deployment.topic(topic) for topic in (*self.owned, PROGRESS)],
             partition=partition,

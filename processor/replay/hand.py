@@ -26,7 +26,9 @@ from processor.core.normalise import normalise
 from processor.replay.cut import older_part
 from processor.replay.spool import Spool
 from processor.transport.fetched import Stored
-from processor.transport.owner import Message, Owner
+from processor.transport.outgoing import Outgoing
+from processor.transport.owner import Owner
+from processor.transport.packing import Message
 from processor.transport.reading import read_to
 from schemas.config import load_config
 from schemas.connectors import build_connector
@@ -214,6 +216,7 @@ class Hand:
             for partition in self._mine(work.made.partitions)
         }
         self._owners: dict[int, Owner] = {}
+        self._outgoing = Outgoing(work.bootstrap)
 
     def _mine(self, partitions: int) -> range:
         return range(self._number, partitions, self._work.hands)
@@ -407,7 +410,7 @@ class Hand:
         """Under a name of its own, so that no hand of a replay that was killed writes here any more."""
         if partition not in self._owners:
             self._owners[partition] = Owner(
-                bootstrap=self._work.bootstrap,
+                outgoing=self._outgoing,
                 name=f"{self._work.prefix}g{self._work.made.generation}.replay-{partition}",
                 topics=[self._work.topic(topic) for topic in (LEDGER, PANES, ROSTER, GROUPS, LEAD_CLOCKS)],
                 partition=partition,

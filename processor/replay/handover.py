@@ -28,7 +28,9 @@ from processor.transport.administration import commit_offsets, has_members
 from processor.transport.ends import Ends
 from processor.transport.fetched import Stored
 from processor.transport.generations import STANDSTILL_SECONDS
-from processor.transport.owner import Message, Owner
+from processor.transport.outgoing import Outgoing
+from processor.transport.owner import Owner
+from processor.transport.packing import Message
 from processor.transport.reading import read_to
 from schemas.alerts import channel_partition, decode_alert, decode_frame
 from schemas.frames import partition_of
@@ -64,7 +66,11 @@ Clock = Callable[[], int]
 def pointer_owner(bootstrap: str, prefix: str) -> Owner:
     """The one who may write the pointer. A replay that begins later takes the name from one that is under way."""
     return Owner(
-        bootstrap=bootstrap, name=f"{prefix}replay", topics=[GENERATIONS.full_name(prefix)], partition=0, die=refuse
+        outgoing=Outgoing(bootstrap),
+        name=f"{prefix}replay",
+        topics=[GENERATIONS.full_name(prefix)],
+        partition=0,
+        die=refuse,
     )
 
 
@@ -194,7 +200,7 @@ async def _fence(
         if partition < topic.partitions(log=served.log_partitions, derived=served.partitions)
     ]
     owner = Owner(
-        bootstrap=work.bootstrap,
+        outgoing=Outgoing(work.bootstrap),
         name=f"{work.prefix}g{served.generation}.{stage}-{partition}",
         topics=topics,
         partition=partition,
@@ -279,7 +285,7 @@ async def _carry(
     for name, progress in carried_progress(work, told, done).items():
         put(PROGRESS, read_progress_key(name.encode())[1], (name.encode(), encode_progress(progress)))
     writer = Owner(
-        bootstrap=work.bootstrap,
+        outgoing=Outgoing(work.bootstrap),
         name=f"{work.prefix}g{work.made.generation}.replay",
         topics=[],
         partition=0,

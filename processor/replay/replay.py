@@ -22,7 +22,8 @@ from processor.transport.administration import delete_topics, ensure_topics, fin
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from processor.transport.generations import read_served
-from processor.transport.owner import Message, Owner
+from processor.transport.owner import Owner
+from processor.transport.packing import Message
 from schemas.config import Config
 from schemas.dead_letters import decode_dead_letter
 from schemas.generations import Served

@@ -1,26 +1,20 @@
 """The one writer of a partition: a producer under a name whose epoch the broker knows.
 
-Owns the fence, the sizes of what is sent and the renewal of the name. Does not know what the messages mean, nor when a
-partition is gained or lost.
-
-Uses of private names (aiokafka 0.14.0): `_txn_manager.producer_id`, `.producer_epoch`, `.set_pid_and_epoch`.
+Owns the fence, the numbering and sizes of what is sent and the renewal of the name. Does not know what the messages
+mean, nor when a partition is gained or lost; how they get to Kafka is known in outgoing.py.
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 
-import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaTimeoutError, ProducerFenced
-from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.structs import RecordMetadata
+from aiokafka.errors import ProducerFenced
 
 from processor.transport.fail_stop import FAILED, FENCED, Die, die
+from processor.transport.outgoing import Outgoing, Place
+from processor.transport.packing import Message, Packed, pack
 from schemas.topics import FENCE
-
-Message = tuple[bytes | None, bytes | None]
-"""Key and value; a value of None deletes the key in a compacted topic."""
 
 MESSAGE_LIMIT = 2 * 1024 * 1024
 """Bytes of key and value of one message. The topics' `max.message.bytes` leaves room for the batch around it."""
@@ -33,7 +27,8 @@ STALE_SECONDS = 20 * 3600.0
 """After so long without a renewal an owner writes no more. The broker forgets the epochs of a partition in which nobody
 writes after a day (`producer.id.expiration.ms`), and could not refuse it then."""
 
-log = structlog.get_logger(__name__)
+_LAST_SEQUENCE = 0x7FFFFFFF
+"""Kafka numbers the messages of a producer in a partition, and begins again at 0 after this one."""
 
 
 class MessageTooLargeError(ValueError):
@@ -59,23 +54,22 @@ class Owner:
     def __init__(
         self,
         *,
-        bootstrap: str,
         name: str,
         topics: Sequence[str],
         partition: int,
-        request_timeout_seconds: float = 30.0,
+        outgoing: Outgoing,
         die: Die = die,
     ) -> None:
+        """`outgoing`: the way out, shared with the other owners of this process."""
         self.name = name
         self.topics = tuple(topics)
         self.partition = partition
         self.identity: tuple[int, int] | None = None
-        """Producer id and epoch, once acquired."""
-        self._bootstrap = bootstrap
-        self._request_timeout_ms = int(request_timeout_seconds * 1000)
+        """Producer id and epoch, while the partition is owned."""
+        self._outgoing = outgoing
         self._die = die
-        self._producer: AIOKafkaProducer | None = None
         self._lock = asyncio.Lock()
+        self._sequences: dict[Place, int] = {}
         self._taken_at = 0.0
 
     async def acquire(self) -> dict[str, int]:
@@ -84,6 +78,7 @@ class Owner:
         Read up to these offsets before the first send: only then is what is in memory all that was ever written.
         """
         async with self._lock:
+            await self._outgoing.join(self)
             return await self._take(await self._next_identity())
 
     async def renew(self) -> None:
@@ -92,7 +87,7 @@ class Owner:
         The broker forgets a name that nobody takes for 7 days, and the epoch in a partition without writes after a day.
         """
         async with self._lock:
-            if self._producer is None or self.identity is None:
+            if self.identity is None:
                 return
             producer_id, epoch = self.identity
             identity = await self._next_identity()
@@ -115,9 +110,7 @@ class Owner:
             {(topic, self.partition): batch for topic, batch in messages.items()}, timestamp_ms=timestamp_ms
         )
 
-    async def send_to(
-        self, messages: Mapping[tuple[str, int], Sequence[Message]], *, timestamp_ms: int | None = None
-    ) -> None:
+    async def send_to(self, messages: Mapping[Place, Sequence[Message]], *, timestamp_ms: int | None = None) -> None:
         """Write to the given (topic, partition)s; return when all is acknowledged.
 
         Other owners write to these too, and no fence of ours may lie in them: it is for messages that do no harm when
@@ -127,54 +120,33 @@ class Owner:
             await self._send(messages, timestamp_ms)
 
     async def close(self) -> None:
-        """Stop the producer, after a send or a renewal in progress. The name stays ours until somebody takes it."""
+        """Send no more, after a send or a renewal in progress. The name stays ours until somebody takes it."""
         async with self._lock:
-            producer, self._producer = self._producer, None
-            if producer is not None:
-                await producer.stop()
+            self.identity = None
+            await self._outgoing.leave(self)
 
     async def _next_identity(self) -> tuple[int, int]:
         async with asyncio.timeout(ACQUIRE_SECONDS):
-            producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, transactional_id=self.name)
-            try:
-                await producer.start()  # InitProducerId; no transaction is ever begun
-                return producer._txn_manager.producer_id, producer._txn_manager.producer_epoch
-            finally:
-                await producer.stop()
+            return await self._outgoing.next_identity(self.name)
 
     async def _take(self, identity: tuple[int, int]) -> dict[str, int]:
-        old, self._producer = self._producer, None
-        if old is not None:
-            await old.stop()
+        await self._outgoing.drop(self)  # what a send that was cancelled has left, under the older epoch
         self.identity = identity
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
-            enable_idempotence=True,
-            acks="all",
-            linger_ms=0,
-            max_batch_size=BATCH_BYTES,
-            request_timeout_ms=self._request_timeout_ms,
-        )
-        producer._txn_manager.set_pid_and_epoch(*identity)  # before start(): so it does not ask for another
-        try:
-            await producer.start()
-        except BaseException:
-            await producer.stop()
-            raise
-        self._producer = producer
+        self._sequences = {}
         self._taken_at = time.time()
         return await self._fence()
 
     async def _fence(self) -> dict[str, int]:
         value = b"%d/%d" % (self.identity or (-1, -1))
-        acknowledged = await self._send({(topic, self.partition): [(FENCE, value)] for topic in self.topics}, None)
-        return {metadata.topic: metadata.offset for metadata in acknowledged}
+        fences = await self._send({(topic, self.partition): [(FENCE, value)] for topic in self.topics}, None)
+        for (topic, partition), offset in fences.items():
+            if offset < 0:
+                self._die(FAILED, f"{self.name}: {topic}[{partition}] does not say where the fence is")
+        return {topic: offset for (topic, _), offset in fences.items()}
 
-    async def _send(
-        self, messages: Mapping[tuple[str, int], Sequence[Message]], timestamp_ms: int | None
-    ) -> list[RecordMetadata]:
-        producer = self._producer
-        if producer is None:
+    async def _send(self, messages: Mapping[Place, Sequence[Message]], timestamp_ms: int | None) -> dict[Place, int]:
+        """The offset of the last batch in each partition."""
+        if self.identity is None:
             self._die(FENCED, f"{self.name}: send without owning the partition")
         if time.time() - self._taken_at > STALE_SECONDS:
             self._die(FENCED, f"{self.name}: not renewed for so long that the broker may have forgotten the epoch")
@@ -184,53 +156,33 @@ class Owner:
                 if size > MESSAGE_LIMIT:
                     raise MessageTooLargeError(topic=topic, size=size)
         try:
-            # Together, so that batches for several partitions travel in one request; those of one partition go in
-            # order.
-            acknowledged = await asyncio.gather(
-                *(
-                    self._send_all(producer, topic, partition, batch, timestamp_ms)
-                    for (topic, partition), batch in messages.items()
-                    if batch
-                )
-            )
+            return await self._ship(messages, int(time.time() * 1000) if timestamp_ms is None else timestamp_ms)
         except ProducerFenced as error:
             self._die(FENCED, f"{self.name}: fenced, a newer owner than {self.identity} has the partition", error=error)
         except Exception as error:
             self._die(FAILED, f"{self.name}: sending failed: {error!r}", error=error)
-        return [metadata for batches in acknowledged for metadata in batches]
 
-    async def _send_all(
-        self,
-        producer: AIOKafkaProducer,
-        topic: str,
-        partition: int,
-        messages: Sequence[Message],
-        timestamp_ms: int | None,
-    ) -> list[RecordMetadata]:
-        """Whole batches: six times as fast as one `send` per message. The next is packed while the last one travels."""
-        acknowledgements: list[asyncio.Future[RecordMetadata]] = []
-        rest = iter(messages)
-        message = next(rest, None)
-        while message is not None:
-            batch = producer.create_batch()
-            while (
-                message is not None
-                and batch.append(key=message[0], value=message[1], timestamp=timestamp_ms) is not None
-            ):
-                message = next(rest, None)
-            batch.close()
-            acknowledgements.append(await self._submit(producer, batch, topic, partition))
-        return [await acknowledgement for acknowledgement in acknowledgements]
+    async def _ship(self, messages: Mapping[Place, Sequence[Message]], timestamp_ms: int) -> dict[Place, int]:
+        """Batch by batch of each partition; the next ones are packed while the last ones travel."""
+        left = [(place, batch, 0) for place, batch in messages.items() if batch]
+        under_way: deque[asyncio.Future[dict[Place, int]]] = deque()
+        offsets: dict[Place, int] = {}
+        while left or under_way:
+            if left:
+                stamped, later = list[tuple[Place, bytes]](), list[tuple[Place, Sequence[Message], int]]()
+                for place, batch, first in left:
+                    packed, rest = pack(batch, first, timestamp_ms=timestamp_ms, limit=BATCH_BYTES)
+                    stamped.append((place, self._stamped(place, packed)))
+                    if rest < len(batch):
+                        later.append((place, batch, rest))
+                under_way.append(self._outgoing.ship(self, stamped))
+                left = later
+            if not left or len(under_way) > 1:
+                offsets |= await under_way.popleft()
+        return offsets
 
-    async def _submit(
-        self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int
-    ) -> asyncio.Future[RecordMetadata]:
-        while True:
-            try:
-                acknowledgement: asyncio.Future[RecordMetadata] = await producer.send_batch(
-                    batch, topic, partition=partition
-                )
-            except KafkaTimeoutError:  # the one before it is still on its way, this one was not taken
-                log.warning("owner.send_delayed", owner=self.name, topic=topic, partition=partition)
-            else:
-                return acknowledgement
+    def _stamped(self, place: Place, packed: Packed) -> bytes:
+        producer_id, epoch = self.identity or (-1, -1)
+        sequence = self._sequences.get(place, 0)
+        self._sequences[place] = (sequence + packed.count) & _LAST_SEQUENCE
+        return packed.stamped(producer_id, epoch, sequence)

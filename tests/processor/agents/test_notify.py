@@ -11,7 +11,8 @@ from processor.agents.channels.base import Channel, RefusedError, UnavailableErr
 from processor.agents.notify import GIVE_UP, NotifyShard
 from processor.agents.stage import Deployment, Published
 from processor.core.definitions import definitions_of
-from processor.transport.owner import Message
+from processor.transport.outgoing import Outgoing
+from processor.transport.packing import Message
 from schemas.alerts import Alert, AlertFrame, encode_frame
 from schemas.config import QuietHours
 from schemas.instants import HOUR, SECOND
@@ -28,6 +29,7 @@ DEPLOYMENT = Deployment(
     definitions=definitions_of(make_config()),
     digest="of no configuration",
     connectors={},
+    outgoing=Outgoing("nowhere:1"),
 )
 ROWS = DEPLOYMENT.topic(OUTBOX)
 

@@ -11,6 +11,7 @@ from processor.agents.stage import Deployment
 from processor.core.definitions import definitions_of
 from processor.transport.administration import ensure_topics
 from processor.transport.following import Follower
+from processor.transport.outgoing import Outgoing
 from schemas.alerts import AlertAction, encode_action
 from schemas.frames import change_frames
 from schemas.instants import DAY
@@ -39,7 +40,7 @@ class Record:
 
 
 def deployment(kafka: str, prefix: str) -> Deployment:
-    return Deployment(kafka, prefix, 1, 1, 1, definitions_of(CONFIG), "digest", {})
+    return Deployment(kafka, prefix, 1, 1, 1, definitions_of(CONFIG), "digest", {}, Outgoing(kafka))
 
 
 async def create(kafka: str, prefix: str) -> None:

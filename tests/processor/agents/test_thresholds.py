@@ -12,7 +12,8 @@ from processor.agents.stage import Deployment, Published
 from processor.agents.thresholds import ThresholdsShard
 from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched
-from processor.transport.owner import Message
+from processor.transport.outgoing import Outgoing
+from processor.transport.packing import Message
 from schemas.alerts import Alert, decode_alert, encode_alert
 from schemas.config import Config
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
@@ -31,7 +32,9 @@ def configured(limits: dict[str, Any]) -> Config:
 
 
 def deployment(config: Config) -> Deployment:
-    return Deployment("nowhere:1", "t.", 1, 4, 4, definitions_of(config), "of this configuration", {})
+    return Deployment(
+        "nowhere:1", "t.", 1, 4, 4, definitions_of(config), "of this configuration", {}, Outgoing("nowhere:1")
+    )
 
 
 NAMES = deployment(make_config())

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from processor.transport.fetched import Fetched, Stored
-from processor.transport.owner import Message, Owner
+from processor.transport.outgoing import Outgoing
+from processor.transport.owner import Owner
+from processor.transport.packing import Message
 from processor.transport.reading import read_to
 from schemas.topics import FENCE
 
@@ -88,7 +90,7 @@ class CountingShard:
         self.ledger = f"{prefix}{stage}-ledger"
         self.counts = f"{prefix}{stage}-counts"
         self.owner = Owner(
-            bootstrap=bootstrap,
+            outgoing=Outgoing(bootstrap),
             name=f"{prefix}{stage}-{partition}",
             topics=(self.ledger, self.counts),
             partition=partition,

@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from processor.transport.fetched import Stored
-from processor.transport.owner import Message
+from processor.transport.packing import Message
 from processor.transport.reading import read_to
 from schemas.topics import FENCE
 from tests.processor.transport.counting import recount

@@ -1,13 +1,16 @@
 """The fence, on a real broker: who may write, and what a newer owner can rely on."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import NoReturn
 
 import pytest
 
-from processor.transport.fail_stop import FENCED
+from processor.transport.fail_stop import FAILED, FENCED
 from processor.transport.fetched import Stored
-from processor.transport.owner import MESSAGE_LIMIT, Message, MessageTooLargeError, Owner
+from processor.transport.outgoing import Outgoing
+from processor.transport.owner import MESSAGE_LIMIT, MessageTooLargeError, Owner
+from processor.transport.packing import Message
 from processor.transport.reading import read_to
 from schemas.topics import FENCE
 from tests.processor.transport.floor import create_topics, ends_of
@@ -40,7 +43,7 @@ class Shop:
 
     def owner(self) -> Owner:
         owner = Owner(
-            bootstrap=self.bootstrap,
+            outgoing=Outgoing(self.bootstrap),
             name=self._name,
             topics=(self.ledger, self.panes),
             partition=1,
@@ -196,3 +199,19 @@ async def test_a_message_above_the_limit_is_named_and_nothing_is_sent(shop: Shop
         await owner.send({shop.ledger: [(b"a", b"1")], shop.panes: [(b"b", b"x" * MESSAGE_LIMIT)]})
 
     assert await shop.messages(shop.ledger) == []
+
+
+async def test_an_owner_that_does_not_learn_where_its_fence_is_ends_the_process(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It would read nothing back, and take that for all there ever was.
+    owner = shop.owner()
+
+    async def forget(batches: list[tuple[tuple[str, int], bytes]]) -> dict[tuple[str, int], int]:
+        return {place: -1 for place, _ in batches}
+
+    monkeypatch.setattr(Outgoing, "ship", lambda _self, _sender, batches: asyncio.ensure_future(forget(batches)))
+    with pytest.raises(DiedError) as died:
+        await owner.acquire()
+
+    assert died.value.code == FAILED

@@ -1,0 +1,388 @@
+"""The way out of a process: what all its owners send, in as few produce requests as there can be.
+
+Owns the connection, what waits for it, and the repetition of what Kafka has not acknowledged. Does not know what is
+sent, and does not stamp it: who may write is the owners' affair (owner.py).
+
+A worker has tens of owners, and each batch of a stage is a send. With a producer of aiokafka for each owner that made
+330 requests a second of 1,000 events, each with its task, its encoding and its acknowledgement, at half a millisecond
+of CPU here and as much in Kafka. While a request is under way the sends of all owners gather, and go with the next.
+
+Of aiokafka 0.14.0 this uses the client (`AIOKafkaClient`) and the requests of its protocol, which it does not document.
+"""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.errors import (
+    ConcurrentTransactions,
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    DuplicateSequenceNumber,
+    InvalidProducerEpoch,
+    KafkaError,
+    NodeNotReadyError,
+    NotCoordinatorError,
+    ProducerFenced,
+    RequestTimedOutError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.protocol.transaction import InitProducerIdRequest
+from aiokafka.structs import TopicPartition
+
+from processor.transport.reading import is_cancelled
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+BACKOFF_SECONDS = 0.1
+REQUEST_BYTES = 16 << 20
+"""Of all batches of one request; the first goes in any case."""
+
+MOST_UNDER_WAY = 4
+"""Requests to one broker at a time, if there is much to send."""
+
+MUCH = 128 << 10
+"""Bytes that are sent although a request is under way. With less, waiting for it costs nothing that lasts: whatever
+comes meanwhile goes along."""
+
+_ALL = -1
+_TRANSACTION_MS = 60_000
+"""Of transactions that never begin; Kafka wants to know."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Shipment:
+    """What one owner sends together: done when all of it is acknowledged, or one of it is refused."""
+
+    __slots__ = ("_left", "_offsets", "outcome")
+
+    def __init__(self, left: int) -> None:
+        self.outcome: asyncio.Future[dict[Place, int]] = asyncio.get_running_loop().create_future()
+        self.outcome.add_done_callback(_note_error)
+        self._left = left
+        self._offsets: dict[Place, int] = {}
+        if not left:
+            self.outcome.set_result(self._offsets)
+
+    def acknowledge(self, place: Place, offset: int) -> None:
+        self._offsets[place] = offset
+        self._left -= 1
+        if not self._left and not self.outcome.done():
+            self.outcome.set_result(self._offsets)
+
+    def refuse(self, error: BaseException) -> None:
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+
+
+def _note_error(outcome: "asyncio.Future[dict[Place, int]]") -> None:
+    # Whoever sent it may have been cancelled, and another batch of the same owner may have told it already.
+    if not outcome.cancelled():
+        outcome.exception()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    sender: object
+    place: Place
+    content: bytes
+    shipment: _Shipment
+    at: float
+    """When it was handed over (monotonic seconds)."""
+
+
+class Outgoing:
+    """One connection to each broker of a cluster, shared by owners. Connects for the first that joins.
+
+    What one sender sends to one partition goes in order and never two at a time, so that all of it may be repeated.
+    An outage is no error: what is not acknowledged is sent again for as long as its sender has not left.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        request_timeout_seconds: float = 30.0,
+        make_client: Callable[..., AIOKafkaClient] = AIOKafkaClient,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._make_client = make_client
+        self._timeout_ms = int(request_timeout_seconds * 1000)
+        self._client: AIOKafkaClient | None = None
+        self._members: set[object] = set()
+        self._joining = asyncio.Lock()
+        self._waiting: dict[Place, deque[_Batch]] = {}
+        self._size = 0
+        """Bytes that wait."""
+        self._under_way: set[tuple[object, Place]] = set()
+        self._requests: Counter[int] = Counter()
+        """Under way to each broker, those included that wait to be repeated."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._looking: asyncio.Handle | None = None
+        self._seeking: asyncio.Task[None] | None = None
+        self._leavers: dict[object, asyncio.Future[None]] = {}
+
+    # Who sends
+
+    async def join(self, sender: object) -> None:
+        """Connect, if this is the first. KafkaError: no broker can be reached."""
+        async with self._joining:
+            if self._client is None:
+                client = self._make_client(
+                    bootstrap_servers=self._bootstrap, request_timeout_ms=self._timeout_ms, client_id="floorcast-owners"
+                )
+                try:
+                    await client.bootstrap()
+                except BaseException:
+                    await client.close()
+                    raise
+                self._client = client
+            self._members.add(sender)
+
+    async def leave(self, sender: object) -> None:
+        """Drop what this sender has not sent; the connections too, if it was the last."""
+        await self.drop(sender)
+        async with self._joining:
+            self._members.discard(sender)
+            if not self._members and self._client is not None:
+                client, self._client = self._client, None
+                for task in (*self._tasks, *([self._seeking] if self._seeking else [])):
+                    task.cancel()
+                if self._looking is not None:
+                    self._looking.cancel()
+                    self._looking = None
+                await client.close()
+
+    async def drop(self, sender: object) -> None:
+        """Send nothing more of what this sender has handed over; wait for what is under way, which is not repeated."""
+        for place in list(self._waiting):
+            queue = self._waiting[place]
+            kept = deque(batch for batch in queue if batch.sender is not sender)
+            for batch in queue:
+                if batch.sender is sender:
+                    self._size -= len(batch.content)
+                    batch.shipment.outcome.cancel()
+            if kept:
+                self._waiting[place] = kept
+            else:
+                del self._waiting[place]
+        if self._is_under_way(sender):
+            left = self._leavers.get(sender)
+            if left is None:
+                left = self._leavers[sender] = asyncio.get_running_loop().create_future()
+            await asyncio.shield(left)
+
+    async def next_identity(self, name: str) -> tuple[int, int]:
+        """Producer id and epoch of a name: the same id as ever, and an epoch of which all older ones are refused.
+
+        Repeats until Kafka gives one; the caller limits the time. KafkaError: it never will.
+        """
+        client = self._connected
+        while True:
+            try:
+                node = await client.coordinator_lookup(CoordinationType.TRANSACTION, name)
+                answer = await client.send(node, InitProducerIdRequest(name, _TRANSACTION_MS))
+            except (CoordinatorNotAvailableError, NodeNotReadyError, RequestTimedOutError, OSError) as error:
+                log.debug("owners.name_delayed", reason=type(error).__name__)
+                await client.force_metadata_update()
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                await client.force_metadata_update()
+            else:
+                error_type = for_code(answer.error_code)
+                if not answer.error_code:
+                    return answer.producer_id, answer.producer_epoch
+                if error_type not in _NAMED_LATER:
+                    raise error_type(name)
+            await asyncio.sleep(BACKOFF_SECONDS)
+
+    def ship(self, sender: object, batches: Iterable[tuple[Place, bytes]]) -> "asyncio.Future[dict[Place, int]]":
+        """Send stamped batches, one for a partition. When all are acknowledged: the first offset of each.
+
+        The future's error is ProducerFenced where Kafka knows a newer epoch of their producer, any other KafkaError
+        where it refuses them for good. An offset of -1: it was acknowledged before, and Kafka no longer knows where.
+        """
+        batches = list(batches)
+        shipment, now = _Shipment(len(batches)), time.monotonic()
+        for place, content in batches:
+            self._waiting.setdefault(place, deque()).append(_Batch(sender, place, content, shipment, now))
+            self._size += len(content)
+        self._look_soon()
+        return shipment.outcome
+
+    # What is sent
+
+    @property
+    def _connected(self) -> AIOKafkaClient:
+        if self._client is None:
+            msg = "nobody has joined"
+            raise RuntimeError(msg)
+        return self._client
+
+    def _look_soon(self) -> None:
+        # Not at once: stages that were given their batches together send in the same turn of the loop.
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        """Send what can be sent now."""
+        self._looking = None
+        if self._client is None:
+            return
+        for node, batches in self._by_broker():
+            self._requests[node] += 1
+            for batch in batches.values():
+                queue = self._waiting[batch.place]
+                queue.remove(batch)
+                if not queue:
+                    del self._waiting[batch.place]
+                self._size -= len(batch.content)
+                self._under_way.add((batch.sender, batch.place))
+            task = asyncio.create_task(self._request(node, batches))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._on_end, node, batches))
+
+    def _by_broker(self) -> Iterator[tuple[int, dict[Place, _Batch]]]:
+        """What goes into the next request to each broker that may have one: of each partition one batch."""
+        cluster, chosen = self._connected.cluster, dict[int, dict[Place, _Batch]]()
+        sizes: Counter[int] = Counter()
+        for place, queue in self._waiting.items():
+            node = cluster.leader_for_partition(TopicPartition(*place))
+            if node is None or node < 0:
+                self._seek()
+                continue
+            if self._requests[node] >= (MOST_UNDER_WAY if self._size >= MUCH else 1):
+                continue
+            batch = next((batch for batch in queue if (batch.sender, place) not in self._under_way), None)
+            if batch is None or (sizes[node] and sizes[node] + len(batch.content) > REQUEST_BYTES):
+                continue
+            sizes[node] += len(batch.content)
+            chosen.setdefault(node, {})[place] = batch
+        yield from chosen.items()
+
+    async def _request(self, node: int, batches: Mapping[Place, _Batch]) -> None:
+        again: list[_Batch] = []
+        try:
+            answer = await self._connected.send(node, self._request_of(batches))
+        except KafkaError as error:
+            log.warning("owners.not_acknowledged", broker=node, reason=type(error).__name__)
+            for batch in batches.values():
+                self._judge(batch, error, again)
+        except asyncio.CancelledError:
+            # aiokafka cancels requests of its own when it closes a connection.
+            if is_cancelled():
+                raise
+            again.extend(batches.values())
+        else:
+            for topic, partitions in answer.topics:
+                for partition, code, offset, *_ in partitions:
+                    batch = batches[topic, partition]
+                    if not code or code == DuplicateSequenceNumber.errno:
+                        batch.shipment.acknowledge(batch.place, offset)
+                    else:
+                        self._judge(batch, for_code(code)(), again)
+        if again:
+            await asyncio.sleep(BACKOFF_SECONDS)
+            self._wait_again(again)
+
+    def _request_of(self, batches: Mapping[Place, _Batch]) -> ProduceRequest:
+        topics: dict[str, list[tuple[int, bytes]]] = {}
+        for (topic, partition), batch in batches.items():
+            topics.setdefault(topic, []).append((partition, batch.content))
+        return ProduceRequest(
+            transactional_id=None, required_acks=_ALL, timeout=self._timeout_ms, topics=list(topics.items())
+        )
+
+    def _wait_again(self, batches: Iterable[_Batch]) -> None:
+        """Before all that their senders have handed over since: that nothing overtakes them."""
+        for batch in batches:
+            if batch.sender in self._leavers:
+                batch.shipment.outcome.cancel()
+                continue
+            self._waiting.setdefault(batch.place, deque()).appendleft(batch)
+            self._size += len(batch.content)
+
+    def _judge(self, batch: _Batch, error: KafkaError, again: list[_Batch]) -> None:
+        if error.retriable:
+            if getattr(error, "invalid_metadata", False):
+                self._connected.force_metadata_update()
+            again.append(batch)
+        elif isinstance(error, InvalidProducerEpoch):
+            batch.shipment.refuse(ProducerFenced())
+        else:
+            batch.shipment.refuse(error)
+
+    def _on_end(self, node: int, batches: Mapping[Place, _Batch], task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        self._requests[node] -= 1
+        error = None if task.cancelled() else task.exception()
+        for batch in batches.values():
+            self._under_way.discard((batch.sender, batch.place))
+            if error is not None:
+                batch.shipment.refuse(error)
+        for sender in [sender for sender in self._leavers if not self._is_under_way(sender)]:
+            self._leavers.pop(sender).set_result(None)
+        if self._waiting:
+            self._look()
+
+    def _is_under_way(self, sender: object) -> bool:
+        return any(who is sender for who, _ in self._under_way)
+
+    # Where it is sent
+
+    def _seek(self) -> None:
+        if self._seeking is None:
+            self._seeking = asyncio.create_task(self._seek_leaders())
+            self._seeking.add_done_callback(self._on_sought)
+
+    def _on_sought(self, task: "asyncio.Task[None]") -> None:
+        self._seeking = None
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            for queue in self._waiting.values():
+                for batch in queue:
+                    batch.shipment.refuse(error)
+            self._waiting.clear()
+            self._size = 0
+        self._look_soon()
+
+    async def _seek_leaders(self) -> None:
+        """Ask for the leaders of all partitions to which something waits; refuse what Kafka does not know."""
+        client = self._connected
+        for topic in {topic for topic, _ in self._waiting}:
+            client.add_topic(topic)
+        await client.force_metadata_update()
+        cluster, unknown = client.cluster, False
+        for place in list(self._waiting):
+            if place[1] in (cluster.partitions_for_topic(place[0]) or ()):
+                unknown = unknown or cluster.leader_for_partition(TopicPartition(*place)) in {None, -1}
+                continue
+            unknown = True
+            queue = self._waiting[place]
+            while queue and time.monotonic() - queue[0].at > self._timeout_ms / 1000:
+                batch = queue.popleft()
+                self._size -= len(batch.content)
+                batch.shipment.refuse(UnknownTopicOrPartitionError(f"{place[0]}[{place[1]}]"))
+            if not queue:
+                del self._waiting[place]
+        if unknown:
+            await asyncio.sleep(BACKOFF_SECONDS)
+
+
+_NAMED_LATER = {
+    CoordinatorNotAvailableError,
+    NotCoordinatorError,
+    CoordinatorLoadInProgressError,
+    ConcurrentTransactions,
+}
