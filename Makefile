@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGES := api deploy processor schemas
 SOURCES := $(wildcard $(PACKAGES) tests bench docs)
-COMPILED := $(wildcard processor/core/compiled/*.pyx processor/core/compiled/*.pxd)
+COMPILED := $(wildcard processor/*/compiled/*.pyx processor/*/compiled/*.pxd)
 # The newest Python there is that is new enough; PYTHON=… on the command line names another.
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
 	command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -62,5 +62,5 @@ bench: install
 	$(BIN)/python -m bench
 
 clean:
-	rm -f $(VENV)/installed processor/core/compiled/*.c processor/core/compiled/*.so
+	rm -f $(VENV)/installed processor/*/compiled/*.c processor/*/compiled/*.so
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

@@ -10,25 +10,11 @@ not plain (histories, money, samples, what may be too old) is handed back to it.
     ledger    the plain part of a batch, and of a rebuilding
 """
 
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Final
 
-_PARTS: Final = ("rows", "counts", "panes", "ledger")
+from processor.compiling import state_of
 
-
-def _state() -> str:
-    """`compiled`, or why it is not used."""
-    folder = Path(__file__).parent
-    libraries = [folder / f"{part}{suffix}" for part in _PARTS for suffix in EXTENSION_SUFFIXES]
-    made = [library.stat().st_mtime for library in libraries if library.is_file()]
-    if len(made) < len(_PARTS):
-        return "not compiled"
-    # Of an older version of the program it may count by other rules.
-    written = [source.stat().st_mtime for source in folder.glob("*.p[yx][xd]")]
-    return "compiled" if min(made) >= max(written, default=0.0) else "older than its source"
-
-
-STATE: Final = _state()
+STATE: Final = state_of(Path(__file__).parent, ("rows", "counts", "panes", "ledger"))
 COMPILED: Final = STATE == "compiled"
 """Whether new ledgers and tables use it."""

@@ -1,0 +1,31 @@
+# The integers of Kafka's record batches: big-endian in the header, zigzag varints in the records.
+#
+# A header: it is compiled into whoever uses it. Whoever writes has made room before.
+
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+
+cdef inline void put_big(uint8_t *to, uint64_t value, int size) noexcept:
+    cdef int place
+    for place in range(size):
+        to[place] = <uint8_t>(value >> 8 * (size - 1 - place))
+
+
+cdef inline int length_size(uint64_t length) noexcept:
+    """Bytes of the varint of something that is not negative."""
+    cdef int size = 1
+    length <<= 1
+    while length >= 0x80:
+        length >>= 7
+        size += 1
+    return size
+
+
+cdef inline uint8_t *put_length(uint8_t *to, uint64_t length) noexcept:
+    length <<= 1
+    while length >= 0x80:
+        to[0] = <uint8_t>(length | 0x80)
+        length >>= 7
+        to += 1
+    to[0] = <uint8_t>length
+    return to + 1
