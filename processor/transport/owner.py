@@ -150,34 +150,26 @@ class Owner:
             self._die(FENCED, f"{self.name}: send without owning the partition")
         if time.time() - self._taken_at > STALE_SECONDS:
             self._die(FENCED, f"{self.name}: not renewed for so long that the broker may have forgotten the epoch")
-        for (topic, _), batch in messages.items():
-            for key, value in batch:
-                size = len(key or b"") + len(value or b"")
-                if size > MESSAGE_LIMIT:
-                    raise MessageTooLargeError(topic=topic, size=size)
+        if timestamp_ms is None:
+            timestamp_ms = int(time.time() * 1000)
+        lots = [_Lot(place, batch, timestamp_ms) for place, batch in messages.items() if batch]
         try:
-            return await self._ship(messages, int(time.time() * 1000) if timestamp_ms is None else timestamp_ms)
+            return await self._ship(lots)
         except ProducerFenced as error:
             self._die(FENCED, f"{self.name}: fenced, a newer owner than {self.identity} has the partition", error=error)
         except Exception as error:
             self._die(FAILED, f"{self.name}: sending failed: {error!r}", error=error)
 
-    async def _ship(self, messages: Mapping[Place, Sequence[Message]], timestamp_ms: int) -> dict[Place, int]:
+    async def _ship(self, lots: "list[_Lot]") -> dict[Place, int]:
         """Batch by batch of each partition; the next ones are packed while the last ones travel."""
-        left = [(place, batch, 0) for place, batch in messages.items() if batch]
         under_way: deque[asyncio.Future[dict[Place, int]]] = deque()
         offsets: dict[Place, int] = {}
-        while left or under_way:
-            if left:
-                stamped, later = list[tuple[Place, bytes]](), list[tuple[Place, Sequence[Message], int]]()
-                for place, batch, first in left:
-                    packed, rest = pack(batch, first, timestamp_ms=timestamp_ms, limit=BATCH_BYTES)
-                    stamped.append((place, self._stamped(place, packed)))
-                    if rest < len(batch):
-                        later.append((place, batch, rest))
+        while lots or under_way:
+            if lots:
+                stamped = [(lot.place, self._stamped(lot.place, lot.packed)) for lot in lots]
                 under_way.append(self._outgoing.ship(self, stamped))
-                left = later
-            if not left or len(under_way) > 1:
+                lots = [lot for lot in lots if lot.pack_next()]
+            if not lots or len(under_way) > 1:
                 offsets |= await under_way.popleft()
         return offsets
 
@@ -186,3 +178,29 @@ class Owner:
         sequence = self._sequences.get(place, 0)
         self._sequences[place] = (sequence + packed.count) & _LAST_SEQUENCE
         return packed.stamped(producer_id, epoch, sequence)
+
+
+class _Lot:
+    """What goes to one partition, and the batch of it that is next."""
+
+    __slots__ = ("_messages", "_rest", "_timestamp_ms", "packed", "place")
+
+    def __init__(self, place: Place, messages: Sequence[Message], timestamp_ms: int) -> None:
+        """Packs the first batch. Raises MessageTooLargeError."""
+        self.place = place
+        self._messages = messages
+        self._timestamp_ms = timestamp_ms
+        self.packed, self._rest = pack(messages, 0, timestamp_ms=timestamp_ms, limit=BATCH_BYTES)
+        # What is too large is alone in its batch: to look at each message takes half as long as to pack it.
+        if self._rest < len(messages) or self.packed.count == 1:
+            for key, value in messages:
+                size = len(key or b"") + len(value or b"")
+                if size > MESSAGE_LIMIT:
+                    raise MessageTooLargeError(topic=place[0], size=size)
+
+    def pack_next(self) -> bool:
+        """Whether there is another batch."""
+        if self._rest == len(self._messages):
+            return False
+        self.packed, self._rest = pack(self._messages, self._rest, timestamp_ms=self._timestamp_ms, limit=BATCH_BYTES)
+        return True
