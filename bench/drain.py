@@ -7,10 +7,9 @@ nothing.
 import asyncio
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import psutil
@@ -25,7 +24,6 @@ SECONDS = 300.0
 """For one backlog."""
 
 _SHARE_SECONDS = 60.0
-_TURN_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +64,10 @@ class Drained:
         return max(0.0, self.busy / self.seconds - self.cores)
 
 
-def drain(floor: Floor, population: Population, workers: int, frames: Frames, *, halved: bool = False) -> Drained:
+def drain(floor: Floor, population: Population, workers: int, frames: Frames) -> Drained:
     """Let so many workers, started and at rest, work off the population, of which the topics hold nothing yet.
 
-    `frames`: of the population, for as many partitions as the floor has. `halved`: see `half_a_core_each`.
+    `frames`: of the population, for as many partitions as the floor has.
     """
     with ExitStack() as stack:
         started = [stack.enter_context(floor.worker(f"worker-{number}")) for number in range(workers)]
@@ -81,8 +79,7 @@ def drain(floor: Floor, population: Population, workers: int, frames: Frames, *,
         with _stopped(started):
             asyncio.run(publish(floor, frames))
         before, begun = _computed(started, floor), time.monotonic()
-        with half_a_core_each(started) if halved else nullcontext():
-            asyncio.run(until_done(floor, "ledger", RECORD_CHANGES, seconds=SECONDS))
+        asyncio.run(until_done(floor, "ledger", RECORD_CHANGES, seconds=SECONDS))
         seconds = time.monotonic() - begun
         after = _computed(started, floor)
         memory = sum(worker.memory for worker in started)
@@ -102,32 +99,6 @@ def _stopped(workers: Sequence[Started]) -> Iterator[None]:
     try:
         yield
     finally:
-        for worker in workers:
-            worker.process.send_signal(signal.SIGCONT)
-
-
-@contextmanager
-def half_a_core_each(workers: Sequence[Started]) -> Iterator[None]:
-    """Let each of one or two workers run half of the time only, two of them by turns.
-
-    So on a machine of two cores one of them stays free for Kafka, however many of the two are at work.
-    """
-    ended = threading.Event()
-
-    def turns() -> None:
-        turn = 0
-        while not ended.wait(_TURN_SECONDS):
-            turn = 1 - turn
-            for number, worker in enumerate(workers):
-                worker.process.send_signal(signal.SIGCONT if number == turn else signal.SIGSTOP)
-
-    thread = threading.Thread(target=turns, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
         for worker in workers:
             worker.process.send_signal(signal.SIGCONT)
 

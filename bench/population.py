@@ -5,7 +5,7 @@ Owns the records and their truth, a plain count that shares no code with the str
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -18,6 +18,14 @@ from schemas.records import RecordChange, Value, make_change
 from schemas.topics import MAX_MESSAGE, RECORD_CHANGES
 
 CHANGES_PER_FRAME = 1_000
+MIXED = 10_000
+STEPS: Sequence[Mapping[str, Value]] = (
+    {"status": "open", "stage": "qualified", "amount": "1000", "currency": "USD"},
+    {"stage": "proposal"},
+    {"amount": "1200"},
+    {"status": "won", "stage": "closed won"},
+)
+"""What a deal's changes set, but for its rep and its instants."""
 
 
 @dataclass
@@ -26,7 +34,8 @@ class Population:
 
     A call is outbound, connected, and lasted 200 seconds, so it is a conversation too. `late`: this share of the
     records comes at a place drawn from all of the stream instead of in the order of their instants. `revisions`: so
-    many changes of each record follow one another, and each moves its end or its sending by a second.
+    many changes of each record follow one another, and each moves its end or its sending by a second. With `deals`
+    there are deals instead, each with its four `STEPS`, those of ten thousand deals mixed; all of them are won.
     """
 
     records: int
@@ -36,18 +45,28 @@ class Population:
     span: int = DAY
     late: float = 0.0
     revisions: int = 1
+    deals: bool = False
     seed: int = 1
     calls: Counter[str] = field(default_factory=Counter, init=False)
     """Rep -> calls made; filled by `changes`."""
     mails: Counter[str] = field(default_factory=Counter, init=False)
+    won: Counter[str] = field(default_factory=Counter, init=False)
 
     @property
     def total(self) -> int:
         """Of changes."""
-        return self.records * self.revisions
+        return self.records * (len(STEPS) if self.deals else self.revisions)
+
+    @property
+    def truth(self) -> tuple[str, Counter[str]]:
+        """A metric, and what it must be of each rep once all changes are counted."""
+        return ("deals_won", self.won) if self.deals else ("calls_made", self.calls)
 
     def changes(self) -> Iterator[RecordChange]:
         """All changes, each once."""
+        if self.deals:
+            yield from self._deals()
+            return
         random = Random(self.seed)
         order = list(range(self.records))
         moved = [place for place in order if random.random() < self.late]
@@ -61,6 +80,22 @@ class Population:
             (self.calls if number % 10 < 6 else self.mails)[f"r-{rep}"] += 1
             for left in reversed(range(self.revisions)):
                 yield self._change(number, f"r-{rep}", at, left)
+
+    def _deals(self) -> Iterator[RecordChange]:
+        self.won.clear()
+        for first in range(0, self.records, MIXED):
+            for step in range(len(STEPS)):
+                for number in range(first, min(first + MIXED, self.records)):
+                    at = self.until - self.span + (number + 1) * self.span // self.records
+                    fields: dict[str, Value] = {**STEPS[step]}
+                    if step == 0:
+                        rep = f"r-{number if number < self.reps else _drawn(number) % self.reps}"
+                        self.won[rep] += 1
+                        fields |= {"rep": rep, "created_at": at - DAY}
+                    elif step == len(STEPS) - 1:
+                        fields["closed_at"] = at
+                    said_at = at - len(STEPS) + step
+                    yield make_change(kind="deal", id=f"d-{number}", changed_at=said_at, fields=fields, received_at=at)
 
     def _change(self, number: int, rep: str, at: int, left: int) -> RecordChange:
         """With so many of this record still to come."""

@@ -148,14 +148,15 @@ def recoveries(floor: Floor, population: Population, runs: int, *, compacted: bo
 
 def check_panes(floor: Floor, population: Population) -> int:
     """How many panes there are in Kafka. BenchError if their days do not add up to what was put in."""
-    made, panes = asyncio.run(_days(floor))
-    if made != population.calls:
-        msg = f"{sum(made.values())} calls are in the panes, not {sum(population.calls.values())} of the same reps"
+    metric, put_in = population.truth
+    made, panes = asyncio.run(_days(floor, metric))
+    if made != put_in:
+        msg = f"{metric} is {sum(made.values())} in the panes, not {sum(put_in.values())} of the same reps"
         raise BenchError(msg)
     return panes
 
 
-async def _days(floor: Floor) -> tuple[Counter[str], int]:
+async def _days(floor: Floor, metric: str) -> tuple[Counter[str], int]:
     values: dict[bytes, bytes] = {}
 
     def apply(_partition: int, records: list[Fetched]) -> None:
@@ -172,7 +173,7 @@ async def _days(floor: Floor) -> tuple[Counter[str], int]:
     for key, value in values.items():
         _, rep, window = read_pane_key(key)
         if is_day(window) and rep is not None:
-            made[rep] += decode_pane(value).get("calls_made", 0)
+            made[rep] += decode_pane(value).get(metric, 0)
     return +made, len(values)
 
 

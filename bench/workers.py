@@ -3,10 +3,10 @@
     python -m bench.workers
 
 Of new records each change is a row and one pane or more to write, the most that Kafka ever has to do for a change. Of
-records that change twenty times in a row a batch writes one row for twenty changes: Kafka has little to do. Both share
-the cores with Kafka, so who had them is shown beside the rates. Then each worker gets half a core, so that on a machine
-of two there is one for Kafka, and it is not the limit; and without Kafka, the pure core on frames in memory, in one
-process and in two at the same time. A run is right if the panes hold what was put in.
+records that change twenty times in a row a batch writes one row for twenty changes: Kafka has little to do. Deals have
+a past, which the core in Python folds: there the worker has most to do, and Kafka, on the same cores, is not the limit.
+Who had the cores is shown beside the rates. And without Kafka, the pure core on frames in memory, in one process and in
+two at the same time. A run is right if the panes hold what was put in.
 """
 
 import gc
@@ -21,7 +21,7 @@ from statistics import median
 from bench import report
 from bench.drain import Drained, drain
 from bench.measuring import alternating, main_of, say
-from bench.population import Frames, Population, frames_of
+from bench.population import STEPS, Frames, Population, frames_of
 from bench.processes import BenchError, Floor
 from bench.results import Bar, Result, Section
 from processor.core.definitions import definitions_of
@@ -42,13 +42,16 @@ ONE_SECONDS = 5.0
 MOST_RECORDS = 600_000
 REPS = 1_000
 REVISIONS = 20
+DEALS_FEWER = 3
+"""Than new records: each has four changes, and one takes longer. Two workers are at it for four seconds."""
+
 RATIO = 1.7
 """That two workers shall reach of one, where Kafka is not the limit."""
 
 DISTURBED = 0.25
 """Cores that others may have before the page says so."""
 
-NEW, AGAIN, HALVED = "new records", f"{REVISIONS} changes of each record", "half a core for each"
+NEW, AGAIN, DEALS = "new records", f"{REVISIONS} changes of each record", "deals"
 
 CONFIG = """
 organisation: {name: Bench, timezone: Asia/Kuala_Lumpur, currency: USD}
@@ -66,26 +69,32 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
     with Floor() as floor:
         new = first if short else replace(first, records=_enough(floor, first))
         again = replace(new, records=new.records // 5, revisions=REVISIONS)
-        populations = {HALVED: new} if short else {NEW: new, AGAIN: again, HALVED: new}
+        deals = replace(new, records=max(1_000, new.records // DEALS_FEWER), deals=True)
+        populations = {DEALS: deals} if short else {NEW: new, AGAIN: again, DEALS: deals}
         frames = {name: list(frames_of(populations[name].changes(), floor.partitions)) for name in populations}
         turns = [(name, workers) for name in populations for workers in (1, 2)]
         for number in range(runs):
             for name, workers in turns:
                 floor.make_topics(f"n{number}-{turns.index((name, workers))}.")
-                found = drain(floor, populations[name], workers, frames[name], halved=name == HALVED)
+                found = drain(floor, populations[name], workers, frames[name])
                 drains.setdefault(name, {}).setdefault(workers, []).append(found)
                 say(f"{number + 1}/{runs} {name}, {workers} working: {found.rate:,.0f} changes/s")
+        plain = next(iter(populations))
         core_one, core_two = alternating(
-            [lambda: core(new, frames[HALVED], 1), lambda: core(new, frames[HALVED], 2)], runs
+            [
+                lambda: core(populations[plain], frames[plain], 1),
+                lambda: core(populations[plain], frames[plain], 2),
+            ],
+            runs,
         )
     return Section(
         "workers",
         "Two workers",
         f"A backlog that lies in {floor.partitions} partitions, until the last of it is in acknowledged rows and panes:"
         f" of {new.total:,} new records, and of {again.total:,} changes, {REVISIONS} in a row of the same record,"
-        " so that a batch writes one row and one pane for them. Then the new records again, with every worker stopped"
-        " for half of the time, two by turns: so one of two cores is Kafka's, and Kafka is not the limit. And the pure"
-        f" core on the same frames in memory. {os.cpu_count()} cores for all.",
+        f" so that a batch writes one row and one pane for them; and of {deals.total:,} changes of deals, {len(STEPS)}"
+        " of each, mixed. And the pure core on the frames of new records in memory."
+        f" {os.cpu_count()} cores for all.",
         [*_rates(drains), *_costs(drains.get(NEW, {})), *_cores(core_one, core_two)],
         after=explained(drains, [two / one for one, two in zip(core_one, core_two, strict=True)], os.cpu_count() or 1),
         short=short,
@@ -109,7 +118,7 @@ def _enough(floor: Floor, first: Population) -> int:
 def _rates(drains: Mapping[str, Drains]) -> Iterator[Result]:
     for name, by_workers in drains.items():
         for workers, word in ((1, "one worker"), (2, "two workers")):
-            bars = [Bar(f"one worker, {name}", at_least=RATIO)] if (name, workers) == (HALVED, 2) else []
+            bars = [Bar(f"one worker, {name}", at_least=RATIO)] if (name, workers) == (DEALS, 2) else []
             rates = [found.rate for found in by_workers[workers]]
             yield Result(f"{word}, {name}", "with Kafka", COMMAND, "changes/s", rates, bars=bars)
 
@@ -156,7 +165,7 @@ def explained(drains: Mapping[str, Drains], in_memory: Sequence[float], cores: i
             cells = " | ".join(f"{share:.2f}" for share in shares)
             lines.append(f"| {name}, {workers} working | {cells} | {cost[0]:.1f} s, {cost[1]:.1f} s |")
     for name, by_workers in drains.items():
-        lines += ["", (_halved if name == HALVED else _limit)(name, by_workers, cores)]
+        lines += ["", _limit(name, by_workers, cores)]
     lines += ["", (
         f"The fold alone, in memory, gains {median(in_memory):.2f} times by a second core: workers share nothing, and"
         " what is missing of 2 is what the cores share themselves."
@@ -191,19 +200,6 @@ def _limit(name: str, by_workers: Drains, cores: int) -> str:
     )
 
 
-def _halved(name: str, by_workers: Drains, _cores: int) -> str:
-    one, two = by_workers[1], by_workers[2]
-    reached = median(second.rate / first.rate for first, second in zip(one, two, strict=True))
-    words = _disturbed(one, two) + (
-        f"**{name[0].upper()}{name[1:]}.** Two workers that run half of the time, by turns, did {reached:.2f} times as"
-        f" much as one that does; Kafka had {_middle(two, lambda run: run.kafka_cpu / run.seconds):.2f} of the core"
-        " that was left to it. "
-    )
-    if reached < RATIO:
-        return words + "What keeps them from twice as much is neither the cores nor Kafka's part of them."
-    return words + "So where Kafka is not the limit, a second worker brings what the first one does."
-
-
 def _disturbed(*found: Sequence[Drained]) -> str:
     """A warning, if somebody else was at work."""
     others = max(run.others for runs in found for run in runs)
@@ -223,10 +219,12 @@ def core(population: Population, frames: Frames, processes: int) -> float:
     """Changes a second that the ledger's core folds in so many processes at once, each its own partitions."""
     shares = [[frame for place, frame in frames if place % processes == number] for number in range(processes)]
     context = multiprocessing.get_context("spawn")
+    metric, put_in = population.truth
     with context.Pool(processes, _meet_at, [context.Barrier(processes)]) as pool:
-        found = pool.starmap(_fold, [(share, population.until) for share in shares], chunksize=1)
-    if sum(calls for *_, calls in found) != sum(population.calls.values()):
-        msg = "the core has counted other calls than were put in"
+        found = pool.starmap(_fold, [(share, population.until, metric) for share in shares], chunksize=1)
+    counted = sum(count for *_, count in found)
+    if counted != put_in.total():
+        msg = f"the core has counted {counted} of {metric}, not {put_in.total()}"
         raise BenchError(msg)
     begun, ended = min(begun for begun, *_ in found), max(ended for _, ended, _ in found)
     return population.total / (ended - begun)
@@ -240,19 +238,16 @@ def _meet_at(barrier: Barrier) -> None:
     _together = barrier
 
 
-def _fold(frames: Sequence[bytes], log_at: int) -> tuple[float, float, int]:
-    """(begun, ended, calls)."""
+def _fold(frames: Sequence[bytes], log_at: int, metric: str) -> tuple[float, float, int]:
+    """(begun, ended, the metric's sum over the days of all reps)."""
     gc.freeze()
     _together.wait()
     begun = time.time()
     ledger, panes, _ = fold(frames, log_at)
     ended = time.time()
     del ledger
-    return (
-        begun,
-        ended,
-        sum(decode_pane(value).get("calls_made", 0) for key, value in panes.items() if is_day(read_pane_key(key)[2])),
-    )
+    counted = sum(decode_pane(value).get(metric, 0) for key, value in panes.items() if is_day(read_pane_key(key)[2]))
+    return begun, ended, counted
 
 
 def fold(frames: Sequence[bytes], log_at: int) -> tuple[Ledger, dict[bytes, bytes], int]:

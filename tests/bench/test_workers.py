@@ -1,7 +1,9 @@
 """What the page says of a second worker follows from who had the cores."""
 
 from bench.drain import Drained
-from bench.workers import AGAIN, HALVED, NEW, explained
+from bench.population import Population
+from bench.workers import AGAIN, NEW, explained
+from schemas.instants import DAY
 
 
 def make_drained(seconds: float, *, workers: float = 1.0, kafka: float = 0.2, others: float = 0.0) -> Drained:
@@ -20,19 +22,24 @@ def test_where_the_cores_are_shared_they_are_named_as_the_limit() -> None:
     assert "1.90 times by a second core" in text
 
 
+def test_deals_are_put_in_with_all_their_steps_and_their_truth() -> None:
+    population = Population(25, 10, until=10 * DAY, deals=True)
+    changes = list(population.changes())
+
+    metric, won = population.truth
+    assert (metric, won.total(), population.total) == ("deals_won", 25, len(changes))
+    by_deal = {change.id: [other for other in changes if other.id == change.id] for change in changes}
+    for mine in by_deal.values():
+        assert [change.fields.get("status") for change in mine] == ["open", None, None, "won"]
+        assert [change.changed_at for change in mine] == sorted({change.changed_at for change in mine})
+
+
 def test_where_there_is_room_the_workers_or_nobody_is_the_limit() -> None:
     slow = explained({AGAIN: {1: [make_drained(10, kafka=0.1)], 2: [make_drained(8)]}}, [1.9], 2)
     fast = explained({AGAIN: {1: [make_drained(10, kafka=0.1)], 2: [make_drained(5.5)]}}, [1.9], 2)
 
     assert "it is the workers themselves" in slow
     assert "Kafka is not the limit here" in fast
-
-
-def test_with_half_a_core_each_two_are_compared_with_one() -> None:
-    drains = {HALVED: {1: [make_drained(20, workers=0.5)], 2: [make_drained(10.5)]}}
-
-    assert "did 1.90 times as much as one" in explained(drains, [1.9], 2)
-    assert "brings what the first one does" in explained(drains, [1.9], 2)
 
 
 def test_a_run_beside_which_others_were_at_work_is_said_to_be_worth_nothing() -> None:
