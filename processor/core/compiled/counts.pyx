@@ -2,6 +2,9 @@
 """What a plain record counts for, as `processor.core.contributions` says, and whether it is of the past.
 
 Owns no rule. -1 wherever a field holds a value of another type than it should: Python then says what that is.
+
+Sums stay within 64 bits: connectors take no instant beyond 2**33 seconds from the epoch (schemas/instants.py) and no
+talk longer than ten years (schemas/connectors/fields.py), of which a pane would have to count 29,000 to go beyond.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
