@@ -29,7 +29,7 @@ class Generic:
 
     def __init__(self, *, keys: Sequence[bytes], namespace: str = "") -> None:
         self._keys = tuple(keys)
-        self._namespace = namespace
+        self.namespace = namespace
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
@@ -71,7 +71,7 @@ class Generic:
                 changed_at=changed_at,
                 raw=fields,
                 received_at=received_at,
-                namespace=self._namespace,
+                namespace=self.namespace,
                 deleted=deleted,
             )
         except FieldError as error:

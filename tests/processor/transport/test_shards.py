@@ -1,6 +1,8 @@
 """The life of shards, with shards that do nothing but remember."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -274,3 +276,28 @@ async def test_closing_closes_every_shard(bench: Bench) -> None:
     await bench.live.close()
 
     assert [shard.asked for shard in bench.made] == [["load", "close"], ["load", "close"]]
+
+
+async def test_what_a_load_left_in_cycles_is_let_go() -> None:
+    """Consumers of a load lie in cycles with what they fetched last: tens of megabytes, for as long as the worker."""
+
+    class Cycle:
+        """Refers to itself."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    left: list[weakref.ref[Cycle]] = []
+
+    class Leaving(FakeShard):
+        """Leaves garbage when it is loaded."""
+
+        async def load(self) -> None:
+            left.append(weakref.ref(Cycle()))
+            assert not gc.isenabled()
+
+    live = LiveShards({TOPIC: Leaving}, die=raise_instead)
+    await live.assign([(TOPIC, 0), (TOPIC, 1)])
+
+    assert [cycle() for cycle in left] == [None, None]
+    assert gc.isenabled()
