@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from processor.transport.closing import stop_quietly
 from processor.transport.ends import Ends
-from processor.transport.fetched import Stored
-from processor.transport.reading import read_to, stop_quietly
+from processor.transport.fetched import Records
+from processor.transport.reading import read_to
 from tests.processor.transport.floor import create_topics, produce
 
 pytestmark = pytest.mark.kafka
@@ -21,7 +22,7 @@ async def test_a_million_rows_come_back(kafka: str, prefix: str) -> None:
         await produce(kafka, topic, partition, ((b"r%07d" % i, b"%050d" % i) for i in range(partition, rows, 2)))
     found: dict[bytes, bytes] = {}
 
-    def apply(_topic: str, _partition: int, records: list[Stored]) -> None:
+    def apply(_topic: str, _partition: int, records: Records) -> None:
         for record in records:
             assert record.key is not None
             assert record.value is not None
@@ -40,7 +41,7 @@ async def test_reading_stops_below_the_end_of_each_partition(kafka: str, prefix:
         await produce(kafka, topic, partition, ((b"%d" % i, b"") for i in range(1000)))
     found: list[tuple[int, int]] = []
 
-    def apply(_topic: str, partition: int, records: list[Stored]) -> None:
+    def apply(_topic: str, partition: int, records: Records) -> None:
         found.extend((partition, record.offset) for record in records)
 
     await read_to(kafka, {(topic, 0): 7, (topic, 1): 1000, (topic, 2): 0}, apply)
@@ -125,7 +126,7 @@ async def test_many_records_of_one_fetch_come_in_pieces_so_that_the_loop_turns(
         await produce(kafka, topic, 0, ((b"%d" % i, b"") for i in range(first, first + 300)))
     pieces: list[list[int]] = []
 
-    def apply(_topic: str, _partition: int, records: list[Stored]) -> None:
+    def apply(_topic: str, _partition: int, records: Records) -> None:
         pieces.append([record.offset for record in records])
 
     await read_to(kafka, {(topic, 0): 3000}, apply)
@@ -142,7 +143,7 @@ async def test_of_what_another_owner_wrote_nothing_comes_and_the_end_is_reached(
         await produce(kafka, topic, 0, ((b"%b|%d" % (owner, i), b"") for i in range(first, first + 100)))
     found: list[bytes | None] = []
 
-    def apply(_topic: str, _partition: int, records: list[Stored]) -> None:
+    def apply(_topic: str, _partition: int, records: Records) -> None:
         found.extend(record.key for record in records)
 
     await read_to(kafka, {(topic, 0): 600}, apply, wanted=lambda _topic, key: key.startswith(b"ours"))
