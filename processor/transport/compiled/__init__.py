@@ -3,6 +3,7 @@
 Owns no decision: `packing` and `unpacking` beside it say what it does, and do it by aiokafka where it was not compiled.
 Decision 0028 says why it is here.
 
+    checksum    CRC-32C
     varints     the integers of the format
     packing     messages into a batch
     unpacking   batches into records, or into a table

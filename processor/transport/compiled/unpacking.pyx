@@ -14,6 +14,7 @@ from cpython.buffer cimport PyBUF_READ
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp
 
+from processor.transport.compiled.checksum cimport can_sum, crc32c_of
 from processor.transport.compiled.varints cimport read_big, read_varint
 
 from aiokafka.errors import CorruptRecordException
@@ -22,6 +23,7 @@ from aiokafka.record.util import calc_crc32c
 from schemas.topics import FENCE as _FENCE
 
 cdef bytes FENCE = _FENCE
+cdef bint CAN_SUM = can_sum()
 
 cdef enum:
     LENGTH_AT = 8
@@ -106,7 +108,11 @@ cdef Kind _read_head(const uint8_t *at, Py_ssize_t left, Batch *batch) except *:
 
 cdef inline int _check_sum(const Batch *batch) except -1:
     cdef const uint8_t *covered = batch.head + ATTRIBUTES_AT
-    cdef uint32_t found = calc_crc32c(PyMemoryView_FromMemory(<char *>covered, batch.end - covered, PyBUF_READ))
+    cdef uint32_t found
+    if CAN_SUM:
+        found = crc32c_of(covered, batch.end - covered)
+    else:
+        found = calc_crc32c(PyMemoryView_FromMemory(<char *>covered, batch.end - covered, PyBUF_READ))
     if found != <uint32_t>read_big(batch.head + CHECKSUM_AT, 4):
         _refuse(batch.first, "has a wrong checksum")
     return 0
