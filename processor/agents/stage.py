@@ -13,7 +13,7 @@ import structlog
 from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
-from processor.transport.fetched import Fetched, Stored
+from processor.transport.fetched import Fetched, Records
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
@@ -25,7 +25,7 @@ from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import Engagement, by_group, engagement_frames
 from schemas.instants import SECOND
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
-from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, FENCE, NOTIFICATIONS, PANES, PROGRESS, Topic
+from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, NOTIFICATIONS, PANES, PROGRESS, Topic
 
 TELL_SECONDS = 0.2
 """How long progress may wait for a batch to travel with: a shard that has five batches a second tells none alone."""
@@ -118,17 +118,9 @@ class StageShard:
         published: Published = {topic: {} for topic in fences}
         panes, ours = self.deployment.topic(PANES), f"{self.origin}|".encode()
 
-        def apply(topic: str, _partition: int, records: list[Stored]) -> None:
+        def apply(topic: str, _partition: int, records: Records) -> None:
             self.read += len(records)
-            values, mine = published[topic], ours if topic == panes else b""
-            for record in records:
-                key, value = record.key, record.value
-                if key is None or key == FENCE or not key.startswith(mine):
-                    continue
-                if value is None:
-                    values.pop(key, None)
-                else:
-                    values[key] = value
+            records.fold_into(published[topic], ours if topic == panes else b"")
 
         def wanted(topic: str, key: bytes) -> bool:
             return topic != panes or key.startswith(ours)

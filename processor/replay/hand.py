@@ -25,7 +25,7 @@ from processor.core.ledger import Ledger, engagements_of
 from processor.core.normalise import normalise
 from processor.replay.cut import older_part
 from processor.replay.spool import Spool
-from processor.transport.fetched import Stored
+from processor.transport.fetched import Records
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
@@ -45,7 +45,7 @@ from schemas.frames import (
 from schemas.generations import Served
 from schemas.progress import Progress
 from schemas.records import RecordChange, decode_record
-from schemas.topics import DELIVERIES, FENCE, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
+from schemas.topics import DELIVERIES, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
 
 AT_ONCE = 100_000
 """Changes folded together."""
@@ -249,14 +249,8 @@ class Hand:
         cut, partitions = self._work.cut or 0, self._work.made.partitions
         rows: dict[bytes, bytes] = {}
 
-        def apply(_topic: str, _partition: int, records: list[Stored]) -> None:
-            for record in records:
-                if record.key is None or record.key == FENCE:
-                    continue
-                if record.value is None:
-                    rows.pop(record.key, None)
-                else:
-                    rows[record.key] = record.value
+        def apply(_topic: str, _partition: int, records: Records) -> None:
+            records.fold_into(rows)
             self._told.add(len(records))
 
         topic = LEDGER.full_name(self._work.prefix, self._work.served.generation)
@@ -272,9 +266,9 @@ class Hand:
     async def _parse(self, order: Parse) -> Done:
         topic, partitions, changes = self._work.topic(DELIVERIES), self._work.made.partitions, 0
 
-        def apply(_topic: str, partition: int, records: list[Stored]) -> None:
+        def apply(_topic: str, partition: int, stored: Records) -> None:
             nonlocal changes
-            progress = self._parsed[partition]
+            records, progress = list(stored), self._parsed[partition]
             output = normalise(
                 ((record.offset, record.value or b"") for record in records),
                 partition=partition,

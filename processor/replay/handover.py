@@ -26,7 +26,7 @@ from processor.replay.hand import Work, refuse
 from processor.replay.hands import ReplayError
 from processor.transport.administration import commit_offsets, has_members
 from processor.transport.ends import Ends
-from processor.transport.fetched import Stored
+from processor.transport.fetched import Records
 from processor.transport.generations import STANDSTILL_SECONDS
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
@@ -220,7 +220,7 @@ async def _read(work: Work, owners: Iterable[tuple[Owner, Mapping[tuple[str, int
         for place, offset in fences.items():
             ends[place] = max(offset, ends.get(place, 0))
 
-    def apply(topic: str, partition: int, records: list[Stored]) -> None:
+    def apply(topic: str, partition: int, records: Records) -> None:
         rows = told.rows[names[topic]]
         for record in records:
             if record.key is None or record.key == FENCE:
@@ -252,7 +252,7 @@ async def _read_frames(work: Work, told: Told) -> None:
         for partition in range(work.served.partitions)
     }
 
-    def apply(_topic: str, _partition: int, records: list[Stored]) -> None:
+    def apply(_topic: str, _partition: int, records: Records) -> None:
         told.frames += [record.value for record in records if record.key != FENCE and record.value is not None]
 
     await read_to(work.bootstrap, ends, apply, starts=starts)

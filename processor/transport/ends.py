@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from processor.transport.reading import is_cancelled, stop_quietly
+from processor.transport.closing import is_cancelled, stop_quietly
 from processor.transport.shards import Place
 
 _ASK_SECONDS = 10.0

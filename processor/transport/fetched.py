@@ -1,5 +1,6 @@
 """What the stages see of a Kafka record, so that they need not know the client library."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 
@@ -16,6 +17,21 @@ class Stored(Protocol):
     def key(self) -> bytes | None: ...
     @property
     def value(self) -> bytes | None: ...
+
+
+class Records(Protocol):
+    """Records of one partition that are read back, in the order of their offsets; at least one.
+
+    They are unpacked when they are asked for: a table that wants the last value of each key gets it without an object
+    for each.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Stored]: ...
+
+    def fold_into(self, values: dict[bytes, bytes], prefix: bytes = b"") -> None:
+        """Bring a table up to date: the last value of each key that begins with `prefix`, without the fences."""
 
 
 class Fetched(Stored, Protocol):

@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from processor.transport.closing import stop_quietly
 from processor.transport.fetched import Fetched
-from processor.transport.reading import stop_quietly
 
 FETCH_BYTES = 8 << 20
 AT_ONCE = 5_000

@@ -37,7 +37,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.structs import TopicPartition
 
-from processor.transport.reading import is_cancelled
+from processor.transport.closing import is_cancelled
 
 Place = tuple[str, int]
 """Topic and partition."""

@@ -14,9 +14,9 @@ import faust
 from faust.types import TP
 
 from processor.transport.batches import BatchSchema, BatchTransport
+from processor.transport.closing import is_cancelled
 from processor.transport.drained import FETCH_BYTES
 from processor.transport.fail_stop import FAILED, Die, die
-from processor.transport.reading import is_cancelled
 from processor.transport.recovery import ShardTableManager
 from processor.transport.shards import LiveShards, ShardFactory
 

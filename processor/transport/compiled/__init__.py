@@ -1,10 +1,12 @@
 """Kafka's record batches in C, by Cython: what a worker spends most of its time on beside the fold.
 
-Owns no decision: `processor.transport.packing` says what it does, and does it by aiokafka where this was not compiled.
-Decision 0028 says why it is here.
+Owns no decision: `packing` and `unpacking` beside it say what it does, and do it by aiokafka where it was not compiled.
+Decision 0030 says why it is here.
 
-    varints   the integers of the format
-    packing   messages into a batch
+    checksum    CRC-32C
+    varints     the integers of the format
+    packing     messages into a batch
+    unpacking   batches into records, or into a table
 """
 
 from pathlib import Path
@@ -12,6 +14,6 @@ from typing import Final
 
 from processor.compiling import state_of
 
-STATE: Final = state_of(Path(__file__).parent, ("packing",))
+STATE: Final = state_of(Path(__file__).parent, ("packing", "unpacking"))
 COMPILED: Final = STATE == "compiled"
-"""Whether batches are packed by it."""
+"""Whether batches are packed and unpacked by it."""

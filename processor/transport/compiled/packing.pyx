@@ -8,15 +8,18 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringA
 from cpython.object cimport PyObject
 from cpython.sequence cimport PySequence_Fast, PySequence_Fast_GET_ITEM, PySequence_Fast_GET_SIZE
 from cpython.tuple cimport PyTuple_Check, PyTuple_GET_SIZE
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from processor.transport.compiled.checksum cimport can_sum, crc32c_of
 from processor.transport.compiled.varints cimport length_size, put_big, put_length
 
 from aiokafka.record.util import calc_crc32c
 
 cdef extern from "Python.h":
     PyObject *PyTuple_GET_ITEM(object values, Py_ssize_t place)
+
+cdef bint CAN_SUM = can_sum()
 
 cdef enum:
     LENGTH_AT = 8
@@ -48,13 +51,18 @@ cdef class Packed:
         # The first stamp is put where the batch lies, which is nobody else's yet; later ones on copies.
         cdef bytes batch = self._batch
         cdef uint8_t *at
+        cdef uint32_t sum
         if self._is_given:
             batch = PyBytes_FromStringAndSize(PyBytes_AS_STRING(batch), self.size)
         at = <uint8_t *>PyBytes_AS_STRING(batch)
         put_big(at + PRODUCER_ID_AT, <uint64_t>producer_id, 8)
         put_big(at + PRODUCER_EPOCH_AT, <uint64_t>producer_epoch, 2)
         put_big(at + BASE_SEQUENCE_AT, <uint64_t>base_sequence, 4)
-        put_big(at + CHECKSUM_AT, <uint64_t>calc_crc32c(memoryview(batch)[ATTRIBUTES_AT:]), 4)
+        if CAN_SUM:
+            sum = crc32c_of(at + ATTRIBUTES_AT, self.size - ATTRIBUTES_AT)
+        else:
+            sum = calc_crc32c(memoryview(batch)[ATTRIBUTES_AT:])
+        put_big(at + CHECKSUM_AT, sum, 4)
         self._is_given = True
         return batch
 

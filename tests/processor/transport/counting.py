@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from processor.transport.fetched import Fetched, Stored
+from processor.transport.fetched import Fetched, Records
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
@@ -117,7 +117,7 @@ class CountingShard:
         await asyncio.sleep(self._load_seconds)
         published: dict[bytes, bytes] = {}
 
-        def apply(topic: str, _partition: int, records: list[Stored]) -> None:
+        def apply(topic: str, _partition: int, records: Records) -> None:
             for record in records:
                 if record.key in (None, FENCE):
                     continue
