@@ -5,7 +5,7 @@ sent, and does not stamp it: who may write is the owners' affair (owner.py).
 
 A worker has tens of owners, and each batch of a stage is a send. With a producer of aiokafka for each owner that made
 330 requests a second of 1,000 events, each with its task, its encoding and its acknowledgement, at half a millisecond
-of CPU here and as much in Kafka. While a request is under way the sends of all owners gather, and go with the next.
+of CPU here and as much in Kafka. While requests are under way the sends of all owners gather, and go with the next.
 
 Of aiokafka 0.14.0 this uses the client (`AIOKafkaClient`) and the requests of its protocol, which it does not document.
 """
@@ -46,12 +46,13 @@ BACKOFF_SECONDS = 0.1
 REQUEST_BYTES = 16 << 20
 """Of all batches of one request; the first goes in any case."""
 
-MOST_UNDER_WAY = 4
-"""Requests to one broker at a time, if there is much to send."""
+UNDER_WAY = 2
+"""Requests to one broker at a time. While they are under way the rest gathers. At 1,000 events/s a batch waited 3.5 ms
+with one, for 3.4 that its request then took, and waits 1.7 with two, of which there are a tenth more."""
 
+MOST_UNDER_WAY = 4
 MUCH = 128 << 10
-"""Bytes that are sent although a request is under way. With less, waiting for it costs nothing that lasts: whatever
-comes meanwhile goes along."""
+"""So many requests at a time where more bytes than this wait."""
 
 _ALL = -1
 _TRANSACTION_MS = 60_000
@@ -261,7 +262,7 @@ class Outgoing:
             if node is None or node < 0:
                 self._seek()
                 continue
-            if self._requests[node] >= (MOST_UNDER_WAY if self._size >= MUCH else 1):
+            if self._requests[node] >= (MOST_UNDER_WAY if self._size >= MUCH else UNDER_WAY):
                 continue
             batch = next((batch for batch in queue if (batch.sender, place) not in self._under_way), None)
             if batch is None or (sizes[node] and sizes[node] + len(batch.content) > REQUEST_BYTES):

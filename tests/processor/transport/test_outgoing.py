@@ -20,7 +20,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from processor.transport.fetched import Stored
-from processor.transport.outgoing import MUCH, Outgoing, Place
+from processor.transport.outgoing import MUCH, UNDER_WAY, Outgoing, Place
 from processor.transport.packing import Message, pack
 from processor.transport.reading import read_to
 from tests.processor.transport.floor import create_topics, ends_of
@@ -153,22 +153,20 @@ async def test_what_senders_hand_over_in_one_turn_of_the_loop_travels_in_one_req
     assert await office.stored(2) == [(b"c", b"3"), (b"d", None)]
 
 
-async def test_what_comes_while_a_request_is_under_way_gathers_for_the_next(office: Office) -> None:
-    desks = [await office.desk() for _ in range(5)]
+async def test_what_comes_while_requests_are_under_way_gathers_for_the_next(office: Office) -> None:
+    desks = [await office.desk() for _ in range(UNDER_WAY + PARTITIONS)]
     await office.warm(desks[0])
     office.line.held = asyncio.Event()
-    first = desks[0].send({(office.topic, 0): [(b"0", None)]})
-    await until(lambda: len(office.line.requests) == 1)
-    others = []
-    for desk in desks[1:4]:
-        others.append(desk.send({(office.topic, desks.index(desk) % PARTITIONS): [(b"%d" % desks.index(desk), None)]}))
+    sent = []
+    for number, desk in enumerate(desks):
+        sent.append(desk.send({(office.topic, number % PARTITIONS): [(b"%d" % number, None)]}))
         await asyncio.sleep(0.01)
-    assert len(office.line.requests) == 1
+    assert len(office.line.requests) == UNDER_WAY
 
     office.line.held.set()
-    await asyncio.gather(first, *others)
+    await asyncio.gather(*sent)
 
-    assert [sum(request.values()) for request in office.line.requests] == [1, 3]
+    assert [sum(request.values()) for request in office.line.requests] == [*[1] * UNDER_WAY, PARTITIONS]
 
 
 async def test_two_senders_to_one_partition_go_one_after_the_other_in_requests_of_one_batch_each(
@@ -184,18 +182,20 @@ async def test_two_senders_to_one_partition_go_one_after_the_other_in_requests_o
     assert {key for key, _ in await office.stored(0)} == {first.name.encode(), second.name.encode()}
 
 
-async def test_much_does_not_wait_for_what_is_under_way(office: Office) -> None:
+async def test_much_does_not_wait_for_what_is_under_way_but_for_its_own_senders_last(office: Office) -> None:
     first, second = await office.desk(), await office.desk()
     await office.warm(first)
     office.line.held = asyncio.Event()
-    sent = [first.send({(office.topic, 0): [(b"a", b"x" * MUCH)]})]
-    await until(lambda: len(office.line.requests) == 1)
+    sent = []
+    for number in range(UNDER_WAY):
+        sent.append(first.send({(office.topic, number): [(b"a", b"x")]}))
+        await until(lambda number=number: len(office.line.requests) == number + 1)  # type: ignore[misc]
     sent.append(first.send({(office.topic, 0): [(b"b", b"x" * MUCH)]}))
     sent.append(second.send({(office.topic, 1): [(b"c", b"x" * MUCH)]}))
-    await until(lambda: len(office.line.requests) == 2)
+    await until(lambda: len(office.line.requests) == UNDER_WAY + 1)
 
     # Not the first one's next for the same partition: what is repeated would come behind it.
-    assert set(office.line.requests[1]) == {(office.topic, 1)}
+    assert set(office.line.requests[-1]) == {(office.topic, 1)}
     office.line.held.set()
     await asyncio.gather(*sent)
     assert [key for key, _ in await office.stored(0)] == [b"a", b"b"]
