@@ -8,7 +8,7 @@ somebody has to look. Which generations are deleted is a replay's business, and 
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
     KafkaError,
+    NodeNotReadyError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
     for_code,
@@ -81,7 +82,7 @@ async def ensure_topics(
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
-        missing = sorted(set(wanted) - set(await admin.list_topics()))
+        missing = sorted(set(wanted) - await _names(admin))
         if missing and not create:
             raise TopicsError([f"topic {name}: is missing (floorcast topics creates it)" for name in missing])
         if missing:
@@ -97,6 +98,15 @@ async def ensure_topics(
         return missing
     finally:
         await admin.close()
+
+
+async def _names(admin: AIOKafkaAdminClient) -> set[str]:
+    """Of all topics. A broker that has just started answers for a moment that there is none, itself included."""
+    for _ in range(SETTLING_TRIES):
+        with suppress(NodeNotReadyError):
+            return set(await admin.list_topics())
+        await asyncio.sleep(SETTLING_SECONDS)
+    return set(await admin.list_topics())
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Mapping[str, _Wanted], replicas: int) -> None:

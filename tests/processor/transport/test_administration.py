@@ -4,7 +4,8 @@ import time
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidTimestampError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import InvalidTimestampError, NodeNotReadyError
 
 from processor.transport.administration import ensure_topics
 from schemas.instants import DAY
@@ -31,3 +32,24 @@ async def test_a_clock_that_is_hours_wrong_somewhere_keeps_nothing_out(kafka: st
             await producer.send_and_wait(plain, b"value", timestamp_ms=now_ms + 2 * 3600 * 1000)
     finally:
         await producer.stop()
+
+
+async def test_a_broker_that_does_not_know_itself_yet_is_asked_again(
+    kafka: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_topics, asked = AIOKafkaAdminClient.list_topics, 0
+
+    async def not_yet(admin: AIOKafkaAdminClient) -> list[str]:
+        nonlocal asked
+        asked += 1
+        if asked <= 2:
+            raise NodeNotReadyError
+        found: list[str] = await list_topics(admin)
+        return found
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "list_topics", not_yet)
+
+    made = await ensure_topics(kafka, prefix=prefix, generation=1, partitions=1, records_kept=400 * DAY)
+
+    assert len(made) == len(TOPICS)
+    assert asked == 3
