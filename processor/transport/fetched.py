@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import Protocol
 
+Place = tuple[str, int]
+"""A topic and a partition of it."""
+
 
 class Stored(Protocol):
     """One record of a partition that is read back."""

@@ -20,11 +20,9 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
 from processor.transport.closing import ends_quietly
+from processor.transport.fetched import Place
 
 T = TypeVar("T")
-
-Place = tuple[str, int]
-"""A topic and a partition of it."""
 
 PARTITION_BYTES = 8 * 1024 * 1024
 ANSWER_BYTES = 4 * PARTITION_BYTES

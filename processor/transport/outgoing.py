@@ -38,9 +38,7 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.structs import TopicPartition
 
 from processor.transport.closing import is_cancelled
-
-Place = tuple[str, int]
-"""Topic and partition."""
+from processor.transport.fetched import Place
 
 BACKOFF_SECONDS = 0.1
 REQUEST_BYTES = 16 << 20
@@ -190,6 +188,8 @@ class Outgoing:
         client = self._connected
         while True:
             try:
+                if client.get_random_node() is None:  # aiokafka takes for granted that one is known
+                    raise NodeNotReadyError
                 node = await client.coordinator_lookup(CoordinationType.TRANSACTION, name)
                 answer = await client.send(node, InitProducerIdRequest(name, _TRANSACTION_MS))
             except (CoordinatorNotAvailableError, NodeNotReadyError, RequestTimedOutError, OSError) as error:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from aiokafka.errors import ProducerFenced
 
 from processor.transport.fail_stop import FAILED, FENCED, Die, die
-from processor.transport.outgoing import Outgoing, Place
+from processor.transport.fetched import Place
+from processor.transport.outgoing import Outgoing
 from processor.transport.packing import Message, Packed, pack
 from schemas.topics import FENCE
 

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from processor.transport.fetched import Records
-from processor.transport.fetching import Answer, Fetching, Place
+from processor.transport.fetched import Place, Records
+from processor.transport.fetching import Answer, Fetching
 from processor.transport.unpacking import offset_after, unpack
 
 RECORDS_AT_ONCE = 20_000

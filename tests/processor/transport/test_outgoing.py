@@ -19,8 +19,8 @@ from aiokafka.errors import (
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from processor.transport.fetched import Stored
-from processor.transport.outgoing import MUCH, UNDER_WAY, Outgoing, Place
+from processor.transport.fetched import Place, Stored
+from processor.transport.outgoing import MUCH, UNDER_WAY, Outgoing
 from processor.transport.packing import Message, pack
 from processor.transport.reading import read_to
 from tests.processor.transport.floor import create_topics, ends_of
@@ -42,9 +42,15 @@ class Line(AIOKafkaClient):  # type: ignore[misc]
         super().__init__(**rest)
         self.requests: list[Counter[Place]] = []
         self.names = 0
+        self.knows_brokers = False
         self.fate: Callable[[], str | None] = lambda: None
         self.held: asyncio.Event | None = None
         """While it is not set, answers do not come."""
+
+    def get_random_node(self) -> Any:
+        """None at first: so a broker answers that has just started."""
+        knew, self.knows_brokers = self.knows_brokers, True
+        return super().get_random_node() if knew else None
 
     async def send(self, node_id: Any, request: Any, **rest: Any) -> Any:
         if isinstance(request, InitProducerIdRequest):
@@ -273,6 +279,7 @@ async def test_a_newer_epoch_refuses_the_older_one_and_nobody_else(office: Offic
 async def test_a_name_is_asked_for_again_until_kafka_says_it(office: Office) -> None:
     desk = await office.desk()
 
+    assert office.line.knows_brokers
     assert office.line.names == 2  # the first got no answer
     assert desk.identity[0] >= 0
 
