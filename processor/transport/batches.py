@@ -17,8 +17,8 @@ Private names used, all in faust-streaming 0.15.3 unless said otherwise:
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 import faust
@@ -94,6 +94,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         """What fetching came to an end by."""
         self._drained = drained
         self._seeking = 0
+        """Seeks under way; counted in the main loop, read in the thread."""
         self._arrival: asyncio.Future[None] | None = None
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
@@ -123,21 +124,24 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_result(None)
 
-    async def begin_seek(self) -> None:
-        """Take nothing more, and forget what was taken."""
-        await self.call_thread(self._begin_seek)
+    @asynccontextmanager
+    async def seeking(self) -> AsyncIterator[None]:
+        """Forget what was taken, and take nothing more until the end. Entered in the main loop.
 
-    async def _begin_seek(self) -> None:
+        A rebalance cancels whoever seeks for the one before it, at any point. So the count is kept here: kept in the
+        thread, a cancellation while the thread had counted and nobody knew it left a worker that took nothing ever
+        again, without a word.
+        """
         self._seeking += 1
+        try:
+            await self.call_thread(self._forget)
+            yield
+        finally:
+            self._seeking -= 1
+            self.look()
+
+    async def _forget(self) -> None:
         self._drained.clear()
-
-    async def end_seek(self) -> None:
-        """Take again, from the new positions on."""
-        await self.call_thread(self._end_seek)
-
-    async def _end_seek(self) -> None:
-        self._seeking -= 1
-        self._look()
 
     async def _drain(self) -> None:
         """Take what the fetcher has as long as anybody may have it.
@@ -247,8 +251,7 @@ class BatchConsumer(driver.Consumer):
         aiokafka's `seek_to_committed` leaves the position where it is if nothing is committed, and Faust throws away
         what was fetched during a recovery. So with a new group, a partition kept over a rebalance lost those records.
         """
-        await self._thread.begin_seek()
-        try:
+        async with self._thread.seeking():
             tps = self.assignment()
             beginnings = await self.earliest_offsets(*tps)
             await super().perform_seek()
@@ -259,8 +262,6 @@ class BatchConsumer(driver.Consumer):
                     await self.seek(tp, beginning)
                 self.transport.on_seek(tp, max(committed, beginning))
             self._at_work.clear()
-        finally:
-            await self._thread.end_seek()
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: Faust takes the step from one batch to the next for a hole left by compaction."""

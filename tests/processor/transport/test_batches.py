@@ -55,6 +55,13 @@ class FetchingThread(BatchThread):
         self._arrival = None
         self.fetched = 0
 
+    async def call_thread(self, fun: Any, *args: Any, **rest: Any) -> None:
+        # As with the real one, what is done in the thread is known a turn later.
+        await fun(*args, **rest)
+        await asyncio.sleep(0)
+
+    def look(self) -> None: ...
+
     async def _fetch_records(self, *_args: Any, **_rest: Any) -> Any:
         self.fetched += 1
         return {CHANGES: [SimpleNamespace(offset=self.fetched, value=b"")]}
@@ -89,14 +96,31 @@ async def test_nothing_is_taken_while_nobody_may_have_it() -> None:
 async def test_a_seek_forgets_what_was_taken_and_lets_nothing_in_until_its_end() -> None:
     thread = FetchingThread()
     await thread._take()
-    await thread._begin_seek()
-    await thread._begin_seek()  # two at a time: Faust's own and the recovery's
-    await thread._take()
-    await thread._end_seek()
-    await thread._take()
-    assert thread.held() == []
-    assert thread.fetched == 1
+    async with thread.seeking():
+        async with thread.seeking():  # two at a time: Faust's own and the recovery's
+            await thread._take()
+        await thread._take()
+        assert thread.held() == []
+        assert thread.fetched == 1
 
-    await thread._end_seek()
     await thread._take()
     assert thread.held() == [2]
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_seek_that_the_next_rebalance_cancels_holds_nothing_back(turns: int) -> None:
+    thread = FetchingThread()
+
+    async def seek() -> None:
+        async with thread.seeking():
+            await asyncio.sleep(3600)
+
+    task = asyncio.create_task(seek())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    await thread._take()
+
+    assert task.cancelled()
+    assert thread.held() == [1]
