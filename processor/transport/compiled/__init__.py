@@ -4,6 +4,7 @@ Owns no decision: `packing` and `unpacking` beside it say what it does, and do i
 Decision 0030 says why it is here.
 
     checksum    CRC-32C
+    layout      the header of a batch
     varints     the integers of the format
     packing     messages into a batch
     unpacking   batches into records, or into a table

@@ -12,6 +12,10 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from processor.transport.compiled.checksum cimport can_sum, crc32c_of
+from processor.transport.compiled.layout cimport (
+    ATTRIBUTES_AT, BASE_SEQUENCE_AT, CHECKSUM_AT, COUNT_AT, FIRST_TIMESTAMP_AT, HEADER, LAST_OFFSET_AT, LEADER_EPOCH_AT,
+    LENGTH_AT, MAGIC_AT, MAX_TIMESTAMP_AT, PRODUCER_EPOCH_AT, PRODUCER_ID_AT,
+)
 from processor.transport.compiled.varints cimport length_size, put_big, put_length
 
 from aiokafka.record.util import calc_crc32c
@@ -22,19 +26,6 @@ cdef extern from "Python.h":
 cdef bint CAN_SUM = can_sum()
 
 cdef enum:
-    LENGTH_AT = 8
-    LEADER_EPOCH_AT = 12
-    MAGIC_AT = 16
-    CHECKSUM_AT = 17
-    ATTRIBUTES_AT = 21
-    LAST_OFFSET_AT = 23
-    FIRST_TIMESTAMP_AT = 27
-    MAX_TIMESTAMP_AT = 35
-    PRODUCER_ID_AT = 43
-    PRODUCER_EPOCH_AT = 51
-    BASE_SEQUENCE_AT = 53
-    COUNT_AT = 57
-    HEADER = 61
     OVERHEAD = 3  # attributes, the difference of the instant, the number of headers: a byte each, and all are 0
     LARGEST = 0x7FFFFFFF
 

@@ -15,6 +15,10 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from processor.transport.compiled.checksum cimport can_sum, crc32c_of
+from processor.transport.compiled.layout cimport (
+    AFTER_LENGTH, ATTRIBUTES_AT, CHECKSUM_AT, COUNT_AT, FIRST_TIMESTAMP_AT, HEADER, LAST_OFFSET_AT, LENGTH_AT, MAGIC_AT,
+    MAX_TIMESTAMP_AT,
+)
 from processor.transport.compiled.varints cimport read_big, read_varint
 
 from aiokafka.errors import CorruptRecordException
@@ -26,16 +30,6 @@ cdef bytes FENCE = _FENCE
 cdef bint CAN_SUM = can_sum()
 
 cdef enum:
-    LENGTH_AT = 8
-    AFTER_LENGTH = 12
-    MAGIC_AT = 16
-    CHECKSUM_AT = 17
-    ATTRIBUTES_AT = 21
-    LAST_OFFSET_AT = 23
-    FIRST_TIMESTAMP_AT = 27
-    MAX_TIMESTAMP_AT = 35
-    COUNT_AT = 57
-    HEADER = 61
     SMALLEST = 49  # length of a batch
     SMALLEST_BEFORE = 14  # of a message of the formats before
     COMPRESSION = 0x07
