@@ -4,8 +4,8 @@ Owns the connection, what waits for it, and the repetition of what Kafka has not
 sent, and does not stamp it: who may write is the owners' affair (owner.py).
 
 A worker has tens of owners, and each batch of a stage is a send. With a producer of aiokafka for each owner that made
-330 requests a second of 1,000 events, each with its task, its encoding and its acknowledgement, at half a millisecond
-of CPU here and as much in Kafka. While requests are under way the sends of all owners gather, and go with the next.
+330 requests a second of 1,000 events, each with its task, its encoding and its acknowledgement; without them the worker
+computes a sixth less. While requests are under way the sends of all owners gather, and go with the next.
 
 Of aiokafka 0.14.0 this uses the client (`AIOKafkaClient`) and the requests of its protocol, which it does not document.
 """
