@@ -35,8 +35,13 @@ SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAG
 """What each stage reads."""
 
 _BUSY = (PANES, PROGRESS)
-"""What changes with every batch, on a connection of its own: at 1,000 events/s it is fetched 180 times a second, and
-each of these requests and answers names every partition that is read on its connection."""
+"""What changes with every batch, on a connection of its own: each of its requests and answers names every partition
+that is read there."""
+
+_BUSY_PAUSE_SECONDS = 0.006
+"""Between taking what came and asking for more. Asked at once, Kafka answers with each batch: 200 times a second at
+1,000 events/s, for screens that are told 100 times. With it api and Kafka compute a tenth less, and where that is what
+everything waits for, half of the numbers are on the screen after 15 ms instead of 20."""
 
 # One fetch is under way on a connection: a long one would hold back the ends of topics, which are asked for there too.
 _BUSY_WAIT_MS = 50
@@ -235,7 +240,7 @@ class ViewConsumer:
             busy = await self._begin(stack, _BUSY, wait_ms=_BUSY_WAIT_MS)
             quiet = [topic for topic in VIEW_TOPICS if topic not in _BUSY]
             await _until_one_fails(
-                self._follow(busy),
+                self._follow(busy, pause_seconds=_BUSY_PAUSE_SECONDS),
                 self._follow(await self._begin(stack, quiet, wait_ms=_QUIET_WAIT_MS)),
                 self._catch_up(busy),
                 self._look_at_sources(busy),
@@ -266,13 +271,21 @@ class ViewConsumer:
             self._positions[tp] = position
         return consumer
 
-    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+    async def _follow(self, consumer: AIOKafkaConsumer, *, pause_seconds: float = 0.0) -> None:
+        partitions = consumer.assignment()
         while True:
             fetched = await consumer.getmany(timeout_ms=1000, max_records=AT_ONCE)
-            if fetched:
-                self._apply(fetched)
-                # Webhooks and readers have their turn while millions of messages come in.
-                await asyncio.sleep(0)
+            if not fetched:
+                continue
+            is_all = sum(map(len, fetched.values())) < AT_ONCE
+            pause = pause_seconds if is_all and self.is_loaded else 0.0
+            if pause:
+                consumer.pause(*partitions)  # before aiokafka's own task asks again
+            self._apply(fetched)
+            # Webhooks and readers have their turn while millions of messages come in.
+            await asyncio.sleep(pause)
+            if pause:
+                consumer.resume(*partitions)
 
     def _apply(self, fetched: Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
         now = self._clock()

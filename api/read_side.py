@@ -25,8 +25,8 @@ from schemas.instants import SECOND
 
 log = structlog.get_logger("api")
 
-GATHER_SECONDS = 0.01
-"""Changes that come within this time leave in one event: at 1,000 changes a second a screen needs no more."""
+GATHER_SECONDS = 0.004
+"""Changes that come within this time leave in one event. Most have been gathered before: see `_BUSY_PAUSE_SECONDS`."""
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 _BETWEEN_LOOKS_SECONDS = 0.05
 

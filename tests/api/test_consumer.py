@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import NodeNotReadyError
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -265,6 +265,54 @@ async def test_cancellation_of_the_librarys_own_does_not_end_the_view(
         consumer_task.cancel()  # as nothing may do
         await until(consumer_task.done)
         assert read_side.problems() == ["the view is not read any more"]
+
+
+@pytest.mark.kafka
+async def test_what_changes_all_the_time_is_not_asked_for_all_the_time_once_the_view_is_loaded(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    getmany, pause, resume = AIOKafkaConsumer.getmany, AIOKafkaConsumer.pause, AIOKafkaConsumer.resume
+
+    def is_busy(consumer: AIOKafkaConsumer) -> bool:
+        return any(PANES.name in tp.topic for tp in consumer.assignment())
+
+    async def note_fetched(self: AIOKafkaConsumer, *args: Any, **options: Any) -> Any:
+        fetched = await getmany(self, *args, **options)
+        if fetched and is_busy(self):
+            steps.append("took")
+        return fetched
+
+    def note_pause(self: AIOKafkaConsumer, *partitions: TopicPartition) -> None:
+        assert set(partitions) == self.assignment()
+        assert is_busy(self)
+        steps.append("rests")
+        pause(self, *partitions)
+
+    def note_resume(self: AIOKafkaConsumer, *partitions: TopicPartition) -> None:
+        steps.append("asks")
+        resume(self, *partitions)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", note_fetched)
+    monkeypatch.setattr(AIOKafkaConsumer, "pause", note_pause)
+    monkeypatch.setattr(AIOKafkaConsumer, "resume", note_resume)
+    async with log.producing() as send:
+        await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane({"calls_made": 1}))
+    async with log.reading() as read_side:
+        await until(lambda: not read_side.problems())
+        assert "took" in steps
+        assert "rests" not in steps  # all that the view needs to be whole is asked for at once
+        steps.clear()
+        async with log.producing() as send:
+            for made in range(2, 6):
+                pane = encode_pane({"calls_made": made})
+                await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), pane)
+                await until(lambda made=made: calls(read_side.view) == made)  # type: ignore[misc]
+        await until(lambda: steps[-1] == "asks")
+
+    rounds = len(steps) // 3
+    assert rounds >= 4
+    assert steps == ["took", "rests", "asks"] * rounds
 
 
 @pytest.mark.kafka
