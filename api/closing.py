@@ -1,16 +1,40 @@
-"""Letting go of a Kafka consumer, whatever the library does meanwhile.
+"""Beginning with a Kafka client and letting go of it, whatever the library does meanwhile.
 
-Owns nothing but the end: what is read, and what follows from an end, is the readers'. Private names used (aiokafka
+Owns nothing but the two ends: what is read, and what follows from an end, is the readers'. Private names used (aiokafka
 0.14.0): `AIOKafkaConsumer._client`, `._fetcher`.
 """
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 log = structlog.get_logger("api")
+
+
+_BEGINNING_SECONDS = 1.0
+
+
+async def begun_whole(starting: Coroutine[Any, Any, None]) -> None:
+    """Start a client. Cancelled, this lets the start come to an end first, for up to a second.
+
+    aiokafka 0.14.0 closes the first connection of a client unless it is cancelled before that one has answered; then
+    nobody has it any more, and it stays open until the collector comes by.
+    """
+    task = asyncio.ensure_future(starting)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait([task], timeout=_BEGINNING_SECONDS)
+        if not task.done():
+            task.cancel()
+        elif not task.cancelled():
+            task.exception()  # is of no interest any more
+        raise
 
 
 async def stop_quietly(consumer: AIOKafkaConsumer) -> None:

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, Histogram
 
 from api.catch_up import CatchUp
-from api.closing import is_cancelled, stop_quietly
+from api.closing import begun_whole, is_cancelled, stop_quietly
 from api.generations import read_served
 from api.settings import Settings
 from api.view import View
@@ -261,7 +261,7 @@ class ViewConsumer:
             fetch_max_bytes=32 << 20,
         )
         stack.push_async_callback(stop_quietly, consumer)
-        await consumer.start()
+        await begun_whole(consumer.start())
         consumer._fetcher._prefetch_backoff = _DRAIN_SECONDS
         partitions = [place for topic in topics for place in self._places(topic)]
         consumer.assign(partitions)

@@ -11,7 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from api.closing import stop_quietly
+from api.closing import begun_whole, stop_quietly
 from api.settings import Settings
 from schemas.generations import SERVED, Served, decode_served, first_generation
 from schemas.topics import GENERATIONS
@@ -51,7 +51,7 @@ async def _read(settings: Settings) -> AsyncGenerator[Served, None]:
         fetch_max_wait_ms=_WAIT_MS,
     )
     try:
-        await consumer.start()
+        await begun_whole(consumer.start())
         partition = TopicPartition(GENERATIONS.full_name(settings.prefix), 0)
         if partition.topic not in await consumer.topics():
             return

@@ -26,6 +26,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
+from api.closing import begun_whole
 from api.errors import ApiError, NotStoredError, OverloadedError
 from api.limits import Budget
 from api.settings import Settings
@@ -172,7 +173,7 @@ class Ingest:
         producer = self._make_producer()
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                await producer.start()
+                await begun_whole(producer.start())
                 await producer.partitions_for(self._topic)
         except (KafkaError, TimeoutError, OSError) as error:
             trouble = f"Kafka or its topic {self._topic} cannot be reached ({type(error).__name__})"
