@@ -92,7 +92,7 @@ def _notes(model: type) -> Mapping[str, str]:
     """The text below each field of a class, its bases' fields included."""
     found: dict[str, str] = {}
     for owner in reversed(model.__mro__):
-        if owner.__module__ != config_module.__name__:
+        if not owner.__module__.startswith(f"{config_module.__name__}."):
             continue
         body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
         if not isinstance(body, ast.ClassDef):

@@ -1,0 +1,257 @@
+"""Who is told of what, by which channel, and when not; and the limits of metrics.
+
+Owns channels, routes, quiet hours and thresholds as they are written. Does not tell anybody.
+"""
+
+import re
+from decimal import Decimal
+from hashlib import sha256
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+
+from schemas.config.fields import Model, Name, TimeZone, known_window
+
+Level = Literal["warn", "breach", "escalate"]
+
+
+_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+
+
+class QuietHours(Model):
+    """When a channel is left in peace, every day; what comes then is told when they end, if it is still so."""
+
+    hours: str
+    """Such as `20:00-07:00`."""
+    timezone: TimeZone
+    let_through: list[Level] = Field(default_factory=list)
+    """Levels that do not wait."""
+
+    @field_validator("hours")
+    @classmethod
+    def _span(cls, hours: str) -> str:
+        found = _HOURS.fullmatch(hours)
+        if found is None or found[1] + found[2] == found[3] + found[4]:
+            msg = f"{hours!r} is not a span such as 20:00-07:00"
+            raise ValueError(msg)
+        return hours
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Minutes of the day at which they begin and end; the end may be on the next day."""
+        begin, end = (int(text[:2]) * 60 + int(text[3:]) for text in self.hours.split("-"))
+        return begin, end
+
+
+class _HttpChannel(Model):
+    url: SecretStr
+    """Some services know their callers by the address alone, so it is kept like a secret."""
+    allow_private: bool = False
+    """Whether it may lead into a private network or to this machine."""
+    quiet: QuietHours | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _web_address(cls, url: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"https?://[^\s/@?#]+(:\d+)?([/?][^\s#]*)?", url.get_secret_value()):
+            msg = "must be an http or https address without user name and fragment"
+            raise ValueError(msg)
+        return url
+
+
+class WebhookChannel(_HttpChannel):
+    """Alerts as JSON to any address, signed as Standard Webhooks if there is a secret."""
+
+    kind: Literal["webhook"]
+    secret: SecretStr | None = Field(default=None, min_length=8)
+
+
+class SlackChannel(_HttpChannel):
+    """A Slack incoming webhook."""
+
+    kind: Literal["slack"]
+
+
+class TeamsChannel(_HttpChannel):
+    """A Microsoft Teams workflow that takes posts."""
+
+    kind: Literal["teams"]
+
+
+class AlertmanagerChannel(_HttpChannel):
+    """Prometheus Alertmanager: its address without `/api/v2/alerts`."""
+
+    kind: Literal["alertmanager"]
+    secret: SecretStr | None = Field(default=None, min_length=1)
+    """Bearer token, where a proxy asks for one."""
+
+
+MailAddress = Annotated[str, Field(max_length=320, pattern=r"^[^@\s<>,]+@[^@\s<>,]+$")]
+
+
+class EmailChannel(Model):
+    """Mail by an SMTP server."""
+
+    kind: Literal["email"]
+    url: str = Field(pattern=r"^smtps?://[^\s/@?#:]+(:\d{1,5})?/?$")
+    """`smtps://host:465` (TLS from the start) or `smtp://host:587` (STARTTLS where the server offers it)."""
+    username: str | None = Field(default=None, min_length=1, max_length=320)
+    secret: SecretStr | None = Field(default=None, min_length=1)
+    """The password of `username`."""
+    sender: MailAddress
+    recipients: list[MailAddress] = Field(min_length=1, max_length=50)
+    allow_private: bool = False
+    quiet: QuietHours | None = None
+
+    @model_validator(mode="after")
+    def _whole_login(self) -> Self:
+        if (self.username is None) != (self.secret is None):
+            msg = "username and secret belong together"
+            raise ValueError(msg)
+        return self
+
+
+Channel = Annotated[
+    WebhookChannel | SlackChannel | TeamsChannel | EmailChannel | AlertmanagerChannel, Field(discriminator="kind")
+]
+
+
+AlertKind = Literal["lead_response", "metric_threshold"]
+
+
+class AlertRoute(Model):
+    """Which alerts go where."""
+
+    kinds: list[AlertKind] | None = Field(default=None, min_length=1)
+    """Of leads, of metrics. None: both."""
+    levels: list[Level] | None = Field(default=None, min_length=1)
+    """None: all."""
+    teams: list[str] | None = Field(default=None, min_length=1)
+    """None: all, and leads of nobody's team and numbers of the organisation too."""
+    to: list[Name] = Field(min_length=1)
+
+    def matches(self, kind: str, level: str, team: str | None) -> bool:
+        """Whether alerts of that kind and level, about that team, go this way."""
+        return (
+            (self.kinds is None or kind in self.kinds)
+            and (self.levels is None or level in self.levels)
+            and (self.teams is None or team in self.teams)
+        )
+
+
+def _limit(value: Any) -> Any:
+    """YAML numbers and decimal text alike; a float is taken as it is written, not as the binary number next to it."""
+    if isinstance(value, Decimal):
+        return value
+    text = str(value).strip() if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
+    if re.fullmatch(r"-?\d{1,18}(\.\d{1,9})?", text, re.ASCII) is None:
+        msg = 'must be a number such as 10 or 0.25, or a decimal text such as "1000000.50"'
+        raise ValueError(msg)
+    return Decimal(text)
+
+
+Limit = Annotated[Decimal, BeforeValidator(_limit)]
+"""What a metric is compared with, in the metric's unit."""
+
+
+def _time_of_day(value: Any) -> Any:
+    # YAML reads 11:00 without quotes as a number to the base of 60.
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
+        return f"{value // 60:02d}:{value % 60:02d}"
+    if not isinstance(value, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII) is None:
+        msg = 'must be a time of day such as "11:00"'
+        raise ValueError(msg)
+    return value
+
+
+Comparison = Literal["below", "above", "reaches"]
+
+
+class Threshold(Model):
+    """A limit that a metric must not cross, or one that is good to reach. One of `below`, `above`, `reaches`."""
+
+    metric: str
+    """One of [the metrics](metrics.md)."""
+    per: Literal["rep", "team", "organisation"]
+    """Whose numbers: those of each active person of the roster, of each team that has one, or all together."""
+    teams: list[str] | None = Field(default=None, min_length=1)
+    """Only these teams, or reps of these teams."""
+    window: str = "today"
+    """Any window but `yesterday`. In `today`, `week`, `month`, `quarter` and `year` an alert is told once a period."""
+    below: Limit | None = None
+    """Raised while the metric is less. Money is written in the organisation's currency."""
+    above: Limit | None = None
+    """Raised while it is more."""
+    reaches: Limit | None = None
+    """A milestone: raised once it is as much or more."""
+    at: Annotated[str, BeforeValidator(_time_of_day)] | None = None
+    """With window `today`: looked at from this time on, such as `"11:00"`, on working days only, both by `calendar`."""
+    during: Literal["business hours"] | None = None
+    """Looked at only while `calendar` says that people work."""
+    calendar: Name | None = None
+    """One of `calendars`. None: that of the team; without one every day is a working day in the organisation's zone."""
+    level: Level = "warn"
+    """How grave it is: for routes, quiet hours and the wallboard."""
+
+    @field_validator("window")
+    @classmethod
+    def _crossable(cls, window: str) -> str:
+        known_window(window)
+        if window == "yesterday":
+            msg = "yesterday is over: nothing can cross a limit in it"
+            raise ValueError(msg)
+        return window
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        written = [name for name in ("below", "above", "reaches") if getattr(self, name) is not None]
+        if len(written) != 1:
+            msg = "needs one of below, above and reaches" + (f", not {' and '.join(written)}" if written else "")
+            raise ValueError(msg)
+        if self.at is not None and (self.window != "today" or self.reaches is not None or self.during is not None):
+            msg = "at goes with window today and below or above, and without during"
+            raise ValueError(msg)
+        if self.during is not None and (self.window == "24h" or self.reaches is not None):
+            msg = "during goes with below or above and any window but 24h, which always holds a night"
+            raise ValueError(msg)
+        if self.per == "organisation" and self.teams is not None:
+            msg = "teams goes with per rep or per team"
+            raise ValueError(msg)
+        if self.during is not None and self.per == "organisation" and self.calendar is None:
+            msg = "during needs a calendar: the organisation as a whole has none"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def comparison(self) -> Comparison:
+        """Which of the three it is."""
+        return "below" if self.below is not None else "above" if self.above is not None else "reaches"
+
+    @property
+    def limit(self) -> Decimal:
+        """What is compared with."""
+        found = self.below if self.below is not None else self.above if self.above is not None else self.reaches
+        return Decimal(0) if found is None else found
+
+    @property
+    def definition(self) -> str:
+        """A digest of all that it says: what was raised by another definition is another alert."""
+        return sha256(self.model_dump_json().encode()).hexdigest()[:8]
+
+
+class Alerts(Model):
+    """Who is told of leads that wait too long, and of metrics that cross a limit."""
+
+    channels: dict[Name, Channel] = Field(default_factory=dict, max_length=50)
+    routes: list[AlertRoute] = Field(default_factory=list, max_length=200)
+    thresholds: dict[Name, Threshold] = Field(default_factory=dict, max_length=100)
+
+    def channels_for(self, level: str, team: str | None, kind: str = "lead_response") -> list[str]:
+        """The names of the channels that such an alert goes to: those of every route that matches, each once.
+
+        Where there are no routes, everything goes to all channels.
+        """
+        if not self.routes:
+            return list(self.channels)
+        matching = [route for route in self.routes if route.matches(kind, level, team)]
+        return list(dict.fromkeys(name for route in matching for name in route.to))

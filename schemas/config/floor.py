@@ -1,0 +1,122 @@
+"""Whose numbers these are and where they come from: organisation, connections, calendars, teams, reps.
+
+Owns what each of them says alone; what one says of another is checked in whole.py.
+"""
+
+from datetime import date
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from schemas.calendars import BusinessCalendar, parse_week, public_holidays
+from schemas.config.fields import Currency, Model, Name, TimeZone
+
+
+class Organisation(Model):
+    """Whose numbers these are: the calendar of days, weeks and money."""
+
+    name: str = Field(min_length=1, max_length=200)
+    timezone: TimeZone
+    currency: Currency
+    week_starts: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The organisation's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def first_weekday(self) -> int:
+        """0 for Monday, as in `date.weekday()`."""
+        return ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday").index(self.week_starts)
+
+
+class Connection(Model):
+    """A CRM that posts to `/webhooks/{name}`."""
+
+    kind: Literal["generic", "hubspot"]
+    secrets: list[SecretStr] = Field(min_length=1, max_length=8)
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+(/[^\s]*)?$")
+    """Where the CRM thinks it posts: scheme, host and a path prefix if a proxy takes one away."""
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,32}$")] = ""
+
+    @field_validator("secrets")
+    @classmethod
+    def _no_empty_secret(cls, secrets: list[SecretStr]) -> list[SecretStr]:
+        # An empty secret verifies against an empty key, which anyone can forge.
+        if any(len(secret.get_secret_value()) < 8 for secret in secrets):
+            msg = "a secret must have at least 8 characters"
+            raise ValueError(msg)
+        return secrets
+
+    @model_validator(mode="after")
+    def _hubspot_signs_its_url(self) -> Self:
+        if self.kind == "hubspot" and self.public_url is None:
+            msg = "public_url is needed: HubSpot signs the address it posts to"
+            raise ValueError(msg)
+        return self
+
+
+class Holidays(Model):
+    """Days without work: the public holidays of a country or a part of it, and others by date."""
+
+    country: str | None = Field(default=None, pattern=r"^[A-Z]{2,3}$")
+    """ISO 3166-1, such as DE."""
+    subdivision: str | None = Field(default=None, max_length=20)
+    """Of the country, such as BE for Berlin in DE."""
+    extra: list[date] = Field(default_factory=list, max_length=1000)
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.country is None and self.subdivision is not None:
+            msg = "subdivision needs a country"
+            raise ValueError(msg)
+        if self.country is not None:
+            public_holidays(self.country, self.subdivision)
+        return self
+
+
+class BusinessHours(Model):
+    """An entry of `calendars`: when those work who go by it."""
+
+    timezone: TimeZone
+    hours: dict[str, Annotated[list[str], Field(max_length=24)]] = Field(max_length=7)
+    """By weekdays (`mon-fri`, `sat`, `mon,wed`): spans such as `09:00-18:00`. Days not named are free."""
+    holidays: Holidays = Holidays()
+
+    @field_validator("hours")
+    @classmethod
+    def _readable(cls, hours: dict[str, list[str]]) -> dict[str, list[str]]:
+        parse_week(hours)
+        return hours
+
+    def calendar(self) -> BusinessCalendar:
+        """The calendar that counts business time; it remembers what it has worked out, so make it once."""
+        extra = frozenset(self.holidays.extra)
+        country = self.holidays.country
+        is_public = None if country is None else public_holidays(country, self.holidays.subdivision)
+        return BusinessCalendar(
+            ZoneInfo(self.timezone),
+            parse_week(self.hours),
+            lambda day: day in extra or (is_public is not None and is_public(day)),
+        )
+
+
+class Team(Model):
+    """A team of the roster."""
+
+    name: str | None = Field(default=None, max_length=200)
+    calendar: Name | None = None
+    """One of `calendars`. Without one no business time is counted for the team, and its SLAs run on elapsed time."""
+
+
+class Rep(Model):
+    """A person of the roster. What stands here wins over a `rep` record, field by field."""
+
+    name: str | None = Field(default=None, max_length=200)
+    email: str | None = Field(default=None, max_length=320)
+    team: Name | None = None
+    active: bool | None = None
+    aliases: dict[Name, list[str]] = Field(default_factory=dict)
+    """By connection: the ids this person has there."""
