@@ -154,6 +154,18 @@ def test_every_worked_example_is_a_test() -> None:
         assert f"def {test}(" in held
 
 
+def test_every_test_and_every_file_that_is_named_exists() -> None:
+    tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+
+    for page in WRITTEN:
+        for code in code_of(page):
+            if re.fullmatch(r"test_\w+", code):
+                assert f"def {code}(" in tests, f"{name(page)}: {code}"
+            if re.fullmatch(r"(api|bench|deploy|docs|processor|schemas|tests)/[\w./-]+\.[a-z]+", code):
+                # A connector that the reader is about to write.
+                assert (ROOT / code).exists() or "acme" in code, f"{name(page)}: {code}"
+
+
 def test_every_alert_of_the_rules_is_described_and_no_other() -> None:
     rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules" / "alerts.yml").read_text(encoding="utf-8"))
     alerts = {
