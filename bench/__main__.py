@@ -24,6 +24,7 @@ from bench import (
     streams,
     workers,
 )
+from bench.contenders import CONTENDERS
 from bench.measuring import Run
 from bench.results import Section, save
 
@@ -58,7 +59,13 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="small inputs, one run: does everything still work?")
     parser.add_argument("--runs", type=int, default=engines.RUNS)
     parser.add_argument("--events", type=int, help="of the stream that the engines are given")
-    parser.add_argument("--only", action="append", default=[], help="of the engines; may be repeated")
+    parser.add_argument(
+        "--only",
+        choices=[contender.slug for contender in CONTENDERS],
+        action="append",
+        default=[],
+        help="of the engines; may be repeated",
+    )
     given = parser.parse_args()
     failed = []
     for name in given.suite or SUITES:

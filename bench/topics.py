@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from processor.transport.closing import stop_quietly
+
 Message = tuple[bytes | None, bytes | None]
 BATCH_BYTES = 256 * 1024
 """Of the input's batches. The same bytes for every contender."""
@@ -103,6 +105,6 @@ async def connected(bootstrap: str) -> AsyncIterator[Topics]:
         try:
             yield Topics(bootstrap, admin, watcher)
         finally:
-            await watcher.stop()
+            await stop_quietly(watcher)
     finally:
         await admin.close()
