@@ -94,7 +94,7 @@ class Config(Model):
         return self
 
     def _check_threshold(self, name: str, threshold: Threshold) -> None:
-        # The catalogue reads its errors from here.
+        # The catalogue imports this package, for the errors of reading.
         from schemas.catalogue import begins_at_zero, shipped_catalogue  # noqa: PLC0415
 
         path = ("alerts", "thresholds", name)

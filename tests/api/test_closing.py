@@ -53,9 +53,10 @@ async def test_a_start_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyP
 async def test_an_error_of_the_start_is_told_at_once_and_none_after_a_cancellation() -> None:
     async def fail() -> None:
         await asyncio.sleep(0.01)
-        raise OSError
+        msg = "Kafka is away"
+        raise OSError(msg)
 
-    with pytest.raises(OSError):  # noqa: PT011 - the very one
+    with pytest.raises(OSError, match="Kafka is away"):
         await begun_whole(fail())
 
     starting = asyncio.create_task(begun_whole(fail()))
