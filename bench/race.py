@@ -84,6 +84,8 @@ async def _prepare(topics: Topics, contender: Contender, work: Work, name: str, 
         Path(source).write_bytes(msgspec.msgpack.encode([work.frames[partition] for partition in sorted(work.frames)]))
     elif contender.read is not None:
         await topics.create(output, PARTITIONS)
+    for suffix in contender.beforehand:
+        await topics.create(f"{name}{suffix}", PARTITIONS)
     return Place(topics.bootstrap, name, source, output, folder, work.events)
 
 

@@ -26,8 +26,9 @@ class Topics:
         self._watcher = watcher
 
     async def create(self, name: str, partitions: int) -> None:
-        """A topic with the broker's defaults."""
+        """A topic with the broker's defaults, there for everybody who asks from now on."""
         await self._admin.create_topics([NewTopic(name, partitions, 1)])
+        await self.ends(name, partitions)  # a broker names a new topic only after a moment; this waits for it
 
     async def delete(self, prefix: str) -> None:
         """All topics whose name begins so."""
