@@ -22,6 +22,7 @@ from processor.transport.shards import LiveShards, ShardFactory
 
 RENEW_SECONDS = 4 * 3600.0
 TICK_SECONDS = 1.0
+METADATA_MS = 10_000
 
 
 class StagedApp(faust.App):
@@ -81,6 +82,9 @@ def build_batched_app(
         # Loading counts as not polling, and a worker thrown out for it would begin again from the start.
         broker_max_poll_interval=3600.0,
         broker_commit_interval=commit_seconds,
+        # A topic that the broker did not name when the group was joined is left out until the next look. By default
+        # that is in five minutes, and its stage would stand still so long.
+        consumer_metadata_max_age_ms=METADATA_MS,
         stream_recovery_delay=0.0,
         stream_wait_empty=True,  # otherwise a half-processed batch is acked when an agent is cancelled
     )

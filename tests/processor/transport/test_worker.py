@@ -176,6 +176,20 @@ async def test_workers_that_start_together_with_a_new_group_lose_nothing(
         assert await floor.nothing_differs() == []
 
 
+async def test_a_stage_whose_topic_was_not_named_yet_begins_once_it_is(kafka: str, prefix: str, tmp_path: Path) -> None:
+    """A broker of several may name a new topic later than the one that made it; Faust then goes on without it."""
+    async with Floor(bootstrap=kafka, prefix=prefix, folder=tmp_path) as floor:
+        worker = floor.start("a", stages=["changes", "late"])
+        await worker.has_said("loaded", floor.partitions)
+
+        async with Floor(bootstrap=kafka, prefix=prefix, folder=tmp_path, stages=("late",)) as late:
+            await floor.happen(100)
+            await late.happen(100)
+
+            assert await late.nothing_differs() == []
+            assert await floor.nothing_differs() == []
+
+
 async def test_shards_tick_while_nothing_happens(floor: Floor) -> None:
     worker = floor.start("a")
 
