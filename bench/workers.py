@@ -24,10 +24,10 @@ from bench.measuring import alternating, main_of, say
 from bench.population import STEPS, Frames, Population, frames_of
 from bench.processes import BenchError, Floor
 from bench.results import Bar, Result, Section
+from processor.core.batch import new_batch
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger
 from schemas.config import parse_config
-from schemas.frames import decode_changes
 from schemas.instants import DAY
 from schemas.panes import decode_pane, read_pane_key
 from schemas.windows import is_day
@@ -259,8 +259,10 @@ def fold(frames: Sequence[bytes], log_at: int) -> tuple[Ledger, dict[bytes, byte
     panes: dict[bytes, bytes] = {}
     written = 0
     for first in range(0, len(frames), 4):
-        changes = [change for frame in frames[first : first + 4] for change in decode_changes(frame).changes]
-        output = ledger.fold(changes, log_at).panes
+        batch = new_batch()
+        for frame in frames[first : first + 4]:
+            batch.add(frame)
+        output = ledger.fold(batch, log_at).panes
         written += len(output)
         for key, value in output:
             if value is None:

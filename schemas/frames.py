@@ -54,7 +54,13 @@ class EngagementFrame(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_changes = msgspec.msgpack.Decoder(ChangeFrame).decode
+decode_change = msgspec.msgpack.Decoder(RecordChange).decode
 decode_engagements = msgspec.msgpack.Decoder(EngagementFrame).decode
+
+
+def receipt_of(change: RecordChange) -> int:
+    """When the delivery came that brought it (microseconds)."""
+    return change.received_at
 
 
 def record_key(kind: str, id: str) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 import msgspec
 
 from bench.peers.floorcast_ledger import CONFIG
+from processor.core.batch import new_batch
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger
 from schemas.config import Config
-from schemas.frames import decode_changes
 from schemas.topics import PANES
 
 BATCH = 8
@@ -34,8 +34,10 @@ def main() -> None:
     for partition, frames in enumerate(partitions):
         ledger = Ledger(f"ledger.{partition}", definitions, compiled=compiled)
         for start in range(0, len(frames), BATCH):
-            changes = [change for frame in frames[start : start + BATCH] for change in decode_changes(frame).changes]
-            output = ledger.fold(changes, max(change.received_at for change in changes))
+            batch = new_batch(compiled=compiled)
+            for frame in frames[start : start + BATCH]:
+                batch.add(frame)
+            output = ledger.fold(batch, batch.newest_at)
             published.update(output.panes)
     last = time.time()
     Path(sys.argv[2]).write_bytes(msgspec.msgpack.encode({PANES.name: list(published.items())}))

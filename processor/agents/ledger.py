@@ -12,13 +12,13 @@ import msgspec
 import structlog
 
 from processor.agents.stage import Deployment, StageShard
+from processor.core.batch import Changes, new_batch
 from processor.core.ledger import Ledger
 from processor.transport.fetched import Fetched
 from processor.transport.packing import Message
 from schemas.dead_letters import DeadLetter
-from schemas.frames import decode_changes, record_key
+from schemas.frames import receipt_of, record_key
 from schemas.late import LateChange, encode_late
-from schemas.records import RecordChange
 from schemas.topics import LATE, LEDGER, PANES, ROSTER, Topic
 
 log = structlog.get_logger(__name__)
@@ -61,22 +61,24 @@ class LedgerShard(StageShard):
         self.finish(records)
 
     async def _fold(self, records: Sequence[Fetched], is_new: bool) -> None:
-        changes: list[RecordChange] = []
+        batch = new_batch()
         letters: list[DeadLetter] = []
         for record in records:
             try:
-                changes += decode_changes(record.value or b"").changes
+                batch.add(record.value or b"")
             except msgspec.MsgspecError:
                 letters.append(self.unreadable(record))
         await self.dead_letter(letters)
-        if not changes:
+        if not batch:
             return
-        for part in self.ledger.horizon.parts(changes, lambda change: change.received_at):
-            await self._take(part, is_new)
+        if not self.ledger.horizon.moves_at(batch.newest_at):
+            await self._take(batch, batch.oldest_at, batch.newest_at, is_new)
+            return
+        for part in self.ledger.horizon.parts(batch, receipt_of):
+            receipts = [receipt_of(change) for change in part]
+            await self._take(part, min(receipts), max(receipts), is_new)
 
-    async def _take(self, changes: Sequence[RecordChange], is_new: bool) -> None:
-        receipts = [change.received_at for change in changes]
-        oldest_at, newest_at = min(receipts), max(receipts)
+    async def _take(self, changes: Changes, oldest_at: int, newest_at: int, is_new: bool) -> None:
         await self.reach(newest_at, self.ledger.horizon)
         output = self.ledger.fold(changes, self.progress.log_at)
         if is_new:

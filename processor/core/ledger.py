@@ -4,10 +4,11 @@ Owns the fold of a batch, when rows expire, and the rebuilding after recovery. D
 out as bytes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from processor.core.batch import Changes
 from processor.core.compiled import COMPILED
 from processor.core.contributions import Contribution, contributions
 from processor.core.definitions import Definitions
@@ -90,8 +91,11 @@ class Ledger:
         """How many rows may be too old and were not looked at yet."""
         return len(self._expiry.due)
 
-    def fold(self, changes: Sequence[RecordChange], log_at: int) -> LedgerOutput:
-        """Take a batch of changes in. `log_at` is the newest receipt seen (microseconds)."""
+    def fold(self, changes: Changes, log_at: int) -> LedgerOutput:
+        """Take a batch of changes in. `log_at` is the newest receipt seen (microseconds).
+
+        Of a batch of `new_batch` what is plain is never decoded.
+        """
         output = LedgerOutput()
         self._advance(log_at)
         self._sweep(output, SLICE)
@@ -115,7 +119,7 @@ class Ledger:
         return output
 
     def _gather(
-        self, changes: Sequence[RecordChange], output: LedgerOutput, doubtful: set[bytes]
+        self, changes: Changes, output: LedgerOutput, doubtful: set[bytes]
     ) -> dict[bytes, _Touched | RecordChange]:
         """What a batch makes of each of its records; a change, where it is all that is known of one.
 
@@ -204,7 +208,7 @@ class Ledger:
         if record.kind == "rep":
             output.roster.append((key, row))
 
-    def _news(self, changes: Sequence[RecordChange], records: dict[bytes, Record]) -> list[LateChange]:
+    def _news(self, changes: Changes, records: dict[bytes, Record]) -> list[LateChange]:
         """The changes that said something new of these records."""
         found = []
         for change in changes:

@@ -19,6 +19,7 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 
+from processor.core.batch import Batch, Changes, new_batch
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
 from processor.core.ledger import Ledger, engagements_of
@@ -37,14 +38,13 @@ from schemas.definitions import digest_of
 from schemas.frames import (
     Engagement,
     by_group,
-    decode_changes,
     decode_engagements,
     engagement_frames,
     partition_of,
 )
 from schemas.generations import Served
 from schemas.progress import Progress
-from schemas.records import RecordChange, decode_record
+from schemas.records import decode_record
 from schemas.topics import DELIVERIES, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
 
 AT_ONCE = 100_000
@@ -305,8 +305,7 @@ class Hand:
                 held.update(((each.group, each.record), each.row) for each in found)
 
             self._restore(partition, share, order.log_at, engage)
-            frames = (decode_changes(frame).changes for frame in self._spool.take("changes", partition))
-            for changes in _together(frames, AT_ONCE):
+            for changes in _batches(self._spool.take("changes", partition), AT_ONCE):
                 self._fold_changes(share, changes, order.log_at, engage)
                 self._told.add(len(changes))
             share.done.log_at = max(share.done.log_at, order.log_at)
@@ -335,7 +334,7 @@ class Hand:
     def _fold_changes(
         self,
         share: _Share,
-        changes: list[RecordChange],
+        changes: Changes,
         log_at: int,
         engage: Callable[[Iterable[Engagement]], None],
     ) -> None:
@@ -446,6 +445,18 @@ def batched(items: Iterable[_Item], most: int) -> Iterator[list[_Item]]:
     rest = iter(items)
     while found := list(islice(rest, most)):
         yield found
+
+
+def _batches(frames: Iterable[bytes], most: int) -> Iterator[Batch]:
+    """Their changes in batches of about so many."""
+    batch = new_batch()
+    for frame in frames:
+        batch.add(frame)
+        if len(batch) >= most:
+            yield batch
+            batch = new_batch()
+    if batch:
+        yield batch
 
 
 def _together(parts: Iterable[list[_Item]], most: int) -> Iterator[list[_Item]]:

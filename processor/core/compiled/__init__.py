@@ -6,6 +6,7 @@ not plain (histories, money, samples, what may be too old) is handed back to it.
     wire        msgpack
     plain_json  JSON, the part of it that needs no parser
     rows        calls, emails and meetings: read, folded, written
+    batch       the changes of some frames, found and not decoded
     counts      what they count for
     panes       `processor.core.panes.PaneTable`
     ledger      the plain part of a batch, and of a rebuilding
@@ -17,6 +18,6 @@ from typing import Final
 
 from processor.compiling import state_of
 
-STATE: Final = state_of(Path(__file__).parent, ("rows", "counts", "panes", "ledger", "events"))
+STATE: Final = state_of(Path(__file__).parent, ("rows", "batch", "counts", "panes", "ledger", "events"))
 COMPILED: Final = STATE == "compiled"
 """Whether new ledgers and tables use it."""

@@ -1,6 +1,7 @@
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
+from processor.core.batch import Changes
 from processor.core.compiled.panes import PaneTable
 from processor.core.ledger import LedgerOutput
 from processor.core.retention import Expiry
@@ -10,7 +11,7 @@ class Plain:
     def __init__(self, panes: PaneTable, aliases: Mapping[str, str], min_talk: int) -> None: ...
     def fold(
         self,
-        changes: Sequence[RecordChange],
+        changes: Changes,
         rows: dict[bytes, bytes],
         kept_from: int,
         expiry: Expiry[bytes],

@@ -7,12 +7,15 @@ Owns no rule. A record is plain if it is a call, an email or a meeting of which 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItem, PyDict_Next
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from processor.core.compiled.batch cimport ChangeBatch, Item
 from processor.core.compiled.counts cimport Count, are_equal, counts_of, speaks_of_the_past
 from processor.core.compiled.panes cimport PaneTable
 from processor.core.compiled.rows cimport (
+    CALL,
+    EMAIL,
     HAND_BACK,
     NEWS,
     NOT_PLAIN,
@@ -22,6 +25,7 @@ from processor.core.compiled.rows cimport (
     begin,
     drop,
     fold,
+    fold_read,
     groups_of,
     kind_of,
     oldest_version,
@@ -60,7 +64,7 @@ cdef class Plain:
         self._min_talk = min_talk
 
     def fold(self, changes, dict rows, int64_t kept_from, expiry, look_at, output):
-        """Take in what is plain of a batch; the changes that are left, in their order.
+        """Take in what is plain of a batch, or of a sequence of changes; the changes that are left, in their order.
 
         `look_at` is called before a row is read while the expiry has rows to look at. All changes of a record that
         come after one that is not plain are left too.
@@ -68,6 +72,7 @@ cdef class Plain:
         cdef int64_t changed_at, duplicates = 0
         cdef uint64_t digest
         cdef bytes key, row, old
+        cdef bint has_fields
         cdef PyObject *held
         cdef dict fields
         cdef dict news = {}
@@ -80,18 +85,36 @@ cdef class Plain:
         cdef Fold found
         cdef Kind kind
         cdef Row *scratch = &self._row
+        cdef ChangeBatch batch = changes if isinstance(changes, ChangeBatch) else None
+        cdef const Item *item = NULL
+        cdef Py_ssize_t place
         due, filed = expiry.due, expiry.filed
-        for change in changes:
-            kind = kind_of(change.kind)
-            if kind == NOT_PLAIN:
-                left.append(change)
-                continue
-            key = _key(change.kind, change.id)
-            changed_at = change.changed_at
-            fields = change.fields
-            if changed_at < kept_from or not fields or (spared and key in spared) or (others and key in others):
+        for place in range(len(changes)):
+            # Of a plain change in a batch there is no object, and it needs none.
+            change = fields = None
+            if batch is None:
+                change = changes[place]
+            else:
+                item = &batch.items[place]
+                if item.change != NULL:
+                    change = <object>item.change
+            if change is None:
+                kind = item.kind
+                key = _key_of(kind, item.id, item.id_size)
+                changed_at = item.changed_at
+                has_fields = item.entries > 0
+            else:
+                kind = kind_of(change.kind)
+                if kind == NOT_PLAIN:
+                    left.append(change)
+                    continue
+                key = _key(change.kind, change.id)
+                changed_at = change.changed_at
+                fields = change.fields
+                has_fields = len(fields) > 0
+            if changed_at < kept_from or not has_fields or (spared and key in spared) or (others and key in others):
                 others.add(key)
-                left.append(change)
+                left.append(batch.change(place) if change is None else change)
                 continue
             if due:
                 look_at(key, output)
@@ -107,14 +130,20 @@ cdef class Plain:
                     before = -1
                 if before < 0 or scratch.kind != kind:
                     others.add(key)
-                    left.append(change)
+                    left.append(batch.change(place) if change is None else change)
                     continue
-            digest = change.digest
-            found = fold(scratch, changed_at, digest, fields)
+            if change is None:
+                found = fold_read(
+                    scratch, changed_at, item.digest, item.fields, item.begin + item.size, item.entries,
+                    &batch.codes[item.codes],
+                )
+            else:
+                digest = change.digest
+                found = fold(scratch, changed_at, digest, fields)
             if found != NEWS:
                 if found == HAND_BACK:
                     others.add(key)
-                    left.append(change)
+                    left.append(batch.change(place) if change is None else change)
                 else:
                     duplicates += 1
                 continue
@@ -123,7 +152,7 @@ cdef class Plain:
                 (after == 0 or self._after[0].at < kept_from) and speaks_of_the_past(scratch, kept_from) != 0
             ):
                 others.add(key)
-                left.append(change)
+                left.append(batch.change(place) if change is None else change)
                 continue
             if not are_equal(self._before, before, self._after, after):
                 self._count(self._before, before, -1)
@@ -194,9 +223,21 @@ cdef inline bytes _key(str kind, str id):
     cdef Py_ssize_t kinds, ids
     cdef const char *kind_text = PyUnicode_AsUTF8AndSize(kind, &kinds)
     cdef const char *id_text = PyUnicode_AsUTF8AndSize(id, &ids)
+    return _joined(kind_text, kinds, id_text, ids)
+
+
+cdef inline bytes _key_of(Kind kind, const uint8_t *id, uint32_t size):
+    if kind == CALL:
+        return _joined(b"call", 4, <const char *>id, size)
+    if kind == EMAIL:
+        return _joined(b"email", 5, <const char *>id, size)
+    return _joined(b"meeting", 7, <const char *>id, size)
+
+
+cdef inline bytes _joined(const char *kind, Py_ssize_t kinds, const char *id, Py_ssize_t ids):
     cdef bytes key = PyBytes_FromStringAndSize(NULL, kinds + 1 + ids)
     cdef char *to = PyBytes_AS_STRING(key)
-    memcpy(to, kind_text, kinds)
+    memcpy(to, kind, kinds)
     to[kinds] = c"|"
-    memcpy(to + kinds + 1, id_text, ids)
+    memcpy(to + kinds + 1, id, ids)
     return key

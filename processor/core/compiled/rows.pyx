@@ -34,11 +34,17 @@ cdef extern from "Python.h":
 
 cdef enum:
     VERSIONS = CODES  # a row has no more versions than fields
+    NAME_SIZE = 24
+    BUCKETS = 256
 
 KINDS = ("call", "email", "meeting")
 cdef dict _codes = dict(FIELD_CODES)
 cdef uint64_t _named[4]
 cdef list _texts = [""] * CODES
+cdef uint8_t _name[CODES][NAME_SIZE]
+cdef uint32_t _name_size[CODES]
+cdef int _next[CODES]
+cdef int _first[BUCKETS]
 
 
 def _prepare():
@@ -50,8 +56,33 @@ def _prepare():
         if codes != sorted(codes):
             raise RuntimeError(f"the names of a {kind} are written in another order than their codes")
         _named[place] = sum(1 << code for code in codes)
+    for bucket in range(BUCKETS):
+        _first[bucket] = -1
     for name, code in _codes.items():
         _texts[code] = name
+        written = name.encode("ascii")
+        if not 0 < len(written) <= NAME_SIZE:
+            raise RuntimeError(f"the name {name} is too long to be found here")
+        memcpy(&_name[code][0], PyBytes_AS_STRING(written), len(written))
+        _name_size[code] = len(written)
+        bucket = _bucket(&_name[code][0], len(written))
+        _next[code] = _first[bucket]
+        _first[bucket] = code
+
+
+cdef inline int _bucket(const uint8_t *text, uint32_t size) noexcept:
+    return <int>((size * 31 + text[0] * 7 + text[size - 1] * 3 + text[size // 2]) & (BUCKETS - 1))
+
+
+cdef int code_of(const uint8_t *text, uint32_t size) noexcept:
+    """Of a field; -1 where there is none of that name."""
+    cdef int code
+    if not 0 < size <= NAME_SIZE:
+        return -1
+    code = _first[_bucket(text, size)]
+    while code >= 0 and (_name_size[code] != size or memcmp(&_name[code][0], text, size) != 0):
+        code = _next[code]
+    return code
 
 
 _prepare()
@@ -67,7 +98,7 @@ cdef int _make_room(Buffer *buffer, Py_ssize_t size) except -1:
     return 0
 
 
-cdef inline Kind _kind(const uint8_t *text, Py_ssize_t size) noexcept:
+cdef Kind kind_of_text(const uint8_t *text, Py_ssize_t size) noexcept:
     if size == 4 and memcmp(text, b"call", 4) == 0:
         return CALL
     if size == 5 and memcmp(text, b"email", 5) == 0:
@@ -83,7 +114,7 @@ cdef Kind kind_of(object kind) except *:
     if not PyUnicode_CheckExact(kind):
         return NOT_PLAIN
     text = PyUnicode_AsUTF8AndSize(kind, &size)
-    return _kind(<const uint8_t *>text, size)
+    return kind_of_text(<const uint8_t *>text, size)
 
 
 cdef void begin(Row *row, Kind kind) noexcept:
@@ -113,7 +144,7 @@ cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept:
     cdef Name *name
     if not read_array(&at, end, &length) or length != 4 or not read_text(&at, end, &text, &length):
         return False
-    begin(row, _kind(text, length))
+    begin(row, kind_of_text(text, length))
     if row.kind == NOT_PLAIN or not read_array(&at, end, &patches):
         return False
     for _ in range(patches):
@@ -184,13 +215,13 @@ cdef Fold fold(Row *row, int64_t at, uint64_t digest, dict fields) except *:
         is_newer = not row.is_set >> code & 1 or slot.at < at or (slot.at == at and slot.digest < digest)
         if not is_newer and not _named[<int>row.kind] >> code & 1:
             continue
-        if held == <PyObject *>None:
+        if <object>held is None:
             to[0] = 0xC0
             size = 1
-        elif held == <PyObject *>True:
+        elif <object>held is True:
             to[0] = 0xC3
             size = 1
-        elif held == <PyObject *>False:
+        elif <object>held is False:
             to[0] = 0xC2
             size = 1
         elif PyUnicode_CheckExact(<object>held):
@@ -219,10 +250,62 @@ cdef Fold fold(Row *row, int64_t at, uint64_t digest, dict fields) except *:
     return found
 
 
+cdef Fold fold_read(
+    Row *row, int64_t at, uint64_t digest, const uint8_t *fields, const uint8_t *end, uint32_t entries,
+    const uint8_t *codes,
+) except *:
+    """As `fold`, of a change that was read in its frame: the codes of its fields are known, its values are plain."""
+    cdef const uint8_t *text
+    cdef const uint8_t *value
+    cdef uint32_t length
+    cdef int64_t number
+    cdef Py_ssize_t size
+    cdef uint8_t *to
+    cdef int code
+    cdef uint32_t place
+    cdef Slot *slot
+    cdef Fold found = STALE
+    cdef bint is_newer, is_name
+    _make_room(&row.values, end - fields)  # what is written as short as can be needs no more than it had
+    to = row.values.data
+    for place in range(entries):
+        code = codes[place]
+        read_text(&fields, end, &text, &length)  # its name
+        value = fields
+        skip_scalar(&fields, end)
+        slot = &row.slots[code]
+        is_newer = not row.is_set >> code & 1 or slot.at < at or (slot.at == at and slot.digest < digest)
+        is_name = _named[<int>row.kind] >> code & 1
+        if not is_newer and not is_name:
+            continue
+        if value[0] == 0xC0 or value[0] == 0xC2 or value[0] == 0xC3:
+            to[0] = value[0]
+            size = 1
+        elif read_integer(&value, end, &number):
+            size = write_integer(to, number)
+        else:
+            read_text(&value, end, &text, &length)
+            if is_name:
+                if row.names == NAMES:
+                    return HAND_BACK
+                if _remember(row, code, text, length):
+                    found = NEWS
+            size = write_text(to, text, length)
+        if is_newer:
+            slot.at = at
+            slot.digest = digest
+            slot.value = to
+            slot.size = <uint32_t>size
+            row.is_set |= <uint64_t>1 << code
+            found = NEWS
+            to += size
+    return found
+
+
 cdef bint _remember(Row *row, int code, const uint8_t *text, uint32_t size) noexcept:
     """Put a name in its place: by code, then by text. False where it is there already.
 
-    The text is that of a `str` which the change holds for as long as the row is used.
+    The text is that of a `str` which the change holds for as long as the row is used, or lies in its frame.
     """
     cdef int place, other, order
     cdef Name *name

@@ -126,6 +126,72 @@ cdef inline bint skip_scalar(const uint8_t **at, const uint8_t *end) noexcept:
     return read_number(at, end, &number, &is_negative)
 
 
+cdef inline bint skip_any(const uint8_t **at, const uint8_t *end) noexcept:
+    """Whatever there may be: also floats, bytes, extensions, and what is nested."""
+    cdef const uint8_t *here
+    cdef uint64_t left = 1, size
+    cdef uint8_t head
+    cdef int width
+    while left:
+        here = at[0]
+        if here >= end:
+            return False
+        left -= 1
+        head = here[0]
+        size = 0
+        here += 1
+        if head < 0x80 or head >= 0xE0 or head == 0xC0 or head == 0xC2 or head == 0xC3:
+            pass
+        elif head < 0x90:
+            left += 2 * (head & 15)
+        elif head < 0xA0:
+            left += head & 15
+        elif head < 0xC0:
+            size = head & 31
+        elif head == 0xCA:
+            size = 4
+        elif head == 0xCB:
+            size = 8
+        elif 0xCC <= head <= 0xD3:
+            size = 1 << (head & 3)
+        elif 0xD4 <= head <= 0xD8:
+            size = 1 + (1 << (head - 0xD4))
+        elif 0xC4 <= head <= 0xC9 or 0xD9 <= head <= 0xDF:
+            # With a length of its own: of 1, 2 and 4 bytes, or of 2 and 4 for arrays and maps.
+            width = 1 << ((head - 0xC4) % 3 if head < 0xCA else head - 0xD9 if head < 0xDC else (head & 1) + 1)
+            if end - here < width:
+                return False
+            size = _big(here, width)
+            here += width
+            if head >= 0xDC:
+                left += size if head < 0xDE else 2 * size
+                size = 0
+            elif 0xC7 <= head <= 0xC9:
+                size += 1  # the type of an extension
+        else:
+            return False
+        if <uint64_t>(end - here) < size:
+            return False
+        at[0] = here + size
+    return True
+
+
+cdef inline bint is_ascii(const uint8_t *text, Py_ssize_t size) noexcept:
+    cdef uint64_t eight
+    while size >= 8:
+        memcpy(&eight, text, 8)
+        if eight & 0x8080808080808080:
+            return False
+        text += 8
+        size -= 8
+    while size:
+        if text[0] & 0x80:
+            return False
+        text += 1
+        size -= 1
+    return True
+
+
 cdef inline Py_ssize_t write_integer(uint8_t *to, int64_t value) noexcept:
     """The shortest way to write it; at most 9 bytes. Returns how many."""
     if value >= 0:

@@ -1,0 +1,70 @@
+"""The changes of some frames, as a batch of the ledger takes them in.
+
+Owns how a batch is read, whole or not at all frame by frame. What a frame looks like is for `schemas.frames` to say.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from processor.core.compiled import COMPILED
+from schemas.frames import decode_changes
+from schemas.records import RecordChange
+
+
+class Changes(Protocol):
+    """What a ledger folds: a list of changes, or a batch."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[RecordChange]: ...
+
+
+class Batch(Changes, Protocol):
+    """Changes in their order, and when they came."""
+
+    @property
+    def oldest_at(self) -> int:
+        """The oldest receipt among them (microseconds). ValueError if there is none."""
+
+    @property
+    def newest_at(self) -> int:
+        """The newest receipt among them (microseconds). ValueError if there is none."""
+
+    def add(self, frame: bytes) -> None:
+        """Take in what a frame holds. Raises msgspec.MsgspecError if it cannot be read: then nothing of it is taken."""
+
+
+class ChangeBatch:
+    """A batch, decoded."""
+
+    def __init__(self) -> None:
+        self._changes: list[RecordChange] = []
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    def __iter__(self) -> Iterator[RecordChange]:
+        return iter(self._changes)
+
+    @property
+    def oldest_at(self) -> int:
+        """The oldest receipt among them (microseconds). ValueError if there is none."""
+        return min(change.received_at for change in self._changes)
+
+    @property
+    def newest_at(self) -> int:
+        """The newest receipt among them (microseconds). ValueError if there is none."""
+        return max(change.received_at for change in self._changes)
+
+    def add(self, frame: bytes) -> None:
+        """Take in what a frame holds. Raises msgspec.MsgspecError if it cannot be read: then nothing of it is taken."""
+        self._changes += decode_changes(frame).changes
+
+
+def new_batch(*, compiled: bool = COMPILED) -> Batch:
+    """An empty one; `compiled`: that leaves what is plain in its frame, for a ledger that takes it from there."""
+    if compiled:
+        from processor.core.compiled import batch  # noqa: PLC0415 - it may not be there
+
+        return batch.ChangeBatch()
+    return ChangeBatch()
