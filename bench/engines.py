@@ -60,11 +60,11 @@ events in each. Floorcast keeps days beside the minutes, and three more measures
 """
 
 LIMIT = """\
-Where the limit is: the pure core, in memory, is not much faster than the whole stage with it; of its time a third is
-decoding frames and joining what comes out, and most of the rest goes into the dicts and bytes of rows and panes. What
-the stage has beside the core is Kafka: reading frames, and writing two messages for each event (its row, and the panes
-it changed), which the others do in part or not at all. Where there is no C compiler the inner loops are done in Python,
-and the fold is the limit: see the last line, and decision 0027.
+Where the limit is: the pure core, in memory, is not much faster than the whole stage with it. Plain changes are read
+where they lie in their frame, so most of its time goes into the dicts and bytes of rows and panes. What the stage has
+beside the core is Kafka: reading frames, and writing two messages for each event (its row, and the panes it changed),
+which the others do in part or not at all. Where there is no C compiler the inner loops are done in Python, and the fold
+is the limit: see the last line, and decision 0027.
 """
 
 

@@ -181,6 +181,23 @@ cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept:
     return at == end
 
 
+cdef inline bint _is_newer(const Row *row, int code, int64_t at, uint64_t digest) noexcept:
+    """Whether a change of that version says what the field holds."""
+    cdef const Slot *slot = &row.slots[code]
+    return not row.is_set >> code & 1 or slot.at < at or (slot.at == at and slot.digest < digest)
+
+
+cdef inline void _set(
+    Row *row, int code, int64_t at, uint64_t digest, const uint8_t *value, uint32_t size
+) noexcept:
+    cdef Slot *slot = &row.slots[code]
+    slot.at = at
+    slot.digest = digest
+    slot.value = value
+    slot.size = size
+    row.is_set |= <uint64_t>1 << code
+
+
 cdef Fold fold(Row *row, int64_t at, uint64_t digest, dict fields) except *:
     """Take a change in, as `Record.fold` does. Its values lie in a buffer of the row.
 
@@ -193,7 +210,6 @@ cdef Fold fold(Row *row, int64_t at, uint64_t digest, dict fields) except *:
     cdef const char *text
     cdef uint8_t *to
     cdef int code, overflow
-    cdef Slot *slot
     cdef Fold found = STALE
     cdef bint is_newer
     while PyDict_Next(fields, &position, &name, &held):
@@ -211,8 +227,7 @@ cdef Fold fold(Row *row, int64_t at, uint64_t digest, dict fields) except *:
         if code_of == NULL:
             return HAND_BACK
         code = <object>code_of
-        slot = &row.slots[code]
-        is_newer = not row.is_set >> code & 1 or slot.at < at or (slot.at == at and slot.digest < digest)
+        is_newer = _is_newer(row, code, at, digest)
         if not is_newer and not _named[<int>row.kind] >> code & 1:
             continue
         if <object>held is None:
@@ -240,11 +255,7 @@ cdef Fold fold(Row *row, int64_t at, uint64_t digest, dict fields) except *:
         else:
             return HAND_BACK
         if is_newer:
-            slot.at = at
-            slot.digest = digest
-            slot.value = to
-            slot.size = <uint32_t>size
-            row.is_set |= <uint64_t>1 << code
+            _set(row, code, at, digest, to, <uint32_t>size)
             found = NEWS
             to += size
     return found
@@ -263,7 +274,6 @@ cdef Fold fold_read(
     cdef uint8_t *to
     cdef int code
     cdef uint32_t place
-    cdef Slot *slot
     cdef Fold found = STALE
     cdef bint is_newer, is_name
     _make_room(&row.values, end - fields)  # what is written as short as can be needs no more than it had
@@ -273,8 +283,7 @@ cdef Fold fold_read(
         read_text(&fields, end, &text, &length)  # its name
         value = fields
         skip_scalar(&fields, end)
-        slot = &row.slots[code]
-        is_newer = not row.is_set >> code & 1 or slot.at < at or (slot.at == at and slot.digest < digest)
+        is_newer = _is_newer(row, code, at, digest)
         is_name = _named[<int>row.kind] >> code & 1
         if not is_newer and not is_name:
             continue
@@ -292,11 +301,7 @@ cdef Fold fold_read(
                     found = NEWS
             size = write_text(to, text, length)
         if is_newer:
-            slot.at = at
-            slot.digest = digest
-            slot.value = to
-            slot.size = <uint32_t>size
-            row.is_set |= <uint64_t>1 << code
+            _set(row, code, at, digest, to, <uint32_t>size)
             found = NEWS
             to += size
     return found
