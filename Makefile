@@ -31,7 +31,7 @@ $(VENV)/installed: requirements.lock pyproject.toml $(COMPILED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@# setuptools warns of its own new table for what is compiled, and of editing in place.
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	@$(BIN)/python -c 'from processor.core.compiled import COMPILED, STATE; COMPILED or print(f"the inner loops are {STATE}: floorcast runs as well, at a third of the speed or less. A C compiler and the headers of Python make the difference: on Debian and Ubuntu apt install gcc libc6-dev python3-dev has them, then make clean install")'
+	@$(BIN)/python -c 'from processor.core.compiled import COMPILED, STATE; COMPILED or print(f"the inner loops are {STATE}: floorcast runs as well, at a fifth of the speed. A C compiler and the headers of Python make the difference: on Debian and Ubuntu apt install gcc libc6-dev python3-dev has them, then make clean install")'
 	@touch $@
 
 demo: install

@@ -28,8 +28,6 @@ cdef class ChangeBatch:
     cdef Py_ssize_t _codes_room
     cdef list _frames
     cdef list _changes
-    cdef object _oldest
-    cdef object _newest
 
     cdef object change(self, Py_ssize_t place)
     cdef int _take(self, bytes frame) except -1

@@ -35,7 +35,6 @@ cdef class ChangeBatch:
     def __init__(self):
         self._frames = []
         self._changes = []
-        self._oldest = self._newest = None
 
     def __dealloc__(self):
         PyMem_Free(self.items)
@@ -51,49 +50,42 @@ cdef class ChangeBatch:
     @property
     def oldest_at(self):
         """The oldest receipt among them (microseconds). ValueError if there is none."""
-        if not self.count:
-            raise ValueError("a batch without a change has no receipt")
-        return self._oldest
+        return min(self._receipts())
 
     @property
     def newest_at(self):
         """The newest receipt among them (microseconds). ValueError if there is none."""
-        if not self.count:
-            raise ValueError("a batch without a change has no receipt")
-        return self._newest
+        return max(self._receipts())
 
     def add(self, bytes frame):
         """Take in what a frame holds. Raises msgspec.MsgspecError if it cannot be read: then nothing of it is taken."""
-        cdef Py_ssize_t count = self.count, codes = self._codes_count, changes = len(self._changes), place
-        cdef int64_t oldest, newest
-        cdef bint is_plain = False
+        cdef Py_ssize_t count = self.count, codes = self._codes_count, changes = len(self._changes)
+        cdef bint is_ours = False
+        self._frames.append(frame)  # before anything points into it
         try:
-            is_plain = self._take(frame)
+            is_ours = self._take(frame)
         finally:
-            if not is_plain:
+            if not is_ours:
                 self._cut(count, codes, changes)
-        if not is_plain:
+        if not is_ours:
             # Written in another way than ours, or damaged: it is for msgspec to say.
             for change in decode_changes(frame).changes:
                 self._append(change)
-        if self.count == count:
-            return
-        if is_plain and len(self._changes) == changes:
-            oldest = newest = self.items[count].received_at
-            for place in range(count + 1, self.count):
-                oldest = min(oldest, self.items[place].received_at)
-                newest = max(newest, self.items[place].received_at)
-            first, last = oldest, newest
-        else:
-            receipts = [self._receipt(place) for place in range(count, self.count)]
-            first, last = min(receipts), max(receipts)
-        self._oldest = first if self._oldest is None else min(first, self._oldest)
-        self._newest = last if self._newest is None else max(last, self._newest)
-        self._frames.append(frame)
 
-    def _receipt(self, Py_ssize_t place):
-        cdef const Item *item = &self.items[place]
-        return item.received_at if item.change == NULL else (<object>item.change).received_at
+    def _receipts(self):
+        """Those of all changes that were decoded, and the oldest and newest of the others."""
+        cdef const Item *item
+        cdef Py_ssize_t place
+        cdef int64_t oldest = 0x7FFFFFFFFFFFFFFF, newest = -0x7FFFFFFFFFFFFFFF - 1
+        found = [change.received_at for change in self._changes]
+        if self.count == len(found):
+            return found
+        for place in range(self.count):
+            item = &self.items[place]
+            if item.change == NULL:
+                oldest = min(oldest, item.received_at)
+                newest = max(newest, item.received_at)
+        return [*found, oldest, newest]
 
     cdef object change(self, Py_ssize_t place):
         cdef const Item *item = &self.items[place]
@@ -202,4 +194,5 @@ cdef class ChangeBatch:
         self.count = count
         self._codes_count = codes
         del self._changes[changes:]
+        self._frames.pop()
         return 0

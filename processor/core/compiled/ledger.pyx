@@ -64,7 +64,7 @@ cdef class Plain:
         self._min_talk = min_talk
 
     def fold(self, changes, dict rows, int64_t kept_from, expiry, look_at, output):
-        """Take in what is plain of a batch, or of a sequence of changes; the changes that are left, in their order.
+        """Take in what is plain of a batch, or of decoded changes; the changes that are left, in their order.
 
         `look_at` is called before a row is read while the expiry has rows to look at. All changes of a record that
         come after one that is not plain are left too.
@@ -86,6 +86,7 @@ cdef class Plain:
         cdef Kind kind
         cdef Row *scratch = &self._row
         cdef ChangeBatch batch = changes if isinstance(changes, ChangeBatch) else None
+        cdef list decoded = list(changes) if batch is None else None
         cdef const Item *item = NULL
         cdef Py_ssize_t place
         due, filed = expiry.due, expiry.filed
@@ -93,7 +94,7 @@ cdef class Plain:
             # Of a plain change in a batch there is no object, and it needs none.
             change = fields = None
             if batch is None:
-                change = changes[place]
+                change = decoded[place]
             else:
                 item = &batch.items[place]
                 if item.change != NULL:

@@ -36,9 +36,9 @@ def test_of_nothing_there_is_no_receipt(make: Callable[[], Batch]) -> None:
     batch = make()
     batch.add(b"\x91\x90")  # a frame without a change
     assert (len(batch), list(batch), bool(batch)) == (0, [], False)
-    with pytest.raises(ValueError, match=r"empty|receipt"):
+    with pytest.raises(ValueError, match="empty"):
         _ = batch.oldest_at
-    with pytest.raises(ValueError, match=r"empty|receipt"):
+    with pytest.raises(ValueError, match="empty"):
         _ = batch.newest_at
 
 
@@ -92,7 +92,7 @@ def outcome(make: Callable[[], Batch], frame: bytes) -> Any:
         return []
     ledger = Ledger("ledger.0", DEFINITIONS, compiled=True)
     try:
-        output = ledger.fold(list(batch) if make is ChangeBatch else batch, NOW)
+        output = ledger.fold(batch, NOW)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must be the same
         return list(batch), type(error)
     return list(batch), sorted(output.rows), sorted(output.panes), output.duplicates, len(output.late)

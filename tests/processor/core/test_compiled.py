@@ -139,7 +139,7 @@ def test_any_log_gives_the_same(log: list[RecordChange], sizes: list[int]) -> No
 
 
 def test_what_is_plain_is_taken_whatever_it_says() -> None:
-    """Otherwise it would be folded by the core in Python, rightly, and at a third of the speed."""
+    """Otherwise it would be folded by the core in Python, rightly, and at a fifth of the speed."""
     plain = [
         change("call", "c", NOW, direction="outbound", internal=False, talk_seconds=0, answered_at=None, lead="l1"),
         change("email", "e", NOW, automated=True, sent_at=NOW, rep=None),
