@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGES := api deploy processor schemas
 SOURCES := $(wildcard $(PACKAGES) tests bench docs)
-COMPILED := $(wildcard processor/*/compiled/*.pyx processor/*/compiled/*.pxd)
+COMPILED := $(wildcard processor/native/*.pyx processor/native/*.pxd)
 # The newest Python there is that is new enough; PYTHON=… on the command line names another.
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
 	command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -31,7 +31,7 @@ $(VENV)/installed: requirements.lock pyproject.toml $(COMPILED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@# setuptools warns of its own new table for what is compiled, and of editing in place.
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	@$(BIN)/python -c 'from processor.core.compiled import COMPILED, STATE; COMPILED or print(f"the inner loops are {STATE}: floorcast runs as well, at a fifth of the speed. A C compiler and the headers of Python make the difference: on Debian and Ubuntu apt install gcc libc6-dev python3-dev has them, then make clean install")'
+	@$(BIN)/python -c 'from processor.native import COMPILED, STATE; COMPILED or print(f"the inner loops are {STATE}: floorcast runs as well, at a fifth of the speed. A C compiler and the headers of Python make the difference: on Debian and Ubuntu apt install gcc libc6-dev python3-dev has them, then make clean install")'
 	@touch $@
 
 demo: install
@@ -62,5 +62,5 @@ bench: install
 	$(BIN)/python -m bench
 
 clean:
-	rm -f $(VENV)/installed processor/*/compiled/*.c processor/*/compiled/*.so
+	rm -f $(VENV)/installed processor/native/*.c processor/native/*.so
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

@@ -14,12 +14,11 @@ import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from processor.core import compiled as core
+from processor import native
 from processor.heap import give_back_large_blocks
 from processor.settings import Settings
 from processor.telemetry import Vitals, Watchman, WorkerMetrics, configure_logging
 from processor.topology import build_app
-from processor.transport import compiled as batches
 from processor.transport.administration import KafkaError, TopicsError, ensure_topics
 from processor.transport.ends import Ends
 from processor.transport.following import MissingTopicError
@@ -75,10 +74,8 @@ def _work(settings: Settings, config: Config, served: Served, listener: socket.s
     except ConfigError as error:
         _say(*error.problems)
         return WRONG_CONFIGURATION
-    if not core.COMPILED:
-        log.warning("core.in_python", state=core.STATE)
-    if not batches.COMPILED:
-        log.warning("batches.in_python", state=batches.STATE)
+    if not native.COMPILED:
+        log.warning("native.in_python", state=native.STATE)
     registry = CollectorRegistry()
     vitals = Vitals(app.live)
     metrics = WorkerMetrics(vitals, app.live, registry)

@@ -6,7 +6,7 @@ Owns how a batch is read, whole or not at all frame by frame. What a frame looks
 from collections.abc import Iterator
 from typing import Protocol
 
-from processor.core.compiled import COMPILED
+from processor.native import COMPILED
 from schemas.frames import decode_changes
 from schemas.records import RecordChange
 
@@ -64,7 +64,7 @@ class ChangeBatch:
 def new_batch(*, compiled: bool = COMPILED) -> Batch:
     """An empty one; `compiled`: that leaves what is plain in its frame, for a ledger that takes it from there."""
     if compiled:
-        from processor.core.compiled import batch  # noqa: PLC0415 - it may not be there
+        from processor.native import batch  # noqa: PLC0415 - it may not be there
 
         return batch.ChangeBatch()
     return ChangeBatch()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from processor.core.batch import Changes
-from processor.core.compiled import COMPILED
 from processor.core.contributions import Contribution, contributions
 from processor.core.definitions import Definitions
 from processor.core.panes import Message, Panes, PaneTable
@@ -21,6 +20,7 @@ from processor.core.retention import (
     newest_version,
     speaks_of_the_past,
 )
+from processor.native import COMPILED
 from schemas.frames import ROSTER_GROUP, Engagement, record_key
 from schemas.instants import DAY
 from schemas.late import PAST, REFUSED, LateChange
@@ -36,7 +36,7 @@ from schemas.records import (
 )
 
 if TYPE_CHECKING:
-    from processor.core.compiled.ledger import Plain
+    from processor.native.ledger import Plain
 
 SLICE = 500
 """Rows looked at in one batch, to see whether they are still kept: a few milliseconds."""
@@ -67,7 +67,7 @@ class Ledger:
     """Rows are kept as the bytes that are published: compact, and equal states are equal bytes."""
 
     def __init__(self, origin: str, definitions: Definitions, *, compiled: bool = COMPILED) -> None:
-        """`compiled`: whether plain records are left to `processor.core.compiled`, which does the same."""
+        """`compiled`: whether plain records are left to `processor.native`, which does the same."""
         self._definitions = definitions
         self._rows: dict[bytes, bytes] = {}
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
@@ -75,7 +75,7 @@ class Ledger:
         self.panes: Panes
         self._plain: Plain | None = None
         if compiled:
-            from processor.core.compiled import ledger, panes  # noqa: PLC0415 - they may not be there
+            from processor.native import ledger, panes  # noqa: PLC0415 - they may not be there
 
             table = panes.PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon)
             self._plain = ledger.Plain(table, definitions.aliases, definitions.min_talk)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from processor.core.compiled import COMPILED
+from processor.native import COMPILED
 from schemas.connectors.base import Connector, Parsed, Problem
 from schemas.connectors.generic import Generic
 from schemas.dead_letters import DeadLetter
@@ -109,7 +109,7 @@ def normalise(
 ) -> NormaliseOutput:
     """Read (offset, raw delivery) pairs. Counters go into `progress`, once per offset.
 
-    `compiled`: whether plain deliveries are left to `processor.core.compiled`, which reads them alike: one takes 2 µs
+    `compiled`: whether plain deliveries are left to `processor.native`, which reads them alike: one takes 2 µs
     to its frame instead of 14.
     """
     encoded = _compiled_changes(connectors) if compiled else ReadChanges()
@@ -144,7 +144,7 @@ def normalise(
 
 
 def _compiled_changes(connectors: Mapping[str, Connector]) -> Changes:
-    from processor.core.compiled.events import Events  # noqa: PLC0415 - it may not be there
+    from processor.native.events import Events  # noqa: PLC0415 - it may not be there
 
     # A connector made of it may read otherwise.
     return Events({name: one.namespace for name, one in connectors.items() if type(one) is Generic})

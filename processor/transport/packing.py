@@ -1,7 +1,7 @@
 """Messages packed into record batches, as they travel to a partition and lie in it.
 
 Owns how many go into one batch. Does not know who sends it where, nor what the messages mean. In C where that was
-compiled (`processor.transport.compiled`), by aiokafka otherwise: the same bytes.
+compiled (`processor.native`), by aiokafka otherwise: the same bytes.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from processor.transport.compiled import COMPILED
+from processor.native import COMPILED
 
 Message = tuple[bytes | None, bytes | None]
 """Key and value; a value of None deletes the key in a compacted topic."""
@@ -79,7 +79,7 @@ def build(messages: Sequence[Message], first: int, *, timestamp_ms: int, limit: 
 
 def _choose() -> Pack:
     if COMPILED:
-        from processor.transport.compiled import packing  # noqa: PLC0415 - it may not be there
+        from processor.native import packing  # noqa: PLC0415 - it may not be there
 
         return packing.pack
     return build

@@ -1,7 +1,7 @@
 """What a fetch brought of a partition: record batches as they lie in it, unpacked some at a time.
 
 Owns which batches are read and that none is read beyond its end. Does not know how they were fetched. In C where that
-was compiled (`processor.transport.compiled`), by aiokafka otherwise, and where a batch is compressed or of a format
+was compiled (`processor.native`), by aiokafka otherwise, and where a batch is compressed or of a format
 before version 2.
 """
 
@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
-from processor.transport.compiled import COMPILED
+from processor.native import COMPILED
 from processor.transport.fetched import Records, Stored
 from schemas.topics import FENCE
 
@@ -116,7 +116,7 @@ def offset_after_parsed(data: bytes) -> int:
 def _choose() -> tuple[Unpack, Callable[[bytes], int]]:
     if not COMPILED:
         return parse, offset_after_parsed
-    from processor.transport.compiled import unpacking  # noqa: PLC0415 - it may not be there
+    from processor.native import unpacking  # noqa: PLC0415 - it may not be there
 
     def take(
         data: bytes, at: int, *, start: int, end: int, most: int, wanted: WantedKey | None = None

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from processor.core import compiled
+from processor import native
 from processor.core.batch import Batch, ChangeBatch, new_batch
-from processor.core.compiled import batch as compiled_batch
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger
+from processor.native import batch as compiled_batch
 from schemas.frames import change_frames
 from schemas.records import RecordChange
 from tests.builders import change, make_config
@@ -26,7 +26,7 @@ either = pytest.mark.parametrize("make", KINDS, ids=["decoded", "compiled"])
 
 
 def test_what_is_tested_is_what_is_used() -> None:
-    assert compiled.STATE == "compiled"
+    assert native.STATE == "compiled"
     assert isinstance(new_batch(), compiled_batch.ChangeBatch)
     assert isinstance(new_batch(compiled=False), ChangeBatch)
 

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.core import compiled
+from processor import native
 from processor.core.batch import Batch, new_batch
-from processor.core.compiled import panes as compiled_panes
 from processor.core.contributions import Contribution
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger, LedgerOutput
 from processor.core.panes import Panes, PaneTable
 from processor.core.retention import Expiry, Horizon
+from processor.native import panes as compiled_panes
 from schemas.frames import change_frames
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.late import LateChange
@@ -129,7 +129,7 @@ def in_batches(log: Sequence[RecordChange], sizes: Sequence[int]) -> Iterable[Se
 
 def test_it_is_compiled_here() -> None:
     """Otherwise nothing below says anything."""
-    assert compiled.STATE == "compiled"
+    assert native.STATE == "compiled"
 
 
 @CALM
@@ -353,14 +353,14 @@ def state_of(folder: Path) -> str:
     """What a copy of the package in this folder says of itself."""
     module = ModuleType("copied")
     module.__dict__.update(__name__="copied", __file__=str(folder / "__init__.py"))
-    source = Path(compiled.__file__).read_text()
+    source = Path(native.__file__).read_text()
     exec(compile(source, str(folder / "__init__.py"), "exec"), module.__dict__)  # noqa: S102 - our own file
     return str(module.__dict__["STATE"])
 
 
 def test_what_was_not_compiled_or_is_older_than_its_source_is_not_used(tmp_path: Path) -> None:
     folder = tmp_path / "compiled"
-    shutil.copytree(Path(compiled.__file__).parent, folder)
+    shutil.copytree(Path(native.__file__).parent, folder)
     assert state_of(folder) == "compiled"
 
     newer = max(path.stat().st_mtime for path in folder.iterdir()) + 10

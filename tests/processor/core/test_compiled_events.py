@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.demo.floor import Floor, Mix
-from processor.core import compiled
-from processor.core.compiled.events import Events
+from processor import native
 from processor.core.normalise import ReadChanges, normalise
+from processor.native.events import Events
 from schemas.connectors.base import MAX_EVENTS, Connector
 from schemas.connectors.generic import Generic
 from schemas.connectors.hubspot import HubSpot
@@ -165,7 +165,7 @@ DELIVERIES = st.builds(
 
 def test_it_is_compiled_here() -> None:
     """Otherwise nothing below says anything."""
-    assert compiled.STATE == "compiled"
+    assert native.STATE == "compiled"
 
 
 @CALM

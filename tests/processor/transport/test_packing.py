@@ -9,8 +9,8 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from processor.transport import compiled
-from processor.transport.compiled import packing as compiled_packing
+from processor import native
+from processor.native import packing as compiled_packing
 from processor.transport.packing import Message, Pack, build, pack
 
 NOW = 1_764_144_000_000
@@ -60,7 +60,7 @@ def read(batch: bytes) -> list[Message]:
 
 
 def test_what_is_tested_is_what_is_used() -> None:
-    assert compiled.STATE == "compiled"
+    assert native.STATE == "compiled"
     assert pack is compiled_packing.pack
 
 

@@ -13,8 +13,8 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from processor.transport import compiled
-from processor.transport.compiled import unpacking as compiled_unpacking
+from processor import native
+from processor.native import unpacking as compiled_unpacking
 from processor.transport.fetched import Records, Stored
 from processor.transport.unpacking import Unpack, offset_after, offset_after_parsed, parse, unpack
 from schemas.topics import FENCE
@@ -131,7 +131,7 @@ OFFSETS = st.integers(0, 60)
 
 
 def test_what_is_tested_is_what_is_used() -> None:
-    assert compiled.STATE == "compiled"
+    assert native.STATE == "compiled"
     records, _ = unpack(log_of([Written([(b"k", b"v", NOW, [])], [True])]), 0, start=0, end=1, most=1)
     assert isinstance(records, compiled_unpacking.Records)
     assert offset_after is compiled_unpacking.offset_after

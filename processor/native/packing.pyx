@@ -11,12 +11,12 @@ from cpython.tuple cimport PyTuple_Check, PyTuple_GET_SIZE
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from processor.transport.compiled.checksum cimport can_sum, crc32c_of
-from processor.transport.compiled.layout cimport (
+from processor.native.checksum cimport can_sum, crc32c_of
+from processor.native.layout cimport (
     ATTRIBUTES_AT, BASE_SEQUENCE_AT, CHECKSUM_AT, COUNT_AT, FIRST_TIMESTAMP_AT, HEADER, LAST_OFFSET_AT, LEADER_EPOCH_AT,
     LENGTH_AT, MAGIC_AT, MAX_TIMESTAMP_AT, PRODUCER_EPOCH_AT, PRODUCER_ID_AT,
 )
-from processor.transport.compiled.varints cimport length_size, put_big, put_length
+from processor.native.varints cimport length_size, put_big, put_length
 
 from aiokafka.record.util import calc_crc32c
 

@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
-from processor.core.compiled.rows cimport Row
+from processor.native.rows cimport Row
 
 cdef struct Count:
     # One contribution: `rep` points at the text of a reference; NULL is nobody.

@@ -1,7 +1,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from processor.core.compiled.rows cimport Kind
+from processor.native.rows cimport Kind
 
 cdef struct Item:
     # A change. What is plain points into its frame; of anything else there is the object alone.

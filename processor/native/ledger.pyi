@@ -2,9 +2,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 from processor.core.batch import Changes
-from processor.core.compiled.panes import PaneTable
 from processor.core.ledger import LedgerOutput
 from processor.core.retention import Expiry
+from processor.native.panes import PaneTable
 from schemas.records import Record, RecordChange
 
 class Plain:

@@ -11,7 +11,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove
 
-from processor.core.compiled.plain_json cimport (
+from processor.native.plain_json cimport (
     FALSE,
     NIL,
     NUMBER,
@@ -25,7 +25,7 @@ from processor.core.compiled.plain_json cimport (
     skip_space,
     value_of,
 )
-from processor.core.compiled.wire cimport (
+from processor.native.wire cimport (
     read_array,
     read_integer,
     read_map,

@@ -10,8 +10,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from processor.core.compiled.rows cimport CODES, NOT_PLAIN, Kind, code_of, kind_of_text
-from processor.core.compiled.wire cimport (
+from processor.native.rows cimport CODES, NOT_PLAIN, Kind, code_of, kind_of_text
+from processor.native.wire cimport (
     is_ascii,
     read_array,
     read_integer,

@@ -10,10 +10,10 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from processor.core.compiled.batch cimport ChangeBatch, Item
-from processor.core.compiled.counts cimport Count, are_equal, counts_of, speaks_of_the_past
-from processor.core.compiled.panes cimport PaneTable
-from processor.core.compiled.rows cimport (
+from processor.native.batch cimport ChangeBatch, Item
+from processor.native.counts cimport Count, are_equal, counts_of, speaks_of_the_past
+from processor.native.panes cimport PaneTable
+from processor.native.rows cimport (
     CALL,
     EMAIL,
     HAND_BACK,

@@ -15,9 +15,9 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcmp, memcpy, memset
 
-from processor.core.compiled.wire cimport read_integer, write_integer
+from processor.native.wire cimport read_integer, write_integer
 
-from processor.core.compiled.counts import SUMS
+from processor.native.counts import SUMS
 from schemas.instants import MINUTE as _MINUTE
 from schemas.panes import add, decode_pane, encode_pane
 from schemas.windows import QUARTER as _QUARTER

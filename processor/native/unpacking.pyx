@@ -14,12 +14,12 @@ from cpython.buffer cimport PyBUF_READ
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp
 
-from processor.transport.compiled.checksum cimport can_sum, crc32c_of
-from processor.transport.compiled.layout cimport (
+from processor.native.checksum cimport can_sum, crc32c_of
+from processor.native.layout cimport (
     AFTER_LENGTH, ATTRIBUTES_AT, CHECKSUM_AT, COUNT_AT, FIRST_TIMESTAMP_AT, HEADER, LAST_OFFSET_AT, LENGTH_AT, MAGIC_AT,
     MAX_TIMESTAMP_AT,
 )
-from processor.transport.compiled.varints cimport read_big, read_varint
+from processor.native.varints cimport read_big, read_varint
 
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.util import calc_crc32c

@@ -10,8 +10,8 @@ talk longer than ten years (schemas/connectors/fields.py), of which a pane would
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
-from processor.core.compiled.rows cimport CALL, CODES, EMAIL, Row
-from processor.core.compiled.wire cimport read_integer, read_text
+from processor.native.rows cimport CALL, CODES, EMAIL, Row
+from processor.native.wire cimport read_integer, read_text
 
 from processor.core.retention import INSTANTS
 from schemas.panes import MEASURES, Measure

@@ -13,7 +13,7 @@ from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from processor.core.compiled.wire cimport (
+from processor.native.wire cimport (
     read_array,
     read_integer,
     read_map,
