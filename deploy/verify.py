@@ -18,7 +18,7 @@ import httpx
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
-from api.catch_up import CatchUp
+from api.read.catch_up import CatchUp
 from deploy.recount import Books, LeadClock, Rows, Window, differences, recount
 from deploy.up import Target
 from processor.core.normalise import normalise

@@ -24,11 +24,11 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 from typer.main import get_command
 
-from api import errors
 from api.app import build_read_side, create_app
-from api.exposition import Picture, exported, render
-from api.ingest import Ingest
+from api.http import errors
+from api.read.exposition import Picture, exported, render
 from api.settings import Settings as ApiSettings
+from api.write.ingest import Ingest
 from deploy.cli import app as command_line
 from deploy.settings import Settings as UpSettings
 from processor.settings import Settings as WorkerSettings
