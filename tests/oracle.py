@@ -5,7 +5,10 @@ Owns no definition of its own.
 
 from collections.abc import Iterable
 
-from deploy.verification.recount import METRICS, Books, LeadClock, Row, Rows, Shown, Window, differences, recount
+from deploy.verification.books import Books
+from deploy.verification.differences import differences
+from deploy.verification.recount import recount
+from deploy.verification.shapes import METRICS, LeadClock, Row, Rows, Shown, Window
 from schemas.config import Config
 from schemas.records import RecordChange
 from tests.builders import instant, make_config

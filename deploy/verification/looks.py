@@ -11,9 +11,11 @@ from typing import Any, Protocol
 
 import httpx
 
+from deploy.verification.books import Books
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
-from deploy.verification.recount import Books, LeadClock, recount
+from deploy.verification.recount import recount
 from deploy.verification.rounds import Judged, Part, judge, judge_leads, of_young_records
+from deploy.verification.shapes import LeadClock
 from deploy.verification.verify import Served, expected_rows, fetch, fetch_waiting
 from schemas.config import Config
 from schemas.instants import format_instant, parse_instant

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from deploy.verification.recount import ROLLING_MINUTES, Row, Rows, Window, differences
+from deploy.verification.differences import differences
+from deploy.verification.shapes import ROLLING_MINUTES, Row, Rows, Window
 from schemas.instants import DAY
 from schemas.verifications import KEPT_FIRST, LEADS, Compared, Difference
 

@@ -20,7 +20,10 @@ from rich.progress import Progress as ProgressBar
 
 from api.catch_up import CatchUp
 from deploy.local.up import Target
-from deploy.verification.recount import Books, LeadClock, Rows, Window, differences, recount
+from deploy.verification.books import Books
+from deploy.verification.differences import differences
+from deploy.verification.recount import recount
+from deploy.verification.shapes import LeadClock, Rows, Window
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError

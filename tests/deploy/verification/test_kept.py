@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy.verification.differences import differences
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
-from deploy.verification.recount import Rows, Window, differences, recount
+from deploy.verification.recount import recount
+from deploy.verification.shapes import Rows, Window
 from schemas.config import Config
 from schemas.instants import DAY, HOUR
 from schemas.records import RecordChange, Value, make_change

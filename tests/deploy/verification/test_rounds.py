@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.verification.recount import METRICS, Row, Rows
 from deploy.verification.rounds import (
     LARGEST,
     LOOKS,
@@ -19,6 +18,7 @@ from deploy.verification.rounds import (
     of_young_records,
     plan,
 )
+from deploy.verification.shapes import METRICS, Row, Rows
 from schemas.config import WINDOW_NAMES
 from schemas.instants import DAY, parse_instant
 from schemas.verifications import KEPT_FIRST, LEADS, Compared, Difference
