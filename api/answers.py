@@ -7,7 +7,7 @@ rows.py.
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
 from fastapi import Request
@@ -170,6 +170,7 @@ class MetricAnswer(_Answer):
     name: str = Field(examples=["calls_made"])
     label: str = Field(examples=["Calls made"])
     unit: str = Field(description="count, ratio, seconds, days or money.", examples=["count"])
+    better: Literal["higher", "lower"] = Field(description="Which values rank first.", examples=["higher"])
     definition: str = Field(examples=["Outbound calls, at the instant of dialling."])
     version: int = Field(examples=[1])
 
