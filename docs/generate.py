@@ -304,7 +304,14 @@ def _series() -> list[tuple[str, str, str]]:
 def metrics() -> str:
     """The catalogue and what Prometheus gets."""
     rows = [
-        [_code(name), metric.entry.label, metric.entry.unit, metric.entry.definition, str(metric.entry.version)]
+        [
+            _code(name),
+            metric.entry.label,
+            metric.entry.unit,
+            metric.entry.better,
+            metric.entry.definition,
+            str(metric.entry.version),
+        ]
         for name, metric in shipped_catalogue().items()
     ]
     exports = []
@@ -316,8 +323,8 @@ def metrics() -> str:
         """
 `GET /v1/metrics` serves this catalogue. How a number comes about, with examples, is told in
 [how numbers are made](../guides/how-numbers-are-made.md). Counts and sums are 0 where nothing happened; ratios,
-averages and percentiles are `null` there. A deleted record counts nowhere.""",
-        _table(["metric", "label", "unit", "definition", "version"], rows),
+averages and percentiles are `null` there. A deleted record counts nowhere. *better* says which values rank first.""",
+        _table(["metric", "label", "unit", "better", "definition", "version"], rows),
         f"""## Windows
 
 {", ".join(_code(window) for window in WINDOWS)}; in REST also `from` and `to`, two dates, both included.

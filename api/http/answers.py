@@ -5,7 +5,7 @@ rows.py.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from fastapi import Request
@@ -127,6 +127,7 @@ class MetricAnswer(_Answer):
     name: str = Field(examples=["calls_made"])
     label: str = Field(examples=["Calls made"])
     unit: str = Field(description="count, ratio, seconds, days or money.", examples=["count"])
+    better: Literal["higher", "lower"] = Field(description="Which values rank first.", examples=["higher"])
     definition: str = Field(examples=["Outbound calls, at the instant of dialling."])
     version: int = Field(examples=[1])
 
