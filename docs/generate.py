@@ -24,11 +24,11 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 from typer.main import get_command
 
-from api import errors
 from api.app import build_read_side, create_app
-from api.exposition import Picture, exported, render
-from api.ingest import Ingest
+from api.http import errors
+from api.read.exposition import Picture, exported, render
 from api.settings import Settings as ApiSettings
+from api.write.ingest import Ingest
 from deploy.cli import app as command_line
 from deploy.settings import Settings as UpSettings
 from processor.settings import Settings as WorkerSettings
@@ -304,7 +304,14 @@ def _series() -> list[tuple[str, str, str]]:
 def metrics() -> str:
     """The catalogue and what Prometheus gets."""
     rows = [
-        [_code(name), metric.entry.label, metric.entry.unit, metric.entry.definition, str(metric.entry.version)]
+        [
+            _code(name),
+            metric.entry.label,
+            metric.entry.unit,
+            metric.entry.better,
+            metric.entry.definition,
+            str(metric.entry.version),
+        ]
         for name, metric in shipped_catalogue().items()
     ]
     exports = []
@@ -316,8 +323,8 @@ def metrics() -> str:
         """
 `GET /v1/metrics` serves this catalogue. How a number comes about, with examples, is told in
 [how numbers are made](../guides/how-numbers-are-made.md). Counts and sums are 0 where nothing happened; ratios,
-averages and percentiles are `null` there. A deleted record counts nowhere.""",
-        _table(["metric", "label", "unit", "definition", "version"], rows),
+averages and percentiles are `null` there. A deleted record counts nowhere. *better* says which values rank first.""",
+        _table(["metric", "label", "unit", "better", "definition", "version"], rows),
         f"""## Windows
 
 {", ".join(_code(window) for window in WINDOWS)}; in REST also `from` and `to`, two dates, both included.

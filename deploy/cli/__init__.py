@@ -360,7 +360,7 @@ def keys_create(
     data: DataFlag = None,
 ) -> None:
     """Make a key and print its token: this once."""
-    from api.security import ApiScope  # noqa: PLC0415
+    from api.http.keys import ApiScope  # noqa: PLC0415
     from deploy.cli import keys  # noqa: PLC0415
     from schemas.instants import parse_duration  # noqa: PLC0415
 
@@ -541,7 +541,7 @@ def _plan(settings: "Settings", port: int, open_access: bool, demo: tuple[float,
 
 
 def _has_keys(data: Path) -> bool:
-    from api.security import KeyFileError, has_keys  # noqa: PLC0415
+    from api.http.keys import KeyFileError, has_keys  # noqa: PLC0415
 
     try:
         return has_keys(data / "keys.json")

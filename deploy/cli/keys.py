@@ -1,13 +1,13 @@
 """`floorcast keys`: makes, lists and takes away API keys and display tokens.
 
-Owns what is printed. The file of keys and what a key may do are the api's (api.security). A token is printed once, on
+Owns what is printed. The file of keys and what a key may do are the api's (api.http.keys). A token is printed once, on
 stdout and alone, so that it can be piped into a file; nothing prints it again.
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from api.security import ApiKey, ApiScope, KeyFileError, UnknownKeyError, create_key, list_keys, revoke_key
+from api.http.keys import ApiKey, ApiScope, KeyFileError, UnknownKeyError, create_key, list_keys, revoke_key
 from schemas.config import ConfigError, load_config
 from schemas.instants import format_instant
 

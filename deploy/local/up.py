@@ -121,10 +121,10 @@ class Surroundings:
     """After it is ready: the first screens open then, and the recount is in no hurry."""
 
     def __init__(self) -> None:
-        from api.security import passing_key  # noqa: PLC0415
+        from api.http.keys import ephemeral_key  # noqa: PLC0415
 
         # It lies in no file, nobody has to revoke it, and the api asks everybody else for a key as before.
-        self._verifiers_token, self._verifiers_key = passing_key()
+        self._verifiers_token, self._verifiers_key = ephemeral_key()
 
     def local_kafka(self, data: Path) -> "LocalKafka":
         """The local Kafka on that folder, not started."""

@@ -18,7 +18,7 @@ import httpx
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
-from api.catch_up import CatchUp
+from api.read.catch_up import CatchUp
 from deploy.local.up import Target
 from deploy.verification.books import Books
 from deploy.verification.differences import differences

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from api.catch_up import CatchUp
+from api.read.catch_up import CatchUp
 from processor.transport.following import Follower
 from schemas.config import WINDOW_NAMES, Config
 from schemas.instants import SECOND, format_instant, parse_instant, to_datetime

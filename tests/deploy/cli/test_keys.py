@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.security import ApiScope, KeyStore
+from api.http.keys import ApiScope, KeyStore
 from deploy.cli import app, keys
 from schemas.instants import DAY
 

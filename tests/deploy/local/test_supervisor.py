@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from api.security import KeyStore
+from api.http.keys import KeyStore
 from deploy.local import up
 from deploy.local.supervisor import Backoff, Child, ChildError, Program, Supervisor, describe_end
 
