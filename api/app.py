@@ -202,6 +202,9 @@ def main(settings: Settings) -> int:
     try:
         config = load_config(settings.config, config_environment())
         connectors = build_connectors(config)
+        for name, connection in config.connections.items():
+            for setting, why in connection.remarks().items():
+                log.warning("connection.not_advised", setting=f"connections.{name}.{setting}", why=why)
         if not settings.is_loopback and not has_keys(settings.keys):
             return _refuse(f"host {settings.host} is not this machine alone: make a key first (floorcast keys create)")
         listener = listen(settings)

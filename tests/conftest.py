@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from deploy.broker import BrokerError, LocalBroker
+from deploy.local.broker import BrokerError, LocalBroker
 
 _START_SECONDS = 300.0  # The first one may download Kafka.
 _desk = pytest.StashKey["_BrokerDesk"]()

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import yaml
 
-from deploy.up import Running, find_running
+from deploy.local.up import Running, find_running
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 15.0

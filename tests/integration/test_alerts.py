@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from deploy.demo.floor import Event
+from deploy.simulator.floor import Event
 from schemas.connectors.standard_webhooks import check_signature, read_key
 from schemas.instants import HOUR, SECOND, format_instant, parse_instant
 from tests.integration.floor_process import FloorProcess

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from deploy.demo.floor import Event
+from deploy.simulator.floor import Event
 from schemas.instants import HOUR, MINUTE, SECOND, format_instant, parse_instant, to_datetime
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, post_of

@@ -1,5 +1,7 @@
 """Answers about metrics: the catalogue, the roster, rows, leaderboards and series."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from api.http.models.common import Answer, Instant
@@ -48,6 +50,7 @@ class MetricAnswer(Answer):
     name: str = Field(examples=["calls_made"])
     label: str = Field(examples=["Calls made"])
     unit: str = Field(description="count, ratio, seconds, days or money.", examples=["count"])
+    better: Literal["higher", "lower"] = Field(description="Which values rank first.", examples=["higher"])
     definition: str = Field(examples=["Outbound calls, at the instant of dialling."])
     version: int = Field(examples=[1])
 

@@ -40,8 +40,6 @@ router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], genera
 MAX_MINUTE_DAYS = 2
 PENDING = "pending"
 
-_LOWER_IS_BETTER = frozenset({"seconds", "days"})
-
 
 @router.get(
     "/leaderboards/{metric}",
@@ -104,9 +102,7 @@ def _entries(view: View, metric: str, reps: list[str], span: Span, now: int) -> 
 
 def ranked(view: View, metric: str, found: list[tuple[str, MetricValue]]) -> list[tuple[int | None, str, MetricValue]]:
     """(rank, rep, value), best first; equal values share a rank, and are ordered by name."""
-    entry = view.catalogue[metric].entry
-    # Talk time is a sum of seconds, of which more is better; every other duration is something to wait for.
-    sign = 1 if (entry.unit in _LOWER_IS_BETTER and entry.kind != "duration") or metric == "deals_lost" else -1
+    sign = 1 if view.catalogue[metric].entry.better == "lower" else -1
     valued = [(sign * Decimal(str(value)), rep, value) for rep, value in found if value is not None]
     valued.sort(key=lambda item: (item[0], view.roster.name_of(item[1]), item[1]))
     places: list[tuple[int | None, str, MetricValue]] = []

@@ -31,12 +31,13 @@ router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], genera
 
 @router.get("/metrics", summary="The metric catalogue", response_model=MetricsAnswer, responses=READ_PROBLEMS)
 async def metric_catalogue(request: Request, access: Caller, view: CurrentView, now: Now) -> Response:
-    """Every metric: name, label, unit, definition, version."""
+    """Every metric: name, label, unit, which values rank first, definition, version."""
     rows = [
         {
             "name": metric.name,
             "label": metric.entry.label,
             "unit": metric.entry.unit,
+            "better": metric.entry.better,
             "definition": metric.entry.definition,
             "version": metric.entry.version,
         }

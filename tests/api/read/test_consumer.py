@@ -17,7 +17,7 @@ from api.read.consumer import AT_ONCE, BLIND, Behind, Latency
 from api.read.read_side import ReadSide
 from api.read.view import ORGANISATION, View
 from api.settings import Settings
-from deploy.broker import LocalBroker
+from deploy.local.broker import LocalBroker
 from processor.transport.administration import ensure_topics
 from schemas.instants import DAY, MINUTE, SECOND
 from schemas.panes import encode_pane, pane_key

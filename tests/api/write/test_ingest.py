@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
 
 from api.write.ingest import Ingest
 from api.write.refusals import BacklogFullError, UnacknowledgedError
-from deploy.broker import LocalBroker
+from deploy.local.broker import LocalBroker
 from schemas.deliveries import Delivery, decode_delivery
 from tests.api.kafka_topics import create_topic, read_all
 from tests.api.live import make_settings

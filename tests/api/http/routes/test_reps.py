@@ -36,12 +36,15 @@ def dialled(rep: str | None, id: str, at: str, **fields: Any) -> Any:
     return change("call", id, at, rep=rep, direction="outbound", dialed_at=at, **fields)
 
 
-async def test_catalogue_names_label_unit_definition_and_version(floor: Floor) -> None:
+async def test_catalogue_names_label_unit_direction_definition_and_version(floor: Floor) -> None:
     answer = await floor.read("/v1/metrics")
 
     assert [row["name"] for row in answer["rows"]] == list(floor.view.catalogue)
     assert set(METRICS) <= {row["name"] for row in answer["rows"]}
-    assert all(set(row) == {"name", "label", "unit", "definition", "version"} for row in answer["rows"])
+    assert all(set(row) == {"name", "label", "unit", "better", "definition", "version"} for row in answer["rows"])
+    lower = {row["name"] for row in answer["rows"] if row["better"] == "lower"}
+    assert lower >= {"lead_response_seconds_p50", "lead_response_seconds_p90", "sales_cycle_days_p50", "deals_lost"}
+    assert not lower & {"talk_seconds", "calls_made", "win_rate", "lead_response_within_sla"}
     assert answer["as_of"] == "2026-03-18T15:30:20.500Z"
 
 
