@@ -22,16 +22,18 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.direct import direct_protocol
-from api.errors import CatchUnknownErrors, install_error_handlers
-from api.ingest import DeliveryLog, Ingest
-from api.protocol import bounded_protocol
-from api.read_side import ReadSide
-from api.routes import alerts, boards, docs, health, leaderboards, leads, prometheus, reps, stream
-from api.routes.health import Readiness
-from api.routes.questions import QuestionGate, Questions
-from api.routes.webhooks import WebhookEndpoint, WebhookGate
-from api.security import KeyFileError, KeyStore, SecurityHeaders, has_keys, system_clock
+from api.http.errors import CatchUnknownErrors, install_error_handlers
+from api.http.headers import SecurityHeaders
+from api.http.identity import system_clock
+from api.http.keys import KeyFileError, KeyStore, has_keys
+from api.http.routes import alerts, boards, docs, health, leaderboards, leads, prometheus, reps, stream
+from api.http.routes.health import Readiness
+from api.http.routes.questions import QuestionGate, Questions
+from api.http.routes.webhooks import WebhookEndpoint, WebhookGate
+from api.read.read_side import ReadSide
+from api.server import bounded_protocol
 from api.settings import Settings, config_environment
+from api.write.ingest import DeliveryLog, Ingest
 from schemas.catalogue import shipped_catalogue
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
@@ -216,6 +218,9 @@ def main(settings: Settings) -> int:
     try:
         config = load_config(settings.config, config_environment())
         connectors = build_connectors(config)
+        for name, connection in config.connections.items():
+            for setting, why in connection.remarks().items():
+                log.warning("connection.not_advised", setting=f"connections.{name}.{setting}", why=why)
         if not settings.is_loopback and not has_keys(settings.keys):
             return _refuse(f"host {settings.host} is not this machine alone: make a key first (floorcast keys create)")
         listener = _listen(settings)

@@ -1,9 +1,9 @@
 """Deliveries that lie whole in what the socket gave, straight from the parser to their endpoint.
 
 Owns the shortcut and its conditions. It saves what ASGI costs such a request: a scope, an event, a task, two queued
-messages each way; with the order of answers in api/ingest.py a delivery takes 71 µs of CPU, and took 96. Whatever is
-not plain (a body that comes later, another method, a query, HTTP/1.0, `Expect`, a request behind another, a client that
-does not read) goes through ASGI as ever: uvicorn has not been told of a request before it is known which way it goes.
+messages each way. Whatever is not plain (a body that comes later, another method, a query, HTTP/1.0, `Expect`, a
+request behind another, a client that does not read) goes through ASGI as ever: uvicorn has not been told of a request
+before it is known which way it goes.
 See docs/decisions/0026-whole-deliveries-skip-asgi.md.
 """
 
@@ -15,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from api.protocol import BoundedProtocol, whole_head
+from api.server import BoundedProtocol, whole_head
 from api.settings import Settings
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from api.ingest import Answered
+from api.write.ingest import Answered
 from schemas.connectors.base import ContentTypeError, Parsed, SignatureError, SignedRequest
 from schemas.deliveries import Delivery
 

@@ -11,8 +11,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from api.app import build_server, create_app
-from api.ingest import DeliveryLog
 from api.settings import Settings
+from api.write.ingest import DeliveryLog
 from schemas.config import Config, parse_config
 from schemas.connectors.base import Connector
 from tests.api.fakes import FakeConnector

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from api.app import build_read_side, create_app
-from api.security import ApiScope, create_key
+from api.http.keys import ApiScope, create_key
+from api.read.view import View
 from api.settings import Settings
-from api.view import View
 from schemas.catalogue import shipped_catalogue
 from schemas.config import Config
 from schemas.records import RecordChange

@@ -20,13 +20,13 @@ from prometheus_client import CollectorRegistry
 from uvicorn.server import ServerState
 
 from api.direct import DirectProtocol, direct_protocol
-from api.errors import ApiError, NotStoredError
-from api.ingest import Answered
-from api.protocol import BoundedProtocol, bounded_protocol
+from api.http.errors import ApiError, NotStoredError
+from api.server import BoundedProtocol, bounded_protocol
+from api.write.ingest import Answered
 from schemas.deliveries import Delivery
 from tests.api.fakes import PASSWORD, FakeConnector, FakeIngest
 from tests.api.live import make_app, make_settings, serving
-from tests.api.test_protocol import connect, read_answer, read_to_end
+from tests.api.test_server import connect, read_answer, read_to_end
 
 NOW = 1_773_850_890_344_000
 _TURNS = 30

@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 from prometheus_client import CollectorRegistry, generate_latest
 
-from api.consumer import Latency
-from api.errors import NotStoredError
-from api.exposition import Picture, ResponseHistogram, render, waiting_by_team
-from api.view import Scope, Values, View
+from api.http.errors import NotStoredError
+from api.read.consumer import Latency
+from api.read.exposition import Picture, ResponseHistogram, render, waiting_by_team
+from api.read.view import Scope, Values, View
 from schemas.catalogue import shipped_catalogue
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import STAGES, Progress

@@ -24,9 +24,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.broker import Door, LocalBroker
-from deploy.supervisor import Backoff, Program
-from deploy.up import make_topics
+from deploy.local.broker import Door, LocalBroker
+from deploy.local.supervisor import Backoff, Program
+from deploy.local.up import make_topics
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from schemas.config import Config, load_config

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import yaml
 
-from deploy.up import Running, find_running
+from deploy.local.up import Running, find_running
 from tests.ports import held_port
 
 READY_SECONDS = 120.0

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
-from deploy.demo.floor import Event, Floor, Mix, delivery_size
-from deploy.demo.posting import Form, HttpSender, Post, Poster, Summary, write
+from deploy.simulator.floor import Event, Floor, Mix, delivery_size
+from deploy.simulator.posting import Form, HttpSender, Post, Poster, Summary, write
 from schemas.config import Config, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.standard_webhooks import read_key

@@ -17,8 +17,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.demo.floor import Event
-from deploy.demo.posting import Post
+from deploy.simulator.floor import Event
+from deploy.simulator.posting import Post
 from processor.transport.alteration import Difference, alter
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
-from api.security import ApiScope, create_key
+from api.http.keys import ApiScope, create_key
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from schemas.instants import parse_instant
