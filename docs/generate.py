@@ -401,8 +401,9 @@ def _default_word(schema: Mapping[str, Any]) -> str:
     return _code(schema["default"]) if schema.get("default") is not None else "none"
 
 
-def _operation(path: str, operation: Mapping[str, Any]) -> str:
-    lines = [f"### `GET {path}`", _prose(operation.get("summary")) + ".", _prose(operation.get("description"))]
+def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
+    head, text = _prose(operation.get("summary")), _prose(operation.get("description"))
+    lines = [f"### `{method.upper()} {path}`", f"{head}.", text]
     parameters = [
         [
             _code(each["name"]), each["in"], _schema_words(each["schema"]),
@@ -413,25 +414,28 @@ def _operation(path: str, operation: Mapping[str, Any]) -> str:
     ]  # fmt: skip
     if parameters:
         lines.append(_table(["parameter", "in", "type", "default", "meaning"], parameters))
-    answers = operation["responses"].get("200", {}).get("content", {})
-    for kind, content in answers.items():
-        schema = content.get("schema")
-        shape = f": {_schema_words(schema)}" if schema and "$ref" in schema else ""
-        lines.append(f"Answer: `{kind}`{shape}.")
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        lines.append(f"Body: `{kind}`{_shape_words(content)}.")
+    for status in ("200", "202"):
+        for kind, content in operation["responses"].get(status, {}).get("content", {}).items():
+            lines.append(f"Answer: {'' if status == '200' else f'{status}, '}`{kind}`{_shape_words(content)}.")
     return "\n\n".join(line for line in lines if line.strip("."))
 
 
+def _shape_words(content: Mapping[str, Any]) -> str:
+    schema = content.get("schema")
+    return f": {_schema_words(schema)}" if schema and "$ref" in schema else ""
+
+
 def rest() -> str:
-    """Every path of the api but webhooks."""
+    """Every path of the api."""
     document = _whole_api()[0].openapi()
     groups: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
-        for operation in operations.values():
-            groups.setdefault(operation.get("tags", ["other"])[0], []).append(_operation(path, operation))
+        for method, operation in operations.items():
+            groups.setdefault(operation.get("tags", ["other"])[0], []).append(_operation(method, path, operation))
     shapes = []
     for name, schema in sorted(document.get("components", {}).get("schemas", {}).items()):
-        if name in {"HTTPValidationError", "ValidationError"}:  # FastAPI's own: here errors are problem documents
-            continue
         rows = [
             [_code(field), _schema_words(shape), shape.get("description", "")]
             for field, shape in schema.get("properties", {}).items()
@@ -449,7 +453,13 @@ milliseconds, durations are seconds, money is a decimal string with its `currenc
 an `ETag` of their values and honour `If-None-Match`. While the view still loads after a start they are 503 with
 `Retry-After`.
 
-With API keys a request carries `Authorization: Bearer fc_…`. Without any key, on loopback, everything is open.
+With API keys a request carries `Authorization: Bearer fc_…`; which scope an address needs is said with it. Without any
+key, on loopback, everything is open to this machine itself; through a proxy (`Forwarded`, `X-Forwarded-*`, `Via`) a key
+is needed all the same. Headers of a proxy are believed if its address is among `FLOORCAST_TRUSTED_PROXIES`.
+
+`HEAD` is answered wherever `GET` is, but on the stream. `Accept-Encoding: gzip` is honoured. A parameter that an
+address does not have is 422. Every answer has an `x-request-id`, by which the log knows the request. Pages of the sites
+under `cors` in [floorcast.yaml](configuration.md) may ask, with a key.
 
 The stream sends `snapshot` first: rows, waiting leads, open alerts, freshness. Then `metrics` (rows with the metrics
 that changed, as whole values), `lead` and `alert` (one of them, as in REST) and `freshness`. What changes by time alone

@@ -50,6 +50,10 @@ class Retention(Model):
         return self
 
 
+Origin = Annotated[str, Field(pattern=r"^https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$", max_length=300)]
+"""A site as browsers name it: scheme, host and port, nothing behind it."""
+
+
 class Config(Model):
     """The whole of `floorcast.yaml`."""
 
@@ -64,6 +68,9 @@ class Config(Model):
     prometheus: PrometheusExport = PrometheusExport()
     currency_rates: dict[Currency, Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=9)]] = Field(
         default_factory=dict
+    )
+    cors: list[Origin] = Field(
+        default_factory=list, max_length=100, description="Sites whose pages may ask the api, with a key of their own."
     )
     retention: Retention = Retention()
 
