@@ -128,6 +128,8 @@ class LeadClock(TypedDict):
     """Nobody answered, and the lead has not left `new`."""
     state: str | None
     """`waiting`, `warned` or `breached`; None when it does not wait."""
+    until: int | None
+    """When the first touch stops a clock that nobody else stops, also one to come."""
 
 
 def recount(changes: Iterable[RecordChange], config: Config) -> Books:
@@ -135,8 +137,7 @@ def recount(changes: Iterable[RecordChange], config: Config) -> Books:
     changes = list(changes)
 
     def waits(lead: str, known: Sequence[RecordChange]) -> bool:
-        clock = Books(_fold(known), config).lead_clocks(0).get(lead)
-        return clock is not None and clock["waiting"]
+        return lead in Books(_fold(known), config).unanswered()
 
     left = remembered(changes, config, waits)
     books = Books(_fold(left.records), config, first_day=left.first_day, has_groups=left.leads is None)
@@ -389,8 +390,12 @@ class _Clock:
         return None if self.touch is None else max(0, self.touch.at - self.started_at)
 
     @property
-    def is_waiting(self) -> bool:
-        return self.touch is None and self.status in (None, "new")
+    def is_undecided(self) -> bool:
+        return self.status in (None, "new")
+
+    def answer_at(self, now: int) -> _Touch | None:
+        """The touch, once its instant has come."""
+        return None if self.touch is None or self.touch.at > now else self.touch
 
 
 def _roots(leads: Mapping[str, _Record]) -> dict[str, str]:
@@ -433,6 +438,12 @@ class _Fact:
     day: date
     number: int | Fraction
     clock: _Clock | None
+    begins: int | None = None
+    """From when on it is true; None: always. Before the first touch of a lead has come, the lead is its owner's."""
+    ends: int | None = None
+
+    def holds(self, now: int) -> bool:
+        return (self.begins is None or self.begins <= now) and (self.ends is None or now < self.ends)
 
 
 class Books:
@@ -493,6 +504,10 @@ class Books:
         """Give the clock of every lead that has one and is neither merged away nor deleted, by lead id."""
         return {clock.lead: self._clock_at(clock, now) for clock in self._clocks}
 
+    def unanswered(self) -> set[str]:
+        """Give the leads that wait and of which no answer is known, not one to come either."""
+        return {clock.lead for clock in self._clocks if clock.is_undecided and clock.touch is None}
+
     @property
     def reps(self) -> list[str]:
         """The roster's reps, and whoever did something."""
@@ -537,13 +552,20 @@ class Books:
         return moves[0][1] if moves else None
 
     def _add(
-        self, name: str, rep: str | None, at: int | None, number: int | Fraction = 1, clock: _Clock | None = None
+        self,
+        name: str,
+        rep: str | None,
+        at: int | None,
+        number: int | Fraction = 1,
+        clock: _Clock | None = None,
+        begins: int | None = None,
+        ends: int | None = None,
     ) -> None:
         """Note a fact; without an instant it is none."""
         if at is not None:
             day = self._day_of(at)
             if day >= self._first_day:
-                self._facts.append(_Fact(name, rep, self.team_of(rep, day), at, day, number, clock))
+                self._facts.append(_Fact(name, rep, self.team_of(rep, day), at, day, number, clock, begins, ends))
 
     # --- the definitions
 
@@ -642,7 +664,10 @@ class Books:
             clock = self._clock(record, members[lead], engaged.get(lead, []))
             if clock is not None:
                 self._clocks.append(clock)
-                self._add("clock", clock.counts_for, clock.started_at, clock=clock)
+                answered_at = None if clock.touch is None else clock.touch.at
+                self._add("clock", clock.rep, clock.started_at, clock=clock, ends=answered_at)
+                if answered_at is not None:
+                    self._add("clock", clock.counts_for, clock.started_at, clock=clock, begins=answered_at)
 
     def _engaged(
         self, roots: Mapping[str, str], kept: Mapping[str, list[_Record]]
@@ -667,7 +692,9 @@ class Books:
         team = self.team_of(rep, self._day_of(start))
         rule = self._rule(root.get("source"), team)
         sla = _DEFAULT_SLA if rule is None else rule.sla
-        calendar = self._config.teams[team].calendar if team in self._config.teams else None
+        calendar = (
+            self._config.teams[team].calendar if team in self._config.teams else None
+        ) or self._config.organisation.calendar
         is_business = rule is not None and rule.clock == "business" and calendar is not None
         office = self._offices[calendar] if calendar is not None else None
 
@@ -817,15 +844,16 @@ class Books:
         return found[-_INQUIRIES_KEPT:]
 
     def _clock_at(self, clock: _Clock, now: int) -> LeadClock:
-        state = None
-        if clock.is_waiting:
+        state, touch = None, clock.answer_at(now)
+        is_waiting = clock.is_undecided and touch is None
+        if is_waiting:
             state = "breached" if now >= clock.due_at else "warned" if now >= clock.warn_at else "waiting"
         office = self._offices[clock.calendar] if clock.calendar is not None else None
-        answered_at = None if clock.touch is None else clock.touch.at
+        answered_at = None if touch is None else touch.at
         is_both = answered_at is not None and clock.assigned_at is not None
         return {
             "rep": clock.rep,
-            "counts_for": clock.counts_for,
+            "counts_for": clock.rep if touch is None else clock.counts_for,
             "source": clock.source,
             "team": clock.team,
             "calendar": clock.calendar,
@@ -835,8 +863,8 @@ class Books:
             "warn_at": clock.warn_at,
             "escalate_at": clock.escalate_at,
             "answered_at": answered_at,
-            "touch": None if clock.touch is None else (clock.touch.kind, clock.touch.id),
-            "response": clock.response,
+            "touch": None if touch is None else (touch.kind, touch.id),
+            "response": None if touch is None else clock.response,
             "business_response": (
                 None if office is None or answered_at is None else office.between(clock.started_at, answered_at)
             ),
@@ -849,14 +877,21 @@ class Books:
                 if office is None
                 else office.between(clock.started_at, now if answered_at is None else answered_at)
             ),
-            "attempted_at": clock.firsts["attempted_at"],
-            "contacted_at": clock.firsts["contacted_at"],
-            "qualified_at": clock.firsts["qualified_at"],
-            "automated_at": clock.firsts["automated_at"],
-            "holders": clock.holders,
-            "inquiries": clock.inquiries,
-            "waiting": clock.is_waiting,
+            "attempted_at": _come(clock.firsts["attempted_at"], now),
+            "contacted_at": _come(clock.firsts["contacted_at"], now),
+            "qualified_at": _come(clock.firsts["qualified_at"], now),
+            "automated_at": _come(clock.firsts["automated_at"], now),
+            "holders": [{**held, "answered_at": _come(held["answered_at"], now)} for held in clock.holders],
+            "inquiries": [
+                asked
+                if _come(asked["answered_at"], now) is not None
+                else {**asked, "answered_at": None, "rep": None, "business_response": None}
+                for asked in clock.inquiries
+                if asked["started_at"] <= now
+            ],
+            "waiting": is_waiting,
             "state": state,
+            "until": None if clock.touch is None or not clock.is_undecided else clock.touch.at,
         }
 
     # --- windows and rows
@@ -865,9 +900,9 @@ class Books:
         if isinstance(window, str) and window in ROLLING_MINUTES:
             end = now // _MINUTE * _MINUTE + _MINUTE
             start = end - ROLLING_MINUTES[window] * _MINUTE
-            return [fact for fact in self._facts if start <= fact.at < end]
+            return [fact for fact in self._facts if start <= fact.at < end and fact.holds(now)]
         first, last = window if isinstance(window, tuple) else self._days(window, self._day_of(now))
-        return [fact for fact in self._facts if first <= fact.day <= last]
+        return [fact for fact in self._facts if first <= fact.day <= last and fact.holds(now)]
 
     def _days(self, window: str, today: date) -> tuple[date, date]:
         """First and last day of a window of whole days, both included."""
@@ -923,9 +958,10 @@ class Books:
 
 
 def _response_metrics(clocks: Sequence[_Clock], now: int) -> tuple[dict[str, Shown], dict[str, float]]:
-    responses = sorted(clock.response for clock in clocks if clock.response is not None)
-    overdue = [clock for clock in clocks if clock.response is None and now >= clock.due_at]
-    within = [clock for clock in clocks if clock.touch is not None and clock.touch.at <= clock.due_at]
+    answers = [(clock, touch) for clock in clocks if (touch := clock.answer_at(now)) is not None]
+    responses = sorted(max(0, touch.at - clock.started_at) for clock, touch in answers)
+    overdue = [clock for clock in clocks if clock.answer_at(now) is None and now >= clock.due_at]
+    within = [clock for clock, touch in answers if touch.at <= clock.due_at]
     due = len(responses) + len(overdue)
     # Nobody knows yet how long the unanswered ones will take, only that it is longer than this.
     longest = responses[-1] if responses else 0
@@ -946,6 +982,10 @@ def _response_metrics(clocks: Sequence[_Clock], now: int) -> tuple[dict[str, Sho
             else:
                 bounds[name] = seconds
     return metrics, bounds
+
+
+def _come(at: int | None, now: int) -> int | None:
+    return None if at is None or at > now else at
 
 
 def _percentile(ascending: Sequence[int | Fraction], share: Fraction) -> Fraction:

@@ -71,14 +71,18 @@ class Config(Model):
 
     @model_validator(mode="after")
     def _references(self) -> Self:
+        if self.organisation.calendar is not None and self.organisation.calendar not in self.calendars:
+            reason = f"there is no calendar {self.organisation.calendar!r} under calendars"
+            raise _wrong(reason, "organisation", "calendar")
         for team, entry in self.teams.items():
             if entry.calendar is not None and entry.calendar not in self.calendars:
                 reason = f"there is no calendar {entry.calendar!r} under calendars"
                 raise _wrong(reason, "teams", team, "calendar")
         self._check_reps()
         for index, rule in enumerate(self.lead_response.rules):
-            if rule.clock == "business" and not any(team.calendar for team in self.teams.values()):
-                reason = "business time needs a team with a calendar, and no entry of teams has one"
+            calendars = (self.organisation.calendar, *(team.calendar for team in self.teams.values()))
+            if rule.clock == "business" and not any(calendars):
+                reason = "business time needs organisation.calendar or a team with a calendar, and there is none"
                 raise _wrong(reason, "lead_response", "rules", index, "clock")
         for index, route in enumerate(self.alerts.routes):
             for channel in route.to:
@@ -110,6 +114,10 @@ class Config(Model):
         if threshold.calendar is not None and threshold.calendar not in self.calendars:
             reason = f"there is no calendar {threshold.calendar!r} under calendars"
             raise _wrong(reason, *path, "calendar")
+        is_of_all = threshold.per == "organisation"
+        if threshold.during is not None and is_of_all and not (threshold.calendar or self.organisation.calendar):
+            reason = "during needs a calendar: the organisation as a whole has none"
+            raise _wrong(reason, *path)
         unit, comparison, limit = metric.entry.unit, threshold.comparison, threshold.limit
         if unit == "ratio" and not 0 <= limit <= 1:
             reason = f"{threshold.metric} is a share between 0 and 1: write 0.2 for 20 %"
