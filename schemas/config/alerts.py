@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from schemas.config.fields import Duration, Model, Name, TimeZone, known_window
+from schemas.config.windows import known_window
+from schemas.documents.values import Duration, Model, Name, TimeZone
 from schemas.instants import HOUR
 
 Level = Literal["warn", "breach", "escalate"]
