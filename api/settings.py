@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from schemas.kafka import Kafka, KafkaSettings
 
 Role = Literal["all", "ingest", "read"]
 
@@ -21,7 +23,7 @@ _SECRETS = Path("/run/secrets")
 _MAX_SECRET = 1 << 16
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSettings):
     """How this api process runs."""
 
     model_config = SettingsConfigDict(
@@ -78,6 +80,11 @@ class Settings(BaseSettings):
     )
     deliveries_burst: int = Field(default=10_000, ge=1, description="Deliveries a connection may send at once.")
     max_connections: int = Field(default=4_096, ge=1, description="Open HTTP connections; more get 503.")
+
+    @property
+    def kafka(self) -> Kafka:
+        """Where Kafka is, and what is shown to it."""
+        return self.kafka_at(self.broker)
 
     @property
     def is_loopback(self) -> bool:

@@ -385,7 +385,7 @@ class _Link:
 
 def _producer(settings: Settings) -> AIOKafkaProducer:
     return AIOKafkaProducer(
-        bootstrap_servers=settings.broker,
+        **settings.kafka.options(),
         client_id="floorcast-ingest",
         enable_idempotence=True,
         acks="all",
