@@ -8,6 +8,7 @@ Every error leaves as `application/problem+json` (RFC 9457) and says nothing of 
     ├── ForbiddenError            403   a valid key without the scope or team
     ├── NotFoundError             404   unknown rep, team, lead, connection …
     ├── MethodNotAllowedError     405
+    ├── RequestTimeoutError       408   answered below ASGI
     ├── BodyTooLargeError         413
     ├── ContentTypeRefusedError   415
     ├── InvalidParameterError     422   a parameter that means nothing here, named
@@ -15,6 +16,8 @@ Every error leaves as `application/problem+json` (RFC 9457) and says nothing of 
     └── UnavailableError          503   send again after `retry_after` seconds
         ├── NotStoredError              Kafka did not acknowledge a delivery
         └── OverloadedError             as much is under way as memory is set aside for
+
+Where the server itself refuses (what is not HTTP, too slow, no such address), the type says the status in words.
 """
 
 from collections.abc import Mapping
@@ -28,6 +31,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.conditional import STREAMS
+from api.write.refusals import BacklogFullError, RefusedError
 
 log = structlog.get_logger("api")
 
@@ -101,6 +107,13 @@ class MethodNotAllowedError(ApiError):
         return {"allow": self.allowed}
 
 
+class RequestTimeoutError(ApiError):
+    """The request did not arrive in time."""
+
+    status = 408
+    slug = "request-timeout"
+
+
 class BodyTooLargeError(ApiError):
     """More body than is taken."""
 
@@ -168,7 +181,7 @@ def problem(
     field: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem document. Without a `slug` its type is `about:blank`, which says no more than the status."""
+    """A problem document. Without a `slug` its type says the status in words."""
     return Response(
         problem_body(status, detail, slug=slug, field=field),
         status_code=status,
@@ -180,7 +193,7 @@ def problem(
 def problem_body(status: int, detail: str, *, slug: str | None = None, field: str | None = None) -> bytes:
     """The document itself, for answers that are written below ASGI."""
     document: dict[str, Any] = {
-        "type": "about:blank" if slug is None else f"urn:floorcast:problem:{slug}",
+        "type": f"urn:floorcast:problem:{slug or _in_words(status)}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
@@ -190,9 +203,19 @@ def problem_body(status: int, detail: str, *, slug: str | None = None, field: st
     return orjson.dumps(document)
 
 
+def _in_words(status: int) -> str:
+    return HTTPStatus(status).phrase.lower().replace(" ", "-")
+
+
 def answer(error: ApiError) -> Response:
     """The answer to an error of ours."""
     return problem(error.status, error.detail, slug=error.slug, field=error.field, headers=error.headers())
+
+
+def of_refusal(refused: RefusedError) -> ApiError:
+    """What a client is told where something was not stored."""
+    kind = OverloadedError if isinstance(refused, BacklogFullError) else NotStoredError
+    return kind(refused.detail, retry_after=refused.retry_after)
 
 
 def answer_unknown(scope: Scope) -> Response:
@@ -204,19 +227,18 @@ def answer_unknown(scope: Scope) -> Response:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Make every error of every route a problem document. Unknown ones are caught by `CatchUnknownErrors`."""
+    """Word what the framework finds wrong as problem documents. Errors of ours pass on to `CatchErrors`."""
 
-    async def on_api_error(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, ApiError)
-        return answer(error)
-
-    async def on_http_exception(_request: Request, error: Exception) -> Response:
+    async def on_http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         if isinstance(error.__cause__, UnicodeDecodeError):
             # FastAPI answers 400 for bytes that are no text, and 422 for all else that is no JSON.
             return answer(InvalidParameterError("body", "is not JSON: it is not UTF-8"))
         detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
-        return problem(error.status_code, detail, headers=error.headers)
+        headers = dict(error.headers or {})
+        if headers.get("Allow") == "GET" and request.scope["path"] not in STREAMS:
+            headers["Allow"] = "GET, HEAD"
+        return problem(error.status_code, detail, headers=headers)
 
     async def on_invalid_request(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -225,13 +247,12 @@ def install_error_handlers(app: FastAPI) -> None:
         field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
         return answer(InvalidParameterError(field, str(first["msg"]).removeprefix("Value error, ")))
 
-    app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
 
 
-class CatchUnknownErrors:
-    """Answers an unexpected exception with a bare 500 and logs it.
+class CatchErrors:
+    """Answers every exception: ours as what they are, an unexpected one with a bare 500 that is logged.
 
     Stands inside the middleware that sets security headers, so that a 500 carries them too; Starlette's own handler
     stands outside every middleware.
@@ -249,13 +270,20 @@ class CatchUnknownErrors:
 
         async def watch(message: Message) -> None:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
+            started = True
             await send(message)
 
         try:
             await self.app(scope, receive, watch)
-        except Exception:
-            answer = answer_unknown(scope)
+        except Exception as error:
+            response = answer_to(error, scope)
             if started:
                 raise
-            await answer(scope, receive, send)
+            await response(scope, receive, send)
+
+
+def answer_to(error: Exception, scope: Scope) -> Response:
+    """The answer to any exception; to be called where it is handled."""
+    if isinstance(error, RefusedError):
+        error = of_refusal(error)
+    return answer(error) if isinstance(error, ApiError) else answer_unknown(scope)

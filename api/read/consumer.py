@@ -20,28 +20,21 @@ from prometheus_client import CollectorRegistry, Histogram
 from api.client_lifecycle import begun_whole, is_cancelled, stop_quietly
 from api.read.catch_up import CatchUp
 from api.read.generations import read_served
+from api.read.topics import BUSY, SOURCES, VIEW
 from api.read.view import View
 from api.settings import Settings
 from schemas.generations import Served, first_generation
 from schemas.instants import SECOND
-from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, PROGRESS, RECORD_CHANGES, VIEW_TOPICS, Topic
+from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, RECORD_CHANGES, Topic
 
 log = structlog.get_logger("api")
 
 AT_ONCE = 1_000
 """Messages applied before the event loop turns again: webhooks are taken while the view loads."""
 
-SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAGEMENTS}
-"""What each stage reads."""
-
-_BUSY = (PANES, PROGRESS)
-"""What changes with every batch, on a connection of its own: each of its requests and answers names every partition
-that is read there."""
-
 _BUSY_PAUSE_SECONDS = 0.006
-"""Between taking what came and asking for more. Asked at once, Kafka answers with each batch: 200 times a second at
-1,000 events/s, for screens that are told 100 times. With it api and Kafka compute a tenth less, and where that is what
-everything waits for, half of the numbers are on the screen after 15 ms instead of 20."""
+"""Between taking what came and asking for more. Asked at once, Kafka answers with each batch, more often than screens
+are told; the numbers are on them sooner where it is left the time to do something else."""
 
 # One fetch is under way on a connection: a long one would hold back the ends of topics, which are asked for there too.
 _BUSY_WAIT_MS = 50
@@ -51,8 +44,7 @@ _SHORTEST_DELAY = 0.2
 _REQUEST_MS = 15_000
 
 # So long a fetch waits for what the last one brought to be applied. aiokafka leaves partitions out of a fetch that are
-# not drained: sent at once, it left out just those that were busy, and held their next messages back until it returned,
-# which was 48 of 100 ms from webhook to screen at 1,000 events/s.
+# not drained: sent at once, it left out just those that were busy, and held their next messages back until it returned.
 _DRAIN_SECONDS = 0.02
 
 LATENCY_MEMORY = 300 * SECOND
@@ -235,10 +227,10 @@ class ViewConsumer:
     async def _read(self) -> None:
         if self.served is None:
             self.served = await read_served(self._settings)
-        self._names = {self._full(topic): topic.name for topic in VIEW_TOPICS}
+        self._names = {self._full(topic): topic.name for topic in VIEW}
         async with contextlib.AsyncExitStack() as stack:
-            busy = await self._begin(stack, _BUSY, wait_ms=_BUSY_WAIT_MS)
-            quiet = [topic for topic in VIEW_TOPICS if topic not in _BUSY]
+            busy = await self._begin(stack, BUSY, wait_ms=_BUSY_WAIT_MS)
+            quiet = [topic for topic in VIEW if topic not in BUSY]
             await _until_one_fails(
                 self._follow(busy, pause_seconds=_BUSY_PAUSE_SECONDS),
                 self._follow(await self._begin(stack, quiet, wait_ms=_QUIET_WAIT_MS)),
@@ -312,12 +304,12 @@ class ViewConsumer:
             return await self._ends(consumer, topic)
 
         steps = CatchUp(ends, self._done, self._applied_of)
-        async for missing in steps.wait_for_view(VIEW_TOPICS):
+        async for missing in steps.wait_for_view(VIEW):
             self._problem = missing
             await asyncio.sleep(0.02)
         self.is_loaded = True
         self._on_change()
-        async for missing in steps.wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW_TOPICS):
+        async for missing in steps.wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW):
             self._problem = missing
             await asyncio.sleep(0.05)
         self._problem = None

@@ -12,9 +12,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from api.client_lifecycle import begun_whole, stop_quietly
+from api.read.topics import POINTER
 from api.settings import Settings
 from schemas.generations import SERVED, Served, decode_served, first_generation
-from schemas.topics import GENERATIONS
 
 log = structlog.get_logger("api")
 
@@ -52,7 +52,7 @@ async def _read(settings: Settings) -> AsyncGenerator[Served, None]:
     )
     try:
         await begun_whole(consumer.start())
-        partition = TopicPartition(GENERATIONS.full_name(settings.prefix), 0)
+        partition = TopicPartition(POINTER.full_name(settings.prefix), 0)
         if partition.topic not in await consumer.topics():
             return
         consumer.assign([partition])

@@ -10,7 +10,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.app import build_server, create_app
+from api.app import create_app
+from api.serving import build_server
 from api.settings import Settings
 from api.write.ingest import DeliveryLog
 from schemas.config import Config, parse_config

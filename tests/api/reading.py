@@ -99,6 +99,12 @@ class Floor:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
             return await client.get(path, params=query or None, headers=headers)
 
+    async def post(self, path: str, content: Any, headers: dict[str, str] | None = None) -> httpx.Response:
+        """One answer to an action."""
+        transport = httpx.ASGITransport(self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+            return await client.post(path, json=content, headers=headers)
+
     async def read(self, path: str, **parameters: Any) -> Any:
         """The JSON of an answer that must be 200."""
         answer = await self.get(path, **parameters)

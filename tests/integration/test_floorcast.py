@@ -33,7 +33,7 @@ from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries, post_of
 from tests.integration.served import Reader, all_differences, leaderboard_differences, row_differences, settle
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("floorcast up")]
+pytestmark = [pytest.mark.kafka]
 
 EVENTS = 20_000
 PARTITIONS = 4

@@ -23,7 +23,7 @@ from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries
 from tests.integration.served import Reader, settle
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("floorcast up")]
+pytestmark = [pytest.mark.kafka]
 
 CONFIGURATION: dict[str, Any] = {
     "organisation": {"name": "Integration", "timezone": "Asia/Kuala_Lumpur", "currency": "USD"},

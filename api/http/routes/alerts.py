@@ -9,30 +9,19 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.http.answers import ActionAnswer, AlertsAnswer, DeadLettersAnswer, answer
+from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id, problems
 from api.http.errors import ContentTypeRefusedError, InvalidParameterError, NotFoundError
-from api.http.identity import Access
-from api.http.routes.queries import (
-    NOT_FOUND,
-    READ_PROBLEMS,
-    Administrator,
-    CurrentView,
-    Cursor,
-    Limit,
-    Now,
-    Reader,
-    operation_id,
-    organisation_allowed,
-    page,
-    problems,
-)
+from api.http.etag import answer
+from api.http.identity import Access, Caller
+from api.http.models.alerts import ActionAnswer, AlertsAnswer, DeadLettersAnswer
+from api.http.parameters import CurrentView, Cursor, Limit, Now, ReadRoute, organisation_allowed, page
 from api.read.rows import alert_json, dead_letter_json
 from api.read.view import View
 from schemas.alerts import Alert, AlertAction, encode_action
 from schemas.dead_letters import DeadLetter
 from schemas.instants import DAY, format_instant, parse_duration
 
-router = APIRouter(prefix="/v1", tags=["alerts"], generate_unique_id_function=operation_id)
+router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["alerts"], generate_unique_id_function=operation_id)
 
 LONGEST_SNOOZE = 30 * DAY
 
@@ -65,7 +54,7 @@ OnlyJson = Depends(_only_json)
 
 @router.get("/alerts", summary="Alerts, newest first", response_model=AlertsAnswer, responses=READ_PROBLEMS)
 async def alerts(
-    request: Request, access: Reader, view: CurrentView, now: Now,
+    request: Request, access: Caller, view: CurrentView, now: Now,
     state: Annotated[Literal["open", "all"], Query()] = "open", limit: Limit = 100, cursor: Cursor = None,
 ) -> Response:  # fmt: skip
     """`open`: raised and not resolved."""
@@ -80,7 +69,7 @@ async def alerts(
     "/dead-letters", summary="What could not be read", response_model=DeadLettersAnswer, responses=READ_PROBLEMS
 )
 async def dead_letters(
-    request: Request, access: Administrator, view: CurrentView, now: Now, limit: Limit = 100, cursor: Cursor = None
+    request: Request, access: Caller, view: CurrentView, now: Now, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Newest first, of the last 10,000."""
     organisation_allowed(access)
@@ -95,7 +84,7 @@ async def dead_letters(
     response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
 )  # fmt: skip
 async def acknowledge_alert(
-    request: Request, access: Administrator, view: CurrentView, now: Now, alert: str
+    request: Request, access: Caller, view: CurrentView, now: Now, alert: str
 ) -> dict[str, str | None]:
     """Somebody takes care of it: channels are told no further levels of this lead, only that it waits no longer.
 
@@ -111,7 +100,7 @@ async def acknowledge_alert(
     response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
 )  # fmt: skip
 async def snooze_alert(
-    request: Request, access: Administrator, view: CurrentView, now: Now, alert: str, snooze: Snooze
+    request: Request, access: Caller, view: CurrentView, now: Now, alert: str, snooze: Snooze
 ) -> dict[str, str | None]:
     """Channels are told nothing of this lead, or of this limit for the same rep or team, until then.
 

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from api.http.description import operation_id, problems
 from api.http.errors import InvalidParameterError, NotFoundError, UnauthenticatedError
-from api.http.identity import authenticate, redirect_with_cookie
-from api.http.routes.queries import operation_id, problems, shown
+from api.http.identity import redirect_with_cookie
+from api.http.parameters import shown
 
 router = APIRouter(tags=["board"], generate_unique_id_function=operation_id)
 
@@ -56,8 +57,7 @@ async def board(request: Request, screen: str) -> Response:
     if screen not in SCREENS:
         msg = f"there is no screen {shown(screen)}"
         raise NotFoundError(msg, field="screen")
-    redirect = redirect_with_cookie(request)
+    redirect = redirect_with_cookie(request, screen)
     if redirect is not None:
         return redirect
-    authenticate(request)
     return FileResponse(STATIC / "board.html", headers={"cache-control": "no-cache"})

@@ -1,31 +1,13 @@
 """Is this process alive, and does it do what it is there for? For supervisors, load balancers and `floorcast up`."""
 
-from collections.abc import Callable
-from typing import Literal
-
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from api.http.errors import UnavailableError
+from api.readiness import Readiness
 from api.settings import Role
 
 router = APIRouter(tags=["health"])
-
-
-class Readiness:
-    """Collects what is still missing, by the part of the api that misses it."""
-
-    def __init__(self) -> None:
-        self._checks: dict[str, list[Callable[[], list[str]]]] = {"ingest": [], "read": []}
-
-    def add(self, part: Literal["ingest", "read"], check: Callable[[], list[str]]) -> None:
-        """Let `check` say, at each question, what is missing: one line each, none when ready."""
-        self._checks[part].append(check)
-
-    def problems(self, role: Role) -> list[str]:
-        """What is missing for `role`; empty when ready."""
-        parts = ("ingest", "read") if role == "all" else (role,)
-        return [line for part in parts for check in self._checks[part] for line in check()]
 
 
 @router.get("/livez", summary="Whether the process answers at all")

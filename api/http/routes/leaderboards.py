@@ -1,39 +1,33 @@
 """Leaderboards and series: one metric over reps, or over time."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.http.answers import LeaderboardAnswer, SeriesAnswer, answer, answer_known
+from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
 from api.http.errors import InvalidParameterError
-from api.http.identity import Access
-from api.http.keys import ApiScope
-from api.http.routes.queries import (
+from api.http.etag import answer, answer_known
+from api.http.identity import Caller
+from api.http.models.metrics import LeaderboardAnswer, SeriesAnswer
+from api.http.parameters import (
     FIRST_DATE,
-    NOT_FOUND,
-    READ_PROBLEMS,
-    AskedWindow,
-    BoardReader,
     CurrentView,
     Now,
-    Reader,
+    ReadRoute,
+    SpanAsked,
     TeamAsked,
-    WindowAsked,
     dates_span,
     known_date,
     known_rep,
     known_team,
-    operation_id,
     organisation_allowed,
     reps_asked,
     shown,
     team_today,
 )
-from api.http.routes.questions import remember
 from api.read.response_cache import ResponseCache, known
 from api.read.rows import has_money
 from api.read.view import ORGANISATION, Scope, View, rep_scope, team_scope
@@ -41,7 +35,7 @@ from schemas.catalogue.base import MetricValue
 from schemas.instants import MINUTE, format_instant
 from schemas.windows import Span, date_of
 
-router = APIRouter(prefix="/v1", tags=["metrics"], generate_unique_id_function=operation_id)
+router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
 
 MAX_MINUTE_DAYS = 2
 PENDING = "pending"
@@ -54,52 +48,35 @@ PENDING = "pending"
     responses=READ_PROBLEMS | NOT_FOUND,
 )
 async def leaderboard(
-    request: Request, metric: str, access: BoardReader, view: CurrentView, now: Now, window: WindowAsked,
+    request: Request, metric: str, access: Caller, view: CurrentView, now: Now, span: SpanAsked,
     team: TeamAsked = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
 ) -> Response:  # fmt: skip
     """Ties share a rank; who has no value comes last, without a rank."""
-    question = _LeaderboardQuestion(metric, window, team, limit)
-    response = question.answer(request, access, view, now)
-    remember(request, question)
-    return response
+    known_metric(view, metric)
+    if team is not None:
+        known_team(view, team, access)
 
+    def make() -> dict[str, Any]:
+        start, end = span.bounds(view.calendar)
+        reps = reps_asked(view, team, access, now)
+        money = {"currency": view.config.organisation.currency} if has_money(view, [metric]) else {}
+        return {
+            "metric": metric,
+            "window": {"name": span.name, "from": format_instant(start), "to": format_instant(end)},
+            "as_of": "",
+            **money,
+            "entries": _entries(view, metric, reps, span, now)[:limit],
+        }
 
-@dataclass(frozen=True, slots=True)
-class _LeaderboardQuestion:
-    scope: ClassVar[ApiScope] = ApiScope.BOARD
-
-    metric: str
-    window: AskedWindow
-    team: str | None
-    limit: int
-
-    def answer(self, request: Request, access: Access, view: View, now: int) -> Response:
-        span = self.window.span(view, now)
-        known_metric(view, self.metric)
-        if self.team is not None:
-            known_team(view, self.team, access)
-
-        def make() -> dict[str, Any]:
-            start, end = span.bounds(view.calendar)
-            reps = reps_asked(view, self.team, access, now)
-            money = {"currency": view.config.organisation.currency} if has_money(view, [self.metric]) else {}
-            return {
-                "metric": self.metric,
-                "window": {"name": span.name, "from": format_instant(start), "to": format_instant(end)},
-                "as_of": "",
-                **money,
-                "entries": _entries(view, self.metric, reps, span, now)[: self.limit],
-            }
-
-        if PENDING in view.catalogue[self.metric].measures:
-            # Leads without an answer count by the clock.
-            found = known(make())
-        else:
-            # To make the list of 1,000 reps costs fifty times what it costs to send it again. Teams are of the day.
-            key = (self.metric, span, self.team, access.team, self.limit, view.calendar.day_of(now))
-            response_cache: ResponseCache = request.app.state.read_side.response_cache
-            found = response_cache.known(view.revision, key, make)
-        return answer_known(request, found, format_instant(now))
+    if PENDING in view.catalogue[metric].measures:
+        # Leads without an answer count by the clock.
+        found = known(make())
+    else:
+        # To make the list of 1,000 reps costs fifty times what it costs to send it again. Teams are of the day.
+        key = (metric, span, team, access.team, limit, view.calendar.day_of(now))
+        response_cache: ResponseCache = request.app.state.read_side.response_cache
+        found = response_cache.known(view.revision, key, make)
+    return answer_known(found, format_instant(now))
 
 
 def _entries(view: View, metric: str, reps: list[str], span: Span, now: int) -> list[dict[str, Any]]:
@@ -143,7 +120,7 @@ def ranked(view: View, metric: str, found: list[tuple[str, MetricValue]]) -> lis
     responses=READ_PROBLEMS | NOT_FOUND,
 )
 async def series(
-    request: Request, metric: str, access: Reader, view: CurrentView, now: Now,
+    request: Request, metric: str, access: Caller, view: CurrentView, now: Now,
     rep: Annotated[str | None, Query(description="Of this rep; without rep and team, of the organisation.")] = None,
     team: Annotated[str | None, Query(description="Of this team.")] = None,
     from_: Annotated[

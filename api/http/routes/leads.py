@@ -5,30 +5,29 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from api.http.answers import FreshnessAnswer, LeadAnswer, WaitingLeadsAnswer, answer
+from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id, problems
 from api.http.errors import ForbiddenError, NotFoundError, UnauthenticatedError
-from api.http.routes.queries import (
-    NOT_FOUND,
-    READ_PROBLEMS,
-    BoardReader,
+from api.http.etag import answer
+from api.http.identity import Caller
+from api.http.models.freshness import FreshnessAnswer
+from api.http.models.leads import LeadAnswer, WaitingLeadsAnswer
+from api.http.parameters import (
     CurrentView,
     Cursor,
     Limit,
     Now,
-    Reader,
+    ReadRoute,
     TeamAsked,
     known_rep,
     known_team,
-    operation_id,
     page,
-    problems,
     shown,
     team_today,
 )
 from api.read.rows import lead_json, waiting_clocks, waiting_lead, waiting_order
 from schemas.instants import format_instant
 
-router = APIRouter(prefix="/v1", tags=["leads"], generate_unique_id_function=operation_id)
+router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["leads"], generate_unique_id_function=operation_id)
 
 
 @router.get(
@@ -38,7 +37,7 @@ router = APIRouter(prefix="/v1", tags=["leads"], generate_unique_id_function=ope
     responses=READ_PROBLEMS | NOT_FOUND,
 )
 async def waiting_leads(
-    request: Request, access: BoardReader, view: CurrentView, now: Now,
+    request: Request, access: Caller, view: CurrentView, now: Now,
     team: TeamAsked = None,
     rep: Annotated[str | None, Query(description="Only leads of this rep.")] = None,
     state: Annotated[Literal["waiting", "warned", "breached"] | None, Query()] = None,
@@ -70,7 +69,7 @@ async def waiting_leads(
     response_model=LeadAnswer,
     responses=READ_PROBLEMS | NOT_FOUND,
 )
-async def lead_clock(request: Request, lead: str, access: Reader, view: CurrentView, now: Now) -> Response:
+async def lead_clock(request: Request, lead: str, access: Caller, view: CurrentView, now: Now) -> Response:
     """With the touch that stopped it."""
     clock = view.clocks.get(lead)
     if clock is None or not access.allows_team(team_today(view, clock.rep, now)):
@@ -86,6 +85,6 @@ async def lead_clock(request: Request, lead: str, access: Reader, view: CurrentV
     response_model=FreshnessAnswer,
     responses=problems(UnauthenticatedError, ForbiddenError),
 )
-async def freshness(request: Request, access: BoardReader, now: Now) -> Response:
+async def freshness(request: Request, access: Caller, now: Now) -> Response:
     """Per connection the last delivery and event; latency; what every stage has done. Also while the view loads."""
     return answer(request, request.app.state.read_side.freshness(now))

@@ -6,8 +6,10 @@ from fastapi import APIRouter, Request
 from prometheus_client import generate_latest
 from starlette.responses import Response
 
+from api.http.description import operation_id, problems
 from api.http.errors import ForbiddenError, UnauthenticatedError
-from api.http.routes.queries import BoardReader, Now, operation_id, organisation_allowed, problems
+from api.http.identity import Caller
+from api.http.parameters import Now, organisation_allowed
 from api.read.read_side import ReadSide
 
 router = APIRouter(tags=["prometheus"], generate_unique_id_function=operation_id)
@@ -26,7 +28,7 @@ _EXAMPLE = 'floorcast_calls_made{rep="r-17",team="north",window="today"} 37\n'
     responses=problems(UnauthenticatedError, ForbiddenError)
     | {200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}}}},
 )
-async def prometheus(request: Request, access: BoardReader, now: Now) -> Response:
+async def prometheus(request: Request, access: Caller, now: Now) -> Response:
     """Gauges per rep and window, waiting leads, the pipeline's counters. While the view loads only the pipeline's."""
     organisation_allowed(access)
     read_side: ReadSide = request.app.state.read_side
@@ -44,7 +46,7 @@ async def prometheus(request: Request, access: BoardReader, now: Now) -> Respons
 
 
 @ingest_router.get("/metrics")
-async def ingest_metrics(request: Request, access: BoardReader) -> Response:
+async def ingest_metrics(request: Request, access: Caller) -> Response:
     """The counters of deliveries."""
     organisation_allowed(access)
     return Response(generate_latest(request.app.state.registry), headers={"content-type": CONTENT_TYPE})

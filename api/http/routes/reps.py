@@ -5,20 +5,19 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.http.answers import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer, answer
-from api.http.routes.queries import (
-    NOT_FOUND,
-    READ_PROBLEMS,
-    BoardReader,
+from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.etag import answer
+from api.http.identity import Caller
+from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
+from api.http.parameters import (
     CurrentView,
     MetricsAsked,
     Now,
-    Reader,
+    ReadRoute,
     SpanAsked,
     TeamAsked,
     known_rep,
     known_team,
-    operation_id,
     organisation_allowed,
     reps_asked,
     team_today,
@@ -27,11 +26,11 @@ from api.read.rows import metrics_row, person_json
 from api.read.view import ORGANISATION, rep_scope, team_scope
 from schemas.instants import format_instant
 
-router = APIRouter(prefix="/v1", tags=["metrics"], generate_unique_id_function=operation_id)
+router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
 
 
 @router.get("/metrics", summary="The metric catalogue", response_model=MetricsAnswer, responses=READ_PROBLEMS)
-async def metric_catalogue(request: Request, access: BoardReader, view: CurrentView, now: Now) -> Response:
+async def metric_catalogue(request: Request, access: Caller, view: CurrentView, now: Now) -> Response:
     """Every metric: name, label, unit, which values rank first, definition, version."""
     rows = [
         {
@@ -48,14 +47,14 @@ async def metric_catalogue(request: Request, access: BoardReader, view: CurrentV
 
 
 @router.get("/reps", summary="The roster", response_model=RepsAnswer, responses=READ_PROBLEMS | NOT_FOUND)
-async def roster(request: Request, access: Reader, view: CurrentView, now: Now, team: TeamAsked = None) -> Response:
+async def roster(request: Request, access: Caller, view: CurrentView, now: Now, team: TeamAsked = None) -> Response:
     """Everybody in the roster, and everybody that records name."""
     rows = [person_json(view, rep, now) for rep in reps_asked(view, team, access, now)]
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
 @router.get("/teams", summary="The teams", response_model=TeamsAnswer, responses=READ_PROBLEMS)
-async def teams(request: Request, access: Reader, view: CurrentView, now: Now) -> Response:
+async def teams(request: Request, access: Caller, view: CurrentView, now: Now) -> Response:
     """Every team, with who is in it today."""
     members: dict[str | None, list[str]] = {}
     for rep in view.reps():
@@ -72,7 +71,7 @@ async def teams(request: Request, access: Reader, view: CurrentView, now: Now) -
     "/reps/metrics", summary="Metrics of all reps", response_model=RowsAnswer, responses=READ_PROBLEMS | NOT_FOUND
 )
 async def metrics_of_reps(
-    request: Request, access: Reader, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked,
+    request: Request, access: Caller, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked,
     team: TeamAsked = None,
 ) -> Response:  # fmt: skip
     """A row per rep."""
@@ -91,7 +90,7 @@ async def metrics_of_reps(
     responses=READ_PROBLEMS | NOT_FOUND,
 )
 async def metrics_of_rep(
-    request: Request, rep: str, access: Reader, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked
+    request: Request, rep: str, access: Caller, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked
 ) -> Response:
     """One row."""
     scope = rep_scope(known_rep(view, rep, access, now))
@@ -105,7 +104,7 @@ async def metrics_of_rep(
     responses=READ_PROBLEMS | NOT_FOUND,
 )
 async def metrics_of_team(
-    request: Request, team: str, access: Reader, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked
+    request: Request, team: str, access: Caller, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked
 ) -> Response:
     """One row: what reps did on days they were in this team."""
     scope = team_scope(known_team(view, team, access))
@@ -116,7 +115,7 @@ async def metrics_of_team(
     "/organisation/metrics", summary="Metrics of the organisation", response_model=RowAnswer, responses=READ_PROBLEMS
 )
 async def metrics_of_organisation(
-    request: Request, access: Reader, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked
+    request: Request, access: Caller, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked
 ) -> Response:
     """One row: everything, also what no rep did."""
     organisation_allowed(access)

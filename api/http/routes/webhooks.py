@@ -1,17 +1,20 @@
 """`POST /webhooks/{connection}`: take a CRM's delivery, prove where it comes from, store it raw, answer.
 
-Plain ASGI: the connection is looked up before a byte of the body is read, and the body is counted while it arrives. A
-delivery that lies whole in one packet also comes straight from the protocol (`take_whole`), by the same checks.
-What the body says is read much later, from the log.
+The connection is looked up before a byte of the body is read, and the body is counted while it arrives and while it is
+inflated. What the body says is read much later, from the log.
 """
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
+import structlog
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry, Counter
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from api.direct import Answer, Respond
+from api.http.description import problems
 from api.http.errors import (
     ApiError,
     BadSignatureError,
@@ -19,53 +22,84 @@ from api.http.errors import (
     ContentTypeRefusedError,
     MethodNotAllowedError,
     NotFoundError,
+    NotStoredError,
     OverloadedError,
+    RequestTimeoutError,
     TooManyDeliveriesError,
-    answer,
-    answer_unknown,
+    answer_to,
+    of_refusal,
 )
-from api.http.headers import SECURITY_HEADERS
+from api.http.models.deliveries import RECEIPT, REQUEST_BODY
 from api.settings import Settings
 from api.write.ingest import DeliveryLog
 from api.write.limits import Budget, TokenBucket
+from api.write.refusals import RefusedError
 from schemas.config import Connection
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
 from schemas.deliveries import Delivery
+from schemas.instants import MINUTE
+
+log = structlog.get_logger("api")
 
 _METHOD = "POST"
 _PATH = "/webhooks/"
 _TOO_MANY = "too many deliveries are being read"
 _UNKNOWN = "_unknown"
 """Label of deliveries to names that are not configured: anybody can invent names."""
+_NAMES_A_MINUTE = 20
+_GZIP = 16 + zlib.MAX_WBITS
+_MEMBERS = 8
+"""What follows a member is copied for the next: many small ones would take as long as their square."""
 
 
 class ClientGoneError(Exception):
     """The connection was lost, or closed by its deadline, before the body was there."""
 
 
-class WebhookGate:
-    """Sends `/webhooks/{connection}` straight to its endpoint, everything else on.
+class _DeliveryRoute(APIRoute):
+    """A route as any other, but that it reads its body itself: piece by piece, against a budget.
 
-    Routing, exit stack and exception handlers of the framework were half of the cost of a delivery (py-spy, 100/s).
+    So it does without what FastAPI makes of a request for its parameters, which was half of the cost of a delivery.
     """
 
-    def __init__(self, app: ASGIApp, *, webhooks: ASGIApp) -> None:
-        self.app = app
-        self._webhooks = webhooks
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, whatever the method: each refusal is counted."""
+        webhooks: WebhookEndpoint = scope["app"].state.webhooks
+        await webhooks(scope, receive, send)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Choose by the path alone."""
-        if scope["type"] == "http" and scope["path"].startswith(_PATH):
-            connection = scope["path"][len(_PATH) :]
-            if connection and "/" not in connection:
-                scope["path_params"] = {"connection": connection}
-                await self._webhooks(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+
+router = APIRouter(tags=["webhooks"], route_class=_DeliveryRoute)
+
+
+@router.post(
+    "/webhooks/{connection}",
+    summary="A CRM's delivery",
+    operation_id="take_delivery",
+    status_code=202,
+    responses={
+        202: RECEIPT,
+        **problems(
+            BadSignatureError, NotFoundError, RequestTimeoutError, BodyTooLargeError, ContentTypeRefusedError,
+            TooManyDeliveriesError, NotStoredError,
+        ),
+    },
+    openapi_extra={"requestBody": REQUEST_BODY},
+)  # fmt: skip
+async def _described(connection: str) -> None:
+    """Stored raw before it is answered. What it says is read later: a body that nobody can read is taken too.
+
+    Signed as the connection's kind has it: there is no API key. Gzip is taken, within the same limit of size.
+    """
+
+
+@router.post("/webhooks", include_in_schema=False)
+@router.post("/webhooks/{rest:path}", include_in_schema=False)
+async def _elsewhere() -> None:
+    """With a slash at the end, as some forms write an address; and where there is no connection."""
 
 
 class WebhookEndpoint:
-    """The ASGI application behind `/webhooks/{connection}`."""
+    """What answers `/webhooks/{connection}`; one for a process, as `app.state.webhooks`."""
 
     def __init__(
         self,
@@ -95,103 +129,83 @@ class WebhookEndpoint:
             registry=registry,
         )
         self._accepted = {name: self._deliveries.labels(name, "accepted") for name in connections}
-
-    @property
-    def addresses(self) -> Mapping[bytes, str]:
-        """The target of a plain request to each connection, as it stands in the request, and the connection's name."""
-        return {f"{_PATH}{name}".encode(): name for name in self._connectors}
+        self._lost = _LostDeliveries()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        name = scope["path_params"]["connection"]
+        name = _name(scope)
         try:
-            answer = self._receipt(name, await self._take(name, scope, receive))
+            delivery = await self._take(name, scope, receive)
         except ClientGoneError:
-            self._deliveries.labels(name, "incomplete").inc()
+            self._count(name, "incomplete")
             return
         except Exception as error:  # noqa: BLE001 - what is not ours is logged with the answer
-            answer = self._refusal(name, error, scope)
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": answer.body})
-
-    def take_whole(
-        self, name: str, scheme: str, headers: Sequence[tuple[bytes, bytes]], body: bytes, respond: Respond
-    ) -> None:
-        """Answer a delivery that is there as a whole, now or when Kafka has acknowledged it."""
-
-        def answered(outcome: str | ApiError) -> None:
-            if isinstance(outcome, str):
-                respond(self._receipt(name, outcome))
-            else:
-                respond(self._refusal(name, outcome, scope))
-
-        scope = {"method": _METHOD}
-        try:
-            read = _read_headers(headers)
-            self._admit(read)
-            size = len(body)
-            if size > self._max_body:
-                raise BodyTooLargeError(self._max_body)
-            if not self._reading.fits(size):
-                raise OverloadedError(_TOO_MANY, retry_after=1)
-            url = _signed_url(self._public_urls[name], scheme, f"{_PATH}{name}", "", read.get("host", ""))
-            self._ingest.hand_over(self._authentic(name, url, read, body), answered)
-        except Exception as error:  # noqa: BLE001 - what is not ours is logged with the answer
-            respond(self._refusal(name, error, scope))
-
-    def _receipt(self, name: str, delivery: str) -> Answer:
+            await self._refuse(name, error, scope, receive, send)
+            return
         self._accepted[name].inc()
         receipt = b'{"delivery":"%b"}' % delivery.encode()
-        return Answer(202, _receipt_headers(len(receipt)), receipt)
+        await send({"type": "http.response.start", "status": 202, "headers": _receipt_headers(len(receipt))})
+        await send({"type": "http.response.body", "body": receipt})
 
-    def _refusal(self, name: str, error: Exception, scope: Scope) -> Answer:
-        """Count, and make the answer; to be called where the exception is handled."""
-        response, slug = (
-            (answer(error), error.slug) if isinstance(error, ApiError) else (answer_unknown(scope), ApiError.slug)
-        )
-        label = name if name in self._connectors else _UNKNOWN
-        self._deliveries.labels(label, slug.replace("-", "_")).inc()
-        return Answer(response.status_code, (*response.raw_headers, *SECURITY_HEADERS), bytes(response.body))
+    async def _refuse(self, name: str, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count and answer; to be called where the exception is handled."""
+        if isinstance(error, RefusedError):
+            error = of_refusal(error)
+        slug = error.slug if isinstance(error, ApiError) else ApiError.slug
+        self._count(name, slug.replace("-", "_"))
+        if isinstance(error, NotFoundError):
+            self._lost.note(name, self._clock())
+        await answer_to(error, scope)(scope, receive, send)
+
+    def _count(self, name: str, outcome: str) -> None:
+        self._deliveries.labels(name if name in self._connectors else _UNKNOWN, outcome).inc()
 
     async def _take(self, name: str, scope: Scope, receive: Receive) -> str:
-        if name not in self._connectors:
+        if name not in self._connectors or _is_below(name, scope):
             msg = "there is no such connection"
             raise NotFoundError(msg, field="connection")
         if scope["method"] != _METHOD:
             raise MethodNotAllowedError(allowed=_METHOD)
         headers = _read_headers(scope["headers"])
-        self._admit(headers)
+        is_compressed = self._admit(headers)
         body = await self._read(receive)
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         url = _signed_url(self._public_urls[name], scope["scheme"], path, query, headers.get("host", ""))
-        return await self._ingest.accept(self._authentic(name, url, headers, body))
-
-    def _admit(self, headers: Mapping[str, str]) -> None:
-        """Refuse what need not be read. Raises ApiError."""
-        if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-            msg = "content-encoding: only identity is taken"
-            raise ContentTypeRefusedError(msg, field="content-encoding")
-        declared = headers.get("content-length", "0")
-        if not declared.isdecimal() or len(declared) > 18 or int(declared) > self._max_body:
-            raise BodyTooLargeError(self._max_body)
-
-    def _authentic(self, name: str, url: str, headers: Mapping[str, str], body: bytes) -> Delivery:
-        """What is stored of a request, once it has proved where it comes from. Raises ApiError."""
+        whole = inflated(body, self._max_body) if is_compressed else body
         now = self._clock()
-        try:
-            self._connectors[name].verify(SignedRequest(_METHOD, url, headers, body), now)
-        except SignatureError as error:
-            raise BadSignatureError(str(error)) from None
-        except ContentTypeError as error:
-            raise ContentTypeRefusedError(str(error), field="content-type") from None
+        self._verify(name, url, headers, (whole, body) if is_compressed else (whole,), now)
         # Only now: what is not authentic must not use up what the CRM may send.
         wait = self._buckets[name].take(now)
         if wait:
             raise TooManyDeliveriesError(wait)
         kept_headers = self._kept_headers[name]
         kept = {header: value for header, value in headers.items() if header in kept_headers}
-        return Delivery(name, now, kept, body)
+        return await self._ingest.accept(Delivery(name, now, kept, whole))
+
+    def _admit(self, headers: Mapping[str, str]) -> bool:
+        """Refuse what need not be read; give whether it is compressed. Raises ApiError."""
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        if coding not in ("", "identity", "gzip", "x-gzip"):
+            msg = "content-encoding: only identity and gzip are taken"
+            raise ContentTypeRefusedError(msg, field="content-encoding")
+        declared = headers.get("content-length", "0")
+        if not declared.isdecimal() or len(declared) > 18 or int(declared) > self._max_body:
+            raise BodyTooLargeError(self._max_body)
+        return coding.endswith("gzip")
+
+    def _verify(self, name: str, url: str, headers: Mapping[str, str], bodies: Sequence[bytes], now: int) -> None:
+        """Prove where it comes from. Some sign what they compress, some what they send: any of `bodies` will do."""
+        for last, body in enumerate(bodies, start=1):
+            try:
+                self._connectors[name].verify(SignedRequest(_METHOD, url, headers, body), now)
+            except SignatureError as error:
+                if last == len(bodies):
+                    raise BadSignatureError(str(error)) from None
+            except ContentTypeError as error:
+                raise ContentTypeRefusedError(str(error), field="content-type") from None
+            else:
+                return
 
     async def _read(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []
@@ -214,10 +228,70 @@ class WebhookEndpoint:
             self._reading.give_back(size, count=0)
 
 
+def _name(scope: Scope) -> str:
+    """The connection that an address names: all that stands before the next slash."""
+    found: dict[str, str] = scope["path_params"]
+    return found.get("connection") or found.get("rest", "").partition("/")[0]
+
+
+def _is_below(name: str, scope: Scope) -> bool:
+    """Whether an address goes on behind the connection's name, by more than a slash."""
+    return scope["path_params"].get("rest", name) not in (name, f"{name}/")
+
+
+class _LostDeliveries:
+    """Says once a minute to which names there is no connection: a CRM does not repeat a 404, and nobody sees it there.
+
+    Nothing but the first part of the path: what stands behind it may be a secret.
+    """
+
+    def __init__(self) -> None:
+        self._minute: int | None = None
+        self._names: dict[str, int] = {}
+
+    def note(self, name: str, now: int) -> None:
+        """One more to a name; the first of a minute is logged, with how many there were in the one before."""
+        minute = now // MINUTE
+        if minute != self._minute:
+            before, self._names, self._minute = self._names, {}, minute
+        else:
+            before = {}
+        shown = name[:64]
+        if shown in self._names:
+            self._names[shown] += 1
+        elif len(self._names) < _NAMES_A_MINUTE:
+            self._names[shown] = 1
+            log.warning("webhooks.no_such_connection", connection=shown, minute_before=before.get(shown, 0))
+
+
+def inflated(body: bytes, limit: int) -> bytes:
+    """The content of a gzip body, of one member or several. Raises BodyTooLargeError before it makes more than that."""
+    pieces: list[bytes] = []
+    left = limit
+    rest = body
+    while rest and len(pieces) < _MEMBERS:
+        member = zlib.decompressobj(_GZIP)
+        try:
+            piece = member.decompress(rest, left + 1)
+        except zlib.error:
+            break
+        if len(piece) > left:
+            raise BodyTooLargeError(limit)
+        if not member.eof:
+            break
+        pieces.append(piece)
+        left -= len(piece)
+        rest = member.unused_data
+    if rest:
+        msg = f"content-encoding: the body is not gzip, or not all of it, or has more than {_MEMBERS} members"
+        raise ContentTypeRefusedError(msg, field="content-encoding")
+    return b"".join(pieces)
+
+
 @cache
 def _receipt_headers(length: int) -> tuple[tuple[bytes, bytes], ...]:
     """Made once for each of the few lengths there are."""
-    return ((b"content-type", b"application/json"), (b"content-length", b"%d" % length), *SECURITY_HEADERS)
+    return (b"content-type", b"application/json"), (b"content-length", b"%d" % length)
 
 
 def _read_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
 
-from api.http.errors import ApiError, NotStoredError, OverloadedError
 from api.write.ingest import Ingest
+from api.write.refusals import BacklogFullError, UnacknowledgedError
 from deploy.local.broker import LocalBroker
 from schemas.deliveries import Delivery, decode_delivery
 from tests.api.kafka_topics import create_topic, read_all
@@ -130,7 +130,7 @@ async def test_start_does_not_wait_for_kafka_and_says_what_is_missing(tmp_path: 
     async with running(tmp_path, [away, back]) as ingest:
         assert not ingest.ready
         assert "Kafka" in ingest.problems()[0]
-        with pytest.raises(NotStoredError) as refusal:
+        with pytest.raises(UnacknowledgedError) as refusal:
             await ingest.accept(make_delivery())
         await until(lambda: ingest.ready)
 
@@ -145,7 +145,7 @@ async def test_without_acknowledgement_it_is_refused_and_then_everything_at_once
     async with running(tmp_path, [producer]) as ingest:
         await until(lambda: ingest.ready)
         for _ in range(3):
-            with pytest.raises(NotStoredError):
+            with pytest.raises(UnacknowledgedError):
                 await ingest.accept(make_delivery())
 
         assert len(producer.sent) == 1
@@ -157,7 +157,7 @@ async def test_late_acknowledgement_lets_deliveries_in_again(tmp_path: Path) -> 
 
     async with running(tmp_path, [producer]) as ingest:
         await until(lambda: ingest.ready)
-        with pytest.raises(NotStoredError):
+        with pytest.raises(UnacknowledgedError):
             await ingest.accept(make_delivery())
         producer.acknowledge_all()
 
@@ -172,7 +172,7 @@ async def test_producer_that_failed_for_good_is_replaced(tmp_path: Path) -> None
         accepting = asyncio.create_task(ingest.accept(make_delivery()))
         await until(lambda: bool(broken.sent))
         broken.sent[0][2].set_exception(OutOfOrderSequenceNumber())
-        with pytest.raises(NotStoredError):
+        with pytest.raises(UnacknowledgedError):
             await accepting
         await until(lambda: ingest.ready and broken.is_closed)
         again = asyncio.create_task(ingest.accept(make_delivery()))
@@ -185,7 +185,7 @@ async def test_producer_that_failed_for_good_is_replaced(tmp_path: Path) -> None
 async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.write.ingest._STALL_SECONDS", _SHORT_SECONDS)
+    monkeypatch.setattr("api.write.producer_session._STALL_SECONDS", _SHORT_SECONDS)
     stalled, fresh = FakeProducer(), FakeProducer(is_prompt=True)
 
     async with running(tmp_path, [stalled, fresh], max_in_flight_deliveries=2) as ingest:
@@ -195,7 +195,7 @@ async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(
         await until(lambda: ingest.ready and stalled.is_closed and not ingest._dropping)
         accepted = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(2)]
 
-        assert [type(outcome) for outcome in outcomes] == [NotStoredError, NotStoredError, OverloadedError]
+        assert [type(outcome) for outcome in outcomes] == [UnacknowledgedError, UnacknowledgedError, BacklogFullError]
         assert await asyncio.gather(*accepted) == ["0-0", "0-1"]
 
 
@@ -204,7 +204,7 @@ async def test_bytes_that_wait_are_bounded(tmp_path: Path) -> None:
 
     async with running(tmp_path, [producer], max_in_flight_bytes=1 << 20) as ingest:
         await until(lambda: ingest.ready)
-        with pytest.raises(OverloadedError):
+        with pytest.raises(BacklogFullError):
             await ingest.accept(make_delivery(bytes(1 << 20)))
 
         assert not producer.sent
@@ -292,7 +292,7 @@ async def test_what_waits_behind_an_overdue_batch_is_refused_with_it_and_never_s
         await until(lambda: ingest.ready)
         await asyncio.gather(*accept_all(ingest, range(3, 6)))
 
-    assert [type(outcome) for outcome in outcomes] == [NotStoredError] * 3
+    assert [type(outcome) for outcome in outcomes] == [UnacknowledgedError] * 3
     assert bodies(producer) == [[b"0"], [b"3", b"4", b"5"]]
 
 
@@ -310,41 +310,18 @@ async def test_caller_that_goes_away_takes_nobody_with_it(tmp_path: Path) -> Non
         assert await staying == "0-1"
 
 
-async def test_handed_over_delivery_is_told_its_id_or_why_it_was_refused(tmp_path: Path) -> None:
+async def test_delivery_is_refused_at_the_end_where_nothing_was_acknowledged(tmp_path: Path) -> None:
     producer = FakeProducer()
-    told: list[str | ApiError] = []
-
-    async with running(tmp_path, [producer]) as ingest:
-        with pytest.raises(NotStoredError):
-            ingest.hand_over(make_delivery(), told.append)
-        await until(lambda: ingest.ready)
-        ingest.hand_over(make_delivery(), told.append)
-        await until(lambda: bool(producer.sent))
-        assert told == []
-        producer.acknowledge_all()
-        await until(lambda: len(told) == 1)
-        ingest.hand_over(make_delivery(), told.append)
-        await until(lambda: len(told) == 2)
-        producer.acknowledge_all()
-        await until(lambda: ingest.ready)
-
-    assert [type(outcome) for outcome in told] == [str, NotStoredError]
-
-
-async def test_answer_that_fails_keeps_no_other_from_being_given(tmp_path: Path) -> None:
-    producer = FakeProducer()
-    told: list[str | ApiError] = []
-
-    def fail(_outcome: str | ApiError) -> None:
-        raise ValueError
 
     async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        with pytest.raises(UnacknowledgedError):
+            await ingest.accept(make_delivery())
         await until(lambda: ingest.ready)
-        ingest.hand_over(make_delivery(), fail)
-        ingest.hand_over(make_delivery(), told.append)
+        (waiting,) = accept_all(ingest, range(1))
         await until(lambda: bool(producer.sent))
-        producer.acknowledge_all()
-        await until(lambda: told == ["0-1"])
+
+    with pytest.raises(UnacknowledgedError):
+        await waiting
 
 
 async def test_request_that_waits_leaves_before_the_answers_to_the_last_one(tmp_path: Path) -> None:
@@ -353,8 +330,8 @@ async def test_request_that_waits_leaves_before_the_answers_to_the_last_one(tmp_
 
     async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
-        for _ in range(3):
-            ingest.hand_over(make_delivery(), lambda _outcome: sent_when_told.append(len(producer.sent)))
+        for waiting in accept_all(ingest, range(3)):
+            waiting.add_done_callback(lambda _outcome: sent_when_told.append(len(producer.sent)))
         await until(lambda: len(producer.sent) == 1)
         producer.acknowledge_all()
         await until(lambda: len(producer.sent) == 2)
@@ -366,18 +343,17 @@ async def test_request_that_waits_leaves_before_the_answers_to_the_last_one(tmp_
 
 async def test_end_gives_what_is_under_way_a_moment(tmp_path: Path) -> None:
     producer = FakeProducer()
-    told: list[str | ApiError] = []
 
     async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
         await until(lambda: ingest.ready)
-        ingest.hand_over(make_delivery(), told.append)
+        (waiting,) = accept_all(ingest, range(1))
         await until(lambda: bool(producer.sent))
         stopping = asyncio.create_task(ingest.stop())
         await asyncio.sleep(0)
         producer.acknowledge_all()
         await stopping
 
-    assert told == ["0-0"]
+    assert await waiting == "0-0"
 
 
 @asynccontextmanager
@@ -452,5 +428,5 @@ async def test_deliveries_are_refused_while_the_broker_is_dead_and_taken_when_it
     finally:
         await asyncio.to_thread(broker.stop)
 
-    assert {type(outcome) for outcome in outcomes} == {NotStoredError}
+    assert {type(outcome) for outcome in outcomes} == {UnacknowledgedError}
     assert (stored[before].body, stored[after].body) == (b"before", b"after")

@@ -15,6 +15,7 @@ from deploy.cli import app
 from deploy.local import up
 from deploy.settings import SettingsError, load_settings, read_environment
 from schemas.kafka import Kafka
+from tests.ports import refused_port
 
 RIGHT = """\
 organisation: {name: Acme, timezone: UTC, currency: USD}
@@ -42,11 +43,6 @@ def floorcast(*arguments: str) -> Result:
 
 def listening() -> socket.socket:
     return socket.create_server(("127.0.0.1", 0))
-
-
-def unused_port() -> int:
-    with listening() as listener:
-        return int(listener.getsockname()[1])
 
 
 def test_a_right_configuration_is_told_so(folder: Path) -> None:
@@ -112,7 +108,8 @@ def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
 
     verify = ["verify", "--url", "http://127.0.0.1:1"]
     for command in (["up", "--port", "0"], ["topics"], verify, ["dead-letters", "list"]):
-        result = floorcast(*command, "--broker", f"127.0.0.1:{unused_port()}")
+        with refused_port() as port:
+            result = floorcast(*command, "--broker", f"127.0.0.1:{port}")
 
         assert result.exit_code == 3
         assert len([line for line in result.stderr.splitlines() if line.startswith("no Kafka answers at ")]) == 1

@@ -3,17 +3,21 @@
 from pathlib import Path
 
 import pytest
+from fastapi.routing import APIRoute
 
+from api.http.keys import ApiScope
+from api.http.scopes import scope_of
 from schemas.instants import HOUR
 from tests.api.reading import Floor
 from tests.builders import change
 
 BOARD = (
-    "/v1/metrics", "/v1/freshness", "/v1/leads/waiting", "/v1/leaderboards/calls_made", "/board/floor", "/metrics",
+    "/v1/metrics", "/v1/freshness", "/v1/leads/waiting", "/v1/leaderboards/calls_made", "/v1/series/calls_made",
+    "/board/floor", "/metrics",
 )  # fmt: skip
 READ = (
     "/v1/reps", "/v1/teams", "/v1/reps/metrics", "/v1/reps/r1/metrics", "/v1/teams/north/metrics",
-    "/v1/organisation/metrics", "/v1/series/calls_made", "/v1/leads/l1", "/v1/alerts",
+    "/v1/organisation/metrics", "/v1/leads/l1", "/v1/alerts",
 )  # fmt: skip
 ADMIN = ("/v1/dead-letters",)
 RANKS = {"board": 0, "read": 1, "admin": 2}
@@ -140,9 +144,41 @@ async def test_wallboard_puts_its_token_into_a_cookie_that_opens_what_it_shows(f
     cookie = {"cookie": opened.headers["set-cookie"].partition(";")[0]}
 
     assert (opened.status_code, opened.headers["location"]) == (303, "/board/floor?window=1h")
-    for path in ("/board/floor", "/v1/metrics", "/v1/freshness", "/v1/leads/waiting"):
+    for path in ("/board/floor", *(f"/v1/{each}?screen=floor" for each in ("metrics", "freshness", "leads/waiting"))):
         assert (await floor.get(path, headers=cookie)).status_code == 200, path
 
 
 async def test_unknown_screen_is_named(floor: Floor) -> None:
     assert await floor.refused("/board/nowhere") == (404, "screen")
+
+
+async def test_every_route_has_its_line_in_the_table_of_scopes(floor: Floor) -> None:
+    found = {
+        (method, path): scope_of(method, path)
+        for route in floor.app.routes
+        if isinstance(route, APIRoute)
+        for path in [route.path.replace(":path}", "}")]
+        for method in route.methods or ()
+    }
+
+    open_ones = {path for (_, path), scope in found.items() if scope is None}
+    assert open_ones == {
+        "/", "/livez", "/readyz", "/docs", "/docs/start.js", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css",
+    }  # fmt: skip
+    actions = {path for (method, path), scope in found.items() if method == "POST" and scope is ApiScope.ADMIN}
+    assert actions == {"/v1/alerts/{alert}/acknowledge", "/v1/alerts/{alert}/snooze"}
+
+
+async def test_id_that_looks_like_an_address_of_boards_is_no_way_in(floor: Floor) -> None:
+    floor.take(change("lead", "waiting/l9", rep="r1", received_at="2026-03-18T15:00Z"))
+
+    for path in ("/v1/leads/waiting/l9", "/v1/leads/waiting%2Fl9", "/v1/reps/metrics", "/v1/metrics/", "/v1//metrics"):
+        assert (await floor.get(path, headers=floor.key("board"))).status_code == 403, path
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "snooze"])
+@pytest.mark.parametrize("scope", ["board", "read"])
+async def test_action_needs_an_admin(floor: Floor, action: str, scope: str) -> None:
+    answer = await floor.post(f"/v1/alerts/a/{action}", {"for": "1h"}, headers=floor.key(scope))
+
+    assert answer.status_code == 403

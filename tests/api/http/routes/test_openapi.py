@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.http import answers
+from api.http.models import alerts, freshness, leads, metrics
 from tests.api.reading import Floor
 from tests.builders import change
 
@@ -102,9 +102,12 @@ def test_errors_are_problem_documents(described: dict[str, Any]) -> None:
         for status, response in responses.items():
             if status.startswith(("4", "5")):
                 assert list(response["content"]) == ["application/problem+json"], (path, status)
-                assert response["content"]["application/problem+json"]["schema"]["properties"].keys() >= {
-                    "type", "title", "status", "detail", "field",
-                }, path  # fmt: skip
+                assert response["content"]["application/problem+json"]["schema"] == {
+                    "$ref": "#/components/schemas/Problem"
+                }, path
+    assert described["components"]["schemas"]["Problem"]["properties"].keys() == {
+        "type", "title", "status", "detail", "field",
+    }  # fmt: skip
 
 
 def test_key_is_asked_for_everywhere_but_where_the_process_is_asked_how_it_is(described: dict[str, Any]) -> None:
@@ -116,22 +119,22 @@ def test_key_is_asked_for_everywhere_but_where_the_process_is_asked_how_it_is(de
 @pytest.mark.parametrize(
     ("path", "model"),
     [
-        ("/v1/metrics", answers.MetricsAnswer),
-        ("/v1/reps", answers.RepsAnswer),
-        ("/v1/teams", answers.TeamsAnswer),
-        ("/v1/reps/metrics", answers.RowsAnswer),
-        ("/v1/reps/r1/metrics", answers.RowAnswer),
-        ("/v1/teams/north/metrics", answers.RowAnswer),
-        ("/v1/organisation/metrics", answers.RowAnswer),
-        ("/v1/leaderboards/connect_rate", answers.LeaderboardAnswer),
-        ("/v1/leaderboards/revenue_won", answers.LeaderboardAnswer),
-        ("/v1/series/revenue_won?rep=r1", answers.SeriesAnswer),
-        ("/v1/leads/waiting?limit=1", answers.WaitingLeadsAnswer),
-        ("/v1/leads/l1", answers.LeadAnswer),
-        ("/v1/leads/l2", answers.LeadAnswer),
-        ("/v1/alerts", answers.AlertsAnswer),
-        ("/v1/dead-letters", answers.DeadLettersAnswer),
-        ("/v1/freshness", answers.FreshnessAnswer),
+        ("/v1/metrics", metrics.MetricsAnswer),
+        ("/v1/reps", metrics.RepsAnswer),
+        ("/v1/teams", metrics.TeamsAnswer),
+        ("/v1/reps/metrics", metrics.RowsAnswer),
+        ("/v1/reps/r1/metrics", metrics.RowAnswer),
+        ("/v1/teams/north/metrics", metrics.RowAnswer),
+        ("/v1/organisation/metrics", metrics.RowAnswer),
+        ("/v1/leaderboards/connect_rate", metrics.LeaderboardAnswer),
+        ("/v1/leaderboards/revenue_won", metrics.LeaderboardAnswer),
+        ("/v1/series/revenue_won?rep=r1", metrics.SeriesAnswer),
+        ("/v1/leads/waiting?limit=1", leads.WaitingLeadsAnswer),
+        ("/v1/leads/l1", leads.LeadAnswer),
+        ("/v1/leads/l2", leads.LeadAnswer),
+        ("/v1/alerts", alerts.AlertsAnswer),
+        ("/v1/dead-letters", alerts.DeadLettersAnswer),
+        ("/v1/freshness", freshness.FreshnessAnswer),
     ],
 )
 async def test_answer_holds_what_its_schema_names_and_nothing_else(floor: Floor, path: str, model: type[Any]) -> None:

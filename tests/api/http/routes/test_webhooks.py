@@ -8,8 +8,8 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from api.http.errors import NotStoredError
 from api.http.headers import SECURITY_HEADERS
+from api.write.refusals import UnacknowledgedError
 from schemas.deliveries import Delivery
 from tests.api.fakes import PASSWORD, FakeConnector, FakeIngest
 from tests.api.live import make_app, make_settings
@@ -169,7 +169,7 @@ async def test_streamed_body_is_refused_as_soon_as_it_exceeds_the_limit(
 async def test_delivery_that_kafka_does_not_take_is_answered_503_with_retry_after(
     client: httpx.AsyncClient, ingest: FakeIngest, registry: CollectorRegistry
 ) -> None:
-    ingest.failure = NotStoredError("the delivery was not stored", retry_after=2)
+    ingest.failure = UnacknowledgedError("the delivery was not stored", retry_after=2)
 
     answer = await client.post("/webhooks/feed", content=b"{}", headers=SIGNED)
 

@@ -1,31 +1,24 @@
 """What read routes share: the parameters `window`, `from`, `to`, `metrics`, `limit`, `cursor`, and what a key may see.
 
-Owns their checks and errors (422 naming the parameter, 404 naming the id, 403 for another team), and how errors are
-documented.
+Owns their checks and errors: 422 naming the parameter (also one that a route does not have), 404 naming the id, 403 for
+another team.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import date
-from http import HTTPStatus
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Depends, Query, Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query as QueryParameter
 from fastapi.routing import APIRoute
+from starlette.responses import Response
 
-from api.http.answers import ProblemAnswer
-from api.http.errors import (
-    PROBLEM_JSON,
-    ApiError,
-    ForbiddenError,
-    InvalidParameterError,
-    NotFoundError,
-    UnauthenticatedError,
-    UnavailableError,
-)
-from api.http.identity import Access, require
+from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
+from api.http.identity import Access
 from api.read.read_side import ReadSide
 from api.read.view import View
 from schemas.windows import WINDOWS, Span, span_between, span_of
@@ -35,42 +28,31 @@ FIRST_DATE = date(1970, 1, 1)
 LAST_DATE = date(2241, 12, 31)
 """Dates that instants can be made of in every time zone."""
 MAX_NAMES = 500
-Reader = Annotated[Access, Depends(require("read"))]
-BoardReader = Annotated[Access, Depends(require("board"))]
-Administrator = Annotated[Access, Depends(require("admin"))]
+
+_EVERYWHERE = frozenset({"screen"})
+"""Parameters of every route: pages of a board say with it whose cookie counts."""
 
 _Row = TypeVar("_Row")
 
 
-def problems(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
-    """These errors, as OpenAPI describes them."""
-    return {
-        error.status: {
-            "description": error.__doc__,
-            "content": {
-                PROBLEM_JSON: {
-                    "schema": ProblemAnswer.model_json_schema(),
-                    "example": {
-                        "type": f"urn:floorcast:problem:{error.slug}",
-                        "title": HTTPStatus(error.status).phrase,
-                        "status": error.status,
-                        "detail": error.__doc__,
-                    },
-                }
-            },
+class ReadRoute(APIRoute):
+    """A route under `/v1`: what it is asked and does not know is refused, so that a misspelt filter filters."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's own, behind a look at the names of the parameters."""
+        handle = super().get_route_handler()
+        known = _EVERYWHERE | {
+            field.alias for field in get_flat_params(self.dependant) if isinstance(field.field_info, QueryParameter)
         }
-        for error in errors
-    }
 
+        async def handle_known(request: Request) -> Response:
+            if request.scope["query_string"]:
+                for name in request.query_params:
+                    if name not in known:
+                        raise InvalidParameterError(field=name[:100], detail="is no parameter of this address")
+            return await handle(request)
 
-READ_PROBLEMS = problems(UnauthenticatedError, ForbiddenError, InvalidParameterError, UnavailableError)
-"""What every route that reads the view may answer."""
-NOT_FOUND = problems(NotFoundError)
-
-
-def operation_id(route: APIRoute) -> str:
-    """The handler's name: client generators make method names of it."""
-    return route.name
+        return handle_known
 
 
 def view_of(request: Request) -> View:
@@ -113,40 +95,17 @@ FirstDate = Annotated[date | None, Query(alias="from", description="First date, 
 LastDate = Annotated[date | None, Query(description="Last date, included.")]
 
 
-class AskedWindow(NamedTuple):
-    """What a request says of the span it means: of a window's name, another one each day."""
-
-    name: str | None
-    first: date | None
-    last: date | None
-
-    def span(self, view: View, now: int) -> Span:
-        """The span at `now`; today by default. 422 where this means none."""
-        if self.first is None and self.last is None:
-            return named_span(view, "today" if self.name is None else self.name, now)
-        if self.name is not None:
-            raise InvalidParameterError(field="window", detail="give either window or from and to")
-        if self.first is None or self.last is None:
-            raise InvalidParameterError(
-                field="from" if self.first is None else "to", detail="from and to belong together"
-            )
-        return dates_span(self.first, self.last)
-
-
-async def read_window(
-    view: CurrentView, now: Now, window: WindowName = None, from_: FirstDate = None, to: LastDate = None
-) -> AskedWindow:
-    """The window asked for, which means a span at `now`."""
-    asked = AskedWindow(window, from_, to)
-    asked.span(view, now)
-    return asked
-
-
 async def read_span(
     view: CurrentView, now: Now, window: WindowName = None, from_: FirstDate = None, to: LastDate = None
 ) -> Span:
-    """The span asked for; today by default."""
-    return AskedWindow(window, from_, to).span(view, now)
+    """The span asked for, by a window's name or two dates; today by default. 422 where this means none."""
+    if from_ is None and to is None:
+        return named_span(view, "today" if window is None else window, now)
+    if window is not None:
+        raise InvalidParameterError(field="window", detail="give either window or from and to")
+    if from_ is None or to is None:
+        raise InvalidParameterError(field="from" if from_ is None else "to", detail="from and to belong together")
+    return dates_span(from_, to)
 
 
 def named_span(view: View, window: str, now: int, parameter: str = "window") -> Span:
@@ -207,7 +166,6 @@ def shown(name: str) -> str:
 
 
 SpanAsked = Annotated[Span, Depends(read_span)]
-WindowAsked = Annotated[AskedWindow, Depends(read_window)]
 MetricsAsked = Annotated[tuple[str, ...] | None, Depends(read_metrics)]
 TeamAsked = Annotated[str | None, Query(description="Only reps of this team, today.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
