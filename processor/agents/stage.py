@@ -24,6 +24,7 @@ from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import Engagement, by_group, engagement_frames
 from schemas.instants import SECOND
+from schemas.kafka import Address
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
 from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, NOTIFICATIONS, PANES, PROGRESS, Topic
 
@@ -37,7 +38,7 @@ log = structlog.get_logger(__name__)
 class Deployment:
     """Where this deployment's topics are, and what it makes of their content."""
 
-    bootstrap: str
+    bootstrap: Address
     prefix: str
     generation: int
     partitions: int
