@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.read.broadcast import KEPT_WINDOW, QUEUE, QUEUE_BYTES, REMEMBERED, Broadcaster, Filter, Subscription
+from api.read.broadcast import KEPT_WINDOW, REMEMBERED, Broadcaster
 from api.read.rows import Json, metrics_row, waiting_leads
+from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
 from api.read.view import View
 from schemas.config import Config
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
