@@ -186,10 +186,11 @@ class Broadcaster:
             instants.append(upcoming)
         return max(now, min(instants))
 
-    def flush(self, now: int, *, unwatched: bool = False) -> None:
-        """Send everyone what differs from what was last sent.
+    def flush(self, now: int, *, unwatched: bool = False, most: int | None = None) -> bool:
+        """Send everyone what differs from what was last sent; gives whether that is all of it.
 
-        A window that no client looks at costs as much as one on every screen: it waits, unless `unwatched`.
+        A window that no client looks at costs as much as one on every screen: it waits, unless `unwatched`. With
+        `most`, the values of so many scopes are made anew: who shares an event loop calls again until all is sent.
         """
         view = self._view
         view.advance(now)
@@ -204,10 +205,11 @@ class Broadcaster:
             for scope in gone:
                 followed.values.pop(scope, None)
                 followed.panes.pop(scope, None)
+                followed.left.pop(scope, None)
             followed.untold.note(changes, changed_heads)
             # The clock may have been set back.
-            if is_watched or unwatched or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY:
-                self._flush_window(window, followed, now)
+            if is_watched or unwatched or followed.left or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY:
+                self._flush_window(window, followed, now, most)
         self._flush_leads(changes, changed_heads, now)
         self._flush_alerts(changes, now)
         if departures:
@@ -218,6 +220,7 @@ class Broadcaster:
             self._freshness_sent_at = now
             self._progress_waits = False
             self._emit("freshness", None, self._freshness(now), now)
+        return not any(followed.left for followed in self._followed.values())
 
     def _look_at_heads(self, changes: Changes, now: int) -> tuple[set[Scope], list[Departure]]:
         """Who is new, or has another name or team; and who has gone or left a team. At midnight moves come to pass."""
@@ -257,7 +260,7 @@ class Broadcaster:
             return scope.id in self._view.roster.team_names
         return self._view.is_known_rep(scope.id)
 
-    def _flush_window(self, window: str, followed: Followed, now: int) -> None:
+    def _flush_window(self, window: str, followed: Followed, now: int, most: int | None) -> None:
         view = self._view
         span = span_of(window, now, view.calendar)
         # Once a day every row is sent whole: it is of another day now, also where the values are the same.
@@ -265,10 +268,14 @@ class Broadcaster:
         scopes = set(self._heads) if is_new_day else self._touched(followed, span, now)
         whole = scopes if is_new_day else followed.untold.heads
         followed.span, followed.flushed_at, followed.untold = span, now, Untold()
+        left = followed.left
+        for scope in scopes:
+            left[scope] = scope in whole or left.get(scope, False)
         make_row = row_maker(view, span, now)
         rows = []
-        for scope in scopes:
-            told = self._refresh(followed, scope, span, now, is_whole=scope in whole)
+        for _ in range(len(left) if most is None else min(most, len(left))):
+            scope, is_whole = left.popitem()
+            told = self._refresh(followed, scope, span, now, is_whole=is_whole)
             if told.metrics:
                 rows.append((scope, make_row(self._heads[scope], told)))
         if rows:

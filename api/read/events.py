@@ -86,3 +86,5 @@ class Followed:
     """What the values were made of: only metrics of measures that are others now are made again."""
     untold: Untold = field(default_factory=Untold)
     """What has changed while nobody looked."""
+    left: dict[Scope, bool] = field(default_factory=dict)
+    """Whose values are still to be made anew, and whether a client gets all of them: what one call did not get to."""

@@ -32,12 +32,11 @@ async def prometheus(request: Request) -> Response:
     """Gauges per rep and window, waiting leads, the pipeline's counters. While the view loads only the pipeline's."""
     organisation_allowed(access_of(request))
     read_side: ReadSide = request.app.state.read_side
-    now = now_of(request)
     # Each in a turn of the loop: the way of the request to here, what has changed, the picture that finds it computed.
     await asyncio.sleep(0)
     if read_side.is_loaded:
-        read_side.broadcaster.flush(now, unwatched=True)
-        await asyncio.sleep(0)
+        await read_side.settle()
+    now = now_of(request)
     pieces = []
     for piece in read_side.exposition.pieces(read_side.picture(now)):
         await asyncio.sleep(0)
