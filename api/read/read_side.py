@@ -27,6 +27,8 @@ log = structlog.get_logger("api")
 
 GATHER_SECONDS = 0.004
 """Changes that come within this time leave in one event. Most have been gathered before: see `_BUSY_PAUSE_SECONDS`."""
+AT_ONCE = 200
+"""Scopes whose values are made anew before the event loop turns again."""
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 _BETWEEN_LOOKS_SECONDS = 0.05
 
@@ -96,7 +98,8 @@ class ReadSide:
         self._responses.observe((), now)
         today = view.calendar.day_of(now)
         waiting, oldest = waiting_by_team(view, now)
-        reps = view.reps()
+        # Those of the roster first: what a CRM invents takes no place of theirs.
+        reps = sorted(view.reps(), key=lambda rep: rep not in view.roster.people)
         return Picture(
             catalogue=view.catalogue,
             windows={window: self.broadcaster.followed_values(window) for window in self._exported},
@@ -113,6 +116,14 @@ class ReadSide:
             verification=view.verification,
             is_ready=not self.problems(),
         )
+
+    async def settle(self, *, unwatched: bool = True) -> None:
+        """Bring what is told up to date, with the event loop free between two pieces of it.
+
+        A single delivery may name thousands of reps that nobody has heard of.
+        """
+        while not self.broadcaster.flush(self._clock(), unwatched=unwatched, most=AT_ONCE):
+            await asyncio.sleep(0)
 
     async def start(self) -> None:
         """Begin to load, and to tell what changes."""
@@ -216,7 +227,7 @@ class ReadSide:
             begun = loop.time()
             if self.is_loaded:
                 try:
-                    self.broadcaster.flush(self._clock())
+                    await self.settle(unwatched=False)
                 except Exception:
                     # What had changed is forgotten with it: the next time everything is looked at.
                     log.exception("broadcast.failed")

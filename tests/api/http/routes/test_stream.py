@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from api.http.keys import list_keys, revoke_key
-from api.read.broadcast import QUEUE
+from api.read.subscriptions import QUEUE
 from schemas.instants import SECOND
 from tests.api.live import serving
 from tests.api.reading import Floor
