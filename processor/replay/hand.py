@@ -43,6 +43,7 @@ from schemas.frames import (
     partition_of,
 )
 from schemas.generations import Served
+from schemas.kafka import Address
 from schemas.progress import Progress
 from schemas.records import decode_record
 from schemas.topics import DELIVERIES, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
@@ -63,7 +64,7 @@ _Item = TypeVar("_Item")
 class Work:
     """What all processes of a replay know."""
 
-    bootstrap: str
+    bootstrap: Address
     prefix: str
     config: Path
     served: Served
