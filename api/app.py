@@ -25,7 +25,20 @@ from api.http.description import describe
 from api.http.errors import install_error_handlers
 from api.http.keys import KeyFileError, KeyStore, has_keys
 from api.http.middleware import middleware
-from api.http.routes import alerts, boards, docs, health, leaderboards, leads, prometheus, reps, root, stream, webhooks
+from api.http.routes import (
+    alerts,
+    boards,
+    connections,
+    docs,
+    health,
+    leaderboards,
+    leads,
+    prometheus,
+    reps,
+    root,
+    stream,
+    webhooks,
+)
 from api.http.routes.webhooks import WebhookEndpoint
 from api.logs import configure_logs
 from api.read.read_side import ReadSide
@@ -53,6 +66,7 @@ READ_ROUTERS: tuple[APIRouter, ...] = (
     leaderboards.router,
     leads.router,
     alerts.router,
+    connections.router,
     stream.router,
     boards.router,
     prometheus.router,

@@ -42,6 +42,8 @@ keys_app = typer.Typer(help="API keys and display tokens.", no_args_is_help=True
 dead_letters_app = typer.Typer(help="What could not be read, why, and again after a fix.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(dead_letters_app, name="dead-letters")
+connections_app = typer.Typer(help="What is known of each connection.", no_args_is_help=True)
+app.add_typer(connections_app, name="connections")
 
 ConfigFlag = Annotated[Path | None, typer.Option("--config", help="The configuration file. [default: floorcast.yaml]")]
 DataFlag = Annotated[
@@ -465,6 +467,43 @@ def dead_letters_replay(
         _fail(["name what is to be replayed: IDs, --connection or --reason; or --all"], WRONG_USE)
     target = _target(_settings(broker=broker, prefix=prefix, data=data))
     raise typer.Exit(dead_letters.run_replay(target, _choice(ids, connection, reason), wait_seconds=wait))
+
+
+@connections_app.command("list")
+def connections_list(
+    *,
+    json: Annotated[bool, typer.Option("--json", help="As a JSON array.")] = False,
+    config: ConfigFlag = None,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """List the connections: kind, last delivery, how many names they send that nobody here knows."""
+    from deploy.cli import connections  # noqa: PLC0415
+
+    target = _target(_settings(config=config, broker=broker, prefix=prefix, data=data))
+    raise typer.Exit(connections.run_list(target, _kinds(target), json=json))
+
+
+@connections_app.command("show")
+def connections_show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A connection of floorcast.yaml.")],
+    *,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    config: ConfigFlag = None,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """Show what is known of a connection, with the names of fields and records that it sends and nobody here knows."""
+    from deploy.cli import connections  # noqa: PLC0415
+
+    target = _target(_settings(config=config, broker=broker, prefix=prefix, data=data))
+    raise typer.Exit(connections.run_show(target, _kinds(target), name, json=json))
+
+
+def _kinds(target: "Target") -> dict[str, str]:
+    return {name: connection.kind for name, connection in _checked_config(target.config).connections.items()}
 
 
 def _interval(text: str) -> int:
