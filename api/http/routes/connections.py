@@ -2,14 +2,13 @@
 
 from dataclasses import asdict
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.http.description import READ_PROBLEMS, operation_id
 from api.http.etag import answer
-from api.http.identity import Caller
 from api.http.models.connections import ConnectionsAnswer
-from api.http.parameters import CurrentView, Now, ReadRoute, organisation_allowed
+from api.http.parameters import ReadRequest, ReadRoute, organisation_allowed
 from api.read.rows import Json, instant
 from schemas.connection_stats import ConnectionStats, connection_stats
 from schemas.instants import format_instant
@@ -26,9 +25,10 @@ _NOT_KNOWN = dict.fromkeys(
 
 
 @router.get("/connections", summary="Connections", response_model=ConnectionsAnswer, responses=READ_PROBLEMS)
-async def connections(request: Request, access: Caller, view: CurrentView, now: Now) -> Response:
+async def connections(request: ReadRequest) -> Response:
     """When each last delivered, and which names it sends that floorcast does not know."""
-    organisation_allowed(access)
+    organisation_allowed(request.access)
+    view, now = request.view, request.now
     kinds = {name: connection.kind for name, connection in view.config.connections.items()}
     progress = [each for (stage, _), each in view.progress.items() if stage == "normalise"]
     rows = [_row(stats) for stats in connection_stats(kinds, progress)]

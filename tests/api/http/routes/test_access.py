@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
-from api.http.keys import ApiScope
 from api.http.scopes import scope_of
 from schemas.instants import HOUR
+from schemas.keys import ApiScope
 from tests.api.reading import Floor
 from tests.builders import change
 

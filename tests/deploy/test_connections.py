@@ -1,6 +1,6 @@
 """How `floorcast connections` shows what is known."""
 
-from deploy.cli.connections import list_lines, show_lines
+from deploy.connections import list_lines, show_lines
 from schemas.connection_stats import ConnectionStats, connection_stats
 from schemas.instants import parse_instant
 from schemas.progress import Progress
