@@ -3,6 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGES := api deploy processor schemas
 SOURCES := $(wildcard $(PACKAGES) tests bench docs)
+NODE_TOOLS := node_modules/.package-lock.json
 COMPILED := $(wildcard processor/native/*.pyx processor/native/*.pxd)
 # The newest Python there is that is new enough; PYTHON=… on the command line names another.
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -10,7 +11,7 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults faults-table check format bench clean
+.PHONY: help install demo test test-board check-board faults faults-table check format bench clean
 
 help:
 	@echo "make install   set up $(VENV)"
@@ -38,8 +39,9 @@ demo: install
 	@exec $(BIN)/floorcast demo
 
 # Two at a time: half of a test's time is waiting for processes to start.
-test: install
+test: install $(NODE_TOOLS)
 	$(BIN)/python -m pytest -n 2
+	@$(MAKE) --no-print-directory test-board
 
 # Goes on after a round that fails. The figures lie in build/faults.json; faults-table puts them into the docs.
 faults: install
@@ -48,11 +50,25 @@ faults: install
 faults-table: install
 	$(BIN)/python -m tests.faults --table
 
-check: install
+check: install check-board
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The wallboard's modules: types, rules, and what can be tried without a browser. Nothing of Node is served.
+check-board: $(NODE_TOOLS)
+	node_modules/.bin/tsc --project tsconfig.json
+	node_modules/.bin/eslint api/static tests/api/static eslint.config.js
+
+test-board: $(NODE_TOOLS)
+	node --test tests/api/static/*.test.js
+
+$(NODE_TOOLS): package.json package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node 18.18 or newer with npm is needed to check the wallboard: on Debian and Ubuntu apt install nodejs npm has them" >&2; exit 2; }
+	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(Number(major < 18 || (major === 18 && minor < 18)))' || { echo "Node 18.18 or newer is needed to check the wallboard, and $$(command -v node) is $$(node --version)" >&2; exit 2; }
+	npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 format: install
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -63,4 +79,4 @@ bench: install
 
 clean:
 	rm -f $(VENV)/installed processor/native/*.c processor/native/*.so
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	rm -rf node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
