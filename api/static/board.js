@@ -16,6 +16,8 @@ const SHIFT_PAUSE = 180000;
 const SHIFTS = [[0, 0], [2, 1], [4, 2], [3, 4], [1, 3], [-1, 4], [-3, 2], [-4, 0], [-2, -2], [0, -4], [2, -3], [4, -1]];
 
 const address = new URLSearchParams(window.location.search);
+// Every request says which screen asks: of the cookies that this browser holds, only that screen's counts.
+const screen = decodeURIComponent(window.location.pathname.split("/").pop());
 
 const board = {
   teams: listParameter("teams"),
@@ -44,7 +46,7 @@ function listParameter(name) {
 }
 
 function streamAddress() {
-  const query = new URLSearchParams({ windows: board.window });
+  const query = new URLSearchParams({ windows: board.window, screen });
   if (board.teams.length) query.set("teams", board.teams.join(","));
   return "/v1/stream?" + query;
 }
@@ -80,7 +82,7 @@ function reloadIfRebuilt(build) {
 function askCatalogue() {
   if (board.catalogue.isLoaded || Date.now() - catalogueAskedAt < CATALOGUE_PAUSE) return;
   catalogueAskedAt = Date.now();
-  fetch("/v1/metrics", { credentials: "same-origin" })
+  fetch("/v1/metrics?" + new URLSearchParams({ screen }), { credentials: "same-origin" })
     .then((answer) => (answer.ok ? answer.json() : null))
     .then((answer) => {
       if (!answer) return;

@@ -814,7 +814,7 @@ def test_the_address_configures_screen_and_stream(screen: Screen) -> None:
     expect(screen.page.locator(".figure .label")).to_have_text(["Deals won", "Calls made"])
     expect(screen.figure("deals_won")).to_have_text("4")
     expect(screen.names()).to_have_text(["Ana", "Ben"])
-    assert "/v1/stream?windows=today&teams=north" in [path for path, _last in screen.floor.requests]
+    assert "/v1/stream?windows=today&screen=floor&teams=north" in [path for path, _last in screen.floor.requests]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from deploy.cli import app
 from deploy.local import up
 from deploy.settings import SettingsError, load_settings, read_environment
+from schemas.kafka import Kafka
 from tests.ports import refused_port
 
 RIGHT = """\
@@ -248,7 +249,7 @@ def test_a_running_up_says_where_everything_is(folder: Path) -> None:
     target = up.find_target(load_settings(data=folder))
 
     assert target == up.Target(
-        broker="127.0.0.1:9092",
+        broker=Kafka("127.0.0.1:9092"),
         prefix="acme.",
         config=Path("/etc/floorcast.yaml"),
         url="http://127.0.0.1:8080",
@@ -262,7 +263,7 @@ def test_what_is_named_wins_over_what_runs(folder: Path, monkeypatch: pytest.Mon
     target = up.find_target(load_settings(data=folder, config=Path("mine.yaml")), "https://floor.example")
 
     assert (target.prefix, target.config, target.url) == ("other.", Path("mine.yaml"), "https://floor.example")
-    assert target.broker == "127.0.0.1:9092"
+    assert target.broker == Kafka("127.0.0.1:9092")
 
 
 def test_an_up_on_another_kafka_has_no_say(folder: Path) -> None:
@@ -271,7 +272,7 @@ def test_an_up_on_another_kafka_has_no_say(folder: Path) -> None:
     target = up.find_target(load_settings(data=folder, broker="kafka.example:9092"))
 
     assert target == up.Target(
-        broker="kafka.example:9092", prefix="floorcast.", config=Path("floorcast.yaml"), url=None
+        broker=Kafka("kafka.example:9092"), prefix="floorcast.", config=Path("floorcast.yaml"), url=None
     )
 
 

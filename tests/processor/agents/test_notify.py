@@ -48,6 +48,13 @@ class FakeOwner:
             else:
                 self.values[key or b""] = value
 
+    async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
+        self.tries += 1
+        await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.told.append([f"summary of {len(alerts)}"])
+
     async def close(self) -> None:
         pass
 
