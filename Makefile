@@ -57,10 +57,20 @@ $(VENV)/developing: requirements-dev.lock | install
 demo: install
 	@exec $(BIN)/floorcast demo
 
-# Two at a time: half of a test's time is waiting for processes to start.
+# Two at a time: half of a test's time is waiting for processes to start. A module stays with one of them, so what serves
+# it is started once. The order is that of tests/conftest.py.
 test: install dev $(NODE_TOOLS)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 	@$(MAKE) --no-print-directory test-board
+
+# Reproduced by the seed that it prints. A short form of it is among the tests.
+SECONDS ?= 60
+fuzz: install dev
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
+# A short form of it (SANITIZE=--short) is part of CI.
+sanitize: install dev
+	$(BIN)/python -m tests.sanitize $(SANITIZE)
 
 # Goes on after a round that fails. The figures lie in build/faults.json; faults-table puts them into the docs.
 faults: install dev
@@ -73,6 +83,8 @@ check: install dev check-board
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	@# What only Linux has stands in processor/machine.py; a cache of its own, or each would throw the other one away.
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/lint-imports
 
 # The wallboard's modules: types, rules, and what can be tried without a browser. Nothing of Node is served.
