@@ -522,7 +522,8 @@ def webhooks() -> str:
         ["text", f"{field_limits.MAX_TEXT} characters"],
         [
             "decimals",
-            f"{field_limits.MAX_DIGITS} digits before the point; {field_limits.MAX_DECIMALS} after it, more are rounded",
+            f"{field_limits.MAX_DIGITS} digits before the point; {field_limits.MAX_DECIMALS} after it,"
+            " more are rounded",
         ],
         ["attributes", f"{field_limits.MAX_ATTRIBUTES} bytes as JSON"],
         ["`changed_at`", "at most 24 h ahead of the delivery"],

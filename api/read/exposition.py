@@ -17,8 +17,9 @@ from schemas.instants import DAY, SECOND
 from schemas.progress import Progress
 from schemas.verifications import Verification
 
-MAX_REPS = 5_000
-"""Reps that are exported; more are counted in `floorcast_reps_left_out`, so that no CRM can flood Prometheus."""
+MAX_REPS = 25_000
+"""Reps that are exported, those of the roster first; more are counted in `floorcast_reps_left_out`, so that no CRM can
+flood Prometheus."""
 
 RESPONSE_BUCKETS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 """Seconds; one hour among them."""
