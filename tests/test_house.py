@@ -22,10 +22,8 @@ FILES = sorted(
 )
 
 LONGER: dict[str, int] = {
-    "api/read/broadcast.py": 444,
-    "deploy/cli/__init__.py": 499,
     "deploy/grafana/generate.py": 724,
-    "deploy/local/broker.py": 411,
+    "deploy/local/broker.py": 406,
     "deploy/simulator/floor.py": 520,
     "processor/native/panes.pyx": 404,
     "processor/native/rows.pyx": 412,
@@ -33,7 +31,7 @@ LONGER: dict[str, int] = {
 """File -> lines of code that it may have."""
 
 FIGURES: dict[str, int] = {
-    "api/http/keys.py": 1,
+    "schemas/keys.py": 1,
     "api/read/exposition.py": 1,
     "deploy/local/broker.py": 2,
     "processor/app.py": 3,
