@@ -42,9 +42,6 @@ from schemas.windows import Span, date_of
 router = APIRouter(prefix="/v1", tags=["metrics"], generate_unique_id_function=operation_id)
 
 MAX_MINUTE_DAYS = 2
-PENDING = "pending"
-
-_LOWER_IS_BETTER = frozenset({"seconds", "days"})
 
 
 @router.get(
@@ -91,7 +88,7 @@ class _LeaderboardQuestion:
                 "entries": _entries(view, self.metric, reps, span, now)[: self.limit],
             }
 
-        if PENDING in view.catalogue[self.metric].measures:
+        if view.moves_by_the_clock(self.metric):
             # Leads without an answer count by the clock.
             found = known(make())
         else:
@@ -125,9 +122,7 @@ def _entries(view: View, metric: str, reps: list[str], span: Span, now: int) -> 
 
 def ranked(view: View, metric: str, found: list[tuple[str, MetricValue]]) -> list[tuple[int | None, str, MetricValue]]:
     """(rank, rep, value), best first; equal values share a rank, and are ordered by name."""
-    entry = view.catalogue[metric].entry
-    # Talk time is a sum of seconds, of which more is better; every other duration is something to wait for.
-    sign = 1 if (entry.unit in _LOWER_IS_BETTER and entry.kind != "duration") or metric == "deals_lost" else -1
+    sign = 1 if view.catalogue[metric].better == "lower" else -1
     valued = [(sign * Decimal(str(value)), rep, value) for rep, value in found if value is not None]
     valued.sort(key=lambda item: (item[0], view.roster.name_of(item[1]), item[1]))
     places: list[tuple[int | None, str, MetricValue]] = []

@@ -35,13 +35,13 @@ async def metric_catalogue(request: Request, access: BoardReader, view: CurrentV
     """Every metric: name, label, unit, definition, version."""
     rows = [
         {
-            "name": metric.name,
-            "label": metric.entry.label,
-            "unit": metric.entry.unit,
-            "definition": metric.entry.definition,
-            "version": metric.entry.version,
+            "name": name,
+            "label": metric.label,
+            "unit": metric.unit,
+            "definition": metric.description,
+            "version": 1,
         }
-        for metric in view.catalogue.values()
+        for name, metric in view.catalogue.items()
     ]
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 

@@ -277,7 +277,7 @@ class ThresholdBook:
         if not phase.is_looked_at:
             return found
         pane = self._floor.merged(key.scope, span)
-        if "pending" in pane and "pending" in self._floor.catalogue[threshold.metric].measures:
+        if self._floor.moves_by_the_clock(threshold.metric, pane):
             self._restless.add(key)
         values = self._floor.result(pane, as_of, [threshold.metric])
         verdict = is_beyond(threshold, values)

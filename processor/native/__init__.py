@@ -7,7 +7,7 @@ by aiokafka) where this was not compiled. What is not plain is handed back to it
     plain_json  JSON, the part of it that needs no parser
     rows        calls, emails and meetings: read, folded, written
     batch       the changes of some frames, found and not decoded
-    counts      what they count for
+    plan        what they count for: `processor.core.plan`
     panes       `processor.core.panes.PaneTable`
     ledger      the plain part of a batch, and of a rebuilding
     events      deliveries of kind `generic`, to the frames of their changes
@@ -22,7 +22,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Final
 
-_MODULES: Final = ("rows", "batch", "counts", "panes", "ledger", "events", "packing", "unpacking")
+_MODULES: Final = ("rows", "batch", "plan", "panes", "ledger", "events", "packing", "unpacking")
 
 
 def _state_of(folder: Path) -> str:

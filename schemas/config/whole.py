@@ -110,14 +110,14 @@ class Config(Model):
         if threshold.calendar is not None and threshold.calendar not in self.calendars:
             reason = f"there is no calendar {threshold.calendar!r} under calendars"
             raise _wrong(reason, *path, "calendar")
-        unit, comparison, limit = metric.entry.unit, threshold.comparison, threshold.limit
+        unit, comparison, limit = metric.unit, threshold.comparison, threshold.limit
         if unit == "ratio" and not 0 <= limit <= 1:
             reason = f"{threshold.metric} is a share between 0 and 1: write 0.2 for 20 %"
             raise _wrong(reason, *path, comparison)
         if unit not in {"money", "ratio"} and (limit < 0 or (limit == 0 and comparison != "above")):
             reason = f"{threshold.metric} is never less than 0"
             raise _wrong(reason, *path, comparison)
-        is_zero_at_first = threshold.window in PERIODS and begins_at_zero(metric)
+        is_zero_at_first = threshold.window in PERIODS and begins_at_zero(shipped_catalogue(), threshold.metric)
         if comparison == "below" and is_zero_at_first and threshold.at is None:
             reason = (
                 f"{threshold.metric} begins at 0 with each {'day' if threshold.window == 'today' else threshold.window}"
