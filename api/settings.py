@@ -6,12 +6,12 @@ read by `schemas.config`.
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Role = Literal["all", "ingest", "read"]
@@ -52,6 +52,15 @@ class Settings(BaseSettings):
         pattern=r"^[0-9a-f]{64}$",
         description="SHA-256 of one more key of scope `read`, for as long as the process lives: `up` sets it.",
     )
+    trusted_proxies: str = Field(
+        default="",
+        max_length=10_000,
+        description="Addresses and networks, with commas, whose `Forwarded` and `X-Forwarded-*` headers are believed.",
+    )
+    access_log: Literal["all", "refused", "none"] = Field(
+        default="all",
+        description="Requests that have a line in the log. `all`: but deliveries taken, scrapes, probes and files.",
+    )
     role: Role = Field(default="all", description="`ingest` takes webhooks only, `read` serves only, `all` does both.")
 
     request_deadline_seconds: float = Field(
@@ -79,6 +88,22 @@ class Settings(BaseSettings):
     deliveries_burst: int = Field(default=10_000, ge=1, description="Deliveries a connection may send at once.")
     max_connections: int = Field(default=4_096, ge=1, description="Open HTTP connections; more get 503.")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _read_proxies(cls, given: str) -> str:
+        for number, part in enumerate(_listed(given), start=1):
+            try:
+                ip_network(part)
+            except ValueError:
+                msg = f"entry {number} is no address and no network (10.0.0.0/8, not 10.0.0.1/8)"
+                raise ValueError(msg) from None
+        return given
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `trusted_proxies`."""
+        return tuple(ip_network(part) for part in _listed(self.trusted_proxies))
+
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address listened on."""
@@ -88,6 +113,10 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Where the API keys lie."""
         return self.data / "keys.json"
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 class SettingsError(Exception):

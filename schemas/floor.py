@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from schemas.catalogue import Catalogue, Metric, bound, money_digits
 from schemas.catalogue.base import MetricValue, Reading
-from schemas.catalogue.rules import rules_of
 from schemas.catalogue.simple import SimpleReader
 from schemas.config import Config
+from schemas.config.rules import rules_of
 from schemas.instants import MINUTE
 from schemas.panes import Pane, decode_pane, exchange, merge, pane_key, read_pane_key
 from schemas.people import Roster

@@ -74,8 +74,12 @@ class StageShard:
         self.progress = Progress()
         self.read = 0
         """Records that the load has read back so far."""
+        self._settled = encode_progress(self.progress)
+        """Progress as of the last batch that is done: counters of the batch in hand are not in it."""
         self._done: bytes | None = None
         """Progress that is to be told."""
+        self._unread = 0
+        """Messages of the batch in hand that are no frames."""
         self._telling: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
         self.owner = Owner(
@@ -107,7 +111,7 @@ class StageShard:
     def resume(self, offset: int) -> None:
         """All below `offset` was committed, so it is done, also if nobody lived to say so."""
         self.progress.offset = max(self.progress.offset, offset)
-        self._tell_soon()
+        self._settle()
 
     async def recover(self) -> Published:
         """Become the owner; what was published in our partitions up to our fence, by this stage or another.
@@ -132,6 +136,7 @@ class StageShard:
             self.progress = decode_progress(held)
         # Told first when all is derived anew: until then nobody may take the old numbers for the new definitions'.
         self.progress.definitions = self.deployment.digest
+        self._settled = encode_progress(self.progress)
         return published
 
     async def write(self, messages: Mapping[Topic, Sequence[Message]], *, oldest_at: int | None = None) -> None:
@@ -148,12 +153,15 @@ class StageShard:
         """Note the newest receipt of the log.
 
         Where the horizon moves by it, that is acknowledged before anything is let go: a successor that did not know
-        would derive days again of which only a part is left.
+        would derive days again of which only a part is left. The batch in hand is not done yet, so its counters stay
+        out of what is told: it is counted when it is repeated.
         """
         self.progress.log_at = max(self.progress.log_at, newest_at)
         if horizon.moves_at(self.progress.log_at):
             self.progress.kept_from = max(self.progress.kept_from, horizon.of(self.progress.log_at))
-            self._done = encode_progress(self.progress)
+            settled = decode_progress(self._settled)
+            settled.log_at, settled.kept_from = self.progress.log_at, self.progress.kept_from
+            self._settled = self._done = encode_progress(settled)
             await self.owner.send(self._untold())
 
     def finish(self, records: Sequence[Fetched]) -> None:
@@ -163,13 +171,18 @@ class StageShard:
         would cost as much as the batch at a few hundred events a second.
         """
         self.progress.offset = max(self.progress.offset, records[-1].offset + 1)
-        self._done = encode_progress(self.progress)
-        self._tell_soon()
+        self.progress.count("dead..unreadable", self._unread)
+        self._unread = 0
+        self._settle()
 
     def tell_counters(self) -> None:
-        """Tell counters that changed by time alone; not within a batch, whose offset is not done yet."""
-        self._done = encode_progress(self.progress)
-        self._tell_soon()
+        """Tell counters that changed by time alone; not within a batch that counts, whose offset is not done yet."""
+        self._settle()
+
+    def _settle(self) -> None:
+        self._settled = self._done = encode_progress(self.progress)
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
 
     def _untold(self) -> dict[str, Sequence[Message]]:
         """Progress that is true by now and not told yet. The batch in hand may have changed the counters already."""
@@ -180,12 +193,6 @@ class StageShard:
         if done is None:
             return {}
         return {self.deployment.topic(PROGRESS): [(progress_key(self.stage, self.partition), done)]}
-
-    def _tell_soon(self) -> None:
-        if self._done is None:
-            self._done = encode_progress(self.progress)
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
 
     def _tell(self) -> None:
         self._telling = None
@@ -253,7 +260,7 @@ class StageShard:
 
     def unreadable(self, record: Fetched) -> DeadLetter:
         """A frame that is not one: nobody but us writes them, so this is a fault of ours, and the partition goes on."""
-        self.progress.count("dead..unreadable")
+        self._unread += record.offset >= self.progress.offset
         return DeadLetter(
             "", "unreadable", f"a message of {record.topic} is not a frame", record.partition, record.offset, None, 0,
             self.stage,

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from processor.core.plan import Evaluator
 from schemas.calendars import BusinessCalendar
 from schemas.catalogue import shipped_plan
-from schemas.catalogue.rules import Rules, rules_of
+from schemas.catalogue.rules import Rules
 from schemas.config import Config, LeadResponse
+from schemas.config.rules import rules_of
 from schemas.windows import Calendar
 
 

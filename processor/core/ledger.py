@@ -116,7 +116,7 @@ class Ledger:
         Into `doubtful` go those that may be too old to be kept.
         """
         touched: dict[bytes, _Touched] = {}
-        contributions, rows = self._definitions.counting.contributions, self._rows
+        contributions, rows = self._definitions.counting.of_record, self._rows
         kept_from, due = self.horizon.starts_at, self._expiry.due
         for change in changes:
             key = record_key(change.kind, change.id).encode()
@@ -151,7 +151,7 @@ class Ledger:
         Into `past` goes what was known before of a record that counts nowhere any more.
         """
         record = held.record
-        after = self._definitions.counting.contributions(record.kind, record.get)
+        after = self._definitions.counting.of_record(record.kind, record.get)
         if after != held.before:
             self.panes.replace(held.before, after)
         kept_from = self.horizon.starts_at
@@ -267,7 +267,7 @@ class Ledger:
     ) -> Iterator[Contribution]:
         """What all rows count for. Files them, or notes them as expired; and compares the roster."""
         kept_from, filed, rows = self.horizon.starts_at, self._expiry.filed, self._rows
-        contributions = self._definitions.counting.contributions
+        contributions = self._definitions.counting.of_record
         left = rows if self._plain is None else self._plain.derive(rows, kept_from, filed)
         for key in left:
             row = rows[key]

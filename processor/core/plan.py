@@ -44,11 +44,21 @@ class Evaluator:
         """`aliases`: ids of persons -> the one that is served."""
         self.plan = plan
         self.aliases = dict(aliases)
-        self._functions = {fact: _compiled(program) for fact, program in plan.programs.items()}
+        functions = {fact: _compiled(program) for fact, program in plan.programs.items()}
+        self._records = {fact: function for fact, function in functions.items() if fact in RECORD_FACTS}
+        self._rows = {fact: function for fact, function in functions.items() if fact not in RECORD_FACTS}
 
-    def contributions(self, fact: str, get: Get) -> list[Contribution]:
-        """What a row counts for, in the order of the plan; a deleted record for nothing."""
-        function = self._functions.get(fact)
+    def of_record(self, kind: str, get: Get) -> list[Contribution]:
+        """What a record counts for by itself, in the order of the plan; a deleted one for nothing.
+
+        A lead counts for nothing: its group has a row for it.
+        """
+        function = self._records.get(kind)
+        return [] if function is None else function(get, self.aliases)
+
+    def of_row(self, fact: str, get: Get) -> list[Contribution]:
+        """What a row counts for that a group has made, with its people as they are served."""
+        function = self._rows.get(fact)
         return [] if function is None else function(get, self.aliases)
 
 

@@ -169,7 +169,7 @@ def _counted(own: Record, clock: LeadClock, definitions: Definitions) -> list[Co
         "started_at": clock.started_at, "due_at": clock.due_at, "answered_at": clock.answered_at,
         "answered_by": clock.touch_rep, "response": clock.response, "within_sla": clock.is_within_sla,
     }  # fmt: skip
-    return definitions.counting.contributions("lead", row.get)
+    return definitions.counting.of_row("lead", row.get)
 
 
 def _touches(case: _Case) -> _Touches:

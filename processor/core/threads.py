@@ -36,5 +36,5 @@ def thread_contributions(thread: str, mails: Mapping[str, Known], definitions: D
     return [
         contribution
         for (rep, _), at in first_of_day.items()
-        for contribution in counting.contributions("thread.answers", {"thread": thread, "rep": rep, "at": at}.get)
+        for contribution in counting.of_row("thread.answers", {"thread": thread, "rep": rep, "at": at}.get)
     ]

@@ -345,7 +345,7 @@ cdef class CompiledPlan:
         return first if first < self.cells and self.names[first] == name else -1
 
     def contributions(self, bytes row):
-        """What a row counts for, as `Evaluator.contributions`; None: it is Python's.
+        """What a row counts for, as `Evaluator.of_record`; None: it is Python's.
 
         For the property that holds the two forms together.
         """

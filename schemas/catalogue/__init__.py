@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
 
-import yaml
 from babel.numbers import get_currency_precision
 from pydantic import ValidationError
 
@@ -23,7 +21,9 @@ from schemas.catalogue.response import Response
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Simple
 from schemas.catalogue.where import EntryError
-from schemas.config import ConfigError
+from schemas.documents.errors import ConfigError
+from schemas.documents.refused import refused
+from schemas.documents.text import Path, read_document
 
 TYPES: Mapping[str, type[Entry]] = {
     "simple": Simple,
@@ -71,54 +71,41 @@ def shipped_plan(rules: Rules) -> Plan:
 
 
 def parse_catalogue(text: str, source: str) -> Catalogue:
-    """The catalogue in `text`. Raises ConfigError naming each problem."""
-    try:
-        file = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError([f"{source}: is not YAML: {error}"]) from None
-    entries = file.get("metrics") if isinstance(file, dict) else None
+    """The catalogue in `text`. Raises ConfigError with a line for each problem, in the order of the file."""
+    document = read_document(text, source)
+    entries = document.value.get("metrics") if isinstance(document.value, dict) else None
     if not isinstance(entries, dict):
-        raise ConfigError([f"{source}: must be a mapping with metrics"])
-    problems: list[str] = []
+        raise ConfigError([document.problem((), "must be a mapping with metrics")])
+    problems: list[tuple[Path, str]] = []
     catalogue: dict[str, Entry] = {}
     for name, raw in entries.items():
+        place: Path = ("metrics", name)
+        kind = TYPES.get(str(raw.get("type"))) if isinstance(raw, dict) else None
+        if kind is None:
+            problems.append(((*place, "type"), f"must be one of {', '.join(TYPES)}"))
+            continue
         try:
-            catalogue[name] = _entry(raw)
-        except EntryError as error:
-            problems.append(_problem(source, name, error))
+            catalogue[name] = kind.model_validate(raw)
         except ValidationError as error:
-            problems += [
-                f"{source}: {name}.{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-                for problem in error.errors()
-            ]
+            problems += [refused(problem, document, kind, place) for problem in error.errors(include_url=False)]
     if not problems:
-        problems = _references(catalogue, source)
+        problems = _references(catalogue)
     if problems:
-        raise ConfigError(problems)
+        problems.sort(key=lambda found: document.line(found[0]))
+        raise ConfigError(list(dict.fromkeys(document.problem(path, reason) for path, reason in problems)))
     return catalogue
 
 
-def _entry(raw: Any) -> Entry:
-    kind = TYPES.get(str(raw.get("type"))) if isinstance(raw, dict) else None
-    if kind is None:
-        raise EntryError(("type",), f"must be one of {', '.join(TYPES)}")
-    return kind.model_validate(raw)
-
-
-def _references(catalogue: Catalogue, source: str) -> list[str]:
+def _references(catalogue: Catalogue) -> list[tuple[Path, str]]:
     """What is wrong with what entries say of facts and of each other: the same under all rules."""
     binding = _Binding(catalogue, Rules())
-    problems = []
+    problems: list[tuple[Path, str]] = []
     for name in catalogue:
         try:
             binding.reader(name, ())
         except EntryError as error:
-            problems.append(_problem(source, name, error))
+            problems.append((("metrics", name, *error.path), error.reason))
     return problems
-
-
-def _problem(source: str, name: str, error: EntryError) -> str:
-    return f"{source}: {'.'.join(str(part) for part in (name, *error.path))}: {error.reason}"
 
 
 class _Binding:

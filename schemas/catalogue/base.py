@@ -12,7 +12,7 @@ from pydantic import Field
 
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.rules import Rules
-from schemas.config.fields import Model
+from schemas.documents.values import Model
 from schemas.instants import DAY, SECOND
 from schemas.panes import Pane
 

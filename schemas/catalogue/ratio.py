@@ -9,7 +9,7 @@ from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, Re
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.simple import Inner, Simple, reader_of
 from schemas.catalogue.where import EntryError
-from schemas.config.fields import Model
+from schemas.documents.values import Model
 from schemas.panes import Pane
 
 

@@ -14,7 +14,7 @@ from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, 
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
-from schemas.config.fields import Model
+from schemas.documents.values import Model
 from schemas.panes import Pane
 
 

@@ -55,25 +55,18 @@ class Wording:
         if not any(has_field(fact, name) for fact in self._facts):
             known = ", ".join(sorted({field for fact in self._facts for field in fields_of_fact(fact)}))
             raise EntryError(path, f"{' or '.join(self._facts)} has no field {name}; there are {known}")
-        if isinstance(wanted, bool):
-            holds = self._flag(name, path)
-            return holds if wanted else opposite(holds)
         if isinstance(wanted, Mapping):
             return self._compared(name, wanted, path)
+        flags = [flag_of(fact, name, self._rules, self._at) for fact in self._facts]
+        if any(flag is not None for flag in flags):
+            holds = flag_of(self._fact, name, self._rules, self._at) or False
+            return holds if _claim(wanted, path) else opposite(holds)
         return self._text(name, wanted, path)
-
-    def _flag(self, name: str, path: Where) -> Condition:
-        holds = flag_of(self._fact, name, self._rules, self._at)
-        if holds is not None:
-            return holds
-        if not has_field(self._fact, name):
-            return False
-        raise EntryError(path, "is not true or false")
 
     def _text(self, name: str, wanted: Any, path: Where) -> Condition:
         values = wanted if isinstance(wanted, list) else [wanted]
         if not values or not all(isinstance(value, str) for value in values):
-            raise EntryError(path, "must be a text, a list of texts, true, false, or one of at_least, below, is_set")
+            raise EntryError(path, "must be a text, a list of texts, or one of at_least, below, is_set")
         if not has_field(self._fact, name):
             return False
         if FACTS[self._fact].get(name) not in _TEXTS:
@@ -85,10 +78,8 @@ class Wording:
             raise EntryError(path, "must be one of at_least, below, is_set")
         ((how, limit),) = wanted.items()
         if how == "is_set":
-            if not isinstance(limit, bool):
-                raise EntryError((*path, how), "must be true or false")
             holds = IsSet((name,)) if name in FACTS[self._fact] else has_field(self._fact, name)
-            return holds if limit else opposite(holds)
+            return holds if _claim(limit, (*path, how)) else opposite(holds)
         number, derived = _number(limit, (*path, how)), NUMBERS.get((self._fact, name))
         if derived is not None:
             # It is never below 0, and 0 where nothing else is said.
@@ -107,6 +98,15 @@ def _mapping(value: Any, path: Where) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not value:
         raise EntryError(path, "must be a condition")
     return value
+
+
+def _claim(value: Any, path: Where) -> bool:
+    """Files are read without guessing: `true` is a text there."""
+    if value is True or value == "true":
+        return True
+    if value is False or value == "false":
+        return False
+    raise EntryError(path, "must be true or false")
 
 
 def _number(limit: Any, path: Where) -> int:

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from schemas.config.fields import Model, Name, TimeZone, known_window
+from schemas.config.windows import known_window
+from schemas.documents.values import Model, Name, TimeZone
 
 Level = Literal["warn", "breach", "escalate"]
 

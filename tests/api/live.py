@@ -10,9 +10,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.app import build_server, create_app
-from api.ingest import DeliveryLog
+from api.app import create_app
+from api.serving import build_server
 from api.settings import Settings
+from api.write.ingest import DeliveryLog
 from schemas.config import Config, parse_config
 from schemas.connectors.base import Connector
 from tests.api.fakes import FakeConnector

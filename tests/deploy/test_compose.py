@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from api.security import list_keys
+from api.http.keys import list_keys
 from api.settings import Settings as ApiSettings
 from deploy.settings import Settings as CommandSettings
 from processor.settings import Settings as WorkerSettings

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from api.catch_up import CatchUp
+from api.read.catch_up import CatchUp
 from processor.transport.following import Follower
 from schemas.config import WINDOW_NAMES, Config
 from schemas.instants import SECOND, format_instant, parse_instant, to_datetime
@@ -203,7 +203,7 @@ async def _waiting_differences(reader: Reader, books: Books, config: Config) -> 
             continue
         expected = {
             "rep": clock["rep"],
-            "team": books.team_of(clock["rep"], to_datetime(now).astimezone(zone).date()),
+            "team": books.people.team_of(clock["rep"], to_datetime(now).astimezone(zone).date()),
             "source": clock["source"],
             "started_at": format_instant(clock["started_at"]),
             "due_at": format_instant(clock["due_at"]),

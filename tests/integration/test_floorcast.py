@@ -17,8 +17,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.demo.floor import Event
-from deploy.demo.posting import Post
+from deploy.simulator.floor import Event
+from deploy.simulator.posting import Post
 from processor.transport.alteration import Difference, alter
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
@@ -33,7 +33,7 @@ from tests.integration.posted import Posted, clock, hostile_deliveries, post_of
 from tests.integration.served import Reader, all_differences, leaderboard_differences, row_differences, settle
 from tests.panes import cell_of
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("floorcast up")]
+pytestmark = [pytest.mark.kafka]
 
 EVENTS = 20_000
 PARTITIONS = 4

@@ -35,8 +35,8 @@ async def let_go_of_most(broker: str, topic: str) -> None:
         assert all(follower.positions[partition] >= end * 9 // 10 > 0 for partition, end in ends.items())
 
 
-async def test_numbers_stay_right_although_the_log_begins_in_the_middle(tmp_path: Path) -> None:
-    floor = FloorProcess(tmp_path, configuration("https://sink.invalid"))
+async def test_numbers_stay_right_although_the_log_begins_in_the_middle(tmp_path: Path, kafka: str) -> None:
+    floor = FloorProcess(tmp_path, configuration("https://sink.invalid"), kafka=kafka)
     try:
         await asyncio.to_thread(floor.start)
         posted = Posted(floor.url, floor.config_file)

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
-from api.security import ApiScope, create_key
+from api.http.keys import ApiScope, create_key
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from schemas.instants import parse_instant
@@ -24,7 +24,7 @@ from tests.integration.posted import Posted, clock, hostile_deliveries
 from tests.integration.served import Reader, settle
 from tests.panes import cell_of
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("floorcast up")]
+pytestmark = [pytest.mark.kafka]
 
 CONFIGURATION: dict[str, Any] = {
     "organisation": {"name": "Integration", "timezone": "Asia/Kuala_Lumpur", "currency": "USD"},

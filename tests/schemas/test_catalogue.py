@@ -1,5 +1,6 @@
 """The catalogue: what cells are called, what is wrong with entries, and what metrics are made of panes."""
 
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -9,8 +10,9 @@ import yaml
 from schemas.catalogue import begins_at_zero, bound, parse_catalogue, shipped_catalogue
 from schemas.catalogue.base import Reading
 from schemas.catalogue.percentiles import Ranked, between, rank
-from schemas.catalogue.rules import Rules, rules_of
+from schemas.catalogue.rules import Rules
 from schemas.config import ConfigError
+from schemas.config.rules import rules_of
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import Pane, merge
 from tests.builders import make_config
@@ -117,13 +119,13 @@ def test_rules_are_part_of_what_a_measure_means() -> None:
     ("entries", "problem"),
     [
         ({"a": entry(type="simpel")}, "a.type: must be one of simple, ratio, derived, duration, response"),
-        ({"a": entry(colour="red")}, "a.colour: Extra inputs are not permitted"),
+        ({"a": entry(colour="red")}, "a.colour: is not a setting here"),
         ({"a": entry(**{"from": "calls"})}, "a.from: there is no fact calls; there are call, email"),
         ({"a": entry(where={"directoin": "outbound"})}, "a.where.directoin: call has no field directoin; there are"),
         ({"a": entry(where={"not": {"any": [{"x": True}]}})}, "a.where.not.any.0.x: call has no field x"),
-        ({"a": entry(where={"direction": True})}, "a.where.direction: is not true or false"),
-        ({"a": entry(where={"internal": "yes"})}, "a.where.internal: is not a text"),
-        ({"a": entry(where={"talk": {"at_least": 60}})}, "a.where.talk.at_least: must be a duration such as 30s"),
+        ({"a": entry(where={"direction": {}})}, "a.where.direction: must be one of at_least, below, is_set"),
+        ({"a": entry(where={"internal": "yes"})}, "a.where.internal: must be true or false"),
+        ({"a": entry(where={"talk": {"at_least": 60}})}, "a.where.talk.at_least: '60' is not a duration"),
         ({"a": entry(where={"talk": {"over": "60s"}})}, "a.where.talk: must be one of at_least, below, is_set"),
         ({"a": entry(where={"rep": {"at_least": "60s"}})}, "a.where.rep: is not a duration"),
         ({"a": entry(where={"any": []})}, "a.where.any: must be a list of conditions"),
@@ -151,12 +153,14 @@ def test_what_is_wrong_is_named(entries: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError) as error:
         catalogue(**entries)
 
-    assert any(line.startswith(f"metrics.yaml: {problem}") for line in error.value.problems), error.value.problems
+    assert any(re.match(rf"metrics\.yaml:\d+: metrics\.{re.escape(problem)}", line) for line in error.value.problems), (
+        error.value.problems
+    )
 
 
 def test_what_is_no_catalogue_is_named() -> None:
     for text in ("[", "metrics: 5", "- a"):
-        with pytest.raises(ConfigError, match=r"^metrics\.yaml: "):
+        with pytest.raises(ConfigError, match=r"^metrics\.yaml:1: "):
             parse_catalogue(text, "metrics.yaml")
 
 
@@ -222,7 +226,8 @@ def test_shipped_metrics_of_one_pane() -> None:
     assert (shown["leads_due"], shown["leads_answered"]) == (3, 2)
     assert shown["lead_response_seconds_p50"] == 180
     p90 = shipped().metrics["lead_response_seconds_p90"].reader.result(pane, Reading(NOW, 2))
-    assert (p90.value, p90.bound) == (None, pytest.approx(180 + 0.8 * (3600 - 180)))
+    assert p90.value is None
+    assert p90.bound == pytest.approx(180 + 0.8 * (3600 - 180))
 
 
 def test_what_one_origin_takes_out_of_another_leaves_no_lead_waiting() -> None:

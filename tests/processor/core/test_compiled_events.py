@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy.demo.floor import Floor, Mix
+from deploy.simulator.floor import Floor, Mix
 from processor import native
 from processor.core.normalise import ReadChanges, normalise
 from processor.native.events import Events

@@ -182,7 +182,7 @@ def test_all_forms_of_a_plan_say_the_same_of_a_record(found: list[Part], said: l
     for change in said:
         row = fold_all(change.kind, [change]).encode()
 
-        contributions = generated.contributions(change.kind, change.fields.get)
+        contributions = generated.of_record(change.kind, change.fields.get)
 
         assert gathered(contributions) == plainly(found, change.kind, change.fields.get)
         assert compiled.contributions(row) == contributions
@@ -208,7 +208,7 @@ def test_of_a_damaged_record_the_compiled_form_says_the_same_or_hands_it_back(
     compiled = CompiledPlan(plan, ALIASES).contributions(_row(kind, values))
 
     if compiled is not None:
-        assert compiled == Evaluator(plan, ALIASES).contributions(kind, values.get)
+        assert compiled == Evaluator(plan, ALIASES).of_record(kind, values.get)
 
 
 @CALM
@@ -228,7 +228,7 @@ def test_a_plan_that_is_too_large_or_counts_money_is_left_to_python(number: int,
     large = every(AtLeast(Gap(at, at, is_clipped=False), limit) for limit in range(number * 100))
     plan = plan_of([Measure((Part(kind, large, at, ("rep",), Form.COUNT),))])
     row = _row(kind, {at.fields[0]: NOW, "rep": "r1"})
-    contributions = Evaluator(plan, {}).contributions(kind, {at.fields[0]: NOW, "rep": "r1"}.get)
+    contributions = Evaluator(plan, {}).of_record(kind, {at.fields[0]: NOW, "rep": "r1"}.get)
 
     assert CompiledPlan(plan, {}).contributions(row) == (contributions if number * 100 < 2048 else None)
 
@@ -260,7 +260,7 @@ def test_money_is_counted_by_the_rate_of_the_day(
     part = Part("deal", where, First(("closed_at",)), ("rep",), Form.DECIMAL, value)
     deal = {"amount": amount, "currency": currency, "closed_at": at, "rep": "r1"}
 
-    found = gathered(Evaluator(plan_of([Measure((part,))]), {}).contributions("deal", deal.get))
+    found = gathered(Evaluator(plan_of([Measure((part,))]), {}).of_record("deal", deal.get))
 
     assert total({key: amount for (_, _, _, key), amount in found.items()}) == expected
 
@@ -271,7 +271,7 @@ def test_a_difference_takes_what_is_not_set_for_0() -> None:
     evaluator = Evaluator(plan_of([Measure((part,))]), {})
 
     def counted(**deal: Any) -> Any:
-        found = gathered(evaluator.contributions("deal", ({"closed_at": NOW} | deal).get))
+        found = gathered(evaluator.of_record("deal", ({"closed_at": NOW} | deal).get))
         return total({key: amount for (_, _, _, key), amount in found.items()})
 
     assert counted(amount="10.005", value="4") == pytest.approx(6.005)
