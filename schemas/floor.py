@@ -229,7 +229,7 @@ class Floor:
         """The metrics that may differ between two panes, at whatever clocks: all others are equal."""
         cells = frozenset(cell for cell in before.keys() | after.keys() if before.get(cell) != after.get(cell))
         # What these leads count for depends on the clock.
-        cells |= self._bound.pending & after.keys()
+        cells |= self._bound.pending & (before.keys() | after.keys())
         found = self._metrics_of.get(cells)
         if found is None:
             found = self._metrics_of[cells] = tuple(

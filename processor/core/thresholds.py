@@ -229,6 +229,7 @@ class ThresholdBook:
         name = threshold.calendar
         if name is None and team is not None and team in self._config.teams:
             name = self._config.teams[team].calendar
+        name = name or self._config.organisation.calendar
         return None if name is None else self._calendars[name]
 
     def _phase(self, threshold: Threshold, calendar: BusinessCalendar | None, as_of: int) -> _Phase:

@@ -31,12 +31,13 @@ GROUP_FACTS: Mapping[str, Mapping[str, FieldType]] = {
     "lead": {
         "rep": _T.REFERENCE, "source": _T.TEXT, "status": _T.CHOICE, "received_at": _T.INSTANT,
         "assigned_at": _T.INSTANT, "started_at": _T.INSTANT, "answered_at": _T.INSTANT, "answered_by": _T.REFERENCE,
-        "response": _T.SECONDS, "due_at": _T.INSTANT, "within_sla": _T.FLAG,
+        "response": _T.SECONDS, "due_at": _T.INSTANT, "within_sla": _T.FLAG, "coming_at": _T.INSTANT,
     },
     "thread.answers": {"thread": _T.REFERENCE, "rep": _T.REFERENCE, "at": _T.INSTANT},
 }  # fmt: skip
 """Facts that a group makes of its records: a row for each lead that is not merged away, with its first clock (instants
-and durations in microseconds; `due_at` and `within_sla` by its SLA), and for each first answer of a day."""
+and durations in microseconds; `due_at` and `within_sla` by its SLA; `coming_at`: the first touch, where that is still
+to come and answers nothing yet), and for each first answer of a day."""
 
 RECORD_FACTS = ("call", "email", "meeting", "deal", "activity")
 """Facts that are records: the ledger counts them, from the record alone. A deleted one is no row."""

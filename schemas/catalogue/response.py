@@ -1,19 +1,20 @@
 """Type `response`: the clocks of leads, at their start. What depends on the reader's clock is decided here.
 
 A lead without an answer is due once the reader's clock has passed its due instant. It then counts as longer than any
-answered one: where a percentile falls on such a lead its value is unknown, and the bound says what it is at least.
+answered one: where a percentile falls on such a lead its value is unknown, and the bound says what it is at least. A
+lead whose first touch is still to come is without an answer until then.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
 from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, shown
-from schemas.catalogue.conditions import First, Flag, IsSet, opposite
+from schemas.catalogue.conditions import First, Flag, IsSet, every, opposite, some
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.rules import Rules
@@ -24,8 +25,9 @@ STAT = r"^(due|answered|within|p[1-9][0-9]?)$"
 
 _FACT = "lead"
 _START = First(("started_at",))
-_RESPONSE = First(("response",))
 _IS_ANSWERED = IsSet(("response",))
+_IS_COMING = IsSet(("coming_at",))
+_NONE: Mapping[Any, int] = {}
 
 
 class Response(Entry):
@@ -39,68 +41,99 @@ class Response(Entry):
         """Raises EntryError."""
         if self.stat.startswith("p") and self.unit not in UNIT_SIZES:
             raise EntryError(("unit",), f"must be one of {', '.join(UNIT_SIZES)}: a response takes time")
-        clocks = _clocks(catalogue.rules)
-        needed = {
-            "answered": (clocks.answered,),
-            "due": (clocks.answered, clocks.pending),
-            "within": (clocks.within_sla, clocks.answered, clocks.pending),
-        }.get(self.stat, (clocks.responses, clocks.pending))
-        return ResponseReader(self.unit, self.stat, needed, tuple(measure.name for measure in needed))
+        measures = _measures(catalogue.rules)
+        needed = {"answered": _OF_ANSWERED, "due": _OF_DUE, "within": _OF_SHARE}.get(self.stat, _OF_PERCENTILE)
+        cells = _Cells(*(measure.name for measure in measures))
+        return ResponseReader(self.unit, self.stat, cells, tuple(measures[place] for place in needed))
 
 
-class _Clocks(NamedTuple):
+class _Cells(NamedTuple):
     """What is counted of clocks that have started."""
 
-    answered: Measure
-    within_sla: Measure
-    responses: Measure
-    pending: Measure
+    answered: int
+    within_sla: int
+    responses: int
+    pending: int
     """(start, due) of those without an answer."""
+    pending_until: int
+    """(start, due, until) of those whose first touch is still to come, for the lead's rep."""
+    answered_from: int
+    """The same, for whom the answer will count."""
 
 
-def _clocks(rules: Rules) -> _Clocks:
+_OF_ANSWERED = (0, 5)
+_OF_DUE = (0, 3, 4, 5)
+_OF_SHARE = (1, 0, 3, 4, 5)
+_OF_PERCENTILE = (2, 3, 4, 5)
+
+
+def _measures(rules: Rules) -> tuple[Measure, ...]:
+    """In the order of `_Cells`."""
     by = ("answered_by",) if rules.credit == "sender" else ("rep",)
-    open_ = Part(_FACT, opposite(_IS_ANSWERED), _START, ("rep",), Form.PENDING, (_START, First(("due_at",))))
-    return _Clocks(
-        Measure((Part(_FACT, _IS_ANSWERED, _START, by, Form.COUNT),)),
-        Measure((Part(_FACT, Flag("within_sla"), _START, by, Form.COUNT),)),
-        Measure((Part(_FACT, _IS_ANSWERED, _START, by, Form.SAMPLE, (_RESPONSE,)),)),
-        Measure((open_,)),
+    is_open = opposite(some([_IS_ANSWERED, _IS_COMING]))
+    instants = (_START, First(("due_at",)), First(("coming_at",)))
+    parts = (
+        Part(_FACT, _IS_ANSWERED, _START, by, Form.COUNT),
+        Part(_FACT, Flag("within_sla"), _START, by, Form.COUNT),
+        Part(_FACT, _IS_ANSWERED, _START, by, Form.SAMPLE, (First(("response",)),)),
+        Part(_FACT, is_open, _START, ("rep",), Form.PENDING, instants[:2]),
+        Part(_FACT, _IS_COMING, _START, ("rep",), Form.PENDING, instants),
+        # The reader looks at it as an answer: another cell than the one above also where both count for one person.
+        Part(_FACT, every([_IS_COMING, IsSet(("started_at",))]), _START, by, Form.PENDING, instants),
     )
+    return tuple(Measure((part,)) for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseReader:
-    """Reads clocks: the first of `measures` is of the answered ones, the last of those without an answer."""
+    """Reads clocks."""
 
     unit: str
     stat: str
+    cells: _Cells
     measures: Sequence[Measure]
-    cells: tuple[int, ...]
 
     @property
     def begins_at_zero(self) -> bool:
         return self.stat in {"due", "answered"}
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
-        return self._of(pane, reading)[0]
+        return self._of(pane, reading.now)[0]
 
     def result(self, pane: Pane, reading: Reading) -> Result:
-        value, bound = self._of(pane, reading)
+        value, bound = self._of(pane, reading.now)
         return Result(shown(value, self.unit, reading), None if bound is None else float(bound))
 
-    def _of(self, pane: Pane, reading: Reading) -> tuple[Exact, int | Fraction | None]:
+    def _of(self, pane: Pane, now: int) -> tuple[Exact, int | Fraction | None]:
         """The value, and what it is at least where it is unknown."""
-        first, last = pane.get(self.cells[0]), pane.get(self.cells[-1])
+        come = {key: number for key, number in pane.get(self.cells.answered_from, _NONE).items() if key[2] <= now}
+        answered = pane.get(self.cells.answered, 0) + sum(come.values())
         if self.stat == "answered":
-            return first or 0, None
-        overdue = _overdue(last, reading.now)
+            return answered, None
+        overdue = self._overdue(pane, now)
+        due = answered + sum(overdue.values())
         if self.stat == "due":
-            return (first or 0) + sum(overdue.values()), None
+            return due, None
         if self.stat == "within":
-            due = pane.get(self.cells[1], 0) + sum(overdue.values())
-            return Fraction(first or 0, due) if due else None, None
-        return self._percentile(Ranked(first or {}), overdue, reading.now)
+            in_time = sum(number for (_, due_at, at), number in come.items() if at <= due_at)
+            return Fraction(pane.get(self.cells.within_sla, 0) + in_time, due) if due else None, None
+        responses = pane.get(self.cells.responses, _NONE)
+        if come:
+            responses = Counter(responses)
+            for (start, _, at), number in come.items():
+                responses[max(0, at - start)] += number
+        return self._percentile(Ranked(responses), overdue, now)
+
+    def _overdue(self, pane: Pane, now: int) -> Mapping[int, int]:
+        """Start -> how many leads without an answer have an SLA that has run out."""
+        found: Counter[int] = Counter()
+        for (start, due), number in pane.get(self.cells.pending, _NONE).items():
+            if due <= now:
+                found[start] += number
+        for (start, due, until), number in pane.get(self.cells.pending_until, _NONE).items():
+            if due <= now < until:
+                found[start] += number
+        return found
 
     def _percentile(
         self, answered: Ranked, overdue: Mapping[int, int], now: int
@@ -115,12 +148,3 @@ class ResponseReader:
         for start, number in overdue.items():
             waiting[max(now - start, answered.highest)] += number
         return None, Fraction(between(Ranked(waiting), lower, weight)) / UNIT_SIZES[self.unit]
-
-
-def _overdue(pending: Mapping[tuple[int, int], int] | None, now: int) -> Mapping[int, int]:
-    """Start -> how many leads without an answer have an SLA that has run out."""
-    found: Counter[int] = Counter()
-    for (start, due), number in (pending or {}).items():
-        if due <= now:
-            found[start] += number
-    return found

@@ -16,7 +16,9 @@ from pathlib import Path
 import psutil
 import yaml
 
+from deploy.local.login import read_login
 from deploy.local.up import Running, find_running
+from schemas.kafka import PLAIN, Kafka
 from tests.ports import held_port
 
 READY_SECONDS = 120.0
@@ -75,6 +77,11 @@ class FloorProcess:
         found = find_running(self.data)
         assert found is not None, self.words()
         return found
+
+    @property
+    def kafka(self) -> Kafka:
+        """How a client gets into its Kafka."""
+        return Kafka(self.running.broker, read_login(self.data) or PLAIN)
 
     def configure(self, configuration: Mapping[str, object]) -> None:
         """Write `floorcast.yaml`; takes effect at the next start."""

@@ -79,7 +79,7 @@ async def replay(floor: FloorProcess, *flags: str) -> tuple[int, str]:
 
 
 async def served_by_kafka(floor: FloorProcess) -> Served:
-    return await read_served(floor.running.broker, floor.running.prefix, 4)
+    return await read_served(floor.kafka, floor.running.prefix, 4)
 
 
 async def until_served(reader: Reader, generation: int) -> None:
@@ -128,7 +128,7 @@ def answer(name: str, at: int) -> Event:
 
 async def append(floor: FloorProcess, *deliveries: tuple[str, bytes]) -> None:
     """Put deliveries into the log past the api: also of connections that it does not know."""
-    producer = AIOKafkaProducer(bootstrap_servers=floor.running.broker)
+    producer = AIOKafkaProducer(**floor.kafka.options())
     await producer.start()
     try:
         for connection, body in deliveries:
@@ -284,7 +284,7 @@ async def test_a_replay_that_is_killed_changes_nothing(
         if point == "reading":
             return len(hands) >= 2
         if point == "made":
-            return len(await find_generations(floor.running.broker, prefix=floor.running.prefix)) > 1 and bool(hands)
+            return len(await find_generations(floor.kafka, prefix=floor.running.prefix)) > 1 and bool(hands)
         served = await served_by_kafka(floor)
         return served.handover is not None
 
@@ -316,7 +316,7 @@ async def test_a_replay_that_another_has_overtaken_ends_and_changes_nothing(
         return len(psutil.Process(first.pid).children(recursive=True)) >= 2
 
     await until_true(has_begun)
-    other = pointer_owner(floor.running.broker, floor.running.prefix)
+    other = pointer_owner(floor.kafka, floor.running.prefix)
     await other.acquire()  # as the other one does first of all
     await other.close()
 
@@ -336,7 +336,7 @@ async def test_what_a_killed_replay_left_is_gone_after_the_next_and_a_part_can_b
     served = await served_by_kafka(floor)
     await until_served(reader, served.generation)
 
-    assert set(await find_generations(floor.running.broker, prefix=floor.running.prefix)) == {
+    assert set(await find_generations(floor.kafka, prefix=floor.running.prefix)) == {
         before.generation,
         served.generation,
     }

@@ -31,10 +31,16 @@ CELLS = {
     "meetings_booked": [0x5AAC73B4B101C764],
     "meetings_held": [0x215A163B290B1D7B],
     "leads_assigned": [0x17F0AED979CB3453],
-    "leads_due": [0x473D55450BC17ABC, 0x7FA4C6D2581E9F1D],
-    "leads_answered": [0x473D55450BC17ABC],
-    "lead_response_seconds_p50": [0x5B8559447AF7A23A, 0x7FA4C6D2581E9F1D],
-    "lead_response_within_sla": [0xA2F8D7CBE3174C60, 0x473D55450BC17ABC, 0x7FA4C6D2581E9F1D],
+    "leads_due": [0x473D55450BC17ABC, 0x0FA88E105415CB34, 0x9B6BB1E70CC49B0F, 0xB54FE8D2AAC324A9],
+    "leads_answered": [0x473D55450BC17ABC, 0xB54FE8D2AAC324A9],
+    "lead_response_seconds_p50": [0x5B8559447AF7A23A, 0x0FA88E105415CB34, 0x9B6BB1E70CC49B0F, 0xB54FE8D2AAC324A9],
+    "lead_response_within_sla": [
+        0xA2F8D7CBE3174C60,
+        0x473D55450BC17ABC,
+        0x0FA88E105415CB34,
+        0x9B6BB1E70CC49B0F,
+        0xB54FE8D2AAC324A9,
+    ],
     "deals_won": [0xF0AFCF8E13EFEE1E],
     "deals_lost": [0xC98F96481CACCB0B],
     "revenue_won": [0xE1CF9120FEE41561, 0xE58BBC4E1BC77E45],
@@ -235,6 +241,18 @@ def test_what_one_origin_takes_out_of_another_leaves_no_lead_waiting() -> None:
     taken_out = {cell_of("pending"): {(NOW - HOUR, NOW): -1}}
 
     assert values(merge([waiting, taken_out]))["leads_due"] == 0
+
+
+def test_a_touch_that_is_still_to_come_answers_from_then_on() -> None:
+    cells = shipped().metrics["leads_due"].reader.measures
+    coming = (NOW - HOUR, NOW - MINUTE, NOW + MINUTE)
+    pane = {cells[2].name: {coming: 1}, cells[3].name: {coming: 1}}
+    before, after = values(pane), values(pane, now=NOW + MINUTE)
+
+    assert (before["leads_due"], before["leads_answered"], before["lead_response_within_sla"]) == (1, 0, 0)
+    assert before["lead_response_seconds_p50"] is None
+    assert (after["leads_due"], after["leads_answered"], after["lead_response_within_sla"]) == (1, 1, 0)
+    assert after["lead_response_seconds_p50"] == 3660
 
 
 def test_a_percentile_is_that_of_the_sample_written_out() -> None:
