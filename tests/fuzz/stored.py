@@ -23,6 +23,7 @@ from schemas.panes import decode_pane, encode_pane, pane_key, read_pane_key
 from schemas.records import Record, decode_record
 from tests.builders import change, make_config
 from tests.fuzz.target import Target
+from tests.panes import pane_of
 from tests.strategies import NOW
 
 _DEFINITIONS = definitions_of(make_config())
@@ -161,7 +162,9 @@ TARGETS = (
     Target(
         "panes",
         [
-            encode_pane({"calls_made": 3, "emails_sent": 1}),
+            encode_pane(pane_of(calls_made=3, talk_seconds=61_000_000, revenue_won="48500.125")),
+            encode_pane(pane_of(sales_cycle_days_p50=[-5, 7, 7], pending=[(NOW, NOW + 5)])),
+            encode_pane({1: {b"sixteen bytes id": 2}}),
             encode_pane({}),
             msgspec.msgpack.encode({"revenue_won": "48500.125", "calls_made": 1}),
         ],

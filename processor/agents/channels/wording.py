@@ -116,7 +116,7 @@ def _line(alert: Alert, zone: ZoneInfo) -> str:
 
 def _label(crossing: Crossing) -> str:
     metric = shipped_catalogue().get(crossing.metric)
-    return crossing.metric if metric is None else metric.entry.label
+    return crossing.metric if metric is None else metric.label
 
 
 def _window(crossing: Crossing) -> str:
@@ -146,7 +146,7 @@ def _crossed(alert: Alert, crossing: Crossing) -> str:
 def _text(crossing: Crossing, value: int | float | str | None) -> str:
     """A value as people write it: shares in percent, seconds as hours and minutes, money with its currency."""
     metric = shipped_catalogue().get(crossing.metric)
-    unit = "count" if metric is None else metric.entry.unit
+    unit = "count" if metric is None else metric.unit
     if value is None:
         return "no number"
     if unit == "money":

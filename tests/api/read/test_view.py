@@ -17,6 +17,7 @@ from schemas.topics import DEAD_LETTERS, FENCE, LEAD_CLOCKS, PANES, PROGRESS, RO
 from schemas.windows import WINDOWS, Window, day_window, minute_window, span_of
 from tests.api.reading import ToldPipeline, floor_config, make_view
 from tests.builders import change, instant, make_config
+from tests.panes import pane_of
 from tests.pipeline import served
 from tests.strategies import NOW, logs
 
@@ -31,7 +32,7 @@ def roster_message(rep: str, *changes: RecordChange) -> tuple[bytes, bytes]:
 
 
 def put(view: View, rep: str | None, window: Window, origin: str = "ledger.0", **pane: Any) -> None:
-    view.apply(PANES.name, pane_key(origin, rep, window), encode_pane(pane) if pane else None)
+    view.apply(PANES.name, pane_key(origin, rep, window), encode_pane(pane_of(**pane)) if pane else None)
 
 
 def calls(view: View, scope: Scope, window: str = "today", now: int = NOON) -> Any:
@@ -224,14 +225,14 @@ def test_merged_panes_that_are_remembered_are_never_changed_by_a_reader() -> Non
         merge([*view._scope_panes[TODAY].values()])
 
     assert values.metrics["lead_response_seconds_p50"] == 0.000005
-    assert view._rep_pane(TODAY, "r1") == {"responses": [5, 7]}
+    assert view._rep_pane(TODAY, "r1") == pane_of(responses=[5, 7])
 
 
 def test_deals_without_a_rate_are_counted_and_uncounted_without_reading_panes() -> None:
     view = make_view(make_config())
-    put(view, "r1", TODAY, deals_without_rate=2, deals_won=3)
-    put(view, None, day_window(20_000), "ledger.1", deals_without_rate=1)
-    put(view, "r1", minute_window(NOON), deals_without_rate=2)
+    put(view, "r1", TODAY, without_rate=2, deals_won=3)
+    put(view, None, day_window(20_000), "ledger.1", without_rate=1)
+    put(view, "r1", minute_window(NOON), without_rate=2)
     assert view.deals_without_rate() == 3
     put(view, "r1", TODAY, deals_won=3)
     assert view.deals_without_rate() == 1
