@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 from zoneinfo import ZoneInfo
 
@@ -56,6 +57,7 @@ _NINE_TENTHS = Fraction(9, 10)
 _HOUR = 60 * _MINUTE
 _DEFAULT_SLA = _HOUR
 _INQUIRIES_KEPT = 32
+_GROUP_LIMIT = 16_384
 
 
 class Row(TypedDict):
@@ -157,6 +159,8 @@ class _Record:
     """Oldest version first, each version once."""
     fields: dict[str, Any]
     """Current values."""
+    borrowed: Mapping[str, _Record] = field(default_factory=dict)
+    """Of a root: the merged leads whose values it has, where it has none of its own."""
 
     def get(self, name: str) -> Any:
         return self.fields.get(name)
@@ -167,10 +171,20 @@ class _Record:
 
     def history(self, name: str) -> list[tuple[int, int, Any]]:
         """(changed_at, digest, value), oldest first."""
+        if name in self.borrowed:
+            return self.borrowed[name].history(name)
         past = [
             (change.changed_at, change.digest, change.fields[name]) for change in self.changes if name in change.fields
         ]
         return past[-_HISTORY_LIMIT:]
+
+    def version_of(self, name: str) -> tuple[int, int]:
+        """The version that set the field to what it is."""
+        return max((change.changed_at, change.digest) for change in self.changes if name in change.fields)
+
+    def ever_named(self, pointer: str) -> set[str]:
+        """All that the pointer was ever said to be."""
+        return {str(value) for change in self.changes if (value := change.fields.get(pointer)) is not None}
 
 
 _Records = dict[str, dict[str, _Record]]
@@ -419,6 +433,43 @@ def _roots(leads: Mapping[str, _Record]) -> dict[str, str]:
     return roots
 
 
+def _whole(root: str, members: Sequence[_Record]) -> _Record:
+    """A root with what it lacks: of the merged lead that says it with the newest version, deleted ones too."""
+    own = next((record for record in members if record.id == root), _Record(root, [], {}))
+    fields, borrowed = dict(own.fields), {}
+    for name in {name for record in members for name in record.fields} - {"deleted", "merged_into"}:
+        sayers = [record for record in members if record.get(name) is not None]
+        if own.get(name) is None and sayers:
+            borrowed[name] = max(sayers, key=lambda record: (record.version_of(name), record.id))
+            fields[name] = borrowed[name].get(name)
+    return _Record(root, own.changes, fields, borrowed)
+
+
+# --- What a group takes ----------------------------------------------------------------------------------------------
+
+_Place = tuple[str, str, str]
+"""(merged lead that hands it on, or nothing; kind; id)."""
+
+
+def _smallest(places: Iterable[_Place]) -> set[_Place]:
+    """Those of the smallest hashes of their records' keys, as many as a group takes."""
+    found = list(places)
+    if len(found) > _GROUP_LIMIT:
+        found.sort(key=lambda place: place[0], reverse=True)
+        found.sort(key=lambda place: blake2b(f"{place[1]}|{place[2]}".encode()).digest())
+    return set(found[:_GROUP_LIMIT])
+
+
+def _touching(records: _Records) -> dict[str, set[_Place]]:
+    """Lead -> the calls, emails and meetings that ever named it, as many as its group takes."""
+    named: dict[str, set[_Place]] = defaultdict(set)
+    for kind in ("call", "email", "meeting"):
+        for record in records.get(kind, {}).values():
+            for lead in record.ever_named("lead"):
+                named[lead].add(("", kind, record.id))
+    return {lead: _smallest(places) for lead, places in named.items()}
+
+
 # --- The books -------------------------------------------------------------------------------------------------------
 
 
@@ -573,15 +624,16 @@ class Books:
 
         An inbound mail is an answer to the last outbound one before it in its thread.
         """
-        threads: dict[str, list[_Record]] = defaultdict(list)
-        for email in _human(_countable(records)):
-            if (
-                email.get("thread") is not None
-                and only in (None, email.get("thread"))
-                and email.get("sent_at") is not None
-            ):
-                threads[email.get("thread")].append(email)
-        for mails in threads.values():
+        threads: dict[str, set[_Place]] = defaultdict(set)
+        for email in records.get("email", {}).values():
+            for thread in email.ever_named("thread"):
+                threads[thread].add(("", "email", email.id))
+        human = {email.id: email for email in _human(_countable(records)) if email.get("sent_at") is not None}
+        for thread, places in threads.items():
+            if only not in (None, thread):
+                continue
+            taken = [human[name] for _, _, name in _smallest(places) if name in human]
+            mails = [email for email in taken if email.get("thread") == thread]
             first_of_day: dict[tuple[str | None, date], int] = {}
             written: _Record | None = None
             # At one instant inbound goes first: only what was written strictly before it can be answered. Among
@@ -627,34 +679,44 @@ class Books:
     def count_leads(self, records: _Records, *, only: str | None = None) -> None:
         """The clocks of all leads, or only of that one, and what they count for."""
         leads: Mapping[str, _Record] = records.get("lead", {})
-        # A deleted lead counts nowhere, but that it was merged remains true: it still leads from others to its root.
+        # Also of a deleted lead it remains true that it was merged, and what it knew lives on in its root.
         roots = _roots(leads)
         members: dict[str, list[_Record]] = defaultdict(list)
         for lead, record in leads.items():
-            if not record.is_deleted:
-                members[roots[lead]].append(record)
-        engaged = self._engaged(roots, _countable(records))
-        for lead, record in sorted(leads.items()):
-            if record.is_deleted or roots[lead] != lead or only not in (None, lead):
+            members[roots[lead]].append(record)
+        touching = _touching(records)
+        for root in sorted(members):
+            own = leads.get(root)
+            if (own is not None and own.is_deleted) or only not in (None, root):
                 continue
-            rep, assigned_at = self._rep(record.get("rep")), record.get("assigned_at")
-            self._add("leads_assigned", rep, record.get("received_at") if assigned_at is None else assigned_at)
-            clock = self._clock(record, members[lead], engaged.get(lead, []))
+            family, engaged = self._family(root, members[root], touching, records)
+            whole = _whole(root, family)
+            rep, assigned_at = self._rep(whole.get("rep")), whole.get("assigned_at")
+            self._add("leads_assigned", rep, whole.get("received_at") if assigned_at is None else assigned_at)
+            clock = self._clock(whole, family, engaged)
             if clock is not None:
                 self._clocks.append(clock)
                 self._add("clock", clock.counts_for, clock.started_at, clock=clock)
 
-    def _engaged(
-        self, roots: Mapping[str, str], kept: Mapping[str, list[_Record]]
-    ) -> dict[str, list[tuple[str, _Record]]]:
-        """Root lead -> the calls, emails and meetings of all leads that end in it."""
-        engaged: dict[str, list[tuple[str, _Record]]] = defaultdict(list)
-        for kind in ("call", "email", "meeting"):
-            for record in kept.get(kind, []):
-                lead = record.get("lead")
-                if lead is not None:
-                    engaged[roots.get(lead, lead)].append((kind, record))
-        return engaged
+    def _family(
+        self, root: str, members: Sequence[_Record], touching: Mapping[str, set[_Place]], records: _Records
+    ) -> tuple[list[_Record], list[tuple[str, _Record]]]:
+        """The leads that the root's group has taken, and the calls, emails and meetings that count for it."""
+        handed = _smallest(
+            (member.id, kind, name)
+            for member in members
+            if member.id != root
+            for _, kind, name in [*touching.get(member.id, ()), ("", "lead", member.id)]
+        )
+        family = [member for member in members if member.id == root or (member.id, "lead", member.id) in handed]
+        taken = _smallest([*touching.get(root, ()), *(place for place in handed if place[1] != "lead")])
+        engaged = []
+        for via, kind, name in sorted(taken):
+            record = records[kind][name]
+            is_ours = record.get("lead") == (via or root)
+            if is_ours and not record.is_deleted and not (kind == "call" and record.get("internal") is True):
+                engaged.append((kind, record))
+        return family, engaged
 
     def _clock(
         self, root: _Record, members: Sequence[_Record], engaged: Sequence[tuple[str, _Record]]

@@ -12,6 +12,7 @@ import msgspec
 
 from processor.agents.stage import Deployment, StageShard
 from processor.core.alerts import AlertBook
+from processor.core.batch import row_check
 from processor.core.groups import Groups, GroupsOutput
 from processor.transport.fetched import Fetched
 from processor.transport.packing import Message
@@ -53,7 +54,8 @@ class ResponsesShard(StageShard):
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         super().__init__(partition, deployment)
-        self.groups = Groups(self.origin, deployment.definitions)
+        self._check = row_check()
+        self.groups = Groups(self.origin, deployment.definitions, check=self._check)
         self.book = AlertBook()
         self._rules = alerts
         self._horizon = horizon
@@ -64,10 +66,18 @@ class ResponsesShard(StageShard):
         """Read the groups back, derive, and publish where what was published differs."""
         published = await self.recover()
         name = self.deployment.topic
+        damaged: list[tuple[Topic, bytes]] = []
         for key, row in published[name(GROUPS)].items():
-            self.groups.restore(key, row)
-        for row in published[name(ALERTS)].values():
-            self.book.restore(row)
+            try:
+                self.groups.restore(key, row)
+            except msgspec.MsgspecError:
+                damaged.append((GROUPS, key))
+        for key, row in published[name(ALERTS)].items():
+            try:
+                self.book.restore(row)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                damaged.append((ALERTS, key))
+        await self.dead_letter([self.damaged(topic, key, index) for index, (topic, key) in enumerate(damaged)])
         self.groups.horizon.restore(self.progress.kept_from)
         rows = dict(published[name(LEAD_CLOCKS)])
         output = self.groups.rebuild(published[name(PANES)], published[name(LEAD_CLOCKS)], self.progress.log_at)
@@ -81,7 +91,12 @@ class ResponsesShard(StageShard):
         # Also of those whose groups went before we came.
         gone = self._forget(self.book.leads)
         await self.write(
-            {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned) + gone}
+            {
+                GROUPS: output.rows + [(key, None) for topic, key in damaged if topic is GROUPS],
+                PANES: output.panes,
+                LEAD_CLOCKS: output.clocks,
+                ALERTS: _rows(turned) + gone + [(key, None) for topic, key in damaged if topic is ALERTS],
+            }
         )
         self._horizon.begin()
         self._has_begun = True
@@ -119,7 +134,7 @@ class ResponsesShard(StageShard):
         letters: list[DeadLetter] = []
         for record in records:
             try:
-                frames.append(decode_engagements(record.value or b""))
+                frames.append(decode_engagements(record.value or b"", self._check))
             except msgspec.MsgspecError:
                 letters.append(self.unreadable(record))
         await self.dead_letter(letters)
@@ -138,6 +153,7 @@ class ResponsesShard(StageShard):
         if is_new:
             self.progress.count("events", sum(len(frame.engagements) for frame in frames))
             self.progress.count("duplicates", output.duplicates)
+            self.progress.count("beyond.group", output.refused)
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
         turned = self._hear(output.clocks)
         await self.tell_channels(turned, self._rules)

@@ -44,13 +44,14 @@ import msgspec
 from schemas.connectors.base import CLOCK_AHEAD, MAX_EVENTS
 from schemas.connectors.fields import MAX_DECIMALS, MAX_ID, MAX_TALK, MAX_TEXT
 from schemas.frames import MAX_FRAME, record_key
-from schemas.records import CHOICES, DELETED, FIELDS, FieldType
+from schemas.records import CHOICES, DELETED, FIELDS, HASH_MASK, FieldType
 
 cdef enum:
     KINDS = 16
     MEMBERS = 24  # of a kind: its fields and the deletion
     CHOICES_KEPT = 8
     NAMESPACE = 255
+    ID = 256  # the longest id that there is room for
     HEAD = 8  # checksum and size of a change, before its bytes
 
 # How a value is read: as `schemas.connectors.fields` does it for a type of field.
@@ -112,6 +113,7 @@ cdef list _kept = []  # the texts that the tables point into
 cdef int64_t _clock_ahead = CLOCK_AHEAD, _max_talk = MAX_TALK
 cdef uint32_t _max_text = MAX_TEXT, _max_id = MAX_ID, _max_decimals = MAX_DECIMALS, _max_events = MAX_EVENTS
 cdef Py_ssize_t _max_frame = MAX_FRAME - 8  # without the heads of a frame
+cdef uint64_t _hash_mask = HASH_MASK
 cdef object _encode = msgspec.msgpack.Encoder().encode
 
 _FORMS = {
@@ -139,6 +141,8 @@ cdef int _prepare() except -1:
     cdef Kind *kind
     cdef Named *named
     cdef uint32_t rest
+    if MAX_ID > ID:
+        raise RuntimeError("an id may be longer than there is room for here")
     if len(FIELDS) > KINDS:
         raise RuntimeError("there are more kinds than there is room for here")
     for place, (kind_name, fields) in enumerate(FIELDS.items()):
@@ -270,7 +274,7 @@ cdef inline uint32_t _decimal(const Item *item) noexcept:
 
 cdef inline Py_ssize_t _write_reference(uint8_t *to, const Heard *heard, const Item *item) noexcept:
     cdef Py_ssize_t head
-    cdef uint8_t joined[NAMESPACE + 1 + 256]
+    cdef uint8_t joined[NAMESPACE + 1 + ID]
     if heard.namespace_size == 0:
         return write_text(to, item.text, item.size)
     memcpy(joined, heard.namespace, heard.namespace_size)
@@ -336,6 +340,8 @@ cdef class Events:
     cdef readonly int64_t oldest_at
     """The oldest receipt among the deliveries that were read (microseconds)."""
     cdef Py_ssize_t _changes
+    cdef uint32_t _last_checksum
+    cdef int64_t _last_changed_at
 
     def __cinit__(self, namespaces):
         """`namespaces`: of the connections whose deliveries are read here, by their names."""
@@ -424,9 +430,10 @@ cdef class Events:
     cdef bint _read_json(
         self, const uint8_t *at, const uint8_t *end, Heard *heard, int64_t received_at, int64_t *newest
     ) except -1:
-        """One event, or an array of them."""
+        """One event, or an array of them, of which no two may speak of one record and instant: those have places."""
         cdef Event event
         cdef uint32_t events = 0
+        cdef set seen = set()
         skip_space(&at, end)
         if at < end and at[0] == b"[":
             at += 1
@@ -434,6 +441,10 @@ cdef class Events:
                 if not _read_event(&at, end, &event) or not self._take(&event, heard, received_at, newest):
                     return False
                 events += 1
+                said = (self._last_checksum, self._last_changed_at)
+                if said in seen:
+                    return False
+                seen.add(said)
                 skip_space(&at, end)
                 if at < end and at[0] == b"]":
                     at += 1
@@ -523,7 +534,8 @@ cdef class Events:
         memcpy(fields, number_text, written)
         to += written
         to += write_integer(to, received_at)
-        self._append(_checksum(kind, heard, &event.id), to - change)
+        self._last_checksum, self._last_changed_at = _checksum(kind, heard, &event.id), changed_at
+        self._append(self._last_checksum, to - change)
         newest[0] = max(newest[0], changed_at)
         return True
 
@@ -649,14 +661,14 @@ cdef inline uint32_t _further(uint32_t rest, const uint8_t *text, uint32_t size)
 
 
 cdef uint64_t _digest(const uint8_t *content, Py_ssize_t size) except? 0:
-    """As `schemas.records.make_change` makes it."""
+    """As `schemas.records.make_change` makes it: at place 0."""
     cdef bytes found = blake2b(PyBytes_FromStringAndSize(<char *>content, size), digest_size=8).digest()
     cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(found)
     cdef uint64_t value = 0
     cdef int place
     for place in range(8):
         value = value << 8 | at[place]
-    return value
+    return value & _hash_mask
 
 
 cdef inline uint32_t _ones(uint32_t bits) noexcept:

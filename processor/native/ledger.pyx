@@ -27,6 +27,7 @@ from processor.native.rows cimport (
     fold,
     fold_read,
     groups_of,
+    is_sound,
     kind_of,
     oldest_version,
     read_row,
@@ -163,8 +164,9 @@ cdef class Plain:
                 filed[changed_at // DAY].append(key)
             rows[key] = row
             news[key] = row
-            if scratch.names:
-                engaged[key] = groups_of(scratch)
+            groups = groups_of(scratch)
+            if groups:
+                engaged[key] = groups
         output.duplicates += duplicates
         output.rows.extend(news.items())
         if engaged:
@@ -189,7 +191,7 @@ cdef class Plain:
             row = <bytes>value
             counts = -1
             if read_row(&self._row, <const uint8_t *>PyBytes_AS_STRING(row), PyBytes_GET_SIZE(row)):
-                if self._row.is_set:
+                if self._row.is_set and is_sound(&self._row):
                     counts = counts_of(&self._row, self._min_talk, self._after)
                     said_at = oldest_version(&self._row)
             if counts < 0 or said_at < kept_from:

@@ -24,6 +24,8 @@ _HEAD = struct.Struct(">qiib")
 _AFTER_LENGTH = 12
 _SMALLEST = {0: 14, 1: 14, 2: 49}
 """Length of a batch by its format."""
+_HAS_FIRST = 2
+"""The first format that says of a batch where it begins."""
 _LAST_OFFSET = struct.Struct(">i")
 _LAST_OFFSET_AT = 23
 
@@ -71,6 +73,12 @@ def _size(data: bytes, at: int) -> int:
     return size if size <= len(data) - at else 0
 
 
+def _first(data: bytes, at: int) -> int:
+    """No record of the batch at `at` has a smaller offset."""
+    offset, _, _, magic = _HEAD.unpack_from(data, at)
+    return int(offset) if magic >= _HAS_FIRST else 0
+
+
 def _last(data: bytes, at: int) -> int:
     """Last offset of the batch at `at`."""
     offset, _, _, magic = _HEAD.unpack_from(data, at)
@@ -91,7 +99,7 @@ def parse(
         if not batch.validate_crc():
             msg = f"the batch at offset {batch.base_offset} has a wrong checksum"
             raise CorruptRecordException(msg)
-        last = _last(data, at)
+        first_at, last = _first(data, at), _last(data, at)
         at += size
         if batch.is_control_batch or last < start:
             continue
@@ -100,7 +108,10 @@ def parse(
         first = next(records, None)
         if first is not None and (wanted is None or first.key is None or wanted(first.key)):
             rest = iter(records.__next__, None)  # aiokafka's own cannot be iterated twice
-            found.extend(record for record in (first, *rest) if start <= record.offset < end)
+            # No record lies outside its batch, whatever it says: another would be taken for one that is done.
+            found.extend(
+                record for record in (first, *rest) if max(start, first_at) <= record.offset < min(end, last + 1)
+            )
     return (_Parsed(found) if found else None), at
 
 

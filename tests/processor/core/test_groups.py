@@ -96,12 +96,14 @@ def test_a_group_knows_since_when_something_was_said_in_it_and_whether_nothing_w
     assert {f"lead|{id}": lead.encode() for id, lead in facts.leads.items()} == {
         key: row for key, row in rows.items() if key.startswith("lead|")
     }
-    assert facts.others.keys() == {key for key in rows if not key.startswith("lead|")}
+    assert facts.others.keys() == {
+        key for key, record in records.items() if record.fields and not key.startswith("lead|")
+    }
     assert facts.first_set_at == min(map(first_version, records.values()), default=2**62)
     assert facts.is_any_empty == any(not record.fields for record in records.values())
 
 
-def test_a_lead_hands_on_all_it_knows_to_a_new_target_and_then_only_what_is_new() -> None:
+def test_a_lead_hands_on_all_it_knows_to_a_new_root_and_then_only_what_is_new() -> None:
     groups, told = make_groups(), dict[bytes, bytes | None]()
     call = states([change("call", "c1", lead="l1", dialed_at="2026-03-18T10:00Z", direction="outbound")])["call|c1"][-1]
     lead = states([change("lead", "l1", received_at="2026-03-18T09:00Z", status="new")])["lead|l1"][-1]
@@ -115,7 +117,7 @@ def test_a_lead_hands_on_all_it_knows_to_a_new_target_and_then_only_what_is_new(
     corrected = fold(groups, engagements_of("call|c1", call, call.encode()), told)
 
     assert merged.engagements == [
-        Engagement("lead:l2", "call|c1", first_heard),
-        Engagement("lead:l2", "lead|l1", lead.encode()),
+        Engagement("lead:l2", "call|c1", first_heard, "l1"),
+        Engagement("lead:l2", "lead|l1", lead.encode(), "l1"),
     ]
-    assert corrected.engagements == [Engagement("lead:l2", "call|c1", call.encode())]
+    assert corrected.engagements == [Engagement("lead:l2", "call|c1", call.encode(), "l1")]
