@@ -1,8 +1,11 @@
 # What a user and a contributor type. Everything lives in .venv; nothing is installed into the system.
 VENV ?= .venv
 BIN := $(VENV)/bin
+TOOLS := build/tools
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PACKAGES := api deploy processor schemas
 SOURCES := $(wildcard $(PACKAGES) tests bench docs)
+NODE_TOOLS := node_modules/.package-lock.json
 COMPILED := $(wildcard processor/native/*.pyx processor/native/*.pxd)
 # The newest Python there is that is new enough; PYTHON=… on the command line names another.
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -10,57 +13,110 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults faults-table check format bench clean
+.PHONY: help install dev demo test test-board fuzz sanitize faults faults-table check check-board format bench lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
 	@echo "make demo      everything on this machine, with a simulated CRM; Ctrl-C stops it"
-	@echo "make test      all tests"
+	@echo "make test      all tests; this and what follows first installs what only developers need"
+	@echo "make fuzz      whatever reads bytes from outside, on bytes nobody foresaw; SECONDS=600 for longer"
+	@echo "make sanitize  what is compiled, under AddressSanitizer and UBSan"
 	@echo "make faults    every fault, with figures: half an hour; ROUNDS=\"kill-worker freeze\" for some of them"
 	@echo "make check     lint, format, types, import rules"
 	@echo "make bench     the benchmark"
 
 install: $(VENV)/installed
 
-# The marker is written last, so an interrupted installation is done again.
-$(VENV)/installed: requirements.lock pyproject.toml $(COMPILED)
+# The marker of each is written last, so an interrupted installation is done again.
+$(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found: name one with PYTHON=/path/to/python" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks the venv module: on Debian and Ubuntu apt install python3-venv has it" >&2; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PYTHON) -m venv $(VENV)
+
+# What builds is nothing that runs: it lies beside the environment, and comes by its hashes too.
+$(TOOLS)/installed: requirements-build.lock | $(BIN)/python
+	rm -rf $(TOOLS)
+	$(PIP) install --require-hashes --target $(TOOLS) -r requirements-build.lock
+	@touch $@
+
+$(VENV)/installed: requirements.lock pyproject.toml $(COMPILED) | $(BIN)/python $(TOOLS)/installed
+	$(PIP) install --require-hashes -r requirements.lock
 	@# setuptools warns of its own new table for what is compiled, and of editing in place.
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	PYTHONPATH=$(TOOLS) PYTHONWARNINGS=ignore $(PIP) install --no-build-isolation --no-deps -e .
 	@$(BIN)/python -c 'from processor.native import COMPILED, STATE; COMPILED or print(f"the inner loops are {STATE}: floorcast runs as well, at a fifth of the speed. A C compiler and the headers of Python make the difference: on Debian and Ubuntu apt install gcc libc6-dev python3-dev has them, then make clean install")'
+	@touch $@
+
+# Everything that the targets below need beside what runs. Its lock has that too, so both agree.
+dev: $(VENV)/developing
+
+$(VENV)/developing: requirements-dev.lock | install
+	$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
 demo: install
 	@exec $(BIN)/floorcast demo
 
-# Two at a time: half of a test's time is waiting for processes to start.
-test: install
-	$(BIN)/python -m pytest -n 2
+# Two at a time: half of a test's time is waiting for processes to start. A module stays with one of them, so what serves
+# it is started once. The order is that of tests/conftest.py.
+test: install dev $(NODE_TOOLS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	@$(MAKE) --no-print-directory test-board
+
+# Reproduced by the seed that it prints. A short form of it is among the tests.
+SECONDS ?= 60
+fuzz: install dev
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
+# A short form of it (SANITIZE=--short) is part of CI.
+sanitize: install dev
+	$(BIN)/python -m tests.sanitize $(SANITIZE)
 
 # Goes on after a round that fails. The figures lie in build/faults.json; faults-table puts them into the docs.
-faults: install
+faults: install dev
 	$(BIN)/python -m tests.faults $(ROUNDS)
 
-faults-table: install
+faults-table: install dev
 	$(BIN)/python -m tests.faults --table
 
-check: install
+check: install dev check-board
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	@# What only Linux has stands in processor/machine.py; a cache of its own, or each would throw the other one away.
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/lint-imports
 
-format: install
+# The wallboard's modules: types, rules, and what can be tried without a browser. Nothing of Node is served.
+check-board: $(NODE_TOOLS)
+	node_modules/.bin/tsc --project tsconfig.json
+	node_modules/.bin/eslint api/static tests/api/static eslint.config.js
+
+test-board: $(NODE_TOOLS)
+	node --test tests/api/static/*.test.js
+
+$(NODE_TOOLS): package.json package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node 18.18 or newer with npm is needed to check the wallboard: on Debian and Ubuntu apt install nodejs npm has them" >&2; exit 2; }
+	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(Number(major < 18 || (major === 18 && minor < 18)))' || { echo "Node 18.18 or newer is needed to check the wallboard, and $$(command -v node) is $$(node --version)" >&2; exit 2; }
+	npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+format: install dev
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: install
+bench: install dev
 	$(BIN)/python -m bench
 
+# What pyproject.toml asks for, as exact versions with hashes. What is locked stays as it is unless UPGRADE=1.
+COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	$(if $(UPGRADE),--upgrade)
+
+lock: install dev
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --group build -o requirements-build.lock
+
 clean:
-	rm -f $(VENV)/installed processor/native/*.c processor/native/*.so
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	rm -f $(VENV)/installed $(VENV)/developing processor/native/*.c processor/native/*.so
+	rm -rf node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

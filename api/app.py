@@ -6,47 +6,60 @@ main(settings)                                       the process: logs, sockets,
 
 import asyncio
 import gc
-import logging
+import os
 import secrets
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
-import uvicorn
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.direct import direct_protocol
-from api.errors import CatchUnknownErrors, install_error_handlers
-from api.ingest import DeliveryLog, Ingest
-from api.protocol import bounded_protocol
-from api.read_side import ReadSide
-from api.routes import alerts, boards, docs, health, leaderboards, leads, prometheus, reps, stream
-from api.routes.health import Readiness
-from api.routes.questions import QuestionGate, Questions
-from api.routes.webhooks import WebhookEndpoint, WebhookGate
-from api.security import KeyFileError, KeyStore, SecurityHeaders, has_keys, system_clock
-from api.settings import Settings, config_environment
+from api.clock import system_clock
+from api.http.description import describe
+from api.http.errors import install_error_handlers
+from api.http.middleware import middleware
+from api.http.routes import (
+    alerts,
+    boards,
+    connections,
+    docs,
+    health,
+    leaderboards,
+    leads,
+    prometheus,
+    reps,
+    root,
+    stream,
+    webhooks,
+)
+from api.http.routes.webhooks import WebhookEndpoint
+from api.logs import configure_logs
+from api.read.read_side import ReadSide
+from api.readiness import Readiness
+from api.serving import listen, serve
+from api.settings import Settings
+from api.write.ingest import DeliveryLog, Ingest
 from schemas.catalogue import shipped_catalogue
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.base import Connector, SecretError
+from schemas.keys import KeyFileError, KeyStore, has_keys
 from schemas.topics import ALERT_ACTIONS
 
 log = structlog.get_logger("api")
 
 _VERSION = "0.1.0"
-_GRACEFUL_SECONDS = 2
 _STOP_SECONDS = 0.8
-_BACKLOG = 2048
 _NEW_OBJECTS = 20_000
 """After so many more the collector looks for cycles. A hundred requests under way are more than Python's own 700, and
-no garbage: to search them again and again took 15 µs of each delivery, and takes none now (gc.callbacks, no sockets).
+no garbage: nothing is gained by searching them again and again.
 """
 
 READ_ROUTERS: tuple[APIRouter, ...] = (
@@ -54,6 +67,7 @@ READ_ROUTERS: tuple[APIRouter, ...] = (
     leaderboards.router,
     leads.router,
     alerts.router,
+    connections.router,
     stream.router,
     boards.router,
     prometheus.router,
@@ -87,8 +101,8 @@ def create_app(
 ) -> FastAPI:
     """The whole api of one process.
 
-    `app.state` carries `settings`, `config`, `keys`, `clock`, `registry`, `readiness`, `questions`, `stopping` (an
-    asyncio.Event, set when the process is asked to end, so that streams can say goodbye), `webhooks` (None: it takes
+    `app.state` carries `settings`, `config`, `keys`, `clock`, `registry`, `readiness`, `stopping` (an asyncio.Event,
+    set when the process is asked to end, so that streams can say goodbye), `webhooks` (None: it takes
     none) and whatever `state` adds.
     `ingest` may be left out where the role is `read`. `services` start in order and stop in reverse.
     """
@@ -106,6 +120,7 @@ def create_app(
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
+        middleware=middleware(settings, config.cors),
         lifespan=_lifespan(running),
     )
     app.state.settings = settings
@@ -116,17 +131,13 @@ def create_app(
     app.state.clock = clock
     app.state.registry = registry
     app.state.readiness = readiness
-    app.state.questions = Questions()
     app.state.stopping = asyncio.Event()
     app.state.webhooks = None
     for name, value in (state or {}).items():
         setattr(app.state, name, value)
 
-    app.include_router(health.router)
-    app.include_router(docs.router)
-    webhooks: WebhookEndpoint | None = None
     if ingest is not None and settings.role != "read":
-        webhooks = WebhookEndpoint(
+        app.state.webhooks = WebhookEndpoint(
             settings,
             connections=config.connections,
             connectors=build_connectors(config) if connectors is None else connectors,
@@ -134,36 +145,46 @@ def create_app(
             registry=registry,
             clock=clock,
         )
+        _add(app, webhooks.router)
     if settings.role == "ingest":
-        app.include_router(prometheus.ingest_router)
+        _add(app, prometheus.ingest_router)
     else:
         for router in READ_ROUTERS:
-            app.include_router(router)
+            _add(app, router)
         app.mount("/static", boards.static_files())
-
+    for router in (health.router, docs.router, root.router):
+        _add(app, router)
     install_error_handlers(app)
-    app.gate = QuestionGate(app.serve, questions=app.state.questions, owner=app)
-    if webhooks is not None:
-        app.gate = WebhookGate(app.gate, webhooks=webhooks)
-        app.state.webhooks = webhooks
-    app.add_middleware(CatchUnknownErrors)
-    app.add_middleware(SecurityHeaders)
     return app
 
 
 class _Api(FastAPI):
-    """FastAPI behind gates: what they answer does not pass its middleware, which was a fifth of a delivery's cost."""
+    """FastAPI for its routes; what stands before them is middleware.py's alone, and it describes itself our way.
 
-    gate: ASGIApp | None = None
+    The framework's own layers (telemetry, limits of bodies, a second catcher of errors) cost each request as much as
+    all of ours, for nothing that is used here.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        await (self.gate or self.serve)(scope, receive, send)
+        await Starlette.__call__(self, scope, receive, send)
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one that is not for the gate."""
-        scope[stream.PLAIN_SEND] = send
-        await super().__call__(scope, receive, send)
+    def build_middleware_stack(self) -> ASGIApp:
+        """Ours, then what FastAPI's routes need around them."""
+        handlers = {key: handler for key, handler in self.exception_handlers.items() if key not in (500, Exception)}
+        app: ASGIApp = ExceptionMiddleware(AsyncExitStackMiddleware(self.router), handlers=handlers)
+        for cls, args, kwargs in reversed(self.user_middleware):
+            app = cls(app, *args, **kwargs)
+        return app
+
+    def openapi(self) -> dict[str, Any]:
+        """What `/openapi.json` answers."""
+        return describe(self)
+
+
+def _add(app: FastAPI, router: APIRouter) -> None:
+    """Its routes among those of the app, each looked at once: `include_router` matches an address twice."""
+    app.router.routes.extend(router.routes)
 
 
 def build_connectors(config: Config) -> dict[str, Connector]:
@@ -214,11 +235,14 @@ def main(settings: Settings) -> int:
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, 10, 10)
     try:
-        config = load_config(settings.config, config_environment())
+        config = load_config(settings.config, os.environ)
         connectors = build_connectors(config)
+        for name, connection in config.connections.items():
+            for setting, why in connection.remarks().items():
+                log.warning("connection.not_advised", setting=f"connections.{name}.{setting}", why=why)
         if not settings.is_loopback and not has_keys(settings.keys):
             return _refuse(f"host {settings.host} is not this machine alone: make a key first (floorcast keys create)")
-        listener = _listen(settings)
+        listener = listen(settings)
     except (ConfigError, KeyFileError) as error:
         return _refuse(str(error))
     except OSError as error:
@@ -259,96 +283,6 @@ def build_read_side(
     )
 
 
-def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
-    """Serve on a socket that listens already, until a signal comes."""
-    host, port = listener.getsockname()[:2]
-    log.info("api.started", host=host, port=port, role=settings.role)
-    build_server(app, settings).run(sockets=[listener])
-    log.info("api.stopped")
-
-
-def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
-    """The HTTP server with all its limits."""
-    webhooks: WebhookEndpoint | None = app.state.webhooks
-    return _Server(
-        uvicorn.Config(
-            app,
-            http=bounded_protocol(settings) if webhooks is None else direct_protocol(settings, webhooks),
-            ws="none",
-            loop="uvloop",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            # Longer than the idle time of load balancers and clients: they would post into a closing connection.
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=_GRACEFUL_SECONDS,
-            backlog=_BACKLOG,
-        ),
-        app.state.stopping,
-    )
-
-
-class _Server(uvicorn.Server):
-    """Ends on a signal with exit code 0 (uvicorn raises the signal again), and tells the streams first."""
-
-    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
-        super().__init__(config)
-        self._stopping = stopping
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ask for an orderly end; a second signal for an immediate one."""
-        again = self.should_exit
-        super().handle_exit(sig, frame)
-        self._captured_signals.clear()
-        self.force_exit = again
-
-    async def on_tick(self, counter: int) -> bool:
-        """Ten times a second, by uvicorn."""
-        if self.should_exit:
-            self._stopping.set()
-        return await super().on_tick(counter)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    host = "127.0.0.1" if settings.host.lower() == "localhost" else settings.host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, settings.port), family=family, backlog=_BACKLOG)
-    listener.setblocking(False)
-    return listener
-
-
 def _refuse(reason: str) -> int:
     print(f"floorcast api: {reason}", file=sys.stderr)  # noqa: T201 - the one thing said before logs exist
     return 2
-
-
-def configure_logs() -> None:
-    """JSON lines on stderr, of ours and of the libraries."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    # uvicorn warns of each malformed request, aiokafka of each try to reach a broker that is away.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -1,34 +1,27 @@
-"""Settings of the api process, from the environment (`FLOORCAST_…`), `.env` and secret files.
+"""Settings of the api process, from the environment (`FLOORCAST_…`): the command line fills it from `.env` and files.
 
 Owns names, defaults and bounds. What describes the organisation (connections, teams, rules) is in `floorcast.yaml`,
 read by `schemas.config`.
 """
 
-import os
-from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from dotenv import dotenv_values
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from schemas.addresses import is_loopback
+from schemas.kafka import Kafka, KafkaSettings
 
 Role = Literal["all", "ingest", "read"]
 
-_ENV_FILE = ".env"
-_SECRETS = Path("/run/secrets")
-_MAX_SECRET = 1 << 16
 
-
-class Settings(BaseSettings):
+class Settings(KafkaSettings):
     """How this api process runs."""
 
     model_config = SettingsConfigDict(
         env_prefix="FLOORCAST_",
-        env_file=_ENV_FILE,
-        # pydantic-settings warns of a directory that is not there, which is the usual case outside a container.
-        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
         frozen=True,
         # `.env` and the environment also hold what the other processes read.
         extra="ignore",
@@ -51,6 +44,15 @@ class Settings(BaseSettings):
         default=None,
         pattern=r"^[0-9a-f]{64}$",
         description="SHA-256 of one more key of scope `read`, for as long as the process lives: `up` sets it.",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        max_length=10_000,
+        description="Addresses and networks, with commas, whose `Forwarded` and `X-Forwarded-*` headers are believed.",
+    )
+    access_log: Literal["all", "refused", "none"] = Field(
+        default="all",
+        description="Requests that have a line in the log. `all`: but deliveries taken, scrapes, probes and files.",
     )
     role: Role = Field(default="all", description="`ingest` takes webhooks only, `read` serves only, `all` does both.")
 
@@ -79,6 +81,27 @@ class Settings(BaseSettings):
     deliveries_burst: int = Field(default=10_000, ge=1, description="Deliveries a connection may send at once.")
     max_connections: int = Field(default=4_096, ge=1, description="Open HTTP connections; more get 503.")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _read_proxies(cls, given: str) -> str:
+        for number, part in enumerate(_listed(given), start=1):
+            try:
+                ip_network(part)
+            except ValueError:
+                msg = f"entry {number} is no address and no network (10.0.0.0/8, not 10.0.0.1/8)"
+                raise ValueError(msg) from None
+        return given
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `trusted_proxies`."""
+        return tuple(ip_network(part) for part in _listed(self.trusted_proxies))
+
+    @property
+    def kafka(self) -> Kafka:
+        """Where Kafka is, and what is shown to it."""
+        return self.kafka_at(self.broker)
+
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address listened on."""
@@ -88,6 +111,10 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Where the API keys lie."""
         return self.data / "keys.json"
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 class SettingsError(Exception):
@@ -105,24 +132,3 @@ def read_settings(**given: Any) -> Settings:
     except ValidationError as error:
         lines = [f"FLOORCAST_{'.'.join(map(str, found['loc'])).upper()}: {found['msg']}" for found in error.errors()]
         raise SettingsError(lines) from None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address, without a port) can only be this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def config_environment(environment: Mapping[str, str] | None = None, secrets: Path = _SECRETS) -> dict[str, str]:
-    """What `${env:NAME}` in `floorcast.yaml` may name: secret files, then `.env`, then the environment, which wins."""
-    found: dict[str, str] = {}
-    if secrets.is_dir():
-        for file in sorted(secrets.iterdir()):
-            if file.is_file() and file.stat().st_size <= _MAX_SECRET:
-                found[file.name] = file.read_text(encoding="utf-8").strip()
-    found |= {name: value for name, value in dotenv_values(_ENV_FILE).items() if value is not None}
-    return found | dict(os.environ if environment is None else environment)

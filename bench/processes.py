@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import psutil
 
-from deploy.broker import LocalBroker
+from deploy.local.broker import LocalBroker
 from processor.transport.administration import ensure_topics
 from schemas.instants import DAY
 

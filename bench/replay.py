@@ -18,8 +18,8 @@ from aiokafka import AIOKafkaProducer
 
 from bench.results import Bar, Result, Section
 from bench.stack import CONFIG
-from deploy.broker import LocalBroker
-from deploy.demo.floor import Floor, Mix
+from deploy.local.broker import LocalBroker
+from deploy.simulator.floor import Floor, Mix
 from processor.replay.replay import Outcome, replay, words
 from processor.transport.administration import ensure_topics
 from schemas.config import load_config

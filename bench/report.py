@@ -16,7 +16,7 @@ from statistics import median
 import psutil
 
 from bench.results import FOLDER, Bar, Result, Section, load
-from deploy.kafka_jars import KAFKA_VERSION
+from deploy.local.kafka_jars import KAFKA_VERSION
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 ORDER = (

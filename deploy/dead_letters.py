@@ -14,20 +14,17 @@ from hashlib import blake2b
 
 import msgspec
 
-from deploy.up import Target
+from deploy.local.up import Target
 from processor.transport.appending import Appender, Place
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
 from schemas.dead_letters import DeadLetter, decode_dead_letter
 from schemas.deliveries import Delivery, decode_delivery
+from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
 from schemas.progress import Progress, decode_progress, read_progress_key
 from schemas.topics import DEAD_LETTERS, DELIVERIES, FENCE, PROGRESS
-
-AGAIN = 1
-WRONG_USE = 2
-UNREACHABLE = 3
 
 STAGE = "normalise"
 _BETWEEN_LOOKS_SECONDS = 0.1
@@ -163,17 +160,19 @@ def run_show(target: Target, letter_id: str) -> int:
 async def _show(target: Target, letter_id: str) -> int:
     letters = await _chosen(target, Choice(ids=frozenset({letter_id})))
     if not letters:
-        return _fail(f"there is no dead letter {printable(letter_id)}", WRONG_USE)
+        return _fail(f"there is no dead letter {printable(letter_id)}", ExitCode.WRONG_USE)
     for letter in letters:
         _say(f"{letter.id}: {letter.reason}: {printable(letter.detail)}")
     of_deliveries = [letter for letter in letters if is_of_a_delivery(letter)]
     if not of_deliveries:
-        return _fail("it is of a message between two stages, not of a delivery: there is no body to show", AGAIN)
+        return _fail(
+            "it is of a message between two stages, not of a delivery: there is no body to show", ExitCode.DIFFERENCES
+        )
     place = of_deliveries[0].partition, of_deliveries[0].offset
     async with Appender(target.broker, DELIVERIES.full_name(target.prefix)) as log:
         stored = [message async for message in log.read([place])]
     if not stored:
-        return _fail("its delivery is older than what is kept", AGAIN)
+        return _fail("its delivery is older than what is kept", ExitCode.DIFFERENCES)
     value = stored[0].value or b""
     try:
         delivery = decode_delivery(value)
@@ -213,12 +212,12 @@ async def _replay(target: Target, choice: Choice, wait_seconds: float) -> int:
         if between_stages:
             _say(f"{between_stages} dead letters are of messages between two stages, not of deliveries: left out")
         if not places:
-            return _fail("no delivery is meant by that", WRONG_USE)
+            return _fail("no delivery is meant by that", ExitCode.WRONG_USE)
         appended, missing = await _append(target, places)
         if missing:
             _say(f"{missing} deliveries are older than what is kept: left out")
         if not appended:
-            return AGAIN
+            return ExitCode.DIFFERENCES
         _say(f"appended {len(appended)} deliveries, waiting for stage {STAGE}")
         try:
             async with asyncio.timeout(wait_seconds):
@@ -226,7 +225,7 @@ async def _replay(target: Target, choice: Choice, wait_seconds: float) -> int:
         except TimeoutError:
             return _fail(
                 f"after {wait_seconds:g} s stage {STAGE} has not passed them: does a worker run? They stay in the log",
-                UNREACHABLE,
+                ExitCode.UNREACHABLE,
             )
         again: list[DeadLetter] = []
 
@@ -242,7 +241,7 @@ async def _replay(target: Target, choice: Choice, wait_seconds: float) -> int:
     )
     for line in table(newest(again, _SHOWN_AGAIN)) if again else ():
         _print(line)
-    return AGAIN if refused else 0
+    return ExitCode.DIFFERENCES if refused else 0
 
 
 async def _append(target: Target, places: Collection[Place]) -> tuple[set[Place], int]:
@@ -295,9 +294,11 @@ def _guarded(work: Callable[[], int], target: Target) -> int:
     try:
         return work()
     except MissingTopicError as error:
-        return _fail(str(error), UNREACHABLE)
+        return _fail(str(error), ExitCode.UNREACHABLE)
     except (KafkaError, TimeoutError) as error:
-        return _fail(f"Kafka at {target.broker} does not do what it is asked for: {type(error).__name__}", UNREACHABLE)
+        return _fail(
+            f"Kafka at {target.broker} does not do what it is asked for: {type(error).__name__}", ExitCode.UNREACHABLE
+        )
 
 
 def _instant(letter: DeadLetter) -> str:

@@ -24,19 +24,21 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 from typer.main import get_command
 
-from api import errors
 from api.app import build_read_side, create_app
-from api.exposition import Picture, exported, render
-from api.ingest import Ingest
+from api.http import errors
+from api.read.exposition import Picture, exported, render
 from api.settings import Settings as ApiSettings
+from api.write.ingest import Ingest
 from deploy.cli import app as command_line
 from deploy.settings import Settings as UpSettings
 from processor.settings import Settings as WorkerSettings
-from schemas import config as config_module
 from schemas.catalogue import shipped_catalogue
 from schemas.config import Config, Currency, Duration, Name, TimeZone, parse_config
 from schemas.connectors import fields as field_limits
-from schemas.connectors import hubspot
+from schemas.connectors.hubspot import HubSpot
+from schemas.connectors.hubspot.events import STATEMENTS
+from schemas.connectors.hubspot.objects import BY_TYPE_ID
+from schemas.connectors.hubspot.properties import DEFAULT_STAGES, DISPOSITIONS, LEAD_STATUS, LIFECYCLE
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import CHOICES, FIELDS, HISTORIES, FieldType
@@ -92,7 +94,7 @@ def _notes(model: type) -> Mapping[str, str]:
     """The text below each field of a class, its bases' fields included."""
     found: dict[str, str] = {}
     for owner in reversed(model.__mro__):
-        if not owner.__module__.startswith(f"{config_module.__name__}."):
+        if not owner.__module__.startswith("schemas."):
             continue
         body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
         if not isinstance(body, ast.ClassDef):
@@ -304,7 +306,14 @@ def _series() -> list[tuple[str, str, str]]:
 def metrics() -> str:
     """The catalogue and what Prometheus gets."""
     rows = [
-        [_code(name), metric.entry.label, metric.entry.unit, metric.entry.definition, str(metric.entry.version)]
+        [
+            _code(name),
+            metric.entry.label,
+            metric.entry.unit,
+            metric.entry.better,
+            metric.entry.definition,
+            str(metric.entry.version),
+        ]
         for name, metric in shipped_catalogue().items()
     ]
     exports = []
@@ -316,8 +325,8 @@ def metrics() -> str:
         """
 `GET /v1/metrics` serves this catalogue. How a number comes about, with examples, is told in
 [how numbers are made](../guides/how-numbers-are-made.md). Counts and sums are 0 where nothing happened; ratios,
-averages and percentiles are `null` there. A deleted record counts nowhere.""",
-        _table(["metric", "label", "unit", "definition", "version"], rows),
+averages and percentiles are `null` there. A deleted record counts nowhere. *better* says which values rank first.""",
+        _table(["metric", "label", "unit", "better", "definition", "version"], rows),
         f"""## Windows
 
 {", ".join(_code(window) for window in WINDOWS)}; in REST also `from` and `to`, two dates, both included.
@@ -392,8 +401,9 @@ def _default_word(schema: Mapping[str, Any]) -> str:
     return _code(schema["default"]) if schema.get("default") is not None else "none"
 
 
-def _operation(path: str, operation: Mapping[str, Any]) -> str:
-    lines = [f"### `GET {path}`", _prose(operation.get("summary")) + ".", _prose(operation.get("description"))]
+def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
+    head, text = _prose(operation.get("summary")), _prose(operation.get("description"))
+    lines = [f"### `{method.upper()} {path}`", f"{head}.", text]
     parameters = [
         [
             _code(each["name"]), each["in"], _schema_words(each["schema"]),
@@ -404,25 +414,28 @@ def _operation(path: str, operation: Mapping[str, Any]) -> str:
     ]  # fmt: skip
     if parameters:
         lines.append(_table(["parameter", "in", "type", "default", "meaning"], parameters))
-    answers = operation["responses"].get("200", {}).get("content", {})
-    for kind, content in answers.items():
-        schema = content.get("schema")
-        shape = f": {_schema_words(schema)}" if schema and "$ref" in schema else ""
-        lines.append(f"Answer: `{kind}`{shape}.")
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        lines.append(f"Body: `{kind}`{_shape_words(content)}.")
+    for status in ("200", "202"):
+        for kind, content in operation["responses"].get(status, {}).get("content", {}).items():
+            lines.append(f"Answer: {'' if status == '200' else f'{status}, '}`{kind}`{_shape_words(content)}.")
     return "\n\n".join(line for line in lines if line.strip("."))
 
 
+def _shape_words(content: Mapping[str, Any]) -> str:
+    schema = content.get("schema")
+    return f": {_schema_words(schema)}" if schema and "$ref" in schema else ""
+
+
 def rest() -> str:
-    """Every path of the api but webhooks."""
+    """Every path of the api."""
     document = _whole_api()[0].openapi()
     groups: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
-        for operation in operations.values():
-            groups.setdefault(operation.get("tags", ["other"])[0], []).append(_operation(path, operation))
+        for method, operation in operations.items():
+            groups.setdefault(operation.get("tags", ["other"])[0], []).append(_operation(method, path, operation))
     shapes = []
     for name, schema in sorted(document.get("components", {}).get("schemas", {}).items()):
-        if name in {"HTTPValidationError", "ValidationError"}:  # FastAPI's own: here errors are problem documents
-            continue
         rows = [
             [_code(field), _schema_words(shape), shape.get("description", "")]
             for field, shape in schema.get("properties", {}).items()
@@ -440,7 +453,13 @@ milliseconds, durations are seconds, money is a decimal string with its `currenc
 an `ETag` of their values and honour `If-None-Match`. While the view still loads after a start they are 503 with
 `Retry-After`.
 
-With API keys a request carries `Authorization: Bearer fc_…`. Without any key, on loopback, everything is open.
+With API keys a request carries `Authorization: Bearer fc_…`; which scope an address needs is said with it. Without any
+key, on loopback, everything is open to this machine itself; through a proxy (`Forwarded`, `X-Forwarded-*`, `Via`) a key
+is needed all the same. Headers of a proxy are believed if its address is among `FLOORCAST_TRUSTED_PROXIES`.
+
+`HEAD` is answered wherever `GET` is, but on the stream. `Accept-Encoding: gzip` is honoured. A parameter that an
+address does not have is 422. Every answer has an `x-request-id`, by which the log knows the request. Pages of the sites
+under `cors` in [floorcast.yaml](configuration.md) may ask, with a key.
 
 The stream sends `snapshot` first: rows, waiting leads, open alerts, freshness. Then `metrics` (rows with the metrics
 that changed, as whole values), `lead` and `alert` (one of them, as in REST) and `freshness`. What changes by time alone
@@ -501,7 +520,11 @@ def webhooks() -> str:
         ["body", f"{1 << 20:,} bytes, not compressed"],
         ["ids", f"{field_limits.MAX_ID} printable characters"],
         ["text", f"{field_limits.MAX_TEXT} characters"],
-        ["decimals", f"{field_limits.MAX_DIGITS} digits before, {field_limits.MAX_DECIMALS} after the point"],
+        [
+            "decimals",
+            f"{field_limits.MAX_DIGITS} digits before the point; {field_limits.MAX_DECIMALS} after it,"
+            " more are rounded",
+        ],
         ["attributes", f"{field_limits.MAX_ATTRIBUTES} bytes as JSON"],
         ["`changed_at`", "at most 24 h ahead of the delivery"],
     ]
@@ -530,8 +553,8 @@ A body is one event or an array of them:
 
 `changed_at` is when the CRM set these fields; the newer one wins, field by field, whatever comes first. Of two changes
 of one record at one instant the later one of a delivery wins. Fields left out are unchanged, `null` clears one.
-`deleted: true` takes the record out of every number (a lead that was merged lives on in its root), and a later change with
-`deleted: false` brings it back. Unknown records and fields stay in the log and are counted, no more.
+`deleted: true` takes the record out of every number (a lead that was merged lives on in its root), and a later change
+with `deleted: false` brings it back. Unknown records and fields stay in the log and are counted, no more.
 
 The same is taken in CloudEvents 1.0 (binary, structured, batched), with the event or an array of events as `data`.
 How to sign: [connect anything](../guides/connect-anything.md).""",
@@ -552,7 +575,7 @@ _OBJECT_NAMES = {
 
 def _fields_of_property(type_id: str, name: str, words: Sequence[str]) -> list[str]:
     """What a change of this property says something of: asked of the connector with sample values."""
-    connector = hubspot.HubSpot(secrets=(b"sample-secret",))
+    connector = HubSpot(secrets=(b"sample-secret",))
     found: dict[str, None] = {}
     for value in (*words, *_SAMPLES):
         event = (
@@ -565,7 +588,7 @@ def _fields_of_property(type_id: str, name: str, words: Sequence[str]) -> list[s
 
 
 def _words() -> list[str]:
-    tables = (hubspot._DISPOSITIONS, hubspot._LIFECYCLE, hubspot._LEAD_STATUS, hubspot._DEFAULT_STAGES)
+    tables = (DISPOSITIONS, LIFECYCLE, LEAD_STATUS, DEFAULT_STAGES)
     enumerations = ("OUTBOUND", "EMAIL", "COMPLETED", "NEWBUSINESS")
     return [*(word for table in tables for word in table), *enumerations]
 
@@ -574,12 +597,12 @@ def hubspot_page() -> str:
     """What the HubSpot connector reads."""
     words = _words()
     sections = []
-    for type_id, target in sorted(hubspot._BY_TYPE_ID.items(), key=lambda each: _OBJECT_NAMES[each[0]]):
+    for type_id, target in sorted(BY_TYPE_ID.items(), key=lambda each: _OBJECT_NAMES[each[0]]):
         fields = {name: _fields_of_property(type_id, name, words) for name in target.properties}
         rows = [[_code(name), ", ".join(map(_code, found))] for name, found in fields.items()]
         head = f"### {_OBJECT_NAMES[type_id]} (`{type_id}`): record `{target.kind}`"
         sections.append(f"{head}\n\n" + _table(["property", "sets"], rows))
-    events = ", ".join(_code(f"*.{action}") for action in hubspot._STATEMENTS)
+    events = ", ".join(_code(f"*.{action}") for action in STATEMENTS)
     return _page(
         "HubSpot: what is read",
         f"""
@@ -589,10 +612,10 @@ understood, if HubSpot sends them: {events}. All others are stored, ignored and 
         *sections,
         "## Words\n\nAll other words of these properties (custom dispositions, stages of an own pipeline) have no "
         "counterpart and are counted as `unmapped_value`.",
-        _word_table("call disposition", "`outcome`", {_as_id(word): to for word, to in hubspot._DISPOSITIONS.items()}),
-        _word_table("lifecycle stage", "`status` of the lead", hubspot._LIFECYCLE),
-        _word_table("lead status", "`status` of the lead", hubspot._LEAD_STATUS),
-        _word_table("deal stage", "`status` of the deal", hubspot._DEFAULT_STAGES),
+        _word_table("call disposition", "`outcome`", {_as_id(word): to for word, to in DISPOSITIONS.items()}),
+        _word_table("lifecycle stage", "`status` of the lead", LIFECYCLE),
+        _word_table("lead status", "`status` of the lead", LEAD_STATUS),
+        _word_table("deal stage", "`status` of the deal", DEFAULT_STAGES),
     )
 
 

@@ -1,15 +1,20 @@
-"""Settings of a worker process, from the environment (`FLOORCAST_…`), `.env`, secret files or flags."""
+"""Settings of a worker process, from the environment (`FLOORCAST_…`) or flags.
+
+The command line fills the environment from `.env` and secret files before.
+"""
 
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from schemas.kafka import Kafka, KafkaSettings
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSettings):
     """One worker."""
 
-    model_config = SettingsConfigDict(env_prefix="FLOORCAST_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="FLOORCAST_", extra="ignore", frozen=True)
 
     config: Path = Field(default=Path("floorcast.yaml"), description="The configuration file.")
     broker: str = Field(default="127.0.0.1:9092", description="Kafka, as host:port[,host:port].")
@@ -19,7 +24,10 @@ class Settings(BaseSettings):
     partitions: int = Field(
         default=4, ge=1, le=1024, description="Partitions of each topic, until a replay says another number."
     )
-    data: Path = Field(default=Path(".floorcast"), description="Folder for local state; may be empty at any start.")
+    data: Path = Field(
+        default=Path(".floorcast"),
+        description="Folder for local state and the API keys (`keys.json`); may be empty at any start.",
+    )
     worker_id: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9._-]{1,128}$",
@@ -40,3 +48,13 @@ class Settings(BaseSettings):
     session_timeout: float = Field(
         default=10.0, ge=0.5, le=300, description="Seconds after which the partitions of a silent worker go elsewhere."
     )
+
+    @property
+    def kafka(self) -> Kafka:
+        """Where Kafka is, and what is shown to it."""
+        return self.kafka_at(self.broker)
+
+    @property
+    def keys(self) -> Path:
+        """Where the API keys lie."""
+        return self.data / "keys.json"

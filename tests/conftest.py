@@ -16,8 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
-from deploy.broker import BrokerError, LocalBroker
+from deploy.local.broker import BrokerError, LocalBroker
+
+# `--hypothesis-profile short`: for what is slower by a multiple, such as the sanitizers.
+settings.register_profile("short", max_examples=10, deadline=None)
 
 _START_SECONDS = 300.0  # The first one may download Kafka.
 _desk = pytest.StashKey["_BrokerDesk"]()
@@ -42,6 +46,20 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def prefix() -> str:
     """Make a topic prefix that no other test has, such as `t4f2a91c3.`."""
     return f"t{uuid.uuid4().hex[:8]}."
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no worker ends long after the others. Modules stay together."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.parent.name
+    if folder in {"integration", "faults"}:
+        return 0
+    if item.get_closest_marker("kafka") or item.get_closest_marker("browser"):
+        return 1
+    return 2 if folder == "tests" else 3
 
 
 @pytest.hookimpl(optionalhook=True)

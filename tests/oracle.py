@@ -1,11 +1,14 @@
-"""The oracle of the tests: the batch recount of `deploy.recount`, with what makes a comparison one line.
+"""The oracle of the tests: the batch recount of `deploy.verification.recount`, with what makes a comparison one line.
 
 Owns no definition of its own.
 """
 
 from collections.abc import Iterable
 
-from deploy.recount import METRICS, Books, LeadClock, Row, Rows, Shown, Window, differences, recount
+from deploy.verification.books import Books
+from deploy.verification.differences import differences
+from deploy.verification.recount import recount
+from deploy.verification.shapes import METRICS, LeadClock, Row, Rows, Shown, Window
 from schemas.config import Config
 from schemas.records import RecordChange
 from tests.builders import instant, make_config

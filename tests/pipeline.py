@@ -5,8 +5,8 @@ Chains the pure cores exactly as the agents do. Messages between stages are pass
 
 from collections.abc import Iterable, Sequence
 
-from api.view import View
-from deploy.recount import Row, Rows
+from api.read.view import View
+from deploy.verification.shapes import Row, Rows
 from processor.core.bounds import SEPARATOR
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups

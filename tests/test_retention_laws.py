@@ -1,6 +1,7 @@
 """Retention keeps the laws: over a long time any order, repetition and batching gives the same, and what it should be.
 
-Records, panes and clocks are compared with the recount, which reads retention in its own way (deploy/forgetting.py).
+Records, panes and clocks are compared with the recount, which reads retention in its own way
+(deploy/verification/forgetting.py).
 """
 
 import random

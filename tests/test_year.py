@@ -2,7 +2,7 @@
 
 import random
 
-from api.view import ORGANISATION
+from api.read.view import ORGANISATION
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.records import RecordChange
 from schemas.windows import date_of, span_between, span_of

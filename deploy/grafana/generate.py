@@ -1,7 +1,7 @@
 """The Grafana dashboards as code: what they show, and the JSON that Grafana is provisioned with.
 
 Run it after a change: `python deploy/grafana/generate.py` writes `dashboards/*.json`, `--check` tells what differs.
-Owns queries and layout. The series are the api's (api/exposition.py), the rules those of deploy/prometheus.
+Owns queries and layout. The series are the api's (api/read/exposition.py), the rules those of deploy/prometheus.
 
 Plain dicts in Grafana's classic JSON model: four dashboards need a handful of its fields, which have not changed for
 years, and no library that follows each of its releases.

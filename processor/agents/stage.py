@@ -25,6 +25,7 @@ from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import Engagement, by_group, engagement_frames
 from schemas.instants import SECOND
+from schemas.kafka import Address
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
 from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, NOTIFICATIONS, PANES, PROGRESS, Topic
 
@@ -38,7 +39,7 @@ log = structlog.get_logger(__name__)
 class Deployment:
     """Where this deployment's topics are, and what it makes of their content."""
 
-    bootstrap: str
+    bootstrap: Address
     prefix: str
     generation: int
     partitions: int
@@ -73,10 +74,16 @@ class StageShard:
         self.deployment = deployment
         self.origin = f"{self.stage}.{partition}"
         self.progress = Progress()
+        self.derived_by = ""
+        """Digest of the definitions by which was derived what the load has read back; empty: nobody said."""
         self.read = 0
         """Records that the load has read back so far."""
+        self._settled = encode_progress(self.progress)
+        """Progress as of the last batch that is done: counters of the batch in hand are not in it."""
         self._done: bytes | None = None
         """Progress that is to be told."""
+        self._unread = 0
+        """Messages of the batch in hand that are no frames."""
         self._telling: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
         self.owner = Owner(
@@ -108,7 +115,7 @@ class StageShard:
     def resume(self, offset: int) -> None:
         """All below `offset` was committed, so it is done, also if nobody lived to say so."""
         self.progress.offset = max(self.progress.offset, offset)
-        self._tell_soon()
+        self._settle()
 
     async def recover(self) -> Published:
         """Become the owner; what was published in our partitions up to our fence, by this stage or another.
@@ -135,8 +142,10 @@ class StageShard:
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 # What is committed says where to begin; counters begin anew.
                 await self.dead_letter([self.damaged(PROGRESS, progress_key(self.stage, self.partition))])
+        self.derived_by = self.progress.definitions
         # Told first when all is derived anew: until then nobody may take the old numbers for the new definitions'.
         self.progress.definitions = self.deployment.digest
+        self._settled = encode_progress(self.progress)
         return published
 
     async def write(self, messages: Mapping[Topic, Sequence[Message]], *, oldest_at: int | None = None) -> None:
@@ -153,12 +162,15 @@ class StageShard:
         """Note the newest receipt of the log.
 
         Where the horizon moves by it, that is acknowledged before anything is let go: a successor that did not know
-        would derive days again of which only a part is left.
+        would derive days again of which only a part is left. The batch in hand is not done yet, so its counters stay
+        out of what is told: it is counted when it is repeated.
         """
         self.progress.log_at = max(self.progress.log_at, newest_at)
         if horizon.moves_at(self.progress.log_at):
             self.progress.kept_from = max(self.progress.kept_from, horizon.of(self.progress.log_at))
-            self._done = encode_progress(self.progress)
+            settled = decode_progress(self._settled)
+            settled.log_at, settled.kept_from = self.progress.log_at, self.progress.kept_from
+            self._settled = self._done = encode_progress(settled)
             await self.owner.send(self._untold())
 
     def finish(self, records: Sequence[Fetched]) -> None:
@@ -168,13 +180,18 @@ class StageShard:
         would cost as much as the batch at a few hundred events a second.
         """
         self.progress.offset = max(self.progress.offset, records[-1].offset + 1)
-        self._done = encode_progress(self.progress)
-        self._tell_soon()
+        self.progress.count("dead..unreadable", self._unread)
+        self._unread = 0
+        self._settle()
 
     def tell_counters(self) -> None:
-        """Tell counters that changed by time alone; not within a batch, whose offset is not done yet."""
-        self._done = encode_progress(self.progress)
-        self._tell_soon()
+        """Tell counters that changed by time alone; not within a batch that counts, whose offset is not done yet."""
+        self._settle()
+
+    def _settle(self) -> None:
+        self._settled = self._done = encode_progress(self.progress)
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
 
     def _untold(self) -> dict[str, Sequence[Message]]:
         """Progress that is true by now and not told yet. The batch in hand may have changed the counters already."""
@@ -185,12 +202,6 @@ class StageShard:
         if done is None:
             return {}
         return {self.deployment.topic(PROGRESS): [(progress_key(self.stage, self.partition), done)]}
-
-    def _tell_soon(self) -> None:
-        if self._done is None:
-            self._done = encode_progress(self.progress)
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
 
     def _tell(self) -> None:
         self._telling = None
@@ -270,7 +281,7 @@ class StageShard:
 
     def unreadable(self, record: Fetched) -> DeadLetter:
         """A frame that is not one: nobody but us writes them, so this is a fault of ours, and the partition goes on."""
-        self.progress.count("dead..unreadable")
+        self._unread += record.offset >= self.progress.offset
         return DeadLetter(
             "", "unreadable", f"a message of {record.topic} is not a frame", record.partition, record.offset, None, 0,
             self.stage,

@@ -4,7 +4,7 @@ Owns the join: commutative, associative and idempotent, so a stale row does no h
 group only knows when it last pointed here; that holds against everything said before.
 """
 
-from schemas.records import Record, Version, decode_record
+from schemas.records import NAMED, Record, Version, decode_record
 
 Row = bytes | Record
 """A record's row, or the record where it was joined and not written yet."""
@@ -16,7 +16,12 @@ def joined(held: Row, row: bytes) -> Row | None:
     pointer = _left(record) or _left(other)
     if pointer is not None:
         return row if _standing(record, pointer) < _standing(other, pointer) else None
-    return record if record.merge(other) else None
+    if record.kind not in NAMED:
+        return record if record.merge(other) else None
+    before = dict(record.fields)
+    record.merge(other)
+    record.named.clear()  # where it pointed before is for its ledger to know, and no news here
+    return record if record.fields != before else None
 
 
 def encoded(row: Row) -> bytes:

@@ -20,11 +20,11 @@ class Spool:
         self._open: dict[Path, BinaryIO] = {}
 
     def put(self, what: str, partition: int, frames: Iterable[bytes]) -> None:
-        """Append frames for a partition."""
+        """Append frames for a partition: also to what was put before a flush and nobody has taken yet."""
         path = self._folder / f"{what}-{partition}-{self._writer}"
         file = self._open.get(path)
         if file is None:
-            file = self._open[path] = path.open("wb", buffering=_BUFFER)
+            file = self._open[path] = path.open("ab", buffering=_BUFFER)
         for frame in frames:
             file.write(len(frame).to_bytes(_LENGTH, "big"))
             file.write(frame)

@@ -12,8 +12,8 @@ Private names used, all in faust-streaming 0.15.3 unless said otherwise:
 `AIOKafkaConsumerThread._create_worker_consumer`, `._consumer`, `._fetch_records`; `Consumer._new_consumer_thread`,
 `._drain_messages`, `._active_partitions`, `._read_offset`, `._new_offset`, `._add_gap`, `._acked`, `._acked_index`,
 `._committed_offset`; aiokafka 0.14.0: `AIOKafkaConsumer._fetch_max_wait_ms`, `._fetcher._prefetch_backoff`,
-`._fetcher._create_fetch_waiter`, `._fetcher._subscriptions.reassignment_in_progress`,
-`._coordinator._coordination_task`.
+`._fetcher._create_fetch_waiter`, `._fetcher._max_partition_fetch_bytes`,
+`._fetcher._subscriptions.reassignment_in_progress`, `._coordinator._coordination_task`.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import ServiceT
 
-from processor.transport.drained import Drained
+from processor.transport.drained import Drained, fetch_bytes
 from processor.transport.fail_stop import FAILED
 
 STANDING_SECONDS = 0.02
@@ -170,7 +170,9 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         is_standing = self._seeking or not self.consumer.flow_active
         if is_standing or self._consumer._fetcher._subscriptions.reassignment_in_progress:
             return
-        wanted = self._drained.with_room(self.consumer.unpaused())
+        unpaused = self.consumer.unpaused()
+        self._consumer._fetcher._max_partition_fetch_bytes = fetch_bytes(len(unpaused))
+        wanted = self._drained.with_room(unpaused)
         if wanted and (fetched := await self._fetch_records(self._consumer, wanted, timeout=0)):
             self._drained.put(fetched)
 

@@ -214,11 +214,14 @@ class LiveShards:
                 group.create_task(self._tick(slot, now))
 
     async def renew(self) -> None:
-        """Renew every owner's name."""
+        """Renew every owner's name, and look for garbage in what was set aside by the last load."""
         for slot in list(self._slots.values()):
             async with slot.lock:
                 if self.ready and slot.loaded:
                     await slot.shard.owner.renew()
+        if not self._assigning.locked():
+            with _no_collection():
+                pass
 
     async def close(self) -> None:
         """Close all shards, at the end of the process."""
@@ -260,12 +263,14 @@ def _no_collection() -> Iterator[None]:
 
     Loading a million rows takes a third longer with it, and Faust calls `gc.collect()` in each round of `wait_empty`.
     What is garbage by then must go first: the consumers of a load lie in cycles with what they fetched last, and frozen
-    they would stay. A worker with 400,000 records holds 205 MiB instead of 315 for these 0.1 s.
+    they would stay. So must what was frozen before and has become garbage since, such as shards that were dropped: it
+    is thawed first. Called at every load and every renewal.
     """
     gc.disable()
     try:
         yield
     finally:
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
         gc.enable()

@@ -18,7 +18,7 @@ from schemas.catalogue.money import Money, MoneyAverage
 from schemas.catalogue.percentiles import Percentile
 from schemas.catalogue.ratios import Ratio
 from schemas.catalogue.responses import Due, DueShare, ResponsePercentile
-from schemas.config import ConfigError
+from schemas.documents.errors import ConfigError
 from schemas.panes import MEASURES
 
 KINDS: Mapping[str, Callable[[Entry], Aggregation]] = {

@@ -4,7 +4,7 @@ Owns the protocol and the entry of `metrics.yaml`. Each kind is one file beside 
 """
 
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,6 +39,8 @@ class Entry(BaseModel):
 
     label: str = Field(min_length=1, max_length=60)
     unit: str = Field(pattern="^(count|ratio|seconds|days|money)$")
+    better: Literal["higher", "lower"] = "higher"
+    """Which values rank first."""
     definition: str = Field(min_length=1, max_length=600)
     version: int = Field(ge=1)
     kind: str

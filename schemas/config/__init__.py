@@ -1,7 +1,8 @@
 """`floorcast.yaml` as typed values: connections, roster, teams, SLA rules, alerts, retention.
 
-Owns the shape, defaults and checks of the configuration: fields.py has what occurs in many places, floor.py, leads.py
-and alerts.py the parts, whole.py what they say of each other, reading.py the text and its errors.
+Owns the shape, defaults and checks of the configuration: floor.py, leads.py and alerts.py have its parts (connections:
+`schemas.connectors`), whole.py all of it, references.py what the parts say of each other, reading.py the way from a
+file to it. What all files have in common is in `schemas.documents`.
 """
 
 from schemas.config.alerts import (
@@ -14,11 +15,14 @@ from schemas.config.alerts import (
     Threshold,
     WebhookChannel,
 )
-from schemas.config.fields import PERIODS, WINDOW_NAMES, Currency, Duration, Name, TimeZone
-from schemas.config.floor import BusinessHours, Connection
+from schemas.config.floor import BusinessHours
 from schemas.config.leads import LeadResponse, SlaRule
-from schemas.config.reading import ConfigError, load_config, parse_config
+from schemas.config.reading import load_config, parse_config
 from schemas.config.whole import Config
+from schemas.config.windows import PERIODS, WINDOW_NAMES
+from schemas.connectors import Connection
+from schemas.documents.errors import ConfigError
+from schemas.documents.values import Currency, Duration, Name, TimeZone
 
 __all__ = [
     "PERIODS",

@@ -1,4 +1,4 @@
-"""Whose numbers these are and where they come from: organisation, connections, calendars, teams, reps.
+"""Whose numbers these are: organisation, calendars, teams, reps.
 
 Owns what each of them says alone; what one says of another is checked in whole.py.
 """
@@ -7,10 +7,10 @@ from datetime import date
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.calendars import BusinessCalendar, parse_week, public_holidays
-from schemas.config.fields import Currency, Model, Name, TimeZone
+from schemas.documents.values import Currency, Model, Name, TimeZone
 
 
 class Organisation(Model):
@@ -20,6 +20,8 @@ class Organisation(Model):
     timezone: TimeZone
     currency: Currency
     week_starts: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+    calendar: Name | None = None
+    """One of `calendars`: for leads without an owner or a team, and for teams without a calendar of their own."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -30,32 +32,6 @@ class Organisation(Model):
     def first_weekday(self) -> int:
         """0 for Monday, as in `date.weekday()`."""
         return ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday").index(self.week_starts)
-
-
-class Connection(Model):
-    """A CRM that posts to `/webhooks/{name}`."""
-
-    kind: Literal["generic", "hubspot"]
-    secrets: list[SecretStr] = Field(min_length=1, max_length=8)
-    public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+(/[^\s]*)?$")
-    """Where the CRM thinks it posts: scheme, host and a path prefix if a proxy takes one away."""
-    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,32}$")] = ""
-
-    @field_validator("secrets")
-    @classmethod
-    def _no_empty_secret(cls, secrets: list[SecretStr]) -> list[SecretStr]:
-        # An empty secret verifies against an empty key, which anyone can forge.
-        if any(len(secret.get_secret_value()) < 8 for secret in secrets):
-            msg = "a secret must have at least 8 characters"
-            raise ValueError(msg)
-        return secrets
-
-    @model_validator(mode="after")
-    def _hubspot_signs_its_url(self) -> Self:
-        if self.kind == "hubspot" and self.public_url is None:
-            msg = "public_url is needed: HubSpot signs the address it posts to"
-            raise ValueError(msg)
-        return self
 
 
 class Holidays(Model):
@@ -108,7 +84,10 @@ class Team(Model):
 
     name: str | None = Field(default=None, max_length=200)
     calendar: Name | None = None
-    """One of `calendars`. Without one no business time is counted for the team, and its SLAs run on elapsed time."""
+    """One of `calendars`; without one the team goes by `organisation.calendar`.
+
+    Where that is missing too, no business time is counted for the team, and its SLAs run on elapsed time.
+    """
 
 
 class Rep(Model):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from schemas.config.fields import Duration, Model
+from schemas.documents.values import Duration, Model
 from schemas.instants import DAY, HOUR, MINUTE
 
 
@@ -36,7 +36,7 @@ class SlaRule(Model):
     when: RuleCondition = RuleCondition()
     sla: Duration
     clock: Literal["elapsed", "business"] = "elapsed"
-    """`business`: the calendar of the owner's team; elapsed time for a team that has none."""
+    """`business`: the calendar of the owner's team, else `organisation.calendar`; elapsed where both are missing."""
 
     @field_validator("sla")
     @classmethod
@@ -47,7 +47,7 @@ class SlaRule(Model):
         return sla
 
 
-_AN_HOUR = SlaRule(sla=HOUR)  # type: ignore[arg-type, unused-ignore]
+_AN_HOUR = SlaRule.model_validate({"sla": "1h"})
 
 
 class LeadResponse(Model):

@@ -1,7 +1,7 @@
 """From the text of `floorcast.yaml` to a `Config`, or to errors that name file, line and field.
 
-Owns the text, `${env:NAME}` in it, and where in it a problem is. Reads no environment by itself and opens no file but
-the one it is given.
+Owns `${env:NAME}` in the text, and the words for what pydantic refuses. Reads no environment by itself and opens no
+file but the one it is given.
 """
 
 import re
@@ -9,21 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from schemas.config.known import known_at
 from schemas.config.whole import Config
-
-MAX_FILE = 1 << 20
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used. One line per problem, each naming file, line and field."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
-
+from schemas.documents.errors import ConfigError, suggestion
+from schemas.documents.text import Document, read_document
+from schemas.documents.text import Path as Place
 
 _ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -40,103 +33,80 @@ def load_config(path: Path, environment: Mapping[str, str]) -> Config:
 
 
 def parse_config(text: str, environment: Mapping[str, str], source: str = "floorcast.yaml") -> Config:
-    """The configuration in `text`. Raises ConfigError with a line for each problem."""
-    if len(text) > MAX_FILE:
-        raise ConfigError([f"{source}: is larger than {MAX_FILE} bytes"])
+    """The configuration in `text`. Raises ConfigError with a line for each problem, in the order of the file."""
+    document = read_document(text, source)
+    if not isinstance(document.value, dict):
+        raise ConfigError([document.problem((), "must be a mapping with organisation and connections")])
+    missing: dict[Place, str] = {}
+    data = _filled(document.value, environment, (), missing)
+    problems = [(path, f"environment variable {name} is not set") for path, name in missing.items()]
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError([f"{source}:{line}: is not YAML: {error.problem}"]) from None
-    except yaml.YAMLError as error:
-        raise ConfigError([f"{source}: is not YAML: {error}"]) from None
-    lines: dict[tuple[Any, ...], int] = {}
-    _index_lines(node, (), lines)
-    if not isinstance(data, dict):
-        raise ConfigError([f"{source}:1: must be a mapping with organisation and connections"])
-    missing: list[str] = []
-    data = _substitute(data, environment, (), lines, source, missing)
-    if missing:
-        raise ConfigError(missing)
-    try:
-        return Config.model_validate(data)
+        config = Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError([_describe(problem, lines, source) for problem in error.errors()]) from None
+        for problem in error.errors(include_url=False):
+            problems += [found for found in _described(problem, document) if found[0] not in missing]
+    else:
+        if not problems:
+            return config
+    problems.sort(key=lambda found: document.line(found[0]))  # of one line in the order in which they were found
+    raise ConfigError(list(dict.fromkeys(document.problem(path, reason) for path, reason in problems)))
 
 
-def _index_lines(node: yaml.Node | None, path: tuple[Any, ...], lines: dict[tuple[Any, ...], int]) -> None:
-    if node is None:
-        return
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*path, str(key.value))
-            lines[inner] = key.start_mark.line + 1
-            _index_lines(value, inner, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _index_lines(value, (*path, index), lines)
-
-
-def _substitute(
-    value: Any,
-    environment: Mapping[str, str],
-    path: tuple[Any, ...],
-    lines: Mapping[tuple[Any, ...], int],
-    source: str,
-    missing: list[str],
-) -> Any:
+def _filled(value: Any, environment: Mapping[str, str], path: Place, missing: dict[Place, str]) -> Any:
     if isinstance(value, dict):
-        return {
-            str(key): _substitute(inner, environment, (*path, str(key)), lines, source, missing)
-            for key, inner in value.items()
-        }
+        return {key: _filled(inner, environment, (*path, key), missing) for key, inner in value.items()}
     if isinstance(value, list):
-        return [
-            _substitute(inner, environment, (*path, index), lines, source, missing) for index, inner in enumerate(value)
-        ]
+        return [_filled(inner, environment, (*path, index), missing) for index, inner in enumerate(value)]
     if not isinstance(value, str):
         return value
 
     def fill(match: re.Match[str]) -> str:
         name = match[1]
         if name not in environment:
-            missing.append(f"{source}:{_line(path, lines)}: {_dotted(path)}: environment variable {name} is not set")
-            return ""
-        return environment[name]
+            missing[path] = name
+        return environment.get(name, "")
 
     return _ENV.sub(fill, value)
 
 
-def _line(path: tuple[Any, ...], lines: Mapping[tuple[Any, ...], int]) -> int:
-    while path and path not in lines:
-        path = path[:-1]
-    return lines.get(path, 1)
-
-
-def _dotted(path: tuple[Any, ...]) -> str:
-    return ".".join(str(part) for part in path)
-
-
-def _describe(problem: Any, lines: Mapping[tuple[Any, ...], int], source: str) -> str:
-    path = _path_of(problem, lines)
+def _described(problem: ErrorDetails, document: Document) -> list[tuple[Place, str]]:
+    """Where each problem that pydantic told in one stands, and what it is."""
+    context = problem.get("ctx", {})
+    if problem["type"] == "references":
+        return [(tuple(path), reason) for path, reason in context["problems"]]
+    path = _path_of(problem, document)
     message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        message = "is not a setting here"
-    elif problem["type"] == "missing":
-        message = "is missing"
-    where = f"{_dotted(path)}: " if path else ""
-    return f"{source}:{_line(path, lines)}: {where}{message}"
+    match problem["type"]:
+        case "extra_forbidden":
+            message = f"is not a setting here{suggestion(str(path[-1]), known_at(Config, problem['loc'][:-1]))}"
+        case "missing":
+            message = "is missing"
+        case "union_tag_not_found":
+            path, message = (*path, "kind"), "is missing"
+        case "union_tag_invalid":
+            known = [word.strip("' ") for word in context["expected_tags"].split(",")]
+            path, message = (*path, "kind"), f"there is no kind {context['tag']!r}{suggestion(context['tag'], known)}"
+        case "string_type" if problem["input"] is None:
+            message = "is empty"
+        case "literal_error":
+            known = re.findall(r"'([^']*)'", context["expected"])
+            message = f"must be one of {', '.join(known)}"
+            if isinstance(problem["input"], str) and "did you mean" in suggestion(problem["input"], known):
+                message += suggestion(problem["input"], known)
+        case _:
+            pass
+    return [(path, message)]
 
 
-def _path_of(problem: Any, lines: Mapping[tuple[Any, ...], int]) -> tuple[Any, ...]:
+def _path_of(problem: ErrorDetails, document: Document) -> Place:
     """Where the problem stands in the file: without the marks that pydantic sets between (`[key]`, a kind, a type)."""
-    written: tuple[Any, ...] = problem.get("ctx", {}).get("path", ())
-    loc = written or tuple(part for part in problem["loc"] if part != "[key]")
-    path: tuple[Any, ...] = ()
+    loc = tuple(part for part in problem["loc"] if part != "[key]")
+    path: Place = ()
     for index, part in enumerate(loc):
         is_last = index == len(loc) - 1
-        if (*path, part) in lines or (is_last and problem["type"] == "missing") or not lines:
+        if (*path, part) in document.lines or (is_last and problem["type"] == "missing"):
             path = (*path, part)
     return path
+
+
+__all__ = ["ConfigError", "load_config", "parse_config"]

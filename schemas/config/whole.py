@@ -1,19 +1,22 @@
-"""The whole of `floorcast.yaml`, and what its parts say of each other.
+"""The whole of `floorcast.yaml`.
 
-Owns those checks, their words, and what is allowed but perhaps not meant. Does not read the file.
+Owns what is in it, and what is allowed but perhaps not meant. What its parts say of each other is checked in
+`references.py`. Does not read the file.
 """
 
 from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from schemas.calendars import BusinessCalendar
 from schemas.config.alerts import Alerts, Threshold
-from schemas.config.fields import PERIODS, Currency, Duration, Model, Name, known_window
-from schemas.config.floor import BusinessHours, Connection, Organisation, Rep, Team
+from schemas.config.floor import BusinessHours, Organisation, Rep, Team
 from schemas.config.leads import Conversation, LeadResponse, RuleCondition
+from schemas.config.references import check_references
+from schemas.config.windows import known_window
+from schemas.connectors import AnyConnection
+from schemas.documents.values import Currency, Duration, Model, Name
 from schemas.instants import DAY, HOUR
 
 
@@ -47,16 +50,15 @@ class Retention(Model):
         return self
 
 
-def _wrong(reason: str, *path: str | int) -> PydanticCustomError:
-    """An error about one entry because of what another says; `path` leads to its line."""
-    return PydanticCustomError("reference", "{reason}", {"reason": reason, "path": path})
+Origin = Annotated[str, Field(pattern=r"^https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$", max_length=300)]
+"""A site as browsers name it: scheme, host and port, nothing behind it."""
 
 
 class Config(Model):
     """The whole of `floorcast.yaml`."""
 
     organisation: Organisation
-    connections: dict[Name, Connection] = Field(min_length=1)
+    connections: dict[Name, AnyConnection] = Field(min_length=1)
     calendars: dict[Name, BusinessHours] = Field(default_factory=dict, max_length=200)
     teams: dict[Name, Team] = Field(default_factory=dict)
     reps: dict[str, Rep] = Field(default_factory=dict)
@@ -67,81 +69,15 @@ class Config(Model):
     currency_rates: dict[Currency, Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=9)]] = Field(
         default_factory=dict
     )
+    cors: list[Origin] = Field(
+        default_factory=list, max_length=100, description="Sites whose pages may ask the api, with a key of their own."
+    )
     retention: Retention = Retention()
 
     @model_validator(mode="after")
     def _references(self) -> Self:
-        for team, entry in self.teams.items():
-            if entry.calendar is not None and entry.calendar not in self.calendars:
-                reason = f"there is no calendar {entry.calendar!r} under calendars"
-                raise _wrong(reason, "teams", team, "calendar")
-        self._check_reps()
-        for index, rule in enumerate(self.lead_response.rules):
-            if rule.clock == "business" and not any(team.calendar for team in self.teams.values()):
-                reason = "business time needs a team with a calendar, and no entry of teams has one"
-                raise _wrong(reason, "lead_response", "rules", index, "clock")
-        for index, route in enumerate(self.alerts.routes):
-            for channel in route.to:
-                if channel not in self.alerts.channels:
-                    reason = f"there is no channel {channel!r} under alerts.channels"
-                    raise _wrong(reason, "alerts", "routes", index, "to")
-        for name, threshold in self.alerts.thresholds.items():
-            self._check_threshold(name, threshold)
-        if self.organisation.currency in self.currency_rates:
-            currency = self.organisation.currency
-            reason = f"{currency} is the organisation's own currency"
-            raise _wrong(reason, "currency_rates", currency)
+        check_references(self)
         return self
-
-    def _check_threshold(self, name: str, threshold: Threshold) -> None:
-        # The catalogue imports this package, for the errors of reading.
-        from schemas.catalogue import begins_at_zero, shipped_catalogue  # noqa: PLC0415
-
-        path = ("alerts", "thresholds", name)
-        metric = shipped_catalogue().get(threshold.metric)
-        if metric is None:
-            reason = f"there is no metric {threshold.metric!r}; there are {', '.join(shipped_catalogue())}"
-            raise _wrong(reason, *path, "metric")
-        for team in threshold.teams or ():
-            # A file without teams leaves them to the CRM.
-            if self.teams and team not in self.teams:
-                reason = f"there is no team {team!r} under teams"
-                raise _wrong(reason, *path, "teams")
-        if threshold.calendar is not None and threshold.calendar not in self.calendars:
-            reason = f"there is no calendar {threshold.calendar!r} under calendars"
-            raise _wrong(reason, *path, "calendar")
-        unit, comparison, limit = metric.entry.unit, threshold.comparison, threshold.limit
-        if unit == "ratio" and not 0 <= limit <= 1:
-            reason = f"{threshold.metric} is a share between 0 and 1: write 0.2 for 20 %"
-            raise _wrong(reason, *path, comparison)
-        if unit not in {"money", "ratio"} and (limit < 0 or (limit == 0 and comparison != "above")):
-            reason = f"{threshold.metric} is never less than 0"
-            raise _wrong(reason, *path, comparison)
-        is_zero_at_first = threshold.window in PERIODS and begins_at_zero(metric)
-        if comparison == "below" and is_zero_at_first and threshold.at is None:
-            reason = (
-                f"{threshold.metric} begins at 0 with each {'day' if threshold.window == 'today' else threshold.window}"
-                ", so it would be below at once: set at with window today, or use a window such as 1h or 7d"
-            )
-            raise _wrong(reason, *path, comparison)
-
-    def _check_reps(self) -> None:
-        for rep, entry in self.reps.items():
-            if not 0 < len(rep) <= 256 or not rep.isprintable():
-                reason = f"{rep!r} is not an id of 1 to 256 printable characters"
-                raise _wrong(reason, "reps", rep)
-            if entry.team is not None and entry.team not in self.teams:
-                reason = f"there is no team {entry.team!r} under teams"
-                raise _wrong(reason, "reps", rep, "team")
-            for connection in entry.aliases:
-                if connection not in self.connections:
-                    reason = f"there is no connection {connection!r} under connections"
-                    raise _wrong(reason, "reps", rep, "aliases", connection)
-        seen: dict[str, str] = {}
-        for alias, rep in self._alias_pairs():
-            if seen.setdefault(alias, rep) != rep:
-                reason = f"{alias!r} is already an alias of {seen[alias]!r}"
-                raise _wrong(reason, "reps", rep, "aliases")
 
     def business_calendars(self) -> dict[str, BusinessCalendar]:
         """The calendars by name. Each remembers what it has worked out, so make them once per process."""
@@ -156,6 +92,8 @@ class Config(Model):
                 for team, entry in self.teams.items()
                 if entry.calendar is None
             ]
+        for name, connection in self.connections.items():
+            found += [f"connections.{name}.{setting}: {why}" for setting, why in connection.remarks().items()]
         used = {entry.calendar for entry in self.teams.values()}
         used |= {entry.calendar for entry in self.alerts.thresholds.values()}
         found += [f"calendars.{name}: no team goes by it" for name in self.calendars if name not in used]

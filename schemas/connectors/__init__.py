@@ -1,21 +1,44 @@
-"""The CRMs that floorcast understands: the registry of connectors by `kind`.
+"""The CRMs that floorcast understands: the registry of kinds of connections.
 
-Owns the choice of the connector for a connection of `floorcast.yaml`. A new CRM is one file here and one line below.
+Owns the choice of settings and connector for an entry of `connections`. A new CRM is one file (or folder) here and one
+line below.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any
 
-from schemas.config import Connection
+from pydantic import ConfigDict, Field, TypeAdapter
+
 from schemas.connectors.base import Connector
-from schemas.connectors.generic import build_generic
-from schemas.connectors.hubspot import build_hubspot
+from schemas.connectors.connection import Connection
+from schemas.connectors.generic import GENERIC
+from schemas.connectors.hubspot import HUBSPOT
+from schemas.connectors.kinds import Kind
 
-CONNECTORS: Mapping[str, Callable[[Connection], Connector]] = {
-    "generic": build_generic,
-    "hubspot": build_hubspot,
+KINDS: Mapping[str, Kind[Any]] = {
+    "generic": GENERIC,
+    "hubspot": HUBSPOT,
 }
 
+if TYPE_CHECKING:
+    AnyConnection = Connection
+else:  # a registry cannot be written as a type
+    AnyConnection = Annotated[reduce(or_, (kind.settings for kind in KINDS.values())), Field(discriminator="kind")]
 
-def build_connector(config: Connection) -> Connector:
-    """Give the connector of a connection. Raises SecretError (a ValueError) that names the secret it cannot use."""
-    return CONNECTORS[config.kind](config)
+_read = TypeAdapter(AnyConnection, config=ConfigDict(hide_input_in_errors=True)).validate_python
+
+
+def read_connection(entry: Mapping[str, Any]) -> Connection:
+    """The settings in an entry of `connections`. Raises pydantic's ValidationError."""
+    return _read(entry)
+
+
+def build_connector(connection: Connection) -> Connector:
+    """Give the connector of a connection that was read."""
+    connector: Connector = KINDS[connection.kind].build(connection)
+    return connector
+
+
+__all__ = ["KINDS", "AnyConnection", "Connection", "Connector", "Kind", "build_connector", "read_connection"]

@@ -6,26 +6,47 @@ redelivery is the change itself (its digest), so `webhook-id` is kept for people
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from schemas.config import Connection
+from pydantic import AfterValidator, Field, SecretStr
+
 from schemas.connectors import cloud_events
-from schemas.connectors.base import MAX_EVENTS, Parsed, SignedRequest
+from schemas.connectors.base import MAX_EVENTS, Parsed, SecretError, SignedRequest
 from schemas.connectors.cloud_events import Unreadable, open_body
+from schemas.connectors.connection import Connection
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.fields import FieldError, read_change, read_instant
+from schemas.connectors.kinds import Kind
+from schemas.connectors.plain import NotPlainError, read_plain
 from schemas.connectors.standard_webhooks import check_signature, read_key
 from schemas.deliveries import Delivery
+from schemas.documents.errors import wrong
 from schemas.records import DELETED, FIELDS
 
 CONTENT_TYPES = frozenset({JSON, cloud_events.STRUCTURED, cloud_events.BATCHED})
 _MEMBERS = frozenset({"record", "id", "changed_at", "fields", DELETED})
 
 
+def _secret(secret: SecretStr) -> SecretStr:
+    try:
+        read_key(secret.get_secret_value(), "")
+    except SecretError as error:
+        raise wrong(error.problem) from None
+    return secret
+
+
+class GenericConnection(Connection):
+    """Any system that posts floorcast's own events to `/webhooks/{name}`, signed by Standard Webhooks."""
+
+    kind: Literal["generic"]
+    secrets: list[Annotated[SecretStr, AfterValidator(_secret)]] = Field(min_length=1, max_length=8)
+    """Keys of Standard Webhooks: `whsec_` and 24 to 64 random bytes in base64."""
+
+
 class Generic:
     """Connector of kind `generic`."""
 
-    kept_headers = frozenset({"content-type", "webhook-id"}) | cloud_events.HEADERS
+    kept_headers = frozenset({"content-type", "webhook-id", "svix-id"}) | cloud_events.HEADERS
 
     def __init__(self, *, keys: Sequence[bytes], namespace: str = "") -> None:
         self._keys = tuple(keys)
@@ -38,6 +59,15 @@ class Generic:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """Every event of the delivery; the data of an envelope may be one event or an array of them."""
+        if delivery.headers.get("content-type") == JSON and "ce-specversion" not in delivery.headers:
+            try:
+                return Parsed(read_plain(delivery.body, delivery.received_at, self.namespace))
+            except NotPlainError:
+                pass
+        return self.parse_carefully(delivery)
+
+    def parse_carefully(self, delivery: Delivery) -> Parsed:
+        """The same of any delivery, also of those in which something is to be refused, ignored or made to fit."""
         parsed = Parsed()
         events = open_body(delivery.headers, delivery.body)
         if list in map(type, events):
@@ -61,11 +91,11 @@ class Generic:
             parsed.refuse("bad_shape", "record: is missing or not text", index)
             return
         if kind not in FIELDS:
-            parsed.ignore("unknown_kind")
+            parsed.ignore_unknown(kind, kind)
             return
         try:
             changed_at, fields, deleted = _members(event)
-            change, unknown = read_change(
+            reading = read_change(
                 kind=kind,
                 record_id=event["id"],
                 changed_at=changed_at,
@@ -78,9 +108,10 @@ class Generic:
             reason = "bad_field" if error.field.startswith("fields.") else "bad_shape"
             parsed.refuse(reason, str(error), index)
         else:
-            if unknown or not event.keys() <= _MEMBERS:
-                parsed.ignore("unknown_field", unknown + len(event.keys() - _MEMBERS))
-            parsed.accept(change, index)
+            for name in (*reading.unknown, *(event.keys() - _MEMBERS)):
+                parsed.ignore_unknown(kind, name)
+            parsed.ignore("rounded", reading.rounded)
+            parsed.accept(reading.change, index)
 
 
 def _members(event: dict[str, Any]) -> tuple[int, dict[str, Any], bool | None]:
@@ -103,7 +134,10 @@ def _members(event: dict[str, Any]) -> tuple[int, dict[str, Any], bool | None]:
     return changed_at, {}, deleted
 
 
-def build_generic(config: Connection) -> Generic:
-    """Make the connector of a `generic` connection. Raises SecretError."""
-    keys = [read_key(secret.get_secret_value(), f"secrets[{index}]") for index, secret in enumerate(config.secrets)]
-    return Generic(keys=keys, namespace=config.namespace)
+def build_generic(connection: GenericConnection) -> Generic:
+    """Make the connector of a `generic` connection."""
+    keys = [read_key(secret.get_secret_value(), f"secrets[{i}]") for i, secret in enumerate(connection.secrets)]
+    return Generic(keys=keys, namespace=connection.namespace)
+
+
+GENERIC = Kind(GenericConnection, build_generic)

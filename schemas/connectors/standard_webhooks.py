@@ -1,6 +1,6 @@
 """Standard Webhooks, signature scheme v1: which requests prove that they come from who shares a secret with us.
 
-Owns the rule and the form of its secrets. Reads no body and no clock.
+Owns the rule, the names of its headers and the form of its secrets. Reads no body and no clock.
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
@@ -20,6 +20,9 @@ PREFIX = "whsec_"
 # The standard advises 24 to 64 bytes. Shorter than 16 can be guessed; longer than 64 is only hashed down.
 MIN_KEY = 16
 MAX_SIGNATURES = 64
+_STANDARD = ("webhook-id", "webhook-timestamp", "webhook-signature")
+# Svix and what is built on it sign the same content under names of their own.
+_SVIX = ("svix-id", "svix-timestamp", "svix-signature")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 
@@ -43,15 +46,18 @@ def sign(key: bytes, *, message_id: str, timestamp: str, body: bytes) -> str:
 
 
 def check_signature(keys: Sequence[bytes], headers: Mapping[str, str], body: bytes, now: int) -> None:
-    """Raise SignatureError unless any entry of the header fits any of the keys, at a timestamp near `now`."""
-    message_id = _required(headers, "webhook-id")
-    timestamp = _required(headers, "webhook-timestamp")
-    signatures = _required(headers, "webhook-signature")
+    """Raise SignatureError unless any entry of the header fits any of the keys, at a timestamp near `now`.
+
+    The three headers are taken under one family of names: never one of each, and the standard's own if any is there.
+    """
+    is_svix = any(name in headers for name in _SVIX) and not any(name in headers for name in _STANDARD)
+    named = _SVIX if is_svix else _STANDARD
+    message_id, timestamp, signatures = (_required(headers, name) for name in named)
     if _TIMESTAMP.fullmatch(timestamp) is None:
-        msg = "webhook-timestamp: must be whole seconds since 1970"
+        msg = f"{named[1]}: must be whole seconds since 1970"
         raise SignatureError(msg)
     if abs(now - int(timestamp) * SECOND) > TOLERANCE:
-        msg = "webhook-timestamp: is more than 5 minutes away from now"
+        msg = f"{named[1]}: is more than 5 minutes away from now"
         raise SignatureError(msg)
     # Entries of other schemes (v1a) may stand beside ours.
     given = [entry for entry in signatures.split() if entry.startswith("v1,")][:MAX_SIGNATURES]
@@ -62,7 +68,7 @@ def check_signature(keys: Sequence[bytes], headers: Mapping[str, str], body: byt
         for signature in expected:  # no early exit: the time taken must not tell which secret is in use
             fits |= hmac.compare_digest(entry.encode("utf-8", "backslashreplace"), signature)
     if not fits:
-        msg = "webhook-signature: no v1 signature fits a secret of this connection"
+        msg = f"{named[2]}: no v1 signature fits a secret of this connection"
         raise SignatureError(msg)
 
 

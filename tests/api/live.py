@@ -10,9 +10,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.app import build_server, create_app
-from api.ingest import DeliveryLog
+from api.app import create_app
+from api.serving import build_server
 from api.settings import Settings
+from api.write.ingest import DeliveryLog
 from schemas.config import Config, parse_config
 from schemas.connectors.base import Connector
 from tests.api.fakes import FakeConnector
@@ -21,7 +22,7 @@ CONFIG = """
 organisation: {name: Acme, timezone: Asia/Kuala_Lumpur, currency: USD}
 connections:
   feed: {kind: generic, secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}
-  crm: {kind: generic, secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], public_url: "https://floor.example/in/"}
+  crm: {kind: generic, secrets: ["whsec_Q3JtU2VjcmV0Q3JtU2VjcmV0Q3JtU2VjcmV0"], public_url: "https://floor.example/in/"}
 """
 _PATIENCE_SECONDS = 20.0
 

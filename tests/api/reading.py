@@ -12,11 +12,11 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from api.app import build_read_side, create_app
-from api.security import ApiScope, create_key
+from api.read.view import View
 from api.settings import Settings
-from api.view import View
 from schemas.catalogue import shipped_catalogue
 from schemas.config import Config
+from schemas.keys import ApiScope, create_key
 from schemas.records import RecordChange
 from tests.builders import instant, make_config
 from tests.pipeline import Pipeline
@@ -98,6 +98,12 @@ class Floor:
         transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
             return await client.get(path, params=query or None, headers=headers)
+
+    async def post(self, path: str, content: Any, headers: dict[str, str] | None = None) -> httpx.Response:
+        """One answer to an action."""
+        transport = httpx.ASGITransport(self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+            return await client.post(path, json=content, headers=headers)
 
     async def read(self, path: str, **parameters: Any) -> Any:
         """The JSON of an answer that must be 200."""

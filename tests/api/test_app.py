@@ -18,11 +18,12 @@ import pytest
 from fastapi import FastAPI, Query
 from starlette.responses import Response, StreamingResponse
 
-from api.settings import Settings, SettingsError, config_environment, read_settings
+from api.settings import Settings, SettingsError, read_settings
 from schemas.connectors.standard_webhooks import read_key, sign
 from tests.api.fakes import FakeIngest
 from tests.api.kafka_topics import create_topic, read_all
 from tests.api.live import CONFIG, make_app, make_config, make_settings, serving
+from tests.ports import held_port
 
 _PATIENCE_SECONDS = 30.0
 
@@ -133,18 +134,6 @@ async def test_documentation_comes_from_this_process_alone(tmp_path: Path, inges
     assert (await get(app, "/openapi.json")).json()["info"]["title"] == "floorcast"
 
 
-def test_environment_wins_over_secret_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "A").write_text("from file\n", encoding="utf-8")
-    (tmp_path / "secrets" / "B").write_text("from file\n", encoding="utf-8")
-    (tmp_path / ".env").write_text("C=from dotenv\n", encoding="utf-8")
-
-    found = config_environment({"B": "from environment"}, secrets=tmp_path / "secrets")
-
-    assert found == {"A": "from file", "B": "from environment", "C": "from dotenv"}
-
-
 def test_wrong_setting_is_named_and_its_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOORCAST_PORT", "canary")
 
@@ -172,13 +161,6 @@ def test_configuration_of_the_tests_is_valid() -> None:
 # The process
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 _MAIN = "import sys; from api.app import main; from api.settings import Settings; sys.exit(main(Settings()))"
 
 
@@ -201,7 +183,7 @@ def start(tmp_path: Path, **settings: Any) -> subprocess.Popen[bytes]:
 @contextmanager
 def running(tmp_path: Path, **settings: Any) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run the process until it answers; gives it with its address."""
-    port = free_port()
+    port = held_port()
     process = start(tmp_path, port=port, **settings)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -293,7 +275,7 @@ def test_signed_delivery_is_answered_202_once_it_lies_in_kafka(tmp_path: Path, k
 
 
 def test_process_refuses_to_be_reached_from_outside_without_keys(tmp_path: Path) -> None:
-    lines = refused(tmp_path, host="0.0.0.0", port=free_port())  # noqa: S104 - what is refused
+    lines = refused(tmp_path, host="0.0.0.0", port=held_port())  # noqa: S104 - what is refused
 
     assert len(lines) == 1
     assert "floorcast keys create" in lines[0]

@@ -4,7 +4,7 @@ from collections import Counter
 
 from bench import workload
 from bench.workload import Revision
-from deploy.recount import recount
+from deploy.verification.recount import recount
 from schemas.instants import MINUTE
 from tests.builders import make_config
 

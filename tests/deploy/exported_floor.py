@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 from prometheus_client import CollectorRegistry, generate_latest
 
-from api.consumer import Latency
-from api.errors import NotStoredError
-from api.exposition import Picture, ResponseHistogram, render, waiting_by_team
-from api.view import Scope, Values, View
+from api.read.consumer import Latency
+from api.read.exposition import Picture, ResponseHistogram, render, waiting_by_team
+from api.read.view import Scope, Values, View
+from api.write.refusals import UnacknowledgedError
 from schemas.catalogue import shipped_catalogue
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import STAGES, Progress
@@ -66,7 +66,11 @@ class ExportedFloor:
     async def _deliver(self) -> None:
         transport = httpx.ASGITransport(self._app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            for password, failure in ((PASSWORD, None), ("wrong", None), (PASSWORD, NotStoredError("not now"))):
+            for password, failure in (
+                (PASSWORD, None),
+                ("wrong", None),
+                (PASSWORD, UnacknowledgedError("not now", retry_after=2)),
+            ):
                 self._ingest.failure = failure
                 await client.post(
                     "/webhooks/feed",
@@ -77,7 +81,7 @@ class ExportedFloor:
     def _picture(self, now: int) -> Picture:
         view = self._pipeline.view()
         responses = ResponseHistogram(view)
-        responses.observe(view.clocks)
+        responses.observe(view.clocks, now)
         waiting, oldest = waiting_by_team(view, now)
         today = view.calendar.day_of(now)
         return Picture(

@@ -199,10 +199,11 @@ def test_decisions_are_numbered_and_have_the_same_parts() -> None:
     index = links_of(DOCS / "decisions" / "README.md")
 
     assert [page.name for page in notes] == index
-    for number, page in enumerate(notes, start=1):
+    assert len({page.name[:4] for page in notes}) == len(notes)
+    for page in notes:
         text = page.read_text(encoding="utf-8")
-        assert text.startswith(f"# {number:04d}. ")
-        assert page.name.startswith(f"{number:04d}-")
+        assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", page.name)
+        assert text.startswith(f"# {page.name[:4]}. ")
         assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences", "Alternatives"]
 
 

@@ -16,8 +16,8 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from deploy.demo.floor import Floor, Mix
-from deploy.demo.posting import Answer, HttpSender, Post, Poster, Summary, posts
+from deploy.simulator.floor import Floor, Mix
+from deploy.simulator.posting import Answer, HttpSender, Post, Poster, Summary, posts
 from schemas.config import load_config
 from schemas.connectors import build_connector
 from schemas.connectors.standard_webhooks import read_key

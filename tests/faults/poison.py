@@ -7,7 +7,7 @@ from random import Random
 
 import orjson
 
-from deploy.demo.posting import Post
+from deploy.simulator.posting import Post
 
 _JSON = {"content-type": "application/json"}
 _WORDS = (

@@ -17,7 +17,7 @@ import aiohttp
 import orjson
 import psutil
 
-from deploy.demo.posting import Form, Post, write
+from deploy.simulator.posting import Form, Post, write
 from schemas.instants import format_instant
 from tests.faults.running import Scene
 from tests.faults.stack import until

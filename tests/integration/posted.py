@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
-from deploy.demo.floor import Event, Floor, Mix, delivery_size
-from deploy.demo.posting import Form, HttpSender, Post, Poster, Summary, write
+from deploy.simulator.floor import Event, Floor, Mix, delivery_size
+from deploy.simulator.posting import Form, HttpSender, Post, Poster, Summary, write
 from schemas.config import Config, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.standard_webhooks import read_key
@@ -67,6 +67,11 @@ def post_of(events: Sequence[Event], delivery_id: str, random: Random | None = N
     forms = (Form.PLAIN, Form.STRUCTURED, Form.BINARY) if len(events) == 1 else (Form.ARRAY, Form.BATCHED)
     headers, body = write(events, forms[0] if random is None else random.choice(forms), delivery_id)
     return Post(0, delivery_id, headers, body, len(events))
+
+
+async def post(url: str, config_file: Path, *events: Event) -> None:
+    """Post these events as one delivery of the connection `feed`."""
+    await Posted(url, config_file).post([("feed", post_of(events, f"d-{clock()}"))])
 
 
 class Posted:

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from api.catch_up import CatchUp
+from api.read.catch_up import CatchUp
 from processor.transport.following import Follower
 from schemas.config import WINDOW_NAMES, Config
 from schemas.instants import SECOND, format_instant, parse_instant, to_datetime
+from schemas.kafka import Address
 from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
 from tests.oracle import METRICS, Books, LeadClock, Row, Rows, differences
 
@@ -73,7 +74,7 @@ class Reader:
             cursor = {"cursor": page["next"]}
 
 
-async def settle(reader: Reader, broker: str, prefix: str) -> None:
+async def settle(reader: Reader, broker: Address, prefix: str) -> None:
     """Wait until all that was acknowledged has passed every stage and is in the view."""
     state: Json = {}
 
@@ -203,7 +204,7 @@ async def _waiting_differences(reader: Reader, books: Books, config: Config) -> 
             continue
         expected = {
             "rep": clock["rep"],
-            "team": books.team_of(clock["rep"], to_datetime(now).astimezone(zone).date()),
+            "team": books.people.team_of(clock["rep"], to_datetime(now).astimezone(zone).date()),
             "source": clock["source"],
             "started_at": format_instant(clock["started_at"]),
             "due_at": format_instant(clock["due_at"]),

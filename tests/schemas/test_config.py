@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.config import Config, ConfigError, parse_config
+from schemas.config import Config, ConfigError, SlaRule, parse_config
 from schemas.instants import HOUR, MINUTE
 
 BASE = """\
@@ -31,6 +31,7 @@ calendars:
     holidays: {country: DE, subdivision: BE, extra: ["2026-12-24", 2026-12-31]}
 teams:
   north: {name: North, calendar: office}
+  south: {}
 lead_response:
   rules:
     - {when: {source: demo_request}, sla: 5m, clock: elapsed}
@@ -54,7 +55,9 @@ alerts:
     ] == [5, 30, 60, 60]
     assert config.alerts.channels_for("escalate", "north") == ["floor", "chat"]
     assert config.alerts.channels_for("breach", "south") == []
-    assert config.remarks() == []
+    assert config.remarks() == [
+        "teams.south.calendar: is not set, so rules of clock business run on elapsed time for this team"
+    ]
     assert "example.com/T" not in repr(config)
 
 
@@ -100,8 +103,8 @@ def test_a_share_of_the_sla_is_exact() -> None:
         ),
         (
             OFFICE + "teams: {north: {}}\nlead_response:\n  rules:\n    - {sla: 1h}\n    - {sla: 1h, clock: business}",
-            ["10: lead_response.rules.1.clock: business time needs a team with a calendar, and no entry of teams has "
-             "one"],
+            ["10: lead_response.rules.1.clock: business time needs organisation.calendar or a team with a calendar, "
+             "and there is none"],
         ),
         ("lead_response:\n  rules:\n    - {sla: 400d}", ["6: lead_response.rules.0.sla: must be at most 366d"]),
         (
@@ -109,12 +112,12 @@ def test_a_share_of_the_sla_is_exact() -> None:
             [
                 "6: alerts.channels.a.url: is missing",
                 "7: alerts.channels.b.url: must be an http or https address without user name and fragment",
-                "7: alerts.channels.b.colour: is not a setting here",
+                "7: alerts.channels.b.colour: is not a setting here; there are url, allow_private, quiet, kind",
             ],
         ),
         (
             "alerts:\n  channels: {a: {kind: teams, url: 'https://x.example'}}\n  routes:\n    - {to: [a, b]}",
-            ["7: alerts.routes.0.to: there is no channel 'b' under alerts.channels"],
+            ["7: alerts.routes.0.to: there is no channel 'b' under alerts.channels; there are a"],
         ),
         ("reps:\n  r-1: {team: south}", ["5: reps.r-1.team: there is no team 'south' under teams"]),
     ],
@@ -169,7 +172,10 @@ alerts:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("metric: calls, per: rep, above: 1", "alerts.thresholds.few.metric: there is no metric 'calls'; there are"),
+        (
+            "metric: calls, per: rep, above: 1",
+            "alerts.thresholds.few.metric: there is no metric 'calls'; did you mean 'calls_made'?",
+        ),
         ("metric: calls_made, per: rep", "alerts.thresholds.few: needs one of below, above and reaches"),
         (
             "metric: calls_made, per: rep, below: 1, above: 5",
@@ -195,7 +201,10 @@ alerts:
             "metric: calls_made, per: organisation, window: 1h, below: 1, during: business hours",
             "alerts.thresholds.few: during needs a calendar: the organisation as a whole has none",
         ),
-        ("metric: calls_made, per: everybody, above: 1", "alerts.thresholds.few.per: Input should be 'rep', 'team'"),
+        (
+            "metric: calls_made, per: everybody, above: 1",
+            "alerts.thresholds.few.per: must be one of rep, team, organisation",
+        ),
         (
             "metric: calls_made, per: organisation, above: 1, teams: [north]",
             "alerts.thresholds.few: teams goes with per rep or per team",
@@ -239,3 +248,175 @@ def test_a_threshold_that_looks_at_nights_too_is_remarked() -> None:
     found = parsed(threshold("metric: calls_made, per: rep, window: 1h, below: 1")).remarks()
 
     assert found == ["alerts.thresholds.few.during: is not set, so 1h without work at night is below too"]
+
+
+def problems(text: str, environment: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, environment or {})
+    return [problem.removeprefix("floorcast.yaml:") for problem in caught.value.problems]
+
+
+def test_a_duration_without_a_unit_is_refused() -> None:
+    found = problems(
+        BASE + "lead_response:\n  rules:\n    - {sla: 300}\n  escalate_after: 7200\nconversation: {min_talk: 60}\n"
+    )
+
+    shape = "must be a duration such as 30s, 5m, 1h or 2d"
+    assert found == [
+        f"6: lead_response.rules.0.sla: {shape}: 300 has no unit; did you mean 300s?",
+        f"7: lead_response.escalate_after: {shape}: 7200 has no unit; did you mean 7200s?",
+        f"8: conversation.min_talk: {shape}: 60 has no unit; did you mean 60s?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "ending"),
+    [
+        ("'300'", ": 300 has no unit; did you mean 300s?"),
+        ("5 minutes", "; did you mean 5m?"),
+        ("1.5", ": 1.5 has no unit; did you mean 1.5s?"),
+        ("soon", "2d"),
+        ("[1h]", "2d"),
+        ("", "2d"),
+    ],
+)
+def test_a_duration_is_a_number_with_its_unit(text: str, ending: str) -> None:
+    (found,) = problems(BASE + f"lead_response: {{rules: [{{sla: {text}}}]}}")
+
+    assert found.startswith("4: lead_response.rules.0.sla: must be a duration such as 30s")
+    assert found.endswith(ending)
+
+
+def test_a_number_in_code_is_no_duration_either() -> None:
+    for value in (300, 300.0, True):
+        with pytest.raises(ValueError, match="must be a duration"):
+            SlaRule.model_validate({"sla": value})
+
+
+def test_keys_and_values_are_what_was_written() -> None:
+    config = parsed(
+        "teams: {no: {name: Norway}, 1e3: {name: off}, se: {}}\n"
+        "calendars: {c: {timezone: UTC, hours: {mon: [09:00-18:00]}, holidays: {country: NO, extra: [2026-12-31]}}}\n"
+        "reps:\n  0123: {name: Kari Ek, team: se, aliases: {feed: [0123, 1e3, yes, 0x1F]}, active: true}\n"
+    )
+
+    assert list(config.teams) == ["no", "1e3", "se"]
+    assert config.teams["1e3"].name == "off"
+    assert config.reps["0123"].aliases == {"feed": ["0123", "1e3", "yes", "0x1F"]}
+    assert config.reps["0123"].active is True
+    assert config.calendars["c"].holidays.country == "NO"
+
+
+def test_a_key_that_is_there_twice_is_refused_with_both_lines() -> None:
+    found = problems(BASE + "teams: {a: {}}\nreps:\n  r: {team: a}\n  'r': {team: a}\nteams: {b: {}}\n")
+
+    assert found == ["7: reps.r: stands already in line 6", "8: teams: stands already in line 4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: &x [*x]", "holds too much, or is nested too deeply"),
+        ("a: !python/object:os.system x", "tags such as !python/object:os.system are not known here"),
+        ("? [a]\n: b", "a key must be text"),
+        ("<<: 5", "<< takes mappings only"),
+        ("a: [", "is not YAML: "),
+        ("[" * 3000, "is nested too deeply"),
+        ("", "must be a mapping with organisation and connections"),
+        ("a\x00", "is not YAML: "),
+        ("a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
+            f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(9 * ['*' + chr(97 + n)])}]\n" for n in range(9)
+        ), "holds too much"),
+    ],
+    ids=["cycle", "tag", "key", "merge", "cut", "deep", "empty", "control character", "billion laughs"],
+)  # fmt: skip
+def test_a_text_that_is_no_such_file_is_one_problem(text: str, problem: str) -> None:
+    (found,) = problems(text)
+
+    assert problem in found
+    assert len(found) < 200
+
+
+def test_a_mapping_may_be_merged_from_another() -> None:
+    config = parsed("teams: {a: &a {name: A}, b: {<<: *a}, c: {<<: [*a], name: C}}")
+
+    assert [team.name for team in config.teams.values()] == ["A", "A", "C"]
+
+
+def test_everything_that_is_wrong_between_the_parts_is_told_at_once() -> None:
+    found = problems(
+        """\
+organisation: {name: Acme, timezone: UTC, currency: EUR}
+connections:
+  feed: {kind: generic, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}
+  other: {kind: generic, secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw="]}
+calendars: {office: {timezone: UTC, hours: {mon: ["09:00-18:00"]}}}
+teams: {north: {calendar: ofice}}
+reps: {r: {team: nroth, aliases: {fed: ["1"]}}}
+lead_response: {rules: [{when: {team: [north, suoth]}, sla: 1h}]}
+alerts:
+  channels: {floor: {kind: slack, url: "https://x.example"}}
+  routes: [{teams: [noth], to: [flor]}]
+  thresholds: {few: {metric: call_made, per: team, above: 1}}
+currency_rates: {EUR: "1.1"}
+"""
+    )
+
+    assert found == [
+        "4: connections.other.secrets.0: is a secret of connection 'feed' too",
+        "6: teams.north.calendar: there is no calendar 'ofice' under calendars; did you mean 'office'?",
+        "7: reps.r.team: there is no team 'nroth' under teams; did you mean 'north'?",
+        "7: reps.r.aliases.fed: there is no connection 'fed' under connections; did you mean 'feed'?",
+        "8: lead_response.rules.0.when.team: there is no team 'suoth' under teams; did you mean 'north'?",
+        "11: alerts.routes.0.teams: there is no team 'noth' under teams; did you mean 'north'?",
+        "11: alerts.routes.0.to: there is no channel 'flor' under alerts.channels; did you mean 'floor'?",
+        "12: alerts.thresholds.few.metric: there is no metric 'call_made'; did you mean 'calls_made'?",
+        "13: currency_rates.EUR: EUR is the organisation's own currency",
+    ]
+
+
+def test_zones_currencies_kinds_and_settings_are_named_with_what_was_probably_meant() -> None:
+    found = problems(
+        """\
+organisation: {name: Acme, timezone: Europe/Berlinn, currency: EURO, week_starts: mondy}
+connections:
+  hub: {kind: hubspto, secrets: [x]}
+  crm: {kind: hubspot, secrets: ["${env:GONE}"], publicurl: "https://x.example"}
+  sf: {secrets: [x]}
+reps: {r: {naem: Ana}}
+alert: {}
+"""
+    )
+
+    assert found == [
+        "1: organisation.timezone: 'Europe/Berlinn' is not an IANA time zone such as Europe/Berlin; did you mean "
+        "'Europe/Berlin'?",
+        "1: organisation.currency: 'EURO' is not an ISO 4217 code such as USD; did you mean 'EUR'?",
+        "1: organisation.week_starts: must be one of monday, tuesday, wednesday, thursday, friday, saturday, sunday; "
+        "did you mean 'monday'?",
+        "3: connections.hub.kind: there is no kind 'hubspto'; did you mean 'hubspot'?",
+        "4: connections.crm.secrets.0: environment variable GONE is not set",
+        "4: connections.crm.public_url: is missing",
+        "4: connections.crm.publicurl: is not a setting here; did you mean 'public_url'?",
+        "5: connections.sf.kind: is missing",
+        "6: reps.r.naem: is not a setting here; did you mean 'name'?",
+        "7: alert: is not a setting here; did you mean 'alerts'?",
+    ]
+
+
+def test_a_zone_may_be_meant_by_its_place_alone() -> None:
+    assert "did you mean 'Europe/Berlin'?" in problems(BASE.replace("Asia/Kuala_Lumpur", "Berlin"))[0]
+
+
+def test_a_bad_secret_is_named_by_its_line_and_not_repeated() -> None:
+    (found,) = problems(BASE.replace("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "not-a-webhook-secret"))
+
+    assert found == "3: connections.feed.secrets.0: must begin with whsec_ (Standard Webhooks)"
+
+
+def test_legacy_signatures_are_remarked() -> None:
+    text = "  crm: {kind: hubspot, secrets: [abcdefgh], public_url: 'https://x.example', legacy_signatures: true}\n"
+
+    (remark,) = parsed(text).remarks()
+
+    assert remark.startswith("connections.crm.legacy_signatures: ")

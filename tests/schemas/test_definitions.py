@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.view import View
+from api.read.view import View
 from schemas.catalogue import shipped_catalogue
 from schemas.definitions import digest_of
 from schemas.progress import Progress, encode_progress, progress_key

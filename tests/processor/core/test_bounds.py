@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy import recount as recounting
+from deploy.verification import bounds as recounted
 from processor.core import bounds, facts
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
@@ -37,7 +37,7 @@ def limited(monkeypatch: pytest.MonkeyPatch, *, group: int | None = None, named:
     with monkeypatch.context() as patch:
         if group is not None:
             patch.setattr(bounds, "GROUP_LIMIT", group)
-            patch.setattr(recounting, "_GROUP_LIMIT", group)
+            patch.setattr(recounted, "GROUP_LIMIT", group)
         if named is not None:
             patch.setattr(records, "NAMED_LIMIT", named)
         yield

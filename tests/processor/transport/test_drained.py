@@ -8,7 +8,7 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.transport.drained import FETCH_BYTES, FETCHES, Drained
+from processor.transport.drained import FETCH_BYTES, FETCHES, LEAST_FETCH_BYTES, WAITING_BYTES, Drained, fetch_bytes
 from processor.transport.fetched import Fetched
 
 CHANGES, TOUCHES = TP("changes", 0), TP("touches", 0)
@@ -75,6 +75,46 @@ def test_a_batch_is_not_larger_than_a_fetch_or_one_message() -> None:
     taken = [[record.offset for record in drained.take({CHANGES}, 10)[CHANGES]] for _ in range(3)]
 
     assert taken == [[0, 1], [2], [3]]
+
+
+def test_all_partitions_together_hold_no_more_than_the_process_may() -> None:
+    told: list[str] = []
+    drained = make(on_room=lambda: told.append("room"))
+    partitions = {TP(topic, number) for topic in ("a", "b", "c", "d", "e") for number in range(16)}
+    most = fetch_bytes(len(partitions))
+    offset, rounds = 0, 0
+    while wanted := drained.with_room(partitions):
+        rounds += 1
+        assert rounds <= FETCHES
+        drained.put({tp: records(offset, value=bytes(most)) for tp in wanted})
+        offset += 1
+
+    assert offset * len(partitions) * most <= WAITING_BYTES + len(partitions) * most
+    (first, *others) = sorted(partitions)
+    drained.take({first}, 10)
+    assert told == ["room"]
+    assert drained.with_room(partitions) == {first}, "who holds the others up does not hold this one up"
+    for tp in others:
+        drained.take({tp}, 10)
+    assert drained.with_room(partitions) == partitions
+
+
+def test_what_is_left_of_a_fetch_is_counted_once() -> None:
+    drained = make()
+    drained.put({CHANGES: records(0, 1, value=bytes(WAITING_BYTES // 2))})
+    assert drained.with_room({CHANGES}) == set()
+
+    drained.take({CHANGES}, 1)
+    assert drained.with_room({CHANGES}) == {CHANGES}
+    drained.take({CHANGES}, 1)
+    drained.put({CHANGES: records(2, value=bytes(WAITING_BYTES - 1))})
+    assert drained.with_room({CHANGES}) == {CHANGES}
+
+
+def test_a_fetch_is_smaller_the_more_partitions_there_are() -> None:
+    assert fetch_bytes(0) == fetch_bytes(4) == FETCH_BYTES
+    assert fetch_bytes(40) * 40 <= WAITING_BYTES
+    assert fetch_bytes(10_000) == LEAST_FETCH_BYTES
 
 
 def test_nothing_is_left_after_a_seek() -> None:

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import OffsetOutOfRangeError
 
-from deploy.broker import LocalBroker
+from deploy.local.broker import LocalBroker
 from processor.transport.closing import stop_quietly
 from processor.transport.ends import Ends
 from processor.transport.fetched import Records

@@ -301,3 +301,34 @@ async def test_what_a_load_left_in_cycles_is_let_go() -> None:
 
     assert [cycle() for cycle in left] == [None, None]
     assert gc.isenabled()
+
+
+async def test_what_was_set_aside_and_is_garbage_since_is_found_at_the_next_renewal() -> None:
+    class Cycle:
+        """Refers to itself."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    class Holding(FakeShard):
+        """Holds something that is set aside with it."""
+
+        def __init__(self, partition: int) -> None:
+            super().__init__(partition)
+            self.held: Cycle | None = Cycle()
+            made.append(self)
+
+    made: list[Holding] = []
+    live = LiveShards({TOPIC: Holding}, die=raise_instead)
+    await live.assign([(TOPIC, 0)])
+    (shard,) = made
+    assert shard.held is not None
+    left = weakref.ref(shard.held)
+    shard.held = None
+    gc.collect()
+    assert left() is not None, "what was set aside is not looked at"
+
+    await live.renew()
+
+    assert left() is None
+    assert gc.isenabled()

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
-from schemas.config import Connection
-from schemas.connectors import build_connector
+from schemas.connectors import build_connector, read_connection
 from schemas.connectors.base import Connector, Parsed, SignedRequest
 from schemas.deliveries import Delivery
 from schemas.instants import SECOND, parse_instant
@@ -48,14 +45,15 @@ class ConnectorCase:
         return self.sign(dump(self.good) if body is None else body, at, secret or self.secrets[0])
 
 
-def connect(kind: str, secrets: Sequence[str], namespace: str = "") -> Connector:
+def connect(kind: str, secrets: Sequence[str], namespace: str = "", **more: Any) -> Connector:
     return build_connector(
-        Connection.model_validate(
+        read_connection(
             {
                 "kind": kind,
-                "secrets": [SecretStr(secret) for secret in secrets],
+                "secrets": list(secrets),
                 "public_url": "https://floor.example.com",
                 "namespace": namespace,
+                **more,
             }
         )
     )

@@ -2,14 +2,13 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.config import Connection
-from schemas.connectors import CONNECTORS
+from schemas.connectors import KINDS
 from schemas.connectors.base import MAX_EVENTS, ContentTypeError, SignatureError
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, MINUTE, SECOND
@@ -24,8 +23,8 @@ JSON = st.recursive(
 )
 
 
-def test_the_registry_has_a_connector_for_each_kind_that_the_configuration_takes() -> None:
-    assert set(CONNECTORS) == set(get_args(Connection.model_fields["kind"].annotation))
+def test_every_kind_of_the_registry_has_its_case_here() -> None:
+    assert {case.kind for case in CASES} == set(KINDS)
 
 
 @each
@@ -168,13 +167,22 @@ def test_one_bad_event_does_not_spoil_the_others(case: ConnectorCase) -> None:
 @each
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"NaN", b"[1e999]", b"\xff", b'"\\ud800"', b"[" * 5000, b"\xef\xbb\xbf[]"],
-    ids=["empty", "cut", "NaN", "infinite", "not UTF-8", "half a surrogate pair", "too deep", "byte order mark"],
+    [b"", b"{", b"\xff", b"[" * 5000, b"[NaN," + b"[" * 500 + b"]" * 501, b"\xef\xbb\xbf[]"],
+    ids=["empty", "cut", "not UTF-8", "too deep", "too deep to be read again", "byte order mark"],
 )
 def test_a_body_that_is_not_json_is_one_problem(case: ConnectorCase, body: bytes) -> None:
     parsed = parse(case.connector(), body)
 
     assert [problem.reason for problem in parsed.problems] == ["not_json"]
+    assert not parsed.changes
+
+
+@each
+@pytest.mark.parametrize("body", [b"NaN", b"[1e999]", b'"\\ud800"'], ids=["NaN", "infinite", "half a surrogate pair"])
+def test_what_is_no_value_of_ours_is_a_problem_of_its_event(case: ConnectorCase, body: bytes) -> None:
+    parsed = parse(case.connector(), body)
+
+    assert [(problem.reason, problem.index) for problem in parsed.problems] == [("bad_shape", 0)]
     assert not parsed.changes
 
 

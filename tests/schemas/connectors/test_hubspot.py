@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from schemas.connectors.base import Parsed, SecretError, SignatureError, SignedRequest
-from schemas.connectors.hubspot import sign_v1, sign_v2, sign_v3, signed_uri
+from schemas.connectors import read_connection
+from schemas.connectors.base import Parsed, SignatureError, SignedRequest
+from schemas.connectors.hubspot.signatures import sign_v1, sign_v2, sign_v3, signed_uri
 from schemas.instants import DAY, MINUTE, parse_instant
 from schemas.records import Record, RecordChange, fold_all
 from tests.schemas.connectors.cases import HUBSPOT, NOW, connect, fixture, parse
 
 CONNECTOR = HUBSPOT.connector()
+LEGACY = connect("hubspot", HUBSPOT.secrets[:1], legacy_signatures=True)
 VECTORS = [vector for vector in fixture("vectors.json")["vectors"] if vector["scheme"].startswith("hubspot")]
 T = 1773155144301
 CONNECTED = "f240bbac-87c9-4f6e-bf70-924b57d47db7"
@@ -34,7 +37,7 @@ def _request(vector: dict[str, Any]) -> tuple[SignedRequest, int]:
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_vectors_are_taken_or_refused(vector: dict[str, Any]) -> None:
     request, now = _request(vector)
-    connector = connect("hubspot", [vector["secret"]])
+    connector = connect("hubspot", [vector["secret"]], legacy_signatures=True)
     if vector["accept"]:
         connector.verify(request, now)
     else:
@@ -47,7 +50,7 @@ def test_vectors_are_taken_or_refused(vector: dict[str, Any]) -> None:
 )
 def test_vectors_are_bound_to_body_method_and_address(vector: dict[str, Any]) -> None:
     request, now = _request(vector)
-    connector = connect("hubspot", [vector["secret"]])
+    connector = connect("hubspot", [vector["secret"]], legacy_signatures=True)
     others = [replace(request, body=request.body + b" ")]
     if vector["scheme"] != "hubspot-v1":
         others += [replace(request, method="PUT"), replace(request, url=request.url + "/")]
@@ -55,6 +58,36 @@ def test_vectors_are_bound_to_body_method_and_address(vector: dict[str, Any]) ->
     for other in others:
         with pytest.raises(SignatureError):
             connector.verify(other, now)
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [vector for vector in VECTORS if vector["accept"] and vector["scheme"] != "hubspot-v3"],
+    ids=lambda vector: vector["name"],
+)
+def test_versions_1_and_2_are_taken_only_where_the_connection_says_so(vector: dict[str, Any]) -> None:
+    request, now = _request(vector)
+
+    with pytest.raises(SignatureError, match=r"^x-hubspot-signature-v3: is missing \(.*legacy_signatures: true\)$"):
+        connect("hubspot", [vector["secret"]]).verify(request, now)
+
+
+@pytest.mark.parametrize("takes_legacy", [False, True])
+def test_cutting_the_newest_signature_off_gains_nothing(takes_legacy: bool) -> None:
+    request = HUBSPOT.request()
+    connector = connect("hubspot", HUBSPOT.secrets[:1], legacy_signatures=takes_legacy)
+    connector.verify(request, NOW)
+    cut = {name: value for name, value in request.headers.items() if name != "x-hubspot-signature-v3"}
+
+    with pytest.raises(SignatureError, match=r"^x-hubspot-signature-v3: is missing"):
+        connector.verify(replace(request, headers=cut), NOW)
+
+
+def test_what_legacy_signatures_are_worth_is_remarked() -> None:
+    entry = {"kind": "hubspot", "secrets": HUBSPOT.secrets[:1], "public_url": "https://floor.example.com"}
+
+    assert read_connection(entry).remarks() == {}
+    assert read_connection(entry | {"legacy_signatures": True}).remarks().keys() == {"legacy_signatures"}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +148,7 @@ def test_an_older_signature_says_which_version_it_is(version: str) -> None:
     request = SignedRequest("POST", "https://x.example/", {**headers, "x-hubspot-signature-version": version}, body)
 
     with pytest.raises(SignatureError, match="x-hubspot-signature-version"):
-        CONNECTOR.verify(request, NOW)
+        LEGACY.verify(request, NOW)
 
 
 def test_a_signature_of_one_version_is_none_of_another() -> None:
@@ -124,13 +157,15 @@ def test_a_signature_of_one_version_is_none_of_another() -> None:
     v2 = sign_v2(secret, body=body, **common)
     request = SignedRequest("POST", "https://x.example/", {"x-hubspot-signature-version": "v1"}, body)
 
-    with pytest.raises(SignatureError):
-        CONNECTOR.verify(replace(request, headers={**request.headers, "x-hubspot-signature": v2}), NOW)
+    with pytest.raises(SignatureError, match="fits no secret"):
+        LEGACY.verify(replace(request, headers={**request.headers, "x-hubspot-signature": v2}), NOW)
 
 
 def test_a_blank_secret_is_refused_by_name() -> None:
-    with pytest.raises(SecretError, match=r"^secrets\[1\]: "):
+    with pytest.raises(ValidationError) as refusal:
         connect("hubspot", [HUBSPOT.secrets[0], " " * 8])
+
+    assert [problem["loc"][-2:] for problem in refusal.value.errors()] == [("secrets", 1)]
 
 
 # --- Events -----------------------------------------------------------------------------------------------------------
@@ -590,14 +625,20 @@ def test_events_of_the_test_button_are_ignored(event_id: int) -> None:
         (_event("x") | {"subscriptionType": "conversation.newMessage"}, "unknown_type"),
         (_event("x") | {"subscriptionType": "company.associationChange"}, "unknown_type"),
         (_event("merge", CALL, primaryObjectId=1, mergedObjectIds=[2]), "unknown_type"),
-        (_set(CONTACT, "firstname", "Dana"), "unknown_field"),
-        (_set(MEETING, "hs_timestamp", "1773155144301"), "unknown_field"),
         (_set(DEAL, "amount", "REDACTED"), "redacted"),
         (_set(DEAL, "amount", "100") | {"isSensitive": True}, "redacted"),
     ],
 )
 def test_what_we_do_not_keep_is_ignored_and_counted(event: dict[str, Any], reason: str) -> None:
     assert _parse(event) == Parsed(ignored={reason: 1})
+
+
+def test_a_property_that_says_nothing_of_ours_is_counted_by_name() -> None:
+    parsed = _parse(_set(CONTACT, "firstname", "Dana"), _set(MEETING, "hs_timestamp", "1773155144301"))
+
+    assert parsed == Parsed(
+        ignored={"unknown_field": 2}, unknown={("lead", "firstname"): 1, ("meeting", "hs_timestamp"): 1}
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from schemas.connectors.base import SecretError, SignatureError
 from schemas.connectors.standard_webhooks import check_signature, read_key, sign
@@ -81,7 +82,33 @@ def test_a_secret_may_lack_its_padding() -> None:
 )
 def test_a_secret_that_cannot_be_a_key_is_refused_by_name_and_not_repeated(secret: str) -> None:
     with pytest.raises(SecretError, match=r"^secrets\[1\]: ") as refusal:
+        read_key(secret, "secrets[1]")
+    with pytest.raises(ValidationError) as told:
         connect("generic", [GENERIC.secrets[0], secret])
 
     assert secret not in str(refusal.value)
-    assert isinstance(refusal.value, ValueError)
+    assert secret not in str(told.value)
+    assert [problem["loc"][-2:] for problem in told.value.errors()] == [("secrets", 1)]
+
+
+def test_svix_headers_are_the_same_three_by_other_names() -> None:
+    request = sign_standard(b"{}", NOW, SECRET)
+    svix = {name.replace("webhook-", "svix-"): value for name, value in request.headers.items()}
+
+    check_signature([KEY], svix, b"{}", NOW)
+    with pytest.raises(SignatureError, match=r"^svix-signature: no v1 signature"):
+        check_signature([KEY], svix, b"{ }", NOW)
+    with pytest.raises(SignatureError, match=r"^svix-timestamp: is more than 5 minutes"):
+        check_signature([KEY], svix, b"{}", NOW + 301 * SECOND)
+    for missing in ("svix-id", "svix-timestamp", "svix-signature"):
+        rest = {name: value for name, value in svix.items() if name != missing}
+        with pytest.raises(SignatureError, match=rf"^{missing}: is missing"):
+            check_signature([KEY], rest, b"{}", NOW)
+
+
+def test_headers_of_both_families_are_not_put_together() -> None:
+    headers = dict(sign_standard(b"{}", NOW, SECRET).headers)
+    headers["svix-id"] = headers.pop("webhook-id")
+
+    with pytest.raises(SignatureError, match=r"^webhook-id: is missing"):
+        check_signature([KEY], headers, b"{}", NOW)

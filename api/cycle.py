@@ -1,0 +1,96 @@
+"""One request and its answer on a connection. An answer that is known as a whole leaves in one write."""
+
+from collections.abc import Iterable, MutableMapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
+
+from api.http.headers import SECURITY_HEADERS
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its answer, in the place of uvicorn's.
+
+    uvicorn writes head and body apart, which is a system call and a packet more, and searches each header of each
+    answer for forbidden characters.
+    """
+
+    held: MutableMapping[str, Any] | None = None
+    """The start of an answer: by ASGI nothing of it may leave before the first piece of its body is there."""
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:  # type: ignore[override]
+        """Take a piece of the answer."""
+        if self.transport.is_closing():
+            # Of a connection that was hung up on nobody is told until the loop comes round; a write to it is an error.
+            self.disconnected = True
+        if not self.response_started:
+            if message["type"] == "http.response.start":
+                self.held = message
+                return
+            start, self.held = self.held, None
+            if start is not None:
+                if self._wrote_whole(start, message):
+                    return
+                await super().send(start)  # type: ignore[arg-type]
+        await super().send(message)  # type: ignore[arg-type]
+
+    def _wrote_whole(self, start: MutableMapping[str, Any], message: MutableMapping[str, Any]) -> bool:
+        """Answer, if this is all of it and there is nothing about it that uvicorn should look at."""
+        if message.get("more_body", False) or not self.keep_alive or self.disconnected or self.flow.write_paused:
+            return False
+        if self.scope["method"] == "HEAD":
+            return False
+        head = whole_head(start["status"], (*self.default_headers, *start.get("headers", ())))
+        body: bytes = message.get("body", b"")
+        if head is None or head.length != len(body):
+            return False
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.transport.write(head.content + body)
+        self.message_event.set()
+        self.on_response()
+        return True
+
+
+class Head(NamedTuple):
+    """The head of an answer as it goes over the wire, and the length of the body that it announces."""
+
+    content: bytes
+    length: int
+
+
+def whole_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Head | None:
+    """The head of an answer, which has its length.
+
+    None where there is something about it that uvicorn should look at.
+    """
+    content = [STATUS_LINE[status]]
+    length = 0 if status in _BODILESS else None
+    for name, value in headers:
+        line = _line(name, value) if name in _RECURRING else _checked(name, value)
+        if line is None:
+            return None
+        if name == b"content-length":
+            length = int(value)
+        content.append(line)
+    content.append(b"\r\n")
+    return None if length is None else Head(b"".join(content), length)
+
+
+@lru_cache(maxsize=256)
+def _line(name: bytes, value: bytes) -> bytes | None:
+    """A header as it goes over the wire, of those that most answers have the same of."""
+    return _checked(name, value)
+
+
+def _checked(raw_name: bytes, value: bytes) -> bytes | None:
+    name = raw_name.lower()
+    if name in _NOT_HELD or HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+        return None
+    return b"".join((name, b": ", value, b"\r\n"))
+
+
+_BODILESS = frozenset({204, 304})
+_NOT_HELD = frozenset({b"connection", b"transfer-encoding", b"set-cookie"})
+_RECURRING = frozenset({b"content-type", b"content-length", b"cache-control", *(name for name, _ in SECURITY_HEADERS)})

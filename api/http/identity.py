@@ -1,0 +1,175 @@
+"""Who asks, and what they may see: by API key, by the cookie of a wallboard, or because the api is open.
+
+Owns the middleware that finds it once for a request, and the cookies. Which scope an address needs stands in scopes.py;
+what a route does with a team limit is the route's. Deliveries of CRMs prove themselves to their connector instead.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs, quote, urlencode
+
+from fastapi import Request
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.errors import ForbiddenError, UnauthenticatedError
+from api.http.scopes import scope_of
+from schemas.addresses import is_loopback
+from schemas.instants import SECOND
+from schemas.keys import ApiKey, ApiScope, KeyStore
+
+# Browsers keep no cookie longer than 400 days.
+_COOKIE_SECONDS = 400 * 86_400
+_COOKIE_PREFIX = "floorcast_board_"
+_SCREEN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_BOARD = "/board/"
+_ACCESS = "floorcast.access"
+"""Where a request's scope holds what it may see."""
+_FORWARDED = (b"x-forwarded-", b"forwarded", b"via", b"x-real-ip")
+"""Headers that begin so come from a proxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a request may see."""
+
+    scope: ApiScope
+    team: str | None = None
+    """If set, only what belongs to this team may be shown."""
+    key: str | None = None
+    """Id of the key; None where the api is open."""
+    expires_at: int | None = None
+
+    def allows_team(self, team: str | None) -> bool:
+        """Whether rows of `team` may be shown (None: of nobody's or of the whole organisation)."""
+        return self.team is None or self.team == team
+
+
+class Identity:
+    """Lets a request through to an address that it may ask. Raises UnauthenticatedError, ForbiddenError."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find who asks, if the address needs it."""
+        if scope["type"] == "http":
+            wanted = scope_of(scope["method"], scope["path"])
+            if wanted is not None:
+                access = authenticate(HTTPConnection(scope))
+                if not access.scope.includes(wanted):
+                    msg = f"this needs a key of scope {wanted}"
+                    raise ForbiddenError(msg)
+                scope[_ACCESS] = access
+        await self.app(scope, receive, send)
+
+
+def access_of(request: HTTPConnection) -> Access:
+    """What the middleware found that a request may see."""
+    access: Access = request.scope[_ACCESS]
+    return access
+
+
+def authenticate(request: HTTPConnection) -> Access:
+    """What the request may see now. Raises UnauthenticatedError."""
+    store: KeyStore = request.app.state.keys
+    now: int = request.app.state.clock()
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, token = authorization.partition(" ")
+        key = store.find(token.strip(), now) if scheme.lower() == "bearer" else None
+        if key is None:
+            msg = "the API key is not valid"
+            raise UnauthenticatedError(msg, field="authorization")
+        return Access(key.scope, key.team, key.id, key.expires_at)
+    key = _board_key(request, store, now)
+    if key is not None:
+        # A browser sends a cookie by itself: it never carries more than a board needs.
+        return Access(ApiScope.BOARD, key.team, key.id, key.expires_at)
+    if store.is_open:
+        _require_direct(request)
+        return Access(ApiScope.ADMIN)
+    msg = "an API key is needed: Authorization: Bearer fc_…"
+    raise UnauthenticatedError(msg, field="authorization")
+
+
+def _board_key(request: HTTPConnection, store: KeyStore, now: int) -> ApiKey | None:
+    """The key in the address of a board, else in the cookie of the board that asks. No other board's cookie counts."""
+    path: str = request.scope["path"]
+    raw: bytes = request.scope["query_string"]
+    query = parse_qs(raw.decode("latin-1")) if b"screen=" in raw or b"token=" in raw else {}
+    if path.startswith(_BOARD):
+        screen = path.removeprefix(_BOARD)
+        if "token" in query:
+            key = store.find(query["token"][-1], now)
+            if key is None:
+                msg = "the token is not valid"
+                raise UnauthenticatedError(msg, field="token")
+            return key
+    else:
+        screen = query.get("screen", [""])[-1]
+    if not _SCREEN.fullmatch(screen):
+        return None
+    cookie = request.cookies.get(cookie_of(screen))
+    return None if cookie is None else store.find(cookie, now)
+
+
+def _require_direct(request: HTTPConnection) -> None:
+    """Refuse who only seems to be on this machine, where no key is asked for."""
+    if is_forwarded(request.scope["headers"]):
+        msg = "without API keys nothing is served through a proxy; see `floorcast keys create`"
+        raise UnauthenticatedError(msg, field="authorization")
+    # A page of another site may point its own host name at this machine (DNS rebinding); it cannot forge Host.
+    client = request.client
+    is_here = is_loopback(_host_name(request.headers.get("host", "")))
+    if not is_here or (client is not None and not is_loopback(client.host)):
+        msg = "without API keys only local addresses such as 127.0.0.1 are served; see `floorcast keys create`"
+        raise UnauthenticatedError(msg, field="host")
+
+
+def is_forwarded(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a proxy says that it passed the request on."""
+    return any(name.startswith(_FORWARDED) for name, _ in headers)
+
+
+def _host_name(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0].strip("[]")
+    return host.partition(":")[0]
+
+
+def cookie_of(screen: str) -> str:
+    """Name of the cookie that holds the token of a screen."""
+    return f"{_COOKIE_PREFIX}{screen}"
+
+
+def redirect_with_cookie(request: Request, screen: str) -> Response | None:
+    """For `/board/{screen}?token=…`: keep the token in a cookie and go to the address without it.
+
+    None if the address has no token. The token is valid: the request has come this far with it, or with a better one.
+    """
+    token = request.query_params.get("token")
+    if token is None:
+        return None
+    now: int = request.app.state.clock()
+    key = request.app.state.keys.find(token, now)
+    if key is None:
+        msg = "the token is not valid"
+        raise UnauthenticatedError(msg, field="token")
+    rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
+    path = f"{_BOARD}{quote(screen, safe='')}"
+    response = RedirectResponse(f"{path}?{rest}" if rest else path, status_code=303)
+    age = _COOKIE_SECONDS if key.expires_at is None else min(_COOKIE_SECONDS, (key.expires_at - now) // SECOND)
+    response.set_cookie(
+        cookie_of(screen),
+        token,
+        max_age=age,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    response.headers["cache-control"] = "no-store"
+    return response

@@ -1,0 +1,47 @@
+"""What every request passes on its way to its route, in this order. Each is plain ASGI and does one thing.
+
+What lies below ASGI (deadlines, sizes, what is not HTTP at all) is server.py's.
+"""
+
+from collections.abc import Sequence
+
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from api.http.access_log import AccessLog
+from api.http.compression import Compression
+from api.http.conditional import Conditional, HeadAsGet
+from api.http.errors import CatchErrors
+from api.http.headers import SecurityHeaders
+from api.http.identity import Identity
+from api.http.proxies import TrustedProxies
+from api.settings import Settings
+
+
+def middleware(settings: Settings, cors: Sequence[str]) -> list[Middleware]:
+    """The outermost first. `cors`: the sites whose pages may ask."""
+    proxies = [Middleware(TrustedProxies, networks=settings.proxies)] if settings.proxies else []
+    others = [_cors(cors)] if cors else []
+    return [
+        *proxies,
+        Middleware(AccessLog, kept=settings.access_log),
+        Middleware(SecurityHeaders),
+        *others,
+        Middleware(CatchErrors),
+        Middleware(HeadAsGet),
+        Middleware(Compression),
+        Middleware(Conditional),
+        Middleware(Identity),
+    ]
+
+
+def _cors(origins: Sequence[str]) -> Middleware:
+    """No cookie travels with these requests: a page of another site needs a key."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "HEAD", "POST"],
+        allow_headers=["authorization", "content-type", "if-none-match", "last-event-id"],
+        expose_headers=["etag", "retry-after", "x-request-id"],
+        max_age=600,
+    )

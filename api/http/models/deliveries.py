@@ -1,0 +1,41 @@
+"""What a connection takes and answers, for OpenAPI."""
+
+from typing import Any
+
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "title": "Event",
+    "description": "What a connection of the kind `generic` takes: fields of one record as the CRM set them.",
+    "required": ["record", "id", "changed_at"],
+    "properties": {
+        "record": {"type": "string", "examples": ["call"]},
+        "id": {"type": "string", "examples": ["c-1017"]},
+        "changed_at": {"type": "string", "format": "date-time", "examples": ["2026-03-18T16:41:30.344Z"]},
+        "deleted": {"type": "boolean", "default": False, "examples": [False]},
+        "fields": {
+            "type": "object",
+            "additionalProperties": True,
+            "examples": [{"rep": "r-17", "direction": "outbound", "dialed_at": "2026-03-18T16:38:02.000Z"}],
+        },
+    },
+}
+
+REQUEST_BODY: dict[str, Any] = {
+    "description": "Of a connection of the kind `generic`; others take what their CRM sends.",
+    "required": True,
+    "content": {"application/json": {"schema": {"anyOf": [_EVENT, {"type": "array", "items": _EVENT}]}}},
+}
+
+RECEIPT: dict[str, Any] = {
+    "description": "Stored: the broker has acknowledged it.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "title": "Receipt",
+                "required": ["delivery"],
+                "properties": {"delivery": {"type": "string", "examples": ["2-1017"]}},
+            }
+        }
+    },
+}

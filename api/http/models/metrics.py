@@ -1,0 +1,135 @@
+"""Answers about metrics: the catalogue, the roster, rows, leaderboards and series."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from api.http.models.common import Answer, Instant
+
+
+class WindowAnswer(Answer):
+    """The window of a row."""
+
+    name: str = Field(examples=["today"])
+    from_: Instant = Field(alias="from", description="First instant, included.", examples=["2026-03-17T16:00:00.000Z"])
+    to: Instant = Field(description="First instant after the window.", examples=["2026-03-18T16:00:00.000Z"])
+
+
+_METRICS_EXAMPLE = {"calls_made": 37, "connect_rate": 0.3513513513513513, "revenue_won": "48500.00"}
+
+
+class RowAnswer(Answer):
+    """Metrics of a rep, of a team (no `rep`) or of the organisation (neither)."""
+
+    rep: str | None = Field(default=None, examples=["r-17"])
+    name: str | None = Field(default=None, examples=["Ana Lim"])
+    team: str | None = Field(default=None, description="The rep's team today.", examples=["north"])
+    window: WindowAnswer
+    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    metrics: dict[str, int | float | str | None] = Field(
+        description="By name. Counts and sums are 0 where nothing happened; ratios and percentiles null.",
+        examples=[_METRICS_EXAMPLE],
+    )
+    bounds: dict[str, float] = Field(
+        description="Metric that is null because the rank falls on a lead without an answer -> what it is at least.",
+        examples=[{"lead_response_seconds_p90": 18000}],
+    )
+    currency: str | None = Field(default=None, description="Of money among the metrics.", examples=["USD"])
+
+
+class RowsAnswer(Answer):
+    """A list of rows."""
+
+    rows: list[RowAnswer]
+    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+
+
+class MetricAnswer(Answer):
+    """A metric of the catalogue."""
+
+    name: str = Field(examples=["calls_made"])
+    label: str = Field(examples=["Calls made"])
+    unit: str = Field(description="count, ratio, seconds, days or money.", examples=["count"])
+    better: Literal["higher", "lower"] = Field(description="Which values rank first.", examples=["higher"])
+    definition: str = Field(examples=["Outbound calls, at the instant of dialling."])
+    version: int = Field(examples=[1])
+
+
+class MetricsAnswer(Answer):
+    """The catalogue."""
+
+    rows: list[MetricAnswer]
+    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+
+
+class RepAnswer(Answer):
+    """A rep of the roster, or one that only records name."""
+
+    rep: str = Field(examples=["r-17"])
+    name: str = Field(examples=["Ana Lim"])
+    team: str | None = Field(examples=["north"])
+    active: bool = Field(examples=[True])
+    in_roster: bool = Field(description="False: only records name them.", examples=[True])
+
+
+class RepsAnswer(Answer):
+    """The roster."""
+
+    rows: list[RepAnswer]
+    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+
+
+class TeamAnswer(Answer):
+    """A team."""
+
+    team: str = Field(examples=["north"])
+    name: str = Field(examples=["North"])
+    reps: list[str] = Field(description="Who is in it today.", examples=[["r-17"]])
+
+
+class TeamsAnswer(Answer):
+    """All teams."""
+
+    rows: list[TeamAnswer]
+    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+
+
+class EntryAnswer(Answer):
+    """A place in a leaderboard."""
+
+    rank: int | None = Field(description="Ties share a rank; null without a value.", examples=[1])
+    rep: str = Field(examples=["r-17"])
+    name: str = Field(examples=["Ana Lim"])
+    team: str | None = Field(examples=["north"])
+    value: int | float | str | None = Field(examples=[37])
+    target: float | None = Field(description="The rep's goal, where one is set.", examples=[None])
+
+
+class LeaderboardAnswer(Answer):
+    """Reps ordered by one metric in one window; those without a value come last, without a rank."""
+
+    metric: str = Field(examples=["calls_made"])
+    window: WindowAnswer
+    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    currency: str | None = Field(default=None, examples=["USD"])
+    entries: list[EntryAnswer]
+
+
+class PointAnswer(Answer):
+    """One step of a series."""
+
+    from_: Instant = Field(alias="from", examples=["2026-03-18T09:41:00.000Z"])
+    to: Instant = Field(examples=["2026-03-18T09:42:00.000Z"])
+    value: int | float | str | None = Field(examples=[3])
+
+
+class SeriesAnswer(Answer):
+    """A metric step by step."""
+
+    metric: str = Field(examples=["calls_made"])
+    rep: str | None = Field(default=None, description="Whose it is; neither: the organisation's.", examples=["r-17"])
+    team: str | None = Field(default=None, examples=["north"])
+    step: str = Field(examples=["1d"])
+    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    currency: str | None = Field(default=None, examples=["USD"])
+    points: list[PointAnswer]

@@ -1,0 +1,253 @@
+"""What read routes share: the parameters `window`, `from`, `to`, `metrics`, `limit`, `cursor`, and what a key may see.
+
+Owns their checks and errors: 422 naming the parameter (also one that a route does not have), 404 naming the id, 403 for
+another team.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_right
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import date
+from functools import cached_property
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from fastapi import Depends, Query, Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query as QueryParameter
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
+from api.http.identity import Access, access_of
+from api.read.read_side import ReadSide
+from api.read.view import View
+from schemas.windows import WINDOWS, Span, span_between, span_of
+
+MAX_DAYS = 1100
+FIRST_DATE = date(1970, 1, 1)
+LAST_DATE = date(2241, 12, 31)
+"""Dates that instants can be made of in every time zone."""
+MAX_NAMES = 500
+
+_EVERYWHERE = frozenset({"screen"})
+"""Parameters of every route: pages of a board say with it whose cookie counts."""
+
+_Row = TypeVar("_Row")
+
+
+class ReadRequest(Request):
+    """A request under `/v1`, with what every route there needs: found at the first look, and then the same for all."""
+
+    @cached_property
+    def access(self) -> Access:
+        """What it may see."""
+        return access_of(self)
+
+    @cached_property
+    def view(self) -> View:
+        """What it is answered from. 503 while that loads: half of it would be wrong numbers."""
+        return view_of(self)
+
+    @cached_property
+    def now(self) -> int:
+        """The instant that the answer is as of."""
+        return now_of(self)
+
+
+class ReadRoute(APIRoute):
+    """A route under `/v1`: what it is asked and does not know is refused, so that a misspelt filter filters."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's own, behind a look at the names of the parameters.
+
+        Access, view and clock are no dependencies of the framework, each of which costs as much as a small answer.
+        """
+        handle = super().get_route_handler()
+        known = _EVERYWHERE | {
+            field.alias for field in get_flat_params(self.dependant) if isinstance(field.field_info, QueryParameter)
+        }
+
+        async def handle_known(request: Request) -> Response:
+            if request.scope["query_string"]:
+                for name in request.query_params:
+                    if name not in known:
+                        raise InvalidParameterError(field=name[:100], detail="is no parameter of this address")
+            return await handle(ReadRequest(request.scope, request.receive))
+
+        return handle_known
+
+
+def view_of(request: Request) -> View:
+    """The process' view. 503 while it loads: half of it would be wrong numbers."""
+    read_side: ReadSide = request.app.state.read_side
+    if not read_side.is_loaded:
+        raise UnavailableError("; ".join(read_side.problems()) or "the view is loading", retry_after=1)
+    return read_side.view
+
+
+def now_of(request: Request) -> int:
+    """The process' clock in microseconds, to the millisecond: an answer is exactly as of the instant it names."""
+    now: int = request.app.state.clock()
+    return to_millisecond(now)
+
+
+def to_millisecond(now: int) -> int:
+    """The instant as answers write it."""
+    return now - now % 1000
+
+
+WindowName = Annotated[
+    str | None,
+    Query(description="`today` if left out.", examples=["today"], json_schema_extra={"enum": [*WINDOWS]}),
+]
+FirstDate = Annotated[date | None, Query(alias="from", description="First date, with `to` instead of `window`.")]
+LastDate = Annotated[date | None, Query(description="Last date, included.")]
+
+
+# Async, because FastAPI would run a plain function in a thread.
+async def read_span(
+    request: ReadRequest, window: WindowName = None, from_: FirstDate = None, to: LastDate = None
+) -> Span:
+    """The span asked for, by a window's name or two dates; today by default. 422 where this means none."""
+    view, now = request.view, request.now
+    if from_ is None and to is None:
+        return named_span(view, "today" if window is None else window, now)
+    if window is not None:
+        raise InvalidParameterError(field="window", detail="give either window or from and to")
+    if from_ is None or to is None:
+        raise InvalidParameterError(field="from" if from_ is None else "to", detail="from and to belong together")
+    return dates_span(from_, to)
+
+
+def named_span(view: View, window: str, now: int, parameter: str = "window") -> Span:
+    """The span of a window's name. 422 naming an unknown one."""
+    if window not in WINDOWS:
+        raise InvalidParameterError(parameter, f"{shown(window)} is not one of {', '.join(WINDOWS)}")
+    return span_of(window, now, view.calendar)
+
+
+def dates_span(first: date, last: date) -> Span:
+    """The span of two dates. 422 where they make none."""
+    known_date("from", first)
+    known_date("to", last)
+    if last < first:
+        raise InvalidParameterError(field="to", detail="lies before from")
+    if (last - first).days >= MAX_DAYS:
+        raise InvalidParameterError(field="to", detail=f"from and to are more than {MAX_DAYS} days")
+    return span_between(first, last)
+
+
+def known_date(parameter: str, given: date) -> date:
+    """The date, if instants can be made of it everywhere (422 else)."""
+    if not FIRST_DATE <= given <= LAST_DATE:
+        raise InvalidParameterError(parameter, f"is not between {FIRST_DATE} and {LAST_DATE}")
+    return given
+
+
+async def read_metrics(
+    request: ReadRequest,
+    metrics: Annotated[str | None, Query(description="Names, with commas; all if left out.")] = None,
+) -> tuple[str, ...] | None:
+    """The metrics asked for; None for all."""
+    return known_metrics(request.view, metrics)
+
+
+def known_metrics(view: View, names: str | None) -> tuple[str, ...] | None:
+    """Names with commas, each once; None for all. 422 naming an unknown one."""
+    found = read_names("metrics", names)
+    for name in found or ():
+        if name not in view.catalogue:
+            raise InvalidParameterError(field="metrics", detail=f"there is no metric {shown(name)}")
+    return found or None
+
+
+def read_names(parameter: str, text: str | None) -> tuple[str, ...] | None:
+    """Names with commas, each once; None where the parameter is left out."""
+    if text is None:
+        return None
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if len(names) > MAX_NAMES:
+        raise InvalidParameterError(parameter, f"more than {MAX_NAMES} names")
+    return names
+
+
+def shown(name: str) -> str:
+    """What a client asked for, in one line of an error."""
+    return repr(name if len(name) <= 300 else name[:300] + "…")
+
+
+SpanAsked = Annotated[Span, Depends(read_span)]
+MetricsAsked = Annotated[tuple[str, ...] | None, Depends(read_metrics)]
+TeamAsked = Annotated[str | None, Query(description="Only reps of this team, today.")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=2000)]
+
+
+def known_team(view: View, team: str, access: Access) -> str:
+    """A team that exists (404) and that the key may see (403)."""
+    if not access.allows_team(team):
+        msg = f"this key is limited to the team {access.team!r}"
+        raise ForbiddenError(msg)
+    if team not in view.roster.team_names:
+        msg = f"there is no team {shown(team)}"
+        raise NotFoundError(msg, field="team")
+    return team
+
+
+def known_rep(view: View, rep: str, access: Access, now: int) -> str:
+    """A rep that exists (404, also for one of another team than the key's)."""
+    if not view.is_known_rep(rep) or not access.allows_team(team_today(view, rep, now)):
+        msg = f"there is no rep {shown(rep)}"
+        raise NotFoundError(msg, field="rep")
+    return rep
+
+
+def team_today(view: View, rep: str | None, now: int) -> str | None:
+    """The team of a rep today."""
+    return view.roster.team_on(rep, view.calendar.day_of(now))
+
+
+def reps_asked(view: View, team: str | None, access: Access, now: int) -> list[str]:
+    """Reps of a team today (of the key's own if it is limited), else all."""
+    team = team if team is not None else access.team
+    if team is None:
+        return view.reps()
+    known_team(view, team, access)
+    return [rep for rep in view.reps() if team_today(view, rep, now) == team]
+
+
+def organisation_allowed(access: Access) -> None:
+    """A key limited to a team does not see the whole organisation."""
+    if access.team is not None:
+        msg = f"this key is limited to the team {access.team!r}"
+        raise ForbiddenError(msg)
+
+
+def page(
+    rows: Sequence[_Row], key: Callable[[_Row], tuple[int, str]], limit: int, cursor: str | None
+) -> tuple[list[_Row], dict[str, Any]]:
+    """One page of a list that is in the order of `key`, and what says where the next one begins.
+
+    The cursor is the key of the last row: whatever comes or goes in between, no row is left out or shown twice.
+    """
+    first = 0 if cursor is None else bisect_right(rows, _read_cursor(cursor), key=key)
+    found = list(rows[first : first + limit])
+    following = _write_cursor(key(found[-1])) if found and first + limit < len(rows) else None
+    return found, {"next": following}
+
+
+def _write_cursor(key: tuple[int, str]) -> str:
+    return urlsafe_b64encode(orjson.dumps(key)).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        at, id = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+    except ValueError:
+        at = id = None
+    except TypeError:
+        at = id = None
+    if type(at) is not int or type(id) is not str:
+        raise InvalidParameterError(field="cursor", detail="is not the `next` of a page")
+    return at, id

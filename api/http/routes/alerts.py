@@ -1,0 +1,138 @@
+"""Alerts and dead letters: what needs somebody's eyes. Alerts are acknowledged and snoozed here.
+
+An action goes to Kafka, and comes back from there as what was done about the alert: in a moment every api knows it.
+"""
+
+from typing import Annotated, Literal, Protocol
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id, problems
+from api.http.errors import ContentTypeRefusedError, InvalidParameterError, NotFoundError
+from api.http.etag import answer
+from api.http.identity import Access
+from api.http.models.alerts import ActionAnswer, AlertsAnswer, DeadLettersAnswer
+from api.http.parameters import Cursor, Limit, ReadRequest, ReadRoute, organisation_allowed, page
+from api.read.rows import alert_json, dead_letter_json
+from api.read.view import View
+from schemas.alerts import Alert, AlertAction, encode_action
+from schemas.dead_letters import DeadLetter
+from schemas.instants import DAY, format_instant, parse_duration
+
+router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["alerts"], generate_unique_id_function=operation_id)
+
+LONGEST_SNOOZE = 30 * DAY
+
+
+class ActionLog(Protocol):
+    """Where actions go."""
+
+    async def append(self, message: bytes) -> str:
+        """Store, and return once the broker has acknowledged it. Raises NotStoredError."""
+        ...
+
+
+class Snooze(BaseModel):
+    """How long nobody is to be told about the alert's lead or limit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    for_: str = Field(alias="for", max_length=20, description="At most 30d.", examples=["1h"])
+
+
+def _only_json(request: Request) -> None:
+    """Refuse what a page of another site could send from a browser without asking first."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        msg = "content-type: must be application/json"
+        raise ContentTypeRefusedError(msg, field="content-type")
+
+
+OnlyJson = Depends(_only_json)
+
+
+@router.get("/alerts", summary="Alerts, newest first", response_model=AlertsAnswer, responses=READ_PROBLEMS)
+async def alerts(
+    request: ReadRequest,
+    state: Annotated[Literal["open", "all"], Query()] = "open", limit: Limit = 100, cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """`open`: raised and not resolved."""
+    access, view, now = request.access, request.view, request.now
+    held = (view.open_alerts if state == "open" else view.alerts).values()
+    rows = sorted((alert for alert in held if access.allows_team(alert.team)), key=_newest_alert_first)
+    found, following = page(rows, _newest_alert_first, limit, cursor)
+    found_json = [alert_json(view, alert) for alert in found]
+    return answer(request, {"rows": found_json, "as_of": format_instant(now)} | following)
+
+
+@router.get(
+    "/dead-letters", summary="What could not be read", response_model=DeadLettersAnswer, responses=READ_PROBLEMS
+)
+async def dead_letters(request: ReadRequest, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    """Newest first, of the last 10,000."""
+    access, view, now = request.access, request.view, request.now
+    organisation_allowed(access)
+    letters = sorted(view.dead_letters.values(), key=_newest_letter_first)
+    found, following = page(letters, _newest_letter_first, limit, cursor)
+    rows = [dead_letter_json(letter) for letter in found]
+    return answer(request, {"rows": rows, "as_of": format_instant(now)} | following)
+
+
+@router.post(
+    "/alerts/{alert:path}/acknowledge", summary="Acknowledge an alert", dependencies=[OnlyJson],
+    response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
+)  # fmt: skip
+async def acknowledge_alert(request: ReadRequest, alert: str) -> dict[str, str | None]:
+    """Somebody takes care of it: channels are told no further levels of this lead, only that it waits no longer.
+
+    Of a metric this crossing alone is taken care of; the next one is told again.
+    """
+    access, view, now = request.access, request.view, request.now
+    held = _alert(view, alert, access)
+    await _act(request, AlertAction(held.id, held.cared_for, now, access.key))
+    return {"alert": held.id, "acknowledged_at": format_instant(now), "snoozed_until": None}
+
+
+@router.post(
+    "/alerts/{alert:path}/snooze", summary="Snooze an alert", dependencies=[OnlyJson],
+    response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
+)  # fmt: skip
+async def snooze_alert(request: ReadRequest, alert: str, snooze: Snooze) -> dict[str, str | None]:
+    """Channels are told nothing of this lead, or of this limit for the same rep or team, until then.
+
+    What is still so is told afterwards.
+    """
+    access, view, now = request.access, request.view, request.now
+    held = _alert(view, alert, access)
+    try:
+        length = parse_duration(snooze.for_)
+    except ValueError as error:
+        field = "for"
+        raise InvalidParameterError(field, str(error)) from None
+    if not 0 < length <= LONGEST_SNOOZE:
+        field, reason = "for", "must be longer than 0 and at most 30d"
+        raise InvalidParameterError(field, reason)
+    await _act(request, AlertAction(held.id, held.subject, now, access.key, now + length))
+    return {"alert": held.id, "acknowledged_at": None, "snoozed_until": format_instant(now + length)}
+
+
+def _alert(view: View, id: str, access: Access) -> Alert:
+    held = view.alerts.get(id)
+    if held is None or not access.allows_team(held.team):
+        msg = f"there is no alert {id[:300]!r}"
+        raise NotFoundError(msg)
+    return held
+
+
+async def _act(request: Request, action: AlertAction) -> None:
+    log: ActionLog = request.app.state.alert_actions
+    await log.append(encode_action(action))
+
+
+def _newest_alert_first(alert: Alert) -> tuple[int, str]:
+    return -alert.raised_at, alert.id
+
+
+def _newest_letter_first(letter: DeadLetter) -> tuple[int, str]:
+    return -letter.received_at, letter.id

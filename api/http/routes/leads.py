@@ -1,0 +1,90 @@
+"""Leads that wait, the clock of one lead, and how fresh all of it is."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id, problems
+from api.http.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from api.http.etag import answer
+from api.http.models.freshness import FreshnessAnswer
+from api.http.models.leads import LeadAnswer, WaitingLeadsAnswer
+from api.http.parameters import (
+    Cursor,
+    Limit,
+    ReadRequest,
+    ReadRoute,
+    TeamAsked,
+    known_rep,
+    known_team,
+    page,
+    shown,
+    team_today,
+)
+from api.read.rows import lead_json, waiting_clocks, waiting_lead, waiting_order
+from schemas.instants import format_instant
+
+router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["leads"], generate_unique_id_function=operation_id)
+
+
+@router.get(
+    "/leads/waiting",
+    summary="Leads without an answer, longest first",
+    response_model=WaitingLeadsAnswer,
+    responses=READ_PROBLEMS | NOT_FOUND,
+)
+async def waiting_leads(
+    request: ReadRequest,
+    team: TeamAsked = None,
+    rep: Annotated[str | None, Query(description="Only leads of this rep.")] = None,
+    state: Annotated[Literal["waiting", "warned", "breached"] | None, Query()] = None,
+    limit: Limit = 100, cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """`warned` once most of the SLA has gone, `breached` once it has run out."""
+    access, view, now = request.access, request.view, request.now
+    if team is not None:
+        known_team(view, team, access)
+    if rep is not None:
+        known_rep(view, rep, access, now)
+    warn_at = view.config.lead_response.warn_at
+    clocks = [
+        clock
+        for clock in waiting_clocks(view, now)
+        if (rep is None or clock.rep == rep)
+        and (state is None or clock.state(now, warn_at) == state)
+        and (team is None or team_today(view, clock.rep, now) == team)
+        and access.allows_team(team_today(view, clock.rep, now))
+    ]
+    found, following = page(clocks, waiting_order, limit, cursor)
+    rows = [waiting_lead(view, clock, now) for clock in found]
+    return answer(request, {"rows": rows, "as_of": format_instant(now), "total": len(clocks)} | following)
+
+
+# `path`: an id may hold slashes, and a percent-encoded one has become a plain one when routes are matched.
+@router.get(
+    "/leads/{lead:path}",
+    summary="The clock of a lead",
+    response_model=LeadAnswer,
+    responses=READ_PROBLEMS | NOT_FOUND,
+)
+async def lead_clock(request: ReadRequest, lead: str) -> Response:
+    """With the touch that stopped it."""
+    access, view, now = request.access, request.view, request.now
+    clock = view.clocks.get(lead)
+    if clock is None or not access.allows_team(team_today(view, clock.rep, now)):
+        msg = f"there is no lead {shown(lead)}"
+        raise NotFoundError(msg, field="lead")
+    return answer(request, lead_json(view, clock, now) | {"as_of": format_instant(now)})
+
+
+@router.get(
+    "/freshness",
+    tags=["health"],
+    summary="How fresh the numbers are",
+    response_model=FreshnessAnswer,
+    responses=problems(UnauthenticatedError, ForbiddenError),
+)
+async def freshness(request: ReadRequest) -> Response:
+    """Per connection the last delivery and event; latency; what every stage has done. Also while the view loads."""
+    return answer(request, request.app.state.read_side.freshness(request.now))

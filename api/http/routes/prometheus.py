@@ -1,0 +1,52 @@
+"""`GET /metrics`: what Prometheus scrapes. Made piece by piece, with the event loop free between two of them."""
+
+import asyncio
+
+from fastapi import APIRouter, Request
+from prometheus_client import generate_latest
+from starlette.responses import Response
+
+from api.http.description import operation_id, problems
+from api.http.errors import ForbiddenError, UnauthenticatedError
+from api.http.identity import access_of
+from api.http.parameters import now_of, organisation_allowed
+from api.read.read_side import ReadSide
+
+router = APIRouter(tags=["prometheus"], generate_unique_id_function=operation_id)
+
+ingest_router = APIRouter(tags=["prometheus"], include_in_schema=False)
+"""For a process that only takes webhooks: it has no view, but its deliveries are counted nowhere else."""
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_EXAMPLE = 'floorcast_calls_made{rep="r-17",team="north",window="today"} 37\n'
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus exposition",
+    response_class=Response,
+    responses=problems(UnauthenticatedError, ForbiddenError)
+    | {200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}}}},
+)
+async def prometheus(request: Request) -> Response:
+    """Gauges per rep and window, waiting leads, the pipeline's counters. While the view loads only the pipeline's."""
+    organisation_allowed(access_of(request))
+    read_side: ReadSide = request.app.state.read_side
+    # Each in a turn of the loop: the way of the request to here, what has changed, the picture that finds it computed.
+    await asyncio.sleep(0)
+    if read_side.is_loaded:
+        await read_side.settle()
+    now = now_of(request)
+    pieces = []
+    for piece in read_side.exposition.pieces(read_side.picture(now)):
+        await asyncio.sleep(0)
+        pieces.append(piece)
+    pieces.append(generate_latest(request.app.state.registry))
+    return Response(b"".join(pieces), headers={"content-type": CONTENT_TYPE})
+
+
+@ingest_router.get("/metrics")
+async def ingest_metrics(request: Request) -> Response:
+    """The counters of deliveries."""
+    organisation_allowed(access_of(request))
+    return Response(generate_latest(request.app.state.registry), headers={"content-type": CONTENT_TYPE})

@@ -1,0 +1,160 @@
+"""`GET /v1/stream`: what changes, as server-sent events."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from sse_starlette import EventSourceResponse
+from starlette.responses import Response
+from starlette.types import Send
+
+from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.errors import InvalidParameterError, UnauthenticatedError, UnavailableError
+from api.http.identity import Access, authenticate
+from api.http.parameters import (
+    ReadRequest,
+    ReadRoute,
+    known_metrics,
+    known_rep,
+    known_team,
+    named_span,
+    now_of,
+    read_names,
+)
+from api.read.broadcast import Broadcaster
+from api.read.subscriptions import Filter
+from api.read.view import View
+from schemas.instants import SECOND
+
+router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["stream"], generate_unique_id_function=operation_id)
+
+HEARTBEAT_SECONDS = 5
+MAX_CLIENTS = 2_000
+
+Write = Callable[[bytes], Awaitable[None]]
+"""Sends a piece of an answer; returns once the client's connection takes more."""
+
+_EXAMPLE = (
+    "id: 3f2a91c0:7\nevent: metrics\n"
+    'data: {"rows": [{"rep": "r-17", "name": "Ana Lim", "team": "north", "window": {"name": "today", '
+    '"from": "2026-03-17T16:00:00.000Z", "to": "2026-03-18T16:00:00.000Z"}, "as_of": "2026-03-18T09:41:30.344Z", '
+    '"metrics": {"calls_made": 38}, "bounds": {}}]}\n\n'
+)
+
+
+@router.get(
+    "/stream",
+    summary="Live changes (server-sent events)",
+    response_class=Response,
+    responses=READ_PROBLEMS
+    | NOT_FOUND
+    | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}}}},
+)
+async def stream(
+    request: ReadRequest,
+    teams: Annotated[str | None, Query(description="Ids, with commas.")] = None,
+    reps: Annotated[str | None, Query(description="Ids, with commas; beside those of `teams`.")] = None,
+    metrics: Annotated[str | None, Query(description="Names, with commas; all if left out.")] = None,
+    windows: Annotated[str, Query(description="Names, with commas.")] = "today",
+    last_event_id: Annotated[str | None, Header(description="`id` of the last event that was seen.")] = None,
+    also_last_event_id: Annotated[
+        str | None, Query(alias="lastEventId", description="The same, of a client that cannot set headers.")
+    ] = None,
+) -> Response:  # fmt: skip
+    """First `snapshot`, then `metrics`, `lead`, `alert`, `freshness`; a heartbeat comment every 5 s.
+
+    A later `snapshot` replaces all that came before it. A `lead` in a state other than `waiting`, `warned` and
+    `breached` does not wait any more. `Last-Event-ID` is meant for a client that asks for the same as before.
+    """
+    access, view, now = request.access, request.view, request.now
+    broadcaster: Broadcaster = request.app.state.read_side.broadcaster
+    if broadcaster.clients >= MAX_CLIENTS:
+        msg = "too many streams are open"
+        raise UnavailableError(msg, retry_after=5)
+    wanted = _filter(view, access, now, teams=teams, reps=reps, metrics=metrics, windows=windows)
+
+    async def tell(write: Write) -> None:
+        # Not before the answer begins: of a client that has gone by then nothing must stay.
+        subscription, first = broadcaster.subscribe(wanted, last_event_id or also_last_event_id, now_of(request))
+        allowed_at = now
+        try:
+            await write(first)
+            while not request.app.state.stopping.is_set():
+                piece = await subscription.take()
+                current = now_of(request)
+                if abs(current - allowed_at) >= SECOND:
+                    if not _is_allowed_still(request, access):
+                        return
+                    allowed_at = current
+                if subscription.is_lagging:
+                    subscription.is_lagging = False
+                    piece = broadcaster.snapshot(wanted, current)
+                if piece:
+                    await write(piece)
+        finally:
+            broadcaster.unsubscribe(subscription)
+
+    return _EventStream(tell)
+
+
+class _EventStream(EventSourceResponse):
+    """Of sse-starlette: heartbeats, and an end when the client or the server goes away. Events go a shorter way.
+
+    Theirs leads through a generator, a lock and a time limit for each event of each client.
+    """
+
+    def __init__(self, tell: Callable[[Write], Awaitable[None]]) -> None:
+        super().__init__(_nothing(), ping=HEARTBEAT_SECONDS, headers={"cache-control": "no-store"})
+        self._tell = tell
+
+    async def _stream_response(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+        async def write(piece: bytes) -> None:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+        await self._tell(write)
+        async with self._send_lock:
+            # No heartbeat after the end.
+            self.active = False
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""
+
+
+def _is_allowed_still(request: Request, access: Access) -> bool:
+    """A screen hangs for months; a key that was revoked or has expired ends what it opened."""
+    try:
+        return authenticate(request) == access
+    except UnauthenticatedError:
+        return False
+
+
+def _filter(
+    view: View, access: Access, now: int, *, teams: str | None, reps: str | None, metrics: str | None, windows: str
+) -> Filter:
+    asked = read_names("windows", windows)
+    if not asked:
+        raise InvalidParameterError(field="windows", detail="is empty")
+    for window in asked:
+        named_span(view, window, now, "windows")
+    wanted_teams = read_names("teams", teams)
+    wanted_reps = read_names("reps", reps)
+    if access.team is not None:
+        if wanted_reps:
+            # They may move to another team while the stream is open.
+            raise InvalidParameterError(field="reps", detail="this key is limited to a team; ask for teams")
+        wanted_teams = wanted_teams or (access.team,)
+    for team in wanted_teams or ():
+        known_team(view, team, access)
+    for rep in wanted_reps or ():
+        known_rep(view, rep, access, now)
+    return Filter(
+        windows=tuple(sorted(asked)),
+        teams=frozenset(wanted_teams) if wanted_teams else None,
+        reps=frozenset(wanted_reps) if wanted_reps else None,
+        metrics=known_metrics(view, metrics),
+    )

@@ -1,0 +1,1 @@
+"""What Kafka says, served: consumer, view, and what is made of them."""

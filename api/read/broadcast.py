@@ -1,0 +1,401 @@
+"""What changes, pushed: rows of metrics, leads and freshness as server-sent events.
+
+Owns the diff against what was last sent, the numbering of events, and the queues of clients. An event is encoded once
+for all clients that ask for the same; a client that is too slow gets a new snapshot instead of a longer queue, and so
+does one for whom something has gone that no later event would take away. Does no HTTP, and reads no clock: `now` is an
+argument.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot
+from api.read.events import Departure, Event, Followed, LeadNews, Owner, Untold
+from api.read.rows import (
+    Json,
+    absent_lead,
+    alert_json,
+    open_alerts,
+    row_maker,
+    scope_fields,
+    waiting_lead,
+    waiting_leads,
+)
+from api.read.subscriptions import Filter, Subscription
+from api.read.view import Changes, Scope, Values, View, rep_scope, team_scope
+from schemas.instants import MINUTE, SECOND, format_instant
+from schemas.windows import Span, Window, span_of
+
+REMEMBERED = 2_000
+"""Events kept for clients that come back."""
+REMEMBERED_ROWS = 100_000
+"""Rows in those events."""
+
+KEPT_WINDOW = 300 * SECOND
+"""A window stays followed this long after its last client has gone, so that one who reconnects misses nothing."""
+
+UNWATCHED_EVERY = 5 * SECOND
+"""A window without a client is brought up to date this often, and whenever somebody asks for it."""
+FRESHNESS_EVERY = 5 * SECOND
+FRESHNESS_AT_MOST_EVERY = SECOND
+
+_EVENT_ID = re.compile(r"([0-9a-zA-Z_-]{1,64}):([0-9]{1,15})")
+
+
+class Broadcaster:
+    """Tells clients what changes. `flush` is called when the view or the time has moved."""
+
+    def __init__(self, view: View, *, instance: str, build: str, freshness: Callable[[int], Json]) -> None:
+        self._view = view
+        self._instance = instance
+        self._build = build
+        self._freshness = freshness
+        self._number = 0
+        self._events: deque[Event] = deque()
+        self._remembered_rows = 0
+        self._forgotten = 0
+        """Number of the newest event that is not remembered any more."""
+        self._followed: dict[str, Followed] = {}
+        self._subscriptions: dict[Filter, set[Subscription]] = {}
+        self._pinned: frozenset[str] = frozenset()
+        self._heads: dict[Scope, Json] = {}
+        """Everybody there is, with name and team as last told."""
+        self._day: int | None = None
+        self._leads: dict[str, Owner] = {}
+        """The waiting leads that were told, and whose they were then."""
+        self._alerts: set[str] = set()
+        """The open alerts that were told."""
+        self._freshness_sent_at = 0
+        self._progress_waits = False
+
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return sum(len(found) for found in self._subscriptions.values())
+
+    # ---------------------------------------------------------------- clients
+
+    def subscribe(self, wanted: Filter, last_event_id: str | None, now: int) -> tuple[Subscription, bytes]:
+        """A new client, and what it gets first: what it missed, or a snapshot."""
+        self.flush(now, unwatched=True)
+        for window in wanted.windows:
+            self._follow(window, now)
+        subscription = Subscription(wanted)
+        missed = self._missed(wanted, last_event_id, now)
+        first = self._snapshot(wanted, now) if missed is None else missed
+        self._subscriptions.setdefault(wanted, set()).add(subscription)
+        return subscription, first
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """The client has gone."""
+        found = self._subscriptions.get(subscription.wanted, set())
+        found.discard(subscription)
+        if not found:
+            self._subscriptions.pop(subscription.wanted, None)
+
+    def snapshot(self, wanted: Filter, now: int) -> bytes:
+        """Everything that is asked for, as the event `snapshot`. Brings a lagging client up to date."""
+        self.flush(now, unwatched=True)
+        return self._snapshot(wanted, now)
+
+    def _snapshot(self, wanted: Filter, now: int) -> bytes:
+        rows = []
+        for window in wanted.windows:
+            followed = self._follow(window, now)
+            make_row = row_maker(self._view, followed.span, now)
+            for scope, values in followed.values.items():
+                head = self._head(scope, now)
+                if wanted.wants(scope, head.get("team")):
+                    rows.append(chosen(self._view, make_row(head, values), wanted.metrics))
+        payload = {
+            "rows": rows,
+            "leads": [lead for lead in waiting_leads(self._view, now) if wanted.wants_lead(lead["rep"], lead["team"])],
+            "alerts": [alert for alert in open_alerts(self._view) if wanted.wants_lead(alert["rep"], alert["team"])],
+            "freshness": self._freshness(now),
+            "server_time": format_instant(now),
+            "organisation": {
+                "name": self._view.config.organisation.name,
+                "timezone": self._view.config.organisation.timezone,
+                "currency": self._view.config.organisation.currency,
+            },
+            "build": self._build,
+        }
+        return self._encode("snapshot", payload)
+
+    def _missed(self, wanted: Filter, last_event_id: str | None, now: int) -> bytes | None:
+        """What came after that event, for this filter; None where only a snapshot helps."""
+        found = _EVENT_ID.fullmatch(last_event_id or "")
+        if found is None or found[1] != self._instance:
+            return None
+        last = int(found[2])
+        if not self._forgotten <= last <= self._number:
+            return None
+        if any(self._followed[window].since > last for window in wanted.windows):
+            return None
+        events = [event for event in self._events if event.number > last]
+        if any(needs_snapshot(wanted, event) for event in events):
+            return None
+        pieces = [self._for(wanted, event) for event in events]
+        # Freshness is not remembered: only the newest means anything.
+        pieces.append(self._encode("freshness", self._freshness(now)))
+        return b"".join(piece for piece in pieces if piece is not None)
+
+    def pin(self, windows: Iterable[str], now: int) -> None:
+        """Follow these windows always: they are exported."""
+        self._pinned = frozenset(windows)
+        for window in self._pinned:
+            self._follow(window, now)
+
+    def turn_to(self, view: View, pinned: Iterable[str], now: int) -> None:
+        """Tell of another view from now on: every client gets a snapshot of it, which makes all before it void."""
+        windows = {*filter(self._is_watched, self._followed), *pinned}
+        self._view = view
+        self._followed, self._heads, self._leads, self._alerts, self._day = {}, {}, {}, set(), None
+        view.advance(now)
+        view.forget_changes()
+        self._pinned = frozenset(pinned)
+        for window in windows:
+            self._follow(window, now)
+        # So that what is in the snapshots is known as told; the events of it are nobody's.
+        subscriptions, self._subscriptions = self._subscriptions, {}
+        self.flush(now, unwatched=True)
+        self._subscriptions = subscriptions
+        self._number += 1
+        self._events.clear()
+        self._remembered_rows, self._forgotten = 0, self._number
+        for wanted, clients in subscriptions.items():
+            snapshot = self._snapshot(wanted, now)
+            for client in clients:
+                client.restart(snapshot)
+
+    def followed_values(self, window: str) -> dict[Scope, Values]:
+        """The values last sent of a followed window. The dict is a copy, what is in it is never changed."""
+        followed = self._followed.get(window)
+        return {} if followed is None else dict(followed.values)
+
+    # ---------------------------------------------------------------- what changes
+
+    def next_flush(self, now: int) -> int:
+        """When something may change by time alone (microseconds)."""
+        pause = FRESHNESS_AT_MOST_EVERY if self._progress_waits else FRESHNESS_EVERY
+        instants = [(now // MINUTE + 1) * MINUTE, self._freshness_sent_at + pause]
+        upcoming = self._view.next_instant()
+        if upcoming is not None:
+            instants.append(upcoming)
+        return max(now, min(instants))
+
+    def flush(self, now: int, *, unwatched: bool = False, most: int | None = None) -> bool:
+        """Send everyone what differs from what was last sent; gives whether that is all of it.
+
+        A window that no client looks at costs as much as one on every screen: it waits, unless `unwatched`. With
+        `most`, the values of so many scopes are made anew: who shares an event loop calls again until all is sent.
+        """
+        view = self._view
+        view.advance(now)
+        changes = view.take_changes()
+        changed_heads, departures = self._look_at_heads(changes, now)
+        gone = {departure.scope for departure in departures if departure.is_gone}
+        for window, followed in list(self._followed.items()):
+            is_watched = self._is_watched(window)
+            if now - followed.used_at > KEPT_WINDOW and not is_watched and window not in self._pinned:
+                del self._followed[window]
+                continue
+            for scope in gone:
+                followed.values.pop(scope, None)
+                followed.panes.pop(scope, None)
+                followed.left.pop(scope, None)
+            followed.untold.note(changes, changed_heads)
+            # The clock may have been set back.
+            if is_watched or unwatched or followed.left or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY:
+                self._flush_window(window, followed, now, most)
+        self._flush_leads(changes, changed_heads, now)
+        self._flush_alerts(changes, now)
+        if departures:
+            self._emit("departure", None, departures, now, weight=len(departures))
+        self._progress_waits |= changes.progress
+        pause = FRESHNESS_AT_MOST_EVERY if self._progress_waits else FRESHNESS_EVERY
+        if now - self._freshness_sent_at >= pause:
+            self._freshness_sent_at = now
+            self._progress_waits = False
+            self._emit("freshness", None, self._freshness(now), now)
+        return not any(followed.left for followed in self._followed.values())
+
+    def _look_at_heads(self, changes: Changes, now: int) -> tuple[set[Scope], list[Departure]]:
+        """Who is new, or has another name or team; and who has gone or left a team. At midnight moves come to pass."""
+        view, day = self._view, self._view.calendar.day_of(now)
+        looked_at: set[Scope]
+        if changes.everything or day != self._day:
+            self._day = day
+            looked_at = {*view.scopes(), *self._heads}
+        else:
+            looked_at = {rep_scope(rep) for rep in changes.reps}
+            looked_at |= {rep_scope(rep) for _, rep in changes.panes if rep is not None}
+            if changes.reps:
+                looked_at |= {team_scope(team) for team in view.roster.team_names}
+                looked_at |= {scope for scope in self._heads if scope.kind == "team"}
+        changed: set[Scope] = set()
+        departures: list[Departure] = []
+        for scope in looked_at:
+            known = self._heads.get(scope)
+            head = scope_fields(view, scope, now) if self._exists(scope) else None
+            if head == known:
+                continue
+            if head is None:
+                del self._heads[scope]
+            else:
+                self._heads[scope] = head
+                changed.add(scope)
+            was_in = None if known is None else known.get("team")
+            is_in = None if head is None else head.get("team")
+            if known is not None and (head is None or was_in != is_in):
+                departures.append(Departure(scope, was_in, head is None, is_in))
+        return changed, departures
+
+    def _exists(self, scope: Scope) -> bool:
+        if scope.id is None:
+            return True
+        if scope.kind == "team":
+            return scope.id in self._view.roster.team_names
+        return self._view.is_known_rep(scope.id)
+
+    def _flush_window(self, window: str, followed: Followed, now: int, most: int | None) -> None:
+        view = self._view
+        span = span_of(window, now, view.calendar)
+        # Once a day every row is sent whole: it is of another day now, also where the values are the same.
+        is_new_day = span.days and span != followed.span
+        scopes = set(self._heads) if is_new_day else self._touched(followed, span, now)
+        whole = scopes if is_new_day else followed.untold.heads
+        followed.span, followed.flushed_at, followed.untold = span, now, Untold()
+        left = followed.left
+        for scope in scopes:
+            left[scope] = scope in whole or left.get(scope, False)
+        make_row = row_maker(view, span, now)
+        rows = []
+        for _ in range(len(left) if most is None else min(most, len(left))):
+            scope, is_whole = left.popitem()
+            told = self._refresh(followed, scope, span, now, is_whole=is_whole)
+            if told.metrics:
+                rows.append((scope, make_row(self._heads[scope], told)))
+        if rows:
+            self._emit("metrics", window, rows, now, weight=len(rows))
+
+    def _refresh(self, followed: Followed, scope: Scope, span: Span, now: int, *, is_whole: bool) -> Values:
+        """Make the values of a scope anew; what a client does not have yet (`is_whole`: all of them)."""
+        view = self._view
+        pane, before, held = view.merged(scope, span), followed.panes.get(scope), followed.values.get(scope)
+        followed.panes[scope] = pane
+        if held is None or before is None:
+            values = told = view.result(pane, now)
+        else:
+            # Most changes are of one or two measures: the other metrics are what they were.
+            made = view.result(pane, now, view.metrics_of(before, pane))
+            told = made.since(held)
+            values = held.replaced_by(told) if told.metrics else held
+        followed.values[scope] = values
+        return values if is_whole else told
+
+    def _touched(self, followed: Followed, span: Span, now: int) -> set[Scope]:
+        """Whose values may be others now: only of those they are made again."""
+        view, untold = self._view, followed.untold
+        if untold.everything:
+            return set(self._heads)
+        inside = span.windows()
+        panes = {pane for pane in untold.panes if pane[0] in inside}
+        if span != followed.span:
+            for number in set(inside) ^ set(followed.span.windows()):
+                window = Window(number)
+                panes |= {(window, rep) for rep in view.reps_in(window)}
+        touched = {scope for window, rep in panes for scope in view.scopes_of(window, rep)} | untold.heads
+        if untold.roster:
+            # A past move changes what was done for which team.
+            touched |= {team_scope(team) for team in view.roster.team_names}
+        if now // MINUTE != followed.flushed_at // MINUTE:
+            # What a value is at least grows with the clock; a screen gets it once a minute.
+            touched |= {scope for scope, values in followed.values.items() if values.bounds}
+        return touched & self._heads.keys()
+
+    def _flush_leads(self, changes: Changes, changed_heads: set[Scope], now: int) -> None:
+        leads = changes.leads
+        if changes.everything:
+            leads = {*leads, *self._view.waiting, *self._leads}
+        movers = {scope.id for scope in changed_heads if scope.kind == "rep"}
+        if movers:
+            leads = {*leads, *(lead for lead, owner in self._leads.items() if owner.rep in movers)}
+        for lead in sorted(leads):
+            told = self._leads.get(lead)
+            clock = self._view.clocks.get(lead)
+            news = absent_lead(lead, "deleted") if clock is None else waiting_lead(self._view, clock, now)
+            owner = Owner(news["rep"], news["team"])
+            if clock is not None and clock.is_waiting(now):
+                self._leads[lead] = owner
+            elif told is None:
+                continue  # nobody has it on a screen
+            else:
+                del self._leads[lead]
+            self._emit("lead", None, LeadNews(news, owner, told), now)
+
+    def _flush_alerts(self, changes: Changes, now: int) -> None:
+        view, alerts = self._view, changes.alerts
+        if changes.everything:
+            alerts = {*alerts, *view.open_alerts, *self._alerts}
+        for id in sorted(alerts):
+            alert = view.alerts.get(id)
+            if alert is None or not (alert.is_open or id in self._alerts):
+                continue  # nobody has it on a screen
+            if alert.is_open:
+                self._alerts.add(id)
+            else:
+                self._alerts.discard(id)
+            self._emit("alert", None, alert_json(view, alert), now)
+
+    def _emit(self, kind: str, window: str | None, payload: Any, now: int, *, weight: int = 1) -> None:
+        self._number += 1
+        event = Event(self._number, kind, window, payload, weight)
+        if kind != "freshness":
+            self._remember(event)
+        for wanted, clients in self._subscriptions.items():
+            if needs_snapshot(wanted, event):
+                snapshot = self._snapshot(wanted, now)
+                for client in clients:
+                    client.restart(snapshot)
+                continue
+            piece = self._for(wanted, event)
+            if piece is not None:
+                for client in clients:
+                    client.put(piece)
+
+    def _remember(self, event: Event) -> None:
+        self._events.append(event)
+        self._remembered_rows += event.weight
+        while len(self._events) > REMEMBERED or self._remembered_rows > REMEMBERED_ROWS:
+            forgotten = self._events.popleft()
+            self._remembered_rows -= forgotten.weight
+            self._forgotten = forgotten.number
+
+    def _follow(self, window: str, now: int) -> Followed:
+        followed = self._followed.get(window)
+        if followed is None:
+            span = span_of(window, now, self._view.calendar)
+            # A number of its own: nobody who saw an earlier one has seen this window since.
+            self._number += 1
+            followed = self._followed[window] = Followed(self._number, used_at=now, flushed_at=now, span=span)
+            for scope in self._view.scopes():
+                pane = followed.panes[scope] = self._view.merged(scope, span)
+                followed.values[scope] = self._view.result(pane, now)
+        followed.used_at = now
+        return followed
+
+    def _is_watched(self, window: str) -> bool:
+        return any(window in wanted.windows for wanted in self._subscriptions)
+
+    def _head(self, scope: Scope, now: int) -> Json:
+        head = self._heads.get(scope)
+        return scope_fields(self._view, scope, now) if head is None else head
+
+    def _encode(self, kind: str, payload: Mapping[str, Any]) -> bytes:
+        return encoded(self._instance, kind, self._number, payload)
+
+    def _for(self, wanted: Filter, event: Event) -> bytes | None:
+        return encoded_for(self._view, self._instance, wanted, event)

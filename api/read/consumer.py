@@ -1,0 +1,365 @@
+"""Fills the view from Kafka and says when it has caught up.
+
+Owns the consumer without a group, the positions read, and the latency that messages show. Everything it applies goes
+through `View.apply`; what it wakes is the broadcaster.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from math import ceil
+from math import log as logarithm
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry, Histogram
+
+from api.client_lifecycle import begun_whole, is_cancelled, stop_quietly
+from api.read.catch_up import CatchUp
+from api.read.generations import read_served
+from api.read.topics import BUSY, SOURCES, VIEW
+from api.read.view import View
+from api.settings import Settings
+from schemas.generations import Served, first_generation
+from schemas.instants import SECOND
+from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, RECORD_CHANGES, Topic
+
+log = structlog.get_logger("api")
+
+AT_ONCE = 1_000
+"""Messages applied before the event loop turns again: webhooks are taken while the view loads."""
+
+_BUSY_PAUSE_SECONDS = 0.006
+"""Between taking what came and asking for more. Asked at once, Kafka answers with each batch, more often than screens
+are told; the numbers are on them sooner where it is left the time to do something else."""
+
+# One fetch is under way on a connection: a long one would hold back the ends of topics, which are asked for there too.
+_BUSY_WAIT_MS = 50
+_QUIET_WAIT_MS = 500
+
+_SHORTEST_DELAY = 0.2
+_REQUEST_MS = 15_000
+
+# So long a fetch waits for what the last one brought to be applied. aiokafka leaves partitions out of a fetch that are
+# not drained: sent at once, it left out just those that were busy, and held their next messages back until it returned.
+_DRAIN_SECONDS = 0.02
+
+LATENCY_MEMORY = 300 * SECOND
+BLIND = 5 * SECOND
+"""The ends of the log were not seen for so long: what is served may be as old as that."""
+_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+
+
+class Latency:
+    """End-to-end latency of the last minutes, webhook accepted to value in the view."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._recent: deque[tuple[int, Counter[int]]] = deque(maxlen=LATENCY_MEMORY // _SLOT + 1)
+        """(slot of time, step of latency -> values): small, however many values come."""
+        self._histogram = Histogram(
+            "floorcast_end_to_end_seconds",
+            "From the receipt of a delivery to its value being served.",
+            registry=registry,
+            buckets=_BUCKETS,
+        )
+
+    def observe(self, now: int, received_at: int) -> None:
+        """A value of a delivery received at `received_at` is in the view at `now` (microseconds)."""
+        seconds = max(0.0, (now - received_at) / SECOND)
+        slot = now // _SLOT
+        if not self._recent or self._recent[-1][0] != slot:
+            self._recent.append((slot, Counter()))
+        self._recent[-1][1][_step(seconds)] += 1
+        self._histogram.observe(seconds)
+
+    def percentiles(self, now: int) -> Mapping[str, float | None]:
+        """p50, p95, p99 of the last five minutes, in seconds to 2 %; None where nothing came."""
+        first = (now - LATENCY_MEMORY) // _SLOT
+        steps: Counter[int] = Counter()
+        for slot, counted in self._recent:
+            if slot > first:
+                steps.update(counted)
+        return {name: _rank(steps, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
+
+
+_SLOT = 5 * SECOND
+_FINEST = 0.0001
+_GROWTH = logarithm(1.02)
+
+
+def _step(seconds: float) -> int:
+    return 0 if seconds <= _FINEST else ceil(logarithm(seconds / _FINEST) / _GROWTH)
+
+
+def _rank(steps: Mapping[int, int], share: float) -> float | None:
+    """The latency that this share of the values does not exceed."""
+    wanted = share * sum(steps.values())
+    seen = 0
+    for step in sorted(steps):
+        seen += steps[step]
+        if seen >= wanted:
+            return round(_FINEST * 1.02**step, 6)
+    return None
+
+
+class Behind:
+    """How far the numbers are behind the log: the ends of what the stages read, looked at every second."""
+
+    def __init__(self) -> None:
+        self.lag: dict[tuple[str, int], int] = {}
+        """(source topic, partition) -> messages that its stage has not done."""
+        self._marks: dict[str, deque[tuple[int, Mapping[int, int]]]] = {}
+        self._looked_at: int | None = None
+
+    def look(self, now: int, stage: str, topic: str, ends: Mapping[int, int], done: Mapping[int, int]) -> None:
+        """Note the ends of a stage's source at `now`, and forget earlier ones that it has passed."""
+        self._looked_at = now
+        marks = self._marks.setdefault(stage, deque(maxlen=7200))
+        marks.append((now, ends))
+        for partition, end in ends.items():
+            self.lag[topic, partition] = max(0, end - done.get(partition, 0))
+        self.passed(stage, done)
+
+    def passed(self, stage: str, done: Mapping[int, int]) -> None:
+        """Forget the ends that the stage has passed."""
+        marks = self._marks.get(stage)
+        while marks and all(done.get(partition, 0) >= end for partition, end in marks[0][1].items()):
+            marks.popleft()
+
+    def seconds(self, now: int) -> float:
+        """Age of the oldest end that a stage has not passed yet; 0 when all is done."""
+        oldest = min((marks[0][0] for marks in self._marks.values() if marks), default=now)
+        if self._looked_at is not None and now - self._looked_at > BLIND:
+            # Kafka has not answered since: nobody knows what has come in.
+            oldest = min(oldest, self._looked_at)
+        return max(0.0, (now - oldest) / SECOND)
+
+
+class ViewConsumer:
+    """Reads the view's topics from their beginning, for ever."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        view: View,
+        *,
+        latency: Latency,
+        on_change: Callable[[], None],
+        clock: Callable[[], int],
+        served: Served | None = None,
+    ) -> None:
+        """`served`: which generation to read; None: the one that `generations` names when Kafka is reached."""
+        self._settings = settings
+        self._view = view
+        self._latency = latency
+        self._on_change = on_change
+        self._clock = clock
+        self.served = served
+        self._names: dict[str, str] = {}
+        self._positions: dict[TopicPartition, int] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._problem: str | None = "the view has not begun to load"
+        self.is_loaded = False
+        """The view has all that was in its topics at the start: it is whole, though as old as the stages are."""
+        self._behind = Behind()
+
+    def problems(self) -> list[str]:
+        """What is missing before the numbers may be believed; empty when they may."""
+        if self._task is not None and self._task.done():
+            return ["the view is not read any more"]
+        return [] if self._problem is None else [self._problem]
+
+    @property
+    def applied(self) -> dict[str, dict[str, int]]:
+        """Topic of the catalogue -> partition -> the next offset to come into the view."""
+        found: dict[str, dict[str, int]] = {}
+        for tp, offset in sorted(self._positions.items()):
+            found.setdefault(self._names[tp.topic], {})[str(tp.partition)] = offset
+        return found
+
+    @property
+    def lag(self) -> dict[tuple[str, int], int]:
+        """(source topic, partition) -> messages that its stage has not done, as of the last second."""
+        return self._behind.lag
+
+    def behind_seconds(self, now: int) -> float:
+        """Age of the oldest delivery that is not in the numbers yet; 0 when all is."""
+        for stage in SOURCES:
+            self._behind.passed(stage, self._done(stage))
+        return self._behind.seconds(now)
+
+    async def start(self) -> None:
+        """Begin to read, in a task of its own."""
+        self._task = asyncio.create_task(self._run(), name="view")
+
+    async def stop(self) -> None:
+        """End reading."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        delay = _SHORTEST_DELAY
+        while True:
+            applied = dict(self._positions)
+            try:
+                await self._read()
+            except (KafkaError, OSError, TimeoutError, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                    raise
+                log.warning("view.interrupted", error=type(error).__name__, again_in=delay)
+                if self._problem is not None:
+                    self._problem = f"Kafka at {self._settings.broker} cannot be read: {type(error).__name__}"
+            except Exception as error:
+                # A message that nobody can read: from here on the numbers would be wrong, so none are served.
+                log.exception("view.failed", again_in=delay)
+                self.is_loaded = False
+                self._problem = f"the view cannot take in what Kafka holds: {type(error).__name__}"
+            if self._positions != applied:
+                delay = _SHORTEST_DELAY
+            await asyncio.sleep(delay)
+            delay = min(5.0, delay * 2)
+
+    async def _read(self) -> None:
+        if self.served is None:
+            self.served = await read_served(self._settings)
+        self._names = {self._full(topic): topic.name for topic in VIEW}
+        async with contextlib.AsyncExitStack() as stack:
+            busy = await self._begin(stack, BUSY, wait_ms=_BUSY_WAIT_MS)
+            quiet = [topic for topic in VIEW if topic not in BUSY]
+            await _until_one_fails(
+                self._follow(busy, pause_seconds=_BUSY_PAUSE_SECONDS),
+                self._follow(await self._begin(stack, quiet, wait_ms=_QUIET_WAIT_MS)),
+                self._catch_up(busy),
+                self._look_at_sources(busy),
+            )
+
+    async def _begin(
+        self, stack: contextlib.AsyncExitStack, topics: Iterable[Topic], *, wait_ms: int
+    ) -> AIOKafkaConsumer:
+        """A consumer of these topics, at the beginning, or after an interruption where the view was."""
+        consumer = AIOKafkaConsumer(
+            **self._settings.kafka.options(),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=wait_ms,
+            # A connection that went silent is given up after so long; the default of 40 s would be 40 s of old numbers.
+            request_timeout_ms=_REQUEST_MS,
+            max_partition_fetch_bytes=4 << 20,
+            fetch_max_bytes=32 << 20,
+        )
+        stack.push_async_callback(stop_quietly, consumer)
+        await begun_whole(consumer.start())
+        consumer._fetcher._prefetch_backoff = _DRAIN_SECONDS
+        partitions = [place for topic in topics for place in self._places(topic)]
+        consumer.assign(partitions)
+        for tp, offset in (await consumer.beginning_offsets(partitions)).items():
+            position = max(offset, self._positions.get(tp, 0))
+            consumer.seek(tp, position)
+            self._positions[tp] = position
+        return consumer
+
+    async def _follow(self, consumer: AIOKafkaConsumer, *, pause_seconds: float = 0.0) -> None:
+        partitions = consumer.assignment()
+        while True:
+            fetched = await consumer.getmany(timeout_ms=1000, max_records=AT_ONCE)
+            if not fetched:
+                continue
+            is_all = sum(map(len, fetched.values())) < AT_ONCE
+            pause = pause_seconds if is_all and self.is_loaded else 0.0
+            if pause:
+                consumer.pause(*partitions)  # before aiokafka's own task asks again
+            self._apply(fetched)
+            # Webhooks and readers have their turn while millions of messages come in.
+            await asyncio.sleep(pause)
+            if pause:
+                consumer.resume(*partitions)
+
+    def _apply(self, fetched: Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
+        now = self._clock()
+        for tp, records in fetched.items():
+            name = self._names[tp.topic]
+            apply = self._view.apply
+            for record in records:
+                apply(name, record.key, record.value)
+                if name == PANES.name and self.is_loaded and record.value is not None:
+                    self._latency.observe(now, record.timestamp * 1000)
+            self._positions[tp] = records[-1].offset + 1
+        if not self.is_loaded:
+            # All of it is news: a list of it would be as large as the view.
+            self._view.forget_changes()
+        self._on_change()
+
+    async def _catch_up(self, consumer: AIOKafkaConsumer) -> None:
+        """Ready, once every stage and the view have passed what was in Kafka at the start."""
+        if self._problem is None:
+            return
+        self._problem = "the view is loading"
+
+        async def ends(topic: Topic) -> Mapping[int, int]:
+            return await self._ends(consumer, topic)
+
+        steps = CatchUp(ends, self._done, self._applied_of)
+        async for missing in steps.wait_for_view(VIEW):
+            self._problem = missing
+            await asyncio.sleep(0.02)
+        self.is_loaded = True
+        self._on_change()
+        async for missing in steps.wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW):
+            self._problem = missing
+            await asyncio.sleep(0.05)
+        self._problem = None
+        log.info("view.ready")
+
+    async def _look_at_sources(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            for stage, topic in SOURCES.items():
+                ends = await self._ends(consumer, topic)
+                self._behind.look(self._clock(), stage, topic.name, ends, self._done(stage))
+            await asyncio.sleep(1)
+
+    async def _ends(self, consumer: AIOKafkaConsumer, topic: Topic) -> Mapping[int, int]:
+        found = await consumer.end_offsets(self._places(topic))
+        return {tp.partition: offset for tp, offset in found.items()}
+
+    def _done(self, stage: str) -> Mapping[int, int]:
+        return {
+            partition: progress.offset
+            for (of_stage, partition), progress in self._view.progress.items()
+            if of_stage == stage
+        }
+
+    def _applied_of(self, topic: Topic) -> Mapping[int, int]:
+        name = self._full(topic)
+        return {tp.partition: offset for tp, offset in self._positions.items() if tp.topic == name}
+
+    def _places(self, topic: Topic) -> list[TopicPartition]:
+        served = self.served or first_generation(self._settings.partitions)
+        partitions = topic.partitions(log=served.log_partitions, derived=served.partitions)
+        return [TopicPartition(self._full(topic), partition) for partition in range(partitions)]
+
+    def _full(self, topic: Topic) -> str:
+        return topic.full_name(self._settings.prefix, self.generation)
+
+    @property
+    def generation(self) -> int:
+        """Which is read."""
+        return 1 if self.served is None else self.served.generation
+
+
+async def _until_one_fails(*works: Coroutine[Any, Any, None]) -> None:
+    """All of them at the same time; ends them with the first error, or when all are done."""
+    tasks = pending = {asyncio.create_task(work) for work in works}
+    try:
+        while pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

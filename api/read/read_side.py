@@ -1,0 +1,238 @@
+"""The reading half of the api: view, consumer, broadcaster and exporter, put together.
+
+Owns their wiring and the task that tells clients what has changed. The routes only ask.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Iterable
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from api.read.broadcast import Broadcaster
+from api.read.consumer import Latency, ViewConsumer
+from api.read.exposition import MAX_REPS, Exposition, Picture, ResponseHistogram, crossed_limits, waiting_by_team
+from api.read.generations import follow_served
+from api.read.response_cache import ResponseCache
+from api.read.rows import Json, freshness_json
+from api.read.view import View
+from api.settings import Settings
+from schemas.catalogue import Catalogue
+from schemas.config import Config, ConfigError, load_config
+from schemas.generations import Served
+from schemas.instants import SECOND
+
+log = structlog.get_logger("api")
+
+GATHER_SECONDS = 0.004
+"""Changes that come within this time leave in one event. Most have been gathered before: see `_BUSY_PAUSE_SECONDS`."""
+AT_ONCE = 200
+"""Scopes whose values are made anew before the event loop turns again."""
+_PAUSE_AFTER_FAILURE_SECONDS = 1.0
+_BETWEEN_LOOKS_SECONDS = 0.05
+
+
+class ReadSide:
+    """Everything that `GET` is answered from; runs as a service beside the requests."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        config: Config,
+        catalogue: Catalogue,
+        *,
+        registry: CollectorRegistry,
+        clock: Callable[[], int],
+        instance: str,
+        build: str,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._moved = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.view = View(config, catalogue)
+        self.view.advance(clock())
+        self._latency = Latency(registry)
+        self.consumer = ViewConsumer(settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock)
+        self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
+        self.response_cache = ResponseCache()
+        self.exposition = Exposition()
+        self._responses = ResponseHistogram(self.view)
+        self._loaded_once = False
+        self._exported = tuple(config.prometheus.windows)
+
+    def problems(self) -> list[str]:
+        """What is missing before the numbers may be believed."""
+        return self.consumer.problems()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the view holds all that was in Kafka at the start."""
+        return self.consumer.is_loaded
+
+    def freshness(self, now: int) -> Json:
+        """The answer of `/v1/freshness`."""
+        return freshness_json(
+            self.view,
+            latency=self._latency.percentiles(now),
+            behind_seconds=self.consumer.behind_seconds(now),
+            applied=self.consumer.applied,
+            generation=self.consumer.generation,
+            now=now,
+        )
+
+    def picture(self, now: int) -> Picture:
+        """What Prometheus gets, as of now; nothing in it is changed later. No sales numbers while the view loads."""
+        view = self.view
+        if not self.is_loaded:
+            return Picture(
+                catalogue=view.catalogue,
+                progress=dict(view.progress),
+                lag=dict(self.consumer.lag),
+                behind_seconds=self.consumer.behind_seconds(now),
+                verification=view.verification,
+            )
+        # A scrape and an answer of REST at the same instant say the same.
+        self.broadcaster.flush(now, unwatched=True)
+        self._responses.observe((), now)
+        today = view.calendar.day_of(now)
+        waiting, oldest = waiting_by_team(view, now)
+        # Those of the roster first: what a CRM invents takes no place of theirs.
+        reps = sorted(view.reps(), key=lambda rep: rep not in view.roster.people)
+        return Picture(
+            catalogue=view.catalogue,
+            windows={window: self.broadcaster.followed_values(window) for window in self._exported},
+            teams={rep: view.roster.team_on(rep, today) for rep in reps[:MAX_REPS]},
+            reps_left_out=max(0, len(reps) - MAX_REPS),
+            waiting=waiting,
+            oldest=oldest,
+            responses={team: held.copy() for team, held in self._responses.teams.items()},
+            progress=dict(view.progress),
+            lag=dict(self.consumer.lag),
+            crossed=crossed_limits(view),
+            deals_without_rate=view.deals_without_rate(),
+            behind_seconds=self.consumer.behind_seconds(now),
+            verification=view.verification,
+            is_ready=not self.problems(),
+        )
+
+    async def settle(self, *, unwatched: bool = True) -> None:
+        """Bring what is told up to date, with the event loop free between two pieces of it.
+
+        A single delivery may name thousands of reps that nobody has heard of.
+        """
+        while not self.broadcaster.flush(self._clock(), unwatched=unwatched, most=AT_ONCE):
+            await asyncio.sleep(0)
+
+    async def start(self) -> None:
+        """Begin to load, and to tell what changes."""
+        self.broadcaster.pin(self._exported, self._clock())
+        await self.consumer.start()
+        self._tasks = [
+            asyncio.create_task(self._tell(), name="broadcast"),
+            asyncio.create_task(self._follow_generations(), name="generations"),
+        ]
+
+    async def stop(self) -> None:
+        """End all of it."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.consumer.stop()
+
+    async def _follow_generations(self) -> None:
+        """Serve another generation once it is named; the newest one, if several are while one loads."""
+        loading: asyncio.Task[None] | None = None
+        wanted = 0
+        try:
+            async for served in follow_served(self._settings):
+                while self.consumer.served is None:
+                    await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+                if served.generation == (wanted or self.consumer.generation):
+                    continue
+                wanted = served.generation
+                if loading is not None:
+                    loading.cancel()
+                    await asyncio.gather(loading, return_exceptions=True)
+                loading = asyncio.create_task(self._turn_to(served), name=f"generation {wanted}")
+        finally:
+            if loading is not None:
+                loading.cancel()
+                await asyncio.gather(loading, return_exceptions=True)
+
+    async def _turn_to(self, served: Served) -> None:
+        """Load a generation beside the one that is served, and serve it once it has all that was delivered by now.
+
+        In one step: no answer and no event mixes the two, and none shows a part of one.
+        """
+        log.info("generation.loading", generation=served.generation)
+        config = self._config_of_now()
+        view = View(config, self.view.catalogue)
+        view.advance(self._clock())
+
+        def on_change() -> None:
+            if self.view is view:
+                self._on_change()
+
+        consumer = ViewConsumer(
+            self._settings, view, latency=self._latency, on_change=on_change, clock=self._clock, served=served
+        )
+        before = self.consumer
+        try:
+            await consumer.start()
+            while consumer.problems():
+                await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+            # What a client has of the old one is not the same as anything of the new one.
+            view.revision += self.view.revision + 1
+            self._exported = tuple(config.prometheus.windows)
+            self.view, self.consumer = view, consumer
+            self._responses = ResponseHistogram(view)
+            self._responses.observe(list(view.clocks), self._clock())
+            self._loaded_once = True
+            self.broadcaster.turn_to(view, self._exported, self._clock())
+        finally:
+            await (before if self.consumer is consumer else consumer).stop()
+        log.info("generation.served", generation=served.generation)
+
+    def _config_of_now(self) -> Config:
+        """The configuration as the file says it now: what a replay was made for is most often a change of it."""
+        try:
+            return load_config(self._settings.config, os.environ)
+        except ConfigError as error:
+            log.error("generation.configuration", problems=error.problems)
+            return self.view.config
+
+    def _on_change(self) -> None:
+        if self.consumer.is_loaded:
+            self._responses.observe(self._unobserved(), self._clock())
+        self._moved.set()
+
+    def _unobserved(self) -> Iterable[str]:
+        if not self._loaded_once:
+            self._loaded_once = True
+            return list(self.view.clocks)
+        return self.view.changes.leads
+
+    async def _tell(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            now = self._clock()
+            pause = (self.broadcaster.next_flush(now) - now) / SECOND if self.is_loaded else 1.0
+            with contextlib.suppress(TimeoutError):
+                # Not wait_for: before Python 3.12 it forgets that it was cancelled when the event comes at that moment.
+                async with asyncio.timeout(max(0.001, pause)):
+                    await self._moved.wait()
+            self._moved.clear()
+            begun = loop.time()
+            if self.is_loaded:
+                try:
+                    await self.settle(unwatched=False)
+                except Exception:
+                    # What had changed is forgotten with it: the next time everything is looked at.
+                    log.exception("broadcast.failed")
+                    self.view.forget_changes()
+                    await asyncio.sleep(_PAUSE_AFTER_FAILURE_SECONDS)
+            # A floor so large that telling takes long is told less often: requests have their turn in between.
+            await asyncio.sleep(max(GATHER_SECONDS, (loop.time() - begun) / 2))

@@ -1,0 +1,302 @@
+"""Rows and lists as REST and SSE show them: the contract's JSON shapes.
+
+Owns names and forms of what is served; the values come from the view. Pure: `now` is an argument.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from api.read.view import Scope, Values, View
+from schemas.alerts import Alert, crossing_fields
+from schemas.dead_letters import DeadLetter
+from schemas.instants import SECOND, format_instant
+from schemas.leads import Inquiry, LeadClock
+from schemas.progress import STAGES
+from schemas.verifications import Verification
+from schemas.windows import Span
+
+Json = dict[str, Any]
+
+
+def metrics_row(view: View, scope: Scope, span: Span, values: Values, now: int) -> Json:
+    """A row of metrics: a rep's, a team's (no `rep`) or the organisation's (neither)."""
+    return row_maker(view, span, now)(scope_fields(view, scope, now), values)
+
+
+def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json]:
+    """Makes the rows of many scopes, from their `scope_fields`: what is the same in all of them is written once."""
+    start, end = span.bounds(view.calendar)
+    window = {"name": span.name, "from": format_instant(start), "to": format_instant(end)}
+    as_of, currency = format_instant(now), view.config.organisation.currency
+
+    def make(head: Json, values: Values) -> Json:
+        row = {**head, "window": window, "as_of": as_of, "metrics": values.metrics, "bounds": values.bounds}
+        if has_money(view, values.metrics):
+            row["currency"] = currency
+        return row
+
+    return make
+
+
+def scope_fields(view: View, scope: Scope, now: int) -> Json:
+    """Who a row is about."""
+    if scope.id is None:
+        return {}
+    if scope.kind == "team":
+        return {"team": scope.id, "name": view.roster.team_names.get(scope.id, scope.id)}
+    return {
+        "rep": scope.id,
+        "name": view.roster.name_of(scope.id),
+        "team": view.roster.team_on(scope.id, view.calendar.day_of(now)),
+    }
+
+
+def has_money(view: View, metrics: Iterable[str]) -> bool:
+    """Whether any of these metrics is money, so that the row needs its currency."""
+    return not view.money.isdisjoint(metrics)
+
+
+def person_json(view: View, rep: str, now: int) -> Json:
+    """An entry of `/v1/reps`."""
+    person = view.roster.people.get(rep)
+    return {
+        "rep": rep,
+        "name": view.roster.name_of(rep),
+        "team": view.roster.team_on(rep, view.calendar.day_of(now)),
+        "active": person.active if person is not None else True,
+        "in_roster": person is not None,
+    }
+
+
+def waiting_lead(view: View, clock: LeadClock, now: int) -> Json:
+    """A lead without an answer, or what became of it: `state` is then `answered`, `closed` or `merged`.
+
+    Touches that are still to come are not there yet.
+    """
+    return {
+        "lead": clock.lead,
+        "rep": clock.rep,
+        "name": None if clock.rep is None else view.roster.name_of(clock.rep),
+        "team": view.roster.team_on(clock.rep, view.calendar.day_of(now)),
+        "source": clock.source,
+        "started_at": instant(clock.started_at),
+        "due_at": instant(clock.due_at),
+        "waiting_seconds": None if clock.started_at is None else max(0, (now - clock.started_at) // SECOND),
+        "business_seconds": whole_seconds(clock.business_waiting(view.business, now)),
+        "warn_at": None if clock.started_at is None else instant(clock.warned_at(view.config.lead_response.warn_at)),
+        "state": clock.state(now, view.config.lead_response.warn_at),
+    }
+
+
+def absent_lead(lead: str, state: str) -> Json:
+    """A lead that a client has to forget: `deleted`, or `moved` to whom it does not look at."""
+    return dict.fromkeys(_LEAD_FIELDS) | {"lead": lead, "state": state}
+
+
+_LEAD_FIELDS = (
+    "lead", "rep", "name", "team", "source", "started_at", "due_at", "waiting_seconds", "business_seconds", "warn_at",
+    "state",
+)  # fmt: skip
+
+
+def lead_json(view: View, clock: LeadClock, now: int) -> Json:
+    """The clock of one lead as it is now, with the touch that stopped it."""
+    clock = clock.seen_at(now)
+    kind, _, touch = (clock.touch or "").partition("|")
+    response = clock.response
+    return waiting_lead(view, clock, now) | {
+        "status": clock.status,
+        "sla_seconds": clock.sla / SECOND,
+        "answered_at": instant(clock.answered_at),
+        "response_seconds": None if response is None else response / SECOND,
+        "within_sla": clock.is_within_sla,
+        "touch": {"record": kind, "id": touch, "rep": clock.touch_rep, "at": instant(clock.answered_at)}
+        if clock.touch is not None
+        else None,
+        "merged_into": clock.merged_into,
+        "clock": "business" if clock.is_business else "elapsed",
+        "calendar": clock.calendar,
+        "escalate_at": instant(clock.escalate_at),
+        "business_response_seconds": seconds(clock.business_response),
+        "touched_before": clock.is_touched_before,
+        "assigned_at": instant(clock.assigned_at),
+        "assigned_response_seconds": seconds(clock.assigned_response),
+        "assigned_business_response_seconds": seconds(clock.assigned_business_response),
+        "attempted_at": instant(clock.attempted_at),
+        "contacted_at": instant(clock.contacted_at),
+        "qualified_at": instant(clock.qualified_at),
+        "automated_at": instant(clock.automated_at),
+        "holders": [
+            {
+                "rep": holder.rep,
+                "name": view.roster.name_of(holder.rep),
+                "since": instant(holder.since),
+                "until": instant(holder.until),
+                "answered_at": instant(holder.answered_at),
+                "held_seconds": whole_seconds(holder.time_held(now)),
+            }
+            for holder in clock.holders
+        ],
+        "inquiries": [inquiry_json(inquiry) for inquiry in clock.inquiries],
+    }
+
+
+def inquiry_json(inquiry: Inquiry) -> Json:
+    """A later clock of a lead: who asked again, and when that was answered."""
+    record, _, id = inquiry.record.partition("|")
+    kind, _, touch = (inquiry.touch or "").partition("|")
+    return {
+        "record": record,
+        "id": id,
+        "started_at": instant(inquiry.started_at),
+        "due_at": instant(inquiry.due_at),
+        "answered_at": instant(inquiry.answered_at),
+        "response_seconds": (
+            None if inquiry.answered_at is None else seconds(inquiry.answered_at - inquiry.started_at)
+        ),
+        "business_response_seconds": seconds(inquiry.business_response),
+        "within_sla": None if inquiry.answered_at is None else inquiry.answered_at <= inquiry.due_at,
+        "touch": {"record": kind, "id": touch, "rep": inquiry.touch_rep, "at": instant(inquiry.answered_at)}
+        if inquiry.touch is not None
+        else None,
+    }
+
+
+def seconds(duration: int | None) -> float | None:
+    """A duration in seconds, if there is one."""
+    return None if duration is None else duration / SECOND
+
+
+def whole_seconds(duration: int | None) -> int | None:
+    """A duration that still grows, in whole seconds."""
+    return None if duration is None else duration // SECOND
+
+
+def alert_json(view: View, alert: Alert) -> Json:
+    """An alert. Owner and team are those of the moment when it was raised: they were told."""
+    done = view.acknowledgement(alert.id)
+    return {
+        "id": alert.id,
+        "kind": alert.kind,
+        "level": alert.level,
+        "lead": alert.lead,
+        "rep": alert.rep,
+        "name": None if alert.rep is None else view.roster.name_of(alert.rep),
+        "team": alert.team,
+        "started_at": instant(alert.started_at),
+        "due_at": instant(alert.due_at),
+        "raised_at": instant(alert.raised_at),
+        "resolved_at": instant(alert.resolved_at),
+        "late": alert.is_late,
+        "acknowledged_at": instant(done.acknowledged_at),
+        "snoozed_until": instant(done.snoozed_until),
+    } | crossing_fields(alert)
+
+
+def open_alerts(view: View) -> list[Json]:
+    """All alerts of what is still so, newest first."""
+    found = sorted(view.open_alerts.values(), key=lambda alert: (-alert.raised_at, alert.id))
+    return [alert_json(view, alert) for alert in found]
+
+
+def dead_letter_json(letter: DeadLetter) -> Json:
+    """A dead letter; its bytes stay in the log."""
+    return {
+        "id": letter.id,
+        "connection": letter.connection or None,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "delivery": f"{letter.partition}-{letter.offset}",
+        "index": letter.index,
+        "received_at": instant(letter.received_at or None),
+    }
+
+
+def freshness_json(
+    view: View,
+    *,
+    latency: Mapping[str, float | None],
+    behind_seconds: float,
+    applied: Mapping[str, Mapping[str, int]],
+    generation: int,
+    now: int,
+) -> Json:
+    """How fresh the numbers are: per connection; latency of the last minutes; how far behind the log they are."""
+    newest: dict[str, tuple[int, int]] = {}
+    for (stage, _), progress in view.progress.items():
+        if stage == "normalise":
+            for name, (received_at, changed_at) in progress.connections.items():
+                held = newest.get(name, (0, 0))
+                newest[name] = (max(held[0], received_at), max(held[1], changed_at))
+    return {
+        "as_of": format_instant(now),
+        "server_time": format_instant(now),
+        "timezone": view.config.organisation.timezone,
+        "connections": [
+            {
+                "connection": name,
+                "kind": connection.kind,
+                "last_delivery_at": instant(newest.get(name, (None, None))[0] or None),
+                "last_event_at": instant(newest.get(name, (None, None))[1] or None),
+            }
+            for name, connection in view.config.connections.items()
+        ],
+        "end_to_end_seconds": dict(latency),
+        "behind_seconds": behind_seconds,
+        "progress": {
+            stage: {
+                str(partition): progress.offset
+                for (of_stage, partition), progress in sorted(view.progress.items())
+                if of_stage == stage
+            }
+            for stage in STAGES
+        },
+        "applied": applied,
+        "definitions": view.definitions,
+        "generation": generation,
+        "verification": None if view.verification is None else verification_json(view.verification, now),
+    }
+
+
+def verification_json(found: Verification, now: int) -> Json:
+    """What the continuous recount found: how many values differ, in which windows, and when that was looked at."""
+    return {
+        "verified_at": instant(found.verified_at),
+        "differences": found.differences,
+        "undecided": found.undecided,
+        "stale": found.is_stale(now),
+        "every_seconds": found.every / SECOND,
+        "deliveries": found.deliveries,
+        "changes": found.changes,
+        "windows": [
+            {
+                "window": held.name,
+                "verified_at": instant(held.at),
+                "differences": held.differences,
+                "undecided": held.undecided,
+            }
+            for held in found.windows
+        ],
+        "left_out": list(found.left_out),
+        "first": [{"window": one.window, "scope": one.scope, "metric": one.metric} for one in found.first],
+    }
+
+
+def instant(value: int | None) -> str | None:
+    """An instant as text, if there is one."""
+    return None if value is None else format_instant(value)
+
+
+def waiting_clocks(view: View, now: int) -> list[LeadClock]:
+    """All leads that wait, longest first."""
+    return sorted((clock for clock in view.waiting.values() if clock.is_waiting(now)), key=waiting_order)
+
+
+def waiting_order(clock: LeadClock) -> tuple[int, str]:
+    """Longest first; of those that wait equally long, by id."""
+    return clock.started_at or 0, clock.lead
+
+
+def waiting_leads(view: View, now: int) -> list[Json]:
+    """All leads that wait, longest first, as REST shows them."""
+    return [waiting_lead(view, clock, now) for clock in waiting_clocks(view, now)]

@@ -1,0 +1,16 @@
+"""Every topic that the api reads, and what for. Those that it writes: `deliveries` and `alert-actions` (api/write)."""
+
+from schemas.topics import DELIVERIES, ENGAGEMENTS, GENERATIONS, PANES, PROGRESS, RECORD_CHANGES, VIEW_TOPICS
+
+VIEW = VIEW_TOPICS
+"""What the view is made of, from the first message on (consumer.py)."""
+
+BUSY = (PANES, PROGRESS)
+"""Those of them that change with every batch. They are read over a connection of their own: each of its requests and
+answers names every partition that is read there."""
+
+POINTER = GENERATIONS
+"""Says which generation of the derived topics is served (generations.py)."""
+
+SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAGEMENTS}
+"""What each stage reads. Of these only the ends are asked, never a message: they tell how far the stage is behind."""

@@ -1,0 +1,1 @@
+"""Deliveries into Kafka: the producer behind webhooks and actions."""

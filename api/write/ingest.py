@@ -1,0 +1,168 @@
+"""Writes deliveries to Kafka and waits for the acknowledgement: the first law, log first.
+
+Owns the producer, its reconnection, and the bound on what waits in memory. Knows nothing of HTTP nor of what a body
+says. While Kafka is away a delivery is refused at once; the producer is built anew until it is back.
+
+Deliveries that arrive while a produce request is under way share the next one (producer_session.py). What was refused
+may be stored all the same; its repetition does no harm, because the state is a fold that does not care.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from api.client_lifecycle import begun_whole
+from api.settings import Settings
+from api.write.limits import Budget
+from api.write.producer_session import REFUSAL, RETRY_AFTER, ProducerSession, close_producer
+from api.write.refusals import BacklogFullError, UnacknowledgedError
+from schemas.deliveries import Delivery, encode_delivery
+from schemas.topics import DELIVERIES, MAX_MESSAGE, Topic
+
+log = structlog.get_logger("api")
+
+_BATCH = 512 << 10
+_CONNECT_SECONDS = 5.0
+_BETWEEN_TRIES_SECONDS = 0.5
+_FLUSH_SECONDS = 0.2
+
+
+class DeliveryLog(Protocol):
+    """Where deliveries go."""
+
+    async def start(self) -> None:
+        """Begin to connect; does not wait for Kafka."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of the connection; what still waits is refused."""
+        ...
+
+    async def accept(self, delivery: Delivery) -> str:
+        """Store, and return the delivery's id once the broker has acknowledged it. Raises UnacknowledgedError."""
+        ...
+
+    def problems(self) -> list[str]:
+        """What keeps deliveries from being taken; empty when they are."""
+        ...
+
+
+class Ingest:
+    """The log of deliveries in Kafka."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        make_producer: Callable[[], AIOKafkaProducer] | None = None,
+        *,
+        topic: Topic = DELIVERIES,
+    ) -> None:
+        self._topic = topic.full_name(settings.prefix)
+        self._timeout = settings.produce_timeout_seconds
+        self._budget = Budget(count=settings.max_in_flight_deliveries, size=settings.max_in_flight_bytes)
+        self._make_producer = make_producer or (lambda: _producer(settings))
+        self._session: ProducerSession | None = None
+        self._trouble = "Kafka has not been reached yet"
+        self._connecting: asyncio.Task[None] | None = None
+        self._dropping: set[asyncio.Task[None]] = set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a delivery would be taken now."""
+        return self._session is not None and not self._session.is_stalled
+
+    def problems(self) -> list[str]:
+        """What keeps deliveries from being taken; empty when they are."""
+        return [] if self.ready else [f"webhooks are not taken: {self._trouble}"]
+
+    async def start(self) -> None:
+        """Begin to connect; does not wait for Kafka."""
+        self._connecting = asyncio.create_task(self._stay_connected(), name="ingest")
+
+    async def stop(self) -> None:
+        """Give what is under way a moment, then let go."""
+        session, self._session = self._session, None
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._connecting
+        if session is not None:
+            await session.flush(_FLUSH_SECONDS)
+            self._drop(session)
+        if self._dropping:
+            await asyncio.wait(self._dropping)
+
+    async def accept(self, delivery: Delivery) -> str:
+        """Store, and return the delivery's id once the broker has acknowledged it.
+
+        Raises UnacknowledgedError when Kafka does not acknowledge in time or is known to be away, BacklogFullError when
+        too much already waits.
+        """
+        return await self.append(encode_delivery(delivery))
+
+    async def append(self, message: bytes) -> str:
+        """Store a message as it is; else as `accept`."""
+        session = self._session
+        if session is None or session.is_stalled:
+            raise UnacknowledgedError(REFUSAL, retry_after=RETRY_AFTER)
+        if not self._budget.take(len(message)):
+            msg = "too many deliveries wait for Kafka"
+            raise BacklogFullError(msg, retry_after=1)
+        return await session.store(message)
+
+    async def _stay_connected(self) -> None:
+        while True:
+            session = await self._connect()
+            if session is None:
+                await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
+                continue
+            log.info("producer.connected", topic=self._topic)
+            self._session = session
+            reason = await session.lost()
+            self._session = None
+            self._trouble = "Kafka does not acknowledge"
+            log.warning("producer.dropped", topic=self._topic, reason=reason)
+            # In the background: it may take as long as the request that is under way, and Kafka may be back before.
+            self._drop(session)
+
+    async def _connect(self) -> ProducerSession | None:
+        producer = self._make_producer()
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await begun_whole(producer.start())
+                await producer.partitions_for(self._topic)
+        except (KafkaError, TimeoutError, OSError) as error:
+            trouble = f"Kafka or its topic {self._topic} cannot be reached ({type(error).__name__})"
+            if trouble != self._trouble:
+                log.warning("producer.connect_failed", topic=self._topic, reason=type(error).__name__)
+            self._trouble = trouble
+            await close_producer(producer)
+            return None
+        except BaseException:
+            await close_producer(producer)
+            raise
+        return ProducerSession(producer, self._topic, timeout=self._timeout, budget=self._budget)
+
+    def _drop(self, session: ProducerSession) -> None:
+        task = asyncio.create_task(session.drop(), name="ingest-drop")
+        self._dropping.add(task)
+        task.add_done_callback(self._dropping.discard)
+
+
+def _producer(settings: Settings) -> AIOKafkaProducer:
+    return AIOKafkaProducer(
+        **settings.kafka.options(),
+        client_id="floorcast-ingest",
+        enable_idempotence=True,
+        acks="all",
+        max_batch_size=_BATCH,
+        max_request_size=MAX_MESSAGE,
+        # A request without an answer is sent again after this time; the broker knows it by its sequence number.
+        request_timeout_ms=int(settings.produce_timeout_seconds * 1000),
+        metadata_max_age_ms=60_000,
+    )

@@ -1,0 +1,18 @@
+"""Why something was not stored. What a client is answered, api/http/errors.py decides."""
+
+
+class RefusedError(Exception):
+    """Not stored, as far as anybody knows; the same may be taken after `retry_after` seconds."""
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        self.detail = detail
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+
+class UnacknowledgedError(RefusedError):
+    """Kafka did not acknowledge in time, or is known to be away. It may be stored all the same."""
+
+
+class BacklogFullError(RefusedError):
+    """As much waits for Kafka as memory is set aside for."""

@@ -1,0 +1,491 @@
+"""`floorcast up`: a whole floorcast on one machine - local Kafka, topics, one worker, the api, the continuous recount.
+
+Owns what the children are, the checks before, the data folder's own files and the order of things. Keeping children
+alive is `deploy.local.supervisor`'s; what the api and the worker do is theirs.
+
+    DIR/up.lock      held while an `up` runs on DIR
+    DIR/up.json      how to reach it, for the other commands; there while it runs
+    DIR/worker-id    the name that this folder's worker keeps in the consumer group
+    DIR/logs/        what api, worker and recount wrote
+    DIR/verify/      what the recount keeps of the log while it runs
+    DIR/kafka…       Kafka's (deploy.local.broker)
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from deploy.local.broker import BrokerError, LocalBroker
+from deploy.local.login import read_login
+from deploy.local.private import make_private, write_private
+from deploy.local.supervisor import Child, ChildError, Program, Supervisor
+from schemas.addresses import is_loopback
+from schemas.instants import SECOND
+from schemas.kafka import PLAIN, Address, Kafka
+
+if TYPE_CHECKING:
+    from deploy.settings import Settings
+
+CONSOLE_SCRIPT = "floorcast"
+
+_READY_PROBE_SECONDS = 2.0
+_BETWEEN_PROBES_SECONDS = 0.1
+_SLOW_SECONDS = 30.0
+_LEFT_PORT_SECONDS = 3.0
+_BROKER_PROBE_SECONDS = 5.0
+_TOPICS_SECONDS = 30.0
+
+
+class UpError(Exception):
+    """`up` cannot go on. One line per problem. Exit code 2: wrong use or configuration, 3: a service is not there."""
+
+    def __init__(self, problems: Sequence[str], exit_code: int) -> None:
+        self.problems = list(problems)
+        self.exit_code = exit_code
+        super().__init__("\n".join(self.problems))
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What `up.json` says."""
+
+    url: str
+    broker: str
+    pid: int
+    prefix: str
+    config: str
+    has_login: bool = False
+    """Whether its Kafka is the local one, which asks for the login of this folder."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """The floorcast that a command asks or works on."""
+
+    broker: Address
+    prefix: str
+    config: Path
+    url: str | None
+    """None: no api is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run and where. Made by the command line, after the configuration was found right."""
+
+    config: Path
+    data: Path
+    host: str
+    port: int
+    broker: Address | None
+    prefix: str
+    partitions: int
+    open_access: bool
+    """Only said here: the api decides by itself."""
+    worker_port: int = 0
+    verify_every: int | None = None
+    """How often the log is recounted (microseconds); None: never."""
+    extra_children: Callable[[Running], list[Child]] = field(default=lambda _running: [])
+    """Launched once everything is ready."""
+
+    def program(
+        self,
+        name: str,
+        broker: Address,
+        *arguments: str,
+        stop_seconds: float,
+        environment: Mapping[str, str] | None = None,
+    ) -> Program:
+        """A floorcast process of this plan. What Kafka asks for stands in its environment, which is its owner's."""
+        environment = {
+            **os.environ,
+            **(PLAIN if isinstance(broker, str) else broker.security).environment,
+            "FLOORCAST_PREFIX": self.prefix,
+            "FLOORCAST_PARTITIONS": str(self.partitions),
+            "PYTHONUNBUFFERED": "1",
+            **(environment or {}),
+        }
+        common = ("--config", str(self.config), "--broker", str(broker), "--data", str(self.data))
+        return Program(
+            name=name,
+            command=[*floorcast_command(), name, *common, *arguments],
+            log=self.data / "logs" / f"{name}.log",
+            environment=environment,
+            stop_seconds=stop_seconds,
+        )
+
+
+class Surroundings:
+    """What `up` does to the world beside starting processes. Tests pass a subclass."""
+
+    undisturbed_seconds = 5.0
+    """After it is ready: the first screens open then, and the recount is in no hurry."""
+
+    def __init__(self) -> None:
+        from schemas.keys import ephemeral_key  # noqa: PLC0415
+
+        # It lies in no file, nobody has to revoke it, and the api asks everybody else for a key as before.
+        self._verifiers_token, self._verifiers_key = ephemeral_key()
+
+    def local_kafka(self, data: Path) -> "LocalKafka":
+        """The local Kafka on that folder, not started."""
+        return LocalKafka(data)
+
+    async def reach(self, broker: Address) -> None:
+        """Raise UpError unless a Kafka answers at one of the addresses."""
+        await reach_broker(broker)
+
+    async def make_topics(self, broker: Address, plan: Plan, say: Callable[[str], None]) -> None:
+        """Create or check the topics of the catalogue, and alter them on a Kafka of our own. Raises UpError."""
+        on_altered = say if plan.broker is None else None
+        await make_topics(plan.config, broker, plan.prefix, plan.partitions, on_altered)
+
+    async def is_ready(self, url: str) -> bool:
+        """Whether everything is there: `/readyz` says 200."""
+        return await answers_ready(url)
+
+    def programs(self, plan: Plan, broker: Address, worker_id: str) -> list[Child]:
+        """Worker and api, in the order of their launch."""
+        port = str(plan.worker_port)
+        listening = ("--host", plan.host, "--port", str(plan.port))
+        knows = {"FLOORCAST_VERIFIER_KEY_SHA256": self._verifiers_key}
+        return [
+            plan.program("worker", broker, "--worker-id", worker_id, "--port", port, stop_seconds=2.0),
+            plan.program("api", broker, *listening, stop_seconds=1.5, environment=knows),
+        ]
+
+    def verifier(self, plan: Plan, broker: Address, url: str, every: int) -> Child:
+        """The continuous recount; it ends at once, and nothing waits for it."""
+        arguments = ("--url", url, "--every", f"{every // SECOND}s")
+        has = {"FLOORCAST_API_KEY": self._verifiers_token}
+        return plan.program("verify", broker, *arguments, stop_seconds=0.5, environment=has)
+
+
+class LocalKafka:
+    """The local Kafka as a child: started again on the same folder and port."""
+
+    name = "kafka"
+    stop_seconds = 3.0
+
+    def __init__(self, data: Path) -> None:
+        self._broker = LocalBroker(data, die_with_parent=True, authenticates=True)
+        # Its own threads: start, wait and stop block, and stop has to get through while one of the others does.
+        self._threads = ThreadPoolExecutor(3, thread_name_prefix="kafka")
+
+    @property
+    def kafka(self) -> Address:
+        """How its clients get in, once it has started."""
+        return self._broker.kafka
+
+    async def start(self) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._broker.start)
+        except BrokerError as error:
+            raise ChildError(str(error), error.exit_code) from None
+
+    async def wait(self) -> int:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._broker.wait)
+
+    async def stop(self, timeout: float) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._broker.stop, timeout)
+        self._threads.shutdown(wait=False)
+
+    def kill(self) -> None:
+        self._broker.kill()
+
+    def last_words(self) -> list[str]:
+        return []
+
+
+def floorcast_command(script: Path | None = None) -> list[str]:
+    """How to start `floorcast` with this Python, so that the process list reads `… floorcast <command> …`."""
+    for candidate in (script or Path(sys.argv[0]), Path(sys.executable).with_name(CONSOLE_SCRIPT)):
+        if candidate.name == CONSOLE_SCRIPT and candidate.is_file():
+            return [sys.executable, str(candidate.absolute())]
+    return [sys.executable, "-c", f"import sys; from deploy.cli import main; sys.exit(main()) # {CONSOLE_SCRIPT}"]
+
+
+def address(host: str, port: int) -> str:
+    """The URL of a server that listens there, as somebody on this machine would type it."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def free_port(host: str, port: int) -> int:
+    """The port itself (0: a free one), if a server can listen there. Raises UpError."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror:
+        raise UpError(
+            [f"{host} is not an address or a name that can be resolved: choose another with --host"], 2
+        ) from None
+    with socket.socket(family, kind, protocol) as listener:
+        # As the server will do it: connections of a moment ago are no hindrance.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(place)
+            listener.listen(1)
+        except PermissionError:
+            raise UpError([f"port {port} needs special rights: choose another with --port"], 2) from None
+        except OSError as error:
+            if error.errno == 99:  # EADDRNOTAVAIL
+                raise UpError([f"{host} is not an address of this machine: choose another with --host"], 2) from None
+            raise UpError([f"port {port} on {host} is in use: choose another with --port"], 2) from None
+        return int(listener.getsockname()[1])
+
+
+async def reach_broker(broker: Address) -> None:
+    """Raise UpError unless a Kafka at one of the comma-separated addresses lets us in."""
+    from processor.transport.reaching import why_not  # noqa: PLC0415
+
+    for one in str(broker).split(","):
+        host, _, port = one.strip().rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) <= 65535:
+            raise UpError([f"broker: {one.strip()!r} is not HOST:PORT"], 2)
+    problem = await why_not(broker)
+    if problem is not None:
+        raise UpError([problem], 3)
+
+
+async def make_topics(
+    config: Path, broker: Address, prefix: str, partitions: int, on_altered: Callable[[str], None] | None = None
+) -> list[str]:
+    """Create or check the topics of the generation that is served; the names of the new ones. Raises UpError.
+
+    `on_altered`: settings that differ are altered, and it is called with a line for each; None: they are refused.
+    """
+    from processor.transport.administration import KafkaError, TopicsError, ensure_topics  # noqa: PLC0415
+    from processor.transport.generations import read_served  # noqa: PLC0415
+    from schemas.config import load_config  # noqa: PLC0415
+
+    kept = load_config(config, os.environ).retention.records
+    try:
+        async with asyncio.timeout(_TOPICS_SECONDS):
+            served = await read_served(broker, prefix, partitions)
+            return await ensure_topics(
+                broker,
+                prefix=prefix,
+                generation=served.generation,
+                partitions=served.partitions,
+                log_partitions=served.log_partitions,
+                records_kept=kept,
+                on_altered=on_altered,
+            )
+    except TopicsError as error:
+        raise UpError(error.problems, 2) from None
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise UpError([f"Kafka at {broker} does not do what it is asked for: {type(error).__name__}"], 3) from None
+
+
+async def answers_ready(url: str) -> bool:
+    """Whether `/readyz` answers 200 there."""
+    import httpx  # noqa: PLC0415 - late: it takes a while, and Kafka starts meanwhile
+
+    # The environment's proxies are not meant for this machine.
+    async with httpx.AsyncClient(trust_env=False, timeout=_READY_PROBE_SECONDS) as client:
+        try:
+            return (await client.get(f"{url}/readyz")).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+def find_running(data: Path) -> Running | None:
+    """The `up` that runs on this data folder."""
+    try:
+        running = msgspec.json.decode((data / "up.json").read_bytes(), type=Running)
+        os.kill(running.pid, 0)
+    except PermissionError:
+        return running
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return running
+
+
+def find_target(settings: "Settings", url: str | None = None) -> Target:
+    """What the command line and the environment name, and what is not named by the `up` that runs on the folder.
+
+    Raises UpError if no Kafka is named and none runs.
+    """
+    given = settings.model_fields_set
+    running = find_running(settings.data)
+    # An `up` beside another Kafka that is named has nothing to say about that one.
+    if running is not None and settings.broker not in (None, running.broker):
+        running = None
+    if running is None:
+        if settings.broker is None:
+            problem = f"no floorcast up runs on {settings.data}: name its folder with --data, or a Kafka with --broker"
+            raise UpError([problem], 2)
+        return Target(settings.kafka_at(settings.broker), settings.prefix, settings.config, url)
+    login = read_login(settings.data) if running.has_login else settings.kafka_security
+    return Target(
+        broker=Kafka(running.broker, login or PLAIN),
+        prefix=settings.prefix if "prefix" in given else running.prefix,
+        config=settings.config if "config" in given else Path(running.config),
+        url=url or running.url,
+    )
+
+
+def lock_data(data: Path) -> FileLock:
+    """Take the folder for this process, until it ends. Raises UpError."""
+    lock = FileLock(data / "up.lock", thread_local=False)
+    try:
+        make_private(data)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UpError([f"another floorcast up runs on {data}: stop it or name another folder with --data"], 2) from None
+    except OSError as error:
+        raise UpError(
+            [f"{data} cannot be used: {error.strerror or error}; name another folder with --data"], 2
+        ) from None
+    return lock
+
+
+async def run(
+    plan: Plan,
+    *,
+    announce: Callable[[str], None],
+    say: Callable[[str], None],
+    surroundings: Surroundings | None = None,
+) -> int:
+    """Run until SIGTERM or SIGINT, or until a child refuses to start; the exit code.
+
+    `announce` takes what belongs on stdout, `say` what belongs on stderr. The data folder's lock is the caller's.
+    """
+    world = surroundings or Surroundings()
+    supervisor = Supervisor(say)
+    async with _stop_signals(supervisor, say) as stop_asked:
+        story = asyncio.create_task(_start_all(plan, world, supervisor, announce, say))
+        stop = asyncio.create_task(stop_asked.wait())
+        try:
+            while True:
+                waiting: set[asyncio.Future[object]] = {stop, supervisor.refused}  # type: ignore[arg-type]
+                if not story.done():
+                    waiting.add(story)  # type: ignore[arg-type]
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if stop.done():
+                    return 0
+                if supervisor.refused.done():
+                    return supervisor.refused.result()
+                story.result()  # raises what went wrong
+        except ChildError as error:
+            raise UpError([str(error)], error.exit_code) from None
+        finally:
+            story.cancel()
+            stop.cancel()
+            (plan.data / "up.json").unlink(missing_ok=True)
+            await supervisor.stop()
+            await asyncio.gather(story, stop, return_exceptions=True)
+
+
+async def _start_all(
+    plan: Plan, world: Surroundings, supervisor: Supervisor, announce: Callable[[str], None], say: Callable[[str], None]
+) -> None:
+    broker: Address
+    if plan.broker is None:
+        kafka = world.local_kafka(plan.data)
+        await supervisor.launch(kafka)
+        broker = kafka.kafka
+    else:
+        broker = plan.broker
+        await world.reach(broker)
+    await world.make_topics(broker, plan, say)
+    for child in world.programs(plan, broker, _worker_id(plan.data)):
+        await supervisor.launch(child)
+    running = Running(
+        address(plan.host, plan.port), str(broker), os.getpid(), plan.prefix, str(plan.config), plan.broker is None
+    )
+    write_private(plan.data / "up.json", msgspec.json.format(msgspec.json.encode(running), indent=2))
+    await _until_ready(lambda: world.is_ready(running.url), plan.data / "logs", say)
+    supervisor.settled = True
+    if plan.open_access:
+        say("no API keys: everything is open to whoever reaches this address (loopback only)")
+    announce(f"ready {running.url}")
+    for child in plan.extra_children(running):
+        await supervisor.launch(child)
+    if plan.verify_every is not None:
+        await asyncio.sleep(world.undisturbed_seconds)
+        await supervisor.launch(world.verifier(plan, broker, running.url, plan.verify_every))
+
+
+async def _until_ready(is_ready: Callable[[], Awaitable[bool]], logs: Path, say: Callable[[str], None]) -> None:
+    waited = 0.0
+    while not await is_ready():
+        await asyncio.sleep(_BETWEEN_PROBES_SECONDS)
+        waited += _BETWEEN_PROBES_SECONDS
+        if waited >= _SLOW_SECONDS:
+            waited = 0.0
+            say(f"not ready yet; what api and worker say stands in {logs}")
+
+
+@asynccontextmanager
+async def _stop_signals(supervisor: Supervisor, say: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
+    """An event that is set by SIGTERM or SIGINT. A second Ctrl-C kills the children at once; SIGHUP ends nothing."""
+    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+
+    def ask(number: signal.Signals) -> None:
+        if not asked.is_set():
+            say("stopping")
+            asked.set()
+        elif number is signal.SIGINT:
+            supervisor.kill()
+
+    def hear_hangup() -> None:
+        say("the terminal is gone (SIGHUP): floorcast goes on; api and worker read floorcast.yaml at their next start")
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, ask, number)
+    loop.add_signal_handler(signal.SIGHUP, hear_hangup)
+    try:
+        yield asked
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+        # The children are about to be ended: nothing may come between.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _worker_id(data: Path) -> str:
+    """The same at each start: a new worker has the last one's partitions at once. Another one per folder."""
+    path = data / "worker-id"
+    try:
+        found = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        found = ""
+    if not found:
+        found = f"up-{secrets.token_hex(4)}"
+        write_private(path, found.encode())
+    return found
+
+
+def take_port(host: str, port: int, data: Path, *, pause: Callable[[float], None]) -> int:
+    """`free_port`, with patience where an `up` on this folder was killed a moment ago: its api may still be ending."""
+    patience = _LEFT_PORT_SECONDS if (data / "up.json").exists() else 0.0
+    while True:
+        try:
+            return free_port(host, port)
+        except UpError:
+            if patience <= 0:
+                raise
+        pause(_BETWEEN_PROBES_SECONDS)
+        patience -= _BETWEEN_PROBES_SECONDS
+
+
+def check_access(host: str, has_keys: bool) -> bool:
+    """Whether the api may run without keys; raises UpError where it would be open to others."""
+    if not is_loopback(host) and not has_keys:
+        problem = f"without API keys floorcast listens on loopback only, not on {host}: floorcast keys create makes one"
+        raise UpError([problem], 2)
+    return not has_keys

@@ -1,0 +1,137 @@
+"""Records as the recount folds them from their changes, and what a single one of them means.
+
+`recount` folds every list of changes here first. The newer version of a field wins, however the changes come.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from schemas.config import Config
+    from schemas.records import RecordChange
+
+_HISTORY_LIMIT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record with its history."""
+
+    id: str
+    changes: list[RecordChange]
+    """Oldest version first, each version once."""
+    fields: dict[str, Any]
+    """Current values."""
+    borrowed: Mapping[str, Record] = field(default_factory=dict)
+    """Of a root: the merged leads whose values it has, where it has none of its own."""
+
+    def get(self, name: str) -> Any:
+        return self.fields.get(name)
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.fields.get("deleted") is True
+
+    def history(self, name: str) -> list[tuple[int, int, Any]]:
+        """(changed_at, digest, value), oldest first."""
+        if name in self.borrowed:
+            return self.borrowed[name].history(name)
+        past = [
+            (change.changed_at, change.digest, change.fields[name]) for change in self.changes if name in change.fields
+        ]
+        return past[-_HISTORY_LIMIT:]
+
+    def version_of(self, name: str) -> tuple[int, int]:
+        """The version that set the field to what it is."""
+        return max((change.changed_at, change.digest) for change in self.changes if name in change.fields)
+
+    def ever_named(self, pointer: str) -> set[str]:
+        """All that the pointer was ever said to be."""
+        return {str(value) for change in self.changes if (value := change.fields.get(pointer)) is not None}
+
+
+Records = dict[str, dict[str, Record]]
+"""By kind, by id."""
+
+
+def fold(changes: Iterable[RecordChange]) -> Records:
+    """Make records of changes, in whatever order and however often they stand there."""
+    versions: dict[tuple[str, str], dict[tuple[int, int], RecordChange]] = defaultdict(dict)
+    for change in changes:
+        versions[change.kind, change.id][change.changed_at, change.digest] = change
+    records: Records = defaultdict(dict)
+    for (kind, name), by_version in versions.items():
+        ordered = [by_version[version] for version in sorted(by_version)]
+        fields: dict[str, Any] = {}
+        for change in ordered:
+            fields.update(change.fields)  # ascending versions: the greatest one that sets a field is the last
+        records[kind][name] = Record(name, ordered, fields)
+    return records
+
+
+def countable(records: Records) -> dict[str, list[Record]]:
+    """By kind, without what never counts."""
+    kept = {
+        kind: [record for _, record in sorted(by_id.items()) if not record.is_deleted]
+        for kind, by_id in records.items()
+    }
+    kept["call"] = [call for call in kept.get("call", []) if call.get("internal") is not True]
+    return kept
+
+
+def human(kept: Mapping[str, list[Record]]) -> list[Record]:
+    """Of records that count: the emails that no machine sent."""
+    return [email for email in kept.get("email", []) if email.get("automated") is not True]
+
+
+def is_connected(call: Record) -> bool:
+    """Whether somebody answered the call."""
+    if call.get("outcome") is None:
+        return call.get("answered_at") is not None
+    return bool(call.get("outcome") == "connected")
+
+
+def talk(call: Record) -> int:
+    """How long was talked, in microseconds."""
+    answered, ended = call.get("answered_at"), call.get("ended_at")
+    if answered is not None and ended is not None:
+        return int(max(0, ended - answered))
+    return int(call.get("talk_seconds") or 0)
+
+
+def touch_instant(kind: str, record: Record, config: Config, stop: str) -> int | None:
+    """When this record touched its lead, as far as `stop` (`attempt` or `contact`) takes it for an answer."""
+    direction = record.get("direction")
+    is_automated = record.get("automated") is True
+    if kind == "meeting":
+        counts = record.get("outcome") == "held"
+        instant = record.get("starts_at")
+    elif kind == "email":
+        instant = record.get("sent_at")
+        if stop == "contact":
+            counts = direction == "inbound" and not is_automated
+        else:
+            counts = direction == "outbound" and (not is_automated or config.lead_response.automated == "include")
+    else:
+        instant = record.get("dialed_at")
+        if stop == "contact":
+            counts = is_connected(record)
+        elif direction == "outbound":
+            counts = record.get("outcome") != "failed"
+        else:
+            counts = direction == "inbound" and is_connected(record) and talk(record) >= config.conversation.min_talk
+    return instant if counts else None
+
+
+def inquiry_instant(kind: str, record: Record, config: Config) -> int | None:
+    """When the lead wrote, or called without being talked with."""
+    if record.get("direction") != "inbound" or kind == "meeting":
+        return None
+    if kind == "email":
+        return None if record.get("automated") is True else record.get("sent_at")
+    was_talked_with = is_connected(record) and talk(record) >= config.conversation.min_talk
+    return None if was_talked_with else record.get("dialed_at")

@@ -1,0 +1,262 @@
+"""What a round of the continuous recount looks at, and what counts as a difference while deliveries come in. Pure.
+
+Owns the choice of windows and the judgement of values. Recounts nothing (recount.py) and asks nobody (verifier.py).
+
+    every round   5m … 24h, today, yesterday, week, 7d, and the leads that wait
+    in turn       30d, month, quarter, year, and spans of four weeks back to where the log begins
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from deploy.verification.differences import differences
+from deploy.verification.shapes import ROLLING_MINUTES, Row, Rows, Window
+from schemas.instants import DAY
+from schemas.verifications import KEPT_FIRST, LEADS, Compared, Difference
+
+LARGEST = 100_000
+"""Records that are recounted at once: some hundred megabytes, and less than ten seconds of one core."""
+SPAN = 28
+LOOKS = 6
+"""A value that is not right may only be under way: it is looked at again, so often."""
+WRONG = 4
+"""A look at a log that stands still proves half of it: nothing was under way. While deliveries come in, a value may be
+seen as it was for a moment between two that agree, so four looks have to find it wrong."""
+
+_BACK: Mapping[str, int] = dict.fromkeys(ROLLING_MINUTES, 1) | {
+    "today": 1, "yesterday": 2, "week": 7, "7d": 7, "30d": 30, "month": 31, "quarter": 92, "year": 366,
+}  # fmt: skip
+"""How many days a window reaches back at most."""
+_RECENT_DAYS = (7, 2, 1)
+"""A floor on which a week is too large has its last two days looked at, or the last one."""
+_RECENT = tuple(name for name, back in _BACK.items() if back <= _RECENT_DAYS[0])
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A window that is compared."""
+
+    name: str
+    window: Window
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """How REST is asked for it."""
+        if isinstance(self.window, str):
+            return {"window": self.window}
+        first, last = self.window
+        return {"from": first.isoformat(), "to": last.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Windows that one recount is enough for."""
+
+    subjects: tuple[Subject, ...]
+    first: int
+    last: int
+    """The days of UTC that it has to see, both included; with a day to spare for time zones."""
+
+    @property
+    def name(self) -> str:
+        """Of its longest window, which is its only one where it is looked at in turn."""
+        return self.subjects[-1].name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a round looks at."""
+
+    parts: tuple[Part, ...]
+    names: frozenset[str]
+    """Of all windows that are looked at sooner or later."""
+    left_out: tuple[str, ...]
+    """What is never looked at: too large, or older than what is kept."""
+
+
+def kept_since(now: int, retention: int, beginnings: Mapping[int, int], first_at: Mapping[int, int]) -> int:
+    """Give the first day of which the log still holds, and the workers still keep, everything; with one to spare.
+
+    `beginnings`: partition -> the first offset that is there; `first_at`: when that delivery came (microseconds).
+    """
+    held_since = (first_at.get(partition, now) for partition, first in beginnings.items() if first)
+    return max([now - retention, *held_since]) // DAY + 2
+
+
+def plan(
+    now: int,
+    records: Mapping[int, int],
+    since: int,
+    found: Mapping[str, Compared],
+    too_large: Collection[str] = frozenset(),
+) -> Plan:
+    """Choose what to look at.
+
+    `records`: day of UTC -> records that name an instant in it; `since`: the first day of which nothing has expired;
+    `found`: what was compared when; `too_large`: names of parts to which more belongs than their days tell.
+    """
+    today = now // DAY
+    named = {name: _part([name], today - back, today) for name, back in _BACK.items()}
+    past = sorted({day // SPAN * SPAN for day in records if 0 <= day // SPAN * SPAN <= today - SPAN}, reverse=True)
+    spans = {part.name: part for part in map(_span, past)}
+
+    def can_be(part: Part) -> bool:
+        if part.first < since or part.name in too_large:
+            return False
+        return sum(count for day, count in records.items() if part.first <= day <= part.last) <= LARGEST
+
+    recent: list[Part] = []
+    for days in _RECENT_DAYS:
+        part = _part([name for name in _RECENT if _BACK[name] <= days], today - days, today)
+        if can_be(part):
+            recent = [part]
+            break
+    in_turn = [part for name, part in (named | spans).items() if name not in _RECENT and can_be(part)]
+    looked_at = {subject.name for part in (*recent, *in_turn) for subject in part.subjects}
+    return Plan(
+        parts=(*recent, *_turn(in_turn, found)),
+        names=frozenset(looked_at),
+        left_out=tuple(name for name in named | spans if name not in looked_at),
+    )
+
+
+def _turn(parts: Iterable[Part], found: Mapping[str, Compared]) -> list[Part]:
+    """The one that has waited longest, and of those in which something was wrong the one that has waited longest."""
+    waiting = sorted(parts, key=lambda part: found[part.name].at if part.name in found else 0)
+    wrong = [part for part in waiting if part.name in found and found[part.name].differences]
+    return list(dict.fromkeys((*waiting[:1], *wrong[:1])))
+
+
+def _part(names: Iterable[str], first: int, last: int) -> Part:
+    return Part(tuple(Subject(name, name) for name in names), first - 1, last + 1)
+
+
+def _span(first: int) -> Part:
+    begin, end = (_EPOCH + timedelta(days=day) for day in (first, first + SPAN - 1))
+    return Part((Subject(f"{begin}/{end}", (begin, end)),), first - 1, first + SPAN)
+
+
+# --- Judging ---------------------------------------------------------------------------------------------------------
+
+OF_YOUNG_RECORDS = frozenset(
+    {
+        "calls_made", "calls_connected", "connect_rate", "talk_seconds", "emails_sent", "emails_received",
+        "meetings_booked", "meetings_held",
+    }
+)  # fmt: skip
+"""Metrics of records that are over soon: nothing about them was said long before they count."""
+
+Value = tuple[str, str]
+"""The name of a subject, and which of its values."""
+
+
+def of_young_records(rows: Rows) -> Rows:
+    """What can be recounted from a log whose beginning has expired.
+
+    Not what leads and deals count, which may be older than the log, and no teams: who is in one may have been said
+    before.
+    """
+
+    def young(row: Row) -> Row:
+        return {
+            "metrics": {name: row["metrics"][name] for name in OF_YOUNG_RECORDS & row["metrics"].keys()},
+            "bounds": {},
+        }
+
+    return {
+        "organisation": young(rows["organisation"]),
+        "teams": {},
+        "reps": {rep: young(row) for rep, row in rows["reps"].items()},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One look at some values."""
+
+    wrong: frozenset[Value] = frozenset()
+    moving: frozenset[Value] = frozenset()
+    """Not as before and not as after, but those two differ as well: perhaps as in between."""
+
+    def __or__(self, other: "Judged") -> "Judged":
+        """Both."""
+        return Judged(self.wrong | other.wrong, self.moving | other.moving)
+
+
+def judge(subject: str, before: Rows, after: Rows, served: Rows) -> Judged:
+    """Compare what is served with the log as it was before and after that was asked for.
+
+    Everything served has at least the deliveries counted in `before`, and at most those counted in `after`.
+    """
+    return _judged(
+        subject,
+        _values(differences(before, served)) & _values(differences(after, served)),
+        _values(differences(before, after)),
+    )
+
+
+def judge_leads(before: Mapping[str, object], after: Mapping[str, object], served: Mapping[str, object]) -> Judged:
+    """The same for the leads that wait."""
+    leads = {*before, *after, *served}
+    return _judged(
+        LEADS,
+        {f"lead {lead}: clock" for lead in leads if served.get(lead) not in (before.get(lead), after.get(lead))},
+        {f"lead {lead}: clock" for lead in leads if before.get(lead) != after.get(lead)},
+    )
+
+
+def _judged(subject: str, unexplained: set[str], moved: set[str]) -> Judged:
+    return Judged(
+        frozenset((subject, value) for value in unexplained - moved),
+        frozenset((subject, value) for value in unexplained & moved),
+    )
+
+
+def _values(lines: Iterable[str]) -> set[str]:
+    return {line.partition(": recounted ")[0] for line in lines}
+
+
+@dataclass(slots=True)
+class Suspects:
+    """Values that have not been right at any look so far, and how much speaks against each."""
+
+    wrong: dict[Value, int] | None = field(default=None)
+
+    def look(self, judged: Judged, *, stood_still: bool) -> None:
+        """Note one more look at all of them. `stood_still`: nothing was delivered meanwhile."""
+        seen = judged.wrong | judged.moving
+        held = dict.fromkeys(seen, 0) if self.wrong is None else self.wrong
+        weight = WRONG // 2 if stood_still else 1
+        self.wrong = {value: count + weight * (value in judged.wrong) for value, count in held.items() if value in seen}
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether another look would tell nothing new."""
+        return self.wrong is not None and all(count >= WRONG for count in self.wrong.values())
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """Where there is something to look at again."""
+        return frozenset(subject for subject, _ in self.wrong or ())
+
+    def different(self) -> list[Value]:
+        """What is wrong."""
+        return sorted(value for value, count in (self.wrong or {}).items() if count >= WRONG)
+
+    def outcome(self, name: str, at: int) -> Compared:
+        """What is to be said of a subject."""
+        different = sum(1 for subject, _ in self.different() if subject == name)
+        suspected = sum(1 for subject, _ in self.wrong or () if subject == name)
+        return Compared(name, at, different, suspected - different)
+
+
+def described(values: Iterable[Value]) -> list[Difference]:
+    """Say what differs, without saying whose it is: each metric once, with one of the windows where it does."""
+    found: dict[tuple[str, str], Difference] = {}
+    for subject, value in sorted(values):
+        who, _, metric = value.rpartition(": ")
+        scope = who.partition(" ")[0]
+        found.setdefault((scope, metric), Difference(subject, scope, metric))
+    return list(found.values())[:KEPT_FIRST]

@@ -1,0 +1,107 @@
+"""What the recount speaks of: windows, rows and lead clocks, as values without a rule.
+
+Everything in this folder that recounts, asks or compares imports these. Instants and durations are integer
+microseconds, UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TypedDict
+
+Window = str | tuple[date, date]
+"""`5m` … `year`, or two dates, both included."""
+Shown = int | float | str | None
+"""A metric as it is served: counts and durations are numbers, money a decimal string, None where nothing happened."""
+
+COUNTS = (
+    "calls_made", "calls_connected", "conversations", "emails_sent", "emails_received", "meetings_booked",
+    "meetings_held", "leads_assigned", "deals_won", "deals_lost",
+)  # fmt: skip
+METRICS = (
+    *COUNTS, "connect_rate", "talk_seconds", "leads_due", "leads_answered", "lead_response_seconds_p50",
+    "lead_response_seconds_p90", "lead_response_within_sla", "revenue_won", "win_rate", "average_deal_size",
+    "sales_cycle_days_p50",
+)  # fmt: skip
+ROLLING_MINUTES = {"5m": 5, "15m": 15, "1h": 60, "4h": 240, "24h": 1440}
+DAY_WINDOWS = ("today", "yesterday", "week", "month", "quarter", "year", "7d", "30d")
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+DAY = 86_400 * SECOND
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HOUR = 60 * MINUTE
+
+
+class Row(TypedDict):
+    """What a row says of one rep, one team or the organisation."""
+
+    metrics: dict[str, Shown]
+    bounds: dict[str, float]
+    """For percentiles that fall on an unanswered lead: how many seconds they are at least."""
+
+
+class Rows(TypedDict):
+    """All rows of one window."""
+
+    organisation: Row
+    teams: dict[str, Row]
+    reps: dict[str, Row]
+
+
+class Holder(TypedDict):
+    """One owner of a lead, while they held it."""
+
+    rep: str
+    since: int
+    until: int | None
+    answered_at: int | None
+
+
+class Inquiry(TypedDict):
+    """A later clock of a lead."""
+
+    started_at: int
+    due_at: int
+    answered_at: int | None
+    rep: str | None
+    business_response: int | None
+
+
+class LeadClock(TypedDict):
+    """The clocks of a lead that is not merged away, as seen at an instant."""
+
+    rep: str | None
+    """The lead's own rep."""
+    counts_for: str | None
+    """Whose numbers it is in: the rep who answered (perhaps nobody known), else the lead's rep."""
+    source: str | None
+    team: str | None
+    """Of the lead's rep, on the day of the start."""
+    calendar: str | None
+    is_business: bool
+    started_at: int
+    due_at: int
+    warn_at: int
+    escalate_at: int
+    answered_at: int | None
+    touch: tuple[str, str] | None
+    """(record kind, id) of the touch that stopped it."""
+    response: int | None
+    business_response: int | None
+    assigned_response: int | None
+    assigned_business_response: int | None
+    business_waiting: int | None
+    """Up to the answer, else up to now; None where the team has no calendar."""
+    attempted_at: int | None
+    contacted_at: int | None
+    qualified_at: int | None
+    automated_at: int | None
+    holders: list[Holder]
+    inquiries: list[Inquiry]
+    waiting: bool
+    """Nobody answered, and the lead has not left `new`."""
+    state: str | None
+    """`waiting`, `warned` or `breached`; None when it does not wait."""
+    until: int | None
+    """When the first touch stops a clock that nobody else stops, also one to come."""

@@ -1,0 +1,366 @@
+"""`floorcast verify`: recounts everything from `deliveries` in one batch and compares it with what is served.
+
+Owns the waiting (every stage and the view have passed the offsets recounted), the fetching, each answer compared as of
+the instant it names, and what is called a difference while new deliveries come in. The recount itself is
+recount.py, which shares no code with the stream; only the connectors, which read a vendor's words, are the same.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+from rich.console import Console
+from rich.progress import Progress as ProgressBar
+
+from api.read.catch_up import CatchUp
+from deploy.local.up import Target
+from deploy.verification.books import Books
+from deploy.verification.differences import differences
+from deploy.verification.recount import recount
+from deploy.verification.shapes import LeadClock, Rows, Window
+from processor.core.normalise import normalise
+from processor.transport.fetched import Fetched
+from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.generations import read_served
+from schemas.config import Config, ConfigError, load_config
+from schemas.connectors import build_connector
+from schemas.exit_codes import ExitCode
+from schemas.instants import format_instant, parse_instant
+from schemas.kafka import Address
+from schemas.progress import Progress
+from schemas.records import RecordChange
+from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
+from schemas.windows import WINDOWS
+
+TRIES = 10
+"""A difference seen while deliveries come in may only be one that is under way: it has to be there each time."""
+QUIET_TRIES = 2
+STAGES_SECONDS = 120.0
+PAGE = 1000
+
+
+class VerifyError(Exception):
+    """The comparison cannot be made."""
+
+    def __init__(self, problem: str, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__(problem)
+
+
+def main(target: Target, key: str | None = None) -> int:
+    """Print each difference; 0 if there is none, 1 if there are, 2 or 3 if the comparison cannot be made."""
+    try:
+        url = checked_url(target.url, key)
+        config = load_config(target.config, os.environ)
+        with _progress_bar() as say:
+            found = asyncio.run(verify(url, target.broker, target.prefix, config, key=key, say=say))
+    except (
+        ConfigError,
+        VerifyError,
+        MissingTopicError,
+        KafkaError,
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        OSError,
+    ) as error:
+        return _explain(error, target)
+    for line in found.differences:
+        print(line)  # noqa: T201 - the command's output
+    print(  # noqa: T201
+        f"verified {found.changes} changes of {found.deliveries} deliveries as of {found.as_of}: "
+        f"{len(found.differences)} differences"
+    )
+    return ExitCode.DIFFERENCES if found.differences else 0
+
+
+class Verdict:
+    """What a comparison found."""
+
+    def __init__(self, *, differences: list[str], deliveries: int, changes: int, as_of: str) -> None:
+        self.differences = differences
+        self.deliveries = deliveries
+        self.changes = changes
+        self.as_of = as_of
+
+
+Say = Callable[[int, int], None]
+"""Called with the deliveries read and those there are."""
+
+
+async def verify(
+    url: str,
+    broker: Address,
+    prefix: str,
+    config: Config,
+    *,
+    key: str | None = None,
+    say: Say = lambda _done, _total: None,
+) -> Verdict:
+    """Compare every served number in every window, and every lead clock, with the recount. Raises VerifyError."""
+    key = key or os.environ.get("FLOORCAST_API_KEY")
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    changes: list[RecordChange] = []
+    log = Reader(config, changes.extend)
+
+    def apply(partition: int, records: list[Fetched]) -> None:
+        log.apply(partition, records)
+        say(sum(follower.positions.values()), sum(ends.values()))
+
+    async with (
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client,
+        Follower(broker, DELIVERIES.full_name(prefix)) as follower,
+    ):
+        persistent: dict[str, str] | None = None
+        quiet = 0
+        for _ in range(TRIES):
+            ends = await follower.ends()
+            await follower.read_to(ends, apply)
+            await wait_for_stages(client, follower, broker, prefix)
+            found, as_of = await _compare(client, changes, config)
+            moved = follower.positions != await follower.ends()
+            # By what differs, not by the values: those of a lead that waits differ from one look to the next.
+            persistent = {what: line for what, line in found.items() if persistent is None or what in persistent}
+            if not persistent:
+                break
+            quiet = 0 if moved else quiet + 1
+            if quiet >= QUIET_TRIES:
+                break
+        return Verdict(
+            differences=sorted((persistent or {}).values()),
+            deliveries=log.deliveries,
+            changes=len(changes),
+            as_of=as_of,
+        )
+
+
+class Reader:
+    """Reads `deliveries` and hands over the changes in them."""
+
+    def __init__(self, config: Config, keep: Callable[[list[RecordChange]], None]) -> None:
+        self._connectors = {name: build_connector(connection) for name, connection in config.connections.items()}
+        self._keep = keep
+        self.deliveries = 0
+
+    def apply(self, partition: int, records: list[Fetched]) -> None:
+        """Parse more of it. Reading may go beyond the offsets asked for: the stages pass them at the next try."""
+        self.deliveries += len(records)
+        output = normalise(
+            ((record.offset, record.value or b"") for record in records),
+            partition=partition,
+            connectors=self._connectors,
+            progress=Progress(),
+        )
+        self._keep(output.changes)
+
+
+async def fetch_freshness(client: httpx.AsyncClient) -> dict[str, Any]:
+    """Ask how far the api is. Raises VerifyError."""
+    return await _get(client, "/v1/freshness")
+
+
+async def wait_for_stages(
+    client: httpx.AsyncClient, follower: Follower, broker: Address, prefix: str
+) -> Mapping[str, Any]:
+    """Return once all that lies in the log now is in what the api serves: what it says of that. Raises VerifyError."""
+    generation = (await read_served(broker, prefix, 1)).generation
+    state: dict[str, Any] = {}
+
+    async def refresh() -> None:
+        state.update(await fetch_freshness(client))
+
+    async def ends(topic: Topic) -> Mapping[int, int]:
+        await refresh()
+        return await follower.ends(topic.full_name(prefix, generation))
+
+    def done(stage: str) -> Mapping[int, int]:
+        return {int(partition): offset for partition, offset in state["progress"].get(stage, {}).items()}
+
+    def applied(topic: Topic) -> Mapping[int, int]:
+        return {int(partition): offset for partition, offset in state["applied"].get(topic.name, {}).items()}
+
+    missing = ""
+    try:
+        async with asyncio.timeout(STAGES_SECONDS):
+            await refresh()
+            while state["generation"] != generation:
+                missing = f"generation {state['generation']} is served, and {generation} is to be"
+                await asyncio.sleep(0.1)
+                await refresh()
+                generation = (await read_served(broker, prefix, 1)).generation
+            async for missing in CatchUp(  # noqa: B007 - named when the time is up
+                ends, done, applied
+            ).wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW_TOPICS):
+                await asyncio.sleep(0.1)
+                await refresh()
+    except TimeoutError:
+        msg = f"after {STAGES_SECONDS:g} s: {missing}"
+        raise VerifyError(msg, ExitCode.UNREACHABLE) from None
+    return state
+
+
+async def _compare(
+    client: httpx.AsyncClient, changes: list[RecordChange], config: Config
+) -> tuple[dict[str, str], str]:
+    """Give what differs -> its line, and the instant of the last answer compared."""
+    # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
+    books = await asyncio.to_thread(recount, changes, config)
+    found: list[str] = []
+    for window in WINDOWS:
+        served = await fetch(client, {"window": window})
+        expected = await asyncio.to_thread(expected_rows, books, served, window)
+        found += [f"{window}: {line}" for line in differences(expected, served.rows)]
+    waiting, as_of = await fetch_waiting(client)
+    expected_leads = _expected_waiting(books.lead_clocks(parse_instant(as_of)))
+    # A lead waits for ever, but the log that told of it does not last.
+    log_from = min((change.received_at for change in changes), default=0)
+    for lead in sorted(expected_leads.keys() | waiting.keys()):
+        if lead not in expected_leads and parse_instant(waiting[lead][1]) < log_from:
+            continue
+        if expected_leads.get(lead) != waiting.get(lead):
+            found.append(f"lead {lead}: recounted {expected_leads.get(lead)}, served {waiting.get(lead)}")
+    return {line.partition(": recounted ")[0]: line for line in found}, as_of
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """All rows of a window, and the instants that the answers name."""
+
+    rows: Rows
+    reps_at: int
+    teams_at: dict[str, int]
+    organisation_at: int
+
+
+async def fetch(client: httpx.AsyncClient, window: Mapping[str, str]) -> Served:
+    """Ask for all rows of a window, which is named by the parameters of REST. Raises VerifyError."""
+    reps = await _get(client, "/v1/reps/metrics", **window)
+    teams = {
+        row["team"]: await _get(client, f"/v1/teams/{quote(row['team'], safe='')}/metrics", **window)
+        for row in (await _get(client, "/v1/teams"))["rows"]
+    }
+    organisation = await _get(client, "/v1/organisation/metrics", **window)
+    rows: dict[str, Any] = {
+        "organisation": _values(organisation),
+        "teams": {team: _values(row) for team, row in teams.items()},
+        "reps": {row["rep"]: _values(row) for row in reps["rows"]},
+    }
+    return Served(
+        cast(Rows, rows),
+        parse_instant(reps["as_of"]),
+        {team: parse_instant(row["as_of"]) for team, row in teams.items()},
+        parse_instant(organisation["as_of"]),
+    )
+
+
+def expected_rows(books: Books, served: Served, window: Window) -> Rows:
+    """Recount each row as of the instant of its own answer: how long a lead has waited changes all the time."""
+    unserved = dict.fromkeys(books.teams, served.organisation_at)
+    return {
+        "organisation": books.metrics(now=served.organisation_at, window=window),
+        "teams": {
+            team: books.metrics(now=at, window=window, team=team) for team, at in (unserved | served.teams_at).items()
+        },
+        "reps": books.rows(now=served.reps_at, window=window)["reps"],
+    }
+
+
+def _values(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"metrics": row["metrics"], "bounds": row["bounds"]}
+
+
+async def fetch_waiting(client: httpx.AsyncClient) -> tuple[dict[str, tuple[Any, ...]], str]:
+    """Ask for every lead that waits, and as of when. Raises VerifyError."""
+    found: dict[str, tuple[Any, ...]] = {}
+    cursor: dict[str, str] = {}
+    while True:
+        answer = await _get(client, "/v1/leads/waiting", limit=PAGE, **cursor)
+        for lead in answer["rows"]:
+            found[lead["lead"]] = (lead["rep"], lead["started_at"], lead["due_at"], lead["state"])
+        if answer["next"] is None:
+            return found, answer["as_of"]
+        cursor = {"cursor": answer["next"]}
+
+
+def _expected_waiting(clocks: Mapping[str, LeadClock]) -> dict[str, tuple[Any, ...]]:
+    return {
+        lead: (
+            clock["rep"],
+            format_instant(clock["started_at"]),
+            format_instant(clock["due_at"]),
+            clock["state"],
+        )
+        for lead, clock in clocks.items()
+        if clock["waiting"] and clock["state"] is not None
+    }
+
+
+async def _get(client: httpx.AsyncClient, path: str, **parameters: Any) -> dict[str, Any]:
+    answer = await client.get(path, params=parameters)
+    _check(answer)
+    payload: dict[str, Any] = answer.json()
+    return payload
+
+
+def _check(answer: httpx.Response) -> None:
+    if answer.status_code in {401, 403}:
+        msg = "the api wants a key of scope read without a team: set FLOORCAST_API_KEY (floorcast keys create)"
+        raise VerifyError(msg, ExitCode.WRONG_USE)
+    if answer.is_error:
+        msg = f"{answer.request.url.path} answered {answer.status_code}"
+        raise VerifyError(msg, ExitCode.UNREACHABLE)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Say]:
+    with ProgressBar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("recounting", total=None)
+
+        def say(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+            if done >= total:
+                bar.stop()
+
+        yield say
+
+
+def checked_url(url: str | None, key: str | None) -> str:
+    """Give the address, if it and the key can be sent. Raises VerifyError."""
+    if url is None:
+        msg = "no floorcast up runs there: name the address of the api with --url"
+        raise VerifyError(msg, ExitCode.WRONG_USE)
+    if not url.startswith(("http://", "https://")):
+        msg = "--url: must begin with http:// or https://"
+        raise VerifyError(msg, ExitCode.WRONG_USE)
+    if key is not None and not (key.isascii() and key.isprintable()):
+        msg = "FLOORCAST_API_KEY: is not a key such as floorcast keys create gives"
+        raise VerifyError(msg, ExitCode.WRONG_USE)
+    return url
+
+
+def _explain(error: Exception, target: Target) -> int:
+    match error:
+        case ConfigError():
+            return _fail("\n".join(error.problems), ExitCode.WRONG_USE)
+        case VerifyError():
+            return _fail(str(error), error.exit_code)
+        case MissingTopicError():
+            return _fail(str(error), ExitCode.UNREACHABLE)
+        case httpx.InvalidURL():
+            return _fail(f"--url: {error}", ExitCode.WRONG_USE)
+        case httpx.HTTPError():
+            return _fail(f"the api at {target.url} does not answer: {type(error).__name__}", ExitCode.UNREACHABLE)
+        case _:
+            problem = f"Kafka at {target.broker} does not do what it is asked for: {type(error).__name__}"
+            return _fail(problem, ExitCode.UNREACHABLE)
+
+
+def _fail(problem: str, code: int) -> int:
+    for line in problem.splitlines():
+        print(f"floorcast verify: {line}", file=sys.stderr)  # noqa: T201 - the command's output
+    return code

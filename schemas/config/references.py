@@ -1,0 +1,142 @@
+"""What the parts of `floorcast.yaml` say of each other: every name that one part uses and another has.
+
+Owns these checks and their words. Finds all problems at once, each with the place in the file that it is about.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import PydanticCustomError
+
+from schemas.catalogue import begins_at_zero, shipped_catalogue
+from schemas.config.alerts import Threshold
+from schemas.config.windows import PERIODS
+from schemas.documents.errors import suggestion
+
+if TYPE_CHECKING:
+    from schemas.config.whole import Config
+
+Place = tuple[str | int, ...]
+Found = tuple[Place, str]
+"""Where, and what is wrong."""
+
+
+def check_references(config: "Config") -> None:
+    """Raise one error with all problems. Called once the parts themselves are right."""
+    problems = [found for check in _CHECKS for found in check(config)]
+    if problems:
+        reasons = "; ".join(f"{'.'.join(map(str, place))}: {reason}" for place, reason in problems)
+        # pydantic takes the braces of a message for names of its context.
+        kind, words = "references", "{reasons}"
+        raise PydanticCustomError(kind, words, {"reasons": reasons, "problems": problems})
+
+
+def _unknown(what: str, where: str, names: str | Sequence[str] | None, known: Iterable[str]) -> Iterator[str]:
+    """Say of each of the names that is not known that there is no such thing."""
+    among = list(known)
+    for name in [names] if isinstance(names, str) else names or ():
+        if name not in among:
+            yield f"there is no {what} {name!r} under {where}{suggestion(name, among)}"
+
+
+def _calendars(config: "Config") -> Iterator[Found]:
+    known = config.calendars
+    for reason in _unknown("calendar", "calendars", config.organisation.calendar, known):
+        yield ("organisation", "calendar"), reason
+    for team, entry in config.teams.items():
+        for reason in _unknown("calendar", "calendars", entry.calendar, known):
+            yield ("teams", team, "calendar"), reason
+    for name, threshold in config.alerts.thresholds.items():
+        for reason in _unknown("calendar", "calendars", threshold.calendar, known):
+            yield ("alerts", "thresholds", name, "calendar"), reason
+    for index, rule in enumerate(config.lead_response.rules):
+        calendars = (config.organisation.calendar, *(team.calendar for team in config.teams.values()))
+        if rule.clock == "business" and not any(calendars):
+            reason = "business time needs organisation.calendar or a team with a calendar, and there is none"
+            yield ("lead_response", "rules", index, "clock"), reason
+
+
+def _teams(config: "Config") -> Iterator[Found]:
+    for rep, person in config.reps.items():
+        for reason in _unknown("team", "teams", person.team, config.teams):
+            yield ("reps", rep, "team"), reason
+    if not config.teams:  # a file without teams leaves them to the CRM
+        return
+    for index, rule in enumerate(config.lead_response.rules):
+        for reason in _unknown("team", "teams", rule.when.team, config.teams):
+            yield ("lead_response", "rules", index, "when", "team"), reason
+    for index, route in enumerate(config.alerts.routes):
+        for reason in _unknown("team", "teams", route.teams, config.teams):
+            yield ("alerts", "routes", index, "teams"), reason
+    for name, threshold in config.alerts.thresholds.items():
+        for reason in _unknown("team", "teams", threshold.teams, config.teams):
+            yield ("alerts", "thresholds", name, "teams"), reason
+
+
+def _channels(config: "Config") -> Iterator[Found]:
+    for index, route in enumerate(config.alerts.routes):
+        for reason in _unknown("channel", "alerts.channels", route.to, config.alerts.channels):
+            yield ("alerts", "routes", index, "to"), reason
+
+
+def _people(config: "Config") -> Iterator[Found]:
+    seen: dict[str, str] = {}
+    for rep, entry in config.reps.items():
+        if not 0 < len(rep) <= 256 or not rep.isprintable():
+            yield ("reps", rep), f"{rep!r} is not an id of 1 to 256 printable characters"
+        for connection, ids in entry.aliases.items():
+            place = ("reps", rep, "aliases", connection)
+            for reason in _unknown("connection", "connections", connection, config.connections):
+                yield place, reason
+            found = config.connections.get(connection)
+            for person in ids if found is not None else ():
+                alias = f"{found.namespace}:{person}" if found is not None and found.namespace else person
+                if seen.setdefault(alias, rep) != rep:
+                    yield place, f"{alias!r} is already an alias of {seen[alias]!r}"
+
+
+def _secrets(config: "Config") -> Iterator[Found]:
+    """Whoever may post as one connection could post as the other."""
+    holder: dict[str, str] = {}
+    for name, connection in config.connections.items():
+        for index, secret in enumerate(connection.secrets):
+            text = secret.get_secret_value().strip().rstrip("=")
+            first = holder.setdefault(text, name)
+            if first != name:
+                yield ("connections", name, "secrets", index), f"is a secret of connection {first!r} too"
+
+
+def _rates(config: "Config") -> Iterator[Found]:
+    currency = config.organisation.currency
+    if currency in config.currency_rates:
+        yield ("currency_rates", currency), f"{currency} is the organisation's own currency"
+
+
+def _thresholds(config: "Config") -> Iterator[Found]:
+    for name, threshold in config.alerts.thresholds.items():
+        for field, reason in _of_threshold(threshold, shipped_catalogue()):
+            yield ("alerts", "thresholds", name, field), reason
+        is_of_all = threshold.per == "organisation"
+        if threshold.during is not None and is_of_all and not (threshold.calendar or config.organisation.calendar):
+            yield ("alerts", "thresholds", name), "during needs a calendar: the organisation as a whole has none"
+
+
+def _of_threshold(threshold: Threshold, catalogue: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    metric = catalogue.get(threshold.metric)
+    if metric is None:
+        yield "metric", f"there is no metric {threshold.metric!r}{suggestion(threshold.metric, catalogue)}"
+        return
+    unit, comparison, limit = metric.entry.unit, threshold.comparison, threshold.limit
+    if unit == "ratio" and not 0 <= limit <= 1:
+        yield comparison, f"{threshold.metric} is a share between 0 and 1: write 0.2 for 20 %"
+    elif unit not in {"money", "ratio"} and (limit < 0 or (limit == 0 and comparison != "above")):
+        yield comparison, f"{threshold.metric} is never less than 0"
+    elif comparison == "below" and threshold.window in PERIODS and begins_at_zero(metric) and threshold.at is None:
+        yield (
+            comparison,
+            f"{threshold.metric} begins at 0 with each {'day' if threshold.window == 'today' else threshold.window}"
+            ", so it would be below at once: set at with window today, or use a window such as 1h or 7d",
+        )
+
+
+_CHECKS = (_calendars, _teams, _channels, _people, _secrets, _rates, _thresholds)

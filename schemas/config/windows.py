@@ -1,0 +1,19 @@
+"""The windows by name, as the configuration and the api take them.
+
+Owns the names. What a window spans is in `schemas.windows`.
+"""
+
+from schemas.documents.errors import suggestion
+
+WINDOW_NAMES = (
+    "5m", "15m", "1h", "4h", "24h", "today", "yesterday", "week", "month", "quarter", "year", "7d", "30d",
+)  # fmt: skip
+PERIODS = ("today", "week", "month", "quarter", "year")
+"""Windows that begin anew; the others roll on."""
+
+
+def known_window(window: str) -> None:
+    """ValueError: it is none of `WINDOW_NAMES`."""
+    if window not in WINDOW_NAMES:
+        msg = f"{window!r} is not a window{suggestion(window, WINDOW_NAMES)}"
+        raise ValueError(msg)

@@ -1,0 +1,27 @@
+"""An entry of `connections` in `floorcast.yaml`: what every kind of connection has.
+
+Owns the settings that all have in common. Each kind adds its own, with their checks, in its own file.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from schemas.documents.values import Model
+
+MIN_SECRET = 8
+
+
+class Connection(Model):
+    """A CRM that posts to `/webhooks/{name}`."""
+
+    kind: str
+    secrets: list[SecretStr] = Field(min_length=1, max_length=8)
+    """What proves that a webhook is the CRM's; two while one is changed for the other. No other connection has them."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+(/[^\s]*)?$")
+    """Where the CRM thinks it posts: scheme, host and a path prefix if a proxy takes one away."""
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,32}$")] = ""
+
+    def remarks(self) -> dict[str, str]:
+        """What is allowed but not advised: setting -> why. Told by `floorcast check`, and logged at a start."""
+        return {}

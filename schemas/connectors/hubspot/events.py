@@ -1,0 +1,239 @@
+"""What an event of HubSpot says of which record: statements, the input of changes.
+
+Owns the shapes of events.
+https://developers.hubspot.com/docs/api/webhooks
+Generic subscriptions:
+https://developers.hubspot.com/beta-docs/guides/apps/public-apps/create-generic-webhook-subscriptions
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+from schemas.connectors.base import Parsed
+from schemas.connectors.fields import FieldError
+from schemas.connectors.hubspot.objects import BY_TYPE_ID, CLASSIC, IN_ASSOCIATIONS, Object
+from schemas.connectors.hubspot.properties import INFERRED_YIELDS, REMOVAL_YIELDS
+from schemas.instants import checked, format_instant
+from schemas.records import FIELDS
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an event says of one record: the input of a change."""
+
+    kind: str
+    record_id: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    deleted: bool | None = None
+    yields: int = 0
+    """How much older its version is made."""
+
+
+class ShapeError(ValueError):
+    """An event that is not what HubSpot documents. The message names the member."""
+
+
+class UnknownPropertyError(Exception):
+    """A property that says nothing of a record of ours."""
+
+    def __init__(self, record: str, name: str) -> None:
+        self.record = record
+        self.name = name
+        super().__init__(name)
+
+
+class LeftOutError(Exception):
+    """An event, or a part of it, that is left out on purpose."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+def subject_of(event: Mapping[str, Any]) -> tuple[Object | None, str]:
+    """Find the kind of object an event speaks of, and what happened. None: an association names both ends itself."""
+    # HubSpot's test button sends these; no account has such an event and object.
+    if event.get("eventId") in (1, 100) and event.get("objectId") == 123:
+        reason = "test_event"
+        raise LeftOutError(reason)
+    name = event.get("subscriptionType", event.get("eventType"))
+    if not isinstance(name, str) or not name:
+        msg = "subscriptionType: is missing or not text"
+        raise ShapeError(msg)
+    subject, _, action = name.partition(".")
+    if action not in STATEMENTS:
+        raise LeftOutError(_UNKNOWN_TYPE)
+    if action == "associationChange":
+        if subject not in {"object", *CLASSIC}:
+            raise LeftOutError(_UNKNOWN_TYPE)
+        return None, action
+    if subject == "object":
+        type_id = event.get("objectTypeId")
+        if not isinstance(type_id, str) or not type_id:
+            msg = "objectTypeId: is missing or not text"
+            raise ShapeError(msg)
+        target = BY_TYPE_ID.get(type_id)
+    else:
+        target = CLASSIC.get(subject)
+    if target is None:
+        raise LeftOutError(_UNKNOWN_TYPE)
+    return target, action
+
+
+def occurred_at(event: Mapping[str, Any]) -> int:
+    """Read the version of an event, in microseconds. Raises ShapeError."""
+    value = event.get("occurredAt")
+    if isinstance(value, bool) or not isinstance(value, int):
+        msg = "occurredAt: is missing or not in milliseconds"
+        raise ShapeError(msg)
+    try:
+        return checked(value * 1000)
+    except ValueError as error:
+        msg = f"occurredAt: {error}"
+        raise ShapeError(msg) from None
+
+
+def _object_id(value: Any, name: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str) or not re.fullmatch(r"[0-9]{1,20}", str(value)):
+        msg = f"{name}: is missing or not an id"
+        raise ShapeError(msg)
+    return str(value)
+
+
+def _own_id(event: Mapping[str, Any], target: Object) -> str:
+    return target.prefix + _object_id(event.get("objectId"), "objectId")
+
+
+_UNKNOWN_TYPE = "unknown_type"
+_Statements = Callable[[Mapping[str, Any], Any, int, Parsed], Iterator[Statement]]
+
+
+def _creation(event: Mapping[str, Any], target: Object, at: int, _parsed: Parsed) -> Iterator[Statement]:
+    fields = {} if target.created is None else {target.created: format_instant(at)}
+    yield Statement(target.kind, _own_id(event, target), fields, yields=INFERRED_YIELDS)
+
+
+def _deletion(event: Mapping[str, Any], target: Object, _at: int, _parsed: Parsed) -> Iterator[Statement]:
+    yield Statement(target.kind, _own_id(event, target), deleted=True)
+
+
+def _restore(event: Mapping[str, Any], target: Object, _at: int, _parsed: Parsed) -> Iterator[Statement]:
+    yield Statement(target.kind, _own_id(event, target), deleted=False)
+
+
+def _property_change(event: Mapping[str, Any], target: Object, at: int, parsed: Parsed) -> Iterator[Statement]:
+    own_id = _own_id(event, target)
+    name = event.get("propertyName")
+    if not isinstance(name, str) or not name:
+        msg = "propertyName: is missing or not text"
+        raise ShapeError(msg)
+    reading = target.properties.get(name)
+    if reading is None:
+        raise UnknownPropertyError(target.kind, name)
+    if event.get("isSensitive") is True or event.get("propertyValue") == "REDACTED":
+        reason = "redacted"
+        raise LeftOutError(reason)
+    if "propertyValue" not in event:
+        msg = "propertyValue: is missing"
+        raise ShapeError(msg)
+    try:
+        facts = reading(_property_text(event["propertyValue"]), at)
+    except ValueError as error:
+        raise FieldError(field=name, problem=str(error)) from None
+    if facts.unmapped:
+        parsed.ignore("unmapped_value")
+    if facts.said:
+        yield Statement(target.kind, own_id, facts.said)
+    if facts.inferred:
+        yield Statement(target.kind, own_id, facts.inferred, yields=INFERRED_YIELDS)
+
+
+def _property_text(value: Any) -> str | None:
+    """HubSpot sends text; numbers and claims are taken as they would be written. Empty: cleared."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)):
+        return None if value is None else str(value).strip() or None
+    msg = "must be text"
+    raise ValueError(msg)
+
+
+def _merge(event: Mapping[str, Any], target: Object, _at: int, _parsed: Parsed) -> Iterator[Statement]:
+    """Losers of a merge point to the record that stays; deals, which have no such pointer, are gone.
+
+    A merge may make a new record: then the former primary one is a loser too.
+    """
+    if target.kind not in {"lead", "deal"}:
+        raise LeftOutError(_UNKNOWN_TYPE)
+    merged = event.get("mergedObjectIds")
+    if not isinstance(merged, list):
+        msg = "mergedObjectIds: must be an array of ids"
+        raise ShapeError(msg)
+    primary = event.get("primaryObjectId")
+    if primary is None:
+        primary = event.get("objectId")
+    primary_id = _object_id(primary, "primaryObjectId")
+    new = event.get("newObjectId")
+    stays = primary_id if new is None else _object_id(new, "newObjectId")
+    losers = dict.fromkeys([*(_object_id(loser, "mergedObjectIds") for loser in merged), primary_id])
+    for loser in losers:
+        if loser == stays:
+            continue
+        if target.kind == "lead":
+            yield Statement("lead", target.prefix + loser, {"merged_into": target.prefix + stays})
+        else:
+            yield Statement(target.kind, target.prefix + loser, deleted=True)
+
+
+def _association_change(event: Mapping[str, Any], _target: None, _at: int, _parsed: Parsed) -> Iterator[Statement]:
+    """Both sides of an association send an event; both say the same of the same record, so one is a repetition."""
+    ends = _ends(event)
+    if ends is None:
+        raise LeftOutError(_UNKNOWN_TYPE)
+    removed = event.get("associationRemoved")
+    if removed is not None and not isinstance(removed, bool):
+        msg = "associationRemoved: must be true or false"
+        raise ShapeError(msg)
+    ids = [
+        end.prefix + _object_id(event.get(name), name)
+        for end, name in zip(ends, ("fromObjectId", "toObjectId"), strict=True)
+    ]
+    holds = False
+    for holder, other in ((0, 1), (1, 0)):
+        kind, pointer = ends[holder].kind, ends[other].kind
+        if pointer in FIELDS[kind]:  # `lead` and `deal` are names of fields that point to such a record
+            holds = True
+            value = None if removed else ids[other]
+            yield Statement(kind, ids[holder], {pointer: value}, yields=REMOVAL_YIELDS if removed else 0)
+    if not holds:
+        raise LeftOutError(_UNKNOWN_TYPE)
+
+
+def _ends(event: Mapping[str, Any]) -> tuple[Object, Object] | None:
+    from_type, to_type = event.get("fromObjectTypeId"), event.get("toObjectTypeId")
+    if isinstance(from_type, str) and isinstance(to_type, str):
+        return _both(BY_TYPE_ID.get(from_type), BY_TYPE_ID.get(to_type))
+    name = event.get("associationType")
+    if not isinstance(name, str) or not name:
+        msg = "associationType: is missing or not text"
+        raise ShapeError(msg)
+    from_name, _, to_name = name.upper().partition("_TO_")
+    return _both(IN_ASSOCIATIONS.get(from_name), IN_ASSOCIATIONS.get(to_name))
+
+
+def _both(one: Object | None, other: Object | None) -> tuple[Object, Object] | None:
+    return None if one is None or other is None else (one, other)
+
+
+STATEMENTS: Mapping[str, _Statements] = {
+    "creation": _creation,
+    "deletion": _deletion,
+    "privacyDeletion": _deletion,
+    "restore": _restore,
+    "propertyChange": _property_change,
+    "merge": _merge,
+    "associationChange": _association_change,
+}

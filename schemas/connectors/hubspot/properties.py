@@ -1,0 +1,220 @@
+"""What a property of HubSpot says of our fields: one table per object, each with the page it comes from.
+
+Owns HubSpot's words. Does not know how events bring them.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.connectors.fields import read_number
+from schemas.instants import DAY, checked, format_instant
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one property, or one kind of event, tells of a record."""
+
+    said: Mapping[str, Any] = field(default_factory=dict)
+    inferred: Mapping[str, Any] = field(default_factory=dict)
+    """Yields to what is said outright, see the module's text."""
+    unmapped: bool = False
+
+
+Reading = Callable[[str | None, int], Facts]
+"""Value of the property (None: cleared) and instant of the change -> facts. Raises ValueError."""
+
+INFERRED_YIELDS = DAY
+# A contact taken off a call and another put on it in the same save: the one put on must win.
+REMOVAL_YIELDS = 1
+
+
+def _as(name: str) -> Reading:
+    return lambda value, _at: Facts({name: value})
+
+
+def _inferring(name: str) -> Reading:
+    return lambda value, _at: Facts(inferred={name: value})
+
+
+def _instant(name: str) -> Reading:
+    return lambda value, _at: Facts({name: value if value is None else _instant_text(value)})
+
+
+def _deciding(name: str, words: Mapping[str, str]) -> Reading:
+    """Read the only property that speaks of this field."""
+
+    def read(value: str | None, _at: int) -> Facts:
+        found = None if value is None else words.get(_word(value))
+        return Facts({name: found}, unmapped=value is not None and found is None)
+
+    return read
+
+
+def _hinting(name: str, words: Mapping[str, str]) -> Reading:
+    """Read one of several properties that speak of this field: what it cannot say it leaves to them."""
+
+    def read(value: str | None, _at: int) -> Facts:
+        found = None if value is None else words.get(_word(value))
+        return Facts(unmapped=True) if found is None else Facts({name: found})
+
+    return read
+
+
+def _word(value: str) -> str:
+    """HubSpot writes enumerations in either case, with blanks or underscores."""
+    return value.upper().replace(" ", "_").replace("-", "_")
+
+
+_MILLISECONDS = re.compile(r"-?[0-9]{1,15}")
+
+
+def _instant_text(value: str) -> str:
+    """Milliseconds since 1970, or an instant as it stands: HubSpot writes both."""
+    return format_instant(checked(int(value) * 1000)) if _MILLISECONDS.fullmatch(value) else value
+
+
+# Calls. https://developers.hubspot.com/docs/api/crm/calls
+# The six dispositions every account has; those an account adds have ids of its own. "Left live message" is a word left
+# with somebody else: the person called did not answer.
+DISPOSITIONS = {
+    "F240BBAC_87C9_4F6E_BF70_924B57D47DB7": "connected",
+    "73A0D17F_1163_4015_BDD5_EC830791DA20": "no_answer",
+    "A4C4C377_D246_4B32_A13B_75A56A4CD0FF": "no_answer",
+    "B2CF5968_551E_4856_9783_52B3DA59A7D0": "voicemail",
+    "9D9162E7_6CF3_4944_BF63_4DFF82258764": "busy",
+    "17B47FEE_58DE_441E_A44C_C6300D46F273": "wrong_number",
+}
+
+
+def _call_status(value: str | None, _at: int) -> Facts:
+    # COMPLETED means that the call is over, not that somebody answered. Only a failure says what a disposition cannot.
+    if value is not None and _word(value) == "FAILED":
+        return Facts(inferred={"outcome": "failed"})
+    return Facts(unmapped=True)
+
+
+def _call_duration(value: str | None, _at: int) -> Facts:
+    return Facts({"talk_seconds": None if value is None else str(read_number(value) / 1000)})
+
+
+CALL: Mapping[str, Reading] = {
+    "hs_timestamp": _instant("dialed_at"),
+    "hs_call_direction": _deciding("direction", {"OUTBOUND": "outbound", "INBOUND": "inbound"}),
+    "hs_call_disposition": _deciding("outcome", DISPOSITIONS),
+    "hs_call_status": _call_status,
+    "hs_call_duration": _call_duration,
+    "hubspot_owner_id": _as("rep"),
+}
+
+# Emails. https://developers.hubspot.com/docs/api/crm/email
+# FORWARDED_EMAIL was forwarded to HubSpot for the record: of either direction, so it counts in neither.
+EMAIL: Mapping[str, Reading] = {
+    "hs_timestamp": _instant("sent_at"),
+    "hs_email_direction": _deciding("direction", {"EMAIL": "outbound", "INCOMING_EMAIL": "inbound"}),
+    "hs_email_thread_id": _as("thread"),
+    "hubspot_owner_id": _as("rep"),
+}
+
+# Meetings. https://developers.hubspot.com/docs/api/crm/meetings
+# `hs_timestamp` only repeats `hs_meeting_start_time`, so that alone decides the start, whatever comes first. Nobody is
+# named who booked it: `hs_created_by_user_id` is a user's id, and reps are owners, whose ids are others.
+MEETING: Mapping[str, Reading] = {
+    "hs_meeting_start_time": _instant("starts_at"),
+    "hs_meeting_end_time": _instant("ends_at"),
+    "hs_createdate": _instant("booked_at"),
+    "hs_meeting_outcome": _deciding(
+        "outcome",
+        {
+            "SCHEDULED": "scheduled",
+            "RESCHEDULED": "scheduled",
+            "COMPLETED": "held",
+            "NO_SHOW": "no_show",
+            "CANCELED": "cancelled",
+            "CANCELLED": "cancelled",
+        },
+    ),
+    "hs_activity_type": _as("kind"),
+    "hubspot_owner_id": _as("rep"),
+}
+
+# Contacts and leads. https://knowledge.hubspot.com/properties/hubspots-default-contact-properties
+# The lifecycle stage says how far a person has come, the lead status what became of the attempt; both may set `status`.
+# NEW lets the clock run again. OPEN, IN_PROGRESS, ATTEMPTED_TO_CONTACT, CONNECTED and BAD_TIMING say nothing of
+# qualification. A marketing qualified lead is one that sales has yet to look at.
+LIFECYCLE = {
+    "SUBSCRIBER": "new",
+    "LEAD": "new",
+    "MARKETINGQUALIFIEDLEAD": "new",
+    "SALESQUALIFIEDLEAD": "qualified",
+    "OPPORTUNITY": "converted",
+    "CUSTOMER": "converted",
+    "EVANGELIST": "converted",
+}
+LEAD_STATUS = {"NEW": "new", "UNQUALIFIED": "disqualified", "OPEN_DEAL": "converted"}
+
+
+def _lead_owner(value: str | None, at: int) -> Facts:
+    return Facts({"rep": value, "assigned_at": None if value is None else format_instant(at)})
+
+
+LEAD: Mapping[str, Reading] = {
+    "createdate": _instant("received_at"),
+    "hs_createdate": _instant("received_at"),
+    "hubspot_owner_id": _lead_owner,
+    "hubspot_owner_assigneddate": _instant("assigned_at"),
+    "lifecyclestage": _hinting("status", LIFECYCLE),
+    "hs_lead_status": _hinting("status", LEAD_STATUS),
+    "hs_analytics_source": _as("source"),
+    "hs_object_source_label": _inferring("source"),
+}
+
+# Deals. https://developers.hubspot.com/docs/api/crm/deals
+# Stage ids of the default pipeline that every account begins with. Stages an account adds have ids of its own, of which
+# only `hs_is_closed`, `hs_is_closed_won` and `hs_is_closed_lost` say whether they are won, lost or open again.
+DEFAULT_STAGES = {
+    "appointmentscheduled": "open",
+    "qualifiedtobuy": "open",
+    "presentationscheduled": "open",
+    "decisionmakerboughtin": "open",
+    "contractsent": "open",
+    "closedwon": "won",
+    "closedlost": "lost",
+}
+
+
+def _deal_stage(value: str | None, at: int) -> Facts:
+    status = DEFAULT_STAGES.get(value) if value is not None else None
+    return Facts({"stage": value} if status is None else {"stage": value, "status": status}, _closing(status, at))
+
+
+def _deal_becomes(status: str, *, when: str) -> Reading:
+    def read(value: str | None, at: int) -> Facts:
+        if value is None or value.lower() != when:
+            return Facts(unmapped=True)  # the other two, or the stage, say what it is instead
+        return Facts({"status": status}, _closing(status, at))
+
+    return read
+
+
+def _closing(status: str | None, at: int) -> dict[str, Any]:
+    # HubSpot sets `closedate` itself when a deal is won or lost, and its change comes too if it is subscribed to.
+    # https://knowledge.hubspot.com/object-settings/set-defaults-for-creating-deals
+    return {"closed_at": format_instant(at)} if status in {"won", "lost"} else {}
+
+
+DEAL: Mapping[str, Reading] = {
+    "dealstage": _deal_stage,
+    "hs_is_closed": _deal_becomes("open", when="false"),
+    "hs_is_closed_won": _deal_becomes("won", when="true"),
+    "hs_is_closed_lost": _deal_becomes("lost", when="true"),
+    "pipeline": _as("pipeline"),
+    "amount": _as("amount"),
+    "deal_currency_code": _as("currency"),
+    "closedate": _instant("closed_at"),
+    "createdate": _instant("created_at"),
+    "hs_createdate": _instant("created_at"),
+    "hubspot_owner_id": _as("rep"),
+    "dealtype": _deciding("kind", {"NEWBUSINESS": "new", "EXISTINGBUSINESS": "expansion"}),
+}

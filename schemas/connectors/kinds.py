@@ -1,0 +1,23 @@
+"""What a kind of connection brings along: the settings of its entry in `floorcast.yaml`, and its connector.
+
+Owns the pair. Knows no kind: the registry is in `__init__.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from schemas.connectors.base import Connector
+from schemas.connectors.connection import Connection
+
+_Settings = TypeVar("_Settings", bound=Connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[_Settings]):
+    """One kind of connection."""
+
+    settings: type[_Settings]
+    """Has `kind: Literal[<its name>]`, and checks all that can be checked without asking anybody."""
+    build: Callable[[_Settings], Connector]
+    """Called with valid settings."""

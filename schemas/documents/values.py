@@ -1,0 +1,89 @@
+"""Kinds of values that occur in many places of such files: durations, time zones, currencies, names.
+
+Owns how they are written and what is wrong with them. Does not know where they are used.
+"""
+
+import re
+from functools import cache
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from babel.numbers import list_currencies
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from schemas.documents.errors import nearest, wrong
+from schemas.instants import parse_duration
+
+_SHAPE = "must be a duration such as 30s, 5m, 1h or 2d"
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)\Z", re.ASCII)
+
+
+class Model(BaseModel):
+    """A part of a file: what it does not know is an error, and it does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _duration(value: Any) -> int:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise wrong(_SHAPE)
+    try:
+        return parse_duration(value)
+    except ValueError:
+        raise wrong(_SHAPE + _with_unit(value.strip())) from None
+
+
+def _with_unit(text: str) -> str:
+    """What to write instead of a number, or of a unit that is a whole word."""
+    if _NUMBER.match(text):
+        number = text.removeprefix("+").rstrip(".")
+        return f": {number} has no unit; did you mean {number}s?"
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)[a-z]*", text, re.ASCII | re.IGNORECASE)
+    return f"; did you mean {found[1]}{found[2].lower()}?" if found else ""
+
+
+def _positive(value: int) -> int:
+    if value <= 0:
+        msg = "must be longer than 0"
+        raise ValueError(msg)
+    return value
+
+
+def _timezone(value: str) -> str:
+    if value not in available_timezones():
+        places = {zone.rpartition("/")[2]: zone for zone in sorted(available_timezones(), reverse=True)}
+        meant = nearest(value, available_timezones()) or places.get(nearest(value, places) or "")
+        hint = f"; did you mean {meant!r}?" if meant else ""
+        msg = f"{value!r} is not an IANA time zone such as Europe/Berlin{hint}"
+        raise wrong(msg)
+    return value
+
+
+@cache
+def _currencies() -> frozenset[str]:
+    return frozenset(list_currencies())
+
+
+def _currency(value: str) -> str:
+    if value not in _currencies():
+        meant = nearest(value, sorted(_currencies())) if len(value) <= 8 else None
+        hint = f"; did you mean {meant!r}?" if meant else ""
+        msg = f"{value!r} is not an ISO 4217 code such as USD{hint}"
+        raise wrong(msg)
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+        msg = "must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"
+        raise ValueError(msg)
+    return value
+
+
+Duration = Annotated[int, BeforeValidator(_duration), AfterValidator(_positive)]
+"""Written `30s`, `5m`, `1h`, `2d`; kept in microseconds."""
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+Name = Annotated[str, AfterValidator(_name)]
+Currency = Annotated[str, AfterValidator(_currency)]

@@ -1,0 +1,208 @@
+"""API keys: the file that holds them hashed, and what a running process knows of them.
+
+Owns the file, its lock and the scopes. `floorcast keys` writes it; api and worker ask a KeyStore at each request.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+import structlog
+from filelock import FileLock
+
+log = structlog.get_logger("api")
+
+_MAX_FILE = 4 << 20
+_MAX_TOKEN = 256
+
+
+class ApiScope(StrEnum):
+    """What a key may do. `admin` may all, `read` may also show boards."""
+
+    BOARD = "board"
+    READ = "read"
+    ADMIN = "admin"
+
+    def includes(self, wanted: "ApiScope") -> bool:
+        """Whether a key of this scope may do what `wanted` asks for."""
+        return _RANKS[self] >= _RANKS[wanted]
+
+
+_RANKS = {ApiScope.BOARD: 0, ApiScope.READ: 1, ApiScope.ADMIN: 2}
+
+
+class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key as it is stored: its secret only as a hash."""
+
+    id: str
+    sha256: str
+    scope: ApiScope
+    created_at: int
+    team: str | None = None
+    expires_at: int | None = None
+
+    def is_expired(self, now: int) -> bool:
+        """Whether its time has passed at `now`."""
+        return self.expires_at is not None and now >= self.expires_at
+
+
+class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    keys: list[ApiKey]
+
+
+class KeyFileError(Exception):
+    """The file of keys cannot be read or written. Nobody is let in by it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {reason}")
+
+
+class UnknownKeyError(Exception):
+    """There is no key of that id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"there is no key {key_id!r}")
+
+
+def create_key(path: Path, scope: ApiScope, *, now: int, team: str | None = None, expires_at: int | None = None) -> str:
+    """Add a key and give its token, which is shown this once and never stored. Raises KeyFileError."""
+    key_id = secrets.token_hex(6)
+    token = f"fc_{key_id}.{secrets.token_urlsafe(32)}"
+    key = ApiKey(key_id, _hash(token), scope, now, team, expires_at)
+    with _locked(path):
+        _write(path, [*list_keys(path), key])
+    return token
+
+
+VERIFIER = "verifier"
+"""Id of the key that a process is started with, beside those in the file."""
+
+
+def ephemeral_key() -> tuple[str, str]:
+    """Give a token, and the hash by which an api that is started with it knows it (`verifier_key_sha256`)."""
+    token = f"fc_{VERIFIER}.{secrets.token_urlsafe(32)}"
+    return token, _hash(token)
+
+
+def list_keys(path: Path) -> list[ApiKey]:
+    """All keys, the expired ones too, oldest first. Raises KeyFileError."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise KeyFileError(path, f"cannot be read: {error.strerror}") from None
+    if len(content) > _MAX_FILE:
+        raise KeyFileError(path, f"is larger than {_MAX_FILE} bytes")
+    try:
+        return msgspec.json.decode(content, type=_KeyFile).keys
+    except msgspec.DecodeError:
+        raise KeyFileError(path, "is not a file of API keys") from None
+
+
+def revoke_key(path: Path, key_id: str) -> None:
+    """Take a key away; a running api refuses it from its next request on. Raises UnknownKeyError, KeyFileError."""
+    with _locked(path):
+        keys = list_keys(path)
+        kept = [key for key in keys if key.id != key_id]
+        if len(kept) == len(keys):
+            raise UnknownKeyError(key_id)
+        _write(path, kept)
+
+
+def has_keys(path: Path) -> bool:
+    """Whether any key was made (an expired one counts: its owner wanted a closed door). Raises KeyFileError."""
+    return bool(list_keys(path))
+
+
+def _locked(path: Path) -> FileLock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path.with_suffix(".lock"), timeout=10, mode=0o600)
+    except OSError as error:
+        raise KeyFileError(path, f"cannot be written: {error.strerror}") from None
+
+
+def _write(path: Path, keys: list[ApiKey]) -> None:
+    """Whole or not at all: a reader never sees half a file."""
+    content = msgspec.json.format(msgspec.json.encode(_KeyFile(keys)), indent=2) + b"\n"
+    try:
+        # mkstemp makes it readable for its owner only (0600).
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".keys-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise KeyFileError(path, f"cannot be written: {error.strerror}") from None
+
+
+def _hash(token: str) -> str:
+    # 32 random bytes cannot be guessed, so a fast hash is enough; a slow one would cost each request 100 ms.
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class KeyStore:
+    """The keys of a running process; reads the file again as soon as it has changed.
+
+    `verifier_sha256`: of one more key of scope read, which is in no file and closes no door that is open without it.
+    """
+
+    def __init__(self, path: Path, *, loopback: bool, verifier_sha256: str | None = None) -> None:
+        self._path = path
+        self._loopback = loopback
+        self._seen: tuple[int, int, int] | None = None
+        self._loaded = False
+        self._broken = False
+        self._by_id: dict[str, ApiKey] = {}
+        self._passing = (
+            {}
+            if verifier_sha256 is None
+            else {VERIFIER: ApiKey(VERIFIER, verifier_sha256, ApiScope.READ, created_at=0)}
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everyone on this machine may do all: listening on loopback, and no key was ever made."""
+        self._refresh()
+        return self._loopback and not self._by_id and not self._broken
+
+    def find(self, token: str, now: int) -> ApiKey | None:
+        """The valid key that `token` is, if any."""
+        self._refresh()
+        if len(token) > _MAX_TOKEN or not token.startswith("fc_") or not token.isascii():
+            return None
+        key_id = token[3:].partition(".")[0]
+        key = self._by_id.get(key_id) or self._passing.get(key_id)
+        # Hash also for an unknown id, so that the time taken does not tell which ids exist.
+        matches = hmac.compare_digest(_hash(token), key.sha256 if key else "0" * 64)
+        return key if key is not None and matches and not key.is_expired(now) else None
+
+    def _refresh(self) -> None:
+        try:
+            stat = self._path.stat()
+            seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        except FileNotFoundError:
+            seen = None
+        except OSError:
+            seen = (0, 0, 0)
+        if self._loaded and seen == self._seen:
+            return
+        self._loaded, self._seen = True, seen
+        try:
+            self._by_id, self._broken = {key.id: key for key in list_keys(self._path)}, False
+        except KeyFileError as error:
+            # Closed for all until it is mended: an unreadable file must not open the door.
+            self._by_id, self._broken = {}, True
+            log.error("keys.load_failed", reason=str(error))

@@ -1,0 +1,646 @@
+"""What is pushed: whoever applies the snapshot and every event sees what REST serves, at any time."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.read.broadcast import KEPT_WINDOW, REMEMBERED, Broadcaster
+from api.read.rows import Json, metrics_row, waiting_leads
+from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
+from api.read.view import View
+from schemas.config import Config
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.records import RecordChange
+from schemas.topics import VERIFICATIONS
+from schemas.verifications import VERIFICATION_KEY
+from schemas.windows import span_of
+from tests.api.reading import ToldPipeline, floor_config, make_view
+from tests.builders import change, instant, make_config, make_verification
+from tests.strategies import NOW, logs
+
+WAITING = {"waiting", "warned", "breached"}
+MOVES_BY_ITSELF = {"waiting_seconds", "business_seconds"}
+
+
+class Desk:
+    """A view with its pipeline and broadcaster."""
+
+    def __init__(self, config: Config | None = None, now: int = NOW) -> None:
+        self.config = config or floor_config()
+        self.view: View = make_view(self.config)
+        self.pipeline = ToldPipeline(self.config, self.view)
+        self.now = now
+        self.freshness_asked = 0
+        self.broadcaster = Broadcaster(self.view, instance="i1", build="b1", freshness=self._freshness)
+
+    def _freshness(self, now: int) -> Json:
+        self.freshness_asked += 1
+        return {"server_time": now}
+
+    def take(self, *changes: RecordChange) -> None:
+        self.pipeline.take(changes)
+
+    def flush(self) -> None:
+        self.broadcaster.flush(self.now)
+
+
+def parsed(stream: bytes) -> list[tuple[str, str, Any]]:
+    """(id, event, data) of each event."""
+    events = []
+    for block in stream.decode().split("\n\n"):
+        if block:
+            lines = dict(line.split(": ", 1) for line in block.split("\n"))
+            events.append((lines["id"], lines["event"], json.loads(lines["data"])))
+    return events
+
+
+@dataclass
+class Screen:
+    """A client: folds events into what it shows."""
+
+    desk: Desk
+    wanted: Filter
+    subscription: Subscription | None = None
+    last_id: str | None = None
+    rows: dict[tuple[str, str], Json] = field(default_factory=dict)
+    leads: dict[str, Json] = field(default_factory=dict)
+    kinds: list[str] = field(default_factory=list)
+
+    def connect(self) -> "Screen":
+        self.subscription, first = self.desk.broadcaster.subscribe(self.wanted, self.last_id, self.desk.now)
+        self.apply(first)
+        return self
+
+    def disconnect(self) -> None:
+        assert self.subscription is not None
+        self.desk.broadcaster.unsubscribe(self.subscription)
+        self.subscription = None
+
+    def read(self) -> None:
+        assert self.subscription is not None
+        piece = self.subscription.drain()
+        if self.subscription.is_lagging:
+            self.subscription.is_lagging = False
+            piece = self.desk.broadcaster.snapshot(self.wanted, self.desk.now)
+        self.apply(piece)
+
+    def apply(self, stream: bytes) -> None:
+        for id, kind, data in parsed(stream):
+            self.last_id = id
+            self.kinds.append(kind)
+            if kind == "snapshot":
+                self.rows, self.leads = {}, {}
+                for row in data["rows"]:
+                    self._put_row(row)
+                for lead in data["leads"]:
+                    self._put_lead(lead)
+            elif kind == "metrics":
+                for row in data["rows"]:
+                    self._put_row(row)
+            elif kind == "lead":
+                self._put_lead(data)
+
+    def _put_row(self, row: Json) -> None:
+        key = (row["window"]["name"], row_key(row))
+        known = self.rows.get(key, {"metrics": {}, "bounds": {}})
+        bounds = {name: bound for name, bound in known["bounds"].items() if name not in row["metrics"]}
+        self.rows[key] = row | {
+            "metrics": known["metrics"] | row["metrics"],
+            "bounds": bounds | row["bounds"],
+        }
+
+    def _put_lead(self, lead: Json) -> None:
+        if lead["state"] in WAITING:
+            self.leads[lead["lead"]] = lead
+        else:
+            self.leads.pop(lead["lead"], None)
+
+    def check(self) -> None:
+        """Everything that is asked for is shown as REST serves it now, and nothing else is."""
+        expected = self._served()
+        assert self.rows.keys() == expected.keys()
+        for key, row in expected.items():
+            shown = self.rows[key]
+            assert shown["metrics"] == row["metrics"], key
+            assert (shown.get("name"), shown.get("team")) == (row.get("name"), row.get("team")), key
+            assert shown["bounds"].keys() == row["bounds"].keys(), key
+            for name, bound in row["bounds"].items():
+                assert bound - 60 <= shown["bounds"][name] <= bound, (key, name)
+            if key[0] in {"today", "week", "7d"}:
+                assert shown["window"] == row["window"], key
+        view, now = self.desk.view, self.desk.now
+        assert {id: without_seconds(lead) for id, lead in self.leads.items()} == {
+            lead["lead"]: without_seconds(lead)
+            for lead in waiting_leads(view, now)
+            if self.wanted.wants_lead(lead["rep"], lead["team"])
+        }
+
+    def _served(self) -> dict[tuple[str, str], Json]:
+        view, now = self.desk.view, self.desk.now
+        found = {}
+        for window in self.wanted.windows:
+            span = span_of(window, now, view.calendar)
+            for scope in view.scopes():
+                row = metrics_row(view, scope, span, view.values(scope, span, now, self.wanted.metrics), now)
+                if self.wanted.wants(scope, row.get("team")):
+                    found[window, row_key(row)] = row
+        return found
+
+
+def row_key(row: Json) -> str:
+    if "rep" in row:
+        return f"rep {row['rep']}"
+    return f"team {row['team']}" if "team" in row else "organisation"
+
+
+def without_seconds(lead: Json) -> Json:
+    return {name: value for name, value in lead.items() if name not in MOVES_BY_ITSELF}
+
+
+def call(id: str, at: int | str, rep: str | None = "r1", **fields: Any) -> RecordChange:
+    return change("call", id, at, rep=rep, direction="outbound", dialed_at=at, **fields)
+
+
+def lead(id: str, at: int | str, rep: str | None = "r1", **fields: Any) -> RecordChange:
+    return change("lead", id, at, rep=rep, received_at=at, **fields)
+
+
+FILTERS = (
+    Filter(),
+    Filter(windows=("15m", "24h", "7d", "today")),
+    Filter(windows=("1h", "yesterday"), metrics=("calls_made", "lead_response_seconds_p90", "revenue_won")),
+    Filter(windows=("today",), metrics=("lead_response_seconds_p50",)),
+    Filter(windows=("today", "week"), teams=frozenset({"north"})),
+    Filter(windows=("month",), reps=frozenset({"r2"})),
+    Filter(windows=("5m", "today"), teams=frozenset({"south"}), reps=frozenset({"r1", "r3"})),
+)
+CONFIG = make_config(
+    timezone="Asia/Kuala_Lumpur",
+    teams={"north": {"name": "North"}},
+    reps={"r1": {"name": "Ana", "team": "north"}, "r2": {"aliases": {"feed": ["old-2"]}}},
+    lead_response={"rules": [{"when": {"source": "demo_request"}, "sla": "5m"}, {"sla": "1h"}]},
+)
+MIDNIGHT = instant("2026-03-18T16:00Z")
+
+_moves = st.sampled_from(
+    [1000, SECOND, 20 * SECOND, MINUTE, 5 * MINUTE, 31 * MINUTE, HOUR, 8 * HOUR, 25 * HOUR, 8 * DAY]
+)
+_steps = st.one_of(
+    st.tuples(st.just("take"), logs(most=8)),
+    st.tuples(st.just("take"), logs(("rep", "lead"), most=4)),
+    st.tuples(st.just("move"), _moves),
+    st.tuples(st.just("midnight"), st.none()),
+    st.tuples(st.just("leave"), st.integers(0, 3)),
+    st.tuples(st.just("return"), st.integers(0, 3)),
+    st.tuples(st.just("sleep"), st.integers(0, 3)),
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(
+    before=logs(most=15),
+    filters=st.lists(st.sampled_from(FILTERS), min_size=1, max_size=4),
+    steps=st.lists(_steps, max_size=12),
+)
+def test_whoever_applies_every_event_sees_what_rest_serves(
+    before: list[RecordChange], filters: list[Filter], steps: list[tuple[str, Any]]
+) -> None:
+    desk = Desk(CONFIG)
+    desk.take(*before)
+    screens = [Screen(desk, wanted).connect() for wanted in filters]
+    asleep: set[int] = set()
+    for step, detail in steps:
+        if step == "take":
+            desk.take(*detail)
+        elif step == "move":
+            desk.now += detail
+        elif step == "midnight":
+            desk.now += DAY - (desk.now - MIDNIGHT) % DAY
+        elif step == "sleep" and detail < len(screens):
+            asleep ^= {detail}
+        elif step == "leave" and detail < len(screens) and screens[detail].subscription:
+            screens[detail].disconnect()
+        elif step == "return" and detail < len(screens) and not screens[detail].subscription:
+            screens[detail].connect()
+            screens[detail].check()
+        desk.flush()
+        for number, screen in enumerate(screens):
+            if screen.subscription and number not in asleep:
+                screen.read()
+                screen.check()
+
+    for screen in screens:
+        if not screen.subscription:
+            screen.connect()
+        screen.read()
+        screen.check()
+
+
+def test_rolling_number_falls_by_itself() -> None:
+    desk = Desk()
+    desk.take(call("c1", NOW))
+    screen = Screen(desk, Filter(windows=("5m",), metrics=("calls_made",))).connect()
+    seen = []
+    for _ in range(6):
+        desk.now = desk.broadcaster.next_flush(desk.now)
+        while desk.now % MINUTE:
+            desk.flush()
+            desk.now = desk.broadcaster.next_flush(desk.now)
+        desk.flush()
+        screen.read()
+        seen.append(screen.rows["5m", "rep r1"]["metrics"]["calls_made"])
+
+    assert seen == [1, 1, 1, 1, 0, 0]
+
+
+def test_today_begins_anew_at_midnight_of_the_organisation() -> None:
+    desk = Desk(now=MIDNIGHT - SECOND)
+    desk.take(call("c1", MIDNIGHT - HOUR))
+    screen = Screen(desk, Filter()).connect()
+    desk.now = desk.broadcaster.next_flush(desk.now)
+    while desk.now < MIDNIGHT:
+        desk.flush()
+        desk.now = desk.broadcaster.next_flush(desk.now)
+    desk.flush()
+    screen.read()
+
+    assert desk.now == MIDNIGHT
+    assert screen.rows["today", "rep r1"]["metrics"]["calls_made"] == 0
+    screen.check()
+
+
+def test_lead_that_is_warned_and_due_is_told_at_these_very_instants() -> None:
+    desk = Desk(now=instant("2026-03-18T14:00Z"))
+    desk.take(lead("l1", desk.now))
+    screen = Screen(desk, Filter()).connect()
+    turns = []
+    while desk.now < instant("2026-03-18T15:30Z"):
+        desk.now = max(desk.now + 1, desk.broadcaster.next_flush(desk.now))
+        desk.flush()
+        before = screen.leads["l1"]["state"]
+        screen.read()
+        if screen.leads["l1"]["state"] != before:
+            turns.append((desk.now - instant("2026-03-18T14:00Z"), screen.leads["l1"]["state"]))
+
+    assert turns == [(45 * MINUTE, "warned"), (HOUR, "breached")]
+    assert screen.rows["today", "rep r1"]["metrics"]["leads_due"] == 1
+    screen.check()
+
+
+def test_rep_who_moves_to_another_team_leaves_the_screen_of_the_old_one() -> None:
+    desk = Desk(make_config())
+    desk.take(change("rep", "r7", NOW - DAY, team="north"), lead("l1", NOW - MINUTE, "r7"), call("c1", NOW, "r7"))
+    north = Screen(desk, Filter(teams=frozenset({"north"}))).connect()
+    south = Screen(desk, Filter(teams=frozenset({"north", "south"}))).connect()
+    desk.take(change("rep", "r7", NOW, team="south"))
+    desk.flush()
+    north.read()
+    south.read()
+
+    assert [key for _, key in north.rows] == ["team north"]
+    assert north.leads == {}
+    assert ("today", "rep r7") in south.rows
+    assert south.kinds.count("snapshot") == 1  # it shows the rep still: no need for a new one
+    for screen in (north, south):
+        screen.check()
+
+
+def test_leads_of_a_rep_who_moves_come_to_the_screen_of_the_new_team() -> None:
+    desk = Desk(make_config())
+    desk.take(change("rep", "r7", NOW - DAY, team="north"), change("rep", "r8", NOW - DAY, team="south"))
+    desk.take(lead("l1", NOW - MINUTE, "r7"))
+    south = Screen(desk, Filter(teams=frozenset({"south"}))).connect()
+    assert south.leads == {}
+    desk.take(change("rep", "r7", NOW, team="south"))
+    desk.flush()
+    south.read()
+
+    assert list(south.leads) == ["l1"]
+    south.check()
+
+
+def test_move_that_lies_ahead_comes_to_pass_at_midnight() -> None:
+    desk = Desk(make_config(timezone="Asia/Kuala_Lumpur"), now=MIDNIGHT - HOUR)
+    desk.take(
+        change("rep", "r7", MIDNIGHT - 2 * DAY, team="north"),
+        change("rep", "r7", MIDNIGHT + HOUR, team="south"),
+        lead("l1", MIDNIGHT - MINUTE, "r7"),
+    )
+    north = Screen(desk, Filter(teams=frozenset({"north"}))).connect()
+    south = Screen(desk, Filter(teams=frozenset({"south"}))).connect()
+    assert (list(north.leads), list(south.leads)) == (["l1"], [])
+    desk.now = MIDNIGHT
+    desk.flush()
+    for screen in (north, south):
+        screen.read()
+        screen.check()
+
+    assert (list(north.leads), list(south.leads)) == ([], ["l1"])
+
+
+def test_rep_who_leaves_the_roster_leaves_every_screen() -> None:
+    desk = Desk(make_config())
+    desk.take(change("rep", "r7", NOW - DAY, team="west"), call("c1", NOW, "r8"))
+    screen = Screen(desk, Filter()).connect()
+    desk.take(change("rep", "r7", NOW, deleted=True), change("call", "c1", NOW, deleted=True))
+    desk.flush()
+    screen.read()
+
+    assert [key for _, key in screen.rows] == ["organisation"]
+    screen.check()
+
+
+def test_screen_that_was_away_when_a_rep_left_does_not_show_them_when_it_comes_back() -> None:
+    desk = Desk(make_config())
+    desk.take(change("rep", "r7", NOW - DAY, team="west"))
+    screen = Screen(desk, Filter()).connect()
+    screen.disconnect()
+    desk.take(change("rep", "r7", NOW, deleted=True))
+    desk.flush()
+    screen.connect()
+
+    screen.check()
+
+
+@pytest.mark.parametrize(
+    ("news", "state"),
+    [
+        ({"deleted": True}, "moved"),
+        ({"rep": "r3"}, "moved"),
+        ({"rep": None}, "moved"),
+        ({"status": "disqualified"}, "closed"),
+    ],
+    ids=["deleted", "handed on", "nobody's", "closed"],
+)
+def test_lead_that_is_no_longer_the_teams_leaves_its_screen(news: dict[str, Any], state: str) -> None:
+    desk = Desk()
+    desk.take(lead("l1", NOW - MINUTE))
+    screen = Screen(desk, Filter(teams=frozenset({"north"}))).connect()
+    assert screen.subscription is not None
+    desk.take(change("lead", "l1", NOW, **news))
+    desk.flush()
+
+    events = parsed(screen.subscription.drain())
+
+    told = [data for _, kind, data in events if kind == "lead"]
+    assert [found["state"] for found in told] == [state]
+    if state == "moved":
+        # Whose it is now is not this client's business.
+        assert {name for name, value in told[0].items() if value is not None} == {"lead", "state"}
+
+
+def test_lead_that_never_waited_is_not_told() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter()).connect()
+    desk.take(lead("l1", NOW - DAY, status="converted"), lead("l2", NOW - DAY), call("c1", NOW - DAY, lead="l2"))
+    desk.flush()
+    screen.read()
+
+    assert "lead" not in screen.kinds
+
+
+def test_bound_that_sinks_while_the_value_stays_unknown_is_told() -> None:
+    desk = Desk()
+    desk.take(lead("l1", NOW - 5 * HOUR), lead("l2", NOW - 2 * HOUR))
+    screen = Screen(desk, Filter(metrics=("lead_response_seconds_p90",))).connect()
+    before = screen.rows["today", "rep r1"]["bounds"]["lead_response_seconds_p90"]
+    desk.take(change("lead", "l1", NOW, deleted=True))
+    desk.flush()
+    screen.read()
+
+    assert screen.rows["today", "rep r1"]["bounds"]["lead_response_seconds_p90"] < before
+    screen.check()
+
+
+def test_event_is_encoded_once_for_all_who_ask_for_the_same() -> None:
+    desk = Desk()
+    one, other = Screen(desk, Filter()).connect(), Screen(desk, Filter()).connect()
+    assert one.subscription is not None
+    assert other.subscription is not None
+    for screen in (one, other):
+        screen.read()
+    desk.take(call("c1", NOW))
+    desk.flush()
+
+    assert one.subscription._queue[0] is other.subscription._queue[0]
+
+
+def test_client_that_reads_nothing_gets_a_snapshot_and_its_queue_stays_short() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter()).connect()
+    assert screen.subscription is not None
+    for number in range(QUEUE * 2):
+        desk.take(call(f"c{number}", NOW))
+        desk.flush()
+        assert len(screen.subscription._queue) <= QUEUE
+
+    assert screen.subscription.is_lagging
+    screen.read()
+    assert screen.kinds[-1] == "snapshot"
+    screen.check()
+
+
+def test_queue_is_bounded_in_bytes_too() -> None:
+    subscription = Subscription(Filter())
+    piece = b"x" * (QUEUE_BYTES // 3)
+    for _ in range(4):
+        subscription.put(piece)
+
+    assert subscription.is_lagging
+    assert subscription.drain() == b""
+
+
+def test_event_larger_than_the_queue_still_comes_through() -> None:
+    subscription = Subscription(Filter())
+    subscription.put(b"x" * (QUEUE_BYTES + 1))
+
+    assert not subscription.is_lagging
+    assert len(subscription.drain()) == QUEUE_BYTES + 1
+
+
+def test_events_remembered_are_bounded_and_who_was_away_longer_gets_a_snapshot() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter()).connect()
+    screen.disconnect()
+    Screen(desk, Filter()).connect()  # somebody else still looks
+    for number in range(REMEMBERED + 2):
+        desk.take(call(f"c{number}", NOW))
+        desk.flush()
+    assert len(desk.broadcaster._events) <= REMEMBERED
+    screen.kinds.clear()
+    screen.connect()
+
+    assert screen.kinds == ["snapshot"]
+    screen.check()
+
+
+def test_who_was_away_shortly_gets_no_snapshot() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter()).connect()
+    screen.disconnect()
+    desk.take(call("c1", NOW))
+    desk.flush()
+    screen.kinds.clear()
+    screen.connect()
+
+    assert screen.kinds == ["metrics", "freshness"]
+    screen.check()
+
+
+def test_window_that_nobody_looked_at_for_long_is_not_followed_and_comes_back_with_a_snapshot() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter(windows=("1h",))).connect()
+    screen.disconnect()
+    desk.now += KEPT_WINDOW + SECOND
+    desk.flush()
+    assert desk.broadcaster.followed_values("1h") == {}
+    desk.take(call("c1", NOW))
+    screen.kinds.clear()
+    screen.connect()
+
+    assert screen.kinds == ["snapshot"]
+    screen.check()
+
+
+def test_id_of_another_process_gets_a_snapshot() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter(), last_id="i0:0").connect()
+
+    assert screen.kinds == ["snapshot"]
+
+
+def test_id_ahead_of_this_process_gets_a_snapshot() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter(), last_id="i1:999").connect()
+
+    assert screen.kinds == ["snapshot"]
+
+
+def test_pinned_window_is_followed_without_clients() -> None:
+    desk = Desk()
+    desk.broadcaster.pin(["today"], desk.now)
+    desk.now += KEPT_WINDOW + SECOND
+    desk.take(call("c1", NOW))
+    desk.flush()
+
+    found = {scope.id: values for scope, values in desk.broadcaster.followed_values("today").items()}
+    assert found["r1"].metrics["calls_made"] == 1
+
+
+def test_window_that_nobody_looks_at_waits_and_is_right_when_somebody_asks() -> None:
+    desk = Desk()
+    desk.broadcaster.pin(["1h"], desk.now)
+    away = Screen(desk, Filter(windows=("1h",))).connect()
+    away.disconnect()
+    away.kinds.clear()
+    for number in range(3):
+        desk.take(call(f"c{number}", NOW))
+        desk.flush()
+    held = {scope.id: values for scope, values in desk.broadcaster.followed_values("1h").items()}
+    assert held["r1"].metrics["calls_made"] == 0
+
+    desk.broadcaster.flush(desk.now, unwatched=True)
+    held = {scope.id: values for scope, values in desk.broadcaster.followed_values("1h").items()}
+    assert held["r1"].metrics["calls_made"] == 3
+    away.connect()
+    assert away.kinds == ["metrics", "freshness"]
+    away.check()
+
+
+def test_freshness_comes_every_five_seconds_and_one_second_after_progress() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter()).connect()
+    screen.read()
+    start = desk.now
+    times = []
+    for step in range(1, 101):
+        desk.now = start + step * 200_000
+        if step == 60:
+            desk.view.changes.progress = True
+        desk.flush()
+        screen.kinds.clear()
+        screen.read()
+        times += [step / 5] * screen.kinds.count("freshness")
+
+    assert times == [5.0, 10.0, 12.0, 17.0]
+
+
+def test_what_a_recount_found_is_told_within_a_second() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter()).connect()
+    screen.read()
+    desk.now += 1_000_000
+    desk.view.apply(VERIFICATIONS.name, VERIFICATION_KEY, make_verification(desk.view.config, desk.now))
+
+    desk.flush()
+    screen.kinds.clear()
+    screen.read()
+
+    assert screen.kinds == ["freshness"]
+
+
+def test_what_is_told_after_a_flood_is_everything() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter()).connect()
+    desk.take(call("c1", NOW), lead("l1", NOW), change("rep", "r8", NOW, team="west"))
+    desk.view.forget_changes()
+    desk.flush()
+    screen.read()
+
+    screen.check()
+
+
+def test_another_view_comes_in_one_snapshot_and_nothing_of_the_old_one_after_it() -> None:
+    desk = Desk()
+    desk.take(call("c1", NOW, "r1"), lead("l1", NOW, "r1"))
+    desk.flush()
+    screen = Screen(desk, Filter()).connect()
+    before = screen.last_id
+    other = Desk()
+    other.take(call("c1", NOW, "r1"), call("c2", NOW, "r1"), call("c3", NOW, "r2"))
+    desk.take(call("c4", NOW, "r4"))
+
+    desk.broadcaster.turn_to(other.view, (), desk.now)
+    desk.flush()
+    screen.read()
+
+    assert [kind for kind in screen.kinds if kind != "freshness"] == ["snapshot", "snapshot"]
+    assert screen.rows["today", "rep r1"]["metrics"]["calls_made"] == 2
+    assert screen.rows["today", "rep r2"]["metrics"]["calls_made"] == 1
+    assert screen.leads == {}
+    late = Screen(desk, Filter(), last_id=before).connect()
+    assert late.kinds == ["snapshot"]
+    assert late.rows == screen.rows
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 100])
+def test_what_is_sent_in_pieces_is_in_the_end_what_is_sent_at_once(most: int) -> None:
+    desk = Desk()
+    screens = [
+        Screen(desk, Filter(windows=("today", "1h"))).connect(),
+        Screen(desk, Filter(teams=frozenset({"north"}))).connect(),
+    ]
+    calls = [
+        change("call", f"c{n}", rep=f"r{n % 9}", direction="outbound", dialed_at=NOW - n * SECOND) for n in range(30)
+    ]
+
+    desk.take(*calls[:20])
+    assert desk.broadcaster.flush(desk.now, most=most) is (most >= 100)
+    desk.take(*calls[20:], change("rep", "r1", team="south", name="Moved"))
+    desk.now += MINUTE
+    rounds = 0
+    while not desk.broadcaster.flush(desk.now, most=most):
+        rounds += 1
+        assert rounds < 200
+
+    for screen in screens:
+        screen.read()
+        fresh = Screen(desk, screen.wanted).connect()
+        assert {key: row["metrics"] for key, row in screen.rows.items()} == {
+            key: row["metrics"] for key, row in fresh.rows.items()
+        }
+    assert (rounds > 0) is (most < 10)

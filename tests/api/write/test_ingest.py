@@ -1,0 +1,432 @@
+"""The log of deliveries: an answer only after the acknowledgement, a refusal at once while Kafka is away.
+
+Most of it against a producer of the test's own, whose acknowledgements the test gives; the rest against a real broker.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
+
+from api.write.ingest import Ingest
+from api.write.refusals import BacklogFullError, UnacknowledgedError
+from deploy.local.broker import LocalBroker
+from schemas.deliveries import Delivery, decode_delivery
+from tests.api.kafka_topics import create_topic, read_all
+from tests.api.live import make_settings
+
+_PATIENCE_SECONDS = 60.0
+_SHORT_SECONDS = 0.05
+
+
+def make_delivery(body: bytes = b"{}") -> Delivery:
+    return Delivery("feed", 1_773_850_890_344_000, {"content-type": "application/json"}, body)
+
+
+class FakeBatch:
+    """Takes so many messages."""
+
+    def __init__(self, capacity: int) -> None:
+        self.values: list[bytes] = []
+        self._capacity = capacity
+
+    def append(self, *, timestamp: int | None, key: bytes | None, value: bytes) -> object:
+        if len(self.values) == self._capacity:
+            return None
+        self.values.append(value)
+        return object()
+
+
+class FakeProducer:
+    """A producer whose acknowledgements the test gives, unless it is prompt."""
+
+    def __init__(
+        self,
+        *,
+        partitions: int = 4,
+        capacity: int = 1_000,
+        failure: Exception | None = None,
+        is_prompt: bool = False,
+    ) -> None:
+        self.failure = failure
+        self.is_prompt = is_prompt
+        self.sent: list[tuple[int, list[bytes], asyncio.Future[SimpleNamespace]]] = []
+        self._capacity = capacity
+        self.is_closed = False
+        known = set(range(partitions))
+        cluster = SimpleNamespace(available_partitions_for_topic=lambda _topic: known)
+        self.client = SimpleNamespace(cluster=cluster, close=self._close)
+        self._sender = SimpleNamespace(close=self._close)
+
+    async def _close(self) -> None:
+        self.is_closed = True
+
+    async def start(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    async def partitions_for(self, _topic: str) -> set[int]:
+        return {0}
+
+    def create_batch(self) -> FakeBatch:
+        return FakeBatch(self._capacity)
+
+    async def send_batch(self, batch: FakeBatch, _topic: str, *, partition: int) -> asyncio.Future[SimpleNamespace]:
+        future: asyncio.Future[SimpleNamespace] = asyncio.get_running_loop().create_future()
+        self.sent.append((partition, batch.values, future))
+        if self.is_prompt:
+            self.acknowledge_all()
+        return future
+
+    def acknowledge_all(self) -> None:
+        offset = 0
+        for partition, values, future in self.sent:
+            if not future.done():
+                future.set_result(SimpleNamespace(partition=partition, offset=offset))
+            offset += len(values)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def running(data: Path, producers: list[FakeProducer], **settings: Any) -> AsyncIterator[Ingest]:
+    """An ingest that takes the producers one after the other."""
+    supply = iter(producers)
+    given: Any = lambda: next(supply)  # noqa: E731
+    ingest = Ingest(make_settings(data, **{"produce_timeout_seconds": _SHORT_SECONDS, **settings}), given)
+    await ingest.start()
+    try:
+        yield ingest
+    finally:
+        await ingest.stop()
+
+
+async def test_delivery_is_accepted_once_it_is_acknowledged_and_not_before(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        accepting = asyncio.create_task(ingest.accept(make_delivery(b"raw")))
+        await until(lambda: bool(producer.sent))
+        assert not accepting.done()
+        producer.acknowledge_all()
+
+        assert await accepting == "0-0"
+        assert [decode_delivery(message).body for message in producer.sent[0][1]] == [b"raw"]
+
+
+async def test_start_does_not_wait_for_kafka_and_says_what_is_missing(tmp_path: Path) -> None:
+    away, back = FakeProducer(failure=KafkaConnectionError("away")), FakeProducer()
+
+    async with running(tmp_path, [away, back]) as ingest:
+        assert not ingest.ready
+        assert "Kafka" in ingest.problems()[0]
+        with pytest.raises(UnacknowledgedError) as refusal:
+            await ingest.accept(make_delivery())
+        await until(lambda: ingest.ready)
+
+        assert (refusal.value.retry_after or 0) > 0
+        assert away.is_closed
+        assert ingest.problems() == []
+
+
+async def test_without_acknowledgement_it_is_refused_and_then_everything_at_once(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async with running(tmp_path, [producer]) as ingest:
+        await until(lambda: ingest.ready)
+        for _ in range(3):
+            with pytest.raises(UnacknowledgedError):
+                await ingest.accept(make_delivery())
+
+        assert len(producer.sent) == 1
+        assert not ingest.ready
+
+
+async def test_late_acknowledgement_lets_deliveries_in_again(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async with running(tmp_path, [producer]) as ingest:
+        await until(lambda: ingest.ready)
+        with pytest.raises(UnacknowledgedError):
+            await ingest.accept(make_delivery())
+        producer.acknowledge_all()
+
+        await until(lambda: ingest.ready)
+
+
+async def test_producer_that_failed_for_good_is_replaced(tmp_path: Path) -> None:
+    broken, whole = FakeProducer(), FakeProducer()
+
+    async with running(tmp_path, [broken, whole], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        accepting = asyncio.create_task(ingest.accept(make_delivery()))
+        await until(lambda: bool(broken.sent))
+        broken.sent[0][2].set_exception(OutOfOrderSequenceNumber())
+        with pytest.raises(UnacknowledgedError):
+            await accepting
+        await until(lambda: ingest.ready and broken.is_closed)
+        again = asyncio.create_task(ingest.accept(make_delivery()))
+        await until(lambda: bool(whole.sent))
+        whole.acknowledge_all()
+
+        assert await again == "0-0"
+
+
+async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.write.producer_session._STALL_SECONDS", _SHORT_SECONDS)
+    stalled, fresh = FakeProducer(), FakeProducer(is_prompt=True)
+
+    async with running(tmp_path, [stalled, fresh], max_in_flight_deliveries=2) as ingest:
+        await until(lambda: ingest.ready)
+        refused = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(3)]
+        outcomes = await asyncio.gather(*refused, return_exceptions=True)
+        await until(lambda: ingest.ready and stalled.is_closed and not ingest._dropping)
+        accepted = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(2)]
+
+        assert [type(outcome) for outcome in outcomes] == [UnacknowledgedError, UnacknowledgedError, BacklogFullError]
+        assert await asyncio.gather(*accepted) == ["0-0", "0-1"]
+
+
+async def test_bytes_that_wait_are_bounded(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async with running(tmp_path, [producer], max_in_flight_bytes=1 << 20) as ingest:
+        await until(lambda: ingest.ready)
+        with pytest.raises(BacklogFullError):
+            await ingest.accept(make_delivery(bytes(1 << 20)))
+
+        assert not producer.sent
+
+
+async def test_deliveries_at_a_slow_pace_go_to_the_partitions_in_turn(tmp_path: Path) -> None:
+    producer = FakeProducer(partitions=3)
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        for count in range(1, 7):
+            accepting = asyncio.create_task(ingest.accept(make_delivery()))
+            await until(lambda count=count: len(producer.sent) == count)  # type: ignore[misc]
+            producer.acknowledge_all()
+            await accepting
+
+    assert [partition for partition, *_ in producer.sent] == [0, 1, 2, 0, 1, 2]
+
+
+def bodies(producer: FakeProducer) -> list[list[bytes]]:
+    """What each batch held, in the order in which they were sent."""
+    return [[decode_delivery(message).body for message in values] for _, values, _ in producer.sent]
+
+
+def accept_all(ingest: Ingest, numbers: range) -> list[asyncio.Task[str]]:
+    return [asyncio.create_task(ingest.accept(make_delivery(b"%d" % number))) for number in numbers]
+
+
+async def test_deliveries_that_come_together_share_a_batch(tmp_path: Path) -> None:
+    producer = FakeProducer(partitions=3)
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        accepting = accept_all(ingest, range(3))
+        await until(lambda: bool(producer.sent))
+        producer.acknowledge_all()
+
+        assert await asyncio.gather(*accepting) == ["0-0", "0-1", "0-2"]
+        assert bodies(producer) == [[b"0", b"1", b"2"]]
+
+
+async def test_what_arrives_while_a_request_is_under_way_shares_the_next(tmp_path: Path) -> None:
+    producer = FakeProducer(capacity=3)
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        accepting = accept_all(ingest, range(1))
+        await until(lambda: len(producer.sent) == 1)
+        accepting += accept_all(ingest, range(1, 6))
+        for count in (2, 3, 3):
+            await asyncio.sleep(0)
+            producer.acknowledge_all()
+            await until(lambda count=count: len(producer.sent) == count)  # type: ignore[misc]
+
+        assert await asyncio.gather(*accepting) == ["0-0", "1-1", "1-2", "1-3", "2-4", "2-5"]
+        assert bodies(producer) == [[b"0"], [b"1", b"2", b"3"], [b"4", b"5"]]
+
+
+async def test_batches_of_different_sizes_are_spread_by_their_bytes(tmp_path: Path) -> None:
+    producer = FakeProducer(partitions=2)
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        for round_, count in enumerate([1, 9] * 10, 1):
+            accepting = accept_all(ingest, range(count))
+            await until(lambda round_=round_: len(producer.sent) == round_)  # type: ignore[misc]
+            producer.acknowledge_all()
+            await asyncio.gather(*accepting)
+
+    given = [sum(len(values) for to, values, _ in producer.sent if to == partition) for partition in range(2)]
+    assert abs(given[0] - given[1]) <= 9
+
+
+async def test_what_waits_behind_an_overdue_batch_is_refused_with_it_and_never_sent(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async with running(tmp_path, [producer], max_in_flight_deliveries=3) as ingest:
+        await until(lambda: ingest.ready)
+        accepting = accept_all(ingest, range(1))
+        await until(lambda: bool(producer.sent))
+        accepting += accept_all(ingest, range(1, 3))
+        outcomes = await asyncio.gather(*accepting, return_exceptions=True)
+        producer.acknowledge_all()
+        producer.is_prompt = True
+        await until(lambda: ingest.ready)
+        await asyncio.gather(*accept_all(ingest, range(3, 6)))
+
+    assert [type(outcome) for outcome in outcomes] == [UnacknowledgedError] * 3
+    assert bodies(producer) == [[b"0"], [b"3", b"4", b"5"]]
+
+
+async def test_caller_that_goes_away_takes_nobody_with_it(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        gone, staying = accept_all(ingest, range(2))
+        await until(lambda: bool(producer.sent))
+        gone.cancel()
+        await asyncio.wait({gone})
+        producer.acknowledge_all()
+
+        assert await staying == "0-1"
+
+
+async def test_delivery_is_refused_at_the_end_where_nothing_was_acknowledged(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        with pytest.raises(UnacknowledgedError):
+            await ingest.accept(make_delivery())
+        await until(lambda: ingest.ready)
+        (waiting,) = accept_all(ingest, range(1))
+        await until(lambda: bool(producer.sent))
+
+    with pytest.raises(UnacknowledgedError):
+        await waiting
+
+
+async def test_request_that_waits_leaves_before_the_answers_to_the_last_one(tmp_path: Path) -> None:
+    producer = FakeProducer(capacity=2)
+    sent_when_told: list[int] = []
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        for waiting in accept_all(ingest, range(3)):
+            waiting.add_done_callback(lambda _outcome: sent_when_told.append(len(producer.sent)))
+        await until(lambda: len(producer.sent) == 1)
+        producer.acknowledge_all()
+        await until(lambda: len(producer.sent) == 2)
+        producer.acknowledge_all()
+        await until(lambda: len(sent_when_told) == 3)
+
+    assert sent_when_told == [2, 2, 2]
+
+
+async def test_end_gives_what_is_under_way_a_moment(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async with running(tmp_path, [producer], produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        (waiting,) = accept_all(ingest, range(1))
+        await until(lambda: bool(producer.sent))
+        stopping = asyncio.create_task(ingest.stop())
+        await asyncio.sleep(0)
+        producer.acknowledge_all()
+        await stopping
+
+    assert await waiting == "0-0"
+
+
+@asynccontextmanager
+async def connected(data: Path, bootstrap: str, prefix: str, **settings: Any) -> AsyncIterator[Ingest]:
+    ingest = Ingest(make_settings(data, broker=bootstrap, prefix=prefix, **settings))
+    await ingest.start()
+    try:
+        await until(lambda: ingest.ready)
+        yield ingest
+    finally:
+        await ingest.stop()
+
+
+@pytest.mark.kafka
+async def test_accepted_means_stored(tmp_path: Path, kafka: str, prefix: str) -> None:
+    await create_topic(kafka, f"{prefix}deliveries", 4)
+    bodies = [b"%d" % number for number in range(300)]
+
+    async with connected(tmp_path, kafka, prefix) as ingest:
+        ids = await asyncio.gather(*(ingest.accept(make_delivery(body)) for body in bodies))
+    stored = await read_all(kafka, f"{prefix}deliveries", 4, set(ids))
+
+    assert {place: delivery.body for place, delivery in stored.items()} == dict(zip(ids, bodies, strict=True))
+
+
+@pytest.mark.kafka
+async def test_largest_delivery_is_stored(tmp_path: Path, kafka: str, prefix: str) -> None:
+    await create_topic(kafka, f"{prefix}deliveries", 1)
+    largest = Delivery("feed", 1, {"x": "a" * 30_000}, bytes(1 << 20))
+
+    async with connected(tmp_path, kafka, prefix) as ingest:
+        place = await ingest.accept(largest)
+
+    assert await read_all(kafka, f"{prefix}deliveries", 1, {place}) == {place: largest}
+
+
+@pytest.mark.kafka
+async def test_topic_that_does_not_exist_yet_is_waited_for(tmp_path: Path, kafka: str, prefix: str) -> None:
+    ingest = Ingest(make_settings(tmp_path, broker=kafka, prefix=prefix))
+    await ingest.start()
+    try:
+        await until(lambda: f"{prefix}deliveries" in "".join(ingest.problems()))
+        await create_topic(kafka, f"{prefix}deliveries", 2)
+        await until(lambda: ingest.ready)
+
+        assert await ingest.accept(make_delivery()) in {"0-0", "1-0"}
+    finally:
+        await ingest.stop()
+
+
+@pytest.mark.kafka
+async def test_deliveries_are_refused_while_the_broker_is_dead_and_taken_when_it_is_back(
+    tmp_path: Path, prefix: str
+) -> None:
+    broker = LocalBroker(tmp_path / "kafka", die_with_parent=True, short_lived=True)
+    await asyncio.to_thread(broker.start)
+    try:
+        await create_topic(broker.bootstrap, f"{prefix}deliveries", 2)
+        async with connected(tmp_path, broker.bootstrap, prefix, produce_timeout_seconds=0.5) as ingest:
+            before = await ingest.accept(make_delivery(b"before"))
+            await asyncio.to_thread(broker.kill)
+            refused = [asyncio.create_task(ingest.accept(make_delivery(b"lost"))) for _ in range(100)]
+            outcomes = await asyncio.gather(*refused, return_exceptions=True)
+            # Long enough that the producer is given up and built anew.
+            await until(
+                lambda: "not acknowledge" in "".join(ingest.problems()) or "reached" in "".join(ingest.problems())
+            )
+            await asyncio.to_thread(broker.start)
+            await until(lambda: ingest.ready)
+            after = await ingest.accept(make_delivery(b"after"))
+        stored = await read_all(broker.bootstrap, f"{prefix}deliveries", 2, {before, after})
+    finally:
+        await asyncio.to_thread(broker.stop)
+
+    assert {type(outcome) for outcome in outcomes} == {UnacknowledgedError}
+    assert (stored[before].body, stored[after].body) == (b"before", b"after")

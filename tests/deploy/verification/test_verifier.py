@@ -1,0 +1,85 @@
+"""What has to be so before anything is compared. Rounds themselves are in tests/integration/test_verification.py."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from deploy.local.up import Target
+from deploy.verification.verifier import Verifier, line_of, main
+from deploy.verification.verify import VerifyError
+from schemas.config import ConfigError
+from schemas.exit_codes import ExitCode
+from schemas.instants import MINUTE, parse_instant
+from schemas.verifications import Compared, Difference, decode_verification
+from tests.builders import make_config, make_verification
+
+NOW = parse_instant("2026-03-18T15:30:20Z")
+CONFIGURATION: dict[str, Any] = {
+    "organisation": {"name": "Acme", "timezone": "UTC", "currency": "USD"},
+    "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
+}
+
+
+def target(folder: Path, **sections: Any) -> Target:
+    path = folder / "floorcast.yaml"
+    path.write_text(yaml.safe_dump(CONFIGURATION | sections))
+    return Target("127.0.0.1:1", "floorcast.", path, "http://127.0.0.1:1")
+
+
+def verifier(folder: Path, answer: httpx.Response) -> Verifier:
+    transport = httpx.MockTransport(lambda _request: answer)
+    return Verifier(target(folder), url="http://127.0.0.1:1", key=None, every=5 * MINUTE, transport=transport)
+
+
+@pytest.mark.parametrize("answer", [{"definitions": "others"}, {}], ids=["others", "an older api"])
+async def test_nothing_is_compared_while_other_definitions_are_in_force(tmp_path: Path, answer: dict[str, str]) -> None:
+    with pytest.raises(VerifyError, match="other definitions are in force") as refused:
+        await verifier(tmp_path, httpx.Response(200, json=answer)).round()
+
+    assert refused.value.exit_code == ExitCode.UNREACHABLE
+
+
+async def test_an_api_that_wants_a_key_is_told_of(tmp_path: Path) -> None:
+    with pytest.raises(VerifyError, match="FLOORCAST_API_KEY"):
+        await verifier(tmp_path, httpx.Response(401)).round()
+
+
+async def test_a_configuration_that_has_become_wrong_ends_the_round_and_not_the_process(tmp_path: Path) -> None:
+    watching = verifier(tmp_path, httpx.Response(200, json={}))
+    target(tmp_path, organisation={"timezone": "nowhere"})
+
+    with pytest.raises(ConfigError):
+        await watching.round()
+
+
+@pytest.mark.parametrize("wrong", ["url", "config", "folder"])
+def test_what_can_never_be_compared_is_wrong_use(
+    tmp_path: Path, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = target(tmp_path, **({"organisation": {}} if wrong == "config" else {}))
+    if wrong == "url":
+        chosen = Target(chosen.broker, chosen.prefix, chosen.config, "ftp://127.0.0.1")
+    folder = tmp_path / "floorcast.yaml" / "verify" if wrong == "folder" else tmp_path
+
+    assert main(chosen, None, every=5 * MINUTE, folder=folder) == ExitCode.WRONG_USE
+    assert capsys.readouterr().err.startswith("floorcast verify: ")
+
+
+def test_a_round_is_one_line_without_values_and_ids() -> None:
+    found = decode_verification(
+        make_verification(
+            make_config(),
+            NOW,
+            windows=(Compared("today", NOW, 2, 1), Compared("year", NOW)),
+            compared=("today",),
+            first=(Difference("today", "rep", "calls_made"),),
+        )
+    )
+
+    assert line_of(found) == (
+        "verified 2026-03-18T15:30:20.000Z: 2 differences, 1 undecided in 2 windows (today in this round); "
+        "calls_made of rep in today"
+    )

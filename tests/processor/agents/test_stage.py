@@ -1,0 +1,124 @@
+"""What a shard tells of itself: progress is never ahead of what is done."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from processor.agents.ledger import LedgerShard
+from processor.agents.stage import Deployment
+from processor.core.definitions import definitions_of
+from processor.transport.fetched import Fetched
+from processor.transport.outgoing import Outgoing
+from schemas.frames import change_frames
+from schemas.instants import DAY
+from schemas.progress import Progress, decode_progress, encode_progress, progress_key
+from schemas.topics import PROGRESS
+from tests.builders import change, instant, make_config
+
+CONFIG = make_config(retention={"minutes": "25h", "records": "30d"})
+START = instant("2026-03-18T12:00:00Z")
+PLACE = Deployment("nowhere:1", "test.", 1, 1, 1, definitions_of(CONFIG), "digest", {}, Outgoing("nowhere:1"))
+PROGRESS_TOPIC = PLACE.topic(PROGRESS)
+LEDGER_PROGRESS = progress_key("ledger", 0)
+
+
+@dataclass
+class Record:
+    offset: int
+    value: bytes
+    topic: str = "record-changes"
+    partition: int = 0
+    timestamp: int = 0
+    key: bytes | None = None
+
+
+class KilledError(Exception):
+    """The process ended."""
+
+
+class Topics:
+    """In place of an owner: keeps what is written, until the process is killed."""
+
+    def __init__(self) -> None:
+        self.progress: list[Progress] = []
+        self.writes_left = 1_000
+
+    async def send(self, messages: Mapping[str, Sequence[Any]], *, timestamp_ms: int | None = None) -> None:
+        await self.send_to({(topic, 0): some for topic, some in messages.items()})
+
+    async def send_to(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
+        if self.writes_left == 0:
+            raise KilledError
+        self.writes_left -= 1
+        for (topic, _), some in messages.items():
+            if topic == PROGRESS_TOPIC:
+                self.progress += [decode_progress(value) for key, value in some if key == LEDGER_PROGRESS]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def shard_on(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> LedgerShard:
+    shard = LedgerShard(0, PLACE)
+    monkeypatch.setattr(shard, "owner", topics)
+    if topics.progress:
+        # By way of bytes, as the next owner reads it.
+        shard.progress = decode_progress(encode_progress(topics.progress[-1]))
+        shard.ledger.horizon.restore(shard.progress.kept_from)
+    shard.resume(shard.progress.offset)
+    return shard
+
+
+def batches() -> list[Fetched]:
+    """Two over a change of the day on which the oldest thing that is kept happened, and one that is no frame."""
+    calls = [
+        change("call", f"c{number}", at, rep="ana", direction="outbound", dialed_at=at)
+        for number, at in enumerate((START, START + DAY, START + DAY + 1, START + 2 * DAY))
+    ]
+    frames = [*change_frames(calls[:3]), b"no frame", *change_frames(calls[3:])]
+    return [Record(offset, frame) for offset, frame in enumerate(frames)]
+
+
+async def count_all(monkeypatch: pytest.MonkeyPatch, killed_after: int | None) -> Mapping[str, int]:
+    topics, records = Topics(), batches()
+    shard = shard_on(topics, monkeypatch)
+    if killed_after is not None:
+        topics.writes_left = killed_after
+        try:
+            await shard.process(records)
+            await shard.suspend()
+        except KilledError:
+            await shard.close()
+            shard = shard_on(topics, monkeypatch)
+        topics.writes_left = 1_000
+    # Kafka delivers again what was not committed, which is what the first life did not get to.
+    await shard.process(records)
+    await shard.suspend()
+    await shard.close()
+    return topics.progress[-1].counters
+
+
+@pytest.mark.parametrize("killed_after", range(12))
+async def test_a_batch_that_is_repeated_after_a_crash_is_counted_once(
+    monkeypatch: pytest.MonkeyPatch, killed_after: int
+) -> None:
+    expected = await count_all(monkeypatch, None)
+    assert expected == {"events": 4, "dead..unreadable": 1}
+
+    assert await count_all(monkeypatch, killed_after) == expected
+
+
+async def test_the_horizon_is_told_before_anything_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    topics = Topics()
+    shard = shard_on(topics, monkeypatch)
+    topics.writes_left = 2
+    with pytest.raises(KilledError):
+        await shard.process(batches())
+
+    assert topics.progress[-1].kept_from > 0
+    assert topics.progress[-1].offset == 0
+    await asyncio.sleep(0)
+    await shard.close()
