@@ -47,6 +47,7 @@ class LedgerShard(StageShard):
         output = self.ledger.rebuild(published[name(PANES)], published[name(ROSTER)], self.progress.log_at)
         seconds = round(time.monotonic() - began, 3)
         log.info("ledger.derived", partition=self.partition, records=len(self.ledger), seconds=seconds)
+        await self.dead_letter([self.damaged(LEDGER, key, index) for index, key in enumerate(output.damaged)])
         await self.write({PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster})
 
     async def tick(self, now: int) -> None:
@@ -85,6 +86,7 @@ class LedgerShard(StageShard):
             self.progress.count("events", len(changes))
             self.progress.count("duplicates", output.duplicates)
             self.progress.count("late", len(output.late))
+            self.progress.count("beyond.named", output.dropped)
         await self._refuse(output.late)
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
         await self.write({PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster}, oldest_at=oldest_at)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 import structlog
 
 from processor.core.definitions import Definitions
@@ -136,7 +137,11 @@ class StageShard:
         await read_to(self.deployment.bootstrap, ends, apply, wanted=wanted)
         held = published[self.deployment.topic(PROGRESS)].get(progress_key(self.stage, self.partition))
         if held is not None:
-            self.progress = decode_progress(held)
+            try:
+                self.progress = decode_progress(held)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                # What is committed says where to begin; counters begin anew.
+                await self.dead_letter([self.damaged(PROGRESS, progress_key(self.stage, self.partition))])
         self.derived_by = self.progress.definitions
         # Told first when all is derived anew: until then nobody may take the old numbers for the new definitions'.
         self.progress.definitions = self.deployment.digest
@@ -261,6 +266,18 @@ class StageShard:
         if frames:
             untold = {(topic, self.partition): messages for topic, messages in self._untold().items()}
             await self.owner.send_to({**frames, **untold})
+
+    def damaged(self, topic: Topic, key: bytes, index: int = 0) -> DeadLetter:
+        """A row that is none, read back at the load: it is let go, and the partition goes on.
+
+        `index`: its number among those of this load.
+        """
+        self.progress.count("dead..unreadable")
+        name = key.decode("utf-8", "replace")
+        return DeadLetter(
+            "", "unreadable", f"row {name!r} of {self.deployment.topic(topic)} is none", self.partition, 0, index, 0,
+            self.stage,
+        )  # fmt: skip
 
     def unreadable(self, record: Fetched) -> DeadLetter:
         """A frame that is not one: nobody but us writes them, so this is a fault of ours, and the partition goes on."""

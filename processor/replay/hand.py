@@ -342,6 +342,7 @@ class Hand:
         output = share.ledger.fold(changes, log_at)
         share.done.count("events", len(changes))
         share.done.count("duplicates", output.duplicates)
+        share.done.count("beyond.named", output.dropped)
         # They lie in `late` already: whoever folded them first has put them there.
         share.done.count("late", len(output.late))
         share.note(LEDGER, output.rows)
@@ -365,6 +366,7 @@ class Hand:
                 output = share.groups.fold(engagements, order.log_at)
                 share.grouped.count("events", len(engagements))
                 share.grouped.count("duplicates", output.duplicates)
+                share.grouped.count("beyond.group", output.refused)
                 share.note(GROUPS, output.rows)
                 share.note(LEAD_CLOCKS, output.clocks)
                 share.note(PANES, output.panes)
