@@ -22,8 +22,8 @@ Kept = Literal["all", "refused", "none"]
 """Which requests have a line."""
 
 _QUIET = ("/webhooks", "/metrics", "/livez", "/readyz", "/static/", "/docs")
-_LINES_PER_SECOND = 50
-_LINES_AT_ONCE = 500
+_LINES_PER_SECOND = 20
+_LINES_AT_ONCE = 200
 """Anybody can ask for what there is not, and as often as they like."""
 
 _request: ContextVar[str | None] = ContextVar("request", default=None)

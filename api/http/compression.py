@@ -8,9 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _SMALLEST = 1_000
 # Further levels take twice the time for a twentieth less.
 _LEVEL = 4
-_GZIP = re.compile(
-    rb"(?:^|,)\s*(?:gzip|x-gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?=,|$)", re.IGNORECASE
-)
+_GZIP = re.compile(rb"(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?=,|$)", re.IGNORECASE)
+"""Taken, unless `q=0` says that it is not."""
 
 
 class Compression:

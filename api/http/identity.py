@@ -7,10 +7,9 @@ what a route does with a team limit is the route's. Deliveries of CRMs prove the
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
 from urllib.parse import parse_qs, quote, urlencode
 
-from fastapi import Depends, Request
+from fastapi import Request
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -73,15 +72,6 @@ def access_of(request: HTTPConnection) -> Access:
     return access
 
 
-# Async, because FastAPI would run a plain function in a thread.
-async def _caller(request: Request) -> Access:
-    return access_of(request)
-
-
-Caller = Annotated[Access, Depends(_caller)]
-"""A route's parameter: what the request may see."""
-
-
 def authenticate(request: HTTPConnection) -> Access:
     """What the request may see now. Raises UnauthenticatedError."""
     store: KeyStore = request.app.state.keys
@@ -108,7 +98,8 @@ def authenticate(request: HTTPConnection) -> Access:
 def _board_key(request: HTTPConnection, store: KeyStore, now: int) -> ApiKey | None:
     """The key in the address of a board, else in the cookie of the board that asks. No other board's cookie counts."""
     path: str = request.scope["path"]
-    query = parse_qs(request.scope["query_string"].decode("latin-1")) if request.scope["query_string"] else {}
+    raw: bytes = request.scope["query_string"]
+    query = parse_qs(raw.decode("latin-1")) if b"screen=" in raw or b"token=" in raw else {}
     if path.startswith(_BOARD):
         screen = path.removeprefix(_BOARD)
         if "token" in query:

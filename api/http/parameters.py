@@ -8,6 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -18,7 +19,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
-from api.http.identity import Access
+from api.http.identity import Access, access_of
 from api.read.read_side import ReadSide
 from api.read.view import View
 from schemas.windows import WINDOWS, Span, span_between, span_of
@@ -35,11 +36,33 @@ _EVERYWHERE = frozenset({"screen"})
 _Row = TypeVar("_Row")
 
 
+class ReadRequest(Request):
+    """A request under `/v1`, with what every route there needs: found at the first look, and then the same for all."""
+
+    @cached_property
+    def access(self) -> Access:
+        """What it may see."""
+        return access_of(self)
+
+    @cached_property
+    def view(self) -> View:
+        """What it is answered from. 503 while that loads: half of it would be wrong numbers."""
+        return view_of(self)
+
+    @cached_property
+    def now(self) -> int:
+        """The instant that the answer is as of."""
+        return now_of(self)
+
+
 class ReadRoute(APIRoute):
     """A route under `/v1`: what it is asked and does not know is refused, so that a misspelt filter filters."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The framework's own, behind a look at the names of the parameters."""
+        """The framework's own, behind a look at the names of the parameters.
+
+        Access, view and clock are no dependencies of the framework, each of which costs as much as a small answer.
+        """
         handle = super().get_route_handler()
         known = _EVERYWHERE | {
             field.alias for field in get_flat_params(self.dependant) if isinstance(field.field_info, QueryParameter)
@@ -50,7 +73,7 @@ class ReadRoute(APIRoute):
                 for name in request.query_params:
                     if name not in known:
                         raise InvalidParameterError(field=name[:100], detail="is no parameter of this address")
-            return await handle(request)
+            return await handle(ReadRequest(request.scope, request.receive))
 
         return handle_known
 
@@ -74,19 +97,6 @@ def to_millisecond(now: int) -> int:
     return now - now % 1000
 
 
-# Async, because FastAPI would run a plain function in a thread: three of them were most of the time of an answer.
-async def _current_view(request: Request) -> View:
-    return view_of(request)
-
-
-async def _now(request: Request) -> int:
-    return now_of(request)
-
-
-CurrentView = Annotated[View, Depends(_current_view)]
-Now = Annotated[int, Depends(_now)]
-
-
 WindowName = Annotated[
     str | None,
     Query(description="`today` if left out.", examples=["today"], json_schema_extra={"enum": [*WINDOWS]}),
@@ -95,10 +105,12 @@ FirstDate = Annotated[date | None, Query(alias="from", description="First date, 
 LastDate = Annotated[date | None, Query(description="Last date, included.")]
 
 
+# Async, because FastAPI would run a plain function in a thread.
 async def read_span(
-    view: CurrentView, now: Now, window: WindowName = None, from_: FirstDate = None, to: LastDate = None
+    request: ReadRequest, window: WindowName = None, from_: FirstDate = None, to: LastDate = None
 ) -> Span:
     """The span asked for, by a window's name or two dates; today by default. 422 where this means none."""
+    view, now = request.view, request.now
     if from_ is None and to is None:
         return named_span(view, "today" if window is None else window, now)
     if window is not None:
@@ -134,11 +146,11 @@ def known_date(parameter: str, given: date) -> date:
 
 
 async def read_metrics(
-    view: CurrentView,
+    request: ReadRequest,
     metrics: Annotated[str | None, Query(description="Names, with commas; all if left out.")] = None,
 ) -> tuple[str, ...] | None:
     """The metrics asked for; None for all."""
-    return known_metrics(view, metrics)
+    return known_metrics(request.view, metrics)
 
 
 def known_metrics(view: View, names: str | None) -> tuple[str, ...] | None:

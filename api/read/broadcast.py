@@ -6,29 +6,26 @@ does one for whom something has gone that no later event would take away. Does n
 argument.
 """
 
-import asyncio
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
-
+from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot
+from api.read.events import Departure, Event, Followed, LeadNews, Owner, Untold
 from api.read.rows import (
     Json,
     absent_lead,
     alert_json,
-    has_money,
     open_alerts,
     row_maker,
     scope_fields,
     waiting_lead,
     waiting_leads,
 )
+from api.read.subscriptions import Filter, Subscription
 from api.read.view import Changes, Scope, Values, View, rep_scope, team_scope
 from schemas.instants import MINUTE, SECOND, format_instant
-from schemas.panes import Pane
 from schemas.windows import Span, Window, span_of
 
 REMEMBERED = 2_000
@@ -36,161 +33,15 @@ REMEMBERED = 2_000
 REMEMBERED_ROWS = 100_000
 """Rows in those events."""
 
-QUEUE = 256
-"""Events that a client may be behind before it gets a snapshot instead."""
-QUEUE_BYTES = 8 << 20
-
 KEPT_WINDOW = 300 * SECOND
 """A window stays followed this long after its last client has gone, so that one who reconnects misses nothing."""
 
 UNWATCHED_EVERY = 5 * SECOND
 """A window without a client is brought up to date this often, and whenever somebody asks for it."""
-_MANY = 10_000
-"""Changes that are written down for such a window, before it is taken that everything has changed."""
-
 FRESHNESS_EVERY = 5 * SECOND
 FRESHNESS_AT_MOST_EVERY = SECOND
 
 _EVENT_ID = re.compile(r"([0-9a-zA-Z_-]{1,64}):([0-9]{1,15})")
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a client asks for. None: everything of it."""
-
-    windows: tuple[str, ...] = ("today",)
-    teams: frozenset[str] | None = None
-    reps: frozenset[str] | None = None
-    metrics: tuple[str, ...] | None = None
-
-    def wants(self, scope: Scope, team: str | None) -> bool:
-        """Whether rows of this scope are asked for. `team`: the rep's own, today."""
-        if self.teams is None and self.reps is None:
-            return True
-        if scope.kind == "rep":
-            return self.wants_lead(scope.id, team)
-        return scope.kind == "team" and self.teams is not None and scope.id in self.teams
-
-    def wants_lead(self, rep: str | None, team: str | None) -> bool:
-        """Whether leads of this rep are asked for."""
-        if self.teams is None and self.reps is None:
-            return True
-        return (self.teams is not None and team in self.teams) or (self.reps is not None and rep in self.reps)
-
-
-class _Owner(NamedTuple):
-    """Whose lead it is."""
-
-    rep: str | None
-    team: str | None
-
-
-class _LeadNews(NamedTuple):
-    """A lead as it is, and whose it was when it was last told (None: it was not)."""
-
-    lead: Json
-    owner: _Owner
-    told: _Owner | None
-
-
-class _Departure(NamedTuple):
-    """A scope that is gone, or a rep who is in another team now."""
-
-    scope: Scope
-    was_in: str | None
-    is_gone: bool
-    is_in: str | None
-
-    def leaves(self, wanted: Filter) -> bool:
-        """Whether a client with this filter shows a row that no later event would take away."""
-        if not wanted.wants(self.scope, self.was_in):
-            return False
-        return self.is_gone or not wanted.wants(self.scope, self.is_in)
-
-
-class _Event(NamedTuple):
-    number: int
-    kind: str
-    """`metrics`, `lead`, `freshness`; `departure` is what makes a new snapshot necessary."""
-    window: str | None
-    payload: Any
-    weight: int
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Changes that a window has not told yet."""
-
-    panes: set[tuple[Window, str | None]] = field(default_factory=set)
-    heads: set[Scope] = field(default_factory=set)
-    roster: bool = False
-    everything: bool = False
-
-    def note(self, changes: Changes, heads: set[Scope]) -> None:
-        """Add what has changed since."""
-        self.panes |= changes.panes
-        self.heads |= heads
-        self.roster |= bool(changes.reps)
-        self.everything |= changes.everything or len(self.panes) > _MANY
-
-
-@dataclass(slots=True)
-class _Followed:
-    """A window that clients look at: the values last sent, by scope."""
-
-    since: int
-    """Number of the event from which on changes of this window are told."""
-    used_at: int
-    flushed_at: int
-    span: Span
-    values: dict[Scope, Values] = field(default_factory=dict)
-    panes: dict[Scope, Pane] = field(default_factory=dict)
-    """What the values were made of: only metrics of measures that are others now are made again."""
-    waiting: _Waiting = field(default_factory=_Waiting)
-    """What has changed while nobody looked."""
-
-
-class Subscription:
-    """One client's queue of encoded events."""
-
-    def __init__(self, wanted: Filter) -> None:
-        self.wanted = wanted
-        self.is_lagging = False
-        self._queue: deque[bytes] = deque()
-        self._size = 0
-        self._ready = asyncio.Event()
-
-    def put(self, event: bytes) -> None:
-        """Queue an event; too many, and the client is marked as lagging and its queue dropped."""
-        if len(self._queue) >= QUEUE or (self._queue and self._size + len(event) > QUEUE_BYTES):
-            self._clear()
-            self.is_lagging = True
-        if not self.is_lagging:
-            self._queue.append(event)
-            self._size += len(event)
-        self._ready.set()
-
-    def restart(self, snapshot: bytes) -> None:
-        """Queue a snapshot, which makes everything before it void."""
-        self._clear()
-        self.is_lagging = False
-        self.put(snapshot)
-
-    async def take(self) -> bytes:
-        """Everything queued, in one piece; waits until there is something. Empty: see `is_lagging`."""
-        await self._ready.wait()
-        return self.drain()
-
-    def drain(self) -> bytes:
-        """Everything queued, without waiting."""
-        self._ready.clear()
-        events = b"".join(self._queue)
-        self._clear()
-        return events
-
-    def _clear(self) -> None:
-        self._queue.clear()
-        self._size = 0
 
 
 class Broadcaster:
@@ -202,17 +53,17 @@ class Broadcaster:
         self._build = build
         self._freshness = freshness
         self._number = 0
-        self._events: deque[_Event] = deque()
+        self._events: deque[Event] = deque()
         self._remembered_rows = 0
         self._forgotten = 0
         """Number of the newest event that is not remembered any more."""
-        self._followed: dict[str, _Followed] = {}
+        self._followed: dict[str, Followed] = {}
         self._subscriptions: dict[Filter, set[Subscription]] = {}
         self._pinned: frozenset[str] = frozenset()
         self._heads: dict[Scope, Json] = {}
         """Everybody there is, with name and team as last told."""
         self._day: int | None = None
-        self._leads: dict[str, _Owner] = {}
+        self._leads: dict[str, Owner] = {}
         """The waiting leads that were told, and whose they were then."""
         self._alerts: set[str] = set()
         """The open alerts that were told."""
@@ -257,7 +108,7 @@ class Broadcaster:
             for scope, values in followed.values.items():
                 head = self._head(scope, now)
                 if wanted.wants(scope, head.get("team")):
-                    rows.append(self._only(make_row(head, values), wanted.metrics))
+                    rows.append(chosen(self._view, make_row(head, values), wanted.metrics))
         payload = {
             "rows": rows,
             "leads": [lead for lead in waiting_leads(self._view, now) if wanted.wants_lead(lead["rep"], lead["team"])],
@@ -271,7 +122,7 @@ class Broadcaster:
             },
             "build": self._build,
         }
-        return self._encode("snapshot", self._number, payload)
+        return self._encode("snapshot", payload)
 
     def _missed(self, wanted: Filter, last_event_id: str | None, now: int) -> bytes | None:
         """What came after that event, for this filter; None where only a snapshot helps."""
@@ -284,12 +135,12 @@ class Broadcaster:
         if any(self._followed[window].since > last for window in wanted.windows):
             return None
         events = [event for event in self._events if event.number > last]
-        if any(self._needs_snapshot(wanted, event) for event in events):
+        if any(needs_snapshot(wanted, event) for event in events):
             return None
-        encoded = [self._for(wanted, event) for event in events]
+        pieces = [self._for(wanted, event) for event in events]
         # Freshness is not remembered: only the newest means anything.
-        encoded.append(self._encode("freshness", self._number, self._freshness(now)))
-        return b"".join(piece for piece in encoded if piece is not None)
+        pieces.append(self._encode("freshness", self._freshness(now)))
+        return b"".join(piece for piece in pieces if piece is not None)
 
     def pin(self, windows: Iterable[str], now: int) -> None:
         """Follow these windows always: they are exported."""
@@ -335,10 +186,11 @@ class Broadcaster:
             instants.append(upcoming)
         return max(now, min(instants))
 
-    def flush(self, now: int, *, unwatched: bool = False) -> None:
-        """Send everyone what differs from what was last sent.
+    def flush(self, now: int, *, unwatched: bool = False, most: int | None = None) -> bool:
+        """Send everyone what differs from what was last sent; gives whether that is all of it.
 
-        A window that no client looks at costs as much as one on every screen: it waits, unless `unwatched`.
+        A window that no client looks at costs as much as one on every screen: it waits, unless `unwatched`. With
+        `most`, the values of so many scopes are made anew: who shares an event loop calls again until all is sent.
         """
         view = self._view
         view.advance(now)
@@ -353,10 +205,11 @@ class Broadcaster:
             for scope in gone:
                 followed.values.pop(scope, None)
                 followed.panes.pop(scope, None)
-            followed.waiting.note(changes, changed_heads)
+                followed.left.pop(scope, None)
+            followed.untold.note(changes, changed_heads)
             # The clock may have been set back.
-            if is_watched or unwatched or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY:
-                self._flush_window(window, followed, now)
+            if is_watched or unwatched or followed.left or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY:
+                self._flush_window(window, followed, now, most)
         self._flush_leads(changes, changed_heads, now)
         self._flush_alerts(changes, now)
         if departures:
@@ -367,8 +220,9 @@ class Broadcaster:
             self._freshness_sent_at = now
             self._progress_waits = False
             self._emit("freshness", None, self._freshness(now), now)
+        return not any(followed.left for followed in self._followed.values())
 
-    def _look_at_heads(self, changes: Changes, now: int) -> tuple[set[Scope], list[_Departure]]:
+    def _look_at_heads(self, changes: Changes, now: int) -> tuple[set[Scope], list[Departure]]:
         """Who is new, or has another name or team; and who has gone or left a team. At midnight moves come to pass."""
         view, day = self._view, self._view.calendar.day_of(now)
         looked_at: set[Scope]
@@ -382,7 +236,7 @@ class Broadcaster:
                 looked_at |= {team_scope(team) for team in view.roster.team_names}
                 looked_at |= {scope for scope in self._heads if scope.kind == "team"}
         changed: set[Scope] = set()
-        departures: list[_Departure] = []
+        departures: list[Departure] = []
         for scope in looked_at:
             known = self._heads.get(scope)
             head = scope_fields(view, scope, now) if self._exists(scope) else None
@@ -396,7 +250,7 @@ class Broadcaster:
             was_in = None if known is None else known.get("team")
             is_in = None if head is None else head.get("team")
             if known is not None and (head is None or was_in != is_in):
-                departures.append(_Departure(scope, was_in, head is None, is_in))
+                departures.append(Departure(scope, was_in, head is None, is_in))
         return changed, departures
 
     def _exists(self, scope: Scope) -> bool:
@@ -406,24 +260,28 @@ class Broadcaster:
             return scope.id in self._view.roster.team_names
         return self._view.is_known_rep(scope.id)
 
-    def _flush_window(self, window: str, followed: _Followed, now: int) -> None:
+    def _flush_window(self, window: str, followed: Followed, now: int, most: int | None) -> None:
         view = self._view
         span = span_of(window, now, view.calendar)
         # Once a day every row is sent whole: it is of another day now, also where the values are the same.
         is_new_day = span.days and span != followed.span
         scopes = set(self._heads) if is_new_day else self._touched(followed, span, now)
-        whole = scopes if is_new_day else followed.waiting.heads
-        followed.span, followed.flushed_at, followed.waiting = span, now, _Waiting()
+        whole = scopes if is_new_day else followed.untold.heads
+        followed.span, followed.flushed_at, followed.untold = span, now, Untold()
+        left = followed.left
+        for scope in scopes:
+            left[scope] = scope in whole or left.get(scope, False)
         make_row = row_maker(view, span, now)
         rows = []
-        for scope in scopes:
-            told = self._refresh(followed, scope, span, now, is_whole=scope in whole)
+        for _ in range(len(left) if most is None else min(most, len(left))):
+            scope, is_whole = left.popitem()
+            told = self._refresh(followed, scope, span, now, is_whole=is_whole)
             if told.metrics:
                 rows.append((scope, make_row(self._heads[scope], told)))
         if rows:
             self._emit("metrics", window, rows, now, weight=len(rows))
 
-    def _refresh(self, followed: _Followed, scope: Scope, span: Span, now: int, *, is_whole: bool) -> Values:
+    def _refresh(self, followed: Followed, scope: Scope, span: Span, now: int, *, is_whole: bool) -> Values:
         """Make the values of a scope anew; what a client does not have yet (`is_whole`: all of them)."""
         view = self._view
         pane, before, held = view.merged(scope, span), followed.panes.get(scope), followed.values.get(scope)
@@ -438,19 +296,19 @@ class Broadcaster:
         followed.values[scope] = values
         return values if is_whole else told
 
-    def _touched(self, followed: _Followed, span: Span, now: int) -> set[Scope]:
+    def _touched(self, followed: Followed, span: Span, now: int) -> set[Scope]:
         """Whose values may be others now: only of those they are made again."""
-        view, waiting = self._view, followed.waiting
-        if waiting.everything:
+        view, untold = self._view, followed.untold
+        if untold.everything:
             return set(self._heads)
         inside = span.windows()
-        panes = {pane for pane in waiting.panes if pane[0] in inside}
+        panes = {pane for pane in untold.panes if pane[0] in inside}
         if span != followed.span:
             for number in set(inside) ^ set(followed.span.windows()):
                 window = Window(number)
                 panes |= {(window, rep) for rep in view.reps_in(window)}
-        touched = {scope for window, rep in panes for scope in view.scopes_of(window, rep)} | waiting.heads
-        if waiting.roster:
+        touched = {scope for window, rep in panes for scope in view.scopes_of(window, rep)} | untold.heads
+        if untold.roster:
             # A past move changes what was done for which team.
             touched |= {team_scope(team) for team in view.roster.team_names}
         if now // MINUTE != followed.flushed_at // MINUTE:
@@ -469,14 +327,14 @@ class Broadcaster:
             told = self._leads.get(lead)
             clock = self._view.clocks.get(lead)
             news = absent_lead(lead, "deleted") if clock is None else waiting_lead(self._view, clock, now)
-            owner = _Owner(news["rep"], news["team"])
-            if lead in self._view.waiting:
+            owner = Owner(news["rep"], news["team"])
+            if clock is not None and clock.is_waiting(now):
                 self._leads[lead] = owner
             elif told is None:
                 continue  # nobody has it on a screen
             else:
                 del self._leads[lead]
-            self._emit("lead", None, _LeadNews(news, owner, told), now)
+            self._emit("lead", None, LeadNews(news, owner, told), now)
 
     def _flush_alerts(self, changes: Changes, now: int) -> None:
         view, alerts = self._view, changes.alerts
@@ -494,21 +352,21 @@ class Broadcaster:
 
     def _emit(self, kind: str, window: str | None, payload: Any, now: int, *, weight: int = 1) -> None:
         self._number += 1
-        event = _Event(self._number, kind, window, payload, weight)
+        event = Event(self._number, kind, window, payload, weight)
         if kind != "freshness":
             self._remember(event)
         for wanted, clients in self._subscriptions.items():
-            if self._needs_snapshot(wanted, event):
+            if needs_snapshot(wanted, event):
                 snapshot = self._snapshot(wanted, now)
                 for client in clients:
                     client.restart(snapshot)
                 continue
-            encoded = self._for(wanted, event)
-            if encoded is not None:
+            piece = self._for(wanted, event)
+            if piece is not None:
                 for client in clients:
-                    client.put(encoded)
+                    client.put(piece)
 
-    def _remember(self, event: _Event) -> None:
+    def _remember(self, event: Event) -> None:
         self._events.append(event)
         self._remembered_rows += event.weight
         while len(self._events) > REMEMBERED or self._remembered_rows > REMEMBERED_ROWS:
@@ -516,40 +374,13 @@ class Broadcaster:
             self._remembered_rows -= forgotten.weight
             self._forgotten = forgotten.number
 
-    def _needs_snapshot(self, wanted: Filter, event: _Event) -> bool:
-        return event.kind == "departure" and any(departure.leaves(wanted) for departure in event.payload)
-
-    def _for(self, wanted: Filter, event: _Event) -> bytes | None:  # noqa: PLR0911 - a case for each kind of event
-        """The event as a client with this filter gets it; None if there is nothing in it for them."""
-        if event.kind == "metrics":
-            if event.window not in wanted.windows:
-                return None
-            rows = [
-                only
-                for scope, row in event.payload
-                if wanted.wants(scope, row.get("team")) and (only := self._only(row, wanted.metrics))["metrics"]
-            ]
-            return self._encode("metrics", event.number, {"rows": rows}) if rows else None
-        if event.kind == "lead":
-            news: _LeadNews = event.payload
-            if wanted.wants_lead(*news.owner):
-                return self._encode("lead", event.number, news.lead)
-            if news.told is not None and wanted.wants_lead(*news.told):
-                # Whose it is now is not for this client.
-                return self._encode("lead", event.number, absent_lead(news.lead["lead"], "moved"))
-            return None
-        if event.kind == "alert":
-            is_wanted = wanted.wants_lead(event.payload["rep"], event.payload["team"])
-            return self._encode("alert", event.number, event.payload) if is_wanted else None
-        return self._encode("freshness", event.number, event.payload) if event.kind == "freshness" else None
-
-    def _follow(self, window: str, now: int) -> _Followed:
+    def _follow(self, window: str, now: int) -> Followed:
         followed = self._followed.get(window)
         if followed is None:
             span = span_of(window, now, self._view.calendar)
             # A number of its own: nobody who saw an earlier one has seen this window since.
             self._number += 1
-            followed = self._followed[window] = _Followed(self._number, used_at=now, flushed_at=now, span=span)
+            followed = self._followed[window] = Followed(self._number, used_at=now, flushed_at=now, span=span)
             for scope in self._view.scopes():
                 pane = followed.panes[scope] = self._view.merged(scope, span)
                 followed.values[scope] = self._view.result(pane, now)
@@ -563,20 +394,8 @@ class Broadcaster:
         head = self._heads.get(scope)
         return scope_fields(self._view, scope, now) if head is None else head
 
-    def _only(self, row: Json, metrics: tuple[str, ...] | None) -> Json:
-        if metrics is None:
-            return row
-        chosen = {name: row["metrics"][name] for name in metrics if name in row["metrics"]}
-        bounds = {name: bound for name, bound in row["bounds"].items() if name in chosen}
-        only = row | {"metrics": chosen, "bounds": bounds}
-        if "currency" in only and not has_money(self._view, chosen):
-            del only["currency"]
-        return only
+    def _encode(self, kind: str, payload: Mapping[str, Any]) -> bytes:
+        return encoded(self._instance, kind, self._number, payload)
 
-    def _encode(self, kind: str, number: int, payload: Mapping[str, Any]) -> bytes:
-        return b"id: %b:%d\nevent: %b\ndata: %b\n\n" % (
-            self._instance.encode(),
-            number,
-            kind.encode(),
-            orjson.dumps(payload),
-        )
+    def _for(self, wanted: Filter, event: Event) -> bytes | None:
+        return encoded_for(self._view, self._instance, wanted, event)

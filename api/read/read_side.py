@@ -28,6 +28,8 @@ log = structlog.get_logger("api")
 
 GATHER_SECONDS = 0.004
 """Changes that come within this time leave in one event. Most have been gathered before: see `_BUSY_PAUSE_SECONDS`."""
+AT_ONCE = 200
+"""Scopes whose values are made anew before the event loop turns again."""
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 _BETWEEN_LOOKS_SECONDS = 0.05
 
@@ -51,6 +53,7 @@ class ReadSide:
         self._moved = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.view = View(config, catalogue)
+        self.view.advance(clock())
         self._latency = Latency(registry)
         self.consumer = ViewConsumer(settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock)
         self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
@@ -93,9 +96,11 @@ class ReadSide:
             )
         # A scrape and an answer of REST at the same instant say the same.
         self.broadcaster.flush(now, unwatched=True)
+        self._responses.observe((), now)
         today = view.calendar.day_of(now)
         waiting, oldest = waiting_by_team(view, now)
-        reps = view.reps()
+        # Those of the roster first: what a CRM invents takes no place of theirs.
+        reps = sorted(view.reps(), key=lambda rep: rep not in view.roster.people)
         return Picture(
             catalogue=view.catalogue,
             windows={window: self.broadcaster.followed_values(window) for window in self._exported},
@@ -112,6 +117,14 @@ class ReadSide:
             verification=view.verification,
             is_ready=not self.problems(),
         )
+
+    async def settle(self, *, unwatched: bool = True) -> None:
+        """Bring what is told up to date, with the event loop free between two pieces of it.
+
+        A single delivery may name thousands of reps that nobody has heard of.
+        """
+        while not self.broadcaster.flush(self._clock(), unwatched=unwatched, most=AT_ONCE):
+            await asyncio.sleep(0)
 
     async def start(self) -> None:
         """Begin to load, and to tell what changes."""
@@ -157,6 +170,7 @@ class ReadSide:
         log.info("generation.loading", generation=served.generation)
         config = self._config_of_now()
         view = View(config, self.view.catalogue)
+        view.advance(self._clock())
 
         def on_change() -> None:
             if self.view is view:
@@ -175,7 +189,7 @@ class ReadSide:
             self._exported = tuple(config.prometheus.windows)
             self.view, self.consumer = view, consumer
             self._responses = ResponseHistogram(view)
-            self._responses.observe(list(view.clocks))
+            self._responses.observe(list(view.clocks), self._clock())
             self._loaded_once = True
             self.broadcaster.turn_to(view, self._exported, self._clock())
         finally:
@@ -192,7 +206,7 @@ class ReadSide:
 
     def _on_change(self) -> None:
         if self.consumer.is_loaded:
-            self._responses.observe(self._unobserved())
+            self._responses.observe(self._unobserved(), self._clock())
         self._moved.set()
 
     def _unobserved(self) -> Iterable[str]:
@@ -214,7 +228,7 @@ class ReadSide:
             begun = loop.time()
             if self.is_loaded:
                 try:
-                    self.broadcaster.flush(self._clock())
+                    await self.settle(unwatched=False)
                 except Exception:
                     # What had changed is forgotten with it: the next time everything is looked at.
                     log.exception("broadcast.failed")

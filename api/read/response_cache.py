@@ -39,7 +39,10 @@ class ResponseCache:
         if found is None:
             found = self._known[key] = known(make())
             if len(self._known) > self._most:
+                # The one that was not asked for longest.
                 self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(key)
         return found
 
 

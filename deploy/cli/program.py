@@ -46,9 +46,10 @@ COMMANDS = {
     ),
     "keys": ("deploy.cli.keys", "API keys and display tokens."),
     "dead-letters": ("deploy.cli.dead_letters", "What could not be read, why, and again after a fix."),
+    "connections": ("deploy.cli.connections", "What is known of each connection."),
 }
 """Name -> the module that has it, and what `floorcast --help` says without importing it (a test compares)."""
-_GROUPS = frozenset({"keys", "dead-letters"})
+_GROUPS = frozenset({"keys", "dead-letters", "connections"})
 """Those with commands of their own: the module's `app` is the command."""
 
 

@@ -28,8 +28,7 @@ def left_of(changes: Sequence[RecordChange], config: Config, newest: int | None 
     """What a log still says once its receipt `newest` was taken in; that of the newest of these changes if None."""
 
     def waits(lead: str, known: Sequence[RecordChange]) -> bool:
-        clock = Books(fold(known), config).lead_clocks(0).get(lead)
-        return clock is not None and clock["waiting"]
+        return lead in Books(fold(known), config).unanswered()
 
     return remembered(changes, config, waits, newest)
 

@@ -73,6 +73,8 @@ class StageShard:
         self.deployment = deployment
         self.origin = f"{self.stage}.{partition}"
         self.progress = Progress()
+        self.derived_by = ""
+        """Digest of the definitions by which was derived what the load has read back; empty: nobody said."""
         self.read = 0
         """Records that the load has read back so far."""
         self._settled = encode_progress(self.progress)
@@ -135,6 +137,7 @@ class StageShard:
         held = published[self.deployment.topic(PROGRESS)].get(progress_key(self.stage, self.partition))
         if held is not None:
             self.progress = decode_progress(held)
+        self.derived_by = self.progress.definitions
         # Told first when all is derived anew: until then nobody may take the old numbers for the new definitions'.
         self.progress.definitions = self.deployment.digest
         self._settled = encode_progress(self.progress)

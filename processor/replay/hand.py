@@ -280,7 +280,7 @@ class Hand:
             for target, frames in output.frames(partitions).items():
                 self._spool.put("changes", target, frames)
             self._spool.put("letters", partition, map(encode_dead_letter, output.dead_letters))
-            changes += len(output.encoded)
+            changes += len(output.changes)
             self._told.add(len(records))
 
         mine = self._mine(self._work.made.log_partitions)

@@ -311,6 +311,8 @@ def carried_progress(work: Work, told: Told, done: Mapping[str, Progress]) -> di
             for name, amount in progress.counters.items():
                 if stage == "notify" or name.startswith(("alerts.", "lateness")):
                     held.count(name, amount)
+    for name, progress in found.items():
+        progress.is_replayed = name.startswith("responses|")
     return found
 
 

@@ -22,7 +22,7 @@ CONFIG = """
 organisation: {name: Acme, timezone: Asia/Kuala_Lumpur, currency: USD}
 connections:
   feed: {kind: generic, secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}
-  crm: {kind: generic, secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], public_url: "https://floor.example/in/"}
+  crm: {kind: generic, secrets: ["whsec_Q3JtU2VjcmV0Q3JtU2VjcmV0Q3JtU2VjcmV0"], public_url: "https://floor.example/in/"}
 """
 _PATIENCE_SECONDS = 20.0
 

@@ -1,11 +1,14 @@
 """The limits below ASGI, against a real server: whoever is slow, endless or broken is answered and cut off."""
 
 import asyncio
+import resource
 import select
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from api.server import MAX_PIPELINED, connections_allowed
 from api.settings import Settings
 from schemas.connectors.generic import Generic
 from schemas.connectors.standard_webhooks import read_key, sign
@@ -61,6 +65,11 @@ def address(settings: Settings, ingest: FakeIngest) -> Iterator[Address]:
                 raise ValueError
 
         return Broken()
+
+    @app.get("/echo")
+    async def echo(n: int) -> Response:
+        await asyncio.sleep(0)
+        return PlainTextResponse(str(n))
 
     @app.get("/headers")
     async def headers(request: Request) -> Response:
@@ -278,8 +287,31 @@ def test_chunked_body_within_the_limit_is_taken_whole(address: Address, ingest: 
         _HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
         _HEAD + b"Content-Length: -2\r\n\r\n{}",
         b"GET /livez HTTP/1.1\r\nBad Header: x\r\n\r\n",
+        _HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        _HEAD + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        _HEAD + b"Transfer-Encoding: chunked, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        _HEAD.replace(b"HTTP/1.1", b"HTTP/1.0") + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: floor\r\nHost: other\r\n\r\n",
+        _HEAD + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n{}",
+        _HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"CONNECT floor:80 HTTP/1.1\r\nHost: floor\r\n\r\n",
     ],
-    ids=["TLS", "HTTP/2", "length and chunks", "two lengths", "negative length", "space in a name"],
+    ids=[
+        "TLS",
+        "HTTP/2",
+        "length and chunks",
+        "two lengths",
+        "negative length",
+        "space in a name",
+        "gzip, chunked",
+        "gzip and chunked",
+        "chunked twice",
+        "chunks in HTTP/1.0",
+        "two hosts",
+        "upgrade with a body",
+        "upgrade with chunks",
+        "CONNECT",
+    ],
 )
 def test_what_is_not_http_is_answered_400(address: Address, ingest: FakeIngest, nonsense: bytes) -> None:
     with connect(address) as client:
@@ -288,6 +320,98 @@ def test_what_is_not_http_is_answered_400(address: Address, ingest: FakeIngest, 
 
     assert problem_of(answer)["status"] == 400
     assert not ingest.accepted
+
+
+_SMUGGLED = b"GET /livez HTTP/1.1\r\nHost: floor\r\n\r\n"
+
+
+@pytest.mark.parametrize("protocol", [b"websocket", b"h2c", b"TLS/1.0", b"nonsense"])
+def test_body_of_a_request_for_another_protocol_is_never_read_as_a_request(
+    address: Address, ingest: FakeIngest, protocol: bytes
+) -> None:
+    with connect(address) as client:
+        client.sendall(
+            _HEAD + b"Connection: Upgrade\r\nUpgrade: %b\r\nContent-Length: %d\r\n\r\n" % (protocol, len(_SMUGGLED))
+        )
+        time.sleep(_PACE_SECONDS)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            client.sendall(_SMUGGLED)
+        answer = read_to_end(client)
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert not ingest.accepted
+
+
+def test_another_protocol_that_nobody_speaks_is_left_aside_where_there_is_no_body(address: Address) -> None:
+    asked = b"GET /livez HTTP/1.1\r\nHost: floor\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"
+
+    with connect(address) as client:
+        client.sendall(asked + _SMUGGLED)
+        answers = [read_answer(client), read_answer(client)]
+
+    assert [answer.partition(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 200 OK"] * 2
+
+
+def test_trailers_are_no_headers(address: Address, ingest: FakeIngest) -> None:
+    head = b"POST /webhooks/feed HTTP/1.1\r\nHost: floor\r\nTransfer-Encoding: chunked\r\n\r\n"
+    trailers = f"X-Password: {PASSWORD}\r\nX-Other: a\r\n\r\n".encode()
+
+    with connect(address) as client:
+        client.sendall(head + b"2\r\n{}\r\n0\r\n" + trailers)
+        assert read_answer(client).startswith(b"HTTP/1.1 401 ")
+        client.sendall(b"GET /headers HTTP/1.1\r\nHost: floor\r\n\r\n")
+        assert read_answer(client).endswith(b"\r\n\r\n1")
+
+    assert not ingest.accepted
+
+
+def test_trailers_without_end_are_cut_off(address: Address) -> None:
+    with connect(address) as client:
+        client.sendall(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X-A: b\r\n" * 1_000)
+
+        assert read_to_end(client).startswith(b"HTTP/1.1 431 ")
+
+
+def test_what_is_read_while_answers_wait_is_bounded(address: Address) -> None:
+    asked = b"GET /livez HTTP/1.1\r\nHost: floor\r\nX-Pad: %b\r\n\r\n" % (b"a" * 400)
+    sent = 0
+
+    with connect(address) as client:
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: floor\r\n\r\n")
+        received = b""
+        while b"first" not in received:
+            received += client.recv(4096)
+        client.setblocking(False)
+        for _ in range(200):
+            try:
+                sent += client.send(asked * 1_000)
+            except BlockingIOError:
+                time.sleep(_PACE_SECONDS / 4)
+
+    # What the system holds of a connection, both ways, and one piece that was read.
+    assert sent < 16 << 20
+
+
+def test_requests_behind_one_another_are_answered_in_order_as_far_as_they_may_wait(address: Address) -> None:
+    number = MAX_PIPELINED * 3
+
+    with connect(address) as client:
+        client.sendall(b"".join(b"GET /echo?n=%d HTTP/1.1\r\nHost: floor\r\n\r\n" % n for n in range(number)))
+        answer = read_to_end(client)
+
+    bodies = [int(part.partition(b"\r\n\r\n")[2]) for part in answer.split(b"HTTP/1.1 200 OK\r\n")[1:]]
+    assert MAX_PIPELINED <= len(bodies) < number
+    assert bodies == list(range(len(bodies)))
+    assert b"connection: close" in answer.rpartition(b"HTTP/1.1 200 OK")[2]
+
+
+def test_few_requests_behind_one_another_are_all_answered(address: Address) -> None:
+    with connect(address) as client:
+        for _ in range(3):
+            client.sendall(_SMUGGLED * 5)
+            for _ in range(5):
+                assert read_answer(client).startswith(b"HTTP/1.1 200 ")
 
 
 def test_unknown_connection_is_answered_before_the_body_is_sent(address: Address) -> None:
@@ -352,6 +476,63 @@ def test_connection_beyond_the_number_allowed_is_answered_503(tmp_path: Path) ->
 
     assert b"retry-after: 1" in answer
     assert problem_of(answer)["status"] == 503
+
+
+def test_connections_far_beyond_the_number_allowed_are_answered_503_unasked(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, max_connections=1)
+
+    with serving(make_app(settings, FakeIngest()), settings) as address, ExitStack() as open_ones:
+        clients = [open_ones.enter_context(connect(address)) for _ in range(60)]
+        answer = read_to_end(clients[-1])
+
+    assert problem_of(answer)["status"] == 503
+    assert b"retry-after: 1" in answer
+
+
+def test_open_files_of_the_process_bound_its_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    def allowed(wanted: int, limit: int) -> tuple[int, int]:
+        monkeypatch.setattr("api.server.resource.getrlimit", lambda _which: (limit, limit))
+        return connections_allowed(wanted)
+
+    assert allowed(4096, 1 << 20) == (4096, 32)
+    assert allowed(4096, 1024) == (896, 32)
+    assert allowed(100, 1024) == (100, 32)
+    assert allowed(4096, 64) == (32, 8)
+    assert allowed(4096, resource.RLIM_INFINITY) == (4096, 32)
+
+
+_OPEN_FILES = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
+from pathlib import Path
+from tests.api.fakes import FakeIngest
+from tests.api.live import make_app, make_settings, serving
+settings = make_settings(Path(sys.argv[1]))
+with serving(make_app(settings, FakeIngest()), settings) as address:
+    print(address[1], flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_process_with_few_open_files_answers_503_to_those_that_are_too_many(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _OPEN_FILES, str(tmp_path)]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process,
+        ExitStack() as open_ones,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        address = ("127.0.0.1", int(process.stdout.readline()))
+        first = open_ones.enter_context(connect(address))
+        clients = [open_ones.enter_context(connect(address)) for _ in range(200)]
+        refused = read_to_end(clients[-1])
+        first.sendall(_SMUGGLED)
+        served = read_answer(first)
+        process.stdin.close()
+
+    assert problem_of(refused)["status"] == 503
+    assert served.startswith(b"HTTP/1.1 200 ")
+    assert process.returncode == 0
 
 
 _KEY = read_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "secret")

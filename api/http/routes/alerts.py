@@ -12,9 +12,9 @@ from starlette.responses import Response
 from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id, problems
 from api.http.errors import ContentTypeRefusedError, InvalidParameterError, NotFoundError
 from api.http.etag import answer
-from api.http.identity import Access, Caller
+from api.http.identity import Access
 from api.http.models.alerts import ActionAnswer, AlertsAnswer, DeadLettersAnswer
-from api.http.parameters import CurrentView, Cursor, Limit, Now, ReadRoute, organisation_allowed, page
+from api.http.parameters import Cursor, Limit, ReadRequest, ReadRoute, organisation_allowed, page
 from api.read.rows import alert_json, dead_letter_json
 from api.read.view import View
 from schemas.alerts import Alert, AlertAction, encode_action
@@ -54,10 +54,11 @@ OnlyJson = Depends(_only_json)
 
 @router.get("/alerts", summary="Alerts, newest first", response_model=AlertsAnswer, responses=READ_PROBLEMS)
 async def alerts(
-    request: Request, access: Caller, view: CurrentView, now: Now,
+    request: ReadRequest,
     state: Annotated[Literal["open", "all"], Query()] = "open", limit: Limit = 100, cursor: Cursor = None,
 ) -> Response:  # fmt: skip
     """`open`: raised and not resolved."""
+    access, view, now = request.access, request.view, request.now
     held = (view.open_alerts if state == "open" else view.alerts).values()
     rows = sorted((alert for alert in held if access.allows_team(alert.team)), key=_newest_alert_first)
     found, following = page(rows, _newest_alert_first, limit, cursor)
@@ -68,10 +69,9 @@ async def alerts(
 @router.get(
     "/dead-letters", summary="What could not be read", response_model=DeadLettersAnswer, responses=READ_PROBLEMS
 )
-async def dead_letters(
-    request: Request, access: Caller, view: CurrentView, now: Now, limit: Limit = 100, cursor: Cursor = None
-) -> Response:
+async def dead_letters(request: ReadRequest, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """Newest first, of the last 10,000."""
+    access, view, now = request.access, request.view, request.now
     organisation_allowed(access)
     letters = sorted(view.dead_letters.values(), key=_newest_letter_first)
     found, following = page(letters, _newest_letter_first, limit, cursor)
@@ -83,13 +83,12 @@ async def dead_letters(
     "/alerts/{alert:path}/acknowledge", summary="Acknowledge an alert", dependencies=[OnlyJson],
     response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
 )  # fmt: skip
-async def acknowledge_alert(
-    request: Request, access: Caller, view: CurrentView, now: Now, alert: str
-) -> dict[str, str | None]:
+async def acknowledge_alert(request: ReadRequest, alert: str) -> dict[str, str | None]:
     """Somebody takes care of it: channels are told no further levels of this lead, only that it waits no longer.
 
     Of a metric this crossing alone is taken care of; the next one is told again.
     """
+    access, view, now = request.access, request.view, request.now
     held = _alert(view, alert, access)
     await _act(request, AlertAction(held.id, held.cared_for, now, access.key))
     return {"alert": held.id, "acknowledged_at": format_instant(now), "snoozed_until": None}
@@ -99,13 +98,12 @@ async def acknowledge_alert(
     "/alerts/{alert:path}/snooze", summary="Snooze an alert", dependencies=[OnlyJson],
     response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
 )  # fmt: skip
-async def snooze_alert(
-    request: Request, access: Caller, view: CurrentView, now: Now, alert: str, snooze: Snooze
-) -> dict[str, str | None]:
+async def snooze_alert(request: ReadRequest, alert: str, snooze: Snooze) -> dict[str, str | None]:
     """Channels are told nothing of this lead, or of this limit for the same rep or team, until then.
 
     What is still so is told afterwards.
     """
+    access, view, now = request.access, request.view, request.now
     held = _alert(view, alert, access)
     try:
         length = parse_duration(snooze.for_)

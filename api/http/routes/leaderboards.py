@@ -4,18 +4,16 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
 from api.http.errors import InvalidParameterError
 from api.http.etag import answer, answer_known
-from api.http.identity import Caller
 from api.http.models.metrics import LeaderboardAnswer, SeriesAnswer
 from api.http.parameters import (
     FIRST_DATE,
-    CurrentView,
-    Now,
+    ReadRequest,
     ReadRoute,
     SpanAsked,
     TeamAsked,
@@ -48,10 +46,11 @@ PENDING = "pending"
     responses=READ_PROBLEMS | NOT_FOUND,
 )
 async def leaderboard(
-    request: Request, metric: str, access: Caller, view: CurrentView, now: Now, span: SpanAsked,
+    request: ReadRequest, metric: str, span: SpanAsked,
     team: TeamAsked = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
 ) -> Response:  # fmt: skip
     """Ties share a rank; who has no value comes last, without a rank."""
+    access, view, now = request.access, request.view, request.now
     known_metric(view, metric)
     if team is not None:
         known_team(view, team, access)
@@ -120,7 +119,7 @@ def ranked(view: View, metric: str, found: list[tuple[str, MetricValue]]) -> lis
     responses=READ_PROBLEMS | NOT_FOUND,
 )
 async def series(
-    request: Request, metric: str, access: Caller, view: CurrentView, now: Now,
+    request: ReadRequest, metric: str,
     rep: Annotated[str | None, Query(description="Of this rep; without rep and team, of the organisation.")] = None,
     team: Annotated[str | None, Query(description="Of this team.")] = None,
     from_: Annotated[
@@ -130,6 +129,7 @@ async def series(
     step: Annotated[Literal["1m", "1d"], Query(description="Minutes are kept for 48 h, days longer.")] = "1d",
 ) -> Response:  # fmt: skip
     """A point for each step, the values made as those of any window."""
+    access, view, now = request.access, request.view, request.now
     known_metric(view, metric)
     scope = _scope(view, rep, team, access, now)
     last = known_date("to", to) if to else max(date_of(view.calendar.day_of(now)), from_ or FIRST_DATE)

@@ -2,20 +2,18 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id, problems
 from api.http.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from api.http.etag import answer
-from api.http.identity import Caller
 from api.http.models.freshness import FreshnessAnswer
 from api.http.models.leads import LeadAnswer, WaitingLeadsAnswer
 from api.http.parameters import (
-    CurrentView,
     Cursor,
     Limit,
-    Now,
+    ReadRequest,
     ReadRoute,
     TeamAsked,
     known_rep,
@@ -37,13 +35,14 @@ router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["leads"], generate
     responses=READ_PROBLEMS | NOT_FOUND,
 )
 async def waiting_leads(
-    request: Request, access: Caller, view: CurrentView, now: Now,
+    request: ReadRequest,
     team: TeamAsked = None,
     rep: Annotated[str | None, Query(description="Only leads of this rep.")] = None,
     state: Annotated[Literal["waiting", "warned", "breached"] | None, Query()] = None,
     limit: Limit = 100, cursor: Cursor = None,
 ) -> Response:  # fmt: skip
     """`warned` once most of the SLA has gone, `breached` once it has run out."""
+    access, view, now = request.access, request.view, request.now
     if team is not None:
         known_team(view, team, access)
     if rep is not None:
@@ -51,7 +50,7 @@ async def waiting_leads(
     warn_at = view.config.lead_response.warn_at
     clocks = [
         clock
-        for clock in waiting_clocks(view)
+        for clock in waiting_clocks(view, now)
         if (rep is None or clock.rep == rep)
         and (state is None or clock.state(now, warn_at) == state)
         and (team is None or team_today(view, clock.rep, now) == team)
@@ -69,8 +68,9 @@ async def waiting_leads(
     response_model=LeadAnswer,
     responses=READ_PROBLEMS | NOT_FOUND,
 )
-async def lead_clock(request: Request, lead: str, access: Caller, view: CurrentView, now: Now) -> Response:
+async def lead_clock(request: ReadRequest, lead: str) -> Response:
     """With the touch that stopped it."""
+    access, view, now = request.access, request.view, request.now
     clock = view.clocks.get(lead)
     if clock is None or not access.allows_team(team_today(view, clock.rep, now)):
         msg = f"there is no lead {shown(lead)}"
@@ -85,6 +85,6 @@ async def lead_clock(request: Request, lead: str, access: Caller, view: CurrentV
     response_model=FreshnessAnswer,
     responses=problems(UnauthenticatedError, ForbiddenError),
 )
-async def freshness(request: Request, access: Caller, now: Now) -> Response:
+async def freshness(request: ReadRequest) -> Response:
     """Per connection the last delivery and event; latency; what every stage has done. Also while the view loads."""
-    return answer(request, request.app.state.read_side.freshness(now))
+    return answer(request, request.app.state.read_side.freshness(request.now))

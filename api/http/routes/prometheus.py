@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from api.http.description import operation_id, problems
 from api.http.errors import ForbiddenError, UnauthenticatedError
-from api.http.identity import Caller
-from api.http.parameters import Now, organisation_allowed
+from api.http.identity import access_of
+from api.http.parameters import now_of, organisation_allowed
 from api.read.read_side import ReadSide
 
 router = APIRouter(tags=["prometheus"], generate_unique_id_function=operation_id)
@@ -28,15 +28,15 @@ _EXAMPLE = 'floorcast_calls_made{rep="r-17",team="north",window="today"} 37\n'
     responses=problems(UnauthenticatedError, ForbiddenError)
     | {200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}}}},
 )
-async def prometheus(request: Request, access: Caller, now: Now) -> Response:
+async def prometheus(request: Request) -> Response:
     """Gauges per rep and window, waiting leads, the pipeline's counters. While the view loads only the pipeline's."""
-    organisation_allowed(access)
+    organisation_allowed(access_of(request))
     read_side: ReadSide = request.app.state.read_side
     # Each in a turn of the loop: the way of the request to here, what has changed, the picture that finds it computed.
     await asyncio.sleep(0)
     if read_side.is_loaded:
-        read_side.broadcaster.flush(now, unwatched=True)
-        await asyncio.sleep(0)
+        await read_side.settle()
+    now = now_of(request)
     pieces = []
     for piece in read_side.exposition.pieces(read_side.picture(now)):
         await asyncio.sleep(0)
@@ -46,7 +46,7 @@ async def prometheus(request: Request, access: Caller, now: Now) -> Response:
 
 
 @ingest_router.get("/metrics")
-async def ingest_metrics(request: Request, access: Caller) -> Response:
+async def ingest_metrics(request: Request) -> Response:
     """The counters of deliveries."""
-    organisation_allowed(access)
+    organisation_allowed(access_of(request))
     return Response(generate_latest(request.app.state.registry), headers={"content-type": CONTENT_TYPE})

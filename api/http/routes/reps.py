@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
 from api.http.etag import answer
-from api.http.identity import Caller
 from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
 from api.http.parameters import (
-    CurrentView,
     MetricsAsked,
-    Now,
+    ReadRequest,
     ReadRoute,
     SpanAsked,
     TeamAsked,
@@ -30,8 +28,9 @@ router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], genera
 
 
 @router.get("/metrics", summary="The metric catalogue", response_model=MetricsAnswer, responses=READ_PROBLEMS)
-async def metric_catalogue(request: Request, access: Caller, view: CurrentView, now: Now) -> Response:
+async def metric_catalogue(request: ReadRequest) -> Response:
     """Every metric: name, label, unit, which values rank first, definition, version."""
+    view, now = request.view, request.now
     rows = [
         {
             "name": metric.name,
@@ -47,15 +46,17 @@ async def metric_catalogue(request: Request, access: Caller, view: CurrentView, 
 
 
 @router.get("/reps", summary="The roster", response_model=RepsAnswer, responses=READ_PROBLEMS | NOT_FOUND)
-async def roster(request: Request, access: Caller, view: CurrentView, now: Now, team: TeamAsked = None) -> Response:
+async def roster(request: ReadRequest, team: TeamAsked = None) -> Response:
     """Everybody in the roster, and everybody that records name."""
+    access, view, now = request.access, request.view, request.now
     rows = [person_json(view, rep, now) for rep in reps_asked(view, team, access, now)]
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
 @router.get("/teams", summary="The teams", response_model=TeamsAnswer, responses=READ_PROBLEMS)
-async def teams(request: Request, access: Caller, view: CurrentView, now: Now) -> Response:
+async def teams(request: ReadRequest) -> Response:
     """Every team, with who is in it today."""
+    access, view, now = request.access, request.view, request.now
     members: dict[str | None, list[str]] = {}
     for rep in view.reps():
         members.setdefault(team_today(view, rep, now), []).append(rep)
@@ -71,10 +72,11 @@ async def teams(request: Request, access: Caller, view: CurrentView, now: Now) -
     "/reps/metrics", summary="Metrics of all reps", response_model=RowsAnswer, responses=READ_PROBLEMS | NOT_FOUND
 )
 async def metrics_of_reps(
-    request: Request, access: Caller, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked,
+    request: ReadRequest, span: SpanAsked, metrics: MetricsAsked,
     team: TeamAsked = None,
 ) -> Response:  # fmt: skip
     """A row per rep."""
+    access, view, now = request.access, request.view, request.now
     rows: list[dict[str, Any]] = []
     for rep in reps_asked(view, team, access, now):
         scope = rep_scope(rep)
@@ -89,10 +91,9 @@ async def metrics_of_reps(
     response_model=RowAnswer,
     responses=READ_PROBLEMS | NOT_FOUND,
 )
-async def metrics_of_rep(
-    request: Request, rep: str, access: Caller, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked
-) -> Response:
+async def metrics_of_rep(request: ReadRequest, rep: str, span: SpanAsked, metrics: MetricsAsked) -> Response:
     """One row."""
+    access, view, now = request.access, request.view, request.now
     scope = rep_scope(known_rep(view, rep, access, now))
     return answer(request, metrics_row(view, scope, span, view.values(scope, span, now, metrics), now))
 
@@ -103,10 +104,9 @@ async def metrics_of_rep(
     response_model=RowAnswer,
     responses=READ_PROBLEMS | NOT_FOUND,
 )
-async def metrics_of_team(
-    request: Request, team: str, access: Caller, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked
-) -> Response:
+async def metrics_of_team(request: ReadRequest, team: str, span: SpanAsked, metrics: MetricsAsked) -> Response:
     """One row: what reps did on days they were in this team."""
+    access, view, now = request.access, request.view, request.now
     scope = team_scope(known_team(view, team, access))
     return answer(request, metrics_row(view, scope, span, view.values(scope, span, now, metrics), now))
 
@@ -114,9 +114,8 @@ async def metrics_of_team(
 @router.get(
     "/organisation/metrics", summary="Metrics of the organisation", response_model=RowAnswer, responses=READ_PROBLEMS
 )
-async def metrics_of_organisation(
-    request: Request, access: Caller, view: CurrentView, now: Now, span: SpanAsked, metrics: MetricsAsked
-) -> Response:
+async def metrics_of_organisation(request: ReadRequest, span: SpanAsked, metrics: MetricsAsked) -> Response:
     """One row: everything, also what no rep did."""
+    access, view, now = request.access, request.view, request.now
     organisation_allowed(access)
     return answer(request, metrics_row(view, ORGANISATION, span, view.values(ORGANISATION, span, now, metrics), now))

@@ -10,10 +10,9 @@ from starlette.types import Send
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
 from api.http.errors import InvalidParameterError, UnauthenticatedError, UnavailableError
-from api.http.identity import Access, Caller, authenticate
+from api.http.identity import Access, authenticate
 from api.http.parameters import (
-    CurrentView,
-    Now,
+    ReadRequest,
     ReadRoute,
     known_metrics,
     known_rep,
@@ -22,7 +21,8 @@ from api.http.parameters import (
     now_of,
     read_names,
 )
-from api.read.broadcast import Broadcaster, Filter
+from api.read.broadcast import Broadcaster
+from api.read.subscriptions import Filter
 from api.read.view import View
 from schemas.instants import SECOND
 
@@ -51,7 +51,7 @@ _EXAMPLE = (
     | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}}}},
 )
 async def stream(
-    request: Request, access: Caller, view: CurrentView, now: Now,
+    request: ReadRequest,
     teams: Annotated[str | None, Query(description="Ids, with commas.")] = None,
     reps: Annotated[str | None, Query(description="Ids, with commas; beside those of `teams`.")] = None,
     metrics: Annotated[str | None, Query(description="Names, with commas; all if left out.")] = None,
@@ -66,6 +66,7 @@ async def stream(
     A later `snapshot` replaces all that came before it. A `lead` in a state other than `waiting`, `warned` and
     `breached` does not wait any more. `Last-Event-ID` is meant for a client that asks for the same as before.
     """
+    access, view, now = request.access, request.view, request.now
     broadcaster: Broadcaster = request.app.state.read_side.broadcaster
     if broadcaster.clients >= MAX_CLIENTS:
         msg = "too many streams are open"

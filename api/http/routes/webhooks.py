@@ -173,6 +173,8 @@ class WebhookEndpoint:
         query = scope["query_string"].decode("latin-1")
         url = _signed_url(self._public_urls[name], scope["scheme"], path, query, headers.get("host", ""))
         whole = inflated(body, self._max_body) if is_compressed else body
+        # From here on it is what was compressed.
+        headers.pop("content-encoding", None)
         now = self._clock()
         self._verify(name, url, headers, (whole, body) if is_compressed else (whole,), now)
         # Only now: what is not authentic must not use up what the CRM may send.

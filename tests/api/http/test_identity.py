@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 
-from api.http.identity import Access, Caller, redirect_with_cookie
+from api.http.identity import Access, access_of, redirect_with_cookie
 from schemas.instants import DAY
 from schemas.keys import ApiScope, create_key
 from tests.api.fakes import FakeIngest
@@ -34,7 +34,8 @@ def make_guarded_app(keys: Path, **settings: str) -> FastAPI:
     @router.get(PATHS["board"])
     @router.get(PATHS["read"])
     @router.get(PATHS["admin"])
-    async def guarded(access: Caller) -> dict[str, str | None]:
+    async def guarded(request: Request) -> dict[str, str | None]:
+        access = access_of(request)
         return {"scope": access.scope, "team": access.team}
 
     @router.get("/board/{screen}")

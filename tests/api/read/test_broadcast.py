@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.read.broadcast import KEPT_WINDOW, QUEUE, QUEUE_BYTES, REMEMBERED, Broadcaster, Filter, Subscription
+from api.read.broadcast import KEPT_WINDOW, REMEMBERED, Broadcaster
 from api.read.rows import Json, metrics_row, waiting_leads
+from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
 from api.read.view import View
 from schemas.config import Config
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
@@ -614,3 +615,32 @@ def test_another_view_comes_in_one_snapshot_and_nothing_of_the_old_one_after_it(
     late = Screen(desk, Filter(), last_id=before).connect()
     assert late.kinds == ["snapshot"]
     assert late.rows == screen.rows
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 100])
+def test_what_is_sent_in_pieces_is_in_the_end_what_is_sent_at_once(most: int) -> None:
+    desk = Desk()
+    screens = [
+        Screen(desk, Filter(windows=("today", "1h"))).connect(),
+        Screen(desk, Filter(teams=frozenset({"north"}))).connect(),
+    ]
+    calls = [
+        change("call", f"c{n}", rep=f"r{n % 9}", direction="outbound", dialed_at=NOW - n * SECOND) for n in range(30)
+    ]
+
+    desk.take(*calls[:20])
+    assert desk.broadcaster.flush(desk.now, most=most) is (most >= 100)
+    desk.take(*calls[20:], change("rep", "r1", team="south", name="Moved"))
+    desk.now += MINUTE
+    rounds = 0
+    while not desk.broadcaster.flush(desk.now, most=most):
+        rounds += 1
+        assert rounds < 200
+
+    for screen in screens:
+        screen.read()
+        fresh = Screen(desk, screen.wanted).connect()
+        assert {key: row["metrics"] for key, row in screen.rows.items()} == {
+            key: row["metrics"] for key, row in fresh.rows.items()
+        }
+    assert (rounds > 0) is (most < 10)

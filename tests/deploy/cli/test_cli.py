@@ -111,7 +111,7 @@ def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
     (folder / "floorcast.yaml").write_text(RIGHT)
 
     verify = ["verify", "--url", "http://127.0.0.1:1"]
-    for command in (["up", "--port", "0"], ["topics"], verify, ["dead-letters", "list"]):
+    for command in (["up", "--port", "0"], ["topics"], verify, ["dead-letters", "list"], ["connections", "list"]):
         with refused_port() as port:
             result = floorcast(*command, "--broker", f"127.0.0.1:{port}")
 
@@ -285,6 +285,7 @@ def test_help_names_every_command() -> None:
 
     commands = (
         "up", "demo", "api", "worker", "broker", "topics", "check", "simulate", "verify", "keys", "dead-letters",
+        "connections",
     )  # fmt: skip
     assert all(f"  {name} " in shown for name in commands)
 

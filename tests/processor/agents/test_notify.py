@@ -75,6 +75,13 @@ class FakeChannel:
             raise self.failure
         self.told.append([f"{alert.lead} {alert.event}" for alert in alerts])
 
+    async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
+        self.tries += 1
+        await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.told.append([f"summary of {len(alerts)}"])
+
     async def close(self) -> None:
         pass
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.read.broadcast import Filter
+from api.read.subscriptions import Filter
 from schemas.alerts import (
     Acknowledgement,
     Alert,

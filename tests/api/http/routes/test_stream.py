@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.read.broadcast import QUEUE
+from api.read.subscriptions import QUEUE
 from schemas.instants import SECOND
 from schemas.keys import list_keys, revoke_key
 from tests.api.live import serving

@@ -1,20 +1,28 @@
 """What a CRM is answered, with a log that is a list."""
 
+import gzip
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
+import orjson
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry
 
 from api.http.headers import SECURITY_HEADERS
 from api.write.refusals import UnacknowledgedError
+from schemas.connectors.generic import Generic
+from schemas.connectors.standard_webhooks import read_key, sign
 from schemas.deliveries import Delivery
+from schemas.instants import MINUTE
 from tests.api.fakes import PASSWORD, FakeConnector, FakeIngest
 from tests.api.live import make_app, make_settings
 
 NOW = 1_773_850_890_344_000
+FIELD = Path(__file__).parents[3] / "fixtures" / "field" / "15-webhook-address-with-trailing-slash.json"
 SIGNED = {"x-password": PASSWORD, "content-type": "application/json"}
 
 
@@ -114,10 +122,22 @@ async def test_repeated_header_reaches_the_connector_joined(
         ("/webhooks/nobody", SIGNED, 404, "not-found", "connection"),
         ("/webhooks/feed", {"x-password": "wrong"}, 401, "bad-signature", None),
         ("/webhooks/feed", {**SIGNED, "content-type": "text/plain"}, 415, "content-type-refused", "content-type"),
+        ("/webhooks/feed", {**SIGNED, "content-encoding": "br"}, 415, "content-type-refused", "content-encoding"),
         ("/webhooks/feed", {**SIGNED, "content-encoding": "gzip"}, 415, "content-type-refused", "content-encoding"),
+        ("/webhooks/feed/secret", SIGNED, 404, "not-found", "connection"),
+        ("/webhooks/feed//", SIGNED, 404, "not-found", "connection"),
         ("/webhooks/feed", {**SIGNED, "content-length": "1048577"}, 413, "body-too-large", None),
     ],
-    ids=["unknown connection", "signature", "content type", "compressed", "declared size"],
+    ids=[
+        "unknown connection",
+        "signature",
+        "content type",
+        "other compression",
+        "no gzip",
+        "below",
+        "two slashes",
+        "declared size",
+    ],
 )
 async def test_refusal_is_a_problem_document(
     client: httpx.AsyncClient,
@@ -198,6 +218,125 @@ async def test_invented_connections_share_one_label(client: httpx.AsyncClient, r
     assert counted(registry, "_unknown", "not_found") == 3
     names = {sample.labels.get("connection") for metric in registry.collect() for sample in metric.samples}
     assert names == {"feed", "crm", "_unknown"}
+
+
+async def test_address_with_a_slash_at_its_end_is_the_same(
+    client: httpx.AsyncClient, ingest: FakeIngest, connector: FakeConnector, registry: CollectorRegistry
+) -> None:
+    case = orjson.loads(FIELD.read_bytes())
+    (delivery,) = case["deliveries"]
+
+    answer = await client.post(delivery["path"], json=delivery["body"], headers=SIGNED)
+
+    assert answer.status_code == case["expected"]["status"]
+    assert [each.connection for each in ingest.accepted] == ["feed"]
+    assert connector.seen[0].url == "http://127.0.0.1:8080/webhooks/feed/"
+    assert counted(registry, "feed", "accepted") == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/webhooks", "/webhooks/", "/webhooks/nobody/", "/webhooks//feed", "/webhooks/nobody/x"]
+)
+@pytest.mark.parametrize("method", ["POST", "GET", "HEAD", "PUT"])
+async def test_what_finds_no_connection_is_counted(
+    client: httpx.AsyncClient, registry: CollectorRegistry, path: str, method: str
+) -> None:
+    assert (await client.request(method, path)).status_code == 404
+    assert counted(registry, "_unknown", "not_found") == 1
+
+
+async def test_what_finds_no_connection_is_logged_once_a_minute_by_its_name_alone(
+    tmp_path: Path, registry: CollectorRegistry
+) -> None:
+    now = [NOW]
+    app = make_app(make_settings(tmp_path), FakeIngest(), registry=registry, clock=lambda: now[0])
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(5):
+                await client.post("/webhooks/nobody/canary?canary=canary", headers={"x-canary": "canary"})
+            await client.post("/webhooks/feed/canary")
+            now[0] += MINUTE
+            for number in range(60):
+                await client.post("/webhooks/nobody/canary")
+                await client.post(f"/webhooks/invented-{number}")
+
+    found = [line for line in lines if line["event"] == "webhooks.no_such_connection"]
+    assert [(line["connection"], line["minute_before"]) for line in found[:3]] == [
+        ("nobody", 0),
+        ("feed", 0),
+        ("nobody", 5),
+    ]
+    assert len(found) < 30
+    assert "canary" not in str(lines)
+
+
+class TestGzip:
+    GZIP: ClassVar = {**SIGNED, "content-encoding": "gzip"}
+
+    @pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip"])
+    async def test_what_is_stored_is_what_was_compressed(
+        self, client: httpx.AsyncClient, ingest: FakeIngest, connector: FakeConnector, coding: str
+    ) -> None:
+        answer = await client.post(
+            "/webhooks/feed", content=gzip.compress(b'{"a": 1}'), headers={**SIGNED, "content-encoding": coding}
+        )
+
+        assert answer.status_code == 202
+        assert [delivery.body for delivery in ingest.accepted] == [b'{"a": 1}']
+        assert connector.seen[0].body == b'{"a": 1}'
+
+    async def test_either_may_have_been_signed(self, tmp_path: Path, ingest: FakeIngest) -> None:
+        key = read_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "secret")
+        app = make_app(make_settings(tmp_path), ingest, connector=Generic(keys=[key]), clock=lambda: NOW)
+        body, packed = b'{"a": 1}', gzip.compress(b'{"a": 1}')
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+            for signed, status in ((body, 202), (packed, 202), (b"other", 401)):
+                stamp = str(NOW // 1_000_000)
+                headers = {
+                    "content-type": "application/json", "content-encoding": "gzip", "webhook-id": "m",
+                    "webhook-timestamp": stamp,
+                    "webhook-signature": sign(key, message_id="m", timestamp=stamp, body=signed),
+                }  # fmt: skip
+                assert (await client.post("/webhooks/feed", content=packed, headers=headers)).status_code == status
+
+        assert [delivery.body for delivery in ingest.accepted] == [body, body]
+
+    async def test_it_holds_as_much_as_a_body_may_and_no_more(
+        self, client: httpx.AsyncClient, ingest: FakeIngest
+    ) -> None:
+        for size, status in ((1 << 20, 202), ((1 << 20) + 1, 413), (1 << 30, 413)):
+            packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+            content = b"".join(packer.compress(bytes(min(size, 1 << 20))) for _ in range(max(1, size >> 20)))
+            if size == (1 << 20) + 1:
+                content += packer.compress(b"a")
+            answer = await client.post("/webhooks/feed", content=content + packer.flush(), headers=self.GZIP)
+            assert answer.status_code == status, size
+
+        assert [len(delivery.body) for delivery in ingest.accepted] == [1 << 20]
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"{}", gzip.compress(b"{}")[:-1], gzip.compress(b"{}") + b"x", gzip.compress(b"") * 50_000,
+            zlib.compress(b"{}"), gzip.compress(b"{}")[:-4] + b"0000",
+        ],
+        ids=["plain", "cut off", "something behind", "many members", "zlib", "wrong length"],
+    )  # fmt: skip
+    async def test_what_is_not_whole_gzip_is_refused(
+        self, client: httpx.AsyncClient, ingest: FakeIngest, content: bytes
+    ) -> None:
+        answer = await client.post("/webhooks/feed", content=content, headers=self.GZIP)
+
+        assert (answer.status_code, answer.json()["field"]) == (415, "content-encoding")
+        assert not ingest.accepted
+
+    async def test_members_behind_one_another_are_one_body(self, client: httpx.AsyncClient, ingest: FakeIngest) -> None:
+        content = gzip.compress(b'{"a"') + gzip.compress(b": 1}")
+
+        assert (await client.post("/webhooks/feed", content=content, headers=self.GZIP)).status_code == 202
+        assert ingest.accepted[0].body == b'{"a": 1}'
 
 
 class TestRateLimit:

@@ -1,0 +1,61 @@
+"""An event as one client gets it: with what its filter leaves of it, as server-sent events are written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from api.read.events import Event, LeadNews
+from api.read.rows import Json, absent_lead, has_money
+from api.read.subscriptions import Filter
+from api.read.view import View
+
+
+def needs_snapshot(wanted: Filter, event: Event) -> bool:
+    """Whether a client with this filter shows what has gone, and no event would take away."""
+    return event.kind == "departure" and any(departure.leaves(wanted) for departure in event.payload)
+
+
+def encoded_for(view: View, instance: str, wanted: Filter, event: Event) -> bytes | None:
+    """The event as a client with this filter gets it; None if there is nothing in it for them."""
+    payload: Json | None = None
+    if event.kind == "metrics" and event.window in wanted.windows:
+        rows = [
+            only
+            for scope, row in event.payload
+            if wanted.wants(scope, row.get("team")) and (only := chosen(view, row, wanted.metrics))["metrics"]
+        ]
+        payload = {"rows": rows} if rows else None
+    elif event.kind == "lead":
+        payload = _lead_for(wanted, event.payload)
+    elif event.kind == "alert":
+        payload = event.payload if wanted.wants_lead(event.payload["rep"], event.payload["team"]) else None
+    elif event.kind == "freshness":
+        payload = event.payload
+    return None if payload is None else encoded(instance, event.kind, event.number, payload)
+
+
+def _lead_for(wanted: Filter, news: LeadNews) -> Json | None:
+    if wanted.wants_lead(*news.owner):
+        return news.lead
+    if news.told is not None and wanted.wants_lead(*news.told):
+        # Whose it is now is not for this client.
+        return absent_lead(news.lead["lead"], "moved")
+    return None
+
+
+def chosen(view: View, row: Json, metrics: tuple[str, ...] | None) -> Json:
+    """A row with these metrics only; None: with all of them."""
+    if metrics is None:
+        return row
+    values = {name: row["metrics"][name] for name in metrics if name in row["metrics"]}
+    bounds = {name: bound for name, bound in row["bounds"].items() if name in values}
+    only = row | {"metrics": values, "bounds": bounds}
+    if "currency" in only and not has_money(view, values):
+        del only["currency"]
+    return only
+
+
+def encoded(instance: str, kind: str, number: int, payload: Mapping[str, Any]) -> bytes:
+    """One server-sent event."""
+    return b"id: %b:%d\nevent: %b\ndata: %b\n\n" % (instance.encode(), number, kind.encode(), orjson.dumps(payload))

@@ -1,0 +1,78 @@
+"""A client of the stream: what it asks for, and what is queued for it."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from api.read.view import Scope
+
+QUEUE = 256
+"""Events that a client may be behind before it gets a snapshot instead."""
+QUEUE_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a client asks for. None: everything of it."""
+
+    windows: tuple[str, ...] = ("today",)
+    teams: frozenset[str] | None = None
+    reps: frozenset[str] | None = None
+    metrics: tuple[str, ...] | None = None
+
+    def wants(self, scope: Scope, team: str | None) -> bool:
+        """Whether rows of this scope are asked for. `team`: the rep's own, today."""
+        if self.teams is None and self.reps is None:
+            return True
+        if scope.kind == "rep":
+            return self.wants_lead(scope.id, team)
+        return scope.kind == "team" and self.teams is not None and scope.id in self.teams
+
+    def wants_lead(self, rep: str | None, team: str | None) -> bool:
+        """Whether leads of this rep are asked for."""
+        if self.teams is None and self.reps is None:
+            return True
+        return (self.teams is not None and team in self.teams) or (self.reps is not None and rep in self.reps)
+
+
+class Subscription:
+    """One client's queue of encoded events."""
+
+    def __init__(self, wanted: Filter) -> None:
+        self.wanted = wanted
+        self.is_lagging = False
+        self._queue: deque[bytes] = deque()
+        self._size = 0
+        self._ready = asyncio.Event()
+
+    def put(self, event: bytes) -> None:
+        """Queue an event; too many, and the client is marked as lagging and its queue dropped."""
+        if len(self._queue) >= QUEUE or (self._queue and self._size + len(event) > QUEUE_BYTES):
+            self._clear()
+            self.is_lagging = True
+        if not self.is_lagging:
+            self._queue.append(event)
+            self._size += len(event)
+        self._ready.set()
+
+    def restart(self, snapshot: bytes) -> None:
+        """Queue a snapshot, which makes everything before it void."""
+        self._clear()
+        self.is_lagging = False
+        self.put(snapshot)
+
+    async def take(self) -> bytes:
+        """Everything queued, in one piece; waits until there is something. Empty: see `is_lagging`."""
+        await self._ready.wait()
+        return self.drain()
+
+    def drain(self) -> bytes:
+        """Everything queued, without waiting."""
+        self._ready.clear()
+        events = b"".join(self._queue)
+        self._clear()
+        return events
+
+    def _clear(self) -> None:
+        self._queue.clear()
+        self._size = 0
