@@ -17,9 +17,10 @@ import { isLasting, troubleOf, unknownMetrics } from "./trouble.js";
 /** @typedef {import("./tiles/index.js").Tile} Tile */
 /** @typedef {import("./address.js").Scene} Scene */
 
-// The screen shows a change at once, and what comes meanwhile a blink later; one that is slow to draw takes its time.
+// The screen shows a change at once, and what comes meanwhile a blink later. One that is slow to draw rests as long as it
+// has drawn, but not so long that somebody would see it.
 const SHORTEST_PAUSE = 30;
-const DRAWING_SHARE = 0.25;
+const LONGEST_PAUSE = 120;
 const CATALOGUE_PAUSE = 30000;
 const RELOAD_PAUSE = 60000;
 const SHIFT_PAUSE = 180000;
@@ -171,7 +172,7 @@ export class Board {
 
   drawSoon() {
     if (this.drawTimer) return;
-    const pause = Math.max(SHORTEST_PAUSE, this.drawingTook / DRAWING_SHARE);
+    const pause = Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, this.drawingTook));
     this.drawTimer = window.setTimeout(() => this.draw(), Math.max(0, this.drawnAt + pause - performance.now()));
   }
 
