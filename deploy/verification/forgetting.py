@@ -53,12 +53,13 @@ class Remembered:
     """Lead -> what is left of it and of what was done for it."""
 
 
-def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits) -> Remembered:
-    """What is left when the newest of these changes has been taken in."""
-    if not changes:
+def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits, newest: int | None = None) -> Remembered:
+    """What is left when the receipt `newest` has been taken in; None: that of the newest of these changes."""
+    if newest is None and not changes:
         return Remembered(date.min, changes)
     horizon = _horizons(config)
-    newest = max(change.received_at for change in changes)
+    if newest is None:
+        newest = max(change.received_at for change in changes)
     first_day, final = horizon(newest)
     if all(change.changed_at >= final for change in changes):
         return Remembered(first_day, changes)  # nothing is old enough for any rule

@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
+from processor.agents.outputs import GROUP_TOPICS, group_messages
 from processor.agents.stage import Deployment, StageShard
 from processor.core.alerts import AlertBook, Turned
 from processor.core.batch import row_check
@@ -47,7 +48,7 @@ class ResponsesShard(StageShard):
     """One partition of `engagements`."""
 
     stage: ClassVar[str] = "responses"
-    owned: ClassVar[Sequence[Topic]] = (GROUPS, PANES, LEAD_CLOCKS, ALERTS)
+    owned: ClassVar[Sequence[Topic]] = (*GROUP_TOPICS, ALERTS)
 
     def __init__(
         self,
@@ -112,9 +113,8 @@ class ResponsesShard(StageShard):
         gone, hushed = self._forget(self.book.leads)
         await self.write(
             {
+                **group_messages(output),
                 GROUPS: [*output.rows, *_quiet_rows(turned), *hushed, *_gone(damaged, GROUPS)],
-                PANES: output.panes,
-                LEAD_CLOCKS: output.clocks,
                 ALERTS: gone + _gone(damaged, ALERTS),
             }
         )
@@ -185,10 +185,9 @@ class ResponsesShard(StageShard):
         gone, hushed = self._forget(output.expired)
         await self.write(
             {
+                **group_messages(output),
                 # What was told too late stands before the rows that make the delivery a repetition.
                 GROUPS: [*_quiet_rows(turned), *hushed, *output.rows],
-                PANES: output.panes,
-                LEAD_CLOCKS: output.clocks,
                 ALERTS: _rows(turned.alerts) + gone,
             },
             oldest_at=oldest_at,

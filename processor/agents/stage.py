@@ -11,6 +11,7 @@ from typing import ClassVar
 import msgspec
 import structlog
 
+from processor.agents.outputs import frames_of_engagements
 from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
@@ -23,7 +24,7 @@ from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partit
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
-from schemas.frames import Engagement, by_group, engagement_frames
+from schemas.frames import Engagement
 from schemas.instants import SECOND
 from schemas.kafka import Address
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
@@ -235,8 +236,10 @@ class StageShard:
         """Send engagements to the partitions of their groups. Before rows and panes: no load compares them."""
         topic = self.deployment.topic(ENGAGEMENTS)
         frames: dict[tuple[str, int], list[Message]] = {
-            (topic, partition): [(None, frame) for frame in engagement_frames(found, newest_at, oldest_at)]
-            for partition, found in by_group(engagements, self.deployment.partitions).items()
+            (topic, partition): [(None, frame) for frame in found]
+            for partition, found in frames_of_engagements(
+                engagements, self.deployment.partitions, newest_at=newest_at, oldest_at=oldest_at
+            ).items()
         }
         await self.hand_on(frames)
 
