@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from schemas.kafka import Kafka, KafkaSettings
 
 Role = Literal["all", "ingest", "read"]
 
@@ -21,7 +23,7 @@ _SECRETS = Path("/run/secrets")
 _MAX_SECRET = 1 << 16
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSettings):
     """How this api process runs."""
 
     model_config = SettingsConfigDict(
@@ -103,6 +105,11 @@ class Settings(BaseSettings):
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of `trusted_proxies`."""
         return tuple(ip_network(part) for part in _listed(self.trusted_proxies))
+
+    @property
+    def kafka(self) -> Kafka:
+        """Where Kafka is, and what is shown to it."""
+        return self.kafka_at(self.broker)
 
     @property
     def is_loopback(self) -> bool:

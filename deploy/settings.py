@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from schemas.instants import DAY, SECOND, parse_duration
+from schemas.kafka import KafkaSettings
 
 SECRETS = Path("/run/secrets")
 PREFIX = "FLOORCAST_"
@@ -45,7 +46,7 @@ def _checked_interval(text: str) -> str:
     return text
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSettings):
     """Settings of the commands that run or ask a whole floorcast. A flag wins over the environment."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
@@ -84,7 +85,10 @@ def load_settings(**flags: Any) -> Settings:
 def describe(error: ValidationError) -> list[str]:
     """One line per setting that cannot be used, by the name of its variable."""
     return [
+        # What concerns several settings names them itself.
         f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+        if problem["loc"]
+        else str(problem["msg"]).removeprefix("Value error, ")
         for problem in error.errors(include_input=False)
     ]
 

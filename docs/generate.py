@@ -520,7 +520,11 @@ def webhooks() -> str:
         ["body", f"{1 << 20:,} bytes, not compressed"],
         ["ids", f"{field_limits.MAX_ID} printable characters"],
         ["text", f"{field_limits.MAX_TEXT} characters"],
-        ["decimals", f"{field_limits.MAX_DIGITS} digits before, {field_limits.MAX_DECIMALS} after the point"],
+        [
+            "decimals",
+            f"{field_limits.MAX_DIGITS} digits before the point; {field_limits.MAX_DECIMALS} after it,"
+            " more are rounded",
+        ],
         ["attributes", f"{field_limits.MAX_ATTRIBUTES} bytes as JSON"],
         ["`changed_at`", "at most 24 h ahead of the delivery"],
     ]

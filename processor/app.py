@@ -85,7 +85,7 @@ def _work(settings: Settings, config: Config, served: Served, listener: socket.s
     tasks = [
         loop.create_task(switch.watch(), name="generations"),
         loop.create_task(vitals.beat(metrics.on_lag), name="beat"),
-        loop.create_task(vitals.follow_ends(Ends(settings.broker)), name="ends"),
+        loop.create_task(vitals.follow_ends(Ends(settings.kafka)), name="ends"),
     ]
 
     async def end_tasks(*_args: Any, **_rest: Any) -> None:
@@ -116,7 +116,7 @@ class _Switch:
         """Wait for it, then end as by a signal from outside: what is done is committed."""
         while not self.is_due:
             try:
-                await until_switched(self._settings.broker, self._settings.prefix, self._served)
+                await until_switched(self._settings.kafka, self._settings.prefix, self._served)
             except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
                 log.warning("generations.interrupted", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -147,12 +147,12 @@ def _listen(host: str, port: int) -> socket.socket | None:
 async def _settle(settings: Settings, config: Config) -> Served:
     """Which generation to write; its topics are there and right."""
     async with asyncio.timeout(_SETTLING_SECONDS):
-        await read_served(settings.broker, settings.prefix, settings.partitions)
+        await read_served(settings.kafka, settings.prefix, settings.partitions)
     # Kafka answers; a handover may take longer.
-    served = await settled_generation(settings.broker, settings.prefix, settings.partitions)
+    served = await settled_generation(settings.kafka, settings.prefix, settings.partitions)
     async with asyncio.timeout(_SETTLING_SECONDS):
         await ensure_topics(
-            settings.broker,
+            settings.kafka,
             prefix=settings.prefix,
             generation=served.generation,
             partitions=served.partitions,

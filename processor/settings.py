@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from schemas.kafka import Kafka, KafkaSettings
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSettings):
     """One worker."""
 
     model_config = SettingsConfigDict(env_prefix="FLOORCAST_", env_file=".env", extra="ignore", frozen=True)
@@ -40,3 +42,8 @@ class Settings(BaseSettings):
     session_timeout: float = Field(
         default=10.0, ge=0.5, le=300, description="Seconds after which the partitions of a silent worker go elsewhere."
     )
+
+    @property
+    def kafka(self) -> Kafka:
+        """Where Kafka is, and what is shown to it."""
+        return self.kafka_at(self.broker)

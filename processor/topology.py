@@ -28,7 +28,7 @@ def build_app(settings: Settings, config: Config, served: Served) -> StagedApp:
     """The worker's Faust app, ready to run. Raises ConfigError where a channel for alerts cannot be used."""
     build_channels(config)
     deployment = Deployment(
-        bootstrap=settings.broker,
+        bootstrap=settings.kafka,
         prefix=settings.prefix,
         generation=served.generation,
         partitions=served.partitions,
@@ -36,7 +36,7 @@ def build_app(settings: Settings, config: Config, served: Served) -> StagedApp:
         definitions=definitions_of(config),
         digest=digest_of(config),
         connectors={name: build_connector(connection) for name, connection in config.connections.items()},
-        outgoing=Outgoing(settings.broker),
+        outgoing=Outgoing(settings.kafka),
     )
     alerts = config.alerts
     horizon = Horizon(deployment, lambda: time.time_ns() // 1000)
@@ -56,7 +56,7 @@ def build_app(settings: Settings, config: Config, served: Served) -> StagedApp:
 
     return build_batched_app(
         name=group_name(settings.prefix, served.generation),
-        bootstrap=settings.broker,
+        bootstrap=settings.kafka,
         stages={
             deployment.topic(DELIVERIES): lambda partition: NormaliseShard(partition, deployment),
             deployment.topic(RECORD_CHANGES): lambda partition: LedgerShard(partition, deployment),

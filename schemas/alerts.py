@@ -63,7 +63,7 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lead: str | None
     """None for metrics."""
     rep: str | None
-    """The lead's owner when it was raised, or whose number it is; the team likewise."""
+    """The lead's owner, or whose number it is, and the team; of a resolved one as they were last."""
     team: str | None
     started_at: int
     due_at: int
@@ -75,6 +75,12 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     turn: int = 1
     """Raised is 1, resolved 2; taken back because the answer was taken back 3; and so on."""
     crossing: Crossing | None = None
+    quiet: str = ""
+    """`summary`: first told long after its instant, so channels hear of it in a summary alone; `silent`: not at all."""
+    told_teams: tuple[str | None, ...] = ()
+    """Teams that the lead was in while it was open, before this one: their channels have heard of it too."""
+    is_owed: bool = False
+    """Resolved because a change of the configuration moved its instant: channels still take it for open."""
 
     @property
     def subject(self) -> str:
@@ -103,11 +109,11 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def resolved(self, now: int) -> "Alert":
         """The same, no longer waiting."""
-        return msgspec.structs.replace(self, resolved_at=now, turn=self.turn + 1)
+        return msgspec.structs.replace(self, resolved_at=now, turn=self.turn + 1, is_owed=False)
 
     def reopened(self) -> "Alert":
         """The same, waiting again: the answer was deleted or corrected away."""
-        return msgspec.structs.replace(self, resolved_at=None, turn=self.turn + 1)
+        return msgspec.structs.replace(self, resolved_at=None, turn=self.turn + 1, is_owed=False)
 
 
 class AlertFrame(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -137,7 +143,7 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Outgoing(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one channel knows of one alert, and what it has to be told yet."""
+    """What one channel knows of one alert, and what it has to be told yet; of a quiet one in a summary."""
 
     known: int = 0
     """The newest turn taken in."""
@@ -145,6 +151,8 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """As the channel knows it, if it believes that the lead waits."""
     waiting: tuple[Waiting, ...] = ()
     """In the order of their turns."""
+    is_summed: bool = False
+    """Told in a summary, so no turn of it is told any more."""
 
 
 class AlertAction(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -219,9 +227,9 @@ class Instant(NamedTuple):
     at: int
 
 
-def alert_id(lead: str, level: str, start: int) -> str:
-    """The same across restarts: a clock that starts at another instant is another clock."""
-    return f"{lead}:{level}:{start}"
+def alert_id(lead: str, level: str, start: int, due_at: int) -> str:
+    """The same across restarts: a clock that starts, or reaches the level, at another instant is another matter."""
+    return f"{lead}:{level}:{start}:{due_at}"
 
 
 def acknowledgement_key(partition: int, alert: str) -> bytes:
@@ -241,11 +249,25 @@ def channel_partition(channel: str, partitions: int) -> int:
 
 
 def instants_of(clock: LeadClock) -> tuple[Instant, ...]:
-    """The levels of a clock that waits, in order; none if it does not."""
-    if not clock.is_waiting or clock.due_at is None:
+    """The levels that a clock reaches before anybody has decided on the lead or touched it, in order."""
+    if not clock.is_undecided or clock.due_at is None:
         return ()
     instants = (("warn", clock.warn_at), ("breach", clock.due_at), ("escalate", clock.escalate_at))
-    return tuple(Instant(level, at) for level, at in instants if at is not None)
+    until = clock.answered_at
+    return tuple(Instant(level, at) for level, at in instants if at is not None and (until is None or at < until))
+
+
+_QUIET = b"quiet\0"
+
+
+def quiet_key(lead: str) -> bytes:
+    """Key, among the rows of `groups`, of the instants of a lead that were first told long after them."""
+    return _QUIET + lead.encode()
+
+
+def read_quiet_key(key: bytes) -> str | None:
+    """The lead; None where the key is another one's."""
+    return key[len(_QUIET) :].decode() if key.startswith(_QUIET) else None
 
 
 def alert_frames(channel: str, alerts: Sequence[Alert]) -> Iterator[bytes]:
@@ -254,6 +276,8 @@ def alert_frames(channel: str, alerts: Sequence[Alert]) -> Iterator[bytes]:
         yield encode_frame(AlertFrame(channel, list(alerts[first : first + MAX_EVENTS])))
 
 
+encode_quiet = msgspec.msgpack.Encoder().encode
+decode_quiet = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 encode_frame = msgspec.msgpack.Encoder().encode
 decode_frame = msgspec.msgpack.Decoder(AlertFrame).decode
 encode_outgoing = msgspec.msgpack.Encoder().encode

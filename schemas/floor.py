@@ -14,7 +14,7 @@ from schemas.catalogue import Catalogue, money_digits
 from schemas.catalogue.base import MetricValue, Reading
 from schemas.config import Config
 from schemas.instants import MINUTE
-from schemas.panes import Pane, decode_pane, exchange, merge, pane_key, read_pane_key
+from schemas.panes import Pane, as_of, decode_pane, exchange, merge, pane_key, read_pane_key, turning
 from schemas.people import Roster
 from schemas.windows import Calendar, Day, Span, Window, index_of, is_day
 
@@ -227,9 +227,8 @@ class Floor:
         measures = frozenset(
             measure for measure in before.keys() | after.keys() if before.get(measure) != after.get(measure)
         )
-        if "pending" in after:
-            # What these leads count for depends on the clock.
-            measures |= {"pending"}
+        # What some leads count for depends on the clock.
+        measures |= turning(before) | turning(after)
         found = self._metrics_of.get(measures)
         if found is None:
             found = self._metrics_of[measures] = tuple(
@@ -240,6 +239,7 @@ class Floor:
     def result(self, pane: Pane, now: int, metrics: Iterable[str] | None = None) -> Values:
         """The metrics of a merged pane."""
         reading = Reading(now=now, money_digits=self._money_digits)
+        pane = as_of(pane, now)
         values = Values()
         for name in self.catalogue if metrics is None else metrics:
             result = self.catalogue[name].aggregation.result(pane, reading)

@@ -37,6 +37,12 @@ class Inquiry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     business_response: int | None = None
     """None without an answer or a calendar."""
 
+    def seen_at(self, now: int) -> "Inquiry":
+        """The same without an answer that is still to come."""
+        if self.answered_at is None or self.answered_at <= now:
+            return self
+        return Inquiry(self.started_at, self.record, self.due_at)
+
 
 class LeadClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The first clock of one lead, and those that run beside it. Instants and durations in microseconds."""
@@ -83,14 +89,45 @@ class LeadClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Oldest first; of very many only the newest."""
 
     @property
-    def is_waiting(self) -> bool:
-        """No answer, not merged away, and nobody has decided on the lead."""
-        return (
-            self.answered_at is None
-            and self.started_at is not None
-            and self.merged_into is None
-            and self.status in {None, "new"}
+    def is_undecided(self) -> bool:
+        """Whether the clock runs, or ran until its answer: not merged away, and nobody has decided on the lead."""
+        return self.started_at is not None and self.merged_into is None and self.status in {None, "new"}
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the clock runs and nobody knows of an answer, not of one to come either."""
+        return self.answered_at is None and self.is_undecided
+
+    def is_waiting(self, now: int) -> bool:
+        """Whether nobody has answered at `now`. A touch that lies in the future stops nothing until its instant."""
+        return self.is_undecided and (self.answered_at is None or self.answered_at > now)
+
+    def seen_at(self, now: int) -> "LeadClock":
+        """The clock as it is at `now`: without the touches that are still to come, as if nobody knew of them.
+
+        What is served of a lead is read off this; the clock itself depends on the records alone.
+        """
+        told = [self.answered_at, self.attempted_at, self.contacted_at, self.qualified_at, self.automated_at]
+        told += [holder.answered_at for holder in self.holders]
+        told += [at for inquiry in self.inquiries for at in (inquiry.started_at, inquiry.answered_at)]
+        if not any(at is not None and at > now for at in told):
+            return self
+        replace = msgspec.structs.replace
+        seen = replace(
+            self,
+            attempted_at=_past(self.attempted_at, now),
+            contacted_at=_past(self.contacted_at, now),
+            qualified_at=_past(self.qualified_at, now),
+            automated_at=_past(self.automated_at, now),
+            holders=tuple(replace(held, answered_at=_past(held.answered_at, now)) for held in self.holders),
+            inquiries=tuple(inquiry.seen_at(now) for inquiry in self.inquiries if inquiry.started_at <= now),
         )
+        if _past(self.answered_at, now) is not None:
+            return seen
+        return replace(
+            seen, answered_at=None, touch=None, touch_rep=None, business_response=None, assigned_response=None,
+            assigned_business_response=None,
+        )  # fmt: skip
 
     @property
     def response(self) -> int | None:
@@ -116,15 +153,15 @@ class LeadClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
         calendar = None if self.calendar is None else calendars.get(self.calendar)
         if calendar is None or self.started_at is None:
             return None
-        return calendar.between(self.started_at, now if self.answered_at is None else self.answered_at)
+        return calendar.between(self.started_at, now if self.answered_at is None else min(now, self.answered_at))
 
     def state(self, now: int, warn_at: float) -> str:
         """`waiting`, `warned`, `breached`; `answered`, `merged`; or `closed` (decided without an answer)."""
         if self.merged_into is not None:
             return "merged"
-        if self.answered_at is not None:
+        if self.answered_at is not None and self.answered_at <= now:
             return "answered"
-        if not self.is_waiting or self.started_at is None or self.due_at is None:
+        if not self.is_undecided or self.due_at is None:
             return "closed"
         if now >= self.due_at:
             return "breached"
@@ -133,6 +170,10 @@ class LeadClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def warned_at(self, warn_at: float) -> int:
         """When it is called warned: as the clock itself says, else at this share of the SLA in elapsed time."""
         return self.warn_at if self.warn_at is not None else (self.started_at or 0) + int(self.sla * warn_at)
+
+
+def _past(at: int | None, now: int) -> int | None:
+    return None if at is None or at > now else at
 
 
 encode_clock = msgspec.msgpack.Encoder().encode

@@ -29,7 +29,7 @@ class Measure(Enum):
     SAMPLE = "sample"
     """Sorted microseconds, one for each case: percentiles stay exact under every merge."""
     PENDING = "pending"
-    """Sorted (start, due) of leads without an answer: what they count for depends on the reader's clock."""
+    """Sorted tuples of instants of leads: what they count for depends on the reader's clock."""
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -46,6 +46,8 @@ MEASURES: Mapping[str, Measure] = {
     "leads_within_sla": Measure.SUM,
     "responses": Measure.SAMPLE,
     "pending": Measure.PENDING,
+    "pending_until": Measure.PENDING,
+    "answered_from": Measure.PENDING,
     "deals_won": Measure.SUM,
     "deals_lost": Measure.SUM,
     "deals_valued": Measure.SUM,
@@ -152,6 +154,36 @@ def _difference(before: Iterable[Any], after: Iterable[Any]) -> Iterator[tuple[A
     numbers = Counter(after)
     numbers.subtract(Counter(before))
     return ((case, number) for case, number in numbers.items() if number)
+
+
+# `pending` holds (start, due) of leads without an answer. Of a lead whose first touch is still to come, `pending_until`
+# holds (start, due, until) in its owner's pane, and `answered_from` (start, due, from) in that of whom it counts for.
+_TURNING: Final = frozenset({"pending"})
+_COMING: Final = _TURNING | {"leads_answered", "leads_within_sla", "responses"}
+
+
+def turning(pane: Pane) -> frozenset[str]:
+    """Measures of this pane that count for something else as time passes, without an event."""
+    if "pending_until" in pane or "answered_from" in pane:
+        return _COMING
+    return _TURNING if "pending" in pane else frozenset()
+
+
+def as_of(pane: Pane, now: int) -> Pane:
+    """The pane for a reader whose clock says `now`: leads whose touch was still to come are pending, or answered."""
+    waiting, coming = pane.get("pending_until"), pane.get("answered_from")
+    if waiting is None and coming is None:
+        return pane
+    seen = {measure: list(held) if isinstance(held, list) else held for measure, held in pane.items()}
+    seen.pop("pending_until", None)
+    seen.pop("answered_from", None)
+    add(seen, (("pending", (start, due)) for start, due, until in waiting or () if now < until), 1)
+    for start, due, at in coming or ():
+        if at <= now:
+            add(seen, (("leads_answered", 1), ("responses", max(0, at - start))), 1)
+            if at <= due:
+                add(seen, (("leads_within_sla", 1),), 1)
+    return seen
 
 
 def encode_pane(pane: Pane) -> bytes:

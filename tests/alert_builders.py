@@ -31,7 +31,7 @@ def make_alert(
 ) -> Alert:
     """Make an alert that was raised at its instant, or `late` microseconds after it."""
     return Alert(
-        alert_id(lead, level, START), "lead_response", level, lead, "r1", team, START, due_at, due_at + late,
+        alert_id(lead, level, START, due_at), "lead_response", level, lead, "r1", team, START, due_at, due_at + late,
         is_late=late > 2 * SECOND,
     )  # fmt: skip
 

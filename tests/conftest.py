@@ -16,8 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from deploy.local.broker import BrokerError, LocalBroker
+
+# `--hypothesis-profile short`: for what is slower by a multiple, such as the sanitizers.
+settings.register_profile("short", max_examples=10, deadline=None)
 
 _START_SECONDS = 300.0  # The first one may download Kafka.
 _desk = pytest.StashKey["_BrokerDesk"]()

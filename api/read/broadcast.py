@@ -328,7 +328,7 @@ class Broadcaster:
             clock = self._view.clocks.get(lead)
             news = absent_lead(lead, "deleted") if clock is None else waiting_lead(self._view, clock, now)
             owner = Owner(news["rep"], news["team"])
-            if lead in self._view.waiting:
+            if clock is not None and clock.is_waiting(now):
                 self._leads[lead] = owner
             elif told is None:
                 continue  # nobody has it on a screen

@@ -243,7 +243,7 @@ class ViewConsumer:
     ) -> AIOKafkaConsumer:
         """A consumer of these topics, at the beginning, or after an interruption where the view was."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.broker,
+            **self._settings.kafka.options(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=wait_ms,

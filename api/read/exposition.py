@@ -6,6 +6,7 @@ piece, so that others can run between; the picture holds nothing that is changed
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from operator import itemgetter
 
 from api.read.view import Scope, Values, View
@@ -75,13 +76,21 @@ class ResponseHistogram:
     def __init__(self, view: View) -> None:
         self._view = view
         self._seen: set[str] = set()
+        self._coming: list[tuple[int, str]] = []
+        """Heap of (instant, lead)."""
         self.teams: dict[str, Responses] = {}
 
-    def observe(self, leads: Iterable[str]) -> None:
-        """Look at the clocks that have changed."""
-        for lead in leads:
+    def observe(self, leads: Iterable[str], now: int) -> None:
+        """Look at the clocks that have changed, and at answers that were still to come when they were looked at."""
+        looked_at = list(leads)
+        while self._coming and self._coming[0][0] <= now:
+            looked_at.append(heappop(self._coming)[1])
+        for lead in looked_at:
             clock = self._view.clocks.get(lead)
             if clock is None or lead in self._seen or clock.response is None or clock.answered_at is None:
+                continue
+            if clock.answered_at > now:
+                heappush(self._coming, (clock.answered_at, lead))
                 continue
             self._seen.add(lead)
             day = self._view.calendar.day_of(clock.answered_at)
@@ -97,7 +106,7 @@ def waiting_by_team(view: View, now: int) -> tuple[dict[tuple[str, str], int], d
     counts = {(team, state): 0 for team in ("", *view.roster.team_names) for state in ("waiting", "warned", "breached")}
     oldest: dict[str, int] = {}
     for clock in view.waiting.values():
-        if clock.started_at is None:
+        if clock.started_at is None or not clock.is_waiting(now):
             continue
         team = view.roster.team_on(clock.rep, today) or ""
         state = clock.state(now, warn_at)

@@ -45,7 +45,7 @@ async def follow_served(settings: Settings) -> AsyncIterator[Served]:
 async def _read(settings: Settings) -> AsyncGenerator[Served, None]:
     """The newest record that there is, then each one that comes. Ends where there is no topic to read."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.broker,
+        **settings.kafka.options(),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=_WAIT_MS,

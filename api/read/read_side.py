@@ -52,6 +52,7 @@ class ReadSide:
         self._moved = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.view = View(config, catalogue)
+        self.view.advance(clock())
         self._latency = Latency(registry)
         self.consumer = ViewConsumer(settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock)
         self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
@@ -94,6 +95,7 @@ class ReadSide:
             )
         # A scrape and an answer of REST at the same instant say the same.
         self.broadcaster.flush(now, unwatched=True)
+        self._responses.observe((), now)
         today = view.calendar.day_of(now)
         waiting, oldest = waiting_by_team(view, now)
         # Those of the roster first: what a CRM invents takes no place of theirs.
@@ -167,6 +169,7 @@ class ReadSide:
         log.info("generation.loading", generation=served.generation)
         config = self._config_of_now()
         view = View(config, self.view.catalogue)
+        view.advance(self._clock())
 
         def on_change() -> None:
             if self.view is view:
@@ -185,7 +188,7 @@ class ReadSide:
             self._exported = tuple(config.prometheus.windows)
             self.view, self.consumer = view, consumer
             self._responses = ResponseHistogram(view)
-            self._responses.observe(list(view.clocks))
+            self._responses.observe(list(view.clocks), self._clock())
             self._loaded_once = True
             self.broadcaster.turn_to(view, self._exported, self._clock())
         finally:
@@ -202,7 +205,7 @@ class ReadSide:
 
     def _on_change(self) -> None:
         if self.consumer.is_loaded:
-            self._responses.observe(self._unobserved())
+            self._responses.observe(self._unobserved(), self._clock())
         self._moved.set()
 
     def _unobserved(self) -> Iterable[str]:

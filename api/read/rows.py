@@ -69,7 +69,10 @@ def person_json(view: View, rep: str, now: int) -> Json:
 
 
 def waiting_lead(view: View, clock: LeadClock, now: int) -> Json:
-    """A lead without an answer, or what became of it: `state` is then `answered`, `closed` or `merged`."""
+    """A lead without an answer, or what became of it: `state` is then `answered`, `closed` or `merged`.
+
+    Touches that are still to come are not there yet.
+    """
     return {
         "lead": clock.lead,
         "rep": clock.rep,
@@ -97,7 +100,8 @@ _LEAD_FIELDS = (
 
 
 def lead_json(view: View, clock: LeadClock, now: int) -> Json:
-    """The clock of one lead, with the touch that stopped it."""
+    """The clock of one lead as it is now, with the touch that stopped it."""
+    clock = clock.seen_at(now)
     kind, _, touch = (clock.touch or "").partition("|")
     response = clock.response
     return waiting_lead(view, clock, now) | {
@@ -283,9 +287,9 @@ def instant(value: int | None) -> str | None:
     return None if value is None else format_instant(value)
 
 
-def waiting_clocks(view: View) -> list[LeadClock]:
+def waiting_clocks(view: View, now: int) -> list[LeadClock]:
     """All leads that wait, longest first."""
-    return sorted(view.waiting.values(), key=waiting_order)
+    return sorted((clock for clock in view.waiting.values() if clock.is_waiting(now)), key=waiting_order)
 
 
 def waiting_order(clock: LeadClock) -> tuple[int, str]:
@@ -295,4 +299,4 @@ def waiting_order(clock: LeadClock) -> tuple[int, str]:
 
 def waiting_leads(view: View, now: int) -> list[Json]:
     """All leads that wait, longest first, as REST shows them."""
-    return [waiting_lead(view, clock, now) for clock in waiting_clocks(view)]
+    return [waiting_lead(view, clock, now) for clock in waiting_clocks(view, now)]

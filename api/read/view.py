@@ -65,6 +65,7 @@ class View(Floor):
         self.business = config.business_calendars()
         self.clocks: dict[str, LeadClock] = {}
         self.waiting: dict[str, LeadClock] = {}
+        """Those that wait, and perhaps some whose first touch came since the last `advance`."""
         self.alerts: dict[str, Alert] = {}
         self.open_alerts: dict[str, Alert] = {}
         self._acknowledgements: dict[str, dict[str, Acknowledgement]] = {}
@@ -76,6 +77,8 @@ class View(Floor):
         self.changes = Changes()
         self._instants: list[tuple[int, str]] = []
         """Heap of (instant, lead): when a lead's state changes by time alone."""
+        self._now = 0
+        """As `advance` was told last: touches of before it are not still to come."""
         self.definitions = digest_of(config)
         self._appliers = {
             PANES.name: self._apply_pane,
@@ -113,7 +116,7 @@ class View(Floor):
             self.waiting.pop(lead, None)
         else:
             clock = self.clocks[lead] = decode_clock(value)
-            if clock.is_waiting:
+            if clock.is_waiting(self._now):
                 self.waiting[lead] = clock
             else:
                 self.waiting.pop(lead, None)
@@ -125,9 +128,14 @@ class View(Floor):
         self.changes.leads.add(lead)
 
     def _instants_of(self, clock: LeadClock) -> tuple[int, ...]:
-        if clock.answered_at is not None or clock.due_at is None:
+        if clock.due_at is None:
             return ()
-        return clock.warned_at(self.config.lead_response.warn_at), clock.due_at
+        limits = clock.warned_at(self.config.lead_response.warn_at), clock.due_at
+        if clock.answered_at is None:
+            return limits
+        if clock.answered_at <= self._now:
+            return ()
+        return *(at for at in limits if at < clock.answered_at), clock.answered_at
 
     def _apply_alert(self, key: bytes, value: bytes | None) -> None:
         id = key.decode()
@@ -180,19 +188,29 @@ class View(Floor):
     # ---------------------------------------------------------------- time
 
     def next_instant(self) -> int | None:
-        """When the next lead changes its state by time alone (microseconds)."""
+        """When the next lead changes its state by time alone (microseconds): warned, due, touched."""
         return self._instants[0][0] if self._instants else None
 
     def advance(self, now: int) -> None:
-        """Note what has changed by time alone up to `now`: leads that are warned or due, and what counts them."""
+        """Note what has changed by time alone up to `now`: leads that are warned, due or touched, and what counts them.
+
+        A touch that lies in the future stops its lead's clock only then.
+        """
         while self._instants and self._instants[0][0] <= now:
-            lead = heappop(self._instants)[1]
+            at, lead = heappop(self._instants)
             clock = self.clocks.get(lead)
-            if clock is None or clock.answered_at is not None or clock.started_at is None:
+            if clock is None or clock.started_at is None or (clock.answered_at is not None and clock.answered_at < at):
                 continue
+            reps = {clock.rep}
+            if clock.answered_at is not None and clock.answered_at <= now:
+                self.waiting.pop(lead, None)
+                reps.add(clock.touch_rep)
+                # What was remembered of these numbers was true before.
+                self.revision += 1
             self.changes.leads.add(lead)
-            day = day_window(self.calendar.day_of(clock.started_at))
-            self.changes.panes |= {(day, clock.rep), (minute_window(clock.started_at), clock.rep)}
+            windows = day_window(self.calendar.day_of(clock.started_at)), minute_window(clock.started_at)
+            self.changes.panes |= {(window, rep) for window in windows for rep in reps}
+        self._now = max(self._now, now)
 
     def take_changes(self) -> Changes:
         """What has changed since the last call."""

@@ -156,7 +156,7 @@ class Ingest:
 
 def _producer(settings: Settings) -> AIOKafkaProducer:
     return AIOKafkaProducer(
-        bootstrap_servers=settings.broker,
+        **settings.kafka.options(),
         client_id="floorcast-ingest",
         enable_idempotence=True,
         acks="all",

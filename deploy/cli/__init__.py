@@ -77,7 +77,11 @@ def root(
     if show_version:
         typer.echo(f"floorcast {version('floorcast')}")
         raise typer.Exit
+    from deploy.local.private import UMASK  # noqa: PLC0415
     from deploy.settings import SECRETS, read_environment  # noqa: PLC0415
+
+    # Whatever a command keeps is for whoever has typed it.
+    os.umask(UMASK)
 
     # Once, before anything is read: the api, the worker and `${env:NAME}` then all see the same variables.
     os.environ.update(read_environment(os.environ, Path(".env"), SECRETS))
@@ -163,11 +167,14 @@ def broker(
     *,
     data: DataFlag = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 9092,
+    authenticate: Annotated[
+        bool, typer.Option("--authenticate", help="Let only those in who know the login in DATA/kafka.env.")
+    ] = False,
 ) -> None:
-    """Run the local Kafka alone."""
+    """Run the local Kafka alone. Without --authenticate every user of this machine may read and write it."""
     from deploy.local.broker import run_broker  # noqa: PLC0415
 
-    raise typer.Exit(run_broker(_settings(data=data).data, port))
+    raise typer.Exit(run_broker(_settings(data=data).data, port, authenticates=authenticate))
 
 
 @app.command()
@@ -484,7 +491,7 @@ def _target(settings: "Settings", url: str | None = None) -> "Target":
 
     try:
         target = find_target(settings, url)
-        reach_broker(target.broker)
+        asyncio.run(reach_broker(target.broker))
     except UpError as error:
         _fail(error.problems, error.exit_code)
     return target
@@ -530,7 +537,7 @@ def _plan(settings: "Settings", port: int, open_access: bool, demo: tuple[float,
         data=data,
         host=settings.host,
         port=port,
-        broker=settings.broker,
+        broker=None if settings.broker is None else settings.kafka_at(settings.broker),
         prefix=settings.prefix,
         partitions=settings.partitions,
         open_access=open_access,

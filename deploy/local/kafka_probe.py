@@ -1,6 +1,6 @@
 """Asks a broker over a socket which brokers it knows: the proof that Kafka serves, not only that a port is open.
 
-It owns four fields of two messages of Kafka's protocol and is no client; it works in any thread, with or without an
+It owns a few fields of four messages of Kafka's protocol and is no client; it works in any thread, with or without an
 event loop. Message layouts: https://kafka.apache.org/43/design/protocol/
 """
 
@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 
 _METADATA = 3
+_SASL_HANDSHAKE = 17
+_SASL_AUTHENTICATE = 36
 _VERSION = 5  # The newest without tagged fields and topic ids that aiokafka speaks too, so brokers will keep it.
 _CORRELATION = 1
 _LARGEST_ANSWER_BYTES = 1024 * 1024
@@ -24,21 +26,21 @@ class Cluster:
     brokers: tuple[tuple[str, int], ...]
 
 
-def ask(host: str, port: int, timeout_seconds: float) -> Cluster:
-    """Send one metadata request. Raises `OSError` if nobody answers, `ValueError` if the answer is none of Kafka's."""
-    # No topics are asked for: an empty array, where null would mean all.
-    body = struct.pack(">hhih", _METADATA, _VERSION, _CORRELATION, -1) + struct.pack(">i?", 0, False)
+class LoginRefusedError(OSError):
+    """The broker does not let us in by that name and password."""
+
+
+def ask(host: str, port: int, timeout_seconds: float, login: tuple[str, str] | None = None) -> Cluster:
+    """Send one metadata request, after SASL PLAIN with the name and password of `login`.
+
+    Raises `OSError` if nobody answers, `LoginRefusedError` among them, `ValueError` if the answer is none of Kafka's.
+    """
     with socket.create_connection((host, port), timeout_seconds) as connection:
         connection.settimeout(timeout_seconds)
-        connection.sendall(struct.pack(">i", len(body)) + body)
-        (size,) = struct.unpack(">i", _read(connection, 4))
-        if not 0 < size <= _LARGEST_ANSWER_BYTES:
-            msg = "the length of the answer is out of bounds"
-            raise ValueError(msg)
-        answer = _Fields(_read(connection, size))
-    if answer.integer() != _CORRELATION:
-        msg = "the answer belongs to another request"
-        raise ValueError(msg)
+        if login is not None:
+            _log_in(connection, login)
+        # No topics are asked for: an empty array, where null would mean all.
+        answer = _exchange(connection, _METADATA, _VERSION, struct.pack(">i?", 0, False))
     answer.integer()  # Throttle time.
     brokers = []
     for _ in range(answer.integer()):
@@ -46,6 +48,33 @@ def ask(host: str, port: int, timeout_seconds: float) -> Cluster:
         brokers.append((answer.text() or "", answer.integer()))
         answer.text()  # Rack.
     return Cluster(answer.text(), tuple(brokers))
+
+
+def _log_in(connection: socket.socket, login: tuple[str, str]) -> None:
+    mechanism = b"PLAIN"
+    shown = b"".join(b"\0" + text.encode() for text in login)
+    for api, version, body in (
+        (_SASL_HANDSHAKE, 1, struct.pack(">h", len(mechanism)) + mechanism),
+        (_SASL_AUTHENTICATE, 0, struct.pack(">i", len(shown)) + shown),
+    ):
+        if _exchange(connection, api, version, body).short():
+            msg = "the login is refused"
+            raise LoginRefusedError(msg)
+
+
+def _exchange(connection: socket.socket, api: int, version: int, body: bytes) -> _Fields:
+    """Send one request, and give the answer's fields after its correlation id."""
+    request = struct.pack(">hhih", api, version, _CORRELATION, -1) + body
+    connection.sendall(struct.pack(">i", len(request)) + request)
+    (size,) = struct.unpack(">i", _read(connection, 4))
+    if not 0 < size <= _LARGEST_ANSWER_BYTES:
+        msg = "the length of the answer is out of bounds"
+        raise ValueError(msg)
+    answer = _Fields(_read(connection, size))
+    if answer.integer() != _CORRELATION:
+        msg = "the answer belongs to another request"
+        raise ValueError(msg)
+    return answer
 
 
 def _read(connection: socket.socket, size: int) -> bytes:
@@ -70,8 +99,12 @@ class _Fields:
         (value,) = struct.unpack(">i", self._take(4))
         return int(value)
 
+    def short(self) -> int:
+        (value,) = struct.unpack(">h", self._take(2))
+        return int(value)
+
     def text(self) -> str | None:
-        (length,) = struct.unpack(">h", self._take(2))
+        length = self.short()
         return None if length < 0 else self._take(length).decode("utf-8")
 
     def _take(self, size: int) -> bytes:

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from deploy.local.private import FOLDER, UMASK, private_opener
+
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 10.0
 PROVEN_SECONDS = 30.0
@@ -121,9 +123,9 @@ class Program:
 
     async def start(self) -> None:
         try:
-            self.log.parent.mkdir(parents=True, exist_ok=True)
+            self.log.parent.mkdir(FOLDER, parents=True, exist_ok=True)
             self._cap_log()
-            with self.log.open("ab") as log:
+            with open(self.log, "ab", opener=private_opener) as log:
                 self._log_start = log.tell()
                 self._process = await asyncio.create_subprocess_exec(
                     *_bound_to_this_process(self.command),
@@ -132,6 +134,7 @@ class Program:
                     stderr=log,
                     env=dict(self.environment),
                     start_new_session=True,
+                    umask=UMASK,
                 )
         except OSError as error:
             msg = f"{self.name} cannot be started: {error.strerror or error}"

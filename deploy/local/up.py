@@ -20,7 +20,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,8 +29,11 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from deploy.local.broker import BrokerError, LocalBroker
+from deploy.local.login import read_login
+from deploy.local.private import make_private, write_private
 from deploy.local.supervisor import Child, ChildError, Program, Supervisor
 from schemas.instants import SECOND
+from schemas.kafka import PLAIN, Address, Kafka
 
 if TYPE_CHECKING:
     from deploy.settings import Settings
@@ -62,12 +65,14 @@ class Running(msgspec.Struct, frozen=True):
     pid: int
     prefix: str
     config: str
+    has_login: bool = False
+    """Whether its Kafka is the local one, which asks for the login of this folder."""
 
 
 class Target(msgspec.Struct, frozen=True):
     """The floorcast that a command asks or works on."""
 
-    broker: str
+    broker: Address
     prefix: str
     config: Path
     url: str | None
@@ -82,7 +87,7 @@ class Plan:
     data: Path
     host: str
     port: int
-    broker: str | None
+    broker: Address | None
     prefix: str
     partitions: int
     open_access: bool
@@ -94,17 +99,23 @@ class Plan:
     """Launched once everything is ready."""
 
     def program(
-        self, name: str, broker: str, *arguments: str, stop_seconds: float, environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        broker: Address,
+        *arguments: str,
+        stop_seconds: float,
+        environment: Mapping[str, str] | None = None,
     ) -> Program:
-        """A floorcast process of this plan."""
+        """A floorcast process of this plan. What Kafka asks for stands in its environment, which is its owner's."""
         environment = {
             **os.environ,
+            **(PLAIN if isinstance(broker, str) else broker.security).environment,
             "FLOORCAST_PREFIX": self.prefix,
             "FLOORCAST_PARTITIONS": str(self.partitions),
             "PYTHONUNBUFFERED": "1",
             **(environment or {}),
         }
-        common = ("--config", str(self.config), "--broker", broker, "--data", str(self.data))
+        common = ("--config", str(self.config), "--broker", str(broker), "--data", str(self.data))
         return Program(
             name=name,
             command=[*floorcast_command(), name, *common, *arguments],
@@ -130,11 +141,11 @@ class Surroundings:
         """The local Kafka on that folder, not started."""
         return LocalKafka(data)
 
-    async def reach(self, broker: str) -> None:
+    async def reach(self, broker: Address) -> None:
         """Raise UpError unless a Kafka answers at one of the addresses."""
-        await asyncio.to_thread(reach_broker, broker)
+        await reach_broker(broker)
 
-    async def make_topics(self, broker: str, plan: Plan, say: Callable[[str], None]) -> None:
+    async def make_topics(self, broker: Address, plan: Plan, say: Callable[[str], None]) -> None:
         """Create or check the topics of the catalogue, and alter them on a Kafka of our own. Raises UpError."""
         on_altered = say if plan.broker is None else None
         await make_topics(plan.config, broker, plan.prefix, plan.partitions, on_altered)
@@ -143,7 +154,7 @@ class Surroundings:
         """Whether everything is there: `/readyz` says 200."""
         return await answers_ready(url)
 
-    def programs(self, plan: Plan, broker: str, worker_id: str) -> list[Child]:
+    def programs(self, plan: Plan, broker: Address, worker_id: str) -> list[Child]:
         """Worker and api, in the order of their launch."""
         port = str(plan.worker_port)
         listening = ("--host", plan.host, "--port", str(plan.port))
@@ -153,11 +164,11 @@ class Surroundings:
             plan.program("api", broker, *listening, stop_seconds=1.5, environment=knows),
         ]
 
-    def verifier(self, plan: Plan, running: Running, every: int) -> Child:
+    def verifier(self, plan: Plan, broker: Address, url: str, every: int) -> Child:
         """The continuous recount; it ends at once, and nothing waits for it."""
-        arguments = ("--url", running.url, "--every", f"{every // SECOND}s")
+        arguments = ("--url", url, "--every", f"{every // SECOND}s")
         has = {"FLOORCAST_API_KEY": self._verifiers_token}
-        return plan.program("verify", running.broker, *arguments, stop_seconds=0.5, environment=has)
+        return plan.program("verify", broker, *arguments, stop_seconds=0.5, environment=has)
 
 
 class LocalKafka:
@@ -167,13 +178,14 @@ class LocalKafka:
     stop_seconds = 3.0
 
     def __init__(self, data: Path) -> None:
-        self._broker = LocalBroker(data, die_with_parent=True)
+        self._broker = LocalBroker(data, die_with_parent=True, authenticates=True)
         # Its own threads: start, wait and stop block, and stop has to get through while one of the others does.
         self._threads = ThreadPoolExecutor(3, thread_name_prefix="kafka")
 
     @property
-    def bootstrap(self) -> str:
-        return self._broker.bootstrap
+    def kafka(self) -> Address:
+        """How its clients get in, once it has started."""
+        return self._broker.kafka
 
     async def start(self) -> None:
         try:
@@ -242,22 +254,21 @@ def free_port(host: str, port: int) -> int:
         return int(listener.getsockname()[1])
 
 
-def reach_broker(broker: str) -> None:
-    """Raise UpError unless a Kafka answers at one of the comma-separated addresses."""
-    from deploy.local import kafka_probe  # noqa: PLC0415
+async def reach_broker(broker: Address) -> None:
+    """Raise UpError unless a Kafka at one of the comma-separated addresses lets us in."""
+    from processor.transport.reaching import why_not  # noqa: PLC0415
 
-    for one in broker.split(","):
+    for one in str(broker).split(","):
         host, _, port = one.strip().rpartition(":")
         if not host or not port.isdigit() or not 0 < int(port) <= 65535:
             raise UpError([f"broker: {one.strip()!r} is not HOST:PORT"], 2)
-        with suppress(OSError, ValueError):
-            kafka_probe.ask(host.strip("[]"), int(port), _BROKER_PROBE_SECONDS)
-            return
-    raise UpError([f"no Kafka answers at {broker}: is it running, and is the address right?"], 3)
+    problem = await why_not(broker)
+    if problem is not None:
+        raise UpError([problem], 3)
 
 
 async def make_topics(
-    config: Path, broker: str, prefix: str, partitions: int, on_altered: Callable[[str], None] | None = None
+    config: Path, broker: Address, prefix: str, partitions: int, on_altered: Callable[[str], None] | None = None
 ) -> list[str]:
     """Create or check the topics of the generation that is served; the names of the new ones. Raises UpError.
 
@@ -324,9 +335,10 @@ def find_target(settings: "Settings", url: str | None = None) -> Target:
         if settings.broker is None:
             problem = f"no floorcast up runs on {settings.data}: name its folder with --data, or a Kafka with --broker"
             raise UpError([problem], 2)
-        return Target(settings.broker, settings.prefix, settings.config, url)
+        return Target(settings.kafka_at(settings.broker), settings.prefix, settings.config, url)
+    login = read_login(settings.data) if running.has_login else settings.kafka_security
     return Target(
-        broker=running.broker,
+        broker=Kafka(running.broker, login or PLAIN),
         prefix=settings.prefix if "prefix" in given else running.prefix,
         config=settings.config if "config" in given else Path(running.config),
         url=url or running.url,
@@ -337,7 +349,7 @@ def lock_data(data: Path) -> FileLock:
     """Take the folder for this process, until it ends. Raises UpError."""
     lock = FileLock(data / "up.lock", thread_local=False)
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        make_private(data)
         lock.acquire(timeout=0)
     except Timeout:
         raise UpError([f"another floorcast up runs on {data}: stop it or name another folder with --data"], 2) from None
@@ -388,18 +400,21 @@ async def run(
 async def _start_all(
     plan: Plan, world: Surroundings, supervisor: Supervisor, announce: Callable[[str], None], say: Callable[[str], None]
 ) -> None:
-    broker = plan.broker
-    if broker is None:
+    broker: Address
+    if plan.broker is None:
         kafka = world.local_kafka(plan.data)
         await supervisor.launch(kafka)
-        broker = kafka.bootstrap
+        broker = kafka.kafka
     else:
+        broker = plan.broker
         await world.reach(broker)
     await world.make_topics(broker, plan, say)
     for child in world.programs(plan, broker, _worker_id(plan.data)):
         await supervisor.launch(child)
-    running = Running(address(plan.host, plan.port), broker, os.getpid(), plan.prefix, str(plan.config))
-    _write_whole(plan.data / "up.json", msgspec.json.format(msgspec.json.encode(running), indent=2))
+    running = Running(
+        address(plan.host, plan.port), str(broker), os.getpid(), plan.prefix, str(plan.config), plan.broker is None
+    )
+    write_private(plan.data / "up.json", msgspec.json.format(msgspec.json.encode(running), indent=2))
     await _until_ready(lambda: world.is_ready(running.url), plan.data / "logs", say)
     supervisor.settled = True
     if plan.open_access:
@@ -409,7 +424,7 @@ async def _start_all(
         await supervisor.launch(child)
     if plan.verify_every is not None:
         await asyncio.sleep(world.undisturbed_seconds)
-        await supervisor.launch(world.verifier(plan, running, plan.verify_every))
+        await supervisor.launch(world.verifier(plan, broker, running.url, plan.verify_every))
 
 
 async def _until_ready(is_ready: Callable[[], Awaitable[bool]], logs: Path, say: Callable[[str], None]) -> None:
@@ -453,15 +468,8 @@ def _worker_id(data: Path) -> str:
         found = ""
     if not found:
         found = f"up-{secrets.token_hex(4)}"
-        _write_whole(path, found.encode())
+        write_private(path, found.encode())
     return found
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Replace a file so that a reader sees the old or the new one."""
-    new = path.with_name(f"{path.name}.new")
-    new.write_bytes(content)
-    new.replace(path)
 
 
 def take_port(host: str, port: int, data: Path, *, pause: Callable[[float], None]) -> int:

@@ -77,6 +77,10 @@ class Books:
         """Give the clock of every lead that has one and is neither merged away nor deleted, by lead id."""
         return {clock.lead: self._lead_rules.seen_at(clock, now) for clock in self._clocks}
 
+    def unanswered(self) -> set[str]:
+        """Give the leads that wait and of which no answer is known, not one to come either."""
+        return {clock.lead for clock in self._clocks if clock.is_undecided and clock.touch is None}
+
     @property
     def reps(self) -> list[str]:
         """The roster's reps, and whoever did something."""
@@ -99,13 +103,21 @@ class Books:
     # --- the definitions
 
     def _add(
-        self, name: str, rep: str | None, at: int | None, number: int | Fraction = 1, clock: Clock | None = None
+        self,
+        name: str,
+        rep: str | None,
+        at: int | None,
+        number: int | Fraction = 1,
+        *,
+        clock: Clock | None = None,
+        begins: int | None = None,
+        ends: int | None = None,
     ) -> None:
         """Note a fact; without an instant it is none."""
         if at is not None:
             day = self.people.day_of(at)
             if day >= self._first_day:
-                self.facts.append(Fact(name, rep, self.people.team_of(rep, day), at, day, number, clock))
+                self.facts.append(Fact(name, rep, self.people.team_of(rep, day), at, day, number, clock, begins, ends))
 
     def _count_calls(self) -> None:
         for call in self._kept["call"]:
@@ -191,4 +203,7 @@ class Books:
             self._add("leads_assigned", rep, lead.get("received_at") if assigned_at is None else assigned_at)
             if clock is not None:
                 self._clocks.append(clock)
-                self._add("clock", clock.counts_for, clock.started_at, clock=clock)
+                answered_at = None if clock.touch is None else clock.touch.at
+                self._add("clock", clock.rep, clock.started_at, clock=clock, ends=answered_at)
+                if answered_at is not None:
+                    self._add("clock", clock.counts_for, clock.started_at, clock=clock, begins=answered_at)

@@ -58,8 +58,12 @@ class Clock:
         return None if self.touch is None else max(0, self.touch.at - self.started_at)
 
     @property
-    def is_waiting(self) -> bool:
-        return self.touch is None and self.status in (None, "new")
+    def is_undecided(self) -> bool:
+        return self.status in (None, "new")
+
+    def answer_at(self, now: int) -> Touch | None:
+        """The touch, once its instant has come."""
+        return None if self.touch is None or self.touch.at > now else self.touch
 
 
 def roots_of(leads: Mapping[str, Record]) -> dict[str, str]:
@@ -131,7 +135,8 @@ class LeadRules:
         team = self._people.team_of(rep, self._people.day_of(start))
         rule = self._rule(root.get("source"), team)
         sla = _DEFAULT_SLA if rule is None else rule.sla
-        calendar = self._config.teams[team].calendar if team in self._config.teams else None
+        own = self._config.teams[team].calendar if team in self._config.teams else None
+        calendar = own or self._config.organisation.calendar
         is_business = rule is not None and rule.clock == "business" and calendar is not None
         office = self._offices[calendar] if calendar is not None else None
 
@@ -283,15 +288,16 @@ class LeadRules:
         return found[-_INQUIRIES_KEPT:]
 
     def seen_at(self, clock: Clock, now: int) -> LeadClock:
-        state = None
-        if clock.is_waiting:
+        state, touch = None, clock.answer_at(now)
+        is_waiting = clock.is_undecided and touch is None
+        if is_waiting:
             state = "breached" if now >= clock.due_at else "warned" if now >= clock.warn_at else "waiting"
         office = self._offices[clock.calendar] if clock.calendar is not None else None
-        answered_at = None if clock.touch is None else clock.touch.at
+        answered_at = None if touch is None else touch.at
         is_both = answered_at is not None and clock.assigned_at is not None
         return {
             "rep": clock.rep,
-            "counts_for": clock.counts_for,
+            "counts_for": clock.rep if touch is None else clock.counts_for,
             "source": clock.source,
             "team": clock.team,
             "calendar": clock.calendar,
@@ -301,8 +307,8 @@ class LeadRules:
             "warn_at": clock.warn_at,
             "escalate_at": clock.escalate_at,
             "answered_at": answered_at,
-            "touch": None if clock.touch is None else (clock.touch.kind, clock.touch.id),
-            "response": clock.response,
+            "touch": None if touch is None else (touch.kind, touch.id),
+            "response": None if touch is None else clock.response,
             "business_response": (
                 None if office is None or answered_at is None else office.between(clock.started_at, answered_at)
             ),
@@ -315,12 +321,23 @@ class LeadRules:
                 if office is None
                 else office.between(clock.started_at, now if answered_at is None else answered_at)
             ),
-            "attempted_at": clock.firsts["attempted_at"],
-            "contacted_at": clock.firsts["contacted_at"],
-            "qualified_at": clock.firsts["qualified_at"],
-            "automated_at": clock.firsts["automated_at"],
-            "holders": clock.holders,
-            "inquiries": clock.inquiries,
-            "waiting": clock.is_waiting,
+            "attempted_at": _come(clock.firsts["attempted_at"], now),
+            "contacted_at": _come(clock.firsts["contacted_at"], now),
+            "qualified_at": _come(clock.firsts["qualified_at"], now),
+            "automated_at": _come(clock.firsts["automated_at"], now),
+            "holders": [{**held, "answered_at": _come(held["answered_at"], now)} for held in clock.holders],
+            "inquiries": [
+                asked
+                if _come(asked["answered_at"], now) is not None
+                else {**asked, "answered_at": None, "rep": None, "business_response": None}
+                for asked in clock.inquiries
+                if asked["started_at"] <= now
+            ],
+            "waiting": is_waiting,
             "state": state,
+            "until": None if clock.touch is None or not clock.is_undecided else clock.touch.at,
         }
+
+
+def _come(at: int | None, now: int) -> int | None:
+    return None if at is None or at > now else at

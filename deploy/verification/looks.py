@@ -4,7 +4,7 @@ Owns how each is recounted, asked for and compared. Which of them a round has, a
 rounds.py's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import or_
 from typing import Any, Protocol
@@ -18,10 +18,12 @@ from deploy.verification.rounds import Judged, Part, judge, judge_leads, of_youn
 from deploy.verification.shapes import LeadClock
 from deploy.verification.verify import Served, expected_rows, fetch, fetch_waiting
 from schemas.config import Config
-from schemas.instants import format_instant, parse_instant
+from schemas.instants import HOUR, format_instant, parse_instant
 from schemas.verifications import LEADS
 
 LEADS_AT_ONCE = 2_000
+_LOOKED_BACK = HOUR
+"""How much earlier than now an answer may be as of which the leads are compared."""
 
 
 class LookedAt(Protocol):
@@ -71,9 +73,11 @@ class Windows:
 class WaitingLeads:
     """The leads that wait by the log: all of them, though only those are recounted of which something new was said."""
 
-    def __init__(self, kept: KeptChanges, config: Config) -> None:
+    def __init__(self, kept: KeptChanges, config: Config, clock: Callable[[], int]) -> None:
+        """`clock`: the time of now (microseconds). A lead waits until the first touch that it knows of has come."""
         self._kept = kept
         self._config = config
+        self._clock = clock
         self._clocks: dict[str, LeadClock] = {}
         self.unknown: set[str] = set()
         """To which so much belongs that nobody recounts it."""
@@ -88,10 +92,14 @@ class WaitingLeads:
                         self._recount([lead])
                     except TooManyRecordsError:
                         self.unknown |= self._kept.merged_with([lead])
+        since = self._clock() - _LOOKED_BACK
+        self._clocks = {
+            lead: clock for lead, clock in self._clocks.items() if clock["until"] is None or clock["until"] > since
+        }
         return dict(self._clocks)
 
     def _recount(self, fresh: list[str]) -> None:
-        clocks = recount(self._kept.around(fresh), self._config).lead_clocks(0)
+        clocks = recount(self._kept.around(fresh), self._config).lead_clocks(self._clock() - _LOOKED_BACK)
         for lead in self._kept.merged_with(fresh):
             clock = clocks.get(lead)
             if clock is not None and clock["waiting"]:
@@ -137,4 +145,5 @@ def _shown(clocks: Mapping[str, LeadClock], now: int) -> dict[str, tuple[Any, ..
             "breached" if now >= clock["due_at"] else "warned" if now >= clock["warn_at"] else "waiting",
         )
         for lead, clock in clocks.items()
+        if clock["until"] is None or now < clock["until"]
     }

@@ -29,8 +29,7 @@ def recount(changes: Iterable[RecordChange], config: Config) -> Books:
     changes = list(changes)
 
     def waits(lead: str, known: Sequence[RecordChange]) -> bool:
-        clock = Books(fold(known), config).lead_clocks(0).get(lead)
-        return clock is not None and clock["waiting"]
+        return lead in Books(fold(known), config).unanswered()
 
     left = remembered(changes, config, waits)
     books = Books(fold(left.records), config, first_day=left.first_day, has_groups=left.leads is None)

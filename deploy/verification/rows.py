@@ -31,6 +31,13 @@ class Fact:
     day: date
     number: int | Fraction
     clock: Clock | None
+    begins: int | None = None
+    """From when on it is true; None: always. Before the first touch of a lead has come, the lead is its owner's."""
+    ends: int | None = None
+
+    def holds(self, now: int) -> bool:
+        """Whether it is true at `now`."""
+        return (self.begins is None or self.begins <= now) and (self.ends is None or now < self.ends)
 
 
 class Tally:
@@ -46,7 +53,9 @@ class Tally:
         self._within = 0
 
     def add(self, fact: Fact) -> None:
-        """Take in one more fact, in any order."""
+        """Take in one more fact, in any order; one that is not true yet or any more counts nothing."""
+        if not fact.holds(self._now):
+            return
         self._sums[fact.name] += fact.number
         if fact.name == "cycle":
             self._cycles.append(int(fact.number))
@@ -54,10 +63,10 @@ class Tally:
             self._add_clock(fact.clock)
 
     def _add_clock(self, clock: Clock) -> None:
-        response = clock.response
-        if response is not None:
-            self._responses.append(response)
-            self._within += clock.touch is not None and clock.touch.at <= clock.due_at
+        touch = clock.answer_at(self._now)
+        if touch is not None:
+            self._responses.append(max(0, touch.at - clock.started_at))
+            self._within += touch.at <= clock.due_at
         elif self._now >= clock.due_at:
             self._overdue_since.append(clock.started_at)
 

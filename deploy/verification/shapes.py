@@ -103,3 +103,5 @@ class LeadClock(TypedDict):
     """Nobody answered, and the lead has not left `new`."""
     state: str | None
     """`waiting`, `warned` or `breached`; None when it does not wait."""
+    until: int | None
+    """When the first touch stops a clock that nobody else stops, also one to come."""

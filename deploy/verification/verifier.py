@@ -256,7 +256,7 @@ class Verifier:
                 follower=follower,
                 kept=kept,
                 reader=Reader(self._config, kept.add),
-                waiting=WaitingLeads(kept, self._config),
+                waiting=WaitingLeads(kept, self._config, self._clock),
                 beginnings=dict(follower.positions),
             )
 

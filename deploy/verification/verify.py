@@ -31,6 +31,7 @@ from processor.transport.generations import read_served
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.instants import format_instant, parse_instant
+from schemas.kafka import Address
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
@@ -97,7 +98,7 @@ Say = Callable[[int, int], None]
 
 async def verify(
     url: str,
-    broker: str,
+    broker: Address,
     prefix: str,
     config: Config,
     *,
@@ -166,7 +167,9 @@ async def fetch_freshness(client: httpx.AsyncClient) -> dict[str, Any]:
     return await _get(client, "/v1/freshness")
 
 
-async def wait_for_stages(client: httpx.AsyncClient, follower: Follower, broker: str, prefix: str) -> Mapping[str, Any]:
+async def wait_for_stages(
+    client: httpx.AsyncClient, follower: Follower, broker: Address, prefix: str
+) -> Mapping[str, Any]:
     """Return once all that lies in the log now is in what the api serves: what it says of that. Raises VerifyError."""
     generation = (await read_served(broker, prefix, 1)).generation
     state: dict[str, Any] = {}

@@ -51,6 +51,8 @@ class _Lane:
     repeated_at: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
     """Alert id -> how often it was refused."""
+    refused_summaries: int = 0
+    """In a row."""
     timer: asyncio.TimerHandle | None = None
 
 
@@ -164,6 +166,11 @@ class NotifyShard(StageShard):
         now = self._clock()
         # A receiver that is away is asked with one message only.
         room = 1 if lane.failures else lane.channel.parallel
+        if not self._is_suspended and now >= lane.blocked_until and len(lane.tasks) < room:
+            turns, rows = self.outbox.next_summary(lane.name, now)
+            if turns or rows:
+                lane.sent_at = now if turns else lane.sent_at
+                self._start(lane, self._summarize(lane, turns, rows))
         while not self._is_suspended and now >= lane.blocked_until and len(lane.tasks) < room:
             ready_at = lane.sent_at + int(lane.channel.spacing_seconds * SECOND)
             if lane.sent_at <= now < ready_at:
@@ -231,6 +238,31 @@ class NotifyShard(StageShard):
             self.tell_counters()
             await self._write(rows + self.outbox.told(lane.name, turns))
 
+    async def _summarize(self, lane: _Lane, turns: list[Waiting], rows: list[Message]) -> None:
+        """Tell in one message what was first told too late for one of its own."""
+        if not turns:
+            await self._write(rows)
+            return
+        now = self._clock()
+        try:
+            await self._send(lane, [turn.alert for turn in turns], now, is_summary=True)
+        except (UnavailableError, RefusedError) as error:
+            lane.refused_summaries += 1
+            until = (
+                self._block(lane, error)
+                if isinstance(error, UnavailableError)
+                else now + int(_pause(lane.refused_summaries, LONGEST_REFUSAL_SECONDS) * SECOND)
+            )
+            hopeless = [turn for turn in turns if now - turn.since > GIVE_UP]
+            self.outbox.put_back_summary(lane.name, [turn for turn in turns if now - turn.since <= GIVE_UP], until)
+            self._count_untold(lane, turns, hopeless, error.reason, until - now)
+            await self._write(rows + self.outbox.summed(lane.name, hopeless))
+        else:
+            lane.failures = lane.refused_summaries = 0
+            self.progress.count(f"told.{lane.name}", len(turns))
+            self.tell_counters()
+            await self._write(rows + self.outbox.summed(lane.name, turns))
+
     async def _remind(self, lane: _Lane, alerts: list[Alert]) -> None:
         for first in range(0, len(alerts), lane.channel.at_once):
             try:
@@ -239,10 +271,10 @@ class NotifyShard(StageShard):
                 log.warning("alerts.not_repeated", channel=lane.name, reason=error.reason)
                 return
 
-    async def _send(self, lane: _Lane, alerts: list[Alert], now: int) -> None:
+    async def _send(self, lane: _Lane, alerts: list[Alert], now: int, *, is_summary: bool = False) -> None:
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await lane.channel.send(alerts, now)
+                await (lane.channel.summarize if is_summary else lane.channel.send)(alerts, now)
         except TimeoutError:
             msg = f"not taken within {SEND_SECONDS:g} s"
             raise UnavailableError(msg) from None
@@ -272,18 +304,23 @@ class NotifyShard(StageShard):
         now = self._clock()
         hopeless = [turn for turn in turns if now - turn.since > GIVE_UP]
         self.outbox.put_back(lane.name, [turn for turn in turns if now - turn.since <= GIVE_UP], until)
+        for turn in hopeless:
+            lane.refusals.pop(turn.alert.id, None)
+        self._count_untold(lane, turns, hopeless, reason, until - now)
+        await self._write(rows + self.outbox.give_up(lane.name, hopeless))
+
+    def _count_untold(
+        self, lane: _Lane, turns: list[Waiting], hopeless: list[Waiting], reason: str, again_in: int
+    ) -> None:
         self.progress.count(f"not_told.{lane.name}", len(turns))
         log.warning(
             "alerts.not_told", channel=lane.name, alerts=len(turns), reason=reason,
-            again_in=round((until - now) / SECOND, 1),
+            again_in=round(again_in / SECOND, 1),
         )  # fmt: skip
         if hopeless:
             self.progress.count(f"given_up.{lane.name}", len(hopeless))
             log.error("alerts.given_up", channel=lane.name, alerts=[turn.alert.id for turn in hopeless][:20])
-            for turn in hopeless:
-                lane.refusals.pop(turn.alert.id, None)
         self.tell_counters()
-        await self._write(rows + self.outbox.give_up(lane.name, hopeless))
 
 
 def _pause(failures: int, longest: float) -> float:

@@ -5,17 +5,17 @@ is what channels are to be told, before the alerts themselves say that it was.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import msgspec
 
 from processor.agents.stage import Deployment, StageShard
-from processor.core.alerts import AlertBook
+from processor.core.alerts import AlertBook, Turned
 from processor.core.groups import Groups, GroupsOutput
 from processor.transport.fetched import Fetched
 from processor.transport.packing import Message
-from schemas.alerts import Alert, encode_alert
+from schemas.alerts import Alert, decode_quiet, encode_alert, encode_quiet, instants_of, quiet_key, read_quiet_key
 from schemas.config import Alerts
 from schemas.dead_letters import DeadLetter
 from schemas.frames import EngagementFrame, decode_engagements
@@ -54,7 +54,7 @@ class ResponsesShard(StageShard):
     ) -> None:
         super().__init__(partition, deployment)
         self.groups = Groups(self.origin, deployment.definitions)
-        self.book = AlertBook()
+        self.book = AlertBook(alerts.quiet_after)
         self._rules = alerts
         self._horizon = horizon
         self._clock = clock
@@ -65,23 +65,42 @@ class ResponsesShard(StageShard):
         published = await self.recover()
         name = self.deployment.topic
         for key, row in published[name(GROUPS)].items():
-            self.groups.restore(key, row)
+            quiet = read_quiet_key(key)
+            if quiet is None:
+                self.groups.restore(key, row)
+            else:
+                self.book.restore_quiet(quiet, decode_quiet(row))
         for row in published[name(ALERTS)].values():
             self.book.restore(row)
         self.groups.horizon.restore(self.progress.kept_from)
         rows = dict(published[name(LEAD_CLOCKS)])
         output = self.groups.rebuild(published[name(PANES)], published[name(LEAD_CLOCKS)], self.progress.log_at)
+        is_replayed, self.progress.is_replayed = self.progress.is_replayed, False
+        is_redefined = is_replayed or self.derived_by not in {"", self.deployment.digest}
+        redefined = _moved(rows, output.clocks) if is_redefined else set()
         for lead, changed in output.clocks:
             if changed is None:
                 rows.pop(lead, None)
             else:
                 rows[lead] = changed
-        turned = self.book.begin((decode_clock(row) for row in rows.values()), self._clock())
-        await self.tell_channels(turned, self._rules)
+        turned = self.book.begin(
+            (decode_clock(row) for row in rows.values()),
+            self._clock(),
+            is_redefined=is_redefined,
+            redefined={lead.decode() for lead in rows} if is_replayed else redefined,
+        )
+        await self.tell_channels(turned.told, self._rules)
+        # First: what moved because of other definitions must not be taken for moved by a record if this is cut short.
+        await self.write({ALERTS: _rows(turned.alerts)})
         # Also of those whose groups went before we came.
-        gone = self._forget(self.book.leads)
+        gone, hushed = self._forget(self.book.leads)
         await self.write(
-            {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: _rows(turned) + gone}
+            {
+                GROUPS: [*output.rows, *_quiet_rows(turned), *hushed],
+                PANES: output.panes,
+                LEAD_CLOCKS: output.clocks,
+                ALERTS: gone,
+            }
         )
         self._horizon.begin()
         self._has_begun = True
@@ -97,15 +116,17 @@ class ResponsesShard(StageShard):
         """Raise what is due, once everything delivered by then is known; let go what is too old."""
         if self.groups.backlog:
             output = self.groups.sweep(SWEPT_AT_ONCE)
-            await self._write(output, [], oldest_at=None)
+            await self._write(output, Turned(), oldest_at=None)
         turned = self.book.pass_time(self._horizon.settled_at, now)
-        if not turned:
+        if not turned.alerts:
             return
-        await self.tell_channels(turned, self._rules)
-        for alert in turned:
+        await self.tell_channels(turned.told, self._rules)
+        for alert in turned.alerts:
             if alert.event == "raised":
                 self.count_raised(alert)
-        await self.write({ALERTS: _rows(turned)})
+        # The alert goes first: it says itself how much of it is told.
+        await self.write({ALERTS: _rows(turned.alerts)})
+        await self.write({GROUPS: _quiet_rows(turned)})
         self.tell_counters()
 
     async def process(self, records: list[Fetched]) -> None:
@@ -139,28 +160,55 @@ class ResponsesShard(StageShard):
             self.progress.count("events", sum(len(frame.engagements) for frame in frames))
             self.progress.count("duplicates", output.duplicates)
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
-        turned = self._hear(output.clocks)
-        await self.tell_channels(turned, self._rules)
+        turned = self._hear(output.clocks, oldest_at)
+        await self.tell_channels(turned.told, self._rules)
         await self._write(output, turned, oldest_at=oldest_at)
 
-    async def _write(self, output: GroupsOutput, turned: Sequence[Alert], *, oldest_at: int | None) -> None:
-        alerts = _rows(turned) + self._forget(output.expired)
+    async def _write(self, output: GroupsOutput, turned: Turned, *, oldest_at: int | None) -> None:
+        gone, hushed = self._forget(output.expired)
         await self.write(
-            {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks, ALERTS: alerts}, oldest_at=oldest_at
+            {
+                # What was told too late stands before the rows that make the delivery a repetition.
+                GROUPS: [*_quiet_rows(turned), *hushed, *output.rows],
+                PANES: output.panes,
+                LEAD_CLOCKS: output.clocks,
+                ALERTS: _rows(turned.alerts) + gone,
+            },
+            oldest_at=oldest_at,
         )
 
-    def _forget(self, leads: Iterable[str]) -> list[Message]:
-        """The alerts of a lead go when nothing is kept of it any more."""
+    def _forget(self, leads: Iterable[str]) -> tuple[list[Message], list[tuple[bytes, bytes | None]]]:
+        """The alerts of a lead go when nothing is kept of it any more: their rows, and those of its quiet instants."""
         gone = [lead for lead in leads if f"lead:{lead}" not in self.groups]
-        return [(id.encode(), None) for lead in gone for id in self.book.forget(lead)]
+        hushed: list[tuple[bytes, bytes | None]] = [
+            (quiet_key(lead), None) for lead in gone if self.book.is_quiet(lead)
+        ]
+        return [(id.encode(), None) for lead in gone for id in self.book.forget(lead)], hushed
 
-    def _hear(self, clocks: Iterable[tuple[bytes, bytes | None]]) -> list[Alert]:
+    def _hear(self, clocks: Iterable[tuple[bytes, bytes | None]], told_at: int) -> Turned:
         now = self._clock()
-        turned: list[Alert] = []
+        found = Turned()
         for lead, row in clocks:
             clock: LeadClock | None = None if row is None else decode_clock(row)
-            turned += self.book.hear(lead.decode(), clock, now)
-        return turned
+            turned = self.book.hear(lead.decode(), clock, now, told_at)
+            found.told += turned.told
+            found.kept += turned.kept
+            found.quiet |= turned.quiet
+        return found
+
+
+def _moved(before: Mapping[bytes, bytes], changed: Iterable[tuple[bytes, bytes | None]]) -> set[str]:
+    """Leads whose levels are reached at other instants than was published."""
+    found = set()
+    for lead, row in changed:
+        held = before.get(lead)
+        if held is not None and row is not None and instants_of(decode_clock(held)) != instants_of(decode_clock(row)):
+            found.add(lead.decode())
+    return found
+
+
+def _quiet_rows(turned: Turned) -> list[Message]:
+    return [(quiet_key(lead), encode_quiet(instants) if instants else None) for lead, instants in turned.quiet.items()]
 
 
 def _rows(alerts: Iterable[Alert]) -> list[Message]:

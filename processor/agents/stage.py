@@ -24,6 +24,7 @@ from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import Engagement, by_group, engagement_frames
 from schemas.instants import SECOND
+from schemas.kafka import Address
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
 from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, NOTIFICATIONS, PANES, PROGRESS, Topic
 
@@ -37,7 +38,7 @@ log = structlog.get_logger(__name__)
 class Deployment:
     """Where this deployment's topics are, and what it makes of their content."""
 
-    bootstrap: str
+    bootstrap: Address
     prefix: str
     generation: int
     partitions: int
@@ -72,6 +73,8 @@ class StageShard:
         self.deployment = deployment
         self.origin = f"{self.stage}.{partition}"
         self.progress = Progress()
+        self.derived_by = ""
+        """Digest of the definitions by which was derived what the load has read back; empty: nobody said."""
         self.read = 0
         """Records that the load has read back so far."""
         self._settled = encode_progress(self.progress)
@@ -134,6 +137,7 @@ class StageShard:
         held = published[self.deployment.topic(PROGRESS)].get(progress_key(self.stage, self.partition))
         if held is not None:
             self.progress = decode_progress(held)
+        self.derived_by = self.progress.definitions
         # Told first when all is derived anew: until then nobody may take the old numbers for the new definitions'.
         self.progress.definitions = self.deployment.digest
         self._settled = encode_progress(self.progress)

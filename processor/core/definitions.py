@@ -26,7 +26,9 @@ class Definitions:
     lead_response: LeadResponse
     calendars: Mapping[str, BusinessCalendar]
     team_calendars: Mapping[str, str]
-    """Team -> name of its calendar."""
+    """Team -> name of its own calendar."""
+    default_calendar: str | None
+    """For everybody else: teams without a calendar, and leads of nobody or of nobody's team."""
     file_teams: Mapping[str, str]
     """Rep -> the team that the file gives them."""
     minutes_kept: int
@@ -35,6 +37,10 @@ class Definitions:
     def person(self, id: str | None) -> str | None:
         """The roster's id of a person, which is the one served."""
         return None if id is None else self.aliases.get(id, id)
+
+    def calendar_of(self, team: str | None) -> str | None:
+        """The name of the calendar that a team goes by; None: everybody there is always at work."""
+        return self.default_calendar if team is None else self.team_calendars.get(team, self.default_calendar)
 
     def value_of(self, amount: str | None, currency: str | None) -> Decimal | None:
         """An amount in the organisation's currency, exactly; None where no rate is known. No amount is 0."""
@@ -57,6 +63,7 @@ def definitions_of(config: Config) -> Definitions:
         lead_response=config.lead_response,
         calendars=config.business_calendars(),
         team_calendars={name: team.calendar for name, team in config.teams.items() if team.calendar is not None},
+        default_calendar=organisation.calendar,
         file_teams={id: rep.team for id, rep in config.reps.items() if rep.team is not None},
         minutes_kept=config.retention.minutes,
         records_kept=config.retention.records,

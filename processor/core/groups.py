@@ -9,6 +9,7 @@ Does no I/O.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from processor.core.contributions import Contribution
 from processor.core.definitions import Definitions
@@ -55,6 +56,11 @@ class Groups:
         """Rep -> groups in whose result their team had a say at any time. To have too many here does no harm."""
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
         self._expiry: Expiry[str] = Expiry()
+        self._log_at = 0
+        self._coming: list[tuple[int, str]] = []
+        """Heap of (instant, group): first touches that lie after the newest receipt, to be counted plainly by then."""
+        self._filed: dict[str, int] = {}
+        """Group -> the instant under which it stands in the heap: a lead that is edited often stands there once."""
         self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon)
 
     def __len__(self) -> int:
@@ -66,13 +72,14 @@ class Groups:
     @property
     def backlog(self) -> int:
         """How many groups may be too old and were not looked at yet."""
-        return len(self._expiry.due)
+        return len(self._expiry.due) + bool(self._has_come)
 
     def fold(self, engagements: Iterable[Engagement], log_at: int) -> GroupsOutput:
         """Take a batch in. `log_at` is the newest receipt seen (microseconds)."""
         output = GroupsOutput()
         self._advance(log_at)
         self._sweep(output, SLICE)
+        self._settle_coming(output, SLICE)
         changed = self._gather(engagements, output)
         # The roster goes first: what is derived after it sees the new teams.
         moved = self._settle_roster(changed.pop(ROSTER_GROUP, {}), output)
@@ -159,7 +166,7 @@ class Groups:
         if _last_instant(records) >= self.horizon.starts_at:
             return False
         clock = self._clocks.get(group[5:]) if group.startswith("lead:") else None
-        if clock is not None and decode_clock(clock).is_waiting:
+        if clock is not None and decode_clock(clock).is_unanswered:
             self._expiry.spared.add(group)
             return False
         return True
@@ -187,7 +194,22 @@ class Groups:
             self._publish_clock(group[5:], None, output.clocks)
             output.expired.append(group[5:])
 
+    @property
+    def _has_come(self) -> bool:
+        return bool(self._coming) and self._coming[0][0] <= self._log_at
+
+    def _settle_coming(self, output: GroupsOutput, most: int) -> None:
+        """Derive the leads again whose first touch was still to come, and is not any more by the instant of the log."""
+        while self._has_come and most > 0:
+            most -= 1
+            at, group = heappop(self._coming)
+            if self._filed.get(group) == at:
+                del self._filed[group]
+            if group in self._rows:
+                self._update(group, GroupFacts(self._rows[group]), output)
+
     def _advance(self, log_at: int) -> None:
+        self._log_at = max(self._log_at, log_at)
         if self.horizon.advance(log_at):
             self._expiry.advance(self.horizon.starts_at)
         self.panes.advance(log_at)
@@ -196,6 +218,8 @@ class Groups:
         """Look at so many of the groups that may be too old."""
         output = GroupsOutput()
         self._sweep(output, most)
+        self._settle_coming(output, most)
+        output.panes = self.panes.take_changes()
         return output
 
     def _sweep(self, output: GroupsOutput, most: int) -> None:
@@ -248,7 +272,11 @@ class Groups:
             return thread_contributions(id, facts.others, self._definitions), None
         if kind != "lead":
             return [], None
-        result = lead_result(id, facts, self._definitions, self._teams.team_on)
+        result = lead_result(id, facts, self._definitions, self._teams.team_on, self._log_at)
+        answered_at = None if result.clock is None else result.clock.answered_at
+        if answered_at is not None and answered_at > self._log_at and self._filed.get(group) != answered_at:
+            self._filed[group] = answered_at
+            heappush(self._coming, (answered_at, group))
         for rep in result.reps:
             self._groups_of.setdefault(rep, set()).add(group)
         return result.contributions, None if result.clock is None else encode_clock(result.clock)

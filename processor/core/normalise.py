@@ -5,98 +5,39 @@ a vendor means.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Protocol
 
 import msgspec
 
-from processor.native import COMPILED
 from schemas.connectors.base import Connector, Parsed, Problem
-from schemas.connectors.generic import Generic
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import Delivery, decode_delivery
-from schemas.frames import by_partition, change_frames, decode_changes, record_key
+from schemas.frames import by_partition, change_frames, record_key
 from schemas.progress import Progress
 from schemas.records import RecordChange
-
-Heard = tuple[str, int, int, int, int]
-"""Of one connection: its name, deliveries, changes, newest receipt, newest `changed_at`."""
+from schemas.unknown_names import count_unknown
 
 NEVER = 2**62
-
-
-class Changes(Protocol):
-    """The changes of a batch in the order of their deliveries: see `ReadChanges`."""
-
-    @property
-    def oldest_at(self) -> int: ...
-
-    def __len__(self) -> int: ...
-
-    def read(self, raw: bytes, is_counted: bool) -> bool: ...
-
-    def put(self, change: RecordChange) -> None: ...
-
-    def heard(self) -> list[Heard]: ...
-
-    def frames(self, partitions: int) -> dict[int, list[bytes]]: ...
-
-
-class ReadChanges:
-    """Changes that were read here. It takes no delivery by itself: the compiled ones do, of kind `generic`."""
-
-    oldest_at = NEVER
-
-    def __init__(self) -> None:
-        self._changes: list[RecordChange] = []
-
-    def __len__(self) -> int:
-        return len(self._changes)
-
-    def read(self, raw: bytes, is_counted: bool) -> bool:
-        """Take the changes of a stored delivery in. False: they are to be read and put."""
-        return False
-
-    def put(self, change: RecordChange) -> None:
-        """Take in a change that was read elsewhere."""
-        self._changes.append(change)
-
-    def heard(self) -> list[Heard]:
-        """What is to be counted of the deliveries that `read` has taken."""
-        return []
-
-    def frames(self, partitions: int) -> dict[int, list[bytes]]:
-        """The changes as frames for the partitions where their records live."""
-        keyed = ((record_key(change.kind, change.id), change) for change in self._changes)
-        return {
-            partition: list(change_frames(changes)) for partition, changes in by_partition(keyed, partitions).items()
-        }
 
 
 @dataclass(slots=True)
 class NormaliseOutput:
     """What a batch of deliveries says."""
 
-    encoded: Changes
+    changes: list[RecordChange] = field(default_factory=list)
+    """In the order of their deliveries."""
     dead_letters: list[DeadLetter] = field(default_factory=list)
     oldest_at: int = NEVER
     """The oldest receipt among the deliveries (microseconds)."""
 
-    @property
-    def changes(self) -> list[RecordChange]:
-        """All of them, decoded: for whoever hands no frames on."""
-        return [
-            change
-            for frames in self.encoded.frames(1).values()
-            for frame in frames
-            for change in decode_changes(frame).changes
-        ]
-
     def frames(self, partitions: int) -> dict[int, list[bytes]]:
         """The changes as frames for the partitions where their records live."""
-        return self.encoded.frames(partitions)
+        keyed = ((record_key(change.kind, change.id), change) for change in self.changes)
+        return {
+            partition: list(change_frames(changes)) for partition, changes in by_partition(keyed, partitions).items()
+        }
 
 
 def normalise(
@@ -105,19 +46,11 @@ def normalise(
     partition: int,
     connectors: Mapping[str, Connector],
     progress: Progress,
-    compiled: bool = COMPILED,
 ) -> NormaliseOutput:
-    """Read (offset, raw delivery) pairs. Counters go into `progress`, once per offset.
-
-    `compiled`: whether plain deliveries are left to `processor.native`, which reads them alike: one takes 2 µs
-    to its frame instead of 14.
-    """
-    encoded = _compiled_changes(connectors) if compiled else ReadChanges()
-    output = NormaliseOutput(encoded)
-    counts, done, read, put = _Counts(), progress.offset, encoded.read, encoded.put
+    """Read (offset, raw delivery) pairs. Counters go into `progress`, once per offset."""
+    output = NormaliseOutput()
+    counts, done = _Counts(), progress.offset
     for offset, raw in deliveries:
-        if read(raw, offset >= done):
-            continue
         try:
             delivery = decode_delivery(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError):  # the latter for a text that is not UTF-8
@@ -126,8 +59,7 @@ def normalise(
         else:
             parsed = _parse(delivery, connectors)
             output.oldest_at = min(output.oldest_at, delivery.received_at)
-        for change in parsed.changes:
-            put(change)
+        output.changes += parsed.changes
         if parsed.problems:
             output.dead_letters += [
                 DeadLetter(
@@ -138,16 +70,8 @@ def normalise(
             ]  # fmt: skip
         if offset >= done:
             counts.add(delivery, parsed)
-    output.oldest_at = min(output.oldest_at, encoded.oldest_at)
-    counts.put_into(progress, encoded.heard())
+    counts.put_into(progress)
     return output
-
-
-def _compiled_changes(connectors: Mapping[str, Connector]) -> Changes:
-    from processor.native.events import Events  # noqa: PLC0415 - it may not be there
-
-    # A connector made of it may read otherwise.
-    return Events({name: one.namespace for name, one in connectors.items() if type(one) is Generic})
 
 
 def _parse(delivery: Delivery, connectors: Mapping[str, Connector]) -> Parsed:
@@ -167,6 +91,7 @@ class _Counts:
         self._heard: dict[str, tuple[list[int], list[RecordChange]]] = {}
         """Connection -> receipts and changes."""
         self._others: Counter[str] = Counter()
+        self._unknown: dict[str, Counter[tuple[str, str]]] = {}
 
     def add(self, delivery: Delivery, parsed: Parsed) -> None:
         heard = self._heard.get(delivery.connection)
@@ -176,24 +101,22 @@ class _Counts:
         heard[1].extend(parsed.changes)
         for reason, amount in parsed.ignored.items():
             self._others[f"ignored.{reason}"] += amount
+        if parsed.unknown:
+            self._unknown.setdefault(delivery.connection, Counter()).update(parsed.unknown)
         for problem in parsed.problems:
             self._others[f"dead.{delivery.connection}.{problem.reason}"] += 1
 
-    def put_into(self, progress: Progress, heard: Iterable[Heard]) -> None:
-        """`heard`: what was read and is not counted here."""
-        for connection, deliveries, events, received_at, changed_at in (*self._all_heard(), *heard):
-            progress.count("events", events)
-            progress.count("deliveries", deliveries)
-            progress.log_at = max(progress.log_at, received_at)
+    def put_into(self, progress: Progress) -> None:
+        for connection, (receipts, changes) in self._heard.items():
+            progress.count("events", len(changes))
+            progress.count("deliveries", len(receipts))
+            progress.log_at = max(progress.log_at, *receipts)
             if connection:
-                progress.saw(connection, received_at, changed_at)
+                progress.saw(connection, max(receipts), max(map(_CHANGED_AT, changes), default=0))
         for name, amount in self._others.items():
             progress.count(name, amount)
-
-    def _all_heard(self) -> Iterator[Heard]:
-        for connection, (receipts, changes) in self._heard.items():
-            newest = max(map(_CHANGED_AT, changes), default=0)
-            yield connection, len(receipts), len(changes), max(receipts), newest
+        for connection, names in self._unknown.items():
+            count_unknown(progress.counters, connection, names)
 
 
 _CHANGED_AT = attrgetter("changed_at")

@@ -4,7 +4,7 @@ Owns the order of turns of an alert, what rests in quiet hours or while a lead i
 of it is read back. Sends nothing, and reads no clock.
 
 A turn is told at least once. One that rests and is overtaken by its opposite (raised at night, answered before the
-morning) is not told at all.
+morning) is not told at all. What is quiet gathers until no more of it comes, and is told together in one summary.
 """
 
 from collections import deque
@@ -27,8 +27,14 @@ from schemas.alerts import (
     encode_silence,
 )
 from schemas.config import QuietHours
+from schemas.instants import MINUTE, SECOND
 
 Message = tuple[bytes, bytes | None]
+
+SUMMARY_AFTER = 5 * SECOND
+"""After the last quiet alert: so many come in one go that each would begin a summary of its own."""
+SUMMARY_AT_MOST_AFTER = 5 * MINUTE
+"""After the first one, if they do not end."""
 
 _SEPARATOR = "\0"  # neither names of channels nor ids hold it
 _NOTHING = Outgoing()
@@ -48,6 +54,13 @@ class _Box:
     """Heap of (until, id)."""
     resting: set[str] = field(default_factory=set)
     """Of the held ones, those that nobody has tried to tell yet."""
+    gathered: dict[str, None] = field(default_factory=dict)
+    """Ids of quiet alerts for the next summary; those that a sender holds stand nowhere."""
+    first_at: int = 0
+    newest_at: int = 0
+    """When the first and the newest of them came."""
+    summary_from: int = 0
+    """Not before then: the receiver was away."""
 
 
 class Outbox:
@@ -78,7 +91,9 @@ class Outbox:
             box.silences[silence.lead] = silence
         else:
             outgoing = box.outgoing[rest] = decode_outgoing(row)
-            if outgoing.waiting:
+            if outgoing.waiting and outgoing.waiting[0].alert.quiet:
+                _gather(box, rest, outgoing.waiting[0].since)
+            elif outgoing.waiting:
                 box.ready.append(rest)
         return True
 
@@ -105,6 +120,12 @@ class Outbox:
             return False  # a repetition
         if not alert.is_open and outgoing is _NOTHING:
             return False  # nobody there was told that it waits
+        if alert.quiet:
+            return self._take_quiet(box, outgoing, alert, now)
+        told = outgoing.waiting[-1].alert if outgoing.waiting else outgoing.told
+        if not alert.is_open and told is not None:
+            # It goes where it was told, whoever's it has become: a receiver knows it by that.
+            alert = replace(alert, rep=told.rep, team=told.team)
         if alert.id in box.resting:
             # Both cancel: the channel knows already what is so now.
             box.resting.discard(alert.id)
@@ -116,6 +137,60 @@ class Outbox:
             outgoing = replace(outgoing, known=alert.turn, waiting=(*outgoing.waiting, Waiting(alert, now)))
         _keep(box, alert.id, outgoing)
         return True
+
+    def _take_quiet(self, box: _Box, outgoing: Outgoing, alert: Alert, now: int) -> bool:
+        if not alert.is_open:
+            box.gathered.pop(alert.id, None)
+            box.outgoing.pop(alert.id, None)
+        elif outgoing.is_summed:
+            box.outgoing[alert.id] = replace(outgoing, known=alert.turn)
+        else:
+            box.outgoing[alert.id] = replace(outgoing, known=alert.turn, waiting=(Waiting(alert, now),))
+            _gather(box, alert.id, now)
+        return True
+
+    def next_summary(self, channel: str, now: int) -> tuple[list[Waiting], list[Message]]:
+        """The quiet alerts that are to be told together now, all of them; in the caller's hands as with `next`."""
+        box = self._boxes[channel]
+        is_over = now - box.newest_at >= SUMMARY_AFTER or now - box.first_at >= SUMMARY_AT_MOST_AFTER
+        if not box.gathered or now < box.summary_from or not is_over:
+            return [], []
+        messages: list[Message] = []
+        found: dict[str, Waiting] = {}
+        for id in list(box.gathered):
+            turn = box.outgoing[id].waiting[0]
+            silence = self._silence(box, turn.alert, now)
+            if silence is None:
+                found[id] = turn
+            elif silence.is_acknowledged:
+                del box.gathered[id]
+                messages += self.summed(channel, [turn])
+        rests = [quiet_until(self._quiet[channel], level, now) for level in {t.alert.level for t in found.values()}]
+        if not found or None not in rests:
+            return [], messages
+        for id in found:
+            del box.gathered[id]
+        return list(found.values()), messages
+
+    def summed(self, channel: str, turns: Iterable[Waiting]) -> list[Message]:
+        """These are told, or given up: no turn of them is told any more. The rows that change."""
+        box = self._boxes[channel]
+        changed: dict[str, None] = {}
+        for turn in turns:
+            id = turn.alert.id
+            outgoing = box.outgoing.get(id)
+            if outgoing is not None:
+                box.outgoing[id] = replace(outgoing, waiting=(), is_summed=True)
+                changed[id] = None
+        return [self._row(channel, id) for id in changed]
+
+    def put_back_summary(self, channel: str, turns: Iterable[Waiting], until: int) -> None:
+        """These could not be told; they are tried again then, with what has come meanwhile."""
+        box = self._boxes[channel]
+        box.summary_from = until
+        for turn in turns:
+            if turn.alert.id in box.outgoing:
+                _gather(box, turn.alert.id, turn.since)
 
     def next(self, channel: str, now: int, most: int) -> tuple[list[Waiting], list[Message]]:
         """What is to be told now, at most so much; it is in the caller's hands until `told` or `put_back`.
@@ -201,8 +276,14 @@ class Outbox:
         return key, None if outgoing is None else encode_outgoing(outgoing)
 
 
+def _gather(box: _Box, id: str, since: int) -> None:
+    box.first_at = min(box.first_at, since) if box.gathered else since
+    box.newest_at = max(box.newest_at, since)
+    box.gathered[id] = None
+
+
 def _keep(box: _Box, id: str, outgoing: Outgoing) -> None:
-    if outgoing.waiting or outgoing.told is not None:
+    if outgoing.waiting or outgoing.told is not None or outgoing.is_summed:
         box.outgoing[id] = outgoing
     else:
         box.outgoing.pop(id, None)

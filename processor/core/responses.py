@@ -60,10 +60,16 @@ class _Case:
 
 
 NOTHING = LeadResult([], None)
+_END = 2**62
 
 
-def lead_result(lead: str, facts: GroupFacts, definitions: Definitions, team_on: TeamOn) -> LeadResult:
-    """The clock of a lead, and what it counts for, from all the records that its group has heard of."""
+def lead_result(
+    lead: str, facts: GroupFacts, definitions: Definitions, team_on: TeamOn, log_at: int = _END
+) -> LeadResult:
+    """The clock of a lead, and what it counts for, from all the records that its group has heard of.
+
+    `log_at`: the newest receipt seen (microseconds). A touch of after it may be still to come for a reader.
+    """
     leads = facts.leads
     own = leads.get(lead)
     if own is None or own.is_deleted:
@@ -89,7 +95,7 @@ def lead_result(lead: str, facts: GroupFacts, definitions: Definitions, team_on:
         definitions, team_on,
     )  # fmt: skip
     clock = _clock(case)
-    return LeadResult(found + _counted(clock, definitions), clock, _reps_of(case))
+    return LeadResult(found + _counted(clock, definitions, log_at), clock, _reps_of(case))
 
 
 def root_of(lead: str, pointers: Mapping[str, str | None]) -> str:
@@ -165,14 +171,17 @@ def _clock(case: _Case) -> LeadClock:
     )  # fmt: skip
 
 
-def _counted(clock: LeadClock, definitions: Definitions) -> list[Contribution]:
+def _counted(clock: LeadClock, definitions: Definitions, log_at: int) -> list[Contribution]:
     """What a clock that has started counts for, in the windows of its start."""
-    start, response = clock.started_at, clock.response
+    start, response, answered_at = clock.started_at, clock.response, clock.answered_at
     if start is None:
         return []
-    if response is None:
+    if response is None or answered_at is None:
         return [(clock.rep, start, (("pending", (start, clock.due_at)),))]
     rep = clock.touch_rep if definitions.lead_response.credit == "sender" else clock.rep
+    if answered_at > log_at:
+        until = (start, clock.due_at, answered_at)
+        return [(clock.rep, start, (("pending_until", until),)), (rep, start, (("answered_from", until),))]
     values: Values = (("leads_answered", 1), ("responses", response))
     if clock.is_within_sla:
         values += (("leads_within_sla", 1),)

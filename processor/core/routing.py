@@ -13,10 +13,12 @@ from schemas.instants import from_datetime, to_datetime
 
 
 def routed(alerts: Iterable[Alert], rules: Alerts) -> dict[str, list[Alert]]:
-    """Channel -> what it has to be told, in order."""
+    """Channel -> what it has to be told, in order. What one was told for an earlier team goes there too."""
     found: dict[str, list[Alert]] = {}
     for alert in alerts:
-        for channel in rules.channels_for(alert.level, alert.team, alert.kind):
+        teams = (*alert.told_teams, alert.team)
+        channels = (channel for team in teams for channel in rules.channels_for(alert.level, team, alert.kind))
+        for channel in dict.fromkeys(channels):
             found.setdefault(channel, []).append(alert)
     return found
 

@@ -31,9 +31,9 @@ class Terms:
 
 
 def terms_of(source: str | None, team: str | None, definitions: Definitions) -> Terms:
-    """The first rule that matches; a team without a calendar has elapsed time only."""
+    """The first rule that matches; where neither team nor organisation has a calendar, there is elapsed time only."""
     rule = definitions.lead_response.rule(source, team)
-    name = None if team is None else definitions.team_calendars.get(team)
+    name = definitions.calendar_of(team)
     return Terms(
         sla=rule.sla,
         team=team,

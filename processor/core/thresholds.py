@@ -23,6 +23,7 @@ from schemas.catalogue.base import MetricValue
 from schemas.config import PERIODS, Config, Threshold
 from schemas.floor import ORGANISATION, Floor, Scope, Values, rep_scope, team_scope
 from schemas.instants import MINUTE
+from schemas.panes import turning
 from schemas.windows import ROLLING_MINUTES, Span, Window, date_of, span_of
 
 LOOKS_AT_ONCE = 250
@@ -229,6 +230,7 @@ class ThresholdBook:
         name = threshold.calendar
         if name is None and team is not None and team in self._config.teams:
             name = self._config.teams[team].calendar
+        name = name or self._config.organisation.calendar
         return None if name is None else self._calendars[name]
 
     def _phase(self, threshold: Threshold, calendar: BusinessCalendar | None, as_of: int) -> _Phase:
@@ -277,7 +279,7 @@ class ThresholdBook:
         if not phase.is_looked_at:
             return found
         pane = self._floor.merged(key.scope, span)
-        if "pending" in pane and "pending" in self._floor.catalogue[threshold.metric].measures:
+        if not turning(pane).isdisjoint(self._floor.catalogue[threshold.metric].measures):
             self._restless.add(key)
         values = self._floor.result(pane, as_of, [threshold.metric])
         verdict = is_beyond(threshold, values)

@@ -4,13 +4,11 @@ Owns no rule and no decision: the module that asks says what each of these does,
 by aiokafka) where this was not compiled. What is not plain is handed back to it. Decisions 0027 and 0030 say why.
 
     wire        msgpack
-    plain_json  JSON, the part of it that needs no parser
     rows        calls, emails and meetings: read, folded, written
     batch       the changes of some frames, found and not decoded
     counts      what they count for
     panes       `processor.core.panes.PaneTable`
     ledger      the plain part of a batch, and of a rebuilding
-    events      deliveries of kind `generic`, to the frames of their changes
     checksum    CRC-32C
     layout      the header of a record batch
     varints     the integers of that format
@@ -22,7 +20,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Final
 
-_MODULES: Final = ("rows", "batch", "counts", "panes", "ledger", "events", "packing", "unpacking")
+_MODULES: Final = ("rows", "batch", "counts", "panes", "ledger", "packing", "unpacking")
 
 
 def _state_of(folder: Path) -> str:

@@ -43,6 +43,7 @@ from schemas.frames import (
     partition_of,
 )
 from schemas.generations import Served
+from schemas.kafka import Address
 from schemas.progress import Progress
 from schemas.records import decode_record
 from schemas.topics import DELIVERIES, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
@@ -63,7 +64,7 @@ _Item = TypeVar("_Item")
 class Work:
     """What all processes of a replay know."""
 
-    bootstrap: str
+    bootstrap: Address
     prefix: str
     config: Path
     served: Served
@@ -279,7 +280,7 @@ class Hand:
             for target, frames in output.frames(partitions).items():
                 self._spool.put("changes", target, frames)
             self._spool.put("letters", partition, map(encode_dead_letter, output.dead_letters))
-            changes += len(output.encoded)
+            changes += len(output.changes)
             self._told.add(len(records))
 
         mine = self._mine(self._work.made.log_partitions)

@@ -36,6 +36,7 @@ from schemas.alerts import channel_partition, decode_alert, decode_frame
 from schemas.frames import partition_of
 from schemas.generations import SERVED, Handover, Served, encode_served, group_name
 from schemas.instants import SECOND
+from schemas.kafka import Address
 from schemas.progress import Progress, decode_progress, encode_progress, read_progress_key
 from schemas.topics import (
     ACKNOWLEDGEMENTS,
@@ -63,7 +64,7 @@ _TOLD_BY = {"responses": (ALERTS,), "notify": (OUTBOX,), "acknowledge": (ACKNOWL
 Clock = Callable[[], int]
 
 
-def pointer_owner(bootstrap: str, prefix: str) -> Owner:
+def pointer_owner(bootstrap: Address, prefix: str) -> Owner:
     """The one who may write the pointer. A replay that begins later takes the name from one that is under way."""
     return Owner(
         outgoing=Outgoing(bootstrap),
@@ -310,6 +311,8 @@ def carried_progress(work: Work, told: Told, done: Mapping[str, Progress]) -> di
             for name, amount in progress.counters.items():
                 if stage == "notify" or name.startswith(("alerts.", "lateness")):
                     held.count(name, amount)
+    for name, progress in found.items():
+        progress.is_replayed = name.startswith("responses|")
     return found
 
 

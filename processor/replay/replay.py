@@ -28,6 +28,7 @@ from schemas.config import Config
 from schemas.dead_letters import decode_dead_letter
 from schemas.generations import Served
 from schemas.instants import format_instant
+from schemas.kafka import Address
 from schemas.progress import Progress, decode_progress, read_progress_key
 from schemas.topics import DEAD_LETTERS, DELIVERIES, FENCE, LEDGER, PROGRESS, RECORD_CHANGES
 
@@ -56,7 +57,7 @@ class Outcome:
 
 async def replay(
     *,
-    bootstrap: str,
+    bootstrap: Address,
     prefix: str,
     config: Config,
     config_file: Path,
@@ -140,7 +141,7 @@ async def _alone(pointer: Owner) -> AsyncIterator[None]:
         await asyncio.gather(looking, return_exceptions=True)
 
 
-async def _make_room(bootstrap: str, prefix: str, served: Served, partitions: int | None, config: Config) -> Served:
+async def _make_room(bootstrap: Address, prefix: str, served: Served, partitions: int | None, config: Config) -> Served:
     """Delete what no one serves: earlier generations, and what replays that were killed have left. Begin a new one."""
     there = await find_generations(bootstrap, prefix=prefix)
     await delete_topics(
@@ -210,7 +211,7 @@ async def _ledger_ends(work: Work, starts: Mapping[int, int]) -> dict[int, int]:
         return await follower.ends(LEDGER.full_name(work.prefix, generation))
 
 
-async def _known_letters(bootstrap: str, prefix: str) -> set[bytes]:
+async def _known_letters(bootstrap: Address, prefix: str) -> set[bytes]:
     """Ids of all dead letters there are."""
     known: set[bytes] = set()
     async with Follower(bootstrap, DEAD_LETTERS.full_name(prefix)) as follower:

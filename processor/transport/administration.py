@@ -26,6 +26,7 @@ from aiokafka.errors import (
 )
 
 from processor.transport.alteration import Difference, alter
+from schemas.kafka import Address, kafka_options
 from schemas.topics import TOPICS
 
 SETTLING_TRIES = 100
@@ -52,7 +53,7 @@ class _Wanted:
 
 
 async def ensure_topics(
-    bootstrap: str,
+    bootstrap: Address,
     *,
     prefix: str,
     generation: int,
@@ -79,7 +80,7 @@ async def ensure_topics(
         )
         for topic in TOPICS
     }
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**kafka_options(bootstrap))
     try:
         await admin.start()
         missing = sorted(set(wanted) - await _names(admin))
@@ -181,7 +182,7 @@ async def _alter(
     raise TopicsError(sorted([*problems, *map(str, left)]))
 
 
-async def find_generations(bootstrap: str, *, prefix: str) -> dict[int, list[str]]:
+async def find_generations(bootstrap: Address, *, prefix: str) -> dict[int, list[str]]:
     """Number -> names of the topics there are of every generation. Raises KafkaError."""
     derived = {topic.name for topic in TOPICS if topic.derived}
     pattern = re.compile(rf"{re.escape(prefix)}g([1-9][0-9]*)\.(.+)")
@@ -194,7 +195,7 @@ async def find_generations(bootstrap: str, *, prefix: str) -> dict[int, list[str
     return found
 
 
-async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
+async def delete_topics(bootstrap: Address, names: Sequence[str]) -> None:
     """Delete these topics. Raises KafkaError, TopicsError."""
     if not names:
         return
@@ -206,7 +207,7 @@ async def delete_topics(bootstrap: str, names: Sequence[str]) -> None:
             raise TopicsError([f"topic {name}: cannot be deleted: {error.__name__}"])
 
 
-async def has_members(bootstrap: str, group: str) -> bool:
+async def has_members(bootstrap: Address, group: str) -> bool:
     """Whether anybody is, or may be, in a consumer group. Raises KafkaError."""
     async with _administration(bootstrap) as admin:
         try:
@@ -217,9 +218,9 @@ async def has_members(bootstrap: str, group: str) -> bool:
     return any(found[2] not in {"Empty", "Dead"} for answer in answers for found in answer.groups)
 
 
-async def commit_offsets(bootstrap: str, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
+async def commit_offsets(bootstrap: Address, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
     """Let a group in which nobody is go on at these offsets. Raises KafkaError."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**kafka_options(bootstrap), group_id=group, enable_auto_commit=False)
     await consumer.start()
     try:
         committed = {TopicPartition(*place): offset for place, offset in offsets.items()}
@@ -230,8 +231,8 @@ async def commit_offsets(bootstrap: str, group: str, offsets: Mapping[tuple[str,
 
 
 @asynccontextmanager
-async def _administration(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def _administration(bootstrap: Address) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**kafka_options(bootstrap))
     try:
         await admin.start()
         yield admin

@@ -14,6 +14,7 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from schemas.kafka import Address, kafka_options
 from schemas.topics import MAX_MESSAGE
 
 # Kafka gives the first message of a fetch whatever its size; more of what lies behind it would be thrown away.
@@ -41,16 +42,16 @@ class Stored:
 class Appender:
     """One topic. Use as an async context manager. Raises KafkaError or TimeoutError where Kafka does not answer."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, bootstrap: Address, topic: str) -> None:
         self._topic = topic
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
+            **kafka_options(bootstrap),
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=_FETCH_BYTES,
         )
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
+            **kafka_options(bootstrap),
             enable_idempotence=True,
             acks="all",
             max_request_size=MAX_MESSAGE,

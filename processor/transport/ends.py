@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from processor.transport.closing import is_cancelled, stop_quietly
 from processor.transport.shards import Place
+from schemas.kafka import Address, kafka_options
 
 _ASK_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
@@ -20,7 +21,7 @@ _CLOSE_SECONDS = 2.0
 class Ends:
     """Asks when it is asked; connects at the first time."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: Address) -> None:
         self._bootstrap = bootstrap
         self._consumer: AIOKafkaConsumer | None = None
 
@@ -51,7 +52,7 @@ class Ends:
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
+            consumer = AIOKafkaConsumer(**kafka_options(self._bootstrap), enable_auto_commit=False)
             try:
                 await consumer.start()
             except BaseException:

@@ -21,6 +21,7 @@ from aiokafka.protocol.offset import OffsetRequest
 
 from processor.transport.closing import ends_quietly
 from processor.transport.fetched import Place
+from schemas.kafka import Address, kafka_options
 
 T = TypeVar("T")
 
@@ -53,10 +54,10 @@ class Answer:
 class Fetching:
     """Requests under way."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: Address) -> None:
         self.error: BaseException | None = None
         """Why a request was last made again."""
-        self._client = AIOKafkaClient(bootstrap_servers=bootstrap)
+        self._client = AIOKafkaClient(**kafka_options(bootstrap))
         self._under_way: dict[int, asyncio.Task[list[Answer]]] = {}
         """By leader; without one, the search for it."""
 

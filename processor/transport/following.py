@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from processor.transport.closing import stop_quietly
 from processor.transport.fetched import Fetched
+from schemas.kafka import Address, kafka_options
 
 FETCH_BYTES = 8 << 20
 AT_ONCE = 5_000
@@ -33,7 +34,7 @@ class Follower:
     records `read_to` hands over at once.
     """
 
-    def __init__(self, bootstrap: str, topic: str, *, wait_ms: int = 20, at_once: int = AT_ONCE) -> None:
+    def __init__(self, bootstrap: Address, topic: str, *, wait_ms: int = 20, at_once: int = AT_ONCE) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._at_once = at_once
@@ -46,7 +47,7 @@ class Follower:
     async def __aenter__(self) -> Self:
         partitions = await self._partitions_of(self._topic)
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **kafka_options(self._bootstrap),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=FETCH_BYTES,
@@ -120,8 +121,8 @@ class Follower:
             self._consumer.pause(*partitions)
 
 
-async def _partitions(bootstrap: str, topic: str) -> int:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def _partitions(bootstrap: Address, topic: str) -> int:
+    admin = AIOKafkaAdminClient(**kafka_options(bootstrap))
     try:
         await admin.start()
         (description,) = await admin.describe_topics([topic])

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, MissingTopicError
 from schemas.generations import SERVED, Served, decode_served, first_generation
+from schemas.kafka import Address
 from schemas.topics import GENERATIONS
 
 _FETCH_WAIT_MS = 500
@@ -43,7 +44,7 @@ class Pointer:
 
 
 @asynccontextmanager
-async def pointer(bootstrap: str, prefix: str, partitions: int) -> AsyncIterator[Pointer]:
+async def pointer(bootstrap: Address, prefix: str, partitions: int) -> AsyncIterator[Pointer]:
     """The pointer, read. Raises KafkaError, and MissingTopicError where there is no topic `generations`.
 
     `partitions`: of generation 1, where no record says anything.
@@ -54,7 +55,7 @@ async def pointer(bootstrap: str, prefix: str, partitions: int) -> AsyncIterator
         yield found
 
 
-async def read_served(bootstrap: str, prefix: str, partitions: int) -> Served:
+async def read_served(bootstrap: Address, prefix: str, partitions: int) -> Served:
     """What is served now. Raises KafkaError."""
     try:
         async with pointer(bootstrap, prefix, partitions) as found:
@@ -63,7 +64,7 @@ async def read_served(bootstrap: str, prefix: str, partitions: int) -> Served:
         return first_generation(partitions)
 
 
-async def settled_generation(bootstrap: str, prefix: str, partitions: int) -> Served:
+async def settled_generation(bootstrap: Address, prefix: str, partitions: int) -> Served:
     """What a worker is to write; waits while workers stand still for a handover. Raises KafkaError."""
     try:
         async with pointer(bootstrap, prefix, partitions) as found:
@@ -82,7 +83,7 @@ async def settled_generation(bootstrap: str, prefix: str, partitions: int) -> Se
         return first_generation(partitions)
 
 
-async def until_switched(bootstrap: str, prefix: str, running: Served) -> None:
+async def until_switched(bootstrap: Address, prefix: str, running: Served) -> None:
     """Return once another generation is served, or a handover to one has begun. Raises KafkaError."""
     async with pointer(bootstrap, prefix, running.partitions) as found:
         while True:

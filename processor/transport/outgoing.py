@@ -39,6 +39,7 @@ from aiokafka.structs import TopicPartition
 
 from processor.transport.closing import is_cancelled
 from processor.transport.fetched import Place
+from schemas.kafka import Address, kafka_options
 
 BACKOFF_SECONDS = 0.1
 REQUEST_BYTES = 16 << 20
@@ -108,7 +109,7 @@ class Outgoing:
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: Address,
         *,
         request_timeout_seconds: float = 30.0,
         make_client: Callable[..., AIOKafkaClient] = AIOKafkaClient,
@@ -137,7 +138,7 @@ class Outgoing:
         async with self._joining:
             if self._client is None:
                 client = self._make_client(
-                    bootstrap_servers=self._bootstrap, request_timeout_ms=self._timeout_ms, client_id="floorcast-owners"
+                    **kafka_options(self._bootstrap), request_timeout_ms=self._timeout_ms, client_id="floorcast-owners"
                 )
                 try:
                     await client.bootstrap()

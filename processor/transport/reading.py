@@ -12,6 +12,7 @@ from functools import partial
 from processor.transport.fetched import Place, Records
 from processor.transport.fetching import Answer, Fetching
 from processor.transport.unpacking import offset_after, unpack
+from schemas.kafka import Address
 
 RECORDS_AT_ONCE = 20_000
 """No further batch is opened for the same call of `apply` once there are so many records: the event loop turns in
@@ -32,7 +33,7 @@ wrote costs as much as unpacking what is ours, and there may be ten times as muc
 
 
 async def read_to(
-    bootstrap: str,
+    bootstrap: Address,
     ends: Mapping[Place, int],
     apply: Apply,
     *,

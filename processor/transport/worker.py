@@ -5,6 +5,7 @@ Owns Faust's settings, one agent per stage and the two timers (tick, renewal). D
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import faust
 from faust.types import TP
+from faust.types.auth import CredentialsT
 
 from processor.transport.batches import BatchSchema, BatchTransport
 from processor.transport.closing import is_cancelled
@@ -19,6 +21,7 @@ from processor.transport.drained import FETCH_BYTES
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.recovery import ShardTableManager
 from processor.transport.shards import LiveShards, ShardFactory
+from schemas.kafka import Address, kafka_options
 
 RENEW_SECONDS = 4 * 3600.0
 TICK_SECONDS = 1.0
@@ -36,7 +39,7 @@ class StagedApp(faust.App):
 def build_batched_app(
     *,
     name: str,
-    bootstrap: str,
+    bootstrap: Address,
     stages: Mapping[str, ShardFactory],
     partitions: int,
     datadir: Path,
@@ -63,6 +66,7 @@ def build_batched_app(
     app = StagedApp(
         name,
         broker=f"kafka://{bootstrap}",
+        broker_credentials=_credentials(bootstrap),
         datadir=str(datadir),
         store="memory://",
         web_enabled=False,
@@ -122,6 +126,20 @@ def run(app: StagedApp, *, loglevel: str = "INFO", override_logging: bool = True
     faust.Worker(
         app, loglevel=loglevel, redirect_stdouts=False, override_logging=override_logging
     ).execute_from_commandline()
+
+
+def _credentials(bootstrap: Address) -> CredentialsT | None:
+    """What Faust shows to the broker; the same as all other clients of this process."""
+    options = kafka_options(bootstrap)
+    context: ssl.SSLContext | None = options.get("ssl_context")
+    if "sasl_mechanism" in options:
+        return faust.SASLCredentials(
+            mechanism=options["sasl_mechanism"],
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            ssl_context=context,
+        )
+    return None if context is None else faust.SSLCredentials(context)
 
 
 def _transport(app: StagedApp, *, fetch_wait_ms: int, batch_max: int) -> BatchTransport:

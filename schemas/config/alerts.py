@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from schemas.config.windows import known_window
-from schemas.documents.values import Model, Name, TimeZone
+from schemas.documents.values import Duration, Model, Name, TimeZone
+from schemas.instants import HOUR
 
 Level = Literal["warn", "breach", "escalate"]
 
@@ -190,7 +191,10 @@ class Threshold(Model):
     during: Literal["business hours"] | None = None
     """Looked at only while `calendar` says that people work."""
     calendar: Name | None = None
-    """One of `calendars`. None: that of the team; without one every day is a working day in the organisation's zone."""
+    """One of `calendars`. None: that of the team, else `organisation.calendar`.
+
+    Where these are missing too, every day is a working day in the organisation's zone.
+    """
     level: Level = "warn"
     """How grave it is: for routes, quiet hours and the wallboard."""
 
@@ -218,9 +222,6 @@ class Threshold(Model):
         if self.per == "organisation" and self.teams is not None:
             msg = "teams goes with per rep or per team"
             raise ValueError(msg)
-        if self.during is not None and self.per == "organisation" and self.calendar is None:
-            msg = "during needs a calendar: the organisation as a whole has none"
-            raise ValueError(msg)
         return self
 
     @property
@@ -246,6 +247,11 @@ class Alerts(Model):
     channels: dict[Name, Channel] = Field(default_factory=dict, max_length=50)
     routes: list[AlertRoute] = Field(default_factory=list, max_length=200)
     thresholds: dict[Name, Threshold] = Field(default_factory=dict, max_length=100)
+    quiet_after: Duration = HOUR
+    """What is first told later than this after its instant sends no message of its own: each channel gets one summary.
+
+    It is listed and counted like everything else. What a replay brings, or a changed definition, sends nothing.
+    """
 
     def channels_for(self, level: str, team: str | None, kind: str = "lead_response") -> list[str]:
         """The names of the channels that such an alert goes to: those of every route that matches, each once.

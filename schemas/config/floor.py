@@ -20,6 +20,8 @@ class Organisation(Model):
     timezone: TimeZone
     currency: Currency
     week_starts: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+    calendar: Name | None = None
+    """One of `calendars`: for leads without an owner or a team, and for teams without a calendar of their own."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -82,7 +84,10 @@ class Team(Model):
 
     name: str | None = Field(default=None, max_length=200)
     calendar: Name | None = None
-    """One of `calendars`. Without one no business time is counted for the team, and its SLAs run on elapsed time."""
+    """One of `calendars`; without one the team goes by `organisation.calendar`.
+
+    Where that is missing too, no business time is counted for the team, and its SLAs run on elapsed time.
+    """
 
 
 class Rep(Model):

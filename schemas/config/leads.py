@@ -36,7 +36,7 @@ class SlaRule(Model):
     when: RuleCondition = RuleCondition()
     sla: Duration
     clock: Literal["elapsed", "business"] = "elapsed"
-    """`business`: the calendar of the owner's team; elapsed time for a team that has none."""
+    """`business`: the calendar of the owner's team, else `organisation.calendar`; elapsed where both are missing."""
 
     @field_validator("sla")
     @classmethod

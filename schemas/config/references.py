@@ -41,6 +41,8 @@ def _unknown(what: str, where: str, names: str | Sequence[str] | None, known: It
 
 def _calendars(config: "Config") -> Iterator[Found]:
     known = config.calendars
+    for reason in _unknown("calendar", "calendars", config.organisation.calendar, known):
+        yield ("organisation", "calendar"), reason
     for team, entry in config.teams.items():
         for reason in _unknown("calendar", "calendars", entry.calendar, known):
             yield ("teams", team, "calendar"), reason
@@ -48,8 +50,9 @@ def _calendars(config: "Config") -> Iterator[Found]:
         for reason in _unknown("calendar", "calendars", threshold.calendar, known):
             yield ("alerts", "thresholds", name, "calendar"), reason
     for index, rule in enumerate(config.lead_response.rules):
-        if rule.clock == "business" and not any(team.calendar for team in config.teams.values()):
-            reason = "business time needs a team with a calendar, and no entry of teams has one"
+        calendars = (config.organisation.calendar, *(team.calendar for team in config.teams.values()))
+        if rule.clock == "business" and not any(calendars):
+            reason = "business time needs organisation.calendar or a team with a calendar, and there is none"
             yield ("lead_response", "rules", index, "clock"), reason
 
 
@@ -113,6 +116,9 @@ def _thresholds(config: "Config") -> Iterator[Found]:
     for name, threshold in config.alerts.thresholds.items():
         for field, reason in _of_threshold(threshold, shipped_catalogue()):
             yield ("alerts", "thresholds", name, field), reason
+        is_of_all = threshold.per == "organisation"
+        if threshold.during is not None and is_of_all and not (threshold.calendar or config.organisation.calendar):
+            yield ("alerts", "thresholds", name), "during needs a calendar: the organisation as a whole has none"
 
 
 def _of_threshold(threshold: Threshold, catalogue: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,10 @@ MAX_EVENTS = 16_384
 """More than the readable events that fit into a delivery of 1 MiB, so only a body of junk comes near it."""
 
 
+MAX_UNKNOWN = 64
+"""Characters of an unknown name that are told."""
+
+
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
     """An HTTP request as it came, before anything is read from its body."""
@@ -69,13 +73,22 @@ class Parsed:
     """What was left out on purpose, by reason.
 
     `unknown_kind`, `unknown_type`, `unknown_field`; `unmapped_value`: a vendor's word without a counterpart here;
-    `redacted`: hidden by the vendor; `test_event`: a vendor's test button; `no_fields`: says nothing of what we know.
+    `redacted`: hidden by the vendor; `test_event`: a vendor's test button; `no_fields`: says nothing of what we know;
+    `rounded`: a number with more digits after the point than are kept.
     """
+    unknown: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(kind of record, name of a field that it does not have): how often. A kind that there is not stands in both."""
 
     def ignore(self, reason: str, count: int = 1) -> None:
         """Count what is left out on purpose."""
         if count:
             self.ignored[reason] = self.ignored.get(reason, 0) + count
+
+    def ignore_unknown(self, record: str, name: str) -> None:
+        """Count a field, or with `record` as its name a kind of record, that floorcast does not know."""
+        self.ignore("unknown_kind" if record == name else "unknown_field")
+        named = (_shown(record), _shown(name))
+        self.unknown[named] = self.unknown.get(named, 0) + 1
 
     def refuse(self, reason: str, detail: str, index: int | None = None) -> None:
         """Note an event, or without `index` the whole delivery, that cannot be read."""
@@ -89,6 +102,12 @@ class Parsed:
             self.ignore("no_fields")
         else:
             self.changes.append(change)
+
+
+def _shown(name: str) -> str:
+    """A name from outside as it may stand in a list: short, and of what can be shown."""
+    short = name[:MAX_UNKNOWN]
+    return short if short.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in short)
 
 
 def runs_ahead(changed_at: int, received_at: int) -> bool:

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import orjson
-
 from schemas.connectors.base import MAX_EVENTS
 from schemas.connectors.content import JSON, media_type
+from schemas.connectors.json_text import NotJsonError, read_json
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
@@ -69,9 +68,9 @@ def decode_header(value: str) -> str:
 
 def _with_json(text: bytes | str, name: str, then: Callable[[Any], Any]) -> Any:
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:  # its message may quote what it read
-        return Unreadable("not_json", f"{name}: is not JSON (line {error.lineno}, column {error.colno})")
+        value = read_json(text)
+    except NotJsonError as error:
+        return Unreadable("not_json", f"{name}: {error}")
     return then(value)
 
 

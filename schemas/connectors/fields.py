@@ -5,7 +5,8 @@ Owns what a field may look like from outside. Knows no vendor: connectors turn a
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -27,6 +28,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,
 MAX_NUMBER = 64
 # Wide enough for every number that _NUMBER lets through: the usual 28 digits would round what must be refused.
 _EXACT = Context(prec=2 * MAX_NUMBER)
+_SMALLEST = Decimal(1).scaleb(-MAX_DECIMALS)
 
 
 class FieldError(ValueError):
@@ -42,6 +44,23 @@ class UnknownKindError(ValueError):
     """A kind of record that floorcast does not know: kept in the log, ignored, counted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A change, and what was left out of it on purpose."""
+
+    change: RecordChange
+    unknown: Sequence[str] = ()
+    """Names of fields that such a record does not have."""
+    rounded: int = 0
+    """Numbers with more digits after the point than are kept."""
+
+
+class _Rounded(str):
+    """A number that was rounded: known by its type alone."""
+
+    __slots__ = ()
+
+
 def read_change(
     *,
     kind: str,
@@ -51,23 +70,30 @@ def read_change(
     received_at: int,
     namespace: str,
     deleted: bool | None = None,
-) -> tuple[RecordChange, int]:
-    """Make a change of named, raw fields; also give how many unknown fields were left out.
+) -> Reading:
+    """Make a change of named, raw fields. None and empty text clear a field, of whatever type it is.
 
     `stage` without `entered_stage_at` sets that to `changed_at` (contract). Raises FieldError, UnknownKindError.
     """
     readers = _readers_of(kind, namespace)
     fields: dict[str, Value] = {}
-    unknown = 0
+    unknown: list[str] = []
+    rounded = 0
     for name, value in raw.items():
         read = readers.get(name)
         if read is None:
-            unknown += 1
+            unknown.append(name)
+            continue
+        if value is None or (isinstance(value, str) and not value.strip()):
+            fields[name] = None
             continue
         try:
-            fields[name] = None if value is None else read(value)
+            found = fields[name] = read(value)
         except (ValueError, TypeError) as error:
             raise FieldError(field=f"fields.{name}", problem=str(error)) from None
+        if type(found) is _Rounded:
+            fields[name] = str(found)
+            rounded += 1
     if fields.get("stage") is not None and "entered_stage_at" not in raw:
         fields["entered_stage_at"] = changed_at
     if deleted is not None:
@@ -75,7 +101,7 @@ def read_change(
     change = make_change(
         kind=kind, id=read_id(record_id, "id", namespace), changed_at=changed_at, fields=fields, received_at=received_at
     )
-    return change, unknown
+    return Reading(change, unknown, rounded)
 
 
 def read_instant(value: Any, field: str) -> int:
@@ -157,13 +183,17 @@ def _seconds(value: Any) -> int:
 
 
 def _decimal(value: Any) -> str:
-    number = _EXACT.normalize(read_number(value))
+    number = kept = read_number(value)
     exponent = number.as_tuple().exponent
-    if number.adjusted() >= MAX_DIGITS or (isinstance(exponent, int) and -exponent > MAX_DECIMALS):
-        msg = f"must have at most {MAX_DIGITS} digits before and {MAX_DECIMALS} after the point"
+    if isinstance(exponent, int) and -exponent > MAX_DECIMALS:
+        # A sender's arithmetic leaves 30.000000000000004 behind: no currency has so many digits.
+        kept = number.quantize(_SMALLEST, context=_EXACT)
+    if kept.adjusted() >= MAX_DIGITS:
+        msg = f"must have at most {MAX_DIGITS} digits before the point"
         raise ValueError(msg)
     # One writing per number, so that 100, 100.0 and "1e2" are the same value (and the same digest).
-    return format(number, "f") if number else "0"
+    text = format(_EXACT.normalize(kept), "f") if kept else "0"
+    return text if kept == number else _Rounded(text)
 
 
 def read_number(value: Any) -> Decimal:
@@ -204,6 +234,10 @@ def _attributes(value: Any) -> str:
         raise ValueError(msg)
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        if b"null" in text and not all(map(math.isfinite, _floats_in(value))):
+            # orjson writes them as null, which they are not.
+            msg = "holds a number that is not finite"
+            raise ValueError(msg)
     except orjson.JSONEncodeError:
         msg = "cannot be written as JSON"
         raise ValueError(msg) from None
@@ -211,6 +245,14 @@ def _attributes(value: Any) -> str:
         msg = f"is larger than {MAX_ATTRIBUTES} bytes"
         raise ValueError(msg)
     return text.decode()
+
+
+def _floats_in(value: Any) -> Iterator[float]:
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _floats_in(inner)
 
 
 _Reader = Callable[[Any], Value]

@@ -17,6 +17,7 @@ from schemas.connectors.connection import Connection
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.fields import FieldError, read_change, read_instant
 from schemas.connectors.kinds import Kind
+from schemas.connectors.plain import NotPlainError, read_plain
 from schemas.connectors.standard_webhooks import check_signature, read_key
 from schemas.deliveries import Delivery
 from schemas.documents.errors import wrong
@@ -58,6 +59,15 @@ class Generic:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """Every event of the delivery; the data of an envelope may be one event or an array of them."""
+        if delivery.headers.get("content-type") == JSON and "ce-specversion" not in delivery.headers:
+            try:
+                return Parsed(read_plain(delivery.body, delivery.received_at, self.namespace))
+            except NotPlainError:
+                pass
+        return self.parse_carefully(delivery)
+
+    def parse_carefully(self, delivery: Delivery) -> Parsed:
+        """The same of any delivery, also of those in which something is to be refused, ignored or made to fit."""
         parsed = Parsed()
         events = open_body(delivery.headers, delivery.body)
         if list in map(type, events):
@@ -81,11 +91,11 @@ class Generic:
             parsed.refuse("bad_shape", "record: is missing or not text", index)
             return
         if kind not in FIELDS:
-            parsed.ignore("unknown_kind")
+            parsed.ignore_unknown(kind, kind)
             return
         try:
             changed_at, fields, deleted = _members(event)
-            change, unknown = read_change(
+            reading = read_change(
                 kind=kind,
                 record_id=event["id"],
                 changed_at=changed_at,
@@ -98,9 +108,10 @@ class Generic:
             reason = "bad_field" if error.field.startswith("fields.") else "bad_shape"
             parsed.refuse(reason, str(error), index)
         else:
-            if unknown or not event.keys() <= _MEMBERS:
-                parsed.ignore("unknown_field", unknown + len(event.keys() - _MEMBERS))
-            parsed.accept(change, index)
+            for name in (*reading.unknown, *(event.keys() - _MEMBERS)):
+                parsed.ignore_unknown(kind, name)
+            parsed.ignore("rounded", reading.rounded)
+            parsed.accept(reading.change, index)
 
 
 def _members(event: dict[str, Any]) -> tuple[int, dict[str, Any], bool | None]:

@@ -23,6 +23,7 @@ from schemas.connectors.standard_webhooks import read_key, sign
 from tests.api.fakes import FakeIngest
 from tests.api.kafka_topics import create_topic, read_all
 from tests.api.live import CONFIG, make_app, make_config, make_settings, serving
+from tests.ports import held_port
 
 _PATIENCE_SECONDS = 30.0
 
@@ -172,13 +173,6 @@ def test_configuration_of_the_tests_is_valid() -> None:
 # The process
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 _MAIN = "import sys; from api.app import main; from api.settings import Settings; sys.exit(main(Settings()))"
 
 
@@ -201,7 +195,7 @@ def start(tmp_path: Path, **settings: Any) -> subprocess.Popen[bytes]:
 @contextmanager
 def running(tmp_path: Path, **settings: Any) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run the process until it answers; gives it with its address."""
-    port = free_port()
+    port = held_port()
     process = start(tmp_path, port=port, **settings)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -293,7 +287,7 @@ def test_signed_delivery_is_answered_202_once_it_lies_in_kafka(tmp_path: Path, k
 
 
 def test_process_refuses_to_be_reached_from_outside_without_keys(tmp_path: Path) -> None:
-    lines = refused(tmp_path, host="0.0.0.0", port=free_port())  # noqa: S104 - what is refused
+    lines = refused(tmp_path, host="0.0.0.0", port=held_port())  # noqa: S104 - what is refused
 
     assert len(lines) == 1
     assert "floorcast keys create" in lines[0]

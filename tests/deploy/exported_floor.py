@@ -81,7 +81,7 @@ class ExportedFloor:
     def _picture(self, now: int) -> Picture:
         view = self._pipeline.view()
         responses = ResponseHistogram(view)
-        responses.observe(view.clocks)
+        responses.observe(view.clocks, now)
         waiting, oldest = waiting_by_team(view, now)
         today = view.calendar.day_of(now)
         return Picture(

@@ -12,7 +12,6 @@ import contextlib
 import os
 import secrets
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +32,7 @@ from processor.transport.following import Follower
 from schemas.config import Config, load_config
 from schemas.topics import FENCE, TOPICS, Topic
 from tests.faults.link import Link
+from tests.ports import held_port
 
 HOST = "127.0.0.1"
 PARTITIONS = 4
@@ -246,7 +246,7 @@ class Stack:
         return self._member(f"worker-{number}", broker, ["--worker-id", f"w{number}"])
 
     def _member(self, name: str, broker: int, arguments: list[str]) -> Member:
-        port = _free_port()
+        port = held_port()
         command = [sys.executable, str(_COMMAND), name.partition("-")[0], "--config", str(self.config_file)]
         command += ["--broker", f"{HOST}:{broker}", "--data", str(self.folder / name), "--port", str(port), *arguments]
         return Member(name, command, self.folder / f"{name}.log", self._environment, port)
@@ -371,9 +371,3 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

@@ -6,17 +6,20 @@ the proof that nothing is left. Knows nothing of numbers.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
 import yaml
 
+from deploy.local.login import read_login
 from deploy.local.up import Running, find_running
+from schemas.kafka import PLAIN, Kafka
+from tests.ports import held_port
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 15.0
@@ -42,16 +45,24 @@ class FloorProcess:
     """`floorcast up` on `folder/data`, configured by `folder/floorcast.yaml`, always at the same port."""
 
     def __init__(
-        self, folder: Path, configuration: Mapping[str, object], environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        configuration: Mapping[str, object],
+        environment: Mapping[str, str] | None = None,
+        *,
+        kafka: str | None = None,
     ) -> None:
+        """`kafka`: the address of one that is there, in which it gets a prefix of its own; else it starts its own."""
         self.folder = folder
+        self._kafka: tuple[str, ...] = () if kafka is None else ("--broker", kafka)
         self._settings = dict(environment or {})
+        if kafka is not None:
+            self._settings["FLOORCAST_PREFIX"] = f"u{uuid.uuid4().hex[:8]}."
         self.key: str | None = None
         """An API key, where somebody made one."""
         self.data = folder / "data"
         self.configure(configuration)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self._port: int = listener.getsockname()[1]
+        self._port = held_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._up: subprocess.Popen[bytes] | None = None
         self._starts = 0
@@ -67,6 +78,11 @@ class FloorProcess:
         assert found is not None, self.words()
         return found
 
+    @property
+    def kafka(self) -> Kafka:
+        """How a client gets into its Kafka."""
+        return Kafka(self.running.broker, read_login(self.data) or PLAIN)
+
     def configure(self, configuration: Mapping[str, object]) -> None:
         """Write `floorcast.yaml`; takes effect at the next start."""
         self.config_file.write_text(yaml.safe_dump(dict(configuration)), encoding="utf-8")
@@ -74,9 +90,19 @@ class FloorProcess:
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         self._starts += 1
+        command: list[str | Path] = [
+            _COMMAND,
+            "up",
+            "--config",
+            self.config_file,
+            "--port",
+            str(self._port),
+            "--data",
+            self.data,
+        ]
         with self._output("out").open("wb") as out, self._output("err").open("wb") as err:
             self._up = subprocess.Popen(
-                [_COMMAND, "up", "--config", self.config_file, "--port", str(self._port), "--data", self.data],
+                [*command, *self._kafka],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

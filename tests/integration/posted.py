@@ -69,6 +69,11 @@ def post_of(events: Sequence[Event], delivery_id: str, random: Random | None = N
     return Post(0, delivery_id, headers, body, len(events))
 
 
+async def post(url: str, config_file: Path, *events: Event) -> None:
+    """Post these events as one delivery of the connection `feed`."""
+    await Posted(url, config_file).post([("feed", post_of(events, f"d-{clock()}"))])
+
+
 class Posted:
     """Posts to one api and remembers what it acknowledged."""
 

@@ -19,6 +19,7 @@ from api.read.catch_up import CatchUp
 from processor.transport.following import Follower
 from schemas.config import WINDOW_NAMES, Config
 from schemas.instants import SECOND, format_instant, parse_instant, to_datetime
+from schemas.kafka import Address
 from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
 from tests.oracle import METRICS, Books, LeadClock, Row, Rows, differences
 
@@ -73,7 +74,7 @@ class Reader:
             cursor = {"cursor": page["next"]}
 
 
-async def settle(reader: Reader, broker: str, prefix: str) -> None:
+async def settle(reader: Reader, broker: Address, prefix: str) -> None:
     """Wait until all that was acknowledged has passed every stage and is in the view."""
     state: Json = {}
 

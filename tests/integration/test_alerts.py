@@ -4,25 +4,22 @@ One `floorcast up` serves the module. A lead may wait two seconds; channel `dead
 """
 
 import asyncio
-import socket
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
 from deploy.simulator.floor import Event
 from schemas.connectors.standard_webhooks import check_signature, read_key
 from schemas.instants import HOUR, SECOND, format_instant, parse_instant
 from tests.integration.floor_process import FloorProcess
-from tests.integration.posted import Posted, clock, post_of
+from tests.integration.posted import Posted, clock, post, post_of
 from tests.integration.served import Reader
+from tests.integration.waiting import eventually
 from tests.sinks import HttpSink, Received
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("floorcast up")]
+pytestmark = [pytest.mark.kafka]
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of a sink
 SEEN_SECONDS = 30.0
@@ -31,7 +28,7 @@ LEADS = 10_000
 Json = dict[str, Any]
 
 
-def configuration(sink: str, nowhere: int) -> Json:
+def configuration(sink: str) -> Json:
     return {
         "organisation": {"name": "Alerts", "timezone": "UTC", "currency": "USD"},
         "connections": {"feed": {"kind": "generic", "secrets": [SECRET]}},
@@ -45,7 +42,7 @@ def configuration(sink: str, nowhere: int) -> Json:
             "channels": {
                 "floor": {"kind": "webhook", "url": f"{sink}/hook", "secret": SECRET, "allow_private": True},
                 "chat": {"kind": "slack", "url": f"{sink}/chat", "allow_private": True},
-                "dead": {"kind": "webhook", "url": f"http://127.0.0.1:{nowhere}/", "allow_private": True},
+                "dead": {"kind": "webhook", "url": "http://127.0.0.1:1/", "allow_private": True},
             },
             "routes": [
                 {"levels": ["breach"], "teams": ["north"], "to": ["dead", "floor"]},
@@ -53,31 +50,6 @@ def configuration(sink: str, nowhere: int) -> Json:
             ],
         },
     }
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def sink() -> AsyncIterator[HttpSink]:
-    async with HttpSink() as receiving:
-        yield receiving
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def floor(sink: HttpSink, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FloorProcess]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        nowhere: int = listener.getsockname()[1]
-    process = FloorProcess(tmp_path_factory.mktemp("alerts"), configuration(sink.url, nowhere))
-    try:
-        await asyncio.to_thread(process.start)
-        yield process
-        await asyncio.to_thread(process.stop)
-    finally:
-        await asyncio.to_thread(process.kill_everything)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def reader(floor: FloorProcess) -> AsyncIterator[Reader]:
-    async with Reader(floor.url) as asking:
-        yield asking
 
 
 def lead(name: str, at: int, **fields: Any) -> Event:
@@ -98,18 +70,6 @@ def answer(name: str, at: int) -> Event:
     }
 
 
-async def post(floor: FloorProcess, *events: Event) -> None:
-    await Posted(floor.url, floor.config_file).post([("feed", post_of(events, f"d-{clock()}"))])
-
-
-async def eventually(look: Callable[[], Awaitable[Any]], what: str, seconds: float = SEEN_SECONDS) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := await look()):
-        assert time.monotonic() < deadline, f"after {seconds:g} s: not {what}"
-        await asyncio.sleep(0.05)
-    return found
-
-
 async def alerts_of(reader: Reader, name: str, state: str = "all") -> dict[str, Json]:
     """Level -> alert."""
     found = await reader.get("/v1/alerts", state=state, limit="500")
@@ -124,7 +84,7 @@ def hooks(sink: HttpSink, name: str) -> list[Received]:
 async def test_a_lead_that_waits_is_raised_told_once_and_resolved_by_its_answer(
     floor: FloorProcess, sink: HttpSink, reader: Reader
 ) -> None:
-    await post(floor, lead("waits", clock()))
+    await post(floor.url, floor.config_file, lead("waits", clock()))
 
     async def is_breached() -> Any:
         return (await alerts_of(reader, "waits", "open")).get("breach")
@@ -143,7 +103,7 @@ async def test_a_lead_that_waits_is_raised_told_once_and_resolved_by_its_answer(
     lateness = (parse_instant(breach["raised_at"]) - parse_instant(breach["due_at"])) / SECOND
     print(f"\na lead: raised {lateness:.2f} s after it was due")  # noqa: T201 - the figure is what is asked for
 
-    await post(floor, answer("waits", clock()))
+    await post(floor.url, floor.config_file, answer("waits", clock()))
 
     async def is_resolved() -> Any:
         return len(hooks(sink, "waits")) == 2
@@ -160,7 +120,7 @@ async def test_a_lead_that_waits_is_raised_told_once_and_resolved_by_its_answer(
 async def test_what_was_done_about_an_alert_is_shown_with_it(
     floor: FloorProcess, sink: HttpSink, reader: Reader
 ) -> None:
-    await post(floor, lead("cared for", clock()))
+    await post(floor.url, floor.config_file, lead("cared for", clock()))
 
     async def is_breached() -> Any:
         return (await alerts_of(reader, "cared for", "open")).get("breach")
@@ -183,7 +143,7 @@ async def test_what_was_done_about_an_alert_is_shown_with_it(
 async def test_a_worker_that_is_killed_raises_nothing_twice_and_what_it_missed_as_late(
     floor: FloorProcess, sink: HttpSink, reader: Reader
 ) -> None:
-    await post(floor, lead("before", clock()))
+    await post(floor.url, floor.config_file, lead("before", clock()))
 
     async def is_told() -> Any:
         return hooks(sink, "before")
@@ -191,8 +151,8 @@ async def test_a_worker_that_is_killed_raises_nothing_twice_and_what_it_missed_a
     await eventually(is_told, "told")
     pid = floor.kill("worker")
     long_ago = clock() - HOUR
-    await post(floor, lead("meanwhile", long_ago), lead("answered", long_ago))
-    await post(floor, answer("answered", long_ago + SECOND))
+    await post(floor.url, floor.config_file, lead("meanwhile", long_ago), lead("answered", long_ago))
+    await post(floor.url, floor.config_file, answer("answered", long_ago + SECOND))
     await asyncio.to_thread(floor.wait_for_another, "worker", pid)
 
     async def is_raised() -> Any:

@@ -24,6 +24,7 @@ from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from schemas.config import WINDOW_NAMES
 from schemas.instants import HOUR, SECOND, format_instant
+from schemas.kafka import Address, kafka_options
 from schemas.panes import decode_pane, encode_pane, read_pane_key
 from schemas.topics import DELIVERIES, ENGAGEMENTS, FENCE, PANES, RECORD_CHANGES
 from schemas.windows import is_day
@@ -32,7 +33,7 @@ from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries, post_of
 from tests.integration.served import Reader, all_differences, leaderboard_differences, row_differences, settle
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("floorcast up")]
+pytestmark = [pytest.mark.kafka]
 
 EVENTS = 20_000
 PARTITIONS = 4
@@ -86,7 +87,7 @@ async def differences(posted: Posted, reader: Reader) -> list[str]:
 
 async def settled(floor: FloorProcess, reader: Reader) -> None:
     running = floor.running
-    await settle(reader, running.broker, running.prefix)
+    await settle(reader, floor.kafka, running.prefix)
 
 
 def call(number: str, rep: str, at: int, **fields: Any) -> Event:
@@ -281,7 +282,7 @@ async def test_changed_definitions_and_retention_are_in_force_once_a_restart_is_
     await settled(floor, reader)
     log, ahead = f"{floor.running.prefix}{DELIVERIES.name}", "message.timestamp.after.max.ms"
     # As an earlier build has left it.
-    await alter_topic(floor.running.broker, Difference(log, ahead, None, "3600000"))
+    await alter_topic(floor.kafka, Difference(log, ahead, None, "3600000"))
     floor.stop()
     floor.configure(
         CONFIGURATION
@@ -299,15 +300,15 @@ async def test_changed_definitions_and_retention_are_in_force_once_a_restart_is_
 
     assert await differences(posted, reader) == []
     assert floor.verify()[0] == 0
-    kept, day = await topic_settings(floor.running.broker, log), 24 * 3600 * 1000
+    kept, day = await topic_settings(floor.kafka, log), 24 * 3600 * 1000
     assert (kept["retention.ms"], kept[ahead]) == (str(300 * day), str(2**63 - 1))
     said = floor.words()
     assert f"topic {log}: retention.ms is now {300 * day}, was {400 * day} - Kafka deletes what is older than" in said
     assert f"topic {log}: {ahead} is now {2**63 - 1}, was 3600000\n" in said
 
 
-async def alter_topic(broker: str, difference: Difference) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+async def alter_topic(broker: Address, difference: Difference) -> None:
+    admin = AIOKafkaAdminClient(**kafka_options(broker))
     await admin.start()
     try:
         assert await alter(admin, [difference]) == ([difference], [])
@@ -315,8 +316,8 @@ async def alter_topic(broker: str, difference: Difference) -> None:
         await admin.close()
 
 
-async def topic_settings(broker: str, topic: str) -> dict[str, str]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+async def topic_settings(broker: Address, topic: str) -> dict[str, str]:
+    admin = AIOKafkaAdminClient(**kafka_options(broker))
     await admin.start()
     try:
         (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
@@ -329,7 +330,7 @@ async def publish(
     floor: FloorProcess, topic: str, value: bytes, *, key: bytes | None = None, to: int | None = None
 ) -> None:
     """Write to a topic past everything that is floorcast; to every partition unless one is named."""
-    producer = AIOKafkaProducer(bootstrap_servers=floor.running.broker)
+    producer = AIOKafkaProducer(**floor.kafka.options())
     await producer.start()
     try:
         for partition in range(PARTITIONS) if to is None else (to,):
@@ -348,7 +349,7 @@ async def published_panes(floor: FloorProcess) -> dict[tuple[int, bytes], bytes]
             if record.key is not None and record.key != FENCE and record.value is not None:
                 found[partition, record.key] = record.value
 
-    async with Follower(floor.running.broker, topic) as follower:
+    async with Follower(floor.kafka, topic) as follower:
         await follower.read_to(await follower.ends(), apply)
     return found
 

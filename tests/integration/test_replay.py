@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,10 @@ from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries, post_of
 from tests.integration.served import Reader, all_differences
+from tests.integration.waiting import until_true
 from tests.sinks import HttpSink
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("replay"), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of a sink
 PATIENCE_SECONDS = 240.0
@@ -58,33 +59,10 @@ def configuration(sink: str) -> Json:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def sink() -> AsyncIterator[HttpSink]:
-    async with HttpSink() as receiving:
-        yield receiving
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def floor(sink: HttpSink, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FloorProcess]:
-    process = FloorProcess(tmp_path_factory.mktemp("replay"), configuration(sink.url))
-    try:
-        await asyncio.to_thread(process.start)
-        yield process
-        await asyncio.to_thread(process.stop)
-    finally:
-        await asyncio.to_thread(process.kill_everything)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def posted(floor: FloorProcess) -> Posted:
     found = Posted(floor.url, floor.config_file)
     await found.post(hostile_deliveries(seed=21, events=3000, now=clock() - HOUR, connections=("feed",)))
     return found
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def reader(floor: FloorProcess) -> AsyncIterator[Reader]:
-    async with Reader(floor.url) as asking:
-        yield asking
 
 
 async def replay(floor: FloorProcess, *flags: str) -> tuple[int, str]:
@@ -101,7 +79,7 @@ async def replay(floor: FloorProcess, *flags: str) -> tuple[int, str]:
 
 
 async def served_by_kafka(floor: FloorProcess) -> Served:
-    return await read_served(floor.running.broker, floor.running.prefix, 4)
+    return await read_served(floor.kafka, floor.running.prefix, 4)
 
 
 async def until_served(reader: Reader, generation: int) -> None:
@@ -109,12 +87,6 @@ async def until_served(reader: Reader, generation: int) -> None:
         return bool((await reader.get("/v1/freshness"))["generation"] == generation)
 
     await until_true(is_served)
-
-
-async def until_true(asked: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await asked():
-            await asyncio.sleep(0.05)
 
 
 async def verified(floor: FloorProcess) -> None:
@@ -156,7 +128,7 @@ def answer(name: str, at: int) -> Event:
 
 async def append(floor: FloorProcess, *deliveries: tuple[str, bytes]) -> None:
     """Put deliveries into the log past the api: also of connections that it does not know."""
-    producer = AIOKafkaProducer(bootstrap_servers=floor.running.broker)
+    producer = AIOKafkaProducer(**floor.kafka.options())
     await producer.start()
     try:
         for connection, body in deliveries:
@@ -312,7 +284,7 @@ async def test_a_replay_that_is_killed_changes_nothing(
         if point == "reading":
             return len(hands) >= 2
         if point == "made":
-            return len(await find_generations(floor.running.broker, prefix=floor.running.prefix)) > 1 and bool(hands)
+            return len(await find_generations(floor.kafka, prefix=floor.running.prefix)) > 1 and bool(hands)
         served = await served_by_kafka(floor)
         return served.handover is not None
 
@@ -344,7 +316,7 @@ async def test_a_replay_that_another_has_overtaken_ends_and_changes_nothing(
         return len(psutil.Process(first.pid).children(recursive=True)) >= 2
 
     await until_true(has_begun)
-    other = pointer_owner(floor.running.broker, floor.running.prefix)
+    other = pointer_owner(floor.kafka, floor.running.prefix)
     await other.acquire()  # as the other one does first of all
     await other.close()
 
@@ -364,7 +336,7 @@ async def test_what_a_killed_replay_left_is_gone_after_the_next_and_a_part_can_b
     served = await served_by_kafka(floor)
     await until_served(reader, served.generation)
 
-    assert set(await find_generations(floor.running.broker, prefix=floor.running.prefix)) == {
+    assert set(await find_generations(floor.kafka, prefix=floor.running.prefix)) == {
         before.generation,
         served.generation,
     }

@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from processor.transport.following import Follower
 from processor.transport.generations import read_served
 from schemas.instants import HOUR
+from schemas.kafka import Address, kafka_options
 from schemas.topics import DELIVERIES
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries
@@ -19,11 +20,11 @@ from tests.integration.test_replay import configuration, replay, until_served
 pytestmark = pytest.mark.kafka
 
 
-async def let_go_of_most(broker: str, topic: str) -> None:
+async def let_go_of_most(broker: Address, topic: str) -> None:
     """As retention does: of every partition only the last tenth is left."""
     async with Follower(broker, topic) as follower:
         ends = dict(await follower.ends())
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    admin = AIOKafkaAdminClient(**kafka_options(broker))
     await admin.start()
     try:
         await admin.delete_records(
@@ -35,12 +36,12 @@ async def let_go_of_most(broker: str, topic: str) -> None:
         assert all(follower.positions[partition] >= end * 9 // 10 > 0 for partition, end in ends.items())
 
 
-async def test_numbers_stay_right_although_the_log_begins_in_the_middle(tmp_path: Path) -> None:
-    floor = FloorProcess(tmp_path, configuration("https://sink.invalid"))
+async def test_numbers_stay_right_although_the_log_begins_in_the_middle(tmp_path: Path, kafka: str) -> None:
+    floor = FloorProcess(tmp_path, configuration("https://sink.invalid"), kafka=kafka)
     try:
         await asyncio.to_thread(floor.start)
         posted = Posted(floor.url, floor.config_file)
-        broker, prefix = floor.running.broker, floor.running.prefix
+        broker, prefix = floor.kafka, floor.running.prefix
         async with Reader(floor.url) as reader:
             await posted.post(hostile_deliveries(seed=31, events=1500, now=clock() - HOUR, connections=("feed",)))
             await settle(reader, broker, prefix)

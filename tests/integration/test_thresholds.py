@@ -5,23 +5,21 @@ is a limit for each of the next minutes: whatever the start takes, one of them c
 """
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
 from typing import Any
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
 from deploy.simulator.floor import Event
 from schemas.instants import HOUR, MINUTE, SECOND, format_instant, parse_instant, to_datetime
 from tests.integration.floor_process import FloorProcess
-from tests.integration.posted import Posted, clock, post_of
+from tests.integration.posted import clock, post
 from tests.integration.served import Reader
+from tests.integration.waiting import eventually
 from tests.sinks import HttpSink
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("floorcast up")]
+pytestmark = [pytest.mark.kafka]
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of a sink
 SEEN_SECONDS = 30.0
@@ -64,29 +62,6 @@ def configuration(sink: str) -> Json:
     }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def sink() -> AsyncIterator[HttpSink]:
-    async with HttpSink() as receiving:
-        yield receiving
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def floor(sink: HttpSink, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FloorProcess]:
-    process = FloorProcess(tmp_path_factory.mktemp("limits"), configuration(sink.url))
-    try:
-        await asyncio.to_thread(process.start)
-        yield process
-        await asyncio.to_thread(process.stop)
-    finally:
-        await asyncio.to_thread(process.kill_everything)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def reader(floor: FloorProcess) -> AsyncIterator[Reader]:
-    async with Reader(floor.url) as asking:
-        yield asking
-
-
 def call(rep: str, number: int) -> Event:
     at = format_instant(clock())
     fields = {"rep": rep, "direction": "outbound", "dialed_at": at}
@@ -97,18 +72,6 @@ def deal(number: int, amount: str, status: str = "won") -> Event:
     at = format_instant(clock())
     fields = {"rep": "r-1", "status": status, "amount": amount, "currency": "USD", "closed_at": at}
     return {"record": "deal", "id": f"d-{number}", "changed_at": at, "fields": fields}
-
-
-async def post(floor: FloorProcess, *events: Event) -> None:
-    await Posted(floor.url, floor.config_file).post([("feed", post_of(events, f"d-{clock()}"))])
-
-
-async def eventually(look: Callable[[], Awaitable[Any]], what: str, seconds: float = SEEN_SECONDS) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := await look()):
-        assert time.monotonic() < deadline, f"after {seconds:g} s: not {what}"
-        await asyncio.sleep(0.05)
-    return found
 
 
 async def alerts_of(reader: Reader, threshold: str, state: str = "open") -> list[Json]:
@@ -131,7 +94,7 @@ async def test_too_few_calls_by_that_minute_are_told_without_any_event(
     floor: FloorProcess, sink: HttpSink, reader: Reader
 ) -> None:
     calls = [call("r-1", number) for number in range(9)] + [call("r-2", number) for number in range(10)]
-    await post(floor, *calls)
+    await post(floor.url, floor.config_file, *calls)
 
     async def are_counted() -> bool:
         row = await reader.get("/v1/teams/north/metrics", window="today", metrics="calls_made")
@@ -158,7 +121,7 @@ async def test_too_few_calls_by_that_minute_are_told_without_any_event(
     print(f"\na limit: raised {lateness:.2f} s after it was due")  # noqa: T201 - the figure is what is asked for
     assert f'floorcast_threshold_alerts_open{{threshold="{name}",level="warn"}} 1' in await metrics(floor)
 
-    await post(floor, call("r-1", 9))
+    await post(floor.url, floor.config_file, call("r-1", 9))
 
     async def is_resolved() -> Any:
         return len(hooks(sink, name)) == 2
@@ -180,14 +143,14 @@ async def test_a_milestone_is_told_once_whatever_becomes_of_it_afterwards(
     async def is_not_open() -> bool:
         return not await alerts_of(reader, "million")
 
-    await post(floor, deal(1, "900000.00"))
-    await post(floor, deal(2, "200000.50"))
+    await post(floor.url, floor.config_file, deal(1, "900000.00"))
+    await post(floor.url, floor.config_file, deal(2, "200000.50"))
     (alert,) = await eventually(is_open, "raised")
     assert (alert["value"], alert["limit"], alert["currency"]) == ("1100000.50", "1000000.00", "USD")
 
-    await post(floor, deal(2, "200000.50", "lost"))
+    await post(floor.url, floor.config_file, deal(2, "200000.50", "lost"))
     await eventually(is_not_open, "resolved")
-    await post(floor, deal(2, "200000.50"))
+    await post(floor.url, floor.config_file, deal(2, "200000.50"))
     (again,) = await eventually(is_open, "open again")
 
     assert again["id"] == alert["id"]
@@ -200,7 +163,7 @@ async def test_a_worker_that_is_killed_tells_nothing_twice_and_what_crossed_mean
 ) -> None:
     before = await alerts_of(reader, "million")
     pid = floor.kill("worker")
-    await post(floor, *(call("r-2", number) for number in range(10, 21)))
+    await post(floor.url, floor.config_file, *(call("r-2", number) for number in range(10, 21)))
     await asyncio.to_thread(floor.wait_for_another, "worker", pid)
 
     async def is_told() -> Any:

@@ -23,7 +23,7 @@ from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries
 from tests.integration.served import Reader, settle
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("floorcast up")]
+pytestmark = [pytest.mark.kafka]
 
 CONFIGURATION: dict[str, Any] = {
     "organisation": {"name": "Integration", "timezone": "Asia/Kuala_Lumpur", "currency": "USD"},
@@ -95,7 +95,7 @@ async def test_a_floor_is_verified_a_wrong_number_is_told_of_and_nothing_that_is
         floor.wait_for_another(name, than=floor.kill(name))
     await posted.post(hostile_deliveries(seed=23, events=300, now=clock(), connections=("feed",)))
     await until_true(lambda: answers(reader))
-    await settle(reader, floor.running.broker, floor.running.prefix)
+    await settle(reader, floor.kafka, floor.running.prefix)
     found = await until_verified(floor, reader, since=clock())
     assert found["differences"] == 0
     assert not found["stale"]
@@ -141,12 +141,12 @@ async def plant_a_call(floor: FloorProcess, reader: Reader) -> None:
                 if is_day(window) and "calls_made" in decode_pane(record.value):
                     newest[record.key] = (partition, window, record.value)
 
-    async with Follower(floor.running.broker, topic) as follower:
+    async with Follower(floor.kafka, topic) as follower:
         await follower.read_to(await follower.ends(), apply)
     key, (partition, _, value) = max(newest.items(), key=lambda held: held[1][1])
     pane = decode_pane(value)
     pane["calls_made"] += 1
-    producer = AIOKafkaProducer(bootstrap_servers=floor.running.broker)
+    producer = AIOKafkaProducer(**floor.kafka.options())
     await producer.start()
     try:
         await producer.send_and_wait(topic, encode_pane(pane), key=key, partition=partition)
@@ -167,7 +167,7 @@ async def rounds(floor: FloorProcess) -> list[Verification]:
     def apply(_partition: int, records: list[Fetched]) -> None:
         found.extend(decode_verification(record.value) for record in records if record.value is not None)
 
-    async with Follower(floor.running.broker, VERIFICATIONS.full_name(floor.running.prefix, 1)) as follower:
+    async with Follower(floor.kafka, VERIFICATIONS.full_name(floor.running.prefix, 1)) as follower:
         await follower.read_to(await follower.ends(), apply)
     return found
 

@@ -103,8 +103,8 @@ def test_a_share_of_the_sla_is_exact() -> None:
         ),
         (
             OFFICE + "teams: {north: {}}\nlead_response:\n  rules:\n    - {sla: 1h}\n    - {sla: 1h, clock: business}",
-            ["10: lead_response.rules.1.clock: business time needs a team with a calendar, and no entry of teams has "
-             "one"],
+            ["10: lead_response.rules.1.clock: business time needs organisation.calendar or a team with a calendar, "
+             "and there is none"],
         ),
         ("lead_response:\n  rules:\n    - {sla: 400d}", ["6: lead_response.rules.0.sla: must be at most 366d"]),
         (

@@ -50,7 +50,7 @@ async def waiting_leads(
     warn_at = view.config.lead_response.warn_at
     clocks = [
         clock
-        for clock in waiting_clocks(view)
+        for clock in waiting_clocks(view, now)
         if (rep is None or clock.rep == rep)
         and (state is None or clock.state(now, warn_at) == state)
         and (team is None or team_today(view, clock.rep, now) == team)

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from processor.agents.channels.http import Poster
-from processor.agents.channels.wording import headline
-from schemas.alerts import Alert
+from processor.agents.channels.wording import headline, summary_headline
+from schemas.alerts import LEVELS, Alert
 from schemas.config import AlertmanagerChannel as Settings
-from schemas.instants import SECOND, format_instant
+from schemas.instants import HOUR, SECOND, format_instant
 
 _ENDS_AFTER = 4
 """Repetitions that may fail before Alertmanager takes an alert for resolved, as Prometheus does it."""
@@ -43,9 +43,34 @@ class AlertmanagerChannel:
         ends_at = now + int(_ENDS_AFTER * self.repeat_seconds) * SECOND
         await self._poster.post(msgspec.json.encode([_posted(alert, ends_at) for alert in alerts]), self._headers, now)
 
+    async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
+        """Post one alert that counts them; it ends by itself."""
+        await self._poster.post(msgspec.json.encode([_summary(alerts, now)]), self._headers, now)
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._poster.close()
+
+
+def _summary(alerts: Sequence[Alert], now: int) -> dict[str, Any]:
+    level = max((alert.level for alert in alerts), key=LEVELS.index)
+    first, last = (format_instant(pick(alert.due_at for alert in alerts)) for pick in (min, max))
+    return {
+        "labels": {
+            "service": "floorcast",
+            "alertname": "LeadsToldLate",
+            "area": "leads",
+            "severity": _SEVERITIES[level],
+            "level": level,
+            "team": "",
+        },
+        "annotations": {
+            "summary": summary_headline(alerts),
+            "description": f"First heard of long after they were due, between {first} and {last}.",
+        },
+        "startsAt": format_instant(now),
+        "endsAt": format_instant(now + HOUR),
+    }
 
 
 def _posted(alert: Alert, ends_at: int) -> dict[str, Any]:

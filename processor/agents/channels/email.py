@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from processor.agents.channels.base import ChannelSettingError, RefusedError, UnavailableError, idempotency_key
 from processor.agents.channels.guard import guarded_connection
-from processor.agents.channels.wording import for_people, headline, lines
+from processor.agents.channels.wording import for_people, headline, lines, summary_headline, summary_lines
 from schemas.alerts import Alert
 from schemas.config import EmailChannel as Settings
 from schemas.instants import to_datetime
@@ -57,21 +57,27 @@ class EmailChannel:
         """Send one mail about all of them."""
         told = for_people(alerts)
         if told:
-            await asyncio.to_thread(self._deliver, self._message(told, now))
+            message = self._message(told, headline(told), lines(told, self._zone), now)
+            await asyncio.to_thread(self._deliver, message)
+
+    async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
+        """Send one mail that counts them."""
+        message = self._message(alerts, summary_headline(alerts), summary_lines(alerts, self._zone), now)
+        await asyncio.to_thread(self._deliver, message)
 
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _message(self, alerts: Sequence[Alert], now: int) -> EmailMessage:
+    def _message(self, alerts: Sequence[Alert], headline: str, lines: Sequence[str], now: int) -> EmailMessage:
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = self._settings.sender
         message["To"] = ", ".join(self._settings.recipients)
-        message["Subject"] = headline(alerts)
+        message["Subject"] = headline
         message["Date"] = format_datetime(to_datetime(now))
         # Servers and mail programs drop a second mail of the same id.
         message["Message-ID"] = f"<{idempotency_key(self._name, alerts)}@{self._settings.sender.partition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content("\n".join(lines(alerts, self._zone)) + "\n")
+        message.set_content("\n".join(lines) + "\n")
         return message
 
     def _deliver(self, message: EmailMessage) -> None:

@@ -8,7 +8,36 @@ import ipaddress
 import socket
 from typing import Any
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_V4 = [
+    ipaddress.IPv4Network(text)
+    for text in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",  # private
+        "100.64.0.0/10",  # carrier-grade NAT
+        "127.0.0.0/8",  # this machine
+        "168.63.129.16/32",  # what Azure tells a machine about itself
+        "169.254.0.0/16",  # link-local, metadata
+        "192.0.0.0/24", "192.88.99.0/24",  # protocols, and relays that are no more
+        "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24",  # documentation
+        "198.18.0.0/15",  # benchmarks
+        "224.0.0.0/4", "240.0.0.0/4",  # multicast, reserved, broadcast
+    )
+]  # fmt: skip
+_GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
+"""All that IANA gives to the internet. Loopback, link- and site-local, unique local and multicast lie outside."""
+_V6 = [
+    ipaddress.IPv6Network(text)
+    for text in (
+        "2001::/23",  # protocols: Teredo, benchmarks, ORCHID
+        "2001:db8::/32", "3fff::/20",  # documentation
+    )
+]  # fmt: skip
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_SIX_TO_FOUR = ipaddress.IPv6Network("2002::/16")
+_TEREDO = ipaddress.IPv6Network("2001::/32")
+_ISATAP = (0x00005EFE, 0x02005EFE)
+_LOW = 0xFFFFFFFF
 
 
 class BlockedAddressError(OSError):
@@ -21,15 +50,30 @@ class BlockedAddressError(OSError):
 def is_public(host: str) -> bool:
     """Whether an IP address (not a name) is one of the internet's; addresses carried inside IPv6 are looked at too."""
     address = ipaddress.ip_address(host.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        carried = address.ipv4_mapped or address.sixtofour
-        if carried is None and address.teredo is not None:
-            carried = address.teredo[1]
-        if carried is None and address in _NAT64:
-            carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if carried is not None:
-            return is_public(str(carried))
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv4Address):
+        return _is_public_v4(address)
+    carried = _carried(address)
+    if carried is not None:
+        return all(map(_is_public_v4, carried))
+    return address in _GLOBAL_V6 and address.is_global and not any(address in network for network in _V6)
+
+
+def _is_public_v4(address: ipaddress.IPv4Address) -> bool:
+    return address.is_global and not any(address in network for network in _V4)
+
+
+def _carried(address: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...] | None:
+    """The IPv4 addresses to which a packet for this one is sent on, by a translator or tunnel; None: it is no such."""
+    number = int(address)
+    if address in _MAPPED or address in _NAT64:
+        return (ipaddress.IPv4Address(number & _LOW),)
+    if address in _SIX_TO_FOUR:
+        return (ipaddress.IPv4Address(number >> 80 & _LOW),)
+    if address in _TEREDO:
+        return (ipaddress.IPv4Address(number >> 64 & _LOW), ipaddress.IPv4Address(~number & _LOW))
+    if address in _GLOBAL_V6 and number >> 32 & _LOW in _ISATAP:
+        return (ipaddress.IPv4Address(number & _LOW),)
+    return None
 
 
 def guarded_socket(address: tuple[Any, ...]) -> socket.socket:

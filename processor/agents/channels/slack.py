@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from processor.agents.channels.http import Poster
-from processor.agents.channels.wording import for_people, headline, lines
+from processor.agents.channels.wording import for_people, headline, lines, summary_headline, summary_lines
 from schemas.alerts import Alert
 from schemas.config import SlackChannel as Settings
 
@@ -35,25 +35,32 @@ class SlackChannel:
     async def send(self, alerts: Sequence[Alert], now: int) -> None:
         """Post one message for all of them."""
         told = for_people(alerts)
-        if not told:
-            return
-        title = escape(headline(told))
-        body = {"text": title, "blocks": [_section(f"*{title}*"), *self._list(told)]}
+        if told:
+            await self._post(headline(told), lines(told, self._zone), now)
+
+    async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
+        """Post one message that counts them."""
+        await self._post(summary_headline(alerts), summary_lines(alerts, self._zone), now)
+
+    async def _post(self, headline: str, lines: Sequence[str], now: int) -> None:
+        title = escape(headline)
+        body = {"text": title, "blocks": [_section(f"*{title}*"), *_sections(lines)]}
         await self._poster.post(msgspec.json.encode(body), {}, now)
 
     async def close(self) -> None:
         """Let go of connections."""
         await self._poster.close()
 
-    def _list(self, alerts: Sequence[Alert]) -> list[dict[str, object]]:
-        blocks: list[str] = []
-        for line in lines(alerts, self._zone):
-            text = escape(line)[:_SECTION]
-            if blocks and len(blocks[-1]) + 1 + len(text) <= _SECTION:
-                blocks[-1] += f"\n{text}"
-            else:
-                blocks.append(text)
-        return [_section(block) for block in blocks]
+
+def _sections(lines: Sequence[str]) -> list[dict[str, object]]:
+    blocks: list[str] = []
+    for line in lines:
+        text = escape(line)[:_SECTION]
+        if blocks and len(blocks[-1]) + 1 + len(text) <= _SECTION:
+            blocks[-1] += f"\n{text}"
+        else:
+            blocks.append(text)
+    return [_section(block) for block in blocks]
 
 
 def escape(text: str) -> str:

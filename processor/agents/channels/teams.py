@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from processor.agents.channels.http import Poster
-from processor.agents.channels.wording import for_people, headline, lines
+from processor.agents.channels.wording import for_people, headline, lines, summary_headline, summary_lines
 from schemas.alerts import Alert
 from schemas.config import TeamsChannel as Settings
 
@@ -35,9 +35,14 @@ class TeamsChannel:
     async def send(self, alerts: Sequence[Alert], now: int) -> None:
         """Post one card for all of them."""
         told = for_people(alerts)
-        if not told:
-            return
-        title = headline(told)
+        if told:
+            await self._post(headline(told), lines(told, self._zone), now)
+
+    async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
+        """Post one card that counts them."""
+        await self._post(summary_headline(alerts), summary_lines(alerts, self._zone), now)
+
+    async def _post(self, title: str, lines: Sequence[str], now: int) -> None:
         card = {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "type": "AdaptiveCard",
@@ -45,7 +50,7 @@ class TeamsChannel:
             "fallbackText": title,
             "body": [
                 {"type": "TextBlock", "text": escape(title), "weight": "Bolder", "size": "Medium", "wrap": True},
-                *({"type": "TextBlock", "text": escape(line), "wrap": True} for line in lines(told, self._zone)),
+                *({"type": "TextBlock", "text": escape(line), "wrap": True} for line in lines),
             ],
         }
         attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}

@@ -3,6 +3,7 @@
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,8 @@ import msgspec
 
 from processor.agents.channels.base import ChannelSettingError, idempotency_key
 from processor.agents.channels.http import Poster
-from schemas.alerts import Alert, crossing_fields
+from processor.agents.channels.wording import LISTED
+from schemas.alerts import LEAD_RESPONSE, LEVELS, Alert, crossing_fields
 from schemas.config import WebhookChannel as Settings
 from schemas.connectors.base import SecretError
 from schemas.connectors.standard_webhooks import read_key, sign
@@ -43,16 +45,49 @@ class WebhookChannel:
         """Post each of them."""
         for alert in alerts:
             key = idempotency_key(self._name, [alert])
-            body = msgspec.json.encode(envelope(alert, key))
-            timestamp = str(now // SECOND)
-            headers = {"webhook-id": key, "webhook-timestamp": timestamp}
-            if self._key is not None:
-                headers["webhook-signature"] = sign(self._key, message_id=key, timestamp=timestamp, body=body)
-            await self._poster.post(body, headers, now)
+            await self._post(key, envelope(alert, key), now)
+
+    async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
+        """Post one message that counts them."""
+        key = idempotency_key(self._name, alerts)
+        await self._post(key, summary(alerts, key, now), now)
+
+    async def _post(self, key: str, message: dict[str, Any], now: int) -> None:
+        body = msgspec.json.encode(message)
+        timestamp = str(now // SECOND)
+        headers = {"webhook-id": key, "webhook-timestamp": timestamp}
+        if self._key is not None:
+            headers["webhook-signature"] = sign(self._key, message_id=key, timestamp=timestamp, body=body)
+        await self._poster.post(body, headers, now)
 
     async def close(self) -> None:
         """Let go of connections."""
         await self._poster.close()
+
+
+def summary(alerts: Sequence[Alert], key: str, now: int) -> dict[str, Any]:
+    """The body of a summary: how many leads and alerts, and the first of them. No lead is in `lead`: it is of many."""
+    counts = Counter(alert.level for alert in alerts)
+    leads = list(dict.fromkeys(alert.lead for alert in sorted(alerts, key=lambda alert: (alert.started_at, alert.id))))
+    return {
+        "id": key,
+        "type": "alert.summary",
+        "timestamp": format_instant(now),
+        "data": {
+            "id": None,
+            "kind": LEAD_RESPONSE,
+            "level": max(counts, key=LEVELS.index),
+            "lead": None,
+            "rep": None,
+            "team": None,
+            "alerts": len(alerts),
+            "leads": len(leads),
+            "levels": {level: counts[level] for level in LEVELS if counts[level]},
+            "first_due_at": format_instant(min(alert.due_at for alert in alerts)),
+            "last_due_at": format_instant(max(alert.due_at for alert in alerts)),
+            "listed": leads[:LISTED],
+        },
+    }
 
 
 def envelope(alert: Alert, key: str) -> dict[str, Any]:

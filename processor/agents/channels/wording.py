@@ -40,6 +40,25 @@ def headline(alerts: Sequence[Alert]) -> str:
     return "; ".join(_counted(*group) for group in (("lead", leads), ("metric", metrics)) if group[1])
 
 
+def summary_headline(alerts: Sequence[Alert]) -> str:
+    """One line for alerts that were first told long after their instants."""
+    leads = len({alert.lead for alert in alerts})
+    counts = Counter(alert.level for alert in alerts)
+    levels = ", ".join(f"{counts[level]} {word}" for level, word in _WORDS.items() if counts[level])
+    return f"Told late: {leads} {'lead' if leads == 1 else 'leads'}: {levels}"
+
+
+def summary_lines(alerts: Sequence[Alert], zone: ZoneInfo) -> list[str]:
+    """How long ago these were due, and a line for some of the leads, longest first: each by its gravest level."""
+    gravest: dict[str | None, Alert] = {}
+    for alert in sorted(alerts, key=lambda alert: (list(_WORDS).index(alert.level), alert.id)):
+        gravest[alert.lead] = alert
+    leads = sorted(gravest.values(), key=lambda alert: (alert.started_at, alert.id))
+    first, last = (_moment(pick(alert.due_at for alert in alerts), zone) for pick in (min, max))
+    when = f"due {first}" if first == last else f"due between {first} and {last}"
+    return [f"First heard of long after they were {when}; no message of its own is sent for any.", *lines(leads, zone)]
+
+
 def _one(alert: Alert) -> str:
     crossing = alert.crossing
     if crossing is not None:

@@ -7,15 +7,22 @@ subscribes to creation, deletion, restore, merge, association and to the propert
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-import orjson
 from pydantic import AfterValidator, Field, SecretStr
 
 from schemas.connectors.base import MAX_EVENTS, Parsed, SignedRequest, runs_ahead
 from schemas.connectors.connection import MIN_SECRET, Connection
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.fields import FieldError, read_change
-from schemas.connectors.hubspot.events import STATEMENTS, LeftOutError, ShapeError, occurred_at, subject_of
+from schemas.connectors.hubspot.events import (
+    STATEMENTS,
+    LeftOutError,
+    ShapeError,
+    UnknownPropertyError,
+    occurred_at,
+    subject_of,
+)
 from schemas.connectors.hubspot.signatures import check_signature
+from schemas.connectors.json_text import NotJsonError, read_json
 from schemas.connectors.kinds import Kind
 from schemas.deliveries import Delivery
 from schemas.documents.errors import wrong
@@ -67,9 +74,9 @@ class HubSpot:
         """Every event of the delivery: an array of them, or one alone."""
         parsed = Parsed()
         try:
-            body = orjson.loads(delivery.body)
-        except orjson.JSONDecodeError as error:  # its message may quote what it read
-            parsed.refuse("not_json", f"body: is not JSON (line {error.lineno}, column {error.colno})")
+            body = read_json(delivery.body)
+        except NotJsonError as error:
+            parsed.refuse("not_json", f"body: {error}")
             return parsed
         events = body if isinstance(body, list) else [body]
         if len(events) > MAX_EVENTS:
@@ -89,7 +96,7 @@ class HubSpot:
             if runs_ahead(at, received_at):
                 parsed.refuse("clock_ahead", "occurredAt: is more than 24 h ahead of its delivery", index)
                 return
-            changes = [
+            readings = [
                 read_change(
                     kind=statement.kind,
                     record_id=statement.record_id,
@@ -98,9 +105,11 @@ class HubSpot:
                     received_at=received_at,
                     namespace=self._namespace,
                     deleted=statement.deleted,
-                )[0]
+                )
                 for statement in STATEMENTS[action](event, target, at, parsed)
             ]
+        except UnknownPropertyError as unknown:
+            parsed.ignore_unknown(unknown.record, unknown.name)
         except LeftOutError as left_out:
             parsed.ignore(left_out.reason)
         except ShapeError as error:
@@ -110,8 +119,9 @@ class HubSpot:
             name = event.get("propertyName")
             parsed.refuse("bad_field", f"{name}: {error.problem}" if isinstance(name, str) else str(error), index)
         else:
-            for change in changes:
-                parsed.accept(change, index, field="occurredAt")
+            for reading in readings:
+                parsed.ignore("rounded", reading.rounded)
+                parsed.accept(reading.change, index, field="occurredAt")
 
 
 def build_hubspot(connection: HubSpotConnection) -> HubSpot:

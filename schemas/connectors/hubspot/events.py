@@ -9,6 +9,7 @@ https://developers.hubspot.com/beta-docs/guides/apps/public-apps/create-generic-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from schemas.connectors.base import Parsed
@@ -33,6 +34,15 @@ class Statement:
 
 class ShapeError(ValueError):
     """An event that is not what HubSpot documents. The message names the member."""
+
+
+class UnknownPropertyError(Exception):
+    """A property that says nothing of a record of ours."""
+
+    def __init__(self, record: str, name: str) -> None:
+        self.record = record
+        self.name = name
+        super().__init__(name)
 
 
 class LeftOutError(Exception):
@@ -122,8 +132,7 @@ def _property_change(event: Mapping[str, Any], target: Object, at: int, parsed: 
         raise ShapeError(msg)
     reading = target.properties.get(name)
     if reading is None:
-        reason = "unknown_field"
-        raise LeftOutError(reason)
+        raise UnknownPropertyError(target.kind, name)
     if event.get("isSensitive") is True or event.get("propertyValue") == "REDACTED":
         reason = "redacted"
         raise LeftOutError(reason)
@@ -146,7 +155,7 @@ def _property_text(value: Any) -> str | None:
     """HubSpot sends text; numbers and claims are taken as they would be written. Empty: cleared."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)):
         return None if value is None else str(value).strip() or None
     msg = "must be text"
     raise ValueError(msg)

@@ -31,6 +31,8 @@ from tests.alert_builders import make_crossing
 from tests.api.reading import Floor, ToldPipeline, floor_config, make_view
 from tests.builders import change, instant, make_config, make_verification
 
+NOW = instant("2026-03-18T16:00Z")
+
 STRANGE = 'a"b\\c\nd é 日本 ' + "x" * 200
 
 
@@ -203,16 +205,16 @@ def told(*changes: Any) -> tuple[ResponseHistogram, ToldPipeline]:
 
 def test_lead_is_observed_once_whatever_becomes_of_it() -> None:
     histogram, pipeline = told(lead("l1", "2026-03-18T14:00Z"))
-    histogram.observe(["l1"])
+    histogram.observe(["l1"], NOW)
     assert histogram.teams == {}
     pipeline.take([call("c1", at="2026-03-18T14:20Z", lead="l1")])
-    histogram.observe(["l1", "l1"])
+    histogram.observe(["l1", "l1"], NOW)
     pipeline.take([call("c0", "r3", at="2026-03-18T14:01Z", lead="l1")])
-    histogram.observe(["l1"])
+    histogram.observe(["l1"], NOW)
     pipeline.take([change("lead", "l1", "2026-03-18T15:00Z", deleted=True)])
-    histogram.observe(["l1"])
+    histogram.observe(["l1"], NOW)
     pipeline.take([change("lead", "l1", "2026-03-18T15:01Z", deleted=False)])
-    histogram.observe(["l1", "unknown"])
+    histogram.observe(["l1", "unknown"], NOW)
 
     assert list(histogram.teams) == ["north"]
     assert (histogram.teams["north"].count, histogram.teams["north"].total) == (1, 1200)
@@ -232,14 +234,14 @@ def test_histogram_is_by_the_team_of_who_answered_on_that_day() -> None:
         ]
     )  # fmt: skip
     histogram = ResponseHistogram(view)
-    histogram.observe(view.clocks)
+    histogram.observe(view.clocks, NOW)
 
     assert {team: held.count for team, held in histogram.teams.items()} == {"north": 1, "south": 1, "": 1}
 
 
 def test_buckets_hold_what_is_as_long_as_their_edge() -> None:
     histogram, _ = told(lead("l1", "2026-03-18T14:00Z"), call("c1", at="2026-03-18T15:00Z", lead="l1"))
-    histogram.observe(["l1"])
+    histogram.observe(["l1"], NOW)
     text = render(Picture(shipped_catalogue(), responses=histogram.teams))
 
     buckets = {

@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 from deploy.cli import app
 from deploy.local import up
 from deploy.settings import SettingsError, load_settings, read_environment
+from schemas.kafka import Kafka
+from tests.ports import refused_port
 
 RIGHT = """\
 organisation: {name: Acme, timezone: UTC, currency: USD}
@@ -41,11 +43,6 @@ def floorcast(*arguments: str) -> Result:
 
 def listening() -> socket.socket:
     return socket.create_server(("127.0.0.1", 0))
-
-
-def unused_port() -> int:
-    with listening() as listener:
-        return int(listener.getsockname()[1])
 
 
 def test_a_right_configuration_is_told_so(folder: Path) -> None:
@@ -111,7 +108,8 @@ def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
 
     verify = ["verify", "--url", "http://127.0.0.1:1"]
     for command in (["up", "--port", "0"], ["topics"], verify, ["dead-letters", "list"]):
-        result = floorcast(*command, "--broker", f"127.0.0.1:{unused_port()}")
+        with refused_port() as port:
+            result = floorcast(*command, "--broker", f"127.0.0.1:{port}")
 
         assert result.exit_code == 3
         assert len([line for line in result.stderr.splitlines() if line.startswith("no Kafka answers at ")]) == 1
@@ -251,7 +249,7 @@ def test_a_running_up_says_where_everything_is(folder: Path) -> None:
     target = up.find_target(load_settings(data=folder))
 
     assert target == up.Target(
-        broker="127.0.0.1:9092",
+        broker=Kafka("127.0.0.1:9092"),
         prefix="acme.",
         config=Path("/etc/floorcast.yaml"),
         url="http://127.0.0.1:8080",
@@ -265,7 +263,7 @@ def test_what_is_named_wins_over_what_runs(folder: Path, monkeypatch: pytest.Mon
     target = up.find_target(load_settings(data=folder, config=Path("mine.yaml")), "https://floor.example")
 
     assert (target.prefix, target.config, target.url) == ("other.", Path("mine.yaml"), "https://floor.example")
-    assert target.broker == "127.0.0.1:9092"
+    assert target.broker == Kafka("127.0.0.1:9092")
 
 
 def test_an_up_on_another_kafka_has_no_say(folder: Path) -> None:
@@ -274,7 +272,7 @@ def test_an_up_on_another_kafka_has_no_say(folder: Path) -> None:
     target = up.find_target(load_settings(data=folder, broker="kafka.example:9092"))
 
     assert target == up.Target(
-        broker="kafka.example:9092", prefix="floorcast.", config=Path("floorcast.yaml"), url=None
+        broker=Kafka("kafka.example:9092"), prefix="floorcast.", config=Path("floorcast.yaml"), url=None
     )
 
 

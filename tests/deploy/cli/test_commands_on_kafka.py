@@ -24,8 +24,9 @@ from deploy.cli import app
 from deploy.local.up import Plan, Surroundings, UpError
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.topics import DELIVERIES
+from tests.ports import held_port
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("commands on kafka")]
+pytestmark = pytest.mark.kafka
 
 CONFIG = """\
 organisation: {name: Acme, timezone: UTC, currency: USD}
@@ -45,11 +46,6 @@ def call(number: int) -> bytes:
         "fields": {"rep": "r-1", "direction": "outbound", "dialed_at": "2026-03-18T16:38:02.000Z"},
     }  # fmt: skip
     return json.dumps(event).encode()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def status_of(url: str) -> int | None:
@@ -79,8 +75,8 @@ class Floor:
         self.config = folder / "floorcast.yaml"
         self.config.write_text(CONFIG)
         self.data = folder / "data"
-        self.worker_port = free_port()
-        self.api_port = free_port()
+        self.worker_port = held_port()
+        self.api_port = held_port()
         self.url = f"http://127.0.0.1:{self.api_port}"
 
     @contextmanager

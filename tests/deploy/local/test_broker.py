@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,6 +24,10 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from deploy.local import kafka_probe
 from deploy.local.broker import BrokerError, Door, LocalBroker, ensure_jars
+from processor.transport.administration import ensure_topics
+from processor.transport.reaching import why_not
+from schemas.instants import DAY
+from schemas.kafka import Kafka, Security
 
 REPOSITORY = Path(__file__).parents[3]
 GOOD_META = "version=1\ncluster.id=abc\nnode.id=1\ndirectory.id=def\n"
@@ -372,3 +377,37 @@ def test_kafka_dies_with_a_command_that_is_killed(tmp_path: Path) -> None:
         command.kill()
 
         assert until(lambda: gone(jvm))
+
+
+@pytest.mark.kafka
+async def test_a_broker_that_authenticates_lets_nobody_in_without_its_login(tmp_path: Path) -> None:
+    broker = LocalBroker(tmp_path, authenticates=True, short_lived=True)
+    await asyncio.to_thread(broker.start)
+    try:
+        assert await why_not(broker.kafka) is None
+        assert "ends the connection" in (await why_not(broker.bootstrap) or "")
+        wrong = Kafka(broker.bootstrap, Security("SASL_PLAINTEXT", "PLAIN", "floorcast", "another"))
+        assert "refuses the login of 'floorcast'" in (await why_not(wrong) or "")
+        with pytest.raises(kafka_probe.LoginRefusedError):
+            kafka_probe.ask("127.0.0.1", broker.port, 5, ("floorcast", "another"))
+        # Whoever reaches the controller commands the cluster.
+        controller = re.findall(r"^controller.quorum.voters=1@(\S+)$", properties(tmp_path), re.MULTILINE)
+        assert "ends the connection" in (await why_not(controller[0]) or "")
+        await ensure_topics(broker.kafka, prefix="a.", generation=1, partitions=1, records_kept=DAY * 400)
+        secret = broker.kafka.security.password or ""
+        assert secret
+        assert all(secret not in " ".join(process.cmdline()) for process in psutil.process_iter() if is_ours(process))
+    finally:
+        await asyncio.to_thread(broker.stop)
+
+    found = {path.relative_to(tmp_path): path.stat().st_mode & 0o077 for path in tmp_path.rglob("*")}
+    assert [path for path, others in found.items() if others] == []
+    assert secret not in (tmp_path / "kafka.log").read_text()
+
+
+def properties(data: Path) -> str:
+    return (data / "kafka.properties").read_text(encoding="ascii")
+
+
+def is_ours(process: psutil.Process) -> bool:
+    return process.pid == os.getpid() or os.getpid() in [parent.pid for parent in process.parents()]

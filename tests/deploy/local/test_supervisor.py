@@ -14,8 +14,12 @@ import psutil
 import pytest
 
 from api.http.keys import KeyStore
+from api.settings import Settings as ApiSettings
 from deploy.local import up
 from deploy.local.supervisor import Backoff, Child, ChildError, Program, Supervisor, describe_end
+from deploy.settings import Settings as CommandSettings
+from processor.settings import Settings as WorkerSettings
+from schemas.kafka import PLAIN, Address, Kafka, Security
 
 # Ends at SIGTERM as it is told to, and notes what happened to it.
 OBEDIENT = """\
@@ -315,10 +319,13 @@ asyncio.run(main())
 # --- `up` as a whole, with small programs in the place of its own ----------------------------------------------------
 
 
+SECRET = "3f9a" * 16
+
+
 class FakeKafka:
     """A program in the place of Kafka."""
 
-    bootstrap = "127.0.0.1:9092"
+    kafka = Kafka("127.0.0.1:9092", Security("SASL_PLAINTEXT", "PLAIN", "floorcast", SECRET))
 
     def __init__(self, child: Program) -> None:
         self._child = child
@@ -340,23 +347,23 @@ class FakeSurroundings(up.Surroundings):
     def local_kafka(self, data: Path) -> up.LocalKafka:
         return FakeKafka(obedient(self._folder, "kafka"))  # type: ignore[return-value]
 
-    async def reach(self, broker: str) -> None:
+    async def reach(self, broker: Address) -> None:
         return
 
-    async def make_topics(self, broker: str, plan: up.Plan, say: Callable[[str], None]) -> None:
+    async def make_topics(self, broker: Address, plan: up.Plan, say: Callable[[str], None]) -> None:
         return
 
     async def is_ready(self, url: str) -> bool:
         return len(notes(self._folder)) >= 3
 
-    def programs(self, plan: up.Plan, broker: str, worker_id: str) -> list[Child]:
+    def programs(self, plan: up.Plan, broker: Address, worker_id: str) -> list[Child]:
         words = ("api", str(self._folder / "notes"))
         api = program(self._folder, "api", self._api, *words, stop_seconds=self.api_stop_seconds)
         return [obedient(self._folder, "worker"), api]
 
     undisturbed_seconds = 0.0
 
-    def verifier(self, plan: up.Plan, running: up.Running, every: int) -> Child:
+    def verifier(self, plan: up.Plan, broker: Address, url: str, every: int) -> Child:
         assert plan.data.joinpath("announced").exists()
         return obedient(self._folder, "verifier")
 
@@ -465,9 +472,9 @@ async def test_the_recount_begins_after_ready_is_started_again_and_ends_first(tm
 
 def test_the_recount_gets_a_key_that_the_api_knows_and_no_file_has(tmp_path: Path) -> None:
     surroundings = up.Surroundings()
-    running = up.Running("http://127.0.0.1:8080", "127.0.0.1:9092", 1, "floorcast.", "floorcast.yaml")
+    url = "http://127.0.0.1:8080"
 
-    verifier = surroundings.verifier(make_plan(tmp_path), running, every=300_000_000)
+    verifier = surroundings.verifier(make_plan(tmp_path), "127.0.0.1:9092", url, every=300_000_000)
     worker, api = surroundings.programs(make_plan(tmp_path), "127.0.0.1:9092", "w-1")
 
     assert isinstance(verifier, Program)
@@ -517,6 +524,26 @@ async def test_up_ends_with_the_code_of_a_child_that_refuses(tmp_path: Path) -> 
     assert notes(tmp_path)[-1] == "kafka ends"
 
 
+@pytest.mark.parametrize("is_local", [True, False])
+def test_children_know_the_login_by_their_environment_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_local: bool
+) -> None:
+    monkeypatch.setenv("FLOORCAST_KAFKA_SASL_MECHANISM", "SCRAM-SHA-512")
+    monkeypatch.setenv("FLOORCAST_KAFKA_SASL_PASSWORD", "of another Kafka")
+    broker = Kafka("127.0.0.1:9092", Security("SASL_PLAINTEXT", "PLAIN", "floorcast", SECRET) if is_local else PLAIN)
+    surroundings = up.Surroundings()
+    children = [
+        *surroundings.programs(make_plan(tmp_path), broker, "w-1"),
+        surroundings.verifier(make_plan(tmp_path), broker, "http://127.0.0.1:8080", every=300_000_000),
+    ]
+    for child in children:
+        assert isinstance(child, Program)
+        assert SECRET not in " ".join(child.command)
+        monkeypatch.setattr("os.environ", dict(child.environment))
+        for settings in (WorkerSettings(), CommandSettings(), ApiSettings()):
+            assert settings.kafka_security == broker.security
+
+
 def test_up_on_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     lock = up.lock_data(tmp_path)
     try:
@@ -535,17 +562,19 @@ async def test_the_local_kafka_is_a_child_like_any_other(tmp_path: Path) -> None
     kafka = up.LocalKafka(tmp_path)
     await supervisor.launch(kafka)
     try:
-        await asyncio.to_thread(up.reach_broker, kafka.bootstrap)
+        await up.reach_broker(kafka.kafka)
+        with pytest.raises(up.UpError, match="ends the connection: does it ask for a login"):
+            await up.reach_broker(str(kafka.kafka))
         kafka.kill()
         await until(lambda: bool(said))
         began = time.monotonic()
         while time.monotonic() - began < 60:
             try:
-                await asyncio.to_thread(up.reach_broker, kafka.bootstrap)
+                await up.reach_broker(kafka.kafka)
                 break
             except up.UpError:
                 await asyncio.sleep(0.1)
-        await asyncio.to_thread(up.reach_broker, kafka.bootstrap)
+        await up.reach_broker(kafka.kafka)
     finally:
         await supervisor.stop()
 

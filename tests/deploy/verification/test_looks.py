@@ -22,7 +22,7 @@ LONG_AGO = NOW - 400 * DAY
 def held(log: Sequence[RecordChange], most: int = 10_000) -> tuple[KeptChanges, WaitingLeads]:
     kept = KeptChanges(most)
     kept.add(log)
-    return kept, WaitingLeads(kept, CONFIG)
+    return kept, WaitingLeads(kept, CONFIG, lambda: NOW)
 
 
 def lead(name: str, received_at: int) -> RecordChange:
@@ -48,7 +48,7 @@ def test_leads_that_wait_are_as_in_the_recount_of_everything_whenever_one_looks(
     for place in [*sorted(places), len(log)]:
         kept.add(log[begun:place])
         begun = max(begun, place)
-        expected = recount(log[:begun], CONFIG).lead_clocks(0)
+        expected = recount(log[:begun], CONFIG).lead_clocks(NOW - HOUR)
 
         assert waiting.recounted() == {lead: clock for lead, clock in expected.items() if clock["waiting"]}
 

@@ -48,9 +48,6 @@ class FakeOwner:
             else:
                 self.values[key or b""] = value
 
-    async def close(self) -> None:
-        pass
-
 
 @dataclass
 class FakeChannel:
@@ -74,6 +71,13 @@ class FakeChannel:
         if self.failure is not None:
             raise self.failure
         self.told.append([f"{alert.lead} {alert.event}" for alert in alerts])
+
+    async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
+        self.tries += 1
+        await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.told.append([f"summary of {len(alerts)}"])
 
     async def close(self) -> None:
         pass

@@ -167,13 +167,22 @@ def test_one_bad_event_does_not_spoil_the_others(case: ConnectorCase) -> None:
 @each
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"NaN", b"[1e999]", b"\xff", b'"\\ud800"', b"[" * 5000, b"\xef\xbb\xbf[]"],
-    ids=["empty", "cut", "NaN", "infinite", "not UTF-8", "half a surrogate pair", "too deep", "byte order mark"],
+    [b"", b"{", b"\xff", b"[" * 5000, b"[NaN," + b"[" * 500 + b"]" * 501, b"\xef\xbb\xbf[]"],
+    ids=["empty", "cut", "not UTF-8", "too deep", "too deep to be read again", "byte order mark"],
 )
 def test_a_body_that_is_not_json_is_one_problem(case: ConnectorCase, body: bytes) -> None:
     parsed = parse(case.connector(), body)
 
     assert [problem.reason for problem in parsed.problems] == ["not_json"]
+    assert not parsed.changes
+
+
+@each
+@pytest.mark.parametrize("body", [b"NaN", b"[1e999]", b'"\\ud800"'], ids=["NaN", "infinite", "half a surrogate pair"])
+def test_what_is_no_value_of_ours_is_a_problem_of_its_event(case: ConnectorCase, body: bytes) -> None:
+    parsed = parse(case.connector(), body)
+
+    assert [(problem.reason, problem.index) for problem in parsed.problems] == [("bad_shape", 0)]
     assert not parsed.changes
 
 

@@ -10,17 +10,15 @@ from hypothesis import strategies as st
 
 from schemas.connectors.fields import FieldError, UnknownKindError, read_change, read_id, read_instant, read_number
 from schemas.instants import parse_instant
-from schemas.records import RecordChange
+from schemas.records import FIELDS, RecordChange
 
 AT = parse_instant("2026-03-18T16:41:30.344Z")
 
 
 def _read(kind: str, namespace: str = "", **fields: Any) -> RecordChange:
-    change, unknown = read_change(
-        kind=kind, record_id="x-1", changed_at=AT, raw=fields, received_at=AT, namespace=namespace
-    )
-    assert unknown == 0
-    return change
+    reading = read_change(kind=kind, record_id="x-1", changed_at=AT, raw=fields, received_at=AT, namespace=namespace)
+    assert reading.unknown == []
+    return reading.change
 
 
 @pytest.mark.parametrize(
@@ -65,7 +63,6 @@ def test_values_are_normalised(kind: str, field: str, raw: Any, value: Any) -> N
         ("lead", "rep", 1.5),
         ("call", "direction", "Outbound"),
         ("call", "direction", ["outbound"]),
-        ("call", "dialed_at", ""),
         ("call", "dialed_at", "2026-03-18T16:41:31"),
         ("call", "dialed_at", "1492-10-12T00:00:00Z"),
         ("call", "talk_seconds", -0.5),
@@ -77,14 +74,16 @@ def test_values_are_normalised(kind: str, field: str, raw: Any, value: Any) -> N
         ("deal", "amount", "Infinity"),
         ("deal", "amount", "1e9999"),
         ("deal", "amount", "1e20"),
-        ("deal", "amount", "0.0000001"),
-        ("deal", "amount", "1." + "0" * 40 + "1"),
         ("deal", "amount", "9" * 65),
-        ("deal", "amount", ""),
         ("deal", "amount", False),
         ("deal", "currency", "EURO"),
         ("deal", "currency", 978),
         ("activity", "attributes", []),
+        ("activity", "attributes", {"a": [float("nan")]}),
+        ("activity", "attributes", {"a": float("inf"), "b": None}),
+        ("activity", "attributes", {"a": "\ud83d"}),
+        ("deal", "amount", float("inf")),
+        ("deal", "amount", "999999999999999999.9999999"),
         ("activity", "attributes", {"text": "x" * 9000}),
     ],
 )
@@ -104,11 +103,41 @@ def test_a_namespace_stands_before_every_pointer_and_before_nothing_else() -> No
 
 
 def test_unknown_fields_are_left_out_and_counted() -> None:
-    change, unknown = read_change(
+    reading = read_change(
         kind="rep", record_id="r", changed_at=AT, raw={"name": "A", "x": 1, "y": {}}, received_at=AT, namespace=""
     )
 
-    assert (change.fields, unknown) == ({"name": "A"}, 2)
+    assert (reading.change.fields, reading.unknown) == ({"name": "A"}, ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (30.000000000000004, "30"),
+        ("30.000000000000004", "30"),
+        (19.999999999999996, "20"),
+        ("0.0000001", "0"),
+        ("-0.0000001", "0"),
+        ("12.3456785", "12.345678"),
+        ("1." + "0" * 40 + "1", "1"),
+    ],
+)
+def test_what_arithmetic_left_behind_is_rounded_and_counted(raw: Any, value: str) -> None:
+    reading = read_change(
+        kind="deal", record_id="x-1", changed_at=AT, raw={"amount": raw}, received_at=AT, namespace=""
+    )
+
+    assert (reading.change.fields, reading.rounded) == ({"amount": value}, 1)
+    assert type(reading.change.fields["amount"]) is str
+    assert reading.change == _read("deal", amount=value)
+
+
+@pytest.mark.parametrize(("kind", "field"), [(kind, field) for kind, fields in FIELDS.items() for field in fields])
+@pytest.mark.parametrize("raw", [None, "", "  "])
+def test_empty_text_clears_any_field(kind: str, field: str, raw: Any) -> None:
+    reading = read_change(kind=kind, record_id="x", changed_at=AT, raw={field: raw}, received_at=AT, namespace="hs")
+
+    assert reading.change.fields == {field: None}
 
 
 def test_an_unknown_kind_is_an_error_of_its_own() -> None:

@@ -142,6 +142,24 @@ def test_unknown_kinds_and_fields_are_ignored_and_counted() -> None:
     assert parsed.problems == []
     assert [change.fields for change in parsed.changes] == [{"deleted": False, "rep": "r-17"}]
     assert parsed.ignored == {"unknown_kind": 1, "unknown_field": 3, "no_fields": 1}
+    assert parsed.unknown == {("invoice", "invoice"): 1, ("call", "mood"): 2, ("call", "weather"): 1}
+
+
+def test_a_misspelt_member_of_an_event_is_named_like_a_field() -> None:
+    parsed = _parse(_event(delted=True))
+
+    assert parsed.unknown == {("call", "delted"): 1}
+
+
+def test_an_unknown_name_is_cut_and_shown() -> None:
+    parsed = parse(
+        CONNECTOR,
+        b'[{"record":"call","id":"c","changed_at":"2026-03-18T16:41:30Z","fields":{"a\\ud83d\\n'
+        + b"x" * 99
+        + b'":1}},{"record":"\\ud83d"}]',
+    )
+
+    assert parsed.unknown == {("call", "a??" + "x" * 61): 1, ("?", "?"): 1}
 
 
 def test_a_clock_more_than_a_day_ahead_is_a_problem() -> None:

@@ -625,14 +625,20 @@ def test_events_of_the_test_button_are_ignored(event_id: int) -> None:
         (_event("x") | {"subscriptionType": "conversation.newMessage"}, "unknown_type"),
         (_event("x") | {"subscriptionType": "company.associationChange"}, "unknown_type"),
         (_event("merge", CALL, primaryObjectId=1, mergedObjectIds=[2]), "unknown_type"),
-        (_set(CONTACT, "firstname", "Dana"), "unknown_field"),
-        (_set(MEETING, "hs_timestamp", "1773155144301"), "unknown_field"),
         (_set(DEAL, "amount", "REDACTED"), "redacted"),
         (_set(DEAL, "amount", "100") | {"isSensitive": True}, "redacted"),
     ],
 )
 def test_what_we_do_not_keep_is_ignored_and_counted(event: dict[str, Any], reason: str) -> None:
     assert _parse(event) == Parsed(ignored={reason: 1})
+
+
+def test_a_property_that_says_nothing_of_ours_is_counted_by_name() -> None:
+    parsed = _parse(_set(CONTACT, "firstname", "Dana"), _set(MEETING, "hs_timestamp", "1773155144301"))
+
+    assert parsed == Parsed(
+        ignored={"unknown_field": 2}, unknown={("lead", "firstname"): 1, ("meeting", "hs_timestamp"): 1}
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""The JSON in a delivery, so that what is wrong with one value is a fault of its event and not of the whole body.
+
+Owns the reading of the text. Does not know what the values mean.
+
+A body may be JSON by its grammar and still hold what no value of ours can be: half of a surrogate pair (a sender cut a
+name in the middle of an emoji), the bytes of half a character, 1e400, NaN. orjson refuses the whole body then. It is
+read again here with such a value in its place, as a text with a lone surrogate or a float that is not finite, which the
+reader of the field refuses by name.
+"""
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+MAX_DEPTH = 200
+"""Of a body that is read again: Python's reader goes as deep as its caller's stack leaves it room, which differs."""
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
+
+
+class NotJsonError(ValueError):
+    """A text that is not JSON. The message says where, and never repeats what stands there."""
+
+
+def read_json(text: bytes | str) -> Any:
+    """Read a text. Raises NotJsonError."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:  # its message may quote what it read
+        return _read_again(text if isinstance(text, str) else text.decode("utf-8", "surrogateescape"))
+
+
+def _read_again(text: str) -> Any:
+    depth = 0
+    for bracket in _BRACKET.finditer(_TEXT.sub("", text)):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > MAX_DEPTH:
+            msg = "is nested too deeply"
+            raise NotJsonError(msg)
+    try:
+        return json.loads(text, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        msg = f"is not JSON (line {error.lineno}, column {error.colno})"
+        raise NotJsonError(msg) from None
+
+
+def _integer(digits: str) -> int | float:
+    """As orjson: what has more than 64 bits is a float."""
+    if len(digits) <= 20 and -(1 << 63) <= (value := int(digits)) < 1 << 64:
+        return value
+    return float(digits)

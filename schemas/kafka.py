@@ -1,0 +1,211 @@
+"""How a Kafka is reached: its addresses, and what a client has to show there.
+
+Owns the settings `FLOORCAST_KAFKA_…`, which every process and command takes, and what they mean to a client of Kafka.
+Opens no connection. No secret of it is ever printed: `str` of a `Kafka` is its addresses.
+"""
+
+import logging
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings
+
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+_SETTING = "FLOORCAST_KAFKA_"
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What a client shows, and by what it knows the broker. As it stands: nothing, over a plain connection."""
+
+    protocol: Protocol = "PLAINTEXT"
+    mechanism: Mechanism | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    cafile: Path | None = None
+    certfile: Path | None = None
+    keyfile: Path | None = None
+    key_password: str | None = field(default=None, repr=False)
+    check_hostname: bool = True
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether TLS is spoken."""
+        return self.protocol in ("SSL", "SASL_SSL")
+
+    @property
+    def has_login(self) -> bool:
+        """Whether a name and a password are shown."""
+        return self.protocol in ("SASL_PLAINTEXT", "SASL_SSL")
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The settings that say so, for a process that is started: all of them, so that no other one is left over."""
+        return {
+            f"{_SETTING}SECURITY_PROTOCOL": self.protocol,
+            f"{_SETTING}SASL_MECHANISM": self.mechanism or "",
+            f"{_SETTING}SASL_USERNAME": self.username or "",
+            f"{_SETTING}SASL_PASSWORD": self.password or "",
+            f"{_SETTING}SSL_CAFILE": str(self.cafile or ""),
+            f"{_SETTING}SSL_CERTFILE": str(self.certfile or ""),
+            f"{_SETTING}SSL_KEYFILE": str(self.keyfile or ""),
+            f"{_SETTING}SSL_KEY_PASSWORD": self.key_password or "",
+            f"{_SETTING}SSL_CHECK_HOSTNAME": str(self.check_hostname).lower(),
+        }
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """What TLS is spoken with. Raises OSError (ssl.SSLError is one) where a file is not what it should be."""
+        context = ssl.create_default_context(cafile=self.cafile)
+        context.check_hostname = self.check_hostname
+        if self.certfile is not None:
+            # A password is always given: without one OpenSSL would ask for it on the terminal.
+            context.load_cert_chain(self.certfile, self.keyfile, self.key_password or "")
+        return context
+
+
+PLAIN = Security()
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """A Kafka as a client reaches it."""
+
+    addresses: str
+    """HOST:PORT, several with commas."""
+    security: Security = PLAIN
+
+    def __str__(self) -> str:
+        return self.addresses
+
+    def options(self) -> dict[str, Any]:
+        """The arguments by which every client of aiokafka connects. Reads the files of certificates."""
+        _hide_repeated_remark()
+        security = self.security
+        found: dict[str, Any] = {"bootstrap_servers": self.addresses, "security_protocol": security.protocol}
+        if security.is_encrypted:
+            found["ssl_context"] = security.ssl_context()
+        if security.has_login:
+            found |= {
+                "sasl_mechanism": security.mechanism,
+                "sasl_plain_username": security.username,
+                "sasl_plain_password": security.password,
+            }
+        return found
+
+
+Address = str | Kafka
+"""Text is a Kafka that asks for nothing."""
+
+
+def kafka_options(kafka: Address) -> dict[str, Any]:
+    """The arguments by which every client of aiokafka connects there."""
+    return (Kafka(kafka) if isinstance(kafka, str) else kafka).options()
+
+
+class KafkaSettings(BaseSettings):
+    """What the settings of every process and command have in common: how Kafka lets it in."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_not_given(cls, value: Any, info: ValidationInfo) -> Any:
+        """A variable that is set to nothing, as container files do."""
+        name = info.field_name or ""
+        return cls.model_fields[name].default if value == "" and name.startswith("kafka_") else value
+
+    kafka_security_protocol: Protocol = Field(
+        default="PLAINTEXT", description="How Kafka is spoken to: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
+    )
+    kafka_sasl_mechanism: Mechanism | None = Field(
+        default=None, description="With SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    )
+    kafka_sasl_username: str | None = Field(default=None, description="With SASL: the name to log in with.")
+    kafka_sasl_password: SecretStr | None = Field(default=None, description="With SASL: its password.")
+    kafka_ssl_cafile: FilePath | None = Field(
+        default=None, description="With SSL: PEM file of the authorities to trust. Without it: those of the system."
+    )
+    kafka_ssl_certfile: FilePath | None = Field(
+        default=None, description="With SSL: PEM file of the certificate to show, where Kafka asks for one."
+    )
+    kafka_ssl_keyfile: FilePath | None = Field(
+        default=None, description="With SSL: PEM file of its key, if that is not in the same file."
+    )
+    kafka_ssl_key_password: SecretStr | None = Field(default=None, description="With SSL: what the key is locked with.")
+    kafka_ssl_check_hostname: bool = Field(
+        default=True, description="With SSL: whether Kafka's certificate has to name the host that is spoken to."
+    )
+
+    @property
+    def kafka_security(self) -> Security:
+        """What a client shows."""
+        return Security(
+            protocol=self.kafka_security_protocol,
+            mechanism=self.kafka_sasl_mechanism,
+            username=self.kafka_sasl_username,
+            password=_revealed(self.kafka_sasl_password),
+            cafile=self.kafka_ssl_cafile,
+            certfile=self.kafka_ssl_certfile,
+            keyfile=self.kafka_ssl_keyfile,
+            key_password=_revealed(self.kafka_ssl_key_password),
+            check_hostname=self.kafka_ssl_check_hostname,
+        )
+
+    def kafka_at(self, addresses: str) -> Kafka:
+        """The Kafka at these addresses."""
+        return Kafka(addresses, self.kafka_security)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        security = self.kafka_security
+        if security.has_login:
+            for name in ("sasl_mechanism", "sasl_username", "sasl_password"):
+                if not getattr(self, f"kafka_{name}"):
+                    msg = f"{_SETTING}{name.upper()}: is needed where the security protocol is {security.protocol}"
+                    raise ValueError(msg)
+        elif security.username is not None or security.password is not None:
+            # Or somebody believes to be logged in who is not.
+            msg = f"{_SETTING}SECURITY_PROTOCOL: is {security.protocol}, which shows nobody a name or a password"
+            raise ValueError(msg)
+        if security.keyfile is not None and security.certfile is None:
+            msg = f"{_SETTING}SSL_CERTFILE: is needed where {_SETTING}SSL_KEYFILE is given"
+            raise ValueError(msg)
+        if security.is_encrypted:
+            _check_files(security)
+        elif security.cafile is not None or security.certfile is not None:
+            msg = f"{_SETTING}SECURITY_PROTOCOL: is {security.protocol}, which shows and checks no certificate"
+            raise ValueError(msg)
+        return self
+
+
+def _hide_repeated_remark() -> None:
+    """Of every connection aiokafka remarks that a password goes over it in the clear: once more than it was chosen."""
+    logging.getLogger("aiokafka.conn").addFilter(_is_no_repeated_remark)
+
+
+def _is_no_repeated_remark(record: logging.LogRecord) -> bool:
+    return "in the clear" not in str(record.msg)
+
+
+def _check_files(security: Security) -> None:
+    try:
+        Security(protocol=security.protocol, cafile=security.cafile).ssl_context()
+    except OSError:
+        msg = f"{_SETTING}SSL_CAFILE: cannot be read as certificates in PEM"
+        raise ValueError(msg) from None
+    try:
+        security.ssl_context()
+    except OSError:
+        msg = (
+            f"{_SETTING}SSL_CERTFILE: cannot be read as a certificate in PEM with the key of {_SETTING}SSL_KEYFILE "
+            f"and the password of {_SETTING}SSL_KEY_PASSWORD"
+        )
+        raise ValueError(msg) from None
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
