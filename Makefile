@@ -5,6 +5,7 @@ TOOLS := build/tools
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PACKAGES := api deploy processor schemas
 SOURCES := $(wildcard $(PACKAGES) tests bench docs)
+NODE_TOOLS := node_modules/.package-lock.json
 COMPILED := $(wildcard processor/native/*.pyx processor/native/*.pxd)
 # The newest Python there is that is new enough; PYTHON=… on the command line names another.
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -12,7 +13,7 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test fuzz sanitize faults faults-table check format bench lock clean
+.PHONY: help install dev demo test test-board fuzz sanitize faults faults-table check check-board format bench lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
@@ -59,9 +60,20 @@ $(VENV)/developing: requirements-dev.lock requirements-client.lock | install
 demo: install
 	@exec $(BIN)/floorcast demo
 
-# Two at a time: half of a test's time is waiting for processes to start.
-test: install dev
-	$(BIN)/python -m pytest -n 2
+# Two at a time: half of a test's time is waiting for processes to start. A module stays with one of them, so what serves
+# it is started once. The order is that of tests/conftest.py.
+test: install dev $(NODE_TOOLS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	@$(MAKE) --no-print-directory test-board
+
+# Reproduced by the seed that it prints. A short form of it is among the tests.
+SECONDS ?= 60
+fuzz: install dev
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
+# A short form of it (SANITIZE=--short) is part of CI.
+sanitize: install dev
+	$(BIN)/python -m tests.sanitize $(SANITIZE)
 
 # Goes on after a round that fails. The figures lie in build/faults.json; faults-table puts them into the docs.
 faults: install dev
@@ -70,11 +82,27 @@ faults: install dev
 faults-table: install dev
 	$(BIN)/python -m tests.faults --table
 
-check: install dev
+check: install dev check-board
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	@# What only Linux has stands in processor/machine.py; a cache of its own, or each would throw the other one away.
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/lint-imports
+
+# The wallboard's modules: types, rules, and what can be tried without a browser. Nothing of Node is served.
+check-board: $(NODE_TOOLS)
+	node_modules/.bin/tsc --project tsconfig.json
+	node_modules/.bin/eslint api/static tests/api/static eslint.config.js
+
+test-board: $(NODE_TOOLS)
+	node --test tests/api/static/*.test.js
+
+$(NODE_TOOLS): package.json package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node 18.18 or newer with npm is needed to check the wallboard: on Debian and Ubuntu apt install nodejs npm has them" >&2; exit 2; }
+	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(Number(major < 18 || (major === 18 && minor < 18)))' || { echo "Node 18.18 or newer is needed to check the wallboard, and $$(command -v node) is $$(node --version)" >&2; exit 2; }
+	npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 format: install dev
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -95,4 +123,4 @@ lock: install dev
 
 clean:
 	rm -f $(VENV)/installed $(VENV)/developing processor/native/*.c processor/native/*.so
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	rm -rf node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

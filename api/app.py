@@ -6,6 +6,7 @@ main(settings)                                       the process: logs, sockets,
 
 import asyncio
 import gc
+import os
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -23,20 +24,33 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.clock import system_clock
 from api.http.description import describe
 from api.http.errors import install_error_handlers
-from api.http.keys import KeyFileError, KeyStore, has_keys
 from api.http.middleware import middleware
-from api.http.routes import alerts, boards, docs, health, leaderboards, leads, prometheus, reps, root, stream, webhooks
+from api.http.routes import (
+    alerts,
+    boards,
+    connections,
+    docs,
+    health,
+    leaderboards,
+    leads,
+    prometheus,
+    reps,
+    root,
+    stream,
+    webhooks,
+)
 from api.http.routes.webhooks import WebhookEndpoint
 from api.logs import configure_logs
 from api.read.read_side import ReadSide
 from api.readiness import Readiness
 from api.serving import listen, serve
-from api.settings import Settings, config_environment
+from api.settings import Settings
 from api.write.ingest import DeliveryLog, Ingest
 from schemas.catalogue import shipped_catalogue
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.base import Connector, SecretError
+from schemas.keys import KeyFileError, KeyStore, has_keys
 from schemas.topics import ALERT_ACTIONS
 
 log = structlog.get_logger("api")
@@ -53,6 +67,7 @@ READ_ROUTERS: tuple[APIRouter, ...] = (
     leaderboards.router,
     leads.router,
     alerts.router,
+    connections.router,
     stream.router,
     boards.router,
     prometheus.router,
@@ -220,7 +235,7 @@ def main(settings: Settings) -> int:
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, 10, 10)
     try:
-        config = load_config(settings.config, config_environment())
+        config = load_config(settings.config, os.environ)
         connectors = build_connectors(config)
         for name, connection in config.connections.items():
             for setting, why in connection.remarks().items():

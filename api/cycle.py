@@ -21,6 +21,9 @@ class Cycle(RequestResponseCycle):
 
     async def send(self, message: MutableMapping[str, Any]) -> None:  # type: ignore[override]
         """Take a piece of the answer."""
+        if self.transport.is_closing():
+            # Of a connection that was hung up on nobody is told until the loop comes round; a write to it is an error.
+            self.disconnected = True
         if not self.response_started:
             if message["type"] == "http.response.start":
                 self.held = message

@@ -1,26 +1,20 @@
-"""Settings of the api process, from the environment (`FLOORCAST_…`), `.env` and secret files.
+"""Settings of the api process, from the environment (`FLOORCAST_…`): the command line fills it from `.env` and files.
 
 Owns names, defaults and bounds. What describes the organisation (connections, teams, rules) is in `floorcast.yaml`,
 read by `schemas.config`.
 """
 
-import os
-from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from schemas.addresses import is_loopback
 from schemas.kafka import Kafka, KafkaSettings
 
 Role = Literal["all", "ingest", "read"]
-
-_ENV_FILE = ".env"
-_SECRETS = Path("/run/secrets")
-_MAX_SECRET = 1 << 16
 
 
 class Settings(KafkaSettings):
@@ -28,9 +22,6 @@ class Settings(KafkaSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="FLOORCAST_",
-        env_file=_ENV_FILE,
-        # pydantic-settings warns of a directory that is not there, which is the usual case outside a container.
-        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
         frozen=True,
         # `.env` and the environment also hold what the other processes read.
         extra="ignore",
@@ -141,24 +132,3 @@ def read_settings(**given: Any) -> Settings:
     except ValidationError as error:
         lines = [f"FLOORCAST_{'.'.join(map(str, found['loc'])).upper()}: {found['msg']}" for found in error.errors()]
         raise SettingsError(lines) from None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address, without a port) can only be this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def config_environment(environment: Mapping[str, str] | None = None, secrets: Path = _SECRETS) -> dict[str, str]:
-    """What `${env:NAME}` in `floorcast.yaml` may name: secret files, then `.env`, then the environment, which wins."""
-    found: dict[str, str] = {}
-    if secrets.is_dir():
-        for file in sorted(secrets.iterdir()):
-            if file.is_file() and file.stat().st_size <= _MAX_SECRET:
-                found[file.name] = file.read_text(encoding="utf-8").strip()
-    found |= {name: value for name, value in dotenv_values(_ENV_FILE).items() if value is not None}
-    return found | dict(os.environ if environment is None else environment)

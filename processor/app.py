@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from processor import native
 from processor.heap import give_back_large_blocks
+from processor.machine import outlive_hangup
 from processor.settings import Settings
 from processor.telemetry import Vitals, Watchman, WorkerMetrics, configure_logging
 from processor.topology import build_app
@@ -25,11 +26,11 @@ from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
 from processor.transport.worker import run
 from schemas.config import Config, ConfigError, load_config
+from schemas.exit_codes import ExitCode
 from schemas.generations import Served
+from schemas.keys import KeyStore
 
 SWITCH_SECONDS = 0.0005
-WRONG_CONFIGURATION = 2
-UNREACHABLE = 3
 _SETTLING_SECONDS = 30.0
 _PAUSE_SECONDS = 1.0
 
@@ -44,24 +45,25 @@ def main(settings: Settings) -> int:
     # Also for the loop of that thread. At 1,000 events/s a batch costs 0.48 ms of CPU on it, and 0.58 on asyncio's own.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     configure_logging()
+    outlive_hangup(lambda: log.info("hangup.ignored", hint="the configuration is read at the start of a worker"))
     try:
         config = load_config(settings.config, os.environ)
     except ConfigError as error:
         _say(*error.problems)
-        return WRONG_CONFIGURATION
+        return ExitCode.WRONG_USE
     try:
         served = asyncio.run(_settle(settings, config))
     except TopicsError as error:
         _say(*error.problems)
-        return WRONG_CONFIGURATION
+        return ExitCode.WRONG_USE
     except (KafkaError, OSError, TimeoutError) as error:
         _say(f"Kafka at {settings.broker} cannot be reached: {type(error).__name__}")
-        return UNREACHABLE
+        return ExitCode.UNREACHABLE
     try:
         listener = _listen(settings.worker_host, settings.worker_port)
     except OSError as error:
         _say(f"port {settings.worker_port} on {settings.worker_host} cannot be opened: {error.strerror or error}")
-        return WRONG_CONFIGURATION
+        return ExitCode.WRONG_USE
     return _work(settings, config, served, listener)
 
 
@@ -73,7 +75,7 @@ def _work(settings: Settings, config: Config, served: Served, listener: socket.s
         app = build_app(settings, config, served)
     except ConfigError as error:
         _say(*error.problems)
-        return WRONG_CONFIGURATION
+        return ExitCode.WRONG_USE
     if not native.COMPILED:
         log.warning("native.in_python", state=native.STATE)
     registry = CollectorRegistry()
@@ -93,7 +95,8 @@ def _work(settings: Settings, config: Config, served: Served, listener: socket.s
             task.cancel()
 
     app.on_before_shutdown.connect(end_tasks, weak=False)
-    with Watchman(vitals, registry, listener, stall_seconds=settings.stall):
+    keys = KeyStore(settings.keys, loopback=True)
+    with Watchman(vitals, registry, listener, stall_seconds=settings.stall, keys=keys):
         try:
             run(app, override_logging=False)
         except SystemExit as end:
@@ -133,6 +136,7 @@ def _begin_anew() -> None:
     """
     sys.stdout.flush()
     sys.stderr.flush()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the new one hears it
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the command that we are
 
 

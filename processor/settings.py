@@ -1,4 +1,7 @@
-"""Settings of a worker process, from the environment (`FLOORCAST_…`), `.env`, secret files or flags."""
+"""Settings of a worker process, from the environment (`FLOORCAST_…`) or flags.
+
+The command line fills the environment from `.env` and secret files before.
+"""
 
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from schemas.kafka import Kafka, KafkaSettings
 class Settings(KafkaSettings):
     """One worker."""
 
-    model_config = SettingsConfigDict(env_prefix="FLOORCAST_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="FLOORCAST_", extra="ignore", frozen=True)
 
     config: Path = Field(default=Path("floorcast.yaml"), description="The configuration file.")
     broker: str = Field(default="127.0.0.1:9092", description="Kafka, as host:port[,host:port].")
@@ -21,7 +24,10 @@ class Settings(KafkaSettings):
     partitions: int = Field(
         default=4, ge=1, le=1024, description="Partitions of each topic, until a replay says another number."
     )
-    data: Path = Field(default=Path(".floorcast"), description="Folder for local state; may be empty at any start.")
+    data: Path = Field(
+        default=Path(".floorcast"),
+        description="Folder for local state and the API keys (`keys.json`); may be empty at any start.",
+    )
     worker_id: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9._-]{1,128}$",
@@ -47,3 +53,8 @@ class Settings(KafkaSettings):
     def kafka(self) -> Kafka:
         """Where Kafka is, and what is shown to it."""
         return self.kafka_at(self.broker)
+
+    @property
+    def keys(self) -> Path:
+        """Where the API keys lie."""
+        return self.data / "keys.json"

@@ -27,6 +27,7 @@ from prometheus_client.registry import Collector
 from processor.health import LOOK_SECONDS, STILL_SECONDS, Signs, Watch
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.shards import LiveShards, Place, Shard
+from schemas.keys import KeyStore
 
 BEAT_SECONDS = 0.5
 ENDS_SECONDS = 5.0
@@ -39,7 +40,14 @@ _MAX_HEAD = 8 * 1024
 _MAX_CLIENTS = 32
 _LAST_WORDS_SECONDS = 5.0
 _TEXT = "text/plain; charset=utf-8"
-_PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
+_PHRASES = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    503: "Service Unavailable",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -225,7 +233,8 @@ class Answer(NamedTuple):
 class Watchman:
     """The thread that answers on the worker's port and ends a worker that stands still. Use as a context manager.
 
-    `listener` is a bound socket, or None for no port. A worker is ended with 70 after `stall_seconds` without progress.
+    `listener` is a bound socket, or None for no port. `keys`: where there is one, `/metrics` is for whoever shows a key
+    of scope board. A worker is ended with 70 after `stall_seconds` without progress.
     """
 
     def __init__(
@@ -235,6 +244,7 @@ class Watchman:
         listener: socket.socket | None,
         *,
         stall_seconds: float,
+        keys: KeyStore | None = None,
         die: Die = die,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
@@ -242,6 +252,7 @@ class Watchman:
         self._registry = registry
         self._listener = listener
         self._stall_seconds = stall_seconds
+        self._keys = keys
         self._die = die
         self._look_seconds = look_seconds
         self._watch = Watch()
@@ -258,8 +269,8 @@ class Watchman:
         self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join(_REQUEST_SECONDS)
 
-    def answer(self, path: str) -> Answer:
-        """What is said at a path, now."""
+    def answer(self, path: str, token: str | None = None) -> Answer:
+        """What is said at a path, now, to whoever shows that token."""
         signs = self._vitals.signs()
         if path == "/livez":
             problem = self._watch.problem(min(STILL_SECONDS, self._stall_seconds))
@@ -267,8 +278,16 @@ class Watchman:
         if path == "/readyz":
             return Answer(200, _TEXT, b"ready\n") if signs.ready else Answer(503, _TEXT, b"shards are not loaded yet\n")
         if path == "/metrics":
+            if not self._may_read(token):
+                return Answer(401, _TEXT, b"an API key is needed: Authorization: Bearer fc_...\n")
             return Answer(200, CONTENT_TYPE_LATEST, generate_latest(self._registry))
         return Answer(404, _TEXT, b"there are /livez, /readyz and /metrics\n")
+
+    def _may_read(self, token: str | None) -> bool:
+        """Every scope includes what a board needs."""
+        if self._keys is None or self._keys.is_open:
+            return True
+        return token is not None and self._keys.find(token, time.time_ns() // 1000) is not None
 
     def _run(self) -> None:
         with contextlib.closing(self._loop):
@@ -324,13 +343,24 @@ class Watchman:
         elif words[0] not in ("GET", "HEAD"):
             answer = Answer(405, _TEXT, b"GET only\n")
         else:
-            answer = self.answer(words[1].partition("?")[0])
+            answer = self.answer(words[1].partition("?")[0], _token(head))
         lines = (
             f"HTTP/1.1 {answer.status} {_PHRASES[answer.status]}",
             f"Content-Type: {answer.content_type}",
             f"Content-Length: {len(answer.body)}",
+            *(("WWW-Authenticate: Bearer",) if answer.status == 401 else ()),
             "Cache-Control: no-store",
             "X-Content-Type-Options: nosniff",
             "Connection: close",
         )
         return "\r\n".join((*lines, "", "")).encode() + (b"" if words[0] == "HEAD" else answer.body)
+
+
+def _token(head: bytes) -> str | None:
+    """The API key of a request's head, if it shows one."""
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"authorization":
+            scheme, _, token = value.decode("latin-1").strip().partition(" ")
+            return token.strip() if scheme.lower() == "bearer" else None
+    return None

@@ -1,6 +1,7 @@
 """What goes wrong in the api, and the HTTP answer to it. The only place that knows status codes of errors.
 
-Every error leaves as `application/problem+json` (RFC 9457) and says nothing of the inside.
+Every error leaves as `application/problem+json` (RFC 9457) and says nothing of the inside; on an address that people
+open a browser gets a page instead (pages.py).
 
     ApiError
     ├── UnauthenticatedError      401   no key, or none that is valid
@@ -33,6 +34,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.conditional import STREAMS
+from api.http.pages import error_page
 from api.write.refusals import BacklogFullError, RefusedError
 
 log = structlog.get_logger("api")
@@ -238,7 +240,8 @@ def install_error_handlers(app: FastAPI) -> None:
         headers = dict(error.headers or {})
         if headers.get("Allow") == "GET" and request.scope["path"] not in STREAMS:
             headers["Allow"] = "GET, HEAD"
-        return problem(error.status_code, detail, headers=headers)
+        page = error_page(request.scope, error.status_code, detail, field=None, headers=headers)
+        return page or problem(error.status_code, detail, headers=headers)
 
     async def on_invalid_request(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -286,4 +289,7 @@ def answer_to(error: Exception, scope: Scope) -> Response:
     """The answer to any exception; to be called where it is handled."""
     if isinstance(error, RefusedError):
         error = of_refusal(error)
-    return answer(error) if isinstance(error, ApiError) else answer_unknown(scope)
+    if not isinstance(error, ApiError):
+        return answer_unknown(scope)
+    page = error_page(scope, error.status, error.detail, field=error.field, headers=error.headers())
+    return page or answer(error)

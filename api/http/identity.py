@@ -15,10 +15,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors import ForbiddenError, UnauthenticatedError
-from api.http.keys import ApiKey, ApiScope, KeyStore
 from api.http.scopes import scope_of
-from api.settings import is_loopback
+from schemas.addresses import is_loopback
 from schemas.instants import SECOND
+from schemas.keys import ApiKey, ApiScope, KeyStore
 
 # Browsers keep no cookie longer than 400 days.
 _COOKIE_SECONDS = 400 * 86_400

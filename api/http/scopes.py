@@ -3,7 +3,7 @@
 A new address under `/v1` needs `read` (`admin` where something is done there) until it has a line of its own.
 """
 
-from api.http.keys import ApiScope
+from schemas.keys import ApiScope
 
 _ADDRESSES: dict[str, ApiScope] = {
     # What boards need.

@@ -5,6 +5,7 @@ Owns their wiring and the task that tells clients what has changed. The routes o
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -17,7 +18,7 @@ from api.read.generations import follow_served
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
 from api.read.view import View
-from api.settings import Settings, config_environment
+from api.settings import Settings
 from schemas.catalogue import Catalogue
 from schemas.config import Config, ConfigError, load_config
 from schemas.generations import Served
@@ -198,7 +199,7 @@ class ReadSide:
     def _config_of_now(self) -> Config:
         """The configuration as the file says it now: what a replay was made for is most often a change of it."""
         try:
-            return load_config(self._settings.config, config_environment())
+            return load_config(self._settings.config, os.environ)
         except ConfigError as error:
             log.error("generation.configuration", problems=error.problems)
             return self.view.config

@@ -1,144 +1,249 @@
-// The wallboard: reads its configuration from the address, connects the stream to the store and the store to the tiles.
-// What is shown is decided in tiles/, how it is written in format.js, when it is old in freshness.js.
+// A wallboard: connects the stream to the store and the store to the tiles. Any number of them can be made, shown and
+// destroyed. What is shown is decided in tiles/, how it is written in format.js, when it is old in freshness.js.
 
-import { setData } from "./dom.js";
-import { boardState } from "./freshness.js";
-import { Catalogue } from "./metrics.js";
+import { catalogueAddress, streamAddress, windowsOf } from "./address.js";
+import { Catalogue } from "./catalogue.js";
+import { add, nothing } from "./differences.js";
+import { element, setData } from "./dom.js";
+import { Formats } from "./format.js";
+import { boardState, connections, isNew } from "./freshness.js";
+import { beginningMessage, Notice, troubleMessage } from "./notice.js";
 import { Store } from "./store.js";
 import { Stream } from "./stream.js";
+import { languageOf, localeOf, Texts } from "./texts.js";
 import { TILES } from "./tiles/index.js";
+import { isLasting, troubleOf, unknownMetrics } from "./trouble.js";
 
-const RENDER_PAUSE = 150;
+/** @typedef {import("./tiles/index.js").Tile} Tile */
+/** @typedef {import("./address.js").Scene} Scene */
+
+// The screen shows a change at once, and what comes meanwhile a blink later. One that is slow to draw rests as long as it
+// has drawn, but not so long that somebody would see it.
+const SHORTEST_PAUSE = 30;
+const LONGEST_PAUSE = 120;
 const CATALOGUE_PAUSE = 30000;
 const RELOAD_PAUSE = 60000;
 const SHIFT_PAUSE = 180000;
 // Few pixels, in a round that comes back: nothing burns in, nothing is seen to move.
 const SHIFTS = [[0, 0], [2, 1], [4, 2], [3, 4], [1, 3], [-1, 4], [-3, 2], [-4, 0], [-2, -2], [0, -4], [2, -3], [4, -1]];
+// Around every scene, in this order of reading.
+const MASTHEAD = ["title", "alerts", "status"];
+const FOOTER = "freshness";
 
-const address = new URLSearchParams(window.location.search);
-// Every request says which screen asks: of the cookies that this browser holds, only that screen's counts.
-const screen = decodeURIComponent(window.location.pathname.split("/").pop());
-
-const board = {
-  teams: listParameter("teams"),
-  metrics: listParameter("metrics"),
-  metric: address.get("metric") || "calls_made",
-  window: address.get("window") || "today",
-  title: address.get("title") || "",
-  catalogue: new Catalogue(),
-  state: "delayed",
-  asOf: Date.now(),
-  isCalm: () => window.matchMedia("(prefers-reduced-motion: reduce)").matches,
-};
-
-const store = new Store(board.window);
-const stream = new Stream(streamAddress(), receive, scheduleRender);
-const tiles = Array.from(document.querySelectorAll("[data-tile]")).map((root) => TILES[root.dataset.tile].create(root, board));
-
-let skew = 0;
-let firstBuild = null;
-let renderTimer = null;
-let renderedAt = 0;
-let catalogueAskedAt = 0;
-
-function listParameter(name) {
-  return (address.get(name) || "").split(",").map((part) => part.trim()).filter((part) => part);
-}
-
-function streamAddress() {
-  const query = new URLSearchParams({ windows: board.window, screen });
-  if (board.teams.length) query.set("teams", board.teams.join(","));
-  return "/v1/stream?" + query;
-}
-
-/** The server's clock: television clocks are often minutes off. */
-function serverNow() {
-  return Date.now() + skew;
-}
-
-function receive(kind, data, receivedAt) {
-  const served = Date.parse(data.server_time);
-  if ((kind === "snapshot" || kind === "freshness") && !Number.isNaN(served)) skew = served - receivedAt;
-  board.asOf = receivedAt + skew;
-  store.apply(kind, data);
-  if (kind === "snapshot") {
-    askCatalogue();
-    reloadIfRebuilt(data.build);
+export class Board {
+  /**
+   * @param {HTMLElement} root
+   * @param {import("./address.js").ScreenSettings} settings
+   * @param {import("./stream.js").Platform} platform
+   * @param {{ language: string, locales: readonly string[] }} speech
+   */
+  constructor(root, settings, platform, speech) {
+    this.root = root;
+    this.settings = settings;
+    this.platform = platform;
+    const language = languageOf(speech.language);
+    const locale = localeOf(language.LANGUAGE, speech.locales);
+    root.lang = language.LANGUAGE;
+    root.dir = language.DIRECTION;
+    this.store = new Store(windowsOf(settings));
+    this.stillness = window.matchMedia("(prefers-reduced-motion: reduce)");
+    /** @type {import("./tiles/index.js").Context} */
+    this.context = {
+      settings, store: this.store, catalogue: new Catalogue(), formats: new Formats(locale), texts: new Texts(language, locale),
+      state: "connecting", now: platform.now(), clock: platform.now(), asOf: platform.now(), isCalm: this.stillness.matches,
+    };
+    this.stream = new Stream(
+      streamAddress(settings), platform, (kind, data, at) => this.receive(kind, data, at), () => this.drawSoon(),
+    );
+    this.notice = new Notice();
+    this.scene = element("div", "scene");
+    /** @type {Tile[]} */
+    this.chrome = [];
+    /** @type {Tile[]} */
+    this.tiles = [];
+    this.changed = nothing();
+    this.skew = 0;
+    /** @type {string | null} */
+    this.firstBuild = null;
+    this.drawTimer = 0;
+    this.tickTimer = 0;
+    this.drawnAt = 0;
+    this.drawingTook = 0;
+    this.catalogueAskedAt = 0;
+    this.onResize = () => this.drawSoon();
   }
-  scheduleRender();
-}
 
-/** A new build is served: take it. At most once a minute, in case two servers of different builds answer in turn. */
-function reloadIfRebuilt(build) {
-  if (!build) return;
-  if (firstBuild === null) firstBuild = build;
-  if (build === firstBuild) return;
-  // The window's name outlives a reload, also on televisions that allow no storage.
-  if (Math.abs(Date.now() - Number(window.name)) < RELOAD_PAUSE) return;
-  window.name = String(Date.now());
-  window.location.reload();
-}
+  /** Puts the board into its element and opens the stream. */
+  start() {
+    const masthead = element("header", "masthead");
+    const footer = element("footer", "foot");
+    this.root.append(masthead, this.notice.node, this.scene, footer);
+    const window_ = this.settings.scenes[0].tiles[0].window;
+    for (const kind of MASTHEAD) this.chrome.push(this.mount(masthead, { kind, window: window_ }));
+    this.chrome.push(this.mount(footer, { kind: FOOTER, window: window_ }));
+    this.show(this.settings.scenes[0]);
+    window.addEventListener("resize", this.onResize);
+    this.stream.open();
+    this.draw();
+    this.tick();
+  }
 
-function askCatalogue() {
-  if (board.catalogue.isLoaded || Date.now() - catalogueAskedAt < CATALOGUE_PAUSE) return;
-  catalogueAskedAt = Date.now();
-  fetch("/v1/metrics?" + new URLSearchParams({ screen }), { credentials: "same-origin" })
-    .then((answer) => (answer.ok ? answer.json() : null))
-    .then((answer) => {
-      if (!answer) return;
-      board.catalogue.load(answer);
-      scheduleRender();
-    })
-    .catch(() => {}); // the shipped names and units do until the next try
-}
+  /** Ends all that goes on, and leaves the element empty. */
+  destroy() {
+    clearTimeout(this.drawTimer);
+    clearTimeout(this.tickTimer);
+    window.removeEventListener("resize", this.onResize);
+    this.stream.close();
+    for (const tile of [...this.chrome, ...this.tiles]) tile.destroy();
+    this.chrome = [];
+    this.tiles = [];
+    this.root.textContent = "";
+  }
 
-/** Values may change a thousand times a second; the screen a few times. */
-function scheduleRender() {
-  if (renderTimer !== null) return;
-  renderTimer = setTimeout(render, Math.max(0, RENDER_PAUSE - (Date.now() - renderedAt)));
-}
+  /** Shows the tiles of a scene in place of those that are shown. */
+  show(/** @type {Scene} */ scene) {
+    for (const tile of this.tiles) tile.destroy();
+    this.scene.textContent = "";
+    setData(this.scene, "count", String(scene.tiles.length));
+    this.tiles = scene.tiles.map((settings) => this.mount(this.scene, settings));
+  }
 
-function render() {
-  renderTimer = null;
-  renderedAt = Date.now();
-  updateState();
-  each("render");
-}
+  /**
+   * @param {HTMLElement} parent
+   * @param {import("./address.js").TileSettings} settings
+   */
+  mount(parent, settings) {
+    const root = element("section", "tile");
+    setData(root, "tile", settings.kind);
+    parent.append(root);
+    const tile = new TILES[settings.kind](settings, this.context);
+    tile.mount(root);
+    return tile;
+  }
 
-/** A tile that fails must not take the others with it: the screen hangs there for weeks. */
-function each(action) {
-  for (const tile of tiles) {
+  /**
+   * Takes an event of the stream.
+   * @param {string} kind
+   * @param {any} data
+   * @param {number} receivedAt
+   */
+  receive(kind, data, receivedAt) {
+    if (kind === "screen") {
+      if (data.reload) window.location.reload();
+      return;
+    }
+    const served = Date.parse(data.server_time);
+    if ((kind === "snapshot" || kind === "freshness") && !Number.isNaN(served)) this.skew = served - receivedAt;
+    this.context.asOf = receivedAt + this.skew;
+    add(this.changed, this.store.apply(kind, data));
+    if (kind === "snapshot") {
+      this.context.formats.timezone = this.store.organisation.timezone;
+      this.askCatalogue();
+      this.reloadIfRebuilt(data.build);
+    }
+    this.drawSoon();
+  }
+
+  /** A new build is served: take it. At most once a minute, in case two servers of different builds answer in turn. */
+  reloadIfRebuilt(/** @type {string | undefined} */ build) {
+    if (!build) return;
+    if (this.firstBuild === null) this.firstBuild = build;
+    if (build === this.firstBuild) return;
+    // The window's name outlives a reload, also on televisions that allow no storage.
+    if (Math.abs(this.platform.now() - Number(window.name)) < RELOAD_PAUSE) return;
+    window.name = String(this.platform.now());
+    window.location.reload();
+  }
+
+  /** What metrics are called and counted in. With each snapshot anew: a server that was started again may know others. */
+  async askCatalogue() {
+    const now = this.platform.now();
+    if (now - this.catalogueAskedAt < CATALOGUE_PAUSE) return;
+    this.catalogueAskedAt = now;
     try {
-      if (tile[action]) tile[action](store, serverNow());
+      const answer = await this.platform.fetch(catalogueAddress(this.settings), { credentials: "same-origin" });
+      if (!answer.ok) return;
+      this.context.catalogue.load(await answer.json());
+      this.drawSoon();
     } catch (error) {
-      console.error(error);
+      // The shipped names and units do until the next try.
     }
   }
-}
 
-function updateState() {
-  board.state = boardState(stream.isOpen, stream.silence(Date.now()), store.freshness, serverNow());
-  setData(document.body, "state", store.hasSnapshot || board.state === "disconnected" ? board.state : "connecting");
-}
+  drawSoon() {
+    if (this.drawTimer) return;
+    const pause = Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, this.drawingTook));
+    this.drawTimer = window.setTimeout(() => this.draw(), Math.max(0, this.drawnAt + pause - performance.now()));
+  }
 
-/** Once in every second of the server's clock, shortly after it began. */
-function tick() {
-  setTimeout(tick, 1010 - (((serverNow() % 1000) + 1000) % 1000));
-  stream.watch(Date.now());
-  const before = board.state;
-  updateState();
-  if (board.state !== before) scheduleRender();
-  each("tick");
-  if (store.hasSnapshot) askCatalogue();
-  shift();
-}
+  draw() {
+    clearTimeout(this.drawTimer);
+    this.drawTimer = 0;
+    const began = performance.now();
+    this.judge();
+    const changed = this.changed;
+    this.changed = nothing();
+    // A tile that fails must not take the others with it: the screen hangs there for weeks.
+    for (const tile of [...this.chrome, ...this.tiles]) {
+      try {
+        tile.update(changed);
+      } catch (error) {
+        console.error(error);
+      }
+    }
+    this.drawnAt = performance.now();
+    this.drawingTook = this.drawnAt - began;
+  }
 
-function shift() {
-  const [x, y] = SHIFTS[Math.floor(Date.now() / SHIFT_PAUSE) % SHIFTS.length];
-  document.getElementById("board").style.transform = "translate(" + x + "px, " + y + "px)";
-}
+  /** What time it is, whether the numbers can be believed, and what has to be said about them. */
+  judge() {
+    const { context, settings, store, stream } = this;
+    // The server's clock: those of televisions are often minutes off.
+    const now = this.platform.now() + this.skew;
+    const state = boardState(stream.link(), store.freshness, now);
+    const refused = stream.isAnswered && stream.refusal ? troubleOf(stream.refusal, settings) : null;
+    if (isLasting(refused) && store.hasSnapshot) store.clear();
+    if (isLasting(refused)) context.state = "refused";
+    else context.state = store.hasSnapshot || state === "disconnected" ? state : "connecting";
+    context.clock = now;
+    if (stream.isOpen && state !== "disconnected") context.now = now;
+    context.isCalm = this.stillness.matches;
+    setData(this.root, "state", context.state);
+    this.showNotice(refused);
+  }
 
-window.addEventListener("resize", scheduleRender);
-stream.open(Date.now());
-render();
-tick();
+  showNotice(/** @type {import("./trouble.js").Trouble | null} */ refused) {
+    const { context, settings, store } = this;
+    const { catalogue, state, texts } = context;
+    let message = null;
+    let isAll = !store.hasSnapshot;
+    if (refused && isAll) message = troubleMessage(refused, texts);
+    else if (!store.hasSnapshot && state === "disconnected") message = troubleMessage(troubleOf(null, settings), texts);
+    else if (store.hasSnapshot) {
+      const unknown = unknownMetrics(settings, catalogue);
+      if (unknown) message = troubleMessage(unknown, texts);
+      else if (isNew(store.freshness) && !store.hasNumbers) {
+        isAll = true;
+        const names = connections(store.freshness, context.now).map((connection) => connection.name);
+        message = beginningMessage(names, window.location.origin, texts);
+      }
+    }
+    this.notice.show(message);
+    setData(this.root, "notice", message === null ? "none" : isAll ? "all" : "strip");
+  }
+
+  /** Once in every second of the server's clock, shortly after it began. */
+  tick() {
+    const now = this.platform.now() + this.skew;
+    this.tickTimer = window.setTimeout(() => this.tick(), 1010 - (((now % 1000) + 1000) % 1000));
+    this.stream.watch();
+    if (this.store.hasSnapshot && !this.context.catalogue.isLoaded) this.askCatalogue();
+    this.draw();
+    this.shift();
+  }
+
+  shift() {
+    const [x, y] = SHIFTS[Math.floor(this.platform.now() / SHIFT_PAUSE) % SHIFTS.length];
+    this.root.style.transform = "translate(" + x + "px, " + y + "px)";
+  }
+}

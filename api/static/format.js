@@ -1,141 +1,240 @@
-// How a value is written: counts, shares, durations, money, instants. Pure; `null` is "–", which is not 0.
-// Numbers are only shown here, never computed with: money arrives and is compared as a decimal string.
+// How a value is written: counts, shares, durations, money, instants; all by the locale (CLDR, through Intl).
+// Pure; `null` is "–", which is not 0. Numbers are only shown here, never computed with: money arrives and is compared
+// as a decimal string.
+
+/** @typedef {number | string | null | undefined} Value */
 
 export const NOTHING = "–";
 
-const formatters = new Map();
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86400;
 
-function numberFormat(options) {
-  const key = JSON.stringify(options);
-  if (!formatters.has(key)) formatters.set(key, makeNumberFormat(options));
-  return formatters.get(key);
+export class Formats {
+  /**
+   * @param {string} locale
+   * @param {string} [timezone] the organisation's; that of the screen until it is known
+   */
+  constructor(locale, timezone) {
+    this.locale = locale;
+    this.timezone = timezone;
+    /** @type {Map<string, Intl.NumberFormat>} */
+    this.numbers = new Map();
+    /** @type {Map<string, Intl.DateTimeFormat>} */
+    this.instants = new Map();
+    this.list = new Intl.ListFormat(locale, { type: "unit", style: "narrow" });
+  }
+
+  /**
+   * Ways to write `value`, the most exact first; shorter ones follow for narrow places.
+   * @param {Value} value
+   * @param {string} unit
+   * @param {string} [currency]
+   * @param {number | null} [bound] what a percentile is at least that has no value
+   * @returns {string[]}
+   */
+  values(value, unit, currency, bound) {
+    if (value === null || value === undefined) {
+      return bound === null || bound === undefined ? [NOTHING] : this.values(bound, unit, currency).map((text) => "> " + text);
+    }
+    if (unit === "ratio") return [this.share(Number(value))];
+    if (unit === "seconds") return [this.duration(Number(value))];
+    if (unit === "days") return [this.inUnit(Number(value), "day", { maximumFractionDigits: 1 })];
+    if (unit === "money") return this.money(value, currency);
+    return [
+      this.number({ maximumFractionDigits: 1 }).format(Number(value)),
+      this.number({ notation: "compact", maximumSignificantDigits: 3 }).format(Number(value)),
+    ];
+  }
+
+  /**
+   * @param {Value} value
+   * @param {string} unit
+   * @param {string} [currency]
+   * @param {number | null} [bound]
+   */
+  value(value, unit, currency, bound) {
+    return this.values(value, unit, currency, bound)[0];
+  }
+
+  /** 99.96 % is not 100 %, and 0.04 % is not 0 %: the ends of the scale are kept for the exact values. */
+  share(/** @type {number} */ share) {
+    const percent = share * 100;
+    if (percent > 99 && percent < 100) return this.percent(Math.min(99.9, Math.floor(percent * 10) / 10), 1);
+    if (percent > 0 && percent < 0.1) return "< " + this.percent(0.1, 1);
+    return this.percent(percent, percent > 0 && percent < 10 ? 1 : 0);
+  }
+
+  /**
+   * @param {number} percent
+   * @param {number} digits
+   */
+  percent(percent, digits) {
+    return this.number({ style: "percent", maximumFractionDigits: digits }).format(percent / 100);
+  }
+
+  /**
+   * @param {number | string} amount
+   * @param {string} [currency]
+   */
+  money(amount, currency) {
+    /** @type {Intl.NumberFormatOptions} */
+    const money = currency ? { style: "currency", currency, currencyDisplay: "narrowSymbol" } : {};
+    const value = Number(amount);
+    const cents = Math.abs(value) < 100 && value % 1 !== 0;
+    const exact = cents ? money : { ...money, minimumFractionDigits: 0, maximumFractionDigits: 0 };
+    /** @type {Intl.NumberFormatOptions} */
+    const compact = { ...money, notation: "compact", minimumFractionDigits: 0 };
+    return [
+      this.number(exact).format(value),
+      this.number({ ...compact, maximumSignificantDigits: 4 }).format(value),
+      this.number({ ...compact, maximumSignificantDigits: 2 }).format(value),
+    ];
+  }
+
+  /** Every duration, a running clock too: 42s, 3m 12s, 2h 05m, 3d 4h. */
+  duration(/** @type {number} */ seconds) {
+    const whole = Math.max(0, Math.round(seconds));
+    if (whole < MINUTE) return this.inUnit(whole, "second");
+    if (whole < HOUR) return this.pair(whole, MINUTE, "minute", 1, "second", 2);
+    if (whole < DAY) return this.pair(whole, HOUR, "hour", MINUTE, "minute", 2);
+    return this.pair(whole, DAY, "day", HOUR, "hour", 1);
+  }
+
+  /** How long something has been so, in its largest unit: 4s, 12m, 3h, 2d. */
+  age(/** @type {number} */ milliseconds) {
+    const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+    if (seconds < MINUTE) return this.inUnit(seconds, "second");
+    if (seconds < HOUR) return this.inUnit(Math.floor(seconds / MINUTE), "minute");
+    if (seconds < DAY) return this.inUnit(Math.floor(seconds / HOUR), "hour");
+    return this.inUnit(Math.floor(seconds / DAY), "day");
+  }
+
+  /** A delay: hundredths of a second while it is short. */
+  latency(/** @type {number} */ seconds) {
+    if (seconds >= 10) return this.duration(seconds);
+    return this.inUnit(seconds, "second", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  }
+
+  count(/** @type {number} */ count) {
+    return this.number({ maximumFractionDigits: 0 }).format(count);
+  }
+
+  /**
+   * hh:mm or hh:mm:ss in the organisation's time zone.
+   * @param {number} milliseconds
+   * @param {boolean} [withSeconds]
+   */
+  time(milliseconds, withSeconds) {
+    /** @type {Intl.DateTimeFormatOptions} */
+    const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    if (withSeconds) options.second = "2-digit";
+    return this.instant(options).format(milliseconds);
+  }
+
+  /** Wednesday, 18 March */
+  date(/** @type {number} */ milliseconds) {
+    return this.instant({ weekday: "long", day: "numeric", month: "long" }).format(milliseconds);
+  }
+
+  /** 18 Mar */
+  day(/** @type {number} */ milliseconds) {
+    return this.instant({ day: "numeric", month: "short" }).format(milliseconds);
+  }
+
+  /**
+   * The order of two names, as the language sorts them.
+   * @param {string} one
+   * @param {string} other
+   */
+  compareNames(one, other) {
+    return one.localeCompare(other, this.locale);
+  }
+
+  /**
+   * @param {number} seconds
+   * @param {number} large seconds in the large unit
+   * @param {string} largeUnit
+   * @param {number} small seconds in the small one
+   * @param {string} smallUnit
+   * @param {number} digits of the small one
+   */
+  pair(seconds, large, largeUnit, small, smallUnit, digits) {
+    return this.list.format([
+      this.inUnit(Math.floor(seconds / large), largeUnit),
+      this.inUnit(Math.floor((seconds % large) / small), smallUnit, { minimumIntegerDigits: digits }),
+    ]);
+  }
+
+  /**
+   * @param {number} amount
+   * @param {string} unit
+   * @param {Intl.NumberFormatOptions} [options]
+   */
+  inUnit(amount, unit, options = {}) {
+    return this.number({ style: "unit", unit, unitDisplay: "narrow", maximumFractionDigits: 0, ...options }).format(amount);
+  }
+
+  number(/** @type {Intl.NumberFormatOptions} */ options) {
+    return remembered(this.numbers, JSON.stringify(options), () => makeNumberFormat(this.locale, options));
+  }
+
+  instant(/** @type {Intl.DateTimeFormatOptions} */ options) {
+    const key = JSON.stringify([options, this.timezone]);
+    return remembered(this.instants, key, () => makeInstantFormat(this.locale, options, this.timezone));
+  }
 }
 
-function makeNumberFormat(options) {
+/**
+ * @template T
+ * @param {Map<string, T>} known
+ * @param {string} key
+ * @param {() => T} make
+ * @returns {T}
+ */
+function remembered(known, key, make) {
+  let found = known.get(key);
+  if (found === undefined) {
+    found = make();
+    known.set(key, found);
+  }
+  return found;
+}
+
+/**
+ * @param {string} locale
+ * @param {Intl.NumberFormatOptions} options
+ * @returns {Intl.NumberFormat}
+ */
+function makeNumberFormat(locale, options) {
   try {
-    return new Intl.NumberFormat(undefined, options);
+    return new Intl.NumberFormat(locale, options);
   } catch (error) {
     // Older browsers know no narrow symbols, and a CRM may name a currency that nobody knows.
     const { currencyDisplay, ...rest } = options;
-    if (currencyDisplay) return makeNumberFormat(rest);
-    const { style, currency, ...plain } = rest;
-    return new Intl.NumberFormat(undefined, plain);
+    if (currencyDisplay) return makeNumberFormat(locale, rest);
+    return new Intl.NumberFormat(locale, { ...rest, style: undefined, currency: undefined });
   }
 }
 
-/** Ways to write `value`, the most exact first; shorter ones follow for narrow places. */
-export function valueTexts(value, unit, currency, bound) {
-  if (value === null || value === undefined) {
-    return bound === null || bound === undefined ? [NOTHING] : valueTexts(bound, unit, currency).map((text) => "> " + text);
-  }
-  if (unit === "ratio") return [shareText(Number(value))];
-  if (unit === "seconds") return [durationText(Number(value))];
-  if (unit === "days") return [numberFormat({ maximumFractionDigits: 1 }).format(Number(value)) + " d"];
-  if (unit === "money") return moneyTexts(value, currency);
-  return [
-    numberFormat({ maximumFractionDigits: 1 }).format(Number(value)),
-    numberFormat({ notation: "compact", maximumSignificantDigits: 3 }).format(Number(value)),
-  ];
-}
-
-export function valueText(value, unit, currency, bound) {
-  return valueTexts(value, unit, currency, bound)[0];
-}
-
-/** 99.96 % is not 100 %, and 0.04 % is not 0 %: the ends of the scale are kept for the exact values. */
-function shareText(share) {
-  const percent = share * 100;
-  if (percent > 99 && percent < 100) return percentText(Math.min(99.9, Math.floor(percent * 10) / 10), 1);
-  if (percent > 0 && percent < 0.1) return "< " + percentText(0.1, 1);
-  return percentText(percent, percent > 0 && percent < 10 ? 1 : 0);
-}
-
-function percentText(percent, digits) {
-  return numberFormat({ style: "percent", maximumFractionDigits: digits }).format(percent / 100);
-}
-
-function moneyTexts(amount, currency) {
-  const money = currency ? { style: "currency", currency, currencyDisplay: "narrowSymbol" } : {};
-  const value = Number(amount);
-  const cents = Math.abs(value) < 100 && value % 1 !== 0;
-  const exact = cents ? money : { ...money, minimumFractionDigits: 0, maximumFractionDigits: 0 };
-  return [
-    numberFormat(exact).format(value),
-    numberFormat({ ...money, notation: "compact", minimumFractionDigits: 0, maximumSignificantDigits: 4 }).format(value),
-    numberFormat({ ...money, notation: "compact", minimumFractionDigits: 0, maximumSignificantDigits: 2 }).format(value),
-  ];
-}
-
-/** 42s, 3m 12s, 2h 05m, 3d 4h. */
-export function durationText(seconds) {
-  const whole = Math.round(seconds);
-  if (Math.abs(whole) < 60) return whole + "s";
-  if (whole < 3600) return Math.floor(whole / 60) + "m " + two(whole % 60) + "s";
-  if (whole < 86400) return Math.floor(whole / 3600) + "h " + two(Math.floor((whole % 3600) / 60)) + "m";
-  return Math.floor(whole / 86400) + "d " + Math.floor((whole % 86400) / 3600) + "h";
-}
-
-/** A running clock: [figures, unit]; mm:ss below an hour, then h:mm, then days. */
-export function clockText(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  if (seconds < 3600) return [two(Math.floor(seconds / 60)) + ":" + two(seconds % 60), ""];
-  if (seconds < 86400) return [Math.floor(seconds / 3600) + ":" + two(Math.floor((seconds % 3600) / 60)), "h"];
-  return [Math.floor(seconds / 86400) + "d " + Math.floor((seconds % 86400) / 3600), "h"];
-}
-
-/** The age of something, in one unit: 4 s, 12 min, 3 h, 2 d. */
-export function ageText(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  if (seconds < 60) return seconds + " s";
-  if (seconds < 3600) return Math.floor(seconds / 60) + " min";
-  if (seconds < 86400) return Math.floor(seconds / 3600) + " h";
-  return Math.floor(seconds / 86400) + " d";
-}
-
-export function latencyText(seconds) {
-  if (seconds < 10) return numberFormat({ minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(seconds) + " s";
-  return seconds < 60 ? Math.round(seconds) + " s" : durationText(seconds);
-}
-
-export function countText(count) {
-  return numberFormat({ maximumFractionDigits: 0 }).format(count);
-}
-
-/** hh:mm or hh:mm:ss in the organisation's time zone; in that of the screen if the zone is not known. */
-export function timeText(milliseconds, timezone, withSeconds) {
-  const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  if (withSeconds) options.second = "2-digit";
-  return instantFormat(options, timezone).format(milliseconds);
-}
-
-export function dateText(milliseconds, timezone) {
-  return instantFormat({ weekday: "long", day: "numeric", month: "long" }, timezone).format(milliseconds);
-}
-
-/** 18 Mar */
-export function dayText(milliseconds, timezone) {
-  return instantFormat({ day: "numeric", month: "short" }, timezone).format(milliseconds);
-}
-
-function instantFormat(options, timezone) {
-  const key = JSON.stringify([options, timezone]);
-  if (!formatters.has(key)) formatters.set(key, makeInstantFormat(options, timezone));
-  return formatters.get(key);
-}
-
-function makeInstantFormat(options, timezone) {
+/**
+ * @param {string} locale
+ * @param {Intl.DateTimeFormatOptions} options
+ * @param {string} [timezone]
+ */
+function makeInstantFormat(locale, options, timezone) {
   try {
-    return new Intl.DateTimeFormat(undefined, { ...options, timeZone: timezone || undefined });
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone: timezone || undefined });
   } catch (error) {
-    return new Intl.DateTimeFormat(undefined, options);
+    return new Intl.DateTimeFormat(locale, options);
   }
 }
 
-function two(number) {
-  return String(number).padStart(2, "0");
-}
-
-/** Order of two decimals (numbers or strings), exact however long they are: negative, 0 or positive. */
+/**
+ * Order of two decimals (numbers or strings), exact however long they are: negative, 0 or positive.
+ * @param {number | string} left
+ * @param {number | string} right
+ */
 export function compareDecimals(left, right) {
   const a = decimalParts(left);
   const b = decimalParts(right);
@@ -148,7 +247,7 @@ export function compareDecimals(left, right) {
   return a.negative ? -order : order;
 }
 
-function decimalParts(decimal) {
+function decimalParts(/** @type {number | string} */ decimal) {
   const text = String(decimal);
   // Very small and very large numbers are written with an exponent, which text cannot be compared by.
   const plain = /e/i.test(text) ? Number(text).toFixed(12) : text;

@@ -1,73 +1,121 @@
-// How old what is shown is, as one of four states: live, delayed, stale, disconnected. Pure.
+// How old what is shown is, and so whether it can be believed. Pure.
 
-export const WORDS = { live: "Live", delayed: "Delayed", stale: "Stale", disconnected: "Disconnected" };
+/** @typedef {"new" | "live" | "delayed" | "stale" | "disconnected"} State */
 
-// Three heartbeats of 5 s missed, and one second for the network.
-export const SILENCE_LIMIT = 16000;
+/**
+ * What the api says of its own age (`/v1/freshness`).
+ * @typedef {object} Freshness
+ * @property {string} [server_time]
+ * @property {{ connection: string, last_delivery_at: string | null }[]} [connections]
+ * @property {{ p95: number | null }} [end_to_end_seconds]
+ * @property {number} [behind_seconds]
+ * @property {{ verified_at: string | null, differences: number, stale: boolean } | null} [verification]
+ */
 
-const SEVERITY = ["live", "delayed", "stale", "disconnected"];
+/** @typedef {{ name: string, age: number | null, state: State }} Connection `age`: of the last delivery; null: there was none */
+
+/** @typedef {{ isOpen: boolean, lostFor: number, silence: number }} Link what is known of the stream, in milliseconds */
+
+// The api says something every five seconds: ten seconds after it has gone nobody takes the numbers for new ones.
+export const SILENCE_LIMIT = 8500;
+// A server that starts anew, or a network that blinks, is no outage yet.
+const LOSS_LIMIT = 4000;
+
+/** @type {State[]} */
+const SEVERITY = ["new", "live", "delayed", "stale", "disconnected"];
 const LATENCY_LIMITS = [5, 60];
 const DELIVERY_AGE_LIMITS = [5 * 60000, 30 * 60000];
 
-/** The state of the whole screen. `silence` is the time since the last sign of life, in milliseconds. */
-export function boardState(isOpen, silence, freshness, now) {
-  if (silence > SILENCE_LIMIT) return "disconnected";
-  if (!isOpen) return "delayed";
+/**
+ * The state of the whole screen.
+ * @param {Link} link
+ * @param {Freshness | null} freshness
+ * @param {number} now
+ * @returns {State}
+ */
+export function boardState(link, freshness, now) {
+  if (link.silence > SILENCE_LIMIT || link.lostFor > LOSS_LIMIT) return "disconnected";
+  if (!link.isOpen) return "delayed";
   return worst(pipelineState(freshness), everyConnectionState(freshness, now));
 }
 
-/** Numbers stand still when processing does, though the connection to the screen lives. */
-function pipelineState(freshness) {
-  if (!freshness) return "live";
-  const served = SEVERITY.includes(freshness.state) ? freshness.state : "live";
-  return worst(served, worst(byLimits(latency(freshness), LATENCY_LIMITS), byLimits(freshness.behind_seconds, LATENCY_LIMITS)));
+/**
+ * Numbers stand still when processing does, though the connection to the screen lives.
+ * @returns {State}
+ */
+function pipelineState(/** @type {Freshness | null} */ freshness) {
+  if (!freshness) return "new";
+  return worst(byLimits(latency(freshness), LATENCY_LIMITS, "new"), byLimits(freshness.behind_seconds, LATENCY_LIMITS, "new"));
 }
 
-/** One silent CRM of several is shown at its name only; all of them silent make the screen stale. */
+/**
+ * One silent CRM of several is shown at its name only; all of them silent make the screen stale. None that has ever
+ * delivered is no silence but a beginning.
+ * @param {Freshness | null} freshness
+ * @param {number} now
+ * @returns {State}
+ */
 function everyConnectionState(freshness, now) {
-  const states = connections(freshness, now).map((connection) => connection.state);
-  if (!states.length) return "live";
-  const best = states.reduce((a, b) => (SEVERITY.indexOf(a) < SEVERITY.indexOf(b) ? a : b));
-  return best === "disconnected" ? "stale" : best;
+  const begun = connections(freshness, now).filter((connection) => connection.state !== "new").map((connection) => connection.state);
+  if (!begun.length) return freshness && freshness.connections ? "new" : "live";
+  return begun.reduce((a, b) => (SEVERITY.indexOf(a) < SEVERITY.indexOf(b) ? a : b));
 }
 
-/** Per connection: name, age of the last delivery in milliseconds (null: never), state; the worst first. */
+/**
+ * Per connection: name, age of the last delivery, state; the worst first.
+ * @param {Freshness | null} freshness
+ * @param {number} now
+ * @returns {Connection[]}
+ */
 export function connections(freshness, now) {
   const served = (freshness && freshness.connections) || [];
-  const list = Array.isArray(served) ? served : Object.keys(served).map((name) => ({ connection: name, ...served[name] }));
-  return list.map((entry) => connectionState(entry, now))
-    .sort((a, b) => SEVERITY.indexOf(b.state) - SEVERITY.indexOf(a.state) || (a.name < b.name ? -1 : 1));
+  return served.map((entry) => {
+    const at = Date.parse(entry.last_delivery_at || "");
+    const age = Number.isNaN(at) ? null : Math.max(0, now - at);
+    return { name: String(entry.connection), age, state: age === null ? "new" : byLimits(age, DELIVERY_AGE_LIMITS, "live") };
+  }).sort((a, b) => SEVERITY.indexOf(b.state) - SEVERITY.indexOf(a.state) || (a.name < b.name ? -1 : 1));
 }
 
-function connectionState(entry, now) {
-  const name = String(entry.connection || entry.name || "");
-  const at = Date.parse(entry.last_delivery_at || entry.last_delivery || "");
-  if (Number.isNaN(at)) return { name, age: null, state: "disconnected" };
-  const age = Math.max(0, now - at);
-  const served = SEVERITY.includes(entry.state) ? entry.state : byLimits(age, DELIVERY_AGE_LIMITS);
-  return { name, age, state: served };
+/** Whether nothing has ever been delivered: a new installation, of which nobody must think that something is broken. */
+export function isNew(/** @type {Freshness | null} */ freshness) {
+  const served = freshness && freshness.connections;
+  return Boolean(served && served.every((entry) => !entry.last_delivery_at));
 }
 
-/** The 95th percentile from webhook to screen of the last minutes, in seconds; null while nothing happened. */
-export function latency(freshness) {
-  const served = freshness && (freshness.end_to_end_seconds || freshness.end_to_end || freshness.latency);
+/**
+ * The 95th percentile from webhook to screen of the last minutes, in seconds; null while nothing happened.
+ * @returns {number | null}
+ */
+export function latency(/** @type {Freshness | null} */ freshness) {
+  const served = freshness && freshness.end_to_end_seconds;
   return served && typeof served.p95 === "number" ? served.p95 : null;
 }
 
-/** What the continuous recount found: state `right`, `wrong` or `stale`, when, how many values differ; null: there is none. */
-export function verification(freshness) {
+/** What the continuous recount found: when, how many values differ, and what that makes of it; null: there is none. */
+export function verification(/** @type {Freshness | null} */ freshness) {
   const served = freshness && freshness.verification;
   const at = Date.parse((served && served.verified_at) || "");
-  if (Number.isNaN(at)) return null;
+  if (!served || Number.isNaN(at)) return null;
   const state = served.differences > 0 ? "wrong" : served.stale ? "stale" : "right";
   return { state, at, differences: served.differences, isStale: served.stale === true };
 }
 
-function byLimits(value, [delayed, stale]) {
-  if (value === null || value === undefined || value < delayed) return "live";
+/**
+ * @param {number | null | undefined} value
+ * @param {number[]} limits of what is delayed, and what is stale
+ * @param {State} good
+ * @returns {State}
+ */
+function byLimits(value, [delayed, stale], good) {
+  if (value === null || value === undefined || value < delayed) return good;
   return value < stale ? "delayed" : "stale";
 }
 
+/**
+ * @param {State} a
+ * @param {State} b
+ * @returns {State}
+ */
 export function worst(a, b) {
   return SEVERITY.indexOf(a) > SEVERITY.indexOf(b) ? a : b;
 }

@@ -1,90 +1,267 @@
-// The last known values: rows, waiting leads, open alerts, freshness, and the folding of stream events into them.
-// Pure: no page, no clock, no connection. A value that stops coming stays; only a snapshot or a closing event removes one.
+// The last known values: rows by window, waiting leads, open alerts, wins, freshness, and the folding of stream events
+// into them. Pure: no page, no clock, no connection. A value that stops coming stays; only a snapshot or a closing event
+// removes one. Every event says what it has changed.
+
+import { readable } from "./catalogue.js";
+import { difference, nothing } from "./differences.js";
+
+/** @typedef {import("./differences.js").Differences} Differences */
+/** @typedef {number | string | null} Value */
+
+/**
+ * @typedef {object} Row
+ * @property {string} [rep]
+ * @property {string | null} [team]
+ * @property {string} [name]
+ * @property {{ name: string }} [window]
+ * @property {string} [currency]
+ * @property {Record<string, Value>} metrics
+ * @property {Record<string, number>} bounds
+ */
+
+/**
+ * @typedef {object} Lead
+ * @property {string} lead
+ * @property {string} state
+ * @property {string | null} [rep]
+ * @property {string | null} [name]
+ * @property {string | null} [team]
+ * @property {string | null} [source]
+ * @property {string} started_at
+ * @property {string} due_at
+ * @property {string} [warn_at]
+ */
+
+/**
+ * @typedef {object} Alert
+ * @property {string} id
+ * @property {string} [kind]
+ * @property {string} level
+ * @property {string | null} [lead]
+ * @property {string | null} [rep]
+ * @property {string | null} [name]
+ * @property {string | null} [team]
+ * @property {string | null} [started_at]
+ * @property {string} due_at
+ * @property {string} raised_at
+ * @property {string | null} [resolved_at]
+ * @property {string} [metric]
+ * @property {string} [window]
+ * @property {string} [comparison]
+ * @property {number | string} [limit]
+ * @property {string | null} [currency]
+ */
+
+/**
+ * Something to be celebrated, once for each `win`.
+ * @typedef {object} Win
+ * @property {string} win
+ * @property {string} cause
+ * @property {string} at
+ * @property {boolean} withdrawn
+ */
+
+/** @typedef {{ name?: string, timezone?: string, currency?: string }} Organisation */
+
+/**
+ * @typedef {object} Snapshot
+ * @property {Row[]} [rows]
+ * @property {Lead[]} [leads]
+ * @property {Alert[]} [alerts]
+ * @property {Win[]} [wins]
+ * @property {import("./freshness.js").Freshness} [freshness]
+ * @property {Organisation} [organisation]
+ */
 
 const WAITING_STATES = new Set(["waiting", "warned", "breached"]);
+/** @type {Record<string, number>} */
 const ALERT_ORDER = { escalate: 0, breach: 1, warn: 2 };
 // A milestone stays open until its quarter ends; on the screen it is news for an hour.
 const MILESTONE_SHOWN = 3600000;
+// As many as a snapshot has.
+const MOST_WINS = 20;
 
 export class Store {
-  constructor(windowName) {
-    this.windowName = windowName;
+  /** Keeps the rows of these windows; those of others are left alone. */
+  constructor(/** @type {string[]} */ windows) {
+    this.windows = windows;
     this.hasSnapshot = false;
+    /** @type {Organisation} */
     this.organisation = {};
-    this.build = null;
+    /** @type {import("./freshness.js").Freshness | null} */
     this.freshness = null;
-    this.clear();
+    /** @type {Map<string, Map<string, Row>>} */
+    this.rows = new Map(windows.map((name) => [name, new Map()]));
+    /** @type {Map<string, Lead>} */
+    this.leads = new Map();
+    /** @type {Map<string, Alert>} */
+    this.alerts = new Map();
+    /** @type {Map<string, Win>} */
+    this.wins = new Map();
   }
 
+  /** Forget all values; maps that somebody still compares with stay as they are. */
   clear() {
-    this.rows = new Map();
+    this.hasSnapshot = false;
+    this.rows = new Map(this.windows.map((name) => [name, new Map()]));
     this.leads = new Map();
     this.alerts = new Map();
+    this.wins = new Map();
   }
 
+  /**
+   * Takes an event of the stream in; gives back what it has changed.
+   * @param {string} kind
+   * @param {any} data
+   * @returns {Differences}
+   */
   apply(kind, data) {
-    if (kind === "snapshot") this.replace(data);
-    else if (kind === "metrics") this.mergeRows(data.rows);
-    else if (kind === "lead") this.putLead(data);
-    else if (kind === "alert") this.putAlert(data);
+    if (kind === "snapshot") return this.replace(data);
+    const changed = nothing();
+    if (kind === "metrics") this.mergeRows(data.rows, changed);
+    else if (kind === "lead") this.putLead(data, changed);
+    else if (kind === "alert") this.putAlert(data, changed);
+    else if (kind === "win") this.putWin(data, changed);
     else if (kind === "freshness") this.freshness = data;
+    return changed;
   }
 
-  replace(snapshot) {
+  replace(/** @type {Snapshot} */ snapshot) {
+    const before = { rows: this.rows, leads: this.leads, alerts: this.alerts, wins: this.wins };
+    const isFirst = !this.hasSnapshot;
     this.clear();
     this.hasSnapshot = true;
-    this.mergeRows(snapshot.rows);
-    for (const lead of snapshot.leads || []) this.putLead(lead);
-    for (const alert of snapshot.alerts || []) this.putAlert(alert);
+    const unheeded = nothing();
+    this.mergeRows(snapshot.rows, unheeded);
+    for (const lead of snapshot.leads || []) this.putLead(lead, unheeded);
+    for (const alert of snapshot.alerts || []) this.putAlert(alert, unheeded);
+    // The newest first, as in lists of wins.
+    for (const win of (snapshot.wins || []).slice().reverse()) this.putWin(win, unheeded);
     if (snapshot.freshness) this.freshness = snapshot.freshness;
     if (snapshot.organisation) this.organisation = snapshot.organisation;
-    else if (snapshot.timezone) this.organisation = { timezone: snapshot.timezone };
+    return difference(before, this, isFirst);
   }
 
-  mergeRows(rows) {
+  /**
+   * @param {Row[] | undefined} rows
+   * @param {Differences} changed
+   */
+  mergeRows(rows, changed) {
     for (const row of rows || []) {
-      if (row.window && row.window.name && row.window.name !== this.windowName) continue;
-      const key = rowKey(row);
-      const known = this.rows.get(key) || { metrics: {}, bounds: {} };
+      const window = row.window ? row.window.name : this.windows[0];
+      const held = this.rows.get(window);
+      if (!held) continue;
+      const scope = scopeOf(row);
+      const known = held.get(scope) || { metrics: {}, bounds: {} };
       // A bound belongs to its value: a metric that came without one has none any more.
       const bounds = { ...known.bounds };
-      for (const name of Object.keys(row.metrics || {})) delete bounds[name];
-      this.rows.set(key, {
+      for (const name of Object.keys(row.metrics || {})) {
+        delete bounds[name];
+        const before = name in known.metrics ? known.metrics[name] : null;
+        if (before !== row.metrics[name]) changed.values.push({ window, scope, metric: name, before, after: row.metrics[name] });
+      }
+      held.set(scope, {
         ...known, ...row, metrics: { ...known.metrics, ...row.metrics }, bounds: { ...bounds, ...row.bounds },
       });
     }
   }
 
-  putLead(lead) {
-    if (WAITING_STATES.has(lead.state)) this.leads.set(lead.lead, { ...this.leads.get(lead.lead), ...lead });
+  /**
+   * @param {Lead} lead
+   * @param {Differences} changed
+   */
+  putLead(lead, changed) {
+    const before = this.leads.get(lead.lead) || null;
+    const after = WAITING_STATES.has(lead.state) ? { ...before, ...lead } : null;
+    if (after) this.leads.set(lead.lead, after);
     else this.leads.delete(lead.lead);
+    changed.leads.push({ id: lead.lead, before, after });
   }
 
-  putAlert(alert) {
-    if (alert.resolved_at) this.alerts.delete(alert.id);
-    else this.alerts.set(alert.id, { ...this.alerts.get(alert.id), ...alert });
+  /**
+   * @param {Alert} alert
+   * @param {Differences} changed
+   */
+  putAlert(alert, changed) {
+    const before = this.alerts.get(alert.id) || null;
+    const after = alert.resolved_at ? null : { ...before, ...alert };
+    if (after) this.alerts.set(alert.id, after);
+    else this.alerts.delete(alert.id);
+    changed.alerts.push({ id: alert.id, before, after });
   }
 
-  organisationRow() {
-    return this.rows.get("organisation") || null;
+  /**
+   * @param {Win} win
+   * @param {Differences} changed
+   */
+  putWin(win, changed) {
+    const before = this.wins.get(win.win) || null;
+    const after = win.withdrawn ? null : win;
+    if (after) this.wins.set(win.win, after);
+    else this.wins.delete(win.win);
+    for (const oldest of Array.from(this.wins.keys()).slice(0, -MOST_WINS)) this.wins.delete(oldest);
+    changed.wins.push({ id: win.win, before, after });
   }
 
-  teamRow(team) {
-    return this.rows.get("team:" + team) || null;
+  /** @returns {Row[]} */
+  rowsOf(/** @type {string} */ window) {
+    const held = this.rows.get(window);
+    return held ? Array.from(held.values()) : [];
   }
 
-  repRows() {
-    return Array.from(this.rows.values()).filter((row) => row.rep);
+  organisationRow(/** @type {string} */ window) {
+    return this.row(window, "organisation");
   }
 
-  repName(rep) {
-    const row = this.rows.get("rep:" + rep);
-    return (row && row.name) || rep;
+  /**
+   * @param {string} window
+   * @param {string} team
+   */
+  teamRow(window, team) {
+    return this.row(window, "team:" + team);
   }
 
-  teamName(team) {
-    const row = this.teamRow(team);
-    return (row && row.name) || team || "";
+  teamRows(/** @type {string} */ window) {
+    return this.rowsOf(window).filter((row) => !row.rep && "team" in row);
+  }
+
+  repRows(/** @type {string} */ window) {
+    return this.rowsOf(window).filter((row) => row.rep);
+  }
+
+  /** Whether anything has happened: something is counted, or somebody waits. */
+  get hasNumbers() {
+    const rows = this.windows.flatMap((window) => this.rowsOf(window));
+    return this.leads.size > 0 || rows.some((row) => Object.values(row.metrics).some((value) => Number(value) !== 0));
+  }
+
+  repName(/** @type {string} */ rep) {
+    return this.nameOf("rep:" + rep) || rep;
+  }
+
+  /** A team by the name that somebody has given it; where nobody has, by its id, in a form for people. */
+  teamName(/** @type {string | null | undefined} */ team) {
+    if (!team) return "";
+    const name = this.nameOf("team:" + team);
+    return name && name !== team ? name : readable(team);
+  }
+
+  nameOf(/** @type {string} */ scope) {
+    for (const window of this.windows) {
+      const row = this.row(window, scope);
+      if (row && row.name) return row.name;
+    }
+    return "";
+  }
+
+  /**
+   * @param {string} window
+   * @param {string} scope
+   * @returns {Row | null}
+   */
+  row(window, scope) {
+    const held = this.rows.get(window);
+    return (held && held.get(scope)) || null;
   }
 
   waitingLeads() {
@@ -93,7 +270,8 @@ export class Store {
   }
 
   /** Leads' breaches and escalations and crossed limits, the gravest and oldest first; of one lead only the gravest. */
-  graveAlerts(now) {
+  graveAlerts(/** @type {number} */ now) {
+    /** @type {Map<string, Alert>} */
     const gravest = new Map();
     for (const alert of this.alerts.values()) {
       if (!isGrave(alert, now)) continue;
@@ -107,14 +285,18 @@ export class Store {
   }
 }
 
+/**
+ * @param {Alert} alert
+ * @param {number} now
+ */
 function isGrave(alert, now) {
   if (!(alert.level in ALERT_ORDER)) return false;
   if (!alert.metric) return alert.level !== "warn";
   return alert.comparison !== "reaches" || now - Date.parse(alert.raised_at) < MILESTONE_SHOWN;
 }
 
-/** A team's row has a team and no rep, the organisation's has neither key. */
-function rowKey(row) {
+/** Whose a row is: a team's row has a team and no rep, the organisation's has neither key. */
+function scopeOf(/** @type {Row} */ row) {
   if (row.rep) return "rep:" + row.rep;
   return "team" in row ? "team:" + row.team : "organisation";
 }

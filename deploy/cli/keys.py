@@ -1,17 +1,26 @@
 """`floorcast keys`: makes, lists and takes away API keys and display tokens.
 
-Owns what is printed. The file of keys and what a key may do are the api's (api.http.keys). A token is printed once, on
+Owns what is printed. The file of keys and what a key may do are the api's (schemas.keys). A token is printed once, on
 stdout and alone, so that it can be piped into a file; nothing prints it again.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated, Literal
 
-from api.http.keys import ApiKey, ApiScope, KeyFileError, UnknownKeyError, create_key, list_keys, revoke_key
+import typer
+
+from deploy.cli.common import announce, fail, group, now, say, settings_of
+from deploy.cli.flags import ConfigFlag, DataFlag
 from schemas.config import ConfigError, load_config
-from schemas.instants import format_instant
+from schemas.exit_codes import ExitCode
+from schemas.instants import format_instant, parse_duration
+from schemas.keys import ApiKey, ApiScope, KeyFileError, UnknownKeyError, create_key, list_keys, revoke_key
 
-WRONG_USE = 2
+app = group("API keys and display tokens.")
+
+_LONGEST = 36_500 * 86_400 * 1_000_000
 
 Write = Callable[[str], None]
 
@@ -32,7 +41,7 @@ def create(
         token = create_key(path, scope, now=now, team=team, expires_at=expires_at)
     except (KeyFileError, TimeoutError) as error:
         say(str(error))
-        return WRONG_USE
+        return ExitCode.WRONG_USE
     print_token(token)
     key_id = token.removeprefix("fc_").partition(".")[0]
     until = "until it is revoked" if expires_at is None else f"until {format_instant(expires_at)}"
@@ -82,7 +91,7 @@ def show(path: Path, *, now: int, write: Write, say: Write) -> int:
         keys = list_keys(path)
     except KeyFileError as error:
         say(str(error))
-        return WRONG_USE
+        return ExitCode.WRONG_USE
     if not keys:
         say(f"there are no keys in {path}")
         return 0
@@ -98,8 +107,57 @@ def revoke(path: Path, key_id: str, *, say: Write) -> int:
         left = list_keys(path)
     except (KeyFileError, UnknownKeyError, TimeoutError) as error:
         say(str(error))
-        return WRONG_USE
+        return ExitCode.WRONG_USE
     say(f"key {key_id} is revoked: a running api refuses it from now on")
     if not left:
         say("that was the last key: an api on loopback is open to this machine again")
     return 0
+
+
+@app.command("create")
+def keys_create(
+    *,
+    scope: Annotated[Literal["read", "board", "admin"], typer.Option(help="What it may do; board: wallboards only.")],
+    team: Annotated[str | None, typer.Option(help="Show what belongs to this team only. [default: all]")] = None,
+    expires: Annotated[str | None, typer.Option(metavar="90d", help="Valid for so long. [default: for ever]")] = None,
+    config: ConfigFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """Make a key and print its token: this once."""
+    settings = settings_of(config=config, data=data)
+    try:
+        lasts = None if expires is None else parse_duration(expires)
+    except ValueError as error:
+        fail([f"--expires: {error}"], ExitCode.WRONG_USE)
+    if lasts is not None and not 0 < lasts <= _LONGEST:
+        fail(["--expires: must be more than nothing and at most 36500d"], ExitCode.WRONG_USE)
+    if team is not None and not team.strip():
+        fail(["--team: must not be empty"], ExitCode.WRONG_USE)
+    warning = None if team is None else unknown_team(settings.config, team, os.environ)
+    if warning is not None:
+        say(f"warning: {warning}")
+    raise typer.Exit(
+        create(
+            settings.data / "keys.json",
+            ApiScope(scope),
+            team=team,
+            lasts=lasts,
+            now=now(),
+            print_token=announce,
+            say=say,
+        )
+    )
+
+
+@app.command("list")
+def keys_list(*, data: DataFlag = None) -> None:
+    """List the keys: id, scope, team, when made, until when valid."""
+    raise typer.Exit(show(settings_of(data=data).data / "keys.json", now=now(), write=announce, say=say))
+
+
+@app.command("revoke")
+def keys_revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="As keys list shows it.")], *, data: DataFlag = None
+) -> None:
+    """Take a key away: a running api refuses it from its next request on."""
+    raise typer.Exit(revoke(settings_of(data=data).data / "keys.json", key_id, say=say))

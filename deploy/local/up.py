@@ -12,7 +12,6 @@ alive is `deploy.local.supervisor`'s; what the api and the worker do is theirs.
 """
 
 import asyncio
-import ipaddress
 import os
 import secrets
 import signal
@@ -32,6 +31,7 @@ from deploy.local.broker import BrokerError, LocalBroker
 from deploy.local.login import read_login
 from deploy.local.private import make_private, write_private
 from deploy.local.supervisor import Child, ChildError, Program, Supervisor
+from schemas.addresses import is_loopback
 from schemas.instants import SECOND
 from schemas.kafka import PLAIN, Address, Kafka
 
@@ -132,7 +132,7 @@ class Surroundings:
     """After it is ready: the first screens open then, and the recount is in no hurry."""
 
     def __init__(self) -> None:
-        from api.http.keys import ephemeral_key  # noqa: PLC0415
+        from schemas.keys import ephemeral_key  # noqa: PLC0415
 
         # It lies in no file, nobody has to revoke it, and the api asks everybody else for a key as before.
         self._verifiers_token, self._verifiers_key = ephemeral_key()
@@ -213,14 +213,6 @@ def floorcast_command(script: Path | None = None) -> list[str]:
         if candidate.name == CONSOLE_SCRIPT and candidate.is_file():
             return [sys.executable, str(candidate.absolute())]
     return [sys.executable, "-c", f"import sys; from deploy.cli import main; sys.exit(main()) # {CONSOLE_SCRIPT}"]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server on `host`."""
-    try:
-        return host.lower() == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def address(host: str, port: int) -> str:
@@ -367,7 +359,7 @@ async def run(
     say: Callable[[str], None],
     surroundings: Surroundings | None = None,
 ) -> int:
-    """Run until SIGTERM, SIGINT or SIGHUP, or until a child refuses to start; the exit code.
+    """Run until SIGTERM or SIGINT, or until a child refuses to start; the exit code.
 
     `announce` takes what belongs on stdout, `say` what belongs on stderr. The data folder's lock is the caller's.
     """
@@ -439,7 +431,7 @@ async def _until_ready(is_ready: Callable[[], Awaitable[bool]], logs: Path, say:
 
 @asynccontextmanager
 async def _stop_signals(supervisor: Supervisor, say: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
-    """An event that is set by SIGTERM, SIGINT or SIGHUP. A second Ctrl-C kills the children at once."""
+    """An event that is set by SIGTERM or SIGINT. A second Ctrl-C kills the children at once; SIGHUP ends nothing."""
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
 
     def ask(number: signal.Signals) -> None:
@@ -449,14 +441,20 @@ async def _stop_signals(supervisor: Supervisor, say: Callable[[str], None]) -> A
         elif number is signal.SIGINT:
             supervisor.kill()
 
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    def hear_hangup() -> None:
+        say("the terminal is gone (SIGHUP): floorcast goes on; api and worker read floorcast.yaml at their next start")
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:
         loop.add_signal_handler(number, ask, number)
+    loop.add_signal_handler(signal.SIGHUP, hear_hangup)
     try:
         yield asked
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+        # The children are about to be ended: nothing may come between.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _worker_id(data: Path) -> str:

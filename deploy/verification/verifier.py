@@ -26,19 +26,19 @@ from deploy.verification.kept import KeptChanges, TooManyRecordsError
 from deploy.verification.looks import LookedAt, StillWaiting, WaitingLeads, Windows
 from deploy.verification.rounds import LARGEST, LOOKS, Suspects, Value, described, kept_since, plan
 from deploy.verification.verify import (
-    UNREACHABLE,
-    WRONG_USE,
     Reader,
     VerifyError,
     checked_url,
     fetch_freshness,
     wait_for_stages,
 )
+from processor.machine import give_way, outlive_hangup
 from processor.transport.appending import Appender, Stored
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from schemas.config import ConfigError, load_config
 from schemas.definitions import digest_of
+from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND, format_instant
 from schemas.topics import DELIVERIES, VERIFICATIONS
 from schemas.verifications import (
@@ -60,7 +60,6 @@ LONGEST_KEPT = 7 * DAY
 ANSWER_SECONDS = 60.0
 SILENT_SECONDS = 60.0
 NICENESS = 10
-AUTOGROUP = Path("/proc/self/autogroup")
 """Behind everything else, but not so far that a busy machine never lets it finish a round."""
 
 
@@ -74,28 +73,19 @@ def main(target: Target, key: str | None, *, every: int, folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         verifier = Verifier(target, url=url, key=key, every=every)
     except ConfigError as error:
-        return _fail("\n".join(error.problems), WRONG_USE)
+        return _fail("\n".join(error.problems), ExitCode.WRONG_USE)
     except VerifyError as error:
         return _fail(str(error), error.exit_code)
     except OSError as error:
-        return _fail(f"{folder} cannot be used: {error.strerror or error}", WRONG_USE)
-    _give_way()
+        return _fail(f"{folder} cannot be used: {error.strerror or error}", ExitCode.WRONG_USE)
+    give_way(NICENESS)
+    outlive_hangup(lambda: _say("goes on: the configuration is read again in each round anyway"))
     os.environ["SQLITE_TMPDIR"] = str(folder.absolute())
     for number in (signal.SIGTERM, signal.SIGINT):
         # At once, in the middle of a recount too: there is nothing to bring to an end.
         signal.signal(number, lambda *_: os._exit(0))
     asyncio.run(verifier.run())
     return 0
-
-
-def _give_way() -> None:
-    """Let everybody else go first.
-
-    Linux shares processors among sessions, and being nice counts within one only: a child of `up` has its own.
-    """
-    os.nice(NICENESS)
-    with contextlib.suppress(OSError):
-        AUTOGROUP.write_text(str(NICENESS), encoding="ascii")
 
 
 class Verifier:
@@ -196,7 +186,7 @@ class Verifier:
                     self._too_large.add(looked_at.names[-1])
         if not compared:
             msg = "there is no window that is small enough and younger than what has expired"
-            raise VerifyError(msg, UNREACHABLE)
+            raise VerifyError(msg, ExitCode.UNREACHABLE)
         looked_at_in_time = {*chosen.names, *compared} - {*too_large}
         self._found = {name: held for name, held in (self._found | compared).items() if name in looked_at_in_time}
         self._last = Verification(
@@ -232,7 +222,7 @@ class Verifier:
     def _compare_definitions(self, freshness: Mapping[str, Any]) -> None:
         if freshness.get("definitions") != digest_of(self._config):
             msg = f"other definitions are in force than {self._target.config} has now: restart api and workers"
-            raise VerifyError(msg, UNREACHABLE)
+            raise VerifyError(msg, ExitCode.UNREACHABLE)
 
     def _client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -289,7 +279,7 @@ class Verifier:
             if any(end < positions[partition] for partition, end in ends.items()):
                 await self.close()
                 msg = "the log is another one than before; it is read anew"
-                raise VerifyError(msg, UNREACHABLE)
+                raise VerifyError(msg, ExitCode.UNREACHABLE)
             await log.follower.read_to(ends, apply)
             return log.follower.positions != positions
 

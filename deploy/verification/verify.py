@@ -30,16 +30,13 @@ from processor.transport.following import Follower, KafkaError, MissingTopicErro
 from processor.transport.generations import read_served
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
+from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_instant
 from schemas.kafka import Address
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
 from schemas.windows import WINDOWS
-
-DIFFERENCES = 1
-WRONG_USE = 2
-UNREACHABLE = 3
 
 TRIES = 10
 """A difference seen while deliveries come in may only be one that is under way: it has to be there each time."""
@@ -79,7 +76,7 @@ def main(target: Target, key: str | None = None) -> int:
         f"verified {found.changes} changes of {found.deliveries} deliveries as of {found.as_of}: "
         f"{len(found.differences)} differences"
     )
-    return DIFFERENCES if found.differences else 0
+    return ExitCode.DIFFERENCES if found.differences else 0
 
 
 class Verdict:
@@ -203,7 +200,7 @@ async def wait_for_stages(
                 await refresh()
     except TimeoutError:
         msg = f"after {STAGES_SECONDS:g} s: {missing}"
-        raise VerifyError(msg, UNREACHABLE) from None
+        raise VerifyError(msg, ExitCode.UNREACHABLE) from None
     return state
 
 
@@ -313,10 +310,10 @@ async def _get(client: httpx.AsyncClient, path: str, **parameters: Any) -> dict[
 def _check(answer: httpx.Response) -> None:
     if answer.status_code in {401, 403}:
         msg = "the api wants a key of scope read without a team: set FLOORCAST_API_KEY (floorcast keys create)"
-        raise VerifyError(msg, WRONG_USE)
+        raise VerifyError(msg, ExitCode.WRONG_USE)
     if answer.is_error:
         msg = f"{answer.request.url.path} answered {answer.status_code}"
-        raise VerifyError(msg, UNREACHABLE)
+        raise VerifyError(msg, ExitCode.UNREACHABLE)
 
 
 @contextmanager
@@ -336,31 +333,31 @@ def checked_url(url: str | None, key: str | None) -> str:
     """Give the address, if it and the key can be sent. Raises VerifyError."""
     if url is None:
         msg = "no floorcast up runs there: name the address of the api with --url"
-        raise VerifyError(msg, WRONG_USE)
+        raise VerifyError(msg, ExitCode.WRONG_USE)
     if not url.startswith(("http://", "https://")):
         msg = "--url: must begin with http:// or https://"
-        raise VerifyError(msg, WRONG_USE)
+        raise VerifyError(msg, ExitCode.WRONG_USE)
     if key is not None and not (key.isascii() and key.isprintable()):
         msg = "FLOORCAST_API_KEY: is not a key such as floorcast keys create gives"
-        raise VerifyError(msg, WRONG_USE)
+        raise VerifyError(msg, ExitCode.WRONG_USE)
     return url
 
 
 def _explain(error: Exception, target: Target) -> int:
     match error:
         case ConfigError():
-            return _fail("\n".join(error.problems), WRONG_USE)
+            return _fail("\n".join(error.problems), ExitCode.WRONG_USE)
         case VerifyError():
             return _fail(str(error), error.exit_code)
         case MissingTopicError():
-            return _fail(str(error), UNREACHABLE)
+            return _fail(str(error), ExitCode.UNREACHABLE)
         case httpx.InvalidURL():
-            return _fail(f"--url: {error}", WRONG_USE)
+            return _fail(f"--url: {error}", ExitCode.WRONG_USE)
         case httpx.HTTPError():
-            return _fail(f"the api at {target.url} does not answer: {type(error).__name__}", UNREACHABLE)
+            return _fail(f"the api at {target.url} does not answer: {type(error).__name__}", ExitCode.UNREACHABLE)
         case _:
             problem = f"Kafka at {target.broker} does not do what it is asked for: {type(error).__name__}"
-            return _fail(problem, UNREACHABLE)
+            return _fail(problem, ExitCode.UNREACHABLE)
 
 
 def _fail(problem: str, code: int) -> int:

@@ -6,11 +6,18 @@ Holds no state but its progress. A repetition sends the same changes again, whic
 from collections.abc import Sequence
 from typing import ClassVar
 
-from processor.agents.stage import StageShard
+import structlog
+
+from processor.agents.stage import Deployment, StageShard
 from processor.core.normalise import normalise
+from processor.core.unknown_news import UnknownNews
 from processor.transport.fetched import Fetched
 from processor.transport.packing import Message
 from schemas.topics import RECORD_CHANGES, Topic
+
+log = structlog.get_logger(__name__)
+
+_NAMES_TOLD = 10
 
 
 class NormaliseShard(StageShard):
@@ -19,9 +26,25 @@ class NormaliseShard(StageShard):
     stage: ClassVar[str] = "normalise"
     owned: ClassVar[Sequence[Topic]] = ()
 
+    def __init__(self, partition: int, deployment: Deployment) -> None:
+        super().__init__(partition, deployment)
+        self._unknown = UnknownNews()
+
     async def load(self) -> None:
         """Become the owner of this partition's progress."""
         await self.recover()
+
+    async def tick(self, now: int) -> None:
+        """Say which names of fields and records nobody here knows, once an hour."""
+        for connection, names in self._unknown.due(self.progress.counters, now).items():
+            told = [f"{each.record}.{each.name}" if each.name != each.record else each.name for each in names]
+            log.warning(
+                "connection.unknown_names",
+                connection=connection,
+                names=told[:_NAMES_TOLD],
+                events=sum(each.count for each in names),
+                more=max(0, len(told) - _NAMES_TOLD),
+            )
 
     async def process(self, records: list[Fetched]) -> None:
         """Parse, keep what cannot be read, hand the changes on."""

@@ -5,7 +5,6 @@ change before the handover, and not at all if anything fails.
 """
 
 import asyncio
-import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -13,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from processor.machine import processors
 from processor.replay.cut import LEEWAY
 from processor.replay.hand import Work, WriteRefusedError
 from processor.replay.handover import hand_over, pointer_owner
@@ -245,7 +245,7 @@ def _empty(folder: Path) -> Path:
 
 
 def _hands(made: Served) -> int:
-    return max(1, min(len(os.sched_getaffinity(0)), max(made.partitions, made.log_partitions), MAX_HANDS))
+    return max(1, min(processors(), max(made.partitions, made.log_partitions), MAX_HANDS))
 
 
 def words(outcome: Outcome) -> str:

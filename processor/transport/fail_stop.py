@@ -11,10 +11,12 @@ from typing import NoReturn, Protocol
 
 import structlog
 
-FENCED = 75
+from schemas.exit_codes import ExitCode
+
+FENCED = ExitCode.OWNED_BY_ANOTHER
 """Exit code: another worker owns what this one wrote to. A supervisor starts it again at once."""
 
-FAILED = 70
+FAILED = ExitCode.UNEXPECTED
 """Exit code: anything unexpected."""
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ before version 2.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from aiokafka.errors import CorruptRecordException
@@ -87,21 +87,33 @@ def parse(
     """As `unpack`, by aiokafka."""
     found: list[Stored] = []
     while len(found) < most and (size := _size(data, at)):
-        batch = MemoryRecords(data[at : at + size]).next_batch()
-        if not batch.validate_crc():
-            msg = f"the batch at offset {batch.base_offset} has a wrong checksum"
-            raise CorruptRecordException(msg)
         last = _last(data, at)
+        try:
+            records = _parsed(data[at : at + size], wanted, is_passed=last < start)
+            found.extend(record for record in records if start <= record.offset < end)
+        except CorruptRecordException:
+            raise
+        except Exception as error:
+            # aiokafka ends by whatever it comes to: a text that is none, a negative length, gzip's own errors.
+            msg = f"the batch before offset {last + 1} cannot be parsed: {type(error).__name__}"
+            raise CorruptRecordException(msg) from error
         at += size
-        if batch.is_control_batch or last < start:
-            continue
-        # Of a batch that is not wanted only its first record is parsed. Compaction leaves batches without any.
-        records = iter(batch)
-        first = next(records, None)
-        if first is not None and (wanted is None or first.key is None or wanted(first.key)):
-            rest = iter(records.__next__, None)  # aiokafka's own cannot be iterated twice
-            found.extend(record for record in (first, *rest) if start <= record.offset < end)
     return (_Parsed(found) if found else None), at
+
+
+def _parsed(data: bytes, wanted: WantedKey | None, *, is_passed: bool) -> Iterable[Stored]:
+    """The records of one batch. Of one that is not wanted only the first is parsed; compaction leaves some without."""
+    batch = MemoryRecords(data).next_batch()
+    if not batch.validate_crc():
+        msg = f"the batch at offset {batch.base_offset} has a wrong checksum"
+        raise CorruptRecordException(msg)
+    if is_passed or batch.is_control_batch:
+        return ()
+    records = iter(batch)
+    first = next(records, None)
+    if first is None or not (wanted is None or first.key is None or wanted(first.key)):
+        return ()
+    return (first, *iter(records.__next__, None))  # aiokafka's own cannot be iterated twice
 
 
 def offset_after_parsed(data: bytes) -> int:

@@ -12,12 +12,12 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from api.app import build_read_side, create_app
-from api.http.keys import ApiScope, create_key
 from api.read.view import View
 from api.settings import Settings
 from api.write.ingest import DeliveryLog
 from schemas.catalogue import shipped_catalogue
 from schemas.config import Config
+from schemas.keys import ApiScope, create_key
 from schemas.records import RecordChange
 from tests.builders import instant, make_config
 from tests.pipeline import Pipeline

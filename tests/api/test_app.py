@@ -18,7 +18,7 @@ import pytest
 from fastapi import FastAPI, Query
 from starlette.responses import Response, StreamingResponse
 
-from api.settings import Settings, SettingsError, config_environment, read_settings
+from api.settings import Settings, SettingsError, read_settings
 from schemas.connectors.standard_webhooks import read_key, sign
 from tests.api.fakes import FakeIngest
 from tests.api.kafka_topics import create_topic, read_all
@@ -132,18 +132,6 @@ async def test_documentation_comes_from_this_process_alone(tmp_path: Path, inges
         assert f'"/docs/{asset}"' in page
         assert (await get(app, f"/docs/{asset}")).status_code == 200
     assert (await get(app, "/openapi.json")).json()["info"]["title"] == "floorcast"
-
-
-def test_environment_wins_over_secret_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "A").write_text("from file\n", encoding="utf-8")
-    (tmp_path / "secrets" / "B").write_text("from file\n", encoding="utf-8")
-    (tmp_path / ".env").write_text("C=from dotenv\n", encoding="utf-8")
-
-    found = config_environment({"B": "from environment"}, secrets=tmp_path / "secrets")
-
-    assert found == {"A": "from file", "B": "from environment", "C": "from dotenv"}
 
 
 def test_wrong_setting_is_named_and_its_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

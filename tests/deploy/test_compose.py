@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 import yaml
 
-from api.http.keys import list_keys
 from api.settings import Settings as ApiSettings
 from deploy.settings import Settings as CommandSettings
 from processor.settings import Settings as WorkerSettings
+from schemas.keys import list_keys
 
 REPOSITORY = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent

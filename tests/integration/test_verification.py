@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
-from api.http.keys import ApiScope, create_key
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from schemas.instants import parse_instant
+from schemas.keys import ApiScope, create_key
 from schemas.panes import decode_pane, encode_pane, read_pane_key
 from schemas.topics import FENCE, PANES, VERIFICATIONS
 from schemas.verifications import Verification, decode_verification

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -16,6 +17,7 @@ from processor import telemetry
 from processor.telemetry import Vitals, Watchman, WorkerMetrics
 from processor.transport.fail_stop import FAILED, Die
 from processor.transport.shards import LiveShards, Place
+from schemas.keys import ApiScope, KeyStore, create_key
 from schemas.progress import Progress
 from tests.processor.transport.test_shards import FakeRecord, FakeShard
 
@@ -71,7 +73,9 @@ class Worker:
         self.ended.append((code, why))
 
     @contextmanager
-    def watched(self, *, stall_seconds: float = 120.0, look_seconds: float = 0.01) -> Iterator[int]:
+    def watched(
+        self, *, stall_seconds: float = 120.0, look_seconds: float = 0.01, keys: KeyStore | None = None
+    ) -> Iterator[int]:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port: int = listener.getsockname()[1]
             with Watchman(
@@ -79,6 +83,7 @@ class Worker:
                 self.registry,
                 listener,
                 stall_seconds=stall_seconds,
+                keys=keys,
                 die=cast(Die, self.die),
                 look_seconds=look_seconds,
             ):
@@ -146,6 +151,28 @@ def test_the_metrics_tell_what_was_done_and_what_waits(worker: Worker) -> None:
     assert value("loop_lag_seconds_count") == 1
     assert value("ready") == 1
     assert any(name == "floorcast_worker_info" for name, _ in found)
+
+
+def test_the_metrics_want_a_key_as_soon_as_there_is_one(worker: Worker, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+
+    def ask(path: str, *headers: str) -> int:
+        with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_SECONDS) as client:
+            client.sendall("\r\n".join([f"GET {path} HTTP/1.1", "Host: w", *headers, "", ""]).encode())
+            return int(client.recv(64).split()[1])
+
+    with worker.watched(keys=KeyStore(file, loopback=True)) as port:
+        assert ask("/metrics") == 200
+        token = create_key(file, ApiScope.BOARD, now=1)
+        expired = create_key(file, ApiScope.ADMIN, now=1, expires_at=2)
+
+        assert ask("/metrics") == 401
+        assert ask("/metrics", f"authorization:  bearer {token}") == 200
+        assert ask("/metrics", f"Authorization: Bearer {expired}") == 401
+        assert ask("/metrics", f"Authorization: Basic {token}") == 401
+        assert (ask("/livez"), ask("/readyz")) == (200, 503)
+        file.write_text("not readable")
+        assert ask("/metrics") == 401, "a file that cannot be read opens no door"
 
 
 @pytest.mark.parametrize(

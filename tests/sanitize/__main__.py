@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "PYTHONMALLOC": "malloc",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
+FUZZED = ("changes", "rows", "panes", "record-batches")
 _MENTIONS = re.compile(r"^\s*(?:from processor import native\b|(?:from|import) processor\.native\b)", re.MULTILINE)
 
 
@@ -39,12 +40,18 @@ def main(arguments: list[str]) -> int:
     except (OSError, subprocess.CalledProcessError, RuntimeError) as error:
         print(f"make sanitize: {error}", file=sys.stderr)  # noqa: T201 - a command's output
         return 2
+    environment = os.environ | ENVIRONMENT | {"LD_PRELOAD": " ".join(preloaded), "PYTHONPATH": str(COPY)}
+    used = [sys.executable, "-c", "from processor import native; print(native.__file__, native.STATE)"]
+    if _said(used, environment).split() != [str(COPY / "processor" / "native" / "__init__.py"), "compiled"]:
+        print("make sanitize: the tests would not use what was compiled", file=sys.stderr)  # noqa: T201 - as above
+        return 2
     chosen = [str(path.relative_to(ROOT)) for path in tests_of_native()]
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *chosen]
     if short:
         command += ["--hypothesis-profile", "short"]
-    environment = os.environ | ENVIRONMENT | {"LD_PRELOAD": " ".join(preloaded), "PYTHONPATH": str(COPY)}
-    return subprocess.run(command, cwd=COPY, env=environment, check=False).returncode
+    code = subprocess.run(command, cwd=COPY, env=environment, check=False).returncode
+    fuzz = [sys.executable, "-m", "tests.fuzz", *FUZZED, "--seconds", "5" if short else "60"]
+    return code or subprocess.run(fuzz, cwd=COPY, env=environment, check=False).returncode
 
 
 def tests_of_native() -> list[Path]:
@@ -86,7 +93,14 @@ def _build() -> None:
         msg = f"not compiled: {', '.join(missing)}"
         raise RuntimeError(msg)
     for library in native.glob("*.so"):
+        if b"__asan_init" not in library.read_bytes():
+            msg = f"{library.name} was compiled without a sanitizer"
+            raise RuntimeError(msg)
         library.touch()  # It is of these sources, also where it did not have to be compiled again.
+
+
+def _said(command: list[str], environment: dict[str, str]) -> str:
+    return subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 def _runtime(name: str) -> str:

@@ -1,64 +1,97 @@
 // How far the numbers can be trusted: as of when, what a recount of the log found, how long from webhook to screen, and
 // each connection's last delivery.
 
-import { arrange, element, icon, nameElement, setData, setIcon, setText } from "../dom.js";
-import { ageText, countText, dayText, latencyText, NOTHING, timeText } from "../format.js";
-import { connections, latency, verification, WORDS, worst } from "../freshness.js";
+import { arrange, element, nameElement, onFirstLine, setData, setText } from "../dom.js";
+import { NOTHING } from "../format.js";
+import { connections, latency, verification } from "../freshness.js";
+import { icon, setIcon } from "../icons.js";
+
+/** @typedef {import("../freshness.js").State} State */
 
 const MOST_CONNECTIONS = 12;
+/** @type {Record<string, string>} */
 const SIGNS = { right: "live", wrong: "breached", stale: "stale" };
 
-export function create(root, board) {
-  const asOf = element("p", "as-of");
-  const sign = icon("live");
-  const words = element("span", "words");
-  const verified = element("p", "verified", sign, words);
-  const list = element("ul", "connection-list");
-  const more = element("p", "connection-more");
-  const delay = element("p", "latency");
-  root.append(asOf, verified, list, more, delay);
-  const chips = [];
-
-  function render(store, now) {
-    const entries = connections(store.freshness, now);
-    const p95 = latency(store.freshness);
-    setText(asOf, store.hasSnapshot ? "As of " + timeText(board.asOf, store.organisation.timezone, true) : "As of " + NOTHING);
-    fillVerified(verification(store.freshness), store.organisation.timezone, now);
-    setText(delay, "Delay p95 " + (p95 === null ? NOTHING : latencyText(p95)));
-    const shown = entries.slice(0, MOST_CONNECTIONS);
-    while (chips.length < shown.length) chips.push(makeChip());
-    // A screen that hears nothing cannot say that anything is live.
-    const least = board.state === "disconnected" ? "stale" : "live";
-    shown.forEach((entry, index) => fillChip(chips[index], entry, worst(entry.state, least)));
-    arrange(list, chips.slice(0, shown.length).map((chip) => chip.node));
-    const hidden = entries.length - firstLine();
-    setText(more, hidden > 0 ? "+" + hidden : "");
+export class FreshnessLine {
+  /**
+   * @param {import("./index.js").TileSettings} _settings
+   * @param {import("./index.js").Context} context
+   */
+  constructor(_settings, context) {
+    this.context = context;
+    this.asOf = element("p", "as-of");
+    this.sign = icon("live");
+    this.words = element("span", "words");
+    this.verified = element("p", "verified", this.sign, this.words);
+    this.list = element("ul", "connection-list");
+    this.more = element("p", "connection-more");
+    this.delay = element("p", "latency");
+    /** @type {ReturnType<typeof makeChip>[]} */
+    this.chips = [];
   }
 
-  function fillVerified(found, timezone, now) {
-    verified.hidden = found === null;
+  mount(/** @type {HTMLElement} */ root) {
+    root.append(this.asOf, this.verified, this.list, this.more, this.delay);
+  }
+
+  update() {
+    const { asOf, formats, now, state, store, texts } = this.context;
+    // A screen that hears nothing cannot say that anything is live, nor that anything is right.
+    const isHeard = state !== "disconnected" && state !== "refused";
+    const p95 = latency(store.freshness);
+    setText(this.asOf, texts.say("freshness.as_of", { time: store.hasSnapshot ? formats.time(asOf, true) : NOTHING }));
+    this.showVerified(isHeard ? verification(store.freshness) : null);
+    this.delay.hidden = !isHeard;
+    setText(this.delay, texts.say("freshness.delay", { duration: p95 === null ? NOTHING : formats.latency(p95) }));
+    this.showConnections(isHeard ? connections(store.freshness, now) : []);
+  }
+
+  destroy() {
+    for (const node of [this.asOf, this.verified, this.list, this.more, this.delay]) node.remove();
+  }
+
+  /** A recount of another day names it: 12:03 alone would be believed to be today's. */
+  showVerified(/** @type {ReturnType<typeof verification>} */ found) {
+    const { clock, formats, texts } = this.context;
+    this.verified.hidden = found === null;
     if (found === null) return;
-    setData(verified, "state", found.state);
-    setIcon(sign, SIGNS[found.state]);
-    setText(words, verifiedText(found, timezone, now));
+    const day = formats.day(found.at);
+    const time = (day === formats.day(clock) ? "" : day + " ") + formats.time(found.at);
+    const key = found.isStale ? "freshness.not_verified" : "freshness.verified";
+    setData(this.verified, "state", found.state);
+    setIcon(this.sign, SIGNS[found.state]);
+    setText(this.words, texts.say(key, { time, count: found.differences }));
   }
 
   /** Connections that do not fit wrap into lines below the visible one; the worst come first. */
-  function firstLine() {
-    const nodes = Array.from(list.children);
-    return nodes.filter((node) => node.offsetTop === nodes[0].offsetTop).length;
+  showConnections(/** @type {import("../freshness.js").Connection[]} */ entries) {
+    const shown = entries.slice(0, MOST_CONNECTIONS);
+    while (this.chips.length < shown.length) this.chips.push(makeChip());
+    shown.forEach((entry, index) => this.fill(this.chips[index], entry));
+    arrange(this.list, this.chips.slice(0, shown.length).map((chip) => chip.node));
+    const hidden = entries.length - onFirstLine(this.list);
+    setText(this.more, hidden > 0 ? this.context.texts.say("freshness.more", { count: hidden }) : "");
   }
 
-  return { render, tick: render };
+  /**
+   * @param {ReturnType<typeof makeChip>} chip
+   * @param {import("../freshness.js").Connection} entry
+   */
+  fill(chip, entry) {
+    const { formats, texts } = this.context;
+    setData(chip.node, "state", entry.state);
+    setIcon(chip.sign, entry.state);
+    setText(chip.name, entry.name);
+    setText(chip.word, texts.say(WORDS[entry.state]));
+    setText(chip.age, entry.age === null ? "" : formats.age(entry.age));
+  }
 }
 
-/** A recount of another day names it: 12:03 alone would be believed to be today's. */
-function verifiedText(found, timezone, now) {
-  const day = dayText(found.at, timezone);
-  const at = (day === dayText(now, timezone) ? "" : day + " ") + timeText(found.at, timezone);
-  const differences = countText(found.differences) + (found.differences === 1 ? " difference" : " differences");
-  return (found.isStale ? "not verified since " : "verified ") + at + ", " + differences;
-}
+/** @type {Record<State, import("../texts.js").TextKey>} */
+const WORDS = {
+  new: "freshness.new", live: "freshness.live", delayed: "freshness.delayed", stale: "freshness.stale",
+  disconnected: "freshness.disconnected",
+};
 
 function makeChip() {
   const sign = icon("live");
@@ -66,12 +99,4 @@ function makeChip() {
   const word = element("span", "word");
   const age = element("span", "age");
   return { node: element("li", "connection", sign, name, word, age), sign, name, word, age };
-}
-
-function fillChip(chip, entry, state) {
-  setData(chip.node, "state", state);
-  setIcon(chip.sign, state);
-  setText(chip.name, entry.name);
-  setText(chip.word, WORDS[state].toLowerCase());
-  setText(chip.age, entry.age === null ? "never delivered" : ageText(entry.age));
 }

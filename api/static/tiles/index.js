@@ -1,13 +1,46 @@
-// The tiles a screen can hold. A tile is one file that exports `create(root, board)` and gives back
-// `render(store, now)`, called when values have changed, and optionally `tick(store, now)`, called each second.
-// `root` is the element with its name in `data-tile`; `now` is the server's clock in milliseconds.
+// The kinds of tiles that a screen can hold: one file and one line each.
 
-import * as alerts from "./alerts.js";
-import * as figures from "./figures.js";
-import * as freshness from "./freshness.js";
-import * as leaderboard from "./leaderboard.js";
-import * as leads from "./leads.js";
-import * as status from "./status.js";
-import * as title from "./title.js";
+import { Alerts } from "./alerts.js";
+import { Figures } from "./figures.js";
+import { FreshnessLine } from "./freshness.js";
+import { Leaderboard } from "./leaderboard.js";
+import { Leads } from "./leads.js";
+import { Status } from "./status.js";
+import { Title } from "./title.js";
 
-export const TILES = { alerts, figures, freshness, leaderboard, leads, status, title };
+/** @typedef {import("../address.js").TileSettings} TileSettings */
+
+/**
+ * What all tiles of a board look at. It stays the same object as long as the board lives.
+ * @typedef {object} Context
+ * @property {import("../address.js").ScreenSettings} settings
+ * @property {import("../store.js").Store} store
+ * @property {import("../catalogue.js").Catalogue} catalogue
+ * @property {import("../format.js").Formats} formats
+ * @property {import("../texts.js").Texts} texts
+ * @property {import("../freshness.js").State | "connecting" | "refused"} state
+ * @property {number} now by the server's clock, in milliseconds; stands still while nothing is heard of the server
+ * @property {number} clock the time of day, which goes on all the same
+ * @property {number} asOf when the numbers were last heard of
+ * @property {boolean} isCalm whether nothing may move
+ */
+
+/**
+ * `mount` once, with the element that is the tile's; `update` whenever values have changed, and each second, with what
+ * has changed since the last time; `destroy` once, after which nothing of the tile goes on.
+ * @typedef {object} Tile
+ * @property {(root: HTMLElement) => void} mount
+ * @property {(changed: import("../differences.js").Differences) => void} update
+ * @property {() => void} destroy
+ */
+
+/** @type {Record<string, new (settings: TileSettings, context: Context) => Tile>} */
+export const TILES = {
+  alerts: Alerts,
+  figures: Figures,
+  freshness: FreshnessLine,
+  leaderboard: Leaderboard,
+  leads: Leads,
+  status: Status,
+  title: Title,
+};

@@ -1,136 +1,186 @@
-// Who waits for an answer: those whose time has run out first, then the longest, each with a clock that runs here, corrected by the server's clock.
+// Who waits for an answer: those whose time has run out first, then the longest, each with a clock that runs here,
+// corrected by the server's clock.
 
-import { arrange, element, fillBar, icon, nameElement, rowCapacity, setData, setIcon, setText } from "../dom.js";
-import { clockText, countText, valueText } from "../format.js";
-import { scopeOf } from "./figures.js";
+import { arrange, element, fillBar, nameElement, rowCapacity, setData, setText } from "../dom.js";
+import { icon, setIcon } from "../icons.js";
+import { scopeOf } from "../scope.js";
+
+/** @typedef {import("../store.js").Lead} Lead */
+/** @typedef {"breached" | "warned" | "waiting"} LeadState */
+/** @typedef {ReturnType<typeof makeRow>} LeadRow */
 
 const ROW_REM = 3.4;
 const GAP_REM = 0.4;
-const WORDS = { breached: "Breached", warned: "Warned", waiting: "Waiting" };
-const URGENCY = { breached: 0, warned: 1, waiting: 2 };
+// A page that scrolls may be long, but ends.
+const MOST_ROWS = 20;
+/** @type {LeadState[]} */
+const URGENCY = ["breached", "warned", "waiting"];
 
-export function create(root, board) {
-  const heading = element("h2", "heading");
-  const counts = element("p", "counts");
-  const answered = element("p", "answered");
-  const list = element("ol", "rows");
-  const more = element("p", "more");
-  const calm = element("p", "empty");
-  const badges = Object.keys(WORDS).map(makeBadge);
-  counts.append(...badges.map((badge) => badge.node));
-  root.append(element("div", "tile-head", heading, counts, answered), list, more, calm);
-  setText(heading, "Waiting leads");
-  const rows = new Map();
+export class Leads {
+  /**
+   * @param {import("./index.js").TileSettings} settings
+   * @param {import("./index.js").Context} context
+   */
+  constructor(settings, context) {
+    this.settings = settings;
+    this.context = context;
+    this.heading = element("h2", "heading");
+    this.badges = URGENCY.map(makeBadge);
+    this.counts = element("p", "counts", ...this.badges.map((badge) => badge.node));
+    this.share = element("strong", "share");
+    this.words = element("span", "words");
+    this.answered = element("p", "answered", this.share, " ", this.words);
+    this.list = element("ol", "rows");
+    this.more = element("p", "more");
+    this.calm = element("p", "empty");
+    /** @type {Map<string, LeadRow>} */
+    this.rows = new Map();
+  }
 
-  function render(store, now) {
+  mount(/** @type {HTMLElement} */ root) {
+    this.root = root;
+    root.append(element("div", "tile-head", this.heading, this.counts, this.answered), this.list, this.more, this.calm);
+  }
+
+  update() {
+    const { now, store, texts } = this.context;
     const leads = mostUrgentFirst(store.waitingLeads(), now);
-    setData(root, "more", "0");
-    let fitting = rowCapacity(list, ROW_REM, GAP_REM);
-    if (leads.length > fitting) {
-      // The line that says how many more there are takes its room from the list.
-      setData(root, "more", "1");
-      fitting = rowCapacity(list, ROW_REM, GAP_REM);
-    }
-    const shown = leads.slice(0, fitting);
-    for (const lead of shown) if (!rows.has(lead.lead)) rows.set(lead.lead, makeRow(lead.lead));
-    arrange(list, shown.map((lead) => rows.get(lead.lead).node));
+    const shown = leads.slice(0, this.roomFor(leads.length));
+    setText(this.heading, texts.say("leads.heading"));
+    setData(this.list, "size", shown.length && shown.length <= 3 ? "large" : "small");
+    this.place(shown);
+    for (const lead of shown) this.fill(this.row(lead.lead), lead);
+    this.count(leads, shown.length);
+    this.showAnswered();
+    this.showEmpty(store.hasSnapshot && !leads.length);
+  }
+
+  destroy() {
+    for (const node of [this.heading.parentElement, this.list, this.more, this.calm]) if (node) node.remove();
+  }
+
+  /** The line that says how many more there are takes its room from the list. */
+  roomFor(/** @type {number} */ total) {
+    if (!this.root) return 0;
+    setData(this.root, "more", "0");
+    const fitting = Math.min(MOST_ROWS, rowCapacity(this.list, ROW_REM, GAP_REM));
+    if (total <= fitting) return fitting;
+    setData(this.root, "more", "1");
+    return Math.min(MOST_ROWS, rowCapacity(this.list, ROW_REM, GAP_REM));
+  }
+
+  place(/** @type {Lead[]} */ shown) {
+    arrange(this.list, shown.map((lead) => this.row(lead.lead).node));
     const kept = new Set(shown.map((lead) => lead.lead));
-    for (const id of Array.from(rows.keys())) if (!kept.has(id)) rows.delete(id);
-    for (const lead of shown) fillOwner(rows.get(lead.lead), lead, store);
-    fillAnswered(answered, store, board);
-    showEmpty(calm, store, leads);
-    tick(store, now);
+    for (const id of Array.from(this.rows.keys())) if (!kept.has(id)) this.rows.delete(id);
   }
 
-  function tick(store, now) {
-    const leads = store.waitingLeads();
-    const totals = { breached: 0, warned: 0, waiting: 0 };
-    let hidden = 0;
-    let hiddenBreached = 0;
-    for (const lead of leads) {
-      const state = stateAt(lead, now);
-      const row = rows.get(lead.lead);
-      totals[state] += 1;
-      if (row) fillClock(row, lead, state, now);
-      else {
-        hidden += 1;
-        if (state === "breached") hiddenBreached += 1;
-      }
+  row(/** @type {string} */ id) {
+    const row = this.rows.get(id) || makeRow(id);
+    this.rows.set(id, row);
+    return row;
+  }
+
+  /**
+   * @param {LeadRow} row
+   * @param {Lead} lead
+   */
+  fill(row, lead) {
+    const { formats, now, store, texts } = this.context;
+    const state = stateAt(lead, now);
+    const started = Date.parse(lead.started_at);
+    setData(row.node, "state", state);
+    setIcon(row.sign, state);
+    setText(row.word, texts.say(LEAD_WORDS[state]));
+    setText(row.owner, lead.rep ? lead.name || store.repName(lead.rep) : texts.say("leads.nobody"));
+    row.owner.classList.toggle("nobody", !lead.rep);
+    setText(row.source, sourceText(lead.source));
+    setText(row.clock, formats.duration(Math.floor(Math.max(0, now - started) / 1000)));
+    const allowed = Date.parse(lead.due_at) - started;
+    fillBar(row.bar, state === "breached" ? 1 : allowed > 0 ? Math.max(0, Math.min(1, (now - started) / allowed)) : 0);
+  }
+
+  /**
+   * @param {Lead[]} leads the most urgent first
+   * @param {number} shown how many of them have a row
+   */
+  count(leads, shown) {
+    const { formats, now, texts } = this.context;
+    const states = leads.map((lead) => stateAt(lead, now));
+    for (const badge of this.badges) {
+      const count = states.filter((state) => state === badge.state).length;
+      badge.node.hidden = count === 0;
+      setText(badge.count, formats.count(count));
+      setText(badge.word, texts.say(BADGE_WORDS[badge.state], { count }));
     }
-    for (const badge of badges) fillBadge(badge, totals[badge.state]);
-    const breachedText = hiddenBreached ? ", " + countText(hiddenBreached) + " of them breached" : "";
-    setText(more, hidden ? "+ " + countText(hidden) + " more" + breachedText : "");
+    const hidden = states.slice(shown);
+    const values = { count: hidden.length, breached: hidden.filter((state) => state === "breached").length };
+    setText(this.more, hidden.length ? texts.say(values.breached ? "leads.more_breached" : "leads.more", values) : "");
   }
 
-  return { render, tick };
+  showAnswered() {
+    const { catalogue, formats, settings, store, texts } = this.context;
+    const scope = scopeOf(store, settings.teams, this.settings.window, (metric) => catalogue.isAdditive(metric));
+    setText(this.share, formats.value(scope.value("lead_response_within_sla"), "ratio"));
+    setText(this.words, texts.say("leads.in_time"));
+  }
+
+  showEmpty(/** @type {boolean} */ isEmpty) {
+    if (!isEmpty) this.calm.textContent = "";
+    else if (!this.calm.firstChild) this.calm.append(icon("done"), element("span", "", this.context.texts.say("leads.none")));
+  }
 }
 
-/** A lead of five minutes that is overdue must not hide below leads of an hour that only wait. Within a state: as they come. */
-function mostUrgentFirst(leads, now) {
-  return leads.slice().sort((one, other) => URGENCY[stateAt(one, now)] - URGENCY[stateAt(other, now)]);
+/** @type {Record<LeadState, import("../texts.js").TextKey>} */
+const LEAD_WORDS = { breached: "leads.breached", warned: "leads.warned", waiting: "leads.waiting" };
+/** @type {Record<LeadState, import("../texts.js").TextKey>} */
+const BADGE_WORDS = { breached: "leads.count.breached", warned: "leads.count.warned", waiting: "leads.count.waiting" };
+
+/**
+ * A lead of five minutes that is overdue must not hide below leads of an hour that only wait. Within a state: as they
+ * come.
+ * @param {Lead[]} leads
+ * @param {number} now
+ */
+export function mostUrgentFirst(leads, now) {
+  return leads.slice().sort((one, other) => URGENCY.indexOf(stateAt(one, now)) - URGENCY.indexOf(stateAt(other, now)));
 }
 
-/** A lead is breached on the screen in the second its clock runs out, whether the server has said so yet or not. */
+/**
+ * A lead is breached on the screen in the second its clock runs out, whether the server has said so yet or not.
+ * @param {Lead} lead
+ * @param {number} now
+ * @returns {LeadState}
+ */
 export function stateAt(lead, now) {
   if (lead.state === "breached" || now >= Date.parse(lead.due_at)) return "breached";
-  if (lead.state === "warned" || now >= Date.parse(lead.warn_at)) return "warned";
+  if (lead.state === "warned" || now >= Date.parse(lead.warn_at || "")) return "warned";
   return "waiting";
 }
 
-function makeBadge(state) {
+/** Where a lead comes from, as people would write it. */
+export function sourceText(/** @type {string | null | undefined} */ source) {
+  return source ? String(source).replace(/_/g, " ") : "";
+}
+
+function makeBadge(/** @type {LeadState} */ state) {
   const count = element("span", "count");
-  const node = element("span", "badge", icon(state), count, element("span", "word", WORDS[state].toLowerCase()));
+  const word = element("span", "word");
+  const node = element("span", "badge", icon(state), count, word);
   setData(node, "state", state);
-  return { state, node, count };
+  return { state, node, count, word };
 }
 
-function fillBadge(badge, total) {
-  setText(badge.count, countText(total));
-  badge.node.hidden = total === 0;
-}
-
-function makeRow(id) {
+function makeRow(/** @type {string} */ id) {
   const bar = element("span", "bar");
   const sign = icon("waiting");
   const word = element("span", "word");
   const lead = nameElement("lead");
   const owner = nameElement("owner");
   const source = nameElement("source");
-  const figures = element("span", "figures");
-  const unit = element("span", "unit");
-  const clock = element("time", "running", figures, unit);
-  const node = element("li", "row", bar, element("span", "sign", sign, word), element("span", "who", owner, lead), source, clock);
+  const clock = element("time", "running");
+  const node = element("li", "row", element("span", "sign", sign, word), element("span", "who", owner, lead), source, clock, bar);
   setData(node, "lead", id);
   setText(lead, id);
-  return { node, bar, sign, word, owner, source, figures, unit };
-}
-
-function fillOwner(row, lead, store) {
-  setText(row.owner, lead.rep ? lead.name || store.repName(lead.rep) : "Unassigned");
-  row.owner.classList.toggle("nobody", !lead.rep);
-  setText(row.source, lead.source ? String(lead.source).replace(/_/g, " ") : "");
-}
-
-function fillClock(row, lead, state, now) {
-  const started = Date.parse(lead.started_at);
-  const [figures, unit] = clockText(now - started);
-  setData(row.node, "state", state);
-  setIcon(row.sign, state);
-  setText(row.word, WORDS[state]);
-  setText(row.figures, figures);
-  setText(row.unit, unit);
-  const allowed = Date.parse(lead.due_at) - started;
-  const spent = state === "breached" ? 1 : allowed > 0 ? Math.max(0, Math.min(1, (now - started) / allowed)) : 0;
-  fillBar(row.bar, spent);
-}
-
-function fillAnswered(node, store, board) {
-  const text = valueText(scopeOf(store, board).value("lead_response_within_sla"), "ratio");
-  node.textContent = "";
-  node.append(element("strong", "share", text), " in time");
-}
-
-function showEmpty(node, store, leads) {
-  node.textContent = "";
-  if (store.hasSnapshot && !leads.length) node.append(icon("done"), element("span", "", "No lead is waiting"));
+  return { node, bar, sign, word, owner, source, clock };
 }

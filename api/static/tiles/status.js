@@ -1,22 +1,35 @@
 // The time of day, and in one word whether the screen can be believed.
 
-import { element, icon, setIcon, setText } from "../dom.js";
-import { timeText } from "../format.js";
-import { WORDS } from "../freshness.js";
+import { element, setText } from "../dom.js";
+import { icon, setIcon } from "../icons.js";
 
-export function create(root, board) {
-  const clock = element("time", "clock");
-  const sign = icon("delayed");
-  const word = element("span", "word");
-  const state = element("p", "state", sign, word);
-  state.setAttribute("role", "status");
-  root.append(clock, state);
-
-  function render(store, now) {
-    setText(clock, timeText(now, store.organisation.timezone, false));
-    setIcon(sign, board.state);
-    setText(word, store.hasSnapshot || board.state === "disconnected" ? WORDS[board.state] : "Connecting");
+export class Status {
+  /**
+   * @param {import("./index.js").TileSettings} _settings
+   * @param {import("./index.js").Context} context
+   */
+  constructor(_settings, context) {
+    this.context = context;
+    this.clock = element("time", "clock");
+    this.sign = icon("delayed");
+    this.word = element("span", "word");
+    this.state = element("p", "state", this.sign, this.word);
+    this.state.setAttribute("role", "status");
   }
 
-  return { render, tick: render };
+  mount(/** @type {HTMLElement} */ root) {
+    root.append(this.clock, this.state);
+  }
+
+  update() {
+    const { clock, formats, state, texts } = this.context;
+    setText(this.clock, formats.time(clock));
+    setIcon(this.sign, state === "connecting" ? "waiting" : state);
+    setText(this.word, texts.say(/** @type {import("../texts.js").TextKey} */ ("state." + state)));
+  }
+
+  destroy() {
+    this.clock.remove();
+    this.state.remove();
+  }
 }

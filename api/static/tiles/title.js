@@ -1,33 +1,40 @@
-// Whose numbers these are, and of which time.
+// Whose numbers these are, and of which day.
 
 import { element, setText } from "../dom.js";
-import { dateText } from "../format.js";
+import { teamsShown } from "../scope.js";
 
-const WINDOWS = {
-  today: "Today", yesterday: "Yesterday", week: "This week", month: "This month", quarter: "This quarter", year: "This year",
-  "7d": "Last 7 days", "30d": "Last 30 days", "5m": "Last 5 minutes", "15m": "Last 15 minutes", "1h": "Last hour",
-  "4h": "Last 4 hours", "24h": "Last 24 hours",
-};
-
-export function windowLabel(name) {
-  return WINDOWS[name] || name;
-}
-
-export function create(root, board) {
-  const heading = element("h1", "title");
-  const subtitle = element("p", "subtitle");
-  root.append(heading, subtitle);
-
-  function render(store, now) {
-    const teams = board.teams.map((team) => store.teamName(team)).join(", ");
-    const text = board.title || teams || store.organisation.name || "Sales floor";
-    setText(heading, text);
-    document.title = text;
-    const scope = board.title && teams ? [teams] : [];
-    const label = windowLabel(board.window);
-    const date = board.window === "today" ? [dateText(now, store.organisation.timezone)] : [];
-    setText(subtitle, [...scope, label, ...date].join(" · "));
+export class Title {
+  /**
+   * @param {import("./index.js").TileSettings} settings
+   * @param {import("./index.js").Context} context
+   */
+  constructor(settings, context) {
+    this.settings = settings;
+    this.context = context;
+    this.heading = element("h1", "title name-text");
+    this.subtitle = element("p", "subtitle");
   }
 
-  return { render };
+  mount(/** @type {HTMLElement} */ root) {
+    root.append(this.heading, this.subtitle);
+  }
+
+  update() {
+    const { clock, formats, settings, store, texts } = this.context;
+    // Before the first snapshot nobody knows whether there are such teams, and such a window.
+    const isKnown = store.hasSnapshot;
+    const shown = isKnown ? teamsShown(store, settings.teams, this.settings.window) : [];
+    const teams = shown.map((team) => store.teamName(team)).join(", ");
+    const text = settings.title || teams || store.organisation.name || texts.say("title.floor");
+    setText(this.heading, text);
+    document.title = text;
+    const scope = settings.title && teams ? [teams] : [];
+    const window = isKnown ? [texts.window(this.settings.window)] : [];
+    setText(this.subtitle, [...scope, ...window, formats.date(clock)].join(" · "));
+  }
+
+  destroy() {
+    this.heading.remove();
+    this.subtitle.remove();
+  }
 }

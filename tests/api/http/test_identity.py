@@ -9,8 +9,8 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 
 from api.http.identity import Access, access_of, redirect_with_cookie
-from api.http.keys import ApiScope, create_key
 from schemas.instants import DAY
+from schemas.keys import ApiScope, create_key
 from tests.api.fakes import FakeIngest
 from tests.api.live import make_app, make_settings
 

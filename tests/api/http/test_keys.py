@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from api.http.keys import (
+from schemas.addresses import is_loopback
+from schemas.instants import DAY
+from schemas.keys import (
     ApiScope,
     KeyFileError,
     KeyStore,
@@ -16,8 +18,6 @@ from api.http.keys import (
     list_keys,
     revoke_key,
 )
-from api.settings import is_loopback
-from schemas.instants import DAY
 
 NOW = 1_773_850_890_344_000
 

@@ -6,14 +6,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from deploy.cli import app
+from deploy.cli.program import COMMANDS
 from deploy.local import up
 from deploy.settings import SettingsError, load_settings, read_environment
+from schemas.addresses import is_loopback
 from schemas.kafka import Kafka
 from tests.ports import refused_port
 
@@ -107,7 +111,7 @@ def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
     (folder / "floorcast.yaml").write_text(RIGHT)
 
     verify = ["verify", "--url", "http://127.0.0.1:1"]
-    for command in (["up", "--port", "0"], ["topics"], verify, ["dead-letters", "list"]):
+    for command in (["up", "--port", "0"], ["topics"], verify, ["dead-letters", "list"], ["connections", "list"]):
         with refused_port() as port:
             result = floorcast(*command, "--broker", f"127.0.0.1:{port}")
 
@@ -224,7 +228,7 @@ def test_an_address_is_written_as_one_would_type_it(host: str, port: int, url: s
                         ("0.0.0.0", False), ("::", False), ("10.0.0.1", False), ("floor.example", False)],  # noqa: S104
 )  # fmt: skip
 def test_only_this_machine_is_loopback(host: str, is_so: bool) -> None:
-    assert up.is_loopback(host) is is_so
+    assert is_loopback(host) is is_so
 
 
 def test_an_up_that_was_killed_is_not_found(folder: Path) -> None:
@@ -281,8 +285,16 @@ def test_help_names_every_command() -> None:
 
     commands = (
         "up", "demo", "api", "worker", "broker", "topics", "check", "simulate", "verify", "keys", "dead-letters",
+        "connections",
     )  # fmt: skip
     assert all(f"  {name} " in shown for name in commands)
+
+
+def test_help_says_of_each_command_what_the_command_says_of_itself() -> None:
+    found: Any = get_command(app)
+
+    for name, (_, help) in COMMANDS.items():
+        assert help == found.commands[name].get_short_help_str(300), name
 
 
 def test_help_loads_nothing_that_a_command_needs() -> None:

@@ -205,6 +205,29 @@ def test_letters_are_listed_shown_and_replayed_after_a_fix(floor: Floor) -> None
     assert len(floor.letters("--reason", "not_json")) == 2
 
 
+def test_names_that_nobody_knows_are_shown_with_the_connection_that_sends_them(floor: Floor) -> None:
+    misspelt = b'[{"record":"call","id":"u","changed_at":"2026-03-18T16:41:30Z","fields":{"dialedat":1,"rep":"r"}}]'
+
+    def ask(*arguments: str) -> Result:
+        return floor.ask("connections", *arguments, "--config", str(floor.config))
+
+    def told() -> list[object]:
+        (unknown,) = [row["unknown"] for row in json.loads(ask("list", "--json").stdout) if row["connection"] == "feed"]
+        assert isinstance(unknown, list)
+        return unknown
+
+    with floor.worker():
+        floor.deliver("feed", misspelt, misspelt)
+        until(lambda: told() == [{"record": "call", "name": "dialedat", "count": 2}], "the name is not told")
+
+    shown = ask("show", "feed")
+    assert (shown.exit_code, shown.stdout.splitlines()[-1].split()) == (0, ["call", "dialedat", "2"])
+    assert "connection.unknown_names" in (floor.folder / "worker.log").read_text()
+    unknown = ask("show", "fed")
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "did you mean 'feed'?" in unknown.stderr
+
+
 def test_without_a_worker_a_replay_says_that_it_waits_for_one(floor: Floor) -> None:
     result = floor.ask("dead-letters", "replay", "--reason", "not_json", "--wait", "1")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.http.keys import ApiScope, KeyStore
 from deploy.cli import app, keys
 from schemas.instants import DAY
+from schemas.keys import ApiScope, KeyStore
 
 NOW = 1_774_000_000_000_000
 CONFIG = """\

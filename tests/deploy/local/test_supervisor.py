@@ -13,13 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from api.http.keys import KeyStore
 from api.settings import Settings as ApiSettings
 from deploy.local import up
 from deploy.local.supervisor import Backoff, Child, ChildError, Program, Supervisor, describe_end
 from deploy.settings import Settings as CommandSettings
 from processor.settings import Settings as WorkerSettings
 from schemas.kafka import PLAIN, Address, Kafka, Security
+from schemas.keys import KeyStore
 
 # Ends at SIGTERM as it is told to, and notes what happened to it.
 OBEDIENT = """\

@@ -9,8 +9,9 @@ import yaml
 
 from deploy.local.up import Target
 from deploy.verification.verifier import Verifier, line_of, main
-from deploy.verification.verify import UNREACHABLE, WRONG_USE, VerifyError
+from deploy.verification.verify import VerifyError
 from schemas.config import ConfigError
+from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE, parse_instant
 from schemas.verifications import Compared, Difference, decode_verification
 from tests.builders import make_config, make_verification
@@ -38,7 +39,7 @@ async def test_nothing_is_compared_while_other_definitions_are_in_force(tmp_path
     with pytest.raises(VerifyError, match="other definitions are in force") as refused:
         await verifier(tmp_path, httpx.Response(200, json=answer)).round()
 
-    assert refused.value.exit_code == UNREACHABLE
+    assert refused.value.exit_code == ExitCode.UNREACHABLE
 
 
 async def test_an_api_that_wants_a_key_is_told_of(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_what_can_never_be_compared_is_wrong_use(
         chosen = Target(chosen.broker, chosen.prefix, chosen.config, "ftp://127.0.0.1")
     folder = tmp_path / "floorcast.yaml" / "verify" if wrong == "folder" else tmp_path
 
-    assert main(chosen, None, every=5 * MINUTE, folder=folder) == WRONG_USE
+    assert main(chosen, None, every=5 * MINUTE, folder=folder) == ExitCode.WRONG_USE
     assert capsys.readouterr().err.startswith("floorcast verify: ")
 
 

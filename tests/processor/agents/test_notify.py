@@ -48,6 +48,9 @@ class FakeOwner:
             else:
                 self.values[key or b""] = value
 
+    async def close(self) -> None:
+        pass
+
 
 @dataclass
 class FakeChannel:

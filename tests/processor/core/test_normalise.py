@@ -9,6 +9,7 @@ from schemas.connectors.generic import Generic
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.instants import DAY, format_instant
 from schemas.progress import Progress
+from schemas.unknown_names import UnknownName, unknown_names
 from tests.strategies import NOW
 
 CONNECTORS = {"feed": Generic(keys=[]), "other": Generic(keys=[], namespace="o")}
@@ -45,3 +46,16 @@ def test_a_batch_says_and_counts_what_its_deliveries_do_one_by_one(log: list[byt
     assert min(output.oldest_at for output in together) == min((o.oldest_at for o in singly), default=2**62)
     assert whole == apart
     assert whole.counters.get("deliveries", 0) == max(0, len(log) - done)
+
+
+def test_unknown_names_are_counted_once_an_offset_by_connection() -> None:
+    body = b'[{"record":"kall"},{"record":"call","id":"1","changed_at":"2026-03-18T15:00:00Z","fields":{"dialedat":1}}]'
+    raw = encode_delivery(Delivery("feed", NOW, {"content-type": "application/json"}, body))
+    progress = Progress()
+    normalise([(0, raw), (1, raw)], partition=0, connectors=CONNECTORS, progress=progress)
+    progress.offset = 2
+    normalise([(0, raw), (1, raw)], partition=0, connectors=CONNECTORS, progress=progress)
+
+    assert unknown_names([progress.counters]) == {
+        "feed": [UnknownName("call", "dialedat", 2), UnknownName("kall", "kall", 2)]
+    }

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
-from api.http.keys import ApiScope
 from api.http.scopes import scope_of
 from schemas.instants import HOUR
+from schemas.keys import ApiScope
 from tests.api.reading import Floor
 from tests.builders import change
 
@@ -19,7 +19,7 @@ READ = (
     "/v1/reps", "/v1/teams", "/v1/reps/metrics", "/v1/reps/r1/metrics", "/v1/teams/north/metrics",
     "/v1/organisation/metrics", "/v1/leads/l1", "/v1/alerts",
 )  # fmt: skip
-ADMIN = ("/v1/dead-letters",)
+ADMIN = ("/v1/dead-letters", "/v1/connections")
 RANKS = {"board": 0, "read": 1, "admin": 2}
 
 

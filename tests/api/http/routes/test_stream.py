@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.http.keys import list_keys, revoke_key
 from api.read.subscriptions import QUEUE
 from schemas.instants import SECOND
+from schemas.keys import list_keys, revoke_key
 from tests.api.live import serving
 from tests.api.reading import Floor
 from tests.builders import change

@@ -1,6 +1,6 @@
-"""API keys: the file that holds them hashed, and what a running api knows of them.
+"""API keys: the file that holds them hashed, and what a running process knows of them.
 
-Owns the file, its lock and the scopes. `floorcast keys` writes it; identity.py asks a KeyStore at each request.
+Owns the file, its lock and the scopes. `floorcast keys` writes it; api and worker ask a KeyStore at each request.
 """
 
 import hashlib
@@ -154,7 +154,7 @@ def _hash(token: str) -> str:
 
 
 class KeyStore:
-    """The keys of a running api; reads the file again as soon as it has changed.
+    """The keys of a running process; reads the file again as soon as it has changed.
 
     `verifier_sha256`: of one more key of scope read, which is in no file and closes no door that is open without it.
     """

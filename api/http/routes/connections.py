@@ -1,0 +1,45 @@
+"""Connections: what is known of each way in. For whoever set it up, so that a misspelt field is found by its name."""
+
+from dataclasses import asdict
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.http.description import READ_PROBLEMS, operation_id
+from api.http.etag import answer
+from api.http.models.connections import ConnectionsAnswer
+from api.http.parameters import ReadRequest, ReadRoute, organisation_allowed
+from api.read.rows import Json, instant
+from schemas.connection_stats import ConnectionStats, connection_stats
+from schemas.instants import format_instant
+
+router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["health"], generate_unique_id_function=operation_id)
+
+_NOT_KNOWN = dict.fromkeys(
+    (
+        "reconciled_at", "missed", "missed_share", "unmapped", "limits", "subscription", "duplicates", "not_visible",
+        "backfill",
+    )
+)  # fmt: skip
+"""What only asking a CRM would tell."""
+
+
+@router.get("/connections", summary="Connections", response_model=ConnectionsAnswer, responses=READ_PROBLEMS)
+async def connections(request: ReadRequest) -> Response:
+    """When each last delivered, and which names it sends that floorcast does not know."""
+    organisation_allowed(request.access)
+    view, now = request.view, request.now
+    kinds = {name: connection.kind for name, connection in view.config.connections.items()}
+    progress = [each for (stage, _), each in view.progress.items() if stage == "normalise"]
+    rows = [_row(stats) for stats in connection_stats(kinds, progress)]
+    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+
+
+def _row(stats: ConnectionStats) -> Json:
+    return _NOT_KNOWN | {
+        "connection": stats.connection,
+        "kind": stats.kind,
+        "last_delivery_at": instant(stats.last_delivery_at),
+        "last_event_at": instant(stats.last_event_at),
+        "unknown": [asdict(name) for name in stats.unknown],
+    }

@@ -1,0 +1,84 @@
+// Who stands where, and which of them are on the screen now. Pure.
+
+import { compareDecimals } from "./format.js";
+
+/** @typedef {import("./store.js").Row} Row */
+/** @typedef {import("./store.js").Value} Value */
+
+/**
+ * @typedef {object} Entry
+ * @property {string} rep
+ * @property {string} name
+ * @property {string | null} team
+ * @property {string} [currency]
+ * @property {Value} value
+ * @property {number} [bound]
+ * @property {number | null} rank
+ * @property {boolean} isNamesake whether somebody else on the board has the same name and team
+ */
+
+const MOST_ROWS = 12;
+const TURN_MILLISECONDS = 10000;
+
+/**
+ * Reps in order with their ranks: 1, 2, 2, 4; without a value last and without a rank.
+ * @param {Row[]} rows of reps
+ * @param {string} metric
+ * @param {boolean} isLowerBetter
+ * @param {(one: string, other: string) => number} compareNames
+ * @returns {Entry[]}
+ */
+export function rank(rows, metric, isLowerBetter, compareNames) {
+  const direction = isLowerBetter ? 1 : -1;
+  /** @type {Entry[]} */
+  const entries = rows.map((row) => ({
+    rep: row.rep || "", name: row.name || row.rep || "", team: row.team || null, currency: row.currency,
+    value: metric in row.metrics ? row.metrics[metric] : null, bound: row.bounds[metric], rank: null, isNamesake: false,
+  }));
+  const order = (/** @type {Entry} */ a, /** @type {Entry} */ b) => {
+    if (a.value === null || b.value === null) return Number(a.value === null) - Number(b.value === null);
+    return direction * compareDecimals(a.value, b.value);
+  };
+  entries.sort((a, b) => order(a, b) || compareNames(a.name, b.name) || (a.rep < b.rep ? -1 : 1));
+  const people = new Map();
+  entries.forEach((entry, index) => {
+    const above = entries[index - 1];
+    entry.rank = entry.value === null ? null : above && order(above, entry) === 0 ? above.rank : index + 1;
+    people.set(personOf(entry), (people.get(personOf(entry)) || 0) + 1);
+  });
+  for (const entry of entries) entry.isNamesake = people.get(personOf(entry)) > 1;
+  return entries;
+}
+
+function personOf(/** @type {Entry} */ entry) {
+  return JSON.stringify([entry.name, entry.team]);
+}
+
+/**
+ * The part of `total` rows that is shown now: no row on two pages, at most twelve on one, all pages about equally full.
+ * Turned by the clock, so that several screens turn together. The page with the leader comes back every second turn:
+ * who is ahead is what a board is looked at for.
+ * @param {number} total
+ * @param {number} capacity rows for which there is room
+ * @param {number} now
+ */
+export function pageAt(total, capacity, now) {
+  const count = Math.max(1, Math.ceil(total / Math.max(1, Math.min(capacity, MOST_ROWS))));
+  const size = Math.ceil(total / count);
+  const turn = Math.floor(now / TURN_MILLISECONDS);
+  const index = count === 1 || turn % 2 === 0 ? 0 : 1 + (((turn - 1) / 2) % (count - 1));
+  const first = index * size;
+  return { count, size, first, last: Math.min(total, first + size) };
+}
+
+/**
+ * How much of its bar somebody fills, of 1.
+ * @param {Value} value
+ * @param {Value} best
+ * @param {boolean} isLowerBetter
+ */
+export function barShare(value, best, isLowerBetter) {
+  if (value === null || best === null) return 0;
+  const [part, whole] = isLowerBetter ? [Number(best), Number(value)] : [Number(value), Number(best)];
+  return whole > 0 ? Math.max(0, Math.min(1, part / whole)) : 0;
+}

@@ -1,0 +1,69 @@
+// Whose numbers the big figures are: the organisation's, one team's, or the sum of several where a sum is right. Pure.
+
+/** @typedef {import("./store.js").Store} Store */
+/** @typedef {import("./store.js").Row} Row */
+/** @typedef {import("./store.js").Value} Value */
+
+/**
+ * @typedef {object} Scope
+ * @property {string[]} keys of the rows it is made of, as in differences
+ * @property {string} [currency]
+ * @property {(metric: string) => Value} value
+ * @property {(metric: string) => number | null} bound
+ */
+
+/**
+ * The teams that a screen is for: those that it asks for; of a key that is limited, those that it is given.
+ * @param {Store} store
+ * @param {string[]} asked
+ * @param {string} window
+ */
+export function teamsShown(store, asked, window) {
+  if (asked.length || store.organisationRow(window)) return asked;
+  return store.teamRows(window).map((row) => String(row.team));
+}
+
+/**
+ * @param {Store} store
+ * @param {string[]} asked
+ * @param {string} window
+ * @param {(metric: string) => boolean} isAdditive
+ * @returns {Scope}
+ */
+export function scopeOf(store, asked, window, isAdditive) {
+  const teams = teamsShown(store, asked, window);
+  if (teams.length > 1) return sumOfTeams(store, teams, window, isAdditive);
+  const row = teams.length ? store.teamRow(window, teams[0]) : store.organisationRow(window);
+  return {
+    keys: [teams.length ? "team:" + teams[0] : "organisation"],
+    currency: (row && row.currency) || store.organisation.currency,
+    value: (metric) => (row && metric in row.metrics ? row.metrics[metric] : null),
+    bound: (metric) => (row && metric in row.bounds ? row.bounds[metric] : null),
+  };
+}
+
+/**
+ * @param {Store} store
+ * @param {string[]} teams
+ * @param {string} window
+ * @param {(metric: string) => boolean} isAdditive
+ * @returns {Scope}
+ */
+function sumOfTeams(store, teams, window, isAdditive) {
+  return {
+    keys: teams.map((team) => "team:" + team),
+    currency: store.organisation.currency,
+    value: (metric) => {
+      if (!isAdditive(metric)) return null;
+      /** @type {number | null} */
+      let sum = null;
+      for (const team of teams) {
+        const row = store.teamRow(window, team);
+        const value = row ? row.metrics[metric] : null;
+        if (typeof value === "number") sum = (sum || 0) + value;
+      }
+      return sum;
+    },
+    bound: () => null,
+  };
+}

@@ -1,0 +1,116 @@
+"""What every command does before and after its work: settings, the floorcast it is about, lines and exit codes."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from deploy.settings import Settings, SettingsError, describe, load_settings
+from schemas.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from deploy.local.up import Target
+    from schemas.config import Config
+
+_T = TypeVar("_T")
+
+
+def group(help: str | None = None) -> typer.Typer:
+    """Commands of one file, or one command with commands of its own."""
+    return typer.Typer(
+        help=help, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+
+
+def settings_of(**flags: Any) -> Settings:
+    """The settings of this command; a flag that is None was not given. Ends the command where one cannot be used."""
+    try:
+        return load_settings(**flags)
+    except SettingsError as error:
+        fail(error.problems, ExitCode.WRONG_USE)
+
+
+def built(settings: Callable[..., _T], flags: dict[str, Any]) -> _T:
+    """The settings of a process with these flags. Ends the command where one cannot be used."""
+    try:
+        return settings(**flags)
+    except ValidationError as error:
+        fail(describe(error), ExitCode.WRONG_USE)
+
+
+def given(**flags: Any) -> dict[str, Any]:
+    """The flags that were given."""
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def fail(problems: Sequence[str], code: int) -> NoReturn:
+    """End the command with a line for each problem."""
+    for problem in problems:
+        say(problem)
+    raise typer.Exit(code)
+
+
+def announce(line: str) -> None:
+    """Write what the command was asked for, on stdout."""
+    _write(line, err=False)
+
+
+def say(line: str) -> None:
+    """Write what is beside it, on stderr."""
+    _write(line, err=True)
+
+
+def _write(line: str, *, err: bool) -> None:
+    try:
+        typer.echo(line, err=err)
+        (sys.stderr if err else sys.stdout).flush()
+    except OSError:  # nobody reads any more; what runs goes on
+        return
+
+
+def now() -> int:
+    """The machine's clock, in microseconds."""
+    return time.time_ns() // 1000
+
+
+def target_of(settings: Settings, url: str | None = None) -> "Target":
+    """What to ask or work on; its Kafka has answered."""
+    from deploy.local.up import UpError, find_target, reach_broker  # noqa: PLC0415
+
+    try:
+        target = find_target(settings, url)
+        asyncio.run(reach_broker(target.broker))
+    except UpError as error:
+        fail(error.problems, error.exit_code)
+    return target
+
+
+def checked_config(path: Path) -> "Config":
+    """The configuration, if all of it can be used. Ends the command with every problem otherwise."""
+    from processor.agents.channels import build_channels  # noqa: PLC0415
+    from schemas.config import ConfigError, load_config  # noqa: PLC0415
+    from schemas.connectors import build_connector  # noqa: PLC0415
+
+    try:
+        config = load_config(path, os.environ)
+    except ConfigError as error:
+        fail(error.problems, ExitCode.WRONG_USE)
+    problems = []
+    try:
+        build_channels(config)
+    except ConfigError as error:
+        problems += [f"{path}: {problem}" for problem in error.problems]
+    for name, connection in config.connections.items():
+        try:
+            build_connector(connection)
+        except ValueError as error:
+            problems.append(f"{path}: connections.{name}.{error}")
+    if problems:
+        fail(problems, ExitCode.WRONG_USE)
+    return config

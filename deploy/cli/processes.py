@@ -1,0 +1,70 @@
+"""`floorcast api`, `worker` and `broker`: one process each, in the foreground."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from deploy.cli.common import built, given, group, settings_of
+from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
+
+app = group()
+
+
+@app.command()
+def api(
+    *,
+    role: Annotated[
+        Literal["all", "ingest", "read"] | None, typer.Option(help="Take webhooks, serve what is read, or both.")
+    ] = None,
+    config: ConfigFlag = None,
+    host: HostFlag = None,
+    port: PortFlag = None,
+    broker: BrokerFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """Run one api process: webhooks in; REST, stream, wallboard and metrics out."""
+    from api.app import main as run_api  # noqa: PLC0415
+    from api.settings import Settings as ApiSettings  # noqa: PLC0415
+
+    flags = given(role=role, config=config, host=host, port=port, broker=broker, data=data)
+    raise typer.Exit(run_api(built(ApiSettings, flags)))
+
+
+@app.command()
+def worker(
+    *,
+    config: ConfigFlag = None,
+    broker: BrokerFlag = None,
+    data: DataFlag = None,
+    worker_id: Annotated[
+        str | None, typer.Option("--worker-id", help="A name that stays over restarts of this worker.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address that --port is opened on. [default: 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65535, help="Port of its own /livez, /readyz and /metrics; 0: none."),
+    ] = None,
+) -> None:
+    """Run one worker process: from webhooks to numbers. As many as there are partitions can share the work."""
+    from processor.app import main as run_worker  # noqa: PLC0415
+    from processor.settings import Settings as WorkerSettings  # noqa: PLC0415
+
+    flags = given(config=config, broker=broker, data=data, worker_id=worker_id, worker_host=host, worker_port=port)
+    raise typer.Exit(run_worker(built(WorkerSettings, flags)))
+
+
+@app.command()
+def broker(
+    *,
+    data: DataFlag = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 9092,
+    authenticate: Annotated[
+        bool, typer.Option("--authenticate", help="Let only those in who know the login in DATA/kafka.env.")
+    ] = False,
+) -> None:
+    """Run the local Kafka alone. Without --authenticate every user of this machine may read and write it."""
+    from deploy.local.broker import run_broker  # noqa: PLC0415
+
+    raise typer.Exit(run_broker(settings_of(data=data).data, port, authenticates=authenticate))

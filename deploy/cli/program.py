@@ -1,0 +1,132 @@
+"""The program `floorcast`: which commands there are, and the file of each, imported when it is called.
+
+Owns what comes before every command, and the end of the process. A new command is a file and a line of `COMMANDS`.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_group
+
+COMMANDS = {
+    "up": (
+        "deploy.cli.up",
+        "Run the whole of it on this machine: api, one worker and, without --broker, a local Kafka.",
+    ),
+    "demo": (
+        "deploy.cli.up",
+        "Run everything with a simulated sales floor that posts signed webhooks, and show its wallboard.",
+    ),
+    "api": ("deploy.cli.processes", "Run one api process: webhooks in; REST, stream, wallboard and metrics out."),
+    "worker": ("deploy.cli.processes", "Run one worker process: from webhooks to numbers."),
+    "broker": ("deploy.cli.processes", "Run the local Kafka alone."),
+    "topics": (
+        "deploy.cli.topics",
+        "Create the topics of the catalogue, or check those that are there; exit 1 if they differ.",
+    ),
+    "check": ("deploy.cli.topics", "Check floorcast.yaml; each problem is named by file, line and field."),
+    "simulate": (
+        "deploy.cli.simulate",
+        "Be a sales floor that posts signed webhooks, with duplicates, edits, late and out-of-order events.",
+    ),
+    "verify": (
+        "deploy.cli.verify",
+        "Recount everything from the log and compare it with what is served; exit 1 if anything differs.",
+    ),
+    "replay": (
+        "deploy.cli.replay",
+        "Make all numbers anew from the log, while the old ones are served; then switch.",
+    ),
+    "keys": ("deploy.cli.keys", "API keys and display tokens."),
+    "dead-letters": ("deploy.cli.dead_letters", "What could not be read, why, and again after a fix."),
+    "connections": ("deploy.cli.connections", "What is known of each connection."),
+}
+"""Name -> the module that has it, and what `floorcast --help` says without importing it (a test compares)."""
+_GROUPS = frozenset({"keys", "dead-letters", "connections"})
+"""Those with commands of their own: the module's `app` is the command."""
+
+
+class _Commands(MutableMapping[str, Any]):
+    """The commands by name, each made when it is asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            found = get_group(import_module(COMMANDS[name][0]).app)
+            self._made[name] = found if name in _GROUPS else found.commands[name]
+            self._made[name].name = name
+        return self._made[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Program(TyperGroup):
+    """Imports what it is asked for, and nothing to say what there is."""
+
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.commands = _Commands()
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
+
+
+app = typer.Typer(
+    cls=_Program,
+    name="floorcast",
+    help="Live, exact sales-floor numbers from CRM webhooks.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> NoReturn:
+    """Run the command line: the console script `floorcast`."""
+    try:
+        app()
+    except BrokenPipeError:  # `floorcast … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    *,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Come before every command."""
+    if show_version:
+        typer.echo(f"floorcast {version('floorcast')}")
+        raise typer.Exit
+    from deploy.local.private import UMASK  # noqa: PLC0415 - what only shows help needs none of it
+    from deploy.settings import SECRETS, read_environment  # noqa: PLC0415
+
+    # Whatever a command keeps is for whoever has typed it.
+    os.umask(UMASK)
+
+    # Once, before anything is read: the api, the worker and `${env:NAME}` then all see the same variables.
+    os.environ.update(read_environment(os.environ, Path(".env"), SECRETS))

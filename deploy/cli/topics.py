@@ -1,0 +1,53 @@
+"""`floorcast topics` and `check`: whether Kafka and the configuration are as they have to be."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from deploy.cli.common import announce, checked_config, fail, group, say, settings_of, target_of
+from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
+from deploy.local.up import UpError, make_topics
+from schemas.exit_codes import ExitCode
+
+app = group()
+
+
+@app.command()
+def topics(
+    *,
+    alter: Annotated[
+        bool, typer.Option("--alter", help="Set what differs. A shorter retention.records deletes what is older.")
+    ] = False,
+    config: ConfigFlag = None,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """Create the topics of the catalogue, or check those that are there; exit 1 if they differ.
+
+    Partitions and cleanup policies that differ are never altered, and as long as one does nothing else is.
+    """
+    settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
+    target = target_of(settings)
+    checked_config(target.config)
+    try:
+        made = asyncio.run(
+            make_topics(target.config, target.broker, target.prefix, settings.partitions, announce if alter else None)
+        )
+    except UpError as error:
+        # Topics that differ are what this command looks for.
+        fail(error.problems, ExitCode.DIFFERENCES if error.exit_code == ExitCode.WRONG_USE else error.exit_code)
+    for name in made:
+        typer.echo(f"created {name}")
+    typer.echo("the topics are right")
+
+
+@app.command()
+def check(config: ConfigFlag = None) -> None:
+    """Check floorcast.yaml; each problem is named by file, line and field."""
+    settings = settings_of(config=config)
+    config_found = checked_config(settings.config)
+    for remark in config_found.remarks():
+        say(f"{settings.config}: {remark}")
+    typer.echo(f"{settings.config} is right")

@@ -1,0 +1,98 @@
+"""`floorcast up` and `demo`: everything on this machine."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of
+from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
+from deploy.local.up import Plan, Running, UpError, address, check_access, lock_data, run, take_port
+from deploy.settings import Settings, verification_interval
+from deploy.simulator import running as demo_runs
+from schemas.exit_codes import ExitCode
+from schemas.keys import KeyFileError, has_keys
+
+app = group()
+
+
+@app.command()
+def up(
+    *,
+    config: ConfigFlag = None,
+    host: HostFlag = None,
+    port: PortFlag = None,
+    broker: BrokerFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """Run the whole of it on this machine: api, one worker and, without --broker, a local Kafka."""
+    settings = settings_of(config=config, host=host, port=port, broker=broker, data=data)
+    checked_config(settings.config)
+    raise typer.Exit(_up(settings))
+
+
+@app.command()
+def demo(
+    *,
+    port: PortFlag = None,
+    data: DataFlag = None,
+    rate: Annotated[float, typer.Option(min=0.01, max=1000, help="Events per second.")] = 1.5,
+    seed: Annotated[int, typer.Option(help="Another seed is another day.")] = 7,
+) -> None:
+    """Run everything with a simulated sales floor that posts signed webhooks, and show its wallboard."""
+    settings = settings_of(host="127.0.0.1", port=port, data=data)
+    # A demo runs on a Kafka of its own and begins anew each time.
+    settings = settings.model_copy(update={"broker": None, "data": settings.data / "demo"})
+    raise typer.Exit(_up(settings, demo=(rate, seed)))
+
+
+def _up(settings: Settings, demo: tuple[float, int] | None = None) -> int:
+    data = settings.data.absolute()
+    try:
+        open_access = check_access(settings.host, _has_keys(data))
+        lock = lock_data(data)
+        try:
+            port = take_port(settings.host, settings.port, data, pause=time.sleep)
+            plan = _plan(settings, port, open_access, demo)
+            return asyncio.run(run(plan, announce=announce, say=say))
+        finally:
+            lock.release()
+    except UpError as error:
+        fail(error.problems, error.exit_code)
+
+
+def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, int] | None) -> Any:
+    data, config = settings.data.absolute(), settings.config.absolute()
+    extra: dict[str, Any] = {}
+    if demo is not None:
+        rate, seed = demo
+        demo_runs.empty_folder(data)
+        config = demo_runs.write_config(data, demo_runs.working_timezone(now(), demo_runs.local_timezone()))
+
+        def children(running: Running) -> list[Any]:
+            announce(f"wallboard {address(settings.host, port)}/board/{demo_runs.SCREEN}")
+            return [demo_runs.floor_program(running.url, data, config, rate=rate, seed=seed)]
+
+        extra["extra_children"] = children
+    return Plan(
+        config=config,
+        data=data,
+        host=settings.host,
+        port=port,
+        broker=None if settings.broker is None else settings.kafka_at(settings.broker),
+        prefix=settings.prefix,
+        partitions=settings.partitions,
+        open_access=open_access,
+        worker_port=settings.worker_port,
+        verify_every=verification_interval(settings.verify_every),
+        **extra,
+    )
+
+
+def _has_keys(data: Path) -> bool:
+    try:
+        return has_keys(data / "keys.json")
+    except KeyFileError as error:
+        fail([str(error)], ExitCode.WRONG_USE)

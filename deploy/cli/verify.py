@@ -1,0 +1,62 @@
+"""`floorcast verify`: the recount, once or again and again."""
+
+from typing import Annotated
+
+import typer
+
+from deploy.cli.common import checked_config, fail, group, settings_of, target_of
+from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
+from deploy.settings import verification_interval
+from deploy.verification.verifier import main as run_verifier
+from deploy.verification.verify import main as run_verify
+from schemas.exit_codes import ExitCode
+
+app = group()
+
+
+@app.command()
+def verify(
+    *,
+    url: Annotated[str | None, typer.Option(help="Address of the api. [default: the up that runs on --data]")] = None,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    config: ConfigFlag = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="API key of scope read; better in the variable, as others see the process list.",
+            envvar="FLOORCAST_API_KEY",
+            show_envvar=True,
+        ),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="5m",
+            help="Recount the newest part of the log again and again, and publish what is found. [default: once, all]",
+        ),
+    ] = None,
+    data: DataFlag = None,
+) -> None:
+    """Recount everything from the log and compare it with what is served; exit 1 if anything differs.
+
+    Without an up that runs on --data, --url, --broker and --config say what to compare. With --every it goes on until
+    it is ended: what it finds is served by the api, exported to Prometheus and shown on the wallboard.
+    """
+    settings = settings_of(broker=broker, prefix=prefix, config=config, data=data)
+    interval = None if every is None else _interval(every)
+    target = target_of(settings, url)
+    checked_config(target.config)
+    if interval is not None:
+        raise typer.Exit(run_verifier(target, key or None, every=interval, folder=settings.data / "verify"))
+    raise typer.Exit(run_verify(target, key or None))
+
+
+def _interval(text: str) -> int:
+    try:
+        interval = verification_interval(text)
+    except ValueError as error:
+        fail([f"--every: {error}"], ExitCode.WRONG_USE)
+    if interval is None:
+        fail(["--every: must be a duration such as 5m"], ExitCode.WRONG_USE)
+    return interval

@@ -1,0 +1,137 @@
+"""`floorcast connections`: what is known of each connection, and which names it sends that nobody here knows.
+
+Owns how it is shown. Reads the topic of progress itself, so it needs no api.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+
+import msgspec
+
+from deploy.dead_letters import printable
+from deploy.local.up import Target
+from processor.transport.fetched import Fetched
+from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.generations import read_served
+from schemas.connection_stats import ConnectionStats, connection_stats
+from schemas.documents.errors import suggestion
+from schemas.exit_codes import ExitCode
+from schemas.instants import format_instant
+from schemas.progress import Progress, decode_progress, read_progress_key
+from schemas.topics import FENCE, PROGRESS
+
+STAGE = "normalise"
+
+
+def run_list(target: Target, kinds: Mapping[str, str], *, json: bool) -> int:
+    """Print a line for each connection. Exit code 0, or 3 where Kafka is away."""
+    return _with_stats(target, kinds, lambda found: _print_json(found) if json else _print_lines(list_lines(found)))
+
+
+def run_show(target: Target, kinds: Mapping[str, str], name: str, *, json: bool) -> int:
+    """Print all that is known of one connection. Exit code 0, 2 where there is none of that name, or 3."""
+    if name not in kinds:
+        return _fail(
+            f"there is no connection {printable(name)!r} in {target.config}{suggestion(name, kinds)}",
+            ExitCode.WRONG_USE,
+        )
+
+    def show(found: list[ConnectionStats]) -> None:
+        (stats,) = (each for each in found if each.connection == name)
+        if json:
+            _print_json([stats], alone=True)
+        else:
+            _print_lines(show_lines(stats))
+
+    return _with_stats(target, kinds, show)
+
+
+def list_lines(found: Sequence[ConnectionStats]) -> list[str]:
+    """A table for people."""
+    rows = [("CONNECTION", "KIND", "LAST DELIVERY", "LAST EVENT", "UNKNOWN NAMES")]
+    rows += [
+        (each.connection, each.kind, _at(each.last_delivery_at), _at(each.last_event_at), str(len(each.unknown)))
+        for each in found
+    ]
+    return _columns(rows)
+
+
+def show_lines(stats: ConnectionStats) -> list[str]:
+    """One connection for people."""
+    head = [
+        f"connection     {stats.connection}",
+        f"kind           {stats.kind}",
+        f"last delivery  {_at(stats.last_delivery_at)}",
+        f"last event     {_at(stats.last_event_at)}",
+    ]
+    if not stats.unknown:
+        return [*head, "every name it sent is known"]
+    rows = [("RECORD", "UNKNOWN NAME", "COUNT")]
+    rows += [
+        ("(kind)" if each.record == each.name else each.record, printable(each.name), str(each.count))
+        for each in stats.unknown
+    ]
+    return [*head, "", *_columns(rows)]
+
+
+async def read_progress(target: Target) -> list[Progress]:
+    """What each partition of stage normalise last told."""
+    found: dict[int, Progress] = {}
+
+    def apply(_partition: int, records: list[Fetched]) -> None:
+        for record in records:
+            if record.key is None or record.value is None or record.key == FENCE:
+                continue
+            stage, partition = read_progress_key(record.key)
+            if stage == STAGE:
+                found[partition] = decode_progress(record.value)
+
+    served = await read_served(target.broker, target.prefix, 1)
+    async with Follower(target.broker, PROGRESS.full_name(target.prefix, served.generation)) as follower:
+        await follower.read_to(await follower.ends(), apply)
+    return list(found.values())
+
+
+def _with_stats(target: Target, kinds: Mapping[str, str], show: Callable[[list[ConnectionStats]], None]) -> int:
+    try:
+        progress = asyncio.run(read_progress(target))
+    except MissingTopicError as error:
+        return _fail(str(error), ExitCode.UNREACHABLE)
+    except (KafkaError, TimeoutError) as error:
+        return _fail(
+            f"Kafka at {target.broker} does not do what it is asked for: {type(error).__name__}", ExitCode.UNREACHABLE
+        )
+    show(connection_stats(kinds, progress))
+    return 0
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _at(instant: int | None) -> str:
+    return "-" if instant is None else format_instant(instant)
+
+
+def _print_json(found: Sequence[ConnectionStats], *, alone: bool = False) -> None:
+    rows = [
+        asdict(each)
+        | {
+            "last_delivery_at": None if each.last_delivery_at is None else format_instant(each.last_delivery_at),
+            "last_event_at": None if each.last_event_at is None else format_instant(each.last_event_at),
+        }
+        for each in found
+    ]
+    print(msgspec.json.format(msgspec.json.encode(rows[0] if alone else rows), indent=2).decode())  # noqa: T201 - the command's output
+
+
+def _print_lines(lines: Sequence[str]) -> None:
+    print("\n".join(lines))  # noqa: T201 - the command's output
+
+
+def _fail(problem: str, code: int) -> int:
+    print(f"floorcast connections: {problem}", file=sys.stderr)  # noqa: T201 - the command's output
+    return code

@@ -1,0 +1,326 @@
+"""`floorcast dead-letters`: what nobody could read, why, and once more after a fix.
+
+Owns the choice of letters, how they are shown and the replay. Reads the topics itself, so it needs no api. A replay
+appends the raw delivery again, with its first `received_at`: the fold does not care about the repetition of what was
+fine in it. The letters of before stay in the log.
+"""
+
+import asyncio
+import heapq
+import sys
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import msgspec
+
+from deploy.local.up import Target
+from processor.transport.appending import Appender, Place
+from processor.transport.fetched import Fetched
+from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.generations import read_served
+from schemas.dead_letters import DeadLetter, decode_dead_letter
+from schemas.deliveries import Delivery, decode_delivery
+from schemas.exit_codes import ExitCode
+from schemas.instants import format_instant
+from schemas.progress import Progress, decode_progress, read_progress_key
+from schemas.topics import DEAD_LETTERS, DELIVERIES, FENCE, PROGRESS
+
+STAGE = "normalise"
+_BETWEEN_LOOKS_SECONDS = 0.1
+_HIDDEN = ("signature", "authorization", "cookie", "token", "secret", "password", "key")
+_SHOWN_AGAIN = 20
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which dead letters are meant: those to which all of it applies."""
+
+    ids: frozenset[str] = field(default_factory=frozenset)
+    """None given: any."""
+    connection: str | None = None
+    reason: str | None = None
+
+    def takes(self, letter: DeadLetter) -> bool:
+        """Whether this one is meant. The id of a delivery means all letters of it."""
+        return (
+            (not self.ids or letter.id in self.ids or f"{letter.partition}-{letter.offset}" in self.ids)
+            and self.connection in (None, letter.connection)
+            and self.reason in (None, letter.reason)
+        )
+
+
+def is_of_a_delivery(letter: DeadLetter) -> bool:
+    """Whether its place is one in `deliveries`, and not that of a message between two stages."""
+    return letter.stage == "normalise"
+
+
+async def read_letters(follower: Follower, take: Callable[[DeadLetter], None]) -> None:
+    """Hand over every letter up to the present end, each once: a stage may have said it twice."""
+    seen: set[int] = set()
+
+    def apply(_partition: int, records: list[Fetched]) -> None:
+        for record in records:
+            if record.value is None or record.key == FENCE:
+                continue
+            same = hash(record.value)
+            if same in seen:
+                continue
+            seen.add(same)
+            try:
+                take(decode_dead_letter(record.value))
+            except msgspec.MsgspecError:  # of a later version
+                continue
+
+    await follower.read_to(await follower.ends(), apply)
+
+
+def newest(letters: Iterable[DeadLetter], limit: int) -> list[DeadLetter]:
+    """The newest ones, newest first."""
+    return heapq.nlargest(limit, letters, key=lambda letter: (letter.received_at, letter.partition, letter.offset))
+
+
+def table(letters: Sequence[DeadLetter]) -> list[str]:
+    """Lines with a heading, for people."""
+    rows = [("ID", "RECEIVED", "CONNECTION", "REASON", "DETAIL")]
+    rows += [
+        (letter.id, _instant(letter), letter.connection or "-", letter.reason, printable(letter.detail))
+        for letter in letters
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows]
+
+
+def as_json(letter: DeadLetter) -> dict[str, object]:
+    """One letter for programs."""
+    return {
+        "id": letter.id,
+        "received_at": _instant(letter) if letter.received_at else None,
+        "connection": letter.connection or None,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "delivery": f"{letter.partition}-{letter.offset}" if is_of_a_delivery(letter) else None,
+        "index": letter.index,
+    }
+
+
+def shown_headers(delivery: Delivery) -> list[str]:
+    """A line per header; what could be a secret is not shown."""
+    return [
+        f"{name}: {'(not shown)' if any(word in name.lower() for word in _HIDDEN) else printable(value)}"
+        for name, value in sorted(delivery.headers.items())
+    ]
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """The text without what a terminal would obey."""
+    return "".join(character if character.isprintable() or character in keep else "�" for character in text)
+
+
+def run_list(target: Target, choice: Choice, *, limit: int, json: bool) -> int:
+    """Print letters, newest first."""
+    found: list[DeadLetter] = []
+    left_out = 0
+
+    def take(letter: DeadLetter) -> None:
+        nonlocal found, left_out
+        if choice.takes(letter):
+            found.append(letter)
+            if len(found) >= 2 * limit:  # what cannot be among the newest need not be held
+                left_out += len(found) - limit
+                found = newest(found, limit)
+
+    async def read() -> None:
+        async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix)) as follower:
+            await read_letters(follower, take)
+
+    def work() -> int:
+        asyncio.run(read())
+        shown = newest(found, limit)
+        if json:
+            _print(msgspec.json.format(msgspec.json.encode([as_json(letter) for letter in shown]), indent=2).decode())
+            return 0
+        for line in table(shown) if shown else ["no dead letters"]:
+            _print(line)
+        hidden = left_out + len(found) - len(shown)
+        if hidden:
+            _say(f"and {hidden} older ones: --limit shows more")
+        return 0
+
+    return _guarded(work, target)
+
+
+def run_show(target: Target, letter_id: str) -> int:
+    """Print what is known of a letter on stderr, and the raw body of its delivery on stdout."""
+    return _guarded(lambda: asyncio.run(_show(target, letter_id)), target)
+
+
+async def _show(target: Target, letter_id: str) -> int:
+    letters = await _chosen(target, Choice(ids=frozenset({letter_id})))
+    if not letters:
+        return _fail(f"there is no dead letter {printable(letter_id)}", ExitCode.WRONG_USE)
+    for letter in letters:
+        _say(f"{letter.id}: {letter.reason}: {printable(letter.detail)}")
+    of_deliveries = [letter for letter in letters if is_of_a_delivery(letter)]
+    if not of_deliveries:
+        return _fail(
+            "it is of a message between two stages, not of a delivery: there is no body to show", ExitCode.DIFFERENCES
+        )
+    place = of_deliveries[0].partition, of_deliveries[0].offset
+    async with Appender(target.broker, DELIVERIES.full_name(target.prefix)) as log:
+        stored = [message async for message in log.read([place])]
+    if not stored:
+        return _fail("its delivery is older than what is kept", ExitCode.DIFFERENCES)
+    value = stored[0].value or b""
+    try:
+        delivery = decode_delivery(value)
+    except msgspec.MsgspecError:
+        _say("the stored message is not a delivery; here it is as it is stored")
+        _write_body(value)
+        return 0
+    _say(f"connection {printable(delivery.connection)}, received {format_instant(delivery.received_at)}")
+    for line in shown_headers(delivery):
+        _say(line)
+    _write_body(delivery.body)
+    return 0
+
+
+def run_replay(target: Target, choice: Choice, *, wait_seconds: float) -> int:
+    """Append the deliveries of the chosen letters again, and say what became of them.
+
+    0: all of them could be read; 1: some are dead letters again; 2: none is meant; 3: Kafka or the worker is away.
+    """
+    return _guarded(lambda: asyncio.run(_replay(target, choice, wait_seconds)), target)
+
+
+async def _replay(target: Target, choice: Choice, wait_seconds: float) -> int:
+    places: set[Place] = set()
+    between_stages = 0
+
+    def take(letter: DeadLetter) -> None:
+        nonlocal between_stages
+        if choice.takes(letter):
+            if is_of_a_delivery(letter):
+                places.add((letter.partition, letter.offset))
+            else:
+                between_stages += 1
+
+    async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix)) as follower:
+        await read_letters(follower, take)
+        if between_stages:
+            _say(f"{between_stages} dead letters are of messages between two stages, not of deliveries: left out")
+        if not places:
+            return _fail("no delivery is meant by that", ExitCode.WRONG_USE)
+        appended, missing = await _append(target, places)
+        if missing:
+            _say(f"{missing} deliveries are older than what is kept: left out")
+        if not appended:
+            return ExitCode.DIFFERENCES
+        _say(f"appended {len(appended)} deliveries, waiting for stage {STAGE}")
+        try:
+            async with asyncio.timeout(wait_seconds):
+                await _until_passed(target, appended)
+        except TimeoutError:
+            return _fail(
+                f"after {wait_seconds:g} s stage {STAGE} has not passed them: does a worker run? They stay in the log",
+                ExitCode.UNREACHABLE,
+            )
+        again: list[DeadLetter] = []
+
+        def look(letter: DeadLetter) -> None:
+            if is_of_a_delivery(letter) and (letter.partition, letter.offset) in appended:
+                again.append(letter)
+
+        await read_letters(follower, look)
+    refused = {(letter.partition, letter.offset) for letter in again}
+    _print(
+        f"replayed {len(appended)} deliveries: {len(appended) - len(refused)} were read, "
+        f"{len(refused)} are dead letters again"
+    )
+    for line in table(newest(again, _SHOWN_AGAIN)) if again else ():
+        _print(line)
+    return ExitCode.DIFFERENCES if refused else 0
+
+
+async def _append(target: Target, places: Collection[Place]) -> tuple[set[Place], int]:
+    """Where they lie now, and how many are there no more.
+
+    Each content once: a delivery that was replayed in vain has several letters, which must not double at each try.
+    """
+    contents: set[bytes] = set()
+    appended: set[Place] = set()
+    found = 0
+    async with Appender(target.broker, DELIVERIES.full_name(target.prefix)) as log:
+        async for message in log.read(places):
+            found += 1
+            content = blake2b(message.value or b"", digest_size=16).digest()
+            if content not in contents:
+                contents.add(content)
+                appended.add(await log.append(message))
+    return appended, len(places) - found
+
+
+async def _until_passed(target: Target, places: Collection[Place]) -> None:
+    done: dict[int, int] = {}
+
+    def apply(_partition: int, records: list[Fetched]) -> None:
+        for record in records:
+            if record.key is None or record.value is None or record.key == FENCE:
+                continue
+            stage, partition = read_progress_key(record.key)
+            if stage == STAGE:
+                progress: Progress = decode_progress(record.value)
+                done[partition] = progress.offset
+
+    served = await read_served(target.broker, target.prefix, 1)
+    async with Follower(target.broker, PROGRESS.full_name(target.prefix, served.generation)) as follower:
+        while True:
+            await follower.read_to(await follower.ends(), apply)
+            if all(done.get(partition, 0) > offset for partition, offset in places):
+                return
+            await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+
+
+async def _chosen(target: Target, choice: Choice) -> list[DeadLetter]:
+    found: list[DeadLetter] = []
+    async with Follower(target.broker, DEAD_LETTERS.full_name(target.prefix)) as follower:
+        await read_letters(follower, lambda letter: found.append(letter) if choice.takes(letter) else None)
+    return found
+
+
+def _guarded(work: Callable[[], int], target: Target) -> int:
+    try:
+        return work()
+    except MissingTopicError as error:
+        return _fail(str(error), ExitCode.UNREACHABLE)
+    except (KafkaError, TimeoutError) as error:
+        return _fail(
+            f"Kafka at {target.broker} does not do what it is asked for: {type(error).__name__}", ExitCode.UNREACHABLE
+        )
+
+
+def _instant(letter: DeadLetter) -> str:
+    return format_instant(letter.received_at) if letter.received_at else "-"
+
+
+def _write_body(body: bytes) -> None:
+    if sys.stdout.isatty():  # what a stranger sent must not steer the terminal
+        sys.stdout.write(printable(body.decode(errors="replace"), keep="\n\t") + "\n")
+        return
+    sys.stdout.buffer.write(body)
+    sys.stdout.buffer.flush()
+
+
+def _print(line: str) -> None:
+    print(line)  # noqa: T201 - the command's output
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201 - the command's output
+
+
+def _fail(problem: str, code: int) -> int:
+    _say(f"floorcast dead-letters: {problem}")
+    return code

@@ -1,0 +1,39 @@
+"""What is known of each connection: when it last delivered, and what it says that nobody knows.
+
+Owns the sum over partitions, for the api and the command line. Reads no topic.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from schemas.progress import Progress
+from schemas.unknown_names import UnknownName, unknown_names
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStats:
+    """One connection of `floorcast.yaml`. Instants are microseconds; None: not yet."""
+
+    connection: str
+    kind: str
+    last_delivery_at: int | None
+    last_event_at: int | None
+    """The newest `changed_at` that it has sent."""
+    unknown: Sequence[UnknownName]
+    """Most frequent first."""
+
+
+def connection_stats(kinds: Mapping[str, str], progress: Iterable[Progress]) -> list[ConnectionStats]:
+    """Of each connection, by its kind, in the order of the file; `progress` is that of all partitions of normalise."""
+    partitions = list(progress)
+    unknown = unknown_names(each.counters for each in partitions)
+    return [
+        ConnectionStats(
+            name,
+            kind,
+            max((each.connections.get(name, (0, 0))[0] for each in partitions), default=0) or None,
+            max((each.connections.get(name, (0, 0))[1] for each in partitions), default=0) or None,
+            unknown.get(name, ()),
+        )
+        for name, kind in kinds.items()
+    ]

@@ -1,0 +1,171 @@
+"""A scripted api and a screen in front of it: what the tests of the wallboard in a real browser stand on.
+
+What the api really streams has tests of its own.
+"""
+
+import json
+import queue
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.api.board.builders import CATALOGUE, Json, make_snapshot
+
+STATIC = Path(__file__).parents[3] / "api" / "static"
+CHROMIUM = Path("/usr/bin/chromium")
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
+CONTENT_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+needs_browser = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium"),
+]
+
+
+class Floor:
+    """What the server knows and says: the snapshot for whoever connects, events to all, and its failures."""
+
+    def __init__(self) -> None:
+        self.snapshot = make_snapshot()
+        self.is_refusing = False
+        self.refusal: tuple[int, Json] | None = None
+        """Status and problem document with which the stream is refused."""
+        self.is_silent = False
+        self.number = 0
+        self.requests: list[tuple[str, str | None]] = []
+        self._screens: list[queue.SimpleQueue[bytes | None]] = []
+        self._lock = threading.Lock()
+
+    def event(self, kind: str, data: Json) -> bytes:
+        self.number += 1
+        return f"id: i1:{self.number}\nevent: {kind}\ndata: {json.dumps(data)}\n\n".encode()
+
+    def publish(self, kind: str, data: Json) -> None:
+        with self._lock:
+            self._say(self.event(kind, data))
+
+    def say_raw(self, text: str) -> None:
+        with self._lock:
+            self._say(text.encode())
+
+    def cut(self) -> None:
+        """Break every open connection."""
+        with self._lock:
+            self._say(None)
+            self._screens.clear()
+
+    def connect(self) -> queue.SimpleQueue[bytes | None]:
+        with self._lock:
+            screen: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+            if not self.is_silent:
+                screen.put(self.event("snapshot", self.snapshot))
+            self._screens.append(screen)
+            return screen
+
+    def _say(self, what: bytes | None) -> None:
+        for screen in self._screens:
+            screen.put(what)
+
+
+class FloorServer(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 32
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), FloorHandler)
+        self.floor = Floor()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class FloorHandler(BaseHTTPRequestHandler):
+    server: FloorServer
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        self.server.floor.requests.append((self.path, self.headers.get("Last-Event-ID")))
+        if path == "/v1/stream":
+            self._stream()
+        elif path == "/v1/metrics":
+            self._answer(200, "application/json", json.dumps({"rows": CATALOGUE}).encode())
+        else:
+            name = "board.html" if path.startswith("/board/") else path.removeprefix("/static/")
+            file = STATIC / name
+            if file.is_file():
+                self._answer(200, CONTENT_TYPES[file.suffix], file.read_bytes())
+            else:
+                self._answer(404, "text/plain", b"")
+
+    def log_message(self, *arguments: Any) -> None:
+        """Log nothing: tests read `requests`."""
+
+    def _answer(self, status: int, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _stream(self) -> None:
+        floor = self.server.floor
+        if floor.is_refusing:
+            self._answer(503, "text/plain", b"")
+            return
+        if floor.refusal is not None:
+            status, problem = floor.refusal
+            self._answer(status, "application/problem+json", json.dumps(problem).encode())
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        screen = floor.connect()
+        self.wfile.write(b"retry: 200\n\n")
+        while (chunk := screen.get()) is not None:
+            try:
+                self.wfile.write(chunk)
+            except OSError:
+                return
+
+
+class Screen:
+    """One page with the wallboard and what its console said."""
+
+    def __init__(self, page: Page, server: FloorServer) -> None:
+        self.page = page
+        self.floor = server.floor
+        self._url = server.url
+        self.complaints: list[str] = []
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def open(self, query: str = "") -> None:
+        self.page.goto(f"{self._url}/board/floor{query}")
+
+    def tile(self, name: str) -> Any:
+        return self.page.locator(f'[data-tile="{name}"]')
+
+    def figure(self, metric: str) -> Any:
+        return self.page.locator(f'.figure[data-metric="{metric}"] .value')
+
+    def rep(self, rep: str) -> Any:
+        return self.page.locator(f'[data-tile="leaderboard"] .row[data-rep="{rep}"]')
+
+    def lead(self, lead: str) -> Any:
+        return self.page.locator(f'[data-tile="leads"] .row[data-lead="{lead}"]')
+
+    def names(self) -> Any:
+        return self.page.locator('[data-tile="leaderboard"] .row .name')

@@ -1,0 +1,126 @@
+"""The leaderboard in a real browser: order, pages, motion."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.api.board.builders import ORGANISATION, make_rep, make_reps, make_row, make_snapshot
+from tests.api.board.scripted import Screen, needs_browser
+
+pytestmark = needs_browser
+
+
+def test_equal_values_share_a_rank_and_the_next_rank_is_skipped(screen: Screen) -> None:
+    reps = [make_rep(1, "Ana", 9), make_rep(2, "Ben", 7), make_rep(3, "Cy", 7), make_rep(4, "Di", 5)]
+    screen.floor.snapshot = make_snapshot(rows=[make_row(ORGANISATION), *reps])
+    screen.open()
+
+    expect(screen.names()).to_have_text(["Ana", "Ben", "Cy", "Di"])
+    expect(screen.page.locator(".row .rank")).to_have_text(["1", "2", "2", "4"])
+
+
+def test_the_leaderboard_sorts_itself_anew_when_a_rank_changes(screen: Screen) -> None:
+    reps = [make_rep(1, "Ana", 9), make_rep(2, "Ben", 7)]
+    screen.floor.snapshot = make_snapshot(rows=[make_row(ORGANISATION), *reps])
+    screen.open()
+    expect(screen.names()).to_have_text(["Ana", "Ben"])
+
+    screen.floor.publish("metrics", {"rows": [make_rep(2, "Ben", 10)]})
+
+    expect(screen.names()).to_have_text(["Ben", "Ana"])
+    expect(screen.rep("r-2")).to_have_class(re.compile("leader"))
+    expect(screen.rep("r-1")).not_to_have_class(re.compile("leader"))
+
+
+def test_money_ranks_exactly_and_response_times_rank_the_shortest_first(screen: Screen) -> None:
+    far, near = "90071992547409.93", "90071992547409.92"
+    reps = [
+        make_rep(1, "Ana", 1, revenue_won=near, lead_response_seconds_p50=60),
+        make_rep(2, "Ben", 1, revenue_won=far, lead_response_seconds_p50=90),
+        make_rep(3, "Cy", 1, revenue_won="9.00", lead_response_seconds_p50=None),
+    ]
+    screen.floor.snapshot = make_snapshot(rows=[make_row(ORGANISATION), *reps])
+
+    screen.open("?metric=revenue_won")
+    expect(screen.names()).to_have_text(["Ben", "Ana", "Cy"])
+    expect(screen.page.locator(".row .rank")).to_have_text(["1", "2", "3"])
+
+    screen.open("?metric=lead_response_seconds_p50")
+    expect(screen.names()).to_have_text(["Ana", "Ben", "Cy"])
+    expect(screen.page.locator(".row .rank")).to_have_text(["1", "2", ""])
+
+
+def test_many_reps_are_paged_at_full_size_and_nobody_stands_on_two_pages(screen: Screen) -> None:
+    screen.page.clock.install()
+    # The browser's clock is moved on, so it is the only one: the server tells none.
+    screen.floor.snapshot = make_snapshot(
+        rows=[make_row(ORGANISATION), *make_reps(40)], server_time=None, freshness=None
+    )
+    screen.open()
+    span = screen.tile("leaderboard").locator(".range")
+    expect(span).to_have_text(re.compile(r"^\d+\D\d+ of 40$"))
+    pages: dict[str, list[str]] = {}
+    for _turn in range(8):
+        pages[span.text_content() or ""] = screen.names().all_text_contents()
+        heights = screen.page.locator(".row").evaluate_all("rows => rows.map(row => row.offsetHeight)")
+        assert min(heights) >= 54
+        before = span.text_content()
+        screen.page.clock.run_for(10_000)
+        expect(span).not_to_have_text(before or "")
+
+    shown = [name for names in pages.values() for name in names]
+    assert len(shown) == len(set(shown)) == 40
+    assert max(map(len, pages.values())) <= 12
+
+
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_few_reps_fill_the_leaderboard(screen: Screen, count: int) -> None:
+    screen.floor.snapshot = make_snapshot(rows=[make_row(ORGANISATION), *make_reps(count)])
+    screen.open()
+    expect(screen.names()).to_have_count(count)
+
+    rows = screen.page.locator('[data-tile="leaderboard"] .row')
+    heights = rows.evaluate_all("rows => rows.map(row => row.offsetHeight)")
+    room = screen.tile("leaderboard").locator(".rows").evaluate("list => list.clientHeight")
+    assert sum(heights) >= (0.3 if count == 1 else 0.85) * room
+
+
+def test_a_bar_ends_below_the_names_not_in_the_middle_of_one(screen: Screen) -> None:
+    screen.open()
+    expect(screen.names().first).to_be_visible()
+
+    crossed = screen.page.evaluate(
+        """() => Array.from(document.querySelectorAll('.row')).filter((row) => {
+            const bar = row.querySelector('.bar').getBoundingClientRect();
+            return Array.from(row.querySelectorAll('.name, .team, .value, .owner, .running')).some((node) => {
+              const range = document.createRange(); range.selectNodeContents(node);
+              return node.textContent && range.getBoundingClientRect().bottom > bar.top + 1; });
+        }).length"""
+    )
+    assert crossed == 0
+
+
+def test_two_people_of_one_name_can_be_told_apart(screen: Screen) -> None:
+    screen.floor.snapshot = make_snapshot(
+        rows=[make_row(ORGANISATION), make_rep(1, "Ana Lim", 9), make_rep(2, "Ana Lim", 7), make_rep(3, "Ben", 5)]
+    )
+    screen.open()
+
+    expect(screen.page.locator('[data-tile="leaderboard"] .team')).to_have_text(["North · r-1", "North · r-2", "North"])
+
+
+def test_reduced_motion_moves_nothing(screen: Screen) -> None:
+    screen.page.emulate_media(reduced_motion="reduce")
+    screen.floor.snapshot = make_snapshot(rows=[make_row({}), make_rep(1, "Ana", 9), make_rep(2, "Ben", 7)])
+    screen.page.add_init_script(
+        "window.moves = 0; const real = Element.prototype.animate;"
+        "Element.prototype.animate = function (...a) { window.moves += 1; return real.apply(this, a); };"
+    )
+    screen.open()
+    expect(screen.names()).to_have_text(["Ana", "Ben"])
+
+    screen.floor.publish("metrics", {"rows": [make_rep(2, "Ben", 10)]})
+
+    expect(screen.names()).to_have_text(["Ben", "Ana"])
+    assert screen.page.evaluate("window.moves") == 0

@@ -1,0 +1,42 @@
+"""How `floorcast connections` shows what is known."""
+
+from deploy.connections import list_lines, show_lines
+from schemas.connection_stats import ConnectionStats, connection_stats
+from schemas.instants import parse_instant
+from schemas.progress import Progress
+from schemas.unknown_names import UnknownName, count_unknown
+
+AT = parse_instant("2026-03-18T09:41:30.344Z")
+FEED = ConnectionStats(
+    "feed", "generic", AT, AT, [UnknownName("call", "dialed\x1b[2Jat", 12), UnknownName("kall", "kall", 1)]
+)
+
+
+def test_connections_are_listed_in_columns() -> None:
+    assert list_lines([FEED, ConnectionStats("crm", "hubspot", None, None, [])]) == [
+        "CONNECTION  KIND     LAST DELIVERY             LAST EVENT                UNKNOWN NAMES",
+        "feed        generic  2026-03-18T09:41:30.344Z  2026-03-18T09:41:30.344Z  2",
+        "crm         hubspot  -                         -                         0",
+    ]
+
+
+def test_unknown_names_are_shown_without_what_a_terminal_obeys() -> None:
+    lines = show_lines(FEED)
+
+    assert lines[-3:] == ["RECORD  UNKNOWN NAME  COUNT", "call    dialed�[2Jat  12", "(kind)  kall          1"]
+    assert show_lines(ConnectionStats("crm", "hubspot", None, None, []))[-1] == "every name it sent is known"
+
+
+def test_what_partitions_told_is_summed_for_the_connections_of_the_file() -> None:
+    one, other = Progress(), Progress()
+    one.saw("feed", AT, AT - 5)
+    other.saw("feed", AT - 1, AT)
+    for partition in (one, other):
+        count_unknown(partition.counters, "feed", {("call", "dialedat"): 2})
+        count_unknown(partition.counters, "gone", {("call", "x"): 2})
+
+    assert connection_stats({"crm": "hubspot", "feed": "generic"}, [one, other]) == [
+        ConnectionStats("crm", "hubspot", None, None, ()),
+        ConnectionStats("feed", "generic", AT, AT, [UnknownName("call", "dialedat", 4)]),
+    ]
+    assert connection_stats({"feed": "generic"}, []) == [ConnectionStats("feed", "generic", None, None, ())]

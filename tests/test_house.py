@@ -1,0 +1,107 @@
+"""The house's own rules for code: how long a file may be, and that no measured figure stands where it would rot.
+
+Each rule has a list of what broke it when it was made. The lists may only get shorter: what is mended is taken off.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MOST_LINES = 400
+FILES = sorted(
+    path.relative_to(ROOT)
+    for package in ("api", "deploy", "processor", "schemas")
+    for path in (ROOT / package).rglob("*.p*")
+    if path.suffix in {".py", ".pyx", ".pxd"}
+)
+
+LONGER: dict[str, int] = {
+    "deploy/grafana/generate.py": 724,
+    "deploy/local/broker.py": 406,
+    "deploy/simulator/floor.py": 520,
+    "processor/native/panes.pyx": 404,
+    "processor/native/rows.pyx": 412,
+}
+"""File -> lines of code that it may have."""
+
+FIGURES: dict[str, int] = {
+    "schemas/keys.py": 1,
+    "api/read/exposition.py": 1,
+    "deploy/local/broker.py": 2,
+    "processor/app.py": 3,
+    "processor/core/ledger.py": 1,
+    "processor/core/panes.py": 1,
+    "processor/replay/hand.py": 1,
+    "processor/transport/batches.py": 5,
+    "processor/transport/following.py": 1,
+    "processor/transport/outgoing.py": 2,
+    "processor/transport/worker.py": 1,
+    "schemas/config/leads.py": 1,
+    "schemas/connectors/standard_webhooks.py": 1,
+    "schemas/instants.py": 1,
+    "schemas/panes.py": 1,
+    "schemas/records.py": 1,
+}
+"""File -> measured figures that may stand in its docstrings and comments."""
+
+# A number with a unit of time, size or rate below what a person would set as a limit: seconds and minutes are settings,
+# and whole MiB are limits of Kafka and HTTP.
+_FIGURE = re.compile(
+    r"(?<![\w.])\d[\d.,]*\s?(?:ms|µs|us|ns|kB|MB|GB|GiB|events/s|k/s|events a second|% (?:faster|slower|of))\b"
+    r"|\b\d+(?:\.\d+)? times (?:as|the)\b"
+)
+
+
+@cache
+def docstrings(path: Path) -> tuple[tuple[int, int, str], ...]:
+    """First line, last line and text of every string that stands by itself."""
+    return tuple(
+        (node.lineno, node.end_lineno or node.lineno, node.value.value)
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    )
+
+
+def lines_of_code(path: Path) -> int:
+    """Lines that hold more than a comment or a docstring."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return sum(1 for line in text.splitlines() if line.strip() and not line.strip().startswith("#"))
+    silent = {number for first, last, _ in docstrings(path) for number in range(first, last + 1)}
+    return sum(
+        1
+        for number, line in enumerate(text.splitlines(), start=1)
+        if number not in silent and line.strip() and not line.strip().startswith("#")
+    )
+
+
+def words_of(path: Path) -> Iterator[str]:
+    """Comments and docstrings. In Cython: every line with a comment sign or quotes."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        yield from (line for line in text.splitlines() if "#" in line or '"""' in line)
+        return
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+    yield from (text for _, _, text in docstrings(path))
+
+
+def test_no_file_is_longer_than_a_person_can_hold_in_mind() -> None:
+    longer = {str(path): lines for path in FILES if (lines := lines_of_code(path)) > MOST_LINES}
+
+    assert {path: lines for path, lines in longer.items() if lines > LONGER.get(path, MOST_LINES)} == {}
+    assert LONGER.keys() <= longer.keys(), "take off the list what is short enough now"
+
+
+def test_measured_figures_stand_in_the_docs_alone() -> None:
+    found = Counter({str(path): len(_FIGURE.findall("\n".join(words_of(path)))) for path in FILES})
+
+    assert {path: number for path, number in found.items() if number > FIGURES.get(path, 0)} == {}
+    assert {path for path, number in FIGURES.items() if found[path] < number} == set(), "take off the list what is gone"
