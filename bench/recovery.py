@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bench.cells import count_cell
 from bench.compaction import compact
 from bench.kafka_ends import ends, until_done
 from bench.measuring import main_of, say
@@ -173,7 +174,7 @@ async def _days(floor: Floor, metric: str) -> tuple[Counter[str], int]:
     for key, value in values.items():
         _, rep, window = read_pane_key(key)
         if is_day(window) and rep is not None:
-            made[rep] += decode_pane(value).get(metric, 0)
+            made[rep] += decode_pane(value).get(count_cell(metric), 0)
     return +made, len(values)
 
 

@@ -19,6 +19,7 @@ from multiprocessing.synchronize import Barrier
 from statistics import median
 
 from bench import report
+from bench.cells import count_cell
 from bench.drain import Drained, drain
 from bench.measuring import alternating, main_of, say
 from bench.population import STEPS, Frames, Population, frames_of
@@ -246,7 +247,8 @@ def _fold(frames: Sequence[bytes], log_at: int, metric: str) -> tuple[float, flo
     ledger, panes, _ = fold(frames, log_at)
     ended = time.time()
     del ledger
-    counted = sum(decode_pane(value).get(metric, 0) for key, value in panes.items() if is_day(read_pane_key(key)[2]))
+    days = (value for key, value in panes.items() if is_day(read_pane_key(key)[2]))
+    counted = sum(decode_pane(value).get(count_cell(metric), 0) for value in days)
     return begun, ended, counted
 
 

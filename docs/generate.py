@@ -288,7 +288,7 @@ def _whole_api() -> tuple[FastAPI, CollectorRegistry]:
 
 def _series() -> list[tuple[str, str, str]]:
     """(name, type, help) of every exported series that is not a metric of the catalogue."""
-    sales = {exported(name, metric.entry.unit)[0] for name, metric in shipped_catalogue().items()}
+    sales = {exported(name, metric.unit)[0] for name, metric in shipped_catalogue().items()}
     picture = Picture(catalogue={}, deals_without_rate=0, verification=Verification(0, 0, 0, "", 0, 0))
     text = render(picture) + generate_latest(_whole_api()[1])
     helps: dict[str, str] = {}
@@ -306,19 +306,12 @@ def _series() -> list[tuple[str, str, str]]:
 def metrics() -> str:
     """The catalogue and what Prometheus gets."""
     rows = [
-        [
-            _code(name),
-            metric.entry.label,
-            metric.entry.unit,
-            metric.entry.better,
-            metric.entry.definition,
-            str(metric.entry.version),
-        ]
+        [_code(name), metric.label, metric.unit, metric.better, metric.type, metric.description]
         for name, metric in shipped_catalogue().items()
     ]
     exports = []
     for name, metric in shipped_catalogue().items():
-        series, factor = exported(name, metric.entry.unit)
+        series, factor = exported(name, metric.unit)
         exports.append([_code(series), f"`{name}`" + (", in seconds" if factor != 1 else "")])
     return _page(
         "Metrics",
@@ -326,7 +319,7 @@ def metrics() -> str:
 `GET /v1/metrics` serves this catalogue. How a number comes about, with examples, is told in
 [how numbers are made](../guides/how-numbers-are-made.md). Counts and sums are 0 where nothing happened; ratios,
 averages and percentiles are `null` there. A deleted record counts nowhere. *better* says which values rank first.""",
-        _table(["metric", "label", "unit", "better", "definition", "version"], rows),
+        _table(["metric", "label", "unit", "better", "type", "definition"], rows),
         f"""## Windows
 
 {", ".join(_code(window) for window in WINDOWS)}; in REST also `from` and `to`, two dates, both included.

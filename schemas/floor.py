@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from schemas.catalogue import Catalogue, money_digits
+from schemas.catalogue import Catalogue, Metric, bound, money_digits
 from schemas.catalogue.base import MetricValue, Reading
+from schemas.catalogue.simple import SimpleReader
 from schemas.config import Config
+from schemas.config.rules import rules_of
 from schemas.instants import MINUTE
-from schemas.panes import Pane, as_of, decode_pane, exchange, merge, pane_key, read_pane_key, turning
+from schemas.panes import Pane, decode_pane, exchange, merge, pane_key, read_pane_key
 from schemas.people import Roster
 from schemas.windows import Calendar, Day, Span, Window, index_of, is_day
 
@@ -23,7 +25,6 @@ DECODED_WINDOWS = 256
 _EMPTY: Pane = {}
 _MINUTES_IN_BLOCK = 60
 _DAYS_IN_BLOCK = 28
-_WITHOUT_RATE = b"deals_without_rate"
 
 
 class Scope(NamedTuple):
@@ -74,6 +75,7 @@ class Floor:
     def __init__(self, config: Config, catalogue: Catalogue) -> None:
         self.config = config
         self.catalogue = catalogue
+        self._bound = bound(catalogue, rules_of(config))
         self.calendar = Calendar(config.organisation.zone, config.organisation.first_weekday)
         self.roster = Roster(config, self.calendar)
         self.revision = 0
@@ -87,12 +89,13 @@ class Floor:
         self._windows_in: dict[int, int] = {}
         """Block -> in how many of its windows there is a pane."""
         self._without_rate: dict[tuple[Window, str | None, str], int] = {}
+        self._left_out = _left_out(self._bound.metrics.get("revenue_won"))
         self._cells_of: dict[str, int] = {}
         """Rep -> in how many windows they have a pane."""
         self._money_digits = money_digits(config.organisation.currency)
-        self.money = frozenset(name for name, metric in catalogue.items() if metric.entry.unit == "money")
+        self.money = frozenset(name for name, entry in catalogue.items() if entry.unit == "money")
         """Metrics that are amounts of money."""
-        self._metrics_of: dict[frozenset[str], tuple[str, ...]] = {}
+        self._metrics_of: dict[frozenset[int], tuple[str, ...]] = {}
 
     # ---------------------------------------------------------------- messages in
 
@@ -164,8 +167,8 @@ class Floor:
     def _note_rate(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
         """Keep the number of deals without a rate beside the bytes, which are not decoded before somebody asks."""
         if is_day(window):
-            if value is not None and _WITHOUT_RATE in value:
-                self._without_rate[window, rep, origin] = decode_pane(value).get("deals_without_rate", 0)
+            if value is not None and self._left_out is not None and _written(self._left_out) in value:
+                self._without_rate[window, rep, origin] = decode_pane(value).get(self._left_out, 0)
             else:
                 self._without_rate.pop((window, rep, origin), None)
 
@@ -224,25 +227,28 @@ class Floor:
 
     def metrics_of(self, before: Pane, after: Pane) -> tuple[str, ...]:
         """The metrics that may differ between two panes, at whatever clocks: all others are equal."""
-        measures = frozenset(
-            measure for measure in before.keys() | after.keys() if before.get(measure) != after.get(measure)
-        )
-        # What some leads count for depends on the clock.
-        measures |= turning(before) | turning(after)
-        found = self._metrics_of.get(measures)
+        cells = frozenset(cell for cell in before.keys() | after.keys() if before.get(cell) != after.get(cell))
+        # What these leads count for depends on the clock.
+        cells |= self._bound.pending & (before.keys() | after.keys())
+        found = self._metrics_of.get(cells)
         if found is None:
-            found = self._metrics_of[measures] = tuple(
-                name for name, metric in self.catalogue.items() if not measures.isdisjoint(metric.measures)
+            found = self._metrics_of[cells] = tuple(
+                name for name, metric in self._bound.metrics.items() if not cells.isdisjoint(metric.cells)
             )
         return found
+
+    def moves_by_the_clock(self, metric: str, pane: Pane | None = None) -> bool:
+        """Whether a metric (of this pane) changes though nothing happens: where leads wait for an answer."""
+        pending = self._bound.metrics[metric].cells & self._bound.pending
+        return bool(pending if pane is None else pending & pane.keys())
 
     def result(self, pane: Pane, now: int, metrics: Iterable[str] | None = None) -> Values:
         """The metrics of a merged pane."""
         reading = Reading(now=now, money_digits=self._money_digits)
-        pane = as_of(pane, now)
         values = Values()
-        for name in self.catalogue if metrics is None else metrics:
-            result = self.catalogue[name].aggregation.result(pane, reading)
+        bound_metrics = self._bound.metrics
+        for name in bound_metrics if metrics is None else metrics:
+            result = bound_metrics[name].reader.result(pane, reading)
             values.metrics[name] = result.value
             if result.bound is not None:
                 values.bounds[name] = result.bound
@@ -346,3 +352,14 @@ def _block_of(window: Window) -> int:
     """Number of the block that holds the window; odd for days, as the windows are."""
     size = _DAYS_IN_BLOCK if is_day(window) else _MINUTES_IN_BLOCK
     return index_of(window) // size * 2 + (window & 1)
+
+
+def _left_out(metric: Metric | None) -> int | None:
+    """The cell that counts for how many rows of a metric there was no rate."""
+    reader = None if metric is None else metric.reader
+    return reader.left_out.name if isinstance(reader, SimpleReader) and reader.left_out is not None else None
+
+
+def _written(cell: int) -> bytes:
+    """The name of a cell, as it stands in the bytes of a pane."""
+    return cell.to_bytes(8, "big")

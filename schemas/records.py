@@ -7,7 +7,6 @@ bytes. Does not know where changes come from, and derives no metric.
 
 from collections.abc import Iterable, Mapping
 from enum import Enum, auto
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -303,26 +302,7 @@ def _has_voices(
     return any(code >= 64 for code in histories) or any(code >= 64 for _, _, patch in patches for code in patch)
 
 
-def encode_first(change: RecordChange) -> bytes:
-    """The row of a record of which this is the only change, byte for byte as folded. Not for kinds with histories."""
-    fields, kind = change.fields, change.kind
-    patch = {code: fields[name] for code, name in _in_order(tuple(fields))}
-    named: dict[int, list[str]] = {}
-    for name in NAMED_IN_ORDER.get(kind, ()):
-        value = fields.get(name)
-        if isinstance(value, str):
-            named[FIELD_CODES[name]] = [value]
-    return _encode((kind, [(change.changed_at, change.digest, patch)] if patch else [], _NO_HISTORIES, named))
-
-
 NAMED_IN_ORDER: Mapping[str, tuple[str, ...]] = {kind: tuple(sorted(names)) for kind, names in NAMED.items()}
-_NO_HISTORIES: dict[int, list[tuple[int, int, Value]]] = {}
-
-
-@lru_cache(1024)
-def _in_order(names: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
-    """(code, name) in the order of rows: sources set few different combinations of fields."""
-    return tuple(sorted((FIELD_CODES[name], name) for name in names))
 
 
 def fold_all(kind: str, changes: Iterable[RecordChange]) -> Record:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from api.read.view import View
 from deploy.verification.shapes import Row, Rows
+from processor.core.batch import Changes, new_batch
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
 from processor.core.ledger import Ledger
@@ -16,7 +17,6 @@ from schemas.frames import (
     Engagement,
     by_group,
     change_frames,
-    decode_changes,
     decode_engagements,
     engagement_frames,
     partition_of,
@@ -55,12 +55,16 @@ class Pipeline:
         for p in range(self.partitions):
             mine = [c for c in changes if partition_of(record_key(c.kind, c.id), self.partitions) == p]
             for frame in change_frames(mine) if mine else ():
-                batch = decode_changes(frame).changes
+                batch = new_batch()
+                batch.add(frame)
+                if not self.ledgers[p].horizon.moves_at(batch.newest_at):
+                    self._fold(p, batch, batch.newest_at)
+                    continue
                 for part in self.ledgers[p].horizon.parts(batch, lambda change: change.received_at):
-                    self._fold(p, part)
+                    self._fold(p, part, max(change.received_at for change in part))
 
-    def _fold(self, p: int, batch: Sequence[RecordChange]) -> None:
-        self.log_at = max(self.log_at, *(change.received_at for change in batch))
+    def _fold(self, p: int, batch: Changes, newest_at: int) -> None:
+        self.log_at = max(self.log_at, newest_at)
         output = self.ledgers[p].fold(batch, self.log_at)
         self._publish(PANES.name, p, output.panes)
         self._publish(ROSTER.name, p, output.roster)

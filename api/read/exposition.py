@@ -160,8 +160,7 @@ class Exposition:
 
     def _sales(self, picture: Picture) -> Iterator[bytes]:
         metrics = [
-            (*exported(metric.name, metric.entry.unit), metric.name, metric.entry.definition)
-            for metric in picture.catalogue.values()
+            (*exported(name, metric.unit), name, metric.description) for name, metric in picture.catalogue.items()
         ]
         held, now = self._held, {}
         rows: list[_Lines] = []

@@ -4,7 +4,7 @@
 import { catalogueAddress, streamAddress, windowsOf } from "./address.js";
 import { Catalogue } from "./catalogue.js";
 import { add, nothing } from "./differences.js";
-import { element, setData } from "./dom.js";
+import { element, isPhone, setData } from "./dom.js";
 import { Formats } from "./format.js";
 import { boardState, connections, isNew } from "./freshness.js";
 import { beginningMessage, Notice, troubleMessage } from "./notice.js";
@@ -244,6 +244,7 @@ export class Board {
 
   shift() {
     const [x, y] = SHIFTS[Math.floor(this.platform.now() / SHIFT_PAUSE) % SHIFTS.length];
-    this.root.style.transform = "translate(" + x + "px, " + y + "px)";
+    // A phone does not hang there for weeks, and a page that scrolls must not grow by a pixel.
+    this.root.style.transform = isPhone() ? "" : "translate(" + x + "px, " + y + "px)";
   }
 }

@@ -131,6 +131,7 @@ class Books:
                 self._add("talk", rep, at, talk(call))
                 if talk(call) >= self._config.conversation.min_talk:
                     self._add("conversations", rep, at)
+                    self._add("conversations_by_call", rep, at)
 
     def _count_emails(self) -> None:
         for email in human(self._kept):
@@ -166,6 +167,7 @@ class Books:
                     first_of_day.setdefault(credit, mail.get("sent_at"))
             for (rep, _), at in first_of_day.items():
                 self._add("conversations", rep, at)
+                self._add("conversations_by_mail", rep, at)
 
     def _count_meetings(self) -> None:
         for meeting in self._kept.get("meeting", []):

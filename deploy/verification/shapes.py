@@ -15,8 +15,8 @@ Shown = int | float | str | None
 """A metric as it is served: counts and durations are numbers, money a decimal string, None where nothing happened."""
 
 COUNTS = (
-    "calls_made", "calls_connected", "conversations", "emails_sent", "emails_received", "meetings_booked",
-    "meetings_held", "leads_assigned", "deals_won", "deals_lost",
+    "calls_made", "calls_connected", "conversations", "conversations_by_call", "conversations_by_mail", "emails_sent",
+    "emails_received", "meetings_booked", "meetings_held", "leads_assigned", "deals_won", "deals_lost",
 )  # fmt: skip
 METRICS = (
     *COUNTS, "connect_rate", "talk_seconds", "leads_due", "leads_answered", "lead_response_seconds_p50",

@@ -6,11 +6,13 @@ aggregates are derived anew.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
+from processor.core.plan import Evaluator
 from schemas.calendars import BusinessCalendar
+from schemas.catalogue import shipped_plan
+from schemas.catalogue.rules import Rules
 from schemas.config import Config, LeadResponse
-from schemas.panes import EXACT
+from schemas.config.rules import rules_of
 from schemas.windows import Calendar
 
 
@@ -19,10 +21,11 @@ class Definitions:
     """Everything that turns records into numbers, besides the records."""
 
     calendar: Calendar
-    currency: str
-    rates: Mapping[str, Decimal]
+    rules: Rules
+    """What of the configuration the plan depends on."""
+    counting: Evaluator
+    """What counts for whom, when and as what."""
     aliases: Mapping[str, str]
-    min_talk: int
     lead_response: LeadResponse
     calendars: Mapping[str, BusinessCalendar]
     team_calendars: Mapping[str, str]
@@ -42,24 +45,14 @@ class Definitions:
         """The name of the calendar that a team goes by; None: everybody there is always at work."""
         return self.default_calendar if team is None else self.team_calendars.get(team, self.default_calendar)
 
-    def value_of(self, amount: str | None, currency: str | None) -> Decimal | None:
-        """An amount in the organisation's currency, exactly; None where no rate is known. No amount is 0."""
-        money = Decimal(amount) if amount is not None else Decimal(0)
-        if currency is None or currency == self.currency:
-            return money
-        rate = self.rates.get(currency)
-        return None if rate is None else EXACT.multiply(money, rate)
-
-
 def definitions_of(config: Config) -> Definitions:
     """The definitions of a configuration."""
-    organisation = config.organisation
+    organisation, rules, aliases = config.organisation, rules_of(config), config.aliases()
     return Definitions(
         calendar=Calendar(organisation.zone, organisation.first_weekday),
-        currency=organisation.currency,
-        rates=config.currency_rates,
-        aliases=config.aliases(),
-        min_talk=config.conversation.min_talk,
+        rules=rules,
+        counting=Evaluator(shipped_plan(rules), aliases),
+        aliases=aliases,
         lead_response=config.lead_response,
         calendars=config.business_calendars(),
         team_calendars={name: team.calendar for name, team in config.teams.items() if team.calendar is not None},

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from processor.core.contributions import Contribution
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts
 from processor.core.panes import Message, PaneTable
+from processor.core.plan import Contribution
 from processor.core.responses import lead_result
 from processor.core.retention import Expiry, Horizon, last_instant, newest_version
 from processor.core.threads import thread_contributions

@@ -7,10 +7,10 @@ and definitions the same panes come out, whatever happened on the way.
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from processor.core.contributions import Contribution
+from processor.core.plan import Contribution
 from processor.core.retention import Horizon
 from schemas.instants import MINUTE
-from schemas.panes import Pane, add, decode_pane, encode_pane, put
+from schemas.panes import Pane, add, decode_pane, encode_pane
 from schemas.windows import Calendar, Window, day_window, minute_window, write_window
 
 Message = tuple[bytes, bytes | None]
@@ -64,10 +64,7 @@ class PaneTable:
         self._apply(new, 1)
 
     def count(self, contributions: Iterable[Contribution]) -> None:
-        """Put all of these into a table that is empty, as `replace` does.
-
-        Without looking for what cannot be there: a load derives a record in 8.2 µs instead of 9.6.
-        """
+        """Put all of these into a table that is empty, as `replace` does, without looking for what cannot be there."""
         day_of, opened = self._calendar.day_of, self._opened
         first_day, first_minute = self._first_day, self._first_minute
         for rep, at, values in contributions:
@@ -81,7 +78,7 @@ class PaneTable:
                 pane = panes.get(rep)
                 if pane is None:
                     panes[self._reps.setdefault(rep, rep)] = pane = {}
-                put(pane, values)
+                add(pane, values, 1)
 
     def _apply(self, contributions: Iterable[Contribution], sign: int) -> None:
         day_of, first_day, first_minute = self._calendar.day_of, self._first_day, self._first_minute

@@ -7,9 +7,9 @@ points to (groups.py), so the group of a root knows every lead that ends in it, 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from processor.core.contributions import Contribution, Values
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts, Known
+from processor.core.plan import Contribution
 from processor.core.side_clocks import Stint, Touch, holder_at, holder_clocks, later_inquiries, stints_of
 from processor.core.sla import terms_of
 from processor.core.touches import attempt_at, automated_at, contact_at, inquiry_at
@@ -80,22 +80,18 @@ def lead_result(
     if root != lead:
         return LeadResult([], _without_start(lead, own, rep, definitions, merged_into=root))
     members = {id for id in leads if root_of(id, pointers) == lead}
-    found: list[Contribution] = []
-    assigned_at = own.get("assigned_at")
-    counted_at = assigned_at if assigned_at is not None else own.get("received_at")
-    if counted_at is not None:
-        found.append((rep, counted_at, (("leads_assigned", 1),)))
     living = {id: leads[id] for id in members if not leads[id].is_deleted}
     starts = [at for at in (_start_of(record, definitions) for record in living.values()) if at is not None]
     if not starts:
-        return LeadResult(found, _without_start(lead, own, rep, definitions, merged_into=None))
+        clock = _without_start(lead, own, rep, definitions, merged_into=None)
+        return LeadResult(_counted(own, clock, definitions, log_at), clock)
     case = _Case(
         lead, own, rep, min(starts), stints_of(own, definitions), living,
         {key: record for key, record in facts.others.items() if record.get("lead") in members},
         definitions, team_on,
     )  # fmt: skip
     clock = _clock(case)
-    return LeadResult(found + _counted(clock, definitions, log_at), clock, _reps_of(case))
+    return LeadResult(_counted(own, clock, definitions, log_at), clock, _reps_of(case))
 
 
 def root_of(lead: str, pointers: Mapping[str, str | None]) -> str:
@@ -171,21 +167,22 @@ def _clock(case: _Case) -> LeadClock:
     )  # fmt: skip
 
 
-def _counted(clock: LeadClock, definitions: Definitions, log_at: int) -> list[Contribution]:
-    """What a clock that has started counts for, in the windows of its start."""
-    start, response, answered_at = clock.started_at, clock.response, clock.answered_at
-    if start is None:
-        return []
-    if response is None or answered_at is None:
-        return [(clock.rep, start, (("pending", (start, clock.due_at)),))]
-    rep = clock.touch_rep if definitions.lead_response.credit == "sender" else clock.rep
-    if answered_at > log_at:
-        until = (start, clock.due_at, answered_at)
-        return [(clock.rep, start, (("pending_until", until),)), (rep, start, (("answered_from", until),))]
-    values: Values = (("leads_answered", 1), ("responses", response))
-    if clock.is_within_sla:
-        values += (("leads_within_sla", 1),)
-    return [(rep, start, values)]
+def _counted(own: Record, clock: LeadClock, definitions: Definitions, log_at: int) -> list[Contribution]:
+    """What a lead that is not merged away counts for: itself, and its clock.
+
+    A touch that is still to come answers nothing yet: the reader's clock decides.
+    """
+    is_coming = clock.answered_at is not None and clock.answered_at > log_at
+    row = {
+        "rep": clock.rep, "source": clock.source, "status": clock.status,
+        "received_at": own.get("received_at"), "assigned_at": own.get("assigned_at"),
+        "started_at": clock.started_at, "due_at": clock.due_at, "answered_by": clock.touch_rep,
+        "coming_at": clock.answered_at if is_coming else None,
+        "answered_at": None if is_coming else clock.answered_at,
+        "response": None if is_coming else clock.response,
+        "within_sla": None if is_coming else clock.is_within_sla,
+    }  # fmt: skip
+    return definitions.counting.of_row("lead", row.get)
 
 
 def _touches(case: _Case) -> _Touches:

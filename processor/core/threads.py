@@ -6,9 +6,9 @@ rep, thread and day of the organisation.
 
 from collections.abc import Mapping
 
-from processor.core.contributions import Contribution
 from processor.core.definitions import Definitions
 from processor.core.facts import Known
+from processor.core.plan import Contribution
 from schemas.windows import Day
 
 
@@ -32,4 +32,9 @@ def thread_contributions(thread: str, mails: Mapping[str, Known], definitions: D
             writer = (definitions.person(rep),)
         elif writer is not None:
             first_of_day.setdefault((writer[0], definitions.calendar.day_of(at)), at)
-    return [(rep, at, (("conversations", 1),)) for (rep, _), at in first_of_day.items()]
+    counting = definitions.counting
+    return [
+        contribution
+        for (rep, _), at in first_of_day.items()
+        for contribution in counting.of_row("thread.answers", {"thread": thread, "rep": rep, "at": at}.get)
+    ]

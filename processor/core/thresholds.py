@@ -23,7 +23,6 @@ from schemas.catalogue.base import MetricValue
 from schemas.config import PERIODS, Config, Threshold
 from schemas.floor import ORGANISATION, Floor, Scope, Values, rep_scope, team_scope
 from schemas.instants import MINUTE
-from schemas.panes import turning
 from schemas.windows import ROLLING_MINUTES, Span, Window, date_of, span_of
 
 LOOKS_AT_ONCE = 250
@@ -279,7 +278,7 @@ class ThresholdBook:
         if not phase.is_looked_at:
             return found
         pane = self._floor.merged(key.scope, span)
-        if not turning(pane).isdisjoint(self._floor.catalogue[threshold.metric].measures):
+        if self._floor.moves_by_the_clock(threshold.metric, pane):
             self._restless.add(key)
         values = self._floor.result(pane, as_of, [threshold.metric])
         verdict = is_beyond(threshold, values)

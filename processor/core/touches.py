@@ -50,7 +50,7 @@ def attempt_at(record: Known, definitions: Definitions) -> int | None:
         if direction == "outbound":
             counts = record.get("outcome") != "failed"
         else:
-            counts = direction == "inbound" and is_connected(record) and talk_of(record) >= definitions.min_talk
+            counts = direction == "inbound" and is_connected(record) and talk_of(record) >= definitions.rules.min_talk
         at = record.get("dialed_at") if counts else None
     return at
 

@@ -6,7 +6,7 @@ by aiokafka) where this was not compiled. What is not plain is handed back to it
     wire        msgpack
     rows        calls, emails and meetings: read, folded, written
     batch       the changes of some frames, found and not decoded
-    counts      what they count for
+    plan        what they count for: `processor.core.plan`
     panes       `processor.core.panes.PaneTable`
     ledger      the plain part of a batch, and of a rebuilding
     checksum    CRC-32C
@@ -20,7 +20,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Final
 
-_MODULES: Final = ("rows", "batch", "counts", "panes", "ledger", "packing", "unpacking")
+_MODULES: Final = ("rows", "batch", "plan", "panes", "ledger", "packing", "unpacking")
 
 
 def _state_of(folder: Path) -> str:

@@ -2,7 +2,7 @@
 """The changes of some frames, as `processor.core.batch.ChangeBatch`: plain ones are found in their frame, not decoded.
 
 Owns no rule. Plain is here what the compiled fold takes and msgspec would read the same way: a call, an email or a
-meeting with known fields, each once, in ASCII and 64 bits. All else is decoded by `schemas.frames`.
+meeting with known fields, each once, in UTF-8 and 64 bits. All else is decoded by `schemas.frames`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -12,7 +12,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from processor.native.rows cimport CODES, NOT_PLAIN, Kind, code_of, kind_of_text
 from processor.native.wire cimport (
-    is_ascii,
+    is_text,
     read_array,
     read_integer,
     read_map,
@@ -127,7 +127,7 @@ cdef class ChangeBatch:
         item.kind = kind_of_text(text, size)
         if item.kind == NOT_PLAIN:
             return False
-        if not read_text(at, end, &item.id, &item.id_size) or not is_ascii(item.id, item.id_size):
+        if not read_text(at, end, &item.id, &item.id_size) or not is_text(item.id, item.id_size):
             return False
         if not read_integer(at, end, &item.changed_at):
             return False
@@ -157,7 +157,7 @@ cdef class ChangeBatch:
             if head == 0xC0 or head == 0xC2 or head == 0xC3:
                 at[0] += 1
             elif head >> 5 == 5 or 0xD9 <= head <= 0xDB:
-                if not read_text(at, end, &text, &size) or not is_ascii(text, size):
+                if not read_text(at, end, &text, &size) or not is_text(text, size):
                     return False
             elif not read_integer(at, end, &number):
                 return False

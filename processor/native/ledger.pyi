@@ -1,17 +1,20 @@
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import TypeGuard
 
 from processor.core.batch import Changes
 from processor.core.ledger import LedgerOutput
 from processor.core.retention import Expiry
+from processor.native.batch import ChangeBatch
 from processor.native.panes import PaneTable
 from schemas.records import Record, RecordChange
 
 class Plain:
-    def __init__(self, panes: PaneTable, aliases: Mapping[str, str], min_talk: int) -> None: ...
+    def __init__(self, panes: PaneTable) -> None: ...
+    def takes(self, changes: Changes) -> TypeGuard[ChangeBatch]: ...
     def fold(
         self,
-        changes: Changes,
+        batch: ChangeBatch,
         rows: dict[bytes, bytes],
         kept_from: int,
         expiry: Expiry[bytes],

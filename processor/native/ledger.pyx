@@ -6,30 +6,31 @@ Owns no rule. A record is plain if it is a call, an email or a meeting of which 
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItem, PyDict_Next
+from cpython.mem cimport PyMem_Free
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from processor.native.batch cimport ChangeBatch, Item
-from processor.native.counts cimport Count, are_equal, counts_of, speaks_of_the_past
 from processor.native.panes cimport PaneTable
+from processor.native.plan cimport HERE, NOTHING, CompiledPlan, Entries, Program
 from processor.native.rows cimport (
     CALL,
     EMAIL,
     HAND_BACK,
-    NEWS,
     NOT_PLAIN,
+    STALE,
     Fold,
     Kind,
     Row,
     begin,
     drop,
     fold,
-    fold_read,
     groups_of,
     kind_of,
     oldest_version,
     read_row,
+    speaks_of_the_past,
     write_row,
 )
 
@@ -46,121 +47,107 @@ cdef class Plain:
     """What a ledger's plain records are derived by, and the panes into which they count."""
 
     cdef PaneTable _panes
-    cdef dict _aliases
-    cdef int64_t _min_talk
+    cdef CompiledPlan _plan
     cdef Row _row
-    cdef Count _before[2]
-    cdef Count _after[2]
+    cdef Entries _before
+    cdef Entries _after
 
     def __cinit__(self):
         memset(&self._row, 0, sizeof(Row))
+        memset(&self._before, 0, sizeof(Entries))
+        memset(&self._after, 0, sizeof(Entries))
 
     def __dealloc__(self):
         drop(&self._row)
+        PyMem_Free(self._before.data)
+        PyMem_Free(self._after.data)
 
-    def __init__(self, PaneTable panes, aliases, min_talk):
+    def __init__(self, PaneTable panes):
         self._panes = panes
-        self._aliases = dict(aliases)
-        self._min_talk = min_talk
+        self._plan = panes.plan
 
-    def fold(self, changes, dict rows, int64_t kept_from, expiry, look_at, output):
-        """Take in what is plain of a batch, or of decoded changes; the changes that are left, in their order.
+    def takes(self, changes):
+        """Whether it is a batch of frames; changes that were decoded are for Python."""
+        return isinstance(changes, ChangeBatch)
+
+    def fold(self, ChangeBatch batch, dict rows, int64_t kept_from, expiry, look_at, output):
+        """Take in what is plain of a batch; the changes that are left, in their order.
 
         `look_at` is called before a row is read while the expiry has rows to look at. All changes of a record that
         come after one that is not plain are left too.
         """
-        cdef int64_t changed_at, duplicates = 0
-        cdef uint64_t digest
+        cdef int64_t duplicates = 0
         cdef bytes key, row, old
-        cdef bint has_fields
         cdef PyObject *held
-        cdef dict fields
         cdef dict news = {}
         cdef dict engaged = {}
         cdef list left = []
         cdef list groups
         cdef set others = set()
         cdef set spared = expiry.spared
-        cdef int before, after
-        cdef Fold found
-        cdef Kind kind
+        cdef bint is_counted
         cdef Row *scratch = &self._row
-        cdef ChangeBatch batch = changes if isinstance(changes, ChangeBatch) else None
-        cdef list decoded = list(changes) if batch is None else None
-        cdef const Item *item = NULL
+        cdef const Item *item
+        cdef const Program *program
         cdef Py_ssize_t place
+        cdef Fold found
         due, filed = expiry.due, expiry.filed
-        for place in range(len(changes)):
-            # Of a plain change in a batch there is no object, and it needs none.
-            change = fields = None
-            if batch is None:
-                change = decoded[place]
-            else:
-                item = &batch.items[place]
-                if item.change != NULL:
-                    change = <object>item.change
-            if change is None:
-                kind = item.kind
-                key = _key_of(kind, item.id, item.id_size)
-                changed_at = item.changed_at
-                has_fields = item.entries > 0
-            else:
-                kind = kind_of(change.kind)
-                if kind == NOT_PLAIN:
-                    left.append(change)
-                    continue
-                key = _key(change.kind, change.id)
-                changed_at = change.changed_at
-                fields = change.fields
-                has_fields = len(fields) > 0
-            if changed_at < kept_from or not has_fields or (spared and key in spared) or (others and key in others):
+        for place in range(len(batch)):
+            item = &batch.items[place]
+            if item.change != NULL:
+                change = <object>item.change
+                if kind_of(change.kind) != NOT_PLAIN:
+                    others.add(_key(change.kind, change.id))
+                left.append(change)
+                continue
+            # Of a plain change there is no object, and it needs none.
+            key = _key_of(item.kind, item.id, item.id_size)
+            if (
+                item.changed_at < kept_from or not item.entries or (spared and key in spared)
+                or (others and key in others)
+            ):
                 others.add(key)
-                left.append(batch.change(place) if change is None else change)
+                left.append(batch.change(place))
                 continue
             if due:
                 look_at(key, output)
             held = PyDict_GetItem(rows, key)
-            before = 0
+            self._before.count = self._after.count = 0
+            is_counted = True
             if held == NULL:
-                begin(scratch, kind)
+                begin(scratch, item.kind)
             else:
                 old = <bytes>held  # what is read points into it
                 if read_row(scratch, <const uint8_t *>PyBytes_AS_STRING(old), PyBytes_GET_SIZE(old)):
-                    before = counts_of(scratch, self._min_talk, self._before)
+                    program = &self._plan.program[<int>item.kind]
+                    # A change of what no measure looks at changes no pane. A first one may: that the record is there.
+                    is_counted = program.standing != NOTHING and _sets_any(batch, item, program.reads)
+                    if is_counted and self._plan.evaluate(scratch, &self._before) < 0:
+                        scratch.kind = NOT_PLAIN
                 else:
-                    before = -1
-                if before < 0 or scratch.kind != kind:
+                    scratch.kind = NOT_PLAIN
+                if scratch.kind != item.kind:
                     others.add(key)
-                    left.append(batch.change(place) if change is None else change)
+                    left.append(batch.change(place))
                     continue
-            if change is None:
-                found = fold_read(
-                    scratch, changed_at, item.digest, item.fields, item.begin + item.size, item.entries,
-                    &batch.codes[item.codes],
-                )
-            else:
-                digest = change.digest
-                found = fold(scratch, changed_at, digest, fields)
-            if found != NEWS:
-                if found == HAND_BACK:
-                    others.add(key)
-                    left.append(batch.change(place) if change is None else change)
-                else:
-                    duplicates += 1
+            found = fold(
+                scratch, item.changed_at, item.digest, item.fields, item.begin + item.size, item.entries,
+                &batch.codes[item.codes],
+            )
+            if found == STALE:
+                duplicates += 1
                 continue
-            after = counts_of(scratch, self._min_talk, self._after)
-            if after < 0 or (
-                (after == 0 or self._after[0].at < kept_from) and speaks_of_the_past(scratch, kept_from) != 0
+            if (
+                found == HAND_BACK or (is_counted and self._plan.evaluate(scratch, &self._after) < 0)
+                or speaks_of_the_past(scratch, kept_from) != 0
             ):
                 others.add(key)
-                left.append(batch.change(place) if change is None else change)
+                left.append(batch.change(place))
                 continue
-            if not are_equal(self._before, before, self._after, after):
-                self._count(self._before, before, -1)
-                self._count(self._after, after, 1)
+            self._panes.exchange(&self._before, &self._after)
             row = write_row(scratch)
             if held == NULL:
-                filed[changed_at // DAY].append(key)
+                filed[item.changed_at // DAY].append(key)
             rows[key] = row
             news[key] = row
             if scratch.names:
@@ -181,42 +168,36 @@ cdef class Plain:
         cdef PyObject *value
         cdef Py_ssize_t position = 0
         cdef list left = []
-        cdef int counts
         cdef int64_t said_at, day = 0
         cdef list today = None
         cdef bytes row
+        self._before.count = 0
         while PyDict_Next(rows, &position, &key, &value):
             row = <bytes>value
-            counts = -1
-            if read_row(&self._row, <const uint8_t *>PyBytes_AS_STRING(row), PyBytes_GET_SIZE(row)):
-                if self._row.is_set:
-                    counts = counts_of(&self._row, self._min_talk, self._after)
-                    said_at = oldest_version(&self._row)
-            if counts < 0 or said_at < kept_from:
+            if (
+                not read_row(&self._row, <const uint8_t *>PyBytes_AS_STRING(row), PyBytes_GET_SIZE(row))
+                or not self._row.is_set or self._plan.evaluate(&self._row, &self._after) < 0
+            ):
+                left.append(<object>key)
+                continue
+            said_at = oldest_version(&self._row)
+            if said_at < kept_from:
                 left.append(<object>key)
                 continue
             if today is None or said_at // DAY != day:
                 day = said_at // DAY
                 today = filed[day]
             today.append(<object>key)
-            self._count(self._after, counts, 1)
+            self._panes.exchange(&self._before, &self._after)
         return left
 
-    cdef int _count(self, const Count *counts, int number, int sign) except -1:
-        cdef int place
-        cdef const Count *count
-        for place in range(number):
-            count = &counts[place]
-            if count.rep == NULL:
-                rep = None
-            else:
-                rep = (<const char *>count.rep)[:count.rep_size].decode("utf-8")
-                if self._aliases:
-                    rep = self._aliases.get(rep, rep)
-            self._panes.apply(
-                self._panes.intern(rep), count.at, count.values, count.measure, count.value, sign
-            )
-        return 0
+
+cdef inline bint _sets_any(ChangeBatch batch, const Item *item, uint64_t fields) noexcept:
+    cdef uint32_t place
+    for place in range(item.entries):
+        if fields >> batch.codes[item.codes + place] & 1:
+            return True
+    return False
 
 
 cdef inline bytes _key(str kind, str id):

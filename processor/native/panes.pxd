@@ -1,16 +1,26 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+from processor.native.plan cimport CompiledPlan, Entries, Entry
 
 cdef enum:
-    MEASURED = 16
+    INLINE = 6
     CHUNK = 1024
     DAYS = 1024
 
+cdef struct Cell:
+    uint32_t cell
+    uint64_t key
+    int64_t amount
+
 cdef struct Opened:
+    # A pane as numbers: its cells in their order, none of them 0. The first few lie in it.
     int64_t window
     PyObject *rep    # borrowed from `_reps`
-    PyObject *rich   # owned: the pane as a dict, where it holds more than small sums; else NULL
-    int64_t sums[MEASURED]
+    int count
+    int room
+    Cell *cells
+    Cell own[INLINE]
 
 cdef struct Quarter:
     int64_t bucket
@@ -18,6 +28,7 @@ cdef struct Quarter:
 
 cdef class PaneTable:
     cdef readonly str origin
+    cdef CompiledPlan plan
     cdef object _calendar, _horizon
     cdef int64_t _minutes_kept, _first_minute, _first_day
     cdef dict _panes, _reps
@@ -25,16 +36,24 @@ cdef class PaneTable:
     cdef Py_ssize_t _count, _chunk_room, _chunk_count, _mask
     cdef int32_t *_index
     cdef Quarter _quarters[DAYS]
+    # Entries of one site follow each other: whose panes were opened last, and which.
+    cdef const uint8_t *_last_text
+    cdef uint32_t _last_size
+    cdef int64_t _last_at
+    cdef bint _is_last_known
+    cdef Opened *_last_day
+    cdef Opened *_last_minute
 
+    cdef int exchange(self, const Entries *before, const Entries *after) except -1
+    cdef int _put(self, const Entry *entry, int64_t amount) except -1
+    cdef int _open_both(self, object rep, int64_t at) except -1
     cdef PyObject *intern(self, object rep) except NULL
-    cdef int apply(
-        self, PyObject *rep, int64_t at, int values, const int *measure, const int64_t *value, int sign
-    ) except -1
     cdef int64_t _day_of(self, int64_t at) except? -1
     cdef Opened *_open(self, int64_t window, PyObject *rep) except NULL
     cdef Opened *_find(self, int64_t window, PyObject *rep) noexcept
     cdef int _grow(self) except -1
-    cdef int _apply_rich(self, object rep, int64_t at, object values, int sign) except -1
     cdef int _replace(self, object contributions, int sign) except -1
+    cdef int _read(self, Opened *pane, bytes value) except -1
+    cdef bytes _write(self, Opened *pane)
     cdef list _close(self, dict published)
     cdef void _forget(self) noexcept

@@ -1,13 +1,16 @@
 from collections.abc import Iterable
 
-from processor.core.contributions import Contribution
 from processor.core.panes import Message
+from processor.core.plan import Contribution
 from processor.core.retention import Horizon
+from processor.native.plan import CompiledPlan
 from schemas.windows import Calendar
 
 class PaneTable:
     origin: str
-    def __init__(self, origin: str, calendar: Calendar, minutes_kept: int, horizon: Horizon) -> None: ...
+    def __init__(
+        self, origin: str, calendar: Calendar, minutes_kept: int, horizon: Horizon, plan: CompiledPlan
+    ) -> None: ...
     def __len__(self) -> int: ...
     def replace(self, old: Iterable[Contribution], new: Iterable[Contribution]) -> None: ...
     def count(self, contributions: Iterable[Contribution]) -> None: ...

@@ -1,55 +1,40 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """The panes of one origin, as `processor.core.panes.PaneTable`: what has changed lies as numbers until it is told.
 
-Owns no rule. A pane that holds more than small sums (money, samples) is the same dict as there, and is changed, written
-and read by `schemas.panes`.
+Owns no rule. Cells are numbered here in the order of their names, so that a pane in memory and in bytes has one order.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItem
-from cpython.long cimport PyLong_CheckExact
-from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy, memmove, memset
 
-from processor.native.wire cimport read_integer, write_integer
+from processor.native.plan cimport COUNT, CompiledPlan, Entries, Entry, key_of, value_of
+from processor.native.wire cimport (
+    read_array,
+    read_integer,
+    read_map,
+    read_number,
+    write_head,
+    write_integer,
+    write_number,
+)
 
-from processor.native.counts import SUMS
 from schemas.instants import MINUTE as _MINUTE
-from schemas.panes import add, decode_pane, encode_pane
 from schemas.windows import QUARTER as _QUARTER
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
-    long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
 
 cdef int64_t MINUTE = _MINUTE, QUARTER = _QUARTER
 cdef int64_t _EVER = -(1 << 62)
-cdef int64_t _LARGE = 1 << 53
-"""What is larger than this is added up by Python, which has integers of any size."""
 
-cdef tuple _sums = SUMS
-cdef dict _place_of = {name: place for place, name in enumerate(SUMS)}
-cdef int _measures = len(SUMS)
-cdef uint8_t _name[MEASURED][32]
-cdef int _name_size[MEASURED]
-
-
-def _prepare():
-    if len(SUMS) > MEASURED:
-        raise RuntimeError("there are more measures than a pane has room for here")
-    for place, name in enumerate(SUMS):
-        written = bytes([0xA0 | len(name)]) + name.encode("ascii")
-        if len(name) > 31:
-            raise RuntimeError(f"the name {name} is too long to be written here")
-        _name_size[place] = len(written)
-        memcpy(&_name[place][0], PyBytes_AS_STRING(written), len(written))
-
-
-_prepare()
+cdef enum:
+    CELL_SIZE = 9 + 5 + 9 + 9  # a name, the head of an array, a key, an amount: at most
+    SMALL = 4096
 
 
 cdef class PaneTable:
@@ -64,8 +49,9 @@ cdef class PaneTable:
         for place in range(DAYS):
             self._quarters[place].bucket = -1 - (<int64_t>1 << 62)
 
-    def __init__(self, origin, calendar, minutes_kept, horizon):
+    def __init__(self, origin, calendar, minutes_kept, horizon, CompiledPlan plan):
         self.origin = origin
+        self.plan = plan
         self._calendar = calendar
         self._minutes_kept = minutes_kept // MINUTE
         self._horizon = horizon
@@ -144,69 +130,71 @@ cdef class PaneTable:
         held.day = day
         return held.day
 
-    cdef int apply(
-        self, PyObject *rep, int64_t at, int values, const int *measure, const int64_t *value, int sign
-    ) except -1:
-        """Add small integers, or take them away."""
-        cdef int64_t windows[2]
-        cdef int64_t sum
-        cdef int number = 1, place, rest, window
-        cdef Opened *pane
-        windows[0] = self._day_of(at) * 2 + 1
-        if windows[0] < self._first_day:
-            return 0
-        windows[1] = at // MINUTE * 2
-        if windows[1] >= self._first_minute:
-            number = 2
-        for window in range(number):
-            pane = self._open(windows[window], rep)
-            place = 0
-            while place < values and pane.rich == NULL:
-                sum = pane.sums[measure[place]] + value[place] * sign
-                pane.sums[measure[place]] = sum
-                if not -_LARGE < sum < _LARGE:
-                    _enrich(pane)
-                place += 1
-            if place < values:
-                add(<object>pane.rich, [(_sums[measure[rest]], value[rest]) for rest in range(place, values)], sign)
+    cdef int exchange(self, const Entries *before, const Entries *after) except -1:
+        """Take `before` out and put `after` in, of the same record: only what differs touches a pane."""
+        cdef int one = 0, other = 0
+        cdef const Entry *old
+        cdef const Entry *new
+        self._is_last_known = False
+        while one < before.count or other < after.count:
+            old = &before.data[one] if one < before.count else NULL
+            new = &after.data[other] if other < after.count else NULL
+            if new == NULL or (old != NULL and old.line < new.line):
+                self._put(old, -old.amount)
+                one += 1
+            elif old == NULL or new.line < old.line:
+                self._put(new, new.amount)
+                other += 1
+            else:
+                if not _is_same(old, new):
+                    self._put(old, -old.amount)
+                    self._put(new, new.amount)
+                elif old.amount != new.amount:
+                    self._put(new, new.amount - old.amount)
+                one += 1
+                other += 1
+        return 0
+
+    cdef int _put(self, const Entry *entry, int64_t amount) except -1:
+        if not (
+            self._is_last_known and entry.at == self._last_at and entry.rep_size == self._last_size
+            and (entry.rep_size == 0 or memcmp(entry.rep, self._last_text, entry.rep_size) == 0)
+        ):
+            rep = None if entry.rep == NULL else (<const char *>entry.rep)[:entry.rep_size].decode("utf-8")
+            self._open_both(rep, entry.at)
+            self._last_at, self._last_text, self._last_size = entry.at, entry.rep, entry.rep_size
+            self._is_last_known = True
+        if self._last_day != NULL:
+            _add(self._last_day, entry.cell, entry.key, amount)
+            if self._last_minute != NULL:
+                _add(self._last_minute, entry.cell, entry.key, amount)
+        return 0
+
+    cdef int _open_both(self, object rep, int64_t at) except -1:
+        """The panes of a person that hold an instant, as far as they are kept."""
+        cdef int64_t day = self._day_of(at) * 2 + 1, minute = at // MINUTE * 2
+        cdef PyObject *who
+        self._last_day = self._last_minute = NULL
+        if day >= self._first_day:
+            who = self.intern(rep)
+            self._last_day = self._open(day, who)
+            if minute >= self._first_minute:
+                self._last_minute = self._open(minute, who)
         return 0
 
     cdef int _replace(self, object contributions, int sign) except -1:
-        cdef int measure[MEASURED]
-        cdef int64_t value[MEASURED]
-        cdef int values, overflow
-        cdef int64_t at
-        cdef PyObject *place
-        for rep, instant, named in contributions:
-            at = instant
-            values = 0
-            for name, amount in named:
-                place = PyDict_GetItem(_place_of, name)
-                if place == NULL or not PyLong_CheckExact(amount) or values == MEASURED:
-                    break
-                value[values] = PyLong_AsLongLongAndOverflow(amount, &overflow)
-                if overflow or not -_LARGE < value[values] < _LARGE:
-                    break
-                measure[values] = <object>place
-                values += 1
-            else:
-                self.apply(self.intern(rep), at, values, measure, value, sign)
+        cdef uint32_t cell
+        cdef uint64_t key
+        for rep, at, values in contributions:
+            self._open_both(rep, at)
+            if self._last_day == NULL:
                 continue
-            self._apply_rich(rep, at, named, sign)
-        return 0
-
-    cdef int _apply_rich(self, object rep, int64_t at, object values, int sign) except -1:
-        cdef int64_t day = self._day_of(at) * 2 + 1, minute = at // MINUTE * 2
-        cdef Opened *pane
-        if day < self._first_day:
-            return 0
-        pane = self._open(day, self.intern(rep))
-        _enrich(pane)
-        add(<object>pane.rich, values, sign)
-        if minute >= self._first_minute:
-            pane = self._open(minute, self.intern(rep))
-            _enrich(pane)
-            add(<object>pane.rich, values, sign)
+            for name, part, amount in values:
+                cell = self.plan.cell_of[name]
+                key = 0 if part is None else key_of(part)
+                _add(self._last_day, cell, key, amount * sign)
+                if self._last_minute != NULL:
+                    _add(self._last_minute, cell, key, amount * sign)
         return 0
 
     cdef Opened *_find(self, int64_t window, PyObject *rep) noexcept:
@@ -237,15 +225,13 @@ cdef class PaneTable:
         pane = &self._chunks[self._count // CHUNK][self._count % CHUNK]
         pane.window = window
         pane.rep = rep
-        pane.rich = NULL
-        memset(pane.sums, 0, sizeof(pane.sums))
+        pane.count, pane.room = 0, INLINE
+        pane.cells = pane.own
         held = PyDict_GetItem(self._panes, window)
         if held != NULL:
             held = PyDict_GetItem(<dict>held, <object>rep)
-            if held != NULL and not _read(pane, <bytes>held):
-                made = decode_pane(<bytes>held)
-                Py_INCREF(made)
-                pane.rich = <PyObject *>made
+            if held != NULL:
+                self._read(pane, <bytes>held)
         at = _hash(window, rep) & self._mask
         while self._index[at] >= 0:
             at = (at + 1) & self._mask
@@ -315,7 +301,7 @@ cdef class PaneTable:
                     held = self._panes[window] = {}
                 digits = snprintf(number, 32, b"|%c%lld", <int>(b"d" if window & 1 else b"m")[0], <long long>(window >> 1))
             rep = <object>pane.rep
-            value = _write(pane)
+            value = self._write(pane)
             kept = held.get(rep)
             if value is None:
                 if kept is None:
@@ -350,13 +336,83 @@ cdef class PaneTable:
         self._forget()
         return messages
 
+    cdef int _read(self, Opened *pane, bytes value) except -1:
+        """Read what `_write` wrote."""
+        cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(value)
+        cdef const uint8_t *end = at + PyBytes_GET_SIZE(value)
+        cdef uint32_t entries, parts
+        cdef uint64_t name
+        cdef int64_t key, amount
+        cdef bint is_negative
+        cdef int cell = -1
+        if not read_map(&at, end, &entries):
+            raise ValueError(value)
+        for _ in range(entries):
+            if not read_number(&at, end, &name, &is_negative):
+                raise ValueError(value)
+            cell = self.plan.find(name, cell + 1)
+            if cell < 0:
+                raise ValueError(value)
+            if self.plan.forms[cell] == COUNT:
+                if not read_integer(&at, end, &amount):
+                    raise ValueError(value)
+                _add(pane, cell, 0, amount)
+                continue
+            if not read_array(&at, end, &parts):
+                raise ValueError(value)
+            for _ in range(parts // 2):
+                if not read_integer(&at, end, &key) or not read_integer(&at, end, &amount):
+                    raise ValueError(value)
+                _add(pane, cell, key_of(key), amount)
+        return 0
+
+    cdef bytes _write(self, Opened *pane):
+        """As `encode_pane`; None for an empty pane."""
+        cdef uint8_t small[SMALL]
+        cdef uint8_t *out = small
+        cdef uint8_t *to
+        cdef const Cell *held
+        cdef int place, last, cells = 0
+        cdef uint32_t cell
+        if not pane.count:
+            return None
+        for place in range(pane.count):
+            cells += place == 0 or pane.cells[place].cell != pane.cells[place - 1].cell
+        if pane.count * CELL_SIZE + 5 > SMALL:
+            out = <uint8_t *>PyMem_Malloc(pane.count * CELL_SIZE + 5)
+            if out == NULL:
+                raise MemoryError
+        to = out + write_head(out, 0x80, 16, 0xDE, cells)
+        place = 0
+        while place < pane.count:
+            cell = pane.cells[place].cell
+            to += write_number(to, self.plan.names[cell])
+            if self.plan.forms[cell] == COUNT:
+                to += write_integer(to, pane.cells[place].amount)
+                place += 1
+                continue
+            last = place
+            while last < pane.count and pane.cells[last].cell == cell:
+                last += 1
+            to += write_head(to, 0x90, 16, 0xDC, 2 * (last - place))
+            while place < last:
+                held = &pane.cells[place]
+                to += write_integer(to, value_of(held.key))
+                to += write_integer(to, held.amount)
+                place += 1
+        try:
+            return PyBytes_FromStringAndSize(<char *>out, to - out)
+        finally:
+            if out != small:
+                PyMem_Free(out)
+
     cdef void _forget(self) noexcept:
         cdef Py_ssize_t place
         cdef Opened *pane
         for place in range(self._count):
             pane = &self._chunks[place // CHUNK][place % CHUNK]
-            if pane.rich != NULL:
-                Py_DECREF(<object>pane.rich)
+            if pane.cells != pane.own:
+                PyMem_Free(pane.cells)
         # A batch opens few; of what a load has opened nothing is kept.
         for place in range(1 if 0 < self._count <= CHUNK else 0, self._chunk_count):
             PyMem_Free(self._chunks[place])
@@ -377,76 +433,59 @@ cdef inline Py_ssize_t _hash(int64_t window, PyObject *rep) noexcept:
     return <Py_ssize_t>(mixed >> 20)
 
 
-cdef int _enrich(Opened *pane) except -1:
-    """Make it a dict, for what numbers cannot hold."""
-    cdef int place
-    if pane.rich != NULL:
+cdef void _empty(Opened *pane) noexcept:
+    pane.count = 0
+
+
+cdef inline bint _is_same(const Entry *one, const Entry *other) noexcept:
+    """But for the amount."""
+    return (
+        one.cell == other.cell and one.key == other.key and one.at == other.at and one.rep_size == other.rep_size
+        and (one.rep_size == 0 or memcmp(one.rep, other.rep, one.rep_size) == 0)
+    )
+
+
+cdef int _add(Opened *pane, uint32_t cell, uint64_t key, int64_t amount) except -1:
+    """Put so much in; what becomes 0 is gone."""
+    cdef int first = 0, last = pane.count, middle
+    cdef Cell *held
+    while first < last:
+        middle = (first + last) >> 1
+        held = &pane.cells[middle]
+        if held.cell < cell or (held.cell == cell and held.key < key):
+            first = middle + 1
+        else:
+            last = middle
+    held = &pane.cells[first]
+    if first < pane.count and held.cell == cell and held.key == key:
+        held.amount += amount
+        if not held.amount:
+            pane.count -= 1
+            memmove(held, held + 1, (pane.count - first) * sizeof(Cell))
         return 0
-    made = {}
-    for place in range(_measures):
-        if pane.sums[place]:
-            made[_sums[place]] = pane.sums[place]
-    Py_INCREF(made)
-    pane.rich = <PyObject *>made
+    if not amount:
+        return 0
+    if pane.count == pane.room:
+        _make_room(pane)
+        held = &pane.cells[first]
+    memmove(held + 1, held, (pane.count - first) * sizeof(Cell))
+    held.cell, held.key, held.amount = cell, key, amount
+    pane.count += 1
     return 0
 
 
-cdef int _empty(Opened *pane) except -1:
-    if pane.rich != NULL:
-        Py_DECREF(<object>pane.rich)
-        pane.rich = NULL
-    memset(pane.sums, 0, sizeof(pane.sums))
-    return 0
-
-
-cdef bint _read(Opened *pane, bytes value) noexcept:
-    """Read a pane that holds small sums alone. False: it holds something else."""
-    cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(value)
-    cdef const uint8_t *end = at + PyBytes_GET_SIZE(value)
-    cdef int entries, place = 0
-    cdef int64_t number
-    if at == end or at[0] >> 4 != 8:
-        return False
-    entries = at[0] & 15
-    at += 1
-    for _ in range(entries):
-        # Both are in the order of names.
-        while place < _measures and not (
-            end - at > _name_size[place] and memcmp(at, &_name[place][0], _name_size[place]) == 0
-        ):
-            place += 1
-        if place == _measures:
-            break
-        at += _name_size[place]
-        if not read_integer(&at, end, &number) or not -_LARGE < number < _LARGE:
-            break
-        pane.sums[place] = number
-        place += 1
+cdef int _make_room(Opened *pane) except -1:
+    cdef Cell *cells
+    if pane.cells == pane.own:
+        cells = <Cell *>PyMem_Malloc(4 * INLINE * sizeof(Cell))
+        if cells != NULL:
+            memcpy(cells, pane.own, pane.count * sizeof(Cell))
+            pane.room = 4 * INLINE
     else:
-        if at == end:
-            return True
-    memset(pane.sums, 0, sizeof(pane.sums))
-    return False
-
-
-cdef bytes _write(Opened *pane):
-    """As `encode_pane`; None for an empty pane."""
-    cdef uint8_t out[1 + MEASURED * 41 + 3]
-    cdef uint8_t *to = out + 1
-    cdef int place, entries = 0
-    if pane.rich != NULL:
-        rich = <object>pane.rich
-        return encode_pane(rich) if rich else None
-    for place in range(_measures):
-        if pane.sums[place]:
-            memcpy(to, &_name[place][0], _name_size[place])
-            to += _name_size[place]
-            to += write_integer(to, pane.sums[place])
-            entries += 1
-    if not entries:
-        return None
-    if entries > 15:
-        _enrich(pane)
-        return encode_pane(<object>pane.rich)
-    out[0] = 0x80 | entries
-    return PyBytes_FromStringAndSize(<char *>out, to - out)
+        cells = <Cell *>PyMem_Realloc(pane.cells, 2 * pane.room * sizeof(Cell))
+        if cells != NULL:
+            pane.room *= 2
+    if cells == NULL:
+        raise MemoryError
+    pane.cells = cells
+    return 0

@@ -47,11 +47,11 @@ cdef int code_of(const uint8_t *text, uint32_t size) noexcept
 cdef void begin(Row *row, Kind kind) noexcept
 cdef void drop(Row *row) noexcept
 cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept
-cdef Fold fold(Row *row, int64_t at, uint64_t digest, dict fields) except *
-cdef Fold fold_read(
+cdef Fold fold(
     Row *row, int64_t at, uint64_t digest, const uint8_t *fields, const uint8_t *end, uint32_t entries,
     const uint8_t *codes,
 ) except *
 cdef bytes write_row(Row *row)
 cdef int64_t oldest_version(const Row *row) noexcept
 cdef list groups_of(const Row *row)
+cdef int speaks_of_the_past(const Row *row, int64_t horizon) noexcept

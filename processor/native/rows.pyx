@@ -5,8 +5,6 @@ A row with anything that is not plain is not read at all: histories, more names 
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.dict cimport PyDict_GetItem, PyDict_Next
-from cpython.long cimport PyLong_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_CheckExact
@@ -26,11 +24,11 @@ from processor.native.wire cimport (
     write_text,
 )
 
+from processor.core.retention import INSTANTS
 from schemas.records import FIELD_CODES, NAMED_IN_ORDER
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
-    long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
 
 cdef enum:
     VERSIONS = CODES  # a row has no more versions than fields
@@ -40,6 +38,7 @@ cdef enum:
 KINDS = ("call", "email", "meeting")
 cdef dict _codes = dict(FIELD_CODES)
 cdef uint64_t _named[4]
+cdef uint64_t _instants[4]
 cdef list _texts = [""] * CODES
 cdef uint8_t _name[CODES][NAME_SIZE]
 cdef uint32_t _name_size[CODES]
@@ -56,6 +55,7 @@ def _prepare():
         if codes != sorted(codes):
             raise RuntimeError(f"the names of a {kind} are written in another order than their codes")
         _named[place] = sum(1 << code for code in codes)
+        _instants[place] = sum(1 << _codes[name] for name in INSTANTS[kind])
     for bucket in range(BUCKETS):
         _first[bucket] = -1
     for name, code in _codes.items():
@@ -198,74 +198,14 @@ cdef inline void _set(
     row.is_set |= <uint64_t>1 << code
 
 
-cdef Fold fold(Row *row, int64_t at, uint64_t digest, dict fields) except *:
-    """Take a change in, as `Record.fold` does. Its values lie in a buffer of the row.
-
-    HAND_BACK: the row is not what it was and must not be used.
-    """
-    cdef PyObject *name
-    cdef PyObject *held
-    cdef PyObject *code_of
-    cdef Py_ssize_t position = 0, size, room = 0
-    cdef const char *text
-    cdef uint8_t *to
-    cdef int code, overflow
-    cdef Fold found = STALE
-    cdef bint is_newer
-    while PyDict_Next(fields, &position, &name, &held):
-        room += 9
-        if PyUnicode_CheckExact(<object>held):
-            PyUnicode_AsUTF8AndSize(<object>held, &size)
-            if size > 0x7FFFFFFF:
-                return HAND_BACK
-            room += size
-    _make_room(&row.values, room)
-    to = row.values.data
-    position = 0
-    while PyDict_Next(fields, &position, &name, &held):
-        code_of = PyDict_GetItem(_codes, <object>name)
-        if code_of == NULL:
-            return HAND_BACK
-        code = <object>code_of
-        is_newer = _is_newer(row, code, at, digest)
-        if not is_newer and not _named[<int>row.kind] >> code & 1:
-            continue
-        if <object>held is None:
-            to[0] = 0xC0
-            size = 1
-        elif <object>held is True:
-            to[0] = 0xC3
-            size = 1
-        elif <object>held is False:
-            to[0] = 0xC2
-            size = 1
-        elif PyUnicode_CheckExact(<object>held):
-            text = PyUnicode_AsUTF8AndSize(<object>held, &size)
-            if _named[<int>row.kind] >> code & 1:
-                if row.names == NAMES:
-                    return HAND_BACK
-                if _remember(row, code, <const uint8_t *>text, <uint32_t>size):
-                    found = NEWS
-            size = write_text(to, <const uint8_t *>text, <uint32_t>size)
-        elif PyLong_CheckExact(<object>held):
-            number = PyLong_AsLongLongAndOverflow(<object>held, &overflow)
-            if overflow:
-                return HAND_BACK
-            size = write_integer(to, number)
-        else:
-            return HAND_BACK
-        if is_newer:
-            _set(row, code, at, digest, to, <uint32_t>size)
-            found = NEWS
-            to += size
-    return found
-
-
-cdef Fold fold_read(
+cdef Fold fold(
     Row *row, int64_t at, uint64_t digest, const uint8_t *fields, const uint8_t *end, uint32_t entries,
     const uint8_t *codes,
 ) except *:
-    """As `fold`, of a change that was read in its frame: the codes of its fields are known, its values are plain."""
+    """Take a change in, as `Record.fold` does: the codes of its fields are known, its values are plain.
+
+    Its values lie in a buffer of the row. HAND_BACK: the row is not what it was and must not be used.
+    """
     cdef const uint8_t *text
     cdef const uint8_t *value
     cdef uint32_t length
@@ -310,7 +250,7 @@ cdef Fold fold_read(
 cdef bint _remember(Row *row, int code, const uint8_t *text, uint32_t size) noexcept:
     """Put a name in its place: by code, then by text. False where it is there already.
 
-    The text is that of a `str` which the change holds for as long as the row is used, or lies in its frame.
+    The text lies in the change's frame.
     """
     cdef int place, other, order
     cdef Name *name
@@ -460,3 +400,26 @@ cdef list groups_of(const Row *row):
         name = &row.name[place]
         found.append(f"{_texts[name.code]}:{(<const char *>name.value)[:name.size].decode('utf-8')}")
     return found
+
+
+cdef int speaks_of_the_past(const Row *row, int64_t horizon) noexcept:
+    """Whether all that it names happened before the horizon; -1: not plain."""
+    cdef int code
+    cdef int64_t instant
+    cdef const uint8_t *at
+    cdef const uint8_t *end
+    cdef bint names_any = False
+    cdef uint64_t rest = row.is_set & _instants[<int>row.kind]
+    for code in range(CODES):
+        if not rest:
+            break
+        if rest & 1 and row.slots[code].value[0] != 0xC0:
+            at = row.slots[code].value
+            end = at + row.slots[code].size
+            if not read_integer(&at, end, &instant) or at != end:
+                return -1
+            if instant >= horizon:
+                return False
+            names_any = True
+        rest >>= 1
+    return names_any

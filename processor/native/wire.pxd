@@ -5,6 +5,9 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+cdef extern from "Python.h":
+    object PyUnicode_DecodeUTF8(const char *text, Py_ssize_t size, const char *errors)
+
 
 cdef inline uint64_t _big(const uint8_t *at, int size) noexcept:
     cdef uint64_t value = 0
@@ -189,6 +192,17 @@ cdef inline bint is_ascii(const uint8_t *text, Py_ssize_t size) noexcept:
             return False
         text += 1
         size -= 1
+    return True
+
+
+cdef inline bint is_text(const uint8_t *text, Py_ssize_t size) except -1:
+    """Whether it is UTF-8, as Python has it."""
+    if is_ascii(text, size):
+        return True
+    try:
+        PyUnicode_DecodeUTF8(<const char *>text, size, NULL)
+    except UnicodeDecodeError:
+        return False
     return True
 
 

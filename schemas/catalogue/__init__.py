@@ -1,55 +1,61 @@
-"""The metric catalogue: `metrics.yaml` read, checked and made into aggregations.
+"""The metric catalogue: `metrics.yaml` read, checked and bound to the rules of a configuration.
 
-Owns the registry of kinds and the errors of a catalogue. The kinds are one file each.
+Owns the registry of types and the errors of a catalogue. Types are one file each; what they are made of is in facts.py,
+conditions.py and plan.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
-import yaml
 from babel.numbers import get_currency_precision
 from pydantic import ValidationError
 
-from schemas.catalogue.base import Aggregation, Entry, Reading
-from schemas.catalogue.counts import Count, Duration
-from schemas.catalogue.money import Money, MoneyAverage
-from schemas.catalogue.percentiles import Percentile
-from schemas.catalogue.ratios import Ratio
-from schemas.catalogue.responses import Due, DueShare, ResponsePercentile
+from schemas.catalogue.base import Entry, Reader
+from schemas.catalogue.derived import Derived
+from schemas.catalogue.duration import Duration
+from schemas.catalogue.plan import Plan, plan_of
+from schemas.catalogue.ratio import Ratio
+from schemas.catalogue.response import Response
+from schemas.catalogue.rules import Rules
+from schemas.catalogue.simple import Simple
+from schemas.catalogue.where import EntryError
 from schemas.documents.errors import ConfigError
-from schemas.panes import MEASURES
+from schemas.documents.refused import refused
+from schemas.documents.text import Path, read_document
 
-KINDS: Mapping[str, Callable[[Entry], Aggregation]] = {
-    "count": Count,
-    "duration": Duration,
+TYPES: Mapping[str, type[Entry]] = {
+    "simple": Simple,
     "ratio": Ratio,
-    "money": Money,
-    "money_average": MoneyAverage,
-    "percentile": Percentile,
-    "due": Due,
-    "due_share": DueShare,
-    "response_percentile": ResponsePercentile,
+    "derived": Derived,
+    "duration": Duration,
+    "response": Response,
 }
 
-_NEEDS_DIVISOR = {"ratio", "money_average", "due_share"}
-_NEEDS_PENDING = {"due", "due_share", "response_percentile"}
-_NEEDS_PERCENTILE = {"percentile", "response_percentile"}
+Catalogue = Mapping[str, Entry]
+"""Name -> entry, in the order of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric: what people are told of it, and how it is made."""
+    """A metric under the rules of a configuration."""
 
     name: str
     entry: Entry
-    aggregation: Aggregation
-    measures: frozenset[str]
-    """What of a pane the metric is made of; those of `pending` change with the clock too."""
+    reader: Reader
+    cells: frozenset[int]
+    """What of a pane it is made of."""
 
 
-Catalogue = Mapping[str, Metric]
+@dataclass(frozen=True, slots=True)
+class BoundCatalogue:
+    """A catalogue under the rules of a configuration: what its metrics are, and the plan that counts for them."""
+
+    metrics: Mapping[str, Metric]
+    plan: Plan
+    pending: frozenset[int]
+    """Cells of which the clock decides what they count for."""
 
 
 @cache
@@ -58,54 +64,94 @@ def shipped_catalogue() -> Catalogue:
     return parse_catalogue(files("schemas.catalogue").joinpath("metrics.yaml").read_text("utf-8"), "metrics.yaml")
 
 
+@lru_cache(64)
+def shipped_plan(rules: Rules) -> Plan:
+    """The plan of the metrics of the product. The same object for the same rules."""
+    return bound(shipped_catalogue(), rules).plan
+
+
 def parse_catalogue(text: str, source: str) -> Catalogue:
-    """The catalogue in `text`. Raises ConfigError naming each problem."""
-    try:
-        entries = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError([f"{source}: is not YAML: {error}"]) from None
+    """The catalogue in `text`. Raises ConfigError with a line for each problem, in the order of the file."""
+    document = read_document(text, source)
+    entries = document.value.get("metrics") if isinstance(document.value, dict) else None
     if not isinstance(entries, dict):
-        raise ConfigError([f"{source}: must be a mapping of metrics"])
-    problems: list[str] = []
-    metrics: dict[str, Metric] = {}
+        raise ConfigError([document.problem((), "must be a mapping with metrics")])
+    problems: list[tuple[Path, str]] = []
+    catalogue: dict[str, Entry] = {}
     for name, raw in entries.items():
-        try:
-            entry = Entry.model_validate(raw)
-        except ValidationError as error:
-            problems += [
-                f"{source}: {name}.{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-                for problem in error.errors()
-            ]
+        place: Path = ("metrics", name)
+        kind = TYPES.get(str(raw.get("type"))) if isinstance(raw, dict) else None
+        if kind is None:
+            problems.append(((*place, "type"), f"must be one of {', '.join(TYPES)}"))
             continue
-        wrong = _problems(entry)
-        problems += [f"{source}: {name}.{problem}" for problem in wrong]
-        if not wrong:
-            metrics[name] = Metric(name, entry, KINDS[entry.kind](entry), _measures_of(entry))
+        try:
+            catalogue[name] = kind.model_validate(raw)
+        except ValidationError as error:
+            problems += [refused(problem, document, kind, place) for problem in error.errors(include_url=False)]
+    if not problems:
+        problems = _references(catalogue)
     if problems:
-        raise ConfigError(problems)
-    return metrics
+        problems.sort(key=lambda found: document.line(found[0]))
+        raise ConfigError(list(dict.fromkeys(document.problem(path, reason) for path, reason in problems)))
+    return catalogue
 
 
-def _measures_of(entry: Entry) -> frozenset[str]:
-    return frozenset([*entry.of, *entry.by, *(("pending",) if entry.kind in _NEEDS_PENDING else ())])
-
-
-def _problems(entry: Entry) -> list[str]:
-    problems = []
-    if entry.kind not in KINDS:
-        problems.append(f"kind: {entry.kind!r} is not one of {', '.join(KINDS)}")
-    for setting, measures in (("of", entry.of), ("by", entry.by)):
-        problems += [f"{setting}: there is no measure {measure!r}" for measure in measures if measure not in MEASURES]
-    if bool(entry.by) != (entry.kind in _NEEDS_DIVISOR):
-        problems.append(f"by: kind {entry.kind} {'takes none' if entry.by else 'needs a divisor'}")
-    if (entry.percentile is not None) != (entry.kind in _NEEDS_PERCENTILE):
-        problems.append(f"percentile: kind {entry.kind} {'takes none' if entry.percentile else 'needs one'}")
+def _references(catalogue: Catalogue) -> list[tuple[Path, str]]:
+    """What is wrong with what entries say of facts and of each other: the same under all rules."""
+    binding = _Binding(catalogue, Rules())
+    problems: list[tuple[Path, str]] = []
+    for name in catalogue:
+        try:
+            binding.reader(name, ())
+        except EntryError as error:
+            problems.append((("metrics", name, *error.path), error.reason))
     return problems
 
 
-def begins_at_zero(metric: Metric) -> bool:
-    """Whether it has a value, 0, where nothing has happened; the others have none there."""
-    return metric.aggregation.result({}, Reading(now=0, money_digits=0)).value is not None
+class _Binding:
+    """Readers by name, each made once; what they refer to first."""
+
+    def __init__(self, catalogue: Catalogue, rules: Rules) -> None:
+        self.rules = rules
+        self._catalogue = catalogue
+        self._readers: dict[str, Reader] = {}
+        self._open: list[str] = []
+
+    def entry(self, name: str, path: tuple[str | int, ...]) -> Entry:
+        entry = self._catalogue.get(name)
+        if entry is None:
+            raise EntryError(path, f"there is no metric {name}")
+        return entry
+
+    def reader(self, name: str, path: tuple[str | int, ...]) -> Reader:
+        entry, found = self.entry(name, path), self._readers.get(name)
+        if found is not None:
+            return found
+        if name in self._open:
+            raise EntryError(path, f"is made of itself: {' of '.join([*self._open[self._open.index(name) :], name])}")
+        self._open.append(name)
+        try:
+            made = self._readers[name] = entry.bind(self)
+        finally:
+            self._open.pop()
+        return made
+
+
+def bound(catalogue: Catalogue, rules: Rules) -> BoundCatalogue:
+    """The metrics of a catalogue that was parsed, under these rules."""
+    binding = _Binding(catalogue, rules)
+    readers = {name: binding.reader(name, ()) for name in catalogue}
+    plan = plan_of(measure for reader in readers.values() for measure in reader.measures)
+    metrics = {
+        name: Metric(name, catalogue[name], reader, frozenset(measure.name for measure in reader.measures))
+        for name, reader in readers.items()
+    }
+    return BoundCatalogue(metrics, plan, plan.pending)
+
+
+def begins_at_zero(catalogue: Catalogue, name: str) -> bool:
+    """Whether a metric has a value, 0, where nothing has happened; the others have none there."""
+    return _Binding(catalogue, Rules()).reader(name, ()).begins_at_zero
 
 
 @cache
@@ -115,12 +161,14 @@ def money_digits(currency: str) -> int:
 
 
 __all__ = [
-    "KINDS",
+    "TYPES",
+    "BoundCatalogue",
     "Catalogue",
     "Metric",
-    "Reading",
     "begins_at_zero",
+    "bound",
     "money_digits",
     "parse_catalogue",
     "shipped_catalogue",
+    "shipped_plan",
 ]

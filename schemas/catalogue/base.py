@@ -1,18 +1,28 @@
-"""What every kind of aggregation is: merged panes in, the value that people see out.
+"""What every type of metric is: an entry of `metrics.yaml`, made into what it counts and how it is read.
 
-Owns the protocol and the entry of `metrics.yaml`. Each kind is one file beside this one.
+Owns the entry and the protocol. Each type is one file beside this one.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple, Protocol
+from fractions import Fraction
+from typing import Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from schemas.catalogue.plan import Measure
+from schemas.catalogue.rules import Rules
+from schemas.documents.values import Model
 from schemas.instants import DAY, SECOND
 from schemas.panes import Pane
 
 MetricValue = int | float | str | None
 """A count, a share or duration, money as a decimal string; None: nothing happened that a value could be made of."""
+
+Exact = int | Fraction | None
+"""A value before it is shown, in the unit of its metric."""
+
+Unit = Literal["count", "number", "ratio", "seconds", "days", "money"]
 
 
 class Result(NamedTuple):
@@ -24,7 +34,7 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an aggregation may look at besides the pane."""
+    """What a metric may look at besides the pane."""
 
     now: int
     """The reader's clock (microseconds): leads without an answer count once it has passed their due instant."""
@@ -32,48 +42,86 @@ class Reading:
     """Digits after the point of the organisation's currency."""
 
 
-class Entry(BaseModel):
-    """One metric of `metrics.yaml`."""
+class Reader(Protocol):
+    """A metric under the rules of a configuration: what it has counted, and what it makes of merged panes.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Ratios and percentiles are made here, never merged.
+    """
 
-    label: str = Field(min_length=1, max_length=60)
-    unit: str = Field(pattern="^(count|ratio|seconds|days|money)$")
-    better: Literal["higher", "lower"] = "higher"
-    """Which values rank first."""
-    definition: str = Field(min_length=1, max_length=600)
-    version: int = Field(ge=1)
-    kind: str
-    of: list[str] = Field(min_length=1)
-    """Measures of the pane that are added up, or the sample."""
-    by: list[str] = Field(default_factory=list)
-    """Measures of the divisor."""
-    percentile: Annotated[float, Field(gt=0, lt=1)] | None = None
+    @property
+    def measures(self) -> Sequence[Measure]:
+        """What has to be counted for it."""
+        ...
 
+    @property
+    def begins_at_zero(self) -> bool:
+        """Whether it has a value, 0, where nothing has happened; others have none there."""
+        ...
 
-class Aggregation(Protocol):
-    """Makes a metric of merged panes. Ratios and percentiles are made here, never merged."""
+    def exact(self, pane: Pane, reading: Reading) -> Exact:
+        """The value, in the metric's unit, as others are made of it."""
+        ...
 
     def result(self, pane: Pane, reading: Reading) -> Result:
-        """The value of the metric for this pane."""
+        """The value as it is shown."""
         ...
 
 
-UNIT_SIZES = {"seconds": SECOND, "days": DAY}
+class References(Protocol):
+    """What an entry may ask of the catalogue that it stands in. Raises EntryError for what there is not."""
+
+    rules: Rules
+
+    def entry(self, name: str, path: tuple[str | int, ...]) -> "Entry":
+        """Another entry."""
+        ...
+
+    def reader(self, name: str, path: tuple[str | int, ...]) -> Reader:
+        """Another metric."""
+        ...
+
+
+class Entry(Model):
+    """What all entries of `metrics.yaml` hold."""
+
+    type: str
+    label: str = Field(min_length=1, max_length=60)
+    description: str = Field(min_length=1, max_length=600)
+    unit: Unit
+    better: Literal["higher", "lower"] = "higher"
+    owner: str | None = Field(default=None, max_length=200)
+    tags: list[str] = Field(default_factory=list, max_length=20)
+
+    def bind(self, catalogue: References) -> Reader:
+        """The metric under the rules of the catalogue. Raises EntryError."""
+        raise NotImplementedError
+
+
+UNIT_SIZES: Mapping[str, int] = {"seconds": SECOND, "days": DAY}
 """Microseconds in a unit of a duration metric."""
 
 
-def total(pane: Pane, measures: list[str]) -> int:
-    """The sum of sums; what is absent is 0."""
-    return sum(pane.get(measure, 0) for measure in measures)
+def in_unit(microseconds: int, unit: str) -> int | Fraction:
+    """Microseconds in seconds or days, exactly; as they are in other units."""
+    size = UNIT_SIZES.get(unit, 1)
+    whole, rest = divmod(microseconds, size)
+    return Fraction(microseconds, size) if rest else whole
 
 
-def overdue(pane: Pane, now: int) -> list[tuple[int, int]]:
-    """(start, due) of leads without an answer whose SLA has run out."""
-    return [lead for lead in pane.get("pending", ()) if lead[1] <= now]
+def shown(value: Exact, unit: str, reading: Reading) -> MetricValue:
+    """A value as it is shown: money rounded half to even, all else to the nearest double; whole numbers stay so."""
+    if value is None:
+        return None
+    if unit == "money":
+        return write_money(value, reading.money_digits)
+    if isinstance(value, int):
+        return float(value) if unit == "ratio" else value
+    return float(value)
 
 
-def in_unit(microseconds: float, unit: str) -> int | float:
-    """Microseconds in seconds or days; a whole number stays one."""
-    value = microseconds / UNIT_SIZES[unit]
-    return int(value) if value == int(value) else value
+def write_money(amount: int | Fraction, digits: int) -> str:
+    """A decimal string with the currency's digits; zero has no sign."""
+    units = round(amount * 10**digits)  # of a fraction halves go to even
+    text = str(abs(units)).rjust(digits + 1, "0")
+    sign = "-" if units < 0 else ""
+    return f"{sign}{text[:-digits]}.{text[-digits:]}" if digits else f"{sign}{text}"

@@ -1,32 +1,47 @@
-"""Kind `percentile`: linear between ranks (PERCENTILE_CONT) over a merged, sorted sample. Empty sample: None."""
+"""Percentiles of samples: linear between ranks (PERCENTILE_CONT), over value -> how often it occurs.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Owns the ranks. Exact: a percentile lies between two whole numbers.
+"""
 
-from schemas.catalogue.base import Entry, Reading, Result, in_unit
-from schemas.panes import Pane
-
-
-@dataclass(frozen=True, slots=True)
-class Percentile:
-    """A percentile of a sample of microseconds, in the unit of the metric."""
-
-    entry: Entry
-
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        sample = pane.get(self.entry.of[0], [])
-        if not sample:
-            return Result(None)
-        return Result(in_unit(between(sample, *rank(len(sample), self.entry.percentile or 0.5)), self.entry.unit))
+from bisect import bisect_right
+from collections.abc import Mapping
+from fractions import Fraction
+from itertools import accumulate
 
 
-def rank(size: int, percentile: float) -> tuple[int, float]:
+class Ranked:
+    """The values of a sample in ascending order, each as often as it occurs."""
+
+    def __init__(self, amounts: Mapping[int, int]) -> None:
+        self.amounts = amounts
+        self._values = sorted(amounts)
+        self._ends = list(accumulate(amounts[value] for value in self._values))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, place: int) -> int:
+        return self._values[bisect_right(self._ends, place)]
+
+    @property
+    def highest(self) -> int:
+        """The last one; 0 where there is none."""
+        return self._values[-1] if self._values else 0
+
+
+def share_of(stat: str) -> Fraction:
+    """`p90` -> nine tenths."""
+    return Fraction(int(stat[1:]), 100)
+
+
+def rank(size: int, share: Fraction) -> tuple[int, Fraction]:
     """The lower of the two places between which the percentile lies, and how far it is to the next."""
-    place = percentile * (size - 1)
+    place = share * (size - 1)
     lower = int(place)
     return lower, place - lower
 
 
-def between(sample: Sequence[int], lower: int, weight: float) -> float:
-    """The value at a rank of a sorted sample."""
-    return sample[lower] + (sample[lower + 1] - sample[lower]) * weight if weight else sample[lower]
+def between(sample: Ranked, lower: int, weight: Fraction) -> int | Fraction:
+    """The value at a rank."""
+    low = sample[lower]
+    return low + (sample[lower + 1] - low) * weight if weight else low

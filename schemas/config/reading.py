@@ -1,6 +1,6 @@
 """From the text of `floorcast.yaml` to a `Config`, or to errors that name file, line and field.
 
-Owns `${env:NAME}` in the text, and the words for what pydantic refuses. Reads no environment by itself and opens no
+Owns `${env:NAME}` in the text. Reads no environment by itself and opens no
 file but the one it is given.
 """
 
@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.config.known import known_at
 from schemas.config.whole import Config
-from schemas.documents.errors import ConfigError, suggestion
+from schemas.documents.errors import ConfigError
+from schemas.documents.refused import refused
 from schemas.documents.text import Document, read_document
 from schemas.documents.text import Path as Place
 
@@ -44,7 +44,7 @@ def parse_config(text: str, environment: Mapping[str, str], source: str = "floor
         config = Config.model_validate(data)
     except ValidationError as error:
         for problem in error.errors(include_url=False):
-            problems += [found for found in _described(problem, document) if found[0] not in missing]
+            problems += [found for found in _found(problem, document) if found[0] not in missing]
     else:
         if not problems:
             return config
@@ -69,44 +69,11 @@ def _filled(value: Any, environment: Mapping[str, str], path: Place, missing: di
     return _ENV.sub(fill, value)
 
 
-def _described(problem: ErrorDetails, document: Document) -> list[tuple[Place, str]]:
+def _found(problem: ErrorDetails, document: Document) -> list[tuple[Place, str]]:
     """Where each problem that pydantic told in one stands, and what it is."""
-    context = problem.get("ctx", {})
     if problem["type"] == "references":
-        return [(tuple(path), reason) for path, reason in context["problems"]]
-    path = _path_of(problem, document)
-    message = problem["msg"].removeprefix("Value error, ")
-    match problem["type"]:
-        case "extra_forbidden":
-            message = f"is not a setting here{suggestion(str(path[-1]), known_at(Config, problem['loc'][:-1]))}"
-        case "missing":
-            message = "is missing"
-        case "union_tag_not_found":
-            path, message = (*path, "kind"), "is missing"
-        case "union_tag_invalid":
-            known = [word.strip("' ") for word in context["expected_tags"].split(",")]
-            path, message = (*path, "kind"), f"there is no kind {context['tag']!r}{suggestion(context['tag'], known)}"
-        case "string_type" if problem["input"] is None:
-            message = "is empty"
-        case "literal_error":
-            known = re.findall(r"'([^']*)'", context["expected"])
-            message = f"must be one of {', '.join(known)}"
-            if isinstance(problem["input"], str) and "did you mean" in suggestion(problem["input"], known):
-                message += suggestion(problem["input"], known)
-        case _:
-            pass
-    return [(path, message)]
-
-
-def _path_of(problem: ErrorDetails, document: Document) -> Place:
-    """Where the problem stands in the file: without the marks that pydantic sets between (`[key]`, a kind, a type)."""
-    loc = tuple(part for part in problem["loc"] if part != "[key]")
-    path: Place = ()
-    for index, part in enumerate(loc):
-        is_last = index == len(loc) - 1
-        if (*path, part) in document.lines or (is_last and problem["type"] == "missing"):
-            path = (*path, part)
-    return path
+        return [(tuple(path), reason) for path, reason in problem["ctx"]["problems"]]
+    return [refused(problem, document, Config)]
 
 
 __all__ = ["ConfigError", "load_config", "parse_config"]

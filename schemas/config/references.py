@@ -3,12 +3,12 @@
 Owns these checks and their words. Finds all problems at once, each with the place in the file that it is about.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticCustomError
 
-from schemas.catalogue import begins_at_zero, shipped_catalogue
+from schemas.catalogue import Catalogue, begins_at_zero, shipped_catalogue
 from schemas.config.alerts import Threshold
 from schemas.config.windows import PERIODS
 from schemas.documents.errors import suggestion
@@ -121,17 +121,18 @@ def _thresholds(config: "Config") -> Iterator[Found]:
             yield ("alerts", "thresholds", name), "during needs a calendar: the organisation as a whole has none"
 
 
-def _of_threshold(threshold: Threshold, catalogue: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _of_threshold(threshold: Threshold, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     metric = catalogue.get(threshold.metric)
     if metric is None:
         yield "metric", f"there is no metric {threshold.metric!r}{suggestion(threshold.metric, catalogue)}"
         return
-    unit, comparison, limit = metric.entry.unit, threshold.comparison, threshold.limit
+    unit, comparison, limit = metric.unit, threshold.comparison, threshold.limit
+    is_zero_at_first = threshold.window in PERIODS and begins_at_zero(catalogue, threshold.metric)
     if unit == "ratio" and not 0 <= limit <= 1:
         yield comparison, f"{threshold.metric} is a share between 0 and 1: write 0.2 for 20 %"
     elif unit not in {"money", "ratio"} and (limit < 0 or (limit == 0 and comparison != "above")):
         yield comparison, f"{threshold.metric} is never less than 0"
-    elif comparison == "below" and threshold.window in PERIODS and begins_at_zero(metric) and threshold.at is None:
+    elif comparison == "below" and is_zero_at_first and threshold.at is None:
         yield (
             comparison,
             f"{threshold.metric} begins at 0 with each {'day' if threshold.window == 'today' else threshold.window}"

@@ -23,6 +23,7 @@ from schemas.panes import decode_pane, encode_pane, pane_key, read_pane_key
 from schemas.records import Record, decode_record
 from tests.builders import change, make_config
 from tests.fuzz.target import Target
+from tests.panes import pane_of
 from tests.strategies import NOW
 
 _DEFINITIONS = definitions_of(make_config())
@@ -73,7 +74,7 @@ def a_row_is_read_or_refused(data: bytes) -> None:
     """What was read of a row says, written and read again, the same."""
     try:
         record = decode_record(data)
-    except (*_UNREADABLE, IndexError):
+    except (*_UNREADABLE, LookupError):
         return
     again = decode_record(record.encode())
     assert again.fields == record.fields
@@ -81,9 +82,10 @@ def a_row_is_read_or_refused(data: bytes) -> None:
 
 
 def a_pane_is_read_or_refused(data: bytes) -> None:
+    # A pane has no type of its own: what is wrong about a value is said by whoever takes it up.
     try:
         pane = decode_pane(data)
-    except (*_UNREADABLE, ArithmeticError):
+    except (*_UNREADABLE, ArithmeticError, ValueError, TypeError):
         return
     again = encode_pane(pane)
     assert encode_pane(decode_pane(again)) == again
@@ -161,7 +163,9 @@ TARGETS = (
     Target(
         "panes",
         [
-            encode_pane({"calls_made": 3, "emails_sent": 1}),
+            encode_pane(pane_of(calls_made=3, talk_seconds=61_000_000, revenue_won="48500.125")),
+            encode_pane(pane_of(sales_cycle_days_p50=[-5, 7, 7], pending=[(NOW, NOW + 5)])),
+            encode_pane({1: {b"sixteen bytes id": 2}}),
             encode_pane({}),
             msgspec.msgpack.encode({"revenue_won": "48500.125", "calls_made": 1}),
         ],

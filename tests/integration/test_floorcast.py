@@ -32,6 +32,7 @@ from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries, post_of
 from tests.integration.served import Reader, all_differences, leaderboard_differences, row_differences, settle
+from tests.panes import cell_of
 
 pytestmark = [pytest.mark.kafka]
 
@@ -156,11 +157,12 @@ async def test_what_is_served_wrongly_is_found_and_a_restart_of_the_worker_repai
         _, rep, window = read_pane_key(key)
         if rep == "r-wrong" and is_day(window):
             pane = decode_pane(value)
-            if "calls_made" in pane:
-                pane["calls_made"] = 1001
-            if "pending" in pane:
+            if cell_of("calls_made") in pane:
+                pane[cell_of("calls_made")] = 1001
+            if cell_of("pending") in pane:
                 # As due as it is, but begun earlier: no count tells of it, only how long it is at least.
-                pane["pending"] = [(start - HOUR, due) for start, due in pane["pending"]]
+                waiting = pane[cell_of("pending")].items()
+                pane[cell_of("pending")] = {(start - HOUR, due): number for (start, due), number in waiting}
             topic = PANES.full_name(floor.running.prefix, 1)
             await publish(floor, topic, encode_pane(pane), key=key, to=partition)
     await until_calls(reader, "r-wrong", 1001)

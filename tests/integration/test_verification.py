@@ -22,6 +22,7 @@ from schemas.windows import is_day
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries
 from tests.integration.served import Reader, settle
+from tests.panes import cell_of
 
 pytestmark = [pytest.mark.kafka]
 
@@ -138,14 +139,14 @@ async def plant_a_call(floor: FloorProcess, reader: Reader) -> None:
         for record in records:
             if record.key is not None and record.key != FENCE and record.value is not None:
                 _, _, window = read_pane_key(record.key)
-                if is_day(window) and "calls_made" in decode_pane(record.value):
+                if is_day(window) and cell_of("calls_made") in decode_pane(record.value):
                     newest[record.key] = (partition, window, record.value)
 
     async with Follower(floor.kafka, topic) as follower:
         await follower.read_to(await follower.ends(), apply)
     key, (partition, _, value) = max(newest.items(), key=lambda held: held[1][1])
     pane = decode_pane(value)
-    pane["calls_made"] += 1
+    pane[cell_of("calls_made")] += 1
     producer = AIOKafkaProducer(**floor.kafka.options())
     await producer.start()
     try:

@@ -9,6 +9,7 @@ from schemas.instants import DAY, MINUTE
 from schemas.panes import encode_pane, pane_key
 from schemas.windows import Span, Window, day_window, minute_window
 from tests.builders import instant, make_config
+from tests.panes import pane_of
 
 NOW = instant("2026-03-18T10:00Z")
 REPS: tuple[str | None, ...] = ("r1", "r2", None)
@@ -23,7 +24,7 @@ def make_floor() -> Floor:
 
 
 def put(floor: Floor, rep: str | None, window: Window, calls: int) -> None:
-    floor.take_pane(pane_key("ledger.0", rep, window), encode_pane({"calls_made": calls}) if calls else None)
+    floor.take_pane(pane_key("ledger.0", rep, window), encode_pane(pane_of(calls_made=calls)) if calls else None)
 
 
 @settings(max_examples=30, deadline=None)

@@ -5,15 +5,8 @@ from collections import defaultdict
 from hypothesis import given
 
 from schemas.frames import record_key
-from schemas.records import HISTORIES, RecordChange, decode_values, encode_first, fold_all
+from schemas.records import RecordChange, decode_values, fold_all
 from tests.strategies import logs
-
-
-@given(log=logs())
-def test_a_first_change_is_written_as_it_is_folded(log: list[RecordChange]) -> None:
-    for change in log:
-        if change.kind not in HISTORIES:
-            assert encode_first(change) == fold_all(change.kind, [change]).encode()
 
 
 @given(log=logs())

@@ -37,7 +37,6 @@ from schemas.windows import Span, date_of
 router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
 
 MAX_MINUTE_DAYS = 2
-PENDING = "pending"
 
 
 @router.get(
@@ -68,7 +67,7 @@ async def leaderboard(
             "entries": _entries(view, metric, reps, span, now)[:limit],
         }
 
-    if PENDING in view.catalogue[metric].measures:
+    if view.moves_by_the_clock(metric):
         # Leads without an answer count by the clock.
         found = known(make())
     else:
@@ -102,7 +101,7 @@ def _entries(view: View, metric: str, reps: list[str], span: Span, now: int) -> 
 
 def ranked(view: View, metric: str, found: list[tuple[str, MetricValue]]) -> list[tuple[int | None, str, MetricValue]]:
     """(rank, rep, value), best first; equal values share a rank, and are ordered by name."""
-    sign = 1 if view.catalogue[metric].entry.better == "lower" else -1
+    sign = 1 if view.catalogue[metric].better == "lower" else -1
     valued = [(sign * Decimal(str(value)), rep, value) for rep, value in found if value is not None]
     valued.sort(key=lambda item: (item[0], view.roster.name_of(item[1]), item[1]))
     places: list[tuple[int | None, str, MetricValue]] = []

@@ -33,14 +33,14 @@ async def metric_catalogue(request: ReadRequest) -> Response:
     view, now = request.view, request.now
     rows = [
         {
-            "name": metric.name,
-            "label": metric.entry.label,
-            "unit": metric.entry.unit,
-            "better": metric.entry.better,
-            "definition": metric.entry.definition,
-            "version": metric.entry.version,
+            "name": name,
+            "label": metric.label,
+            "unit": metric.unit,
+            "better": metric.better,
+            "definition": metric.description,
+            "version": 1,
         }
-        for metric in view.catalogue.values()
+        for name, metric in view.catalogue.items()
     ]
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 

@@ -26,6 +26,7 @@ from schemas.topics import DELIVERIES, FENCE, PANES, PROGRESS, VIEW_TOPICS
 from schemas.windows import WINDOWS, day_window, span_of
 from tests.api.reading import Floor, floor_config
 from tests.builders import change, instant
+from tests.panes import pane_of
 from tests.pipeline import Pipeline, served
 
 NOW = instant("2026-03-18T12:00Z")
@@ -132,7 +133,7 @@ async def test_view_holds_what_lies_in_kafka_and_follows_what_comes(log: Log) ->
 async def test_numbers_are_served_once_the_view_is_whole_and_believed_once_the_stages_have_passed(log: Log) -> None:
     async with log.producing() as send:
         await send(DELIVERIES, None, b"a delivery")
-        await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane({"calls_made": 1}))
+        await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane(pane_of(calls_made=1)))
 
     async with log.reading() as read_side:
         assert read_side.problems() == ["the view has not begun to load"]
@@ -166,7 +167,9 @@ async def test_loop_turns_while_a_large_view_is_read(log: Log) -> None:
     day = day_window(NOW // DAY)
     async with log.producing() as send:
         for n in range(total):
-            await send(PANES, pane_key("ledger.0", f"r{n % 1000}", day), encode_pane({"calls_made": n}), n % PARTITIONS)
+            await send(
+                PANES, pane_key("ledger.0", f"r{n % 1000}", day), encode_pane(pane_of(calls_made=n)), n % PARTITIONS
+            )
 
     turns = 0
     async with log.reading() as read_side:
@@ -184,7 +187,7 @@ async def test_loop_turns_while_a_large_view_is_read(log: Log) -> None:
 @pytest.mark.kafka
 async def test_message_that_nobody_can_read_ends_the_service_of_numbers(log: Log) -> None:
     async with log.producing() as send:
-        await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane({"calls_made": 1}))
+        await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane(pane_of(calls_made=1)))
     async with log.reading() as read_side:
         await until(lambda: not read_side.problems())
         async with log.producing() as send:
@@ -256,7 +259,7 @@ async def test_cancellation_of_the_librarys_own_does_not_end_the_view(
         failing.append(True)
         await until(lambda: bool(stopped))
         async with log.producing() as send:
-            await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane({"calls_made": 7}))
+            await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane(pane_of(calls_made=7)))
         await until(lambda: calls(read_side.view) == 7)
 
         assert read_side.problems() == []
@@ -297,7 +300,7 @@ async def test_what_changes_all_the_time_is_not_asked_for_all_the_time_once_the_
     monkeypatch.setattr(AIOKafkaConsumer, "pause", note_pause)
     monkeypatch.setattr(AIOKafkaConsumer, "resume", note_resume)
     async with log.producing() as send:
-        await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane({"calls_made": 1}))
+        await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane(pane_of(calls_made=1)))
     async with log.reading() as read_side:
         await until(lambda: not read_side.problems())
 
@@ -309,7 +312,7 @@ async def test_what_changes_all_the_time_is_not_asked_for_all_the_time_once_the_
         steps.clear()
         async with log.producing() as send:
             for made in range(2, 6):
-                pane = encode_pane({"calls_made": made})
+                pane = encode_pane(pane_of(calls_made=made))
                 await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), pane)
                 await until(shown(made))
         await until(lambda: steps[-1] == "asks")
@@ -339,7 +342,7 @@ async def test_broadcast_that_fails_once_tells_everything_the_next_time(
 
         monkeypatch.setattr(read_side.broadcaster, "flush", flush_badly)
         async with log.producing() as send:
-            await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane({"calls_made": 7}))
+            await send(PANES, pane_key("ledger.0", "r1", day_window(NOW // DAY)), encode_pane(pane_of(calls_made=7)))
 
         def told() -> bool:
             values = read_side.broadcaster.followed_values("today").get(ORGANISATION)

@@ -104,7 +104,7 @@ async def test_every_value_equals_the_one_of_rest(floor: Floor) -> None:
             labels = frozenset({("rep", row["rep"]), ("team", row["team"] or ""), ("window", window)})
             for metric, rest in row["metrics"].items():
                 if rest is not None:
-                    name, factor = exported(metric, floor.view.catalogue[metric].entry.unit)
+                    name, factor = exported(metric, floor.view.catalogue[metric].unit)
                     expected[name, labels] = float(rest) * factor
     assert {key: found[key] for key in found if "window" in dict(key[1])} == pytest.approx(expected)
     cycle = value(text, "floorcast_sales_cycle_seconds_p50", rep="r3", team="south", window="today")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.read.rows import lead_json, waiting_clocks
 from api.read.view import DEAD_LETTERS_KEPT, DECODED_WINDOWS, ORGANISATION, Scope, View, rep_scope, team_scope
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.instants import DAY, HOUR, MINUTE
@@ -17,6 +18,7 @@ from schemas.topics import DEAD_LETTERS, FENCE, LEAD_CLOCKS, PANES, PROGRESS, RO
 from schemas.windows import WINDOWS, Window, day_window, minute_window, span_of
 from tests.api.reading import ToldPipeline, floor_config, make_view
 from tests.builders import change, instant, make_config
+from tests.panes import pane_of
 from tests.pipeline import served
 from tests.strategies import NOW, logs
 
@@ -31,7 +33,7 @@ def roster_message(rep: str, *changes: RecordChange) -> tuple[bytes, bytes]:
 
 
 def put(view: View, rep: str | None, window: Window, origin: str = "ledger.0", **pane: Any) -> None:
-    view.apply(PANES.name, pane_key(origin, rep, window), encode_pane(pane) if pane else None)
+    view.apply(PANES.name, pane_key(origin, rep, window), encode_pane(pane_of(**pane)) if pane else None)
 
 
 def calls(view: View, scope: Scope, window: str = "today", now: int = NOON) -> Any:
@@ -224,14 +226,14 @@ def test_merged_panes_that_are_remembered_are_never_changed_by_a_reader() -> Non
         merge([*view._scope_panes[TODAY].values()])
 
     assert values.metrics["lead_response_seconds_p50"] == 0.000005
-    assert view._rep_pane(TODAY, "r1") == {"responses": [5, 7]}
+    assert view._rep_pane(TODAY, "r1") == pane_of(responses=[5, 7])
 
 
 def test_deals_without_a_rate_are_counted_and_uncounted_without_reading_panes() -> None:
     view = make_view(make_config())
-    put(view, "r1", TODAY, deals_without_rate=2, deals_won=3)
-    put(view, None, day_window(20_000), "ledger.1", deals_without_rate=1)
-    put(view, "r1", minute_window(NOON), deals_without_rate=2)
+    put(view, "r1", TODAY, without_rate=2, deals_won=3)
+    put(view, None, day_window(20_000), "ledger.1", without_rate=1)
+    put(view, "r1", minute_window(NOON), without_rate=2)
     assert view.deals_without_rate() == 3
     put(view, "r1", TODAY, deals_won=3)
     assert view.deals_without_rate() == 1
@@ -292,6 +294,7 @@ def test_lead_that_gets_another_due_instant_is_looked_at_then() -> None:
 )
 def test_lead_that_does_not_run_any_more_is_passed_over_when_its_instant_comes(now_is: dict[str, Any]) -> None:
     view = make_view(make_config())
+    view.advance(NOON)
     view.apply(LEAD_CLOCKS.name, b"l1", encode_clock(clock("l1")))
     view.apply(LEAD_CLOCKS.name, b"l1", encode_clock(clock("l1", **now_is)))
     view.take_changes()
@@ -299,6 +302,31 @@ def test_lead_that_does_not_run_any_more_is_passed_over_when_its_instant_comes(n
 
     assert not view.take_changes().leads
     assert view.next_instant() is None
+
+
+def test_touch_that_is_still_to_come_stops_nothing_until_its_instant() -> None:
+    view = make_view(make_config())
+    view.advance(NOON)
+    planned = clock("l1", answered_at=NOON + 8 * HOUR, touch="call|c1", touch_rep="r2", attempted_at=NOON + 8 * HOUR)
+    view.apply(LEAD_CLOCKS.name, b"l1", encode_clock(planned))
+    revision = view.revision
+    before = lead_json(view, view.clocks["l1"], NOON + 2 * HOUR)
+
+    assert [held.lead for held in waiting_clocks(view, NOON + 2 * HOUR)] == ["l1"]
+    assert (before["state"], before["answered_at"], before["touch"]) == ("breached", None, None)
+    assert (before["attempted_at"], before["response_seconds"]) == (None, None)
+    view.advance(NOON + 2 * HOUR)
+    assert view.next_instant() == NOON + 8 * HOUR
+    view.take_changes()
+    view.advance(NOON + 8 * HOUR)
+
+    changes = view.take_changes()
+    after = lead_json(view, view.clocks["l1"], NOON + 8 * HOUR)
+    assert changes.leads == {"l1"}
+    assert {(day_window(NOON // DAY), "r1"), (day_window(NOON // DAY), "r2")} <= changes.panes
+    assert view.waiting == {}
+    assert view.revision > revision  # no answer that was remembered holds any more
+    assert (after["state"], after["response_seconds"], after["touch"]["rep"]) == ("answered", 8 * 3600, "r2")
 
 
 def test_lead_that_is_decided_stays_due_though_it_waits_no_more() -> None:

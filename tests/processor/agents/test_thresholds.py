@@ -21,6 +21,7 @@ from schemas.panes import encode_pane, pane_key
 from schemas.topics import ACKNOWLEDGEMENTS, NOTIFICATIONS, PANES, THRESHOLD_ALERTS
 from schemas.windows import day_window, minute_window
 from tests.builders import instant, make_config
+from tests.panes import pane_of
 
 NINE = instant("2026-03-18T09:00Z")
 FEW = {"few": {"metric": "calls_made", "per": "rep", "below": 10, "at": "11:00"}}
@@ -70,6 +71,7 @@ class FakeHorizon:
 
     settled_at: int = 0
     is_current: bool = True
+    has_deliveries: bool = True
     users: int = 0
 
     def begin(self) -> None:
@@ -100,7 +102,7 @@ class FakeTopics:
     def did(self, rep: str, calls: int) -> None:
         key = pane_key("ledger.0", rep, day_window(NINE // (24 * HOUR)))
         records = self.records.setdefault(NAMES.topic(PANES), [])
-        records.append(FakeRecord(key, encode_pane({"calls_made": calls})))
+        records.append(FakeRecord(key, encode_pane(pane_of(calls_made=calls))))
 
     def follower(self, _bootstrap: str, topic: str, **_settings: Any) -> "FakeFollower":
         self.opened += 1
@@ -212,6 +214,22 @@ async def test_nothing_is_looked_at_before_all_that_was_delivered_is_known(monke
     assert desk.topics.opened == 0
 
 
+async def test_where_nothing_was_ever_delivered_nobody_has_done_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch, FEW)
+    desk.horizon.has_deliveries = False
+    desk.horizon.settled_at = NINE + 2 * HOUR
+    shard = await desk.start()
+    await asyncio.sleep(0.05)
+    assert desk.topics.opened == 0
+
+    desk.topics.did("r2", 10)
+    desk.horizon.has_deliveries = True
+    (alert,) = await shard.wait_for(1)
+    await shard.close()
+
+    assert alert.rep == "r1"
+
+
 async def test_the_next_owner_raises_nothing_again_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(monkeypatch, FEW)
     desk.horizon.settled_at = NINE + 2 * HOUR
@@ -233,7 +251,7 @@ async def test_panes_that_no_limit_reaches_are_not_kept(monkeypatch: pytest.Monk
     desk = Desk(monkeypatch, {"quiet": quiet})
     name, minutes = NAMES.topic(PANES), [minute_window(NINE + number * MINUTE) for number in range(-30, 60)]
     records = [
-        FakeRecord(pane_key("ledger.0", "r1", window), encode_pane({"calls_made": 1}))
+        FakeRecord(pane_key("ledger.0", "r1", window), encode_pane(pane_of(calls_made=1)))
         for window in (*minutes, day_window(NINE // DAY))
     ]
     desk.topics.records[name] = [*records]

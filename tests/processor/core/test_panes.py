@@ -1,13 +1,11 @@
 """The panes of one origin: what is put in by the million is what is put in one by one."""
 
-from decimal import Decimal
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.contributions import Contribution
 from processor.core.definitions import definitions_of
 from processor.core.panes import PaneTable
+from processor.core.plan import Contribution
 from processor.core.retention import Horizon
 from schemas.instants import DAY, HOUR
 from tests.builders import make_config
@@ -15,10 +13,11 @@ from tests.builders import make_config
 LOG_AT = 1_764_120_000 * 1_000_000
 MEASURED = st.tuples(
     st.one_of(
-        st.tuples(st.just("calls_made"), st.just(1)),
-        st.tuples(st.just("talk"), st.integers(1, 3_600_000_000)),
-        st.tuples(st.just("revenue_won"), st.sampled_from([Decimal("10.10"), Decimal("-10.10")])),
-        st.tuples(st.just("cycles"), st.integers(-DAY, 90 * DAY)),
+        st.tuples(st.just(11), st.none(), st.just(1)),
+        st.tuples(st.just(12), st.just(0), st.integers(1, 3_600_000_000)),
+        st.tuples(st.just(13), st.just(512), st.sampled_from([1010, -1010])),
+        st.tuples(st.just(14), st.integers(-DAY, 90 * DAY), st.just(1)),
+        st.tuples(st.just(15), st.tuples(st.integers(0, 3), st.integers(0, 3)), st.just(1)),
     )
 )
 CONTRIBUTIONS = st.lists(
@@ -71,5 +70,5 @@ def test_only_what_differs_from_what_was_published_is_told(contributions: list[C
     assert dict(told) == {**missing, b"ledger.0|gone|d2025-11-01": None}
     # Afterwards both go on alike.
     for one in (first, second):
-        one.replace((), [("r-1", LOG_AT, (("calls_made", 1),))])
+        one.replace((), [("r-1", LOG_AT, ((11, None, 1),))])
     assert first.take_changes() == second.take_changes()

@@ -1,7 +1,6 @@
 """Crossings: told once, whatever the order and batching of panes and looks; by the business clock; across restarts."""
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from schemas.instants import DAY, HOUR, MINUTE, SECOND, from_datetime, to_dateti
 from schemas.panes import encode_pane, pane_key
 from schemas.windows import day_window, minute_window
 from tests.builders import instant, make_config
+from tests.panes import pane_of
 
 NINE = instant("2026-03-18T09:00Z")  # a Wednesday
 ELEVEN = NINE + 2 * HOUR
@@ -48,7 +48,7 @@ class Desk:
     def did(self, rep: str | None, at: int, *, origin: str = "ledger.0", **measures: Any) -> None:
         """What a rep has done in the minute and on the day of `at`, all of it."""
         for window in (minute_window(at), day_window(self.floor.calendar.day_of(at))):
-            value = encode_pane(measures) if measures else None
+            value = encode_pane(pane_of(**measures)) if measures else None
             changed = self.floor.take_pane(pane_key(origin, rep, window), value)
             if changed is not None:
                 self.book.note_pane(changed)
@@ -141,10 +141,10 @@ def test_the_day_after_is_another_crossing_and_the_old_one_is_over() -> None:
 
 def test_a_milestone_is_crossed_not_equalled() -> None:
     desk = Desk(configured({"million": MILLION}))
-    desk.did("r1", NINE, revenue_won=Decimal("999999.99"))
+    desk.did("r1", NINE, revenue_won="999999.99")
     assert desk.look(NINE) == []
 
-    desk.did(None, NINE, revenue_won=Decimal("250000"))
+    desk.did(None, NINE, revenue_won="250000")
     (alert,) = desk.look(NINE + SECOND)
 
     assert alert.crossing is not None
@@ -202,7 +202,7 @@ def test_a_lead_that_becomes_due_is_seen_without_an_event() -> None:
 def test_a_share_of_nothing_neither_raises_nor_resolves() -> None:
     desk = Desk(configured({"weak": {"metric": "win_rate", "per": "organisation", "window": "7d", "below": 0.5}}))
     assert desk.look(NINE) == []
-    desk.did("r1", NINE, deals_won=1, deals_lost=2)
+    desk.did("r1", NINE, deals_won=1, deals_closed=3)
     assert events(desk.look(NINE + SECOND)) == [("raised", None)]
 
     desk.did("r1", NINE)
@@ -411,7 +411,7 @@ def test_open_is_what_is_beyond_its_limit_and_each_period_is_told_once(steps: li
             )
             for window, total in ((minute_window(at), count), (day_window(day), of_day)):
                 changed = desk.floor.take_pane(
-                    pane_key("ledger.0", who, window), encode_pane({"calls_made": total}) if total else None
+                    pane_key("ledger.0", who, window), encode_pane(pane_of(calls_made=total)) if total else None
                 )
                 if changed is not None:
                     desk.book.note_pane(changed)

@@ -17,7 +17,7 @@ def known_at(root: type[BaseModel], place: Sequence[str | int]) -> list[str]:
         models = inner or models  # a key of a mapping, a place in a list, the tag of a kind: the part itself follows
         tagged = [model for model in models if part in _tags(model)]
         models = tagged or models
-    return list(dict.fromkeys(name for model in models for name in model.model_fields))
+    return list(dict.fromkeys(field.alias or name for model in models for name, field in model.model_fields.items()))
 
 
 def _below(model: type[BaseModel], part: str | int) -> Iterator[type[BaseModel]]:

@@ -1,0 +1,15 @@
+"""Where in a pane a metric that counts is found, for whoever compares panes with a truth.
+
+Owns nothing: the plan says it. Under default rules.
+"""
+
+from functools import cache
+
+from schemas.catalogue import bound, shipped_catalogue
+from schemas.catalogue.rules import Rules
+
+
+@cache
+def count_cell(metric: str) -> int:
+    """The cell of a `simple`."""
+    return bound(shipped_catalogue(), Rules()).metrics[metric].reader.measures[0].name

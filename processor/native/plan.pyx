@@ -1,0 +1,430 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""A plan, evaluated over the slots of a row: what `processor.core.plan` says, on bytes.
+
+Owns no rule and knows no field: all that it does stands in the tables that it is made of, those of `schemas.catalogue`
+in numbers. -1 wherever a field holds a value of another type than it should, or a number that is too large here: Python
+then says what that is. Programs that have more of something than there is room for, or count money, are Python's too.
+
+    registers    the first set of some fields, a gap, one else another
+    conditions   a field is this text, a flag, one of these is set, a register is at least this, all of these
+    sites        an instant and whom it counts for, with lines: where this holds, that cell gets so much
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItem
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memset
+
+from processor.native.rows cimport NOT_PLAIN, Kind, Row, drop, kind_of, read_row
+from processor.native.wire cimport read_integer, read_text
+
+import msgspec
+
+from schemas.catalogue.amounts import LIMB as _LIMB
+from schemas.catalogue.conditions import All, AtLeast, Else, First, Flag, Gap, Is, IsSet, Not, canonical
+from schemas.catalogue.plan import Form
+from schemas.records import DELETED, FIELD_CODES
+
+cdef extern from "Python.h":
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
+
+cdef extern from *:
+    bint __builtin_sub_overflow(int64_t one, int64_t other, int64_t *result) nogil
+
+cdef enum:
+    FIRST = 0
+    GAP = 1
+    OTHERWISE = 2
+    IS = 3
+    FLAG = 4
+    IS_SET = 5
+    AT_LEAST = 6
+    ALL = 7
+    LIMB = 40
+
+cdef int _DELETED = FIELD_CODES[DELETED]
+
+if LIMB != _LIMB or (COUNT, NUMBER, DECIMAL, SAMPLE, PENDING) != tuple(form.value for form in Form):
+    raise RuntimeError("plans are numbered in another way here")
+
+
+class _TooMuch(Exception):
+    """The program is Python's."""
+
+
+class _Tables:
+    """The tables of all programs, being made."""
+
+    def __init__(self, cell_of):
+        self.cell_of = cell_of
+        self.ops, self.numbers, self.texts, self.lines, self.sites = [], [], [], [], []
+
+    def program(self, program):
+        """(register, registers, condition, conditions, site, sites, reads) of one. Raises _TooMuch."""
+        self._registers, self._conditions = {}, {}
+        self._register_ops, self._condition_ops = [], []
+        sites, lines = [], []
+        for site in program.sites:
+            at = self._register(site.at)
+            credit = self._pooled([FIELD_CODES[name] for name in site.credit])
+            first = len(self.lines) + len(lines)
+            for line in site.lines:
+                if line.form is Form.COUNT:
+                    register = -1
+                elif line.form in {Form.NUMBER, Form.SAMPLE}:
+                    register = self._register(line.value[0])
+                else:
+                    raise _TooMuch
+                when = ALWAYS if line.when is True else self._reference(line.when)
+                lines.append((when, line.form.value, self.cell_of[line.cell], register))
+            sites.append((at, credit, len(site.credit), first, len(site.lines)))
+        if len(self._register_ops) > REGISTERS or len(self._condition_ops) > CONDITIONS:
+            raise _TooMuch
+        made = [len(self.ops), len(self._register_ops)]
+        self.ops += self._register_ops
+        made += [len(self.ops), len(self._condition_ops), len(self.sites), len(sites)]
+        self.ops += self._condition_ops
+        self.sites += sites
+        self.lines += lines
+        made.append(sum(1 << FIELD_CODES[name] for name in program.reads | {DELETED}))
+        return made
+
+    def _pooled(self, numbers):
+        place = len(self.numbers)
+        self.numbers += numbers
+        return place
+
+    def _register(self, register):
+        place = self._registers.get(register)
+        if place is None:
+            if isinstance(register, First):
+                op = (FIRST, self._pooled([FIELD_CODES[name] for name in register.fields]), len(register.fields), 0)
+            elif isinstance(register, Gap):
+                op = (GAP, self._register(register.start), self._register(register.end), int(register.is_clipped))
+            elif isinstance(register, Else):
+                op = (OTHERWISE, self._register(register.one), self._register(register.other), 0)
+            else:
+                raise _TooMuch
+            place = self._registers[register] = len(self._register_ops)
+            self._register_ops.append(op)
+        return place
+
+    def _reference(self, condition):
+        """The place of a condition; of one that must not hold, that number's complement."""
+        if isinstance(condition, Not):
+            return ~self._condition(condition.part)
+        return self._condition(condition)
+
+    def _condition(self, condition):
+        place = self._conditions.get(condition)
+        if place is None:
+            if isinstance(condition, Is):
+                self.texts.append(msgspec.msgpack.encode(condition.text))
+                op = (IS, FIELD_CODES[condition.field], len(self.texts) - 1, 0)
+            elif isinstance(condition, Flag):
+                op = (FLAG, FIELD_CODES[condition.field], 0, 0)
+            elif isinstance(condition, IsSet):
+                op = (IS_SET, self._pooled([FIELD_CODES[name] for name in condition.fields]), len(condition.fields), 0)
+            elif isinstance(condition, AtLeast):
+                if not -(1 << 63) <= condition.number < 1 << 63:
+                    raise _TooMuch
+                op = (AT_LEAST, self._register(condition.register), 0, condition.number)
+            elif isinstance(condition, All):
+                parts = [self._reference(part) for part in sorted(condition.parts, key=canonical)]
+                op = (ALL, self._pooled(parts), len(parts), 0)
+            else:
+                raise _TooMuch
+            place = self._conditions[condition] = len(self._condition_ops)
+            self._condition_ops.append(op)
+        return place
+
+
+cdef class CompiledPlan:
+    """The plan of a ledger, for the kinds of record that are read here."""
+
+    def __cinit__(self):
+        memset(self.program, 0, sizeof(self.program))
+        self._ops = NULL
+        self._numbers = NULL
+        self._texts = NULL
+        self._lines = NULL
+        self._sites = NULL
+        self.names = NULL
+        self.forms = NULL
+
+    def __dealloc__(self):
+        PyMem_Free(self._ops)
+        PyMem_Free(self._numbers)
+        PyMem_Free(self._texts)
+        PyMem_Free(self._lines)
+        PyMem_Free(self._sites)
+        PyMem_Free(self.names)
+        PyMem_Free(self.forms)
+
+    def __init__(self, plan, aliases):
+        cdef Program *held
+        self._aliases = dict(aliases)
+        self._held = []
+        self.cells = len(plan.forms)
+        self.cell_of = {name: place for place, name in enumerate(plan.forms)}
+        self.names = <uint64_t *>_room(self.cells, sizeof(uint64_t))
+        self.forms = <int *>_room(self.cells, sizeof(int))
+        for place, (name, form) in enumerate(plan.forms.items()):
+            self.names[<int>place] = name
+            self.forms[<int>place] = form.value
+        tables = _Tables(self.cell_of)
+        for kind, program in plan.programs.items():
+            number = kind_of(kind)
+            if number == NOT_PLAIN:
+                continue
+            held = &self.program[<int>number]
+            try:
+                made = tables.program(program)
+            except _TooMuch:
+                held.standing = ELSEWHERE
+                continue
+            held.standing = HERE
+            held.register, held.registers, held.condition, held.conditions, held.site, held.sites, held.reads = made
+        self._fill(tables)
+
+    def _fill(self, tables):
+        cdef int place = 0
+        self._ops = <Op *>_room(len(tables.ops), sizeof(Op))
+        self._numbers = <int *>_room(len(tables.numbers), sizeof(int))
+        self._texts = <Text *>_room(len(tables.texts), sizeof(Text))
+        self._lines = <Line *>_room(len(tables.lines), sizeof(Line))
+        self._sites = <Site *>_room(len(tables.sites), sizeof(Site))
+        for place, (code, one, other, number) in enumerate(tables.ops):
+            self._ops[place] = Op(code, one, other, number)
+        for place, number in enumerate(tables.numbers):
+            self._numbers[place] = number
+        for place, text in enumerate(tables.texts):
+            self._held.append(text)
+            self._texts[place] = Text(<const uint8_t *>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+        for place, (when, form, cell, register) in enumerate(tables.lines):
+            self._lines[place] = Line(when, form, cell, register)
+        for place, (at, credit, credits, line, lines) in enumerate(tables.sites):
+            self._sites[place] = Site(at, credit, credits, line, lines)
+
+    cdef int evaluate(self, const Row *row, Entries *out) except -2:
+        """Make `out` what the record counts for: 0, or -1 where that is for Python to say."""
+        cdef const Program *program = &self.program[<int>row.kind]
+        cdef int64_t values[REGISTERS]
+        cdef uint8_t is_known[REGISTERS]
+        cdef uint8_t holds[CONDITIONS]
+        cdef const Op *op
+        cdef const Site *site
+        cdef const Line *line
+        cdef const Text *text
+        cdef Entry entry
+        cdef int place, other, reference
+        cdef bint is_so
+        out.count = 0
+        if program.standing != HERE:
+            return 0 if program.standing == NOTHING else -1
+        if row.is_set >> _DELETED & 1 and row.slots[_DELETED].value[0] == 0xC3:
+            return 0
+        for place in range(program.registers):
+            op = &self._ops[program.register + place]
+            is_known[place] = False
+            if op.code == FIRST:
+                for other in range(op.one, op.one + op.other):
+                    reference = _integer(row, self._numbers[other], &values[place])
+                    if reference < 0:
+                        return -1
+                    if reference:
+                        is_known[place] = True
+                        break
+            elif op.code == GAP:
+                if is_known[op.one] and is_known[op.other]:
+                    if __builtin_sub_overflow(values[op.other], values[op.one], &values[place]):
+                        return -1
+                    if op.number and values[place] < 0:
+                        values[place] = 0
+                    is_known[place] = True
+            else:
+                other = op.one if is_known[op.one] else op.other
+                if is_known[other]:
+                    values[place] = values[other]
+                    is_known[place] = True
+        for place in range(program.conditions):
+            op = &self._ops[program.condition + place]
+            if op.code == IS:
+                text = &self._texts[op.other]
+                is_so = (
+                    row.is_set >> op.one & 1 and row.slots[op.one].size == text.size
+                    and memcmp(row.slots[op.one].value, text.data, text.size) == 0
+                )
+            elif op.code == FLAG:
+                is_so = row.is_set >> op.one & 1 and row.slots[op.one].value[0] == 0xC3
+            elif op.code == IS_SET:
+                is_so = False
+                for other in range(op.one, op.one + op.other):
+                    if _is_set(row, self._numbers[other]):
+                        is_so = True
+                        break
+            elif op.code == AT_LEAST:
+                is_so = is_known[op.one] and values[op.one] >= op.number
+            else:
+                is_so = True
+                for other in range(op.one, op.one + op.other):
+                    reference = self._numbers[other]
+                    if not (holds[reference] if reference >= 0 else not holds[~reference]):
+                        is_so = False
+                        break
+            holds[place] = is_so
+        for place in range(program.site, program.site + program.sites):
+            site = &self._sites[place]
+            if not is_known[site.at]:
+                continue
+            entry.site = <uint32_t>place
+            entry.at = values[site.at]
+            is_so = False  # whether it is known who it was
+            for other in range(site.line, site.line + site.lines):
+                line = &self._lines[other]
+                reference = line.when
+                if reference != ALWAYS and not (holds[reference] if reference >= 0 else not holds[~reference]):
+                    continue
+                if not is_so:
+                    if self._person(site, row, &entry.rep, &entry.rep_size) < 0:
+                        return -1
+                    is_so = True
+                entry.line = <uint32_t>other
+                entry.cell = line.cell
+                entry.key = 0
+                entry.amount = 1
+                if line.form == COUNT:
+                    _append(out, &entry)
+                elif is_known[line.register]:
+                    entry.key = key_of(values[line.register])
+                    if line.form == SAMPLE:
+                        _append(out, &entry)
+                    else:
+                        _append_parts(out, &entry, values[line.register])
+        return 0
+
+    cdef int _person(self, const Site *site, const Row *row, const uint8_t **rep, uint32_t *size) except -2:
+        """Whom it counts for; -1: something else than a text is there."""
+        cdef const uint8_t *at
+        cdef const uint8_t *end
+        cdef int place, code
+        cdef PyObject *alias
+        cdef Py_ssize_t length
+        rep[0] = NULL
+        size[0] = 0
+        for place in range(site.credit, site.credit + site.credits):
+            code = self._numbers[place]
+            if not row.is_set >> code & 1 or row.slots[code].value[0] == 0xC0:
+                continue
+            at = row.slots[code].value
+            end = at + row.slots[code].size
+            if not read_text(&at, end, rep, size):
+                return -1
+            if size[0]:
+                break
+            rep[0] = NULL
+        if rep[0] != NULL and self._aliases:
+            id = (<const char *>rep[0])[:size[0]].decode("utf-8")
+            alias = PyDict_GetItem(self._aliases, id)
+            if alias != NULL:  # its bytes lie in the alias, which stays
+                rep[0] = <const uint8_t *>PyUnicode_AsUTF8AndSize(<object>alias, &length)
+                size[0] = <uint32_t>length
+        return 0
+
+    cdef int find(self, uint64_t name, int first) noexcept:
+        """The cell of that name, at `first` or after it; -1: there is none."""
+        cdef int last = self.cells, middle
+        while first < last:
+            middle = (first + last) >> 1
+            if self.names[middle] < name:
+                first = middle + 1
+            else:
+                last = middle
+        return first if first < self.cells and self.names[first] == name else -1
+
+    def contributions(self, bytes row):
+        """What a row counts for, as `Evaluator.of_record`; None: it is Python's.
+
+        For the property that holds the two forms together.
+        """
+        cdef Row held
+        cdef Entries out
+        cdef const Entry *entry
+        cdef int place
+        cdef int64_t last = -1
+        memset(&held, 0, sizeof(Row))
+        memset(&out, 0, sizeof(Entries))
+        try:
+            if not read_row(&held, <const uint8_t *>PyBytes_AS_STRING(row), PyBytes_GET_SIZE(row)):
+                return None
+            if self.evaluate(&held, &out) < 0:
+                return None
+            found = []
+            values = None
+            for place in range(out.count):
+                entry = &out.data[place]
+                if entry.site != last:
+                    last = entry.site
+                    rep = None if entry.rep == NULL else (<const char *>entry.rep)[:entry.rep_size].decode("utf-8")
+                    values = []
+                    found.append((rep, entry.at, values))
+                key = None if self.forms[entry.cell] == COUNT else value_of(entry.key)
+                values.append((self.names[entry.cell], key, entry.amount))
+            return found
+        finally:
+            PyMem_Free(out.data)
+            drop(&held)
+
+
+cdef void *_room(Py_ssize_t number, size_t size) except NULL:
+    cdef void *data = PyMem_Calloc(number + 1, size)
+    if data == NULL:
+        raise MemoryError
+    return data
+
+
+cdef int _append(Entries *out, const Entry *entry) except -1:
+    cdef Entry *data
+    if out.count == out.room:
+        data = <Entry *>PyMem_Realloc(out.data, (2 * out.room + 32) * sizeof(Entry))
+        if data == NULL:
+            raise MemoryError
+        out.data = data
+        out.room = 2 * out.room + 32
+    out.data[out.count] = entry[0]
+    out.count += 1
+    return 0
+
+
+cdef int _append_parts(Entries *out, Entry *entry, int64_t value) except -1:
+    """As `schemas.catalogue.amounts.limbs`."""
+    cdef uint64_t rest = <uint64_t>value if value >= 0 else -<uint64_t>value
+    cdef int64_t limb = 0, part
+    while rest:
+        part = <int64_t>(rest & ((<uint64_t>1 << LIMB) - 1))
+        if part:
+            entry.key = key_of(limb)
+            entry.amount = part if value >= 0 else -part
+            _append(out, entry)
+        rest >>= LIMB
+        limb += 1
+    return 0
+
+
+cdef inline int _integer(const Row *row, int code, int64_t *value) noexcept:
+    """1: it is set to this; 0: there is none; -1: it is something else."""
+    cdef const uint8_t *at
+    cdef const uint8_t *end
+    if not row.is_set >> code & 1 or row.slots[code].value[0] == 0xC0:
+        return 0
+    at = row.slots[code].value
+    end = at + row.slots[code].size
+    if not read_integer(&at, end, value) or at != end:
+        return -1
+    return 1
+
+
+cdef inline bint _is_set(const Row *row, int code) noexcept:
+    return row.is_set >> code & 1 and row.slots[code].value[0] != 0xC0 and row.slots[code].value[0] != 0x90

@@ -1,0 +1,95 @@
+"""Type `derived`: other metrics, added, subtracted, multiplied, divided. None where a part is, or a divisor is 0."""
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, Result, shown
+from schemas.catalogue.plan import Measure
+from schemas.catalogue.where import EntryError
+from schemas.panes import Pane
+
+Formula = Callable[[Pane, Reading], Exact]
+_MOST_PARTS = 200
+_PATH = ("expr",)
+
+
+class Derived(Entry):
+    """`expr`: names, numbers, `+ - * /`, brackets."""
+
+    type: Literal["derived"]
+    expr: str = Field(min_length=1, max_length=2000)
+
+    def bind(self, catalogue: References) -> "DerivedReader":
+        """Raises EntryError."""
+        try:
+            tree = ast.parse(self.expr.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise EntryError(_PATH, "is not made of names, numbers, + - * / and brackets") from None
+        if sum(1 for _ in ast.walk(tree)) > _MOST_PARTS:
+            raise EntryError(_PATH, f"has more than {_MOST_PARTS} parts")
+        parts: dict[str, Reader] = {}
+        formula = _formula(tree, self.expr.strip(), catalogue, parts)
+        has_division = any(isinstance(node, ast.Div) for node in ast.walk(tree))
+        begins_at_zero = not has_division and all(part.begins_at_zero for part in parts.values())
+        return DerivedReader(self.unit, formula, tuple(parts.values()), begins_at_zero)
+
+
+def _formula(node: ast.expr, text: str, catalogue: References, parts: dict[str, Reader]) -> Formula:
+    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
+        one, other = (_formula(side, text, catalogue, parts) for side in (node.left, node.right))
+        return _joined(_OPERATIONS[type(node.op)], one, other)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        inner = _formula(node.operand, text, catalogue, parts)
+        return _joined(_OPERATIONS[ast.Sub], lambda _pane, _reading: 0, inner)
+    if isinstance(node, ast.Name):
+        reader = parts.setdefault(node.id, catalogue.reader(node.id, _PATH))
+        return reader.exact
+    if isinstance(node, ast.Constant) and type(node.value) in {int, float}:
+        number = Fraction((ast.get_source_segment(text, node) or "").replace("_", ""))  # a double would be rounded
+        return lambda _pane, _reading: number
+    raise EntryError(_PATH, f"{ast.unparse(node)} is neither a metric nor a number, sum, difference, product or ratio")
+
+
+def _divide(one: int | Fraction, other: int | Fraction) -> Exact:
+    return Fraction(one) / other if other else None
+
+
+_OPERATIONS: dict[type[ast.operator], Callable[[int | Fraction, int | Fraction], Exact]] = {
+    ast.Add: lambda one, other: one + other,
+    ast.Sub: lambda one, other: one - other,
+    ast.Mult: lambda one, other: one * other,
+    ast.Div: _divide,
+}
+
+
+def _joined(operation: Callable[[int | Fraction, int | Fraction], Exact], one: Formula, other: Formula) -> Formula:
+    def value(pane: Pane, reading: Reading) -> Exact:
+        left, right = one(pane, reading), other(pane, reading)
+        return None if left is None or right is None else operation(left, right)
+
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedReader:
+    """Computes the formula of what others say."""
+
+    unit: str
+    formula: Formula
+    parts: tuple[Reader, ...]
+    begins_at_zero: bool
+
+    @property
+    def measures(self) -> Sequence[Measure]:
+        return tuple(measure for part in self.parts for measure in part.measures)
+
+    def exact(self, pane: Pane, reading: Reading) -> Exact:
+        return self.formula(pane, reading)
+
+    def result(self, pane: Pane, reading: Reading) -> Result:
+        return Result(shown(self.formula(pane, reading), self.unit, reading))

@@ -1,0 +1,82 @@
+"""Type `duration`: how long it took from one instant to another, as a percentile, mean or sum. No case: None, sum 0."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, shown
+from schemas.catalogue.conditions import Gap, IsSet, every
+from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of
+from schemas.catalogue.percentiles import Ranked, between, rank, share_of
+from schemas.catalogue.plan import Form, Measure, Part
+from schemas.catalogue.where import EntryError
+from schemas.panes import Pane
+
+STAT = r"^(p[1-9][0-9]?|mean|sum)$"
+
+
+class Duration(Entry):
+    """From `start` to `end`, counted at `at`, which is the end unless said otherwise."""
+
+    type: Literal["duration"]
+    from_: Names = Field(alias="from")
+    where: dict[str, Any] = Field(default_factory=dict)
+    start: Names
+    end: Names
+    stat: str = Field(pattern=STAT)
+    at: Names | None = None
+    credit: Names
+
+    def bind(self, catalogue: References) -> "DurationReader":
+        """Raises EntryError."""
+        if self.unit not in UNIT_SIZES:
+            raise EntryError(("unit",), f"must be one of {', '.join(UNIT_SIZES)}: a duration is one")
+        parts: list[Part] = []
+        for fact in facts_of(self.from_):
+            start, end, at = (
+                instant_of(fact, self.from_, names, setting)
+                for setting, names in (("start", self.start), ("end", self.end), ("at", self.at or self.end))
+            )
+            if start is None or end is None or at is None:
+                continue
+            condition = condition_of(fact, self.from_, self.where, at, catalogue.rules)
+            when = every([condition, IsSet(start.fields), IsSet(end.fields)])
+            credit = credit_of(fact, self.from_, self.credit)
+            parts.append(Part(fact, when, at, credit, Form.SAMPLE, (Gap(start, end, is_clipped=False),)))
+        measure = Measure(tuple(parts))
+        return DurationReader(self.unit, self.stat, measure, measure.name)
+
+
+@dataclass(frozen=True, slots=True)
+class DurationReader:
+    """Reads a sample of microseconds."""
+
+    unit: str
+    stat: str
+    measure: Measure
+    cell: int
+
+    @property
+    def measures(self) -> Sequence[Measure]:
+        return (self.measure,)
+
+    @property
+    def begins_at_zero(self) -> bool:
+        return self.stat == "sum"
+
+    def exact(self, pane: Pane, reading: Reading) -> Exact:
+        held = pane.get(self.cell)
+        if not held:
+            return 0 if self.stat == "sum" else None
+        if self.stat in {"sum", "mean"}:
+            whole = sum(value * number for value, number in held.items())
+            size = UNIT_SIZES[self.unit] * (sum(held.values()) if self.stat == "mean" else 1)
+            return Fraction(whole, size)
+        sample = Ranked(held)
+        return Fraction(between(sample, *rank(len(sample), share_of(self.stat)))) / UNIT_SIZES[self.unit]
+
+    def result(self, pane: Pane, reading: Reading) -> Result:
+        return Result(shown(self.exact(pane, reading), self.unit, reading))

@@ -1,0 +1,82 @@
+"""Type `ratio`: merged sums divided, never a mean of ratios. Divisor 0: None."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, Result, shown
+from schemas.catalogue.plan import Measure
+from schemas.catalogue.simple import Inner, Simple, reader_of
+from schemas.catalogue.where import EntryError
+from schemas.documents.values import Model
+from schemas.panes import Pane
+
+
+class Narrowed(Model):
+    """Another metric's rows that meet one more condition."""
+
+    metric: str
+    where: dict[str, Any]
+
+
+RatioPart = str | Narrowed | Inner
+
+
+class Ratio(Entry):
+    """`numerator` divided by `denominator`."""
+
+    type: Literal["ratio"]
+    numerator: RatioPart
+    denominator: RatioPart
+
+    def bind(self, catalogue: References) -> "RatioReader":
+        """Raises EntryError."""
+        return RatioReader(
+            self.unit,
+            _reader_of(self.numerator, "numerator", catalogue),
+            _reader_of(self.denominator, "denominator", catalogue),
+        )
+
+
+def _reader_of(part: RatioPart, setting: str, catalogue: References) -> Reader:
+    if isinstance(part, str):
+        return catalogue.reader(part, (setting,))
+    try:
+        if isinstance(part, Inner):
+            return reader_of(part, part.unit, catalogue.rules)
+        base = catalogue.entry(part.metric, ("metric",))
+        if not isinstance(base, Simple):
+            raise EntryError(("metric",), f"{part.metric} is not of type simple")
+        return reader_of(base.narrowed(part.where), base.unit, catalogue.rules)
+    except EntryError as error:
+        raise EntryError((setting, *error.path), error.reason) from None
+
+
+@dataclass(frozen=True, slots=True)
+class RatioReader:
+    """Divides what two others say."""
+
+    unit: str
+    numerator: Reader
+    denominator: Reader
+
+    @property
+    def measures(self) -> Sequence[Measure]:
+        return (*self.numerator.measures, *self.denominator.measures)
+
+    @property
+    def begins_at_zero(self) -> bool:
+        return False
+
+    def exact(self, pane: Pane, reading: Reading) -> Exact:
+        part, whole = self.numerator.exact(pane, reading), self.denominator.exact(pane, reading)
+        return Fraction(part) / whole if whole and part is not None else None
+
+    def result(self, pane: Pane, reading: Reading) -> Result:
+        part, whole = self.numerator.exact(pane, reading), self.denominator.exact(pane, reading)
+        if not whole or part is None:
+            return Result(None)
+        if self.unit != "money" and isinstance(part, int) and isinstance(whole, int):
+            return Result(part / whole)  # of whole numbers this is the nearest double too
+        return Result(shown(Fraction(part) / whole, self.unit, reading))

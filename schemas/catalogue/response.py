@@ -1,0 +1,150 @@
+"""Type `response`: the clocks of leads, at their start. What depends on the reader's clock is decided here.
+
+A lead without an answer is due once the reader's clock has passed its due instant. It then counts as longer than any
+answered one: where a percentile falls on such a lead its value is unknown, and the bound says what it is at least. A
+lead whose first touch is still to come is without an answer until then.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, shown
+from schemas.catalogue.conditions import First, Flag, IsSet, every, opposite, some
+from schemas.catalogue.percentiles import Ranked, between, rank, share_of
+from schemas.catalogue.plan import Form, Measure, Part
+from schemas.catalogue.rules import Rules
+from schemas.catalogue.where import EntryError
+from schemas.panes import Pane
+
+STAT = r"^(due|answered|within|p[1-9][0-9]?)$"
+
+_FACT = "lead"
+_START = First(("started_at",))
+_IS_ANSWERED = IsSet(("response",))
+_IS_COMING = IsSet(("coming_at",))
+_NONE: Mapping[Any, int] = {}
+
+
+class Response(Entry):
+    """`due`, `answered`, the share `within` the SLA of those due, or a percentile over those due."""
+
+    type: Literal["response"]
+    stat: str = Field(pattern=STAT)
+    within: Literal["sla"] = "sla"
+
+    def bind(self, catalogue: References) -> "ResponseReader":
+        """Raises EntryError."""
+        if self.stat.startswith("p") and self.unit not in UNIT_SIZES:
+            raise EntryError(("unit",), f"must be one of {', '.join(UNIT_SIZES)}: a response takes time")
+        measures = _measures(catalogue.rules)
+        needed = {"answered": _OF_ANSWERED, "due": _OF_DUE, "within": _OF_SHARE}.get(self.stat, _OF_PERCENTILE)
+        cells = _Cells(*(measure.name for measure in measures))
+        return ResponseReader(self.unit, self.stat, cells, tuple(measures[place] for place in needed))
+
+
+class _Cells(NamedTuple):
+    """What is counted of clocks that have started."""
+
+    answered: int
+    within_sla: int
+    responses: int
+    pending: int
+    """(start, due) of those without an answer."""
+    pending_until: int
+    """(start, due, until) of those whose first touch is still to come, for the lead's rep."""
+    answered_from: int
+    """The same, for whom the answer will count."""
+
+
+_OF_ANSWERED = (0, 5)
+_OF_DUE = (0, 3, 4, 5)
+_OF_SHARE = (1, 0, 3, 4, 5)
+_OF_PERCENTILE = (2, 3, 4, 5)
+
+
+def _measures(rules: Rules) -> tuple[Measure, ...]:
+    """In the order of `_Cells`."""
+    by = ("answered_by",) if rules.credit == "sender" else ("rep",)
+    is_open = opposite(some([_IS_ANSWERED, _IS_COMING]))
+    instants = (_START, First(("due_at",)), First(("coming_at",)))
+    parts = (
+        Part(_FACT, _IS_ANSWERED, _START, by, Form.COUNT),
+        Part(_FACT, Flag("within_sla"), _START, by, Form.COUNT),
+        Part(_FACT, _IS_ANSWERED, _START, by, Form.SAMPLE, (First(("response",)),)),
+        Part(_FACT, is_open, _START, ("rep",), Form.PENDING, instants[:2]),
+        Part(_FACT, _IS_COMING, _START, ("rep",), Form.PENDING, instants),
+        # The reader looks at it as an answer: another cell than the one above also where both count for one person.
+        Part(_FACT, every([_IS_COMING, IsSet(("started_at",))]), _START, by, Form.PENDING, instants),
+    )
+    return tuple(Measure((part,)) for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReader:
+    """Reads clocks."""
+
+    unit: str
+    stat: str
+    cells: _Cells
+    measures: Sequence[Measure]
+
+    @property
+    def begins_at_zero(self) -> bool:
+        return self.stat in {"due", "answered"}
+
+    def exact(self, pane: Pane, reading: Reading) -> Exact:
+        return self._of(pane, reading.now)[0]
+
+    def result(self, pane: Pane, reading: Reading) -> Result:
+        value, bound = self._of(pane, reading.now)
+        return Result(shown(value, self.unit, reading), None if bound is None else float(bound))
+
+    def _of(self, pane: Pane, now: int) -> tuple[Exact, int | Fraction | None]:
+        """The value, and what it is at least where it is unknown."""
+        come = {key: number for key, number in pane.get(self.cells.answered_from, _NONE).items() if key[2] <= now}
+        answered = pane.get(self.cells.answered, 0) + sum(come.values())
+        if self.stat == "answered":
+            return answered, None
+        overdue = self._overdue(pane, now)
+        due = answered + sum(overdue.values())
+        if self.stat == "due":
+            return due, None
+        if self.stat == "within":
+            in_time = sum(number for (_, due_at, at), number in come.items() if at <= due_at)
+            return Fraction(pane.get(self.cells.within_sla, 0) + in_time, due) if due else None, None
+        responses = pane.get(self.cells.responses, _NONE)
+        if come:
+            responses = Counter(responses)
+            for (start, _, at), number in come.items():
+                responses[max(0, at - start)] += number
+        return self._percentile(Ranked(responses), overdue, now)
+
+    def _overdue(self, pane: Pane, now: int) -> Mapping[int, int]:
+        """Start -> how many leads without an answer have an SLA that has run out."""
+        found: Counter[int] = Counter()
+        for (start, due), number in pane.get(self.cells.pending, _NONE).items():
+            if due <= now:
+                found[start] += number
+        for (start, due, until), number in pane.get(self.cells.pending_until, _NONE).items():
+            if due <= now < until:
+                found[start] += number
+        return found
+
+    def _percentile(
+        self, answered: Ranked, overdue: Mapping[int, int], now: int
+    ) -> tuple[Exact, int | Fraction | None]:
+        size = len(answered) + sum(overdue.values())
+        if not size:
+            return None, None
+        lower, weight = rank(size, share_of(self.stat))
+        if lower + (weight > 0) < len(answered):
+            return Fraction(between(answered, lower, weight)) / UNIT_SIZES[self.unit], None
+        waiting = Counter(answered.amounts)
+        for start, number in overdue.items():
+            waiting[max(now - start, answered.highest)] += number
+        return None, Fraction(between(Ranked(waiting), lower, weight)) / UNIT_SIZES[self.unit]

@@ -1,0 +1,24 @@
+"""What the configuration says that a plan depends on: part of what a measure means, and so of its name.
+
+Owns the choice; schemas/config/rules.py has it of a configuration. Everything else of `floorcast.yaml` (calendars,
+aliases, retention) changes no plan.
+"""
+
+from dataclasses import dataclass
+
+from schemas.catalogue.conditions import Rates
+from schemas.instants import MINUTE
+
+EVER = -(2**62)
+"""Since when a rate holds that says no date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Of `conversation`, `lead_response` and money."""
+
+    rates: Rates = (("USD", ((EVER, 1, 0),)),)
+    """The organisation's own currency among them, at 1."""
+    min_talk: int = MINUTE
+    credit: str = "sender"
+    """For whom an answered lead counts: `sender` or `owner`."""

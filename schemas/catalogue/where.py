@@ -1,0 +1,118 @@
+"""The `where` of an entry, as a condition: field by field, in the words of the file.
+
+Owns how a condition is written and what is wrong with one. What the fields mean is for facts.py to say.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.catalogue.conditions import AtLeast, Condition, First, Is, IsSet, every, opposite, some
+from schemas.catalogue.facts import FACTS, NUMBERS, fields_of_fact, flag_of, has_field
+from schemas.catalogue.rules import Rules
+from schemas.instants import parse_duration
+from schemas.records import FieldType
+
+_TEXTS = frozenset({FieldType.TEXT, FieldType.CHOICE, FieldType.CURRENCY, FieldType.REFERENCE})
+_NUMBERS = frozenset({FieldType.INSTANT, FieldType.SECONDS})
+
+
+class EntryError(ValueError):
+    """Something in an entry is wrong; `path` leads to it from the entry."""
+
+    def __init__(self, path: tuple[str | int, ...], reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(reason)
+
+
+Where = tuple[str | int, ...]
+"""Where in the entry something stands."""
+
+
+class Wording:
+    """The conditions of one fact, or of one of several that are counted together."""
+
+    def __init__(self, fact: str, facts: tuple[str, ...], rules: Rules, at: First) -> None:
+        """`facts`: all that the entry counts; a field that one of them lacks is not set there. `at`: its instant."""
+        self._fact = fact
+        self._facts = facts
+        self._rules = rules
+        self._at = at
+
+    def condition(self, where: Mapping[str, Any], path: Where = ("where",)) -> Condition:
+        """All lines of a `where` hold. Raises EntryError."""
+        return every(self._line(name, wanted, (*path, name)) for name, wanted in where.items())
+
+    def _line(self, name: str, wanted: Any, path: Where) -> Condition:
+        if name == "not":
+            return opposite(self.condition(_mapping(wanted, path), path))
+        if name == "any":
+            if not isinstance(wanted, list) or not wanted:
+                raise EntryError(path, "must be a list of conditions")
+            return some(
+                self.condition(_mapping(part, (*path, index)), (*path, index)) for index, part in enumerate(wanted)
+            )
+        if not any(has_field(fact, name) for fact in self._facts):
+            known = ", ".join(sorted({field for fact in self._facts for field in fields_of_fact(fact)}))
+            raise EntryError(path, f"{' or '.join(self._facts)} has no field {name}; there are {known}")
+        if isinstance(wanted, Mapping):
+            return self._compared(name, wanted, path)
+        flags = [flag_of(fact, name, self._rules, self._at) for fact in self._facts]
+        if any(flag is not None for flag in flags):
+            holds = flag_of(self._fact, name, self._rules, self._at) or False
+            return holds if _claim(wanted, path) else opposite(holds)
+        return self._text(name, wanted, path)
+
+    def _text(self, name: str, wanted: Any, path: Where) -> Condition:
+        values = wanted if isinstance(wanted, list) else [wanted]
+        if not values or not all(isinstance(value, str) for value in values):
+            raise EntryError(path, "must be a text, a list of texts, or one of at_least, below, is_set")
+        if not has_field(self._fact, name):
+            return False
+        if FACTS[self._fact].get(name) not in _TEXTS:
+            raise EntryError(path, "is not a text")
+        return some(Is(name, value) for value in values)
+
+    def _compared(self, name: str, wanted: Mapping[str, Any], path: Where) -> Condition:
+        if len(wanted) != 1 or not wanted.keys() <= {"at_least", "below", "is_set"}:
+            raise EntryError(path, "must be one of at_least, below, is_set")
+        ((how, limit),) = wanted.items()
+        if how == "is_set":
+            holds = IsSet((name,)) if name in FACTS[self._fact] else has_field(self._fact, name)
+            return holds if _claim(limit, (*path, how)) else opposite(holds)
+        number, derived = _number(limit, (*path, how)), NUMBERS.get((self._fact, name))
+        if derived is not None:
+            # It is never below 0, and 0 where nothing else is said.
+            least = True if number <= 0 else every([derived.where, AtLeast(derived.register, number)])
+            return least if how == "at_least" else opposite(least)
+        if not has_field(self._fact, name):
+            return False
+        if FACTS[self._fact].get(name) not in _NUMBERS:
+            raise EntryError(path, "is not a duration")
+        register = First((name,))
+        least = AtLeast(register, number)
+        return least if how == "at_least" else every([IsSet((name,)), opposite(least)])
+
+
+def _mapping(value: Any, path: Where) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not value:
+        raise EntryError(path, "must be a condition")
+    return value
+
+
+def _claim(value: Any, path: Where) -> bool:
+    """Files are read without guessing: `true` is a text there."""
+    if value is True or value == "true":
+        return True
+    if value is False or value == "false":
+        return False
+    raise EntryError(path, "must be true or false")
+
+
+def _number(limit: Any, path: Where) -> int:
+    if isinstance(limit, str):
+        try:
+            return parse_duration(limit)
+        except ValueError as error:
+            raise EntryError(path, str(error)) from None
+    raise EntryError(path, "must be a duration such as 30s, 5m, 1h or 2d")

@@ -1,0 +1,28 @@
+"""What a configuration says of what counts, as plans take it.
+
+Owns the way from `floorcast.yaml` to the rules of a plan. What they do is for schemas/catalogue to say.
+"""
+
+from decimal import Decimal
+
+from schemas.catalogue.rules import EVER, Rules
+from schemas.config.whole import Config
+
+
+def rules_of(config: Config) -> Rules:
+    """The rules of a configuration."""
+    rates = {config.organisation.currency: Decimal(1), **config.currency_rates}
+    return Rules(
+        rates=tuple((currency, ((EVER, *_written(rate)),)) for currency, rate in sorted(rates.items())),
+        min_talk=config.conversation.min_talk,
+        credit=config.lead_response.credit,
+    )
+
+
+def _written(rate: Decimal) -> tuple[int, int]:
+    """(number, decimal places), one form for equal rates."""
+    places = 0
+    while rate != rate.to_integral_value():
+        rate = rate.scaleb(1)
+        places += 1
+    return int(rate), places

@@ -1,0 +1,51 @@
+"""What pydantic refuses, in the words of somebody who wrote the file: where it stands, and what is wrong with it.
+
+Owns these words. Validates nothing.
+"""
+
+import re
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from schemas.documents.errors import suggestion
+from schemas.documents.known import known_at
+from schemas.documents.text import Document, Path
+
+
+def refused(problem: ErrorDetails, document: Document, root: type[BaseModel], place: Path = ()) -> tuple[Path, str]:
+    """Where a problem stands and what it is. `root` is the model of what stands at `place` of the document."""
+    context = problem.get("ctx", {})
+    path = _path_of(problem, document, place)
+    message = problem["msg"].removeprefix("Value error, ")
+    match problem["type"]:
+        case "extra_forbidden":
+            message = f"is not a setting here{suggestion(str(path[-1]), known_at(root, problem['loc'][:-1]))}"
+        case "missing":
+            message = "is missing"
+        case "union_tag_not_found":
+            path, message = (*path, "kind"), "is missing"
+        case "union_tag_invalid":
+            known = [word.strip("' ") for word in context["expected_tags"].split(",")]
+            path, message = (*path, "kind"), f"there is no kind {context['tag']!r}{suggestion(context['tag'], known)}"
+        case "string_type" if problem["input"] is None:
+            message = "is empty"
+        case "literal_error":
+            known = re.findall(r"'([^']*)'", context["expected"])
+            message = f"must be one of {', '.join(known)}"
+            if isinstance(problem["input"], str) and "did you mean" in suggestion(problem["input"], known):
+                message += suggestion(problem["input"], known)
+        case _:
+            pass
+    return path, message
+
+
+def _path_of(problem: ErrorDetails, document: Document, place: Path) -> Path:
+    """Without the marks that pydantic sets between (`[key]`, a kind, a type)."""
+    loc = tuple(part for part in problem["loc"] if part != "[key]")
+    path = place
+    for index, part in enumerate(loc):
+        is_last = index == len(loc) - 1
+        if (*path, part) in document.lines or (is_last and problem["type"] == "missing"):
+            path = (*path, part)
+    return path

@@ -1,0 +1,297 @@
+"""Plans: the generated form, the compiled one and a plain reading agree, over random plans and random records."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from processor.core.plan import Contribution, Evaluator, condition_function
+from processor.native.plan import CompiledPlan
+from schemas.catalogue.amounts import limbs, number_of, rate_on, total
+from schemas.catalogue.conditions import (
+    All,
+    AtLeast,
+    Condition,
+    Decimals,
+    Else,
+    First,
+    Flag,
+    Gap,
+    Is,
+    IsSet,
+    Not,
+    Rated,
+    Register,
+    canonical,
+    every,
+    opposite,
+    some,
+)
+from schemas.catalogue.plan import Form, Measure, Part, plan_of
+from schemas.catalogue.rules import EVER
+from schemas.instants import MINUTE
+from schemas.records import FIELD_CODES, FIELDS, FieldType, fold_all
+from tests.strategies import NOW, changes
+
+CALM = settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+PLAIN = ("call", "email", "meeting")
+ALIASES = {"r2": "r1", "ré": "r3"}
+
+# ------------------------------------------------------------------ a plain reading
+
+
+def _register(register: Register, get: Callable[[str], Any]) -> int | None:
+    match register:
+        case First(names):
+            return next((value for name in names if (value := get(name)) is not None), None)
+        case Gap(start, end, is_clipped):
+            one, other = _register(start, get), _register(end, get)
+            if one is None or other is None:
+                return None
+            return max(0, other - one) if is_clipped else other - one
+        case Else(one_register, other_register):
+            one = _register(one_register, get)
+            return _register(other_register, get) if one is None else one
+
+
+def _holds(condition: Condition, get: Callable[[str], Any]) -> bool:
+    match condition:
+        case Is(name, text):
+            holds = bool(get(name) == text)
+        case Flag(name):
+            holds = get(name) is True
+        case IsSet(names):
+            holds = any(get(name) not in (None, []) for name in names)
+        case AtLeast(register, number):
+            value = _register(register, get)
+            holds = value is not None and value >= number
+        case Rated(name, at, rates):
+            instant = _register(at, get)
+            holds = instant is not None and rate_on(dict(rates), get(name), instant) is not None
+        case Not(part):
+            holds = not _holds(part, get)
+        case All(parts):
+            holds = all(_holds(part, get) for part in parts)
+        case _:
+            holds = bool(condition)
+    return holds
+
+
+def _amounts(part: Part, at: int, get: Callable[[str], Any]) -> list[tuple[Any, int]]:
+    match part.form, part.value:
+        case Form.COUNT, _:
+            return [(None, 1)]
+        case Form.DECIMAL, Decimals() as decimals:
+            number, places = number_of(get(decimals.field))
+            rate = rate_on(dict(decimals.rates), get("currency"), at)
+            return [] if rate is None else limbs(number * rate[0], places + rate[1])
+        case Form.SAMPLE, (register,):
+            value = _register(register, get)
+            return [] if value is None else [(value, 1)]
+        case Form.NUMBER, (register,):
+            return limbs(_register(register, get) or 0)
+    raise AssertionError(part)
+
+
+def plainly(plan_parts: list[Part], kind: str, get: Callable[[str], Any]) -> dict[Any, int]:
+    """(person, instant, cell, key) -> amount."""
+    found: dict[Any, int] = {}
+    if get("deleted") is True:
+        return found
+    for part in set(plan_parts):
+        at = _register(part.at, get)
+        if part.fact != kind or at is None or not _holds(part.when, get):
+            continue
+        who: Any = next((value for name in part.credit if (value := get(name))), None)
+        for key, amount in _amounts(part, at, get):
+            place = (ALIASES.get(who, who), at, Measure((part,)).name, key)
+            found[place] = found.get(place, 0) + amount
+    return found
+
+
+def gathered(contributions: list[Contribution]) -> dict[Any, int]:
+    return {(who, at, cell, key): amount for who, at, values in contributions for cell, key, amount in values}
+
+
+# ------------------------------------------------------------------ random plans
+
+_OF = {
+    kind: {wanted: sorted(name for name, held in FIELDS[kind].items() if held is wanted) for wanted in FieldType}
+    for kind in PLAIN
+}
+_TEXTS = ["outbound", "inbound", "connected", "held", "r1", "x" * 40, "é", ""]
+_NUMBERS = st.sampled_from([-(2**63), -1, 0, 1, 60_000_000, NOW, NOW - MINUTE, 2**63 - 1])
+
+
+@st.composite
+def registers(draw: st.DrawFn, kind: str, depth: int = 2) -> Register:
+    numbers = _OF[kind][FieldType.INSTANT] + _OF[kind][FieldType.SECONDS]
+    if depth == 0 or draw(st.integers(0, 2)) == 0:
+        return First(tuple(draw(st.lists(st.sampled_from(numbers), min_size=1, max_size=3, unique=True))))
+    one, other = draw(registers(kind, depth - 1)), draw(registers(kind, depth - 1))
+    return Gap(one, other, draw(st.booleans())) if draw(st.booleans()) else Else(one, other)
+
+
+def conditions(kind: str) -> st.SearchStrategy[Condition]:
+    texts = _OF[kind][FieldType.CHOICE] + _OF[kind][FieldType.REFERENCE]
+    names = st.lists(st.sampled_from(sorted(FIELDS[kind])), min_size=1, max_size=2).map(tuple)
+    single: st.SearchStrategy[Condition] = st.one_of(
+        st.builds(Is, st.sampled_from(texts), st.sampled_from(_TEXTS)),
+        st.builds(Flag, st.sampled_from([*_OF[kind][FieldType.FLAG], "automated"])),
+        st.builds(IsSet, names),
+        st.builds(AtLeast, registers(kind), _NUMBERS),
+    )
+    return st.recursive(
+        single,
+        lambda inner: (
+            inner.map(opposite) | st.lists(inner, max_size=4).map(every) | st.lists(inner, max_size=4).map(some)
+        ),
+        max_leaves=8,
+    )
+
+
+@st.composite
+def parts(draw: st.DrawFn) -> Part:
+    kind = draw(st.sampled_from(PLAIN))
+    at = First(tuple(draw(st.lists(st.sampled_from(_OF[kind][FieldType.INSTANT]), min_size=1, max_size=2))))
+    people = st.sampled_from(_OF[kind][FieldType.REFERENCE])
+    credit = tuple(draw(st.lists(people, min_size=1, max_size=3, unique=True)))
+    form = draw(st.sampled_from([Form.COUNT, Form.NUMBER, Form.SAMPLE]))
+    value = () if form is Form.COUNT else (draw(registers(kind)),)
+    return Part(kind, draw(conditions(kind)), at, credit, form, value)
+
+
+plans = st.lists(parts(), max_size=8)
+
+
+def _row(kind: str, values: Mapping[str, Any]) -> bytes:
+    patch = {FIELD_CODES[name]: value for name, value in values.items()}
+    return msgspec.msgpack.encode((kind, [(NOW, 7, patch)] if patch else [], {}, {}))
+
+
+@CALM
+@given(plans, st.lists(changes(PLAIN), min_size=1, max_size=5))
+def test_all_forms_of_a_plan_say_the_same_of_a_record(found: list[Part], said: list[Any]) -> None:
+    plan = plan_of(Measure((part,)) for part in found)
+    generated, compiled = Evaluator(plan, ALIASES), CompiledPlan(plan, ALIASES)
+    for change in said:
+        row = fold_all(change.kind, [change]).encode()
+
+        contributions = generated.of_record(change.kind, change.fields.get)
+
+        assert gathered(contributions) == plainly(found, change.kind, change.fields.get)
+        assert compiled.contributions(row) == contributions
+
+
+DAMAGED = st.one_of(
+    st.none(),
+    st.booleans(),
+    _NUMBERS,
+    st.integers(2**63, 2**64 - 1),
+    st.sampled_from([*_TEXTS, "r2", "ré"]),
+    st.lists(st.text(max_size=2), max_size=2),
+)
+
+
+@CALM
+@given(plans, st.sampled_from(PLAIN), st.data())
+def test_of_a_damaged_record_the_compiled_form_says_the_same_or_hands_it_back(
+    found: list[Part], kind: str, data: st.DataObject
+) -> None:
+    plan = plan_of(Measure((part,)) for part in found)
+    values = data.draw(st.dictionaries(st.sampled_from([*sorted(FIELDS[kind]), "deleted"]), DAMAGED, max_size=8))
+    compiled = CompiledPlan(plan, ALIASES).contributions(_row(kind, values))
+
+    if compiled is not None:
+        assert compiled == Evaluator(plan, ALIASES).of_record(kind, values.get)
+
+
+@CALM
+@given(plans, st.sampled_from(PLAIN), st.integers(0, 80), st.binary(max_size=3), st.integers(0, 3))
+def test_no_bytes_are_read_beyond_a_row(found: list[Part], kind: str, place: int, put: bytes, taken: int) -> None:
+    row = _row(kind, {"rep": "r1", "lead": "l1"} | dict.fromkeys(_OF[kind][FieldType.INSTANT], NOW))
+
+    CompiledPlan(plan_of(Measure((part,)) for part in found), {}).contributions(
+        row[:place] + put + row[place + taken :]
+    )
+
+
+@CALM
+@given(st.integers(0, 40), st.sampled_from(["call", "email"]))
+def test_a_plan_that_is_too_large_or_counts_money_is_left_to_python(number: int, kind: str) -> None:
+    at = First(("dialed_at" if kind == "call" else "sent_at",))
+    large = every(AtLeast(Gap(at, at, is_clipped=False), limit) for limit in range(number * 100))
+    plan = plan_of([Measure((Part(kind, large, at, ("rep",), Form.COUNT),))])
+    row = _row(kind, {at.fields[0]: NOW, "rep": "r1"})
+    contributions = Evaluator(plan, {}).of_record(kind, {at.fields[0]: NOW, "rep": "r1"}.get)
+
+    assert CompiledPlan(plan, {}).contributions(row) == (contributions if number * 100 < 2048 else None)
+
+
+# ------------------------------------------------------------------ money, which is Python's
+
+
+RATES = (("EUR", ((EVER, 5, 1), (NOW, 108, 2))), ("USD", ((EVER, 1, 0),)))
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "at", "expected"),
+    [
+        ("120.50", None, NOW, 120.5),
+        ("120.50", "USD", NOW, 120.5),
+        ("-0.5", "EUR", NOW - 1, -0.25),
+        ("100", "EUR", NOW, 108),
+        ("100", "GBP", NOW, 0),
+        (None, "USD", NOW, 0),
+        ("1E+20", "USD", NOW, 10**20),
+        (str(2**70), "USD", NOW, 2**70),
+    ],
+)
+def test_money_is_counted_by_the_rate_of_the_day(
+    amount: str | None, currency: str | None, at: int, expected: Any
+) -> None:
+    where = Rated("currency", First(("closed_at",)), RATES)
+    value = Decimals("amount", None, "currency", RATES)
+    part = Part("deal", where, First(("closed_at",)), ("rep",), Form.DECIMAL, value)
+    deal = {"amount": amount, "currency": currency, "closed_at": at, "rep": "r1"}
+
+    found = gathered(Evaluator(plan_of([Measure((part,))]), {}).of_record("deal", deal.get))
+
+    assert total({key: amount for (_, _, _, key), amount in found.items()}) == expected
+
+
+def test_a_difference_takes_what_is_not_set_for_0() -> None:
+    at = First(("closed_at",))
+    part = Part("deal", True, at, ("rep",), Form.DECIMAL, Decimals("amount", "value"))
+    evaluator = Evaluator(plan_of([Measure((part,))]), {})
+
+    def counted(**deal: Any) -> Any:
+        found = gathered(evaluator.of_record("deal", ({"closed_at": NOW} | deal).get))
+        return total({key: amount for (_, _, _, key), amount in found.items()})
+
+    assert counted(amount="10.005", value="4") == pytest.approx(6.005)
+    assert counted(amount="10") == 10
+    assert counted(value="4") == -4
+
+
+# ------------------------------------------------------------------ names
+
+
+@CALM
+@given(conditions("call"), conditions("call"))
+def test_what_means_the_same_has_the_same_text(one: Condition, other: Condition) -> None:
+    assert canonical(every([one, other])) == canonical(every([other, one]))
+    assert canonical(some([one, other])) == canonical(some([other, one]))
+    assert canonical(opposite(opposite(one))) == canonical(one)
+    assert canonical(every([one, True])) == canonical(one)
+
+
+@CALM
+@given(conditions("call"), st.dictionaries(st.sampled_from(sorted(FIELDS["call"])), st.none() | st.integers(0, 5)))
+def test_a_condition_alone_is_what_it_is_in_a_plan(condition: Condition, call: dict[str, Any]) -> None:
+    assert condition_function(condition)(call.get) == _holds(condition, call.get)
