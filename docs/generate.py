@@ -510,7 +510,7 @@ def webhooks() -> str:
         (408, "", "The request had not arrived whole within `request_deadline_seconds`."),
     ]  # fmt: skip
     limits = [
-        ["body", f"{1 << 20:,} bytes, not compressed"],
+        ["body", f"{1 << 20:,} bytes, also of what gzip (`content-encoding: gzip`) inflates to"],
         ["ids", f"{field_limits.MAX_ID} printable characters"],
         ["text", f"{field_limits.MAX_TEXT} characters"],
         [
