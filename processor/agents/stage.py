@@ -4,6 +4,7 @@ Owns no rule of the business and no seam over Faust (processor/transport/).
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -32,6 +33,9 @@ from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, NOTIFICATIONS, PANES, PROG
 
 TELL_SECONDS = 0.2
 """How long progress may wait for a batch to travel with: a shard that has five batches a second tells none alone."""
+
+_PROBLEMS_TOLD = 10
+"""Kinds of problems of one batch that the log names."""
 
 log = structlog.get_logger(__name__)
 
@@ -221,13 +225,22 @@ class StageShard:
         return [(False, repeated)] + ([(True, fresh)] if fresh else [])
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep what nobody could read, before the batch is done."""
-        for letter in letters:
-            log.warning(
-                "delivery.refused", connection=letter.connection, reason=letter.reason, detail=letter.detail,
-                delivery=letter.id,
-            )  # fmt: skip
+        """Keep what nobody could read, before the batch is done.
+
+        One delivery may hold very many such events: the log names a few problems, each once, and the rest in a number.
+        """
         if letters:
+            alike = Counter((letter.connection, letter.reason, letter.detail) for letter in letters)
+            first = {(letter.connection, letter.reason, letter.detail): letter.id for letter in reversed(letters)}
+            for problem, events in alike.most_common(_PROBLEMS_TOLD):
+                connection, reason, detail = problem
+                log.warning(
+                    "delivery.refused", connection=connection, reason=reason, detail=detail,
+                    delivery=first[problem], events=events,
+                )  # fmt: skip
+            if len(alike) > _PROBLEMS_TOLD:
+                rest = len(letters) - sum(events for _, events in alike.most_common(_PROBLEMS_TOLD))
+                log.warning("delivery.refused", problems=len(alike) - _PROBLEMS_TOLD, events=rest)
             messages: list[Message] = [(letter.id.encode(), encode_dead_letter(letter)) for letter in letters]
             place = self.deployment.topic(DEAD_LETTERS), self.partition % self.deployment.log_partitions
             await self.owner.send_to({place: messages})

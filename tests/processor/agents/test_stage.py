@@ -1,21 +1,28 @@
 """What a shard tells of itself: progress is never ahead of what is done."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from processor.agents.ledger import LedgerShard
+from processor.agents.normalise import NormaliseShard
 from processor.agents.stage import Deployment
 from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched
 from processor.transport.outgoing import Outgoing
+from schemas.connectors.base import MAX_EVENTS
+from schemas.connectors.generic import Generic
+from schemas.dead_letters import DeadLetter
+from schemas.deliveries import Delivery, encode_delivery
 from schemas.frames import change_frames
 from schemas.instants import DAY
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
-from schemas.topics import PROGRESS
+from schemas.topics import DEAD_LETTERS, PROGRESS
 from tests.builders import change, instant, make_config
 
 CONFIG = make_config(retention={"minutes": "25h", "records": "30d"})
@@ -44,6 +51,9 @@ class Topics:
 
     def __init__(self) -> None:
         self.progress: list[Progress] = []
+        self.sent: Counter[str] = Counter()
+        """Messages, by topic."""
+        self.writes = 0
         self.writes_left = 1_000
 
     async def send(self, messages: Mapping[str, Sequence[Any]], *, timestamp_ms: int | None = None) -> None:
@@ -53,7 +63,9 @@ class Topics:
         if self.writes_left == 0:
             raise KilledError
         self.writes_left -= 1
+        self.writes += 1
         for (topic, _), some in messages.items():
+            self.sent[topic] += len(some)
             if topic == PROGRESS_TOPIC:
                 self.progress += [decode_progress(value) for key, value in some if key == LEDGER_PROGRESS]
 
@@ -121,4 +133,52 @@ async def test_the_horizon_is_told_before_anything_is_let_go(monkeypatch: pytest
     assert topics.progress[-1].kept_from > 0
     assert topics.progress[-1].offset == 0
     await asyncio.sleep(0)
+    await shard.close()
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (lambda _: b"{}", [MAX_EVENTS]),
+        (lambda number: b'{"record":"call","id":%d,"changed_at":%d}' % (number, number), [MAX_EVENTS]),
+        (lambda number: (b"{}", b"5", b'{"record":"call"}')[number % 3], [5_462, 5_461, 5_461]),
+    ],
+    ids=["empty", "without an instant", "mixed"],
+)
+async def test_a_post_of_nothing_but_junk_is_one_write_and_a_few_lines(
+    monkeypatch: pytest.MonkeyPatch, event: Callable[[int], bytes], told: list[int]
+) -> None:
+    deployment = replace(PLACE, connectors={"feed": Generic(keys=[])})
+    topics, shard = Topics(), NormaliseShard(0, deployment)
+    monkeypatch.setattr(shard, "owner", topics)
+    shard.resume(0)
+    body = b"[" + b",".join(map(event, range(MAX_EVENTS))) + b"]"
+    raw = encode_delivery(Delivery("feed", START, {"content-type": "application/json"}, body))
+
+    with capture_logs() as lines:
+        await shard.process([Record(0, raw, topic="deliveries")])
+
+    assert topics.sent[PLACE.topic(DEAD_LETTERS)] == MAX_EVENTS
+    assert topics.writes == 1
+    assert sorted((line["events"] for line in lines), reverse=True) == told
+    assert all(line["delivery"] for line in lines)
+    await shard.suspend()
+    await shard.close()
+
+
+async def test_of_very_many_kinds_of_problems_a_few_are_named_and_the_rest_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    topics = Topics()
+    shard = shard_on(topics, monkeypatch)
+    letters = [
+        DeadLetter("feed", "bad_field", f"fields.f{number}: is wrong", 0, 7, number, START) for number in range(99)
+    ]
+
+    with capture_logs() as lines:
+        await shard.dead_letter(letters)
+
+    assert len(lines) == 11
+    assert [line["events"] for line in lines] == [1] * 10 + [89]
+    assert lines[-1]["problems"] == 89
     await shard.close()

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.verification import bounds as recounted
-from processor.core import bounds, facts
+from processor.core import bounds, facts, groups
 from processor.core.definitions import definitions_of
-from processor.core.groups import Groups
+from processor.core.groups import SLICE, Groups
 from processor.core.ledger import Ledger, engagements_of
 from processor.core.merges import Merges
 from schemas import records
@@ -187,6 +187,48 @@ def test_a_full_group_looks_at_no_more_than_the_new_record(monkeypatch: pytest.M
     assert len(folded) == 300
     assert first.refused == 700
     assert work["rank_of"] == 50
+
+
+@pytest.mark.parametrize("how", ["retention", "deletion"])
+def test_10000_groups_dropped_at_once_of_10000_reps_cost_each_its_own(how: str) -> None:
+    """Nobody looks at all groups for each of them, and by retention no batch looks at more than its slice."""
+    config = make_config(retention={"minutes": "25h", "records": "30d"})
+
+    def run(amount: int) -> tuple[Groups, Counter[str], list[int]]:
+        ledger, folded = Ledger("ledger.0", definitions_of(config)), Groups("responses.0", definitions_of(config))
+        log = [change("lead", f"l{n}", NOW, rep=f"r{n}", received_at=NOW, status="disqualified") for n in range(amount)]
+        folded.fold(told_by(log, ledger), NOW)
+        assert len(folded) == len(folded._reps_of) == amount
+        steps: list[int] = []
+
+        def drop() -> None:
+            if how == "deletion":
+                gone = [change("lead", f"l{n}", NOW + MINUTE, deleted=True) for n in range(amount)]
+                folded.fold(told_by(gone, ledger), NOW + MINUTE)
+                return
+            output = folded.fold([], NOW + 32 * DAY)
+            while output.rows or folded.backlog:
+                steps.append(len(output.expired))
+                output = folded.sweep(SLICE)
+
+        watched = (
+            (facts, "decode_record"),
+            (groups, "decode_record"),
+            (groups, "lead_result"),
+            (groups, "decode_clock"),
+        )
+        return folded, calls_of(drop, *watched), steps
+
+    (_, few, _), (folded, many, steps) = run(1_000), run(10_000)
+
+    assert many.total() > 0
+    assert all(many[name] <= 10 * few[name] for name in many)
+    assert many.total() <= 4 * 10_000
+    assert not any((folded._reps_of, folded._groups_of, folded._clocks, folded._counted))
+    if how == "retention":
+        assert len(folded) == 0
+        assert max(steps) <= SLICE
+        assert sum(steps) == 10_000
 
 
 def test_a_thread_of_100000_mails_keeps_the_16384_of_the_smallest_hashes() -> None:
