@@ -547,7 +547,8 @@ A body is one event or an array of them:
 `changed_at` is when the CRM set these fields; the newer one wins, field by field, whatever comes first. Of two changes
 of one record at one instant the later one of a delivery wins. Fields left out are unchanged, `null` clears one.
 `deleted: true` takes the record out of every number (a lead that was merged lives on in its root), and a later change
-with `deleted: false` brings it back. Unknown records and fields stay in the log and are counted, no more.
+with `deleted: false` brings it back. A deal with `merged_into` counts nowhere, and the deal that stays by its own
+record alone. Unknown records and fields stay in the log and are counted, no more.
 
 The same is taken in CloudEvents 1.0 (binary, structured, batched), with the event or an array of events as `data`.
 How to sign: [connect anything](../guides/connect-anything.md).""",

@@ -72,6 +72,7 @@ FIELDS: Mapping[str, Mapping[str, FieldType]] = {
         "rep": _T.REFERENCE, "creator": _T.REFERENCE, "lead": _T.REFERENCE, "pipeline": _T.TEXT, "stage": _T.TEXT,
         "entered_stage_at": _T.INSTANT, "status": _T.CHOICE, "created_at": _T.INSTANT, "closed_at": _T.INSTANT,
         "amount": _T.DECIMAL, "currency": _T.CURRENCY, "kind": _T.CHOICE, "product": _T.TEXT,
+        "merged_into": _T.REFERENCE,
     },
     "rep": {
         "name": _T.TEXT, "email": _T.TEXT, "team": _T.TEXT, "active": _T.FLAG, "since": _T.INSTANT, "until": _T.INSTANT,
@@ -107,7 +108,7 @@ NAMED: Mapping[str, frozenset[str]] = {
 """Pointers to groups: values that changes gave them are remembered, so that a group left is told so, once."""
 
 MERGED = "merged_into"
-"""The pointer of a lead that the CRM has merged into another one."""
+"""The pointer of a lead or a deal that the CRM has merged into another one."""
 
 DELETED = "deleted"
 

@@ -175,6 +175,21 @@ def test_a_deal_that_is_reopened_gives_its_revenue_back() -> None:
     assert metric(changes, "deals_won") == 0
 
 
+def test_a_deal_merged_into_another_counts_nowhere_and_gives_it_nothing() -> None:
+    changes = [
+        deal("d", amount=500),
+        deal("e", "open", closed_at=None),
+        deal("f", "lost"),
+        change("deal", "d", at("10:20"), merged_into="e"),
+        change("deal", "f", at("10:20"), merged_into="unheard-of"),
+    ]
+
+    assert metric(changes, "revenue_won") == "0.00"
+    assert metric(changes, "deals_won") == metric(changes, "deals_lost") == 0
+    undone = [*changes, change("deal", "d", at("10:30"), merged_into=None)]
+    assert metric(undone, "revenue_won") == "500.00"
+
+
 def test_what_a_rep_did_before_a_move_stays_with_the_old_team() -> None:
     changes = [
         change("rep", "ana", "2026-03-01T00:00Z", team="north"),
@@ -590,7 +605,7 @@ def test_qualification_is_the_first_status_ever_that_says_so() -> None:
     assert (clock["touch"], clock["counts_for"]) == (("lead", "l"), "ben")
 
 
-def test_qualification_is_taken_from_members_that_are_not_deleted() -> None:
+def test_qualification_is_taken_from_merged_leads_deleted_ones_too() -> None:
     config = make_config(lead_response={"stop": "qualified"})
     changes = [
         lead("l", "10:00"),
@@ -599,8 +614,8 @@ def test_qualification_is_taken_from_members_that_are_not_deleted() -> None:
         change("lead", "m", at("11:00"), deleted=True),
     ]
 
-    assert clocks_of(changes[:3], now=NOON, config=config)["l"]["touch"] == ("lead", "m")
-    assert clocks_of(changes, now=NOON, config=config)["l"]["touch"] is None
+    for said in (changes[:3], changes):
+        assert clocks_of(said, now=NOON, config=config)["l"]["touch"] == ("lead", "m")
 
 
 def test_a_merged_lead_gives_its_start_and_its_touches_to_the_end_of_the_chain() -> None:

@@ -98,8 +98,8 @@ class _Life:
     def is_spared(self) -> bool:
         fields = _current(self.changes)
         kind = self.changes[0].kind
-        is_open = fields.get("deleted") is not True and fields.get("status") not in ("won", "lost")
-        return kind == "rep" or (kind == "deal" and is_open)
+        is_gone = fields.get("deleted") is True or fields.get("merged_into") is not None
+        return kind == "rep" or (kind == "deal" and not is_gone and fields.get("status") not in ("won", "lost"))
 
 
 def _lives(told: Iterable[RecordChange], horizon: Callable[[int], tuple[date, int]]) -> list[_Life]:

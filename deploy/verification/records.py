@@ -105,6 +105,7 @@ def countable(records: Records) -> dict[str, list[Record]]:
         for kind, by_id in records.items()
     }
     kept["call"] = [call for call in kept.get("call", []) if call.get("internal") is not True]
+    kept["deal"] = [deal for deal in kept.get("deal", []) if deal.get("merged_into") is None]
     return kept
 
 

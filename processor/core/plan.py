@@ -28,7 +28,7 @@ from schemas.catalogue.conditions import (
 from schemas.catalogue.facts import RECORD_FACTS
 from schemas.catalogue.plan import Form, Line, Plan, Program, Site
 from schemas.panes import Values
-from schemas.records import DELETED
+from schemas.records import DELETED, FIELDS, MERGED
 
 Contribution = tuple[str | None, int, Values]
 """(person, instant in microseconds, values): counted in the minute and in the day that hold the instant."""
@@ -49,7 +49,7 @@ class Evaluator:
         self._rows = {fact: function for fact, function in functions.items() if fact not in RECORD_FACTS}
 
     def of_record(self, kind: str, get: Get) -> list[Contribution]:
-        """What a record counts for by itself, in the order of the plan; a deleted one for nothing.
+        """What a record counts for by itself, in the order of the plan; a deleted or merged one for nothing.
 
         A lead counts for nothing: its group has a row for it.
         """
@@ -83,7 +83,11 @@ def register_function(register: Register) -> Callable[[Get], int | None]:
 
 def _compiled(program: Program) -> Function:
     source = _Source()
-    body = [f"if get({DELETED!r}) is True:", "    return []"] if program.fact in RECORD_FACTS else []
+    body: list[str] = []
+    if program.fact in RECORD_FACTS:
+        body = [f"if get({DELETED!r}) is True:", "    return []"]
+        if MERGED in FIELDS[program.fact]:
+            body += [f"if get({MERGED!r}) is not None:", "    return []"]
     inside: list[str] = []
     for site in program.sites:
         # Groups know their people by the ids that are served.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 from schemas.instants import DAY
-from schemas.records import FIELDS, FieldType, Record, RecordChange
+from schemas.records import FIELDS, MERGED, FieldType, Record, RecordChange
 from schemas.voices import FURTHER
 from schemas.windows import Calendar, Day
 
@@ -138,10 +138,11 @@ def _pointed_at(record: Record) -> int:
 
 
 def is_spared(record: Record) -> bool:
-    """Whether it is kept however old it is: reps, and deals that nobody has closed."""
+    """Whether it is kept however old it is: reps, and deals that nobody has closed, deleted or merged."""
     if record.kind == "rep":
         return True
-    return record.kind == "deal" and not record.is_deleted and record.get("status") not in _CLOSED
+    is_gone = record.is_deleted or record.get(MERGED) is not None
+    return record.kind == "deal" and not is_gone and record.get("status") not in _CLOSED
 
 
 def speaks_of_the_past(record: Record, horizon: int) -> bool:

@@ -40,7 +40,8 @@ and durations in microseconds; `due_at` and `within_sla` by its SLA; `coming_at`
 to come and answers nothing yet), and for each first answer of a day."""
 
 RECORD_FACTS = ("call", "email", "meeting", "deal", "activity")
-"""Facts that are records: the ledger counts them, from the record alone. A deleted one is no row."""
+"""Facts that are records: the ledger counts them, from the record alone. A deleted one is no row, nor is a deal that
+was merged into another: what is true of the deal that stays, its own record says."""
 
 FACTS: Mapping[str, Mapping[str, FieldType]] = {**{kind: FIELDS[kind] for kind in RECORD_FACTS}, **GROUP_FACTS}
 """Fact -> its own fields."""

@@ -49,10 +49,14 @@ class HubSpotConnection(Connection):
     such delivery can send it again for ever, and of version 1 make others out of it."""
 
     def remarks(self) -> dict[str, str]:
-        """What signatures of version 1 and 2 are worth."""
-        if not self.legacy_signatures:
-            return {}
-        return {"legacy_signatures": "takes HubSpot's signatures v1 and v2, which can be sent again and forged"}
+        """What signatures of version 1 and 2 are worth, and what a merge does not tell."""
+        found = {
+            "kind": "merged deals need a look-up, for HubSpot's webhooks do not tell what the deal that stays takes "
+            "over: it counts by what is said of itself"
+        }
+        if self.legacy_signatures:
+            found["legacy_signatures"] = "takes HubSpot's signatures v1 and v2, which can be sent again and forged"
+        return found
 
 
 class HubSpot:

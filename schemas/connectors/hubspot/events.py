@@ -17,7 +17,7 @@ from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.objects import BY_TYPE_ID, CLASSIC, IN_ASSOCIATIONS, Object
 from schemas.connectors.hubspot.properties import INFERRED_YIELDS, REMOVAL_YIELDS
 from schemas.instants import checked, format_instant
-from schemas.records import FIELDS
+from schemas.records import FIELDS, MERGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +162,11 @@ def _property_text(value: Any) -> str | None:
 
 
 def _merge(event: Mapping[str, Any], target: Object, _at: int, _parsed: Parsed) -> Iterator[Statement]:
-    """Losers of a merge point to the record that stays; deals, which have no such pointer, are gone.
+    """Losers of a merge point to the record that stays.
 
     A merge may make a new record: then the former primary one is a loser too.
     """
-    if target.kind not in {"lead", "deal"}:
+    if MERGED not in FIELDS[target.kind]:
         raise LeftOutError(_UNKNOWN_TYPE)
     merged = event.get("mergedObjectIds")
     if not isinstance(merged, list):
@@ -182,10 +182,7 @@ def _merge(event: Mapping[str, Any], target: Object, _at: int, _parsed: Parsed) 
     for loser in losers:
         if loser == stays:
             continue
-        if target.kind == "lead":
-            yield Statement("lead", target.prefix + loser, {"merged_into": target.prefix + stays})
-        else:
-            yield Statement(target.kind, target.prefix + loser, deleted=True)
+        yield Statement(target.kind, target.prefix + loser, {MERGED: target.prefix + stays})
 
 
 def _association_change(event: Mapping[str, Any], _target: None, _at: int, _parsed: Parsed) -> Iterator[Statement]:

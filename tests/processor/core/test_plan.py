@@ -279,6 +279,18 @@ def test_a_difference_takes_what_is_not_set_for_0() -> None:
     assert counted(value="4") == -4
 
 
+def test_a_deal_that_is_deleted_or_merged_into_another_counts_for_nothing() -> None:
+    evaluator = Evaluator(
+        plan_of([Measure((Part("deal", True, First(("closed_at",)), ("rep",), Form.COUNT, ()),))]), {}
+    )
+
+    def counted(**deal: Any) -> int:
+        return len(evaluator.of_record("deal", ({"closed_at": NOW} | deal).get))
+
+    assert [counted(), counted(deleted=False, merged_into=None)] == [1, 1]
+    assert [counted(deleted=True), counted(merged_into="d2")] == [0, 0]
+
+
 # ------------------------------------------------------------------ names
 
 

@@ -84,11 +84,13 @@ def test_cutting_the_newest_signature_off_gains_nothing(takes_legacy: bool) -> N
         connector.verify(replace(request, headers=cut), NOW)
 
 
-def test_what_legacy_signatures_are_worth_is_remarked() -> None:
+def test_what_legacy_signatures_are_worth_is_remarked_and_that_merged_deals_need_a_look_up() -> None:
     entry = {"kind": "hubspot", "secrets": HUBSPOT.secrets[:1], "public_url": "https://floor.example.com"}
 
-    assert read_connection(entry).remarks() == {}
-    assert read_connection(entry | {"legacy_signatures": True}).remarks().keys() == {"legacy_signatures"}
+    plain = read_connection(entry).remarks()
+    assert plain.keys() == {"kind"}
+    assert plain["kind"].startswith("merged deals need a look-up")
+    assert read_connection(entry | {"legacy_signatures": True}).remarks().keys() == {"kind", "legacy_signatures"}
 
 
 @pytest.mark.parametrize(
@@ -277,10 +279,10 @@ def test_a_merge_into_a_record_that_was_there_leaves_that_one_alone() -> None:
     ]
 
 
-def test_deals_merged_away_are_deleted() -> None:
+def test_deals_merged_away_point_to_the_one_that_stays() -> None:
     (change,) = _changes(_event("merge", DEAL, object_id=1, primaryObjectId=1, mergedObjectIds=[2]))
 
-    assert (change.kind, change.id, change.fields) == ("deal", "2", {"deleted": True})
+    assert (change.kind, change.id, change.fields) == ("deal", "2", {"merged_into": "1"})
 
 
 def test_the_largest_batch_is_read_whole() -> None:
