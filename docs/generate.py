@@ -575,7 +575,7 @@ def _fields_of_property(type_id: str, name: str, words: Sequence[str]) -> list[s
             f'"eventId": 5, "occurredAt": 1767225600000, "propertyName": "{name}", "propertyValue": "{value}"}}'
         )
         parsed = connector.parse(Delivery("sample", 1767225600_000_000, {}, event.encode()))
-        found |= dict.fromkeys(name for change in parsed.changes for name in change.fields)
+        found |= dict.fromkeys(name.partition("#")[0] for change in parsed.changes for name in change.fields)
     return list(found)
 
 

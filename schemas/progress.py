@@ -24,8 +24,8 @@ class Progress(msgspec.Struct, array_like=True):
     """Digest of the definitions by which all of it is derived (schemas/definitions.py); empty: not said."""
     kept_from: int = -(2**62)
     """The horizon (microseconds): nothing of before it is kept any more. Told before anything is let go."""
-    is_replayed: bool = False
-    """Stage responses: all of it was derived by a replay, and nobody has looked yet what is overdue by it."""
+    replayed_at: int = 0
+    """Stage responses: derived by a replay, for which others stood still then (microseconds), and not looked at yet."""
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add to a counter."""

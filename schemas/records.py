@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from schemas.voices import FURTHER, VOICES, joined_history, newest_word
+
 Value = str | int | bool | None
 """A normalised field: text, microseconds (instants and durations), a decimal string (money, numbers), a claim."""
 
@@ -81,7 +83,7 @@ CHOICES: Mapping[tuple[str, str], frozenset[str]] = {
 }
 
 HISTORIES: Mapping[str, frozenset[str]] = {
-    "lead": frozenset({"rep", "status"}),
+    "lead": frozenset({"rep", "status", *VOICES["lead"]["status"]}),
     "rep": frozenset({"team"}),
     "deal": frozenset({"stage", "amount"}),
 }
@@ -111,7 +113,11 @@ FIELD_CODES: Mapping[str, int] = {
         )
     )
 }  # fmt: skip
-_FIELD_NAMES = tuple(FIELD_CODES)
+# Beyond the codes of fields, so that whoever knows those alone leaves the row to who knows voices.
+_CODES: Mapping[str, int] = dict(FIELD_CODES) | {
+    voice: 64 + number for number, voice in enumerate(voice for voices in FURTHER.values() for voice in voices)
+}
+_FIELD_NAMES: Mapping[int, str] = {code: name for name, code in _CODES.items()}
 
 
 class RecordChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -162,6 +168,8 @@ class Record:
     def get(self, name: str) -> Any:
         """Current value of a field; None where it was never set or was cleared."""
         found = self.fields.get(name)
+        if name in FURTHER:
+            found = newest_word([found, *(self.fields.get(voice) for voice in FURTHER[name])])
         return found[2] if found is not None else None
 
     @property
@@ -171,7 +179,9 @@ class Record:
 
     def history(self, name: str) -> list[tuple[int, int, Value]]:
         """(changed_at, digest, value) of a field whose past matters, oldest first."""
-        return self.histories.get(name, [])
+        own = self.histories.get(name, [])
+        further = [entries for voice in FURTHER.get(name, ()) if (entries := self.histories.get(voice))]
+        return joined_history([own, *further], HISTORY_LIMIT) if further else own
 
     def fold(self, change: RecordChange) -> bool:
         """Take a change in. True if that said anything new (False: a repetition, or older in every field)."""
@@ -213,7 +223,7 @@ class Record:
     def encode(self) -> bytes:
         """The row: the same state always gives the same bytes."""
         patches: dict[Version, dict[int, Value]] = {}
-        histories, named, codes = self.histories, self.named, FIELD_CODES
+        histories, named, codes = self.histories, self.named, _CODES
         for name, (at, digest, value) in self.fields.items():
             if name not in histories:  # the newest entry of a history is the field
                 patch = patches.get((at, digest))
@@ -271,6 +281,10 @@ def decode_values(row: bytes) -> tuple[str, int, dict[str, Value]]:
     """
     kind, patches, histories, _ = _decode_row(row)
     names = _FIELD_NAMES
+    if kind in VOICES and _has_voices(patches, histories):
+        record = decode_record(row)
+        fields = {name: entry[2] for name, entry in record.fields.items() if "#" not in name}
+        return kind, next(iter(record.fields.values()))[0], fields | {name: record.get(name) for name in VOICES[kind]}
     if len(patches) == 1 and not histories:
         at, _, patch = patches[0]
         return kind, at, {names[code]: value for code, value in patch.items()}
@@ -280,6 +294,12 @@ def decode_values(row: bytes) -> tuple[str, int, dict[str, Value]]:
         set_at = set_at or entries[-1][0]
         values[names[code]] = entries[-1][2]
     return kind, set_at, values
+
+
+def _has_voices(
+    patches: list[tuple[int, int, dict[int, Value]]], histories: dict[int, list[tuple[int, int, Value]]]
+) -> bool:
+    return any(code >= 64 for code in histories) or any(code >= 64 for _, _, patch in patches for code in patch)
 
 
 NAMED_IN_ORDER: Mapping[str, tuple[str, ...]] = {kind: tuple(sorted(names)) for kind, names in NAMED.items()}

@@ -79,11 +79,22 @@ def make_verification(config: Config, at: int, **fields: Any) -> bytes:
 
 
 def make_config(
-    *, timezone: str = "UTC", currency: str = "USD", week_starts: str = "monday", **sections: Any
+    *,
+    timezone: str = "UTC",
+    currency: str = "USD",
+    week_starts: str = "monday",
+    calendar: str | None = None,
+    **sections: Any,
 ) -> Config:
     """Make a configuration with one connection `feed`; `sections` are more top-level entries of `floorcast.yaml`."""
     data: dict[str, Any] = {
-        "organisation": {"name": "Acme", "timezone": timezone, "currency": currency, "week_starts": week_starts},
+        "organisation": {
+            "name": "Acme",
+            "timezone": timezone,
+            "currency": currency,
+            "week_starts": week_starts,
+            "calendar": calendar,
+        },
         "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
         **sections,
     }

@@ -68,8 +68,10 @@ CONFIGS = {
     ),
     "colleagues": make_config(
         timezone="Asia/Kolkata",
-        calendars=_LORD_HOWE,
-        teams={"south": {"calendar": "island"}},
+        calendar="denver",
+        calendars=_LORD_HOWE
+        | {"denver": {"timezone": "America/Denver", "hours": {"sun-thu": ["00:00-03:15", "07:00-24:00"]}}},
+        teams={"south": {"calendar": "island"}, "north": {}},
         reps={"r2": {"aliases": {"feed": ["old-2"]}}},
         lead_response={"responder": "team", "stop": "contact", "rules": [{"sla": "2h", "clock": "business"}]},
     ),

@@ -240,7 +240,7 @@ def install_error_handlers(app: FastAPI) -> None:
         headers = dict(error.headers or {})
         if headers.get("Allow") == "GET" and request.scope["path"] not in STREAMS:
             headers["Allow"] = "GET, HEAD"
-        page = error_page(request.scope, error.status_code, detail, headers)
+        page = error_page(request.scope, error.status_code, detail, field=None, headers=headers)
         return page or problem(error.status_code, detail, headers=headers)
 
     async def on_invalid_request(_request: Request, error: Exception) -> Response:
@@ -291,4 +291,5 @@ def answer_to(error: Exception, scope: Scope) -> Response:
         error = of_refusal(error)
     if not isinstance(error, ApiError):
         return answer_unknown(scope)
-    return error_page(scope, error.status, error.detail, error.headers()) or answer(error)
+    page = error_page(scope, error.status, error.detail, field=error.field, headers=error.headers())
+    return page or answer(error)

@@ -25,7 +25,8 @@ _BY_STATUS = {
     401: _Words(
         "This screen needs a valid key",
         "Its key is missing or not valid, has expired, or was revoked. Whoever runs floorcast makes one with"
-        " “floorcast keys create --scope board”; open the address that it prints here once.",
+        " “floorcast keys create --scope board”. Open this page here once with ?token= and that key at the end of its"
+        " address.",
     ),
     403: _Words("The key of this screen is not for this page", "Ask whoever runs floorcast for another one."),
     404: _Words(
@@ -37,7 +38,9 @@ _BY_STATUS = {
 _OTHERS = _Words("This page cannot be shown", "Look at the address. This page tries again by itself.")
 
 
-def error_page(scope: Scope, status: int, detail: str, headers: dict[str, str]) -> Response | None:
+def error_page(
+    scope: Scope, status: int, detail: str, *, field: str | None, headers: dict[str, str]
+) -> Response | None:
     """The page that says what is wrong; None where a problem document is the right answer."""
     path: str = scope["path"]
     if not any(path == opened or path.startswith(opened + "/") for opened in _PEOPLE_OPEN):
@@ -45,5 +48,7 @@ def error_page(scope: Scope, status: int, detail: str, headers: dict[str, str]) 
     if "text/html" not in Headers(scope=scope).get("accept", ""):
         return None
     words = _BY_STATUS.get(status, _OTHERS)
-    body = _PAGE.substitute(heading=escape(words.heading), text=escape(words.text), detail=escape(detail))
+    # How a program shows its key is nothing that helps a person.
+    hint = "" if field == "authorization" else detail
+    body = _PAGE.substitute(heading=escape(words.heading), text=escape(words.text), hint=escape(hint))
     return HTMLResponse(body, status_code=status, headers={"cache-control": "no-store", "vary": "accept", **headers})

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot
-from api.read.events import Departure, Event, Followed, LeadNews, Owner, Untold
+from api.read.events import AlertNews, Departure, Event, Followed, LeadNews, Owner, Untold
 from api.read.rows import (
     Json,
     absent_lead,
@@ -65,8 +65,8 @@ class Broadcaster:
         self._day: int | None = None
         self._leads: dict[str, Owner] = {}
         """The waiting leads that were told, and whose they were then."""
-        self._alerts: set[str] = set()
-        """The open alerts that were told."""
+        self._alerts: dict[str, Owner] = {}
+        """The open alerts that were told, and whose they were then."""
         self._freshness_sent_at = 0
         self._progress_waits = False
 
@@ -152,7 +152,7 @@ class Broadcaster:
         """Tell of another view from now on: every client gets a snapshot of it, which makes all before it void."""
         windows = {*filter(self._is_watched, self._followed), *pinned}
         self._view = view
-        self._followed, self._heads, self._leads, self._alerts, self._day = {}, {}, {}, set(), None
+        self._followed, self._heads, self._leads, self._alerts, self._day = {}, {}, {}, {}, None
         view.advance(now)
         view.forget_changes()
         self._pinned = frozenset(pinned)
@@ -344,11 +344,10 @@ class Broadcaster:
             alert = view.alerts.get(id)
             if alert is None or not (alert.is_open or id in self._alerts):
                 continue  # nobody has it on a screen
+            told, owner = self._alerts.pop(id, None), Owner(alert.rep, alert.team)
             if alert.is_open:
-                self._alerts.add(id)
-            else:
-                self._alerts.discard(id)
-            self._emit("alert", None, alert_json(view, alert), now)
+                self._alerts[id] = owner
+            self._emit("alert", None, AlertNews(alert_json(view, alert), owner, told), now)
 
     def _emit(self, kind: str, window: str | None, payload: Any, now: int, *, weight: int = 1) -> None:
         self._number += 1

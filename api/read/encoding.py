@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from api.read.events import Event, LeadNews
+from api.read.events import AlertNews, Event, LeadNews
 from api.read.rows import Json, absent_lead, has_money
 from api.read.subscriptions import Filter
 from api.read.view import View
@@ -13,6 +13,10 @@ from api.read.view import View
 
 def needs_snapshot(wanted: Filter, event: Event) -> bool:
     """Whether a client with this filter shows what has gone, and no event would take away."""
+    if event.kind == "alert":
+        # It goes along with its lead: who does not look at the new owner would keep it for ever.
+        news: AlertNews = event.payload
+        return news.told is not None and wanted.wants_lead(*news.told) and not wanted.wants_lead(*news.owner)
     return event.kind == "departure" and any(departure.leaves(wanted) for departure in event.payload)
 
 
@@ -29,7 +33,7 @@ def encoded_for(view: View, instance: str, wanted: Filter, event: Event) -> byte
     elif event.kind == "lead":
         payload = _lead_for(wanted, event.payload)
     elif event.kind == "alert":
-        payload = event.payload if wanted.wants_lead(event.payload["rep"], event.payload["team"]) else None
+        payload = event.payload.alert if wanted.wants_lead(*event.payload.owner) else None
     elif event.kind == "freshness":
         payload = event.payload
     return None if payload is None else encoded(instance, event.kind, event.number, payload)

@@ -25,6 +25,14 @@ class LeadNews(NamedTuple):
     told: Owner | None
 
 
+class AlertNews(NamedTuple):
+    """An alert as it is, and whose it was when it was last told (None: it was not)."""
+
+    alert: Json
+    owner: Owner
+    told: Owner | None
+
+
 class Departure(NamedTuple):
     """A scope that is gone, or a rep who is in another team now."""
 

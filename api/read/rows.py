@@ -173,7 +173,7 @@ def whole_seconds(duration: int | None) -> int | None:
 
 
 def alert_json(view: View, alert: Alert) -> Json:
-    """An alert. Owner and team are those of the moment when it was raised: they were told."""
+    """An alert. Owner and team are the lead's while it is open, then as they were last."""
     done = view.acknowledgement(alert.id)
     return {
         "id": alert.id,

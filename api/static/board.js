@@ -4,7 +4,7 @@
 import { catalogueAddress, streamAddress, windowsOf } from "./address.js";
 import { Catalogue } from "./catalogue.js";
 import { add, nothing } from "./differences.js";
-import { element, setData } from "./dom.js";
+import { element, isPhone, setData } from "./dom.js";
 import { Formats } from "./format.js";
 import { boardState, connections, isNew } from "./freshness.js";
 import { beginningMessage, Notice, troubleMessage } from "./notice.js";
@@ -17,9 +17,10 @@ import { isLasting, troubleOf, unknownMetrics } from "./trouble.js";
 /** @typedef {import("./tiles/index.js").Tile} Tile */
 /** @typedef {import("./address.js").Scene} Scene */
 
-// The screen shows a change at once, and what comes meanwhile a blink later; one that is slow to draw takes its time.
+// The screen shows a change at once, and what comes meanwhile a blink later. One that is slow to draw rests as long as it
+// has drawn, but not so long that somebody would see it.
 const SHORTEST_PAUSE = 30;
-const DRAWING_SHARE = 0.25;
+const LONGEST_PAUSE = 120;
 const CATALOGUE_PAUSE = 30000;
 const RELOAD_PAUSE = 60000;
 const SHIFT_PAUSE = 180000;
@@ -171,7 +172,7 @@ export class Board {
 
   drawSoon() {
     if (this.drawTimer) return;
-    const pause = Math.max(SHORTEST_PAUSE, this.drawingTook / DRAWING_SHARE);
+    const pause = Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, this.drawingTook));
     this.drawTimer = window.setTimeout(() => this.draw(), Math.max(0, this.drawnAt + pause - performance.now()));
   }
 
@@ -243,6 +244,7 @@ export class Board {
 
   shift() {
     const [x, y] = SHIFTS[Math.floor(this.platform.now() / SHIFT_PAUSE) % SHIFTS.length];
-    this.root.style.transform = "translate(" + x + "px, " + y + "px)";
+    // A phone does not hang there for weeks, and a page that scrolls must not grow by a pixel.
+    this.root.style.transform = isPhone() ? "" : "translate(" + x + "px, " + y + "px)";
   }
 }

@@ -14,6 +14,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from deploy.verification.records import said_of
+
 if TYPE_CHECKING:
     from schemas.config import Config
     from schemas.records import RecordChange
@@ -157,15 +159,19 @@ def _are_old(changes: Iterable[RecordChange], limit: int) -> bool:
 
 def _current(changes: Iterable[RecordChange]) -> Mapping[str, Any]:
     fields: dict[str, Any] = {}
-    for change in sorted(changes, key=lambda change: (change.changed_at, change.digest)):
+    ordered = sorted(changes, key=lambda change: (change.changed_at, change.digest))
+    for change in ordered:
         fields |= change.fields
+    for voiced in {name.partition("#")[0] for name in fields if "#" in name}:
+        fields[voiced] = said_of(ordered, voiced)[-1][2]
     return fields
 
 
 def _is_late(change: RecordChange, horizon: Callable[[int], tuple[date, int]]) -> bool:
     _, limit = horizon(change.received_at)
     fields: Mapping[str, Any] = change.fields
-    if change.kind == "rep" or (change.kind == "deal" and fields.get("status") == "open"):
+    is_open = any(value == "open" for name, value in fields.items() if name.partition("#")[0] == "status")
+    if change.kind == "rep" or (change.kind == "deal" and is_open):
         return False
     instants = [change.changed_at, *(fields.get(name) for name in _INSTANTS[change.kind])]
     return all(at is None or at < limit for at in instants)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +36,33 @@ class Record:
 
     def history(self, name: str) -> list[tuple[int, int, Any]]:
         """(changed_at, digest, value), oldest first."""
-        past = [
-            (change.changed_at, change.digest, change.fields[name]) for change in self.changes if name in change.fields
-        ]
-        return past[-_HISTORY_LIMIT:]
+        return said_of(self.changes, name)[-_HISTORY_LIMIT:]
 
 
 Records = dict[str, dict[str, Record]]
 """By kind, by id."""
+
+
+def said_of(changes: Sequence[RecordChange], name: str) -> list[tuple[int, int, Any]]:
+    """What a field was after each change that speaks of it: (changed_at, digest, value). Oldest version first.
+
+    Several properties of a CRM may speak of one field, as `name`, `name#1`, `name#2`: each has its own last word, and
+    among those that are not empty the latest counts.
+    """
+    words: dict[str, list[RecordChange]] = defaultdict(list)
+    for change in changes:
+        for field in change.fields:
+            if field.partition("#")[0] == name:
+                words[field].append(change)
+    spoken = [(change, field) for field, own in words.items() for change in own[-_HISTORY_LIMIT:]]
+    last: dict[str, Any] = {}
+    found: list[tuple[int, int, Any]] = []
+    for change, field in sorted(spoken, key=lambda word: (word[0].changed_at, word[0].digest)):
+        last.pop(field, None)
+        last[field] = change.fields[field]  # the latest one stands last
+        said = [value for value in last.values() if value is not None]
+        found.append((change.changed_at, change.digest, said[-1] if said else None))
+    return found
 
 
 def fold(changes: Iterable[RecordChange]) -> Records:
@@ -57,6 +76,8 @@ def fold(changes: Iterable[RecordChange]) -> Records:
         fields: dict[str, Any] = {}
         for change in ordered:
             fields.update(change.fields)  # ascending versions: the greatest one that sets a field is the last
+        for voiced in {field.partition("#")[0] for field in fields if "#" in field}:
+            fields[voiced] = said_of(ordered, voiced)[-1][2]
         records[kind][name] = Record(name, ordered, fields)
     return records
 

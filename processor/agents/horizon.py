@@ -46,6 +46,11 @@ class Horizon:
         ours = {"", self._deployment.digest}
         return all(done.definitions in ours for (stage, _), done in self._progress.items() if stage in STAGES)
 
+    @property
+    def has_deliveries(self) -> bool:
+        """Whether anything was ever delivered, as far as the stages have got."""
+        return any(done.offset > 0 for (stage, _), done in self._progress.items() if stage == "normalise")
+
     def begin(self) -> None:
         """Somebody wants to know."""
         self._users += 1

@@ -19,11 +19,16 @@ from schemas.alerts import Alert, decode_quiet, encode_alert, encode_quiet, inst
 from schemas.config import Alerts
 from schemas.dead_letters import DeadLetter
 from schemas.frames import EngagementFrame, decode_engagements
+from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
 from schemas.topics import ALERTS, GROUPS, LEAD_CLOCKS, PANES, Topic
 
 SWEPT_AT_ONCE = 1_000
 """Groups looked at in a second in which nothing else may happen."""
+
+
+STOOD_STILL = 10 * SECOND
+"""Before a replay was handed over: what came due then may not have been raised any more, so it is told."""
 
 
 class Horizon(Protocol):
@@ -75,8 +80,8 @@ class ResponsesShard(StageShard):
         self.groups.horizon.restore(self.progress.kept_from)
         rows = dict(published[name(LEAD_CLOCKS)])
         output = self.groups.rebuild(published[name(PANES)], published[name(LEAD_CLOCKS)], self.progress.log_at)
-        is_replayed, self.progress.is_replayed = self.progress.is_replayed, False
-        is_redefined = is_replayed or self.derived_by not in {"", self.deployment.digest}
+        replayed_at, self.progress.replayed_at = self.progress.replayed_at, 0
+        is_redefined = replayed_at > 0 or self.derived_by not in {"", self.deployment.digest}
         redefined = _moved(rows, output.clocks) if is_redefined else set()
         for lead, changed in output.clocks:
             if changed is None:
@@ -87,7 +92,8 @@ class ResponsesShard(StageShard):
             (decode_clock(row) for row in rows.values()),
             self._clock(),
             is_redefined=is_redefined,
-            redefined={lead.decode() for lead in rows} if is_replayed else redefined,
+            redefined={lead.decode() for lead in rows} if replayed_at else redefined,
+            silent_until=replayed_at - STOOD_STILL if replayed_at else self._clock(),
         )
         await self.tell_channels(turned.told, self._rules)
         # First: what moved because of other definitions must not be taken for moved by a record if this is cut short.

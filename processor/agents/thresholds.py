@@ -59,6 +59,9 @@ class Horizon(Protocol):
     @property
     def is_current(self) -> bool: ...
 
+    @property
+    def has_deliveries(self) -> bool: ...
+
     def begin(self) -> None: ...
 
     async def end(self) -> None: ...
@@ -202,11 +205,16 @@ class _Watch:
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
 
     async def _wait_for_all(self) -> None:
-        """Read no panes before everybody has caught up: a start has other things to do, and they may be others then."""
+        """Read no panes before everybody has caught up: a start has other things to do, and they may be others then.
+
+        Nor before the first delivery: where nobody has said anything yet, nobody has done too little by eleven.
+        """
         while not self._horizon.settled_at:
             await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
         settled = time.monotonic()
         while not self._horizon.is_current and time.monotonic() - settled < PATIENCE_SECONDS:
+            await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
+        while not self._horizon.has_deliveries:
             await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
 
     async def _follow(self) -> None:

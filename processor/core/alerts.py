@@ -78,11 +78,13 @@ class AlertBook:
         *,
         is_redefined: bool = False,
         redefined: Collection[str] = (),
+        silent_until: int = 0,
     ) -> Turned:
         """Take in all clocks after a recovery, when all alerts are restored.
 
         `is_redefined`: they were derived by other definitions before, so what is open moves silently. `redefined`: the
-        leads of which nothing that is due by now is told, because only other definitions or a replay made it so.
+        leads of which nothing is told that was due by `silent_until`, because only other definitions or a replay made
+        it so.
         """
         for clock in clocks:
             if clock.is_waiting(now):
@@ -94,7 +96,7 @@ class AlertBook:
             self._follow(lead, now, turned, is_redefined=is_redefined)
         for lead in redefined:
             if lead in self._waiting:
-                past = (at for _, at in instants_of(self._waiting[lead]) if at <= now)
+                past = (at for _, at in instants_of(self._waiting[lead]) if at <= silent_until)
                 self._quiet[lead] = dict.fromkeys(past, SILENT) | self._quiet.get(lead, {})
         for lead in self._quiet.keys() - self._waiting.keys():
             self._hush(lead, {}, turned)

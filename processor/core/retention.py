@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from schemas.instants import DAY
 from schemas.records import FIELDS, FieldType, Record, RecordChange
+from schemas.voices import FURTHER
 from schemas.windows import Calendar, Day
 
 INSTANTS: Mapping[str, tuple[str, ...]] = {
@@ -92,9 +93,12 @@ class Horizon:
         if change.changed_at >= horizon or change.kind == "rep":
             return False
         fields = change.fields
-        if change.kind == "deal" and fields.get("status") == "open":
+        if change.kind == "deal" and any(fields.get(name) == "open" for name in _STATUSES):
             return False
         return not any(_is_from(fields.get(name), horizon) for name in INSTANTS.get(change.kind, ()))
+
+
+_STATUSES = ("status", *FURTHER["status"])
 
 
 def _is_from(value: object, horizon: int) -> bool:

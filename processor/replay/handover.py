@@ -105,6 +105,7 @@ async def hand_over(
     `letters`: by (topic, partition) what could not be read.
     """
     mark = _Mark(work, pointer, clock)
+    stood_at = clock()
     await mark.set()
     try:
         async with contextlib.AsyncExitStack() as stack:
@@ -114,7 +115,7 @@ async def hand_over(
             owners = [await _fence(work, stage, partition, stack) for stage, partition in _tellers(work.served)]
             told = await _read(work, owners)
             ends, done = await catch_up()
-            await _carry(work, told, done, letters(), stack)
+            await _carry(work, told, done, letters(), stack, stood_at)
             await commit_offsets(
                 work.bootstrap, group_name(work.prefix, work.made.generation), _offsets(work, told, ends)
             )
@@ -265,6 +266,7 @@ async def _carry(
     done: Mapping[str, Progress],
     letters: Mapping[tuple[str, int], list[Message]],
     stack: contextlib.AsyncExitStack,
+    stood_at: int,
 ) -> None:
     messages: dict[tuple[str, int], list[Message]] = {place: list(found) for place, found in letters.items()}
 
@@ -283,7 +285,7 @@ async def _carry(
     for frame in told.frames:
         with contextlib.suppress(msgspec.MsgspecError):
             put(NOTIFICATIONS, channel_partition(decode_frame(frame).channel, partitions), (None, frame))
-    for name, progress in carried_progress(work, told, done).items():
+    for name, progress in carried_progress(work, told, done, stood_at).items():
         put(PROGRESS, read_progress_key(name.encode())[1], (name.encode(), encode_progress(progress)))
     writer = Owner(
         outgoing=Outgoing(work.bootstrap),
@@ -297,8 +299,11 @@ async def _carry(
     await writer.send_to(messages)
 
 
-def carried_progress(work: Work, told: Told, done: Mapping[str, Progress]) -> dict[str, Progress]:
-    """What the new generation has done, and what is counted once and for all: alerts raised and told."""
+def carried_progress(work: Work, told: Told, done: Mapping[str, Progress], stood_at: int) -> dict[str, Progress]:
+    """What the new generation has done, and what is counted once and for all: alerts raised and told.
+
+    `stood_at`: until when the old generation has raised what was due by it.
+    """
     found = dict(done)
     for (stage, partition), progress in told.progress.items():
         if stage == "acknowledge":
@@ -312,7 +317,7 @@ def carried_progress(work: Work, told: Told, done: Mapping[str, Progress]) -> di
                 if stage == "notify" or name.startswith(("alerts.", "lateness")):
                     held.count(name, amount)
     for name, progress in found.items():
-        progress.is_replayed = name.startswith("responses|")
+        progress.replayed_at = stood_at if name.startswith("responses|") else 0
     return found
 
 

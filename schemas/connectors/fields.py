@@ -15,6 +15,7 @@ import orjson
 
 from schemas.instants import parse_instant
 from schemas.records import CHOICES, DELETED, FIELDS, FieldType, RecordChange, Value, make_change
+from schemas.voices import VOICES
 
 MAX_TEXT = 1024
 MAX_ID = 256
@@ -70,12 +71,15 @@ def read_change(
     received_at: int,
     namespace: str,
     deleted: bool | None = None,
+    takes_voices: bool = False,
 ) -> Reading:
     """Make a change of named, raw fields. None and empty text clear a field, of whatever type it is.
 
+    `takes_voices`: whether `raw` may name further voices of a field (schemas/voices.py): never names from outside.
+
     `stage` without `entered_stage_at` sets that to `changed_at` (contract). Raises FieldError, UnknownKindError.
     """
-    readers = _readers_of(kind, namespace)
+    readers = _readers_of(kind, namespace, takes_voices)
     fields: dict[str, Value] = {}
     unknown: list[str] = []
     rounded = 0
@@ -291,7 +295,7 @@ def _reference_in(namespace: str) -> _Reader:
 
 
 @lru_cache(1024)
-def _readers_of(kind: str, namespace: str) -> Mapping[str, _Reader]:
+def _readers_of(kind: str, namespace: str, takes_voices: bool) -> Mapping[str, _Reader]:
     """How each field of a kind is read, with one argument: this runs for every field of every event.
 
     Raises UnknownKindError.
@@ -299,7 +303,10 @@ def _readers_of(kind: str, namespace: str) -> Mapping[str, _Reader]:
     if kind not in FIELDS:
         raise UnknownKindError(kind)
     readers = {**_READERS, FieldType.REFERENCE: _reference_in(namespace)}
-    return {
+    found = {
         name: _choice_of(CHOICES[kind, name]) if field_type is FieldType.CHOICE else readers[field_type]
         for name, field_type in FIELDS[kind].items()
     }
+    for name, voices in VOICES.get(kind, {}).items() if takes_voices else ():
+        found |= dict.fromkeys(voices, found[name])
+    return found

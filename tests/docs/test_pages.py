@@ -179,8 +179,8 @@ def test_every_alert_of_the_rules_is_described_and_no_other() -> None:
 
 
 def test_the_wallboards_parameters_are_those_that_it_reads() -> None:
-    script = (ROOT / "api" / "static" / "board.js").read_text(encoding="utf-8")
-    read = set(re.findall(r'(?:address\.get|listParameter)\("(\w+)"\)', script))
+    script = (ROOT / "api" / "static" / "address.js").read_text(encoding="utf-8")
+    read = set(re.findall(r'query\.get\("(\w+)"\)', script))
 
     assert set(column_of(DOCS / "guides" / "wallboard.md", "parameter")) == read
 

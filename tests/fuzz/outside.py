@@ -18,7 +18,9 @@ from schemas.deliveries import Delivery
 from schemas.frames import change_frames, decode_changes
 from tests.api.fakes import PASSWORD, FakeIngest
 from tests.api.live import make_app, make_settings, serving
+from tests.fuzz.reading import plain_and_careful_agree
 from tests.fuzz.target import Target
+from tests.schemas.connectors.cases import CASES, dump
 from tests.strategies import NOW
 
 ROOT = Path(__file__).parents[2]
@@ -222,6 +224,7 @@ _SENT = [
 ]
 TARGETS = (
     Target("webhooks", _bodies(), a_body_gives_changes_or_dead_letters),
+    Target("plain", [dump(event) for case in CASES for event in (case.good, case.good[0])], plain_and_careful_agree),
     Target("configuration", [_CONFIG.encode()], a_file_is_a_configuration_or_an_error_with_its_line),
     Target("requests", _SENT, a_request_is_answered_and_nothing_is_smuggled),
 )

@@ -8,60 +8,23 @@ import json
 from contextlib import suppress
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from processor.core.normalise import normalise
 from schemas.config import ConfigError, parse_config
-from schemas.connectors.base import Connector, Parsed
-from schemas.connectors.generic import Generic
-from schemas.connectors.hubspot import HubSpot
 from schemas.connectors.json_text import NotJsonError, read_json
-from schemas.deliveries import Delivery, encode_delivery
+from schemas.deliveries import Delivery
 from schemas.instants import parse_duration, parse_instant
-from schemas.progress import Progress, decode_progress, encode_progress
 from tests.fuzz.deliveries import INSTANTS, TOKENS, bodies, damaged
+from tests.fuzz.reading import CONNECTORS, JSON_TYPE, check_both_ways, check_delivery
 from tests.schemas.connectors.cases import CASES, dump
 from tests.strategies import NOW
 
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-JSON_TYPE = {"content-type": "application/json"}
-CONNECTORS: dict[str, Connector] = {
-    "feed": Generic(keys=[]),
-    "other": Generic(keys=[], namespace="ö"),
-    "hub": HubSpot(secrets=[], namespace="hs"),
-}
 _HUBSPOT = next(case for case in CASES if case.kind == "hubspot")
 _SEEDS = [dump(case.good) for case in CASES]
 _ENVELOPE = {"specversion": "1.0", "id": "1", "source": "s", "type": "t"}
-
-
-def check_delivery(delivery: Delivery) -> Parsed:
-    """What must hold of any delivery of a known connection; what it says."""
-    connector = CONNECTORS[delivery.connection]
-    parsed = connector.parse(delivery)
-    for change in parsed.changes:
-        msgspec.msgpack.encode(change)  # all of it can be written
-    for problem in parsed.problems:
-        assert problem.reason in {"not_json", "bad_shape", "bad_field", "clock_ahead"}
-        assert problem.detail.encode()
-        assert "\n" not in problem.detail
-    progress = Progress()
-    output = normalise([(0, encode_delivery(delivery))], partition=0, connectors=CONNECTORS, progress=progress)
-    assert len(output.changes) == len(parsed.changes)
-    assert len(output.dead_letters) == len(parsed.problems)
-    assert decode_progress(encode_progress(progress)) == progress
-    return parsed
-
-
-def check_both_ways(body: bytes, connection: str, received_at: int) -> None:
-    """The fast path and the careful reader say the same of a body, whatever it is."""
-    connector = CONNECTORS[connection]
-    assert isinstance(connector, Generic)
-    delivery = Delivery(connection, received_at, JSON_TYPE, body)
-    assert connector.parse(delivery) == connector.parse_carefully(delivery)
 
 
 @st.composite

@@ -4,6 +4,7 @@ import pytest
 
 from schemas.config import Config, ConfigError, SlaRule, parse_config
 from schemas.instants import HOUR, MINUTE
+from tests.builders import make_config
 
 BASE = """\
 organisation: {name: Acme, timezone: Asia/Kuala_Lumpur, currency: USD}
@@ -70,6 +71,16 @@ def test_without_a_section_the_defaults_hold() -> None:
     )  # fmt: skip
     assert (response.before_start, response.warn_at, response.escalate_after) == ("zero", 0.75, 2 * HOUR)
     assert (response.rule("web", "north").sla, response.rule("web", "north").clock) == (HOUR, "elapsed")
+
+
+def test_the_organisation_may_have_a_calendar_and_alerts_an_age() -> None:
+    config = make_config(
+        calendar="office", calendars={"office": {"timezone": "UTC", "hours": {"mon": ["09:00-10:00"]}}}
+    )
+    assert (config.organisation.calendar, config.alerts.quiet_after) == ("office", HOUR)
+
+    with pytest.raises(ValueError, match=r"organisation\.calendar: there is no calendar 'ofice' under calendars"):
+        make_config(calendar="ofice", calendars={"office": {"timezone": "UTC", "hours": {"mon": ["09:00-10:00"]}}})
 
 
 def test_without_routes_everything_goes_to_all_channels() -> None:

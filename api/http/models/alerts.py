@@ -6,9 +6,9 @@ from api.http.models.common import Answer, Instant
 
 
 class AlertAnswer(Answer):
-    """An alert. Rep and team are those of the moment when it was raised."""
+    """An alert. Rep and team are the lead's owner and their team while it is open, then as they were last."""
 
-    id: str = Field(examples=["l-5:breach:1773828000000000"])
+    id: str = Field(examples=["l-5:breach:1773828000000000:1773831600000000"])
     kind: str = Field(description="lead_response, metric_threshold.", examples=["lead_response"])
     level: str = Field(description="warn, breach or escalate.", examples=["breach"])
     lead: str | None = Field(description="Null of a metric.", examples=["l-5"])
@@ -46,7 +46,7 @@ class AlertAnswer(Answer):
 class ActionAnswer(Answer):
     """What was done, as it will be shown with the alert in a moment."""
 
-    alert: str = Field(examples=["l-5:breach:1773828000000000"])
+    alert: str = Field(examples=["l-5:breach:1773828000000000:1773831600000000"])
     acknowledged_at: Instant | None = Field(examples=["2026-03-18T09:04:12.000Z"])
     snoozed_until: Instant | None = Field(examples=[None])
 

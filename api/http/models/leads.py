@@ -16,7 +16,9 @@ class WaitingLeadAnswer(Answer):
     started_at: Instant | None = Field(examples=["2026-03-18T09:00:00.000Z"])
     due_at: Instant | None = Field(examples=["2026-03-18T10:00:00.000Z"])
     waiting_seconds: int | None = Field(examples=[2490])
-    business_seconds: int | None = Field(description="On the team's calendar; null where none is set.", examples=[2490])
+    business_seconds: int | None = Field(
+        description="On the team's calendar, else the organisation's; null without one.", examples=[2490]
+    )
     warn_at: Instant | None = Field(description="When it is called warned.", examples=["2026-03-18T09:45:00.000Z"])
     state: str = Field(description="waiting, warned, breached; answered, closed, merged.", examples=["waiting"])
 

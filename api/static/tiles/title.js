@@ -21,12 +21,16 @@ export class Title {
 
   update() {
     const { clock, formats, settings, store, texts } = this.context;
-    const teams = teamsShown(store, settings.teams, this.settings.window).map((team) => store.teamName(team)).join(", ");
+    // Before the first snapshot nobody knows whether there are such teams, and such a window.
+    const isKnown = store.hasSnapshot;
+    const shown = isKnown ? teamsShown(store, settings.teams, this.settings.window) : [];
+    const teams = shown.map((team) => store.teamName(team)).join(", ");
     const text = settings.title || teams || store.organisation.name || texts.say("title.floor");
     setText(this.heading, text);
     document.title = text;
-    const parts = [...(settings.title && teams ? [teams] : []), texts.window(this.settings.window), formats.date(clock)];
-    setText(this.subtitle, parts.join(" · "));
+    const scope = settings.title && teams ? [teams] : [];
+    const window = isKnown ? [texts.window(this.settings.window)] : [];
+    setText(this.subtitle, [...scope, ...window, formats.date(clock)].join(" · "));
   }
 
   destroy() {

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from processor.agents.channels.http import Poster
-from processor.agents.channels.wording import headline, summary_headline
+from processor.agents.channels.wording import headline, one_line, summary_headline
 from schemas.alerts import LEVELS, Alert
 from schemas.config import AlertmanagerChannel as Settings
 from schemas.instants import HOUR, SECOND, format_instant
@@ -79,13 +79,13 @@ def _posted(alert: Alert, ends_at: int) -> dict[str, Any]:
         "service": "floorcast",
         "severity": _SEVERITIES[alert.level],
         "level": alert.level,
-        "rep": alert.rep or "",
-        "team": alert.team or "",
-        "alert": alert.id,
+        "rep": one_line(alert.rep),
+        "team": one_line(alert.team),
+        "alert": one_line(alert.id),
     }
     crossing = alert.crossing
     if crossing is None:
-        labels |= {"alertname": "LeadResponse", "area": "leads", "lead": alert.lead or ""}
+        labels |= {"alertname": "LeadResponse", "area": "leads", "lead": one_line(alert.lead)}
         due_at, waiting_since = format_instant(alert.due_at), format_instant(alert.started_at)
         annotations = {
             "due_at": due_at,

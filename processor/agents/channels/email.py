@@ -72,7 +72,8 @@ class EmailChannel:
         message = EmailMessage(policy=SMTP_POLICY)
         message["From"] = self._settings.sender
         message["To"] = ", ".join(self._settings.recipients)
-        message["Subject"] = headline
+        # What looks like an encoded word in a name is no encoded word.
+        message["Subject"] = headline.replace("=?", "=\N{WORD JOINER}?")
         message["Date"] = format_datetime(to_datetime(now))
         # Servers and mail programs drop a second mail of the same id.
         message["Message-ID"] = f"<{idempotency_key(self._name, alerts)}@{self._settings.sender.partition('@')[2]}>"

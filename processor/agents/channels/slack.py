@@ -3,6 +3,7 @@
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 """
 
+import re
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
@@ -44,7 +45,8 @@ class SlackChannel:
 
     async def _post(self, headline: str, lines: Sequence[str], now: int) -> None:
         title = escape(headline)
-        body = {"text": title, "blocks": [_section(f"*{title}*"), *_sections(lines)]}
+        blocks = [_section(f"*{title}*"), *_sections(lines)]
+        body = {"text": title, "parse": "none", "link_names": False, "blocks": blocks}
         await self._poster.post(msgspec.json.encode(body), {}, now)
 
     async def close(self) -> None:
@@ -55,7 +57,7 @@ class SlackChannel:
 def _sections(lines: Sequence[str]) -> list[dict[str, object]]:
     blocks: list[str] = []
     for line in lines:
-        text = escape(line)[:_SECTION]
+        text = _cut(escape(line))
         if blocks and len(blocks[-1]) + 1 + len(text) <= _SECTION:
             blocks[-1] += f"\n{text}"
         else:
@@ -63,10 +65,23 @@ def _sections(lines: Sequence[str]) -> list[dict[str, object]]:
     return [_section(block) for block in blocks]
 
 
+_CALLS = re.compile(r"@(?=channel|everyone|here|group|subteam)", re.IGNORECASE)
+
+
 def escape(text: str) -> str:
-    """So that an id cannot become a link or mention somebody: Slack's three control characters."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """So that an id cannot become a link or mention somebody: Slack's three control characters, and who is called.
+
+    https://docs.slack.dev/messaging/formatting-message-text
+    """
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _CALLS.sub("@\N{WORD JOINER}", text)
+
+
+def _cut(text: str) -> str:
+    """What a section may hold, without half of an escaped character at its end."""
+    return text if len(text) <= _SECTION else re.sub(r"&[a-z]{0,3}\Z", "", text[:_SECTION])
 
 
 def _section(text: str) -> dict[str, object]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:_SECTION]}}
+    # verbatim: addresses and names in plain text are left alone.
+    return {"type": "section", "text": {"type": "mrkdwn", "text": _cut(text), "verbatim": True}}

@@ -14,6 +14,7 @@ from processor.agents.channels.wording import for_people, headline, lines, summa
 from schemas.alerts import Alert
 from schemas.config import TeamsChannel as Settings
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9.-]*:(?=//)|www(?=\.)|mailto(?=:)", re.IGNORECASE)
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
 
 
@@ -62,5 +63,9 @@ class TeamsChannel:
 
 
 def escape(text: str) -> str:
-    """So that an id cannot become a link: a text block is Markdown."""
-    return _MARKS.sub(r"\\\1", text)
+    """So that an id cannot become a link or a mention: a text block is Markdown.
+
+    https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features
+    """
+    text = _MARKS.sub(r"\\\1", text)
+    return _ADDRESS.sub(lambda found: found[0] + "\N{WORD JOINER}", text)

@@ -1,8 +1,10 @@
 """How people are told of alerts: a headline and a line for each, in plain text.
 
-Owns the words. Says ids, teams, numbers and times only: no names, addresses or anything else of a person.
+Owns the words. Says ids, teams, numbers and times only: no names, addresses or anything else of a person. What comes
+from outside is one line of plain text here; each channel escapes what its own markup takes for more.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
@@ -24,6 +26,36 @@ _WINDOWS = {
     "4h": "in the last 4 hours", "24h": "in the last 24 hours",
     "7d": "in the last 7 days", "30d": "in the last 30 days",
 }  # fmt: skip
+
+
+LONGEST = 256
+"""Characters of one id or name in a message."""
+_BREAKS = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029")
+_TURNS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They make what follows read in another order than it is written."""
+
+
+def one_line(text: str | None) -> str:
+    """What came from outside as one line: breaks become blanks, what hides or turns text around is shown as such.
+
+    The same text always gives the same.
+    """
+    if text is None or (text.isprintable() and _TURNS.isdisjoint(text)):
+        return text or ""
+    return "".join(map(_shown, text))
+
+
+def plain(text: str | None) -> str:
+    """An id or name from outside for people: one line, and not longer than a message bears."""
+    text = one_line(text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _shown(character: str) -> str:
+    if character in _BREAKS:
+        return " "
+    is_hidden = character in _TURNS or unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn"}
+    return "\N{REPLACEMENT CHARACTER}" if is_hidden else character
 
 
 def for_people(alerts: Sequence[Alert]) -> list[Alert]:
@@ -64,8 +96,8 @@ def _one(alert: Alert) -> str:
     if crossing is not None:
         return f"{_label(crossing)} {_window(crossing)}, {_whose(alert, crossing)}: {_crossed(alert, crossing)}"
     if alert.event == "resolved":
-        return f"Lead {alert.lead} no longer waits"
-    return f"Lead {alert.lead} is {_WORDS[alert.level]}"
+        return f"Lead {plain(alert.lead)} no longer waits"
+    return f"Lead {plain(alert.lead)} is {_WORDS[alert.level]}"
 
 
 def _counted(what: str, alerts: Sequence[Alert]) -> str:
@@ -100,16 +132,16 @@ def _line(alert: Alert, zone: ZoneInfo) -> str:
     whose = ", ".join(
         part
         for part in (
-            f"rep {alert.rep}" if alert.rep is not None else "nobody's",
-            f"team {alert.team}" if alert.team is not None else "",
+            f"rep {plain(alert.rep)}" if alert.rep is not None else "nobody's",
+            f"team {plain(alert.team)}" if alert.team is not None else "",
         )
         if part
     )
     if alert.event == "resolved":
-        return f"Lead {alert.lead} ({whose}): no longer waiting, was {_WORDS[alert.level]}"
+        return f"Lead {plain(alert.lead)} ({whose}): no longer waiting, was {_WORDS[alert.level]}"
     again = ", waits again" if alert.event == "reopened" else ""
     return (
-        f"Lead {alert.lead} ({whose}): {_WORDS[alert.level]} since {_moment(alert.due_at, zone)}, "
+        f"Lead {plain(alert.lead)} ({whose}): {_WORDS[alert.level]} since {_moment(alert.due_at, zone)}, "
         f"waiting since {_moment(alert.started_at, zone)}{late}{again}"
     )
 
@@ -126,10 +158,10 @@ def _window(crossing: Crossing) -> str:
 def _whose(alert: Alert, crossing: Crossing) -> str:
     if crossing.per == "organisation":
         return "organisation"
-    team = f"team {alert.team}"
+    team = f"team {plain(alert.team)}"
     if crossing.per == "team":
         return team
-    return f"rep {alert.rep}" + ("" if alert.team is None else f" ({team})")
+    return f"rep {plain(alert.rep)}" + ("" if alert.team is None else f" ({team})")
 
 
 def _crossed(alert: Alert, crossing: Crossing) -> str:

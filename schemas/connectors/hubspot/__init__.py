@@ -8,11 +8,12 @@
 
 - Event time stands in the properties (`hs_timestamp`, `hs_meeting_start_time`, `closedate` ...); `occurredAt` is the
   version. A redelivery gives the same change: `eventId` (not unique) and `attemptNumber` are not read into it.
-- Each property change is a change of its own, of the fields that this property says something of. Where two properties
-  speak of one field, the order of arrival must not matter, so a field has one property that decides. What another one
-  merely suggests is *inferred*: it carries a version one day older and yields to all that is said outright on that day.
-- A word without a counterpart here (custom dispositions, outcomes, types) clears a field that this property alone
-  decides, leaves a field that others decide too, and is counted as `unmapped_value`.
+- Each property change is a change of its own, of the fields that this property says something of. Where several
+  properties may set one field (`status`), each has a voice of its own (`schemas.voices`), so that whichever is cleared
+  lets the others decide again. What a property merely suggests is *inferred*: it carries a version one day older and
+  yields to all that is said outright on that day.
+- A word without a counterpart here (custom dispositions, outcomes, types, lead statuses) clears what this property has
+  said, and is counted as `unmapped_value`.
 - Contacts and leads (object 0-136) are both our `lead`, but count their ids apart: a lead is `lead-<id>`, a contact its
   plain id.
 - A pointer holds one id: of several associated contacts the one associated last counts.

@@ -105,6 +105,7 @@ class HubSpot:
                     received_at=received_at,
                     namespace=self._namespace,
                     deleted=statement.deleted,
+                    takes_voices=True,
                 )
                 for statement in STATEMENTS[action](event, target, at, parsed)
             ]

@@ -43,21 +43,11 @@ def _instant(name: str) -> Reading:
 
 
 def _deciding(name: str, words: Mapping[str, str]) -> Reading:
-    """Read the only property that speaks of this field."""
+    """Read a property that speaks of this field, or has one of its voices: a word of no meaning clears that."""
 
     def read(value: str | None, _at: int) -> Facts:
         found = None if value is None else words.get(_word(value))
         return Facts({name: found}, unmapped=value is not None and found is None)
-
-    return read
-
-
-def _hinting(name: str, words: Mapping[str, str]) -> Reading:
-    """Read one of several properties that speak of this field: what it cannot say it leaves to them."""
-
-    def read(value: str | None, _at: int) -> Facts:
-        found = None if value is None else words.get(_word(value))
-        return Facts(unmapped=True) if found is None else Facts({name: found})
 
     return read
 
@@ -140,7 +130,8 @@ MEETING: Mapping[str, Reading] = {
 }
 
 # Contacts and leads. https://knowledge.hubspot.com/properties/hubspots-default-contact-properties
-# The lifecycle stage says how far a person has come, the lead status what became of the attempt; both may set `status`.
+# The lifecycle stage says how far a person has come, the lead status what became of the attempt; both speak of
+# `status`.
 # NEW lets the clock run again. OPEN, IN_PROGRESS, ATTEMPTED_TO_CONTACT, CONNECTED and BAD_TIMING say nothing of
 # qualification. A marketing qualified lead is one that sales has yet to look at.
 LIFECYCLE = {
@@ -164,8 +155,8 @@ LEAD: Mapping[str, Reading] = {
     "hs_createdate": _instant("received_at"),
     "hubspot_owner_id": _lead_owner,
     "hubspot_owner_assigneddate": _instant("assigned_at"),
-    "lifecyclestage": _hinting("status", LIFECYCLE),
-    "hs_lead_status": _hinting("status", LEAD_STATUS),
+    "lifecyclestage": _deciding("status", LIFECYCLE),
+    "hs_lead_status": _deciding("status#1", LEAD_STATUS),
     "hs_analytics_source": _as("source"),
     "hs_object_source_label": _inferring("source"),
 }
@@ -186,14 +177,14 @@ DEFAULT_STAGES = {
 
 def _deal_stage(value: str | None, at: int) -> Facts:
     status = DEFAULT_STAGES.get(value) if value is not None else None
-    return Facts({"stage": value} if status is None else {"stage": value, "status": status}, _closing(status, at))
+    return Facts({"stage": value, "status": status}, _closing(status, at))
 
 
-def _deal_becomes(status: str, *, when: str) -> Reading:
+def _deal_becomes(status: str, *, when: str, voice: str) -> Reading:
     def read(value: str | None, at: int) -> Facts:
         if value is None or value.lower() != when:
-            return Facts(unmapped=True)  # the other two, or the stage, say what it is instead
-        return Facts({"status": status}, _closing(status, at))
+            return Facts({voice: None})  # the other two, or the stage, say what it is instead
+        return Facts({voice: status}, _closing(status, at))
 
     return read
 
@@ -206,9 +197,9 @@ def _closing(status: str | None, at: int) -> dict[str, Any]:
 
 DEAL: Mapping[str, Reading] = {
     "dealstage": _deal_stage,
-    "hs_is_closed": _deal_becomes("open", when="false"),
-    "hs_is_closed_won": _deal_becomes("won", when="true"),
-    "hs_is_closed_lost": _deal_becomes("lost", when="true"),
+    "hs_is_closed": _deal_becomes("open", when="false", voice="status#1"),
+    "hs_is_closed_won": _deal_becomes("won", when="true", voice="status#2"),
+    "hs_is_closed_lost": _deal_becomes("lost", when="true", voice="status#3"),
     "pipeline": _as("pipeline"),
     "amount": _as("amount"),
     "deal_currency_code": _as("currency"),

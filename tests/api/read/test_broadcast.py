@@ -7,17 +7,20 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from api.read.broadcast import KEPT_WINDOW, REMEMBERED, Broadcaster
 from api.read.rows import Json, metrics_row, waiting_leads
 from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
 from api.read.view import View
+from schemas.alerts import encode_alert
 from schemas.config import Config
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import RecordChange
-from schemas.topics import VERIFICATIONS
+from schemas.topics import ALERTS, VERIFICATIONS
 from schemas.verifications import VERIFICATION_KEY
 from schemas.windows import span_of
+from tests.alert_builders import make_alert
 from tests.api.reading import ToldPipeline, floor_config, make_view
 from tests.builders import change, instant, make_config, make_verification
 from tests.strategies import NOW, logs
@@ -615,6 +618,24 @@ def test_another_view_comes_in_one_snapshot_and_nothing_of_the_old_one_after_it(
     late = Screen(desk, Filter(), last_id=before).connect()
     assert late.kinds == ["snapshot"]
     assert late.rows == screen.rows
+
+
+def test_who_looks_at_another_team_loses_an_alert_that_goes_along_with_its_lead() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter(teams=frozenset({"north"})))
+    screen.connect()
+    open_of_north = make_alert(team="north")
+    desk.view.apply(ALERTS.name, open_of_north.id.encode(), encode_alert(open_of_north))
+    desk.flush()
+    stream = screen.subscription.drain() if screen.subscription is not None else b""
+    assert [kind for _, kind, _ in parsed(stream)] == ["alert"]
+
+    moved = replace(open_of_north, rep="r3", team="south")
+    desk.view.apply(ALERTS.name, moved.id.encode(), encode_alert(moved))
+    desk.flush()
+    stream = screen.subscription.drain() if screen.subscription is not None else b""
+    ((_, kind, payload),) = parsed(stream)
+    assert (kind, payload["alerts"]) == ("snapshot", [])
 
 
 @pytest.mark.parametrize("most", [1, 2, 7, 100])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.read.rows import lead_json, waiting_clocks
 from api.read.view import DEAD_LETTERS_KEPT, DECODED_WINDOWS, ORGANISATION, Scope, View, rep_scope, team_scope
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.instants import DAY, HOUR, MINUTE
@@ -293,6 +294,7 @@ def test_lead_that_gets_another_due_instant_is_looked_at_then() -> None:
 )
 def test_lead_that_does_not_run_any_more_is_passed_over_when_its_instant_comes(now_is: dict[str, Any]) -> None:
     view = make_view(make_config())
+    view.advance(NOON)
     view.apply(LEAD_CLOCKS.name, b"l1", encode_clock(clock("l1")))
     view.apply(LEAD_CLOCKS.name, b"l1", encode_clock(clock("l1", **now_is)))
     view.take_changes()
@@ -300,6 +302,31 @@ def test_lead_that_does_not_run_any_more_is_passed_over_when_its_instant_comes(n
 
     assert not view.take_changes().leads
     assert view.next_instant() is None
+
+
+def test_touch_that_is_still_to_come_stops_nothing_until_its_instant() -> None:
+    view = make_view(make_config())
+    view.advance(NOON)
+    planned = clock("l1", answered_at=NOON + 8 * HOUR, touch="call|c1", touch_rep="r2", attempted_at=NOON + 8 * HOUR)
+    view.apply(LEAD_CLOCKS.name, b"l1", encode_clock(planned))
+    revision = view.revision
+    before = lead_json(view, view.clocks["l1"], NOON + 2 * HOUR)
+
+    assert [held.lead for held in waiting_clocks(view, NOON + 2 * HOUR)] == ["l1"]
+    assert (before["state"], before["answered_at"], before["touch"]) == ("breached", None, None)
+    assert (before["attempted_at"], before["response_seconds"]) == (None, None)
+    view.advance(NOON + 2 * HOUR)
+    assert view.next_instant() == NOON + 8 * HOUR
+    view.take_changes()
+    view.advance(NOON + 8 * HOUR)
+
+    changes = view.take_changes()
+    after = lead_json(view, view.clocks["l1"], NOON + 8 * HOUR)
+    assert changes.leads == {"l1"}
+    assert {(day_window(NOON // DAY), "r1"), (day_window(NOON // DAY), "r2")} <= changes.panes
+    assert view.waiting == {}
+    assert view.revision > revision  # no answer that was remembered holds any more
+    assert (after["state"], after["response_seconds"], after["touch"]["rep"]) == ("answered", 8 * 3600, "r2")
 
 
 def test_lead_that_is_decided_stays_due_though_it_waits_no_more() -> None:

@@ -69,7 +69,7 @@ async def test_a_webhook_carries_the_alert_and_a_signature_that_fits(sink: HttpS
         "type": "alert.raised",
         "timestamp": "2026-03-18T11:00:00.000Z",
         "data": {
-            "id": f"l1:breach:{START}",
+            "id": f"l1:breach:{START}:{START + HOUR}",
             "kind": "lead_response",
             "level": "breach",
             "lead": "l1",
@@ -211,7 +211,7 @@ async def test_alertmanager_gets_all_that_is_open_with_an_end_and_what_is_over_a
     waits, over = post.json
     assert waits["labels"] == {
         "alertname": "LeadResponse", "area": "leads", "severity": "warning", "service": "floorcast", "level": "breach",
-        "lead": "l1", "rep": "r1", "team": "north", "alert": f"l1:breach:{START}",
+        "lead": "l1", "rep": "r1", "team": "north", "alert": f"l1:breach:{START}:{START + HOUR}",
     }  # fmt: skip
     assert waits["annotations"]["summary"] == "Lead l1 is overdue"
     assert parse_instant(waits["endsAt"]) > NOW + 120 * SECOND
@@ -237,10 +237,12 @@ async def test_a_mail_names_ids_teams_and_times(mail: MailSink) -> None:
 
 async def test_an_id_cannot_add_headers_to_a_mail(mail: MailSink) -> None:
     channel = build(kind="email", url=mail.url, sender="floor@example.com", recipients=["a@example.com"])
-    with pytest.raises(ValueError, match=r"linefeed|newline|carriage"):
-        await send(channel, make_alert("l1\r\nBcc: everybody@example.com"))
+    await send(channel, make_alert("l1\r\nBcc: b@example.com"))
 
-    assert mail.mails == []
+    read = message_from_bytes(mail.mails[0], policy=policy.default)
+    assert "Bcc" not in read
+    assert read["Subject"] == "Lead l1  Bcc: b@example.com is overdue"
+    assert len(read.get_content().splitlines()) == 1
 
 
 async def test_a_recipient_that_is_refused_for_good_is_said_so(mail: MailSink) -> None:
@@ -324,6 +326,16 @@ async def test_mail_does_not_go_to_a_private_address_either(mail: MailSink) -> N
         ("224.0.0.1", False), ("::1", False),
         ("fe80::1%eth0", False), ("fd00::1", False), ("ff02::1", False), ("::ffff:10.0.0.1", False),
         ("64:ff9b::7f00:1", False), ("64:ff9b::808:808", True), ("2002:7f00:1::", False),
+        ("64:ff9b:1::808:808", False), ("64:ff9b:0:1::808:808", False), ("fec0::1", False), ("::8.8.8.8", False),
+        ("::7f00:1", False), ("::", False), ("::ffff:8.8.8.8", True), ("2002:808:808::1", True),
+        ("2001:0:808:808::f5ff:fffe", False), ("2001:0:a00:1::f7f7:f7f7", False), ("2001:0:808:808::f7f7:f7f7", True),
+        ("2606:4700::5efe:a00:1", False), ("2606:4700::200:5efe:808:808", True), ("2001:db8::1", False),
+        ("2001:2::1", False), ("2001:10::1", False), ("3fff::1", False), ("5f00::1", False), ("100::1", False),
+        ("ff0e::1", False), ("4000::1", False), ("fd00:ec2::254", False), ("100.100.100.200", False),
+        ("100.127.255.255", False), ("100.128.0.1", True), ("168.63.129.16", False), ("172.31.255.255", False),
+        ("172.32.0.1", True), ("192.168.0.1", False), ("192.0.0.1", False), ("192.0.2.1", False),
+        ("192.88.99.1", False), ("198.18.0.1", False), ("198.51.100.1", False), ("203.0.113.1", False),
+        ("239.255.255.250", False), ("240.0.0.1", False), ("255.255.255.255", False), ("0.1.2.3", False),
     ],
 )  # fmt: skip
 def test_addresses_are_judged_by_what_they_lead_to(address: str, expected: bool) -> None:

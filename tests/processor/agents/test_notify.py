@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import pytest
+from msgspec.structs import replace
 
 from processor.agents.channels.base import Channel, RefusedError, UnavailableError
 from processor.agents.notify import GIVE_UP, NotifyShard
 from processor.agents.stage import Deployment, Published
 from processor.core.definitions import definitions_of
+from processor.core.outbox import SUMMARY_AFTER
 from processor.transport.outgoing import Outgoing
 from processor.transport.packing import Message
 from schemas.alerts import Alert, AlertFrame, encode_frame
 from schemas.config import QuietHours
-from schemas.instants import HOUR, SECOND
+from schemas.instants import DAY, HOUR, SECOND
 from schemas.topics import OUTBOX
 from tests.alert_builders import START, make_alert
 from tests.builders import make_config
@@ -332,3 +334,39 @@ async def test_a_receiver_that_forgets_is_told_again_what_is_open(bench: Bench) 
     await bench.tick(after=30 * SECOND)
 
     await until(lambda: floor.told == [["l1 raised"], ["l1 raised"]])
+
+
+def late(number: int) -> Alert:
+    return replace(make_alert(f"l{number}"), quiet="summary")
+
+
+async def test_what_was_told_late_is_one_message_in_spite_of_a_restart(bench: Bench) -> None:
+    floor = FakeChannel()
+    await bench.start(floor=floor)
+    await bench.tell("floor", *(late(number) for number in range(900)), make_alert("now"))
+    await until(lambda: floor.told == [["now raised"]])
+    await bench.shard.close()
+    await bench.start(floor=floor)
+    await bench.tick(SUMMARY_AFTER)
+    await until(lambda: len(floor.told) == 2)
+    await bench.tick(HOUR)
+    await bench.tell("floor", *(late(number).resolved(bench.now) for number in range(900)))
+    await bench.tick(HOUR)
+
+    assert floor.told == [["now raised"], ["summary of 900"]]
+
+
+async def test_a_summary_that_is_refused_is_tried_again_and_given_up_after_three_days(bench: Bench) -> None:
+    floor = FakeChannel(failure=RefusedError("answered 400"))
+    await bench.start(floor=floor)
+    await bench.tell("floor", late(1))
+    for _ in range(4):
+        await bench.tick(DAY)
+        await until(lambda: not bench.shard._lanes["floor"].tasks)
+    tries = floor.tries
+    floor.failure = None
+    await bench.tick(DAY)
+
+    assert tries > 1
+    assert floor.told == []
+    assert bench.shard.progress.counters["given_up.floor"] == 1

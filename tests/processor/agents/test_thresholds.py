@@ -71,6 +71,7 @@ class FakeHorizon:
 
     settled_at: int = 0
     is_current: bool = True
+    has_deliveries: bool = True
     users: int = 0
 
     def begin(self) -> None:
@@ -211,6 +212,22 @@ async def test_nothing_is_looked_at_before_all_that_was_delivered_is_known(monke
     await shard.close()
 
     assert desk.topics.opened == 0
+
+
+async def test_where_nothing_was_ever_delivered_nobody_has_done_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch, FEW)
+    desk.horizon.has_deliveries = False
+    desk.horizon.settled_at = NINE + 2 * HOUR
+    shard = await desk.start()
+    await asyncio.sleep(0.05)
+    assert desk.topics.opened == 0
+
+    desk.topics.did("r2", 10)
+    desk.horizon.has_deliveries = True
+    (alert,) = await shard.wait_for(1)
+    await shard.close()
+
+    assert alert.rep == "r1"
 
 
 async def test_the_next_owner_raises_nothing_again_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

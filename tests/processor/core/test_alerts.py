@@ -46,7 +46,9 @@ class Desk:
         for clock in by or ():
             self.clocks[clock.lead] = clock
         return self._write(
-            self.book.begin(self.clocks.values(), now, is_redefined=by is not None, redefined=redefined or ())
+            self.book.begin(
+                self.clocks.values(), now, is_redefined=by is not None, redefined=redefined or (), silent_until=now
+            )
         )
 
     def open(self) -> set[str]:

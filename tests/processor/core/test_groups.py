@@ -12,11 +12,15 @@ from processor.core.groups import Groups, GroupsOutput
 from processor.core.ledger import engagements_of
 from processor.core.retention import first_version
 from schemas.frames import Engagement, record_key
+from schemas.instants import HOUR
+from schemas.panes import as_of, decode_pane, pane_key
 from schemas.records import FIELDS, Record, RecordChange, decode_record
+from schemas.windows import minute_window
 from tests.builders import change, make_config
 from tests.strategies import NOW, logs
 
 CONFIG = make_config(timezone="Asia/Kuala_Lumpur")
+WINDOW = minute_window(NOW - HOUR)
 Told = dict[bytes, bytes | None]
 
 
@@ -119,3 +123,32 @@ def test_a_lead_hands_on_all_it_knows_to_a_new_target_and_then_only_what_is_new(
         Engagement("lead:l2", "lead|l1", lead.encode()),
     ]
     assert corrected.engagements == [Engagement("lead:l2", "call|c1", call.encode())]
+
+
+def test_a_touch_to_come_counts_plainly_once_the_log_has_passed_it() -> None:
+    groups, told = make_groups(), Told()
+    coming = NOW + HOUR
+    log = [
+        change("lead", "l1", NOW, rep="r1", received_at=NOW - HOUR),
+        change("call", "c1", NOW, rep="r2", lead="l1", direction="outbound", dialed_at=coming),
+    ]
+    fold(groups, heard(log), told)
+    (before, after) = (decode_pane(left(told)[pane_key("responses.0", rep, WINDOW)] or b"") for rep in ("r1", "r2"))
+
+    assert before["pending_until"] == [(NOW - HOUR, NOW, coming)]
+    assert after == {"answered_from": [(NOW - HOUR, NOW, coming)]}
+    assert as_of(before, coming - 1)["pending"] == [(NOW - HOUR, NOW)]
+    assert as_of(before, coming).keys() & {"pending", "pending_until"} == set()
+    assert as_of(after, coming - 1) == {}
+    assert as_of(after, coming) == {"leads_answered": 1, "responses": [2 * HOUR]}
+
+    told.update(groups.fold([], coming).panes)
+    after = decode_pane(left(told)[pane_key("responses.0", "r2", WINDOW)] or b"")
+    assert after == {"leads_answered": 1, "responses": [2 * HOUR]}
+    assert groups.backlog == 0
+    again = make_groups()
+    for key, row in left(told).items():
+        if b"\0" in key:
+            again.restore(key, row or b"")
+    panes = {key: row for key, row in left(told).items() if key.startswith(b"responses.0|") and row is not None}
+    assert again.rebuild(panes, {}, coming).panes == []

@@ -4,8 +4,9 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from processor.core.outbox import Message, Outbox
+from processor.core.outbox import SUMMARY_AFTER, SUMMARY_AT_MOST_AFTER, Message, Outbox
 from schemas.alerts import Alert, AlertFrame, Silence
 from schemas.config import QuietHours
 from schemas.instants import MINUTE
@@ -264,3 +265,80 @@ def test_whatever_happens_the_channel_knows_in_the_end_what_is_so(steps: list[st
     assert all(one != next_one for one, next_one in pairwise(believes))
     assert (believes[-1] if believes else False) == (alert is not None and alert.is_open)
     assert bool(desk.rows) == (alert is not None and alert.is_open)
+
+
+def late(lead: str) -> Alert:
+    return replace(make_alert(lead), quiet="summary")
+
+
+def sum_up(desk: Desk, now: int) -> list[str]:
+    """Tell a summary, if there is one to tell now, with success."""
+    turns, rows = desk.outbox.next_summary("floor", now)
+    desk._write(rows)
+    desk._write(desk.outbox.summed("floor", turns))
+    return sorted(turn.alert.lead or "" for turn in turns)
+
+
+def test_quiet_alerts_are_told_together_once_no_more_of_them_come() -> None:
+    desk = Desk()
+    desk.take(late("l1"), now=NOW)
+    desk.take(late("l2"), late("l1"), now=NOW + SUMMARY_AFTER - 1)
+    assert desk.tell(NOW + HOUR) == []
+
+    assert sum_up(desk, NOW + SUMMARY_AFTER) == []
+    desk.restart()
+    assert sum_up(desk, NOW + 2 * SUMMARY_AFTER) == ["l1", "l2"]
+    desk.restart()
+    desk.take(late("l1"), late("l2"), now=NOW + HOUR)
+    assert sum_up(desk, NOW + 2 * HOUR) == []
+
+
+def test_a_flood_without_end_is_told_all_the_same() -> None:
+    desk = Desk()
+    for number in range(SUMMARY_AT_MOST_AFTER // SUMMARY_AFTER + 1):
+        desk.take(late(f"l{number}"), now=NOW + number * SUMMARY_AFTER)
+
+    assert len(sum_up(desk, NOW + SUMMARY_AT_MOST_AFTER)) == SUMMARY_AT_MOST_AFTER // SUMMARY_AFTER + 1
+
+
+def test_no_turn_of_what_is_quiet_is_told_and_its_end_leaves_no_row() -> None:
+    desk = Desk()
+    desk.take(late("l1"), late("l2"))
+    desk.take(late("l2").resolved(NOW + 1))
+    assert sum_up(desk, NOW + HOUR) == ["l1"]
+    desk.take(late("l1").resolved(NOW + 2))
+
+    assert desk.tell(NOW + HOUR) == []
+    assert sum_up(desk, NOW + 2 * HOUR) == []
+    assert desk.rows == {}
+
+
+def test_a_summary_that_could_not_be_told_is_tried_again_with_what_has_come_since() -> None:
+    desk = Desk()
+    desk.take(late("l1"))
+    turns, _ = desk.outbox.next_summary("floor", NOW + SUMMARY_AFTER)
+    desk.outbox.put_back_summary("floor", turns, NOW + MINUTE)
+    desk.take(late("l2"), now=NOW + SUMMARY_AFTER)
+
+    assert sum_up(desk, NOW + MINUTE - 1) == []
+    assert sum_up(desk, NOW + MINUTE) == ["l1", "l2"]
+
+
+def test_a_summary_waits_for_the_end_of_quiet_hours_and_leaves_out_what_somebody_cares_for() -> None:
+    desk = Desk(NIGHT)
+    desk.take(late("l1"), late("l2"), now=EVENING)
+    desk.silence(Silence("l2", MORNING + HOUR, is_acknowledged=True), EVENING)
+
+    assert sum_up(desk, EVENING + HOUR) == []
+    assert sum_up(desk, MORNING) == ["l1"]
+    assert sum_up(desk, MORNING + HOUR) == []
+
+
+def test_a_lead_that_changed_hands_is_resolved_as_it_was_told() -> None:
+    desk = Desk()
+    desk.take(make_alert())
+    desk.tell()
+    desk.take(replace(make_alert().resolved(NOW), rep="r9", team="south"))
+    (turn,), _ = desk.outbox.next("floor", NOW, 1)
+
+    assert (turn.alert.rep, turn.alert.team) == ("r1", "north")

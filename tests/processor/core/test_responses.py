@@ -366,3 +366,46 @@ def test_a_rep_without_leads_whose_team_does_not_change_publishes_nothing() -> N
     pipeline.take([change("rep", "ana", team="night", name="Ana")])  # the file says north, and wins
 
     assert pipeline.topics["lead-clocks"] == before
+
+
+def test_whoever_has_no_calendar_goes_by_the_organisations() -> None:
+    config = make_config(
+        timezone="Europe/Berlin",
+        calendar="office",
+        calendars=OFFICE | {"always": {"timezone": "UTC", "hours": {"mon-sun": ["00:00-24:00"]}}},
+        teams={"north": {"calendar": "always"}, "night": {}},
+        reps={"ana": {"team": "north"}, "nat": {"team": "night"}},
+        lead_response={"rules": [{"sla": "1h", "clock": "business"}]},
+    )
+    evening = "2026-03-20T17:50+01:00"
+    due = {
+        rep: clock_of([change("lead", "l", evening, rep=rep, received_at=evening)], config).due_at
+        for rep in (None, "nat", "nobody", "ana")
+    }
+
+    monday = instant("2026-03-23T09:50+01:00")
+    assert due == {None: monday, "nat": monday, "nobody": monday, "ana": instant("2026-03-20T18:50+01:00")}
+
+
+@pytest.mark.parametrize("stop", ["attempt", "contact"])
+def test_what_is_planned_is_not_there_before_its_instant(stop: str) -> None:
+    """A planned call, a meeting that is held tomorrow, and a mail whose clock is wrong."""
+    config = make_config(lead_response={"stop": stop, "rules": [{"sla": "30m"}]})
+    changes = [
+        lead(rep="ana", received_at=at("10:00")),
+        call("c", "18:00", outcome="connected", talk_seconds=90),
+        change("meeting", "m", at("10:05"), rep="ana", lead="l", outcome="held", starts_at=at("17:00")),
+        mail("e", "19:00", "inbound"),
+    ]
+    clock = clock_of(changes, config)
+    noon, evening = instant(at("12:00")), instant(at("20:00"))
+
+    seen = clock.seen_at(noon)
+    assert (clock.state(noon, 0.75), seen.answered_at, seen.touch, seen.attempted_at) == ("breached", None, None, None)
+    assert (seen.contacted_at, seen.inquiries, seen.response) == (None, (), None)
+    assert clock.state(evening, 0.75) == "answered"
+    assert clock.seen_at(evening) == clock
+    assert clock.touch == "meeting|m"
+    for now in (noon, evening):
+        expected = clocks_of(changes, now=now, config=config)["l"]
+        assert (expected["answered_at"], expected["waiting"]) == (clock.seen_at(now).answered_at, clock.is_waiting(now))

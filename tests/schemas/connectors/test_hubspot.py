@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from deploy.verification.records import fold as recount
 from schemas.connectors import read_connection
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
 from schemas.connectors.hubspot.signatures import sign_v1, sign_v2, sign_v3, signed_uri
 from schemas.instants import DAY, MINUTE, parse_instant
-from schemas.records import Record, RecordChange, fold_all
-from tests.schemas.connectors.cases import HUBSPOT, NOW, connect, fixture, parse
+from schemas.records import Record, RecordChange, decode_record, decode_values, fold_all
+from tests.schemas.connectors.cases import GENERIC, HUBSPOT, NOW, connect, fixture, parse
 
 CONNECTOR = HUBSPOT.connector()
 LEGACY = connect("hubspot", HUBSPOT.secrets[:1], legacy_signatures=True)
@@ -208,6 +209,11 @@ def _fold(changes: list[RecordChange]) -> Record:
     return fold_all(changes[0].kind, changes)
 
 
+def _known(record: Record) -> dict[str, Any]:
+    """What the record says, without who said it."""
+    return {field: record.get(field) for field in dict.fromkeys(name.partition("#")[0] for name in record.fields)}
+
+
 def _fixture(*names: str) -> list[dict[str, Any]]:
     return [event for name in names for event in fixture(f"hubspot/{name}.json")]
 
@@ -360,7 +366,7 @@ def test_the_properties_of_whole_records_are_read_in_any_order(
         record = _fold(_changes(_event("creation", type_id), *events))
         rows.add(record.encode())
 
-        assert {field: record.get(field) for field in record.fields} == expected
+        assert _known(record) == expected
     assert len(rows) == 1
 
 
@@ -397,7 +403,16 @@ def test_the_properties_of_whole_records_are_read_in_any_order(
         (CONTACT, "hs_lead_status", "UNQUALIFIED", {"status": "disqualified"}),
         (CONTACT, "hs_lead_status", "NEW", {"status": "new"}),
         (CONTACT, "hs_analytics_source", "PAID_SEARCH", {"source": "PAID_SEARCH"}),
-        (DEAL, "dealstage", "1029384756", {"stage": "1029384756", "entered_stage_at": 1000 * T}),
+        (
+            DEAL,
+            "dealstage",
+            "1029384756",
+            {"stage": "1029384756", "entered_stage_at": 1000 * T, "status": None},
+        ),
+        (DEAL, "hs_is_closed", "true", {"status": None}),
+        (DEAL, "hs_is_closed_won", "false", {"status": None}),
+        (CONTACT, "hs_lead_status", "", {"status": None}),
+        (CONTACT, "lifecyclestage", "", {"status": None}),
         (
             DEAL,
             "dealstage",
@@ -417,7 +432,7 @@ def test_a_property_sets_its_fields_and_no_other(type_id: str, name: str, value:
     parsed = _parse(_set(type_id, name, value))
     record = fold_all(KINDS[type_id], parsed.changes)
 
-    assert {field: record.get(field) for field in record.fields} == fields
+    assert _known(record) == fields
     assert parsed.ignored == {}
 
 
@@ -430,14 +445,11 @@ def test_a_property_sets_its_fields_and_no_other(type_id: str, name: str, value:
         (DEAL, "dealtype", "renewal-1", {"kind": None}),
         (CALL, "hs_call_status", "COMPLETED", {}),
         (CALL, "hs_call_status", "NO_ANSWER", {}),
-        (CONTACT, "hs_lead_status", "IN_PROGRESS", {}),
-        (CONTACT, "hs_lead_status", "", {}),
-        (CONTACT, "lifecyclestage", "778899", {}),
-        (DEAL, "hs_is_closed", "true", {}),
-        (DEAL, "hs_is_closed_won", "false", {}),
+        (CONTACT, "hs_lead_status", "IN_PROGRESS", {"status#1": None}),
+        (CONTACT, "lifecyclestage", "778899", {"status": None}),
     ],
 )
-def test_a_word_without_a_counterpart_clears_only_what_its_property_alone_decides(
+def test_a_word_without_a_counterpart_clears_only_what_its_property_has_said(
     type_id: str, name: str, value: str, fields: dict[str, Any]
 ) -> None:
     parsed = _parse(_set(type_id, name, value))
@@ -500,6 +512,87 @@ def test_a_reopened_deal_is_open_whatever_order_its_events_come_in() -> None:
     ]
 
     assert {_fold(_changes(*order)).get("status") for order in itertools.permutations(events)} == {"open"}
+
+
+_VOICED = [
+    (CONTACT, [("lifecyclestage", "lead"), ("hs_lead_status", "NEW")], "new"),
+    (CONTACT, [("hs_lead_status", "UNQUALIFIED"), ("hs_lead_status", "OPEN")], None),
+    (CONTACT, [("hs_lead_status", "UNQUALIFIED"), ("hs_lead_status", "")], None),
+    (CONTACT, [("lifecyclestage", "customer"), ("lifecyclestage", "")], None),
+    (
+        CONTACT,
+        [("lifecyclestage", "customer"), ("hs_lead_status", "UNQUALIFIED"), ("hs_lead_status", "")],
+        "converted",
+    ),
+    (
+        CONTACT,
+        [("hs_lead_status", "UNQUALIFIED"), ("lifecyclestage", "customer"), ("lifecyclestage", "")],
+        "disqualified",
+    ),
+    (
+        CONTACT,
+        [("lifecyclestage", "lead"), ("hs_lead_status", "UNQUALIFIED"), ("hs_lead_status", "IN_PROGRESS")],
+        "new",
+    ),
+    (DEAL, [("dealstage", "closedwon"), ("dealstage", "4711")], None),
+    (DEAL, [("hs_is_closed_won", "true"), ("dealstage", "4711"), ("hs_is_closed_won", "false")], None),
+    (
+        DEAL,
+        [("dealstage", "contractsent"), ("hs_is_closed_lost", "true"), ("hs_is_closed_lost", "")],
+        "open",
+    ),
+    (
+        DEAL,
+        [("hs_is_closed", "false"), ("hs_is_closed_won", "true"), ("hs_is_closed", "true"), ("dealstage", "99")],
+        "won",
+    ),
+]
+
+
+@pytest.mark.parametrize(("type_id", "words", "status"), _VOICED, ids=str)
+def test_a_property_that_says_nothing_more_lets_the_others_decide(
+    type_id: str, words: list[tuple[str, str]], status: str | None
+) -> None:
+    events = [_set(type_id, name, value, at=T + 1000 * place) for place, (name, value) in enumerate(words)]
+    rows = set()
+
+    for order in itertools.permutations(events):
+        changes = _changes(*order, order[0])
+        record = _fold(changes)
+        halves = [_fold(changes[:1]), _fold(changes[1:])]
+        halves[1].merge(decode_record(halves[0].encode()))
+        rows |= {record.encode(), halves[1].encode()}
+        assert record.get("status") == decode_record(record.encode()).get("status") == status
+        assert decode_values(record.encode())[2]["status"] == status
+        (recounted,) = recount(changes)[KINDS[type_id]].values()
+        assert recounted.get("status") == status
+        if type_id == CONTACT:
+            assert recounted.history("status") == record.history("status")
+    assert len(rows) == 1
+
+
+def test_the_history_of_a_field_is_what_all_voices_said_together() -> None:
+    words = [
+        ("lifecyclestage", "lead"),
+        ("hs_lead_status", "UNQUALIFIED"),
+        ("lifecyclestage", "customer"),
+        ("lifecyclestage", ""),
+        ("hs_lead_status", ""),
+    ]
+    events = [_set(CONTACT, name, value, at=T + place) for place, (name, value) in enumerate(words)]
+
+    for order in itertools.permutations(events):
+        history = _fold(_changes(*order)).history("status")
+        assert [value for _, _, value in history] == ["new", "disqualified", "converted", "disqualified", None]
+        assert [at // 1000 - T for at, _, _ in history] == [0, 1, 2, 3, 4]
+
+
+def test_no_event_from_outside_sets_a_voice() -> None:
+    event = {"record": "lead", "id": "1", "changed_at": "2026-03-18T16:00:00Z", "fields": {"status#1": "new"}}
+
+    parsed = parse(connect("generic", GENERIC.secrets[:1]), event)
+
+    assert parsed == Parsed(ignored={"unknown_field": 1, "no_fields": 1}, unknown={("lead", "status#1"): 1})
 
 
 def test_any_order_of_a_sequence_with_any_repetition_gives_the_same_record() -> None:

@@ -1,0 +1,47 @@
+"""Fields that several properties of a CRM speak of: each property has a voice of its own, and the newest word counts.
+
+Owns the names of the voices and the rule. A property that a field alone goes by sets the field itself; where others may
+set it too, the first one still does, and the others set `status#1`, `status#2` … of the same record. These are fields
+like any other to the fold, so no order of arrival matters. What the field *is* is found when somebody asks: the newest
+word of all voices that say something now. So a property that is cleared, or says nothing of ours any more, lets the
+others decide again. Nobody outside sees a voice, and no event from outside can set one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+Entry = tuple[int, int, "str | int | bool | None"]
+"""(`changed_at`, digest, value)."""
+
+VOICES: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "lead": {"status": ("status#1",)},
+    "deal": {"status": ("status#1", "status#2", "status#3")},
+}
+"""Kind of record -> field -> its further voices."""
+
+FURTHER: Mapping[str, Sequence[str]] = {"status": ("status#1", "status#2", "status#3")}
+"""Field -> the further voices that it has in any kind of record."""
+
+
+def newest_word(entries: Iterable[Entry | None]) -> Entry | None:
+    """The entry that counts: the newest that says something, else the newest. None: nothing was ever said."""
+    said = [entry for entry in entries if entry is not None]
+    return max(said, key=_weight, default=None)
+
+
+def _weight(entry: Entry) -> tuple[bool, int, int]:
+    return (entry[2] is not None, entry[0], entry[1])
+
+
+def joined_history(voices: Sequence[Sequence[Entry]], limit: int) -> list[Entry]:
+    """What the field was after each word of any voice, oldest first, the newest `limit` of them."""
+    said = sorted(
+        ((entry[:2], voice, entry[2]) for voice, entries in enumerate(voices) for entry in entries),
+        key=lambda word: word[:2],
+    )
+    now: dict[int, Entry] = {}
+    found: list[Entry] = []
+    for (at, digest), voice, value in said:
+        now[voice] = (at, digest, value)
+        counts = newest_word(now.values())
+        found.append((at, digest, None if counts is None else counts[2]))
+    return found[-limit:]
