@@ -188,7 +188,7 @@ class Books:
                 if rate is not None:
                     self._add("revenue", rep, at, Fraction(Decimal(deal.get("amount") or 0)) * rate)
                     self._add("priced_deals", rep, at)
-                if at is not None and deal.get("created_at") is not None:
+                if at is not None and deal.get("created_at") is not None and deal.get("created_at") <= at:
                     self._add("cycle", rep, at, at - deal.get("created_at"))
 
     def _rate(self, currency: str | None) -> Fraction | None:

@@ -45,6 +45,7 @@ class Definitions:
         """The name of the calendar that a team goes by; None: everybody there is always at work."""
         return self.default_calendar if team is None else self.team_calendars.get(team, self.default_calendar)
 
+
 def definitions_of(config: Config) -> Definitions:
     """The definitions of a configuration."""
     organisation, rules, aliases = config.organisation, rules_of(config), config.aliases()

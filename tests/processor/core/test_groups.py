@@ -13,10 +13,11 @@ from processor.core.ledger import engagements_of
 from processor.core.retention import first_version
 from schemas.frames import Engagement, record_key
 from schemas.instants import HOUR
-from schemas.panes import as_of, decode_pane, pane_key
+from schemas.panes import decode_pane, pane_key
 from schemas.records import FIELDS, Record, RecordChange, decode_record
 from schemas.windows import minute_window
 from tests.builders import change, make_config
+from tests.panes import pane_of
 from tests.strategies import NOW, logs
 
 CONFIG = make_config(timezone="Asia/Kuala_Lumpur")
@@ -135,16 +136,12 @@ def test_a_touch_to_come_counts_plainly_once_the_log_has_passed_it() -> None:
     fold(groups, heard(log), told)
     (before, after) = (decode_pane(left(told)[pane_key("responses.0", rep, WINDOW)] or b"") for rep in ("r1", "r2"))
 
-    assert before["pending_until"] == [(NOW - HOUR, NOW, coming)]
-    assert after == {"answered_from": [(NOW - HOUR, NOW, coming)]}
-    assert as_of(before, coming - 1)["pending"] == [(NOW - HOUR, NOW)]
-    assert as_of(before, coming).keys() & {"pending", "pending_until"} == set()
-    assert as_of(after, coming - 1) == {}
-    assert as_of(after, coming) == {"leads_answered": 1, "responses": [2 * HOUR]}
+    assert before == pane_of(leads_assigned=1, pending_until=[(NOW - HOUR, NOW, coming)])
+    assert after == pane_of(answered_from=[(NOW - HOUR, NOW, coming)])
 
     told.update(groups.fold([], coming).panes)
     after = decode_pane(left(told)[pane_key("responses.0", "r2", WINDOW)] or b"")
-    assert after == {"leads_answered": 1, "responses": [2 * HOUR]}
+    assert after == pane_of(leads_answered=1, responses=[2 * HOUR])
     assert groups.backlog == 0
     again = make_groups()
     for key, row in left(told).items():
