@@ -295,6 +295,15 @@ def test_the_least_talk_of_a_conversation_is_configured() -> None:
     assert metric([talked("c", 30)], "conversations", config=config) == 1
 
 
+@pytest.mark.parametrize(("calls", "expected"), [("both", 2), ("outbound", 1), ("inbound", 1), ("none", 0)])
+def test_of_which_direction_a_conversation_is_is_configured(calls: str, expected: int) -> None:
+    config = make_config(conversation={"calls": calls})
+    changes = [talked("c1", 60), talked("c2", 60, direction="inbound")]
+
+    assert metric(changes, "conversations", config=config) == expected
+    assert metric(changes, "calls_connected", config=config) == 1
+
+
 def test_automated_mails_are_counted_nowhere_even_when_they_may_answer_leads() -> None:
     config = make_config(lead_response={"automated": "include"})
     changes = [

@@ -129,7 +129,8 @@ class Books:
                     self._add("calls_connected", rep, at)
             if connected:
                 self._add("talk", rep, at, talk(call))
-                if talk(call) >= self._config.conversation.min_talk:
+                is_meant = self._config.conversation.calls in ("both", call.get("direction"))
+                if talk(call) >= self._config.conversation.min_talk and is_meant:
                     self._add("conversations", rep, at)
                     self._add("conversations_by_call", rep, at)
 
@@ -146,6 +147,8 @@ class Books:
 
         An inbound mail is an answer to the last outbound one before it in its thread.
         """
+        if self._config.conversation.mails == "none":
+            return
         threads: dict[str, list[Record]] = defaultdict(list)
         for email in human(countable(records)):
             if (
@@ -175,7 +178,8 @@ class Books:
             self._add("meetings_booked", host if booker is None else booker, meeting.get("booked_at"))
             if meeting.get("outcome") == "held":
                 self._add("meetings_held", host, meeting.get("starts_at"))
-                self._add("conversations", host, meeting.get("starts_at"))
+                if self._config.conversation.meetings == "held":
+                    self._add("conversations", host, meeting.get("starts_at"))
 
     def _count_deals(self) -> None:
         for deal in self._kept.get("deal", []):

@@ -115,6 +115,9 @@ def test_rules_are_part_of_what_a_measure_means() -> None:
         return {name for name, metric in shipped().metrics.items() if metric.cells != other[name].cells}
 
     assert changed(longer) == {"conversations", "conversations_by_call"}
+    assert changed(rules_of(make_config(conversation={"calls": "outbound"}))) == changed(longer)
+    assert changed(rules_of(make_config(conversation={"mails": "none"}))) == {"conversations", "conversations_by_mail"}
+    assert changed(rules_of(make_config(conversation={"meetings": "none"}))) == {"conversations"}
     assert changed(rated) == {"revenue_won", "average_deal_size"}
     assert changed(rules_of(make_config(lead_response={"credit": "owner"}))) == {
         name for name, metric in shipped_catalogue().items() if metric.type == "response"
