@@ -50,8 +50,11 @@ $(VENV)/installed: requirements.lock pyproject.toml $(COMPILED) | $(BIN)/python 
 # Everything that the targets below need beside what runs. Its lock has that too, so both agree.
 dev: $(VENV)/developing
 
-$(VENV)/developing: requirements-dev.lock | install
+# What makes clients of the api's description wants older libraries than we use: it lies beside the environment.
+$(VENV)/developing: requirements-dev.lock requirements-client.lock | install
 	$(PIP) install --require-hashes -r requirements-dev.lock
+	rm -rf build/client-generator
+	$(PIP) install --require-hashes --target build/client-generator -r requirements-client.lock
 	@touch $@
 
 demo: install
@@ -116,6 +119,7 @@ lock: install dev
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --group build -o requirements-build.lock
+	$(COMPILE) --group client -o requirements-client.lock
 
 clean:
 	rm -f $(VENV)/installed $(VENV)/developing processor/native/*.c processor/native/*.so

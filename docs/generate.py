@@ -510,7 +510,7 @@ def webhooks() -> str:
         (408, "", "The request had not arrived whole within `request_deadline_seconds`."),
     ]  # fmt: skip
     limits = [
-        ["body", f"{1 << 20:,} bytes, not compressed"],
+        ["body", f"{1 << 20:,} bytes, also of what gzip (`content-encoding: gzip`) inflates to"],
         ["ids", f"{field_limits.MAX_ID} printable characters"],
         ["text", f"{field_limits.MAX_TEXT} characters"],
         [
@@ -544,9 +544,10 @@ A body is one event or an array of them:
             "ended_at": "2026-03-18T16:41:20.000Z"}}
 ```
 
-`changed_at` is when the CRM set these fields; the newer one wins, field by field, whatever comes first. Fields left out
-are unchanged, `null` clears one. `deleted: true` takes the record out of every number, and a later change with
-`deleted: false` brings it back. Unknown records and fields stay in the log and are counted, no more.
+`changed_at` is when the CRM set these fields; the newer one wins, field by field, whatever comes first. Of two changes
+of one record at one instant the later one of a delivery wins. Fields left out are unchanged, `null` clears one.
+`deleted: true` takes the record out of every number (a lead that was merged lives on in its root), and a later change
+with `deleted: false` brings it back. Unknown records and fields stay in the log and are counted, no more.
 
 The same is taken in CloudEvents 1.0 (binary, structured, batched), with the event or an array of events as `data`.
 How to sign: [connect anything](../guides/connect-anything.md).""",

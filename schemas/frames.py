@@ -3,12 +3,14 @@
 Owns the frames' shape, their split below 1 MiB, and which partition a record or group belongs to.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 from zlib import crc32
 
 import msgspec
 
+from schemas.damage import DamagedError, check_change, check_row, is_name
+from schemas.instants import EARLIEST, LATEST
 from schemas.records import RecordChange
 
 _Item = TypeVar("_Item")
@@ -19,21 +21,27 @@ MAX_FRAME = 1_000_000
 
 ROSTER_GROUP = "roster"
 """The group of all `rep` records. Every partition has it: teams decide on SLA rules and calendars of any lead."""
+MERGES_GROUP = "merges"
+"""The group of all leads that were ever merged, with where they point. Every partition has it: where the chain of any
+lead ends is known everywhere, however long it is."""
+EVERYWHERE = frozenset({ROSTER_GROUP, MERGES_GROUP})
 
 
 class Engagement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one record means to a group, as its whole state with versions.
 
-    The receiver joins it, so a stale one does no harm. Sent to every group that the record ever named;
-    "points elsewhere now" is a value like any other.
+    The receiver joins it, so a stale one does no harm. The group that a pointer names hears the record whole; one that
+    it names no more hears so once: "points elsewhere now" is a value like any other.
     """
 
     group: str
-    """`lead:<id>`, `thread:<id>` or `roster`."""
+    """`lead:<id>`, `thread:<id>`, `roster` or `merges`."""
     record: str
     """Key of the record, `kind|id`."""
     row: bytes
-    """The record as `Record.encode` writes it."""
+    """The record as `Record.encode` writes it, or what `encode_elsewhere` says of it."""
+    via: str = ""
+    """The merged lead whose group hands this on to its root; empty: the ledger says it."""
 
 
 class ChangeFrame(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -53,9 +61,55 @@ class EngagementFrame(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-decode_changes = msgspec.msgpack.Decoder(ChangeFrame).decode
-decode_change = msgspec.msgpack.Decoder(RecordChange).decode
-decode_engagements = msgspec.msgpack.Decoder(EngagementFrame).decode
+_read_changes = msgspec.msgpack.Decoder(ChangeFrame).decode
+_read_change = msgspec.msgpack.Decoder(RecordChange).decode
+_read_engagements = msgspec.msgpack.Decoder(EngagementFrame).decode
+
+
+def decode_changes(frame: bytes) -> ChangeFrame:
+    """A frame of changes. Raises msgspec.MsgspecError if it is none, or holds what nobody of ours writes."""
+    try:
+        found = _read_changes(frame)
+    except UnicodeDecodeError:
+        raise DamagedError(_NOT_UTF_8) from None
+    for change in found.changes:
+        check_change(change)
+    return found
+
+
+def decode_change(raw: bytes) -> RecordChange:
+    """A change as it stands in a frame. Raises msgspec.MsgspecError as `decode_changes` does."""
+    try:
+        change = _read_change(raw)
+    except UnicodeDecodeError:
+        raise DamagedError(_NOT_UTF_8) from None
+    check_change(change)
+    return change
+
+
+def decode_engagements(frame: bytes, check: Callable[[bytes], None] = check_row) -> EngagementFrame:
+    """A frame of engagements. Raises msgspec.MsgspecError if it is none, or holds what nobody of ours writes.
+
+    `check`: refuses a row that is none.
+    """
+    try:
+        found = _read_engagements(frame)
+    except UnicodeDecodeError:
+        raise DamagedError(_NOT_UTF_8) from None
+    if not EARLIEST <= found.oldest_at <= LATEST or not EARLIEST <= found.received_at <= LATEST:
+        msg = "an instant of a frame is outside the years 1901 to 2242"
+        raise DamagedError(msg)
+    for engagement in found.engagements:
+        if not (
+            is_name(engagement.group) and is_name(engagement.record) and (not engagement.via or is_name(engagement.via))
+        ):
+            msg = "a group or a record has no name"
+            raise DamagedError(msg)
+        check(engagement.row)
+    return found
+
+
+_NOT_UTF_8 = "a text is not UTF-8"
 
 
 def receipt_of(change: RecordChange) -> int:
@@ -96,10 +150,10 @@ def engagement_frames(engagements: Sequence[Engagement], received_at: int, oldes
 
 
 def by_group(engagements: Iterable[Engagement], partitions: int) -> dict[int, list[Engagement]]:
-    """Engagements by the partition of their group, order kept; those of the roster go to every partition."""
+    """Engagements by the partition of their group, order kept; those of `EVERYWHERE` go to every partition."""
     found: dict[int, list[Engagement]] = {}
     for engagement in engagements:
-        if engagement.group == ROSTER_GROUP:
+        if engagement.group in EVERYWHERE:
             for partition in range(partitions):
                 found.setdefault(partition, []).append(engagement)
         else:

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Sequence
 from api.read.view import View
 from deploy.verification.shapes import Row, Rows
 from processor.core.batch import Changes, new_batch
+from processor.core.bounds import SEPARATOR
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
 from processor.core.ledger import Ledger
+from processor.core.merges import Merges
 from schemas.catalogue import shipped_catalogue
 from schemas.config import Config
 from schemas.frames import (
+    MERGES_GROUP,
     Engagement,
     by_group,
     change_frames,
@@ -139,8 +142,18 @@ class Pipeline:
         return view
 
     def state(self) -> dict[str, dict[tuple[int, bytes], bytes]]:
-        """Everything published and kept."""
-        return self.topics | self.rows
+        """Everything published and kept, but for what counts nowhere: what a lead's former root still holds of it."""
+        merges = Merges()
+        merges.apply(
+            {key.decode().split(SEPARATOR)[1]: row for (_, key), row in self.rows["groups"].items() if _is_merge(key)}
+        )
+
+        def is_left_over(key: bytes) -> bool:
+            group, *rest = key.decode().split(SEPARATOR)
+            return len(rest) > 1 and f"lead:{merges.root_of(rest[0])}" != group
+
+        groups = {place: row for place, row in self.rows["groups"].items() if not is_left_over(place[1])}
+        return self.topics | self.rows | {"groups": groups}
 
     def _published(self, topic: str, p: int) -> dict[bytes, bytes]:
         return {key: value for (partition, key), value in self.topics.get(topic, {}).items() if partition == p}
@@ -159,6 +172,10 @@ class Pipeline:
                 self.rows[topic].pop((p, key), None)
             else:
                 self.rows[topic][p, key] = row
+
+
+def _is_merge(key: bytes) -> bool:
+    return key.startswith(f"{MERGES_GROUP}{SEPARATOR}".encode())
 
 
 def served(view: View, *, now: int, window: str) -> Rows:

@@ -101,4 +101,4 @@ def assert_exact(pipeline: Pipeline, log: list[RecordChange], *, now: int) -> No
 
 def _differences(expected: Row, found: Row) -> list[str]:
     one: Rows = {"organisation": expected, "teams": {}, "reps": {}}
-    return differences(one, {"organisation": found, "teams": {}, "reps": {}})
+    return [*map(str, differences(one, {"organisation": found, "teams": {}, "reps": {}}))]

@@ -4,7 +4,7 @@ Routes say what only they can know; what follows from other parts (which scope a
 answer) is added here from there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -22,7 +22,10 @@ from api.http.errors import (
     UnavailableError,
 )
 from api.http.models.common import ProblemAnswer
+from api.http.models.deliveries import SCHEMAS
 from api.http.scopes import scope_of
+from api.read.read_side import ReadSide
+from schemas.windows import WINDOWS
 
 _KEY = "key"
 _PROBLEM = "Problem"
@@ -74,7 +77,10 @@ def _described(app: FastAPI) -> dict[str, Any]:
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )
     components = described.setdefault("components", {})
-    components.setdefault("schemas", {})[_PROBLEM] = ProblemAnswer.model_json_schema()
+    schemas = components.setdefault("schemas", {})
+    schemas[_PROBLEM] = ProblemAnswer.model_json_schema()
+    if app.state.webhooks is not None:
+        schemas |= SCHEMAS
     components["securitySchemes"] = {
         _KEY: {
             "type": "http",
@@ -83,8 +89,11 @@ def _described(app: FastAPI) -> dict[str, Any]:
             "description": "An API key, of `floorcast keys create`. What it may ask depends on its scope.",
         }
     }
+    closed = _closed_parameters(app)
     for method, path, operation in _operations(described):
         wanted = scope_of(method, path)
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] |= closed.get(parameter["name"], {})
         responses = operation["responses"]
         # FastAPI's own, of which nothing is true here.
         if "HTTPValidationError" in str(responses.get("422")):
@@ -98,8 +107,24 @@ def _described(app: FastAPI) -> dict[str, Any]:
         for status, response in problems(UnauthenticatedError, ForbiddenError).items():
             responses.setdefault(str(status), response)
     for name in ("HTTPValidationError", "ValidationError"):
-        components["schemas"].pop(name, None)
+        schemas.pop(name, None)
     return described
+
+
+def _closed_parameters(app: FastAPI) -> dict[str, dict[str, Any]]:
+    """What parameters may say that name something of a closed list, by parameter."""
+    read_side: ReadSide | None = getattr(app.state, "read_side", None)
+    metrics = [] if read_side is None else sorted(read_side.view.catalogue)
+    return {
+        "metric": {"enum": metrics},
+        "metrics": {"pattern": f"(?:{_listing(metrics)})|^$", "examples": ["calls_made,conversations"]},
+        "windows": {"pattern": _listing(WINDOWS), "examples": ["today,1h"]},
+    }
+
+
+def _listing(names: Iterable[str]) -> str:
+    one = f"(?:{'|'.join(names)})"
+    return f"^{one}(?:,{one})*$"
 
 
 def _operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

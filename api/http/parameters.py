@@ -4,6 +4,7 @@ Owns their checks and errors: 422 naming the parameter (also one that a route do
 another team.
 """
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Sequence
@@ -16,6 +17,7 @@ from fastapi import Depends, Query, Request
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query as QueryParameter
 from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
@@ -32,6 +34,8 @@ MAX_NAMES = 500
 
 _EVERYWHERE = frozenset({"screen"})
 """Parameters of every route: pages of a board say with it whose cookie counts."""
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _Row = TypeVar("_Row")
 
@@ -101,8 +105,19 @@ WindowName = Annotated[
     str | None,
     Query(description="`today` if left out.", examples=["today"], json_schema_extra={"enum": [*WINDOWS]}),
 ]
-FirstDate = Annotated[date | None, Query(alias="from", description="First date, with `to` instead of `window`.")]
-LastDate = Annotated[date | None, Query(description="Last date, included.")]
+
+
+def _as_written(given: str) -> str:
+    if not _DATE.fullmatch(given):
+        msg = "is not a date like 2026-03-18"
+        raise ValueError(msg)
+    return given
+
+
+Day = Annotated[date, BeforeValidator(_as_written)]
+"""A date in full: pydantic would also take a number of seconds for one."""
+FirstDate = Annotated[Day | None, Query(alias="from", description="First date, with `to` instead of `window`.")]
+LastDate = Annotated[Day | None, Query(description="Last date, included.")]
 
 
 # Async, because FastAPI would run a plain function in a thread.

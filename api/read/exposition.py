@@ -241,6 +241,9 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     yield f"floorcast_late_changes_total {_counted(picture, 'ledger', 'late')}"
     yield from _head("floorcast_duplicate_changes_total", "counter", "Changes that said nothing new.")
     yield f"floorcast_duplicate_changes_total {_counted(picture, 'ledger', 'duplicates')}"
+    yield from _head("floorcast_beyond_bounds_total", "counter", "What was more than a record or a group keeps.")
+    yield f'floorcast_beyond_bounds_total{{bound="named"}} {_counted(picture, "ledger", "beyond.named")}'
+    yield f'floorcast_beyond_bounds_total{{bound="group"}} {_counted(picture, "responses", "beyond.group")}'
     if picture.deals_without_rate is not None:
         yield from _head("floorcast_deals_without_rate", "gauge", "Deals won in a currency without a rate.")
         yield f"floorcast_deals_without_rate {picture.deals_without_rate}"

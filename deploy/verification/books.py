@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from deploy.verification.bounds import Place, smallest
 from deploy.verification.leads import Clock, LeadRules
 from deploy.verification.people import People
 from deploy.verification.records import Record, Records, countable, human, is_connected, talk
@@ -149,15 +150,16 @@ class Books:
         """
         if self._config.conversation.mails == "none":
             return
-        threads: dict[str, list[Record]] = defaultdict(list)
-        for email in human(countable(records)):
-            if (
-                email.get("thread") is not None
-                and only in (None, email.get("thread"))
-                and email.get("sent_at") is not None
-            ):
-                threads[email.get("thread")].append(email)
-        for mails in threads.values():
+        threads: dict[str, set[Place]] = defaultdict(set)
+        for email in records.get("email", {}).values():
+            for thread in email.ever_named("thread"):
+                threads[thread].add(("", "email", email.id))
+        kept = {email.id: email for email in human(countable(records)) if email.get("sent_at") is not None}
+        for thread, places in threads.items():
+            if only not in (None, thread):
+                continue
+            taken = [kept[name] for _, _, name in smallest(places) if name in kept]
+            mails = [email for email in taken if email.get("thread") == thread]
             first_of_day: dict[tuple[str | None, date], int] = {}
             written: Record | None = None
             # At one instant inbound goes first: only what was written strictly before it can be answered. Among

@@ -4,22 +4,52 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from deploy.verification.shapes import Row, Rows, Shown
 
 
-def differences(expected: Rows, served: Rows) -> list[str]:
-    """One line for each value in which two sets of rows differ. A rep or team that one side lacks has done nothing."""
-    found = _row_differences("organisation", expected["organisation"], served["organisation"])
+class What(NamedTuple):
+    """Which value: of whom, and which metric. What two differences are the same by, whatever the values are."""
+
+    scope: str
+    """`organisation`, `team`, `rep` or `lead`."""
+    name: str
+    """Of the team, rep or lead; empty for the organisation."""
+    value: str
+    """A metric, `bound of` one, or the `clock` of a lead."""
+
+    def __str__(self) -> str:
+        """In one line, whatever the name holds."""
+        whose = self.name if self.name.isprintable() else repr(self.name)
+        return f"{self.scope} {whose}: {self.value}" if self.scope != "organisation" else f"{self.scope}: {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueDifference:
+    """A value that is not what was recounted."""
+
+    what: What
+    recounted: object
+    served: object
+
+    def __str__(self) -> str:
+        return f"{self.what}: recounted {self.recounted!r}, served {self.served!r}"
+
+
+def differences(expected: Rows, served: Rows) -> list[ValueDifference]:
+    """Each value in which two sets of rows differ. A rep or team that one side lacks has done nothing."""
+    found = _row_differences("organisation", "", expected["organisation"], served["organisation"])
     for scope in ("team", "rep"):
         ours, theirs = (expected["teams"], served["teams"]) if scope == "team" else (expected["reps"], served["reps"])
         for name in sorted({*ours, *theirs}):
-            found += _row_differences(f"{scope} {name}", ours.get(name), theirs.get(name))
+            found += _row_differences(scope, name, ours.get(name), theirs.get(name))
     return found
 
 
-def _row_differences(who: str, expected: Row | None, served: Row | None) -> list[str]:
+def _row_differences(scope: str, whose: str, expected: Row | None, served: Row | None) -> list[ValueDifference]:
     found = []
     for part in ("metrics", "bounds"):
         ours, theirs = _values(expected, part), _values(served, part)
@@ -28,7 +58,7 @@ def _row_differences(who: str, expected: Row | None, served: Row | None) -> list
             is_same = _same(mine, other) if expected and served else _is_nothing(mine) and _is_nothing(other)
             if not is_same:
                 label = name if part == "metrics" else f"bound of {name}"
-                found.append(f"{who}: {label}: recounted {mine!r}, served {other!r}")
+                found.append(ValueDifference(What(scope, whose, label), mine, other))
     return found
 
 

@@ -14,6 +14,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from deploy.verification.records import said_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ _INSTANTS = {
     "rep": ("since", "until"),
     "activity": ("at",),
 }
+_POINTERS = {"call": ("lead",), "meeting": ("lead",), "email": ("lead", "thread")}
 
 Waits = Callable[[str, Sequence["RecordChange"]], bool]
 """Whether a lead waits, by these changes and no others."""
@@ -50,12 +53,13 @@ class Remembered:
     """Lead -> what is left of it and of what was done for it."""
 
 
-def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits) -> Remembered:
-    """What is left when the newest of these changes has been taken in."""
-    if not changes:
+def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits, newest: int | None = None) -> Remembered:
+    """What is left when the receipt `newest` has been taken in; None: that of the newest of these changes."""
+    if newest is None and not changes:
         return Remembered(date.min, changes)
     horizon = _horizons(config)
-    newest = max(change.received_at for change in changes)
+    if newest is None:
+        newest = max(change.received_at for change in changes)
     first_day, final = horizon(newest)
     if all(change.changed_at >= final for change in changes):
         return Remembered(first_day, changes)  # nothing is old enough for any rule
@@ -65,7 +69,7 @@ def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits) ->
             first.setdefault((change.kind, change.id, change.changed_at, change.digest), change)
     told = list(first.values())
     lives = _lives(told, horizon)
-    groups = _groups(lives)
+    groups, names = _groups(lives)
     kept: dict[str, dict[str, list[RecordChange]]] = {"thread": {}, "lead": {}}
     reps = [change for change in told if change.kind == "rep"]
     for (kind, name), heard in groups.items():
@@ -73,7 +77,8 @@ def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits) ->
         limits = [*(horizon(at)[1] for at, _ in heard), final]
         for place, limit in enumerate(limits):
             before = [change for _, change in heard[since:place]]
-            if before and _are_old(before, limit) and not (kind == "lead" and waits(name, [*before, *reps])):
+            known = _known(kind, names.get((kind, name), {name}), before)
+            if before and _are_old(known, limit) and not (kind == "lead" and waits(name, [*before, *reps])):
                 since = place
         kept[kind][name] = [change for _, change in heard[since:]] + (reps if kind == "lead" else [])
     last_lives = [life for life in lives if life.is_last and not (_are_old(life.changes, final) and not life.is_spared)]
@@ -114,8 +119,11 @@ _Heard = list[tuple[int, "RecordChange"]]
 """What a group has heard of, and when (by receipt): of a record all from when it first named the group."""
 
 
-def _groups(lives: Iterable[_Life]) -> dict[tuple[str, str], _Heard]:
-    """Leads and threads -> what they heard; a lead hears what those heard that were merged into it."""
+def _groups(lives: Iterable[_Life]) -> tuple[dict[tuple[str, str], _Heard], dict[tuple[str, str], set[str]]]:
+    """Leads and threads -> what they heard; a lead hears what those heard that were merged into it.
+
+    And leads -> themselves with those.
+    """
     found: dict[tuple[str, str], _Heard] = defaultdict(list)
     merged: dict[str, set[str]] = defaultdict(set)
     for life in lives:
@@ -125,12 +133,16 @@ def _groups(lives: Iterable[_Life]) -> dict[tuple[str, str], _Heard]:
             named = [("lead", name)] if kind == "lead" else []
             if kind == "lead" and change.fields.get("merged_into") is not None:
                 merged[str(change.fields["merged_into"])].add(name)
-            pointers = {"call": ("lead",), "meeting": ("lead",), "email": ("lead", "thread")}.get(kind, ())
-            named += [(field, str(change.fields[field])) for field in pointers if change.fields.get(field) is not None]
+            named += [
+                (field, str(change.fields[field]))
+                for field in _POINTERS.get(kind, ())
+                if change.fields.get(field) is not None
+            ]
             for group in named:
                 since.setdefault(group, change.received_at)
         for group, at in since.items():
             found[group] += [(max(at, change.received_at), change) for change in life.changes]
+    names: dict[tuple[str, str], set[str]] = {}
     for target in list(merged):
         reached, ahead = {target}, [target]
         while ahead:
@@ -140,7 +152,26 @@ def _groups(lives: Iterable[_Life]) -> dict[tuple[str, str], _Heard]:
                     ahead.append(source)
         for source in reached - {target}:
             found["lead", target] += found.get(("lead", source), [])
-    return {group: sorted(heard, key=lambda entry: entry[0]) for group, heard in found.items()}
+        names["lead", target] = reached
+    return {group: sorted(heard, key=lambda entry: entry[0]) for group, heard in found.items()}, names
+
+
+def _known(pointer: str, names: set[str], heard: Iterable[RecordChange]) -> list[RecordChange]:
+    """What a group knows of what was heard: of a record that points elsewhere, only when it last pointed here."""
+    by_record: dict[tuple[str, str], list[RecordChange]] = defaultdict(list)
+    for change in heard:
+        by_record[change.kind, change.id].append(change)
+    known: list[RecordChange] = []
+    for (kind, _), own in by_record.items():
+        if kind not in _POINTERS or _current(own).get(pointer) in names:
+            known += own
+        else:
+            known += [
+                structs.replace(change, fields={pointer: change.fields[pointer]})
+                for change in own
+                if change.fields.get(pointer) in names
+            ]
+    return known
 
 
 def _are_old(changes: Iterable[RecordChange], limit: int) -> bool:

@@ -54,6 +54,11 @@ class KeptChanges:
     def __init__(self, most: int) -> None:
         self._most = most
         self._count = 0
+        self._reps: list[RecordChange] | None = None
+        self.newest_at: int | None = None
+        """The newest receipt of a change (microseconds)."""
+        self.oldest_at = 0
+        """The oldest one; 0 where there is none."""
         # An empty name: SQLite's own temporary file, in the folder that SQLITE_TMPDIR names.
         self._disk = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         for setting in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE_KIB}"):
@@ -66,6 +71,13 @@ class KeptChanges:
 
     def add(self, changes: Sequence[RecordChange]) -> None:
         """Take changes in, in any order and however often they come."""
+        if not changes:
+            return
+        receipts = [change.received_at for change in changes]
+        self.oldest_at = min(receipts) if self.newest_at is None else min(self.oldest_at, *receipts)
+        self.newest_at = max(self.newest_at or 0, *receipts)
+        if any(change.kind == "rep" for change in changes):
+            self._reps = None
         write = self._disk.executemany
         self._disk.execute("BEGIN")
         self._count += write(
@@ -112,6 +124,52 @@ class KeptChanges:
         """Give all changes that a recount of these leads' clocks must see. Raises TooManyRecordsError."""
         yield from self._changes(self._around(leads, set()))
 
+    def reps(self) -> list[RecordChange]:
+        """Give all that was said of reps: every recount sees it."""
+        if self._reps is None:
+            self._reps = [_decode(body) for (body,) in self._rows("SELECT body FROM change WHERE kind = 'rep'")]
+        return self._reps
+
+    def records_in_turn(self, most: int) -> Iterator[list[RecordChange]]:
+        """Give all records but reps, with all their changes, about so many records at a time."""
+        keys = self._rows("SELECT DISTINCT kind, id FROM change WHERE kind <> 'rep'")
+        while some := keys.fetchmany(most):
+            yield list(self._told(some))
+
+    def threads_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
+        """Give all threads, some at a time, with the changes of every mail that was ever in one of them."""
+        sizes = self._rows("SELECT thread, COUNT(*) FROM thread GROUP BY thread ORDER BY thread")
+        for threads in _filled(sizes, most):
+            mails = {("email", id) for each in threads for (id,) in self._mails(each)}
+            yield threads, list(self._told(mails))
+
+    def leads_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
+        """Give all leads, some at a time, with the changes of all that a recount of their clocks must see."""
+        self._disk.execute("CREATE TEMP TABLE IF NOT EXISTS ahead (lead TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._disk.execute("INSERT OR IGNORE INTO ahead SELECT lead FROM link")
+        while True:
+            leads: set[str] = set()
+            records: set[_Key] = set()
+            while len(records) < most:
+                first = self._rows("SELECT lead FROM ahead LIMIT 1").fetchone()
+                if first is None:
+                    break
+                together = self.merged_with(first)
+                leads |= together
+                records = self._around(together, records)
+                self._disk.executemany("DELETE FROM ahead WHERE lead = ?", ((lead,) for lead in together))
+            if not leads:
+                return
+            yield sorted(leads), list(self._told(records))
+
+    def _told(self, records: Iterable[_Key]) -> Iterator[RecordChange]:
+        for kind, id in records:
+            for (body,) in self._rows("SELECT body FROM change WHERE kind = ? AND id = ?", kind, id):
+                yield _decode(body)
+
+    def _mails(self, thread: str) -> sqlite3.Cursor:
+        return self._rows("SELECT id FROM thread WHERE thread = ?", thread)
+
     def merged_with(self, leads: Iterable[str]) -> set[str]:
         """These leads and all that were ever merged with any of them."""
         found: set[str] = set()
@@ -147,15 +205,25 @@ class KeptChanges:
         return (thread for (thread,) in self._rows("SELECT thread FROM thread WHERE id = ?", mail))
 
     def _changes(self, records: Iterable[_Key]) -> Iterator[RecordChange]:
-        for (body,) in self._rows("SELECT body FROM change WHERE kind = 'rep'"):
-            yield _decode(body)
-        for kind, id in records:
-            if kind != "rep":
-                for (body,) in self._rows("SELECT body FROM change WHERE kind = ? AND id = ?", kind, id):
-                    yield _decode(body)
+        yield from self.reps()
+        yield from self._told(key for key in records if key[0] != "rep")
 
     def _rows(self, query: str, *values: str | int) -> sqlite3.Cursor:
         return self._disk.execute(query, values)
+
+
+def _filled(sizes: Iterable[tuple[str, int]], most: int) -> Iterator[list[str]]:
+    """Names in lists that are about so large together."""
+    names: list[str] = []
+    total = 0
+    for name, size in sizes:
+        names.append(name)
+        total += size
+        if total >= most:
+            yield names
+            names, total = [], 0
+    if names:
+        yield names
 
 
 def _moments(change: RecordChange) -> Iterator[tuple[int, str, str]]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
+from deploy.verification.bounds import family_of, touching, whole
 from deploy.verification.office import Office, office_of
 from deploy.verification.people import People
-from deploy.verification.records import Record, Records, countable, inquiry_instant, touch_instant
+from deploy.verification.records import Record, Records, inquiry_instant, touch_instant
 from deploy.verification.shapes import HOUR, Holder, Inquiry, LeadClock
 
 if TYPE_CHECKING:
@@ -103,28 +104,18 @@ class LeadRules:
     def clocks(self, records: Records, *, only: str | None = None) -> Iterator[tuple[Record, Clock | None]]:
         """Give every lead that counts, or only that one, with its clock if it has one."""
         leads: Mapping[str, Record] = records.get("lead", {})
-        # A deleted lead counts nowhere, but that it was merged remains true: it still leads from others to its root.
+        # Also of a deleted lead it remains true that it was merged, and what it knew lives on in its root.
         roots = roots_of(leads)
         members: dict[str, list[Record]] = defaultdict(list)
-        for lead, record in leads.items():
-            if not record.is_deleted:
-                members[roots[lead]].append(record)
-        engaged = self._engaged(roots, countable(records))
-        for lead, record in sorted(leads.items()):
-            if not record.is_deleted and roots[lead] == lead and only in (None, lead):
-                yield record, self._clock(record, members[lead], engaged.get(lead, []))
-
-    def _engaged(
-        self, roots: Mapping[str, str], kept: Mapping[str, list[Record]]
-    ) -> dict[str, list[tuple[str, Record]]]:
-        """Root lead -> the calls, emails and meetings of all leads that end in it."""
-        engaged: dict[str, list[tuple[str, Record]]] = defaultdict(list)
-        for kind in ("call", "email", "meeting"):
-            for record in kept.get(kind, []):
-                lead = record.get("lead")
-                if lead is not None:
-                    engaged[roots.get(lead, lead)].append((kind, record))
-        return engaged
+        for name, record in leads.items():
+            members[roots[name]].append(record)
+        touches = touching(records)
+        for root in sorted(members):
+            own = leads.get(root)
+            if (own is None or not own.is_deleted) and only in (None, root):
+                family, engaged = family_of(root, members[root], touches, records)
+                lead = whole(root, family)
+                yield lead, self._clock(lead, family, engaged)
 
     def _clock(self, root: Record, members: Sequence[Record], engaged: Sequence[tuple[str, Record]]) -> Clock | None:
         rules, rep = self._config.lead_response, self._people.rep(root.get("rep"))

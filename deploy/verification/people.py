@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
-from functools import cache
 from typing import TYPE_CHECKING
 
 from deploy.verification.records import Record
@@ -22,13 +21,28 @@ class People:
         self._config = config
         self._zone = config.organisation.zone
         self._aliases = config.aliases()
-        self.day_of = cache(self._organisation_day)
-        self.team_of = cache(self._team_on)
+        # Not functools.cache of our own methods: that would be a cycle, and a recount in pieces makes many of us.
+        self._days: dict[int, date] = {}
+        self._teams: dict[tuple[str | None, date], str | None] = {}
         self.moves = self._histories(reps)
         """Rep -> (day of the move, team), oldest version first. A rep whose record names no team has no moves."""
 
     def rep(self, person: str | None) -> str | None:
         return None if person is None else self._aliases.get(person, person)
+
+    def day_of(self, instant: int) -> date:
+        """Find the day of the organisation."""
+        day = self._days.get(instant)
+        if day is None:
+            day = self._days[instant] = self._organisation_day(instant)
+        return day
+
+    def team_of(self, rep: str | None, day: date) -> str | None:
+        """Find the team of a rep on a day of the organisation."""
+        key = (rep, day)
+        if key not in self._teams:
+            self._teams[key] = self._team_on(rep, day)
+        return self._teams[key]
 
     def _organisation_day(self, instant: int) -> date:
         return (EPOCH + timedelta(microseconds=instant)).astimezone(self._zone).date()
@@ -44,7 +58,6 @@ class People:
         }
 
     def _team_on(self, rep: str | None, day: date) -> str | None:
-        """Find the team of a rep on a day of the organisation."""
         if rep is None:
             return None
         entry = self._config.reps.get(rep)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class Record:
     """Oldest version first, each version once."""
     fields: dict[str, Any]
     """Current values."""
+    borrowed: Mapping[str, Record] = field(default_factory=dict)
+    """Of a root: the merged leads whose values it has, where it has none of its own."""
 
     def get(self, name: str) -> Any:
         return self.fields.get(name)
@@ -36,7 +38,21 @@ class Record:
 
     def history(self, name: str) -> list[tuple[int, int, Any]]:
         """(changed_at, digest, value), oldest first."""
+        if name in self.borrowed:
+            return self.borrowed[name].history(name)
         return said_of(self.changes, name)[-_HISTORY_LIMIT:]
+
+    def version_of(self, name: str) -> tuple[int, int]:
+        """The version that set the field to what it is: of several voices, of the latest that says something."""
+        words: dict[str, RecordChange] = {}
+        for change in self.changes:
+            words.update({voice: change for voice in change.fields if voice.partition("#")[0] == name})
+        said = [change for voice, change in words.items() if change.fields[voice] is not None]
+        return max((change.changed_at, change.digest) for change in said or words.values())
+
+    def ever_named(self, pointer: str) -> set[str]:
+        """All that the pointer was ever said to be."""
+        return {str(value) for change in self.changes if (value := change.fields.get(pointer)) is not None}
 
 
 Records = dict[str, dict[str, Record]]
@@ -51,15 +67,15 @@ def said_of(changes: Sequence[RecordChange], name: str) -> list[tuple[int, int, 
     """
     words: dict[str, list[RecordChange]] = defaultdict(list)
     for change in changes:
-        for field in change.fields:
-            if field.partition("#")[0] == name:
-                words[field].append(change)
-    spoken = [(change, field) for field, own in words.items() for change in own[-_HISTORY_LIMIT:]]
+        for voice in change.fields:
+            if voice.partition("#")[0] == name:
+                words[voice].append(change)
+    spoken = [(change, voice) for voice, own in words.items() for change in own[-_HISTORY_LIMIT:]]
     last: dict[str, Any] = {}
     found: list[tuple[int, int, Any]] = []
-    for change, field in sorted(spoken, key=lambda word: (word[0].changed_at, word[0].digest)):
-        last.pop(field, None)
-        last[field] = change.fields[field]  # the latest one stands last
+    for change, voice in sorted(spoken, key=lambda word: (word[0].changed_at, word[0].digest)):
+        last.pop(voice, None)
+        last[voice] = change.fields[voice]  # the latest one stands last
         said = [value for value in last.values() if value is not None]
         found.append((change.changed_at, change.digest, said[-1] if said else None))
     return found
@@ -76,7 +92,7 @@ def fold(changes: Iterable[RecordChange]) -> Records:
         fields: dict[str, Any] = {}
         for change in ordered:
             fields.update(change.fields)  # ascending versions: the greatest one that sets a field is the last
-        for voiced in {field.partition("#")[0] for field in fields if "#" in field}:
+        for voiced in {voice.partition("#")[0] for voice in fields if "#" in voice}:
             fields[voiced] = said_of(ordered, voiced)[-1][2]
         records[kind][name] = Record(name, ordered, fields)
     return records

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from deploy.verification.books import Books
-from deploy.verification.forgetting import remembered
+from deploy.verification.forgetting import Remembered, remembered
 from deploy.verification.records import fold
 
 if TYPE_CHECKING:
@@ -24,14 +24,18 @@ if TYPE_CHECKING:
     from schemas.records import RecordChange
 
 
-def recount(changes: Iterable[RecordChange], config: Config) -> Books:
-    """Everything that follows from these changes, in whatever order and however often they stand there."""
-    changes = list(changes)
+def left_of(changes: Sequence[RecordChange], config: Config, newest: int | None = None) -> Remembered:
+    """What a log still says once its receipt `newest` was taken in; that of the newest of these changes if None."""
 
     def waits(lead: str, known: Sequence[RecordChange]) -> bool:
         return lead in Books(fold(known), config).unanswered()
 
-    left = remembered(changes, config, waits)
+    return remembered(changes, config, waits, newest)
+
+
+def recount(changes: Iterable[RecordChange], config: Config) -> Books:
+    """Everything that follows from these changes, in whatever order and however often they stand there."""
+    left = left_of(list(changes), config)
     books = Books(fold(left.records), config, first_day=left.first_day, has_groups=left.leads is None)
     for thread, mails in (left.threads or {}).items():
         books.count_answers(fold(mails), only=thread)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from deploy.verification.differences import differences
+from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.shapes import ROLLING_MINUTES, Row, Rows, Window
 from schemas.instants import DAY
 from schemas.verifications import KEPT_FIRST, LEADS, Compared, Difference
@@ -148,7 +148,7 @@ OF_YOUNG_RECORDS = frozenset(
 )  # fmt: skip
 """Metrics of records that are over soon: nothing about them was said long before they count."""
 
-Value = tuple[str, str]
+Value = tuple[str, What]
 """The name of a subject, and which of its values."""
 
 
@@ -202,20 +202,20 @@ def judge_leads(before: Mapping[str, object], after: Mapping[str, object], serve
     leads = {*before, *after, *served}
     return _judged(
         LEADS,
-        {f"lead {lead}: clock" for lead in leads if served.get(lead) not in (before.get(lead), after.get(lead))},
-        {f"lead {lead}: clock" for lead in leads if before.get(lead) != after.get(lead)},
+        {What("lead", lead, "clock") for lead in leads if served.get(lead) not in (before.get(lead), after.get(lead))},
+        {What("lead", lead, "clock") for lead in leads if before.get(lead) != after.get(lead)},
     )
 
 
-def _judged(subject: str, unexplained: set[str], moved: set[str]) -> Judged:
+def _judged(subject: str, unexplained: set[What], moved: set[What]) -> Judged:
     return Judged(
         frozenset((subject, value) for value in unexplained - moved),
         frozenset((subject, value) for value in unexplained & moved),
     )
 
 
-def _values(lines: Iterable[str]) -> set[str]:
-    return {line.partition(": recounted ")[0] for line in lines}
+def _values(found: Iterable[ValueDifference]) -> set[What]:
+    return {difference.what for difference in found}
 
 
 @dataclass(slots=True)
@@ -255,8 +255,6 @@ class Suspects:
 def described(values: Iterable[Value]) -> list[Difference]:
     """Say what differs, without saying whose it is: each metric once, with one of the windows where it does."""
     found: dict[tuple[str, str], Difference] = {}
-    for subject, value in sorted(values):
-        who, _, metric = value.rpartition(": ")
-        scope = who.partition(" ")[0]
-        found.setdefault((scope, metric), Difference(subject, scope, metric))
+    for subject, what in sorted(values):
+        found.setdefault((what.scope, what.value), Difference(subject, what.scope, what.value))
     return list(found.values())[:KEPT_FIRST]

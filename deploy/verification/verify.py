@@ -21,8 +21,9 @@ from rich.progress import Progress as ProgressBar
 from api.read.catch_up import CatchUp
 from deploy.local.up import Target
 from deploy.verification.books import Books
-from deploy.verification.differences import differences
-from deploy.verification.recount import recount
+from deploy.verification.differences import ValueDifference, What, differences
+from deploy.verification.kept import KeptChanges
+from deploy.verification.pieces import Asked, recount_in_pieces
 from deploy.verification.shapes import LeadClock, Rows, Window
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
@@ -36,6 +37,7 @@ from schemas.kafka import Address
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
+from schemas.verifications import LEADS
 from schemas.windows import WINDOWS
 
 TRIES = 10
@@ -70,8 +72,8 @@ def main(target: Target, key: str | None = None) -> int:
         OSError,
     ) as error:
         return _explain(error, target)
-    for line in found.differences:
-        print(line)  # noqa: T201 - the command's output
+    for difference in found.differences:
+        print(difference)  # noqa: T201 - the command's output
     print(  # noqa: T201
         f"verified {found.changes} changes of {found.deliveries} deliveries as of {found.as_of}: "
         f"{len(found.differences)} differences"
@@ -79,10 +81,26 @@ def main(target: Target, key: str | None = None) -> int:
     return ExitCode.DIFFERENCES if found.differences else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A difference, and in which window (or, of leads that wait, `leads`)."""
+
+    window: str
+    difference: ValueDifference
+
+    @property
+    def what(self) -> tuple[str, What]:
+        """What it is the same by in the next look: not the values, those of a lead that waits change all the time."""
+        return self.window, self.difference.what
+
+    def __str__(self) -> str:
+        return str(self.difference) if self.window == LEADS else f"{self.window}: {self.difference}"
+
+
 class Verdict:
     """What a comparison found."""
 
-    def __init__(self, *, differences: list[str], deliveries: int, changes: int, as_of: str) -> None:
+    def __init__(self, *, differences: list[Found], deliveries: int, changes: int, as_of: str) -> None:
         self.differences = differences
         self.deliveries = deliveries
         self.changes = changes
@@ -105,8 +123,8 @@ async def verify(
     """Compare every served number in every window, and every lead clock, with the recount. Raises VerifyError."""
     key = key or os.environ.get("FLOORCAST_API_KEY")
     headers = {"authorization": f"Bearer {key}"} if key else {}
-    changes: list[RecordChange] = []
-    log = Reader(config, changes.extend)
+    kept = KeptChanges(sys.maxsize)
+    log = Reader(config, kept.add)
 
     def apply(partition: int, records: list[Fetched]) -> None:
         log.apply(partition, records)
@@ -116,25 +134,25 @@ async def verify(
         httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client,
         Follower(broker, DELIVERIES.full_name(prefix)) as follower,
     ):
-        persistent: dict[str, str] | None = None
+        persistent: dict[tuple[str, What], Found] | None = None
         quiet = 0
         for _ in range(TRIES):
             ends = await follower.ends()
             await follower.read_to(ends, apply)
             await wait_for_stages(client, follower, broker, prefix)
-            found, as_of = await _compare(client, changes, config)
+            found, as_of = await _compare(client, kept, config)
             moved = follower.positions != await follower.ends()
-            # By what differs, not by the values: those of a lead that waits differ from one look to the next.
-            persistent = {what: line for what, line in found.items() if persistent is None or what in persistent}
+            persistent = {each.what: each for each in found if persistent is None or each.what in persistent}
             if not persistent:
                 break
             quiet = 0 if moved else quiet + 1
             if quiet >= QUIET_TRIES:
                 break
+        kept.close()
         return Verdict(
-            differences=sorted((persistent or {}).values()),
+            differences=[persistent[what] for what in sorted(persistent or {})] if persistent else [],
             deliveries=log.deliveries,
-            changes=len(changes),
+            changes=log.changes,
             as_of=as_of,
         )
 
@@ -146,6 +164,7 @@ class Reader:
         self._connectors = {name: build_connector(connection) for name, connection in config.connections.items()}
         self._keep = keep
         self.deliveries = 0
+        self.changes = 0
 
     def apply(self, partition: int, records: list[Fetched]) -> None:
         """Parse more of it. Reading may go beyond the offsets asked for: the stages pass them at the next try."""
@@ -156,7 +175,9 @@ class Reader:
             connectors=self._connectors,
             progress=Progress(),
         )
-        self._keep(output.changes)
+        changes = output.changes
+        self.changes += len(changes)
+        self._keep(changes)
 
 
 async def fetch_freshness(client: httpx.AsyncClient) -> dict[str, Any]:
@@ -204,27 +225,27 @@ async def wait_for_stages(
     return state
 
 
-async def _compare(
-    client: httpx.AsyncClient, changes: list[RecordChange], config: Config
-) -> tuple[dict[str, str], str]:
-    """Give what differs -> its line, and the instant of the last answer compared."""
-    # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
-    books = await asyncio.to_thread(recount, changes, config)
-    found: list[str] = []
-    for window in WINDOWS:
-        served = await fetch(client, {"window": window})
-        expected = await asyncio.to_thread(expected_rows, books, served, window)
-        found += [f"{window}: {line}" for line in differences(expected, served.rows)]
+async def _compare(client: httpx.AsyncClient, kept: KeptChanges, config: Config) -> tuple[list[Found], str]:
+    """Give what differs, and the instant of the last answer compared."""
+    served = {window: await fetch(client, {"window": window}) for window in WINDOWS}
     waiting, as_of = await fetch_waiting(client)
-    expected_leads = _expected_waiting(books.lead_clocks(parse_instant(as_of)))
+    asked = [Asked(window, of.organisation_at, of.reps_at, of.teams_at) for window, of in served.items()]
+    # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
+    rows, clocks = await asyncio.to_thread(recount_in_pieces, kept, config, asked, parse_instant(as_of))
+    found = [
+        Found(window, difference)
+        for (window, of), expected in zip(served.items(), rows, strict=True)
+        for difference in differences(expected, of.rows)
+    ]
+    expected_leads = _expected_waiting(clocks)
     # A lead waits for ever, but the log that told of it does not last.
-    log_from = min((change.received_at for change in changes), default=0)
     for lead in sorted(expected_leads.keys() | waiting.keys()):
-        if lead not in expected_leads and parse_instant(waiting[lead][1]) < log_from:
+        if lead not in expected_leads and parse_instant(waiting[lead][1]) < kept.oldest_at:
             continue
         if expected_leads.get(lead) != waiting.get(lead):
-            found.append(f"lead {lead}: recounted {expected_leads.get(lead)}, served {waiting.get(lead)}")
-    return {line.partition(": recounted ")[0]: line for line in found}, as_of
+            what = What("lead", lead, "clock")
+            found.append(Found(LEADS, ValueDifference(what, expected_leads.get(lead), waiting.get(lead))))
+    return found, as_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +262,7 @@ async def fetch(client: httpx.AsyncClient, window: Mapping[str, str]) -> Served:
     """Ask for all rows of a window, which is named by the parameters of REST. Raises VerifyError."""
     reps = await _get(client, "/v1/reps/metrics", **window)
     teams = {
-        row["team"]: await _get(client, f"/v1/teams/{quote(row['team'], safe='')}/metrics", **window)
+        row["team"]: await _get(client, f"/v1/teams/{_segment(row['team'])}/metrics", **window)
         for row in (await _get(client, "/v1/teams"))["rows"]
     }
     organisation = await _get(client, "/v1/organisation/metrics", **window)
@@ -256,6 +277,11 @@ async def fetch(client: httpx.AsyncClient, window: Mapping[str, str]) -> Served:
         {team: parse_instant(row["as_of"]) for team, row in teams.items()},
         parse_instant(organisation["as_of"]),
     )
+
+
+def _segment(name: str) -> str:
+    """A part of a path, whatever is in it: `..` alone would be taken for a way up."""
+    return quote(name, safe="").replace(".", "%2E")
 
 
 def expected_rows(books: Books, served: Served, window: Window) -> Rows:

@@ -11,6 +11,7 @@ from typing import ClassVar
 import msgspec
 import structlog
 
+from processor.agents.outputs import LEDGER_TOPICS, ledger_messages
 from processor.agents.stage import Deployment, StageShard
 from processor.core.batch import Changes, new_batch
 from processor.core.ledger import Ledger
@@ -31,7 +32,7 @@ class LedgerShard(StageShard):
     """One partition of `record-changes`."""
 
     stage: ClassVar[str] = "ledger"
-    owned: ClassVar[Sequence[Topic]] = (LEDGER, PANES, ROSTER)
+    owned: ClassVar[Sequence[Topic]] = LEDGER_TOPICS
 
     def __init__(self, partition: int, deployment: Deployment) -> None:
         super().__init__(partition, deployment)
@@ -47,7 +48,8 @@ class LedgerShard(StageShard):
         output = self.ledger.rebuild(published[name(PANES)], published[name(ROSTER)], self.progress.log_at)
         seconds = round(time.monotonic() - began, 3)
         log.info("ledger.derived", partition=self.partition, records=len(self.ledger), seconds=seconds)
-        await self.write({PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster})
+        await self.dead_letter([self.damaged(LEDGER, key, index) for index, key in enumerate(output.damaged)])
+        await self.write(ledger_messages(output))
 
     async def tick(self, now: int) -> None:
         """Let go what is too old, where there is more of it than goes along with batches."""
@@ -85,9 +87,10 @@ class LedgerShard(StageShard):
             self.progress.count("events", len(changes))
             self.progress.count("duplicates", output.duplicates)
             self.progress.count("late", len(output.late))
+            self.progress.count("beyond.named", output.dropped)
         await self._refuse(output.late)
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
-        await self.write({PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster}, oldest_at=oldest_at)
+        await self.write(ledger_messages(output), oldest_at=oldest_at)
 
     async def _refuse(self, late: Sequence[LateChange]) -> None:
         """Keep what counts nowhere where somebody can look at it."""

@@ -10,8 +10,10 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
+from processor.agents.outputs import GROUP_TOPICS, group_messages
 from processor.agents.stage import Deployment, StageShard
 from processor.core.alerts import AlertBook, Turned
+from processor.core.batch import row_check
 from processor.core.groups import Groups, GroupsOutput
 from processor.transport.fetched import Fetched
 from processor.transport.packing import Message
@@ -46,7 +48,7 @@ class ResponsesShard(StageShard):
     """One partition of `engagements`."""
 
     stage: ClassVar[str] = "responses"
-    owned: ClassVar[Sequence[Topic]] = (GROUPS, PANES, LEAD_CLOCKS, ALERTS)
+    owned: ClassVar[Sequence[Topic]] = (*GROUP_TOPICS, ALERTS)
 
     def __init__(
         self,
@@ -58,7 +60,8 @@ class ResponsesShard(StageShard):
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         super().__init__(partition, deployment)
-        self.groups = Groups(self.origin, deployment.definitions)
+        self._check = row_check()
+        self.groups = Groups(self.origin, deployment.definitions, check=self._check)
         self.book = AlertBook(alerts.quiet_after)
         self._rules = alerts
         self._horizon = horizon
@@ -69,14 +72,22 @@ class ResponsesShard(StageShard):
         """Read the groups back, derive, and publish where what was published differs."""
         published = await self.recover()
         name = self.deployment.topic
+        damaged: list[tuple[Topic, bytes]] = []
         for key, row in published[name(GROUPS)].items():
-            quiet = read_quiet_key(key)
-            if quiet is None:
-                self.groups.restore(key, row)
-            else:
-                self.book.restore_quiet(quiet, decode_quiet(row))
-        for row in published[name(ALERTS)].values():
-            self.book.restore(row)
+            try:
+                quiet = read_quiet_key(key)
+                if quiet is None:
+                    self.groups.restore(key, row)
+                else:
+                    self.book.restore_quiet(quiet, decode_quiet(row))
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                damaged.append((GROUPS, key))
+        for key, row in published[name(ALERTS)].items():
+            try:
+                self.book.restore(row)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                damaged.append((ALERTS, key))
+        await self.dead_letter([self.damaged(topic, key, index) for index, (topic, key) in enumerate(damaged)])
         self.groups.horizon.restore(self.progress.kept_from)
         rows = dict(published[name(LEAD_CLOCKS)])
         output = self.groups.rebuild(published[name(PANES)], published[name(LEAD_CLOCKS)], self.progress.log_at)
@@ -102,10 +113,9 @@ class ResponsesShard(StageShard):
         gone, hushed = self._forget(self.book.leads)
         await self.write(
             {
-                GROUPS: [*output.rows, *_quiet_rows(turned), *hushed],
-                PANES: output.panes,
-                LEAD_CLOCKS: output.clocks,
-                ALERTS: gone,
+                **group_messages(output),
+                GROUPS: [*output.rows, *_quiet_rows(turned), *hushed, *_gone(damaged, GROUPS)],
+                ALERTS: gone + _gone(damaged, ALERTS),
             }
         )
         self._horizon.begin()
@@ -146,7 +156,7 @@ class ResponsesShard(StageShard):
         letters: list[DeadLetter] = []
         for record in records:
             try:
-                frames.append(decode_engagements(record.value or b""))
+                frames.append(decode_engagements(record.value or b"", self._check))
             except msgspec.MsgspecError:
                 letters.append(self.unreadable(record))
         await self.dead_letter(letters)
@@ -165,6 +175,7 @@ class ResponsesShard(StageShard):
         if is_new:
             self.progress.count("events", sum(len(frame.engagements) for frame in frames))
             self.progress.count("duplicates", output.duplicates)
+            self.progress.count("beyond.group", output.refused)
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
         turned = self._hear(output.clocks, oldest_at)
         await self.tell_channels(turned.told, self._rules)
@@ -174,10 +185,9 @@ class ResponsesShard(StageShard):
         gone, hushed = self._forget(output.expired)
         await self.write(
             {
+                **group_messages(output),
                 # What was told too late stands before the rows that make the delivery a repetition.
                 GROUPS: [*_quiet_rows(turned), *hushed, *output.rows],
-                PANES: output.panes,
-                LEAD_CLOCKS: output.clocks,
                 ALERTS: _rows(turned.alerts) + gone,
             },
             oldest_at=oldest_at,
@@ -211,6 +221,11 @@ def _moved(before: Mapping[bytes, bytes], changed: Iterable[tuple[bytes, bytes |
         if held is not None and row is not None and instants_of(decode_clock(held)) != instants_of(decode_clock(row)):
             found.add(lead.decode())
     return found
+
+
+def _gone(damaged: Iterable[tuple[Topic, bytes]], topic: Topic) -> list[Message]:
+    """The tombstones of what was none."""
+    return [(key, None) for of_topic, key in damaged if of_topic is topic]
 
 
 def _quiet_rows(turned: Turned) -> list[Message]:

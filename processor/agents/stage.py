@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 import structlog
 
+from processor.agents.outputs import frames_of_engagements
 from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
@@ -22,7 +24,7 @@ from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partit
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
-from schemas.frames import Engagement, by_group, engagement_frames
+from schemas.frames import Engagement
 from schemas.instants import SECOND
 from schemas.kafka import Address
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
@@ -136,7 +138,11 @@ class StageShard:
         await read_to(self.deployment.bootstrap, ends, apply, wanted=wanted)
         held = published[self.deployment.topic(PROGRESS)].get(progress_key(self.stage, self.partition))
         if held is not None:
-            self.progress = decode_progress(held)
+            try:
+                self.progress = decode_progress(held)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                # What is committed says where to begin; counters begin anew.
+                await self.dead_letter([self.damaged(PROGRESS, progress_key(self.stage, self.partition))])
         self.derived_by = self.progress.definitions
         # Told first when all is derived anew: until then nobody may take the old numbers for the new definitions'.
         self.progress.definitions = self.deployment.digest
@@ -230,8 +236,10 @@ class StageShard:
         """Send engagements to the partitions of their groups. Before rows and panes: no load compares them."""
         topic = self.deployment.topic(ENGAGEMENTS)
         frames: dict[tuple[str, int], list[Message]] = {
-            (topic, partition): [(None, frame) for frame in engagement_frames(found, newest_at, oldest_at)]
-            for partition, found in by_group(engagements, self.deployment.partitions).items()
+            (topic, partition): [(None, frame) for frame in found]
+            for partition, found in frames_of_engagements(
+                engagements, self.deployment.partitions, newest_at=newest_at, oldest_at=oldest_at
+            ).items()
         }
         await self.hand_on(frames)
 
@@ -261,6 +269,18 @@ class StageShard:
         if frames:
             untold = {(topic, self.partition): messages for topic, messages in self._untold().items()}
             await self.owner.send_to({**frames, **untold})
+
+    def damaged(self, topic: Topic, key: bytes, index: int = 0) -> DeadLetter:
+        """A row that is none, read back at the load: it is let go, and the partition goes on.
+
+        `index`: its number among those of this load.
+        """
+        self.progress.count("dead..unreadable")
+        name = key.decode("utf-8", "replace")
+        return DeadLetter(
+            "", "unreadable", f"row {name!r} of {self.deployment.topic(topic)} is none", self.partition, 0, index, 0,
+            self.stage,
+        )  # fmt: skip
 
     def unreadable(self, record: Fetched) -> DeadLetter:
         """A frame that is not one: nobody but us writes them, so this is a fault of ours, and the partition goes on."""

@@ -3,10 +3,11 @@
 Owns how a batch is read, whole or not at all frame by frame. What a frame looks like is for `schemas.frames` to say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from processor.native import COMPILED
+from schemas.damage import check_row
 from schemas.frames import decode_changes
 from schemas.records import RecordChange
 
@@ -68,3 +69,16 @@ def new_batch(*, compiled: bool = COMPILED) -> Batch:
 
         return batch.ChangeBatch()
     return ChangeBatch()
+
+
+def row_check(*, compiled: bool = COMPILED) -> Callable[[bytes], None]:
+    """What raises msgspec.MsgspecError of a row that is none; `compiled`: that need not read what is plain for it."""
+    if not compiled:
+        return check_row
+    from processor.native.rows import is_plain  # noqa: PLC0415 - it may not be there
+
+    def check(row: bytes) -> None:
+        if not is_plain(row):
+            check_row(row)
+
+    return check

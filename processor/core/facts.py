@@ -6,6 +6,8 @@ Owns the reading of a group's rows. Merges nothing and decides nothing: see grou
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from processor.core import bounds
+from processor.core.bounds import SEPARATOR, smallest
 from processor.core.retention import first_version
 from schemas.records import DELETED, Record, decode_record, decode_values
 
@@ -15,7 +17,7 @@ _NEVER = 2**62
 class Known:
     """What a call, a mail or a meeting says now, without the versions of it."""
 
-    __slots__ = ("get", "is_deleted", "kind", "set_at")
+    __slots__ = ("get", "is_deleted", "is_elsewhere", "kind", "set_at")
 
     def __init__(self, row: bytes) -> None:
         """Raises msgspec.MsgspecError."""
@@ -23,30 +25,55 @@ class Known:
         self.get: Callable[[str], Any] = values.get
         """Current value of a field; None where it was never set or was cleared."""
         self.is_deleted = values.get(DELETED) is True
-        self.set_at = set_at if values else _NEVER
+        self.is_elsewhere = not values
+        """Whether it names another group now, or none: then nothing else is known of it."""
+        self.set_at = set_at if values else set_at or _NEVER
         """As `first_version` gives it."""
 
 
+def _itself(lead: str) -> str:
+    return lead
+
+
 class GroupFacts:
-    """All records of one group. Leads are whole: their past and where they were merged to have a say."""
+    """All records of one group. Leads are whole: their past has a say."""
 
-    __slots__ = ("first_set_at", "is_any_empty", "leads", "others")
+    __slots__ = ("first_set_at", "is_any_empty", "leads", "others", "root")
 
-    def __init__(self, rows: Mapping[str, bytes]) -> None:
-        """`rows` by the record's key. A row is read in a third of the time that `decode_record` takes."""
+    def __init__(
+        self, rows: Mapping[str, bytes], *, lead: str | None = None, root_of: Callable[[str], str] = _itself
+    ) -> None:
+        """`rows` by the record's key, after the merged lead's id and a separator where such a one hands it on.
+
+        `lead`: whose group it is; of what was handed on only that counts whose lead ends here (`root_of`).
+        """
         self.leads: dict[str, Record] = {}
-        """By id."""
+        """By id: the lead itself and those merged into it."""
         self.others: dict[str, Known] = {}
-        """By key."""
+        """By key: those that name one of these leads, or the thread."""
+        self.root = None if lead is None else root_of(lead)
+        """Where the lead's own chain of merges ends."""
         first, last = _NEVER, -_NEVER
-        for key, row in rows.items():
+        found: dict[str, tuple[str, Known]] = {}
+        for place, row in rows.items():
+            via, _, key = place.rpartition(SEPARATOR)
+            is_ours = not via or root_of(via) == lead
             if key.startswith("lead|"):
-                lead = self.leads[key[5:]] = decode_record(row)
-                set_at = first_version(lead)
+                record = decode_record(row)
+                set_at = first_version(record)
+                if is_ours:
+                    self.leads[key[5:]] = record
             else:
-                other = self.others[key] = Known(row)
+                other = Known(row)
                 set_at = other.set_at
+                if is_ours:
+                    found[place] = (key, other)
             first, last = min(first, set_at), max(last, set_at)
+        if len(found) > bounds.GROUP_LIMIT:
+            # Each merged lead hands on as many as a group takes.
+            within = smallest(found, bounds.GROUP_LIMIT)
+            found = {place: entry for place, entry in found.items() if place in within}
+        self.others = {key: other for key, other in found.values() if not other.is_elsewhere}
         self.first_set_at = first
         """When one of their fields was set (microseconds): a bound of all instants that they name, from below."""
         self.is_any_empty = last == _NEVER

@@ -1,24 +1,31 @@
 """The groups of one partition: leads and threads with the records that engage them; clocks and panes derived.
 
-One more group holds all `rep` records, in every partition alike: who is in which team decides on SLA rules and
-calendars, so the leads of a rep are derived again when that rep moves.
+Two more groups are in every partition alike. One holds all `rep` records: who is in which team decides on SLA rules and
+calendars, so the leads of a rep are derived again when that rep moves. The other says where leads were merged to: the
+group of a merged lead hands what it holds to the group of its root.
 
-Owns the fold of engagements, what is handed on along merges, when a group expires, and the rebuilding after recovery.
-Does no I/O.
+Owns the fold of engagements, what is handed on, how many records a group takes, when it expires, and the rebuilding
+after recovery. Does no I/O.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import Final
 
+from processor.core import bounds
+from processor.core.bounds import SEPARATOR, Smallest
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts
+from processor.core.joining import Row, encoded, joined
+from processor.core.merges import Merges, Move
 from processor.core.panes import Message, PaneTable
 from processor.core.plan import Contribution
 from processor.core.responses import lead_result
 from processor.core.retention import Expiry, Horizon, last_instant, newest_version
 from processor.core.threads import thread_contributions
-from schemas.frames import ROSTER_GROUP, Engagement
+from schemas.damage import DamagedError, check_row
+from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement
 from schemas.leads import decode_clock, encode_clock
 from schemas.records import Record, decode_record
 from schemas.roster import Teams
@@ -26,7 +33,8 @@ from schemas.roster import Teams
 SLICE = 200
 """Groups looked at in one batch, to see whether they are still kept."""
 
-_SEPARATOR = b"\0"  # no id holds it: ids are printable
+_NO_KEY: Final = "a key is not UTF-8"
+_SEPARATOR: Final = SEPARATOR.encode()  # no id holds it: ids are printable
 
 
 @dataclass(slots=True)
@@ -37,25 +45,40 @@ class GroupsOutput:
     panes: list[Message] = field(default_factory=list)
     clocks: list[Message] = field(default_factory=list)
     engagements: list[Engagement] = field(default_factory=list)
-    """For the groups that leads of ours were ever merged into."""
+    """For the roots of leads of ours that were merged."""
     expired: list[str] = field(default_factory=list)
     """Leads whose groups are gone: nothing is kept of them any more."""
     duplicates: int = 0
+    refused: int = 0
+    """Records that a group has not taken, or had to let go, because it is full."""
 
 
 class Groups:
-    """State: group -> record key -> the record's row. Results are derived and kept to know what changes."""
+    """State: group -> record key -> the record's row. Results are derived and kept to know what changes.
 
-    def __init__(self, origin: str, definitions: Definitions) -> None:
+    What a merged lead has handed on stands under its id, a separator, and the record's key.
+    """
+
+    def __init__(self, origin: str, definitions: Definitions, *, check: Callable[[bytes], None] = check_row) -> None:
+        """`check`: refuses rows that are none."""
         self._definitions = definitions
+        self._check = check
         self._rows: dict[str, dict[str, bytes]] = {}
         self._counted: dict[str, list[Contribution]] = {}
         self._clocks: dict[str, bytes] = {}
         self._teams = Teams(definitions.file_teams, definitions.aliases, definitions.calendar)
+        self._merges = Merges()
+        self._full: dict[tuple[str, bool], Smallest] = {}
+        """Of groups that hold as many as they take: their own records, and those handed on."""
         self._groups_of: dict[str, set[str]] = {}
-        """Rep -> groups in whose result their team had a say at any time. To have too many here does no harm."""
+        """Rep -> groups in whose result their team has a say."""
+        self._reps_of: dict[str, tuple[str, ...]] = {}
+        """The same, by group."""
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
+        self._restored_merges: dict[str, bytes] = {}
         self._expiry: Expiry[str] = Expiry()
+        self._is_merges_due = False
+        """Whether pointers of merged leads may be too old, since all groups were looked at."""
         self._log_at = 0
         self._coming: list[tuple[int, str]] = []
         """Heap of (instant, group): first touches that lie after the newest receipt, to be counted plainly by then."""
@@ -83,66 +106,113 @@ class Groups:
         changed = self._gather(engagements, output)
         # The roster goes first: what is derived after it sees the new teams.
         moved = self._settle_roster(changed.pop(ROSTER_GROUP, {}), output)
+        # And before all groups, where leads end: what is handed on goes to the new roots.
+        moves = self._settle_merges(changed.pop(MERGES_GROUP, {}), output)
         for group, news in changed.items():
-            self._settle(group, news, output)
+            self._settle(group, news, moves, output)
+        self._follow_merges(moves, changed.keys(), output)
         self._follow(moved, changed.keys(), output)
         output.panes = self.panes.take_changes()
         return output
 
-    def _gather(self, engagements: Iterable[Engagement], output: GroupsOutput) -> dict[str, dict[str, bytes | Record]]:
+    def _gather(self, engagements: Iterable[Engagement], output: GroupsOutput) -> dict[str, dict[str, Row]]:
         """What a batch makes of its records, by group and key: the row itself where there is nothing to join it with.
 
         The same state is the same bytes, so rows are only read where two of one record differ.
         """
-        changed: dict[str, dict[str, bytes | Record]] = {}
+        changed: dict[str, dict[str, Row]] = {}
         due, looked_at, rows_of = self._expiry.due, set[str](), self._rows
         for engagement in engagements:
             group, key, row = engagement.group, engagement.record, engagement.row
+            if engagement.via:
+                key = engagement.via + SEPARATOR + key
             if due and group not in looked_at:
                 looked_at.add(group)
                 self._look_at(group, output)
             news = changed.get(group)
-            held = None if news is None else news.get(key)
+            held: Row | None = None if news is None else news.get(key)
             if held is None and (rows := rows_of.get(group)) is not None:
                 held = rows.get(key)
+            elif held is None and group == MERGES_GROUP:
+                held = self._merges.rows.get(key)
             if held is None:
-                joined: bytes | Record | None = row
+                found: Row | None = row
             else:
-                joined = None if held == row else _joined(held, row)
-            if joined is None:
+                found = None if held == row else joined(held, row)
+            if found is None:
                 output.duplicates += 1
                 continue
             if news is None:
                 news = changed[group] = {}
-            news[key] = joined
+            news[key] = found
         return changed
 
-    def _settle(self, group: str, news: Mapping[str, bytes | Record], output: GroupsOutput) -> None:
+    def _settle(self, group: str, news: Mapping[str, Row], moves: Mapping[str, Move], output: GroupsOutput) -> None:
         """Take in what has become of records of one group."""
         is_new = group not in self._rows
         rows = self._rows.setdefault(group, {})
-        own = f"lead|{group[5:]}"
-        own_before = rows.get(own)
         before = group.encode() + _SEPARATOR
-        for key in sorted(news):
-            record = news[key]
-            row = rows[key] = record if isinstance(record, bytes) else record.encode()
+        taken = self._taken(group, rows, news, output)
+        for key in taken:
+            row = rows[key] = encoded(news[key])
             output.rows.append((before + key.encode(), row))
-        facts = GroupFacts(rows)
+        facts = self._facts(group)
         is_doubtful = facts.first_set_at < self.horizon.starts_at
         if is_new:
             if is_doubtful or facts.is_any_empty:
                 self._expiry.spared.add(group)  # it is looked at below
             else:
                 self._expiry.file(group, facts.first_set_at)
-        targets = merge_targets(group, facts.leads)
-        if targets:
-            # A new target must hear everything; afterwards it needs only what is new.
-            known = set() if own_before is None else merge_targets(group, {group[5:]: decode_record(own_before)})
-            for target in sorted(targets):
-                told = news if target in known else rows
-                output.engagements += [Engagement(f"lead:{target}", key, rows[key]) for key in sorted(told)]
+        if facts.root not in {None, group[5:]}:
+            # A new root must hear everything; afterwards it needs only what is new.
+            self._hand_on(group, facts.root or "", rows if group[5:] in moves else taken, output)
         self._update(group, facts, output, is_doubtful=is_doubtful)
+
+    def _taken(self, group: str, rows: dict[str, bytes], news: Mapping[str, Row], output: GroupsOutput) -> list[str]:
+        """The keys of what the group takes of it. Lets go what has no place any more."""
+        keys = sorted(news)
+        if len(rows) + len(news) <= bounds.GROUP_LIMIT:
+            return keys
+        own = f"lead|{group[5:]}"
+        taken = dict.fromkeys(key for key in keys if key in rows or key == own)
+        counts = {
+            is_handed: sum(1 for key in rows if (SEPARATOR in key) == is_handed and key != own)
+            for is_handed in (False, True)
+        }
+        for key in keys:
+            if key in taken:
+                continue
+            is_handed = SEPARATOR in key
+            if counts[is_handed] < bounds.GROUP_LIMIT:
+                counts[is_handed] += 1
+                taken[key] = None
+                continue
+            full = self._full.get((group, is_handed))
+            if full is None:
+                full = self._full[group, is_handed] = Smallest(
+                    held for held in {*rows, *taken} if (SEPARATOR in held) == is_handed and held != own
+                )
+            over = full.offer(key)
+            output.refused += 1
+            if over != key:
+                taken[key] = None
+                taken.pop(over, None)
+                if rows.pop(over, None) is not None:
+                    output.rows.append((group.encode() + _SEPARATOR + over.encode(), None))
+        return sorted(taken)
+
+    def _hand_on(self, group: str, root: str, keys: Iterable[str], output: GroupsOutput) -> None:
+        """Tell the root of a merged lead what its group itself has heard."""
+        rows, lead = self._rows[group], group[5:]
+        output.engagements += [
+            Engagement(f"lead:{root}", key, rows[key], lead) for key in sorted(keys) if SEPARATOR not in key
+        ]
+
+    def _facts(self, group: str) -> GroupFacts:
+        rows = self._rows.get(group, {})
+        if group.startswith("lead:"):
+            return GroupFacts(rows, lead=group[5:], root_of=self._merges.root_of)
+        return GroupFacts(rows)
 
     def _update(self, group: str, facts: GroupFacts, output: GroupsOutput, *, is_doubtful: bool = False) -> None:
         contributions, clock = self._derive(group, facts)
@@ -176,11 +246,12 @@ class Groups:
         expiry, said_at = self._expiry, max(map(newest_version, records.values()))
         if group in expiry.spared:
             return
-        if said_at >= self.horizon.starts_at and all(record.fields for record in records.values()):
+        is_any_empty = any(record.is_empty for record in records.values())
+        if said_at >= self.horizon.starts_at and not is_any_empty:
             expiry.file(group, said_at)
             return
         expiry.spared.add(group)  # what happens later than it was said may be called off
-        if all(record.fields for record in records.values()):
+        if not is_any_empty:
             expiry.file(group, _last_instant(records))
 
     def _drop(self, group: str, output: GroupsOutput) -> None:
@@ -188,8 +259,9 @@ class Groups:
         for key in self._rows.pop(group):
             output.rows.append((group.encode() + _SEPARATOR + key.encode(), None))
         self._counted.pop(group, None)
-        for groups in self._groups_of.values():
-            groups.discard(group)
+        self._full.pop((group, False), None)
+        self._full.pop((group, True), None)
+        self._note_reps(group, ())
         if group.startswith("lead:"):
             self._publish_clock(group[5:], None, output.clocks)
             output.expired.append(group[5:])
@@ -206,12 +278,13 @@ class Groups:
             if self._filed.get(group) == at:
                 del self._filed[group]
             if group in self._rows:
-                self._update(group, GroupFacts(self._rows[group]), output)
+                self._update(group, self._facts(group), output)
 
     def _advance(self, log_at: int) -> None:
         self._log_at = max(self._log_at, log_at)
         if self.horizon.advance(log_at):
             self._expiry.advance(self.horizon.starts_at)
+            self._is_merges_due = True
         self.panes.advance(log_at)
 
     def sweep(self, most: int) -> GroupsOutput:
@@ -227,6 +300,11 @@ class Groups:
             records = self._look_at(group, output)
             if records:
                 self._file(group, records)
+        if self._is_merges_due and not self._expiry.due:
+            self._is_merges_due = False
+            gone = self._merges.expire(self.horizon.starts_at, lambda lead: f"lead:{lead}" in self._rows)
+            self._merges.apply(dict.fromkeys(gone))
+            output.rows += [(MERGES_GROUP.encode() + _SEPARATOR + key.encode(), None) for key in gone]
 
     def _look_at(self, group: str, output: GroupsOutput) -> dict[str, Record]:
         """Let a group go if it is too old. Else its records."""
@@ -239,22 +317,39 @@ class Groups:
     def _decoded(self, group: str) -> dict[str, Record]:
         return {key: decode_record(row) for key, row in self._rows.get(group, {}).items()}
 
-    def _settle_roster(self, news: Mapping[str, bytes | Record], output: GroupsOutput) -> set[str]:
+    def _settle_roster(self, news: Mapping[str, Row], output: GroupsOutput) -> set[str]:
         """Keep the rows of reps; those whose teams have changed."""
         moved = set()
         for key in sorted(news):
-            record = news[key]
-            row = record if isinstance(record, bytes) else record.encode()
+            row = encoded(news[key])
             self._rows.setdefault(ROSTER_GROUP, {})[key] = row
             output.rows.append((ROSTER_GROUP.encode() + _SEPARATOR + key.encode(), row))
             moved.add(self._teams.apply(key, row))
         return {rep for rep in moved if rep is not None}
 
+    def _settle_merges(self, news: Mapping[str, Row], output: GroupsOutput) -> dict[str, Move]:
+        """Keep the pointers of merged leads; the leads whose root is another one now."""
+        rows = {key: encoded(news[key]) for key in sorted(news)}
+        output.rows += [(MERGES_GROUP.encode() + _SEPARATOR + key.encode(), row) for key, row in rows.items()]
+        return self._merges.apply(rows)
+
+    def _follow_merges(self, moves: Mapping[str, Move], done: Collection[str], output: GroupsOutput) -> None:
+        """Hand on what leads hold whose root is another one, and derive them and their roots again."""
+        touched: dict[str, None] = {}
+        for lead, (before, now) in moves.items():
+            group = f"lead:{lead}"
+            if now != lead and group not in done and group in self._rows:
+                self._hand_on(group, now, self._rows[group], output)
+            touched |= dict.fromkeys((group, f"lead:{before}", f"lead:{now}"))
+        for group in touched:
+            if group not in done and group in self._rows:
+                self._update(group, self._facts(group), output)
+
     def _follow(self, moved: set[str], done: Collection[str], output: GroupsOutput) -> None:
         """Derive the leads again on which these reps' teams have a say, but for the groups that are done."""
         for group in sorted(group for rep in moved for group in self._groups_of.get(rep, ()) if group not in done):
             if self._is_affected(group):
-                self._update(group, GroupFacts(self._rows[group]), output)
+                self._update(group, self._facts(group), output)
 
     def _is_affected(self, group: str) -> bool:
         """Whether another roster can make another result: without deriving it, for a rep may have very many leads."""
@@ -277,9 +372,23 @@ class Groups:
         if answered_at is not None and answered_at > self._log_at and self._filed.get(group) != answered_at:
             self._filed[group] = answered_at
             heappush(self._coming, (answered_at, group))
-        for rep in result.reps:
-            self._groups_of.setdefault(rep, set()).add(group)
+        self._note_reps(group, tuple(sorted(result.reps)))
         return result.contributions, None if result.clock is None else encode_clock(result.clock)
+
+    def _note_reps(self, group: str, reps: tuple[str, ...]) -> None:
+        """Note whose teams have a say in the group's result."""
+        before = self._reps_of.pop(group, ())
+        if reps:
+            self._reps_of[group] = before if reps == before else reps
+        if reps == before:
+            return
+        for rep in before:
+            groups = self._groups_of[rep]
+            groups.discard(group)
+            if not groups:
+                del self._groups_of[rep]
+        for rep in reps:
+            self._groups_of.setdefault(rep, set()).add(group)
 
     def _count(self, group: str, contributions: list[Contribution]) -> None:
         if contributions:
@@ -297,9 +406,19 @@ class Groups:
         messages.append((lead.encode(), clock))
 
     def restore(self, key: bytes, row: bytes) -> None:
-        """Put a row back that an earlier owner published; `rebuild` comes after the last one."""
-        group, _, record = key.partition(_SEPARATOR)
-        self._rows.setdefault(group.decode(), {})[record.decode()] = row
+        """Put a row back that an earlier owner published; `rebuild` comes after the last one.
+
+        Raises msgspec.MsgspecError if it is none: then nothing of it is kept.
+        """
+        try:
+            group, _, record = key.decode().partition(SEPARATOR)
+        except UnicodeDecodeError:
+            raise DamagedError(_NO_KEY) from None
+        self._check(row)
+        if group == MERGES_GROUP:
+            self._restored_merges[record] = row
+        else:
+            self._rows.setdefault(group, {})[record] = row
 
     def rebuild(
         self, published_panes: dict[bytes, bytes], published_clocks: dict[bytes, bytes], log_at: int
@@ -309,8 +428,10 @@ class Groups:
         self._advance(log_at)
         for key, row in self._rows.get(ROSTER_GROUP, {}).items():
             self._teams.apply(key, row)
+        self._merges.apply(self._restored_merges)
+        self._restored_merges = {}
         for group in list(self._rows):
-            facts = GroupFacts(self._rows[group])
+            facts = self._facts(group)
             contributions, clock = self._derive(group, facts)
             lead = group[5:]
             if clock is not None:
@@ -342,22 +463,5 @@ class Groups:
         return False
 
 
-def _joined(held: bytes | Record, row: bytes) -> Record | None:
-    """What is held of a record with this row taken in; None: it said nothing new."""
-    record = decode_record(held) if isinstance(held, bytes) else held
-    return record if record.merge(decode_record(row)) else None
-
-
 def _last_instant(records: Mapping[str, Record]) -> int:
     return max(last_instant(record) for record in records.values())
-
-
-def merge_targets(group: str, leads: Mapping[str, Record]) -> set[str]:
-    """The leads that this group's own lead was ever merged into: they must hear all that the group knows.
-
-    Everything a group knows goes along every pointer ever set, transitively, and only when it is news; so it ends, in
-    cycles too, and a pointer that moves on is heard of where it pointed before.
-    """
-    kind, _, id = group.partition(":")
-    own = leads.get(id) if kind == "lead" else None
-    return set() if own is None else own.named.get("merged_into", set()) - {id}

@@ -4,9 +4,11 @@ Owns the fold of a batch, when rows expire, and the rebuilding after recovery. D
 out as bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from processor.core.batch import Changes
 from processor.core.definitions import Definitions
@@ -21,15 +23,19 @@ from processor.core.retention import (
     speaks_of_the_past,
 )
 from processor.native import COMPILED
-from schemas.frames import ROSTER_GROUP, Engagement, record_key
+from schemas.damage import check_row
+from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement, record_key
 from schemas.instants import DAY
 from schemas.late import PAST, REFUSED, LateChange
 from schemas.records import (
-    NAMED,
+    MERGED,
+    NAMED_IN_ORDER,
     Record,
     RecordChange,
+    Version,
     decode_record,
     decode_values,
+    encode_elsewhere,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +57,10 @@ class LedgerOutput:
     """Changes to what is older than what is kept."""
     duplicates: int = 0
     """Changes that said nothing new."""
+    damaged: list[bytes] = field(default_factory=list)
+    """Keys of rows that are none: they are let go."""
+    dropped: int = 0
+    """Values of pointers that were too many for their records to remember."""
 
 
 @dataclass(slots=True)
@@ -159,7 +169,8 @@ class Ledger:
             before = self._rows.get(key)
             past[key] = Record(record.kind) if before is None else decode_record(before)
         row = record.encode()
-        output.engagements += engagements_of(key.decode(), record, row)
+        output.engagements += _told(key.decode(), record, row, record.left)
+        output.dropped += record.dropped
         spared = self._expiry.spared
         if is_doubtful or (spared and key in spared):
             was_spared = key in spared
@@ -254,7 +265,7 @@ class Ledger:
         self._advance(log_at)
         expired: list[bytes] = []
         self.panes.count(self._derive(published_roster, output, expired))
-        for key in expired:
+        for key in (*expired, *output.damaged):
             del self._rows[key]
             output.rows.append((key, None))
         output.roster += [(key, None) for key in published_roster]
@@ -271,6 +282,11 @@ class Ledger:
         left = rows if self._plain is None else self._plain.derive(rows, kept_from, filed)
         for key in left:
             row = rows[key]
+            try:
+                check_row(row)
+            except msgspec.MsgspecError:
+                output.damaged.append(key)
+                continue
             kind, said_at, values = decode_values(row)
             if kept_from <= said_at and values:
                 filed[said_at // DAY].append(key)
@@ -286,13 +302,31 @@ class Ledger:
 
 
 def engagements_of(key: str, record: Record, row: bytes) -> list[Engagement]:
-    """One for every group that the record ever named, a lead's own group, and the roster for a rep."""
+    """All that groups must hear of a record if they know nothing of it: those that it remembers to have named."""
+    return _told(key, record, row, record.named)
+
+
+def _told(key: str, record: Record, row: bytes, left: Mapping[str, Mapping[str, Version]]) -> list[Engagement]:
+    """What a record is to the groups that it names, and to those that it has `left`.
+
+    A lead has a group of its own, a rep is in the roster, and where a lead was merged to is known to everybody.
+    """
     if record.kind == "rep":
         return [Engagement(ROSTER_GROUP, key, row)]
     if record.kind == "lead":
-        return [Engagement(f"lead:{key[5:]}", key, row)]
-    return [
-        Engagement(f"{field_name}:{value}", key, row)
-        for field_name in sorted(NAMED.get(record.kind, ()))
-        for value in sorted(record.named.get(field_name, ()))
-    ]
+        found = [Engagement(f"lead:{key[5:]}", key, row)]
+        entry = record.fields.get(MERGED)
+        if entry is not None:
+            found.append(Engagement(MERGES_GROUP, key, Record("lead", {MERGED: entry}).encode()))
+        return found
+    found = []
+    for pointer in NAMED_IN_ORDER.get(record.kind, ()):
+        current = record.get(pointer)
+        if isinstance(current, str):
+            whole = record.encode(is_whole=False) if record.named else row
+            found.append(Engagement(f"{pointer}:{current}", key, whole))
+        for value, version in sorted(left.get(pointer, {}).items()):
+            if value != current:
+                elsewhere = encode_elsewhere(record.kind, pointer, value, version)
+                found.append(Engagement(f"{pointer}:{value}", key, elsewhere))
+    return found

@@ -16,7 +16,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.frames import by_partition, change_frames, record_key
 from schemas.progress import Progress
-from schemas.records import RecordChange
+from schemas.records import RecordChange, in_order
 from schemas.unknown_names import count_unknown
 
 NEVER = 2**62
@@ -79,7 +79,9 @@ def _parse(delivery: Delivery, connectors: Mapping[str, Connector]) -> Parsed:
     if connector is None:
         return Parsed(problems=[Problem("unknown_connection", "connection: is not in floorcast.yaml any more")])
     try:
-        return connector.parse(delivery)
+        parsed = connector.parse(delivery)
+        parsed.changes = in_order(parsed.changes)
+        return parsed
     except Exception as error:  # noqa: BLE001 - a fault in one connector must not stop the partition
         return Parsed(problems=[Problem("unreadable", f"the connector failed with {type(error).__name__}")])
 

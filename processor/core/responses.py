@@ -1,7 +1,7 @@
 """A lead with its touches: when the clock started, what stopped it, and what that counts for.
 
-Owns the clock and the chain of merges as one group sees it. A lead merged away hands all it knows to the group it
-points to (groups.py), so the group of a root knows every lead that ends in it, and every touch of those.
+Owns the clock. A lead merged away hands all it knows to the group of its root (groups.py), so that one knows every lead
+that ends in it, and every touch of those; what the root lacks it takes from them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +14,8 @@ from processor.core.side_clocks import Stint, Touch, holder_at, holder_clocks, l
 from processor.core.sla import terms_of
 from processor.core.touches import attempt_at, automated_at, contact_at, inquiry_at
 from schemas.leads import LeadClock
-from schemas.records import Record
+from schemas.records import FIELDS, MERGED, Record
+from schemas.voices import FURTHER
 from schemas.windows import Day
 
 TeamOn = Callable[[str | None, Day], str | None]
@@ -48,11 +49,12 @@ class _Case:
 
     lead: str
     own: Record
+    """The lead with what it has of those merged into it."""
     rep: str | None
     start: int
     stints: list[Stint]
-    living: Mapping[str, Record]
-    """The lead and those merged into it, without the deleted ones."""
+    members: Mapping[str, Record]
+    """The lead itself and those merged into it, deleted ones too."""
     related: Mapping[str, Known]
     """What was done for any of them."""
     definitions: Definitions
@@ -70,41 +72,53 @@ def lead_result(
 
     `log_at`: the newest receipt seen (microseconds). A touch of after it may be still to come for a reader.
     """
-    leads = facts.leads
-    own = leads.get(lead)
-    if own is None or own.is_deleted:
+    own, members = facts.leads.get(lead), facts.leads
+    is_root = facts.root == lead
+    if not members or (own is None and not is_root) or (own is not None and own.is_deleted):
         return NOTHING
-    pointers = {id: record.get("merged_into") for id, record in leads.items()}
-    root = root_of(lead, pointers)
-    rep = definitions.person(own.get("rep"))
-    if root != lead:
-        return LeadResult([], _without_start(lead, own, rep, definitions, merged_into=root))
-    members = {id for id in leads if root_of(id, pointers) == lead}
-    living = {id: leads[id] for id in members if not leads[id].is_deleted}
-    starts = [at for at in (_start_of(record, definitions) for record in living.values()) if at is not None]
+    whole = whole_of(lead, members) if is_root else members[lead]
+    rep = definitions.person(whole.get("rep"))
+    if not is_root:
+        return LeadResult([], _without_start(lead, whole, rep, definitions, merged_into=facts.root))
+    starts = [at for at in (_start_of(record, definitions) for record in members.values()) if at is not None]
     if not starts:
-        clock = _without_start(lead, own, rep, definitions, merged_into=None)
-        return LeadResult(_counted(own, clock, definitions, log_at), clock)
+        clock = _without_start(lead, whole, rep, definitions, merged_into=None)
+        return LeadResult(_counted(whole, clock, definitions, log_at), clock)
     case = _Case(
-        lead, own, rep, min(starts), stints_of(own, definitions), living,
-        {key: record for key, record in facts.others.items() if record.get("lead") in members},
-        definitions, team_on,
-    )  # fmt: skip
+        lead, whole, rep, min(starts), stints_of(whole, definitions), members, facts.others, definitions, team_on
+    )
     clock = _clock(case)
-    return LeadResult(_counted(own, clock, definitions, log_at), clock, _reps_of(case))
+    return LeadResult(_counted(whole, clock, definitions, log_at), clock, _reps_of(case))
 
 
-def root_of(lead: str, pointers: Mapping[str, str | None]) -> str:
-    """The end of the chain of merges; in a cycle the smallest id of the cycle. An unknown lead ends it."""
-    seen: dict[str, int] = {}
-    current = lead
-    while current not in seen:
-        seen[current] = len(seen)
-        following = pointers.get(current)
-        if following is None:
-            return current
-        current = following
-    return min(id for id, place in seen.items() if place >= seen[current])
+def whole_of(lead: str, members: Mapping[str, Record]) -> Record:
+    """A root with what it lacks: of the merged lead that says it with the newest version, and that one's history.
+
+    It may be that nobody has spoken of the root itself yet. Whether it is deleted is for itself alone to say.
+    """
+    own = members.get(lead) or Record("lead")
+    if len(members) == 1 and lead in members:
+        return own
+    fields, histories = dict(own.fields), dict(own.histories)
+    for name in FIELDS["lead"]:
+        if name == MERGED or own.get(name) is not None:
+            continue
+        said = [
+            (entry[:2], id)
+            for id, record in members.items()
+            if (entry := record.entry(name)) is not None and entry[2] is not None
+        ]
+        if not said:
+            continue
+        giver = members[max(said)[1]]
+        for voice in (name, *FURTHER.get(name, ())):
+            fields.pop(voice, None)
+            histories.pop(voice, None)
+            if voice in giver.fields:
+                fields[voice] = giver.fields[voice]
+            if voice in giver.histories:
+                histories[voice] = giver.histories[voice]
+    return Record("lead", fields, {name: history for name, history in histories.items() if history})
 
 
 def _start_of(lead: Record, definitions: Definitions) -> int | None:
@@ -167,7 +181,7 @@ def _clock(case: _Case) -> LeadClock:
     )  # fmt: skip
 
 
-def _counted(own: Record, clock: LeadClock, definitions: Definitions, log_at: int) -> list[Contribution]:
+def _counted(whole: Record, clock: LeadClock, definitions: Definitions, log_at: int) -> list[Contribution]:
     """What a lead that is not merged away counts for: itself, and its clock.
 
     A touch that is still to come answers nothing yet: the reader's clock decides.
@@ -175,7 +189,7 @@ def _counted(own: Record, clock: LeadClock, definitions: Definitions, log_at: in
     is_coming = clock.answered_at is not None and clock.answered_at > log_at
     row = {
         "rep": clock.rep, "source": clock.source, "status": clock.status,
-        "received_at": own.get("received_at"), "assigned_at": own.get("assigned_at"),
+        "received_at": whole.get("received_at"), "assigned_at": whole.get("assigned_at"),
         "started_at": clock.started_at, "due_at": clock.due_at, "answered_by": clock.touch_rep,
         "coming_at": clock.answered_at if is_coming else None,
         "answered_at": None if is_coming else clock.answered_at,
@@ -200,7 +214,7 @@ def _touches(case: _Case) -> _Touches:
             automated.append(at)
     qualifications = _sorted(
         Touch(changed_at, f"lead|{id}", case.rep)
-        for id, record in case.living.items()
+        for id, record in case.members.items()
         for changed_at, _, status in record.history("status")
         if status in {"qualified", "converted"}
     )

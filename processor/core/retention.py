@@ -116,19 +116,25 @@ def last_instant(record: Record) -> int:
         last = max(last, at)
         if isinstance(value, int) and name in INSTANTS[record.kind]:
             last = max(last, value)
+    last = max(last, _pointed_at(record))
     return _NEVER if last == _EVER else last
 
 
 def newest_version(record: Record) -> int:
     """When something was last said of it (microseconds). It never goes back, as what is said may."""
-    return max((entry[0] for entry in record.fields.values()), default=_EVER)
+    return max((entry[0] for entry in record.fields.values()), default=_pointed_at(record))
 
 
 def first_version(record: Record) -> int:
     """When one of its fields was set (microseconds): a bound of `last_instant` from below that costs nothing."""
     for entry in record.fields.values():
         return entry[0]
-    return _NEVER
+    return _NEVER if record.is_empty else _pointed_at(record)
+
+
+def _pointed_at(record: Record) -> int:
+    """When something last said that it points where it points no more."""
+    return max((at for values in record.named.values() for at, _ in values.values()), default=_EVER)
 
 
 def is_spared(record: Record) -> bool:

@@ -10,7 +10,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from processor.native.rows cimport CODES, NOT_PLAIN, Kind, code_of, kind_of_text
+from processor.native.rows cimport CODES, NOT_PLAIN, Kind, code_of, fits, is_name, kind_of_text
 from processor.native.wire cimport (
     is_text,
     read_array,
@@ -21,7 +21,11 @@ from processor.native.wire cimport (
     skip_any,
 )
 
+from schemas.damage import FIRST_CHANGE, LAST_CHANGE
 from schemas.frames import decode_change, decode_changes
+from schemas.instants import EARLIEST, LATEST
+
+cdef int64_t _first_change = FIRST_CHANGE, _last_change = LAST_CHANGE, _earliest = EARLIEST, _latest = LATEST
 
 
 cdef class ChangeBatch:
@@ -129,7 +133,9 @@ cdef class ChangeBatch:
             return False
         if not read_text(at, end, &item.id, &item.id_size) or not is_text(item.id, item.id_size):
             return False
-        if not read_integer(at, end, &item.changed_at):
+        if not is_name(item.id, item.id_size):
+            return False
+        if not read_integer(at, end, &item.changed_at) or not _first_change <= item.changed_at <= _last_change:
             return False
         if not read_number(at, end, &item.digest, &is_negative) or is_negative:
             return False
@@ -148,7 +154,7 @@ cdef class ChangeBatch:
             if not read_text(at, end, &text, &size):
                 return False
             code = code_of(text, size)
-            if code < 0 or known >> code & 1 or at[0] >= end:
+            if code < 0 or known >> code & 1 or not fits(item.kind, code, at[0], end):
                 return False
             known |= <uint64_t>1 << code
             self.codes[self._codes_count] = code
@@ -161,7 +167,7 @@ cdef class ChangeBatch:
                     return False
             elif not read_integer(at, end, &number):
                 return False
-        if not read_integer(at, end, &item.received_at):
+        if not read_integer(at, end, &item.received_at) or not _earliest <= item.received_at <= _latest:
             return False
         item.change = NULL
         item.begin = begin

@@ -27,6 +27,7 @@ from processor.native.rows cimport (
     drop,
     fold,
     groups_of,
+    is_sound,
     kind_of,
     oldest_version,
     read_row,
@@ -150,8 +151,9 @@ cdef class Plain:
                 filed[item.changed_at // DAY].append(key)
             rows[key] = row
             news[key] = row
-            if scratch.names:
-                engaged[key] = groups_of(scratch)
+            groups = groups_of(scratch)
+            if groups:
+                engaged[key] = groups
         output.duplicates += duplicates
         output.rows.extend(news.items())
         if engaged:
@@ -176,7 +178,8 @@ cdef class Plain:
             row = <bytes>value
             if (
                 not read_row(&self._row, <const uint8_t *>PyBytes_AS_STRING(row), PyBytes_GET_SIZE(row))
-                or not self._row.is_set or self._plan.evaluate(&self._row, &self._after) < 0
+                or not self._row.is_set or not is_sound(&self._row)
+                or self._plan.evaluate(&self._row, &self._after) < 0
             ):
                 left.append(<object>key)
                 continue

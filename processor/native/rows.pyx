@@ -1,17 +1,19 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """Rows of calls, emails and meetings: read, folded and written, byte for byte as `schemas.records` does.
 
-A row with anything that is not plain is not read at all: histories, more names than there is room for.
+A row with anything that is not plain is not read at all: histories, pointers that had other values, fields of another
+kind or type. A change that moves a pointer is handed back.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 from processor.native.wire cimport (
+    is_ascii,
     read_array,
     read_integer,
     read_map,
@@ -25,7 +27,9 @@ from processor.native.wire cimport (
 )
 
 from processor.core.retention import INSTANTS
-from schemas.records import FIELD_CODES, NAMED_IN_ORDER
+from schemas.damage import FIRST_CHANGE, LAST_CHANGE, LONGEST
+from schemas.instants import EARLIEST, LATEST
+from schemas.records import DELETED, FIELD_CODES, FIELDS, NAMED_IN_ORDER, FieldType
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -39,6 +43,13 @@ KINDS = ("call", "email", "meeting")
 cdef dict _codes = dict(FIELD_CODES)
 cdef uint64_t _named[4]
 cdef uint64_t _instants[4]
+cdef Form _form[4][CODES]
+cdef int64_t _first_instant = EARLIEST, _last_instant = LATEST, _longest = LONGEST
+cdef int64_t _first_change = FIRST_CHANGE, _last_change = LAST_CHANGE
+_FORMS = {
+    FieldType.FLAG: FLAG, FieldType.INSTANT: INSTANT, FieldType.SECONDS: DURATION, FieldType.REFERENCE: REFERENCE,
+    FieldType.DECIMAL: NO_FIELD,  # no plain kind has one
+}
 cdef list _texts = [""] * CODES
 cdef uint8_t _name[CODES][NAME_SIZE]
 cdef uint32_t _name_size[CODES]
@@ -51,11 +62,11 @@ def _prepare():
         raise RuntimeError("there are more fields than a row has room for here")
     for place, kind in enumerate(KINDS, 1):
         names = NAMED_IN_ORDER.get(kind, ())
-        codes = [_codes[name] for name in names]
-        if codes != sorted(codes):
-            raise RuntimeError(f"the names of a {kind} are written in another order than their codes")
-        _named[place] = sum(1 << code for code in codes)
+        _named[place] = sum(1 << _codes[name] for name in names)
         _instants[place] = sum(1 << _codes[name] for name in INSTANTS[kind])
+        for name, field_type in FIELDS[kind].items():
+            _form[place][<int>_codes[name]] = _FORMS.get(field_type, TEXT)
+        _form[place][<int>_codes[DELETED]] = FLAG
     for bucket in range(BUCKETS):
         _first[bucket] = -1
     for name, code in _codes.items():
@@ -121,7 +132,6 @@ cdef void begin(Row *row, Kind kind) noexcept:
     """A record of which nothing is known."""
     row.kind = kind
     row.is_set = 0
-    row.names = 0
 
 
 cdef void drop(Row *row) noexcept:
@@ -136,12 +146,11 @@ cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept:
     """False where it is not plain. What is read points into the row's bytes."""
     cdef const uint8_t *end = at + size
     cdef const uint8_t *text
-    cdef uint32_t length, patches, entries, names, values
+    cdef uint32_t length, patches, entries
     cdef int64_t set_at, code
     cdef uint64_t digest
     cdef bint is_negative
     cdef Slot *slot
-    cdef Name *name
     if not read_array(&at, end, &length) or length != 4 or not read_text(&at, end, &text, &length):
         return False
     begin(row, kind_of_text(text, length))
@@ -153,7 +162,7 @@ cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept:
         if not read_number(&at, end, &digest, &is_negative) or is_negative or not read_map(&at, end, &entries):
             return False
         for _ in range(entries):
-            if not read_integer(&at, end, &code) or not 0 <= code < CODES:
+            if not read_integer(&at, end, &code) or not 0 <= code < CODES or not fits(row.kind, <int>code, at, end):
                 return False
             slot = &row.slots[code]
             slot.at = set_at
@@ -163,28 +172,62 @@ cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept:
                 return False
             slot.size = <uint32_t>(at - slot.value)
             row.is_set |= <uint64_t>1 << code
-    if not read_map(&at, end, &length) or length or not read_map(&at, end, &names):
+    if not read_map(&at, end, &length) or length or not read_map(&at, end, &length) or length:
         return False
-    for _ in range(names):
-        if not read_integer(&at, end, &code) or not 0 <= code < CODES or not read_array(&at, end, &values):
-            return False
-        if not _named[<int>row.kind] >> code & 1:
-            return False
-        for _ in range(values):
-            if row.names == NAMES:
-                return False
-            name = &row.name[row.names]
-            name.code = <int>code
-            if not read_text(&at, end, &name.value, &name.size):
-                return False
-            row.names += 1
     return at == end
+
+
+cdef bint is_name(const uint8_t *text, uint32_t size) noexcept:
+    """Whether it is part of a key for sure: nothing that cannot be shown, as far as ASCII goes."""
+    cdef uint32_t place
+    for place in range(size):
+        if text[place] < 0x20 or text[place] == 0x7F:
+            return False
+    return size > 0
+
+
+cdef bint fits(Kind kind, int code, const uint8_t *at, const uint8_t *end) noexcept:
+    """Whether the value at `at` is one that this field of this kind may have (`schemas.damage`)."""
+    cdef Form form = _form[<int>kind][code]
+    cdef const uint8_t *text
+    cdef uint32_t size
+    cdef int64_t number
+    cdef uint8_t head
+    if at >= end or form == NO_FIELD:
+        return False
+    head = at[0]
+    if head == 0xC0:
+        return True
+    if head == 0xC2 or head == 0xC3:
+        return form == FLAG
+    if head >> 5 == 5 or 0xD9 <= head <= 0xDB:
+        return form == TEXT or (form == REFERENCE and read_text(&at, end, &text, &size) and is_name(text, size))
+    if not read_integer(&at, end, &number):
+        return False
+    if form == INSTANT:
+        return _first_instant <= number <= _last_instant
+    return form == DURATION and 0 <= number <= _longest
 
 
 cdef inline bint _is_newer(const Row *row, int code, int64_t at, uint64_t digest) noexcept:
     """Whether a change of that version says what the field holds."""
     cdef const Slot *slot = &row.slots[code]
     return not row.is_set >> code & 1 or slot.at < at or (slot.at == at and slot.digest < digest)
+
+
+cdef inline bint _moves(const Row *row, int code, const uint8_t *text, uint32_t size) noexcept:
+    """Whether a pointer that has a value, or was cleared, is said to have another one; NULL: none."""
+    cdef const Slot *slot = &row.slots[code]
+    cdef const uint8_t *at = slot.value
+    cdef const uint8_t *held
+    cdef uint32_t held_size
+    if not row.is_set >> code & 1:
+        return False
+    if at[0] == 0xC0:
+        return text != NULL
+    if text == NULL or not read_text(&at, slot.value + slot.size, &held, &held_size):
+        return True
+    return held_size != size or memcmp(held, text, size) != 0
 
 
 cdef inline void _set(
@@ -215,7 +258,7 @@ cdef Fold fold(
     cdef int code
     cdef uint32_t place
     cdef Fold found = STALE
-    cdef bint is_newer, is_name
+    cdef bint is_newer, is_pointer
     _make_room(&row.values, end - fields)  # what is written as short as can be needs no more than it had
     to = row.values.data
     for place in range(entries):
@@ -224,9 +267,11 @@ cdef Fold fold(
         value = fields
         skip_scalar(&fields, end)
         is_newer = _is_newer(row, code, at, digest)
-        is_name = _named[<int>row.kind] >> code & 1
-        if not is_newer and not is_name:
+        is_pointer = _named[<int>row.kind] >> code & 1
+        if not is_newer and not is_pointer:
             continue
+        if is_pointer and value[0] == 0xC0 and _moves(row, code, NULL, 0):
+            return HAND_BACK
         if value[0] == 0xC0 or value[0] == 0xC2 or value[0] == 0xC3:
             to[0] = value[0]
             size = 1
@@ -234,11 +279,8 @@ cdef Fold fold(
             size = write_integer(to, number)
         else:
             read_text(&value, end, &text, &length)
-            if is_name:
-                if row.names == NAMES:
-                    return HAND_BACK
-                if _remember(row, code, text, length):
-                    found = NEWS
+            if is_pointer and _moves(row, code, text, length):
+                return HAND_BACK
             size = write_text(to, text, length)
         if is_newer:
             _set(row, code, at, digest, to, <uint32_t>size)
@@ -247,53 +289,16 @@ cdef Fold fold(
     return found
 
 
-cdef bint _remember(Row *row, int code, const uint8_t *text, uint32_t size) noexcept:
-    """Put a name in its place: by code, then by text. False where it is there already.
-
-    The text lies in the change's frame.
-    """
-    cdef int place, other, order
-    cdef Name *name
-    for place in range(row.names):
-        name = &row.name[place]
-        if name.code > code:
-            break
-        if name.code == code:
-            order = _compare(name.value, name.size, text, size)
-            if order == 0:
-                return False
-            if order > 0:
-                break
-    else:
-        place = row.names
-    for other in range(row.names, place, -1):
-        row.name[other] = row.name[other - 1]
-    row.name[place].code = code
-    row.name[place].value = text
-    row.name[place].size = size
-    row.names += 1
-    return True
-
-
-cdef inline int _compare(const uint8_t *one, uint32_t ones, const uint8_t *other, uint32_t others) noexcept:
-    """By code points, which is by the bytes of UTF-8."""
-    cdef int order = memcmp(one, other, min(ones, others))
-    if order:
-        return order
-    return (ones > others) - (ones < others)
-
-
 cdef bytes write_row(Row *row):
     """As `Record.encode` writes it."""
     cdef int64_t ats[VERSIONS]
     cdef uint64_t digests[VERSIONS]
     cdef uint64_t codes[VERSIONS]
     cdef int order[VERSIONS]
-    cdef int versions = 0, code, place, other, held, names
+    cdef int versions = 0, code, place, held
     cdef Py_ssize_t room = 64
     cdef uint64_t rest = row.is_set
     cdef const Slot *slot
-    cdef const Name *name
     cdef uint8_t *to
     for code in range(CODES):
         if not rest:
@@ -319,8 +324,6 @@ cdef bytes write_row(Row *row):
                 order[place] = versions
                 versions += 1
         rest >>= 1
-    for place in range(row.names):
-        room += row.name[place].size + 12
     _make_room(&row.out, room)
     to = row.out.data
     to[0] = 0x94
@@ -350,22 +353,8 @@ cdef bytes write_row(Row *row):
                 to += slot.size
             rest >>= 1
     to[0] = 0x80
-    to += 1
-    names = 0
-    for place in range(row.names):
-        names += place == 0 or row.name[place].code != row.name[place - 1].code
-    to += write_head(to, 0x80, 16, 0xDE, names)
-    place = 0
-    while place < row.names:
-        other = place
-        while other < row.names and row.name[other].code == row.name[place].code:
-            other += 1
-        to += write_number(to, row.name[place].code)
-        to += write_head(to, 0x90, 16, 0xDC, other - place)
-        while place < other:
-            name = &row.name[place]
-            to += write_text(to, name.value, name.size)
-            place += 1
+    to[1] = 0x80
+    to += 2
     return PyBytes_FromStringAndSize(<char *>row.out.data, to - row.out.data)
 
 
@@ -375,6 +364,36 @@ cdef inline int _ones(uint64_t bits) noexcept:
         bits &= bits - 1
         ones += 1
     return ones
+
+
+cdef bint is_sound(const Row *row) noexcept:
+    """Whether its texts are UTF-8 for sure and its versions such as a connector gives: a row that nobody of ours need
+    have written (`schemas.damage.check_row` says it of all others)."""
+    cdef int code
+    cdef uint32_t size
+    cdef const uint8_t *at
+    cdef const uint8_t *text
+    cdef const Slot *slot
+    cdef uint64_t rest = row.is_set
+    for code in range(CODES):
+        if not rest:
+            break
+        if rest & 1:
+            slot = &row.slots[code]
+            if not _first_change <= slot.at <= _last_change:
+                return False
+            at = slot.value
+            if read_text(&at, slot.value + slot.size, &text, &size) and not is_ascii(text, size):
+                return False
+        rest >>= 1
+    return True
+
+
+def is_plain(bytes row not None):
+    """Whether it is a row of a call, an email or a meeting, and sound."""
+    cdef Row found
+    memset(&found, 0, sizeof(Row))
+    return read_row(&found, <const uint8_t *>PyBytes_AS_STRING(row), PyBytes_GET_SIZE(row)) and is_sound(&found)
 
 
 cdef int64_t oldest_version(const Row *row) noexcept:
@@ -392,13 +411,21 @@ cdef int64_t oldest_version(const Row *row) noexcept:
 
 
 cdef list groups_of(const Row *row):
-    """The groups that it ever named."""
-    cdef int place
-    cdef const Name *name
+    """The groups that it names."""
+    cdef int code
+    cdef const uint8_t *at
+    cdef const uint8_t *text
+    cdef uint32_t size
+    cdef uint64_t rest = _named[<int>row.kind] & row.is_set
     found = []
-    for place in range(row.names):
-        name = &row.name[place]
-        found.append(f"{_texts[name.code]}:{(<const char *>name.value)[:name.size].decode('utf-8')}")
+    for code in range(CODES):
+        if not rest:
+            break
+        if rest & 1:
+            at = row.slots[code].value
+            if at[0] != 0xC0 and read_text(&at, at + row.slots[code].size, &text, &size):
+                found.append(f"{_texts[code]}:{(<const char *>text)[:size].decode('utf-8')}")
+        rest >>= 1
     return found
 
 

@@ -201,7 +201,7 @@ cdef class Records:
             is_inside = self._open(place, &batch)
             for number in range(batch.count):
                 self._read(&batch, &fields)
-                if fields.key == NULL or not (is_inside or self._has(&batch, &fields)):
+                if fields.key == NULL or not self._has(&batch, &fields, is_inside):
                     continue
                 if fields.key_size < size or memcmp(fields.key, begins, size) != 0:
                     continue
@@ -226,7 +226,7 @@ cdef class Records:
             is_inside = self._open(place, &batch)
             for number in range(batch.count):
                 self._read(&batch, &fields)
-                if not (is_inside or self._has(&batch, &fields)):
+                if not self._has(&batch, &fields, is_inside):
                     continue
                 record = StoredRecord.__new__(StoredRecord)
                 record.offset = batch.first + fields.offset
@@ -252,8 +252,11 @@ cdef class Records:
             return _refuse(batch.first, "has a record that is not whole")
         return 0
 
-    cdef inline bint _has(self, const Batch *batch, const Fields *fields) noexcept:
-        return self._start <= batch.first + fields.offset < self._end
+    cdef inline bint _has(self, const Batch *batch, const Fields *fields, bint is_inside) noexcept:
+        """Whether it lies in its batch, and that or itself in [start, end)."""
+        if not 0 <= fields.offset <= batch.last - batch.first:
+            return False
+        return is_inside or self._start <= batch.first + fields.offset < self._end
 
     cdef inline int _close(self, const Batch *batch) except -1:
         if batch.at != batch.end:
@@ -281,7 +284,7 @@ cdef class Records:
             return batch.count
         for number in range(batch.count):
             self._read(&batch, &fields)
-            found += self._has(&batch, &fields)
+            found += self._has(&batch, &fields, False)
         return found
 
 

@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from multiprocessing.connection import Connection
@@ -19,6 +19,7 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 
+from processor.agents.outputs import GROUP_TOPICS, LEDGER_TOPICS, frames_of_engagements, group_messages, ledger_messages
 from processor.core.batch import Batch, Changes, new_batch
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
@@ -37,17 +38,16 @@ from schemas.dead_letters import encode_dead_letter
 from schemas.definitions import digest_of
 from schemas.frames import (
     Engagement,
-    by_group,
     decode_engagements,
-    engagement_frames,
     partition_of,
 )
 from schemas.generations import Served
 from schemas.kafka import Address
 from schemas.progress import Progress
 from schemas.records import decode_record
-from schemas.topics import DELIVERIES, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
+from schemas.topics import DELIVERIES, LEDGER, PANES, Topic
 
+OUTPUT_TOPICS = tuple(dict.fromkeys((*LEDGER_TOPICS, *GROUP_TOPICS)))
 AT_ONCE = 100_000
 """Changes folded together."""
 GROUPED_AT_ONCE = 300_000
@@ -189,12 +189,13 @@ class _Share:
     done: Progress = field(default_factory=Progress)
     grouped: Progress = field(default_factory=Progress)
     unwritten: dict[Topic, dict[bytes, bytes | None]] = field(
-        default_factory=lambda: {topic: {} for topic in (LEDGER, ROSTER, GROUPS, LEAD_CLOCKS, PANES)}
+        default_factory=lambda: {topic: {} for topic in OUTPUT_TOPICS}
     )
 
-    def note(self, topic: Topic, messages: Iterable[Message]) -> None:
+    def note(self, output: Mapping[Topic, Iterable[Message]]) -> None:
         """Of each key the newest value has to be written."""
-        self.unwritten[topic].update(messages)  # type: ignore[arg-type]
+        for topic, messages in output.items():
+            self.unwritten[topic].update((key, value) for key, value in messages if key is not None)
 
 
 class Hand:
@@ -325,10 +326,8 @@ class Hand:
             return
         share.ledger.restore(dict(found))
         output = share.ledger.rebuild({}, {}, log_at)
-        share.note(LEDGER, found)
-        share.note(LEDGER, output.rows)
-        share.note(ROSTER, output.roster)
-        share.note(PANES, output.panes)
+        share.note({LEDGER: found})
+        share.note(ledger_messages(output))
         for name, row in found:
             engage(engagements_of(name.decode(), decode_record(row), row))
 
@@ -342,17 +341,17 @@ class Hand:
         output = share.ledger.fold(changes, log_at)
         share.done.count("events", len(changes))
         share.done.count("duplicates", output.duplicates)
+        share.done.count("beyond.named", output.dropped)
         # They lie in `late` already: whoever folded them first has put them there.
         share.done.count("late", len(output.late))
-        share.note(LEDGER, output.rows)
-        share.note(ROSTER, output.roster)
-        share.note(PANES, output.panes)
+        share.note(ledger_messages(output))
         engage(output.engagements)
 
     def _hand_on(self, engagements: Iterable[Engagement], round: int, log_at: int) -> None:
         for found in batched(engagements, IN_A_FRAME * self._work.made.partitions):
-            for target, mine in by_group(found, self._work.made.partitions).items():
-                self._spool.put(f"engagements.{round}", target, engagement_frames(mine, log_at, log_at))
+            frames = frames_of_engagements(found, self._work.made.partitions, newest_at=log_at, oldest_at=log_at)
+            for target, mine in frames.items():
+                self._spool.put(f"engagements.{round}", target, mine)
 
     def _group(self, order: Group) -> Done:
         handed_on = 0
@@ -365,9 +364,8 @@ class Hand:
                 output = share.groups.fold(engagements, order.log_at)
                 share.grouped.count("events", len(engagements))
                 share.grouped.count("duplicates", output.duplicates)
-                share.note(GROUPS, output.rows)
-                share.note(LEAD_CLOCKS, output.clocks)
-                share.note(PANES, output.panes)
+                share.grouped.count("beyond.group", output.refused)
+                share.note(group_messages(output))
                 self._hand_on(output.engagements, order.round + 1, order.log_at)
                 handed_on += len(output.engagements)
                 self._told.add(len(engagements))
@@ -406,7 +404,7 @@ class Hand:
             self._owners[partition] = Owner(
                 outgoing=self._outgoing,
                 name=f"{self._work.prefix}g{self._work.made.generation}.replay-{partition}",
-                topics=[self._work.topic(topic) for topic in (LEDGER, PANES, ROSTER, GROUPS, LEAD_CLOCKS)],
+                topics=[self._work.topic(topic) for topic in OUTPUT_TOPICS],
                 partition=partition,
                 die=refuse,
             )

@@ -24,6 +24,8 @@ _HEAD = struct.Struct(">qiib")
 _AFTER_LENGTH = 12
 _SMALLEST = {0: 14, 1: 14, 2: 49}
 """Length of a batch by its format."""
+_HAS_FIRST = 2
+"""The first format that says of a batch where it begins."""
 _LAST_OFFSET = struct.Struct(">i")
 _LAST_OFFSET_AT = 23
 
@@ -71,6 +73,12 @@ def _size(data: bytes, at: int) -> int:
     return size if size <= len(data) - at else 0
 
 
+def _first(data: bytes, at: int) -> int:
+    """No record of the batch at `at` has a smaller offset."""
+    offset, _, _, magic = _HEAD.unpack_from(data, at)
+    return int(offset) if magic >= _HAS_FIRST else 0
+
+
 def _last(data: bytes, at: int) -> int:
     """Last offset of the batch at `at`."""
     offset, _, _, magic = _HEAD.unpack_from(data, at)
@@ -87,10 +95,11 @@ def parse(
     """As `unpack`, by aiokafka."""
     found: list[Stored] = []
     while len(found) < most and (size := _size(data, at)):
-        last = _last(data, at)
+        first_at, last = _first(data, at), _last(data, at)
         try:
             records = _parsed(data[at : at + size], wanted, is_passed=last < start)
-            found.extend(record for record in records if start <= record.offset < end)
+            # No record lies outside its batch, whatever it says: another would be taken for one that is done.
+            found.extend(record for record in records if max(start, first_at) <= record.offset < min(end, last + 1))
         except CorruptRecordException:
             raise
         except Exception as error:

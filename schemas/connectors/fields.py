@@ -13,14 +13,15 @@ from typing import Any
 
 import orjson
 
-from schemas.instants import parse_instant
+from schemas.damage import LONGEST
+from schemas.instants import SECOND, parse_instant
 from schemas.records import CHOICES, DELETED, FIELDS, FieldType, RecordChange, Value, make_change
 from schemas.voices import VOICES
 
 MAX_TEXT = 1024
 MAX_ID = 256
 MAX_ATTRIBUTES = 8192
-MAX_TALK = 10 * 365 * 24 * 3600
+MAX_TALK = LONGEST // SECOND
 MAX_DIGITS = 18
 MAX_DECIMALS = 6
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")

@@ -54,3 +54,14 @@ class FakeConnector:
 
     def parse(self, delivery: Delivery) -> Parsed:
         return Parsed()
+
+
+@dataclass
+class FakeActions:
+    """Keeps the actions on alerts that it is given."""
+
+    taken: list[bytes] = field(default_factory=list)
+
+    async def append(self, message: bytes) -> str:
+        self.taken.append(message)
+        return f"0-{len(self.taken) - 1}"

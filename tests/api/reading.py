@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from api.app import build_read_side, create_app
 from api.read.view import View
 from api.settings import Settings
+from api.write.ingest import DeliveryLog
 from schemas.catalogue import shipped_catalogue
 from schemas.config import Config
 from schemas.keys import ApiScope, create_key
@@ -63,10 +64,13 @@ def make_view(config: Config) -> View:
 class Floor:
     """One api and its pipeline."""
 
-    def __init__(self, data: Path, config: Config | None = None, now: str | int = NOW) -> None:
+    def __init__(
+        self, data: Path, config: Config | None = None, now: str | int = NOW, *, ingest: DeliveryLog | None = None
+    ) -> None:
+        """`ingest`: where it takes deliveries too."""
         self.config = config or floor_config()
         self.now = instant(now)
-        self.settings = Settings(data=data, role="read")
+        self.settings = Settings(data=data, role="read" if ingest is None else "all")
         self.registry = CollectorRegistry()
         self.read_side = build_read_side(self.settings, self.config, self.registry, clock=self.clock)
         self.read_side.consumer.is_loaded = True
@@ -75,6 +79,7 @@ class Floor:
         self.app: FastAPI = create_app(
             self.settings,
             self.config,
+            ingest=ingest,
             state={"read_side": self.read_side},
             registry=self.registry,
             clock=self.clock,

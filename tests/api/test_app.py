@@ -303,5 +303,5 @@ def test_process_names_the_secret_that_it_cannot_use(tmp_path: Path) -> None:
 
     lines = refused(tmp_path)
 
-    assert "connections.feed.secrets[0]" in lines[0]
+    assert "connections.feed.secrets.0" in lines[0]
     assert "canary" not in "".join(lines)

@@ -130,7 +130,7 @@ async def row_differences(reader: Reader, books: Books, window: str) -> list[str
         },
         "reps": books.rows(now=parse_instant(reps["as_of"]), window=window)["reps"],
     }
-    lines = differences(expected, served) + [f"team {name} is not served" for name in missing]
+    lines = [*map(str, differences(expected, served))] + [f"team {name} is not served" for name in missing]
     return [f"{window}: {line}" for line in lines]
 
 
@@ -164,7 +164,7 @@ def _board_differences(metric: str, reps: Mapping[str, Row], board: Json) -> lis
             rows["reps"][rep] = _only(metric, served[rep])
         if rep in reps:
             expected["reps"][rep] = _only(metric, reps[rep]["metrics"][metric])
-    found = differences(expected, rows)
+    found = [*map(str, differences(expected, rows))]
     valued = [value for value in served.values() if value is not None]
     for place, entry in enumerate(board["entries"]):
         value = entry["value"]

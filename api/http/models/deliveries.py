@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_EVENT: dict[str, Any] = {
+EVENT: dict[str, Any] = {
     "type": "object",
     "title": "Event",
     "description": "What a connection of the kind `generic` takes: fields of one record as the CRM set them.",
@@ -20,22 +20,27 @@ _EVENT: dict[str, Any] = {
     },
 }
 
+_REFERENCE = {"$ref": "#/components/schemas/Event"}
+
 REQUEST_BODY: dict[str, Any] = {
     "description": "Of a connection of the kind `generic`; others take what their CRM sends.",
     "required": True,
-    "content": {"application/json": {"schema": {"anyOf": [_EVENT, {"type": "array", "items": _EVENT}]}}},
+    "content": {"application/json": {"schema": {"anyOf": [_REFERENCE, {"type": "array", "items": _REFERENCE}]}}},
 }
 
 RECEIPT: dict[str, Any] = {
     "description": "Stored: the broker has acknowledged it.",
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "title": "Receipt",
-                "required": ["delivery"],
-                "properties": {"delivery": {"type": "string", "examples": ["2-1017"]}},
-            }
-        }
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}},
+}
+
+SCHEMAS: dict[str, Any] = {
+    "Event": EVENT,
+    "Receipt": {
+        "type": "object",
+        "title": "Receipt",
+        "description": "Where a delivery is stored.",
+        "required": ["delivery"],
+        "properties": {"delivery": {"type": "string", "examples": ["2-1017"]}},
     },
 }
+"""By the names that the two above refer to."""

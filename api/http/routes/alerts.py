@@ -39,7 +39,9 @@ class Snooze(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    for_: str = Field(alias="for", max_length=20, description="At most 30d.", examples=["1h"])
+    for_: str = Field(
+        alias="for", max_length=20, pattern=r"^[0-9]{1,6}[smhd]$", description="At most 30d.", examples=["1h"]
+    )
 
 
 def _only_json(request: Request) -> None:
@@ -50,6 +52,11 @@ def _only_json(request: Request) -> None:
 
 
 OnlyJson = Depends(_only_json)
+_ANYTHING = {
+    "description": "Anything: what it says is not read, but it must be called JSON.",
+    "required": True,
+    "content": {"application/json": {"schema": {}, "example": {}}},
+}
 
 
 @router.get("/alerts", summary="Alerts, newest first", response_model=AlertsAnswer, responses=READ_PROBLEMS)
@@ -81,6 +88,7 @@ async def dead_letters(request: ReadRequest, limit: Limit = 100, cursor: Cursor 
 
 @router.post(
     "/alerts/{alert:path}/acknowledge", summary="Acknowledge an alert", dependencies=[OnlyJson],
+    openapi_extra={"requestBody": _ANYTHING},
     response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
 )  # fmt: skip
 async def acknowledge_alert(request: ReadRequest, alert: str) -> dict[str, str | None]:

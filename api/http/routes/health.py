@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from api.http.errors import UnavailableError
+from api.http.description import problems
+from api.http.errors import InvalidParameterError, UnavailableError
 from api.readiness import Readiness
 from api.settings import Role
 
@@ -16,7 +17,11 @@ async def livez() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", summary="Whether webhooks are taken and the numbers are up to date")
+@router.get(
+    "/readyz",
+    summary="Whether webhooks are taken and the numbers are up to date",
+    responses=problems(InvalidParameterError, UnavailableError),
+)
 async def readyz(request: Request, role: Role | None = None) -> Response:
     """200 when ready; 503 with what is missing. `role=ingest` asks for the webhooks alone."""
     own: Role = request.app.state.settings.role

@@ -1,6 +1,6 @@
 """Leaderboards and series: one metric over reps, or over time."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from api.http.etag import answer, answer_known
 from api.http.models.metrics import LeaderboardAnswer, SeriesAnswer
 from api.http.parameters import (
     FIRST_DATE,
+    Day,
     ReadRequest,
     ReadRoute,
     SpanAsked,
@@ -122,9 +123,9 @@ async def series(
     rep: Annotated[str | None, Query(description="Of this rep; without rep and team, of the organisation.")] = None,
     team: Annotated[str | None, Query(description="Of this team.")] = None,
     from_: Annotated[
-        date | None, Query(alias="from", description="First date. Left out: six days before `to`; `1m`: `to`.")
+        Day | None, Query(alias="from", description="First date. Left out: six days before `to`; `1m`: `to`.")
     ] = None,
-    to: Annotated[date | None, Query(description="Last date, included; today by default.")] = None,
+    to: Annotated[Day | None, Query(description="Last date, included; today by default.")] = None,
     step: Annotated[Literal["1m", "1d"], Query(description="Minutes are kept for 48 h, days longer.")] = "1d",
 ) -> Response:  # fmt: skip
     """A point for each step, the values made as those of any window."""

@@ -31,7 +31,7 @@ def config(start: str = "received", zone: str = "Asia/Kuala_Lumpur") -> Config:
         {
             "organisation": {"name": "Acme", "timezone": zone, "currency": "USD"},
             "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
-            "teams": {"north": {"name": "North"}},
+            "teams": {"north": {"name": "North"}, "south": {"name": "South"}},
             "reps": {"r1": {"name": "Ana", "team": "north", "aliases": {"feed": ["old-2"]}}},
             "lead_response": {"start": start, "rules": [{"when": {"team": "south"}, "sla": "5m"}, {"sla": "1h"}]},
             "currency_rates": {"EUR": "1.08"},

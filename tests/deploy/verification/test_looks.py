@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy.verification.differences import What
 from deploy.verification.kept import KeptChanges
 from deploy.verification.looks import StillWaiting, WaitingLeads
 from deploy.verification.recount import recount
@@ -72,7 +73,10 @@ def test_leads_from_before_what_is_kept_are_not_compared() -> None:
     served = shown("l2", NOW - HOUR) | shown("l3", NOW - 31 * DAY)
 
     assert look(waiting, served, since=NOW - 20 * DAY) == Judged()
-    assert {value for _, value in look(waiting, served).wrong} == {"lead l1: clock", "lead l3: clock"}
+    assert {value for _, value in look(waiting, served).wrong} == {
+        What("lead", "l1", "clock"),
+        What("lead", "l3", "clock"),
+    }
 
 
 def test_a_lead_to_which_too_much_belongs_is_left_out_and_the_others_are_not() -> None:

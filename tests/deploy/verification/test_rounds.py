@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy.verification.differences import What
 from deploy.verification.rounds import (
     LARGEST,
     LOOKS,
@@ -173,13 +174,13 @@ def test_a_value_is_right_if_it_was_so_before_or_after() -> None:
 def test_a_value_that_stood_still_is_wrong_if_another_is_served() -> None:
     judged = judge("today", rows(ana=1, bo=1), rows(ana=1, bo=2), rows(ana=7, bo=1))
 
-    assert judged == Judged(wrong=frozenset({("today", "rep ana: calls_made")}))
+    assert judged == Judged(wrong=frozenset({("today", What("rep", "ana", "calls_made"))}))
 
 
 def test_a_value_that_moved_may_be_as_in_between() -> None:
     judged = judge("today", rows(ana=1), rows(ana=3), rows(ana=2))
 
-    assert judged == Judged(moving=frozenset({("today", "rep ana: calls_made")}))
+    assert judged == Judged(moving=frozenset({("today", What("rep", "ana", "calls_made"))}))
 
 
 @settings(max_examples=200)
@@ -206,12 +207,16 @@ def test_leads_are_judged_alike() -> None:
 
     judged = judge_leads(before, after, served)
 
-    assert judged.wrong == {(LEADS, "lead a: clock"), (LEADS, "lead d: clock")}
-    assert judged.moving == {(LEADS, "lead b: clock")}
+    assert judged.wrong == {(LEADS, What("lead", "a", "clock")), (LEADS, What("lead", "d", "clock"))}
+    assert judged.moving == {(LEADS, What("lead", "b", "clock"))}
+
+
+def of(value: str) -> What:
+    return What("rep", "ana", value)
 
 
 def wrong(*values: str) -> Judged:
-    return Judged(wrong=frozenset(("today", value) for value in values))
+    return Judged(wrong=frozenset(("today", of(value)) for value in values))
 
 
 def looks(*judged: Judged, stood_still: bool) -> Suspects:
@@ -225,25 +230,25 @@ def test_two_looks_at_a_log_that_stands_still_prove_a_value_wrong() -> None:
     once, twice = (looks(*[wrong("x")] * times, stood_still=True) for times in (1, 2))
 
     assert (once.different(), once.is_settled) == ([], False)
-    assert (twice.different(), twice.is_settled) == ([("today", "x")], True)
+    assert (twice.different(), twice.is_settled) == ([("today", of("x"))], True)
 
 
 def test_more_are_needed_while_deliveries_come_in() -> None:
     assert looks(*[wrong("x")] * 3, stood_still=False).different() == []
-    assert looks(*[wrong("x")] * 4, stood_still=False).different() == [("today", "x")]
+    assert looks(*[wrong("x")] * 4, stood_still=False).different() == [("today", of("x"))]
     assert LOOKS > 4
 
 
 def test_a_value_that_was_right_once_is_never_suspected_again() -> None:
     suspects = looks(wrong("x", "y"), wrong("x"), *[wrong("x", "y")] * 3, stood_still=False)
 
-    assert suspects.different() == [("today", "x")]
+    assert suspects.different() == [("today", of("x"))]
     assert suspects.subjects == {"today"}
     assert looks(Judged(), wrong("y"), wrong("y"), stood_still=True).is_settled
 
 
 def test_what_moves_all_the_time_is_undecided() -> None:
-    moving = Judged(moving=frozenset({("today", "x")}))
+    moving = Judged(moving=frozenset({("today", of("x"))}))
     suspects = looks(*[moving] * LOOKS, stood_still=False)
 
     assert suspects.different() == []
@@ -252,14 +257,19 @@ def test_what_moves_all_the_time_is_undecided() -> None:
 
 
 def test_a_difference_is_described_without_whose_it_is_and_what_it_is() -> None:
-    values = [("week", "rep Ana: of: north: bound of lead_response_seconds_p50"), ("today", "organisation: calls_made")]
+    values = [
+        ("week", What("rep", "Ana: of: north", "bound of lead_response_seconds_p50")),
+        ("today", What("organisation", "", "calls_made")),
+    ]
 
-    assert described([*values, ("week", "organisation: calls_made")]) == [
+    assert described([*values, ("week", What("organisation", "", "calls_made"))]) == [
         Difference("today", "organisation", "calls_made"),
         Difference("week", "rep", "bound of lead_response_seconds_p50"),
     ]
-    assert described(("today", f"rep {n}: calls_made") for n in range(50)) == [Difference("today", "rep", "calls_made")]
-    assert len(described(("today", f"rep r: metric_{n}") for n in range(50))) == KEPT_FIRST
+    assert described(("today", What("rep", str(n), "calls_made")) for n in range(50)) == [
+        Difference("today", "rep", "calls_made")
+    ]
+    assert len(described(("today", What("rep", "r", f"metric_{n}")) for n in range(50))) == KEPT_FIRST
 
 
 def test_from_a_log_that_has_begun_to_expire_only_what_is_over_soon_is_compared() -> None:

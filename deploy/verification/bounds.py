@@ -1,0 +1,69 @@
+"""What a group takes of the records that ever named it, and what a root has of those merged into it.
+
+The recount's own reading of the bounds: a group takes the records with the smallest hashes of their keys, whatever
+became of them, and a root as many again of what merged leads hand on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+
+from deploy.verification.records import Record, Records
+
+GROUP_LIMIT = 16_384
+Place = tuple[str, str, str]
+"""(merged lead that hands it on, or nothing; kind; id)."""
+
+
+def smallest(places: Iterable[Place]) -> set[Place]:
+    """Those of the smallest hashes of their records' keys, as many as a group takes."""
+    found = list(places)
+    if len(found) > GROUP_LIMIT:
+        found.sort(key=lambda place: place[0], reverse=True)
+        found.sort(key=lambda place: blake2b(f"{place[1]}|{place[2]}".encode()).digest())
+    return set(found[:GROUP_LIMIT])
+
+
+def touching(records: Records) -> dict[str, set[Place]]:
+    """Lead -> the calls, emails and meetings that ever named it, as many as its group takes."""
+    named: dict[str, set[Place]] = defaultdict(set)
+    for kind in ("call", "email", "meeting"):
+        for record in records.get(kind, {}).values():
+            for lead in record.ever_named("lead"):
+                named[lead].add(("", kind, record.id))
+    return {lead: smallest(places) for lead, places in named.items()}
+
+
+def family_of(
+    root: str, members: Sequence[Record], touches: Mapping[str, set[Place]], records: Records
+) -> tuple[list[Record], list[tuple[str, Record]]]:
+    """The leads that the root's group has taken, and the calls, emails and meetings that count for it."""
+    handed = smallest(
+        (member.id, kind, name)
+        for member in members
+        if member.id != root
+        for _, kind, name in [*touches.get(member.id, ()), ("", "lead", member.id)]
+    )
+    family = [member for member in members if member.id == root or (member.id, "lead", member.id) in handed]
+    taken = smallest([*touches.get(root, ()), *(place for place in handed if place[1] != "lead")])
+    engaged = []
+    for via, kind, name in sorted(taken):
+        record = records[kind][name]
+        is_ours = record.get("lead") == (via or root)
+        if is_ours and not record.is_deleted and not (kind == "call" and record.get("internal") is True):
+            engaged.append((kind, record))
+    return family, engaged
+
+
+def whole(root: str, members: Sequence[Record]) -> Record:
+    """A root with what it lacks: of the merged lead that says it with the newest version, deleted ones too."""
+    own = next((record for record in members if record.id == root), Record(root, [], {}))
+    fields, borrowed = dict(own.fields), {}
+    for name in {name for record in members for name in record.fields} - {"deleted", "merged_into"}:
+        sayers = [record for record in members if record.get(name) is not None]
+        if own.get(name) is None and sayers:
+            borrowed[name] = max(sayers, key=lambda record: (record.version_of(name), record.id))
+            fields[name] = borrowed[name].get(name)
+    return Record(root, own.changes, fields, borrowed)

@@ -1,0 +1,38 @@
+"""Which topic each part of a stage's output goes to: the one place, for the live stages and for a replay.
+
+The stages write what these give as soon as a batch is folded; a replay keeps of each key the newest value and writes
+once. The order of writing is whose who write.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from processor.core.groups import GroupsOutput
+from processor.core.ledger import LedgerOutput
+from processor.transport.packing import Message
+from schemas.frames import Engagement, by_group, engagement_frames
+from schemas.topics import GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
+
+LEDGER_TOPICS = (LEDGER, PANES, ROSTER)
+"""What `ledger_messages` may name."""
+GROUP_TOPICS = (GROUPS, PANES, LEAD_CLOCKS)
+"""What `group_messages` may name."""
+
+
+def ledger_messages(output: LedgerOutput) -> Mapping[Topic, Sequence[Message]]:
+    """What a ledger has changed."""
+    return {PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster}
+
+
+def group_messages(output: GroupsOutput) -> Mapping[Topic, Sequence[Message]]:
+    """What groups have changed."""
+    return {GROUPS: output.rows, PANES: output.panes, LEAD_CLOCKS: output.clocks}
+
+
+def frames_of_engagements(
+    engagements: Iterable[Engagement], partitions: int, *, newest_at: int, oldest_at: int
+) -> dict[int, list[bytes]]:
+    """Frames for the partitions where the groups live that the engagements name."""
+    return {
+        partition: list(engagement_frames(mine, newest_at, oldest_at))
+        for partition, mine in by_group(engagements, partitions).items()
+    }

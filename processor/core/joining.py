@@ -1,0 +1,50 @@
+"""Two rows of one record, as a group has heard them, made one.
+
+Owns the join: commutative, associative and idempotent, so a stale row does no harm. Of a record that points elsewhere a
+group only knows when it last pointed here; that holds against everything said before.
+"""
+
+from schemas.records import NAMED, Record, Version, decode_record
+
+Row = bytes | Record
+"""A record's row, or the record where it was joined and not written yet."""
+
+
+def joined(held: Row, row: bytes) -> Row | None:
+    """What is held of a record with this row taken in; None: it said nothing new."""
+    record, other = _record(held), decode_record(row)
+    pointer = _left(record) or _left(other)
+    if pointer is not None:
+        return row if _standing(record, pointer) < _standing(other, pointer) else None
+    if record.kind not in NAMED:
+        return record if record.merge(other) else None
+    before = dict(record.fields)
+    record.merge(other)
+    record.named.clear()  # where it pointed before is for its ledger to know, and no news here
+    return record if record.fields != before else None
+
+
+def encoded(row: Row) -> bytes:
+    """As it is kept: of a record that points here without where it pointed before, which is for its ledger to know."""
+    return row if isinstance(row, bytes) else row.encode(is_whole=not row.fields)
+
+
+def _record(row: Row) -> Record:
+    return decode_record(row) if isinstance(row, bytes) else row
+
+
+def _left(record: Record) -> str | None:
+    """The pointer by which it has left the group, if nothing else is known of it."""
+    return next(iter(record.named), None) if not record.fields else None
+
+
+def _standing(record: Record, pointer: str) -> tuple[Version, bool]:
+    """When the record was last said to point to the group, and whether it has left it since."""
+    left = record.named.get(pointer)
+    if left and not record.fields:
+        return max(left.values()), True
+    entry = record.fields.get(pointer)
+    return _NEVER if entry is None else entry[:2], False
+
+
+_NEVER: Version = (-(2**62), 0)

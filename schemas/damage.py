@@ -1,0 +1,128 @@
+"""Damage: changes and rows that nothing of ours has written.
+
+Owns what a change in a frame and a row may hold: kinds, fields, types, and the bounds within which sums and calendars
+work. Connectors refuse more than that. The compiled forms ask the same of what they read (processor/native/rows.pyx).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from schemas.instants import DAY, EARLIEST, LATEST
+from schemas.records import DELETED, FIELDS, FieldType, RecordChange, Value, decode_record
+from schemas.voices import VOICES
+
+LONGEST = 10 * 365 * DAY
+"""Microseconds; no talk is longer."""
+
+FIRST_CHANGE = EARLIEST - 2 * DAY
+"""When the first change may have been made: connectors date some back by a day, so that they yield to others."""
+LAST_CHANGE = LATEST + DAY
+
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,6})?\Z")
+
+
+class DamagedError(msgspec.ValidationError):
+    """A message that nobody of ours has written. It names what is wrong with it and repeats nothing of it."""
+
+
+def check_change(change: RecordChange) -> None:
+    """Raises DamagedError."""
+    if not FIRST_CHANGE <= change.changed_at <= LAST_CHANGE or not EARLIEST <= change.received_at <= LATEST:
+        msg = "an instant of a change is outside the years 1901 to 2242"
+        raise DamagedError(msg)
+    if not 0 <= change.digest < 1 << 64:
+        msg = "a digest has not 64 bits"
+        raise DamagedError(msg)
+    if not is_name(change.id):
+        msg = "an id is none"
+        raise DamagedError(msg)
+    check_fields(change.kind, change.fields)
+
+
+def check_fields(kind: str, fields: Mapping[str, Value]) -> None:
+    """Raises DamagedError unless every field is one of the kind and holds what such a field may hold."""
+    fits = _FITTING.get(kind)
+    if fits is None:
+        msg = "there is no such kind of record"
+        raise DamagedError(msg)
+    for name, value in fields.items():
+        fit = fits.get(name)
+        if fit is None:
+            msg = f"a {kind} has a field that none has"
+            raise DamagedError(msg)
+        if value is not None and not fit(value):
+            msg = f"{name} of a {kind} holds what it cannot hold"
+            raise DamagedError(msg)
+
+
+def check_row(row: bytes) -> None:
+    """Raises msgspec.MsgspecError unless it is a row that `Record.encode` or `encode_elsewhere` may have written."""
+    try:
+        record = decode_record(row)
+    except (UnicodeDecodeError, LookupError) as error:
+        msg = f"a row is no row: {type(error).__name__}"
+        raise DamagedError(msg) from None
+    check_fields(record.kind, {name: value for name, (_, _, value) in record.fields.items()})
+    for name, entries in record.histories.items():
+        for _, _, value in entries:
+            check_fields(record.kind, {name: value})
+    for name, values in record.named.items():
+        for value in values:
+            check_fields(record.kind, {name: value})
+    versions = [entry[:2] for entry in record.fields.values()]
+    versions += [entry[:2] for entries in record.histories.values() for entry in entries]
+    versions += [version for values in record.named.values() for version in values.values()]
+    for at, digest in versions:
+        if not FIRST_CHANGE <= at <= LAST_CHANGE or not 0 <= digest < 1 << 64:
+            msg = "a version is none"
+            raise DamagedError(msg)
+
+
+def is_name(text: str) -> bool:
+    """Whether it may be part of a key: not empty, and no character that cannot be shown."""
+    return bool(text) and text.isprintable()
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, str) and is_name(value)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_instant(value: Any) -> bool:
+    return type(value) is int and EARLIEST <= value <= LATEST
+
+
+def _is_duration(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= LONGEST
+
+
+def _is_decimal(value: Any) -> bool:
+    return isinstance(value, str) and _DECIMAL.match(value) is not None
+
+
+_FITS: Mapping[FieldType, Callable[[Any], bool]] = {
+    FieldType.FLAG: _is_flag,
+    FieldType.INSTANT: _is_instant,
+    FieldType.SECONDS: _is_duration,
+    FieldType.DECIMAL: _is_decimal,
+    FieldType.REFERENCE: _is_reference,
+}
+_FITTING: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
+    kind: {
+        voice: _FITS.get(field_type, _is_text)
+        for name, field_type in fields.items()
+        for voice in (name, *VOICES.get(kind, {}).get(name, ()))
+    }
+    | {DELETED: _is_flag}
+    for kind, fields in FIELDS.items()
+}

@@ -1,0 +1,124 @@
+"""A recount piece by piece is the recount of everything, and takes no more memory for a longer log."""
+
+import sys
+import tracemalloc
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deploy.verification import pieces
+from deploy.verification.differences import What, differences
+from deploy.verification.kept import KeptChanges
+from deploy.verification.pieces import Asked, recount_in_pieces
+from deploy.verification.recount import recount
+from deploy.verification.verify import fetch
+from schemas.config import Config
+from schemas.instants import DAY, SECOND
+from schemas.records import RecordChange
+from schemas.windows import WINDOWS
+from tests.builders import change, make_config
+from tests.strategies import NOW, logs
+
+HOSTILE = ("Field\nsales", "..", ".", "a,b", "a/b", "/", "#?%", "%2e%2e", " ", "\u202eabc", "'; DROP TABLE change", "ü")
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "AT_ONCE", 3)
+
+
+def kept_of(log: list[RecordChange]) -> KeptChanges:
+    kept = KeptChanges(sys.maxsize)
+    for first in range(0, len(log), 4):
+        kept.add(log[first : first + 4])
+    return kept
+
+
+def compare(log: list[RecordChange], config: Config, now: int) -> None:
+    books, kept = recount(log, config), kept_of(log)
+    try:
+        for _ in range(2):  # as often as it is asked for
+            asked = [Asked(window, now, now, {}) for window in WINDOWS]
+            rows, waiting = recount_in_pieces(kept, config, asked, now)
+            for window, found in zip(WINDOWS, rows, strict=True):
+                assert differences(books.rows(now=now, window=window), found) == [], window
+            expected = {lead: clock for lead, clock in books.lead_clocks(now).items() if clock["waiting"]}
+            assert waiting == expected
+    finally:
+        kept.close()
+
+
+@settings(deadline=None)
+@given(logs(), st.integers(NOW - 2 * DAY, NOW + 3 * DAY))
+def test_any_log(log: list[RecordChange], now: int) -> None:
+    compare(log, make_config(), now)
+
+
+@settings(deadline=None)
+@given(logs())
+def test_a_log_of_which_much_is_forgotten(log: list[RecordChange]) -> None:
+    compare(log, make_config(retention={"minutes": "25h", "records": "30d"}), NOW)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_of_every_kind(name: str) -> None:
+    log = [
+        change("rep", name, NOW, name=name, team=name),
+        change("lead", name, NOW, rep=name, received_at=NOW, source=name),
+        change("lead", f"{name}2", NOW, rep=name, received_at=NOW - SECOND, merged_into=name),
+        change("call", name, NOW, rep=name, lead=f"{name}2", direction="inbound", dialed_at=NOW),
+        change("email", name, NOW, rep=name, direction="outbound", sent_at=NOW, thread=name),
+        change("email", f"{name}3", NOW, rep=name, direction="inbound", sent_at=NOW + SECOND, thread=name),
+    ]
+    compare(log, make_config(), NOW + 2 * SECOND)
+    line = str(What("rep", name, "calls_made"))
+    assert len(line.splitlines()) == 1
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_the_api_is_asked_for_a_team_of_any_name(name: str) -> None:
+    paths: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.raw_path.partition(b"?")[0])
+        rows = [{"team": name}] if request.url.path == "/v1/teams" else []
+        row = {"as_of": "2026-03-18T12:00:00.000Z", "metrics": {}, "bounds": {}, "rows": rows}
+        return httpx.Response(200, json=row)
+
+    async with httpx.AsyncClient(base_url="http://api", transport=httpx.MockTransport(answer)) as client:
+        served = await fetch(client, {"window": "today"})
+
+    assert list(served.rows["teams"]) == [name]
+    (asked,) = [path for path in paths if path.startswith(b"/v1/teams/")]
+    assert httpx.URL(f"http://api{asked.decode()}").path == f"/v1/teams/{name}/metrics"
+    assert asked.count(b"/") == 4
+
+
+def a_day(calls: int) -> Iterator[list[RecordChange]]:
+    for number in range(0, calls, 100):
+        yield [
+            change("call", f"c{n}", NOW - n, rep=f"r{n % 7}", direction="outbound", dialed_at=NOW - n * SECOND)
+            for n in range(number, number + 100)
+        ]
+
+
+def peak(calls: int) -> int:
+    kept = KeptChanges(sys.maxsize)
+    for some in a_day(calls):
+        kept.add(some)
+    tracemalloc.start()
+    recount_in_pieces(kept, make_config(), [Asked("today", NOW, NOW), Asked("year", NOW, NOW)], NOW)
+    _, found = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    kept.close()
+    return found
+
+
+def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "AT_ONCE", 100)
+    peak(200)  # what is imported and kept once
+    assert peak(3_000) < 1.5 * peak(600)

@@ -1,0 +1,289 @@
+"""The worst legal deliveries: what they cost is linear in what they say, and what is too much is let go by a rule."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.verification import bounds as recounted
+from processor.core import bounds, facts
+from processor.core.definitions import definitions_of
+from processor.core.groups import Groups
+from processor.core.ledger import Ledger, engagements_of
+from processor.core.merges import Merges
+from schemas import records
+from schemas.frames import MERGES_GROUP, Engagement, by_group
+from schemas.instants import DAY, MINUTE
+from schemas.leads import decode_clock
+from schemas.records import NAMED_LIMIT, Record, RecordChange, decode_record, fold_all, make_change
+from schemas.windows import WINDOWS
+from tests.builders import change, make_config
+from tests.oracle import differences, recount
+from tests.pipeline import Pipeline, served
+from tests.strategies import NOW, logs
+from tests.test_laws import CONFIGS, SLOW, batches, served_clock, shuffled
+
+CONFIG = CONFIGS["kuala lumpur"]
+
+
+@contextmanager
+def limited(monkeypatch: pytest.MonkeyPatch, *, group: int | None = None, named: int | None = None) -> Iterator[None]:
+    """Bounds so small that few records reach them."""
+    with monkeypatch.context() as patch:
+        if group is not None:
+            patch.setattr(bounds, "GROUP_LIMIT", group)
+            patch.setattr(recounted, "GROUP_LIMIT", group)
+        if named is not None:
+            patch.setattr(records, "NAMED_LIMIT", named)
+        yield
+
+
+# --- The laws hold where bounds are reached ---------------------------------------------------------------------------
+
+
+@SLOW
+@given(log=logs(("lead", "call", "email", "meeting"), most=40), seed=st.integers(0, 2**16), limit=st.integers(1, 3))
+def test_full_groups_and_forgotten_names_give_the_recount_in_any_order(
+    log: list[RecordChange], seed: int, limit: int
+) -> None:
+    # No lead that ends elsewhere: how many a root takes of what was handed on is looked at below.
+    log = [said for said in log if said.fields.get("merged_into") is None]
+    with pytest.MonkeyPatch.context() as patch, limited(patch, group=limit, named=limit):
+        one, other = Pipeline(CONFIG), Pipeline(CONFIG)
+        one.take(log)
+        for batch in batches(shuffled(log, seed), seed):
+            other.take(batch)
+        one.take(log)
+        other.take(log)
+        assert one.state() == other.state()
+        view, books = other.view(), recount(log, CONFIG)
+        for window in WINDOWS:
+            assert differences(books.rows(now=NOW, window=window), served(view, now=NOW, window=window)) == []
+        calendars = CONFIG.business_calendars()
+        clocks = {
+            lead: served_clock(clock, CONFIG, calendars)
+            for lead, clock in view.clocks.items()
+            if clock.started_at is not None
+        }
+        assert clocks == books.lead_clocks(NOW)
+        assert other.restart() == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([f"l{n}" for n in range(9)]) | st.none())), st.randoms())
+def test_a_record_remembers_the_newest_names_in_any_order(
+    said: list[tuple[int, str | None]], chance: random.Random
+) -> None:
+    log = [
+        make_change(kind="call", id="c", changed_at=NOW + at, fields={"lead": lead}, received_at=NOW)
+        for at, lead in said
+    ]
+    again = log * 2
+    chance.shuffle(again)
+    with pytest.MonkeyPatch.context() as patch, limited(patch, named=4):
+        one, other = fold_all("call", log), fold_all("call", again)
+        halves = fold_all("call", again[::2])
+        halves.merge(fold_all("call", log))
+
+    newest: dict[str, tuple[int, int]] = {}
+    for each in sorted(log, key=lambda each: each.version):
+        if (lead := each.fields["lead"]) is not None:
+            newest[str(lead)] = each.version
+    kept = dict(sorted(newest.items(), key=lambda entry: entry[1])[-4:])
+    kept.pop(str(one.get("lead")), None)
+    assert one.named.get("lead", {}) == kept
+    assert one.encode() == other.encode() == halves.encode() == decode_record(one.encode()).encode()
+
+
+# --- Work and memory: linear in the change ----------------------------------------------------------------------------
+
+
+def told_by(log: Sequence[RecordChange], ledger: Ledger) -> list[Engagement]:
+    return ledger.fold(log, NOW).engagements
+
+
+def calls_of(work: Callable[[], Any], *watched: tuple[Any, str]) -> Counter[str]:
+    """How often these functions are called meanwhile."""
+    counted: Counter[str] = Counter()
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in watched:
+            whole = getattr(module, name)
+
+            def count(*args: Any, name: str = name, whole: Callable[..., Any] = whole, **named: Any) -> Any:
+                counted[name] += 1
+                return whole(*args, **named)
+
+            patch.setattr(module, name, count)
+        work()
+    return counted
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_call_that_names_a_lead_in_each_of_3000_events_is_told_each_once_and_then_only_its_own(
+    compiled: bool,
+) -> None:
+    ledger = Ledger("ledger.0", definitions_of(CONFIG), compiled=compiled)
+    log = [change("call", "c", NOW - DAY + number, lead=f"l-{number}") for number in range(2_911)]
+
+    flood = ledger.fold(log, NOW)
+    edit = ledger.fold([change("call", "c", NOW, outcome="failed")], NOW)
+
+    # The one that it names first may have heard so before the rest was looked at.
+    assert len(flood.engagements) - len({each.group for each in flood.engagements}) <= 1
+    assert len({each.group for each in flood.engagements}) == 2_911
+    assert flood.dropped == 2_911 - NAMED_LIMIT
+    assert sum(len(each.row) for each in flood.engagements) < 100 * len(log)
+    assert [each.group for each in edit.engagements] == ["lead:l-2910"]
+    assert len(edit.rows[0][1] or b"") < 40 * NAMED_LIMIT
+
+
+@pytest.mark.parametrize("order", ["as it grows", "backwards", "mixed"])
+def test_a_chain_of_3000_merges_costs_its_length(order: str) -> None:
+    def run(length: int) -> tuple[Groups, int, Counter[str]]:
+        chain = [
+            change(
+                "lead", f"l{number}", NOW - DAY, received_at=NOW - 100 * MINUTE + number, merged_into=f"l{number + 1}"
+            )
+            for number in range(length)
+        ]
+        chain.append(change("lead", f"l{length}", NOW - DAY, received_at=NOW, rep="r1"))
+        if order != "as it grows":
+            chain.reverse()
+        if order == "mixed":
+            random.Random(1).shuffle(chain)
+        folded, amount = Groups("responses.0", definitions_of(CONFIG)), 0
+        engagements = told_by(chain, Ledger("ledger.0", definitions_of(CONFIG)))
+
+        def fold() -> None:
+            nonlocal amount
+            waiting = engagements
+            while waiting:
+                amount += len(waiting)
+                waiting = folded.fold(waiting, NOW).engagements
+
+        work = calls_of(fold, (facts, "decode_record"))
+        return folded, amount, work
+
+    (_, _, few), (chain, handed, many) = run(750), run(3_000)
+
+    assert handed == 2 * 3_000 + 1 + 3_000  # to their own groups and to everybody, and on to the root
+    assert many["decode_record"] < 5 * few["decode_record"]
+    clock = decode_clock(chain._clocks["l3000"])
+    assert clock.started_at == NOW - 100 * MINUTE
+
+
+def test_a_full_group_looks_at_no_more_than_the_new_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    with limited(monkeypatch, group=300):
+        folded = Groups("responses.0", definitions_of(CONFIG))
+        ledger = Ledger("ledger.0", definitions_of(CONFIG))
+        first = folded.fold(told_by([change("email", f"m{n}", NOW, thread="t") for n in range(1_000)], ledger), NOW)
+        more = told_by([change("email", f"m{1_000 + n}", NOW, thread="t") for n in range(50)], ledger)
+        work = calls_of(lambda: folded.fold(more, NOW), (bounds, "rank_of"))
+
+    assert len(folded) == 300
+    assert first.refused == 700
+    assert work["rank_of"] == 50
+
+
+def test_a_thread_of_100000_mails_keeps_the_16384_of_the_smallest_hashes() -> None:
+    folded = Groups("responses.0", definitions_of(CONFIG))
+    row = Record("email", {"thread": (NOW, 1, "t"), "sent_at": (NOW, 1, NOW)}).encode()
+    refused = sum(
+        folded.fold((Engagement("thread:t", f"email|{first + n}", row) for n in range(25_000)), NOW).refused
+        for first in range(0, 100_000, 25_000)
+    )
+
+    assert len(folded) == bounds.GROUP_LIMIT
+    assert refused == 100_000 - bounds.GROUP_LIMIT
+    assert set(folded._rows["thread:t"]) == bounds.smallest((f"email|{n}" for n in range(100_000)), bounds.GROUP_LIMIT)
+
+
+def test_a_group_that_goes_costs_its_own_reps_only() -> None:
+    config = make_config(retention={"records": "30d"})
+    folded = Groups("responses.0", definitions_of(config))
+    ledger = Ledger("ledger.0", definitions_of(config))
+    log = [change("lead", f"l{n}", NOW, received_at=NOW, rep=f"r{n}", status="disqualified") for n in range(200)]
+    folded.fold(told_by(log, ledger), NOW)
+
+    class Looked(dict[str, set[str]]):
+        def values(self) -> Any:
+            pytest.fail("all reps were looked at")
+
+    folded._groups_of = Looked(folded._groups_of)
+    while folded.fold([], NOW + 60 * DAY).rows:
+        pass
+
+    assert len(folded) == 0
+    assert not folded._groups_of
+    assert not folded._reps_of
+
+
+# --- Merges -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7) | st.none()), max_size=30), st.integers(1, 6))
+def test_roots_are_the_ends_of_chains_and_the_smallest_of_cycles(said: list[tuple[int, int | None]], size: int) -> None:
+    merges, pointers = Merges(), dict[str, str | None]()
+    for first in range(0, len(said), size):
+        news = {}
+        for number, (lead, target) in enumerate(said[first : first + size], first):
+            to = None if target is None else f"l{target}"
+            pointers[f"l{lead}"] = to
+            news[f"lead|l{lead}"] = Record("lead", {"merged_into": (NOW + number, 0, to)}).encode()
+        before = {f"l{n}": merges.root_of(f"l{n}") for n in range(8)}
+        moves = merges.apply(news)
+        after = {f"l{n}": merges.root_of(f"l{n}") for n in range(8)}
+
+        assert moves == {lead: (before[lead], after[lead]) for lead in after if before[lead] != after[lead]}
+        for start, root in after.items():
+            path = [start]
+            while (to := pointers.get(path[-1])) is not None and to not in path:
+                path.append(to)
+            assert root == (path[-1] if to is None else min(path[path.index(to) :]))
+
+
+def test_what_a_lead_knew_lives_on_in_a_root_that_nobody_has_spoken_of() -> None:
+    """Case 04 of the field: HubSpot merges into a new record, and sends a deletion for the one that is gone."""
+    log = [
+        change("lead", "101", NOW - 70 * MINUTE, received_at=NOW - 70 * MINUTE, rep="r1", source="PAID_SEARCH"),
+        change("lead", "102", NOW - 90 * MINUTE, received_at=NOW - 90 * MINUTE),
+        change("lead", "101", NOW - 30 * MINUTE, merged_into="103"),
+        change("lead", "102", NOW - 30 * MINUTE, merged_into="103"),
+        change("lead", "102", NOW - 30 * MINUTE, deleted=True),
+        change("call", "c", NOW - 20 * MINUTE, lead="102", direction="inbound", dialed_at=NOW - 20 * MINUTE),
+    ]
+    for seed in range(5):
+        pipeline = Pipeline(CONFIG)
+        for batch in batches(shuffled(log, seed), seed):
+            pipeline.take(batch)
+        clock = pipeline.view().clocks["103"]
+
+        assert (clock.rep, clock.source, clock.started_at) == ("r1", "PAID_SEARCH", NOW - 90 * MINUTE)
+        assert clock.state(NOW, 0.75) == "breached"
+        assert recount(log, CONFIG).lead_clocks(NOW)["103"]["started_at"] == clock.started_at
+        metrics = served(pipeline.view(), now=NOW, window="today")["organisation"]["metrics"]
+        assert (metrics["leads_assigned"], metrics["leads_due"]) == (1, 1)
+
+
+def test_where_a_lead_was_merged_to_is_told_to_every_partition() -> None:
+    record = fold_all("lead", [change("lead", "l1", NOW, merged_into="l2", rep="r1")])
+
+    told = engagements_of("lead|l1", record, record.encode())
+
+    assert [each.group for each in told] == ["lead:l1", MERGES_GROUP]
+    assert {partition for partition, mine in by_group(told, 5).items() if told[1] in mine} == set(range(5))
+    assert decode_record(told[1].row).fields.keys() == {"merged_into"}
+
+
+def test_a_pointer_that_nobody_needs_any_more_goes() -> None:
+    merges = Merges()
+    merges.apply({f"lead|l{n}": Record("lead", {"merged_into": (n, 0, f"l{n + 1}")}).encode() for n in range(6)})
+
+    assert set(merges.expire(3, lambda lead: False)) == {"lead|l0", "lead|l1", "lead|l2"}
+    assert merges.expire(3, lambda lead: lead == "l6") == []
+    assert merges.expire(3, lambda lead: lead == "l1") == ["lead|l0"]
+    assert merges.expire(0, lambda lead: False) == []
