@@ -310,6 +310,15 @@ def test_the_least_talk_of_a_conversation_is_configured() -> None:
     assert metric([talked("c", 30)], "conversations", config=config) == 1
 
 
+@pytest.mark.parametrize(("calls", "expected"), [("both", 2), ("outbound", 1), ("inbound", 1), ("none", 0)])
+def test_of_which_direction_a_conversation_is_is_configured(calls: str, expected: int) -> None:
+    config = make_config(conversation={"calls": calls})
+    changes = [talked("c1", 60), talked("c2", 60, direction="inbound")]
+
+    assert metric(changes, "conversations", config=config) == expected
+    assert metric(changes, "calls_connected", config=config) == 1
+
+
 def test_automated_mails_are_counted_nowhere_even_when_they_may_answer_leads() -> None:
     config = make_config(lead_response={"automated": "include"})
     changes = [
@@ -664,16 +673,17 @@ def test_in_a_circle_of_merges_the_smallest_id_is_the_root_also_of_those_that_le
         assert clocks["b"]["started_at"] == instant(at("08:00"))
 
 
-def test_a_lead_merged_into_one_never_seen_or_deleted_counts_nowhere() -> None:
+def test_a_lead_merged_into_one_never_seen_lives_on_there_and_of_a_deleted_one_nothing_counts() -> None:
     unseen = [lead("a", "09:00", merged_into="nobody")]
     deleted = [lead("a", "09:00", merged_into="b"), change("lead", "b", received_at=at("08:00"), deleted=True)]
 
-    for changes in (unseen, deleted):
-        assert metric(changes, "leads_assigned") == 0
-        assert clocks_of(changes, now=NOON) == {}
+    assert metric(unseen, "leads_assigned") == 1
+    assert list(clocks_of(unseen, now=NOON)) == ["nobody"]
+    assert metric(deleted, "leads_assigned") == 0
+    assert clocks_of(deleted, now=NOON) == {}
 
 
-def test_a_deleted_lead_still_leads_to_its_root_but_starts_nothing() -> None:
+def test_a_deleted_lead_leads_to_its_root_and_gives_it_its_start() -> None:
     changes = [
         lead("a", "09:30", merged_into="b"),
         change("lead", "b", received_at=at("08:00"), merged_into="c", deleted=True),
@@ -683,8 +693,8 @@ def test_a_deleted_lead_still_leads_to_its_root_but_starts_nothing() -> None:
 
     clock = clocks_of(changes, now=NOON)["c"]
 
-    assert clock["started_at"] == instant(at("09:30"))
-    assert clock["response"] == 10 * MINUTE
+    assert clock["started_at"] == instant(at("08:00"))
+    assert clock["response"] == 100 * MINUTE
 
 
 def test_a_lead_is_due_from_the_instant_its_sla_has_run_out() -> None:
@@ -811,12 +821,19 @@ def test_money_is_summed_exactly_and_rounded_once_with_halves_to_even(
 
 def test_the_sales_cycle_is_the_median_of_won_deals_in_days() -> None:
     closed = instant(at("10:00"))
-    days = [1, 4, -2]
+    days = [1, 4, 0]
     changes = [deal(f"d{n}", created_at=closed - length * DAY) for n, length in enumerate(days)]
     changes += [deal("lost", "lost", created_at=closed - 90 * DAY), deal("no_start")]
 
     assert metric(changes, "sales_cycle_days_p50") == 1.0
     assert metric(changes[:2], "sales_cycle_days_p50") == 2.5
+
+
+def test_a_close_before_the_creation_is_in_no_cycle() -> None:
+    early = deal("d", created_at=instant(at("10:00")) + 1)
+
+    assert metric([early], "sales_cycle_days_p50") is None
+    assert metric([early], "deals_won") == 1
 
 
 def test_a_deal_without_a_closing_instant_is_not_counted() -> None:
