@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -143,8 +143,8 @@ class Books:
             elif email.get("direction") == "inbound":
                 self._add("emails_received", rep, at)
 
-    def count_answers(self, records: Records, *, only: str | None = None) -> None:
-        """Conversations by mail, in all threads or only in that one.
+    def count_answers(self, records: Records, *, only: Collection[str] | None = None) -> None:
+        """Conversations by mail, in all threads or only in those.
 
         An inbound mail is an answer to the last outbound one before it in its thread.
         """
@@ -156,7 +156,7 @@ class Books:
                 threads[thread].add(("", "email", email.id))
         kept = {email.id: email for email in human(countable(records)) if email.get("sent_at") is not None}
         for thread, places in threads.items():
-            if only not in (None, thread):
+            if only is not None and thread not in only:
                 continue
             taken = [kept[name] for _, _, name in smallest(places) if name in kept]
             mails = [email for email in taken if email.get("thread") == thread]
@@ -204,8 +204,8 @@ class Books:
         rate = self._config.currency_rates.get(currency)
         return None if rate is None else Fraction(rate)
 
-    def count_leads(self, records: Records, *, only: str | None = None) -> None:
-        """The clocks of all leads, or only of that one, and what they count for."""
+    def count_leads(self, records: Records, *, only: Collection[str] | None = None) -> None:
+        """The clocks of all leads, or only of those, and what they count for."""
         for lead, clock in self._lead_rules.clocks(records, only=only):
             rep, assigned_at = self.people.rep(lead.get("rep")), lead.get("assigned_at")
             self._add("leads_assigned", rep, lead.get("received_at") if assigned_at is None else assigned_at)

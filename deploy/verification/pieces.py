@@ -102,16 +102,20 @@ def recount_in_pieces(
     for threads, changes in kept.threads_in_turn(AT_ONCE):
         books = _books([], kept.reps(), config, newest)
         left = left_of([*changes, *kept.reps()], config, newest)
-        for thread in threads:
-            mails = left.records if left.threads is None else left.threads.get(thread, ())
-            books.count_answers(fold(mails), only=thread)
+        if left.threads is None:
+            books.count_answers(fold(left.records), only=frozenset(threads))
+        else:
+            for thread in threads:
+                books.count_answers(fold(left.threads.get(thread, ())), only=(thread,))
         sum_up(books)
     for leads, changes in kept.leads_in_turn(AT_ONCE):
         books = _books([], kept.reps(), config, newest)
         left = left_of([*changes, *kept.reps()], config, newest)
-        everything = fold(left.records) if left.leads is None else None
-        for lead in leads:
-            books.count_leads(everything or fold((left.leads or {}).get(lead, ())), only=lead)
+        if left.leads is None:
+            books.count_leads(fold(left.records), only=frozenset(leads))
+        else:
+            for lead in leads:
+                books.count_leads(fold(left.leads.get(lead, ())), only=(lead,))
         sum_up(books)
         waiting |= {lead: clock for lead, clock in books.lead_clocks(leads_at).items() if clock["waiting"]}
     return [sheet.rows() for sheet in sheets], waiting

@@ -38,7 +38,7 @@ def recount(changes: Iterable[RecordChange], config: Config) -> Books:
     left = left_of(list(changes), config)
     books = Books(fold(left.records), config, first_day=left.first_day, has_groups=left.leads is None)
     for thread, mails in (left.threads or {}).items():
-        books.count_answers(fold(mails), only=thread)
+        books.count_answers(fold(mails), only=(thread,))
     for lead, known in (left.leads or {}).items():
-        books.count_leads(fold(known), only=lead)
+        books.count_leads(fold(known), only=(lead,))
     return books

@@ -2,14 +2,16 @@
 
 import sys
 import tracemalloc
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.verification import pieces
+from deploy.verification import leads, pieces
 from deploy.verification.differences import What, differences
 from deploy.verification.kept import KeptChanges
 from deploy.verification.pieces import Asked, recount_in_pieces
@@ -122,3 +124,27 @@ def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(pieces, "AT_ONCE", 100)
     peak(200)  # what is imported and kept once
     assert peak(3_000) < 1.5 * peak(600)
+
+
+def test_a_piece_is_looked_at_once_however_many_leads_and_threads_are_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "AT_ONCE", 2_000)
+    looks: Counter[str] = Counter()
+    for module, name in ((leads, "roots_of"), (pieces, "fold")):
+        whole = getattr(module, name)
+
+        def count(*given: Any, name: str = name, whole: Callable[..., Any] = whole) -> Any:
+            looks[name] += 1
+            return whole(*given)
+
+        monkeypatch.setattr(module, name, count)
+    log = [change("lead", f"l{n}", NOW, received_at=NOW, merged_into=f"l{n + 1}") for n in range(500)]
+    log += [change("lead", f"m{n}", NOW, received_at=NOW) for n in range(500)]
+    log += [change("email", f"e{n}", NOW, thread=f"t{n}", direction="outbound", sent_at=NOW) for n in range(1_000)]
+    kept = KeptChanges(sys.maxsize)
+    kept.add(log)
+
+    recount_in_pieces(kept, make_config(), [Asked("today", NOW, NOW)], NOW)
+
+    kept.close()
+    assert 0 < looks["roots_of"] <= 2
+    assert 0 < looks["fold"] <= 8
