@@ -305,8 +305,9 @@ def test_counters_of_the_stages_are_added_up_over_partitions(floor: Floor) -> No
     for stage, partition, counters in (
         ("normalise", 0, {"events": 3, "dead.feed.bad_field": 2, "ignored.unknown_kind": 1, "dead.a.b.not_json": 1}),
         ("normalise", 1, {"events": 4, "dead.feed.bad_field": 1}),
-        ("ledger", 0, {"events": 6, "late": 1, "duplicates": 2}),
-        ("ledger", 1, {"duplicates": 3}),
+        ("ledger", 0, {"events": 6, "late": 1, "duplicates": 2, "beyond.named": 2_847}),
+        ("ledger", 1, {"duplicates": 3, "beyond.named": 1}),
+        ("responses", 1, {"beyond.group": 700}),
     ):
         progress = Progress(1, 0, counters, {"feed": (instant("2026-03-18T15:00Z"), 0)} if stage == "normalise" else {})
         floor.view.apply(PROGRESS.name, progress_key(stage, partition), encode_progress(progress))
@@ -321,6 +322,8 @@ def test_counters_of_the_stages_are_added_up_over_partitions(floor: Floor) -> No
     assert value(text, "floorcast_ignored_events_total", reason="unknown_kind") == 1
     assert value(text, "floorcast_late_changes_total") == 1
     assert value(text, "floorcast_duplicate_changes_total") == 5
+    assert value(text, "floorcast_beyond_bounds_total", bound="named") == 2_848
+    assert value(text, "floorcast_beyond_bounds_total", bound="group") == 700
     assert value(text, "floorcast_last_delivery_timestamp_seconds", connection="feed") == 1773846000
 
 

@@ -25,7 +25,7 @@ from schemas.windows import WINDOWS
 from tests.builders import change, make_config
 from tests.oracle import differences, recount
 from tests.pipeline import Pipeline, served
-from tests.strategies import NOW, logs
+from tests.strategies import LEADS, NOW, logs
 from tests.test_laws import CONFIGS, SLOW, batches, served_clock, shuffled
 
 CONFIG = CONFIGS["kuala lumpur"]
@@ -72,6 +72,43 @@ def test_full_groups_and_forgotten_names_give_the_recount_in_any_order(
         }
         assert clocks == books.lead_clocks(NOW)
         assert other.restart() == 0
+
+
+@SLOW
+@given(
+    log=logs(("lead", "call", "email", "meeting"), most=40),
+    seed=st.integers(0, 2**16),
+    limit=st.integers(1, 3),
+    is_chain=st.booleans(),
+)
+def test_a_root_counts_as_many_of_what_merged_leads_hand_on_as_the_recount(
+    log: list[RecordChange], seed: int, limit: int, is_chain: bool
+) -> None:
+    # Each lead is merged into the same one for good, all of them by themselves or one through the other.
+    into = {lead: LEADS[number if is_chain else 0] for number, lead in enumerate(LEADS[1:])}
+    log = [
+        said
+        if said.kind != "lead"
+        else make_change(
+            kind="lead", id=said.id, changed_at=said.changed_at, received_at=said.received_at,
+            fields={**said.fields, "merged_into": into.get(said.id)},
+        )
+        for said in log
+    ]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch, limited(patch, group=limit):
+        pipeline = Pipeline(CONFIG)
+        for batch in batches(shuffled(log, seed), seed):
+            pipeline.take(batch)
+        view, books = pipeline.view(), recount(log, CONFIG)
+        for window in WINDOWS:
+            assert differences(books.rows(now=NOW, window=window), served(view, now=NOW, window=window)) == []
+        calendars = CONFIG.business_calendars()
+        clocks = {
+            lead: served_clock(clock, CONFIG, calendars)
+            for lead, clock in view.clocks.items()
+            if clock.started_at is not None
+        }
+        assert clocks == books.lead_clocks(NOW)
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([f"l{n}" for n in range(9)]) | st.none())), st.randoms())
