@@ -20,6 +20,8 @@ from tests.faults.recovery import RECORDS, recover
 from tests.faults.running import Round, Scene
 from tests.faults.screens import SCREENS, watch_on_many_screens
 from tests.faults.stack import Member, until
+from tests.faults.watch import WELL_SECONDS
+from tests.faults.worst import MEMORY_PER_BYTE, STILL_SECONDS, clock, measured_growth, shapes
 
 FREEZE_SECONDS = 20.0
 LINK_SECONDS = 12.0
@@ -248,6 +250,28 @@ async def post_poison(scene: Scene) -> None:
     scene.note(f"the api grew by {(api.memory_info().rss - before) >> 20} MiB")
 
 
+async def post_worst(scene: Scene) -> None:
+    """One shape after the other, each as fast as it is taken, and the next once the numbers are fresh again."""
+    posted = 0
+    async with measured_growth(scene.stack) as growth:
+        for what, deliveries in shapes(clock()):
+            began = time.monotonic()
+            posted += sum(len(delivery.body) for delivery in deliveries)
+            for delivery in deliveries:
+                await scene.load.also([delivery], at_once=1)
+            fresh = await scene.watch.well(time.monotonic()) + time.monotonic() - began - WELL_SECONDS
+            scene.note(f"{what}: {max(fresh, 0):.1f} s")
+    scene.heal()
+    still, place = scene.watch.stall
+    scene.expect(still <= STILL_SECONDS * scene.watch.slowness, f"{place} stood still for {still:.1f} s")
+    ended = {worker.name: worker.ends for worker in scene.stack.workers if worker.ends}
+    scene.expect(not ended, f"workers ended: {ended}")
+    scene.expect(
+        growth.bytes <= MEMORY_PER_BYTE * posted, f"a worker grew by {growth.bytes >> 20} MiB for {posted >> 20} posted"
+    )
+    scene.note(f"a worker grew by {growth.bytes >> 20} MiB at most for {posted >> 20} MiB posted")
+
+
 async def outage(scene: Scene) -> None:
     """Kafka is away: every delivery is refused and told when to come again; and taken again soon after its return."""
     api = psutil.Process(scene.stack.api.pid)
@@ -362,6 +386,7 @@ ROUNDS = (
     ),
     Round("repeat", "all deliveries three times more, in no order", repeat_deliveries),
     Round("poison", f"{POISON:,} unreadable payloads among good ones", post_poison),
+    Round("worst", "deliveries of the worst legal shapes", post_worst),
     Round("outage", f"Kafka away for {OUTAGE_SECONDS:g} s", outage),
     Round("screens", f"kill -9 of the api under {SCREENS} screens", watch_on_many_screens),
     Round("million", f"kill -9 of a worker with {RECORDS:,} records in its tables", alone=recover, seconds=1200),

@@ -62,7 +62,7 @@ class Watch:
     """
 
     def __init__(self, stack: Stack, load: Load, *, slowness: float = 1.0) -> None:
-        self._slowness = slowness
+        self.slowness = slowness
         self.health: list[Health] = []
         self._stack = stack
         self._load = load
@@ -134,7 +134,7 @@ class Watch:
             if began is not None and time.monotonic() - max(began, since) >= WELL_SECONDS:
                 return max(0.0, began - since)
             waited = time.monotonic() - since
-            assert waited < RECOVERY_SECONDS * self._slowness, f"after {waited:.0f} s: {self.complaint()}"
+            assert waited < RECOVERY_SECONDS * self.slowness, f"after {waited:.0f} s: {self.complaint()}"
             await asyncio.sleep(_LOOK_SECONDS)
 
     def complaint(self) -> str:
@@ -146,9 +146,9 @@ class Watch:
         return _sickness(last, self._missing) or self._lateness(now)
 
     def _lateness(self, now: float) -> str:
-        if self._behind > FRESH_SECONDS * self._slowness:
+        if self._behind > FRESH_SECONDS * self.slowness:
             return f"the numbers are {self._behind:.1f} s behind the log"
-        still = [place for place, at in self._moved_at.items() if now - at > MOVING_SECONDS * self._slowness]
+        still = [place for place, at in self._moved_at.items() if now - at > MOVING_SECONDS * self.slowness]
         return f"standing still: {', '.join(f'{stage}[{partition}]' for stage, partition in still)}" if still else ""
 
     async def ask(self, url: str) -> Any:
@@ -162,7 +162,7 @@ class Watch:
 
     def lies(self, *, may_stand_still: Iterable[str] = ()) -> list[str]:
         """Where what a process said of its health was not so, since `begin`."""
-        seconds = LIE_SECONDS * self._slowness
+        seconds = LIE_SECONDS * self.slowness
         return [
             *_runs(
                 self.health, seconds, "the api says it does not live", lambda look: look.api_lives not in (None, 200)
