@@ -178,7 +178,7 @@ async def test_what_is_fixed_and_redefined_comes_into_force_and_no_screen_sees_a
     assert await calls_of(reader, "r-fixed") == 0
     dialled, shown = 5, Screen()
     changed = configuration(sink.url)
-    changed["connections"]["dialer"] = changed["connections"]["feed"]
+    changed["connections"]["dialer"] = {"kind": "generic", "secrets": ["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"]}
     changed["lead_response"]["stop"] = "contact"
     changed["currency_rates"]["EUR"] = "1.25"
     floor.configure(changed)
