@@ -348,7 +348,32 @@ _Row = tuple[
     dict[int, list[tuple[int, int, Value]]],
     dict[int, list[tuple[int, int, str]]],
 ]
-_decode_row = msgspec.msgpack.Decoder(_Row).decode
+_decode_current = msgspec.msgpack.Decoder(_Row).decode
+_EarlierRow = tuple[
+    str,
+    list[tuple[int, int, dict[int, Value]]],
+    dict[int, list[tuple[int, int, Value]]],
+    dict[int, list[str]],
+]
+_decode_earlier = msgspec.msgpack.Decoder(_EarlierRow).decode
+
+
+def _decode_row(row: bytes) -> _Row:
+    """Kind, patches, histories and names of a row.
+
+    Rows of builds before decision 0031 hold every value that a pointer ever had, without a version: those that it has
+    no more are taken for as old as the oldest word of the record.
+    """
+    try:
+        found: _Row = _decode_current(row)
+    except msgspec.ValidationError:
+        kind, patches, histories, named = _decode_earlier(row)
+    else:
+        return found
+    oldest = min([patch[:2] for patch in patches], default=(0, 0))
+    now = {code: value for _, _, patch in patches for code, value in patch.items()}
+    left = {code: [(*oldest, value) for value in values if value != now.get(code)] for code, values in named.items()}
+    return kind, patches, histories, {code: values for code, values in left.items() if values}
 
 
 def decode_record(row: bytes) -> Record:

@@ -29,9 +29,16 @@ CONFIGS = {
         currency_rates={"EUR": "1.083"},
     ),
     "contact": make_config(
-        timezone="America/New_York", week_starts="sunday", lead_response={"stop": "contact", "start": "assigned"}
+        timezone="America/New_York",
+        week_starts="sunday",
+        lead_response={"stop": "contact", "start": "assigned"},
+        conversation={"calls": "outbound", "meetings": "none"},
     ),
-    "qualified": make_config(timezone="Australia/Lord_Howe", lead_response={"stop": "qualified"}),
+    "qualified": make_config(
+        timezone="Australia/Lord_Howe",
+        lead_response={"stop": "qualified"},
+        conversation={"calls": "none", "mails": "none"},
+    ),
     "offices": make_config(
         timezone="Europe/Berlin",
         calendars={

@@ -295,6 +295,15 @@ def test_the_least_talk_of_a_conversation_is_configured() -> None:
     assert metric([talked("c", 30)], "conversations", config=config) == 1
 
 
+@pytest.mark.parametrize(("calls", "expected"), [("both", 2), ("outbound", 1), ("inbound", 1), ("none", 0)])
+def test_of_which_direction_a_conversation_is_is_configured(calls: str, expected: int) -> None:
+    config = make_config(conversation={"calls": calls})
+    changes = [talked("c1", 60), talked("c2", 60, direction="inbound")]
+
+    assert metric(changes, "conversations", config=config) == expected
+    assert metric(changes, "calls_connected", config=config) == 1
+
+
 def test_automated_mails_are_counted_nowhere_even_when_they_may_answer_leads() -> None:
     config = make_config(lead_response={"automated": "include"})
     changes = [
@@ -796,12 +805,19 @@ def test_money_is_summed_exactly_and_rounded_once_with_halves_to_even(
 
 def test_the_sales_cycle_is_the_median_of_won_deals_in_days() -> None:
     closed = instant(at("10:00"))
-    days = [1, 4, -2]
+    days = [1, 4, 0]
     changes = [deal(f"d{n}", created_at=closed - length * DAY) for n, length in enumerate(days)]
     changes += [deal("lost", "lost", created_at=closed - 90 * DAY), deal("no_start")]
 
     assert metric(changes, "sales_cycle_days_p50") == 1.0
     assert metric(changes[:2], "sales_cycle_days_p50") == 2.5
+
+
+def test_a_close_before_the_creation_is_in_no_cycle() -> None:
+    early = deal("d", created_at=instant(at("10:00")) + 1)
+
+    assert metric([early], "sales_cycle_days_p50") is None
+    assert metric([early], "deals_won") == 1
 
 
 def test_a_deal_without_a_closing_instant_is_not_counted() -> None:

@@ -130,7 +130,8 @@ class Books:
                     self._add("calls_connected", rep, at)
             if connected:
                 self._add("talk", rep, at, talk(call))
-                if talk(call) >= self._config.conversation.min_talk:
+                is_meant = self._config.conversation.calls in ("both", call.get("direction"))
+                if talk(call) >= self._config.conversation.min_talk and is_meant:
                     self._add("conversations", rep, at)
                     self._add("conversations_by_call", rep, at)
 
@@ -147,6 +148,8 @@ class Books:
 
         An inbound mail is an answer to the last outbound one before it in its thread.
         """
+        if self._config.conversation.mails == "none":
+            return
         threads: dict[str, set[Place]] = defaultdict(set)
         for email in records.get("email", {}).values():
             for thread in email.ever_named("thread"):
@@ -177,7 +180,8 @@ class Books:
             self._add("meetings_booked", host if booker is None else booker, meeting.get("booked_at"))
             if meeting.get("outcome") == "held":
                 self._add("meetings_held", host, meeting.get("starts_at"))
-                self._add("conversations", host, meeting.get("starts_at"))
+                if self._config.conversation.meetings == "held":
+                    self._add("conversations", host, meeting.get("starts_at"))
 
     def _count_deals(self) -> None:
         for deal in self._kept.get("deal", []):
@@ -190,7 +194,7 @@ class Books:
                 if rate is not None:
                     self._add("revenue", rep, at, Fraction(Decimal(deal.get("amount") or 0)) * rate)
                     self._add("priced_deals", rep, at)
-                if at is not None and deal.get("created_at") is not None:
+                if at is not None and deal.get("created_at") is not None and deal.get("created_at") <= at:
                     self._add("cycle", rep, at, at - deal.get("created_at"))
 
     def _rate(self, currency: str | None) -> Fraction | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from schemas.catalogue.conditions import Condition, Decimals, First, Flag, every, opposite
-from schemas.catalogue.facts import FACTS, NUMBERS, RECORD_FACTS, fields_of_fact
+from schemas.catalogue.facts import FACTS, NUMBERS, RECORD_FACTS, ROWS, fields_of_fact
 from schemas.catalogue.plan import Form, Value
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError, Wording
@@ -61,6 +61,8 @@ def _fields(fact: str, all_facts: Names, names: Names, setting: str, kind: Field
 def condition_of(fact: str, all_facts: Names, where: Mapping[str, Any], at: First, rules: Rules) -> Condition:
     """Where a row counts. What is internal counts only where it is asked for. Raises EntryError."""
     condition = Wording(fact, facts_of(all_facts), rules, at).condition(where)
+    if fact in ROWS:
+        condition = every([condition, ROWS[fact](rules)])
     if "internal" in FACTS[fact] and "internal" not in set(_named(where)):
         condition = every([condition, opposite(Flag("internal"))])
     return condition

@@ -23,17 +23,21 @@ class Derived(Entry):
 
     type: Literal["derived"]
     expr: str = Field(min_length=1, max_length=2000)
+    without_meetings: str | None = Field(default=None, min_length=1, max_length=2000)
+    """The formula where `conversation.meetings` is `none`."""
 
     def bind(self, catalogue: References) -> "DerivedReader":
         """Raises EntryError."""
+        is_without = catalogue.rules.meetings == "none"
+        expr = ((self.without_meetings if is_without else None) or self.expr).strip()
         try:
-            tree = ast.parse(self.expr.strip(), mode="eval").body
+            tree = ast.parse(expr, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise EntryError(_PATH, "is not made of names, numbers, + - * / and brackets") from None
         if sum(1 for _ in ast.walk(tree)) > _MOST_PARTS:
             raise EntryError(_PATH, f"has more than {_MOST_PARTS} parts")
         parts: dict[str, Reader] = {}
-        formula = _formula(tree, self.expr.strip(), catalogue, parts)
+        formula = _formula(tree, expr, catalogue, parts)
         has_division = any(isinstance(node, ast.Div) for node in ast.walk(tree))
         begins_at_zero = not has_division and all(part.begins_at_zero for part in parts.values())
         return DerivedReader(self.unit, formula, tuple(parts.values()), begins_at_zero)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, shown
-from schemas.catalogue.conditions import Gap, IsSet, every
+from schemas.catalogue.conditions import AtLeast, Gap, every
 from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of
 from schemas.catalogue.plan import Form, Measure, Part
@@ -43,9 +43,10 @@ class Duration(Entry):
             if start is None or end is None or at is None:
                 continue
             condition = condition_of(fact, self.from_, self.where, at, catalogue.rules)
-            when = every([condition, IsSet(start.fields), IsSet(end.fields)])
+            took = Gap(start, end, is_clipped=False)
+            when = every([condition, AtLeast(took, 0)])  # what ends before it starts took no time: it is left out
             credit = credit_of(fact, self.from_, self.credit)
-            parts.append(Part(fact, when, at, credit, Form.SAMPLE, (Gap(start, end, is_clipped=False),)))
+            parts.append(Part(fact, when, at, credit, Form.SAMPLE, (took,)))
         measure = Measure(tuple(parts))
         return DurationReader(self.unit, self.stat, measure, measure.name)
 

@@ -60,7 +60,8 @@ _TALK = Else(Gap(First(("answered_at",)), First(("ended_at",)), is_clipped=True)
 
 def _conversation(rules: Rules) -> Condition:
     talk = True if rules.min_talk <= 0 else AtLeast(_TALK, rules.min_talk)
-    return every([_CONNECTED, talk])
+    direction = {"both": True, "none": False}.get(rules.calls, Is("direction", rules.calls))
+    return every([_CONNECTED, talk, direction])
 
 
 FLAGS: Mapping[tuple[str, str], Callable[[Rules], Condition]] = {
@@ -68,6 +69,9 @@ FLAGS: Mapping[tuple[str, str], Callable[[Rules], Condition]] = {
     ("call", "conversation"): _conversation,
 }
 """(fact, field) -> where it is true."""
+
+ROWS: Mapping[str, Callable[[Rules], Condition]] = {"thread.answers": lambda rules: rules.mails != "none"}
+"""Fact -> where there are rows of it, if not everywhere."""
 
 NUMBERS: Mapping[tuple[str, str], Number] = {
     ("call", "talk"): Number(_TALK, every([_CONNECTED, AtLeast(_TALK, 1)])),

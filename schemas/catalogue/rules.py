@@ -20,5 +20,11 @@ class Rules:
     rates: Rates = (("USD", ((EVER, 1, 0),)),)
     """The organisation's own currency among them, at 1."""
     min_talk: int = MINUTE
+    calls: str = "both"
+    """The direction of calls that are conversations: `both`, `outbound`, `inbound` or `none`."""
+    mails: str = "answers"
+    """Whether answers by mail are conversations: `answers` or `none`."""
+    meetings: str = "held"
+    """Whether held meetings are among conversations: `held` or `none`."""
     credit: str = "sender"
     """For whom an answered lead counts: `sender` or `owner`."""

@@ -90,6 +90,12 @@ def _share_of(share: float, duration: int) -> int:
 
 
 class Conversation(Model):
-    """What makes a call a conversation."""
+    """What is a conversation."""
 
     min_talk: Duration = MINUTE
+    calls: Literal["both", "outbound", "inbound", "none"] = "both"
+    """Of which direction a call must be to be one."""
+    mails: Literal["answers", "none"] = "answers"
+    """Whether answers by mail count."""
+    meetings: Literal["held", "none"] = "held"
+    """Whether held meetings count among conversations; as meetings they do either way."""

@@ -15,6 +15,9 @@ def rules_of(config: Config) -> Rules:
     return Rules(
         rates=tuple((currency, ((EVER, *_written(rate)),)) for currency, rate in sorted(rates.items())),
         min_talk=config.conversation.min_talk,
+        calls=config.conversation.calls,
+        mails=config.conversation.mails,
+        meetings=config.conversation.meetings,
         credit=config.lead_response.credit,
     )
 

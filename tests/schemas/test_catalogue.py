@@ -46,7 +46,7 @@ CELLS = {
     "revenue_won": [0xE1CF9120FEE41561, 0xE58BBC4E1BC77E45],
     "win_rate": [0xF0AFCF8E13EFEE1E, 0x4B46C43A78DC0304],
     "average_deal_size": [0xE1CF9120FEE41561, 0xE58BBC4E1BC77E45, 0x4726260446114B5C],
-    "sales_cycle_days_p50": [0x59C0FDEB0591315A],
+    "sales_cycle_days_p50": [0xF497416BBBB68AE2],
 }
 """A name that changes derives all panes anew, in every installation: that is meant to be so, or a mistake."""
 
@@ -115,6 +115,9 @@ def test_rules_are_part_of_what_a_measure_means() -> None:
         return {name for name, metric in shipped().metrics.items() if metric.cells != other[name].cells}
 
     assert changed(longer) == {"conversations", "conversations_by_call"}
+    assert changed(rules_of(make_config(conversation={"calls": "outbound"}))) == changed(longer)
+    assert changed(rules_of(make_config(conversation={"mails": "none"}))) == {"conversations", "conversations_by_mail"}
+    assert changed(rules_of(make_config(conversation={"meetings": "none"}))) == {"conversations"}
     assert changed(rated) == {"revenue_won", "average_deal_size"}
     assert changed(rules_of(make_config(lead_response={"credit": "owner"}))) == {
         name for name, metric in shipped_catalogue().items() if metric.type == "response"
