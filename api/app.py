@@ -11,19 +11,17 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cached_property
 from typing import Any, Protocol
 
 import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from prometheus_client import CollectorRegistry
-from starlette.applications import Starlette
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.clock import system_clock
 from api.http.description import describe
-from api.http.errors import install_error_handlers
 from api.http.middleware import middleware
 from api.http.routes import (
     alerts,
@@ -154,7 +152,6 @@ def create_app(
         app.mount("/static", boards.static_files())
     for router in (health.router, docs.router, root.router):
         _add(app, router)
-    install_error_handlers(app)
     return app
 
 
@@ -167,12 +164,16 @@ class _Api(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        await Starlette.__call__(self, scope, receive, send)
+        scope["app"] = self
+        await self._entrance(scope, receive, send)
+
+    @cached_property
+    def _entrance(self) -> ASGIApp:
+        return self.build_middleware_stack()
 
     def build_middleware_stack(self) -> ASGIApp:
         """Ours, then what FastAPI's routes need around them."""
-        handlers = {key: handler for key, handler in self.exception_handlers.items() if key not in (500, Exception)}
-        app: ASGIApp = ExceptionMiddleware(AsyncExitStackMiddleware(self.router), handlers=handlers)
+        app: ASGIApp = AsyncExitStackMiddleware(self.router.app)
         for cls, args, kwargs in reversed(self.user_middleware):
             app = cls(app, *args, **kwargs)
         return app

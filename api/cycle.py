@@ -19,6 +19,17 @@ class Cycle(RequestResponseCycle):
     held: MutableMapping[str, Any] | None = None
     """The start of an answer: by ASGI nothing of it may leave before the first piece of its body is there."""
 
+    async def receive(self) -> Any:
+        """Give a piece of the request."""
+        if self.more_body or self.disconnected or self.response_complete or self.waiting_for_100_continue:
+            return await super().receive()
+        if not self.message_event.is_set():
+            return await super().receive()
+        # All that was left of it is there: nothing to wait for, and nothing more of it to read.
+        self.message_event.clear()
+        body, self.body = bytes(self.body), bytearray()
+        return {"type": "http.request", "body": body, "more_body": False}
+
     async def send(self, message: MutableMapping[str, Any]) -> None:  # type: ignore[override]
         """Take a piece of the answer."""
         if self.transport.is_closing():
@@ -93,4 +104,6 @@ def _checked(raw_name: bytes, value: bytes) -> bytes | None:
 
 _BODILESS = frozenset({204, 304})
 _NOT_HELD = frozenset({b"connection", b"transfer-encoding", b"set-cookie"})
-_RECURRING = frozenset({b"content-type", b"content-length", b"cache-control", *(name for name, _ in SECURITY_HEADERS)})
+_RECURRING = frozenset(
+    {b"date", b"content-type", b"content-length", b"cache-control", *(name for name, _ in SECURITY_HEADERS)}
+)

@@ -70,7 +70,7 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
         [
             Result(
                 "ingest", "signature checked, stored and acknowledged", COMMAND, "requests/s", ingested,
-                bars=[Bar(against=empty_name, at_least=0.5)],
+                bars=[Bar(against=empty_name, at_least=0.45)],
             ),
             Result(empty_name, "plain ASGI on uvicorn, uvloop and httptools", COMMAND, "requests/s", emptied),
             Result("CPU of a delivery", "time of the api's process", COMMAND, "µs", taken["ingest"]),

@@ -12,8 +12,9 @@ from itertools import count
 from typing import Any, Literal
 
 import structlog
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.http.headers import answer_of
 from api.write.limits import TokenBucket
 
 log = structlog.get_logger("api")
@@ -54,23 +55,15 @@ class AccessLog:
             await self.app(scope, receive, send)
             return
         id = f"{self._prefix}-{next(self._numbers):x}"
-        header = (b"x-request-id", id.encode())
+        answer = answer_of(scope)
+        answer.added = ((b"x-request-id", id.encode()),)
         _request.set(id)
         begun = time.perf_counter()
-        status = 0
-
-        async def send_named(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], header]
-            await send(message)
-
         try:
-            await self.app(scope, receive, send_named)
+            await self.app(scope, receive, send)
         finally:
-            if self._is_kept(status, scope["path"]):
-                self._write(scope, status, time.perf_counter() - begun)
+            if self._is_kept(answer.status, scope["path"]):
+                self._write(scope, answer.status, time.perf_counter() - begun)
 
     def _is_kept(self, status: int, path: str) -> bool:
         if status >= 400 or status == 0:

@@ -1,6 +1,7 @@
 """`Accept-Encoding: gzip`: answers of some size are compressed. Streams are not: each of their events is small."""
 
 import re
+from collections.abc import Awaitable
 
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,11 +20,10 @@ class Compression:
         self.app = app
         self._compressed = GZipMiddleware(app, minimum_size=_SMALLEST, compresslevel=_LEVEL)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Choose by what the client takes."""
-        if scope["type"] == "http" and any(
-            name == b"accept-encoding" and _GZIP.search(value) for name, value in scope["headers"]
-        ):
-            await self._compressed(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+        if scope["type"] == "http":
+            for name, value in scope["headers"]:
+                if name == b"accept-encoding" and _GZIP.search(value):
+                    return self._compressed(scope, receive, send)
+        return self.app(scope, receive, send)

@@ -3,6 +3,8 @@
 Which values an answer has, its route says, with an ETag.
 """
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _GONE = frozenset({b"content-length", b"content-type"})
@@ -16,12 +18,11 @@ class Conditional:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass on; look at the head of the answer if the client named any ETag."""
         known = _named(scope) if scope["type"] == "http" else None
         if known is None:
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
         is_known = False
 
         async def send_news(message: Message) -> None:
@@ -38,7 +39,7 @@ class Conditional:
                 message = {"type": "http.response.body", "body": b""}
             await send(message)
 
-        await self.app(scope, receive, send_news)
+        return self.app(scope, receive, send_news)
 
 
 class HeadAsGet:
@@ -47,11 +48,14 @@ class HeadAsGet:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ask for the whole and send its head."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Pass on what asks for the whole."""
         if scope["type"] != "http" or scope["method"] != "HEAD" or scope["path"] in STREAMS:
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
+        return self._send_head(scope, receive, send)
+
+    async def _send_head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask for the whole and send its head."""
 
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.body":

@@ -27,13 +27,13 @@ from typing import Any, ClassVar
 
 import orjson
 import structlog
-from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.conditional import STREAMS
+from api.http.headers import answer_of
 from api.http.pages import error_page
 from api.write.refusals import BacklogFullError, RefusedError
 
@@ -228,37 +228,31 @@ def answer_unknown(scope: Scope) -> Response:
     return problem(500, "an unexpected error; it was logged", slug=ApiError.slug)
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Word what the framework finds wrong as problem documents. Errors of ours pass on to `CatchErrors`."""
+def _answer_http(error: HTTPException, scope: Scope) -> Response:
+    """What the framework refuses, in our words."""
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        # FastAPI answers 400 for bytes that are no text, and 422 for all else that is no JSON.
+        return answer(InvalidParameterError("body", "is not JSON: it is not UTF-8"))
+    detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET" and scope["path"] not in STREAMS:
+        headers["Allow"] = "GET, HEAD"
+    page = error_page(scope, error.status_code, detail, field=None, headers=headers)
+    return page or problem(error.status_code, detail, headers=headers)
 
-    async def on_http_exception(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        if isinstance(error.__cause__, UnicodeDecodeError):
-            # FastAPI answers 400 for bytes that are no text, and 422 for all else that is no JSON.
-            return answer(InvalidParameterError("body", "is not JSON: it is not UTF-8"))
-        detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
-        headers = dict(error.headers or {})
-        if headers.get("Allow") == "GET" and request.scope["path"] not in STREAMS:
-            headers["Allow"] = "GET, HEAD"
-        page = error_page(request.scope, error.status_code, detail, field=None, headers=headers)
-        return page or problem(error.status_code, detail, headers=headers)
 
-    async def on_invalid_request(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        # The place only, never the value: it may hold personal data.
-        field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-        return answer(InvalidParameterError(field, str(first["msg"]).removeprefix("Value error, ")))
-
-    app.add_exception_handler(HTTPException, on_http_exception)
-    app.add_exception_handler(RequestValidationError, on_invalid_request)
+def _answer_invalid(error: RequestValidationError) -> Response:
+    first = error.errors()[0]
+    # The place only, never the value: it may hold personal data.
+    field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    return answer(InvalidParameterError(field, str(first["msg"]).removeprefix("Value error, ")))
 
 
 class CatchErrors:
-    """Answers every exception: ours as what they are, an unexpected one with a bare 500 that is logged.
+    """Answers every exception: ours and the framework's as what they are, any other with a bare 500 that is logged.
 
-    Stands inside the middleware that sets security headers, so that a 500 carries them too; Starlette's own handler
-    stands outside every middleware.
+    Stands inside the middleware that completes heads, so that a 500 has its headers too; Starlette's own handlers stand
+    outside every middleware, and inside all of it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -269,18 +263,12 @@ class CatchErrors:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
-
-        async def watch(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self.app(scope, receive, watch)
+            await self.app(scope, receive, send)
         except Exception as error:
             response = answer_to(error, scope)
-            if started:
+            if answer_of(scope).status:
+                # An answer has begun: there cannot be another.
                 raise
             await response(scope, receive, send)
 
@@ -289,6 +277,10 @@ def answer_to(error: Exception, scope: Scope) -> Response:
     """The answer to any exception; to be called where it is handled."""
     if isinstance(error, RefusedError):
         error = of_refusal(error)
+    if isinstance(error, HTTPException):
+        return _answer_http(error, scope)
+    if isinstance(error, RequestValidationError):
+        return _answer_invalid(error)
     if not isinstance(error, ApiError):
         return answer_unknown(scope)
     page = error_page(scope, error.status, error.detail, field=error.field, headers=error.headers())

@@ -1,4 +1,9 @@
-"""The headers of every answer that keep a browser from doing what a page must not."""
+"""The head of every answer: headers that keep a browser from doing what a page must not, and what a layer adds.
+
+Owns the one look at what is sent: what else the middleware wants to know of an answer, it asks here.
+"""
+
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,27 +25,50 @@ SECURITY_HEADERS = tuple(_SECURITY_HEADERS.items())
 """What every answer carries."""
 
 
-class SecurityHeaders:
-    """Sets the security headers of every answer; one that a route has set stays."""
+_ANSWER = "floorcast.answer"
+"""Where a request's scope holds its answer."""
+
+
+class Answer:
+    """What is sent in answer to one request, on its way out: completes the head, and remembers what it said."""
+
+    __slots__ = ("_send", "added", "status")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+        """0 as long as nothing was sent."""
+        self.added: tuple[tuple[bytes, bytes], ...] = ()
+        """Headers of this answer, by a layer; to be set before it begins."""
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        """Send. Names are in lower case (ASGI); a security header that a route has set stays."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = message["headers"]
+            if _SECURITY_HEADERS.keys().isdisjoint([name for name, _ in headers]):
+                message["headers"] = [*headers, *SECURITY_HEADERS, *self.added]
+            else:
+                present = {name for name, _ in headers}
+                missing = (pair for pair in SECURITY_HEADERS if pair[0] not in present)
+                message["headers"] = [*headers, *missing, *self.added]
+        return self._send(message)
+
+
+class Answers:
+    """Gives every request its `Answer`, for the layers below."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, and add what is missing to the head of the answer."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Pass on, with the answer as `send` and in the scope."""
+        if scope["type"] == "http":
+            send = scope[_ANSWER] = Answer(send)
+        return self.app(scope, receive, send)
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message["headers"]
-                present = {name for name, _ in headers}
-                # Starlette writes names in lower case; only then nothing has to be looked at twice.
-                if present.isdisjoint(_SECURITY_HEADERS):
-                    message["headers"] = [*headers, *SECURITY_HEADERS]
-                else:
-                    message["headers"] = [*headers, *(pair for pair in SECURITY_HEADERS if pair[0] not in present)]
-            await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+def answer_of(scope: Scope) -> Answer:
+    """The answer to a request, as far as it has been sent."""
+    answer: Answer = scope[_ANSWER]
+    return answer

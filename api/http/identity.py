@@ -5,7 +5,7 @@ what a route does with a team limit is the route's. Deliveries of CRMs prove the
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlencode
 
@@ -53,7 +53,7 @@ class Identity:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Find who asks, if the address needs it."""
         if scope["type"] == "http":
             wanted = scope_of(scope["method"], scope["path"])
@@ -63,7 +63,7 @@ class Identity:
                     msg = f"this needs a key of scope {wanted}"
                     raise ForbiddenError(msg)
                 scope[_ACCESS] = access
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)
 
 
 def access_of(request: HTTPConnection) -> Access:

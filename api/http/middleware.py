@@ -12,7 +12,7 @@ from api.http.access_log import AccessLog
 from api.http.compression import Compression
 from api.http.conditional import Conditional, HeadAsGet
 from api.http.errors import CatchErrors
-from api.http.headers import SecurityHeaders
+from api.http.headers import Answers
 from api.http.identity import Identity
 from api.http.proxies import TrustedProxies
 from api.settings import Settings
@@ -24,8 +24,8 @@ def middleware(settings: Settings, cors: Sequence[str]) -> list[Middleware]:
     others = [_cors(cors)] if cors else []
     return [
         *proxies,
+        Middleware(Answers),
         Middleware(AccessLog, kept=settings.access_log),
-        Middleware(SecurityHeaders),
         *others,
         Middleware(CatchErrors),
         Middleware(HeadAsGet),

@@ -5,7 +5,7 @@ nothing: scheme and client stay those of the connection.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,7 +23,7 @@ class TrustedProxies:
         self.app = app
         self._networks = networks
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Believe the proxy, if it is one of ours."""
         client = scope.get("client")
         if scope["type"] == "http" and client and is_within(client[0], self._networks):
@@ -32,7 +32,7 @@ class TrustedProxies:
                 scope["scheme"] = scheme
             if address is not None:
                 scope["client"] = (address, 0)
-        await self.app(scope, receive, send)
+        return self.app(scope, receive, send)
 
 
 def is_within(address: str, networks: Networks) -> bool:

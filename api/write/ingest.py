@@ -8,7 +8,7 @@ may be stored all the same; its repetition does no harm, because the state is a 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -105,7 +105,7 @@ class Ingest:
         """
         return await self.append(encode_delivery(delivery))
 
-    async def append(self, message: bytes) -> str:
+    def append(self, message: bytes) -> Awaitable[str]:
         """Store a message as it is; else as `accept`."""
         session = self._session
         if session is None or session.is_stalled:
@@ -113,7 +113,7 @@ class Ingest:
         if not self._budget.take(len(message)):
             msg = "too many deliveries wait for Kafka"
             raise BacklogFullError(msg, retry_after=1)
-        return await session.store(message)
+        return session.store(message)
 
     async def _stay_connected(self) -> None:
         while True:

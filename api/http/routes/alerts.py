@@ -3,6 +3,7 @@
 An action goes to Kafka, and comes back from there as what was done about the alert: in a moment every api knows it.
 """
 
+from collections.abc import Awaitable
 from typing import Annotated, Literal, Protocol
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -29,7 +30,7 @@ LONGEST_SNOOZE = 30 * DAY
 class ActionLog(Protocol):
     """Where actions go."""
 
-    async def append(self, message: bytes) -> str:
+    def append(self, message: bytes) -> Awaitable[str]:
         """Store, and return once the broker has acknowledged it. Raises NotStoredError."""
         ...
 
