@@ -333,12 +333,12 @@ async def test_broadcast_that_fails_once_tells_everything_the_next_time(
         flush = read_side.broadcaster.flush
         failures: list[int] = []
 
-        def flush_badly(now: int) -> None:
+        def flush_badly(now: int, *, unwatched: bool, most: int) -> bool:
             if not failures:
                 failures.append(now)
                 read_side.view.take_changes()
                 raise RuntimeError
-            flush(now)
+            return flush(now, unwatched=unwatched, most=most)
 
         monkeypatch.setattr(read_side.broadcaster, "flush", flush_badly)
         async with log.producing() as send:

@@ -33,7 +33,7 @@ from tests.builders import change, instant, make_config, make_verification
 
 NOW = instant("2026-03-18T16:00Z")
 
-STRANGE = 'a"b\\c\nd é 日本 ' + "x" * 200
+STRANGE = 'a"b\\c d é 日本 ' + "x" * 200
 
 
 def samples(text: bytes) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

@@ -219,10 +219,11 @@ def test_names_that_nobody_knows_are_shown_with_the_connection_that_sends_them(f
     with floor.worker():
         floor.deliver("feed", misspelt, misspelt)
         until(lambda: told() == [{"record": "call", "name": "dialedat", "count": 2}], "the name is not told")
+        log = floor.folder / "worker.log"  # it is said at the next tick
+        until(lambda: "connection.unknown_names" in log.read_text(), "the log does not name it")
 
     shown = ask("show", "feed")
     assert (shown.exit_code, shown.stdout.splitlines()[-1].split()) == (0, ["call", "dialedat", "2"])
-    assert "connection.unknown_names" in (floor.folder / "worker.log").read_text()
     unknown = ask("show", "fed")
     assert (unknown.exit_code, unknown.stdout) == (2, "")
     assert "did you mean 'feed'?" in unknown.stderr
