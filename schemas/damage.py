@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from schemas.instants import DAY, EARLIEST, LATEST
-from schemas.records import DELETED, FIELDS, FieldType, RecordChange, Value, decode_record
+from schemas.records import DELETED, FIELDS, HEARD, FieldType, RecordChange, Value, decode_record
 from schemas.voices import VOICES
 
 LONGEST = 10 * 365 * DAY
@@ -71,7 +71,8 @@ def check_row(row: bytes) -> None:
             check_fields(record.kind, {name: value})
     for name, values in record.named.items():
         for value in values:
-            check_fields(record.kind, {name: value})
+            if value != HEARD:
+                check_fields(record.kind, {name: value})
     versions = [entry[:2] for entry in record.fields.values()]
     versions += [entry[:2] for entries in record.histories.values() for entry in entries]
     versions += [version for values in record.named.values() for version in values.values()]

@@ -8,7 +8,7 @@ bytes. Does not know where changes come from, and derives no metric.
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import structs
@@ -430,9 +430,20 @@ def _has_voices(
     return any(code >= 64 for code in histories) or any(code >= 64 for _, _, patch in patches for code in patch)
 
 
+HEARD: Final = ""
+"""Among the values that a pointer had: not one of them, but an instant for which a group keeps the row at least."""
+
+
 def encode_elsewhere(kind: str, pointer: str, value: str, version: Version) -> bytes:
     """What the group of a value hears when a record's pointer has it no more: that it last had it at that version."""
     return _encode((kind, [], _NO_HISTORIES, {FIELD_CODES[pointer]: [(*version, value)]}))
+
+
+def is_elsewhere(row: bytes) -> bool:
+    """Whether it says only where a record pointed (`encode_elsewhere`): without decoding it."""
+    # An array of four, the kind as a short text, then an empty array, an empty map, and a map with something in it.
+    start = 2 + (row[1] & 0x1F)
+    return row[start : start + 2] == b"\x90\x80" and row[start + 2] != 0x80
 
 
 NAMED_IN_ORDER: Mapping[str, tuple[str, ...]] = {kind: tuple(sorted(names)) for kind, names in NAMED.items()}

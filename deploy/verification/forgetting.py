@@ -76,6 +76,8 @@ def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits, ne
         since = 0
         limits = [*(horizon(at)[1] for at, _ in heard), final]
         for place, limit in enumerate(limits):
+            if place and limit == limits[place - 1]:
+                continue  # of the same day: a group is let go when a day begins, and never within one
             before = [change for _, change in heard[since:place]]
             known = _known(kind, names.get((kind, name), {name}), before)
             if before and _are_old(known, limit) and not (kind == "lead" and waits(name, [*before, *reps])):

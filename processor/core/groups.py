@@ -17,7 +17,7 @@ from processor.core import bounds
 from processor.core.bounds import SEPARATOR, Smallest
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts
-from processor.core.joining import Row, encoded, joined
+from processor.core.joining import Row, encoded, joined, kept_for_today
 from processor.core.merges import Merges, Move
 from processor.core.panes import Message, PaneTable
 from processor.core.plan import Contribution
@@ -144,7 +144,7 @@ class Groups:
                 continue
             if news is None:
                 news = changed[group] = {}
-            news[key] = found
+            news[key] = kept_for_today(found, self.horizon.starts_at, is_merge=group == MERGES_GROUP)
         return changed
 
     def _settle(self, group: str, news: Mapping[str, Row], moves: Mapping[str, Move], output: GroupsOutput) -> None:

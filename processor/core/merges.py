@@ -7,6 +7,7 @@ followed here, and what a merged lead knows goes to its root in one step. Does n
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from processor.core.retention import last_instant
 from schemas.records import MERGED, decode_record
 
 
@@ -100,7 +101,7 @@ class Merges:
         `is_here`: whether a lead has a group in this partition. Such a lead needs its whole chain, and as a root all
         chains that end in it.
         """
-        old = [key for key, row in self.rows.items() if decode_record(row).fields[MERGED][0] < horizon]
+        old = [key for key, row in self.rows.items() if last_instant(decode_record(row)) < horizon]
         if not old:
             return []
         needed = self._needed(is_here)

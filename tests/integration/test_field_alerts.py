@@ -190,9 +190,16 @@ async def test_a_planned_call_stops_no_clock_and_what_is_told_late_is_told_toget
                 return (await reader.get("/v1/leads/D"))["state"] == "answered"
 
             await eventually(is_answered, "answered at its instant", 40)
-            pushed = [event.payload["state"] for event in screen.events if event.kind == "lead"]
-            assert pushed[-1] == "answered"
-            assert "answered" not in pushed[:-1]
+
+            def pushed() -> list[str]:
+                return [event.payload["state"] for event in screen.events if event.kind == "lead"]
+
+            async def is_shown() -> Any:
+                return pushed()[-1] == "answered"
+
+            # The api looks at its clock in its own time: what is asked may be ahead of what is pushed by a moment.
+            await eventually(is_shown, "pushed as answered", 5)
+            assert "answered" not in pushed()[:-1]
         answered = await reader.get("/v1/leads/D")
         assert answered["response_seconds"] == pytest.approx(50 * 60 + 15, abs=0.01)
         after = (await reader.get("/v1/organisation/metrics", window="7d"))["metrics"]

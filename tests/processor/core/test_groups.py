@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from processor.core.definitions import definitions_of
 from processor.core.facts import GroupFacts, Known
 from processor.core.groups import Groups, GroupsOutput
+from processor.core.joining import joined, kept_for_today
 from processor.core.ledger import engagements_of
-from processor.core.retention import first_version
+from processor.core.retention import first_version, last_instant
 from schemas.catalogue.base import Reading
+from schemas.damage import check_row
 from schemas.frames import Engagement, record_key
-from schemas.instants import HOUR
+from schemas.instants import DAY, HOUR
 from schemas.panes import decode_pane, pane_key
-from schemas.records import FIELDS, Record, RecordChange, decode_record
+from schemas.records import FIELDS, Record, RecordChange, decode_record, is_elsewhere
 from schemas.windows import minute_window
 from tests.builders import change, make_config
 from tests.panes import shipped
@@ -100,6 +102,25 @@ def test_what_a_group_reads_of_a_row_is_what_the_record_says(log: list[RecordCha
             assert {name: known.get(name) for name in FIELDS[record.kind]} == {
                 name: record.get(name) for name in FIELDS[record.kind]
             }
+
+
+@given(log=logs(tuple(FIELDS)), kept_from=st.integers(NOW - 90 * DAY, NOW))
+def test_what_points_elsewhere_since_long_ago_is_kept_for_the_day(log: list[RecordChange], kept_from: int) -> None:
+    for engagement in heard(log):
+        record = decode_record(engagement.row)
+
+        row = kept_for_today(engagement.row, kept_from)
+
+        assert is_elsewhere(engagement.row) == (not record.fields and bool(record.named))
+        if is_elsewhere(engagement.row):
+            assert isinstance(row, bytes)
+            check_row(row)
+            kept = decode_record(row)
+            assert last_instant(kept) == max(last_instant(record), kept_from)
+            assert joined(row, engagement.row) is None
+            assert kept_for_today(row, kept_from + DAY) == kept_for_today(engagement.row, kept_from + DAY)
+        else:
+            assert row == engagement.row
 
 
 @given(log=logs(("lead", "call", "email"), most=10))
