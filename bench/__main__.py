@@ -7,6 +7,7 @@ A suite that fails is named at the end, and the others go on. Without `--short`,
 """
 
 import argparse
+import logging
 import sys
 import traceback
 
@@ -88,4 +89,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # Topics of a moment ago, and of runs that are over: aiokafka says so with every retry.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     sys.exit(main())

@@ -4,7 +4,6 @@ python -m bench engines [--short] [--runs 3] [--events 1000000] [--only flink --
 """
 
 import asyncio
-import logging
 import sys
 import tempfile
 import time
@@ -70,8 +69,6 @@ is the limit: see the last line, and decision 0027.
 
 def run(*, short: bool = False, runs: int = RUNS, events: int | None = None, only: Collection[str] = ()) -> Section:
     """Run everybody, and say how it went."""
-    # Topics of a moment ago, and of runs that are over: aiokafka says so with every retry.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     return asyncio.run(_run(short=short, runs=runs, events=events, only=only))
 
 

@@ -6,6 +6,7 @@ the broker when the first worker asks for it, and ends it after the last.
 
 from __future__ import annotations
 
+import logging
 import socket
 import socketserver
 import threading
@@ -16,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from deploy.local.broker import BrokerError, LocalBroker
@@ -49,6 +51,20 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def prefix() -> str:
     """Make a topic prefix that no other test has, such as `t4f2a91c3.`."""
     return f"t{uuid.uuid4().hex[:8]}."
+
+
+@pytest.fixture(autouse=True)
+def _logs_stay_as_they_are() -> Iterator[None]:
+    """What sets up the log of a process is run in a process of its own: another test would look for lines in vain."""
+    before = _of_logs()
+    yield
+    assert _of_logs() == before, "the test has set up the log of the process"
+
+
+def _of_logs() -> list[Any]:
+    ours = structlog.get_config()
+    levels = [logging.getLogger(name).level for name in ("", "aiokafka", "faust", "uvicorn")]
+    return [ours["wrapper_class"], ours["logger_factory"], ours["cache_logger_on_first_use"], *levels]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -36,8 +36,6 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="begin no round after so long")
     parser.add_argument("--table", action="store_true", help=f"only write the table of {PAGE.name} from the results")
     given = parser.parse_args()
-    # Kafka is away on purpose, and each of its clients says so again and again.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     if given.list:
         for one in ROUNDS:
             console.print(f"{one.name:20} {one.fault}")
@@ -90,4 +88,6 @@ def _line(result: Result) -> str:
 
 
 if __name__ == "__main__":
+    # Kafka is away on purpose, and each of its clients says so again and again.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     sys.exit(main())

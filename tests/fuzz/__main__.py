@@ -32,8 +32,6 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if unknown := set(asked.targets) - TARGETS.keys():
         parser.error(f"no target {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
-    # The server's access log would hide the findings.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     seed = time.time_ns() // 10**6 % 10**9 if asked.seed is None else asked.seed
     found = 0
     try:
@@ -82,4 +80,6 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    # The server's access log would hide the findings.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     sys.exit(main())
