@@ -206,7 +206,8 @@ def _is_late(change: RecordChange, horizon: Callable[[int], tuple[date, int]]) -
     is_open = any(value == "open" for name, value in fields.items() if name.partition("#")[0] == "status")
     if change.kind == "rep" or (change.kind == "deal" and is_open):
         return False
-    instants = [change.changed_at, *(fields.get(name) for name in _INSTANTS[change.kind])]
+    said = (value for name, value in fields.items() if name.partition("#")[0] in _INSTANTS[change.kind])
+    instants = [change.changed_at, *said]
     return all(at is None or at < limit for at in instants)
 
 

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from schemas.instants import DAY
 from schemas.records import FIELDS, MERGED, FieldType, Record, RecordChange
-from schemas.voices import FURTHER
+from schemas.voices import FURTHER, VOICES
 from schemas.windows import Calendar, Day
 
 INSTANTS: Mapping[str, tuple[str, ...]] = {
@@ -95,10 +95,15 @@ class Horizon:
         fields = change.fields
         if change.kind == "deal" and any(fields.get(name) == "open" for name in _STATUSES):
             return False
-        return not any(_is_from(fields.get(name), horizon) for name in INSTANTS.get(change.kind, ()))
+        return not any(_is_from(fields.get(name), horizon) for name in _SPOKEN.get(change.kind, ()))
 
 
 _STATUSES = ("status", *FURTHER["status"])
+_SPOKEN: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(voice for name in names for voice in (name, *VOICES.get(kind, {}).get(name, ())))
+    for kind, names in INSTANTS.items()
+}
+"""The same with all their voices."""
 
 
 def _is_from(value: object, horizon: int) -> bool:
@@ -112,9 +117,11 @@ def last_instant(record: Record) -> int:
     was corrected would bring it back. A record of which no field was ever set has no instant: it is never old.
     """
     last = _EVER
-    for name, (at, _, value) in record.fields.items():
+    for at, _, _ in record.fields.values():
         last = max(last, at)
-        if isinstance(value, int) and name in INSTANTS[record.kind]:
+    for name in INSTANTS[record.kind]:
+        value = record.get(name)
+        if isinstance(value, int):
             last = max(last, value)
     last = max(last, _pointed_at(record))
     return _NEVER if last == _EVER else last
@@ -147,9 +154,9 @@ def is_spared(record: Record) -> bool:
 
 def speaks_of_the_past(record: Record, horizon: int) -> bool:
     """Whether all that it names happened before the horizon, and nobody waits for it: it counts nowhere any more."""
-    fields, names_any = record.fields, False
+    names_any = False
     for name in INSTANTS[record.kind]:
-        entry = fields.get(name)
+        entry = record.entry(name)
         if entry is not None and isinstance(at := entry[2], int):
             if at >= horizon:
                 return False
