@@ -38,10 +38,16 @@ _INSTANTS = {
     "goal": ("since",),
     "activity": ("at",),
 }
-_POINTERS = {"call": ("lead",), "meeting": ("lead",), "email": ("lead", "thread")}
+_POINTERS = {
+    "call": ("lead",),
+    "meeting": ("lead",),
+    "email": ("lead", "thread"),
+    "deal": ("lead",),
+    "activity": ("lead",),
+}
 
 Waits = Callable[[str, Sequence["RecordChange"]], bool]
-"""Whether a lead waits, by these changes and no others."""
+"""Whether a lead waits or has not ended, by these changes and no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ class _Life:
             is_there
             and {
                 "deal": fields.get("status") not in ("won", "lost") and fields.get("merged_into") is None,
+                "lead": fields.get("status") in (None, "new", "qualified") and fields.get("merged_into") is None,
                 "subscription": fields.get("ends_at") is None,
                 "goal": True,
             }.get(kind, False)
@@ -226,9 +233,10 @@ def _current(changes: Iterable[RecordChange]) -> Mapping[str, Any]:
 def _is_late(change: RecordChange, horizon: Callable[[int], tuple[date, int]]) -> bool:
     _, limit = horizon(change.received_at)
     fields: Mapping[str, Any] = change.fields
-    is_open = any(value == "open" for name, value in fields.items() if name.partition("#")[0] == "status")
+    goes_on = {"deal": ("open",), "lead": ("new", "qualified")}.get(change.kind, ())
+    is_open = any(value in goes_on for name, value in fields.items() if name.partition("#")[0] == "status")
     is_running = fields.get("starts_at") is not None and fields.get("ends_at") is None
-    if change.kind in ("rep", "goal") or (change.kind == "deal" and is_open):
+    if change.kind in ("rep", "goal") or is_open:
         return False
     if change.kind == "subscription" and is_running:
         return False
