@@ -41,7 +41,7 @@ from schemas.connectors.hubspot.objects import BY_TYPE_ID
 from schemas.connectors.hubspot.properties import DEFAULT_STAGES, DISPOSITIONS, LEAD_STATUS, LIFECYCLE
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
-from schemas.records import CHOICES, FIELDS, HISTORIES, FieldType
+from schemas.records import CHOICES, ENTERED, FIELDS, HISTORIES, FieldType
 from schemas.topics import TOPICS, Topic
 from schemas.verifications import Verification
 from schemas.windows import WINDOWS
@@ -482,6 +482,9 @@ _FIELD_WORDS: Mapping[FieldType, str] = {
     FieldType.DECIMAL: "decimal, as a number or text",
     FieldType.CURRENCY: "ISO 4217 code",
     FieldType.REFERENCE: "id",
+    FieldType.REFERENCES: "list of ids; a change replaces it whole",
+    FieldType.DATE: "date such as `2026-03-18`, a day of the organisation",
+    FieldType.DATE_OR_INSTANT: "date, a day of the organisation, or an RFC 3339 instant",
     FieldType.ATTRIBUTES: "object",
 }
 
@@ -491,7 +494,9 @@ def _record_section(kind: str, found: Mapping[str, FieldType]) -> str:
     for name, field_type in found.items():
         choices = CHOICES.get((kind, name), frozenset())
         words = ", ".join(_code(choice) for choice in sorted(choices)) if choices else _FIELD_WORDS[field_type]
-        rows.append([_code(name), words, "yes" if name in HISTORIES.get(kind, ()) else ""])
+        rows.append(
+            [_code(name), words, "yes" if name in HISTORIES.get(kind, ()) or name in ENTERED.get(kind, ()) else ""]
+        )
     return f"### `{kind}`\n\n" + _table(["field", "value", "history kept"], rows)
 
 
@@ -512,6 +517,7 @@ def webhooks() -> str:
     limits = [
         ["body", f"{1 << 20:,} bytes, also of what gzip (`content-encoding: gzip`) inflates to"],
         ["ids", f"{field_limits.MAX_ID} printable characters"],
+        ["lists of ids", f"{field_limits.MAX_IDS} ids"],
         ["text", f"{field_limits.MAX_TEXT} characters"],
         [
             "decimals",
