@@ -26,13 +26,14 @@ from typer.main import get_command
 
 from api.app import build_read_side, create_app
 from api.http import errors
-from api.read.exposition import Picture, exported, render
+from api.read.exposition import Picture, render
 from api.settings import Settings as ApiSettings
 from api.write.ingest import Ingest
 from deploy.cli import app as command_line
 from deploy.settings import Settings as UpSettings
 from processor.settings import Settings as WorkerSettings
 from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.series import exported
 from schemas.config import Config, Currency, Duration, Name, TimeZone, parse_config
 from schemas.connectors import fields as field_limits
 from schemas.connectors.hubspot import HubSpot

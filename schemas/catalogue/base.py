@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
+from schemas.catalogue.examples import Benchmark, Example
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.rules import Rules
 from schemas.documents.values import Model
@@ -90,7 +91,11 @@ class Entry(Model):
     unit: Unit
     better: Literal["higher", "lower"] = "higher"
     owner: str | None = Field(default=None, max_length=200)
+    """Whom to ask about it."""
     tags: list[str] = Field(default_factory=list, max_length=20)
+    benchmark: Benchmark | None = None
+    """What others reach, and who says so."""
+    examples: list[Example] = Field(default_factory=list, max_length=50)
 
     def bind(self, catalogue: References) -> Reader:
         """The metric under the rules of the catalogue. Raises EntryError."""
