@@ -6,6 +6,7 @@ an order) is written here. Reads no network and no Kafka.
 
 import ast
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -33,6 +34,7 @@ from deploy.cli import app as command_line
 from deploy.settings import Settings as UpSettings
 from processor.settings import Settings as WorkerSettings
 from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.json_schema import json_schema
 from schemas.catalogue.series import exported
 from schemas.config import Config, Currency, Duration, Name, TimeZone, parse_config
 from schemas.connectors import fields as field_limits
@@ -656,11 +658,17 @@ committing; whatever supervises it starts it again.""",
     )
 
 
+def metrics_schema() -> str:
+    """What editors check `metrics.yaml` against."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli,
     "configuration.md": configuration,
     "hubspot.md": hubspot_page,
     "metrics.md": metrics,
+    "metrics.schema.json": metrics_schema,
     "rest.md": rest,
     "settings.md": settings,
     "topics.md": topics,

@@ -96,6 +96,12 @@ class Entry(Model):
     benchmark: Benchmark | None = None
     """What others reach, and who says so."""
     examples: list[Example] = Field(default_factory=list, max_length=50)
+    """What a CRM would send, and the number that comes of it."""
+
+    @property
+    def version(self) -> int:
+        """Which of its versions is in force, from 1."""
+        return 1
 
     def bind(self, catalogue: References) -> Reader:
         """The metric under the rules of the catalogue. Raises EntryError."""

@@ -6,7 +6,7 @@ Owns how they are written. `floorcast check` runs them (deploy/catalogue).
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from schemas.documents.errors import wrong
 from schemas.documents.values import Model
@@ -21,7 +21,7 @@ def _written(value: str) -> str:
     return value
 
 
-Number = Annotated[str, AfterValidator(_written)]
+Number = Annotated[str, AfterValidator(_written), WithJsonSchema({"type": ["number", "string"]})]
 
 
 class Benchmark(Model):
@@ -37,7 +37,7 @@ class Given(Model):
     record: str = Field(min_length=1)
     id: str = Field(min_length=1)
     changed_at: str
-    deleted: str | None = Field(default=None, pattern=r"^(true|false)$")
+    deleted: Annotated[str | None, Field(pattern=r"^(true|false)$"), WithJsonSchema({"type": "boolean"})] = None
     fields: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -79,6 +79,11 @@ def _text(path: Path) -> "str | _Unread":
         return _Unread(f"{path}: is not UTF-8 text")
 
 
+def metrics_path(config: Path, named: str | None) -> Path:
+    """Where the user's metrics lie: in the file that the configuration names, or beside it."""
+    return config.parent / (named or METRICS)
+
+
 def _metrics_of(named: Any, folder: Path) -> "Read | _Unread":
     """What the user's file defines on top of what is shipped. One that nobody names need not be there."""
     path = folder / (named if isinstance(named, str) and named else METRICS)
