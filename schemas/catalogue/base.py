@@ -23,6 +23,8 @@ MetricValue = int | float | str | None
 Exact = int | Fraction | None
 """A value before it is shown, in the unit of its metric."""
 
+JsonText = str | int | None
+
 Unit = Literal["count", "number", "ratio", "seconds", "days", "money"]
 
 
@@ -102,6 +104,10 @@ class Entry(Model):
     def version(self) -> int:
         """Which of its versions is in force, from 1."""
         return 1
+
+    def versions_json(self) -> list[dict[str, JsonText]]:
+        """Since when each of its versions counts, and why; one that says nothing of them has counted for ever."""
+        return [{"version": 1, "since": None, "note": None}]
 
     def bind(self, catalogue: References) -> Reader:
         """The metric under the rules of the catalogue. Raises EntryError."""

@@ -93,6 +93,18 @@ def made_of(entry: Entry) -> set[str]:
     return found
 
 
+def splits_of(metrics: Mapping[str, Entry], name: str) -> list[str]:
+    """The dimensions that a metric can be split by: its own, or those that all its parts have."""
+    entry = metrics[name]
+    own = getattr(entry, "by", None)
+    if own:
+        return list(own)
+    parts = [splits_of(metrics, part) for part in sorted(made_of(entry)) if part in metrics]
+    inner = (getattr(entry, setting, None) for setting in ("numerator", "denominator"))
+    parts += [list(getattr(part, "by", ())) for part in inner if isinstance(part, Inner)]
+    return [by for by in parts[0] if all(by in others for others in parts)] if parts else []
+
+
 def _names_in(formula: str) -> set[str]:
     try:
         tree = ast.parse(formula.strip() or "0", mode="eval")
