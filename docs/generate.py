@@ -6,6 +6,7 @@ an order) is written here. Reads no network and no Kafka.
 
 import ast
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -26,13 +27,15 @@ from typer.main import get_command
 
 from api.app import build_read_side, create_app
 from api.http import errors
-from api.read.exposition import Picture, exported, render
+from api.read.exposition import Picture, render
 from api.settings import Settings as ApiSettings
 from api.write.ingest import Ingest
 from deploy.cli import app as command_line
 from deploy.settings import Settings as UpSettings
 from processor.settings import Settings as WorkerSettings
 from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.json_schema import json_schema
+from schemas.catalogue.series import exported
 from schemas.config import Config, Currency, Duration, Name, TimeZone, parse_config
 from schemas.connectors import fields as field_limits
 from schemas.connectors.hubspot import HubSpot
@@ -661,11 +664,17 @@ committing; whatever supervises it starts it again.""",
     )
 
 
+def metrics_schema() -> str:
+    """What editors check `metrics.yaml` against."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli,
     "configuration.md": configuration,
     "hubspot.md": hubspot_page,
     "metrics.md": metrics,
+    "metrics.schema.json": metrics_schema,
     "rest.md": rest,
     "settings.md": settings,
     "topics.md": topics,

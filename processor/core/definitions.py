@@ -10,7 +10,7 @@ from typing import Any
 
 from processor.core.plan import Evaluator
 from schemas.calendars import BusinessCalendar
-from schemas.catalogue import shipped_plan
+from schemas.catalogue.defined import bound_under
 from schemas.catalogue.rules import Rules
 from schemas.config import Config, LeadResponse
 from schemas.config.rules import rules_of
@@ -72,7 +72,7 @@ def definitions_of(config: Config) -> Definitions:
     return Definitions(
         calendar=Calendar(organisation.zone, organisation.first_weekday),
         rules=rules,
-        counting=Evaluator(shipped_plan(rules), aliases),
+        counting=Evaluator(bound_under(config.defined, rules).plan, aliases),
         aliases=aliases,
         lead_response=config.lead_response,
         calendars=config.business_calendars(),

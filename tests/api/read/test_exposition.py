@@ -16,13 +16,13 @@ from api.read.exposition import (
     Picture,
     ResponseHistogram,
     crossed_limits,
-    exported,
     render,
     waiting_by_team,
 )
 from api.read.view import Values, rep_scope
 from schemas.alerts import encode_alert
 from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.series import exported
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import PROGRESS, THRESHOLD_ALERTS, VERIFICATIONS
