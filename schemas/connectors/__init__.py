@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from schemas.connectors.base import Connector
+from schemas.connectors.close import CLOSE
 from schemas.connectors.connection import Connection
 from schemas.connectors.generic import GENERIC
 from schemas.connectors.hubspot import HUBSPOT
 from schemas.connectors.kinds import Kind
 
 KINDS: Mapping[str, Kind[Any]] = {
+    "close": CLOSE,
     "generic": GENERIC,
     "hubspot": HUBSPOT,
 }

@@ -2,7 +2,8 @@
 
 import pytest
 
-from docs.generate import PAGES, REFERENCE
+from docs.generate import CONNECTORS, PAGES, REFERENCE, connector_page
+from schemas.connectors import KINDS
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
@@ -14,3 +15,10 @@ def test_a_reference_page_says_what_the_code_says(name: str) -> None:
 
 def test_every_reference_page_is_made_from_the_code() -> None:
     assert {page.name for page in REFERENCE.iterdir()} == set(PAGES)
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind, made in KINDS.items() if made.objects))
+def test_the_page_of_a_connector_says_what_becomes_what(kind: str) -> None:
+    written = (CONNECTORS / f"{kind}.md").read_text(encoding="utf-8")
+
+    assert written == connector_page(kind), f"docs/connectors/{kind}.md is out of date: python docs/generate.py"
