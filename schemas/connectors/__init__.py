@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from schemas.connectors.aircall import AIRCALL
 from schemas.connectors.base import Connector
 from schemas.connectors.close import CLOSE
 from schemas.connectors.connection import Connection
@@ -19,6 +20,7 @@ from schemas.connectors.hubspot import HUBSPOT
 from schemas.connectors.kinds import Kind
 
 KINDS: Mapping[str, Kind[Any]] = {
+    "aircall": AIRCALL,
     "close": CLOSE,
     "generic": GENERIC,
     "hubspot": HUBSPOT,

@@ -41,6 +41,7 @@ connections:
     statuses: {Potential: new}
     stages: {stat_won: {status: won}}
     owner_field: cf_owner
+  air: {kind: aircall, secrets: [45XXYYZZa08example], outcomes: {bad number: wrong_number}}
 teams: {north: {name: North}}
 reps:
   r-1: {name: Ana Lim, team: north, aliases: {crm: ["r-1", "52530071"]}}
