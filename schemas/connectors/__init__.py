@@ -18,12 +18,14 @@ from schemas.connectors.connection import Connection
 from schemas.connectors.generic import GENERIC
 from schemas.connectors.hubspot import HUBSPOT
 from schemas.connectors.kinds import Kind
+from schemas.connectors.pipedrive import PIPEDRIVE
 
 KINDS: Mapping[str, Kind[Any]] = {
     "aircall": AIRCALL,
     "close": CLOSE,
     "generic": GENERIC,
     "hubspot": HUBSPOT,
+    "pipedrive": PIPEDRIVE,
 }
 
 if TYPE_CHECKING:

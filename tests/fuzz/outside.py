@@ -42,6 +42,13 @@ connections:
     stages: {stat_won: {status: won}}
     owner_field: cf_owner
   air: {kind: aircall, secrets: [45XXYYZZa08example], outcomes: {bad number: wrong_number}}
+  pd:
+    kind: pipedrive
+    secrets: ["user:password"]
+    types: {demo: meeting, cold: call}
+    outcomes: {"3": connected}
+    statuses: {archived: disqualified}
+    stages: {"4": {status: won}}
 teams: {north: {name: North}}
 reps:
   r-1: {name: Ana Lim, team: north, aliases: {crm: ["r-1", "52530071"]}}

@@ -142,6 +142,11 @@ def sign_token(body: bytes, _at: int, secret: str) -> SignedRequest:
     return SignedRequest("POST", URL, {"content-type": "application/json"}, signed)
 
 
+def sign_basic(body: bytes, _at: int, secret: str) -> SignedRequest:
+    given = "Basic " + base64.b64encode(secret.encode()).decode()
+    return SignedRequest("POST", URL, {"content-type": "application/json", "authorization": given}, body)
+
+
 # The event of the contract, section "Webhooks in".
 CALL = {
     "record": "call",
@@ -209,4 +214,18 @@ AIRCALL = ConnectorCase(
     proves_body=False,
 )
 
-CASES = (GENERIC, HUBSPOT, CLOSE, AIRCALL)
+_DEAL = fixture("pipedrive/v2_deal_won.json")
+
+PIPEDRIVE = ConnectorCase(
+    kind="pipedrive",
+    secrets=("sales-metrics:s3cr:et \u20ac", "sales-metrics:another one"),
+    sign=sign_basic,
+    good=[_DEAL],
+    unknown=_DEAL | {"meta": _DEAL["meta"] | {"entity": "note"}},
+    unknown_reason="unknown_type",
+    redelivered=[_DEAL | {"meta": _DEAL["meta"] | {"attempt": 3}}],
+    proves_time=False,
+    proves_body=False,
+)
+
+CASES = (GENERIC, HUBSPOT, CLOSE, AIRCALL, PIPEDRIVE)
