@@ -518,8 +518,8 @@ def decode_values(row: bytes) -> tuple[str, int, dict[str, Value]]:
     names = _FIELD_NAMES
     if kind in VOICES and _has_voices(patches, histories):
         record = decode_record(row)
-        fields = {name: entry[2] for name, entry in record.fields.items() if "#" not in name}
-        return kind, next(iter(record.fields.values()))[0], fields | {name: record.get(name) for name in VOICES[kind]}
+        spoken_of = dict.fromkeys(name.partition("#")[0] for name in record.fields)
+        return kind, next(iter(record.fields.values()))[0], {name: record.get(name) for name in spoken_of}
     if len(patches) == 1 and not histories:
         at, _, patch = patches[0]
         return kind, at, {names[code]: value for code, value in patch.items()}

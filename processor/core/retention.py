@@ -17,7 +17,7 @@ from processor.core.deals import CLOSED, closed_at
 from schemas.instants import DAY, end_of_date
 from schemas.leads import ENDED
 from schemas.records import FIELDS, MERGED, FieldType, Record, RecordChange
-from schemas.voices import FURTHER
+from schemas.voices import FURTHER, VOICES
 from schemas.windows import Calendar, Day
 
 INSTANTS: Mapping[str, tuple[str, ...]] = {
@@ -111,15 +111,22 @@ class Horizon:
             return False
         if change.kind == "subscription" and fields.get("starts_at") is not None and fields.get("ends_at") is None:
             return False
-        return not any(at >= horizon for at in _happening(change.kind, fields.get))
+        return not any(at >= horizon for at in _happening(change.kind, fields.get, _SPOKEN))
 
 
 _STATUSES = ("status", *FURTHER["status"])
+_SPOKEN: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(voice for name in names for voice in (name, *VOICES.get(kind, {}).get(name, ())))
+    for kind, names in INSTANTS.items()
+}
+"""The same with all their voices."""
 
 
-def _happening(kind: str, get: Callable[[str], object]) -> Iterator[int]:
+def _happening(
+    kind: str, get: Callable[[str], object], names: Mapping[str, tuple[str, ...]] = INSTANTS
+) -> Iterator[int]:
     """The instants that a record or a change of this kind names (microseconds), and the ends of the days."""
-    for name in INSTANTS[kind]:
+    for name in names[kind]:
         if isinstance(at := get(name), int):
             yield at
     for name in DATES[kind]:
