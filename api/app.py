@@ -44,7 +44,6 @@ from api.readiness import Readiness
 from api.serving import listen, serve
 from api.settings import Settings
 from api.write.ingest import DeliveryLog, Ingest
-from schemas.catalogue import shipped_catalogue
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.base import Connector, SecretError
@@ -277,7 +276,7 @@ def build_read_side(
     return ReadSide(
         settings,
         config,
-        shipped_catalogue(),
+        config.catalogue,
         registry=registry,
         clock=clock,
         # Numbers of events mean something only within one process.

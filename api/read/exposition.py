@@ -14,7 +14,8 @@ from api.read.view import Scope, Values, View
 from schemas.alerts import LATENESS_SECONDS, LEVELS
 from schemas.catalogue import Catalogue
 from schemas.catalogue.base import MetricValue
-from schemas.instants import DAY, SECOND
+from schemas.catalogue.series import exported
+from schemas.instants import SECOND
 from schemas.progress import Progress
 from schemas.verifications import Verification
 
@@ -238,13 +239,6 @@ def _lines(
 def render(picture: Picture) -> bytes:
     """The text of one picture, with nothing remembered."""
     return Exposition().render(picture)
-
-
-def exported(metric: str, unit: str) -> tuple[str, int]:
-    """Name of a metric in Prometheus, and by what its values are multiplied: base units only, days become seconds."""
-    if unit == "days":
-        return f"floorcast_{metric.replace('_days', '_seconds')}", DAY // SECOND
-    return f"floorcast_{metric}", 1
 
 
 def _leads(picture: Picture) -> Iterator[str]:

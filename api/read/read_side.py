@@ -185,7 +185,7 @@ class ReadSide:
         """
         log.info("generation.loading", generation=served.generation)
         config = self._config_of_now()
-        view = View(config, self.view.catalogue)
+        view = View(config, config.catalogue)
         view.advance(self._clock())
 
         def on_change() -> None:

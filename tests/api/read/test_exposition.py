@@ -17,12 +17,12 @@ from api.read.exposition import (
     ResponseHistogram,
     WaitingLeads,
     crossed_limits,
-    exported,
     render,
 )
 from api.read.view import Values, rep_scope
 from schemas.alerts import encode_alert
 from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.series import exported
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import PROGRESS, THRESHOLD_ALERTS, VERIFICATIONS
