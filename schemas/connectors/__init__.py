@@ -19,6 +19,7 @@ from schemas.connectors.generic import GENERIC
 from schemas.connectors.hubspot import HUBSPOT
 from schemas.connectors.kinds import Kind
 from schemas.connectors.pipedrive import PIPEDRIVE
+from schemas.connectors.salesforce import SALESFORCE
 
 KINDS: Mapping[str, Kind[Any]] = {
     "aircall": AIRCALL,
@@ -26,6 +27,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     "generic": GENERIC,
     "hubspot": HUBSPOT,
     "pipedrive": PIPEDRIVE,
+    "salesforce": SALESFORCE,
 }
 
 if TYPE_CHECKING:
