@@ -20,6 +20,7 @@ from schemas.connectors.hubspot import HUBSPOT
 from schemas.connectors.kinds import Kind
 from schemas.connectors.pipedrive import PIPEDRIVE
 from schemas.connectors.salesforce import SALESFORCE
+from schemas.connectors.zoho import ZOHO
 
 KINDS: Mapping[str, Kind[Any]] = {
     "aircall": AIRCALL,
@@ -28,6 +29,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     "hubspot": HUBSPOT,
     "pipedrive": PIPEDRIVE,
     "salesforce": SALESFORCE,
+    "zoho": ZOHO,
 }
 
 if TYPE_CHECKING:

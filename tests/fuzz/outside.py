@@ -57,6 +57,13 @@ connections:
     outcomes: {Talked: connected, Came: held}
     statuses: {Warm: qualified}
     stages: {Signed: {status: won}}
+  zoho:
+    kind: zoho
+    secrets: [tok_9f2c_sales_metrics_zoho]
+    api: {region: eu, client_id: id, client_secret: secret, refresh_token: token}
+    outcomes_field: Outcome
+    outcomes: {Interested: connected, Came: held}
+    stages: {Signed: {status: won}}
 teams: {north: {name: North}}
 reps:
   r-1: {name: Ana Lim, team: north, aliases: {crm: ["r-1", "52530071"]}}

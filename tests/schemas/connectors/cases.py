@@ -254,4 +254,19 @@ SALESFORCE = ConnectorCase(
     media="text/xml",
 )
 
-CASES = (GENERIC, HUBSPOT, CLOSE, AIRCALL, PIPEDRIVE, SALESFORCE)
+_NOTIFIED = fixture("zoho/notification_deal_update_with_values.json")
+
+ZOHO = ConnectorCase(
+    kind="zoho",
+    secrets=("tok_9f2c_sales_metrics_zoho", "tok_another_one"),
+    sign=sign_token,
+    good=[_NOTIFIED],
+    unknown=_NOTIFIED | {"module": "Contacts"},
+    unknown_reason="unknown_type",
+    redelivered=[_NOTIFIED],
+    settings={"api": {"region": "eu", "client_id": "id", "client_secret": "s", "refresh_token": "r"}},
+    proves_time=False,
+    proves_body=False,
+)
+
+CASES = (GENERIC, HUBSPOT, CLOSE, AIRCALL, PIPEDRIVE, SALESFORCE, ZOHO)
