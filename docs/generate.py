@@ -6,6 +6,7 @@ what belongs to no field (an introduction, an order) is written here. Reads no n
 
 import ast
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -26,13 +27,15 @@ from typer.main import get_command
 
 from api.app import build_read_side, create_app
 from api.http import errors
-from api.read.exposition import Picture, exported, render
+from api.read.exposition import Picture, render
 from api.settings import Settings as ApiSettings
 from api.write.ingest import Ingest
 from deploy.cli import app as command_line
 from deploy.settings import Settings as UpSettings
 from processor.settings import Settings as WorkerSettings
 from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.json_schema import json_schema
+from schemas.catalogue.series import exported
 from schemas.config import Config, Currency, Duration, Name, TimeZone, parse_config
 from schemas.connectors import KINDS
 from schemas.connectors import fields as field_limits
@@ -43,7 +46,7 @@ from schemas.connectors.hubspot.properties import DEFAULT_STAGES, DISPOSITIONS, 
 from schemas.connectors.tables import Table
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
-from schemas.records import CHOICES, FIELDS, HISTORIES, FieldType
+from schemas.records import CHOICES, ENTERED, FIELDS, HISTORIES, FieldType
 from schemas.topics import TOPICS, Topic
 from schemas.verifications import Verification
 from schemas.windows import WINDOWS
@@ -484,6 +487,9 @@ _FIELD_WORDS: Mapping[FieldType, str] = {
     FieldType.DECIMAL: "decimal, as a number or text",
     FieldType.CURRENCY: "ISO 4217 code",
     FieldType.REFERENCE: "id",
+    FieldType.REFERENCES: "list of ids; a change replaces it whole",
+    FieldType.DATE: "date such as `2026-03-18`, a day of the organisation",
+    FieldType.DATE_OR_INSTANT: "date, a day of the organisation, or an RFC 3339 instant",
     FieldType.ATTRIBUTES: "object",
 }
 
@@ -493,7 +499,9 @@ def _record_section(kind: str, found: Mapping[str, FieldType]) -> str:
     for name, field_type in found.items():
         choices = CHOICES.get((kind, name), frozenset())
         words = ", ".join(_code(choice) for choice in sorted(choices)) if choices else _FIELD_WORDS[field_type]
-        rows.append([_code(name), words, "yes" if name in HISTORIES.get(kind, ()) else ""])
+        rows.append(
+            [_code(name), words, "yes" if name in HISTORIES.get(kind, ()) or name in ENTERED.get(kind, ()) else ""]
+        )
     return f"### `{kind}`\n\n" + _table(["field", "value", "history kept"], rows)
 
 
@@ -514,6 +522,7 @@ def webhooks() -> str:
     limits = [
         ["body", f"{1 << 20:,} bytes, also of what gzip (`content-encoding: gzip`) inflates to"],
         ["ids", f"{field_limits.MAX_ID} printable characters"],
+        ["lists of ids", f"{field_limits.MAX_IDS} ids"],
         ["text", f"{field_limits.MAX_TEXT} characters"],
         [
             "decimals",
@@ -688,11 +697,17 @@ committing; whatever supervises it starts it again.""",
     )
 
 
+def metrics_schema() -> str:
+    """What editors check `metrics.yaml` against."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli,
     "configuration.md": configuration,
     "hubspot.md": hubspot_page,
     "metrics.md": metrics,
+    "metrics.schema.json": metrics_schema,
     "rest.md": rest,
     "settings.md": settings,
     "topics.md": topics,
