@@ -185,7 +185,8 @@ def test_all_forms_of_a_plan_say_the_same_of_a_record(found: list[Part], said: l
         contributions = generated.of_record(change.kind, change.fields.get)
 
         assert gathered(contributions) == plainly(found, change.kind, change.fields.get)
-        assert compiled.contributions(row) == contributions
+        has_list = any(isinstance(value, list) for value in change.fields.values())
+        assert compiled.contributions(row) == (None if has_list else contributions)  # lists are Python's
 
 
 DAMAGED = st.one_of(
