@@ -105,7 +105,7 @@ def test_a_deal_is_made_moved_and_won() -> None:
     }  # fmt: skip
     assert record.get("created_at") == _at("2026-03-10T14:20:05Z")
     assert record.get("closed_at") == _at("2026-03-18T16:41:30Z")
-    assert [stage for _, _, stage in record.history("stage")] == ["1", "2", "4"]
+    assert [entry[3] for entry in record.entries("stage")] == ["1", "2", "4"]
 
 
 def test_a_stage_is_entered_when_it_was_changed_not_when_it_is_told() -> None:
