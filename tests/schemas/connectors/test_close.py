@@ -305,7 +305,9 @@ def test_a_merge_points_the_lead_that_goes_to_the_one_that_stays(action: str) ->
 def test_the_deletions_of_a_merge_take_nothing_away() -> None:
     moved = _event("call_completed", action="deleted", meta=MERGE)
 
-    assert _parse(moved).changes == []
+    parsed = _parse(moved)
+
+    assert (parsed.changes, parsed.ignored) == ([], {"no_fields": 1})
 
 
 @pytest.mark.parametrize(

@@ -306,6 +306,13 @@ def test_a_deleted_activity_is_none_of_our_records(before: Any, kinds: set[str])
     assert all(change.fields == {"deleted": True} for change in changes)
 
 
+def test_the_deletion_of_what_was_no_record_of_ours_is_counted() -> None:
+    gone = _event("v2_activity_call_done", action="delete")
+    gone |= {"data": None, "previous": {"type": "task"}}
+
+    assert _parse(gone).ignored == {"no_fields": 1}
+
+
 # --- Users and version 1 ----------------------------------------------------------------------------------------------
 
 
