@@ -66,14 +66,21 @@ def show_lines(stats: ConnectionStats) -> list[str]:
         f"last delivery  {_at(stats.last_delivery_at)}",
         f"last event     {_at(stats.last_event_at)}",
     ]
-    if not stats.unknown:
-        return [*head, "every name it sent is known"]
-    rows = [("RECORD", "UNKNOWN NAME", "COUNT")]
-    rows += [
-        ("(kind)" if each.record == each.name else each.record, printable(each.name), str(each.count))
-        for each in stats.unknown
-    ]
-    return [*head, "", *_columns(rows)]
+    lines = head
+    if stats.unknown:
+        rows = [("RECORD", "UNKNOWN NAME", "COUNT")]
+        rows += [
+            ("(kind)" if each.record == each.name else each.record, printable(each.name), str(each.count))
+            for each in stats.unknown
+        ]
+        lines = [*lines, "", *_columns(rows)]
+    else:
+        lines = [*lines, "every name it sent is known"]
+    if stats.unmapped:
+        words = [("RECORD", "FIELD", "WORD WITHOUT A MEANING", "COUNT")]
+        words += [(each.record, each.field, printable(each.word), str(each.count)) for each in stats.unmapped]
+        lines = [*lines, "", *_columns(words)]
+    return lines
 
 
 async def read_progress(target: Target) -> list[Progress]:

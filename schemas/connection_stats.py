@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from schemas.progress import Progress
 from schemas.unknown_names import UnknownName, unknown_names
+from schemas.unmapped_words import UnmappedWord, unmapped_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,15 @@ class ConnectionStats:
     """The newest `changed_at` that it has sent."""
     unknown: Sequence[UnknownName]
     """Most frequent first."""
+    unmapped: Sequence[UnmappedWord] = ()
+    """Words of its CRM that mean nothing here, most frequent first."""
 
 
 def connection_stats(kinds: Mapping[str, str], progress: Iterable[Progress]) -> list[ConnectionStats]:
     """Of each connection, by its kind, in the order of the file; `progress` is that of all partitions of normalise."""
     partitions = list(progress)
     unknown = unknown_names(each.counters for each in partitions)
+    unmapped = unmapped_words(each.counters for each in partitions)
     return [
         ConnectionStats(
             name,
@@ -34,6 +38,7 @@ def connection_stats(kinds: Mapping[str, str], progress: Iterable[Progress]) -> 
             max((each.connections.get(name, (0, 0))[0] for each in partitions), default=0) or None,
             max((each.connections.get(name, (0, 0))[1] for each in partitions), default=0) or None,
             unknown.get(name, ()),
+            unmapped.get(name, ()),
         )
         for name, kind in kinds.items()
     ]

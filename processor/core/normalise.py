@@ -18,6 +18,7 @@ from schemas.frames import by_partition, change_frames, record_key
 from schemas.progress import Progress
 from schemas.records import RecordChange, in_order
 from schemas.unknown_names import count_unknown
+from schemas.unmapped_words import count_unmapped
 
 NEVER = 2**62
 
@@ -94,6 +95,7 @@ class _Counts:
         """Connection -> receipts and changes."""
         self._others: Counter[str] = Counter()
         self._unknown: dict[str, Counter[tuple[str, str]]] = {}
+        self._unmapped: dict[str, Counter[tuple[str, str, str]]] = {}
 
     def add(self, delivery: Delivery, parsed: Parsed) -> None:
         heard = self._heard.get(delivery.connection)
@@ -105,6 +107,8 @@ class _Counts:
             self._others[f"ignored.{reason}"] += amount
         if parsed.unknown:
             self._unknown.setdefault(delivery.connection, Counter()).update(parsed.unknown)
+        if parsed.unmapped:
+            self._unmapped.setdefault(delivery.connection, Counter()).update(parsed.unmapped)
         for problem in parsed.problems:
             self._others[f"dead.{delivery.connection}.{problem.reason}"] += 1
 
@@ -119,6 +123,8 @@ class _Counts:
             progress.count(name, amount)
         for connection, names in self._unknown.items():
             count_unknown(progress.counters, connection, names)
+        for connection, words in self._unmapped.items():
+            count_unmapped(progress.counters, connection, words)
 
 
 _CHANGED_AT = attrgetter("changed_at")

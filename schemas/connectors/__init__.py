@@ -15,6 +15,7 @@ from schemas.connectors.aircall import AIRCALL
 from schemas.connectors.base import Connector
 from schemas.connectors.close import CLOSE
 from schemas.connectors.connection import Connection
+from schemas.connectors.file import FILE
 from schemas.connectors.generic import GENERIC
 from schemas.connectors.hubspot import HUBSPOT
 from schemas.connectors.kinds import Kind
@@ -25,6 +26,7 @@ from schemas.connectors.zoho import ZOHO
 KINDS: Mapping[str, Kind[Any]] = {
     "aircall": AIRCALL,
     "close": CLOSE,
+    "file": FILE,
     "generic": GENERIC,
     "hubspot": HUBSPOT,
     "pipedrive": PIPEDRIVE,

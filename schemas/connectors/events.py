@@ -76,6 +76,7 @@ def read_event(
     clock: str,
 ) -> None:
     """Put what one event says into `parsed`: all of it, or that it cannot be read."""
+    counted = sum(parsed.ignored.values())
     try:
         said = list(statements(event, parsed))
         if any(runs_ahead(statement.at, received_at) for statement in said):
@@ -101,6 +102,8 @@ def read_event(
     except FieldError as error:
         parsed.refuse("bad_shape" if error.field == "id" else "bad_field", str(error), index)
     else:
+        if not readings and sum(parsed.ignored.values()) == counted:
+            parsed.ignore("no_fields")  # no event goes uncounted
         for reading in readings:
             parsed.ignore("rounded", reading.rounded)
             parsed.accept(reading.change, index, field=clock)

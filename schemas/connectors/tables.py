@@ -118,11 +118,6 @@ def choice(record: str, name: str, value: str | None) -> str | None:
     return value if value in CHOICES[record, name] else None
 
 
-def lead_status(value: str | None) -> str | None:
-    """The status of a lead; who has bought was also made a deal of."""
-    return "converted" if value == "customer" and choice("lead", "status", value) is None else value
-
-
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?\Z")
 _SHORT_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})\Z")
 

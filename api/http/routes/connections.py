@@ -17,11 +17,13 @@ router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["health"], generat
 
 _NOT_KNOWN = dict.fromkeys(
     (
-        "reconciled_at", "missed", "missed_share", "unmapped", "limits", "subscription", "duplicates", "not_visible",
+        "reconciled_at", "missed", "missed_share", "limits", "subscription", "duplicates", "not_visible",
         "backfill",
     )
 )  # fmt: skip
 """What only asking a CRM would tell."""
+
+_OUR_WORDS = frozenset({"generic", "file"})
 
 
 @router.get("/connections", summary="Connections", response_model=ConnectionsAnswer, responses=READ_PROBLEMS)
@@ -42,4 +44,6 @@ def _row(stats: ConnectionStats) -> Json:
         "last_delivery_at": instant(stats.last_delivery_at),
         "last_event_at": instant(stats.last_event_at),
         "unknown": [asdict(name) for name in stats.unknown],
+        # Who speaks our own words has none that mean nothing here.
+        "unmapped": None if stats.kind in _OUR_WORDS else [asdict(word) for word in stats.unmapped],
     }

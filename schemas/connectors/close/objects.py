@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from schemas.connectors.fields import read_number
-from schemas.connectors.tables import Row, Said, Table, instant_row, instant_text, lead_status, phone, row
+from schemas.connectors.tables import Row, Said, Table, instant_row, instant_text, phone, row
 from schemas.instants import format_instant
 
 # https://developer.close.com/api/resources/activities/calls.md
@@ -125,7 +125,7 @@ def _lead_status(value: Any, said: Said, *, label: str = "status_label") -> Mapp
     found = said.words.statuses.get(value) if isinstance(value, str) else None
     if found is None:
         found = said.meaning(said.words.statuses, "status", said.data.get(label, value))
-    return {"status": lead_status(found)}
+    return {"status": found}
 
 
 CALL = Table(

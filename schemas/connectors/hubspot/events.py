@@ -143,7 +143,9 @@ def _property_change(event: Mapping[str, Any], target: Object, at: int, parsed: 
         facts = reading(_property_text(event["propertyValue"]), at)
     except ValueError as error:
         raise FieldError(field=name, problem=str(error)) from None
-    if facts.unmapped:
+    if facts.unmapped and facts.said:
+        parsed.ignore_unmapped(target.kind, next(iter(facts.said)).partition("#")[0], str(event["propertyValue"]))
+    elif facts.unmapped:  # of a property that speaks of something else too
         parsed.ignore("unmapped_value")
     if facts.said:
         yield Statement(target.kind, own_id, facts.said)

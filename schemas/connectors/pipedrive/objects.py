@@ -22,11 +22,10 @@ _STATUSES = frozenset({"open", "won", "lost"})
 
 
 def _stage(value: Any, said: Said) -> Mapping[str, Any]:
-    """A deal that never changed its stage is in it since it was made."""
-    data, before = said.data, said.before or {}
-    entered = instant_text(data.get("stage_change_time"))
-    if entered is None and "stage_id" not in before:
-        entered = instant_text(data.get("add_time"))
+    """A new deal is in its stage since it was made; repeated later, without an instant, it enters nothing."""
+    entered = instant_text(said.data.get("stage_change_time"))
+    if entered is None and said.before is None:
+        entered = instant_text(said.data.get("add_time"))
     return {"stage": value, **({} if entered is None else {"entered_stage_at": entered})}
 
 

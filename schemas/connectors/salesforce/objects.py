@@ -237,8 +237,7 @@ def _converted(value: Any, _said: Said) -> Mapping[str, Any]:
 
 
 def _lead_word(value: Any, said: Said) -> Mapping[str, Any]:
-    found = said.meaning(said.words.statuses, "status", value)
-    return {"status": "converted" if found == "customer" and choice("lead", "status", found) is None else found}
+    return {"status": said.meaning(said.words.statuses, "status", value)}
 
 
 LEAD = Table(

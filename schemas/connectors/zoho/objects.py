@@ -16,7 +16,6 @@ from schemas.connectors.tables import (
     id_row,
     instant_row,
     instant_text,
-    lead_status,
     plain_text,
     row,
 )
@@ -131,7 +130,7 @@ def _lead_owner(value: Any, said: Said) -> Mapping[str, Any]:
 
 
 def _lead_word(value: Any, said: Said) -> Mapping[str, Any]:
-    return {"status": lead_status(said.meaning(said.words.statuses, "status", value))}
+    return {"status": said.meaning(said.words.statuses, "status", value)}
 
 
 LEADS = Table(

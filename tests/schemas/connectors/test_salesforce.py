@@ -351,7 +351,7 @@ def test_an_opportunity_is_made_moved_and_won() -> None:
         "rep": REP, "creator": REP, "status": "won", "amount": "48500", "closed_at": _at("2026-03-18T16:41:30Z"),
         "created_at": _at("2026-03-10T14:20:05Z"),
     }  # fmt: skip
-    assert [entry[-1] for entry in record.entries("stage")] == ["Prospecting", "Negotiation/Review", "Closed Won"]
+    assert [entry[3] for entry in record.entries("stage")] == ["Prospecting", "Negotiation/Review", "Closed Won"]
 
 
 def test_an_opportunity_that_is_reopened_was_closed_never_and_may_be_lost_then() -> None:

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from api.http.routes.connections import _row
+from schemas.connection_stats import connection_stats
 from schemas.instants import SECOND, format_instant
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import PROGRESS
 from schemas.unknown_names import count_unknown
+from schemas.unmapped_words import count_unmapped
 from tests.api.reading import Floor
 
 
@@ -53,6 +56,16 @@ async def test_a_connection_that_never_delivered_is_there_too(floor: Floor) -> N
     (row,) = (await floor.get("/v1/connections")).json()["rows"]
 
     assert (row["last_delivery_at"], row["last_event_at"], row["unknown"]) == (None, None, [])
+
+
+def test_words_without_a_counterpart_are_counted_by_connection() -> None:
+    progress = Progress(offset=9)
+    count_unmapped(progress.counters, "feed", {("call", "outcome", "our-own-guid"): 14})
+    stats = connection_stats({"feed": "close"}, [progress])
+
+    (row,) = map(_row, stats)
+
+    assert row["unmapped"] == [{"record": "call", "field": "outcome", "word": "our-own-guid", "count": 14}]
 
 
 async def test_connections_need_an_admin_who_sees_the_whole_organisation(floor: Floor) -> None:

@@ -23,6 +23,7 @@ CONFIG = f"""
 organisation: {{name: Acme, timezone: UTC, currency: USD}}
 connections:
   sf: {{kind: salesforce, organization: 00D5f000004XyZa, secrets: [{SECRET}, another-path-4712]}}
+  files: {{kind: file}}
   feed: {{kind: generic, secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}}
 """
 
@@ -106,6 +107,12 @@ async def test_a_body_of_another_type_is_415_to_who_knows_the_path(client: httpx
     ]
 
     assert [answer.status_code for answer in answers] == [415, 401]
+
+
+async def test_nothing_is_posted_to_a_connection_of_files(client: httpx.AsyncClient, ingest: FakeIngest) -> None:
+    answer = await client.post("/webhooks/files", content=b"{}", headers={"content-type": "application/json"})
+
+    assert (answer.status_code, ingest.accepted) == (404, [])
 
 
 async def test_what_stands_behind_another_kind_of_connection_is_404(client: httpx.AsyncClient) -> None:
