@@ -229,9 +229,9 @@ def _filled(sizes: Iterable[tuple[str, int]], most: int) -> Iterator[list[str]]:
 
 
 def _moments(change: RecordChange) -> Iterator[tuple[int, str, str]]:
-    for name in _INSTANTS.get(change.kind, ()):
-        instant = change.fields.get(name)
-        if isinstance(instant, int):
+    names = _INSTANTS.get(change.kind, ())
+    for name, instant in change.fields.items():
+        if name.partition("#")[0] in names and isinstance(instant, int):
             yield instant // DAY, change.kind, change.id
     if change.kind in {"lead", "deal"} and not _SAID.isdisjoint(name.partition("#")[0] for name in change.fields):
         yield change.changed_at // DAY, change.kind, change.id

@@ -10,14 +10,14 @@ only forward.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from processor.core.deals import CLOSED, closed_at
 from schemas.instants import DAY, end_of_date
 from schemas.leads import ENDED
 from schemas.records import FIELDS, MERGED, FieldType, Record, RecordChange
-from schemas.voices import FURTHER
+from schemas.voices import FURTHER, VOICES
 from schemas.windows import Calendar, Day
 
 INSTANTS: Mapping[str, tuple[str, ...]] = {
@@ -37,6 +37,7 @@ _Key = TypeVar("_Key")
 
 _EVER = -(2**62)
 _NEVER = 2**62
+_NO_VOICES: Mapping[str, Sequence[str]] = {}
 _RUNNING: Mapping[str, frozenset[str]] = {
     "deal": frozenset({"open"}),
     "lead": frozenset({"new", "qualified"}),
@@ -111,19 +112,30 @@ class Horizon:
             return False
         if change.kind == "subscription" and fields.get("starts_at") is not None and fields.get("ends_at") is None:
             return False
-        return not any(at >= horizon for at in _happening(change.kind, fields.get))
+        return not any(at >= horizon for at in _said_in(change))
 
 
 _STATUSES = ("status", *FURTHER["status"])
 
 
 def _happening(kind: str, get: Callable[[str], object]) -> Iterator[int]:
-    """The instants that a record or a change of this kind names (microseconds), and the ends of the days."""
+    """The instants that a record of this kind names (microseconds), and the ends of the days."""
     for name in INSTANTS[kind]:
         if isinstance(at := get(name), int):
             yield at
     for name in DATES[kind]:
         if isinstance(day := get(name), str):
+            yield end_of_date(day)
+
+
+def _said_in(change: RecordChange) -> Iterator[int]:
+    """The same of a change, whichever property of the CRM says them."""
+    for name in INSTANTS[change.kind]:
+        for voice in (name, *VOICES.get(change.kind, _NO_VOICES).get(name, ())):
+            if isinstance(at := change.fields.get(voice), int):
+                yield at
+    for name in DATES[change.kind]:
+        if isinstance(day := change.fields.get(name), str):
             yield end_of_date(day)
 
 
