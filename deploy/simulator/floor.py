@@ -153,12 +153,7 @@ class Floor:
 
     def _hire(self, rep: str, at: int) -> Event:
         index = len(self._people)
-        first, last = (
-            further.FIRST[index % len(further.FIRST)],
-            further.LAST[(index + index // len(further.FIRST)) % len(further.LAST)],
-        )
-        again = index // (len(further.FIRST) * len(further.LAST))
-        name = f"{first} {last}" + (f" {again + 1}" if again else "")
+        name = further.person(index)
         teams = further.TEAMS[: 2 if self.reps <= 8 else 3]
         fields = {
             "name": name,

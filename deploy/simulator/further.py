@@ -1,7 +1,7 @@
 """What a floor tells beside calls, mails, meetings, leads and deals: customers, money given back, absences, goals.
 
-Owns the names of people and sources, the fields of these, and those that only some CRMs send of the others (who logged it and when, whom a mail went to,
-what a deal sells). Pure: the random numbers are the floor's.
+Owns the names of people and sources, the fields of these, and those that only some CRMs send of the others (who logged
+it and when, whom a mail went to, what a deal sells). Pure: the random numbers are the floor's.
 """
 
 from random import Random
@@ -30,6 +30,13 @@ _REASONS = ("price", "timing", "competitor", "no answer")
 _INDUSTRIES = ("health", "retail", "logistics", "software")
 
 Fields = dict[str, Any]
+
+
+def person(index: int) -> str:
+    """The name of the so-manieth person; each has another."""
+    first, last = FIRST[index % len(FIRST)], LAST[(index + index // len(FIRST)) % len(LAST)]
+    again = index // (len(FIRST) * len(LAST))
+    return f"{first} {last}" + (f" {again + 1}" if again else "")
 
 
 def customer(random: Random) -> str:

@@ -62,7 +62,7 @@ def whole(root: str, members: Sequence[Record]) -> Record:
     """A root with what it lacks: of the merged lead that says it with the newest version, deleted ones too."""
     own = next((record for record in members if record.id == root), Record(root, [], {}))
     fields, borrowed = dict(own.fields), {}
-    for name in {name for record in members for name in record.fields} - {"deleted", "merged_into"}:
+    for name in {name.partition("#")[0] for record in members for name in record.fields} - {"deleted", "merged_into"}:
         sayers = [record for record in members if record.get(name) is not None]
         if own.get(name) is None and sayers:
             borrowed[name] = max(sayers, key=lambda record: (record.version_of(name), record.id))

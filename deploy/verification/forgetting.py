@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
@@ -242,7 +243,9 @@ def _is_late(change: RecordChange, horizon: Callable[[int], tuple[date, int]]) -
         return False
     if change.kind == "subscription" and is_running:
         return False
-    return all(at < limit for at in (change.changed_at, *_happening(change.kind, fields)))
+    # A field may be said by several voices.
+    said = (_happening(change.kind, {name.partition("#")[0]: value}) for name, value in fields.items())
+    return all(at < limit for at in (change.changed_at, *chain.from_iterable(said)))
 
 
 def _horizons(config: Config) -> Callable[[int], tuple[date, int]]:

@@ -10,7 +10,7 @@ only forward.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from processor.core.deals import CLOSED, closed_at
@@ -37,7 +37,6 @@ _Key = TypeVar("_Key")
 
 _EVER = -(2**62)
 _NEVER = 2**62
-_NO_VOICES: Mapping[str, Sequence[str]] = {}
 _RUNNING: Mapping[str, frozenset[str]] = {
     "deal": frozenset({"open"}),
     "lead": frozenset({"new", "qualified"}),
@@ -112,30 +111,26 @@ class Horizon:
             return False
         if change.kind == "subscription" and fields.get("starts_at") is not None and fields.get("ends_at") is None:
             return False
-        return not any(at >= horizon for at in _said_in(change))
+        return not any(at >= horizon for at in _happening(change.kind, fields.get, _SPOKEN))
 
 
 _STATUSES = ("status", *FURTHER["status"])
+_SPOKEN: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(voice for name in names for voice in (name, *VOICES.get(kind, {}).get(name, ())))
+    for kind, names in INSTANTS.items()
+}
+"""The same with all their voices."""
 
 
-def _happening(kind: str, get: Callable[[str], object]) -> Iterator[int]:
-    """The instants that a record of this kind names (microseconds), and the ends of the days."""
-    for name in INSTANTS[kind]:
+def _happening(
+    kind: str, get: Callable[[str], object], names: Mapping[str, tuple[str, ...]] = INSTANTS
+) -> Iterator[int]:
+    """The instants that a record or a change of this kind names (microseconds), and the ends of the days."""
+    for name in names[kind]:
         if isinstance(at := get(name), int):
             yield at
     for name in DATES[kind]:
         if isinstance(day := get(name), str):
-            yield end_of_date(day)
-
-
-def _said_in(change: RecordChange) -> Iterator[int]:
-    """The same of a change, whichever property of the CRM says them."""
-    for name in INSTANTS[change.kind]:
-        for voice in (name, *VOICES.get(change.kind, _NO_VOICES).get(name, ())):
-            if isinstance(at := change.fields.get(voice), int):
-                yield at
-    for name in DATES[change.kind]:
-        if isinstance(day := change.fields.get(name), str):
             yield end_of_date(day)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from schemas.catalogue.conditions import AtLeast, Condition, First, Is, IsSet, every, opposite, some
 from schemas.catalogue.facts import FACTS, NUMBERS, expanded, fields_of_fact, flag_of, has_field
 from schemas.catalogue.rules import Rules
+from schemas.documents.errors import suggestion
 from schemas.instants import parse_duration
 from schemas.records import FieldType
 
@@ -53,8 +54,8 @@ class Wording:
                 self.condition(_mapping(part, (*path, index)), (*path, index)) for index, part in enumerate(wanted)
             )
         if not any(has_field(fact, name) for fact in self._facts):
-            known = ", ".join(sorted({field for fact in self._facts for field in fields_of_fact(fact)}))
-            raise EntryError(path, f"{' or '.join(self._facts)} has no field {name}; there are {known}")
+            known = sorted({field for fact in self._facts for field in fields_of_fact(fact)})
+            raise EntryError(path, f"{' or '.join(self._facts)} has no field {name}{suggestion(name, known)}")
         if isinstance(wanted, Mapping):
             return self._compared(name, wanted, path)
         flags = [flag_of(fact, name, self._rules, self._at) for fact in self._facts]
