@@ -4,6 +4,7 @@ Each fact is counted once plainly, and once by a field that is made of several r
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +15,13 @@ from processor.core.plan import Evaluator
 from schemas.catalogue.conditions import Condition, First, Flag, Is
 from schemas.catalogue.facts import CLOSED, FACTS
 from schemas.catalogue.plan import Form, Measure, Part, plan_of
+from schemas.config import load_config
+from schemas.instants import HOUR
 from schemas.panes import decode_pane
 from schemas.records import RecordChange
 from schemas.topics import PANES
 from tests.builders import change
-from tests.pipeline import Pipeline
+from tests.pipeline import Pipeline, served
 from tests.strategies import NOW, logs
 from tests.test_laws import CONFIGS, SLOW, batches, shuffled
 
@@ -131,4 +134,61 @@ def test_any_order_and_repetition_gives_the_same_bytes(name: str, log: list[Reco
 def test_every_fact_is_among_them_that_is_made_of_records() -> None:
     assert {each.fact for each in PARTS.values()} >= {*FACTS} - {
         "call", "email", "meeting", "activity", "thread.answers",
+    }  # fmt: skip
+
+
+METRICS = """\
+cold_sources: [web]
+quiet_after: 1h
+metrics:
+"""
+ENTRY = """\
+  {name}:
+    {{label: A, description: A., unit: count, type: simple, {rest}, credit: rep, agg: count}}
+"""
+OWN = {
+    "touches": "from: lead.touches, at: at",
+    "follow_ups": 'from: lead.touches, where: {number: {at_least: "2"}}, at: at',
+    "cold_calls": "from: lead.touches, where: {cold: true}, at: at",
+    "leads_called_cold": "from: lead, at: first_cold_at",
+    "leads_qualified": "from: lead, where: {ended_at: {is_set: false}}, at: qualified_at",
+    "deals_lost_unfollowed": "from: lead.deals, where: {status: lost, followed: false}, at: closed_at",
+    "lost_web": "from: lead.deals, where: {lead.source: web}, at: closed_at",
+    "stays": "from: deal.stays, where: {stage: s1, left_at: {is_set: true}}, at: left_at",
+    "writers": "from: thread.writers, where: {replied: true}, at: at",
+    "renewals": "from: customer.ends, where: {renewed: true}, at: ends_at",
+    "credits_given": "from: credit, at: at",
+    "crm": "from: [call, email], where: {happened_at: {is_set: true}}, at: [logged_at, happened_at]",
+}
+
+
+def test_a_user_counts_all_of_them(tmp_path: Path) -> None:
+    entries = (ENTRY.format(name=name, rest=rest) for name, rest in OWN.items())
+    (tmp_path / "metrics.yaml").write_text(METRICS + "".join(entries), encoding="utf-8")
+    (tmp_path / "floorcast.yaml").write_text(
+        "organisation: {name: Acme, timezone: UTC, currency: USD}\n"
+        "connections: {feed: {kind: generic, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}}\n",
+        encoding="utf-8",
+    )
+    pipeline = Pipeline(load_config(tmp_path / "floorcast.yaml", {}))
+    pipeline.take(
+        [
+            change("lead", "l1", NOW, rep="r1", received_at=NOW, source="web", status="qualified"),
+            change("call", "c1", NOW, rep="r1", lead="l1", direction="outbound", dialed_at=NOW - HOUR - 1),
+            change("email", "e1", NOW, rep="r1", lead="l1", direction="outbound", sent_at=NOW - HOUR - 1, thread="t1"),
+            change("email", "e2", NOW, direction="inbound", sent_at=NOW - 9, thread="t1", logged_at=NOW - 3),
+            change("deal", "d1", NOW - 9, rep="r1", lead="l1", status="open", stage="s1"),
+            change("deal", "d1", NOW, status="lost", stage="s2"),
+            change("subscription", "s1", NOW, rep="r1", customer="c1", starts_at=NOW - 9, ends_at=NOW),
+            change("subscription", "s2", NOW, rep="r1", customer="c1", starts_at=NOW),
+            change("credit", "g1", NOW, rep="r1", at=NOW, amount=5),
+        ]
+    )
+
+    row = served(pipeline.view(), now=NOW, window="7d")["organisation"]["metrics"]
+
+    assert {name: row[name] for name in OWN} == {
+        "touches": 2, "follow_ups": 1, "cold_calls": 1, "leads_called_cold": 1, "leads_qualified": 1,
+        "deals_lost_unfollowed": 1, "lost_web": 1, "stays": 1, "writers": 1, "renewals": 1, "credits_given": 1,
+        "crm": 3,
     }  # fmt: skip

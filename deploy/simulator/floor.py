@@ -20,30 +20,16 @@ from random import Random
 from typing import Any, TypeVar
 
 from deploy.simulator import further
+from deploy.simulator import known as memory
+from deploy.simulator.known import INSTANTS, Known, Memory, as_event
 from schemas.instants import HOUR, MINUTE, SECOND, format_instant
 
 _T = TypeVar("_T")
 
-Event = dict[str, Any]
-"""One event of kind `generic`."""
+Event = memory.Event
 
 SPREAD = 3 * HOUR
 """How long ago a late thing may have happened."""
-_REMEMBERED = 20_000
-_FIRST = (
-    "Ana", "Bilal", "Chloe", "Dmitri", "Esra", "Femi", "Grace", "Hiro", "Ines", "Jonas", "Kavya", "Liam",
-    "Mei", "Nadia", "Omar", "Priya", "Quentin", "Rosa", "Samuel", "Tove", "Uma", "Viktor", "Wanjiru", "Ximena", "Yusuf",
-    "Zofia",
-)  # fmt: skip
-_LAST = (
-    "Lim", "Okafor", "Martin", "Schneider", "Yilmaz", "Garcia", "Novak", "Tanaka", "Silva", "Berg", "Iyer", "Murphy",
-    "Chen", "Haddad", "Rossi", "Kowalska", "Dubois", "Mwangi", "Petrov", "Larsen", "Nguyen", "Cohen", "Abebe",
-)  # fmt: skip
-_TEAMS = ("Inbound", "Mid-Market", "Enterprise")
-_SOURCES = (
-    ("demo_request", 18), ("website", 26), ("webinar", 12), ("referral", 12), ("trade_show", 9), ("partner", 8),
-    ("cold_list", 15),
-)  # fmt: skip
 _OUTCOMES = (("connected", 46), ("no_answer", 30), ("voicemail", 15), ("busy", 5), ("wrong_number", 3), ("failed", 1))
 _STAGES = ("discovery", "demo", "proposal", "negotiation")
 
@@ -69,48 +55,6 @@ CALM = Mix(duplicates=0.05, late=0.03, edits=0.02, deletions=0.003)
 """What a well-behaved CRM does: the demo's."""
 
 
-@dataclass(slots=True)
-class _Known:
-    """A record as the CRM last had it."""
-
-    kind: str
-    id: str
-    fields: dict[str, Any]
-    """Instants are microseconds here."""
-    changed_at: int
-    deleted: bool = False
-
-
-class _Memory:
-    """The last few thousand records of one sort; any of them can be drawn in constant time."""
-
-    def __init__(self, size: int = _REMEMBERED) -> None:
-        self._size = size
-        self._items: list[_Known] = []
-        self._oldest = 0
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def add(self, known: _Known) -> None:
-        if len(self._items) < self._size:
-            self._items.append(known)
-        else:
-            self._items[self._oldest] = known
-            self._oldest = (self._oldest + 1) % self._size
-
-    def draw(self, random: Random) -> _Known | None:
-        return self._items[random.randrange(len(self._items))] if self._items else None
-
-    def draw_recent(self, random: Random, last: int = 200) -> _Known | None:
-        """Any of the `last` ones (roughly: once it is full, their place goes round)."""
-        count = len(self._items)
-        if not count:
-            return None
-        newest = (self._oldest - 1) % count if count == self._size else count - 1
-        return self._items[(newest - random.randrange(min(last, count))) % count]
-
-
 _Step = tuple[int, int, Callable[[int], list[tuple[int, Event]]]]
 """(due, tie-breaker, what happens then): it gives changes with the instants at which the CRM reports them."""
 
@@ -133,13 +77,13 @@ class Floor:
         self._count = 0
         self._numbers: dict[str, int] = {}
         self._rep_ids = [f"r-{number}" for number in range(1, self.reps + 1)]
-        self._people: dict[str, _Known] = {}
+        self._people: dict[str, Known] = {}
         self._steps: list[_Step] = []
         self._due: list[tuple[int, int, Event]] = []
         self._late: list[Event] = []
         self._recent: deque[Event] = deque(maxlen=500)
-        self._all, self._leads, self._worked, self._deals, self._mails = (_Memory() for _ in range(5))
-        self._deleted: deque[_Known] = deque(maxlen=500)
+        self._all, self._leads, self._worked, self._deals, self._mails = (Memory() for _ in range(5))
+        self._deleted: deque[Known] = deque(maxlen=500)
         self._activities: tuple[tuple[Callable[[int], list[tuple[int, Event]]], int], ...] = (
             (self._call, 40), (self._mail, 22), (self._reply, 9), (self._new_lead, 11), (self._book_meeting, 4),
             (self._hold_meeting, 4), (self._new_deal, 3), (self._move_deal, 5), (self._close_deal, 3),
@@ -163,16 +107,16 @@ class Floor:
             return self._random.choice(self._recent)
         lot -= mix.late
         if lot < 0:
-            return self._late_event(at)
+            return self._lateas_event(at)
         lot -= mix.edits
         if lot < 0:
             return self._edit(at)
         lot -= mix.deletions
         if lot < 0:
             return self._delete(at)
-        return self._live_event(at)
+        return self._liveas_event(at)
 
-    def _live_event(self, at: int) -> Event:
+    def _liveas_event(self, at: int) -> Event:
         while True:
             while self._steps and self._steps[0][0] <= at:
                 due, _, step = heapq.heappop(self._steps)
@@ -181,7 +125,7 @@ class Floor:
                 return heapq.heappop(self._due)[2]
             self._report(self._weighted(self._activities)(at))
 
-    def _late_event(self, at: int) -> Event:
+    def _lateas_event(self, at: int) -> Event:
         while not self._late:
             then = at - self._between(MINUTE, SPREAD)
             for due, event in self._weighted(self._activities)(then):
@@ -209,10 +153,8 @@ class Floor:
 
     def _hire(self, rep: str, at: int) -> Event:
         index = len(self._people)
-        first, last = _FIRST[index % len(_FIRST)], _LAST[(index + index // len(_FIRST)) % len(_LAST)]
-        again = index // (len(_FIRST) * len(_LAST))
-        name = f"{first} {last}" + (f" {again + 1}" if again else "")
-        teams = _TEAMS[: 2 if self.reps <= 8 else 3]
+        name = further.person(index)
+        teams = further.TEAMS[: 2 if self.reps <= 8 else 3]
         fields = {
             "name": name,
             "email": f"{name.lower().replace(' ', '.')}@sales.example",
@@ -220,8 +162,8 @@ class Floor:
             "active": True,
             "since": at - self._between(60 * 24 * HOUR, 900 * 24 * HOUR),
         }
-        self._people[rep] = _Known("rep", rep, fields, at)
-        return _event("rep", rep, at, fields)
+        self._people[rep] = Known("rep", rep, fields, at)
+        return as_event("rep", rep, at, fields)
 
     def _rep(self) -> str:
         # A floor has its stars: the lower number of two is the one that gets going.
@@ -231,7 +173,7 @@ class Floor:
     # --- leads -------------------------------------------------------------------------------------------------------
 
     def _new_lead(self, at: int) -> list[tuple[int, Event]]:
-        source = self._weighted(_SOURCES)
+        source = self._weighted(further.SOURCES)
         rep = self._rep()
         waits_for_owner = self._random.random() < 0.15
         assigned_at = at + (self._between(20 * SECOND, 4 * MINUTE) if waits_for_owner else 0)
@@ -248,7 +190,7 @@ class Floor:
             | (further.of_lead(self._random, at) if self._random.random() < 0.5 else {}),
             self._leads,
         )
-        changes = [(at, _event("lead", lead.id, at, lead.fields))]
+        changes = [(at, as_event("lead", lead.id, at, lead.fields))]
         if waits_for_owner:
             changes.append((assigned_at, self._change(lead, assigned_at, {"rep": rep, "assigned_at": assigned_at})))
         if self._random.random() < 0.97:  # the rest is forgotten
@@ -257,7 +199,7 @@ class Floor:
             self._later(assigned_at + wait, lambda due: self._answer(lead, rep, due))
         return changes
 
-    def _answer(self, lead: _Known, rep: str, at: int) -> list[tuple[int, Event]]:
+    def _answer(self, lead: Known, rep: str, at: int) -> list[tuple[int, Event]]:
         if lead.deleted or lead.fields.get("merged_into"):
             return []
         self._worked.add(lead)
@@ -290,7 +232,7 @@ class Floor:
             changes.append((undone, self._change(lead, undone, {"merged_into": None})))
         return changes
 
-    def _lead(self, before: int) -> _Known | None:
+    def _lead(self, before: int) -> Known | None:
         """Someone whom a rep has answered, and who was there at `before`: the new ones wait for their turn."""
         lead = self._worked.draw_recent(self._random)
         return None if lead is None or lead.deleted or (lead.fields["received_at"] or before) > before else lead
@@ -344,9 +286,9 @@ class Floor:
             if self._random.random() < 0.3:
                 fields |= further.logged(self._random, rep, reported)
             call = self._record("call", reported, fields, None)
-            return [(reported, _event("call", call.id, reported, fields))]
+            return [(reported, as_event("call", call.id, reported, fields))]
         call = self._record("call", at, fields, None)
-        changes = [(at, _event("call", call.id, at, fields))]
+        changes = [(at, as_event("call", call.id, at, fields))]
         if talk:
             changes.append((picked_up, self._change(call, picked_up, {"answered_at": picked_up})))
         last = {"ended_at": ended} | ({"outcome": outcome} if self._random.random() < 0.8 else {})
@@ -374,7 +316,7 @@ class Floor:
         mail = self._record("email", at, fields, self._mails)
         if thread and self._random.random() < 0.3:
             self._later(at + self._between(MINUTE, HOUR), lambda due: self._reply_to(mail, due))
-        return [(at, _event("email", mail.id, at, mail.fields))]
+        return [(at, as_event("email", mail.id, at, mail.fields))]
 
     def _reply(self, at: int) -> list[tuple[int, Event]]:
         mail = self._mails.draw_recent(self._random)
@@ -382,7 +324,7 @@ class Floor:
             return self._mail(at)
         return self._reply_to(mail, at)
 
-    def _reply_to(self, mail: _Known, at: int) -> list[tuple[int, Event]]:
+    def _reply_to(self, mail: Known, at: int) -> list[tuple[int, Event]]:
         fields: dict[str, Any] = {
             "rep": mail.fields["rep"], "lead": mail.fields["lead"], "thread": mail.fields["thread"],
             "direction": "inbound", "sent_at": at - 1_500_000,
@@ -390,7 +332,7 @@ class Floor:
         if self._random.random() < 0.1:  # out of office
             fields["automated"] = True
         answer = self._record("email", at, fields, None)
-        return [(at, _event("email", answer.id, at, fields))]
+        return [(at, as_event("email", answer.id, at, fields))]
 
     def _automated_mail(self, at: int) -> list[tuple[int, Event]]:
         lead = self._lead(at)
@@ -399,7 +341,7 @@ class Floor:
             "sent_at": at, "thread": f"t-{self._number('thread')}", "automated": True,
         }  # fmt: skip
         mail = self._record("email", at, fields, self._mails)
-        return [(at, _event("email", mail.id, at, fields))]
+        return [(at, as_event("email", mail.id, at, fields))]
 
     # --- meetings ----------------------------------------------------------------------------------------------------
 
@@ -418,9 +360,9 @@ class Floor:
             fields |= {"attendees": [self._rep(), self._rep()], "internal": self._random.random() < 0.1}
         meeting = self._record("meeting", at, fields, None)
         self._later(starts + 31 * MINUTE, lambda due: self._end_meeting(meeting, due))
-        return [(at, _event("meeting", meeting.id, at, meeting.fields))]
+        return [(at, as_event("meeting", meeting.id, at, meeting.fields))]
 
-    def _end_meeting(self, meeting: _Known, at: int) -> list[tuple[int, Event]]:
+    def _end_meeting(self, meeting: Known, at: int) -> list[tuple[int, Event]]:
         if meeting.deleted or meeting.fields["outcome"] != "scheduled":
             return []
         outcome = self._weighted((("held", 74), ("no_show", 18), ("cancelled", 8)))
@@ -436,7 +378,7 @@ class Floor:
             "outcome": self._weighted((("held", 85), ("no_show", 15))),
         }  # fmt: skip
         meeting = self._record("meeting", at, fields, None)
-        return [(at, _event("meeting", meeting.id, at, fields))]
+        return [(at, as_event("meeting", meeting.id, at, fields))]
 
     # --- deals -------------------------------------------------------------------------------------------------------
 
@@ -455,7 +397,7 @@ class Floor:
         if self._random.random() < 0.3:
             del fields["entered_stage_at"]
         deal = self._record("deal", at, fields, self._deals)
-        return [(at, _event("deal", deal.id, at, deal.fields))]
+        return [(at, as_event("deal", deal.id, at, deal.fields))]
 
     def _move_deal(self, at: int) -> list[tuple[int, Event]]:
         deal = self._open_deal()
@@ -479,7 +421,7 @@ class Floor:
             del news["closed_at"]
         return [(at, self._change(deal, at, news))]
 
-    def _open_deal(self) -> _Known | None:
+    def _open_deal(self) -> Known | None:
         deal = self._deals.draw_recent(self._random)
         return None if deal is None or deal.deleted or deal.fields["status"] != "open" else deal
 
@@ -500,7 +442,7 @@ class Floor:
             "kind": self._random.choice(("tool_used", "cost", "visitors")), "value": str(self._random.randint(1, 10)),
         }  # fmt: skip
         activity = self._record("activity", at, fields, None)
-        return [(at, _event("activity", activity.id, at, fields))]
+        return [(at, as_event("activity", activity.id, at, fields))]
 
     def _subscribe(self, at: int) -> list[tuple[int, Event]]:
         return self._told("subscription", at, further.subscription(self._random, self._rep(), at))
@@ -519,7 +461,7 @@ class Floor:
 
     def _told(self, kind: str, at: int, fields: dict[str, Any]) -> list[tuple[int, Event]]:
         record = self._record(kind, at, fields, None)
-        return [(at, _event(kind, record.id, at, fields))]
+        return [(at, as_event(kind, record.id, at, fields))]
 
     def _delete(self, at: int) -> Event:
         if self._deleted and self._random.random() < 0.2:
@@ -528,7 +470,7 @@ class Floor:
         else:
             drawn = self._all.draw(self._random)
             if drawn is None:
-                return self._live_event(at)
+                return self._liveas_event(at)
             known = drawn
             known.deleted = True
             self._deleted.append(known)
@@ -545,10 +487,10 @@ class Floor:
         news = self._edited(known, at)
         if self._random.random() < 0.08 and known.changed_at <= at:
             # Two changes of one instant: whichever the fold prefers, it must be the same one everywhere.
-            return _event(known.kind, known.id, known.changed_at, news)
+            return as_event(known.kind, known.id, known.changed_at, news)
         return self._change(known, at, news)
 
-    def _edited(self, known: _Known, at: int) -> dict[str, Any]:
+    def _edited(self, known: Known, at: int) -> dict[str, Any]:
         names = [name for name in known.fields if name in _EDITS and (known.kind != "rep" or name != "kind")]
         name = self._random.choice(names)
         if name == "status" and known.kind == "deal":
@@ -574,7 +516,7 @@ class Floor:
                 mail = self._mails.draw(random)
                 return mail.fields.get("thread") if mail is not None else None
             case "team":
-                return random.choice(_TEAMS[: 2 if self.reps <= 8 else 3])
+                return random.choice(further.TEAMS[: 2 if self.reps <= 8 else 3])
             case "outcome" if kind == "call":
                 return self._weighted(_OUTCOMES)
             case "outcome":
@@ -582,7 +524,7 @@ class Floor:
             case "status":
                 return random.choice(("new", "qualified", "disqualified", "converted", "customer"))
             case "source":
-                return self._weighted(_SOURCES)
+                return self._weighted(further.SOURCES)
             case "direction":
                 return random.choice(("outbound", "inbound"))
             case "customer":
@@ -610,17 +552,17 @@ class Floor:
 
     # --- records -----------------------------------------------------------------------------------------------------
 
-    def _record(self, kind: str, at: int, fields: dict[str, Any], memory: _Memory | None) -> _Known:
-        known = _Known(kind, f"{kind[0]}-{self._number(kind)}", dict(fields), at)
+    def _record(self, kind: str, at: int, fields: dict[str, Any], memory: Memory | None) -> Known:
+        known = Known(kind, f"{kind[0]}-{self._number(kind)}", dict(fields), at)
         self._all.add(known)
         if memory is not None:
             memory.add(known)
         return known
 
-    def _change(self, known: _Known, at: int, news: dict[str, Any]) -> Event:
+    def _change(self, known: Known, at: int, news: dict[str, Any]) -> Event:
         known.fields |= news
         known.changed_at = max(known.changed_at, at)
-        return _event(known.kind, known.id, at, news)
+        return as_event(known.kind, known.id, at, news)
 
     def _number(self, kind: str) -> int:
         self._numbers[kind] = self._numbers.get(kind, 0) + 1
@@ -639,15 +581,8 @@ class Floor:
         raise AssertionError
 
 
-_INSTANTS = frozenset(
-    {
-        "dialed_at", "answered_at", "ended_at", "sent_at", "booked_at", "starts_at", "ends_at", "received_at",
-        "assigned_at", "entered_stage_at", "created_at", "closed_at", "since", "until", "at",
-        "logged_at", "next_step_at",
-    }
-)  # fmt: skip
 _NEEDED = frozenset({"dialed_at", "sent_at", "received_at", "created_at", "at"})
-_EDITS = dict.fromkeys(_INSTANTS - {"since", "until"}, "instant") | dict.fromkeys(
+_EDITS = dict.fromkeys(INSTANTS - {"since", "until"}, "instant") | dict.fromkeys(
     (
         "rep", "booked_by", "creator", "lead", "thread", "team", "outcome", "status", "source", "direction", "internal",
         "automated", "talk_seconds", "amount", "currency", "stage", "email", "product", "customer", "contacts",
@@ -655,18 +590,6 @@ _EDITS = dict.fromkeys(_INSTANTS - {"since", "until"}, "instant") | dict.fromkey
     ),
     "value",
 )  # fmt: skip
-
-
-def _event(kind: str, record_id: str, at: int, fields: dict[str, Any]) -> Event:
-    return {
-        "record": kind,
-        "id": record_id,
-        "changed_at": format_instant(at),
-        "fields": {
-            name: format_instant(value) if name in _INSTANTS and isinstance(value, int) else value
-            for name, value in fields.items()
-        },
-    }
 
 
 def events(

@@ -1,7 +1,7 @@
 """What a floor tells beside calls, mails, meetings, leads and deals: customers, money given back, absences, goals.
 
-Owns the fields of these, and those that only some CRMs send of the others (who logged it and when, whom a mail went to,
-what a deal sells). Pure: the random numbers are the floor's.
+Owns the names of people and sources, the fields of these, and those that only some CRMs send of the others (who logged
+it and when, whom a mail went to, what a deal sells). Pure: the random numbers are the floor's.
 """
 
 from random import Random
@@ -10,12 +10,33 @@ from typing import Any
 from schemas.instants import DAY, HOUR, MINUTE, SECOND, format_instant
 
 CUSTOMERS = 400
+FIRST = (
+    "Ana", "Bilal", "Chloe", "Dmitri", "Esra", "Femi", "Grace", "Hiro", "Ines", "Jonas", "Kavya", "Liam",
+    "Mei", "Nadia", "Omar", "Priya", "Quentin", "Rosa", "Samuel", "Tove", "Uma", "Viktor", "Wanjiru", "Ximena", "Yusuf",
+    "Zofia",
+)  # fmt: skip
+LAST = (
+    "Lim", "Okafor", "Martin", "Schneider", "Yilmaz", "Garcia", "Novak", "Tanaka", "Silva", "Berg", "Iyer", "Murphy",
+    "Chen", "Haddad", "Rossi", "Kowalska", "Dubois", "Mwangi", "Petrov", "Larsen", "Nguyen", "Cohen", "Abebe",
+)  # fmt: skip
+TEAMS = ("Inbound", "Mid-Market", "Enterprise")
+SOURCES = (
+    ("demo_request", 18), ("website", 26), ("webinar", 12), ("referral", 12), ("trade_show", 9), ("partner", 8),
+    ("cold_list", 15),
+)  # fmt: skip
 PRODUCTS = ("Starter", "Team", "Business", "Enterprise")
 _SIZES = ("small", "medium", "large")
 _REASONS = ("price", "timing", "competitor", "no answer")
 _INDUSTRIES = ("health", "retail", "logistics", "software")
 
 Fields = dict[str, Any]
+
+
+def person(index: int) -> str:
+    """The name of the so-manieth person; each has another."""
+    first, last = FIRST[index % len(FIRST)], LAST[(index + index // len(FIRST)) % len(LAST)]
+    again = index // (len(FIRST) * len(LAST))
+    return f"{first} {last}" + (f" {again + 1}" if again else "")
 
 
 def customer(random: Random) -> str:

@@ -240,15 +240,17 @@ def _are_old(changes: Iterable[RecordChange], limit: int) -> bool:
         by_record[change.kind, change.id].append(change)
     for (kind, _), own in by_record.items():
         fields = _current(own)
-        if not fields or any(at >= limit for at in _happening(kind, fields)):
+        heard = {name: value for name, value in fields.items() if "#" not in name}
+        if not fields or any(at >= limit for at in _happening(kind, heard)):
             return False
     return True
 
 
 def _happening(kind: str, fields: Mapping[str, Any]) -> Iterator[int]:
     """The instants that are named; of a day the midnight after it, as it is in UTC."""
-    for name in _INSTANTS[kind]:
-        said = fields.get(name)
+    for name, said in fields.items():
+        if name.partition("#")[0] not in _INSTANTS[kind]:
+            continue
         if isinstance(said, str):
             yield (
                 datetime.combine(date.fromisoformat(said), time.min, UTC) + timedelta(days=1) - _EPOCH

@@ -123,11 +123,8 @@ def closed_at(deal: Record) -> int | None:
     words = deal.history("status")
     last_other = max((place for place, word in enumerate(words) if word[2] != status), default=-1)
     became_at = words[last_other + 1][0]
-    said = [change for change in deal.changes if "closed_at" in change.fields]
-    if said and said[-1].fields["closed_at"] is not None and said[-1].changed_at >= became_at:
-        stated: Any = said[-1].fields["closed_at"]
-        return int(stated)
-    return became_at
+    stated: int | None = deal.get("closed_at")
+    return stated if stated is not None and deal.version_of("closed_at")[0] >= became_at else became_at
 
 
 def is_connected(call: Record) -> bool:

@@ -14,10 +14,7 @@ from schemas.catalogue.defined import bound_under
 from schemas.catalogue.rules import Rules
 from schemas.config import Config, LeadResponse
 from schemas.config.rules import rules_of
-from schemas.instants import DAY
 from schemas.windows import Calendar
-
-QUIET_AFTER = 14 * DAY
 
 PEOPLE = frozenset({"rep", "creator", "booked_by", "logged_by", "attendees"})
 """Fields of records that name persons."""
@@ -43,9 +40,9 @@ class Definitions:
     """Rep -> the team that the file gives them."""
     minutes_kept: int
     records_kept: int
-    cold_sources: frozenset[str] = frozenset()
+    cold_sources: frozenset[str]
     """Sources of leads that never asked for us: a call to one before any contact is cold."""
-    quiet_after: int = QUIET_AFTER
+    quiet_after: int
     """How long a lead or deal may go without a touch (microseconds)."""
 
     def person(self, id: str | None) -> str | None:
@@ -81,4 +78,6 @@ def definitions_of(config: Config) -> Definitions:
         file_teams={id: rep.team for id, rep in config.reps.items() if rep.team is not None},
         minutes_kept=config.retention.minutes,
         records_kept=config.retention.records,
+        cold_sources=frozenset(config.defined.cold_sources),
+        quiet_after=config.defined.quiet_after,
     )
