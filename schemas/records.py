@@ -45,6 +45,8 @@ class FieldType(Enum):
     CURRENCY = auto()
     REFERENCE = auto()
     """An id of a record, thread or person: it belongs to a namespace."""
+    REFERENCES = auto()
+    """Several of them, each once; a change replaces all. None instead of an empty list."""
     ATTRIBUTES = auto()
 
 

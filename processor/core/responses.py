@@ -6,6 +6,7 @@ that ends in it, and every touch of those; what the root lacks it takes from the
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts, Known
@@ -75,7 +76,9 @@ def lead_result(
     own, members = facts.leads.get(lead), facts.leads
     is_root = facts.root == lead
     if not members or (own is None and not is_root) or (own is not None and own.is_deleted):
-        return NOTHING
+        # What names a lead that nobody knows has a label too.
+        counted = _counted_of_lead({}, facts.others.values(), definitions) if is_root else []
+        return LeadResult(counted, None) if counted else NOTHING
     whole = whole_of(lead, members) if is_root else members[lead]
     rep = definitions.person(whole.get("rep"))
     if not is_root:
@@ -83,12 +86,12 @@ def lead_result(
     starts = [at for at in (_start_of(record, definitions) for record in members.values()) if at is not None]
     if not starts:
         clock = _without_start(lead, whole, rep, definitions, merged_into=None)
-        return LeadResult(_counted(whole, clock, definitions, log_at), clock)
+        return LeadResult(_counted(whole, clock, definitions, log_at, facts.others.values()), clock)
     case = _Case(
         lead, whole, rep, min(starts), stints_of(whole, definitions), members, facts.others, definitions, team_on
     )
     clock = _clock(case)
-    return LeadResult(_counted(whole, clock, definitions, log_at), clock, _reps_of(case))
+    return LeadResult(_counted(whole, clock, definitions, log_at, facts.others.values()), clock, _reps_of(case))
 
 
 def whole_of(lead: str, members: Mapping[str, Record]) -> Record:
@@ -181,7 +184,9 @@ def _clock(case: _Case) -> LeadClock:
     )  # fmt: skip
 
 
-def _counted(whole: Record, clock: LeadClock, definitions: Definitions, log_at: int) -> list[Contribution]:
+def _counted(
+    whole: Record, clock: LeadClock, definitions: Definitions, log_at: int, related: Iterable[Known]
+) -> list[Contribution]:  # fmt: skip
     """What a lead that is not merged away counts for: itself, and its clock.
 
     A touch that is still to come answers nothing yet: the reader's clock decides.
@@ -196,7 +201,25 @@ def _counted(whole: Record, clock: LeadClock, definitions: Definitions, log_at: 
         "response": None if is_coming else clock.response,
         "within_sla": None if is_coming else clock.is_within_sla,
     }  # fmt: skip
-    return definitions.counting.of_row("lead", row.get)
+    return definitions.counting.of_row("lead", row.get) + _counted_of_lead(row, related, definitions)
+
+
+def _counted_of_lead(
+    lead: Mapping[str, Any], related: Iterable[Known], definitions: Definitions
+) -> list[Contribution]:  # fmt: skip
+    """What records count for of which only the lead says the label: those that name it now."""
+    counting = definitions.counting
+    if not counting.has_joined:
+        return []
+    of_lead = {f"lead.{name}": value for name, value in lead.items()}
+    found: list[Contribution] = []
+    for record in related:
+
+        def get(name: str, record: Known = record) -> Any:
+            return of_lead[name] if name in of_lead else record.get(name)
+
+        found += counting.of_row(f"lead/{record.kind}", get)
+    return found
 
 
 def _touches(case: _Case) -> _Touches:

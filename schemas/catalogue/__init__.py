@@ -4,37 +4,50 @@ Owns the registry of types and the errors of a catalogue. Types are one file eac
 conditions.py and plan.py.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
 from babel.numbers import get_currency_precision
 from pydantic import ValidationError
 
-from schemas.catalogue.base import Entry, Reader
+from schemas.catalogue.base import Entry, LacksDimensionError, Reader
+from schemas.catalogue.conversion import Conversion
 from schemas.catalogue.derived import Derived
+from schemas.catalogue.dimensions import Dimension, Dimensions
 from schemas.catalogue.duration import Duration
+from schemas.catalogue.level import Level
+from schemas.catalogue.narrowing import WHOLE, Narrowing
 from schemas.catalogue.plan import Plan, plan_of
 from schemas.catalogue.ratio import Ratio
 from schemas.catalogue.response import Response
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Simple
+from schemas.catalogue.versions import Versioned
 from schemas.catalogue.where import EntryError
 from schemas.documents.errors import ConfigError
 from schemas.documents.refused import refused
-from schemas.documents.text import Path, read_document
+from schemas.documents.text import Document, Path, read_document
 
 TYPES: Mapping[str, type[Entry]] = {
     "simple": Simple,
     "ratio": Ratio,
     "derived": Derived,
     "duration": Duration,
+    "conversion": Conversion,
+    "level": Level,
     "response": Response,
 }
 
-Catalogue = Mapping[str, Entry]
-"""Name -> entry, in the order of the file."""
+
+class Catalogue(dict[str, Entry]):
+    """Name -> entry, in the order of the file; and the dimensions by name."""
+
+    def __init__(self, entries: Mapping[str, Entry] | None = None, dimensions: Dimensions | None = None) -> None:
+        super().__init__(entries or {})
+        self.dimensions: Dimensions = dimensions or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,12 @@ class Metric:
     reader: Reader
     cells: frozenset[int]
     """What of a pane it is made of."""
+    keep: int | None = None
+    """For how many days back it can be made; None: as long as records are kept."""
+    segments: Mapping[str, Mapping[str, Reader]] = field(default_factory=dict)
+    """Dimension -> label -> what reads that part of it. Those of persons are made from rows."""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Dimension that it cannot be told apart by -> the metric that is not counted by it: itself, or a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +75,7 @@ class BoundCatalogue:
     plan: Plan
     pending: frozenset[int]
     """Cells of which the clock decides what they count for."""
+    dimensions: Dimensions = field(default_factory=dict)
 
 
 @cache
@@ -77,17 +97,16 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
     if not isinstance(entries, dict):
         raise ConfigError([document.problem((), "must be a mapping with metrics")])
     problems: list[tuple[Path, str]] = []
-    catalogue: dict[str, Entry] = {}
+    catalogue = Catalogue(dimensions=_dimensions(document, problems))
     for name, raw in entries.items():
         place: Path = ("metrics", name)
-        kind = TYPES.get(str(raw.get("type"))) if isinstance(raw, dict) else None
+        kind = TYPES.get(str(_type_of(raw))) if isinstance(raw, dict) else None
         if kind is None:
             problems.append(((*place, "type"), f"must be one of {', '.join(TYPES)}"))
             continue
-        try:
-            catalogue[name] = kind.model_validate(raw)
-        except ValidationError as error:
-            problems += [refused(problem, document, kind, place) for problem in error.errors(include_url=False)]
+        entry = _entry(raw, kind, place, document, problems)
+        if entry is not None:
+            catalogue[name] = entry
     if not problems:
         problems = _references(catalogue)
     if problems:
@@ -96,32 +115,105 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
     return catalogue
 
 
+def _dimensions(document: Document, problems: list[tuple[Path, str]]) -> Dimensions:
+    """What `dimensions` says."""
+    found: dict[str, Dimension] = {}
+    for name, raw in (document.value.get("dimensions") or {}).items():
+        try:
+            found[name] = Dimension.model_validate(raw)
+        except ValidationError as error:
+            place: Path = ("dimensions", name)
+            problems += [refused(problem, document, Dimension, place) for problem in error.errors(include_url=False)]
+    return found
+
+
+def _type_of(raw: Mapping[str, Any]) -> Any:
+    """What stands at the entry, or at the first of its versions."""
+    versions = raw.get("versions")
+    first = versions[0] if isinstance(versions, list) and versions and isinstance(versions[0], dict) else {}
+    return raw.get("type", first.get("type"))
+
+
+def _entry(
+    raw: Mapping[str, Any], kind: type[Entry], place: Path, document: Document, problems: list[tuple[Path, str]]
+) -> Entry | None:
+    """An entry, of one version or several. What is wrong with it is added to the problems."""
+    versions = raw.get("versions")
+    try:
+        if versions is None:
+            return kind.model_validate(raw)
+        if not isinstance(versions, list) or not versions or not all(isinstance(held, dict) for held in versions):
+            problems.append(((*place, "versions"), "must be a list of versions"))
+            return None
+        common = {setting: held for setting, held in raw.items() if setting != "versions"}
+        entries = [
+            kind.model_validate({**common, **{name: held for name, held in one.items() if name not in _OF_VERSIONS}})
+            for one in versions
+        ]
+        words = {name: held for name, held in common.items() if name in Entry.model_fields}
+        return Versioned.model_validate(
+            {
+                **words, "type": _type_of(raw), "unit": entries[0].unit, "entries": entries,
+                "since": [one.get("since") for one in versions], "notes": [one.get("note") for one in versions],
+            }
+        )  # fmt: skip
+    except ValidationError as error:
+        problems += [refused(problem, document, kind, place) for problem in error.errors(include_url=False)]
+        return None
+
+
+_OF_VERSIONS = frozenset({"since", "note"})
+
+
 def _references(catalogue: Catalogue) -> list[tuple[Path, str]]:
     """What is wrong with what entries say of facts and of each other: the same under all rules."""
-    binding = _Binding(catalogue, Rules())
     problems: list[tuple[Path, str]] = []
-    for name in catalogue:
+    binding = _Binding(catalogue, Rules())
+    for name, entry in catalogue.items():
         try:
             binding.reader(name, ())
+            for dimension in _by(entry):
+                if dimension not in catalogue.dimensions:
+                    raise EntryError(("by",), f"there is no dimension {dimension}")
+                held = catalogue.dimensions[dimension]
+                for label in held.labels[:1]:
+                    binding.narrowed(Narrowing(name=dimension, dimension=held, label=label)).reader(name, ())
+        except LacksDimensionError:
+            continue  # of a part: it is not told apart then
         except EntryError as error:
             problems.append((("metrics", name, *error.path), error.reason))
     return problems
 
 
+def _by(entry: Entry) -> Sequence[str]:
+    """The dimensions that an entry names, in all its versions."""
+    entries = entry.entries if isinstance(entry, Versioned) else (entry,)
+    return list(dict.fromkeys(name for held in entries for name in getattr(held, "by", ())))
+
+
 class _Binding:
     """Readers by name, each made once; what they refer to first."""
 
-    def __init__(self, catalogue: Catalogue, rules: Rules) -> None:
+    def __init__(self, catalogue: Catalogue, rules: Rules, narrowing: Narrowing = WHOLE) -> None:
         self.rules = rules
+        self.narrowing = narrowing
         self._catalogue = catalogue
         self._readers: dict[str, Reader] = {}
         self._open: list[str] = []
+        self._others: dict[Narrowing, _Binding] = {narrowing: self}
 
     def entry(self, name: str, path: tuple[str | int, ...]) -> Entry:
         entry = self._catalogue.get(name)
         if entry is None:
             raise EntryError(path, f"there is no metric {name}")
         return entry
+
+    def narrowed(self, narrowing: Narrowing) -> "_Binding":
+        found = self._others.get(narrowing)
+        if found is None:
+            found = self._others[narrowing] = _Binding(self._catalogue, self.rules, narrowing)
+            found._others, found._open = self._others, self._open
+        return found
 
     def reader(self, name: str, path: tuple[str | int, ...]) -> Reader:
         entry, found = self.entry(name, path), self._readers.get(name)
@@ -132,21 +224,49 @@ class _Binding:
         self._open.append(name)
         try:
             made = self._readers[name] = entry.bind(self)
+        except LacksDimensionError as error:
+            raise (error if error.is_named else LacksDimensionError(name, error.dimension, is_named=True)) from None
         finally:
             self._open.pop()
         return made
 
 
-def bound(catalogue: Catalogue, rules: Rules) -> BoundCatalogue:
+def bound(catalogue: Mapping[str, Entry], rules: Rules) -> BoundCatalogue:
     """The metrics of a catalogue that was parsed, under these rules."""
-    binding = _Binding(catalogue, rules)
-    readers = {name: binding.reader(name, ()) for name in catalogue}
-    plan = plan_of(measure for reader in readers.values() for measure in reader.measures)
-    metrics = {
-        name: Metric(name, catalogue[name], reader, frozenset(measure.name for measure in reader.measures))
-        for name, reader in readers.items()
-    }
-    return BoundCatalogue(metrics, plan, plan.pending)
+    whole = catalogue if isinstance(catalogue, Catalogue) else Catalogue(catalogue)
+    binding = _Binding(whole, rules)
+    metrics = {name: _metric(name, binding, whole) for name in whole}
+    plan = plan_of(
+        measure
+        for metric in metrics.values()
+        for reader in (metric.reader, *(held for part in metric.segments.values() for held in part.values()))
+        for measure in reader.measures
+    )
+    return BoundCatalogue(metrics, plan, plan.pending, whole.dimensions)
+
+
+def _metric(name: str, binding: _Binding, catalogue: Catalogue) -> Metric:
+    reader = binding.reader(name, ())
+    segments: dict[str, dict[str, Reader]] = {}
+    lacking: dict[str, str] = {}
+    for dimension, held in catalogue.dimensions.items():
+        if held.is_of_people:
+            continue
+        try:
+            segments[dimension] = {
+                label: binding.narrowed(Narrowing(name=dimension, dimension=held, label=label)).reader(name, ())
+                for label in held.labels or (_NO_LABEL,)
+            }
+        except LacksDimensionError as error:
+            lacking[dimension] = error.metric
+        if not held.labels:
+            segments.pop(dimension, None)
+    keeps = [measure.keep for measure in reader.measures if measure.keep is not None]
+    cells = frozenset(measure.name for measure in reader.measures)
+    return Metric(name, catalogue[name], reader, cells, min(keeps, default=None), segments, lacking)
+
+
+_NO_LABEL = ""
 
 
 def begins_at_zero(catalogue: Catalogue, name: str) -> bool:
@@ -164,6 +284,7 @@ __all__ = [
     "TYPES",
     "BoundCatalogue",
     "Catalogue",
+    "Dimension",
     "Metric",
     "begins_at_zero",
     "bound",
