@@ -113,7 +113,7 @@ class Floor(MergedPanes):
     def lacking(self, metric: str, dimension: str) -> str | None:
         """The metric, or the part of it, that is not counted by a dimension; None: it can be told apart."""
         held = self._bound.dimensions[dimension]
-        return None if held.is_of_people else self._bound.metrics[metric].lacking.get(dimension)
+        return None if held.is_of_person else self._bound.metrics[metric].lacking.get(dimension)
 
     def labels(self, dimension: str) -> tuple[str, ...]:
         """All labels of a dimension, in their order."""

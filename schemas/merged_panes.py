@@ -263,6 +263,29 @@ class MergedPanes:
             return rep == scope.id
         return scope.kind != "team" or self.roster.team_on(rep, day) == scope.id
 
+    def merge_ahead(self, window: Window, most: int) -> int:
+        """Bring the organisation's and the teams' panes of a window up to date by so many reps at most.
+
+        For who shares an event loop, before `merged` is asked for them. Gives how many reps there were; none: all is
+        merged.
+        """
+        cell = self._cells.get(window)
+        if cell is None:
+            return 0
+        held, exchanged = self._scope_panes.get(window), self._exchanged.get(window)
+        if held is None or (exchanged and 2 * len(exchanged) > len(cell) and _EMPTY not in exchanged.values()):
+            held = self._scope_panes[window] = {}
+            exchanged = self._exchanged[window] = dict.fromkeys(cell, _EMPTY)
+        if not exchanged:
+            return 0
+        some = dict(exchanged.popitem() for _ in range(min(most, len(exchanged))))
+        if not exchanged:
+            del self._exchanged[window]
+        fresh = [rep for rep, before in some.items() if not before]
+        self._add(window, held, fresh)
+        self._exchange(window, held, {rep: before for rep, before in some.items() if before})
+        return len(some)
+
     def is_in_levels(self, window: Window, span: Span, now: int) -> bool:
         """Whether levels at the end of a span are made of a window, which need not lie in it."""
         if not self._levels.cells:
@@ -356,18 +379,25 @@ class MergedPanes:
 
     def _merge_scopes(self, window: Window) -> dict[Scope, Pane]:
         """The organisation's and all teams' panes of a window, in one pass over its reps."""
-        day = self._day_of(window)
-        teams: dict[str, list[Pane]] = {}
-        everybody: list[Pane] = []
-        for rep in self._cells.get(window, {}):
+        scopes: dict[Scope, Pane] = {}
+        self._add(window, scopes, self._cells.get(window, ()))
+        return scopes
+
+    def _add(self, window: Window, held: dict[Scope, Pane], reps: Iterable[str | None]) -> None:
+        """Merge the panes of reps that are in none of the scopes' panes yet into those."""
+        day, cell = self._day_of(window), self._cells[window]
+        parts: dict[Scope, list[Pane]] = {}
+        for rep in reps:
+            if rep not in cell:
+                continue
             pane = self._rep_pane(window, rep)
-            everybody.append(pane)
+            parts.setdefault(ORGANISATION, []).append(pane)
             team = self.roster.team_on(rep, day)
             if team is not None:
-                teams.setdefault(team, []).append(pane)
-        scopes = {team_scope(team): merge(panes) for team, panes in teams.items()}
-        scopes[ORGANISATION] = merge(everybody)
-        return scopes
+                parts.setdefault(team_scope(team), []).append(pane)
+        for scope, panes in parts.items():
+            before = held.get(scope)
+            held[scope] = merge(panes if before is None else [before, *panes])
 
     def _day_of(self, window: Window) -> Day:
         if window == STANDING:

@@ -213,7 +213,7 @@ async def read_by(
         raise InvalidParameterError(
             field="by", detail=f"there is no dimension {shown(by)}; there are {', '.join(view.dimensions)}"
         )
-    if not dimension.labels and not dimension.is_of_people:
+    if not dimension.labels and not dimension.is_of_person:
         raise InvalidParameterError(field="by", detail=f"{by} is not kept: metrics.yaml lists no values of it")
     for name in view.catalogue if metrics is None else metrics:
         lacking = view.lacking(name, by)

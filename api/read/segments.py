@@ -23,7 +23,7 @@ def segments_of(
 ) -> list[Json]:  # fmt: skip
     """The segments of a scope: all labels of a list in its order; of people those that occur, nobody's last."""
     names = tuple(view.catalogue if metrics is None else metrics)
-    if by != TEAM and not view.dimensions[by].is_of_people:
+    if by != TEAM and not view.dimensions[by].is_of_person:
         pane = view.merged(scope, span, now)
         found = ((label, view.segment(pane, now, names, (by, label), span)) for label in view.labels(by))
         return [_segment(by, label, values) for label, values in found]

@@ -4,7 +4,7 @@ Owns the registry of types and the errors of a catalogue. Types are one file eac
 conditions.py and plan.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -27,7 +27,7 @@ from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Simple
 from schemas.catalogue.versions import Versioned
 from schemas.catalogue.where import EntryError
-from schemas.documents.errors import ConfigError
+from schemas.documents.errors import ConfigError, suggestion
 from schemas.documents.refused import refused
 from schemas.documents.text import Document, Path, read_document
 
@@ -99,16 +99,11 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
     problems: list[tuple[Path, str]] = []
     catalogue = Catalogue(dimensions=_dimensions(document, problems))
     for name, raw in entries.items():
-        place: Path = ("metrics", name)
-        kind = TYPES.get(str(_type_of(raw))) if isinstance(raw, dict) else None
-        if kind is None:
-            problems.append(((*place, "type"), f"must be one of {', '.join(TYPES)}"))
-            continue
-        entry = _entry(raw, kind, place, document, problems)
+        entry = parse_entry(name, raw, document, lambda path, reason: problems.append((path, reason)))
         if entry is not None:
             catalogue[name] = entry
     if not problems:
-        problems = _references(catalogue)
+        problems = [(("metrics", name, *path), reason) for name, path, reason in binding_problems(catalogue)]
     if problems:
         problems.sort(key=lambda found: document.line(found[0]))
         raise ConfigError(list(dict.fromkeys(document.problem(path, reason) for path, reason in problems)))
@@ -134,55 +129,83 @@ def _type_of(raw: Mapping[str, Any]) -> Any:
     return raw.get("type", first.get("type"))
 
 
-def _entry(
-    raw: Mapping[str, Any], kind: type[Entry], place: Path, document: Document, problems: list[tuple[Path, str]]
-) -> Entry | None:
-    """An entry, of one version or several. What is wrong with it is added to the problems."""
-    versions = raw.get("versions")
-    try:
-        if versions is None:
-            return kind.model_validate(raw)
-        if not isinstance(versions, list) or not versions or not all(isinstance(held, dict) for held in versions):
-            problems.append(((*place, "versions"), "must be a list of versions"))
-            return None
-        common = {setting: held for setting, held in raw.items() if setting != "versions"}
-        entries = [
-            kind.model_validate({**common, **{name: held for name, held in one.items() if name not in _OF_VERSIONS}})
-            for one in versions
-        ]
-        words = {name: held for name, held in common.items() if name in Entry.model_fields}
-        return Versioned.model_validate(
-            {
-                **words, "type": _type_of(raw), "unit": entries[0].unit, "entries": entries,
-                "since": [one.get("since") for one in versions], "notes": [one.get("note") for one in versions],
-            }
-        )  # fmt: skip
-    except ValidationError as error:
-        problems += [refused(problem, document, kind, place) for problem in error.errors(include_url=False)]
+def parse_entry(name: str, raw: Any, document: Document, refuse: Callable[[Path, str], None]) -> Entry | None:
+    """The entry that stands under a name of `metrics`, of one version or several.
+
+    None: `refuse` was told what is wrong with it.
+    """
+    place: Path = ("metrics", name)
+    if not isinstance(raw, dict):
+        refuse(place, "must be an entry with type, unit and what else its type needs, or false")
         return None
+    said = _type_of(raw)
+    kind = TYPES.get(str(said))
+    if kind is None:
+        hint = suggestion(said, TYPES) if isinstance(said, str) else ""
+        reason = f"must be one of {', '.join(TYPES)}{hint if 'did you mean' in hint else ''}"
+        refuse((*place, "type"), reason if said is not None else f"is missing: it {reason}")
+        return None
+    label = name.replace("_", " ").capitalize()
+    whole = {"label": label[:60], "description": f"{label}.", **raw}
+    try:
+        return kind.model_validate(whole) if "versions" not in raw else _versioned(whole, kind, place, refuse)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False):
+            refuse(*refused(problem, document, kind, place))
+        return None
+
+
+def _versioned(
+    raw: Mapping[str, Any], kind: type[Entry], place: Path, refuse: Callable[[Path, str], None]
+) -> Entry | None:  # fmt: skip
+    versions = raw["versions"]
+    if not isinstance(versions, list) or not versions or not all(isinstance(held, dict) for held in versions):
+        refuse((*place, "versions"), "must be a list of versions")
+        return None
+    common = {setting: held for setting, held in raw.items() if setting != "versions"}
+    entries = [
+        kind.model_validate({**common, **{name: held for name, held in one.items() if name not in _OF_VERSIONS}})
+        for one in versions
+    ]
+    words = {name: held for name, held in common.items() if name in Entry.model_fields}
+    return Versioned.model_validate(
+        {
+            **words, "type": _type_of(raw), "unit": entries[0].unit, "entries": entries,
+            "since": [one.get("since") for one in versions], "notes": [one.get("note") for one in versions],
+        }
+    )  # fmt: skip
 
 
 _OF_VERSIONS = frozenset({"since", "note"})
 
 
-def _references(catalogue: Catalogue) -> list[tuple[Path, str]]:
-    """What is wrong with what entries say of facts and of each other: the same under all rules."""
-    problems: list[tuple[Path, str]] = []
-    binding = _Binding(catalogue, Rules())
-    for name, entry in catalogue.items():
+def binding_problems(
+    catalogue: Mapping[str, Entry], dimensions: Dimensions | None = None
+) -> list[tuple[str, Path, str]]:  # fmt: skip
+    """(metric, place in its entry, what is wrong) of what entries say of facts and each other, under whatever rules."""
+    whole = _whole(catalogue, dimensions)
+    problems: list[tuple[str, Path, str]] = []
+    binding = _Binding(whole, Rules())
+    for name, entry in whole.items():
         try:
             binding.reader(name, ())
             for dimension in _by(entry):
-                if dimension not in catalogue.dimensions:
+                held = whole.dimensions.get(dimension)
+                if held is None:
                     raise EntryError(("by",), f"there is no dimension {dimension}")
-                held = catalogue.dimensions[dimension]
                 for label in held.labels[:1]:
                     binding.narrowed(Narrowing(name=dimension, dimension=held, label=label)).reader(name, ())
         except LacksDimensionError:
             continue  # of a part: it is not told apart then
         except EntryError as error:
-            problems.append((("metrics", name, *error.path), error.reason))
+            problems.append((name, error.path, error.reason))
     return problems
+
+
+def _whole(catalogue: Mapping[str, Entry], dimensions: Dimensions | None) -> Catalogue:
+    if isinstance(catalogue, Catalogue) and dimensions is None:
+        return catalogue
+    return Catalogue(catalogue, dimensions)
 
 
 def _by(entry: Entry) -> Sequence[str]:
@@ -205,7 +228,7 @@ class _Binding:
     def entry(self, name: str, path: tuple[str | int, ...]) -> Entry:
         entry = self._catalogue.get(name)
         if entry is None:
-            raise EntryError(path, f"there is no metric {name}")
+            raise EntryError(path, f"there is no metric {name}{suggestion(name, self._catalogue)}")
         return entry
 
     def narrowed(self, narrowing: Narrowing) -> "_Binding":
@@ -233,7 +256,7 @@ class _Binding:
 
 def bound(catalogue: Mapping[str, Entry], rules: Rules) -> BoundCatalogue:
     """The metrics of a catalogue that was parsed, under these rules."""
-    whole = catalogue if isinstance(catalogue, Catalogue) else Catalogue(catalogue)
+    whole = _whole(catalogue, None)
     binding = _Binding(whole, rules)
     metrics = {name: _metric(name, binding, whole) for name in whole}
     plan = plan_of(
@@ -250,7 +273,7 @@ def _metric(name: str, binding: _Binding, catalogue: Catalogue) -> Metric:
     segments: dict[str, dict[str, Reader]] = {}
     lacking: dict[str, str] = {}
     for dimension, held in catalogue.dimensions.items():
-        if held.is_of_people:
+        if held.is_of_person:
             continue
         try:
             segments[dimension] = {
@@ -287,9 +310,11 @@ __all__ = [
     "Dimension",
     "Metric",
     "begins_at_zero",
+    "binding_problems",
     "bound",
     "money_digits",
     "parse_catalogue",
+    "parse_entry",
     "shipped_catalogue",
     "shipped_plan",
 ]

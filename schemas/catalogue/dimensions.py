@@ -4,19 +4,27 @@ Owns what a label means as a condition on a fact. A list is closed because a lim
 depend on the order of arrival. What lies in no list is `other`; bands hold up to and including their name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from pydantic import Field, model_validator
 
 from schemas.catalogue.conditions import AtLeast, Condition, First, Is, IsSet, every, opposite, some
-from schemas.catalogue.facts import FACTS, has_field
+from schemas.catalogue.facts import FACTS, fields_of_fact, has_field
 from schemas.catalogue.tenure import months_of
+from schemas.documents.errors import suggestion
 from schemas.documents.values import Model
 from schemas.instants import parse_duration
-from schemas.records import CHOICES
+from schemas.records import CHOICES, FIELDS
 
-MOST_VALUES = 50
+MAX_VALUES = 50
+ATTRIBUTES = "attributes"
+PERSON = "rep"
+_WITH_ATTRIBUTES = frozenset({"lead", "deal", "rep", "activity"})
+
+Problem = tuple[tuple[str | int, ...], str]
+"""Where in the dimension, and what is wrong."""
+
 UNKNOWN = "unknown"
 _LATER = "later"
 _NEVER = "never"
@@ -33,18 +41,19 @@ JOINED = "lead/"
 class Dimension(Model):
     """An entry of `dimensions`."""
 
-    of: str = Field(pattern=r"^[a-z_]+(\.[a-z_]+)*(\.attributes\.[^.]+)?$")
-    values: dict[str, str | list[str]] | None = Field(default=None, max_length=MOST_VALUES)
-    bands: list[str] | None = Field(default=None, max_length=MOST_VALUES)
-    other: str = "Other"
+    of: str = Field(min_length=1, max_length=200)
+    """`deal.product`, `deal.attributes.industry`, `lead.source`, `rep.region`: a fact or a person, and a field."""
+    values: dict[str, list[str]] | None = None
+    """Name -> the texts of the field that it stands for. None: the field has a fixed set of values, or is looked up."""
+    other: str = Field(default="Other", min_length=1, max_length=60)
+    """What all other texts are called."""
+    bands: list[str] | None = Field(default=None, min_length=1, max_length=MAX_VALUES)
+    """Upper ends of durations or ages, in ascending order."""
 
     @model_validator(mode="after")
     def _check_bands(self) -> "Dimension":
         if self.bands is not None:
-            if self.values is not None:
-                msg = "has bands or values, not both"
-                raise ValueError(msg)
-            sizes = [months_of(band) if self.is_of_people else parse_duration(band) for band in self.bands]
+            sizes = [months_of(band) if self.is_of_person else parse_duration(band) for band in self.bands]
             if not sizes or sizes != sorted(set(sizes)):
                 msg = "bands must ascend"
                 raise ValueError(msg)
@@ -60,7 +69,7 @@ class Dimension(Model):
         return next((label for label, values in self._lists.items() if text in values), self.other)
 
     @property
-    def is_of_people(self) -> bool:
+    def is_of_person(self) -> bool:
         """Whether it tells persons apart: then nothing is counted for it, and every metric has it."""
         return self.of.startswith("rep.")
 
@@ -76,14 +85,14 @@ class Dimension(Model):
     @cached_property
     def _lists(self) -> Mapping[str, Sequence[str]]:
         if self.values is not None:
-            return {label: [held] if isinstance(held, str) else held for label, held in self.values.items()}
+            return self.values
         fixed = _IN_ORDER.get(self._place) or sorted(CHOICES.get(self._place, ()))
         return {value: (value,) for value in fixed}
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """All of them, in their order; none where no list says which there are: then it is not kept."""
-        if self.is_of_people:
+        if self.is_of_person:
             return ()
         if self.bands is not None:
             return (*self.bands, _LATER, _NEVER, UNKNOWN)
@@ -144,3 +153,43 @@ def _is_known(fact: str, name: str) -> Condition:
 
 
 Dimensions = Mapping[str, Dimension]
+
+
+def problems_of(dimension: Dimension) -> Iterator[Problem]:
+    """Everything that is wrong with a dimension whose parts are of the right kinds."""
+    yield from _of(dimension.of)
+    if dimension.values is not None and dimension.bands is not None:
+        yield ("bands",), "stands beside values: a dimension has one of them"
+    yield from _values(dimension.values or {}, dimension.other)
+
+
+def _of(of: str) -> Iterator[Problem]:
+    owners = {PERSON: FIELDS[PERSON], **{name: dict.fromkeys(fields_of_fact(name)) for name in FACTS}}
+    owner = max((name for name in owners if of.startswith(f"{name}.")), key=len, default=None)
+    if owner is None:
+        head = of.partition(".")[0]
+        yield ("of",), f"{of} names no field of a fact or of rep, such as deal.product{suggestion(head, owners)}"
+        return
+    field = of.removeprefix(f"{owner}.")
+    head, _, rest = field.partition(".")
+    if head == ATTRIBUTES and owner in _WITH_ATTRIBUTES:
+        if not rest:
+            yield ("of",), f"names no attribute: write {owner}.attributes.NAME"
+    elif field not in owners[owner]:
+        yield ("of",), f"{owner} has no field {field}{suggestion(field, sorted(owners[owner]))}"
+
+
+def _values(values: Mapping[str, list[str]], other: str) -> Iterator[Problem]:
+    if len(values) > MAX_VALUES:
+        yield ("values",), f"has {len(values)} values; {MAX_VALUES} are the most"
+    if other in values:
+        yield ("other",), f"{other} is a value already"
+    taken: dict[str, str] = {}
+    for name, texts in values.items():
+        for text in texts:
+            first = taken.setdefault(text, name)
+            if first != name:
+                yield ("values", name), f"{text} stands for {first} already"
+
+
+__all__ = ["ATTRIBUTES", "MAX_VALUES", "Dimension", "Dimensions", "problems_of"]

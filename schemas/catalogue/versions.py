@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, Result
+from schemas.catalogue.base import Entry, Exact, JsonText, Reader, Reading, References, Result
 from schemas.catalogue.narrowing import Narrowing
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.ratio import RatioReader
@@ -56,6 +56,13 @@ class Versioned(Entry):
             parts = VersionsReader(tuple(ratio.numerator for ratio in ratios))
             return RatioReader(self.unit, parts, VersionsReader(tuple(ratio.denominator for ratio in ratios)))
         return VersionsReader(tuple(readers))
+
+    def versions_json(self) -> list[dict[str, JsonText]]:
+        """As `/v1/metrics` shows them."""
+        return [
+            {"version": place, "since": None if since is None else since.isoformat(), "note": note}
+            for place, (since, note) in enumerate(zip(self.since, self.notes, strict=True), start=1)
+        ]
 
     def version_on(self, day: date) -> int:
         """The place, from 1, of the version in force on a day; 0 before the first."""

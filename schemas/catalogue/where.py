@@ -19,13 +19,14 @@ from schemas.catalogue.conditions import (
     opposite,
     some,
 )
-from schemas.catalogue.facts import FACTS, NUMBERS, fields_of_fact, flag_of, has_field, type_of
+from schemas.catalogue.facts import FACTS, NUMBERS, expanded, fields_of_fact, flag_of, has_field, type_of
 from schemas.catalogue.rules import Rules
+from schemas.documents.errors import suggestion
 from schemas.instants import parse_duration
 from schemas.records import FieldType
 
 _TEXTS = frozenset({FieldType.TEXT, FieldType.CHOICE, FieldType.CURRENCY, FieldType.REFERENCE})
-_NUMBERS = frozenset({FieldType.INSTANT, FieldType.SECONDS})
+_NUMBERS = frozenset({FieldType.INSTANT, FieldType.SECONDS, FieldType.NUMBER})
 
 
 class EntryError(ValueError):
@@ -65,8 +66,8 @@ class Wording:
                 self.condition(_mapping(part, (*path, index)), (*path, index)) for index, part in enumerate(wanted)
             )
         if not any(has_field(fact, name) for fact in self._facts):
-            known = ", ".join(sorted({field for fact in self._facts for field in fields_of_fact(fact)}))
-            raise EntryError(path, f"{' or '.join(self._facts)} has no field {name}; there are {known}")
+            known = sorted({field for fact in self._facts for field in fields_of_fact(fact)})
+            raise EntryError(path, f"{' or '.join(self._facts)} has no field {name}{suggestion(name, known)}")
         if isinstance(wanted, Mapping):
             return self._compared(name, wanted, path)
         flags = [flag_of(fact, name, self._rules, self._at) for fact in self._facts]
@@ -90,14 +91,17 @@ class Wording:
             raise EntryError(path, "must be one of at_least, below, is_set")
         ((how, limit),) = wanted.items()
         if how == "is_set":
-            holds = IsSet((name,)) if type_of(self._fact, name) is not None else has_field(self._fact, name)
+            names = expanded(self._fact, [name])
+            holds = IsSet(names) if type_of(self._fact, name) is not None else has_field(self._fact, name)
             return holds if _claim(limit, (*path, how)) else opposite(holds)
         if any(type_of(fact, name) is FieldType.DECIMAL for fact in self._facts):
             if type_of(self._fact, name) is not FieldType.DECIMAL:
                 return False
             enough = AmountAtLeast(name, *_amount(limit, (*path, how)))
             return enough if how == "at_least" else every([IsSet((name,)), opposite(enough)])
-        number, derived = _number(limit, (*path, how)), NUMBERS.get((self._fact, name))
+        is_plain = any(FACTS[fact].get(name) is FieldType.NUMBER for fact in self._facts)
+        number = _whole(limit, (*path, how)) if is_plain else _number(limit, (*path, how))
+        derived = NUMBERS.get((self._fact, name))
         if derived is not None:
             # It is never below 0, and 0 where nothing else is said.
             least = True if number <= 0 else every([derived.where, AtLeast(derived.register, number)])
@@ -106,9 +110,9 @@ class Wording:
             return False
         if FACTS[self._fact].get(name) not in _NUMBERS:
             raise EntryError(path, "is not a duration")
-        register = First((name,))
+        register = First(expanded(self._fact, [name]))
         least = AtLeast(register, number)
-        return least if how == "at_least" else every([IsSet((name,)), opposite(least)])
+        return least if how == "at_least" else every([IsSet(register.fields), opposite(least)])
 
 
 def _mapping(value: Any, path: Where) -> Mapping[str, Any]:
@@ -140,3 +144,11 @@ def _amount(limit: Any, path: Where) -> tuple[int, int]:
         return number_of(str(limit))
     except (ValueError, ArithmeticError):
         raise EntryError(path, "must be a number") from None
+
+
+def _whole(limit: Any, path: Where) -> int:
+    """A whole number; files that are read without guessing write it as text."""
+    text = str(limit)
+    if isinstance(limit, bool) or not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise EntryError(path, "must be a whole number such as 2")
+    return int(text)

@@ -110,7 +110,7 @@ def test_bands_hold_up_to_their_name() -> None:
         },
         {
             "band": {"of": "lead.response", "bands": ["5m", "15m"]},
-            "source": {"of": "lead.source", "values": {"Web": "web"}, "other": "Else"},
+            "source": {"of": "lead.source", "values": {"Web": ["web"]}, "other": "Else"},
         },
     )  # fmt: skip
     times = [0, 5 * MINUTE, 5 * MINUTE + 1, 15 * MINUTE, HOUR, None]
@@ -133,7 +133,7 @@ def test_a_record_is_told_apart_by_its_lead_where_that_is_known_and_counted_once
                 "credit": "rep", "agg": "count", "by": ["source"],
             }
         },
-        {"source": {"of": "lead.source", "values": {"Web": "web"}, "other": "Else"}},
+        {"source": {"of": "lead.source", "values": {"Web": ["web"]}, "other": "Else"}},
     )  # fmt: skip
     evaluator = Evaluator(catalogue.plan, {"old": "r1"})
     meeting = {"rep": "old", "outcome": "held", "starts_at": START, "lead": "l1"}
@@ -193,7 +193,7 @@ def test_versions_begin_with_the_organisations_day() -> None:
         ({"agg": "distinct", "of": "lead", "at_least": "0"}, "at_least: must be a whole number above 0"),
         ({"by": ["colour"]}, "by: there is no dimension colour"),
         ({"by": ["source_of_calls"]}, "by: deal does not say source_of_calls"),
-        ({"from": "subscriptions"}, "from: there is no fact subscriptions; there are"),
+        ({"from": "subscriptions"}, "from: there is no fact subscriptions; did you mean"),
         ({"where": {"amount": {"at_least": "many"}}}, "where.amount.at_least: must be a number"),
         ({"type": "level", "start": "created_at", "end": "closed_at", "at": None, "stat": "kept"},
          "stat: kept needs agg distinct"),
