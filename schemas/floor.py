@@ -1,50 +1,20 @@
-"""The floor's numbers: panes of all origins and the roster, merged for a rep, a team or the organisation.
+"""The floor's numbers: what the metrics make of the merged panes of a rep, a team or the organisation.
 
-Owns who counts for whom, and the merging: whoever has read all of `panes` and `roster` asks here for the metrics of a
-scope over a span. Pure: messages and `now` come in as arguments. Panes are kept as the bytes received and decoded when
-they are read; what is merged is remembered until a part of it changes. Long spans are merged from blocks (an hour of
-minutes, four weeks of days), so that a change costs few merges, not 1,440.
+Whoever has read all of `panes` and `roster` asks here for the metrics of a scope over a span. Pure: messages and `now`
+come in as arguments. Merging is in merged_panes.py.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from schemas.catalogue import Catalogue, Metric, bound, money_digits
+from schemas.catalogue import Catalogue, money_digits
 from schemas.catalogue.base import MetricValue, Reading
-from schemas.catalogue.simple import SimpleReader
+from schemas.catalogue.dimensions import Dimensions
 from schemas.config import Config
-from schemas.config.rules import rules_of
 from schemas.instants import MINUTE
-from schemas.panes import Pane, decode_pane, exchange, merge, pane_key, read_pane_key
-from schemas.people import Roster
-from schemas.windows import Calendar, Day, Span, Window, index_of, is_day
-
-DECODED_WINDOWS = 256
-"""Of so many windows the panes of reps stay decoded, which takes ten times the memory of their bytes."""
-_EMPTY: Pane = {}
-_MINUTES_IN_BLOCK = 60
-_DAYS_IN_BLOCK = 28
-
-
-class Scope(NamedTuple):
-    """Whose numbers: a rep's, a team's, or the organisation's (id None)."""
-
-    kind: str
-    id: str | None
-
-
-ORGANISATION = Scope("organisation", None)
-
-
-def rep_scope(rep: str) -> Scope:
-    """One rep."""
-    return Scope("rep", rep)
-
-
-def team_scope(team: str) -> Scope:
-    """What reps did on days they were in that team."""
-    return Scope("team", team)
+from schemas.merged_panes import DECODED_WINDOWS, ORGANISATION, MergedPanes, Scope, rep_scope, team_scope
+from schemas.panes import Pane
+from schemas.windows import Day, Span, date_of
 
 
 @dataclass(slots=True)
@@ -53,6 +23,8 @@ class Values:
 
     metrics: dict[str, MetricValue] = field(default_factory=dict)
     bounds: dict[str, float] = field(default_factory=dict)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    """Why a metric has no value: since when it is kept."""
 
     def since(self, before: "Values") -> "Values":
         """What differs from `before`. A bound belongs to its value: when it is another one, both are named."""
@@ -69,184 +41,19 @@ class Values:
         return Values(self.metrics | changed.metrics, kept | changed.bounds)
 
 
-class Floor:
-    """All panes and everybody's teams, as Kafka last told them."""
+class Floor(MergedPanes):
+    """All panes and everybody's teams, and what they mean."""
 
     def __init__(self, config: Config, catalogue: Catalogue) -> None:
-        self.config = config
-        self.catalogue = catalogue
-        self._bound = bound(catalogue, rules_of(config))
-        self.calendar = Calendar(config.organisation.zone, config.organisation.first_weekday)
-        self.roster = Roster(config, self.calendar)
-        self.revision = 0
-        """Grows with every change of a pane or of the roster."""
-        self._cells: dict[Window, dict[str | None, dict[str, bytes]]] = {}
-        self._rep_panes: dict[Window, dict[str | None, Pane]] = {}
-        self._scope_panes: dict[Window, dict[Scope, Pane]] = {}
-        self._exchanged: dict[Window, dict[str | None, Pane]] = {}
-        """Panes of reps that lie in the scopes' panes of the window, and are others by now."""
-        self._blocks: dict[int, dict[Scope, Pane]] = {}
-        self._windows_in: dict[int, int] = {}
-        """Block -> in how many of its windows there is a pane."""
-        self._without_rate: dict[tuple[Window, str | None, str], int] = {}
-        self._left_out = _left_out(self._bound.metrics.get("revenue_won"))
-        self._cells_of: dict[str, int] = {}
-        """Rep -> in how many windows they have a pane."""
-        self._money_digits = money_digits(config.organisation.currency)
+        super().__init__(config, catalogue)
         self.money = frozenset(name for name, entry in catalogue.items() if entry.unit == "money")
         """Metrics that are amounts of money."""
+        self._money_digits = money_digits(config.organisation.currency)
         self._metrics_of: dict[frozenset[int], tuple[str, ...]] = {}
-
-    # ---------------------------------------------------------------- messages in
-
-    def take_pane(self, key: bytes, value: bytes | None) -> tuple[Window, str | None] | None:
-        """Take a message of `panes` in: window and rep of what has changed by it, if anything has."""
-        origin, rep, window = read_pane_key(key)
-        was_there = rep in self._cells.get(window, ())
-        if value is None:
-            if not self._take_out(origin, rep, window):
-                return None
-        else:
-            self._put_in(origin, rep, window, value)
-        self._note_rate(origin, rep, window, value)
-        self._forget_merged(window, rep, was_there=was_there)
-        self.revision += 1
-        return window, rep
-
-    def take_rep(self, key: bytes, value: bytes | None) -> str:
-        """Take a message of `roster` in: the rep whose entry has changed."""
-        rep, has_moved = self.roster.apply(key, value)
-        if has_moved:
-            self._scope_panes.clear()
-            self._exchanged.clear()
-            self._blocks.clear()
-        self.revision += 1
-        return rep
-
-    def forget_before(self, first: Window) -> None:
-        """Let go of the panes of all windows of this size before `first`, of which nobody will ask any more."""
-        gone = [
-            pane_key(origin, rep, window)
-            for window, cell in self._cells.items()
-            if window < first and is_day(window) == is_day(first)
-            for rep, origins in cell.items()
-            for origin in origins
-        ]
-        for key in gone:
-            self.take_pane(key, None)
-
-    def _put_in(self, origin: str, rep: str | None, window: Window, value: bytes) -> None:
-        cell = self._cells.get(window)
-        if cell is None:
-            cell = self._cells[window] = {}
-            block = _block_of(window)
-            self._windows_in[block] = self._windows_in.get(block, 0) + 1
-        if rep not in cell:
-            cell[rep] = {}
-            self._count_cell(rep, 1)
-        cell[rep][origin] = value
-
-    def _take_out(self, origin: str, rep: str | None, window: Window) -> bool:
-        cell = self._cells.get(window)
-        if cell is None or rep not in cell or cell[rep].pop(origin, None) is None:
-            return False
-        if not cell[rep]:
-            del cell[rep]
-            self._count_cell(rep, -1)
-        if not cell:
-            # Minutes expire: what was remembered of them must go with them.
-            del self._cells[window]
-            self._rep_panes.pop(window, None)
-            block = _block_of(window)
-            self._windows_in[block] -= 1
-            if not self._windows_in[block]:
-                del self._windows_in[block]
-                self._blocks.pop(block, None)
-        return True
-
-    def _note_rate(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
-        """Keep the number of deals without a rate beside the bytes, which are not decoded before somebody asks."""
-        if is_day(window):
-            if value is not None and self._left_out is not None and _written(self._left_out) in value:
-                self._without_rate[window, rep, origin] = decode_pane(value).get(self._left_out, 0)
-            else:
-                self._without_rate.pop((window, rep, origin), None)
-
-    def _forget_merged(self, window: Window, rep: str | None, *, was_there: bool) -> None:
-        held = self._rep_panes.get(window, {}).pop(rep, None)
-        if window in self._scope_panes:
-            exchanged = self._exchanged.setdefault(window, {})
-            if (held is None and was_there and rep not in exchanged) or window not in self._cells:
-                del self._scope_panes[window], self._exchanged[window]
-            else:
-                exchanged.setdefault(rep, held or _EMPTY)
-        block = self._blocks.get(_block_of(window))
-        if block is not None:
-            for scope in self.scopes_of(window, rep):
-                block.pop(scope, None)
-
-    def _count_cell(self, rep: str | None, step: int) -> None:
-        if rep is not None:
-            count = self._cells_of[rep] = self._cells_of.get(rep, 0) + step
-            if not count:
-                del self._cells_of[rep]
-
-    # ---------------------------------------------------------------- queries
-
-    def scopes(self) -> Iterator[Scope]:
-        """The organisation, every team, every rep that has a row."""
-        yield ORGANISATION
-        for team in self.roster.team_names:
-            yield team_scope(team)
-        for rep in self.reps():
-            yield rep_scope(rep)
-
-    def reps(self) -> list[str]:
-        """Everybody in the roster, and everybody somebody's records name, in order."""
-        return sorted(self._cells_of.keys() | self.roster.people.keys())
-
-    def is_known_rep(self, rep: str) -> bool:
-        """Whether there is anything to say of them."""
-        return rep in self.roster.people or rep in self._cells_of
-
-    def scopes_of(self, window: Window, rep: str | None) -> list[Scope]:
-        """Whose numbers a pane is part of."""
-        if rep is None:
-            return [ORGANISATION]
-        team = self.roster.team_on(rep, self._day_of(window))
-        return [ORGANISATION, rep_scope(rep), *([] if team is None else [team_scope(team)])]
 
     def values(self, scope: Scope, span: Span, now: int, metrics: Iterable[str] | None = None) -> Values:
         """The metrics of a scope over a span, for a reader whose clock says `now`."""
-        return self.result(self.merged(scope, span), now, metrics)
-
-    def merged(self, scope: Scope, span: Span) -> Pane:
-        """All panes of a scope over a span, in one that nobody may change."""
-        parts = [part for part in self._parts(scope, span) if part]
-        return parts[0] if len(parts) == 1 else merge(parts)
-
-    def merge_ahead(self, window: Window, most: int) -> int:
-        """Bring the organisation's and the teams' panes of a window up to date by so many reps at most.
-
-        For who shares an event loop, before `merged` is asked for them. Gives how many reps there were; none: all is
-        merged.
-        """
-        cell = self._cells.get(window)
-        if cell is None:
-            return 0
-        held, exchanged = self._scope_panes.get(window), self._exchanged.get(window)
-        if held is None or (exchanged and 2 * len(exchanged) > len(cell) and _EMPTY not in exchanged.values()):
-            held = self._scope_panes[window] = {}
-            exchanged = self._exchanged[window] = dict.fromkeys(cell, _EMPTY)
-        if not exchanged:
-            return 0
-        some = dict(exchanged.popitem() for _ in range(min(most, len(exchanged))))
-        if not exchanged:
-            del self._exchanged[window]
-        fresh = [rep for rep, before in some.items() if not before]
-        self._add(window, held, fresh)
-        self._exchange(window, held, {rep: before for rep, before in some.items() if before})
-        return len(some)
+        return self.result(self.merged(scope, span, now), now, metrics, span)
 
     def metrics_of(self, before: Pane, after: Pane) -> tuple[str, ...]:
         """The metrics that may differ between two panes, at whatever clocks: all others are equal."""
@@ -265,131 +72,62 @@ class Floor:
         pending = self._bound.metrics[metric].cells & self._bound.pending
         return bool(pending if pane is None else pending & pane.keys())
 
-    def result(self, pane: Pane, now: int, metrics: Iterable[str] | None = None) -> Values:
-        """The metrics of a merged pane."""
+    def result(
+        self, pane: Pane, now: int, metrics: Iterable[str] | None = None, span: Span | None = None
+    ) -> Values:  # fmt: skip
+        """The metrics of a merged pane; of a span that reaches further back than ids are kept, none of those."""
+        return self._result(pane, now, self._bound.metrics if metrics is None else metrics, None, span)
+
+    def segment(self, pane: Pane, now: int, metrics: Iterable[str], label: tuple[str, str], span: Span) -> Values:
+        """The part of these metrics that has a label of a dimension."""
+        return self._result(pane, now, metrics, label, span)
+
+    def _result(
+        self, pane: Pane, now: int, metrics: Iterable[str], label: tuple[str, str] | None, span: Span | None
+    ) -> Values:
         reading = Reading(now=now, money_digits=self._money_digits)
         values = Values()
         bound_metrics = self._bound.metrics
-        for name in bound_metrics if metrics is None else metrics:
-            result = bound_metrics[name].reader.result(pane, reading)
+        today = self.calendar.day_of(now)
+        for name in metrics:
+            metric = bound_metrics[name]
+            if span is not None and metric.keep is not None and self._first_day(span) < today - metric.keep:
+                values.metrics[name] = None
+                values.unavailable[name] = f"kept since {date_of(today - metric.keep).isoformat()}"
+                continue
+            reader = metric.reader if label is None else metric.segments[label[0]][label[1]]
+            result = reader.result(pane, reading)
             values.metrics[name] = result.value
             if result.bound is not None:
                 values.bounds[name] = result.bound
         return values
 
+    def _first_day(self, span: Span) -> Day:
+        return span.first if span.days else self.calendar.day_of(span.first * MINUTE)
+
+    @property
+    def dimensions(self) -> Dimensions:
+        """By name, those of the catalogue."""
+        return self._bound.dimensions
+
+    def lacking(self, metric: str, dimension: str) -> str | None:
+        """The metric, or the part of it, that is not counted by a dimension; None: it can be told apart."""
+        held = self._bound.dimensions[dimension]
+        return None if held.is_of_person else self._bound.metrics[metric].lacking.get(dimension)
+
+    def labels(self, dimension: str) -> tuple[str, ...]:
+        """All labels of a dimension, in their order."""
+        return self._bound.dimensions[dimension].labels
+
     def deals_without_rate(self) -> int:
         """Won deals in a currency that has no rate: they are left out of money metrics."""
         return sum(self._without_rate.values())
 
-    def reps_in(self, window: Window) -> Iterable[str | None]:
-        """Who has a pane of this window."""
-        return self._cells.get(window, ())
-
-    def _parts(self, scope: Scope, span: Span) -> Iterator[Pane]:
-        size, kind = (_DAYS_IN_BLOCK, 1) if span.days else (_MINUTES_IN_BLOCK, 0)
-        index = span.first
-        while index <= span.last:
-            if index % size == 0 and index + size - 1 <= span.last:
-                yield self._block(scope, index // size * 2 + kind, size)
-                index += size
-            else:
-                yield self._pane(scope, Window(index * 2 + kind))
-                index += 1
-
-    def _block(self, scope: Scope, block: int, size: int) -> Pane:
-        if block not in self._windows_in:
-            return _EMPTY
-        held = self._blocks.setdefault(block, {})
-        pane = held.get(scope)
-        if pane is None:
-            first = block // 2 * size * 2 + block % 2
-            pane = held[scope] = merge(
-                self._pane(scope, Window(number)) for number in range(first, first + size * 2, 2)
-            )
-        return pane
-
-    def _pane(self, scope: Scope, window: Window) -> Pane:
-        cell = self._cells.get(window)
-        if cell is None:
-            return _EMPTY
-        if scope.kind != "rep":
-            return self._scope_pane(window, scope)
-        return self._rep_pane(window, scope.id) if scope.id in cell else _EMPTY
-
-    def _rep_pane(self, window: Window, rep: str | None) -> Pane:
-        held = self._rep_panes.get(window)
-        if held is None:
-            while len(self._rep_panes) >= DECODED_WINDOWS:
-                del self._rep_panes[next(iter(self._rep_panes))]
-            held = self._rep_panes[window] = {}
-        pane = held.get(rep)
-        if pane is None:
-            origins = self._cells.get(window, {}).get(rep, {})
-            parts = [decode_pane(value) for value in origins.values()]
-            pane = held[rep] = parts[0] if len(parts) == 1 else merge(parts)
-        return pane
-
-    def _scope_pane(self, window: Window, scope: Scope) -> Pane:
-        held = self._scope_panes.get(window)
-        exchanged = self._exchanged.pop(window, None)
-        if held is None or (exchanged and 2 * len(exchanged) > len(self._cells[window])):
-            held = self._scope_panes[window] = self._merge_scopes(window)
-        elif exchanged:
-            self._exchange(window, held, exchanged)
-        return held.get(scope, _EMPTY)
-
-    def _exchange(self, window: Window, held: dict[Scope, Pane], exchanged: Mapping[str | None, Pane]) -> None:
-        """Bring the scopes' panes up to date by the few reps that have changed, instead of by everybody."""
-        day, cell = self._day_of(window), self._cells[window]
-        made: dict[Scope, Pane] = {}
-        for rep, before in exchanged.items():
-            after = self._rep_pane(window, rep) if rep in cell else _EMPTY
-            team = self.roster.team_on(rep, day)
-            for scope in (ORGANISATION,) if team is None else (ORGANISATION, team_scope(team)):
-                if scope not in made:
-                    # Somebody may hold the one that was given out.
-                    made[scope] = dict(held.get(scope, _EMPTY))
-                exchange(made[scope], before, after)
-        held |= made
-
-    def _merge_scopes(self, window: Window) -> dict[Scope, Pane]:
-        """The organisation's and all teams' panes of a window, in one pass over its reps."""
-        scopes: dict[Scope, Pane] = {}
-        self._add(window, scopes, self._cells.get(window, ()))
-        return scopes
-
-    def _add(self, window: Window, held: dict[Scope, Pane], reps: Iterable[str | None]) -> None:
-        """Merge the panes of reps that are in none of the scopes' panes yet into those."""
-        day, cell = self._day_of(window), self._cells[window]
-        parts: dict[Scope, list[Pane]] = {}
-        for rep in reps:
-            if rep not in cell:
-                continue
-            pane = self._rep_pane(window, rep)
-            parts.setdefault(ORGANISATION, []).append(pane)
-            team = self.roster.team_on(rep, day)
-            if team is not None:
-                parts.setdefault(team_scope(team), []).append(pane)
-        for scope, panes in parts.items():
-            before = held.get(scope)
-            held[scope] = merge(panes if before is None else [before, *panes])
-
-    def _day_of(self, window: Window) -> Day:
-        return index_of(window) if is_day(window) else self.calendar.day_of(index_of(window) * MINUTE)
+    def comes_due(self, pane: Pane, since: int, now: int) -> bool:
+        """Whether something waits in a merged pane whose time is over by now, and was not before."""
+        return any(
+            since < part <= now for cell in self._bound.pending & pane.keys() for key in pane[cell] for part in key
+        )
 
 
-def _block_of(window: Window) -> int:
-    """Number of the block that holds the window; odd for days, as the windows are."""
-    size = _DAYS_IN_BLOCK if is_day(window) else _MINUTES_IN_BLOCK
-    return index_of(window) // size * 2 + (window & 1)
-
-
-def _left_out(metric: Metric | None) -> int | None:
-    """The cell that counts for how many rows of a metric there was no rate."""
-    reader = None if metric is None else metric.reader
-    return reader.left_out.name if isinstance(reader, SimpleReader) and reader.left_out is not None else None
-
-
-def _written(cell: int) -> bytes:
-    """The name of a cell, as it stands in the bytes of a pane."""
-    return cell.to_bytes(8, "big")
+__all__ = ["DECODED_WINDOWS", "ORGANISATION", "Floor", "Scope", "Values", "rep_scope", "team_scope"]

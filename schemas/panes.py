@@ -129,7 +129,10 @@ def decode_pane(value: bytes) -> Pane:
 
 
 def pane_key(origin: str, rep: str | None, window: Window) -> bytes:
-    """`origin|rep|window`; a rep's id may hold any character, the other two hold no bar. No rep: the empty text."""
+    """`origin|rep|window` (see `write_window`): a rep's id may hold any character, the others no bar.
+
+    No rep: the empty text.
+    """
     return f"{origin}|{rep or ''}|{write_window(window)}".encode()
 
 
@@ -138,3 +141,8 @@ def read_pane_key(key: bytes) -> tuple[str, str | None, Window]:
     origin, rest = key.decode().split("|", 1)
     rep, window = rest.rsplit("|", 1)
     return origin, rep or None, read_window(window)
+
+
+def opening_of(cell: int) -> int:
+    """Where in a merged pane stands what a level was before the span began. No pane that is stored has it."""
+    return cell ^ 1

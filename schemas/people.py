@@ -86,6 +86,13 @@ class Roster:
         person = self.people.get(rep)
         return rep if person is None else person.name
 
+    def field_of(self, rep: str, name: str) -> object:
+        """What the file, else the records, say of somebody now; None for nobody, or where nobody says it."""
+        entry = self._config.reps.get(rep)
+        said = None if entry is None else getattr(entry, name, None)
+        joined = None if said is not None else join_records(self._records.get(rep, {}))
+        return said if joined is None else joined.get(name)
+
     def _refresh(self, rep: str) -> None:
         entry = self._config.reps.get(rep)
         joined = join_records(self._records.get(rep, {}))

@@ -17,8 +17,16 @@ from schemas.instants import DAY, MINUTE, from_datetime, to_datetime
 Window = NewType("Window", int)
 """A stored window: minutes since the epoch times two, or days of the organisation's calendar times two plus one.
 
+Two more are beside these: `STANDING`, and days of `kept_window`.
+
 One integer, because a pane is looked up by it in the hottest loop of the product.
 """
+
+STANDING = Window(2**62)
+"""The pane of a rep that never ends and does not expire: what has no instant, and the sum of all that levels hold."""
+
+_KEPT = 33
+"""From this bit on stands for how many days the ids of a day are kept, which lie in a pane of their own."""
 
 Day = int
 """Days since 1970-01-01 in the organisation's calendar."""
@@ -40,28 +48,49 @@ def day_window(day: Day) -> Window:
     return Window(day * 2 + 1)
 
 
+def kept_window(day: Day, keep: int) -> Window:
+    """The stored window of what of a day is kept for so many days only."""
+    return Window((keep << _KEPT) + day * 2 + 1)
+
+
+def days_kept(window: Window) -> int:
+    """For how many days a day's pane is kept; 0 for all others, which are kept as long as records, or never end."""
+    return 0 if window == STANDING else window + (1 << _KEPT - 1) >> _KEPT
+
+
+def whole_day(window: Window) -> Window:
+    """The window of the day that a pane is a part of; any other as it is."""
+    return Window(window - (days_kept(window) << _KEPT))
+
+
 def is_day(window: Window) -> bool:
-    """Whether it is a day (else a minute)."""
+    """Whether it is a day (else a minute, or standing)."""
     return window & 1 == 1
 
 
 def index_of(window: Window) -> int:
     """Minutes or days since the epoch."""
-    return window >> 1
+    return whole_day(window) >> 1
 
 
 def write_window(window: Window) -> str:
-    """As it stands in keys: `m29563542` or `d20514`."""
-    return f"{'d' if window & 1 else 'm'}{window >> 1}"
+    """As it stands in keys: `m29563542`, `d20514`, `d20514.35` (kept for 35 days) or `s0` (standing)."""
+    if window == STANDING:
+        return "s0"
+    keep = days_kept(window)
+    return f"{'d' if window & 1 else 'm'}{index_of(window)}{f'.{keep}' if keep else ''}"
 
 
 def read_window(text: str) -> Window:
     """The opposite of `write_window`. Raises ValueError."""
-    kind, index = text[:1], int(text[1:])
-    if kind not in {"d", "m"}:
-        msg = f"{text!r} is not a window"
-        raise ValueError(msg)
-    return Window(index * 2 + (kind == "d"))
+    kind = text[:1]
+    if kind == "d":
+        index, _, keep = text[1:].partition(".")
+        return kept_window(int(index), int(keep)) if keep else day_window(int(index))
+    if kind == "m" or text == "s0":
+        return STANDING if kind == "s" else Window(int(text[1:]) * 2)
+    msg = f"{text!r} is not a window"
+    raise ValueError(msg)
 
 
 def date_of(day: Day) -> date:

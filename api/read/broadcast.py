@@ -312,13 +312,13 @@ class Broadcaster:
     def _refresh(self, followed: Followed, scope: Scope, span: Span, now: int, *, is_whole: bool) -> Values:
         """Make the values of a scope anew; what a client does not have yet (`is_whole`: all of them)."""
         view = self._view
-        pane, before, held = view.merged(scope, span), followed.panes.get(scope), followed.values.get(scope)
+        pane, before, held = view.merged(scope, span, now), followed.panes.get(scope), followed.values.get(scope)
         followed.panes[scope] = pane
         if held is None or before is None:
-            values = told = view.result(pane, now)
+            values = told = view.result(pane, now, span=span)
         else:
             # Most changes are of one or two measures: the other metrics are what they were.
-            made = view.result(pane, now, view.metrics_of(before, pane))
+            made = view.result(pane, now, view.metrics_of(before, pane), span)
             told = made.since(held)
             values = held.replaced_by(told) if told.metrics else held
         followed.values[scope] = values
@@ -330,7 +330,7 @@ class Broadcaster:
         if untold.everything:
             return set(self._heads)
         inside = span.windows()
-        panes = {pane for pane in untold.panes if pane[0] in inside}
+        panes = {pane for pane in untold.panes if pane[0] in inside or view.is_in_levels(pane[0], span, now)}
         if span != followed.span:
             for number in set(inside) ^ set(followed.span.windows()):
                 window = Window(number)
@@ -344,6 +344,9 @@ class Broadcaster:
         if now // MINUTE != followed.flushed_at // MINUTE:
             # What a value is at least grows with the clock; a screen gets it once a minute.
             touched |= {scope for scope, values in followed.values.items() if values.bounds}
+            since = followed.flushed_at
+            touched |= {scope for scope, pane in followed.panes.items() if view.comes_due(pane, since, now)}
+            touched |= view.levels_moved(since, now)
         return touched & self._heads.keys()
 
     def _flush_leads(self, changes: Changes, changed_heads: set[Scope], now: int) -> None:
@@ -411,8 +414,8 @@ class Broadcaster:
             self._number += 1
             followed = self._followed[window] = Followed(self._number, used_at=now, flushed_at=now, span=span)
             for scope in self._view.scopes():
-                pane = followed.panes[scope] = self._view.merged(scope, span)
-                followed.values[scope] = self._view.result(pane, now)
+                pane = followed.panes[scope] = self._view.merged(scope, span, now)
+                followed.values[scope] = self._view.result(pane, now, span=span)
         followed.used_at = now
         return followed
 

@@ -54,6 +54,8 @@ def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json
 
     def make(head: Json, values: Values) -> Json:
         row = {**head, "window": window, "as_of": as_of, "metrics": values.metrics, "bounds": values.bounds}
+        if values.unavailable:
+            row["unavailable"] = values.unavailable
         if has_money(view, values.metrics):
             row["currency"] = currency
         return row

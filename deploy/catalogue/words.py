@@ -4,6 +4,7 @@ Owns the words. They are made from the plan itself, so they say what is done and
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import yaml
@@ -13,6 +14,7 @@ from schemas.catalogue.base import Entry
 from schemas.catalogue.checking import made_of
 from schemas.catalogue.conditions import (
     All,
+    AmountAtLeast,
     AtLeast,
     Decimals,
     Else,
@@ -21,12 +23,14 @@ from schemas.catalogue.conditions import (
     Gap,
     Is,
     IsSet,
+    Later,
     Not,
     Rated,
+    Worked,
     canonical,
 )
 from schemas.catalogue.facts import RECORD_FACTS
-from schemas.catalogue.plan import Form, Line, Program, Site, plan_of
+from schemas.catalogue.plan import Credit, Form, Ids, Line, Program, Site, Waiting, plan_of
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 
 _GROUPS = {"lead": "responses, in the group of the lead", "thread": "responses, in the group of the thread",
@@ -76,15 +80,29 @@ def stage_of(fact: str) -> str:
 
 
 def _site(site: Site) -> Iterator[str]:
-    at, credit = _said(site.at), " or else ".join(site.credit)
+    at = "all the time" if site.at is None else _said(site.at)
+    credit = _choice(site.credit)
     for line in site.lines:
         yield f"at {at}, for {credit or 'the organisation'}: {_added(line)}{_where(line)}"
 
 
+def _choice(fields: Credit) -> str:
+    return " or else ".join(field if isinstance(field, str) else " and ".join(field) for field in fields)
+
+
 def _added(line: Line) -> str:
+    found = _amount_of(line)
+    return found if line.sign > 0 else f"less {found}"
+
+
+def _amount_of(line: Line) -> str:
     value = line.value
     if line.form is Form.COUNT:
         return "1"
+    if isinstance(value, Ids):
+        return f"each of {_choice(value.fields)} once"
+    if isinstance(value, Waiting):
+        return f"{_said(value.money)}, from {_said(value.over_at)} on, unless {_said(value.until)} is before it"
     words = ", ".join(map(_said, value)) if isinstance(value, tuple) else _said(value)
     if line.form is Form.PENDING:
         return f"1 that waits for the clock ({words})"
@@ -95,7 +113,7 @@ def _where(line: Line) -> str:
     return "" if line.when is True else f", where {_said(line.when)}"
 
 
-def _said(part: object) -> str:
+def _said(part: object) -> str:  # noqa: PLR0911 - a table
     match part:
         case Is(field, text):
             return f"{field} is {text}"
@@ -105,6 +123,8 @@ def _said(part: object) -> str:
             return f"{' or '.join(names)} is set"
         case AtLeast(register, number):
             return f"{_said(register)} is {_amount(number)} or more"
+        case AmountAtLeast(field, number, places):
+            return f"{field} is {Decimal(number).scaleb(-places).normalize():f} or more"
         case Rated(field, _, _):
             return f"there is a rate for {field}"
     return _joined(part) if isinstance(part, Not | All) else _number(part)
@@ -118,7 +138,7 @@ def _joined(part: Not | All) -> str:
     return _said_not(part.part)
 
 
-def _number(part: object) -> str:
+def _number(part: object) -> str:  # noqa: PLR0911 - a table
     match part:
         case First(names):
             return " or else ".join(names)
@@ -126,6 +146,10 @@ def _number(part: object) -> str:
             return f"{_said(end)} - {_said(start)}"
         case Else(one, other):
             return f"{_said(one)}, or else {_said(other)}"
+        case Later(inner, by):
+            return f"{_said(inner)} + {_amount(by)}"
+        case Worked(start, end, _):
+            return f"{_said(end)} - {_said(start)} in business hours"
         case Decimals():
             number = part.field if part.less is None else f"{part.field} - {part.less}"
             return number if part.currency is None else f"{number} in the organisation's currency"

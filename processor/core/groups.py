@@ -85,7 +85,8 @@ class Groups:
         """Heap of (instant, group): first touches that lie after the newest receipt, to be counted plainly by then."""
         self._filed: dict[str, int] = {}
         """Group -> the instant under which it stands in the heap: a lead that is edited often stands there once."""
-        self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon)
+        keeps = definitions.counting.plan.keeps
+        self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon, keeps)
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self._rows.values())
@@ -236,7 +237,9 @@ class Groups:
         self._expiry.spared.discard(group)
         if _last_instant(records) >= self.horizon.starts_at:
             return False
-        if self._is_running(group, records):
+        # Without what is part of a level that lasts, that would fall by itself.
+        stands = any(at is None for _, at, _ in self._counted.get(group, ()))
+        if stands or self._is_running(group, records):
             self._expiry.spared.add(group)
             return False
         return True
@@ -448,11 +451,11 @@ class Groups:
             lead = group[5:]
             if clock is not None:
                 self._clocks[lead] = clock
+            self._count(group, contributions)
             if self._restored_is_expired(group, facts):
                 self._clocks.pop(lead, None)  # published: it is among those that are left over
                 self._drop(group, output)
                 continue
-            self._count(group, contributions)
             self.panes.replace((), contributions)
             if clock is not None and published_clocks.pop(lead.encode(), None) != clock:
                 output.clocks.append((lead.encode(), clock))

@@ -91,7 +91,8 @@ class Ledger:
             self._plain = ledger.Plain(table)
             self.panes = table
         else:
-            self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon)
+            keeps = definitions.counting.plan.keeps
+            self.panes = PaneTable(origin, definitions.calendar, definitions.minutes_kept, self.horizon, keeps)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -166,7 +167,7 @@ class Ledger:
         if after != held.before:
             self.panes.replace(held.before, after)
         kept_from = self.horizon.starts_at
-        if speaks_of_the_past(record, kept_from):
+        if speaks_of_the_past(record, kept_from) and not self._stands(record):
             before = self._rows.get(key)
             past[key] = Record(record.kind) if before is None else decode_record(before)
         row = record.encode()
@@ -200,10 +201,17 @@ class Ledger:
         self._expiry.spared.discard(key)
         if last_instant(record) >= self.horizon.starts_at:
             return False
-        if is_spared(record):
+        if is_spared(record) or self._stands(record):
             self._expiry.spared.add(key)
             return False
         return True
+
+    def _stands(self, record: Record) -> bool:
+        """Whether it is part of a level that lasts: without it that would fall by itself."""
+        counting = self._definitions.counting
+        if not counting.has_levels:
+            return False
+        return any(at is None for _, at, _ in counting.of_record(record.kind, record.get))
 
     def _file(self, key: bytes, record: Record) -> None:
         """Note when to look at it again, which is kept."""

@@ -4,17 +4,33 @@ Owns the panes in memory, which of them changed, and when they expire. They are 
 and definitions the same panes come out, whatever happened on the way.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from processor.core.plan import Contribution
 from processor.core.retention import Horizon
 from schemas.instants import MINUTE
-from schemas.panes import Pane, add, decode_pane, encode_pane
-from schemas.windows import Calendar, Window, day_window, minute_window, write_window
+from schemas.panes import Pane, Values, add, decode_pane, encode_pane
+from schemas.windows import (
+    STANDING,
+    Calendar,
+    Day,
+    Window,
+    day_window,
+    days_kept,
+    index_of,
+    is_day,
+    kept_window,
+    minute_window,
+    whole_day,
+    write_window,
+)
 
 Message = tuple[bytes, bytes | None]
 """(key, value); None is a tombstone."""
+
+Open = Callable[[Window, str | None], Pane]
+"""Finds a pane that is about to change."""
 
 
 class Panes(Protocol):
@@ -42,10 +58,15 @@ class PaneTable:
     them: it takes a third of the memory, and what was published is compared without decoding it.
     """
 
-    def __init__(self, origin: str, calendar: Calendar, minutes_kept: int, horizon: Horizon) -> None:
-        """`horizon`: from when on days are kept; whoever owns it moves it."""
+    def __init__(
+        self, origin: str, calendar: Calendar, minutes_kept: int, horizon: Horizon,
+        keeps: Mapping[int, int] | None = None,
+    ) -> None:  # fmt: skip
+        """`horizon`: from when on days are kept; whoever owns it moves it. `keeps`: cells kept for fewer days."""
         self.origin = origin
         self._calendar = calendar
+        self._keeps = keeps or {}
+        self._log_day: Day = -(2**31)
         self._minutes_kept = minutes_kept // MINUTE
         self._horizon = horizon
         self._panes: dict[Window, dict[str | None, bytes]] = {}
@@ -65,31 +86,46 @@ class PaneTable:
 
     def count(self, contributions: Iterable[Contribution]) -> None:
         """Put all of these into a table that is empty, as `replace` does, without looking for what cannot be there."""
-        day_of, opened = self._calendar.day_of, self._opened
-        first_day, first_minute = self._first_day, self._first_minute
-        for rep, at, values in contributions:
-            day, minute = day_window(day_of(at)), minute_window(at)
-            if day < first_day:
-                continue
-            for window in (day, minute) if minute >= first_minute else (day,):
-                panes = opened.get(window)
-                if panes is None:
-                    panes = opened[window] = {}
-                pane = panes.get(rep)
-                if pane is None:
-                    panes[self._reps.setdefault(rep, rep)] = pane = {}
-                add(pane, values, 1)
+        self._apply(contributions, 1, open_pane=self._make)
 
-    def _apply(self, contributions: Iterable[Contribution], sign: int) -> None:
+    def _apply(self, contributions: Iterable[Contribution], sign: int, open_pane: Open | None = None) -> None:
         day_of, first_day, first_minute = self._calendar.day_of, self._first_day, self._first_minute
+        opened, keeps = open_pane or self._open, self._keeps
         for rep, at, values in contributions:
-            day = day_window(day_of(at))
+            if at is None:
+                add(opened(STANDING, rep), values, sign)
+                continue
+            index = day_of(at)
+            day = day_window(index)
             if day < first_day:
                 continue
-            add(self._open(day, rep), values, sign)
+            if keeps and any(value[0] in keeps for value in values):
+                self._apply_kept(index, rep, values, sign, opened)
+            else:
+                add(opened(day, rep), values, sign)
             minute = minute_window(at)
             if minute >= first_minute:
-                add(self._open(minute, rep), values, sign)
+                add(opened(minute, rep), values, sign)
+
+    def _apply_kept(self, day: Day, rep: str | None, values: Values, sign: int, opened: Open) -> None:
+        """Ids lie in day panes of their own, which expire before the others."""
+        parts: dict[Window, list[Any]] = {}
+        for value in values:
+            keep = self._keeps.get(value[0], 0)
+            if not keep or day >= self._log_day - keep:
+                parts.setdefault(kept_window(day, keep), []).append(value)
+        for window, held in parts.items():
+            add(opened(window, rep), held, sign)
+
+    def _make(self, window: Window, rep: str | None) -> Pane:
+        """A pane that was never closed."""
+        panes = self._opened.get(window)
+        if panes is None:
+            panes = self._opened[window] = {}
+        pane = panes.get(rep)
+        if pane is None:
+            panes[self._reps.setdefault(rep, rep)] = pane = {}
+        return pane
 
     def _open(self, window: Window, rep: str | None) -> Pane:
         """The pane, taken for changed."""
@@ -116,9 +152,16 @@ class PaneTable:
         elif first_minute <= self._first_minute:
             return
         self._first_minute = Window(max(first_minute, self._first_minute))
-        firsts = (self._first_minute, first_day)
-        for window in [window for window in {*self._panes, *self._opened} if window < firsts[window & 1]]:
+        if self._keeps:
+            self._log_day = max(self._log_day, self._calendar.day_of(log_at))
+        for window in [window for window in {*self._panes, *self._opened} if self._is_over(window)]:
             self._opened[window] = {rep: {} for rep in self._panes.get(window, ())}
+
+    def _is_over(self, window: Window) -> bool:
+        if not is_day(window):
+            return window < self._first_minute  # what stands is never over
+        keep = days_kept(window)
+        return whole_day(window) < self._first_day or (keep > 0 and index_of(window) < self._log_day - keep)
 
     def take_changes(self) -> list[Message]:
         """What has changed since the last call, as messages; an empty pane is a tombstone, here and there."""

@@ -277,10 +277,10 @@ class ThresholdBook:
             held = None
         if not phase.is_looked_at:
             return found
-        pane = self._floor.merged(key.scope, span)
+        pane = self._floor.merged(key.scope, span, as_of)
         if self._floor.moves_by_the_clock(threshold.metric, pane):
             self._restless.add(key)
-        values = self._floor.result(pane, as_of, [threshold.metric])
+        values = self._floor.result(pane, as_of, [threshold.metric], span)
         verdict = is_beyond(threshold, values)
         if verdict is False:
             self._clear[key] = period

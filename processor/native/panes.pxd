@@ -11,6 +11,7 @@ cdef enum:
 cdef struct Cell:
     uint32_t cell
     uint64_t key
+    uint64_t low
     int64_t amount
 
 cdef struct Opened:
@@ -30,7 +31,7 @@ cdef class PaneTable:
     cdef readonly str origin
     cdef CompiledPlan plan
     cdef object _calendar, _horizon
-    cdef int64_t _minutes_kept, _first_minute, _first_day
+    cdef int64_t _minutes_kept, _first_minute, _first_day, _log_day
     cdef dict _panes, _reps
     cdef Opened **_chunks
     cdef Py_ssize_t _count, _chunk_room, _chunk_count, _mask
@@ -42,11 +43,15 @@ cdef class PaneTable:
     cdef int64_t _last_at
     cdef bint _is_last_known
     cdef Opened *_last_day
+    cdef int64_t _last_index
+    cdef PyObject *_last_rep
     cdef Opened *_last_minute
 
     cdef int exchange(self, const Entries *before, const Entries *after) except -1
     cdef int _put(self, const Entry *entry, int64_t amount) except -1
     cdef int _open_both(self, object rep, int64_t at) except -1
+    cdef int _add_to_day(self, uint32_t cell, uint64_t key, uint64_t low, int64_t amount) except -1
+    cdef bint _is_over(self, int64_t window) noexcept
     cdef PyObject *intern(self, object rep) except NULL
     cdef int64_t _day_of(self, int64_t at) except? -1
     cdef Opened *_open(self, int64_t window, PyObject *rep) except NULL

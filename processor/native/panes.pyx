@@ -12,7 +12,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcmp, memcpy, memmove, memset
 
-from processor.native.plan cimport COUNT, CompiledPlan, Entries, Entry, key_of, value_of
+from processor.native.plan cimport COUNT, ID, PENDING, CompiledPlan, Entries, Entry, half_of, key_of, value_of
 from processor.native.wire cimport (
     read_array,
     read_integer,
@@ -25,15 +25,17 @@ from processor.native.wire cimport (
 
 from schemas.instants import MINUTE as _MINUTE
 from schemas.windows import QUARTER as _QUARTER
+from schemas.windows import STANDING as _STANDING
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
-cdef int64_t MINUTE = _MINUTE, QUARTER = _QUARTER
+cdef int64_t MINUTE = _MINUTE, QUARTER = _QUARTER, STANDING = _STANDING
 cdef int64_t _EVER = -(1 << 62)
 
 cdef enum:
-    CELL_SIZE = 9 + 5 + 9 + 9  # a name, the head of an array, a key, an amount: at most
+    CELL_SIZE = 9 + 5 + 19 + 9  # a name, the head of an array, a key, an amount: at most
+    KEPT = 33  # `schemas.windows.kept_window`
     SMALL = 4096
 
 
@@ -57,7 +59,7 @@ cdef class PaneTable:
         self._horizon = horizon
         self._panes = {}
         self._reps = {}
-        self._first_minute = self._first_day = _EVER
+        self._first_minute = self._first_day = self._log_day = _EVER
 
     def __dealloc__(self):
         self._forget()
@@ -88,13 +90,23 @@ cdef class PaneTable:
         elif first_minute <= self._first_minute:
             return
         self._first_minute = max(first_minute, self._first_minute)
+        if self.plan.keeps != NULL:
+            self._log_day = max(self._log_day, self._day_of(log_at))
         for place in range(self._count):
             pane = &self._chunks[place // CHUNK][place % CHUNK]
-            if pane.window < (self._first_day if pane.window & 1 else self._first_minute):
+            if self._is_over(pane.window):
                 _empty(pane)
-        for held in [held for held in self._panes if held < (first_day if held & 1 else self._first_minute)]:
+        for held in [held for held in self._panes if self._is_over(held)]:
             for rep in self._panes[held]:
                 _empty(self._open(held, self.intern(rep)))
+
+    cdef bint _is_over(self, int64_t window) noexcept:
+        cdef int64_t keep, day
+        if not window & 1:
+            return window < self._first_minute  # what stands is never over
+        keep = _days_kept(window)
+        day = window - (keep << KEPT)
+        return day < self._first_day or (keep > 0 and day >> 1 < self._log_day - keep)
 
     def take_changes(self):
         """What has changed since the last call, as messages; an empty pane is a tombstone, here and there."""
@@ -165,9 +177,18 @@ cdef class PaneTable:
             self._last_at, self._last_text, self._last_size = entry.at, entry.rep, entry.rep_size
             self._is_last_known = True
         if self._last_day != NULL:
-            _add(self._last_day, entry.cell, entry.key, amount)
+            self._add_to_day(entry.cell, entry.key, entry.low, amount)
             if self._last_minute != NULL:
-                _add(self._last_minute, entry.cell, entry.key, amount)
+                _add(self._last_minute, entry.cell, entry.key, entry.low, amount)
+        return 0
+
+    cdef int _add_to_day(self, uint32_t cell, uint64_t key, uint64_t low, int64_t amount) except -1:
+        """Into the day's pane, or where the cell is not kept as long as that, into one that expires before it."""
+        cdef int64_t keep = 0 if self.plan.keeps == NULL or self._last_day.window == STANDING else self.plan.keeps[cell]
+        if not keep:
+            _add(self._last_day, cell, key, low, amount)
+        elif self._last_index >= self._log_day - keep:
+            _add(self._open((keep << KEPT) + self._last_index * 2 + 1, self._last_rep), cell, key, low, amount)
         return 0
 
     cdef int _open_both(self, object rep, int64_t at) except -1:
@@ -177,6 +198,7 @@ cdef class PaneTable:
         self._last_day = self._last_minute = NULL
         if day >= self._first_day:
             who = self.intern(rep)
+            self._last_rep, self._last_index = who, day >> 1
             self._last_day = self._open(day, who)
             if minute >= self._first_minute:
                 self._last_minute = self._open(minute, who)
@@ -184,17 +206,31 @@ cdef class PaneTable:
 
     cdef int _replace(self, object contributions, int sign) except -1:
         cdef uint32_t cell
-        cdef uint64_t key
+        cdef uint64_t key, low
+        cdef const uint8_t *id
         for rep, at, values in contributions:
-            self._open_both(rep, at)
+            if at is None:
+                self._last_day, self._last_minute = self._open(STANDING, self.intern(rep)), NULL
+            else:
+                self._open_both(rep, at)
             if self._last_day == NULL:
                 continue
             for name, part, amount in values:
                 cell = self.plan.cell_of[name]
-                key = 0 if part is None else key_of(part)
-                _add(self._last_day, cell, key, amount * sign)
+                key = low = 0
+                if isinstance(part, bytes):
+                    if len(part) != 16:
+                        raise ValueError(part)
+                    id = <const uint8_t *>PyBytes_AS_STRING(part)
+                    key, low = half_of(id), half_of(id + 8)
+                elif isinstance(part, tuple):
+                    one, other = part
+                    key, low = key_of(one), key_of(other)
+                elif part is not None:
+                    key = key_of(part)
+                self._add_to_day(cell, key, low, amount * sign)
                 if self._last_minute != NULL:
-                    _add(self._last_minute, cell, key, amount * sign)
+                    _add(self._last_minute, cell, key, low, amount * sign)
         return 0
 
     cdef Opened *_find(self, int64_t window, PyObject *rep) noexcept:
@@ -299,7 +335,7 @@ cdef class PaneTable:
                 held = self._panes.get(window)
                 if held is None:
                     held = self._panes[window] = {}
-                digits = snprintf(number, 32, b"|%c%lld", <int>(b"d" if window & 1 else b"m")[0], <long long>(window >> 1))
+                digits = _write_window(number, window)
             rep = <object>pane.rep
             value = self._write(pane)
             kept = held.get(rep)
@@ -340,10 +376,12 @@ cdef class PaneTable:
         """Read what `_write` wrote."""
         cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(value)
         cdef const uint8_t *end = at + PyBytes_GET_SIZE(value)
+        cdef const uint8_t *id
         cdef uint32_t entries, parts
         cdef uint64_t name
-        cdef int64_t key, amount
+        cdef int64_t key, amount, other
         cdef bint is_negative
+        cdef uint32_t size
         cdef int cell = -1
         if not read_map(&at, end, &entries):
             raise ValueError(value)
@@ -356,14 +394,31 @@ cdef class PaneTable:
             if self.plan.forms[cell] == COUNT:
                 if not read_integer(&at, end, &amount):
                     raise ValueError(value)
-                _add(pane, cell, 0, amount)
+                _add(pane, cell, 0, 0, amount)
                 continue
             if not read_array(&at, end, &parts):
                 raise ValueError(value)
             for _ in range(parts // 2):
+                if self.plan.forms[cell] == ID:
+                    if end - at < 18 or at[0] != 0xC4 or at[1] != 16:
+                        raise ValueError(value)
+                    id = at + 2
+                    at += 18
+                    if not read_integer(&at, end, &amount):
+                        raise ValueError(value)
+                    _add(pane, cell, half_of(id), half_of(id + 8), amount)
+                    continue
+                if self.plan.forms[cell] == PENDING:
+                    if (
+                        not read_array(&at, end, &size) or size != 2 or not read_integer(&at, end, &key)
+                        or not read_integer(&at, end, &other) or not read_integer(&at, end, &amount)
+                    ):
+                        raise ValueError(value)
+                    _add(pane, cell, key_of(key), key_of(other), amount)
+                    continue
                 if not read_integer(&at, end, &key) or not read_integer(&at, end, &amount):
                     raise ValueError(value)
-                _add(pane, cell, key_of(key), amount)
+                _add(pane, cell, key_of(key), 0, amount)
         return 0
 
     cdef bytes _write(self, Opened *pane):
@@ -397,7 +452,15 @@ cdef class PaneTable:
             to += write_head(to, 0x90, 16, 0xDC, 2 * (last - place))
             while place < last:
                 held = &pane.cells[place]
-                to += write_integer(to, value_of(held.key))
+                if self.plan.forms[cell] == ID:
+                    to += _write_id(to, held.key, held.low)
+                elif self.plan.forms[cell] == PENDING:
+                    to[0] = 0x92
+                    to += 1
+                    to += write_integer(to, value_of(held.key))
+                    to += write_integer(to, value_of(held.low))
+                else:
+                    to += write_integer(to, value_of(held.key))
                 to += write_integer(to, held.amount)
                 place += 1
         try:
@@ -428,6 +491,31 @@ cdef class PaneTable:
         self._count = 0
 
 
+cdef inline int64_t _days_kept(int64_t window) noexcept:
+    return 0 if window == STANDING else (window + (<int64_t>1 << (KEPT - 1))) >> KEPT
+
+
+cdef int _write_window(char *to, int64_t window) noexcept:
+    """A bar and what `schemas.windows.write_window` says; how long it is."""
+    cdef int64_t keep = _days_kept(window)
+    if window == STANDING:
+        return snprintf(to, 32, b"|s0")
+    window -= keep << KEPT
+    if keep:
+        return snprintf(to, 32, b"|d%lld.%lld", <long long>(window >> 1), <long long>keep)
+    return snprintf(to, 32, b"|%c%lld", <int>(b"d" if window & 1 else b"m")[0], <long long>(window >> 1))
+
+
+cdef int _write_id(uint8_t *to, uint64_t key, uint64_t low) noexcept:
+    """Sixteen bytes, as msgpack writes them."""
+    cdef int place
+    to[0], to[1] = 0xC4, 16
+    for place in range(8):
+        to[2 + place] = <uint8_t>(key >> (56 - 8 * place))
+        to[10 + place] = <uint8_t>(low >> (56 - 8 * place))
+    return 18
+
+
 cdef inline Py_ssize_t _hash(int64_t window, PyObject *rep) noexcept:
     cdef uint64_t mixed = (<uint64_t>window * 0x9E3779B97F4A7C15ULL) ^ (<uint64_t><size_t>rep * 0xC2B2AE3D27D4EB4FULL)
     return <Py_ssize_t>(mixed >> 20)
@@ -440,24 +528,26 @@ cdef void _empty(Opened *pane) noexcept:
 cdef inline bint _is_same(const Entry *one, const Entry *other) noexcept:
     """But for the amount."""
     return (
-        one.cell == other.cell and one.key == other.key and one.at == other.at and one.rep_size == other.rep_size
+        one.cell == other.cell and one.key == other.key and one.low == other.low and one.at == other.at and one.rep_size == other.rep_size
         and (one.rep_size == 0 or memcmp(one.rep, other.rep, one.rep_size) == 0)
     )
 
 
-cdef int _add(Opened *pane, uint32_t cell, uint64_t key, int64_t amount) except -1:
+cdef int _add(Opened *pane, uint32_t cell, uint64_t key, uint64_t low, int64_t amount) except -1:
     """Put so much in; what becomes 0 is gone."""
     cdef int first = 0, last = pane.count, middle
     cdef Cell *held
     while first < last:
         middle = (first + last) >> 1
         held = &pane.cells[middle]
-        if held.cell < cell or (held.cell == cell and held.key < key):
+        if held.cell < cell or (
+            held.cell == cell and (held.key < key or (held.key == key and held.low < low))
+        ):
             first = middle + 1
         else:
             last = middle
     held = &pane.cells[first]
-    if first < pane.count and held.cell == cell and held.key == key:
+    if first < pane.count and held.cell == cell and held.key == key and held.low == low:
         held.amount += amount
         if not held.amount:
             pane.count -= 1
@@ -469,7 +559,7 @@ cdef int _add(Opened *pane, uint32_t cell, uint64_t key, int64_t amount) except 
         _make_room(pane)
         held = &pane.cells[first]
     memmove(held + 1, held, (pane.count - first) * sizeof(Cell))
-    held.cell, held.key, held.amount = cell, key, amount
+    held.cell, held.key, held.low, held.amount = cell, key, low, amount
     pane.count += 1
     return 0
 

@@ -15,6 +15,8 @@ cdef enum:
     DECIMAL = 2
     SAMPLE = 3
     PENDING = 4
+    ID = 5
+    PENDING_DECIMAL = 6    # of groups alone, which are Python's
 
 cdef enum Standing:
     NOTHING = 0            # the plan counts nothing of this kind
@@ -30,6 +32,7 @@ cdef struct Entry:
     const uint8_t *rep     # UTF-8, in the row or an alias; NULL: nobody
     int64_t at
     uint64_t key
+    uint64_t low           # of an id, the second half
     int64_t amount
 
 cdef struct Entries:
@@ -52,7 +55,9 @@ cdef struct Line:
     int when
     int form
     uint32_t cell
-    int register
+    int register           # of ids: the first of their fields among the numbers
+    int ids                # how many
+    bint are_people
 
 cdef struct Site:
     int at
@@ -78,10 +83,13 @@ cdef class CompiledPlan:
     cdef int cells
     cdef list _held
     cdef dict _aliases
+    cdef dict _digests
     cdef dict cell_of
+    cdef int *keeps        # for how many days a cell is kept; 0: as long as records. NULL: none is kept shorter
 
     cdef int evaluate(self, const Row *row, Entries *out) except -2
     cdef int _person(self, const Site *site, const Row *row, const uint8_t **rep, uint32_t *size) except -2
+    cdef int _identify(self, const Line *line, const Row *row, Entry *entry) except -2
     cdef int find(self, uint64_t name, int first) noexcept
 
 cdef inline uint64_t key_of(int64_t value) noexcept:
@@ -90,3 +98,11 @@ cdef inline uint64_t key_of(int64_t value) noexcept:
 
 cdef inline int64_t value_of(uint64_t key) noexcept:
     return <int64_t>(key ^ <uint64_t>1 << 63)
+
+cdef inline uint64_t half_of(const uint8_t *at) noexcept:
+    """Eight bytes, the first of most weight."""
+    cdef uint64_t value = 0
+    cdef int place
+    for place in range(8):
+        value = value << 8 | at[place]
+    return value

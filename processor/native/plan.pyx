@@ -20,6 +20,8 @@ from libc.string cimport memcmp, memset
 from processor.native.rows cimport NOT_PLAIN, Kind, Row, drop, kind_of, read_row
 from processor.native.wire cimport read_integer, read_text
 
+from hashlib import blake2b
+
 import msgspec
 
 from schemas.catalogue.amounts import LIMB as _LIMB
@@ -43,10 +45,11 @@ cdef enum:
     AT_LEAST = 6
     ALL = 7
     LIMB = 40
+    DIGESTS = 65536  # of ids, remembered
 
 cdef int _DELETED = FIELD_CODES[DELETED]
 
-if LIMB != _LIMB or (COUNT, NUMBER, DECIMAL, SAMPLE, PENDING) != tuple(form.value for form in Form):
+if LIMB != _LIMB or (COUNT, NUMBER, DECIMAL, SAMPLE, PENDING, ID, PENDING_DECIMAL) != tuple(form.value for form in Form):
     raise RuntimeError("plans are numbered in another way here")
 
 
@@ -67,18 +70,28 @@ class _Tables:
         self._register_ops, self._condition_ops = [], []
         sites, lines = [], []
         for site in program.sites:
+            if site.at is None or not all(isinstance(name, str) for name in site.credit):
+                raise _TooMuch
             at = self._register(site.at)
             credit = self._pooled([FIELD_CODES[name] for name in site.credit])
             first = len(self.lines) + len(lines)
             for line in site.lines:
+                ids, are_people = 0, False
+                if line.sign != 1:
+                    raise _TooMuch
                 if line.form is Form.COUNT:
                     register = -1
+                elif line.form is Form.ID:
+                    if not all(isinstance(name, str) for name in line.value.fields):
+                        raise _TooMuch
+                    register = self._pooled([FIELD_CODES[name] for name in line.value.fields])
+                    ids, are_people = len(line.value.fields), line.value.are_people
                 elif line.form in {Form.NUMBER, Form.SAMPLE}:
                     register = self._register(line.value[0])
                 else:
                     raise _TooMuch
                 when = ALWAYS if line.when is True else self._reference(line.when)
-                lines.append((when, line.form.value, self.cell_of[line.cell], register))
+                lines.append((when, line.form.value, self.cell_of[line.cell], register, ids, are_people))
             sites.append((at, credit, len(site.credit), first, len(site.lines)))
         if len(self._register_ops) > REGISTERS or len(self._condition_ops) > CONDITIONS:
             raise _TooMuch
@@ -153,6 +166,7 @@ cdef class CompiledPlan:
         self._sites = NULL
         self.names = NULL
         self.forms = NULL
+        self.keeps = NULL
 
     def __dealloc__(self):
         PyMem_Free(self._ops)
@@ -162,11 +176,13 @@ cdef class CompiledPlan:
         PyMem_Free(self._sites)
         PyMem_Free(self.names)
         PyMem_Free(self.forms)
+        PyMem_Free(self.keeps)
 
     def __init__(self, plan, aliases):
         cdef Program *held
         self._aliases = dict(aliases)
         self._held = []
+        self._digests = {}
         self.cells = len(plan.forms)
         self.cell_of = {name: place for place, name in enumerate(plan.forms)}
         self.names = <uint64_t *>_room(self.cells, sizeof(uint64_t))
@@ -174,6 +190,10 @@ cdef class CompiledPlan:
         for place, (name, form) in enumerate(plan.forms.items()):
             self.names[<int>place] = name
             self.forms[<int>place] = form.value
+        if plan.keeps:
+            self.keeps = <int *>_room(self.cells, sizeof(int))
+            for name, days in plan.keeps.items():
+                self.keeps[<int>self.cell_of[name]] = days
         tables = _Tables(self.cell_of)
         for kind, program in plan.programs.items():
             number = kind_of(kind)
@@ -184,6 +204,7 @@ cdef class CompiledPlan:
                 made = tables.program(program)
             except _TooMuch:
                 held.standing = ELSEWHERE
+                held.reads = ~<uint64_t>0  # whatever changes, Python is asked
                 continue
             held.standing = HERE
             held.register, held.registers, held.condition, held.conditions, held.site, held.sites, held.reads = made
@@ -203,8 +224,8 @@ cdef class CompiledPlan:
         for place, text in enumerate(tables.texts):
             self._held.append(text)
             self._texts[place] = Text(<const uint8_t *>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
-        for place, (when, form, cell, register) in enumerate(tables.lines):
-            self._lines[place] = Line(when, form, cell, register)
+        for place, (when, form, cell, register, ids, are_people) in enumerate(tables.lines):
+            self._lines[place] = Line(when, form, cell, register, ids, are_people)
         for place, (at, credit, credits, line, lines) in enumerate(tables.sites):
             self._sites[place] = Site(at, credit, credits, line, lines)
 
@@ -293,10 +314,16 @@ cdef class CompiledPlan:
                     is_so = True
                 entry.line = <uint32_t>other
                 entry.cell = line.cell
-                entry.key = 0
+                entry.key = entry.low = 0
                 entry.amount = 1
                 if line.form == COUNT:
                     _append(out, &entry)
+                elif line.form == ID:
+                    reference = self._identify(line, row, &entry)
+                    if reference < 0:
+                        return -1
+                    if reference:
+                        _append(out, &entry)
                 elif is_known[line.register]:
                     entry.key = key_of(values[line.register])
                     if line.form == SAMPLE:
@@ -331,6 +358,38 @@ cdef class CompiledPlan:
             if alias != NULL:  # its bytes lie in the alias, which stays
                 rep[0] = <const uint8_t *>PyUnicode_AsUTF8AndSize(<object>alias, &length)
                 size[0] = <uint32_t>length
+        return 0
+
+    cdef int _identify(self, const Line *line, const Row *row, Entry *entry) except -2:
+        """Put the id that the first of its fields that is set holds into the entry's key; 0: none is, -1: no text."""
+        cdef const uint8_t *at
+        cdef const uint8_t *text
+        cdef uint32_t size
+        cdef int place, code
+        cdef bytes id
+        cdef const uint8_t *digest
+        for place in range(line.register, line.register + line.ids):
+            code = self._numbers[place]
+            if not row.is_set >> code & 1 or row.slots[code].value[0] == 0xC0:
+                continue
+            at = row.slots[code].value
+            if not read_text(&at, at + row.slots[code].size, &text, &size):
+                return -1
+            if not size:
+                continue
+            id = (<const char *>text)[:size]
+            if line.are_people and self._aliases:
+                who = id.decode("utf-8")
+                id = (<str>self._aliases.get(who, who)).encode("utf-8")
+            found = self._digests.get(id)
+            if found is None:
+                if len(self._digests) >= DIGESTS:
+                    self._digests.clear()
+                found = self._digests[id] = blake2b(id, digest_size=16).digest()
+            digest = <const uint8_t *>PyBytes_AS_STRING(<bytes>found)
+            entry.key = half_of(digest)
+            entry.low = half_of(digest + 8)
+            return 1
         return 0
 
     cdef int find(self, uint64_t name, int first) noexcept:
@@ -370,7 +429,11 @@ cdef class CompiledPlan:
                     rep = None if entry.rep == NULL else (<const char *>entry.rep)[:entry.rep_size].decode("utf-8")
                     values = []
                     found.append((rep, entry.at, values))
-                key = None if self.forms[entry.cell] == COUNT else value_of(entry.key)
+                key = None
+                if self.forms[entry.cell] == ID:
+                    key = entry.key.to_bytes(8, "big") + entry.low.to_bytes(8, "big")
+                elif self.forms[entry.cell] != COUNT:
+                    key = value_of(entry.key)
                 values.append((self.names[entry.cell], key, entry.amount))
             return found
         finally:

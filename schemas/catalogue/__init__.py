@@ -4,8 +4,8 @@ Owns the registry of types and the errors of a catalogue. Types are one file eac
 conditions.py and plan.py.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
@@ -13,14 +13,19 @@ from typing import Any
 from babel.numbers import get_currency_precision
 from pydantic import ValidationError
 
-from schemas.catalogue.base import Entry, Reader
+from schemas.catalogue.base import Entry, LacksDimensionError, Reader
+from schemas.catalogue.conversion import Conversion
 from schemas.catalogue.derived import Derived
+from schemas.catalogue.dimensions import Dimension, Dimensions
 from schemas.catalogue.duration import Duration
+from schemas.catalogue.level import Level
+from schemas.catalogue.narrowing import WHOLE, Narrowing
 from schemas.catalogue.plan import Plan, plan_of
 from schemas.catalogue.ratio import Ratio
 from schemas.catalogue.response import Response
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Simple
+from schemas.catalogue.versions import Versioned
 from schemas.catalogue.where import EntryError
 from schemas.documents.errors import ConfigError, suggestion
 from schemas.documents.refused import refused
@@ -31,11 +36,18 @@ TYPES: Mapping[str, type[Entry]] = {
     "ratio": Ratio,
     "derived": Derived,
     "duration": Duration,
+    "conversion": Conversion,
+    "level": Level,
     "response": Response,
 }
 
-Catalogue = Mapping[str, Entry]
-"""Name -> entry, in the order of the file."""
+
+class Catalogue(dict[str, Entry]):
+    """Name -> entry, in the order of the file; and the dimensions by name."""
+
+    def __init__(self, entries: Mapping[str, Entry] | None = None, dimensions: Dimensions | None = None) -> None:
+        super().__init__(entries or {})
+        self.dimensions: Dimensions = dimensions or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,12 @@ class Metric:
     reader: Reader
     cells: frozenset[int]
     """What of a pane it is made of."""
+    keep: int | None = None
+    """For how many days back it can be made; None: as long as records are kept."""
+    segments: Mapping[str, Mapping[str, Reader]] = field(default_factory=dict)
+    """Dimension -> label -> what reads that part of it. Those of persons are made from rows."""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Dimension that it cannot be told apart by -> the metric that is not counted by it: itself, or a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +75,7 @@ class BoundCatalogue:
     plan: Plan
     pending: frozenset[int]
     """Cells of which the clock decides what they count for."""
+    dimensions: Dimensions = field(default_factory=dict)
 
 
 @cache
@@ -78,7 +97,7 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
     if not isinstance(entries, dict):
         raise ConfigError([document.problem((), "must be a mapping with metrics")])
     problems: list[tuple[Path, str]] = []
-    catalogue: dict[str, Entry] = {}
+    catalogue = Catalogue(dimensions=_dimensions(document, problems))
     for name, raw in entries.items():
         entry = parse_entry(name, raw, document, lambda path, reason: problems.append((path, reason)))
         if entry is not None:
@@ -91,54 +110,133 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
     return catalogue
 
 
+def _dimensions(document: Document, problems: list[tuple[Path, str]]) -> Dimensions:
+    """What `dimensions` says."""
+    found: dict[str, Dimension] = {}
+    for name, raw in (document.value.get("dimensions") or {}).items():
+        try:
+            found[name] = Dimension.model_validate(raw)
+        except ValidationError as error:
+            place: Path = ("dimensions", name)
+            problems += [refused(problem, document, Dimension, place) for problem in error.errors(include_url=False)]
+    return found
+
+
+def _type_of(raw: Mapping[str, Any]) -> Any:
+    """What stands at the entry, or at the first of its versions."""
+    versions = raw.get("versions")
+    first = versions[0] if isinstance(versions, list) and versions and isinstance(versions[0], dict) else {}
+    return raw.get("type", first.get("type"))
+
+
 def parse_entry(name: str, raw: Any, document: Document, refuse: Callable[[Path, str], None]) -> Entry | None:
-    """The entry that stands under a name of `metrics`; None: `refuse` was told what is wrong with it."""
+    """The entry that stands under a name of `metrics`, of one version or several.
+
+    None: `refuse` was told what is wrong with it.
+    """
     place: Path = ("metrics", name)
     if not isinstance(raw, dict):
         refuse(place, "must be an entry with type, unit and what else its type needs, or false")
         return None
-    said = raw.get("type")
+    said = _type_of(raw)
     kind = TYPES.get(str(said))
     if kind is None:
         hint = suggestion(said, TYPES) if isinstance(said, str) else ""
         reason = f"must be one of {', '.join(TYPES)}{hint if 'did you mean' in hint else ''}"
-        refuse((*place, "type"), reason if "type" in raw else f"is missing: it {reason}")
+        refuse((*place, "type"), reason if said is not None else f"is missing: it {reason}")
         return None
     label = name.replace("_", " ").capitalize()
+    whole = {"label": label[:60], "description": f"{label}.", **raw}
     try:
-        return kind.model_validate({"label": label[:60], "description": f"{label}.", **raw})
+        return kind.model_validate(whole) if "versions" not in raw else _versioned(whole, kind, place, refuse)
     except ValidationError as error:
         for problem in error.errors(include_url=False):
             refuse(*refused(problem, document, kind, place))
         return None
 
 
-def binding_problems(catalogue: Catalogue) -> list[tuple[str, Path, str]]:
+def _versioned(
+    raw: Mapping[str, Any], kind: type[Entry], place: Path, refuse: Callable[[Path, str], None]
+) -> Entry | None:  # fmt: skip
+    versions = raw["versions"]
+    if not isinstance(versions, list) or not versions or not all(isinstance(held, dict) for held in versions):
+        refuse((*place, "versions"), "must be a list of versions")
+        return None
+    common = {setting: held for setting, held in raw.items() if setting != "versions"}
+    entries = [
+        kind.model_validate({**common, **{name: held for name, held in one.items() if name not in _OF_VERSIONS}})
+        for one in versions
+    ]
+    words = {name: held for name, held in common.items() if name in Entry.model_fields}
+    return Versioned.model_validate(
+        {
+            **words, "type": _type_of(raw), "unit": entries[0].unit, "entries": entries,
+            "since": [one.get("since") for one in versions], "notes": [one.get("note") for one in versions],
+        }
+    )  # fmt: skip
+
+
+_OF_VERSIONS = frozenset({"since", "note"})
+
+
+def binding_problems(
+    catalogue: Mapping[str, Entry], dimensions: Dimensions | None = None
+) -> list[tuple[str, Path, str]]:  # fmt: skip
     """(metric, place in its entry, what is wrong) of what entries say of facts and each other, under whatever rules."""
-    binding = _Binding(catalogue, Rules())
+    whole = _whole(catalogue, dimensions)
     problems: list[tuple[str, Path, str]] = []
-    for name in catalogue:
+    binding = _Binding(whole, Rules())
+    for name, entry in whole.items():
         try:
             binding.reader(name, ())
+            for dimension in _by(entry):
+                held = whole.dimensions.get(dimension)
+                if held is None:
+                    raise EntryError(("by",), f"there is no dimension {dimension}")
+                for label in held.labels[:1]:
+                    binding.narrowed(Narrowing(name=dimension, dimension=held, label=label)).reader(name, ())
+        except LacksDimensionError:
+            continue  # of a part: it is not told apart then
         except EntryError as error:
             problems.append((name, error.path, error.reason))
     return problems
 
 
+def _whole(catalogue: Mapping[str, Entry], dimensions: Dimensions | None) -> Catalogue:
+    if isinstance(catalogue, Catalogue) and dimensions is None:
+        return catalogue
+    return Catalogue(catalogue, dimensions)
+
+
+def _by(entry: Entry) -> Sequence[str]:
+    """The dimensions that an entry names, in all its versions."""
+    entries = entry.entries if isinstance(entry, Versioned) else (entry,)
+    return list(dict.fromkeys(name for held in entries for name in getattr(held, "by", ())))
+
+
 class _Binding:
     """Readers by name, each made once; what they refer to first."""
 
-    def __init__(self, catalogue: Catalogue, rules: Rules) -> None:
+    def __init__(self, catalogue: Catalogue, rules: Rules, narrowing: Narrowing = WHOLE) -> None:
         self.rules = rules
+        self.narrowing = narrowing
         self._catalogue = catalogue
         self._readers: dict[str, Reader] = {}
         self._open: list[str] = []
+        self._others: dict[Narrowing, _Binding] = {narrowing: self}
 
     def entry(self, name: str, path: tuple[str | int, ...]) -> Entry:
         entry = self._catalogue.get(name)
         if entry is None:
             raise EntryError(path, f"there is no metric {name}{suggestion(name, self._catalogue)}")
         return entry
+
+    def narrowed(self, narrowing: Narrowing) -> "_Binding":
+        found = self._others.get(narrowing)
+        if found is None:
+            found = self._others[narrowing] = _Binding(self._catalogue, self.rules, narrowing)
+            found._others, found._open = self._others, self._open
+        return found
 
     def reader(self, name: str, path: tuple[str | int, ...]) -> Reader:
         entry, found = self.entry(name, path), self._readers.get(name)
@@ -149,21 +247,49 @@ class _Binding:
         self._open.append(name)
         try:
             made = self._readers[name] = entry.bind(self)
+        except LacksDimensionError as error:
+            raise (error if error.is_named else LacksDimensionError(name, error.dimension, is_named=True)) from None
         finally:
             self._open.pop()
         return made
 
 
-def bound(catalogue: Catalogue, rules: Rules) -> BoundCatalogue:
+def bound(catalogue: Mapping[str, Entry], rules: Rules) -> BoundCatalogue:
     """The metrics of a catalogue that was parsed, under these rules."""
-    binding = _Binding(catalogue, rules)
-    readers = {name: binding.reader(name, ()) for name in catalogue}
-    plan = plan_of(measure for reader in readers.values() for measure in reader.measures)
-    metrics = {
-        name: Metric(name, catalogue[name], reader, frozenset(measure.name for measure in reader.measures))
-        for name, reader in readers.items()
-    }
-    return BoundCatalogue(metrics, plan, plan.pending)
+    whole = _whole(catalogue, None)
+    binding = _Binding(whole, rules)
+    metrics = {name: _metric(name, binding, whole) for name in whole}
+    plan = plan_of(
+        measure
+        for metric in metrics.values()
+        for reader in (metric.reader, *(held for part in metric.segments.values() for held in part.values()))
+        for measure in reader.measures
+    )
+    return BoundCatalogue(metrics, plan, plan.pending, whole.dimensions)
+
+
+def _metric(name: str, binding: _Binding, catalogue: Catalogue) -> Metric:
+    reader = binding.reader(name, ())
+    segments: dict[str, dict[str, Reader]] = {}
+    lacking: dict[str, str] = {}
+    for dimension, held in catalogue.dimensions.items():
+        if held.is_of_person:
+            continue
+        try:
+            segments[dimension] = {
+                label: binding.narrowed(Narrowing(name=dimension, dimension=held, label=label)).reader(name, ())
+                for label in held.labels or (_NO_LABEL,)
+            }
+        except LacksDimensionError as error:
+            lacking[dimension] = error.metric
+        if not held.labels:
+            segments.pop(dimension, None)
+    keeps = [measure.keep for measure in reader.measures if measure.keep is not None]
+    cells = frozenset(measure.name for measure in reader.measures)
+    return Metric(name, catalogue[name], reader, cells, min(keeps, default=None), segments, lacking)
+
+
+_NO_LABEL = ""
 
 
 def begins_at_zero(catalogue: Catalogue, name: str) -> bool:
@@ -181,6 +307,7 @@ __all__ = [
     "TYPES",
     "BoundCatalogue",
     "Catalogue",
+    "Dimension",
     "Metric",
     "begins_at_zero",
     "binding_problems",

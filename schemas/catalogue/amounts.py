@@ -58,13 +58,19 @@ RateTable = Mapping[str, Sequence[tuple[int, int, int]]]
 """Currency -> (since when, number, decimal places of it)."""
 
 
-def rate_on(rates: RateTable, currency: str | None, at: int) -> tuple[int, int] | None:
-    """(number, places) of the rate of a currency on an instant; no currency is the organisation's. None: no rate."""
+_FIRST = -(2**62)
+
+
+def rate_on(rates: RateTable, currency: str | None, at: int | None) -> tuple[int, int] | None:
+    """(number, places) of the rate of a currency on an instant; no currency is the organisation's. None: no rate.
+
+    What has no instant was always there: the first rate holds.
+    """
     if currency is None:
         return 1, 0
     found: tuple[int, int] | None = None
     for since, number, places in rates.get(currency, ()):
-        if since <= at:
+        if since <= (_FIRST if at is None else at):
             found = (number, places)
     return found
 

@@ -11,8 +11,10 @@ from typing import Literal, NamedTuple, Protocol
 from pydantic import Field
 
 from schemas.catalogue.examples import Benchmark, Example
+from schemas.catalogue.narrowing import Narrowing
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.rules import Rules
+from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
 from schemas.instants import DAY, SECOND
 from schemas.panes import Pane
@@ -74,14 +76,37 @@ class References(Protocol):
     """What an entry may ask of the catalogue that it stands in. Raises EntryError for what there is not."""
 
     rules: Rules
+    narrowing: Narrowing
+    """Which part of the metric is meant that is bound."""
 
     def entry(self, name: str, path: tuple[str | int, ...]) -> "Entry":
         """Another entry."""
         ...
 
     def reader(self, name: str, path: tuple[str | int, ...]) -> Reader:
-        """Another metric."""
+        """Another metric, as much of it as is meant."""
         ...
+
+    def narrowed(self, narrowing: Narrowing) -> "References":
+        """The same catalogue, of which something else is meant."""
+        ...
+
+
+class LacksDimensionError(EntryError):
+    """A metric, or a part of one, is not counted by a dimension."""
+
+    def __init__(self, metric: str, dimension: str, *, is_named: bool = False) -> None:
+        """`is_named`: the metric is called by its name, and not by what it is a part of."""
+        self.metric = metric
+        self.dimension = dimension
+        self.is_named = is_named
+        super().__init__(("by",), f"{metric} is not counted by {dimension}")
+
+
+def check_dimension(narrowing: Narrowing, by: Sequence[str], what: str) -> None:
+    """Raise LacksDimensionError unless the dimension that is meant, if any, is among those of `what`."""
+    if narrowing.name is not None and narrowing.name not in by:
+        raise LacksDimensionError(what, narrowing.name)
 
 
 class Entry(Model):

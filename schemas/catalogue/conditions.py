@@ -6,7 +6,11 @@ Knows no fact and no metric; evaluates nothing (processor/core/plan.py does, and
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from dataclasses import field as part_of
 from typing import Any
+
+ADDED = {"added": True}
+"""Of a part that came after measures had their names: where it says nothing it has no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,25 @@ class Else:
     other: "Register"
 
 
-Register = First | Gap | Else
+@dataclass(frozen=True, slots=True)
+class Later:
+    """So much more than a number."""
+
+    register: "Register"
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """The business time from one instant to another, by a calendar; not set unless both are, nor if it ends before."""
+
+    start: "Register"
+    end: "Register"
+    calendar: str
+    """Its definition: an entry of `calendars`, as JSON, which is part of what is meant."""
+
+
+Register = First | Gap | Else | Later | Worked
 """A whole number made of fields: an instant, a duration (microseconds) or a plain number. It may not be set."""
 
 
@@ -69,11 +91,23 @@ class AtLeast:
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
-    """There is a rate for the currency that a field names, on the instant; no currency is the organisation's."""
+class AmountAtLeast:
+    """A decimal is set and not below this one: a number, and how many of its digits stand behind the point."""
 
     field: str
-    at: First
+    number: int
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """There is a rate for the currency that a field names, on the instant; no currency is the organisation's.
+
+    Without an instant it is the first rate that is asked for.
+    """
+
+    field: str
+    at: Register
     rates: "Rates"
 
 
@@ -91,7 +125,7 @@ class All:
     parts: "frozenset[Condition]"
 
 
-Condition = bool | Is | Flag | IsSet | AtLeast | Rated | Not | All
+Condition = bool | Is | Flag | IsSet | AtLeast | AmountAtLeast | Rated | Not | All
 
 Rates = tuple[tuple[str, tuple[tuple[int, int, int], ...]], ...]
 """(currency, ((since when in microseconds, number, decimal places of it), ...)), both in ascending order."""
@@ -106,6 +140,8 @@ class Decimals:
     currency: str | None = None
     """The field that names it; None: the number is taken as it stands."""
     rates: Rates = ()
+    rated_at: "Register | None" = part_of(default=None, metadata=ADDED)
+    """The instant whose rate holds; None: that at which it counts."""
 
 
 def every(parts: Iterable[Condition]) -> Condition:
@@ -144,7 +180,8 @@ def canonical(part: Any) -> str:
     if isinstance(part, tuple):
         return "(" + " ".join(map(canonical, part)) + ")"
     if hasattr(part, "__dataclass_fields__"):
-        return type(part).__name__ + canonical(tuple(getattr(part, field.name) for field in fields(part)))
+        said = ((one.metadata, getattr(part, one.name)) for one in fields(part))
+        return type(part).__name__ + canonical(tuple(held for added, held in said if held is not None or not added))
     return repr(part)
 
 
@@ -154,15 +191,16 @@ def fields_of(part: Any) -> frozenset[str]:
     match part:
         case First(names) | IsSet(names):
             found = frozenset(names)
-        case Is(name) | Flag(name):
+        case Is(name) | Flag(name) | AmountAtLeast(name):
             found = frozenset({name})
         case Rated(name, at, _):
             found = fields_of(at) | {name}
         case Decimals():
             found = frozenset(name for name in (part.field, part.less, part.currency) if name is not None)
-        case Gap(one, other, _) | Else(one, other):
+            found |= fields_of(part.rated_at)
+        case Gap(one, other, _) | Worked(one, other, _) | Else(one, other):
             found = fields_of(one) | fields_of(other)
-        case AtLeast(inner, _) | Not(inner):
+        case AtLeast(inner, _) | Later(inner, _) | Not(inner):
             found = fields_of(inner)
         case All(parts):
             found = found.union(*map(fields_of, parts))

@@ -7,15 +7,27 @@ a field counts as if it were not set there, and a field that none of the facts h
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from schemas.catalogue.conditions import Condition, Decimals, First, Flag, every, opposite
-from schemas.catalogue.facts import FACTS, NUMBERS, RECORD_FACTS, ROWS, expanded, fields_of_fact
-from schemas.catalogue.plan import Form, Value
+from schemas.catalogue.conditions import Condition, Decimals, First, Flag, Register, every, opposite
+from schemas.catalogue.facts import (
+    FACTS,
+    JOINED_FACTS,
+    NUMBERS,
+    PEOPLE,
+    RECORD_FACTS,
+    ROWS,
+    UNIONS,
+    expanded,
+    fields_of_fact,
+)
+from schemas.catalogue.narrowing import Narrowing
+from schemas.catalogue.plan import Credit, Form, Ids, Value
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError, Wording
 from schemas.documents.errors import suggestion
 from schemas.records import FieldType
 
 Names = str | list[str]
+_INSTANTS = frozenset({FieldType.INSTANT})
 
 
 def facts_of(names: Names) -> tuple[str, ...]:
@@ -24,8 +36,9 @@ def facts_of(names: Names) -> tuple[str, ...]:
     if not facts:
         raise EntryError(("from",), "names no fact")
     for fact in facts:
-        if fact not in FACTS:
-            raise EntryError(("from",), f"there is no fact {fact}{suggestion(fact, FACTS)}")
+        if fact not in FACTS or fact in JOINED_FACTS:
+            known = [each for each in FACTS if each not in JOINED_FACTS]
+            raise EntryError(("from",), f"there is no fact {fact}{suggestion(fact, known)}")
         if len(facts) > 1 and fact not in RECORD_FACTS:
             raise EntryError(("from",), f"{fact} cannot stand in a list: only kinds of records can")
     return facts
@@ -38,35 +51,71 @@ def listed(names: Names) -> list[str]:
 
 def instant_of(fact: str, all_facts: Names, names: Names, setting: str = "at") -> First | None:
     """The instant at which something counts; None where this fact has none of them. Raises EntryError."""
-    found = _fields(fact, all_facts, names, setting, FieldType.INSTANT, "an instant")
+    found = _fields(fact, all_facts, names, setting, _INSTANTS, "an instant")
     return First(expanded(fact, found)) if found else None
 
 
-def credit_of(fact: str, all_facts: Names, names: Names) -> tuple[str, ...]:
+def credit_of(fact: str, all_facts: Names, names: Names) -> Credit:
     """The fields that say for whom. Raises EntryError."""
-    return _fields(fact, all_facts, names, "credit", FieldType.REFERENCE, "a person")
+    return _people_fields(fact, all_facts, names, "credit", frozenset({FieldType.REFERENCE, FieldType.REFERENCES}))
 
 
-def _fields(fact: str, all_facts: Names, names: Names, setting: str, kind: FieldType, wanted: str) -> tuple[str, ...]:
+def ids_of(fact: str, all_facts: Names, names: Names) -> Ids | None:
+    """The ids that `of` names; None where this fact has none of them. Raises EntryError."""
+    found = _people_fields(fact, all_facts, names, "of", _IDS)
+    are_people = all(name.rpartition(".")[2] in PEOPLE or _is_union(all_facts, name) for name in listed(names))
+    return Ids(found, are_people) if found else None
+
+
+_IDS = frozenset(
+    {FieldType.REFERENCE, FieldType.REFERENCES, FieldType.TEXT, FieldType.CHOICE, FieldType.CURRENCY}
+)  # fmt: skip
+
+
+def _is_union(all_facts: Names, name: str) -> bool:
+    return any((fact, name) in UNIONS for fact in listed(all_facts))
+
+
+def _people_fields(fact: str, all_facts: Names, names: Names, setting: str, kinds: frozenset[FieldType]) -> Credit:
+    base = fact.removeprefix("lead/")
+    found: list[str | tuple[str, ...]] = []
+    for name in listed(names):
+        if _is_union(all_facts, name):
+            if (base, name) in UNIONS:
+                found.append(UNIONS[base, name])
+            continue
+        wanted = "a person" if setting == "credit" else "an id"
+        found += _fields(fact, all_facts, name, setting, kinds, wanted)
+    return tuple(found)
+
+
+def _fields(
+    fact: str, all_facts: Names, names: Names, setting: str, kinds: frozenset[FieldType], wanted: str
+) -> tuple[str, ...]:
     facts = facts_of(all_facts)
     for name in listed(names):
         types = {FACTS[each].get(name) for each in facts} - {None}
         if not types:
-            known = sorted({field for each in facts for field, type in FACTS[each].items() if type is kind})
-            raise EntryError((setting,), f"{' or '.join(facts)} has no field {name}{suggestion(name, known)}")
-        if types != {kind}:
+            fields = sorted({field for each in facts for field, kind in FACTS[each].items() if kind in kinds})
+            raise EntryError((setting,), f"{' or '.join(facts)} has no field {name}{suggestion(name, fields)}")
+        if not types <= kinds:
             raise EntryError((setting,), f"{name} is not {wanted}")
     return tuple(name for name in listed(names) if name in FACTS[fact])
 
 
-def condition_of(fact: str, all_facts: Names, where: Mapping[str, Any], at: First, rules: Rules) -> Condition:
-    """Where a row counts. What is internal counts only where it is asked for. Raises EntryError."""
+def condition_of(
+    fact: str, all_facts: Names, where: Mapping[str, Any], at: Register, rules: Rules, narrowing: Narrowing
+) -> Condition:
+    """Where a row counts that is meant. What is internal counts only where it is asked for. Raises EntryError."""
+    meant = narrowing.condition(fact, at)
+    if meant is None:
+        raise EntryError(("by",), f"{fact} does not say {narrowing.name}")
     condition = Wording(fact, facts_of(all_facts), rules, at).condition(where)
     if fact in ROWS:
         condition = every([condition, ROWS[fact](rules)])
     if "internal" in FACTS[fact] and "internal" not in set(_named(where)):
         condition = every([condition, opposite(Flag("internal"))])
-    return condition
+    return every([condition, meant])
 
 
 def _named(where: Any) -> Iterable[str]:

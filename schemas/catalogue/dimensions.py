@@ -1,17 +1,21 @@
-"""The `dimensions` of `metrics.yaml`: by what numbers may be split, and into which values.
+"""Dimensions: closed lists of labels by which metrics are counted apart, or persons are told apart when they are read.
 
-Owns how a dimension is written and what is wrong with one. All values are listed: a limit such as "the first 20 seen"
-would depend on the order in which records arrive.
+Owns what a label means as a condition on a fact. A list is closed because a limit such as "the first 20 seen" would
+depend on the order of arrival. What lies in no list is `other`; bands hold up to and including their name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from schemas.catalogue.facts import FACTS, fields_of_fact
+from schemas.catalogue.conditions import AtLeast, Condition, First, Is, IsSet, every, opposite, some
+from schemas.catalogue.facts import FACTS, fields_of_fact, has_field
+from schemas.catalogue.tenure import months_of
 from schemas.documents.errors import suggestion
 from schemas.documents.values import Model
-from schemas.records import FIELDS
+from schemas.instants import parse_duration
+from schemas.records import CHOICES, FIELDS
 
 MAX_VALUES = 50
 ATTRIBUTES = "attributes"
@@ -21,23 +25,134 @@ _WITH_ATTRIBUTES = frozenset({"lead", "deal", "rep", "activity"})
 Problem = tuple[tuple[str | int, ...], str]
 """Where in the dimension, and what is wrong."""
 
+UNKNOWN = "unknown"
+_LATER = "later"
+_NEVER = "never"
+_IN_ORDER: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("deal", "kind"): ("new", "expansion", "cross_sell", "renewal"),
+}
+"""Fields with a fixed set of values that has an order; the others go by name."""
+_ALSO: Mapping[str, str] = {"lead.deals": "deal", "deal.stays": "deal", "customer.ends": "subscription"}
+"""Fact -> the kind of record whose fields it has beside its own."""
+JOINED = "lead/"
+"""Before a kind of record: those of them that name a lead, with the fields of that lead."""
+
 
 class Dimension(Model):
-    """A field, and the values that are told apart."""
+    """An entry of `dimensions`."""
 
     of: str = Field(min_length=1, max_length=200)
     """`deal.product`, `deal.attributes.industry`, `lead.source`, `rep.region`: a fact or a person, and a field."""
     values: dict[str, list[str]] | None = None
     """Name -> the texts of the field that it stands for. None: the field has a fixed set of values, or is looked up."""
-    other: str | None = Field(default=None, min_length=1, max_length=60)
+    other: str = Field(default="Other", min_length=1, max_length=60)
     """What all other texts are called."""
     bands: list[str] | None = Field(default=None, min_length=1, max_length=MAX_VALUES)
     """Upper ends of durations or ages, in ascending order."""
 
+    @model_validator(mode="after")
+    def _check_bands(self) -> "Dimension":
+        if self.bands is not None:
+            sizes = [months_of(band) if self.is_of_person else parse_duration(band) for band in self.bands]
+            if not sizes or sizes != sorted(set(sizes)):
+                msg = "bands must ascend"
+                raise ValueError(msg)
+        return self
+
+    @property
+    def values_in_order(self) -> tuple[str, ...]:
+        """The labels of its list, with the one for all others."""
+        return (*self.values, self.other) if self.values is not None else ()
+
+    def label_of(self, text: str | None) -> str:
+        """The label of a value, by its list."""
+        return next((label for label, values in self._lists.items() if text in values), self.other)
+
     @property
     def is_of_person(self) -> bool:
-        """Whether it is looked up when numbers are read: nothing is kept by it."""
-        return self.of.partition(".")[0] == PERSON
+        """Whether it tells persons apart: then nothing is counted for it, and every metric has it."""
+        return self.of.startswith("rep.")
+
+    @cached_property
+    def _place(self) -> tuple[str, str]:
+        """(fact, field)."""
+        head, found, name = self.of.partition(".attributes.")
+        if found:
+            return head, f"attributes.{name}"
+        fact, _, name = self.of.rpartition(".")
+        return fact, name
+
+    @cached_property
+    def _lists(self) -> Mapping[str, Sequence[str]]:
+        if self.values is not None:
+            return self.values
+        fixed = _IN_ORDER.get(self._place) or sorted(CHOICES.get(self._place, ()))
+        return {value: (value,) for value in fixed}
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """All of them, in their order; none where no list says which there are: then it is not kept."""
+        if self.is_of_person:
+            return ()
+        if self.bands is not None:
+            return (*self.bands, _LATER, _NEVER, UNKNOWN)
+        return (*self._lists, self.other) if self._lists else ()
+
+    def field_in(self, fact: str) -> str | None:
+        """The field of a fact that says the label; None where the fact has none."""
+        owner, name = self._place
+        if owner in {fact, _ALSO.get(fact)} and has_field(fact, name):
+            return name
+        joined = f"{owner}.{name}"
+        return joined if has_field(fact, joined) else None
+
+    def joined(self, fact: str) -> str | None:
+        """The fact that counts those rows of a fact of which only the lead says the label."""
+        if self._place[0] != "lead" or self.field_in(fact) is not None or "lead" not in FACTS[fact]:
+            return None
+        found = f"{JOINED}{fact}"
+        return found if found in FACTS else None
+
+    def condition(self, fact: str, label: str) -> Condition | None:
+        """Where a row has the label; None: this fact cannot say."""
+        name = self.field_in(fact)
+        if name is None:
+            if self.joined(fact) is None:
+                return None
+            # Those that name a lead are counted where that is known.
+            return opposite(IsSet(("lead",))) if label == self.labels[-1] else False
+        if self.bands is not None:
+            return self._band(fact, name, label)
+        lists = {held: some(Is(name, value) for value in values) for held, values in self._lists.items()}
+        if label in lists:
+            return lists[label]
+        return every(opposite(held) for held in lists.values())
+
+    def _band(self, fact: str, name: str, label: str) -> Condition:
+        bands = self.bands or []
+        register, limits = First((name,)), [parse_duration(band) for band in bands]
+        known = _is_known(fact, name)
+        if label == UNKNOWN:
+            return opposite(known)
+        if label == _NEVER:
+            return every([known, opposite(IsSet((name,)))])
+        place = bands.index(label) if label in bands else len(bands)
+        parts: list[Condition] = [IsSet((name,))]
+        if place:
+            parts.append(AtLeast(register, limits[place - 1] + 1))
+        if place < len(bands):
+            parts.append(opposite(AtLeast(register, limits[place] + 1)))
+        return every(parts)
+
+
+def _is_known(fact: str, name: str) -> Condition:
+    """Whether the lead is known whose field this is."""
+    if not name.startswith("lead."):
+        return True
+    return IsSet(tuple(sorted(held for held in FACTS[fact] if held.startswith("lead."))))
+
+
+Dimensions = Mapping[str, Dimension]
 
 
 def problems_of(dimension: Dimension) -> Iterator[Problem]:
@@ -64,10 +179,10 @@ def _of(of: str) -> Iterator[Problem]:
         yield ("of",), f"{owner} has no field {field}{suggestion(field, sorted(owners[owner]))}"
 
 
-def _values(values: Mapping[str, list[str]], other: str | None) -> Iterator[Problem]:
+def _values(values: Mapping[str, list[str]], other: str) -> Iterator[Problem]:
     if len(values) > MAX_VALUES:
         yield ("values",), f"has {len(values)} values; {MAX_VALUES} are the most"
-    if other is not None and other in values:
+    if other in values:
         yield ("other",), f"{other} is a value already"
     taken: dict[str, str] = {}
     for name, texts in values.items():
@@ -77,4 +192,4 @@ def _values(values: Mapping[str, list[str]], other: str | None) -> Iterator[Prob
                 yield ("values", name), f"{text} stands for {first} already"
 
 
-__all__ = ["ATTRIBUTES", "MAX_VALUES", "Dimension", "problems_of"]
+__all__ = ["ATTRIBUTES", "MAX_VALUES", "Dimension", "Dimensions", "problems_of"]

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, shown
-from schemas.catalogue.conditions import AtLeast, Gap, every
+from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, check_dimension, shown
+from schemas.catalogue.conditions import AtLeast, Gap, IsSet, Worked, every, opposite
 from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of
 from schemas.catalogue.plan import Form, Measure, Part
@@ -27,28 +27,38 @@ class Duration(Entry):
     start: Names
     end: Names
     stat: str = Field(pattern=STAT)
+    clock: Literal["elapsed", "business"] = "elapsed"
     at: Names | None = None
     credit: Names
+    by: list[str] = Field(default_factory=list, max_length=20)
 
     def bind(self, catalogue: References) -> "DurationReader":
         """Raises EntryError."""
         if self.unit not in UNIT_SIZES:
             raise EntryError(("unit",), f"must be one of {', '.join(UNIT_SIZES)}: a duration is one")
+        check_dimension(catalogue.narrowing, self.by, self.label)
+        rules, narrowing = catalogue.rules, catalogue.narrowing
         parts: list[Part] = []
-        for fact in facts_of(self.from_):
+        negative: list[Part] = []
+        for fact in narrowing.facts(facts_of(self.from_)):
             start, end, at = (
                 instant_of(fact, self.from_, names, setting)
                 for setting, names in (("start", self.start), ("end", self.end), ("at", self.at or self.end))
             )
             if start is None or end is None or at is None:
                 continue
-            condition = condition_of(fact, self.from_, self.where, at, catalogue.rules)
-            took = Gap(start, end, is_clipped=False)
-            when = every([condition, AtLeast(took, 0)])  # what ends before it starts took no time: it is left out
+            condition = condition_of(fact, self.from_, self.where, at, rules, narrowing)
+            gap = Gap(start, end, is_clipped=False)
+            # What ends before it starts took no time: it is left out.
+            when = every([condition, AtLeast(gap, 0)])
+            is_business = self.clock == "business" and rules.calendar is not None
+            took = Worked(start, end, rules.calendar) if is_business and rules.calendar is not None else gap
             credit = credit_of(fact, self.from_, self.credit)
             parts.append(Part(fact, when, at, credit, Form.SAMPLE, (took,)))
+            both = IsSet(start.fields), IsSet(end.fields), opposite(AtLeast(gap, 0))
+            negative.append(Part(fact, every([condition, *both]), at, credit, Form.COUNT))
         measure = Measure(tuple(parts))
-        return DurationReader(self.unit, self.stat, measure, measure.name)
+        return DurationReader(self.unit, self.stat, measure, Measure(tuple(negative)), measure.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +68,13 @@ class DurationReader:
     unit: str
     stat: str
     measure: Measure
+    negative: Measure
+    """How many are left out because they end before they start."""
     cell: int
 
     @property
     def measures(self) -> Sequence[Measure]:
-        return (self.measure,)
+        return (self.measure, self.negative)
 
     @property
     def begins_at_zero(self) -> bool:

@@ -6,6 +6,7 @@ of a fact, in the words of a condition. Whoever needs one of them takes it from 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from schemas.catalogue.conditions import (
     AtLeast,
@@ -70,7 +71,15 @@ and durations in microseconds; `due_at` and `within_sla` by its SLA; `coming_at`
 to come and answers nothing yet), their touches and deals; of threads; of subscriptions that end. All by groups, but for
 the stays of a deal and the ends of subscriptions of nobody, which the ledger counts from the record alone."""
 
-FACTS: Mapping[str, Mapping[str, FieldType]] = {**_RECORDS, **GROUP_FACTS}
+JOINED_FACTS: Mapping[str, Mapping[str, FieldType]] = {
+    f"lead/{kind}": {**_RECORDS[kind], **{f"lead.{name}": held for name, held in _LEAD.items()}}
+    for kind in RECORD_FACTS
+    if "lead" in FIELDS[kind]
+}
+"""Records that name a lead, with the fields of that lead: its group counts them where only the lead says the label.
+Nobody writes these names."""
+
+FACTS: Mapping[str, Mapping[str, FieldType]] = {**_RECORDS, **GROUP_FACTS, **JOINED_FACTS}
 """Fact -> its own fields."""
 
 FIRST_OF: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -123,13 +132,29 @@ MONEY_FLAGS: Mapping[tuple[str, str], str] = {
 }
 """(fact, field) -> the currency for which there must be a rate, on the day of the metric's instant."""
 
+_Held = TypeVar("_Held")
+
+
+def _of_joined(table: Mapping[tuple[str, str], _Held]) -> dict[tuple[str, str], _Held]:
+    """What is made of the fields of a record is made of them where its lead is known too."""
+    joined = {(f"lead/{fact}", name): held for (fact, name), held in table.items() if f"lead/{fact}" in JOINED_FACTS}
+    return {**table, **joined}
+
+
+FLAGS, NUMBERS, MONEY_FLAGS, FIRST_OF = (
+    _of_joined(FLAGS),
+    _of_joined(NUMBERS),
+    _of_joined(MONEY_FLAGS),
+    _of_joined(FIRST_OF),
+)
+
 CLOSED = some([Is("status", "won"), Is("status", "lost")])
 
 
 def has_field(fact: str, name: str) -> bool:
     """Whether a fact has this field, its own or a derived one."""
     place = (fact, name)
-    return name in FACTS[fact] or place in FLAGS or place in NUMBERS or place in MONEY_FLAGS
+    return name in FACTS[fact] or is_attribute(fact, name) or place in FLAGS or place in NUMBERS or place in MONEY_FLAGS
 
 
 def fields_of_fact(fact: str) -> list[str]:
@@ -138,7 +163,7 @@ def fields_of_fact(fact: str) -> list[str]:
     return sorted({*FACTS[fact], *(name for table in tables for owner, name in table if owner == fact)})
 
 
-def flag_of(fact: str, name: str, rules: Rules, at: First) -> Condition | None:
+def flag_of(fact: str, name: str, rules: Rules, at: Register) -> Condition | None:
     """Where a flag is true; None if this is no flag."""
     made = FLAGS.get((fact, name))
     if made is not None:
@@ -147,3 +172,27 @@ def flag_of(fact: str, name: str, rules: Rules, at: First) -> Condition | None:
     if currency is not None:
         return Rated(currency, at, rules.rates)
     return Flag(name) if FACTS[fact].get(name) is FieldType.FLAG else None
+
+
+def is_attribute(fact: str, name: str) -> bool:
+    """Whether it is a text of the organisation's own, `attributes.NAME`."""
+    head, found, _ = name.rpartition("attributes.")
+    return bool(found) and FACTS[fact].get(f"{head}attributes") is FieldType.ATTRIBUTES
+
+
+def type_of(fact: str, name: str) -> FieldType | None:
+    """Of a field that is not made of others; None where there is none."""
+    return FieldType.TEXT if is_attribute(fact, name) else FACTS[fact].get(name)
+
+
+def is_list(fact: str, name: str) -> bool:
+    """Whether a field holds several ids."""
+    kind = FACTS.get(fact, {}).get(name)
+    return kind is FieldType.REFERENCES
+
+
+PEOPLE = frozenset({"rep", "creator", "booked_by", "logged_by", "answered_by", "attendees"})
+"""Fields that name persons, who may be called by several ids."""
+
+UNIONS: Mapping[tuple[str, str], tuple[str, ...]] = {("meeting", "people"): ("rep", "attendees")}
+"""(fact, field) -> the fields that hold its members together."""

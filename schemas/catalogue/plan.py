@@ -11,11 +11,11 @@ metric, or to write its condition in another order, derives nothing anew.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from hashlib import blake2b
 
-from schemas.catalogue.conditions import Condition, Decimals, First, Register, canonical, fields_of
+from schemas.catalogue.conditions import Condition, Decimals, Register, canonical, fields_of
 
 VERSION = 1
 """Of the canonical text. Another one gives every measure another name, and derives all of them anew."""
@@ -34,10 +34,47 @@ class Form(Enum):
     """1 for a value. Key: the value of a register."""
     PENDING = 4
     """1 for what waits for the clock. Key: instants."""
+    ID = 5
+    """1 for an id, or for each of a list. Key: 16 bytes of its BLAKE2b."""
+    PENDING_DECIMAL = 6
+    """Decimals that wait for the clock. Key: two instants, and which part of them."""
 
 
-Value = tuple[Register, ...] | Decimals
-"""What a form needs: nothing, a register, instants, or decimals."""
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids that the first of these fields that is set holds: one, or a list, each once."""
+
+    fields: tuple["str | tuple[str, ...]", ...]
+    """Of several in a tuple: those of all of them."""
+    are_people: bool = False
+    """Whether they are persons, who may be called by several ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Money that counts from one instant on, unless another one lies not after it."""
+
+    over_at: Register
+    until: Register
+    money: Decimals
+
+
+Value = tuple[Register, ...] | Decimals | Ids | Waiting
+"""What a form needs: nothing, a register, instants, decimals, ids, or what waits."""
+
+Credit = tuple[str | tuple[str, ...], ...]
+"""Fields of which the first that is set says for whom; of several in a tuple: for each of them, once."""
+
+
+class Kind(Enum):
+    """How a cell is read over a span of time and several people."""
+
+    SUM = 0
+    """What all panes hold."""
+    DAYS = 1
+    """A count, of which only matters on which days a person has one."""
+    LEVEL = 2
+    """What there is at the end of the span: of the standing pane, less what lies after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +83,20 @@ class Part:
 
     fact: str
     when: Condition
-    at: First
-    credit: tuple[str, ...]
-    """Fields of which the first that is set says for whom."""
+    at: Register | None
+    """None: it has no instant, and stands in the standing pane alone."""
+    credit: Credit
     form: Form
     value: Value = ()
+    sign: int = 1
+    """-1: it is taken out there."""
 
     @property
     def text(self) -> str:
         """Canonical."""
         return " ".join(
             (self.fact, canonical(self.when), canonical(self.at), canonical(self.credit), self.form.name,
-             canonical(self.value))
+             canonical(self.value), *(("-",) if self.sign < 0 else ()))
         )  # fmt: skip
 
 
@@ -66,11 +105,15 @@ class Measure:
     """A cell: one number, sample or whatever its form is, of one or several facts."""
 
     parts: tuple[Part, ...]
+    kind: Kind = Kind.SUM
+    keep: int | None = None
+    """For how many days ids are kept; None: as long as records. No part of what it means."""
 
     @property
     def text(self) -> str:
         """Canonical: measures that mean the same have the same."""
-        return f"{VERSION} " + " | ".join(sorted({part.text for part in self.parts}))
+        kind = "" if self.kind is Kind.SUM else f" {self.kind.name}"
+        return f"{VERSION}{kind} " + " | ".join(sorted({part.text for part in self.parts}))
 
     @property
     def name(self) -> int:
@@ -91,14 +134,16 @@ class Line:
     form: Form
     cell: int
     value: Value
+    sign: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """What is counted at one instant for the same person; nothing of it where the instant is not set."""
 
-    at: First
-    credit: tuple[str, ...]
+    at: Register | None
+    """None: in the standing pane."""
+    credit: Credit
     lines: tuple[Line, ...]
 
 
@@ -113,13 +158,22 @@ class Program:
     def reads(self) -> frozenset[str]:
         """The fields that it looks at: a change of others alone changes no pane."""
         return frozenset().union(
-            *(fields_of(site.at) | set(site.credit) for site in self.sites),
+            *(fields_of(site.at) | names_in(site.credit) for site in self.sites),
             *(fields_of(line.when) for site in self.sites for line in site.lines),
             *(_read_by(line.value) for site in self.sites for line in site.lines),
         )
 
 
+def names_in(credit: Credit) -> frozenset[str]:
+    """The fields of a credit, or of ids."""
+    return frozenset(name for held in credit for name in ((held,) if isinstance(held, str) else held))
+
+
 def _read_by(value: Value) -> frozenset[str]:
+    if isinstance(value, Ids):
+        return names_in(value.fields)
+    if isinstance(value, Waiting):
+        return fields_of(value.over_at) | fields_of(value.until) | fields_of(value.money)
     return fields_of(value) if isinstance(value, Decimals) else frozenset().union(*map(fields_of, value))
 
 
@@ -130,33 +184,46 @@ class Plan:
     programs: Mapping[str, Program] = field(default_factory=dict)
     forms: Mapping[int, Form] = field(default_factory=dict)
     """Of each cell, in the order of their names."""
+    kinds: Mapping[int, Kind] = field(default_factory=dict)
+    """Of each cell that is not simply summed up."""
+    keeps: Mapping[int, int] = field(default_factory=dict)
+    """For how many days a cell is kept, where that is shorter than records are."""
+
+    def of_kind(self, kind: Kind) -> frozenset[int]:
+        """The cells that are read in that way."""
+        return frozenset(cell for cell, held in self.kinds.items() if held is kind)
 
     @property
     def pending(self) -> frozenset[int]:
         """Cells of which the clock decides what they count for."""
-        return frozenset(cell for cell, form in self.forms.items() if form is Form.PENDING)
+        return frozenset(cell for cell, form in self.forms.items() if form in {Form.PENDING, Form.PENDING_DECIMAL})
 
 
 def plan_of(measures: Iterable[Measure]) -> Plan:
     """The plan that counts these. ValueError if two of them have one name."""
     by_name: dict[int, Measure] = {}
     for measure in measures:
-        held = by_name.setdefault(measure.name, measure)
+        name = measure.name
+        held = by_name.setdefault(name, measure)
+        if held.keep is not None and (measure.keep is None or measure.keep > held.keep):
+            by_name[name] = replace(held, keep=measure.keep)  # for who looks back furthest
         if held.text != measure.text:
             msg = f"two measures have one name: {held.text} and {measure.text}"
             raise ValueError(msg)
     forms: dict[int, Form] = {}
-    sites: dict[str, dict[tuple[First, tuple[str, ...]], list[Line]]] = {}
+    sites: dict[str, dict[tuple[Register | None, Credit], list[Line]]] = {}
     for cell, measure in sorted(by_name.items()):
         forms[cell] = measure.form
         for part in measure.parts:
             if part.when is not False:
                 lines = sites.setdefault(part.fact, {}).setdefault((part.at, part.credit), [])
-                line = Line(part.when, part.form, cell, part.value)
+                line = Line(part.when, part.form, cell, part.value, part.sign)
                 if line not in lines:
                     lines.append(line)
     programs = {
         fact: Program(fact, tuple(Site(at, credit, tuple(lines)) for (at, credit), lines in found.items()))
         for fact, found in sites.items()
     }
-    return Plan(programs, forms)
+    kinds = {cell: held.kind for cell, held in by_name.items() if held.kind is not Kind.SUM}
+    keeps = {cell: held.keep for cell, held in by_name.items() if held.keep is not None}
+    return Plan(programs, forms, kinds, keeps)

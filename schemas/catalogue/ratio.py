@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, Result, shown
+from schemas.catalogue.base import Entry, Exact, LacksDimensionError, Reader, Reading, References, Result, shown
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.simple import Inner, Simple, reader_of
 from schemas.catalogue.where import EntryError
@@ -44,11 +44,13 @@ def _reader_of(part: RatioPart, setting: str, catalogue: References) -> Reader:
         return catalogue.reader(part, (setting,))
     try:
         if isinstance(part, Inner):
-            return reader_of(part, part.unit, catalogue.rules)
+            return reader_of(part, part.unit, catalogue, setting)
         base = catalogue.entry(part.metric, ("metric",))
         if not isinstance(base, Simple):
             raise EntryError(("metric",), f"{part.metric} is not of type simple")
-        return reader_of(base.narrowed(part.where), base.unit, catalogue.rules)
+        return reader_of(base.narrowed(part.where), base.unit, catalogue, part.metric)
+    except LacksDimensionError:
+        raise
     except EntryError as error:
         raise EntryError((setting, *error.path), error.reason) from None
 

@@ -71,7 +71,7 @@ def shipped() -> Defined:
 
 def read_metrics(text: str, source: str, under: Defined | None) -> Read:
     """What a text defines on top of what is `under` it; None: it is the shipped one."""
-    nothing = under or Defined({})
+    nothing = under or Defined(Catalogue())
     try:
         document = read_document(text, source)
     except ConfigError as error:
@@ -102,11 +102,13 @@ class _Reading:
         head = self._head()
         own = self._entries(head.metrics if head is not None else self._raw_metrics())
         under = self._under
-        metrics = {name: entry for name, entry in under.metrics.items() if name not in self._off} | own
+        dimensions = {**under.dimensions, **({} if head is None else head.dimensions)}
+        kept = {name: entry for name, entry in under.metrics.items() if name not in self._off}
+        metrics = Catalogue({**kept, **own}, dimensions)
         defined = replace(
             under,
             metrics=metrics,
-            dimensions={**under.dimensions, **({} if head is None else head.dimensions)},
+            dimensions=dimensions,
             cold_sources=tuple(head.cold_sources) if head is not None and head.cold_sources else under.cold_sources,
             quiet_after=head.quiet_after if self._says("quiet_after") and head is not None else under.quiet_after,
             own=frozenset(own) if is_users else frozenset(),
@@ -187,7 +189,7 @@ class _Reading:
                     reason = f"there is no dimension {by!r}{suggestion(by, defined.dimensions)}"
                     self._refuse(("metrics", name, "by", index), reason)
 
-    def _check_entries(self, defined: Defined, own: Catalogue) -> None:
+    def _check_entries(self, defined: Defined, own: Mapping[str, Entry]) -> None:
         metrics = defined.metrics
         units = {name: entry.unit for name, entry in metrics.items()}
         for name, entry in own.items():
@@ -210,7 +212,7 @@ class _Reading:
             elif not made_of(metrics[name]) & self._off:
                 self._refuse(("metrics",), f"the shipped {name} cannot be made of what stands here: {reason}")
 
-    def _check_switched_off(self, metrics: Catalogue, own: Catalogue) -> None:
+    def _check_switched_off(self, metrics: Mapping[str, Entry], own: Mapping[str, Entry]) -> None:
         for name in sorted(self._off):
             users = [user for user, entry in metrics.items() if user not in own and name in made_of(entry)]
             if users:
@@ -221,7 +223,7 @@ class _Reading:
                 line = self._document.line(("metrics", name))
                 self._refuse(("metrics", user), f"is made of {name}, which is switched off in line {line}")
 
-    def _is_made_of_broken(self, metrics: Catalogue, name: str, seen: frozenset[str] = frozenset()) -> bool:
+    def _is_made_of_broken(self, metrics: Mapping[str, Entry], name: str, seen: frozenset[str] = frozenset()) -> bool:
         if name in seen or name not in metrics:
             return False
         parts = made_of(metrics[name])

@@ -13,15 +13,27 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, shown
+from schemas.catalogue.base import (
+    UNIT_SIZES,
+    Entry,
+    Exact,
+    Reader,
+    Reading,
+    References,
+    Result,
+    check_dimension,
+    shown,
+)
 from schemas.catalogue.conditions import First, Flag, IsSet, every, opposite, some
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.rules import Rules
+from schemas.catalogue.terms import in_time_reader
 from schemas.catalogue.where import EntryError
+from schemas.instants import parse_duration
 from schemas.panes import Pane
 
-STAT = r"^(due|answered|within|p[1-9][0-9]?)$"
+STAT = r"^(due|answered|within|missed|mean|p[1-9][0-9]?)$"
 
 _FACT = "lead"
 _START = First(("started_at",))
@@ -31,20 +43,44 @@ _NONE: Mapping[Any, int] = {}
 
 
 class Response(Entry):
-    """`due`, `answered`, the share `within` the SLA of those due, or a percentile over those due."""
+    """`due`, `answered`, the share `within` a time of those as old, those `missed`, or a `mean` or percentile."""
 
     type: Literal["response"]
     stat: str = Field(pattern=STAT)
-    within: Literal["sla"] = "sla"
+    within: str = "sla"
+    value: str | None = None
 
-    def bind(self, catalogue: References) -> "ResponseReader":
+    def bind(self, catalogue: References) -> Reader:
         """Raises EntryError."""
-        if self.stat.startswith("p") and self.unit not in UNIT_SIZES:
+        if (self.stat.startswith("p") or self.stat == "mean") and self.unit not in UNIT_SIZES:
             raise EntryError(("unit",), f"must be one of {', '.join(UNIT_SIZES)}: a response takes time")
+        if catalogue.narrowing.since is not None or catalogue.narrowing.until is not None:
+            raise EntryError(("type",), "a response has no versions: give them to its parts")
+        check_dimension(catalogue.narrowing, (), self.label)
+        if self.value is not None and self.stat != "missed":
+            raise EntryError(("value",), "is only for stat missed")
+        term = self._term(catalogue.rules)
+        if self.stat == "missed" or (term is not None and self.stat == "within"):
+            return in_time_reader(self.unit, self.stat, term, self.value, catalogue.rules)
+        if term is not None:
+            raise EntryError(("within",), f"must be sla for stat {self.stat}")
         measures = _measures(catalogue.rules)
-        needed = {"answered": _OF_ANSWERED, "due": _OF_DUE, "within": _OF_SHARE}.get(self.stat, _OF_PERCENTILE)
+        needed = {"answered": _OF_ANSWERED, "due": _OF_DUE, "within": _OF_SHARE, "mean": _OF_MEAN}.get(
+            self.stat, _OF_PERCENTILE
+        )
         cells = _Cells(*(measure.name for measure in measures))
         return ResponseReader(self.unit, self.stat, cells, tuple(measures[place] for place in needed))
+
+    def _term(self, rules: Rules) -> int | None:
+        """Microseconds; None: the SLA."""
+        if self.within == "sla":
+            return None
+        if self.within == "missed_after":
+            return rules.missed_after
+        try:
+            return parse_duration(self.within)
+        except ValueError as error:
+            raise EntryError(("within",), f"must be sla, missed_after or a duration: {error}") from None
 
 
 class _Cells(NamedTuple):
@@ -63,6 +99,7 @@ class _Cells(NamedTuple):
 
 _OF_ANSWERED = (0, 5)
 _OF_DUE = (0, 3, 4, 5)
+_OF_MEAN = (2, 5)
 _OF_SHARE = (1, 0, 3, 4, 5)
 _OF_PERCENTILE = (2, 3, 4, 5)
 
@@ -110,7 +147,7 @@ class ResponseReader:
         answered = pane.get(self.cells.answered, 0) + sum(come.values())
         if self.stat == "answered":
             return answered, None
-        overdue = self._overdue(pane, now)
+        overdue = {} if self.stat == "mean" else self._overdue(pane, now)
         due = answered + sum(overdue.values())
         if self.stat == "due":
             return due, None
@@ -122,6 +159,10 @@ class ResponseReader:
             responses = Counter(responses)
             for (start, _, at), number in come.items():
                 responses[max(0, at - start)] += number
+        if self.stat == "mean":
+            size = sum(responses.values())
+            whole = sum(took * number for took, number in responses.items())
+            return (Fraction(whole, size * UNIT_SIZES[self.unit]) if size else None), None
         return self._percentile(Ranked(responses), overdue, now)
 
     def _overdue(self, pane: Pane, now: int) -> Mapping[int, int]:

@@ -7,7 +7,7 @@ aliases, retention) changes no plan.
 from dataclasses import dataclass
 
 from schemas.catalogue.conditions import Rates
-from schemas.instants import MINUTE
+from schemas.instants import DAY, MINUTE
 
 EVER = -(2**62)
 """Since when a rate holds that says no date."""
@@ -28,3 +28,9 @@ class Rules:
     """Whether held meetings are among conversations: `held` or `none`."""
     credit: str = "sender"
     """For whom an answered lead counts: `sender` or `owner`."""
+    missed_after: int = 7 * DAY
+    """So long without an answer, and a lead is missed."""
+    timezone: str = "UTC"
+    """Of the organisation, whose days versions begin with."""
+    calendar: str | None = None
+    """The organisation's, as JSON: durations of `clock: business` go by it. None: all time is business time."""

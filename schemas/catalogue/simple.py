@@ -1,4 +1,7 @@
-"""Type `simple`: rows of one fact that meet a condition, counted or summed up. Nothing happened: 0."""
+"""Type `simple`: rows of one fact that meet a condition, counted or summed up. Nothing happened: 0.
+
+What `distinct` and `days` read is in distinct.py.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +11,21 @@ from typing import Any, Literal
 from pydantic import Field
 
 from schemas.catalogue.amounts import total
-from schemas.catalogue.base import Entry, Reading, References, Result, Unit, in_unit, shown
-from schemas.catalogue.conditions import Condition, Decimals, First, Rated, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of, value_of
-from schemas.catalogue.plan import Form, Measure, Part
+from schemas.catalogue.base import (
+    Entry,
+    Reader,
+    Reading,
+    References,
+    Result,
+    Unit,
+    check_dimension,
+    in_unit,
+    shown,
+)
+from schemas.catalogue.conditions import Condition, Decimals, Rated, Register, every, opposite
+from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, ids_of, instant_of, value_of
+from schemas.catalogue.distinct import AMOUNT, DISTINCT_KEYS, DistinctReader, keep_of
+from schemas.catalogue.plan import Form, Kind, Measure, Part
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
@@ -25,8 +39,12 @@ class Counting(Model):
     where: dict[str, Any] = Field(default_factory=dict)
     at: Names
     credit: Names
-    agg: Literal["count", "sum"]
+    agg: Literal["count", "sum", "distinct", "days"]
     value: str | None = None
+    of: Names | None = None
+    at_least: str | int | None = None
+    keep: str | None = None
+    by: list[str] = Field(default_factory=list, max_length=20)
 
     def narrowed(self, more: dict[str, Any]) -> "Counting":
         """The same with another condition added to its own."""
@@ -41,9 +59,9 @@ class Simple(Entry, Counting):
 
     type: Literal["simple"]
 
-    def bind(self, catalogue: References) -> "SimpleReader":
+    def bind(self, catalogue: References) -> Reader:
         """Raises EntryError."""
-        return reader_of(self, self.unit, catalogue.rules)
+        return reader_of(self, self.unit, catalogue)
 
 
 class Inner(Counting):
@@ -82,38 +100,65 @@ class SimpleReader:
         return Result(shown(self.exact(pane, reading), self.unit, reading))
 
 
-def reader_of(counting: Counting, unit: str, rules: Rules) -> SimpleReader:
-    """What counts this, and reads it. Raises EntryError."""
+def reader_of(counting: Counting, unit: str, catalogue: References, name: str | None = None) -> Reader:
+    """What counts this, and reads it. `name`: of the metric that it is a part of. Raises EntryError."""
+    for setting in DISTINCT_KEYS:
+        if getattr(counting, setting) is not None and counting.agg != "distinct":
+            raise EntryError((setting,), "is only for agg distinct")
+    if counting.value is not None and counting.agg != "sum":
+        raise EntryError(("value",), "is only for agg sum")
+    check_dimension(catalogue.narrowing, counting.by, name or "what stands in place")
     counted: list[Part] = []
     left_out: list[Part] = []
-    for fact in facts_of(counting.from_):
+    for fact in catalogue.narrowing.facts(facts_of(counting.from_)):
         at = instant_of(fact, counting.from_, counting.at)
         if at is None:
             continue  # of this kind nothing ever happens then
-        when = condition_of(fact, counting.from_, counting.where, at, rules)
+        when = condition_of(fact, counting.from_, counting.where, at, catalogue.rules, catalogue.narrowing)
         credit = credit_of(fact, counting.from_, counting.credit)
-        form, value, where = _added(counting, fact, unit, at, rules)
+        form, value, where = _added(counting, fact, unit, at, catalogue.rules)
+        if counting.agg == "distinct" and value is None:
+            continue
         counted.append(Part(fact, every([when, where]), at, credit, form, value))
         if isinstance(value, Decimals) and value.currency is not None:
             left_out.append(Part(fact, every([when, opposite(where)]), at, credit, Form.COUNT))
     if len({part.form for part in counted}) != 1:
         raise EntryError(("value",), "is not the same kind of number in all of from")
+    if counting.agg in {"distinct", "days"}:
+        kind = Kind.DAYS if counting.agg == "days" else Kind.SUM
+        measure = Measure(tuple(counted), kind, keep_of(counting.keep) if counting.agg == "distinct" else None)
+        return DistinctReader(unit, measure, AMOUNT if counting.at_least is None else _whole(counting.at_least))
     measure = Measure(tuple(counted))
     return SimpleReader(unit, measure, Measure(tuple(left_out)) if left_out else None, measure.name, measure.form)
 
 
-def _added(counting: Counting, fact: str, unit: str, at: First, rules: Rules) -> tuple[Form, Any, Condition]:
+def _whole(number: str | int) -> int:
+    if not str(number).isdecimal() or not int(number):
+        raise EntryError(("at_least",), "must be a whole number above 0")
+    return int(number)
+
+
+def _added(counting: Counting, fact: str, unit: str, at: Register, rules: Rules) -> tuple[Form, Any, Condition]:
     """What is added, and where there is anything to add."""
-    if counting.agg == "count":
-        if counting.value is not None:
-            raise EntryError(("value",), "is only for agg sum")
+    if counting.agg in {"count", "days"}:
         return Form.COUNT, (), True
+    if counting.agg == "distinct":
+        if counting.of is None:
+            raise EntryError(("of",), "is missing: agg distinct needs ids")
+        return Form.ID, ids_of(fact, counting.from_, counting.of), True
     if counting.value is None:
         raise EntryError(("value",), "is missing: agg sum needs a field")
-    form, value, where = value_of(fact, counting.from_, counting.value)
+    return added_value(counting.from_, counting.value, fact, unit, at, rules)
+
+
+def added_value(
+    from_: Names, value: str, fact: str, unit: str, at: Register, rules: Rules, *, rated_at: Register | None = None
+) -> tuple[Form, Any, Condition]:
+    """The number that `value` names, in the organisation's currency where it is money; and where there is one."""
+    form, number, where = value_of(fact, from_, value)
     if unit != "money":
-        return form, value, where
-    if not isinstance(value, Decimals):
+        return form, number, where
+    if not isinstance(number, Decimals):
         raise EntryError(("value",), "is no money")
-    money = Decimals(value.field, value.less, "currency", rules.rates)
-    return form, money, every([where, Rated("currency", at, rules.rates)])
+    money = Decimals(number.field, number.less, "currency", rules.rates, rated_at)
+    return form, money, every([where, Rated("currency", rated_at or at, rules.rates)])

@@ -6,8 +6,20 @@ Owns how a condition is written and what is wrong with one. What the fields mean
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.catalogue.conditions import AtLeast, Condition, First, Is, IsSet, every, opposite, some
-from schemas.catalogue.facts import FACTS, NUMBERS, expanded, fields_of_fact, flag_of, has_field
+from schemas.catalogue.amounts import number_of
+from schemas.catalogue.conditions import (
+    AmountAtLeast,
+    AtLeast,
+    Condition,
+    First,
+    Is,
+    IsSet,
+    Register,
+    every,
+    opposite,
+    some,
+)
+from schemas.catalogue.facts import FACTS, NUMBERS, expanded, fields_of_fact, flag_of, has_field, type_of
 from schemas.catalogue.rules import Rules
 from schemas.documents.errors import suggestion
 from schemas.instants import parse_duration
@@ -33,7 +45,7 @@ Where = tuple[str | int, ...]
 class Wording:
     """The conditions of one fact, or of one of several that are counted together."""
 
-    def __init__(self, fact: str, facts: tuple[str, ...], rules: Rules, at: First) -> None:
+    def __init__(self, fact: str, facts: tuple[str, ...], rules: Rules, at: Register) -> None:
         """`facts`: all that the entry counts; a field that one of them lacks is not set there. `at`: its instant."""
         self._fact = fact
         self._facts = facts
@@ -70,7 +82,7 @@ class Wording:
             raise EntryError(path, "must be a text, a list of texts, or one of at_least, below, is_set")
         if not has_field(self._fact, name):
             return False
-        if FACTS[self._fact].get(name) not in _TEXTS:
+        if type_of(self._fact, name) not in _TEXTS:
             raise EntryError(path, "is not a text")
         return some(Is(name, value) for value in values)
 
@@ -80,8 +92,13 @@ class Wording:
         ((how, limit),) = wanted.items()
         if how == "is_set":
             names = expanded(self._fact, [name])
-            holds = IsSet(names) if name in FACTS[self._fact] else has_field(self._fact, name)
+            holds = IsSet(names) if type_of(self._fact, name) is not None else has_field(self._fact, name)
             return holds if _claim(limit, (*path, how)) else opposite(holds)
+        if any(type_of(fact, name) is FieldType.DECIMAL for fact in self._facts):
+            if type_of(self._fact, name) is not FieldType.DECIMAL:
+                return False
+            enough = AmountAtLeast(name, *_amount(limit, (*path, how)))
+            return enough if how == "at_least" else every([IsSet((name,)), opposite(enough)])
         is_plain = any(FACTS[fact].get(name) is FieldType.NUMBER for fact in self._facts)
         number = _whole(limit, (*path, how)) if is_plain else _number(limit, (*path, how))
         derived = NUMBERS.get((self._fact, name))
@@ -120,6 +137,13 @@ def _number(limit: Any, path: Where) -> int:
         except ValueError as error:
             raise EntryError(path, str(error)) from None
     raise EntryError(path, "must be a duration such as 30s, 5m, 1h or 2d")
+
+
+def _amount(limit: Any, path: Where) -> tuple[int, int]:
+    try:
+        return number_of(str(limit))
+    except (ValueError, ArithmeticError):
+        raise EntryError(path, "must be a number") from None
 
 
 def _whole(limit: Any, path: Where) -> int:

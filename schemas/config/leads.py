@@ -67,6 +67,8 @@ class LeadResponse(Model):
     """Of the SLA, on the rule's clock."""
     escalate_after: Duration = 2 * HOUR
     """After the start, on the rule's clock; never before the lead is due."""
+    missed_after: Duration = 7 * DAY
+    """So long after its start a lead without an answer is missed, whatever comes later."""
     rules: list[SlaRule] = Field(default_factory=list, max_length=200)
 
     def rule(self, source: str | None, team: str | None) -> SlaRule:

@@ -12,6 +12,8 @@ from schemas.config.whole import Config
 def rules_of(config: Config) -> Rules:
     """The rules of a configuration."""
     rates = {config.organisation.currency: Decimal(1), **config.currency_rates}
+    name = config.organisation.calendar
+    calendar = None if name is None else config.calendars[name].model_dump_json()
     return Rules(
         rates=tuple((currency, ((EVER, *_written(rate)),)) for currency, rate in sorted(rates.items())),
         min_talk=config.conversation.min_talk,
@@ -19,6 +21,9 @@ def rules_of(config: Config) -> Rules:
         mails=config.conversation.mails,
         meetings=config.conversation.meetings,
         credit=config.lead_response.credit,
+        missed_after=config.lead_response.missed_after,
+        timezone=config.organisation.zone.key,
+        calendar=calendar,
     )
 
 

@@ -46,7 +46,7 @@ CELLS = {
     "revenue_won": [0xE1CF9120FEE41561, 0xE58BBC4E1BC77E45],
     "win_rate": [0xF0AFCF8E13EFEE1E, 0x4B46C43A78DC0304],
     "average_deal_size": [0xE1CF9120FEE41561, 0xE58BBC4E1BC77E45, 0x4726260446114B5C],
-    "sales_cycle_days_p50": [0xF497416BBBB68AE2],
+    "sales_cycle_days_p50": [0xF497416BBBB68AE2, 0x7BEE20E3E92102AC],
 }
 """A name that changes derives all panes anew, in every installation: that is meant to be so, or a mistake."""
 
@@ -127,7 +127,7 @@ def test_rules_are_part_of_what_a_measure_means() -> None:
 @pytest.mark.parametrize(
     ("entries", "problem"),
     [
-        ({"a": entry(type="simpel")}, "a.type: must be one of simple, ratio, derived, duration, response"),
+        ({"a": entry(type="simpel")}, "a.type: must be one of simple, ratio, derived, duration, conversion, level"),
         ({"a": entry(colour="red")}, "a.colour: is not a setting here"),
         ({"a": entry(**{"from": "calls"})}, "a.from: there is no fact calls; did you mean 'call'?"),
         ({"a": entry(where={"directoin": "outbound"})},

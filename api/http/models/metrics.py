@@ -18,6 +18,15 @@ class WindowAnswer(Answer):
 _METRICS_EXAMPLE = {"calls_made": 37, "connect_rate": 0.3513513513513513, "revenue_won": "48500.00"}
 
 
+class SegmentAnswer(Answer):
+    """A part of a row, by one dimension."""
+
+    by: dict[str, str | None] = Field(examples=[{"product": "Pro"}])
+    metrics: dict[str, int | float | str | None] = Field(examples=[_METRICS_EXAMPLE])
+    bounds: dict[str, float] = Field(examples=[{}])
+    unavailable: dict[str, str] | None = Field(default=None, description="As of the row.")
+
+
 class RowAnswer(Answer):
     """Metrics of a rep, of a team (no `rep`) or of the organisation (neither)."""
 
@@ -34,6 +43,12 @@ class RowAnswer(Answer):
         description="Metric that is null because the rank falls on a lead without an answer -> what it is at least.",
         examples=[{"lead_response_seconds_p90": 18000}],
     )
+    unavailable: dict[str, str] | None = Field(
+        default=None,
+        description="Metric that is null because not all of the window is kept -> since when it is.",
+        examples=[{"new_customers": "kept since 2025-10-25"}],
+    )
+    segments: list[SegmentAnswer] | None = Field(default=None, description="Where `by` is asked for.")
     currency: str | None = Field(default=None, description="Of money among the metrics.", examples=["USD"])
 
 

@@ -1,6 +1,6 @@
 """The catalogue, the roster, and rows of metrics of reps, teams and the organisation."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -9,6 +9,7 @@ from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
 from api.http.etag import answer
 from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
 from api.http.parameters import (
+    ByAsked,
     MetricsAsked,
     ReadRequest,
     ReadRoute,
@@ -20,9 +21,11 @@ from api.http.parameters import (
     reps_asked,
     team_today,
 )
-from api.read.rows import metric_json, metrics_row, person_json
-from api.read.view import ORGANISATION, rep_scope, team_scope
+from api.read.rows import Json, metric_json, metrics_row, person_json
+from api.read.segments import segments_of
+from api.read.view import ORGANISATION, Scope, rep_scope, team_scope
 from schemas.instants import format_instant
+from schemas.windows import Span
 
 router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
 
@@ -65,15 +68,12 @@ async def teams(request: ReadRequest) -> Response:
     "/reps/metrics", summary="Metrics of all reps", response_model=RowsAnswer, responses=READ_PROBLEMS | NOT_FOUND
 )
 async def metrics_of_reps(
-    request: ReadRequest, span: SpanAsked, metrics: MetricsAsked,
+    request: ReadRequest, span: SpanAsked, metrics: MetricsAsked, by: ByAsked,
     team: TeamAsked = None,
 ) -> Response:  # fmt: skip
     """A row per rep."""
     access, view, now = request.access, request.view, request.now
-    rows: list[dict[str, Any]] = []
-    for rep in reps_asked(view, team, access, now):
-        scope = rep_scope(rep)
-        rows.append(metrics_row(view, scope, span, view.values(scope, span, now, metrics), now))
+    rows = [_row(request, rep_scope(rep), span, metrics, by) for rep in reps_asked(view, team, access, now)]
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
@@ -84,11 +84,13 @@ async def metrics_of_reps(
     response_model=RowAnswer,
     responses=READ_PROBLEMS | NOT_FOUND,
 )
-async def metrics_of_rep(request: ReadRequest, rep: str, span: SpanAsked, metrics: MetricsAsked) -> Response:
+async def metrics_of_rep(
+    request: ReadRequest, rep: str, span: SpanAsked, metrics: MetricsAsked, by: ByAsked
+) -> Response:
     """One row."""
     access, view, now = request.access, request.view, request.now
     scope = rep_scope(known_rep(view, rep, access, now))
-    return answer(request, metrics_row(view, scope, span, view.values(scope, span, now, metrics), now))
+    return answer(request, _row(request, scope, span, metrics, by))
 
 
 @router.get(
@@ -97,18 +99,27 @@ async def metrics_of_rep(request: ReadRequest, rep: str, span: SpanAsked, metric
     response_model=RowAnswer,
     responses=READ_PROBLEMS | NOT_FOUND,
 )
-async def metrics_of_team(request: ReadRequest, team: str, span: SpanAsked, metrics: MetricsAsked) -> Response:
+async def metrics_of_team(
+    request: ReadRequest, team: str, span: SpanAsked, metrics: MetricsAsked, by: ByAsked
+) -> Response:
     """One row: what reps did on days they were in this team."""
-    access, view, now = request.access, request.view, request.now
+    access, view = request.access, request.view
     scope = team_scope(known_team(view, team, access))
-    return answer(request, metrics_row(view, scope, span, view.values(scope, span, now, metrics), now))
+    return answer(request, _row(request, scope, span, metrics, by))
 
 
 @router.get(
     "/organisation/metrics", summary="Metrics of the organisation", response_model=RowAnswer, responses=READ_PROBLEMS
 )
-async def metrics_of_organisation(request: ReadRequest, span: SpanAsked, metrics: MetricsAsked) -> Response:
+async def metrics_of_organisation(
+    request: ReadRequest, span: SpanAsked, metrics: MetricsAsked, by: ByAsked
+) -> Response:
     """One row: everything, also what no rep did."""
-    access, view, now = request.access, request.view, request.now
-    organisation_allowed(access)
-    return answer(request, metrics_row(view, ORGANISATION, span, view.values(ORGANISATION, span, now, metrics), now))
+    organisation_allowed(request.access)
+    return answer(request, _row(request, ORGANISATION, span, metrics, by))
+
+
+def _row(request: ReadRequest, scope: Scope, span: Span, metrics: Sequence[str] | None, by: str | None) -> Json:
+    view, now = request.view, request.now
+    row = metrics_row(view, scope, span, view.values(scope, span, now, metrics), now)
+    return row if by is None else row | {"segments": segments_of(view, scope, span, now, metrics, by)}

@@ -17,17 +17,19 @@ from processor.core.batch import Batch, new_batch
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger, LedgerOutput
 from processor.core.panes import Panes, PaneTable
-from processor.core.plan import Contribution
+from processor.core.plan import Contribution, digest_of_id
 from processor.core.retention import Expiry, Horizon
 from processor.native import panes as compiled_panes
 from processor.native.plan import CompiledPlan
-from schemas.catalogue.plan import Form
+from schemas.catalogue.conditions import Decimals, First
+from schemas.catalogue.plan import Form, Ids, Measure, Part, plan_of
 from schemas.damage import LONGEST
 from schemas.frames import change_frames
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.late import LateChange
 from schemas.records import RecordChange, make_change
 from tests.builders import change, make_config
+from tests.panes import shipped
 from tests.strategies import NOW, changes, logs, long_log
 
 CONFIG = make_config(
@@ -271,13 +273,26 @@ def test_no_bytes_are_read_beyond_a_row(junk: bytes, place: int, byte: int) -> N
         assert results[1] == results[0] or isinstance(results[0], type)
 
 
+_AT = First(("dialed_at",))
+FURTHER = [
+    Measure((Part("call", True, _AT, ("rep",), Form.ID, Ids(("lead",))),), keep=7),
+    Measure((Part("call", True, _AT, ("rep",), Form.ID, Ids(("deal",))),)),
+    Measure((Part("call", True, _AT, ("rep",), Form.PENDING, (_AT, _AT)),)),
+    Measure((Part("call", True, _AT, ("rep",), Form.DECIMAL, Decimals("amount")),)),
+]
+PLAN = plan_of(
+    [*(measure for metric in shipped().metrics.values() for measure in metric.reader.measures), *FURTHER]
+)  # fmt: skip
+"""The shipped one, and what it has no use for."""
+
+
 def tables() -> tuple[Panes, Panes]:
     horizon = Horizon(DEFINITIONS.calendar, DEFINITIONS.records_kept)
     horizon.advance(NOW)
     kept = (DEFINITIONS.calendar, DEFINITIONS.minutes_kept, horizon)
-    plan = CompiledPlan(DEFINITIONS.counting.plan, {})
+    plan = CompiledPlan(PLAN, {})
     found: tuple[Panes, Panes] = (
-        PaneTable("ledger.0", *kept),
+        PaneTable("ledger.0", *kept, PLAN.keeps),
         compiled_panes.PaneTable("ledger.0", *kept, plan),
     )
     for table in found:
@@ -285,7 +300,7 @@ def tables() -> tuple[Panes, Panes]:
     return found
 
 
-CELLS = {form: [cell for cell, held in DEFINITIONS.counting.plan.forms.items() if held is form] for form in Form}
+CELLS = {form: [cell for cell, held in PLAN.forms.items() if held is form] for form in Form}
 AMOUNTS = st.sampled_from([1, 2, -1, 60_000_000, 2**40 - 1])
 VALUES = st.lists(
     st.one_of(
@@ -293,6 +308,8 @@ VALUES = st.lists(
         st.tuples(st.sampled_from(CELLS[Form.NUMBER]), st.sampled_from([0, 1]), AMOUNTS),
         st.tuples(st.sampled_from(CELLS[Form.DECIMAL]), st.sampled_from([512, 513, 1024]), AMOUNTS),
         st.tuples(st.sampled_from(CELLS[Form.SAMPLE]), st.integers(-DAY, 90 * DAY), st.just(1)),
+        st.tuples(st.sampled_from(CELLS[Form.ID]), st.sampled_from("abc").map(digest_of_id), st.sampled_from([1, -1])),
+        st.tuples(st.just(FURTHER[2].name), st.tuples(INTEGERS, INTEGERS), st.just(1)),
     ),
     min_size=1,
     max_size=6,
@@ -300,7 +317,7 @@ VALUES = st.lists(
 CONTRIBUTIONS = st.lists(
     st.tuples(
         st.sampled_from(["r-1", "r-2", None]),
-        st.integers(0, 90).map(lambda step: NOW - step * 11 * HOUR),
+        st.integers(0, 90).map(lambda step: NOW - step * 11 * HOUR) | st.none(),
         VALUES,
     ),
     max_size=12,

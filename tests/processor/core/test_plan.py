@@ -1,6 +1,7 @@
 """Plans: the generated form, the compiled one and a plain reading agree, over random plans and random records."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.core.plan import Contribution, Evaluator, condition_function
+from processor.core.plan import Contribution, Evaluator, condition_function, digest_of_id
 from processor.native.plan import CompiledPlan
 from schemas.catalogue.amounts import limbs, number_of, rate_on, total
 from schemas.catalogue.conditions import (
@@ -22,6 +23,7 @@ from schemas.catalogue.conditions import (
     Gap,
     Is,
     IsSet,
+    Later,
     Not,
     Rated,
     Register,
@@ -30,7 +32,7 @@ from schemas.catalogue.conditions import (
     opposite,
     some,
 )
-from schemas.catalogue.plan import Form, Measure, Part, plan_of
+from schemas.catalogue.plan import Form, Ids, Measure, Part, plan_of
 from schemas.catalogue.rules import EVER
 from schemas.instants import MINUTE
 from schemas.records import FIELD_CODES, FIELDS, FieldType, fold_all
@@ -57,6 +59,23 @@ def _register(register: Register, get: Callable[[str], Any]) -> int | None:
         case Else(one_register, other_register):
             one = _register(one_register, get)
             return _register(other_register, get) if one is None else one
+        case Later(inner, by):
+            one = _register(inner, get)
+            return None if one is None else one + by
+        case _:
+            raise AssertionError(register)
+
+
+def _texts(value: Any) -> list[str]:
+    """What a field holds: a text, several, or those of several fields."""
+    if isinstance(value, tuple):
+        return [text for one in value for text in _texts(one)]
+    return [text for text in (value if isinstance(value, list) else [value]) if text]
+
+
+def _first_texts(names: tuple[str | tuple[str, ...], ...], get: Callable[[str], Any]) -> list[str]:
+    held = (_texts(get(name) if isinstance(name, str) else tuple(map(get, name))) for name in names)
+    return next((texts for texts in held if texts), [])
 
 
 def _holds(condition: Condition, get: Callable[[str], Any]) -> bool:
@@ -72,7 +91,7 @@ def _holds(condition: Condition, get: Callable[[str], Any]) -> bool:
             holds = value is not None and value >= number
         case Rated(name, at, rates):
             instant = _register(at, get)
-            holds = instant is not None and rate_on(dict(rates), get(name), instant) is not None
+            holds = rate_on(dict(rates), get(name), instant) is not None
         case Not(part):
             holds = not _holds(part, get)
         case All(parts):
@@ -95,6 +114,11 @@ def _amounts(part: Part, at: int, get: Callable[[str], Any]) -> list[tuple[Any, 
             return [] if value is None else [(value, 1)]
         case Form.NUMBER, (register,):
             return limbs(_register(register, get) or 0)
+        case Form.PENDING, (one, other):
+            return [((_register(one, get), _register(other, get)), 1)]
+        case Form.ID, Ids(names, are_people):
+            texts = _first_texts(names, get)
+            return [(digest_of_id(text), 1) for text in {ALIASES.get(one, one) if are_people else one for one in texts}]
     raise AssertionError(part)
 
 
@@ -104,18 +128,23 @@ def plainly(plan_parts: list[Part], kind: str, get: Callable[[str], Any]) -> dic
     if get("deleted") is True:
         return found
     for part in set(plan_parts):
-        at = _register(part.at, get)
-        if part.fact != kind or at is None or not _holds(part.when, get):
+        at = None if part.at is None else _register(part.at, get)
+        if part.fact != kind or (at is None and part.at is not None) or not _holds(part.when, get):
             continue
-        who: Any = next((value for name in part.credit if (value := get(name))), None)
-        for key, amount in _amounts(part, at, get):
-            place = (ALIASES.get(who, who), at, Measure((part,)).name, key)
-            found[place] = found.get(place, 0) + amount
+        people: set[str | None] = {ALIASES.get(one, one) for one in _first_texts(part.credit, get)}
+        for who in people or {None}:
+            for key, amount in _amounts(part, at or 0, get):
+                place = (who, at, Measure((part,)).name, key)
+                found[place] = found.get(place, 0) + amount * part.sign
     return found
 
 
 def gathered(contributions: list[Contribution]) -> dict[Any, int]:
-    return {(who, at, cell, key): amount for who, at, values in contributions for cell, key, amount in values}
+    found: dict[Any, int] = {}
+    for who, at, values in contributions:
+        for cell, key, amount in values:
+            found[who, at, cell, key] = found.get((who, at, cell, key), 0) + amount
+    return found
 
 
 # ------------------------------------------------------------------ random plans
@@ -161,12 +190,34 @@ def parts(draw: st.DrawFn) -> Part:
     at = First(tuple(draw(st.lists(st.sampled_from(_OF[kind][FieldType.INSTANT]), min_size=1, max_size=2))))
     people = st.sampled_from(_OF[kind][FieldType.REFERENCE])
     credit = tuple(draw(st.lists(people, min_size=1, max_size=3, unique=True)))
-    form = draw(st.sampled_from([Form.COUNT, Form.NUMBER, Form.SAMPLE]))
-    value = () if form is Form.COUNT else (draw(registers(kind)),)
+    form = draw(st.sampled_from([Form.COUNT, Form.NUMBER, Form.SAMPLE, Form.ID]))
+    value: Any = () if form is Form.COUNT else (draw(registers(kind)),)
+    if form is Form.ID:
+        ids = st.lists(st.sampled_from(_OF[kind][FieldType.REFERENCE]), min_size=1, max_size=2, unique=True)
+        value = Ids(tuple(draw(ids)), draw(st.booleans()))
     return Part(kind, draw(conditions(kind)), at, credit, form, value)
 
 
+@st.composite
+def further_parts(draw: st.DrawFn) -> Part:
+    """Those that are Python's: what stands, what is taken out, what waits, and what several fields hold together."""
+    part = draw(parts())
+    one, other = draw(registers(part.fact)), draw(registers(part.fact))
+    people = st.sampled_from(_OF[part.fact][FieldType.REFERENCE])
+    match draw(st.integers(0, 3)):
+        case 0:
+            return replace(part, at=None)
+        case 1:
+            return replace(part, sign=-1)
+        case 2:
+            return replace(part, form=Form.PENDING, value=(one, Later(other, MINUTE)))
+        case _:
+            both = (tuple(draw(st.lists(people, min_size=2, max_size=2))), draw(people))
+            return replace(part, credit=both, form=Form.ID, value=Ids(both, are_people=True))
+
+
 plans = st.lists(parts(), max_size=8)
+further_plans = st.lists(parts() | further_parts(), max_size=6)
 
 
 def _row(kind: str, values: Mapping[str, Any]) -> bytes:
@@ -188,6 +239,24 @@ def test_all_forms_of_a_plan_say_the_same_of_a_record(found: list[Part], said: l
         # A row with a field for a list is left to Python.
         has_list = not {"contacts", "attendees"}.isdisjoint(change.fields)
         assert compiled.contributions(row) == (None if has_list else contributions)
+
+
+@CALM
+@given(
+    further_plans, st.lists(changes(PLAIN), min_size=1, max_size=5), st.lists(st.sampled_from(["r1", "r2", "x", ""]))
+)
+def test_what_is_left_to_python_is_what_the_plan_says(found: list[Part], said: list[Any], several: list[str]) -> None:
+    plan = plan_of(Measure((part,)) for part in found)
+    generated, compiled = Evaluator(plan, ALIASES), CompiledPlan(plan, ALIASES)
+    for change in said:
+        fields = change.fields | {"booked_by": several}  # a list, where a field may hold one
+
+        contributions = generated.of_record(change.kind, change.fields.get)
+
+        assert gathered(contributions) == plainly(found, change.kind, change.fields.get)
+        assert compiled.contributions(fold_all(change.kind, [change]).encode()) in (None, contributions)
+        if any(isinstance(name, tuple) for part in found for name in part.credit):
+            assert gathered(generated.of_record(change.kind, fields.get)) == plainly(found, change.kind, fields.get)
 
 
 DAMAGED = st.one_of(

@@ -1,0 +1,124 @@
+"""Answers within a time, whatever the SLA is, and leads that were missed: what `response` says of both.
+
+A lead that waits is held with the instant at which its time is over. One whose first touch is still to come waits until
+then, for its rep; the answer counts for whom answers count for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from schemas.catalogue.amounts import total
+from schemas.catalogue.base import Exact, Reading, Result, shown
+from schemas.catalogue.conditions import (
+    AtLeast,
+    Condition,
+    Decimals,
+    First,
+    Flag,
+    IsSet,
+    Later,
+    Rated,
+    Register,
+    every,
+    opposite,
+    some,
+)
+from schemas.catalogue.facts import FACTS
+from schemas.catalogue.plan import Form, Measure, Part, Waiting
+from schemas.catalogue.rules import Rules
+from schemas.catalogue.where import EntryError
+from schemas.panes import Pane
+from schemas.records import FieldType
+
+_FACT = "lead"
+_START = First(("started_at",))
+_COMING = First(("coming_at",))
+_RESPONSE = First(("response",))
+_NONE: Mapping[Any, int] = {}
+
+
+def in_time_reader(unit: str, stat: str, term: int | None, value: str | None, rules: Rules) -> "TermReader":
+    """What counts answers by a time (None: each lead's SLA), and reads it. Raises EntryError."""
+    is_answered, is_coming = IsSet(("response",)), IsSet(("coming_at",))
+    over_at: Register = First(("due_at",)) if term is None else Later(_START, term)
+    in_time: Condition = Flag("within_sla") if term is None else opposite(AtLeast(_RESPONSE, term + 1))
+    is_open = opposite(some([is_answered, is_coming]))
+    parts: tuple[Part, ...]
+    if stat == "within":
+        by = ("answered_by",) if rules.credit == "sender" else ("rep",)
+        parts = (
+            Part(_FACT, is_answered, _START, by, Form.COUNT),
+            Part(_FACT, every([is_answered, in_time]), _START, by, Form.COUNT),
+            Part(_FACT, is_open, _START, ("rep",), Form.PENDING, (_START, over_at)),
+            Part(_FACT, is_coming, _START, ("rep",), Form.PENDING, (_START, over_at, _COMING)),
+            Part(
+                _FACT, every([is_coming, IsSet(("started_at",))]), _START, by, Form.PENDING, (_START, over_at, _COMING)
+            ),
+        )
+        return TermReader(unit, stat, tuple(Measure((part,)) for part in parts))
+    missed = every([is_answered, opposite(in_time)])
+    if value is None:
+        parts = (
+            Part(_FACT, missed, _START, ("rep",), Form.COUNT),
+            Part(_FACT, is_open, _START, ("rep",), Form.PENDING, (_START, over_at)),
+            Part(_FACT, is_coming, _START, ("rep",), Form.PENDING, (_START, over_at, _COMING)),
+        )
+        return TermReader(unit, stat, tuple(Measure((part,)) for part in parts))
+    if FACTS[_FACT].get(value) is not FieldType.DECIMAL:
+        raise EntryError(("value",), f"{_FACT} has no number {value}")
+    money = Decimals(value, None, "currency", rules.rates) if unit == "money" else Decimals(value)
+    rated = Rated("currency", _START, rules.rates) if unit == "money" else True
+    # One that waits for a time is missed once that is over, whether or not it is answered then.
+    waits = every([rated, opposite(is_answered)])
+    parts = (
+        Part(_FACT, every([missed, rated]), _START, ("rep",), Form.DECIMAL, money),
+        Part(_FACT, waits, _START, ("rep",), Form.PENDING_DECIMAL, Waiting(over_at, _COMING, money)),
+    )
+    return TermReader(unit, stat, tuple(Measure((part,)) for part in parts))
+
+
+@dataclass(frozen=True, slots=True)
+class TermReader:
+    """Reads `within` and `missed`."""
+
+    unit: str
+    stat: str
+    measures: Sequence[Measure]
+
+    @property
+    def begins_at_zero(self) -> bool:
+        return self.stat == "missed"
+
+    def exact(self, pane: Pane, reading: Reading) -> Exact:
+        now = reading.now
+        cells = [measure.name for measure in self.measures]
+        if self.stat == "within":
+            come = [(key, number) for key, number in pane.get(cells[4], _NONE).items() if key[2] <= now]
+            answered = int(pane.get(cells[0], 0)) + sum(number for _, number in come)
+            in_time = pane.get(cells[1], 0) + sum(number for (_, over_at, at), number in come if at <= over_at)
+            size = answered + _over(pane.get(cells[2], _NONE), now) + _waiting(pane.get(cells[3], _NONE), now)
+            return Fraction(in_time, size) if size else None
+        if len(cells) == 3:
+            coming = pane.get(cells[2], _NONE).items()
+            late: int = sum(number for (_, over_at, at), number in coming if over_at <= now and at > over_at)
+            return int(pane.get(cells[0], 0)) + _over(pane.get(cells[1], _NONE), now) + late
+        parts: dict[int, int] = dict(pane.get(cells[0], _NONE))
+        for (over_at, at, key), amount in pane.get(cells[1], _NONE).items():
+            if over_at <= now and at > over_at:
+                parts[key] = parts.get(key, 0) + amount
+        return total(parts)
+
+    def result(self, pane: Pane, reading: Reading) -> Result:
+        return Result(shown(self.exact(pane, reading), self.unit, reading))
+
+
+def _over(pending: Mapping[Any, int], now: int) -> int:
+    """How many of those that wait have no time left."""
+    return sum(number for key, number in pending.items() if key[1] <= now)
+
+
+def _waiting(pending: Mapping[Any, int], now: int) -> int:
+    """The same of those that wait for a touch that is to come."""
+    return sum(number for (_, over_at, at), number in pending.items() if over_at <= now < at)
