@@ -23,7 +23,7 @@ _ATTRIBUTES = "attributes"
 def value_of(fact: Fact, name: str) -> Any:
     """The field's value, None where it is not set; `attributes.NAME` is one too."""
     found = fact.get(name)
-    if found is None and f"{_ATTRIBUTES}." in name:
+    if found is None and "." in name and f"{_ATTRIBUTES}." in name:
         holder, _, key = name.partition(f"{_ATTRIBUTES}.")
         found = attribute(fact.get(f"{holder}{_ATTRIBUTES}"), key)
     return None if isinstance(found, list | tuple) and not found else found
@@ -37,7 +37,11 @@ def attribute(attributes: Any, key: str) -> Any:
 
 def first_set(fact: Fact, fields: Sequence[str]) -> Any:
     """The first of the fields that is set."""
-    return next((found for name in fields if (found := value_of(fact, name)) is not None), None)
+    for name in fields:
+        found = value_of(fact, name)
+        if found is not None:
+            return found
+    return None
 
 
 def elements(value: Any) -> list[Any]:
@@ -87,6 +91,8 @@ def _written(wanted: Any) -> str:
 
 
 def _is_among(value: Any, allowed: list[str]) -> bool:
+    if isinstance(value, str):
+        return value in allowed
     if value is None:
         return "false" in allowed  # a flag that is not set
     if isinstance(value, list | tuple):

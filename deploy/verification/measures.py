@@ -140,8 +140,10 @@ class Simple(Measure):
         self._keep = duration(entry.get("keep", "35d"))
 
     def _of(self, fact: Fact) -> Iterator[Counted]:
+        if not (self._asks_whether_valued or self._where(fact)):
+            return
         when = self.moment(fact)
-        if when is None or not self.meets(fact, when[1]):
+        if when is None or (self._asks_whether_valued and not self.meets(fact, when[1])):
             return
         what = self._what(fact, when[1])
         if what is None:
