@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import structs
 
+from schemas.catalogue.reading import read_metrics, shipped
 from schemas.config import Config
 from schemas.definitions import digest_of
 from schemas.instants import MINUTE, SECOND, from_datetime
@@ -59,7 +60,7 @@ def _normalised(record: str, name: str, value: Any) -> Value:
     kind = FIELDS[record][name]
     if value is None:
         return None
-    if kind is FieldType.INSTANT:
+    if kind is FieldType.INSTANT or (kind is FieldType.DATE_OR_INSTANT and len(str(value)) > len("2026-03-18")):
         return instant(value)
     if kind is FieldType.SECONDS:
         return int(Decimal(str(value)) * SECOND)
@@ -84,9 +85,13 @@ def make_config(
     currency: str = "USD",
     week_starts: str = "monday",
     calendar: str | None = None,
+    defines: str | None = None,
     **sections: Any,
 ) -> Config:
-    """Make a configuration with one connection `feed`; `sections` are more top-level entries of `floorcast.yaml`."""
+    """Make a configuration with one connection `feed`; `sections` are more top-level entries of `floorcast.yaml`.
+
+    `defines`: the text of a `metrics.yaml` beside it.
+    """
     data: dict[str, Any] = {
         "organisation": {
             "name": "Acme",
@@ -98,4 +103,8 @@ def make_config(
         "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
         **sections,
     }
-    return Config.model_validate(data)
+    if defines is None:
+        return Config.model_validate(data)
+    read = read_metrics(defines, "metrics.yaml", shipped())
+    assert read.problems == []
+    return Config.model_validate(data, context=read)

@@ -82,6 +82,7 @@ class Books:
         self._kept = countable(records)
         self.counted: list[Counted] = []
         self._clocks: list[Clock] = []
+        self._going_on: set[str] = set()
         self._leads: dict[str, Fact] = {}
         """A lead's facts by its id and by those of the leads merged into it."""
 
@@ -134,9 +135,9 @@ class Books:
         """Give the clock of every lead that has one and is neither merged away nor deleted, by lead id."""
         return {clock.lead: self._lead_rules.seen_at(clock, now) for clock in self._clocks}
 
-    def unanswered(self) -> set[str]:
-        """Give the leads that wait and of which no answer is known, not one to come either."""
-        return {clock.lead for clock in self._clocks if clock.is_undecided and clock.touch is None}
+    def going_on(self) -> set[str]:
+        """Give the leads that have not ended."""
+        return self._going_on
 
     @property
     def reps(self) -> list[str]:
@@ -205,10 +206,12 @@ class Books:
 
     def count_leads(self, records: Records, *, only: Collection[str] | None = None) -> None:
         """The clocks of all leads, or only of those, and what they, their touches and their deals count for."""
-        for family in families(records, self._kept.get("deal", []), only=only):
+        for family in families(records, only=only):
             facts = LeadFacts(family, self._lead_rules, self._terms)
             lead = facts.lead()
             if family.is_known:
+                if family.lead.get("status") in (None, "new", "qualified"):
+                    self._going_on.add(family.root)
                 clock = self._lead_rules.clock(family)
                 if clock is not None:
                     self._clocks.append(clock)

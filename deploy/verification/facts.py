@@ -10,15 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from deploy.verification.conditions import Fact
-from deploy.verification.records import Record, is_connected, talk
+from deploy.verification.records import Record, closed_at, is_connected, talk
 from deploy.verification.terms import Terms
-from schemas.records import HISTORIES
 
 SINGLE = ("call", "email", "meeting", "deal", "deal.stays", "credit", "subscription", "activity")
 """Facts of single records."""
 
 _PERSONS = frozenset({"rep", "creator", "booked_by", "logged_by", "attendees"})
-_CLOSED = ("won", "lost")
 _STAYS_KEPT = 64
 
 
@@ -71,36 +69,29 @@ def _of_call(call: Record, terms: Terms) -> dict[str, Any]:
 
 def of_deal(deal: Record) -> dict[str, Any]:
     """When a deal was closed: not set while it is open."""
-    closed_at = closed(deal)
-    return {"closed_at": closed_at, "ended_at": closed_at}
-
-
-def closed(deal: Record) -> int | None:
-    """When its status last became what it is, unless its close was said with or after that."""
-    status: str | None = deal.get("status")
-    if status not in _CLOSED:
-        return None
-    said: int | None = deal.get("closed_at")
-    if "status" not in HISTORIES["deal"]:
-        return said
-    became: tuple[int, int] | None = None
-    before: str | None = None
-    for at, digest, value in deal.history("status"):
-        if value == status and before != status:
-            became = (at, digest)
-        before = value
-    if became is None or (said is not None and deal.version_of("closed_at") >= became):
-        return said
-    return became[0]
+    at, path = closed_at(deal), _path(deal)
+    fact = {"closed_at": at, "ended_at": at}
+    return fact | {"entered_stage_at": path[-1][0], "stage": path[-1][1]} if path else fact
 
 
 def stays(deal: Record) -> list[dict[str, Any]]:
-    """In which stages a deal was, one after the other, by the instants of entry."""
+    """In which stages a deal was, one after the other."""
+    path = _path(deal)
+    ends = [at for at, _ in path[1:]]
+    return [
+        {"stage": stage, "entered_at": at, "left_at": end}
+        for (at, stage), end in zip(path, [*ends, None], strict=True)
+        if stage is not None
+    ]
+
+
+def _path(deal: Record) -> list[tuple[int, Any]]:
+    """The stages of a deal by their instants of entry, of each the newest word; neighbours of one stage are one."""
     entered: dict[int, tuple[tuple[int, int], Any]] = {}
     for change in deal.changes:
         if "stage" in change.fields:
-            said = change.fields.get("entered_stage_at")
-            at = int(change.changed_at if said is None else said)
+            said: Any = change.fields.get("entered_stage_at")
+            at = change.changed_at if said is None else int(said)
             version = (change.changed_at, change.digest)
             if at not in entered or entered[at][0] < version:
                 entered[at] = (version, change.fields["stage"])
@@ -109,9 +100,4 @@ def stays(deal: Record) -> list[dict[str, Any]]:
         stage = entered[at][1]
         if not path or path[-1][1] != stage:
             path.append((at, stage))
-    ends = [at for at, _ in path[1:]]
-    return [
-        {"stage": stage, "entered_at": at, "left_at": end}
-        for (at, stage), end in zip(path, [*ends, None], strict=True)
-        if stage is not None
-    ]
+    return path

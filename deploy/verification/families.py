@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from deploy.verification.bounds import family_of, touching, whole
 from deploy.verification.records import Record, Records
+
+TOUCHES = frozenset({"call", "email", "meeting"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,35 +30,26 @@ class Family:
         return bool(self.members) and not self.is_deleted
 
 
-def families(records: Records, deals: Collection[Record], *, only: Collection[str] | None = None) -> Iterator[Family]:
+def families(records: Records, *, only: Collection[str] | None = None) -> Iterator[Family]:
     """Give every lead, or only those, also one that records name and nobody has spoken of.
 
-    It looks at all records once: ask for many leads at a time. `deals`: those that count.
+    It looks at all records once: ask for many leads at a time.
     """
     leads: Mapping[str, Record] = records.get("lead", {})
     touches = touching(records)
-    by_lead: dict[str, list[Record]] = defaultdict(list)
-    for deal in deals:
-        if deal.get("lead") is not None:
-            by_lead[deal.get("lead")].append(deal)
     # Also of a deleted lead it remains true that it was merged, and what it knew lives on in its root.
     roots = roots_of(leads)
-    members: dict[str, list[Record]] = {roots.get(name, name): [] for name in {*touches, *by_lead}}
+    members: dict[str, list[Record]] = {roots.get(name, name): [] for name in touches}
     for name, record in leads.items():
         members.setdefault(roots[name], []).append(record)
     for root in sorted(members):
         if only is None or root in only:
             own = leads.get(root)
             family, engaged = family_of(root, members[root], touches, records)
-            named = sorted({root, *(member.id for member in family)})
-            yield Family(
-                root,
-                whole(root, family),
-                family,
-                engaged,
-                [deal for name in named for deal in by_lead.get(name, ())],
-                own is not None and own.is_deleted,
-            )
+            is_deleted = own is not None and own.is_deleted
+            touching_it = [(kind, record) for kind, record in engaged if kind in TOUCHES]
+            deals = [deal for kind, deal in engaged if kind == "deal" and deal.get("merged_into") is None]
+            yield Family(root, whole(root, family), family, touching_it, deals, is_deleted)
 
 
 def roots_of(leads: Mapping[str, Record]) -> dict[str, str]:

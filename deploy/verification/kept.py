@@ -40,8 +40,8 @@ _INSTANTS = {
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RecordChange).decode
 
-_DATED = {"lead": ("rep", "status"), "deal": ("status", "stage")}
-"""What counts from the instant at which it was said: a clock may start when a lead is handed over."""
+_SAID = frozenset({"rep", "status", "stage"})
+"""What may have happened when it was said: a lead was handed over or judged, a deal closed or moved on."""
 _OF_PEOPLE = ("rep", "absence")
 
 _Key = tuple[str, str]
@@ -267,11 +267,11 @@ def _filled(sizes: Iterable[tuple[str, int]], most: int) -> Iterator[list[str]]:
 
 
 def _moments(change: RecordChange) -> Iterator[tuple[int, str, str]]:
-    for name in _INSTANTS.get(change.kind, ()):
-        instant = change.fields.get(name)
-        if isinstance(instant, int):
+    names = _INSTANTS.get(change.kind, ())
+    for name, instant in change.fields.items():
+        if name.partition("#")[0] in names and isinstance(instant, int):
             yield instant // DAY, change.kind, change.id
-    if any(name.partition("#")[0] in _DATED.get(change.kind, ()) for name in change.fields):
+    if change.kind in {"lead", "deal"} and not _SAID.isdisjoint(name.partition("#")[0] for name in change.fields):
         yield change.changed_at // DAY, change.kind, change.id
 
 

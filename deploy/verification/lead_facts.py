@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from deploy.verification.conditions import Fact
-from deploy.verification.facts import closed, fields_of, of_deal
+from deploy.verification.facts import fields_of, of_deal
 from deploy.verification.families import Family
 from deploy.verification.leads import LeadRules, Touch
-from deploy.verification.records import QUALIFIED
+from deploy.verification.records import QUALIFIED, closed_at
 from deploy.verification.terms import Terms
 
 LEAD, TOUCHES, DEALS = "lead", "lead.touches", "lead.deals"
@@ -33,7 +33,7 @@ class LeadFacts:
         root = family.lead
         clock = self._rules.clock(family)
         answered_at = None if clock is None or clock.touch is None else clock.touch.at
-        closes = [closed(deal) for deal in family.deals if deal.get("status") == "won"]
+        closes = [closed_at(deal) for deal in family.deals if deal.get("status") == "won"]
         won_at = _earliest(closes)
         statuses = [(at, status) for at, _, status in root.history("status")]
         bought_at = _earliest(at for at, status in statuses if status == "customer")
@@ -74,11 +74,11 @@ class LeadFacts:
             fact = fields_of("deal", deal, self._terms) | of_deal(deal) | known
             yield fact | {"followed": self._followed(fact["closed_at"])}
 
-    def _followed(self, closed_at: int | None) -> bool | None:
-        if closed_at is None:
+    def _followed(self, at: int | None) -> bool | None:
+        if at is None:
             return None
-        since = closed_at - self._terms.definitions.quiet_after
-        return any(since <= touch.at <= closed_at for touch in self._touches)
+        since = at - self._terms.definitions.quiet_after
+        return any(since <= touch.at <= at for touch in self._touches)
 
     def _cold_ones(self) -> list[Touch]:
         """Outbound calls to a lead of a bought list before anybody had reached it or heard from it."""

@@ -40,7 +40,7 @@ def left_of(changes: Sequence[RecordChange], config: Config, newest: int | None 
         records = fold(known)
         books = Books(records, Reading(config, records, _NO_METRICS))
         books.count_leads(records)
-        return lead in books.unanswered()
+        return lead in books.going_on()
 
     return remembered(changes, config, waits, newest)
 
