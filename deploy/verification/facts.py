@@ -7,6 +7,7 @@ Owns the fields that the contract adds to those of the records. What takes more 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 from deploy.verification.conditions import Fact
@@ -18,6 +19,8 @@ SINGLE = ("call", "email", "meeting", "deal", "deal.stays", "credit", "subscript
 
 _PERSONS = frozenset({"rep", "creator", "booked_by", "logged_by", "attendees"})
 _STAYS_KEPT = 64
+PATH = "(path)"
+"""Beside the fields of a deal: its stages with their instants of entry, for metrics of type `funnel`."""
 
 
 def facts_of(source: str, record: Record, terms: Terms) -> Iterator[Fact]:
@@ -70,17 +73,17 @@ def _of_call(call: Record, terms: Terms) -> dict[str, Any]:
 def of_deal(deal: Record) -> dict[str, Any]:
     """When a deal was closed: not set while it is open."""
     at, path = closed_at(deal), _path(deal)
-    fact = {"closed_at": at, "ended_at": at}
+    fact: dict[str, Any] = {"closed_at": at, "ended_at": at, PATH: path}
     return fact | {"entered_stage_at": path[-1][0], "stage": path[-1][1]} if path else fact
 
 
 def stays(deal: Record) -> list[dict[str, Any]]:
     """In which stages a deal was, one after the other."""
     path = _path(deal)
-    ends = [at for at, _ in path[1:]]
+    ends: list[int | None] = [at for at, _ in path[1:]]
     return [
         {"stage": stage, "entered_at": at, "left_at": end}
-        for (at, stage), end in zip(path, [*ends, None], strict=True)
+        for (at, stage), end in zip_longest(path, ends)
         if stage is not None
     ]
 

@@ -16,6 +16,7 @@ from typing import Any
 from deploy.verification.conversions import Conversion
 from deploy.verification.definitions import Definitions, Entry, number, versions
 from deploy.verification.durations import Duration
+from deploy.verification.funnels import Funnel
 from deploy.verification.leads import LeadRules
 from deploy.verification.levels import Level
 from deploy.verification.measures import Exact, Measure, Simple
@@ -209,6 +210,8 @@ class Formulas:
                         yield Conversion(entry, version, self.terms, since=first, until=last)
             case "response":
                 yield Response(entry, self.terms, self._rules)
+            case "funnel":
+                yield Funnel(entry, self.terms)
             case unknown:
                 msg = f"there is no type {unknown!r}"
                 raise ValueError(msg)

@@ -139,19 +139,17 @@ def recount_in_pieces(
         sum_up(books)
     for threads, changes in kept.threads_in_turn(AT_ONCE):
         known, books = left(changes)
-        if known.threads is None:
-            books.count_threads(fold(known.records), only=frozenset(threads))
-        else:
-            for thread in threads:
-                books.count_threads(fold(known.threads.get(thread, ())), only=(thread,))
+        whole = frozenset(threads) if known.threads is None else known.whole_threads.intersection(threads)
+        books.count_threads(fold(known.records), only=whole)
+        for thread in frozenset(threads).intersection(known.threads or ()):
+            books.count_threads(fold((known.threads or {})[thread]), only=(thread,))
         sum_up(books)
     for leads, changes in kept.leads_in_turn(AT_ONCE):
         known, books = left(changes)
-        if known.leads is None:
-            books.count_leads(fold(known.records), only=frozenset(leads))
-        else:
-            for lead in leads:
-                books.count_leads(fold(known.leads.get(lead, ())), only=(lead,))
+        whole = frozenset(leads) if known.leads is None else known.whole_leads.intersection(leads)
+        books.count_leads(fold(known.records), only=whole)
+        for lead in frozenset(leads).intersection(known.leads or ()):
+            books.count_leads(fold((known.leads or {})[lead]), only=(lead,))
         sum_up(books)
         waiting |= {lead: clock for lead, clock in books.lead_clocks(leads_at).items() if clock["waiting"]}
     return [sheet.rows() for sheet in sheets], waiting

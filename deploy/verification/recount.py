@@ -55,12 +55,10 @@ def recount(changes: Iterable[RecordChange], config: Config, definitions: Defini
     books = Books(records, Reading(config, records, definitions), first_day=left.first_day)
     books.count_single()
     books.count_customers(books.customers)
-    if left.threads is None or left.leads is None:
-        books.count_threads(records)
-        books.count_leads(records)
-        return books
-    for thread, mails in left.threads.items():
+    books.count_threads(records, only=None if left.threads is None else left.whole_threads)
+    books.count_leads(records, only=None if left.leads is None else left.whole_leads)
+    for thread, mails in (left.threads or {}).items():
         books.count_threads(fold(mails), only=(thread,))
-    for lead, known in left.leads.items():
+    for lead, known in (left.leads or {}).items():
         books.count_leads(fold(known), only=(lead,))
     return books

@@ -89,6 +89,13 @@ def test_the_stays_of_a_deal_go_by_their_instants_of_entry() -> None:
     ]  # fmt: skip
 
 
+def test_a_deal_without_a_stage_has_no_stay_and_one_that_left_it_for_none_has_left() -> None:
+    deals = [change("deal", "d", f"{DAY}09:00Z", stage="offer"), change("deal", "d", f"{DAY}10:00Z", stage=None)]
+
+    assert facts("deal.stays", deals, "stage", "left_at") == [("offer", at("10:00"))]
+    assert facts("deal.stays", [change("deal", "e", rep="ana")], "stage") == []
+
+
 # --- leads -----------------------------------------------------------------------------------------------------------
 
 

@@ -275,3 +275,38 @@ def test_what_stops_a_clock_may_be_said() -> None:
     ]
 
     assert found == [5 * 60, 20 * 60, 40 * 60]
+
+
+# --- funnel ----------------------------------------------------------------------------------------------------------
+
+PATHS = {"whole": "abc", "jumped": "ac", "back": "abab", "open": "ab", "late": "bc"}
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("mode: visited", Fraction(2, 4)),
+        ("mode: strict", Fraction(1, 4)),
+        ("mode: visited, re_entry: each", Fraction(2, 5)),
+    ],
+)
+def test_a_funnel_is_the_share_that_has_come_to_its_end(how: str, expected: Fraction) -> None:
+    deals = [
+        change("deal", name, f"{DAY}09:{minute:02}Z", rep="ana", pipeline="p", stage=stage)
+        for name, path in PATHS.items()
+        for minute, stage in enumerate(path)
+    ]
+    deals.append(change("deal", "elsewhere", f"{DAY}09:00Z", rep="ana", pipeline="q", stage="a"))
+    shared = "unit: ratio, type: funnel, from: deal, path: stage, pipeline: p, credit: rep"
+
+    ends = deals + [change("deal", name, f"{DAY}10:00Z", status="won") for name in ("whole", "jumped")]
+    assert value(ends, f"{{{shared}, steps: [a, b, c], {how}}}") == expected
+    assert value(deals, f"{{{shared}, steps: [a, b, c], {how}}}") == 0
+    assert value(deals, "{unit: ratio, type: funnel, from: deal, path: stage, credit: rep}") is None
+
+
+def test_a_lead_goes_through_a_funnel_of_its_own() -> None:
+    floor = [lead("a", "09:00"), lead("b", "09:00")]
+    floor += [change("deal", "d", f"{DAY}10:00Z", lead="a", status="won", created_at=f"{DAY}09:30Z")]
+
+    assert value(floor, "{unit: ratio, type: funnel, from: lead, mode: inferred, credit: rep}") == Fraction(1, 2)
