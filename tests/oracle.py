@@ -6,12 +6,16 @@ Owns no definition of its own.
 from collections.abc import Iterable
 
 from deploy.verification.books import Books
+from deploy.verification.definitions import shipped
 from deploy.verification.differences import differences
 from deploy.verification.recount import recount
-from deploy.verification.shapes import METRICS, LeadClock, Row, Rows, Shown, Window
+from deploy.verification.shapes import LeadClock, Row, Rows, Shown, Window
 from schemas.config import Config
 from schemas.records import RecordChange
 from tests.builders import instant, make_config
+
+METRICS = tuple(shipped().metrics)
+"""The names of what is shipped, in the order of the file."""
 
 __all__ = [
     "METRICS",

@@ -1,74 +1,130 @@
-"""The books: every fact that follows from the records, and the rows and clocks read off them at any instant."""
+"""The books: everything that counts by the records, and the rows and clocks read off them at any instant."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
-from decimal import Decimal
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from deploy.verification.bounds import Place, smallest
+from deploy.verification import customer_facts, lead_facts, thread_facts
+from deploy.verification.conditions import Fact
+from deploy.verification.definitions import Definitions, shipped
+from deploy.verification.facts import SINGLE, facts_of
+from deploy.verification.families import families
+from deploy.verification.formulas import Formulas
+from deploy.verification.lead_facts import LeadFacts
 from deploy.verification.leads import Clock, LeadRules
+from deploy.verification.measures import REP_DAYS, Counted, Exact, Measure
 from deploy.verification.people import People
-from deploy.verification.records import Record, Records, closed_at, countable, human, is_connected, talk
-from deploy.verification.rows import Fact, Tally, span_of
+from deploy.verification.records import Record, Records, countable
+from deploy.verification.rep_days import RepDays
+from deploy.verification.rows import Tally
+from deploy.verification.segments import Dimension
 from deploy.verification.shapes import LeadClock, Row, Rows, Window
+from deploy.verification.spans import Span, span_of
+from deploy.verification.terms import Terms
 
 if TYPE_CHECKING:
     from schemas.config import Config
 
+_NO_CUSTOMER = frozenset({""})
+
+
+class Reading:
+    """The definitions under a configuration, and the people whom everything is read by."""
+
+    def __init__(self, config: Config, reps: Records, definitions: Definitions | None = None) -> None:
+        """`reps`: the records of kind `rep` and `absence`, among others perhaps."""
+        kept = countable(reps)
+        self.config = config
+        self.people = People(config, kept.get("rep", []))
+        self.terms = Terms(config, self.people, shipped() if definitions is None else definitions)
+        self.lead_rules = LeadRules(self.terms)
+        self.formulas = Formulas(self.terms.definitions, self.terms, self.lead_rules)
+        self.rep_days = RepDays(self.terms, kept.get("absence", []))
+        self.by_source: dict[str, list[Measure]] = defaultdict(list)
+        for measure in self.formulas.leaf_of:
+            for source in measure.sources:
+                self.by_source[source].append(measure)
+
+    @property
+    def teams(self) -> list[str]:
+        """The configuration's teams, and those that a `rep` record names or named."""
+        named = {team for moves in self.people.moves.values() for _, team in moves if team is not None}
+        return sorted({*self.config.teams, *named})
+
+    def span(self, window: Window, now: int) -> Span:
+        """Give what a window holds at an instant."""
+        return span_of(window, now, self.people.day_of, self.config.organisation.week_starts)
+
+    def team_of(self, counted: Counted, span: Span) -> str | None:
+        """In whose numbers it is, beside the rep's: of what lasts, by the day at the window's end."""
+        return self.people.team_of(counted.rep, span.seen_on if counted.day is None else counted.day)
+
+    def days_of(self, first: date, last: date) -> Iterator[Counted]:
+        """Give what counts of people and days: that is made when it is asked for."""
+        measures = self.by_source.get(REP_DAYS)
+        if measures:
+            for fact in self.rep_days.between(first, last):
+                for measure in measures:
+                    yield from measure.of(fact)
+
 
 class Books:
-    """All facts of the records; rows and clocks are read off them at any `now`. Made by `recount`."""
+    """All that counts; rows and clocks are read off it at any `now`. Made by `recount`, which says what to count."""
 
-    def __init__(
-        self, records: Records, config: Config, *, first_day: date = date.min, has_groups: bool = True
-    ) -> None:
-        """What happened before `first_day` counts nowhere. Without groups: they are counted one by one afterwards."""
-        self._config = config
+    def __init__(self, records: Records, reading: Reading, *, first_day: date = date.min) -> None:
+        """What happened before `first_day` counts nowhere."""
+        self.reading = reading
+        self._terms, self._lead_rules = reading.terms, reading.lead_rules
         self._first_day = first_day
         self._kept = countable(records)
-        self.people = People(config, self._kept.get("rep", []))
-        self._lead_rules = LeadRules(config, self.people)
-        self.facts: list[Fact] = []
-        self._count_calls()
-        self._count_emails()
-        self._count_meetings()
-        self._count_deals()
+        self.counted: list[Counted] = []
         self._clocks: list[Clock] = []
         self._going_on: set[str] = set()
-        if has_groups:
-            self.count_answers(records)
-            self.count_leads(records)
+        self._leads: dict[str, Fact] = {}
+        """A lead's facts by its id and by those of the leads merged into it."""
+
+    # --- reading
 
     def metrics(self, *, now: int, window: Window, rep: str | None = None, team: str | None = None) -> Row:
         """Give the row of a rep or of a team; that of the organisation where neither is named."""
-        if rep is not None and team is not None:
-            msg = "name a rep or a team, not both"
-            raise ValueError(msg)
-        facts = self._facts_in(window, now)
-        if rep is not None:
-            facts = (fact for fact in facts if fact.rep == rep)
-        if team is not None:
-            facts = (fact for fact in facts if fact.team == team)
-        tally = self._tally(now)
-        for fact in facts:
-            tally.add(fact)
-        return tally.row()
+        return self._tally(now, window, rep, team).row()
+
+    def value(self, metric: str, *, now: int, window: Window, rep: str | None = None, team: str | None = None) -> Exact:
+        """Give one value as it is before it is rounded."""
+        return self._tally(now, window, rep, team).value(metric)
+
+    def segments(
+        self, metric: str, by: str, *, now: int, window: Window, rep: str | None = None, team: str | None = None
+    ) -> dict[str | None, Exact]:
+        """Give a metric by the values of a dimension: all of a closed list, of persons those that have something."""
+        dimension = Dimension(by, self._terms.definitions.dimensions.get(by, {}), self._terms, self._leads)
+        span = self.reading.span(window, now)
+
+        def valued(label: str | None) -> Exact:
+            return self._tally(now, window, rep, team, lambda one: dimension.of(one, span) == label).value(metric)
+
+        if not dimension.is_of_persons or dimension.values:
+            return {label: valued(label) for label in dimension.values}
+        seen = {dimension.of(counted, span) for counted in self._in(span)}
+        found = {label: valued(label) for label in sorted(seen, key=lambda label: (label is None, label or ""))}
+        return {label: value for label, value in found.items() if value}
 
     def rows(self, *, now: int, window: Window) -> Rows:
         """Give the rows of the organisation, of every team and of every rep, also of those who did nothing."""
-        organisation = self._tally(now)
-        by_team = {team: self._tally(now) for team in self.teams}
-        by_rep = {rep: self._tally(now) for rep in self.reps}
-        for fact in self._facts_in(window, now):
-            organisation.add(fact)
-            if fact.rep is not None:
-                by_rep[fact.rep].add(fact)
-            if fact.team is not None:
-                by_team[fact.team].add(fact)
+        span = self.reading.span(window, now)
+        organisation = Tally(self.reading.formulas, span)
+        by_team = {team: Tally(self.reading.formulas, span) for team in self.teams}
+        by_rep = {rep: Tally(self.reading.formulas, span) for rep in self.reps}
+        for counted in self._in(span):
+            organisation.add(counted)
+            if counted.rep is not None:
+                by_rep[counted.rep].add(counted)
+            team = self.reading.team_of(counted, span)
+            if team is not None:
+                by_team[team].add(counted)
         return {
             "organisation": organisation.row(),
             "teams": {team: tally.row() for team, tally in by_team.items()},
@@ -86,136 +142,94 @@ class Books:
     @property
     def reps(self) -> list[str]:
         """The roster's reps, and whoever did something."""
-        did = {fact.rep for fact in self.facts if fact.rep is not None}
-        return sorted({*self._config.reps, *self.people.moves, *did})
+        did = {counted.rep for counted in self.counted if counted.rep is not None}
+        return sorted({*self.reading.people.roster, *did})
 
     @property
     def teams(self) -> list[str]:
-        """The configuration's teams, and those that a `rep` record names or named."""
-        named = {team for moves in self.people.moves.values() for _, team in moves if team is not None}
-        return sorted({*self._config.teams, *named})
+        """All teams that anybody names."""
+        return self.reading.teams
 
-    def _tally(self, now: int) -> Tally:
-        return Tally(now, self._config.organisation.currency)
+    def _in(self, span: Span) -> Iterator[Counted]:
+        for counted in self.counted:
+            if counted.day is None or span.holds(counted.at, counted.day):
+                yield counted
+        yield from self.reading.days_of(span.first, span.seen_on)
 
-    def _facts_in(self, window: Window, now: int) -> Iterator[Fact]:
-        span = span_of(window, now, self.people.day_of(now), self._config.organisation.week_starts)
-        return (fact for fact in self.facts if span.holds(fact))
-
-    # --- the definitions
-
-    def _add(
+    def _tally(
         self,
-        name: str,
+        now: int,
+        window: Window,
         rep: str | None,
-        at: int | None,
-        number: int | Fraction = 1,
-        *,
-        clock: Clock | None = None,
-        begins: int | None = None,
-        ends: int | None = None,
-    ) -> None:
-        """Note a fact; without an instant it is none."""
-        if at is not None:
-            day = self.people.day_of(at)
-            if day >= self._first_day:
-                self.facts.append(Fact(name, rep, self.people.team_of(rep, day), at, day, number, clock, begins, ends))
+        team: str | None,
+        counts: Callable[[Counted], bool] = lambda _counted: True,
+    ) -> Tally:
+        if rep is not None and team is not None:
+            msg = "name a rep or a team, not both"
+            raise ValueError(msg)
+        span = self.reading.span(window, now)
+        tally = Tally(self.reading.formulas, span)
+        for counted in self._in(span):
+            is_theirs = (rep is None or counted.rep == rep) and (
+                team is None or self.reading.team_of(counted, span) == team
+            )
+            if is_theirs and counts(counted):
+                tally.add(counted)
+        return tally
 
-    def _count_calls(self) -> None:
-        for call in self._kept["call"]:
-            rep, at = self.people.rep(call.get("rep")), call.get("dialed_at")
-            connected = is_connected(call)
-            if call.get("direction") == "outbound":
-                self._add("calls_made", rep, at)
-                if connected:
-                    self._add("calls_connected", rep, at)
-            if connected:
-                self._add("talk", rep, at, talk(call))
-                is_meant = self._config.conversation.calls in ("both", call.get("direction"))
-                is_human = call.get("automated") is not True
-                if is_human and is_meant and talk(call) >= self._config.conversation.min_talk:
-                    self._add("conversations", rep, at)
-                    self._add("conversations_by_call", rep, at)
+    # --- counting
 
-    def _count_emails(self) -> None:
-        for email in human(self._kept):
-            rep, at = self.people.rep(email.get("rep")), email.get("sent_at")
-            if email.get("direction") == "outbound":
-                self._add("emails_sent", rep, at)
-            elif email.get("direction") == "inbound":
-                self._add("emails_received", rep, at)
+    def count_single(self) -> None:
+        """What counts of single records."""
+        for source in SINGLE:
+            if self._is_asked(source):
+                for record in self._kept.get(source.partition(".")[0], []):
+                    self._count(source, facts_of(source, record, self._terms))
+        self.count_customers(_NO_CUSTOMER)
 
-    def count_answers(self, records: Records, *, only: Collection[str] | None = None) -> None:
-        """Conversations by mail, in all threads or only in those.
+    def _count(self, source: str, facts: Iterable[Fact]) -> None:
+        measures = self.reading.by_source.get(source, ())
+        for fact in facts:
+            for measure in measures:
+                for counted in measure.of(fact):
+                    if counted.day is None or counted.day >= self._first_day:
+                        self.counted.append(counted)
 
-        An inbound mail is an answer to the last outbound one before it in its thread.
-        """
-        if self._config.conversation.mails == "none":
-            return
-        threads: dict[str, set[Place]] = defaultdict(set)
-        for email in records.get("email", {}).values():
-            for thread in email.ever_named("thread"):
-                threads[thread].add(("", "email", email.id))
-        kept = {email.id: email for email in human(countable(records)) if email.get("sent_at") is not None}
-        for thread, places in threads.items():
-            if only is not None and thread not in only:
-                continue
-            taken = [kept[name] for _, _, name in smallest(places) if name in kept]
-            mails = [email for email in taken if email.get("thread") == thread]
-            first_of_day: dict[tuple[str | None, date], int] = {}
-            written: Record | None = None
-            # At one instant inbound goes first: only what was written strictly before it can be answered. Among
-            # outbound mails of one instant the greatest id is the last.
-            for mail in sorted(mails, key=lambda m: (m.get("sent_at"), m.get("direction") != "inbound", m.id)):
-                if mail.get("direction") == "outbound":
-                    written = mail
-                elif mail.get("direction") == "inbound" and written is not None:
-                    credit = (self.people.rep(written.get("rep")), self.people.day_of(mail.get("sent_at")))
-                    first_of_day.setdefault(credit, mail.get("sent_at"))
-            for (rep, _), at in first_of_day.items():
-                self._add("conversations", rep, at)
-                self._add("conversations_by_mail", rep, at)
+    def _is_asked(self, source: str) -> bool:
+        return bool(self.reading.by_source.get(source))
 
-    def _count_meetings(self) -> None:
-        for meeting in self._kept.get("meeting", []):
-            host, booker = self.people.rep(meeting.get("rep")), self.people.rep(meeting.get("booked_by"))
-            self._add("meetings_booked", host if booker is None else booker, meeting.get("booked_at"))
-            if meeting.get("outcome") == "held":
-                self._add("meetings_held", host, meeting.get("starts_at"))
-                if self._config.conversation.meetings == "held":
-                    self._add("conversations", host, meeting.get("starts_at"))
-
-    def _count_deals(self) -> None:
-        for deal in self._kept.get("deal", []):
-            rep, at = self.people.rep(deal.get("rep")), closed_at(deal)
-            if deal.get("status") == "lost":
-                self._add("deals_lost", rep, at)
-            if deal.get("status") == "won":
-                self._add("deals_won", rep, at)
-                rate = self._rate(deal.get("currency"))
-                if rate is not None:
-                    self._add("revenue", rep, at, Fraction(Decimal(deal.get("amount") or 0)) * rate)
-                    self._add("priced_deals", rep, at)
-                if at is not None and deal.get("created_at") is not None and deal.get("created_at") <= at:
-                    self._add("cycle", rep, at, at - deal.get("created_at"))
-
-    def _rate(self, currency: str | None) -> Fraction | None:
-        """Convert one unit to the organisation's currency; None where nobody said the rate."""
-        if currency is None or currency == self._config.organisation.currency:
-            return Fraction(1)
-        rate = self._config.currency_rates.get(currency)
-        return None if rate is None else Fraction(rate)
+    def count_threads(self, records: Records, *, only: Collection[str] | None = None) -> None:
+        """What counts of threads, all or only those."""
+        for thread, mails in thread_facts.threads(records, only=only):
+            self._count(thread_facts.ANSWERS, thread_facts.answers(thread, mails, self._terms))
+            self._count(thread_facts.WRITERS, thread_facts.writers(thread, mails, self._terms))
 
     def count_leads(self, records: Records, *, only: Collection[str] | None = None) -> None:
-        """The clocks of all leads, or only of those, and what they count for."""
-        for lead, clock in self._lead_rules.clocks(records, only=only):
-            if lead.get("status") in (None, "new", "qualified"):
-                self._going_on.add(lead.id)
-            rep, assigned_at = self.people.rep(lead.get("rep")), lead.get("assigned_at")
-            self._add("leads_assigned", rep, lead.get("received_at") if assigned_at is None else assigned_at)
-            if clock is not None:
-                self._clocks.append(clock)
-                answered_at = None if clock.touch is None else clock.touch.at
-                self._add("clock", clock.rep, clock.started_at, clock=clock, ends=answered_at)
-                if answered_at is not None:
-                    self._add("clock", clock.counts_for, clock.started_at, clock=clock, begins=answered_at)
+        """The clocks of all leads, or only of those, and what they, their touches and their deals count for."""
+        for family in families(records, only=only):
+            facts = LeadFacts(family, self._lead_rules, self._terms)
+            lead = facts.lead()
+            if family.is_known:
+                if family.lead.get("status") in (None, "new", "qualified"):
+                    self._going_on.add(family.root)
+                clock = self._lead_rules.clock(family)
+                if clock is not None:
+                    self._clocks.append(clock)
+                self._leads |= dict.fromkeys((family.root, *(member.id for member in family.members)), lead)
+                self._count(lead_facts.LEAD, [lead])
+            if self._is_asked(lead_facts.TOUCHES):
+                self._count(lead_facts.TOUCHES, facts.touches())
+            if self._is_asked(lead_facts.DEALS):
+                self._count(lead_facts.DEALS, facts.deals(lead))
+
+    @property
+    def customers(self) -> set[str]:
+        """Whose subscriptions there are."""
+        subscriptions: list[Record] = self._kept.get("subscription", [])
+        return {one.get("customer") for one in subscriptions} - {None}
+
+    def count_customers(self, only: Collection[str]) -> None:
+        """What counts of these customers' subscriptions; an empty name stands for nobody's."""
+        if only and self._is_asked(customer_facts.ENDS):
+            subscriptions = self._kept.get("subscription", [])
+            self._count(customer_facts.ENDS, customer_facts.ends(subscriptions, self._terms, only=only))

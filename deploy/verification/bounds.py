@@ -39,7 +39,7 @@ def touching(records: Records) -> dict[str, set[Place]]:
 def family_of(
     root: str, members: Sequence[Record], touches: Mapping[str, set[Place]], records: Records
 ) -> tuple[list[Record], list[tuple[str, Record]]]:
-    """The leads that the root's group has taken, and the calls, emails, meetings that count for it."""
+    """The leads that the root's group has taken, and what counts for it."""
     handed = smallest(
         (member.id, kind, name)
         for member in members
@@ -52,8 +52,7 @@ def family_of(
     for via, kind, name in sorted(taken):
         record = records[kind][name]
         is_ours = record.get("lead") == (via or root)
-        is_touch = kind in ("call", "email", "meeting")
-        if is_touch and is_ours and not record.is_deleted and record.get("internal") is not True:
+        if is_ours and not record.is_deleted and record.get("internal") is not True:
             engaged.append((kind, record))
     return family, engaged
 

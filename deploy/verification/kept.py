@@ -7,6 +7,7 @@ stream.
 
     moment   day ▶ records that name an instant in it        link     lead ▶ records that ever named it
     change   record ▶ its changes, each version once         thread   thread ▶ mails that were ever in it
+    customer customer ▶ subscriptions that were ever theirs
 """
 
 import sqlite3
@@ -28,16 +29,20 @@ CREATE TABLE link (lead TEXT, kind TEXT, id TEXT, PRIMARY KEY (lead, kind, id)) 
 CREATE INDEX link_of ON link (kind, id);
 CREATE TABLE thread (thread TEXT, id TEXT, PRIMARY KEY (thread, id)) WITHOUT ROWID;
 CREATE INDEX thread_of ON thread (id);
+CREATE TABLE customer (customer TEXT, id TEXT, PRIMARY KEY (customer, id)) WITHOUT ROWID;
+CREATE INDEX customer_of ON customer (id);
 CREATE TABLE fresh (lead TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _INSTANTS = {
     kind: tuple(name for name, field_type in fields.items() if field_type is FieldType.INSTANT)
     for kind, fields in FIELDS.items()
 }
-_SAID = frozenset({"rep", "status", "stage"})
-"""What may have happened when it was said: a lead was handed over or judged, a deal closed or moved on."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RecordChange).decode
+
+_SAID = frozenset({"rep", "status", "stage"})
+"""What may have happened when it was said: a lead was handed over or judged, a deal closed or moved on."""
+_OF_PEOPLE = ("rep", "absence")
 
 _Key = tuple[str, str]
 """Kind and id of a record."""
@@ -56,7 +61,7 @@ class KeptChanges:
     def __init__(self, most: int) -> None:
         self._most = most
         self._count = 0
-        self._reps: list[RecordChange] | None = None
+        self._people: list[RecordChange] | None = None
         self.newest_at: int | None = None
         """The newest receipt of a change (microseconds)."""
         self.oldest_at = 0
@@ -78,8 +83,8 @@ class KeptChanges:
         receipts = [change.received_at for change in changes]
         self.oldest_at = min(receipts) if self.newest_at is None else min(self.oldest_at, *receipts)
         self.newest_at = max(self.newest_at or 0, *receipts)
-        if any(change.kind == "rep" for change in changes):
-            self._reps = None
+        if any(change.kind in _OF_PEOPLE for change in changes):
+            self._people = None
         write = self._disk.executemany
         self._disk.execute("BEGIN")
         self._count += write(
@@ -91,6 +96,14 @@ class KeptChanges:
         write(
             "INSERT OR IGNORE INTO thread VALUES (?, ?)",
             ((c.fields["thread"], c.id) for c in changes if c.kind == "email" and c.fields.get("thread") is not None),
+        )
+        write(
+            "INSERT OR IGNORE INTO customer VALUES (?, ?)",
+            (
+                (c.fields["customer"], c.id)
+                for c in changes
+                if c.kind == "subscription" and c.fields.get("customer") is not None
+            ),
         )
         # Also the leads that a record has left: it stopped their clocks until now.
         write(
@@ -109,10 +122,10 @@ class KeptChanges:
         """Day (since 1970, of UTC) -> how many records name an instant in it."""
         return dict(self._rows("SELECT day, COUNT(*) FROM moment GROUP BY day"))
 
-    def between(self, first: int, last: int) -> Iterator[RecordChange]:
+    def between(self, first: int, last: int, *, with_leads: bool = False) -> Iterator[RecordChange]:
         """Give all changes that a recount of these days must see; days of UTC, both included.
 
-        Raises TooManyRecordsError.
+        With leads: also what belongs to the leads that a record of these days names. Raises TooManyRecordsError.
         """
         query = "SELECT kind, id FROM moment WHERE day BETWEEN ? AND ?"
         records = self._bounded(set(), self._rows(query, first, last))
@@ -120,21 +133,33 @@ class KeptChanges:
         for thread in {thread for kind, id in records if kind == "email" for thread in self._threads(id)}:
             mails = self._rows("SELECT id FROM thread WHERE thread = ?", thread)
             records = self._bounded(records, (("email", id) for (id,) in mails))
+        for customer in {one for kind, id in records if kind == "subscription" for one in self._customers(id)}:
+            records = self._bounded(records, (("subscription", id) for id in self._subscriptions(customer)))
+        if with_leads:
+            leads |= {
+                lead
+                for key in records
+                for (lead,) in self._rows("SELECT lead FROM link WHERE kind = ? AND id = ?", *key)
+            }
         yield from self._changes(self._around(leads, records))
 
     def around(self, leads: Iterable[str]) -> Iterator[RecordChange]:
         """Give all changes that a recount of these leads' clocks must see. Raises TooManyRecordsError."""
         yield from self._changes(self._around(leads, set()))
 
-    def reps(self) -> list[RecordChange]:
-        """Give all that was said of reps: every recount sees it."""
-        if self._reps is None:
-            self._reps = [_decode(body) for (body,) in self._rows("SELECT body FROM change WHERE kind = 'rep'")]
-        return self._reps
+    def people(self) -> list[RecordChange]:
+        """Give all that was said of reps, and when they are away: every recount sees it."""
+        if self._people is None:
+            self._people = [
+                _decode(body)
+                for kind in _OF_PEOPLE
+                for (body,) in self._rows("SELECT body FROM change WHERE kind = ?", kind)
+            ]
+        return self._people
 
     def records_in_turn(self, most: int) -> Iterator[list[RecordChange]]:
-        """Give all records but reps, with all their changes, about so many records at a time."""
-        keys = self._rows("SELECT DISTINCT kind, id FROM change WHERE kind <> 'rep'")
+        """Give all records but those of people, with all their changes, about so many records at a time."""
+        keys = self._rows("SELECT DISTINCT kind, id FROM change WHERE kind NOT IN (?, ?)", *_OF_PEOPLE)
         while some := keys.fetchmany(most):
             yield list(self._told(some))
 
@@ -144,6 +169,13 @@ class KeptChanges:
         for threads in _filled(sizes, most):
             mails = {("email", id) for each in threads for (id,) in self._mails(each)}
             yield threads, list(self._told(mails))
+
+    def customers_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
+        """Give all customers, some at a time, with the changes of every subscription that was ever theirs."""
+        sizes = self._rows("SELECT customer, COUNT(*) FROM customer GROUP BY customer ORDER BY customer")
+        for customers in _filled(sizes, most):
+            theirs = {("subscription", id) for each in customers for id in self._subscriptions(each)}
+            yield customers, list(self._told(theirs))
 
     def leads_in_turn(self, most: int) -> Iterator[tuple[list[str], list[RecordChange]]]:
         """Give all leads, some at a time, with the changes of all that a recount of their clocks must see."""
@@ -206,9 +238,15 @@ class KeptChanges:
     def _threads(self, mail: str) -> Iterator[str]:
         return (thread for (thread,) in self._rows("SELECT thread FROM thread WHERE id = ?", mail))
 
+    def _customers(self, subscription: str) -> list[str]:
+        return [one for (one,) in self._rows("SELECT customer FROM customer WHERE id = ?", subscription)]
+
+    def _subscriptions(self, customer: str) -> list[str]:
+        return [id for (id,) in self._rows("SELECT id FROM customer WHERE customer = ?", customer)]
+
     def _changes(self, records: Iterable[_Key]) -> Iterator[RecordChange]:
-        yield from self.reps()
-        yield from self._told(key for key in records if key[0] != "rep")
+        yield from self.people()
+        yield from self._told(key for key in records if key[0] not in _OF_PEOPLE)
 
     def _rows(self, query: str, *values: str | int) -> sqlite3.Cursor:
         return self._disk.execute(query, values)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from deploy.verification.bounds import family_of, touching, whole
-from deploy.verification.office import Office, office_of
-from deploy.verification.people import People
-from deploy.verification.records import Record, Records, inquiry_instant, touch_instant
+from deploy.verification.families import Family
+from deploy.verification.office import Office
+from deploy.verification.records import QUALIFIED, Record, inquiry_instant, touch_instant
 from deploy.verification.shapes import HOUR, Holder, Inquiry, LeadClock
+from deploy.verification.terms import Terms
 
 if TYPE_CHECKING:
-    from schemas.config import Config, SlaRule
+    from schemas.config import SlaRule
 
 _DEFAULT_SLA = HOUR
 _INQUIRIES_KEPT = 32
@@ -67,114 +66,86 @@ class Clock:
         return None if self.touch is None or self.touch.at > now else self.touch
 
 
-def roots_of(leads: Mapping[str, Record]) -> dict[str, str]:
-    """Lead -> the end of its `merged_into` chain; where that runs in a circle, the smallest id in the circle."""
-    roots: dict[str, str] = {}
-    for first in leads:
-        path: list[str] = []
-        place: dict[str, int] = {}
-        lead: str = first
-        while True:
-            if lead in roots:
-                root = roots[lead]
-                break
-            if lead in place:
-                root = min(path[place[lead] :])
-                break
-            place[lead] = len(path)
-            path.append(lead)
-            target = leads[lead].get("merged_into") if lead in leads else None
-            if target is None:
-                root = lead
-                break
-            lead = target
-        for passed in path:
-            roots[passed] = root
-    return roots
+class Timing(NamedTuple):
+    """One clock of a lead, as metrics of type `response` see it."""
+
+    started_at: int
+    due_at: int
+    answered_at: int | None
+    owner: str | None
+    counts_for: str | None
+    """For whom the answer counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """By which team, calendar and SLA a clock runs."""
+
+    team: str | None
+    calendar: str | None
+    office: Office | None
+    is_business: bool
+    sla: int
+
+    def after(self, begin: int, duration: int | Fraction) -> int:
+        """When so much of it has passed."""
+        whole = math.ceil(duration)
+        return self.office.after(begin, whole) if self.is_business and self.office is not None else begin + whole
 
 
 class LeadRules:
     """What the configuration says of leads, applied: the clock of a lead, and how it looks at an instant."""
 
-    def __init__(self, config: Config, people: People) -> None:
-        self._config = config
-        self._people = people
-        self._offices = {name: office_of(entry.model_dump_json(), entry) for name, entry in config.calendars.items()}
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._config = terms.config
+        self._people = terms.people
+        self._offices = terms.offices
+        self._last: tuple[Family | None, dict[tuple[str, str], Clock | None]] = (None, {})
+        """The lead that was looked at last: several metrics ask for the same clock of it."""
 
-    def clocks(self, records: Records, *, only: Collection[str] | None = None) -> Iterator[tuple[Record, Clock | None]]:
-        """Give every lead that counts, or only those, with its clock if it has one.
+    def clock(self, family: Family, start: str | None = None, stop: str | None = None) -> Clock | None:
+        """The clock of a lead by the configuration, or by another start or stop; None where it has not started."""
+        rules = self._config.lead_response
+        if self._last[0] is not family:
+            self._last = (family, {})
+        by, known = (start or rules.start, stop or rules.stop), self._last[1]
+        if by not in known:
+            known[by] = self._made(family, *by)
+        return known[by]
 
-        It looks at all records once: ask for many leads at a time.
-        """
-        leads: Mapping[str, Record] = records.get("lead", {})
-        # Also of a deleted lead it remains true that it was merged, and what it knew lives on in its root.
-        roots = roots_of(leads)
-        members: dict[str, list[Record]] = defaultdict(list)
-        for name, record in leads.items():
-            members[roots[name]].append(record)
-        touches = touching(records)
-        for root in sorted(members):
-            own = leads.get(root)
-            if (own is None or not own.is_deleted) and (only is None or root in only):
-                family, engaged = family_of(root, members[root], touches, records)
-                lead = whole(root, family)
-                yield lead, self._clock(lead, family, engaged)
-
-    def _clock(self, root: Record, members: Sequence[Record], engaged: Sequence[tuple[str, Record]]) -> Clock | None:
-        rules, rep = self._config.lead_response, self._people.rep(root.get("rep"))
-        starts = [start for start in map(self._start, members) if start is not None]
+    def _made(self, family: Family, start: str, stop: str) -> Clock | None:
+        rules, root = self._config.lead_response, family.lead
+        rep = self._people.rep(root.get("rep"))
+        starts = [begun for member in family.members if (begun := self._start(member, start)) is not None]
         if not starts:
             return None
-        start = min(starts)
-        team = self._people.team_of(rep, self._people.day_of(start))
-        rule = self._rule(root.get("source"), team)
-        sla = _DEFAULT_SLA if rule is None else rule.sla
-        own = self._config.teams[team].calendar if team in self._config.teams else None
-        calendar = own or self._config.organisation.calendar
-        is_business = rule is not None and rule.clock == "business" and calendar is not None
-        office = self._offices[calendar] if calendar is not None else None
-
-        def after(begin: int, duration: int | Fraction) -> int:
-            whole = math.ceil(duration)
-            return office.after(begin, whole) if is_business and office is not None else begin + whole
-
+        begin = min(starts)
+        hours = self._hours(root.get("source"), rep, begin)
         held = self._held(root)
-        may_answer = [
-            (stop, Touch(at, kind, record.id, self._people.rep(record.get("rep"))))
-            for stop in ("attempt", "contact")
-            for kind, record in engaged
-            if (at := touch_instant(kind, record, self._config, stop)) is not None
-        ]
-        touches: dict[str, list[Touch]] = {"attempt": [], "contact": [], "qualified": []}
-        for stop, possible in may_answer:
-            if self._is_by_responder(possible, held):
-                touches[stop].append(possible)
-        for member in members:
-            for at, _, status in member.history("status"):
-                if status in ("qualified", "converted", "customer"):
-                    touches["qualified"].append(Touch(at, "lead", member.id, rep))
+        touches = self._touches(family, held, rep)
         if rules.before_start == "exclude":
-            touches = {stop: [touch for touch in some if touch.at >= start] for stop, some in touches.items()}
-        touch = min(touches[rules.stop], key=lambda touch: touch[:3], default=None)
-        due_at = after(start, sla)
+            touches = {by: [touch for touch in some if touch.at >= begin] for by, some in touches.items()}
+        touch = min(touches[stop], key=lambda touch: touch[:3], default=None)
+        due_at = hours.after(begin, hours.sla)
         machine_mails = [
             record.get("sent_at")
-            for kind, record in engaged
+            for kind, record in family.engaged
             if kind == "email" and record.get("automated") is True and record.get("direction") == "outbound"
         ]
         return Clock(
-            lead=root.id,
+            lead=family.root,
             rep=rep,
             source=root.get("source"),
             status=root.get("status"),
-            team=team,
-            calendar=calendar,
-            is_business=is_business,
-            started_at=start,
+            team=hours.team,
+            calendar=hours.calendar,
+            is_business=hours.is_business,
+            started_at=begin,
             assigned_at=root.get("assigned_at"),
             due_at=due_at,
-            warn_at=after(start, Fraction(str(rules.warn_at)) * sla),
-            escalate_at=max(due_at, after(start, rules.escalate_after)),
+            warn_at=hours.after(begin, Fraction(str(rules.warn_at)) * hours.sla),
+            escalate_at=max(due_at, hours.after(begin, rules.escalate_after)),
             touch=touch,
             counts_for=rep if touch is None or rules.credit == "owner" else touch.rep,
             firsts={
@@ -184,34 +155,90 @@ class LeadRules:
                 "automated_at": min((at for at in machine_mails if at is not None), default=None),
             },
             holders=[
-                {
-                    "rep": holder,
-                    "since": since,
-                    "until": until,
-                    "answered_at": min(
-                        (
-                            touch.at
-                            for touch in touches[rules.stop]
-                            if since <= touch.at
-                            and (until is None or touch.at < until)
-                            and (rules.stop == "qualified" or touch.rep == holder)
-                        ),
-                        default=None,
-                    ),
-                }
-                for since, until, holder in held
+                {"rep": holder, "since": since, "until": until, "answered_at": _own_answer(touches, stop, turn)}
+                for turn in held
+                for since, until, holder in (turn,)
                 if holder is not None
             ],
             inquiries=[] if touch is None else self._inquiries(
-                max(start, touch.at), engaged, touches["attempt"], lambda begin: after(begin, sla), office
+                max(begin, touch.at), family.engaged, touches["attempt"],
+                lambda begun: hours.after(begun, hours.sla), hours.office,
             ),
         )  # fmt: skip
 
-    def _start(self, lead: Record) -> int | None:
-        if self._config.lead_response.start == "reassigned":
+    def timings(self, family: Family, start: str | None, stop: str | None) -> list[Timing]:
+        """The clocks of a lead that `response` goes by: one, or with `holder` one for each owner in turn."""
+        if start != "holder":
+            clock = self.clock(family, start, stop)
+            if clock is None:
+                return []
+            answered_at = None if clock.touch is None else clock.touch.at
+            return [Timing(clock.started_at, clock.due_at, answered_at, clock.rep, clock.counts_for)]
+        root, by = family.lead, stop or self._config.lead_response.stop
+        held = self._held(root)
+        touches = self._touches(family, held, self._people.rep(root.get("rep")))
+        found = []
+        for since, until, holder in held:
+            if holder is not None:
+                hours = self._hours(root.get("source"), holder, since)
+                due_at = hours.after(since, hours.sla)
+                answered_at = _own_answer(touches, by, (since, until, holder))
+                if answered_at is not None or until is None or until >= due_at:
+                    found.append(Timing(since, due_at, answered_at, holder, holder))
+        return found
+
+    def human_touches(self, family: Family) -> list[Touch]:
+        """All attempts of people, the earliest first."""
+        return sorted(self._possible(family, "attempt", takes_automated=False))
+
+    def human_contacts(self, family: Family) -> list[Touch]:
+        """All that reached the lead, or came from it, without machines."""
+        return sorted(self._possible(family, "contact", takes_automated=False))
+
+    def _possible(self, family: Family, stop: str, *, takes_automated: bool) -> list[Touch]:
+        return [
+            Touch(at, kind, record.id, self._people.rep(record.get("rep")))
+            for kind, record in family.engaged
+            if (at := touch_instant(kind, record, self._config, stop, takes_automated=takes_automated)) is not None
+        ]
+
+    def _touches(
+        self, family: Family, held: Sequence[tuple[int, int | None, str | None]], rep: str | None
+    ) -> dict[str, list[Touch]]:
+        """By what stops a clock: all that could have stopped it."""
+        takes_automated = self._config.lead_response.automated == "include"
+        touches = {
+            stop: [
+                possible
+                for possible in self._possible(family, stop, takes_automated=takes_automated)
+                if self._is_by_responder(possible, held)
+            ]
+            for stop in ("attempt", "contact")
+        }
+        touches["qualified"] = [
+            Touch(at, "lead", member.id, rep)
+            for member in family.members
+            for at, _, status in member.history("status")
+            if status in QUALIFIED
+        ]
+        return touches
+
+    def _hours(self, source: str | None, rep: str | None, start: int) -> _Hours:
+        team = self._people.team_of(rep, self._people.day_of(start))
+        rule, calendar = self._rule(source, team), self._terms.calendar_of(team)
+        return _Hours(
+            team,
+            calendar,
+            None if calendar is None else self._offices[calendar],
+            rule is not None and rule.clock == "business" and calendar is not None,
+            _DEFAULT_SLA if rule is None else rule.sla,
+        )
+
+    def _start(self, lead: Record, start: str) -> int | None:
+        if start == "reassigned":
             held = self._held(lead)
             return held[-1][0] if held and held[-1][2] is not None else None
-        at: int | None = lead.get("received_at" if self._config.lead_response.start == "received" else "assigned_at")
+        at: int | None = lead.get("received_at" if start == "received" else "assigned_at")
         return at
 
     def _rule(self, source: str | None, team: str | None) -> SlaRule | None:
@@ -331,6 +358,23 @@ class LeadRules:
             "state": state,
             "until": None if clock.touch is None or not clock.is_undecided else clock.touch.at,
         }
+
+
+def _own_answer(
+    touches: Mapping[str, Sequence[Touch]], stop: str, turn: tuple[int, int | None, str | None]
+) -> int | None:
+    """The first of an owner's own touches while they held the lead."""
+    since, until, holder = turn
+    return min(
+        (
+            touch.at
+            for touch in touches[stop]
+            if since <= touch.at
+            and (until is None or touch.at < until)
+            and (stop == "qualified" or touch.rep == holder)
+        ),
+        default=None,
+    )
 
 
 def _come(at: int | None, now: int) -> int | None:

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import httpx
 
 from deploy.verification.books import Books
+from deploy.verification.definitions import Definitions, facts_behind
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
 from deploy.verification.recount import recount
-from deploy.verification.rounds import Judged, Part, judge, judge_leads, of_young_records
+from deploy.verification.rounds import Judged, Part, judge, judge_leads, of_windows
 from deploy.verification.shapes import LeadClock
 from deploy.verification.verify import Served, expected_rows, fetch, fetch_waiting
 from schemas.config import Config
@@ -45,16 +46,22 @@ class LookedAt(Protocol):
 class Windows:
     """The windows of one part of a round."""
 
-    def __init__(self, part: Part, kept: KeptChanges, config: Config, is_whole: bool) -> None:
+    def __init__(
+        self, part: Part, kept: KeptChanges, config: Config, definitions: Definitions, *, is_whole: bool
+    ) -> None:
         self._part = part
         self._kept = kept
         self._config = config
+        self._definitions = definitions
         self._is_whole = is_whole
         self._subjects = {subject.name: subject for subject in part.subjects}
         self.names = tuple(self._subjects)
 
     def recounted(self) -> Books:
-        return recount(self._kept.between(self._part.first, self._part.last), self._config)
+        facts = {fact for name in self._definitions.metrics for fact in facts_behind(self._definitions, name)}
+        with_leads = any(fact.startswith("lead.") for fact in facts)
+        changes = self._kept.between(self._part.first, self._part.last, with_leads=with_leads)
+        return recount(changes, self._config, self._definitions)
 
     async def ask(self, client: httpx.AsyncClient, name: str) -> tuple[Served, int]:
         served = await fetch(client, self._subjects[name].parameters)
@@ -67,7 +74,7 @@ class Windows:
         window = self._subjects[name].window
         then = expected_rows(before, served, window)
         rows = (then, then if after is before else expected_rows(after, served, window), served.rows)
-        return judge(name, *(rows if self._is_whole else map(of_young_records, rows)))
+        return judge(name, *(of_windows(one, self._definitions, is_whole=self._is_whole) for one in rows))
 
 
 class WaitingLeads:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
 
 from deploy.verification.records import Record
 from deploy.verification.shapes import EPOCH
 
 if TYPE_CHECKING:
     from schemas.config import Config
+
+
+_REMEMBERED = 500
 
 
 class People:
@@ -21,10 +24,13 @@ class People:
         self._config = config
         self._zone = config.organisation.zone
         self._aliases = config.aliases()
-        # Not functools.cache of our own methods: that would be a cycle, and a recount in pieces makes many of us.
+        # What is remembered has an end: a recount in pieces asks for every instant of a log.
         self._days: dict[int, date] = {}
         self._teams: dict[tuple[str | None, date], str | None] = {}
-        self.moves = self._histories(reps)
+        self._said: dict[str, list[Record]] = defaultdict(list)
+        for record in reps:
+            self._said[self._aliases.get(record.id, record.id)].append(record)
+        self.moves = self._histories()
         """Rep -> (day of the move, team), oldest version first. A rep whose record names no team has no moves."""
 
     def rep(self, person: str | None) -> str | None:
@@ -34,6 +40,8 @@ class People:
         """Find the day of the organisation."""
         day = self._days.get(instant)
         if day is None:
+            if len(self._days) >= _REMEMBERED:
+                self._days.clear()
             day = self._days[instant] = self._organisation_day(instant)
         return day
 
@@ -41,21 +49,71 @@ class People:
         """Find the team of a rep on a day of the organisation."""
         key = (rep, day)
         if key not in self._teams:
+            if len(self._teams) >= _REMEMBERED:
+                self._teams.clear()
             self._teams[key] = self._team_on(rep, day)
         return self._teams[key]
 
     def _organisation_day(self, instant: int) -> date:
         return (EPOCH + timedelta(microseconds=instant)).astimezone(self._zone).date()
 
-    def _histories(self, reps: Iterable[Record]) -> dict[str, list[tuple[date, str | None]]]:
+    def _histories(self) -> dict[str, list[tuple[date, str | None]]]:
         """Rep -> (day of the move, team), oldest version first. A rep whose record names no team has no moves."""
-        entries: dict[str, list[tuple[int, int, str | None]]] = defaultdict(list)
-        for record in reps:
-            entries[self._aliases.get(record.id, record.id)] += record.history("team")
         return {
-            rep: [(self.day_of(at), team) for at, _, team in sorted(past, key=lambda entry: entry[:2])]
-            for rep, past in entries.items()
+            rep: [
+                (self.day_of(at), team)
+                for at, _, team in sorted(
+                    (entry for record in records for entry in record.history("team")), key=lambda entry: entry[:2]
+                )
+            ]
+            for rep, records in self._said.items()
         }
+
+    @property
+    def roster(self) -> list[str]:
+        """Everybody whom the file or a `rep` record names."""
+        return sorted({*self._config.reps, *self._said})
+
+    def of(self, rep: str | None, name: str) -> Any:
+        """What is said of a person now: by the file, else by the newest word of their records."""
+        entry = self._config.reps.get(rep) if rep is not None else None
+        own = getattr(entry, name, None)
+        if own is not None or rep is None:
+            return own
+        records = [record for record in self._said.get(rep, ()) if record.get(name) is not None]
+        return max(records, key=lambda record: record.version_of(name)).get(name) if records else None
+
+    def is_employed(self, rep: str, day: date) -> bool:
+        """Whether a day lies in the time of a person here."""
+        since, until = self.since(rep), self._until(rep)
+        return (since is None or since <= day) and (until is None or day <= until)
+
+    def since(self, rep: str | None) -> date | None:
+        """The first day of a person here, if anybody said it."""
+        return self.as_day(self.of(rep, "since"))
+
+    def _until(self, rep: str) -> date | None:
+        until = self.as_day(self.of(rep, "until"))
+        if until is not None or self.of(rep, "active") is not False:
+            return until
+        said = [record for record in self._said.get(rep, ()) if record.get("active") is False]
+        entry = self._config.reps.get(rep)
+        if not said or (entry is not None and entry.active is False):
+            return date.min
+        return self.day_of(max(record.version_of("active") for record in said)[0])
+
+    def as_day(self, said: Any) -> date | None:
+        """A day of the organisation, however it was said: as a date, or by an instant in it."""
+        if said is None or isinstance(said, date):
+            return said
+        return date.fromisoformat(said[:10]) if isinstance(said, str) else self.day_of(said)
+
+    def start_of(self, day: date) -> int:
+        """The first instant of a day of the organisation."""
+        start = datetime.combine(day, time.min, tzinfo=self._zone).astimezone(UTC)
+        while start.astimezone(self._zone).date() < day:
+            start += timedelta(minutes=1)
+        return (start - EPOCH) // timedelta(microseconds=1)
 
     def _team_on(self, rep: str | None, day: date) -> str | None:
         if rep is None:

@@ -7,14 +7,16 @@ as they come.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from functools import cache
+from functools import cache, cached_property
 
-from deploy.verification.books import Books
+from deploy.verification.books import Books, Reading
+from deploy.verification.definitions import Definitions
+from deploy.verification.forgetting import Remembered
 from deploy.verification.kept import KeptChanges
+from deploy.verification.measures import Counted
 from deploy.verification.records import fold
 from deploy.verification.recount import left_of
-from deploy.verification.rows import Fact, Span, Tally, span_of
+from deploy.verification.rows import Tally
 from deploy.verification.shapes import LeadClock, Rows, Window
 from schemas.config import Config
 from schemas.records import RecordChange
@@ -36,27 +38,31 @@ class Asked:
 class Sheet:
     """The rows of one window in the making."""
 
-    def __init__(self, asked: Asked, config: Config, books: Books) -> None:
-        """`books`: any, for the days of the organisation and the teams and reps that the roster names."""
+    def __init__(self, asked: Asked, reading: Reading) -> None:
         self._asked = asked
-        self._currency = config.organisation.currency
-        self._span = cache(lambda now: self._span_at(now, books.people.day_of(now), config.organisation.week_starts))
-        self._organisation = Tally(asked.organisation_at, self._currency)
+        self._reading = reading
+        self._span = cache(lambda now: reading.span(asked.window, now))
+        self._organisation = self._tally(asked.organisation_at)
         self._teams: dict[str, Tally] = {}
         self._reps: dict[str, Tally] = {}
-        for team in {*books.teams, *asked.teams_at}:
+        for team in {*reading.teams, *asked.teams_at}:
             self._team(team)
-        for rep in books.reps:
+        for rep in reading.people.roster:
             self._rep(rep)
+        self._add_days()
 
-    def add(self, fact: Fact) -> None:
-        """Take in one more fact, if it happened in the window."""
-        if self._span(self._asked.organisation_at).holds(fact):
-            self._organisation.add(fact)
-        if fact.rep is not None and self._span(self._asked.reps_at).holds(fact):
-            self._rep(fact.rep).add(fact)
-        if fact.team is not None and self._span(self._team_at(fact.team)).holds(fact):
-            self._team(fact.team).add(fact)
+    def add(self, counted: Counted) -> None:
+        """Take in one more, if it lies in the window."""
+        if self._holds(counted, self._asked.organisation_at):
+            self._organisation.add(counted)
+        if counted.rep is not None and self._holds(counted, self._asked.reps_at):
+            self._rep(counted.rep).add(counted)
+        # Of what lasts the team is that of the day at the window's end, which is another one for another answer.
+        teams = [self._reading.team_of(counted, self._span(at)) for at in self._instants]
+        for team in dict.fromkeys(team for team in teams if team is not None):
+            span = self._span(self._team_at(team))
+            if self._holds(counted, self._team_at(team)) and self._reading.team_of(counted, span) == team:
+                self._team(team).add(counted)
 
     def rows(self) -> Rows:
         """What has been added."""
@@ -66,60 +72,84 @@ class Sheet:
             "reps": {rep: tally.row() for rep, tally in self._reps.items()},
         }
 
-    def _span_at(self, now: int, today: date, week_starts: str) -> Span:
-        return span_of(self._asked.window, now, today, week_starts)
+    @cached_property
+    def _instants(self) -> tuple[int, ...]:
+        """As of when teams were asked for, the days apart that they lie in."""
+        by_day = {self._span(at).seen_on: at for at in (self._asked.organisation_at, *self._asked.teams_at.values())}
+        return tuple(by_day.values())
+
+    def _add_days(self) -> None:
+        spans = [self._span(at) for at in (self._asked.organisation_at, self._asked.reps_at, *self._instants)]
+        for counted in self._reading.days_of(min(one.first for one in spans), max(one.seen_on for one in spans)):
+            self.add(counted)
+
+    def _holds(self, counted: Counted, now: int) -> bool:
+        return counted.day is None or self._span(now).holds(counted.at, counted.day)
+
+    def _tally(self, now: int) -> Tally:
+        return Tally(self._reading.formulas, self._span(now))
 
     def _team_at(self, team: str) -> int:
         return self._asked.teams_at.get(team, self._asked.organisation_at)
 
     def _team(self, team: str) -> Tally:
         if team not in self._teams:
-            self._teams[team] = Tally(self._team_at(team), self._currency)
+            self._teams[team] = self._tally(self._team_at(team))
         return self._teams[team]
 
     def _rep(self, rep: str) -> Tally:
         if rep not in self._reps:
-            self._reps[rep] = Tally(self._asked.reps_at, self._currency)
+            self._reps[rep] = self._tally(self._asked.reps_at)
         return self._reps[rep]
 
 
 def recount_in_pieces(
-    kept: KeptChanges, config: Config, asked: Sequence[Asked], leads_at: int
+    kept: KeptChanges,
+    config: Config,
+    asked: Sequence[Asked],
+    leads_at: int,
+    definitions: Definitions | None = None,
 ) -> tuple[list[Rows], dict[str, LeadClock]]:
-    """Give the rows of every window, and the clocks of the leads that wait at `leads_at`."""
+    """Give the rows of every window, and the clocks of the leads that wait at `leads_at`.
+
+    By the metrics that are shipped, unless others are given.
+    """
     newest = kept.newest_at
-    roster = _books([], kept.reps(), config, newest)
-    sheets = [Sheet(each, config, roster) for each in asked]
+    people = kept.people()
+    reading = Reading(config, fold(left_of(people, config, newest).records), definitions)
+    sheets = [Sheet(each, reading) for each in asked]
     waiting: dict[str, LeadClock] = {}
 
     def sum_up(books: Books) -> None:
-        for fact in books.facts:
+        for counted in books.counted:
             for sheet in sheets:
-                sheet.add(fact)
+                sheet.add(counted)
+
+    def left(changes: Iterable[RecordChange]) -> tuple[Remembered, Books]:
+        remembered = left_of([*changes, *people], config, newest)
+        return remembered, Books(fold(remembered.records), reading, first_day=remembered.first_day)
 
     for changes in kept.records_in_turn(AT_ONCE):
-        sum_up(_books(changes, kept.reps(), config, newest))
+        _, books = left(changes)
+        books.count_single()
+        sum_up(books)
+    for customers, changes in kept.customers_in_turn(AT_ONCE):
+        _, books = left(changes)
+        books.count_customers(frozenset(customers))
+        sum_up(books)
     for threads, changes in kept.threads_in_turn(AT_ONCE):
-        books = _books([], kept.reps(), config, newest)
-        left = left_of([*changes, *kept.reps()], config, newest)
-        whole = frozenset(threads) if left.threads is None else left.whole_threads.intersection(threads)
-        books.count_answers(fold(left.records), only=whole)
-        for thread in frozenset(threads).intersection(left.threads or ()):
-            books.count_answers(fold((left.threads or {})[thread]), only=(thread,))
+        known, books = left(changes)
+        whole = frozenset(threads) if known.threads is None else known.whole_threads.intersection(threads)
+        books.count_threads(fold(known.records), only=whole)
+        for thread in frozenset(threads).intersection(known.threads or ()):
+            books.count_threads(fold((known.threads or {})[thread]), only=(thread,))
         sum_up(books)
     for leads, changes in kept.leads_in_turn(AT_ONCE):
-        books = _books([], kept.reps(), config, newest)
-        left = left_of([*changes, *kept.reps()], config, newest)
-        whole = frozenset(leads) if left.leads is None else left.whole_leads.intersection(leads)
-        books.count_leads(fold(left.records), only=whole)
-        for lead in frozenset(leads).intersection(left.leads or ()):
-            books.count_leads(fold((left.leads or {})[lead]), only=(lead,))
+        known, books = left(changes)
+        whole = frozenset(leads) if known.leads is None else known.whole_leads.intersection(leads)
+        books.count_leads(fold(known.records), only=whole)
+        for lead in frozenset(leads).intersection(known.leads or ()):
+            books.count_leads(fold((known.leads or {})[lead]), only=(lead,))
         sum_up(books)
         waiting |= {lead: clock for lead, clock in books.lead_clocks(leads_at).items() if clock["waiting"]}
     return [sheet.rows() for sheet in sheets], waiting
-
-
-def _books(changes: Iterable[RecordChange], reps: Sequence[RecordChange], config: Config, newest: int | None) -> Books:
-    """Books of single records; without what belongs to groups."""
-    left = left_of([*changes, *reps], config, newest)
-    return Books(fold(left.records), config, first_day=left.first_day, has_groups=False)

@@ -98,14 +98,16 @@ def fold(changes: Iterable[RecordChange]) -> Records:
     return records
 
 
+QUALIFIED = ("qualified", "converted", "customer")
+"""What a lead is once somebody has found it worth the work."""
+
+
 def countable(records: Records) -> dict[str, list[Record]]:
-    """By kind, without what never counts."""
+    """By kind, without what never counts. Calls and meetings among colleagues are left to whoever asks."""
     kept = {
         kind: [record for _, record in sorted(by_id.items()) if not record.is_deleted]
         for kind, by_id in records.items()
     }
-    for kind in ("call", "meeting"):
-        kept[kind] = [record for record in kept.get(kind, []) if record.get("internal") is not True]
     kept["deal"] = [deal for deal in kept.get("deal", []) if deal.get("merged_into") is None]
     return kept
 
@@ -142,30 +144,28 @@ def talk(call: Record) -> int:
     return int(call.get("talk_seconds") or 0)
 
 
-def touch_instant(kind: str, record: Record, config: Config, stop: str) -> int | None:
+def touch_instant(kind: str, record: Record, config: Config, stop: str, *, takes_automated: bool) -> int | None:
     """When this record touched its lead, as far as `stop` (`attempt` or `contact`) takes it for an answer."""
     direction = record.get("direction")
-    is_automated = record.get("automated") is True
-    takes_machines = config.lead_response.automated == "include"
+    is_taken = takes_automated or record.get("automated") is not True
     if kind == "meeting":
         counts = record.get("outcome") == "held"
         instant = record.get("starts_at")
     elif kind == "email":
         instant = record.get("sent_at")
         if stop == "contact":
-            counts = direction == "inbound" and not is_automated
+            counts = direction == "inbound" and record.get("automated") is not True
         else:
-            counts = direction == "outbound" and (not is_automated or takes_machines)
+            counts = direction == "outbound" and is_taken
     else:
         instant = record.get("dialed_at")
-        if is_automated and not takes_machines:
-            counts = False
-        elif stop == "contact":
-            counts = is_connected(record)
+        if stop == "contact":
+            counts = is_taken and is_connected(record)
         elif direction == "outbound":
-            counts = record.get("outcome") != "failed"
+            counts = is_taken and record.get("outcome") != "failed"
         else:
-            counts = direction == "inbound" and is_connected(record) and talk(record) >= config.conversation.min_talk
+            was_talked_with = is_connected(record) and talk(record) >= config.conversation.min_talk
+            counts = is_taken and direction == "inbound" and was_talked_with
     return instant if counts else None
 
 

@@ -4,10 +4,15 @@ Owns a second, independent reading of the definitions: `floorcast verify` and th
 So it shares nothing with the stream code but the value types, prefers brute force to cleverness and keeps no panes.
 Instants and durations are integer microseconds, UTC; fractions stay exact until they are shown.
 
-    forgetting   which changes still count after a long time      records   changes folded, and what one record means
-    people       who, and in which team that day                   office    business time
-    leads        when a lead was answered                          books     all facts, and what is read off them
-    rows         facts of a window summed up to a row              shapes    windows, rows and clocks as values
+    forgetting    which changes still count after a long time     records     changes folded, and what one record means
+    people        who, and in which team that day                 office      business time
+    definitions   metrics.yaml as it is written                   conditions  `where`, and the fields of facts
+    facts         what `from` names, of one record each           families    leads with all that belongs to them
+    lead_facts, thread_facts, customer_facts, rep_days            leads       when a lead was answered
+    measures      what a definition counts (and `durations`, `levels`, `conversions`, `responses`)
+    formulas      ratios and derived metrics                      segments    dimensions
+    books         all that counts, and what is read off it        rows        a window summed up to a row
+    terms         what floorcast.yaml says that metrics go by     shapes      windows, rows and clocks as values
 """
 
 from __future__ import annotations
@@ -15,7 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from deploy.verification.books import Books
+from deploy.verification.books import Books, Reading
+from deploy.verification.definitions import Definitions
 from deploy.verification.forgetting import Remembered, remembered
 from deploy.verification.records import fold
 
@@ -24,25 +30,35 @@ if TYPE_CHECKING:
     from schemas.records import RecordChange
 
 
+_NO_METRICS = Definitions({})
+
+
 def left_of(changes: Sequence[RecordChange], config: Config, newest: int | None = None) -> Remembered:
     """What a log still says once its receipt `newest` was taken in; that of the newest of these changes if None."""
 
     def waits(lead: str, known: Sequence[RecordChange]) -> bool:
-        return lead in Books(fold(known), config).going_on()
+        records = fold(known)
+        books = Books(records, Reading(config, records, _NO_METRICS))
+        books.count_leads(records)
+        return lead in books.going_on()
 
     return remembered(changes, config, waits, newest)
 
 
-def recount(changes: Iterable[RecordChange], config: Config) -> Books:
-    """Everything that follows from these changes, in whatever order and however often they stand there."""
+def recount(changes: Iterable[RecordChange], config: Config, definitions: Definitions | None = None) -> Books:
+    """Everything that follows from these changes, in whatever order and however often they stand there.
+
+    By the metrics that are shipped, unless others are given.
+    """
     left = left_of(list(changes), config)
-    books = Books(fold(left.records), config, first_day=left.first_day, has_groups=left.leads is None)
-    if left.leads is not None:
-        records = fold(left.records)
-        books.count_answers(records, only=left.whole_threads)
-        books.count_leads(records, only=left.whole_leads)
+    records = fold(left.records)
+    books = Books(records, Reading(config, records, definitions), first_day=left.first_day)
+    books.count_single()
+    books.count_customers(books.customers)
+    books.count_threads(records, only=None if left.threads is None else left.whole_threads)
+    books.count_leads(records, only=None if left.leads is None else left.whole_leads)
     for thread, mails in (left.threads or {}).items():
-        books.count_answers(fold(mails), only=(thread,))
+        books.count_threads(fold(mails), only=(thread,))
     for lead, known in (left.leads or {}).items():
         books.count_leads(fold(known), only=(lead,))
     return books

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from deploy.verification.definitions import Definitions, facts_behind
 from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.shapes import ROLLING_MINUTES, Row, Rows, Window
 from schemas.instants import DAY
@@ -140,35 +141,34 @@ def _span(first: int) -> Part:
 
 # --- Judging ---------------------------------------------------------------------------------------------------------
 
-OF_YOUNG_RECORDS = frozenset(
-    {
-        "calls_made", "calls_connected", "connect_rate", "talk_seconds", "emails_sent", "emails_received",
-        "meetings_booked", "meetings_held",
-    }
-)  # fmt: skip
-"""Metrics of records that are over soon: nothing about them was said long before they count."""
+_YOUNG = frozenset({"call", "email", "meeting", "activity", "credit"})
+"""Facts that are over soon: nothing about them was said long before they count."""
+_OF_THE_WHOLE_LOG = frozenset({"level", "funnel"})
+"""What there is now may have begun whenever."""
 
 Value = tuple[str, What]
 """The name of a subject, and which of its values."""
 
 
-def of_young_records(rows: Rows) -> Rows:
-    """What can be recounted from a log whose beginning has expired.
+def of_windows(rows: Rows, definitions: Definitions, *, is_whole: bool = True) -> Rows:
+    """What can be recounted from the records of some days, all that belongs to them included.
 
-    Not what leads and deals count, which may be older than the log, and no teams: who is in one may have been said
-    before.
+    From a log whose beginning has expired (not `is_whole`) that is not what leads and deals count, which may be older
+    than the log, and of no team: who is in one may have been said before.
     """
+    behind = {name: facts_behind(definitions, name) for name in definitions.metrics}
+    names = {name for name, facts in behind.items() if (not facts & _OF_THE_WHOLE_LOG if is_whole else facts <= _YOUNG)}
 
-    def young(row: Row) -> Row:
+    def some(row: Row) -> Row:
         return {
-            "metrics": {name: row["metrics"][name] for name in OF_YOUNG_RECORDS & row["metrics"].keys()},
-            "bounds": {},
+            "metrics": {name: value for name, value in row["metrics"].items() if name in names},
+            "bounds": {name: bound for name, bound in row["bounds"].items() if name in names},
         }
 
     return {
-        "organisation": young(rows["organisation"]),
-        "teams": {},
-        "reps": {rep: young(row) for rep, row in rows["reps"].items()},
+        "organisation": some(rows["organisation"]),
+        "teams": {team: some(row) for team, row in rows["teams"].items()} if is_whole else {},
+        "reps": {rep: some(row) for rep, row in rows["reps"].items()},
     }
 
 

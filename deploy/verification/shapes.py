@@ -14,15 +14,6 @@ Window = str | tuple[date, date]
 Shown = int | float | str | None
 """A metric as it is served: counts and durations are numbers, money a decimal string, None where nothing happened."""
 
-COUNTS = (
-    "calls_made", "calls_connected", "conversations", "conversations_by_call", "conversations_by_mail", "emails_sent",
-    "emails_received", "meetings_booked", "meetings_held", "leads_assigned", "deals_won", "deals_lost",
-)  # fmt: skip
-METRICS = (
-    *COUNTS, "connect_rate", "talk_seconds", "leads_due", "leads_answered", "lead_response_seconds_p50",
-    "lead_response_seconds_p90", "lead_response_within_sla", "revenue_won", "win_rate", "average_deal_size",
-    "sales_cycle_days_p50",
-)  # fmt: skip
 ROLLING_MINUTES = {"5m": 5, "15m": 15, "1h": 60, "4h": 240, "24h": 1440}
 DAY_WINDOWS = ("today", "yesterday", "week", "month", "quarter", "year", "7d", "30d")
 

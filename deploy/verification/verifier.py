@@ -22,6 +22,7 @@ import httpx
 import msgspec
 
 from deploy.local.up import Target
+from deploy.verification.definitions import of_file
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
 from deploy.verification.looks import LookedAt, StillWaiting, WaitingLeads, Windows
 from deploy.verification.rounds import LARGEST, LOOKS, Suspects, Value, described, kept_since, plan
@@ -108,6 +109,7 @@ class Verifier:
         self._clock = clock
         self._transport = transport
         self._config = load_config(target.config, os.environ)
+        self._definitions = of_file(target.config)
         self._log: _Log | None = None
         self._spent_before = 0
         self._last: Verification | None = None
@@ -171,7 +173,9 @@ class Verifier:
         await self._read(log)
         since = kept_since(started_at, self._config.retention.records, log.beginnings, log.first_at)
         chosen = plan(started_at, await asyncio.to_thread(log.kept.records_by_day), since, self._found, self._too_large)
-        looks: list[LookedAt] = [Windows(part, log.kept, self._config, log.is_whole) for part in chosen.parts]
+        looks: list[LookedAt] = [
+            Windows(part, log.kept, self._config, self._definitions, is_whole=log.is_whole) for part in chosen.parts
+        ]
         if log.is_whole:
             looks.append(StillWaiting(log.waiting, since * DAY))
         compared: dict[str, Compared] = {}
@@ -215,7 +219,7 @@ class Verifier:
         config = load_config(self._target.config, os.environ)
         if digest_of(config) != digest_of(self._config):
             await self.close()
-        self._config = config
+        self._config, self._definitions = config, of_file(self._target.config)
         async with self._client() as client:
             self._compare_definitions(await fetch_freshness(client))
 

@@ -21,6 +21,7 @@ from rich.progress import Progress as ProgressBar
 from api.read.catch_up import CatchUp
 from deploy.local.up import Target
 from deploy.verification.books import Books
+from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.kept import KeptChanges
 from deploy.verification.pieces import Asked, recount_in_pieces
@@ -60,8 +61,9 @@ def main(target: Target, key: str | None = None) -> int:
     try:
         url = checked_url(target.url, key)
         config = load_config(target.config, os.environ)
+        definitions = of_file(target.config)
         with _progress_bar() as say:
-            found = asyncio.run(verify(url, target.broker, target.prefix, config, key=key, say=say))
+            found = asyncio.run(verify(url, target.broker, target.prefix, config, definitions, key=key, say=say))
     except (
         ConfigError,
         VerifyError,
@@ -116,11 +118,15 @@ async def verify(
     broker: Address,
     prefix: str,
     config: Config,
+    definitions: Definitions | None = None,
     *,
     key: str | None = None,
     say: Say = lambda _done, _total: None,
 ) -> Verdict:
-    """Compare every served number in every window, and every lead clock, with the recount. Raises VerifyError."""
+    """Compare every served number in every window, and every lead clock, with the recount. Raises VerifyError.
+
+    By the metrics that are shipped, unless others are given.
+    """
     key = key or os.environ.get("FLOORCAST_API_KEY")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     kept = KeptChanges(sys.maxsize)
@@ -140,7 +146,7 @@ async def verify(
             ends = await follower.ends()
             await follower.read_to(ends, apply)
             await wait_for_stages(client, follower, broker, prefix)
-            found, as_of = await _compare(client, kept, config)
+            found, as_of = await _compare(client, kept, config, definitions)
             moved = follower.positions != await follower.ends()
             persistent = {each.what: each for each in found if persistent is None or each.what in persistent}
             if not persistent:
@@ -225,13 +231,15 @@ async def wait_for_stages(
     return state
 
 
-async def _compare(client: httpx.AsyncClient, kept: KeptChanges, config: Config) -> tuple[list[Found], str]:
+async def _compare(
+    client: httpx.AsyncClient, kept: KeptChanges, config: Config, definitions: Definitions | None
+) -> tuple[list[Found], str]:
     """Give what differs, and the instant of the last answer compared."""
     served = {window: await fetch(client, {"window": window}) for window in WINDOWS}
     waiting, as_of = await fetch_waiting(client)
     asked = [Asked(window, of.organisation_at, of.reps_at, of.teams_at) for window, of in served.items()]
     # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
-    rows, clocks = await asyncio.to_thread(recount_in_pieces, kept, config, asked, parse_instant(as_of))
+    rows, clocks = await asyncio.to_thread(recount_in_pieces, kept, config, asked, parse_instant(as_of), definitions)
     found = [
         Found(window, difference)
         for (window, of), expected in zip(served.items(), rows, strict=True)

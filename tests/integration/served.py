@@ -204,7 +204,7 @@ async def _waiting_differences(reader: Reader, books: Books, config: Config) -> 
             continue
         expected = {
             "rep": clock["rep"],
-            "team": books.people.team_of(clock["rep"], to_datetime(now).astimezone(zone).date()),
+            "team": books.reading.people.team_of(clock["rep"], to_datetime(now).astimezone(zone).date()),
             "source": clock["source"],
             "started_at": format_instant(clock["started_at"]),
             "due_at": format_instant(clock["due_at"]),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.verification import leads, pieces
+from deploy.verification import families, pieces
 from deploy.verification.differences import What, differences
 from deploy.verification.kept import KeptChanges
 from deploy.verification.pieces import Asked, recount_in_pieces
@@ -133,7 +133,7 @@ def test_a_piece_is_looked_at_once_however_many_leads_and_threads_are_in_it(
     """Where something of a few was forgotten, these few are looked at by themselves."""
     monkeypatch.setattr(pieces, "AT_ONCE", 2_000)
     looks: Counter[str] = Counter()
-    for module, name in ((leads, "roots_of"), (pieces, "fold")):
+    for module, name in ((families, "roots_of"), (pieces, "fold")):
         whole = getattr(module, name)
 
         def count(*given: Any, name: str = name, whole: Callable[..., Any] = whole) -> Any:

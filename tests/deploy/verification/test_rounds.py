@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy.verification.definitions import shipped
 from deploy.verification.differences import What
 from deploy.verification.rounds import (
     LARGEST,
@@ -16,10 +17,10 @@ from deploy.verification.rounds import (
     judge,
     judge_leads,
     kept_since,
-    of_young_records,
+    of_windows,
     plan,
 )
-from deploy.verification.shapes import METRICS, Row, Rows
+from deploy.verification.shapes import Row, Rows
 from schemas.config import WINDOW_NAMES
 from schemas.instants import DAY, parse_instant
 from schemas.verifications import KEPT_FIRST, LEADS, Compared, Difference
@@ -273,9 +274,10 @@ def test_a_difference_is_described_without_whose_it_is_and_what_it_is() -> None:
 
 
 def test_from_a_log_that_has_begun_to_expire_only_what_is_over_soon_is_compared() -> None:
-    whole: Row = {"metrics": dict.fromkeys(METRICS, 1), "bounds": {"lead_response_seconds_p50": 3.0}}
+    whole: Row = {"metrics": dict.fromkeys(shipped().metrics, 1), "bounds": {"lead_response_seconds_p50": 3.0}}
+    rows: Rows = {"organisation": whole, "teams": {"north": whole}, "reps": {"ana": whole}}
 
-    young = of_young_records({"organisation": whole, "teams": {"north": whole}, "reps": {"ana": whole}})
+    young = of_windows(rows, shipped(), is_whole=False)
 
     assert young["teams"] == {}
     for kept in (young["organisation"], young["reps"]["ana"]):

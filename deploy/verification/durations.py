@@ -1,0 +1,62 @@
+"""Metrics of type `duration`: how long it took from one instant of a fact to another."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from datetime import date
+from fractions import Fraction
+
+from deploy.verification.conditions import Fact, first_set
+from deploy.verification.definitions import Entry, names
+from deploy.verification.measures import Counted, Exact, Measure, Sum
+from deploy.verification.samples import percentile, share_of
+from deploy.verification.shapes import DAY, SECOND
+from deploy.verification.spans import Span
+from deploy.verification.terms import Terms
+
+
+class Duration(Measure):
+    """A sample for each fact, at its end unless the entry says otherwise."""
+
+    def __init__(self, entry: Entry, terms: Terms, *, since: date = date.min, until: date = date.max) -> None:
+        super().__init__(entry, terms, since=since, until=until)
+        self._start, self._end = names(entry["start"]), names(entry["end"])
+        self._at = self._at or self._end
+        self._office = terms.office if entry.get("clock") == "business" else None
+
+    def _of(self, fact: Fact) -> Iterator[Counted]:
+        start, end, when = first_set(fact, self._start), first_set(fact, self._end), self.moment(fact)
+        if when is None or start is None or end is None or end < start or not self.meets(fact, when[1]):
+            return
+        took = end - start if self._office is None else self._office.between(start, end)
+        for rep in self.credited(fact):
+            yield Counted(self, rep, *when, took, fact)
+
+    def empty(self, span: Span) -> Sum:
+        return Samples(self.entry["stat"], DAY if self.entry.get("unit") == "days" else SECOND)
+
+
+class Samples:
+    """Lengths of time, and what is asked of them."""
+
+    def __init__(self, stat: str, unit: int) -> None:
+        self._stat = stat
+        self._unit = unit
+        self._lengths = array("q")
+
+    def add(self, counted: Counted) -> None:
+        self._lengths.append(counted.what)
+
+    def value(self) -> Exact:
+        share = share_of(self._stat)
+        if self._stat == "sum":
+            return Fraction(sum(self._lengths), self._unit)
+        if not self._lengths:
+            return None
+        if share is None:
+            return Fraction(sum(self._lengths), self._unit * len(self._lengths))
+        return percentile(sorted(self._lengths), share) / self._unit
+
+    def bound(self) -> Exact:
+        return None

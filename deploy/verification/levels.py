@@ -1,0 +1,129 @@
+"""Metrics of type `level`: how much there is at the end of a window."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from deploy.verification.conditions import Fact, elements, first_set
+from deploy.verification.definitions import Entry, names
+from deploy.verification.measures import Counted, Exact, Measure, Sum, difference_of
+from deploy.verification.shapes import DAY, SECOND
+from deploy.verification.spans import DayOf, Span
+from deploy.verification.terms import Terms
+
+
+class Stay(NamedTuple):
+    """What was there from an instant to another: None stands for always and for still."""
+
+    start: int | None
+    end: int | None
+    what: Any
+
+
+class Level(Measure):
+    """A fact is there from its start until its end."""
+
+    def __init__(self, entry: Entry, terms: Terms, *, since: date = date.min, until: date = date.max) -> None:
+        super().__init__(entry, terms, since=since, until=until)
+        self._start, self._end = names(entry.get("start")), names(entry.get("end"))
+        self._agg = entry["agg"]
+        self._of_what = names(entry.get("of"))
+        self._value = difference_of(entry["value"]) if self._agg == "sum" else None
+
+    def _of(self, fact: Fact) -> Iterator[Counted]:
+        start, end = first_set(fact, self._start), first_set(fact, self._end)
+        if start is not None and end is not None and end <= start:
+            return
+        began = start if start is not None else end
+        on = date.max if began is None else self.terms.people.day_of(began)
+        what = self._what(fact, on) if self.meets(fact, on) else None
+        if what is not None:
+            for rep in self.credited(fact):
+                yield Counted(self, rep, None, None, Stay(start, end, what), fact)
+
+    def _what(self, fact: Fact, on: date) -> Any:
+        if self._agg == "distinct":
+            return tuple(elements(first_set(fact, self._of_what)))
+        if self._value is None:
+            return 1
+        amount = self._value(fact)
+        if self.entry.get("unit") == "money":
+            return self.in_money(fact, amount, on)
+        return amount / Fraction(DAY, SECOND) if self.entry.get("unit") == "days" else amount
+
+    def empty(self, span: Span) -> Sum:
+        day_of = self.terms.people.day_of
+        if self.entry.get("stat") == "kept":
+            return Kept(span, day_of)
+        return Those(span, day_of) if self._agg == "distinct" else Amount(span, day_of)
+
+
+def _is_there_at_end(span: Span, stay: Stay, day_of: DayOf) -> bool:
+    has_begun = stay.start is None or span.has_come(stay.start, day_of)
+    return has_begun and (stay.end is None or not span.has_come(stay.end, day_of))
+
+
+def _was_there_before(span: Span, stay: Stay, day_of: DayOf) -> bool:
+    had_begun = stay.start is None or span.was_before(stay.start, day_of)
+    return had_begun and (stay.end is None or not span.was_before(stay.end, day_of))
+
+
+class Amount:
+    """The sum of what is there at the end."""
+
+    def __init__(self, span: Span, day_of: DayOf) -> None:
+        self._span, self._day_of = span, day_of
+        self._total: int | Fraction = 0
+
+    def add(self, counted: Counted) -> None:
+        if _is_there_at_end(self._span, counted.what, self._day_of):
+            self._total += counted.what.what
+
+    def value(self) -> Exact:
+        return self._total
+
+    def bound(self) -> Exact:
+        return None
+
+
+class Those:
+    """How many different ones are there at the end."""
+
+    def __init__(self, span: Span, day_of: DayOf) -> None:
+        self._span, self._day_of = span, day_of
+        self._seen: Counter[Any] = Counter()
+
+    def add(self, counted: Counted) -> None:
+        if _is_there_at_end(self._span, counted.what, self._day_of):
+            self._seen.update(counted.what.what)
+
+    def value(self) -> Exact:
+        return len(self._seen)
+
+    def bound(self) -> Exact:
+        return None
+
+
+class Kept:
+    """Of those that were there at the beginning, the share that is there at the end."""
+
+    def __init__(self, span: Span, day_of: DayOf) -> None:
+        self._span, self._day_of = span, day_of
+        self._before: set[Any] = set()
+        self._after: set[Any] = set()
+
+    def add(self, counted: Counted) -> None:
+        if _was_there_before(self._span, counted.what, self._day_of):
+            self._before.update(counted.what.what)
+        if _is_there_at_end(self._span, counted.what, self._day_of):
+            self._after.update(counted.what.what)
+
+    def value(self) -> Exact:
+        return Fraction(len(self._before & self._after), len(self._before)) if self._before else None
+
+    def bound(self) -> Exact:
+        return None

@@ -1,0 +1,52 @@
+"""The fact `rep.days`: people and the days on which they are here, made when somebody asks for a window."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from fractions import Fraction
+
+from deploy.verification.conditions import Fact
+from deploy.verification.definitions import number
+from deploy.verification.records import Record
+from deploy.verification.terms import Terms
+
+_ONE_DAY = timedelta(days=1)
+
+
+class RepDays:
+    """Who is here on which day, and who is to work then."""
+
+    def __init__(self, terms: Terms, absences: Iterable[Record]) -> None:
+        self._terms = terms
+        self._away: dict[str, list[tuple[date, date, Fraction]]] = defaultdict(list)
+        self._work: dict[tuple[str, date], bool] = {}
+        people = terms.people
+        for record in absences:
+            rep, first = people.rep(record.get("rep")), people.as_day(record.get("from"))
+            if rep is not None and first is not None:
+                last, share = people.as_day(record.get("to")), record.get("share")
+                away = (first, last or first, Fraction(1) if share is None else number(share))
+                self._away[rep].append(away)
+
+    def between(self, first: date, last: date) -> Iterator[Fact]:
+        """A row for each person and day, both ends included."""
+        day = first
+        while day <= last:
+            for rep in self._terms.people.roster:
+                if self._terms.people.is_employed(rep, day):
+                    yield {"rep": rep, "day": day, "scheduled": self._is_scheduled(rep, day)}
+            day += _ONE_DAY
+
+    def _is_scheduled(self, rep: str, day: date) -> bool:
+        away = sum(share for first, last, share in self._away.get(rep, ()) if first <= day <= last)
+        return away < 1 and self._has_work(self._terms.calendar_of(self._terms.people.team_of(rep, day)), day)
+
+    def _has_work(self, calendar: str | None, day: date) -> bool:
+        if calendar is None:
+            return True
+        if (calendar, day) not in self._work:
+            start, end = (self._terms.people.start_of(one) for one in (day, day + _ONE_DAY))
+            self._work[calendar, day] = self._terms.offices[calendar].between(start, end) > 0
+        return self._work[calendar, day]

@@ -1,0 +1,101 @@
+"""Dimensions: by which values of a field a metric is told apart, and which of them something has."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from deploy.verification.conditions import Fact, value_of
+from deploy.verification.definitions import Entry, duration, names
+from deploy.verification.measures import Counted
+from deploy.verification.spans import Span
+from deploy.verification.terms import Terms
+
+TEAM = "team"
+_KINDS = ("new", "expansion", "cross_sell", "renewal")
+
+
+class Dimension:
+    """One dimension: its values in order, and the value of what was counted."""
+
+    def __init__(self, name: str, entry: Entry, terms: Terms, leads: Mapping[str, Fact]) -> None:
+        """`leads`: a lead's facts by its id and by those merged into it."""
+        self._of = "rep.team" if name == TEAM else str(entry["of"])
+        self._terms, self._leads = terms, leads
+        self._other = entry.get("other", "other")
+        self._bands = names(entry.get("bands"))
+        self._labels = _labels(self._of, entry.get("values"), terms)
+
+    @property
+    def is_of_persons(self) -> bool:
+        """Whether it is looked up when the numbers are read, for whoever did it."""
+        return self._of.startswith("rep.")
+
+    @property
+    def values(self) -> list[str]:
+        """All values of a closed list, in order; none where those count that occur."""
+        if self._bands:
+            last = ("older", "unknown") if self.is_of_persons else ("later", "never", "unknown")
+            return [*self._bands, *last]
+        return [] if self.is_of_persons else [*dict.fromkeys(self._labels.values()), self._other]
+
+    def of(self, counted: Counted, span: Span) -> str | None:
+        """The value of what was counted."""
+        if self.is_of_persons:
+            return self._of_person(counted.rep, span.seen_on if counted.day is None else counted.day)
+        lead = self._lead(counted.fact) if self._of.startswith("lead.") else None
+        found = self._value(counted.fact, lead)
+        if not self._bands:
+            return self._labels.get(str(found), self._other)
+        if found is None:
+            return "unknown" if lead is None else "never"
+        return next((band for band in self._bands if found <= duration(band)), "later")
+
+    def _value(self, fact: Fact, lead: Fact | None) -> Any:
+        if self._of.startswith("lead."):
+            return None if lead is None else value_of(lead, self._of.removeprefix("lead."))
+        kind = "deal.stays" if self._of.startswith("deal.stays.") else self._of.partition(".")[0]
+        is_meant = fact.get("record") == kind.partition(".")[0]
+        return value_of(fact, self._of.removeprefix(f"{kind}.")) if is_meant else None
+
+    def _lead(self, fact: Fact) -> Fact | None:
+        named = fact.get("id") if fact.get("record") == "lead" else fact.get("lead")
+        return None if named is None else self._leads.get(named)
+
+    def _of_person(self, rep: str | None, day: date) -> str | None:
+        if self._of == "rep.team":
+            return self._terms.people.team_of(rep, day)
+        if not self._bands:
+            found = self._terms.people.of(rep, self._of.removeprefix("rep."))
+            return None if found is None else str(found)
+        since = self._terms.people.since(rep)
+        if since is None:
+            return "unknown"
+        return next((band for band in self._bands if day < _months_after(since, _months(band))), "older")
+
+
+def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:
+    """Value of the field -> what it is called, in the order of the file."""
+    if isinstance(values, Mapping):
+        return {str(value): label for label, some in values.items() for value in names(some)}
+    if values:
+        return {str(value): str(value) for value in values}
+    if of == "deal.kind":
+        return {kind: kind for kind in _KINDS}
+    if of == "deal.stays.stage":
+        pipelines: Mapping[str, Any] = getattr(terms.config, "pipelines", {})
+        return {step: step for pipeline in pipelines.values() for step in pipeline.steps}
+    return {}
+
+
+def _months(band: str) -> int:
+    return int(band.removesuffix("mo"))
+
+
+def _months_after(day: date, months: int) -> date:
+    """The same day of a later month, else its last."""
+    month = day.month - 1 + months
+    year, month = day.year + month // 12, month % 12 + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))

@@ -1,0 +1,67 @@
+"""What floorcast.yaml says that metrics go by: who people are, days, rates of currencies, hours of work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from deploy.verification.definitions import Definitions, day
+from deploy.verification.office import Office, office_of
+from deploy.verification.people import People
+from deploy.verification.shapes import DAY
+
+if TYPE_CHECKING:
+    from schemas.config import Config
+
+_MISSED_AFTER = 7 * DAY
+
+
+class Terms:
+    """The configuration as metrics need it."""
+
+    def __init__(self, config: Config, people: People, definitions: Definitions) -> None:
+        self.config = config
+        self.people = people
+        self.definitions = definitions
+        self.currency = config.organisation.currency
+        self.offices: Mapping[str, Office] = {
+            name: office_of(entry.model_dump_json(), entry) for name, entry in config.calendars.items()
+        }
+        self._rates = {currency: _dated(said) for currency, said in config.currency_rates.items()}
+
+    def rate(self, currency: str | None, on: date) -> Fraction | None:
+        """One unit in the organisation's currency on a day; None where nobody said the rate."""
+        if currency is None or currency == self.currency:
+            return Fraction(1)
+        known = [rate for since, rate in self._rates.get(currency, ()) if since <= on]
+        return known[-1] if known else None
+
+    def calendar_of(self, team: str | None) -> str | None:
+        """The calendar of a team: its own, else the organisation's."""
+        own = self.config.teams[team].calendar if team in self.config.teams else None
+        return own or self.config.organisation.calendar
+
+    @property
+    def office(self) -> Office | None:
+        """The organisation's hours of work."""
+        name = self.config.organisation.calendar
+        return None if name is None else self.offices[name]
+
+    @property
+    def missed_after(self) -> int:
+        """After how long a lead is missed."""
+        return int(getattr(self.config.lead_response, "missed_after", _MISSED_AFTER))
+
+
+def _dated(said: Any) -> list[tuple[date, Fraction]]:
+    """The rates of a currency, each with the day since which it holds, the oldest first."""
+    if isinstance(said, Decimal | str | int):
+        return [(date.min, Fraction(said))]
+    found = []
+    for one in said:
+        since, rate = (one["since"], one["rate"]) if isinstance(one, Mapping) else (one.since, one.rate)
+        found.append((date.min if since is None else day(since), Fraction(rate)))
+    return sorted(found, key=lambda dated: dated[0])
