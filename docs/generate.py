@@ -1,7 +1,7 @@
 """The reference pages, made from the code they describe: `python docs/generate.py`, or `--check` to compare them.
 
-Owns docs/reference and docs/metrics.md. What a field or setting means stands at the field; only what belongs to no
-field (an introduction, an order) is written here. Reads no network and no Kafka.
+Owns docs/reference and docs/metrics.md, and of docs/connectors what becomes what. What a field or setting means stands
+at the field; only what belongs to no field (an introduction, an order) is written here. Reads no network and no Kafka.
 """
 
 import ast
@@ -41,14 +41,16 @@ from schemas.catalogue.reading import shipped
 from schemas.catalogue.series import exported
 from schemas.config import Config, Currency, Duration, Name, TimeZone, parse_config
 from schemas.config.rules import rules_of
+from schemas.connectors import KINDS
 from schemas.connectors import fields as field_limits
 from schemas.connectors.hubspot import HubSpot
 from schemas.connectors.hubspot.events import STATEMENTS
 from schemas.connectors.hubspot.objects import BY_TYPE_ID
 from schemas.connectors.hubspot.properties import DEFAULT_STAGES, DISPOSITIONS, LEAD_STATUS, LIFECYCLE
+from schemas.connectors.tables import Table
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
-from schemas.records import CHOICES, FIELDS, HISTORIES, FieldType
+from schemas.records import CHOICES, ENTERED, FIELDS, HISTORIES, FieldType
 from schemas.topics import TOPICS, Topic
 from schemas.verifications import Verification
 from schemas.windows import WINDOWS
@@ -489,6 +491,9 @@ _FIELD_WORDS: Mapping[FieldType, str] = {
     FieldType.DECIMAL: "decimal, as a number or text",
     FieldType.CURRENCY: "ISO 4217 code",
     FieldType.REFERENCE: "id",
+    FieldType.REFERENCES: "list of ids; a change replaces it whole",
+    FieldType.DATE: "date such as `2026-03-18`, a day of the organisation",
+    FieldType.DATE_OR_INSTANT: "date, a day of the organisation, or an RFC 3339 instant",
     FieldType.ATTRIBUTES: "object",
 }
 
@@ -498,7 +503,9 @@ def _record_section(kind: str, found: Mapping[str, FieldType]) -> str:
     for name, field_type in found.items():
         choices = CHOICES.get((kind, name), frozenset())
         words = ", ".join(_code(choice) for choice in sorted(choices)) if choices else _FIELD_WORDS[field_type]
-        rows.append([_code(name), words, "yes" if name in HISTORIES.get(kind, ()) else ""])
+        rows.append(
+            [_code(name), words, "yes" if name in HISTORIES.get(kind, ()) or name in ENTERED.get(kind, ()) else ""]
+        )
     return f"### `{kind}`\n\n" + _table(["field", "value", "history kept"], rows)
 
 
@@ -519,6 +526,7 @@ def webhooks() -> str:
     limits = [
         ["body", f"{1 << 20:,} bytes, also of what gzip (`content-encoding: gzip`) inflates to"],
         ["ids", f"{field_limits.MAX_ID} printable characters"],
+        ["lists of ids", f"{field_limits.MAX_IDS} ids"],
         ["text", f"{field_limits.MAX_TEXT} characters"],
         [
             "decimals",
@@ -628,6 +636,33 @@ def _word_table(theirs: str, ours: str, words: Mapping[str, str]) -> str:
     return _table([theirs, ours], [[_code(word), _code(meaning)] for word, meaning in words.items()])
 
 
+# --- Connectors -------------------------------------------------------------------------------------------------------
+
+CONNECTORS = Path(__file__).parent / "connectors"
+_MAPPING = re.compile(r"(?<=<!-- mapping: made by docs/generate.py -->\n).*?(?=<!-- end of mapping -->)", re.DOTALL)
+
+
+def connector_page(kind: str) -> str:
+    """The page of a kind: written by hand but for what becomes what, which its tables say."""
+    text = (CONNECTORS / f"{kind}.md").read_text(encoding="utf-8")
+    sections = "\n\n".join(map(_object_section, KINDS[kind].objects))
+    found, count = _MAPPING.subn(lambda _: f"\n{sections}\n\n", text)
+    if count != 1:
+        msg = f"docs/connectors/{kind}.md: has no place for the mapping, or several"
+        raise ValueError(msg)
+    return found
+
+
+def _object_section(table: Table) -> str:
+    rows = [
+        [_code(row.source), ", ".join(_code(name) for name in row.sets if name in FIELDS[table.record]), row.note]
+        for row in table.rows
+        if not FIELDS[table.record].keys().isdisjoint(row.sets)
+    ]
+    head = f"### {_code(table.name)}: record `{table.record}`\n\n<{table.page}>"
+    return f"{head}\n\n" + _table(["member", "sets", ""], rows)
+
+
 # --- Commands ---------------------------------------------------------------------------------------------------------
 
 
@@ -720,6 +755,11 @@ def main(arguments: Sequence[str]) -> int:
             if "--check" not in arguments:
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(text, encoding="utf-8")
+    for kind, made in KINDS.items():
+        if made.objects and (text := connector_page(kind)) != (CONNECTORS / f"{kind}.md").read_text(encoding="utf-8"):
+            different.append(f"../connectors/{kind}.md")
+            if "--check" not in arguments:
+                (CONNECTORS / f"{kind}.md").write_text(text, encoding="utf-8")
     for name in different:
         sys.stdout.write(f"docs/reference/{name} {'differs' if '--check' in arguments else 'written'}\n")
     return 1 if different and "--check" in arguments else 0

@@ -10,12 +10,15 @@ from typing import Any
 
 import msgspec
 
-from schemas.instants import DAY, EARLIEST, LATEST
-from schemas.records import DELETED, FIELDS, HEARD, FieldType, RecordChange, Value, decode_record
+from schemas.instants import DAY, EARLIEST, LATEST, parse_date
+from schemas.records import DELETED, ENTERED, FIELDS, HEARD, FieldType, RecordChange, Value, decode_record
 from schemas.voices import VOICES
 
 LONGEST = 10 * 365 * DAY
 """Microseconds; no talk is longer."""
+
+MOST_REFERENCES = 200
+"""Of a list of ids."""
 
 FIRST_CHANGE = EARLIEST - 2 * DAY
 """When the first change may have been made: connectors date some back by a day, so that they yield to others."""
@@ -69,12 +72,20 @@ def check_row(row: bytes) -> None:
     for name, entries in record.histories.items():
         for _, _, value in entries:
             check_fields(record.kind, {name: value})
+    for name, entered in record.entered.items():
+        instant = ENTERED.get(record.kind, {}).get(name)
+        if instant is None:
+            msg = f"a {record.kind} has entries that none has"
+            raise DamagedError(msg)
+        for at, _, _, value in entered:
+            check_fields(record.kind, {name: value, instant: at})
     for name, values in record.named.items():
         for value in values:
             if value != HEARD:
                 check_fields(record.kind, {name: value})
     versions = [entry[:2] for entry in record.fields.values()]
     versions += [entry[:2] for entries in record.histories.values() for entry in entries]
+    versions += [entry[1:3] for entered in record.entered.values() for entry in entered]
     versions += [version for values in record.named.values() for version in values.values()]
     for at, digest in versions:
         if not FIRST_CHANGE <= at <= LAST_CHANGE or not 0 <= digest < 1 << 64:
@@ -111,12 +122,35 @@ def _is_decimal(value: Any) -> bool:
     return isinstance(value, str) and _DECIMAL.match(value) is not None
 
 
+def _is_references(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and 0 < len(value) <= MOST_REFERENCES
+        and all(map(_is_reference, value))
+        and len(set(value)) == len(value)
+    )
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(parse_date(value))
+    except ValueError:
+        return False
+
+
+def _is_date_or_instant(value: Any) -> bool:
+    return _is_instant(value) or _is_date(value)
+
+
 _FITS: Mapping[FieldType, Callable[[Any], bool]] = {
     FieldType.FLAG: _is_flag,
     FieldType.INSTANT: _is_instant,
     FieldType.SECONDS: _is_duration,
     FieldType.DECIMAL: _is_decimal,
     FieldType.REFERENCE: _is_reference,
+    FieldType.REFERENCES: _is_references,
+    FieldType.DATE: _is_date,
+    FieldType.DATE_OR_INSTANT: _is_date_or_instant,
 }
 _FITTING: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     kind: {

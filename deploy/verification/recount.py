@@ -28,7 +28,7 @@ def left_of(changes: Sequence[RecordChange], config: Config, newest: int | None 
     """What a log still says once its receipt `newest` was taken in; that of the newest of these changes if None."""
 
     def waits(lead: str, known: Sequence[RecordChange]) -> bool:
-        return lead in Books(fold(known), config).unanswered()
+        return lead in Books(fold(known), config).going_on()
 
     return remembered(changes, config, waits, newest)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from schemas.catalogue.conditions import Condition, Decimals, First, Flag, every, opposite
-from schemas.catalogue.facts import FACTS, NUMBERS, RECORD_FACTS, ROWS, fields_of_fact
+from schemas.catalogue.facts import FACTS, NUMBERS, RECORD_FACTS, ROWS, expanded, fields_of_fact
 from schemas.catalogue.plan import Form, Value
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError, Wording
@@ -39,7 +39,7 @@ def listed(names: Names) -> list[str]:
 def instant_of(fact: str, all_facts: Names, names: Names, setting: str = "at") -> First | None:
     """The instant at which something counts; None where this fact has none of them. Raises EntryError."""
     found = _fields(fact, all_facts, names, setting, FieldType.INSTANT, "an instant")
-    return First(found) if found else None
+    return First(expanded(fact, found)) if found else None
 
 
 def credit_of(fact: str, all_facts: Names, names: Names) -> tuple[str, ...]:

@@ -3,12 +3,13 @@
 Owns the pair. Knows no kind: the registry is in `__init__.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from schemas.connectors.base import Connector
 from schemas.connectors.connection import Connection
+from schemas.connectors.tables import Table
 
 _Settings = TypeVar("_Settings", bound=Connection)
 
@@ -21,3 +22,5 @@ class Kind(Generic[_Settings]):
     """Has `kind: Literal[<its name>]`, and checks all that can be checked without asking anybody."""
     build: Callable[[_Settings], Connector]
     """Called with valid settings."""
+    objects: Sequence[Table] = ()
+    """What the vendor's objects say, for its page."""

@@ -34,6 +34,21 @@ connections:
     secrets: ["0b1c2d3e-4f50-4617-8899-aabbccddeeff"]
     public_url: https://floor.example
     namespace: hs
+  close:
+    kind: close
+    secrets: [b9260244ef33625f9b4b26a27db08758cdd39478b852c73f2d33ab042eb8abb4]
+    outcomes: {vm-left: no_answer, out_1: held}
+    statuses: {Potential: new}
+    stages: {stat_won: {status: won}}
+    owner_field: cf_owner
+  air: {kind: aircall, secrets: [45XXYYZZa08example], outcomes: {bad number: wrong_number}}
+  pd:
+    kind: pipedrive
+    secrets: ["user:password"]
+    types: {demo: meeting, cold: call}
+    outcomes: {"3": connected}
+    statuses: {archived: disqualified}
+    stages: {"4": {status: won}}
 teams: {north: {name: North}}
 reps:
   r-1: {name: Ana Lim, team: north, aliases: {crm: ["r-1", "52530071"]}}

@@ -55,6 +55,39 @@ def test_a_metric_of_ones_own_is_tried_with_all_that_the_file_defines() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "cold", "unfollowed"),
+    [("", 0, 0), ("cold_sources: [bought]\n", 1, 0), ("quiet_after: 12h\n", 0, 1)],
+    ids=["nothing", "a cold source", "a shorter time"],
+)
+def test_what_the_file_says_of_sources_and_follow_up_decides(said: str, cold: int, unfollowed: int) -> None:
+    lead = (
+        "{record: lead, id: l, changed_at: '2026-03-01T08:00:00Z', fields: {rep: r1, source: bought, "
+        "received_at: '2026-03-01T08:00:00Z'}}"
+    )
+    call = (
+        "{record: call, id: c, changed_at: '2026-03-01T09:00:00Z', fields: {rep: r1, lead: l, direction: outbound, "
+        "dialed_at: '2026-03-01T09:00:00Z'}}"
+    )
+    deal = (
+        "{record: deal, id: d, changed_at: '2026-03-02T09:00:00Z', fields: {rep: r1, lead: l, status: lost, "
+        "closed_at: '2026-03-02T09:00:00Z'}}"
+    )
+    counted = "unit: count, type: simple, credit: rep, agg: count"
+    example = f"examples: [{{window: 2026-03-01/2026-03-31, given: [{lead}, {call}, {deal}], is: NUMBER}}]"
+    text = (
+        f"{said}metrics:\n"
+        f"  a: {{{counted}, from: lead.touches, where: {{cold: true}}, at: at, "
+        f"{example.replace('NUMBER', str(cold))}}}\n"
+        f"  b: {{{counted}, from: lead.deals, where: {{followed: false}}, at: closed_at, "
+        f"{example.replace('NUMBER', str(unfollowed))}}}\n"
+    )
+    read = read_metrics(text, "metrics.yaml", shipped())
+
+    assert read.problems == []
+    assert list(Trial(read.defined, "USD").wrong(["a", "b"])) == []
+
+
+@pytest.mark.parametrize(
     ("written", "value"),
     [
         (None, None), ("3", 3), ("3", 3.0), ("0.5", 0.5), ("1/3", 1 / 3), ("0.333", 1 / 3), ("2.667", 8 / 3),
