@@ -56,7 +56,7 @@ log = structlog.get_logger("api")
 
 _VERSION = "0.1.0"
 _STOP_SECONDS = 0.8
-_COLLECT_AFTER = (10_000, 2, 80)
+COLLECT_AFTER = (10_000, 2, 80)
 """After so many more objects the collector looks for cycles among them; each third time among those of the times before
 as well; among all of them seldom. A hundred requests under way are more than Python's own 700, and no garbage: nothing
 is gained by searching them again and again. But more at a time would hold the event loop longer than a request should
@@ -237,7 +237,7 @@ def main(settings: Settings) -> int:
     # What the imports made lives as long as the process: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
+    gc.set_threshold(*COLLECT_AFTER)
     try:
         config = load_config(settings.config, os.environ)
         connectors = build_connectors(config)

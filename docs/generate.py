@@ -655,7 +655,11 @@ def connector_page(kind: str) -> str:
 
 def _object_section(table: Table) -> str:
     rows = [
-        [_code(row.source), ", ".join(_code(name) for name in row.sets if name in FIELDS[table.record]), row.note]
+        [
+            ", ".join(map(_code, (row.source, *row.also))),
+            ", ".join(_code(name) for name in row.sets if name in FIELDS[table.record]),
+            row.note,
+        ]
         for row in table.rows
         if not FIELDS[table.record].keys().isdisjoint(row.sets)
     ]

@@ -25,6 +25,7 @@ from processor.transport.administration import KafkaError, TopicsError, ensure_t
 from processor.transport.ends import Ends
 from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
+from processor.transport.reaching import what_failed
 from processor.transport.worker import run
 from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import digest_of
@@ -33,7 +34,7 @@ from schemas.generations import Served
 from schemas.keys import KeyStore
 
 SWITCH_SECONDS = 0.0005
-_SETTLING_SECONDS = 30.0
+_SETTLING_SECONDS = 20.0
 _PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -60,7 +61,7 @@ def main(settings: Settings) -> int:
         _say(*error.problems)
         return ExitCode.WRONG_USE
     except (KafkaError, OSError, TimeoutError) as error:
-        _say(f"Kafka at {settings.broker} cannot be reached: {type(error).__name__}")
+        _say(asyncio.run(what_failed(settings.kafka, error)))
         return ExitCode.UNREACHABLE
     try:
         listener = _listen(settings.worker_host, settings.worker_port)
@@ -105,7 +106,7 @@ def _work(settings: Settings, config: Config, served: Served, listener: socket.s
     vitals = Vitals(app.live)
     metrics = WorkerMetrics(vitals, app.live, registry)
     app.live.observer = metrics
-    switch = _Switch(settings, served)
+    switch = _Switch(settings, config, served)
     hangup.lead_to(lambda: loop.call_soon_threadsafe(switch.reload))
     # Not Faust's tasks: those begin only after the first load.
     tasks = [
@@ -134,8 +135,9 @@ def _work(settings: Settings, config: Config, served: Served, listener: socket.s
 class _Switch:
     """Ends this worker when another generation is to be written, or by other definitions."""
 
-    def __init__(self, settings: Settings, served: Served) -> None:
+    def __init__(self, settings: Settings, config: Config, served: Served) -> None:
         self._settings = settings
+        self._config = config
         self._served = served
         self.is_due = False
 
@@ -145,6 +147,9 @@ class _Switch:
             config = load_config(self._settings.config, os.environ)
         except ConfigError as error:
             log.error("reload.refused", problems=error.problems)
+            return
+        if config.says_the_same(self._config):
+            log.info("reload.unchanged")
             return
         log.info("reload.begins", definitions=digest_of(config))
         self.is_due = True

@@ -176,6 +176,10 @@ class ReadSide:
         except ConfigError as error:
             log.error("reload.refused", problems=error.problems)
             return
+        is_settled = self._loading is None or self._loading.done()
+        if is_settled and config.says_the_same(self.view.config):
+            log.info("reload.unchanged")
+            return
         served = self._wanted or self.consumer.served
         if served is None:
             # It is still asked which generation is served: what is loaded then has these definitions.

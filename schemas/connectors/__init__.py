@@ -19,6 +19,8 @@ from schemas.connectors.generic import GENERIC
 from schemas.connectors.hubspot import HUBSPOT
 from schemas.connectors.kinds import Kind
 from schemas.connectors.pipedrive import PIPEDRIVE
+from schemas.connectors.salesforce import SALESFORCE
+from schemas.connectors.zoho import ZOHO
 
 KINDS: Mapping[str, Kind[Any]] = {
     "aircall": AIRCALL,
@@ -26,6 +28,8 @@ KINDS: Mapping[str, Kind[Any]] = {
     "generic": GENERIC,
     "hubspot": HUBSPOT,
     "pipedrive": PIPEDRIVE,
+    "salesforce": SALESFORCE,
+    "zoho": ZOHO,
 }
 
 if TYPE_CHECKING:

@@ -15,6 +15,15 @@ _Settings = TypeVar("_Settings", bound=Connection)
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a vendor wants to be answered once its delivery is stored."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Kind(Generic[_Settings]):
     """One kind of connection."""
 
@@ -24,3 +33,9 @@ class Kind(Generic[_Settings]):
     """Called with valid settings."""
     objects: Sequence[Table] = ()
     """What the vendor's objects say, for its page."""
+    receipt: Receipt | None = None
+    """None: 202 and the delivery's id."""
+    has_secret_path: bool = False
+    """Whether a part of the path behind the connection's name is what proves a delivery."""
+    takes_webhooks: bool = True
+    """Whether anything is posted to such a connection."""

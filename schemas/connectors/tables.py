@@ -54,6 +54,8 @@ class Row:
     sets: tuple[str, ...]
     read: Read
     note: str = ""
+    also: tuple[str, ...] = ()
+    """Members that are read with it: any of them alone is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,13 @@ class Table:
         known = FIELDS[self.record]
         fields: dict[str, Any] = {}
         for row in self.rows:
-            if row.source not in said.data:
+            if row.source not in said.data and not any(name in said.data for name in row.also):
                 continue
             try:
-                found = row.read(said.data[row.source], said)
+                found = row.read(said.data.get(row.source), said)
             except ValueError as error:
                 raise FieldError(row.source, str(error)) from None
-            fields |= {name: value for name, value in found.items() if name in known}
+            fields |= {name: value for name, value in found.items() if name.partition("#")[0] in known}
         return fields
 
 

@@ -61,8 +61,10 @@ def meanings(*layers: Mapping[str, str]) -> Meanings:
     exact: dict[str, str] = {}
     folded: dict[str, str] = {}
     for layer in layers:
-        exact |= layer
-        folded |= {word.strip().casefold(): meaning for word, meaning in layer.items()}
+        said = {word.strip().casefold(): meaning for word, meaning in layer.items()}
+        # Written in another case, it is the same word all the same.
+        exact = {word: meaning for word, meaning in exact.items() if word.strip().casefold() not in said} | {**layer}
+        folded |= said
     return Meanings(exact, folded)
 
 

@@ -147,6 +147,12 @@ def sign_basic(body: bytes, _at: int, secret: str) -> SignedRequest:
     return SignedRequest("POST", URL, {"content-type": "application/json", "authorization": given}, body)
 
 
+def sign_path(_body: bytes, _at: int, secret: str) -> SignedRequest:
+    """Salesforce: the proof is in the path and in the organisation that the message names."""
+    body = (FIXTURES / "salesforce" / "outbound_opportunity_won.xml").read_bytes()
+    return SignedRequest("POST", f"{URL}/{secret}", {"content-type": "text/xml; charset=UTF-8"}, body)
+
+
 # The event of the contract, section "Webhooks in".
 CALL = {
     "record": "call",
@@ -228,4 +234,39 @@ PIPEDRIVE = ConnectorCase(
     proves_body=False,
 )
 
-CASES = (GENERIC, HUBSPOT, CLOSE, AIRCALL, PIPEDRIVE)
+_CHANGE = fixture("salesforce/cdc_pubsub_opportunity_won.json")
+
+SALESFORCE = ConnectorCase(
+    kind="salesforce",
+    secrets=("path-secret-4711", "path-secret-4712"),
+    sign=sign_path,
+    good=[_CHANGE],
+    unknown=_CHANGE
+    | {
+        "payload": _CHANGE["payload"]
+        | {"ChangeEventHeader": _CHANGE["payload"]["ChangeEventHeader"] | {"entityName": "Account"}}
+    },
+    unknown_reason="unknown_type",
+    redelivered=[_CHANGE | {"replay_id_base64": "AAAAAAAAB+wAAA=="}],
+    settings={"organization": "00D5f000004XyZa"},
+    proves_time=False,
+    proves_body=False,
+    media="text/xml",
+)
+
+_NOTIFIED = fixture("zoho/notification_deal_update_with_values.json")
+
+ZOHO = ConnectorCase(
+    kind="zoho",
+    secrets=("tok_9f2c_sales_metrics_zoho", "tok_another_one"),
+    sign=sign_token,
+    good=[_NOTIFIED],
+    unknown=_NOTIFIED | {"module": "Contacts"},
+    unknown_reason="unknown_type",
+    redelivered=[_NOTIFIED],
+    settings={"api": {"region": "eu", "client_id": "id", "client_secret": "s", "refresh_token": "r"}},
+    proves_time=False,
+    proves_body=False,
+)
+
+CASES = (GENERIC, HUBSPOT, CLOSE, AIRCALL, PIPEDRIVE, SALESFORCE, ZOHO)
