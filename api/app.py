@@ -8,10 +8,12 @@ import asyncio
 import gc
 import os
 import secrets
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
+from types import FrameType
 from typing import Any, Protocol
 
 import structlog
@@ -255,6 +257,7 @@ def main(settings: Settings) -> int:
     readiness = Readiness()
     if read_side is not None:
         readiness.add("read", read_side.problems)
+    _hear_hangup(None if read_side is None else read_side.ask_reload)
     app = create_app(
         settings,
         config,
@@ -283,6 +286,16 @@ def build_read_side(
         instance=secrets.token_hex(4),
         build=boards.build(),
     )
+
+
+def _hear_hangup(then: Callable[[], None] | None) -> None:
+    """SIGHUP ends nothing: what is defined is read again, by those who serve it."""
+
+    def hear(_number: int, _frame: FrameType | None) -> None:
+        if then is not None:
+            then()
+
+    signal.signal(signal.SIGHUP, hear)
 
 
 def _refuse(reason: str) -> int:

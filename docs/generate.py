@@ -1,7 +1,7 @@
 """The reference pages, made from the code they describe: `python docs/generate.py`, or `--check` to compare them.
 
-Owns docs/reference, and of docs/connectors what becomes what. What a field or setting means stands at the field; only
-what belongs to no field (an introduction, an order) is written here. Reads no network and no Kafka.
+Owns docs/reference and docs/metrics.md, and of docs/connectors what becomes what. What a field or setting means stands
+at the field; only what belongs to no field (an introduction, an order) is written here. Reads no network and no Kafka.
 """
 
 import ast
@@ -30,13 +30,17 @@ from api.http import errors
 from api.read.exposition import Picture, render
 from api.settings import Settings as ApiSettings
 from api.write.ingest import Ingest
+from deploy.catalogue.words import plan_words
 from deploy.cli import app as command_line
 from deploy.settings import Settings as UpSettings
 from processor.settings import Settings as WorkerSettings
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue import Metric, shipped_catalogue
+from schemas.catalogue.defined import bound_under
 from schemas.catalogue.json_schema import json_schema
+from schemas.catalogue.reading import shipped
 from schemas.catalogue.series import exported
 from schemas.config import Config, Currency, Duration, Name, TimeZone, parse_config
+from schemas.config.rules import rules_of
 from schemas.connectors import KINDS
 from schemas.connectors import fields as field_limits
 from schemas.connectors.hubspot import HubSpot
@@ -697,12 +701,42 @@ committing; whatever supervises it starts it again.""",
     )
 
 
+def metric_entries() -> str:
+    """Every shipped metric with all that is said of it, for people."""
+    defined = shipped()
+    rules = rules_of(parse_config(_SAMPLE_CONFIG, {}))
+    tags = sorted({tag for entry in defined.metrics.values() for tag in entry.tags})
+    by_tag = [
+        [tag, ", ".join(f"[{name}](#{name})" for name, entry in defined.metrics.items() if tag in entry.tags)]
+        for tag in tags
+    ]
+    return _page(
+        "The shipped metrics",
+        """
+What each metric counts, exactly. Counts and sums are 0 where nothing happened; ratios, averages and percentiles are
+`null` there. A deleted record counts nowhere. `GET /v1/metrics` serves these texts, `floorcast metrics show NAME` the
+entries, and `floorcast check` runs the examples; [write a metric of your own](guides/write-a-metric.md) says how an
+entry is written. Windows and Prometheus series are in the [reference](reference/metrics.md).""",
+        _table(["tag", "metrics"], by_tag),
+        *(_metric_entry(name, metric) for name, metric in bound_under(defined, rules).metrics.items()),
+    )
+
+
+def _metric_entry(name: str, metric: Metric) -> str:
+    entry = metric.entry
+    better = "the higher the better" if entry.better == "higher" else "the lower the better"
+    facts = f"**{entry.label}** ({entry.unit}, {better}; {', '.join(entry.tags)}; type {entry.type})"
+    plan = "\n".join(plan_words(metric))
+    return f"## {name}\n\n{facts}\n\n{entry.description}\n\n```text\n{plan}\n```"
+
+
 def metrics_schema() -> str:
     """What editors check `metrics.yaml` against."""
     return json.dumps(json_schema(), indent=2) + "\n"
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "../metrics.md": metric_entries,
     "cli.md": cli,
     "configuration.md": configuration,
     "hubspot.md": hubspot_page,

@@ -21,6 +21,7 @@ from api.read.view import View
 from api.settings import Settings
 from schemas.catalogue import Catalogue
 from schemas.config import Config, ConfigError, load_config
+from schemas.definitions import digest_of
 from schemas.generations import Served
 from schemas.instants import SECOND
 
@@ -64,6 +65,10 @@ class ReadSide:
         self._responses = ResponseHistogram(self.view)
         self._loaded_once = False
         self._exported = tuple(config.prometheus.windows)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loading: asyncio.Task[None] | None = None
+        """What is to be served next."""
+        self._wanted: Served | None = None
 
     def problems(self) -> list[str]:
         """What is missing before the numbers may be believed."""
@@ -144,6 +149,7 @@ class ReadSide:
 
     async def start(self) -> None:
         """Begin to load, and to tell what changes."""
+        self._loop = asyncio.get_running_loop()
         self.broadcaster.pin(self._exported, self._clock())
         await self.consumer.start()
         self._tasks = [
@@ -158,25 +164,51 @@ class ReadSide:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.consumer.stop()
 
+    def ask_reload(self) -> None:
+        """Read both files again; from a signal handler or another thread. Before `start` they are read anyway."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._reload)
+
+    def _reload(self) -> None:
+        """Serve what the files define now, once the workers count it. A file with an error changes nothing."""
+        try:
+            config = load_config(self._settings.config, os.environ)
+        except ConfigError as error:
+            log.error("reload.refused", problems=error.problems)
+            return
+        is_settled = self._loading is None or self._loading.done()
+        if is_settled and config.says_the_same(self.view.config):
+            log.info("reload.unchanged")
+            return
+        served = self._wanted or self.consumer.served
+        if served is None:
+            # It is still asked which generation is served: what is loaded then has these definitions.
+            log.warning("reload.too_early", hint="ask again once the api is ready")
+            return
+        log.info("reload.loading", definitions=digest_of(config))
+        self._begin_to_turn(served)
+
+    def _begin_to_turn(self, served: Served) -> None:
+        """Load this instead of what may be loading."""
+        if self._loading is not None:
+            self._loading.cancel()
+        self._wanted = served
+        self._loading = asyncio.create_task(self._turn_to(served), name=f"generation {served.generation}")
+        self._loading.add_done_callback(_told_if_failed)
+
     async def _follow_generations(self) -> None:
         """Serve another generation once it is named; the newest one, if several are while one loads."""
-        loading: asyncio.Task[None] | None = None
-        wanted = 0
         try:
             async for served in follow_served(self._settings):
                 while self.consumer.served is None:
                     await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
-                if served.generation == (wanted or self.consumer.generation):
-                    continue
-                wanted = served.generation
-                if loading is not None:
-                    loading.cancel()
-                    await asyncio.gather(loading, return_exceptions=True)
-                loading = asyncio.create_task(self._turn_to(served), name=f"generation {wanted}")
+                wanted = self._wanted or self.consumer.served
+                if served.generation != wanted.generation:
+                    self._begin_to_turn(served)
         finally:
-            if loading is not None:
-                loading.cancel()
-                await asyncio.gather(loading, return_exceptions=True)
+            if self._loading is not None:
+                self._loading.cancel()
+                await asyncio.gather(self._loading, return_exceptions=True)
 
     async def _turn_to(self, served: Served) -> None:
         """Load a generation beside the one that is served, and serve it once it has all that was delivered by now.
@@ -252,3 +284,8 @@ class ReadSide:
                     await asyncio.sleep(_PAUSE_AFTER_FAILURE_SECONDS)
             # A floor so large that telling takes long is told less often: requests have their turn in between.
             await asyncio.sleep(max(GATHER_SECONDS, (loop.time() - begun) / 2))
+
+
+def _told_if_failed(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("generation.failed", error=type(task.exception()).__name__)

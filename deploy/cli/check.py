@@ -1,5 +1,7 @@
-"""`floorcast check`: whether `floorcast.yaml` and `metrics.yaml` are right, and whether examples come out."""
+"""`floorcast check` and `reload`: whether both files are right, and whether the examples in them come out."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +9,8 @@ import typer
 
 from deploy.catalogue.trial import Trial
 from deploy.cli.common import checked_config, fail, group, say, settings_of
-from deploy.cli.flags import ConfigFlag
+from deploy.cli.flags import ConfigFlag, DataFlag
+from deploy.local.up import find_running
 from schemas.catalogue.reading import SHIPPED, shipped
 from schemas.config import Config
 from schemas.config.reading import metrics_path
@@ -24,16 +27,38 @@ def check(config: ConfigFlag = None) -> None:
     Each problem is named by file, line and field.
     """
     settings = settings_of(config=config)
-    found = checked_config(settings.config)
+    found = checked_files(settings.config)
     path = metrics_path(settings.config, found.metrics)
-    wrong = list(_wrong_examples(found, path))
-    if wrong:
-        fail(wrong, ExitCode.WRONG_USE)
     for remark in found.remarks():
         say(f"{settings.config}: {remark}")
     typer.echo(f"{settings.config} is right")
     if path.exists():
         typer.echo(f"{path} is right")
+
+
+@app.command()
+def reload(*, config: ConfigFlag = None, data: DataFlag = None) -> None:
+    """Let the up that runs on --data read floorcast.yaml and metrics.yaml again, if nothing in them is wrong.
+
+    The old numbers are served until the new ones are whole. Where api and workers run by themselves, send each of them
+    SIGHUP.
+    """
+    settings = settings_of(config=config, data=data)
+    running = find_running(settings.data)
+    if running is None:
+        fail([f"no floorcast up runs on {settings.data}: name its folder with --data"], ExitCode.WRONG_USE)
+    checked_files(Path(running.config))
+    os.kill(running.pid, signal.SIGHUP)
+    typer.echo("worker and api read the files again; the old numbers are served until the new ones are whole")
+
+
+def checked_files(path: Path) -> Config:
+    """The configuration, if all of both files is right and all examples come out. Ends the command otherwise."""
+    found = checked_config(path)
+    wrong = list(_wrong_examples(found, metrics_path(path, found.metrics)))
+    if wrong:
+        fail(wrong, ExitCode.WRONG_USE)
+    return found
 
 
 def _wrong_examples(config: Config, path: Path) -> Iterator[str]:

@@ -35,6 +35,10 @@ COMMANDS = {
         "deploy.cli.check",
         "Check floorcast.yaml and metrics.yaml, and run the examples of all metrics.",
     ),
+    "reload": (
+        "deploy.cli.check",
+        "Let the up that runs on --data read floorcast.yaml and metrics.yaml again, if nothing in them is wrong.",
+    ),
     "metrics": ("deploy.cli.metrics", "Which metrics there are, and what each counts."),
     "simulate": (
         "deploy.cli.simulate",

@@ -73,9 +73,8 @@ def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, i
     if demo is not None:
         rate, seed = demo
         demo_runs.empty_folder(data)
-        own = config.with_name(METRICS)
         zone = demo_runs.working_timezone(now(), demo_runs.local_timezone())
-        config = demo_runs.write_config(data, zone, own if own.exists() else None)
+        config = demo_runs.write_config(data, zone, config.with_name(METRICS))
         checked_config(config)
 
         def children(running: Running) -> list[Any]:

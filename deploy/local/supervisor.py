@@ -163,6 +163,11 @@ class Program:
         if self._process is not None:
             _signal(self._process, signal.SIGKILL)
 
+    def hang_up(self) -> None:
+        """Let it read its files again (SIGHUP), if it runs."""
+        if self._process is not None:
+            _signal(self._process, signal.SIGHUP)
+
     def last_words(self) -> list[str]:
         try:
             with self.log.open("rb") as log:

@@ -367,8 +367,9 @@ async def run(
     """
     world = surroundings or Surroundings()
     supervisor = Supervisor(say)
-    async with _stop_signals(supervisor, say) as stop_asked:
-        story = asyncio.create_task(_start_all(plan, world, supervisor, announce, say))
+    reload = Reload(plan.config, say)
+    async with _stop_signals(supervisor, reload, say) as stop_asked:
+        story = asyncio.create_task(_start_all(plan, world, supervisor, reload, announce, say))
         stop = asyncio.create_task(stop_asked.wait())
         try:
             while True:
@@ -391,8 +392,37 @@ async def run(
             await asyncio.gather(story, stop, return_exceptions=True)
 
 
+class Reload:
+    """What becomes of SIGHUP: worker and api read both files again, if there is nothing wrong with them."""
+
+    def __init__(self, config: Path, say: Callable[[str], None]) -> None:
+        self._config = config
+        self._say = say
+        self.children: list[Program] = []
+
+    def __call__(self) -> None:
+        """A file with an error changes nothing and is named."""
+        from schemas.config import ConfigError, load_config  # noqa: PLC0415
+
+        try:
+            load_config(self._config, os.environ)
+        except ConfigError as error:
+            self._say("SIGHUP: nothing changes, as this is wrong:")
+            for problem in error.problems:
+                self._say(f"  {problem}")
+            return
+        self._say("SIGHUP: worker and api read floorcast.yaml and metrics.yaml again")
+        for child in self.children:
+            child.hang_up()
+
+
 async def _start_all(
-    plan: Plan, world: Surroundings, supervisor: Supervisor, announce: Callable[[str], None], say: Callable[[str], None]
+    plan: Plan,
+    world: Surroundings,
+    supervisor: Supervisor,
+    reload: Reload,
+    announce: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> None:
     broker: Address
     if plan.broker is None:
@@ -404,6 +434,8 @@ async def _start_all(
         await world.reach(broker)
     await world.make_topics(broker, plan, say)
     for child in world.programs(plan, broker, _worker_id(plan.data)):
+        if isinstance(child, Program):
+            reload.children.append(child)
         await supervisor.launch(child)
     running = Running(
         address(plan.host, plan.port), str(broker), os.getpid(), plan.prefix, str(plan.config), plan.broker is None
@@ -432,7 +464,9 @@ async def _until_ready(is_ready: Callable[[], Awaitable[bool]], logs: Path, say:
 
 
 @asynccontextmanager
-async def _stop_signals(supervisor: Supervisor, say: Callable[[str], None]) -> AsyncIterator[asyncio.Event]:
+async def _stop_signals(
+    supervisor: Supervisor, reload: Callable[[], None], say: Callable[[str], None]
+) -> AsyncIterator[asyncio.Event]:
     """An event that is set by SIGTERM or SIGINT. A second Ctrl-C kills the children at once; SIGHUP ends nothing."""
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
 
@@ -443,13 +477,10 @@ async def _stop_signals(supervisor: Supervisor, say: Callable[[str], None]) -> A
         elif number is signal.SIGINT:
             supervisor.kill()
 
-    def hear_hangup() -> None:
-        say("the terminal is gone (SIGHUP): floorcast goes on; api and worker read floorcast.yaml at their next start")
-
     numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:
         loop.add_signal_handler(number, ask, number)
-    loop.add_signal_handler(signal.SIGHUP, hear_hangup)
+    loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         yield asked
     finally:

@@ -5,7 +5,6 @@ processes alive is `deploy.local.up`'s.
 """
 
 import asyncio
-import json
 import secrets
 import shutil
 import signal
@@ -23,6 +22,7 @@ from deploy.local.up import floorcast_command
 from deploy.simulator.floor import CALM, Floor, Mix
 from deploy.simulator.posting import HttpSender, Poster, PostingError, Summary, posts
 from schemas.config import Config, Connection
+from schemas.config.reading import METRICS
 from schemas.connectors.standard_webhooks import read_key
 from schemas.instants import SECOND
 
@@ -85,14 +85,16 @@ def new_secret() -> str:
 
 
 def write_config(folder: Path, timezone: str, metrics: Path | None = None) -> Path:
-    """The demo's floorcast.yaml, with a secret of its own. `metrics`: a file of metrics to try in it."""
+    """The demo's floorcast.yaml, with a secret of its own.
+
+    `metrics`: where somebody may lay a file of metrics to try, now or while the demo runs.
+    """
     path = folder / "floorcast.yaml"
     path.touch(mode=0o600)
     text = _TEMPLATE.read_text(encoding="utf-8")
-    text = text.replace("TIMEZONE", timezone).replace("SECRET", new_secret())
+    path.write_text(text.replace("TIMEZONE", timezone).replace("SECRET", new_secret()), encoding="utf-8")
     if metrics is not None:
-        text += f"\nmetrics: {json.dumps(str(metrics))}\n"
-    path.write_text(text, encoding="utf-8")
+        (folder / METRICS).symlink_to(metrics)
     return path
 
 

@@ -81,7 +81,8 @@ class BoundCatalogue:
 @cache
 def shipped_catalogue() -> Catalogue:
     """The metrics of the product."""
-    return parse_catalogue(files("schemas.catalogue").joinpath("metrics.yaml").read_text("utf-8"), "metrics.yaml")
+    text = files("schemas.catalogue").joinpath("metrics.yaml").read_text("utf-8")
+    return parse_catalogue(text, "metrics.yaml", is_ours=True)
 
 
 @lru_cache(64)
@@ -90,9 +91,9 @@ def shipped_plan(rules: Rules) -> Plan:
     return bound(shipped_catalogue(), rules).plan
 
 
-def parse_catalogue(text: str, source: str) -> Catalogue:
+def parse_catalogue(text: str, source: str, *, is_ours: bool = False) -> Catalogue:
     """The catalogue in `text`. Raises ConfigError with a line for each problem, in the order of the file."""
-    document = read_document(text, source)
+    document = read_document(text, source, is_ours=is_ours)
     entries = document.value.get("metrics") if isinstance(document.value, dict) else None
     if not isinstance(entries, dict):
         raise ConfigError([document.problem((), "must be a mapping with metrics")])

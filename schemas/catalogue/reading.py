@@ -73,7 +73,7 @@ def read_metrics(text: str, source: str, under: Defined | None) -> Read:
     """What a text defines on top of what is `under` it; None: it is the shipped one."""
     nothing = under or Defined(Catalogue())
     try:
-        document = read_document(text, source)
+        document = read_document(text, source, is_ours=under is None)
     except ConfigError as error:
         return Read(nothing, error.problems, is_readable=False)
     if not isinstance(document.value, dict):

@@ -98,6 +98,14 @@ class Config(Model):
         """All metrics that are served, by name."""
         return self._defined.metrics
 
+    def says_the_same(self, other: "Config") -> bool:
+        """Whether both files say the same: to begin anew by the other would change nothing."""
+        ours, theirs = self.defined, other.defined
+        return self.model_dump() == other.model_dump() and (
+            (ours.metrics, ours.dimensions, ours.cold_sources, ours.quiet_after)
+            == (theirs.metrics, theirs.dimensions, theirs.cold_sources, theirs.quiet_after)
+        )
+
     def business_calendars(self) -> dict[str, BusinessCalendar]:
         """The calendars by name. Each remembers what it has worked out, so make them once per process."""
         return {name: entry.calendar() for name, entry in self.calendars.items()}

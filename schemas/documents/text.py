@@ -28,6 +28,8 @@ Path = tuple[str | int, ...]
 _OWN_TAGS = "tag:yaml.org,2002:"
 _NOTHING = f"{_OWN_TAGS}null"
 _MERGE = "<<"
+_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""In C, where there is one. It knows no bound for how deeply a text is nested: for texts of ours only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,15 @@ class Document:
         return f"{self.source}:{self.line(path)}: {where}: {reason}" if path else f"{self.source}:1: {reason}"
 
 
-def read_document(text: str, source: str) -> Document:
-    """Read a text. Raises ConfigError that names the line of each problem."""
+def read_document(text: str, source: str, *, is_ours: bool = False) -> Document:
+    """Read a text. Raises ConfigError that names the line of each problem.
+
+    `is_ours`: it is shipped with the product, so it is read the fast way, where faults are told in other words.
+    """
     if len(text) > MAX_FILE:
         raise ConfigError([f"{source}: is larger than {MAX_FILE} bytes"])
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_FAST if is_ours else yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError([f"{source}:{line}: is not YAML: {error.problem}"]) from None
@@ -92,7 +97,7 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.read(value, (*path, index)) for index, value in enumerate(node.value)]
-        is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        is_plain = isinstance(node, yaml.ScalarNode) and not node.style
         return None if is_plain and node.tag == _NOTHING else str(node.value)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
@@ -105,7 +110,7 @@ class _Reader:
                 self.problems.append(f"{self.source}:{line}: {_dotted(path)}a key must be text")
                 continue
             name = str(key.value)
-            if name == _MERGE and key.style is None:
+            if name == _MERGE and not key.style:
                 merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
                 continue
             if name in first:

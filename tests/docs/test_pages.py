@@ -10,11 +10,13 @@ import yaml
 from typer.main import get_command
 
 from api.settings import Settings as ApiSettings
+from deploy.catalogue.trial import Trial
 from deploy.cli import app
 from deploy.settings import Settings as UpSettings
 from docs.generate import REFERENCE
 from processor.settings import Settings as WorkerSettings
 from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import read_metrics, shipped
 from schemas.config import parse_config
 from schemas.connectors import build_connector
 from schemas.deliveries import Delivery
@@ -42,6 +44,16 @@ def test_a_sample_configuration_can_be_used(block: Block) -> None:
 
     for connection in config.connections.values():
         build_connector(connection)
+
+
+@pytest.mark.parametrize(
+    "block", [each for each in blocks("yaml") if each.text.startswith("metrics:")], ids=lambda block: block.name
+)
+def test_sample_metrics_are_right_and_their_examples_come_out(block: Block) -> None:
+    read = read_metrics(block.text, block.name, shipped())
+
+    assert read.problems == []
+    assert list(Trial(read.defined, "USD").wrong(read.defined.own)) == []
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=lambda block: block.name)

@@ -15,7 +15,7 @@ def test_a_reference_page_says_what_the_code_says(name: str) -> None:
 
 
 def test_every_reference_page_is_made_from_the_code() -> None:
-    assert {page.name for page in REFERENCE.iterdir()} == set(PAGES)
+    assert {page.name for page in REFERENCE.iterdir()} == {name for name in PAGES if not name.startswith("../")}
 
 
 def test_no_metric_can_take_the_name_of_a_series_of_the_pipeline() -> None:

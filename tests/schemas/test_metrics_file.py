@@ -282,3 +282,21 @@ def test_the_plan_counts_what_the_file_defines(tmp_path: Path) -> None:
 
     assert made.metrics["demos"].cells <= made.plan.forms.keys()
     assert made is bound_under(config.defined, rules_of(config))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "config", "is_same"),
+    [
+        (DEMOS, CONFIG, True),
+        (DEMOS.replace("label: Demos", "label: Shown"), CONFIG, False),
+        (DEMOS + "quiet_after: 3d\n", CONFIG, False),
+        (DEMOS, CONFIG + "prometheus: {windows: [7d]}\n", False),
+        (None, CONFIG, False),
+    ],
+    ids=["same", "label", "quiet", "window", "gone"],
+)
+def test_what_says_the_same(tmp_path: Path, metrics: str | None, config: str, *, is_same: bool) -> None:
+    before = loaded(tmp_path)
+    (tmp_path / "metrics.yaml").unlink()
+
+    assert loaded(tmp_path, metrics, config).says_the_same(before) is is_same

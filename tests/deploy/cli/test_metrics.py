@@ -1,15 +1,20 @@
 """`floorcast check` on examples, and `floorcast metrics`."""
 
 import json
+import os
 import re
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
 from deploy.cli import app
+from deploy.local import up
 from schemas.catalogue import TYPES, shipped_catalogue
 
 CONFIG = """\
@@ -188,3 +193,42 @@ class TestSchema:
         assert {*known["required"]} == needed - {"label", "description"}
         for name in {"where"} & known["properties"].keys():
             assert known["properties"][name] == {"$ref": "#/$defs/where"}
+
+
+class TestReload:
+    @pytest.fixture
+    def heard(self) -> Iterator[list[int]]:
+        """Be the `up` that is told: the signals that came."""
+        found: list[int] = []
+        before = signal.signal(signal.SIGHUP, lambda number, _frame: found.append(number))
+        yield found
+        signal.signal(signal.SIGHUP, before)
+
+    def run_up(self, folder: Path) -> None:
+        (folder / ".floorcast").mkdir()
+        running = up.Running("http://x", "localhost:1", os.getpid(), "floorcast.", str(folder / "floorcast.yaml"), True)
+        (folder / ".floorcast/up.json").write_bytes(msgspec.json.encode(running))
+
+    def test_the_up_of_the_folder_is_told(self, folder: Path, heard: list[int]) -> None:
+        self.run_up(folder)
+
+        assert floorcast("reload").exit_code == 0
+        assert heard == [signal.SIGHUP]
+
+    @pytest.mark.parametrize(("said", "instead"), [("is: 1", "is: 2"), ("from: meeting", "from: meetng")])
+    def test_nobody_is_told_of_a_file_with_an_error(
+        self, folder: Path, heard: list[int], said: str, instead: str
+    ) -> None:
+        self.run_up(folder)
+        (folder / "metrics.yaml").write_text(DEMOS.replace(said, instead))
+
+        result = floorcast("reload")
+
+        assert (result.exit_code, heard) == (2, [])
+        assert "metrics.yaml:" in result.stderr
+
+    def test_without_one_there_is_nobody_to_tell(self) -> None:
+        result = floorcast("reload")
+
+        assert result.exit_code == 2
+        assert result.stderr == "no floorcast up runs on .floorcast: name its folder with --data\n"

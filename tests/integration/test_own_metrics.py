@@ -1,0 +1,103 @@
+"""Metrics of one's own on a running floorcast: written while it runs, counted from the first record on, taken back."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.floor_process import FloorProcess
+from tests.integration.posted import Posted, clock, hostile_deliveries
+from tests.integration.served import Reader
+
+pytestmark = [pytest.mark.kafka]
+
+CONFIGURATION: dict[str, Any] = {
+    "organisation": {"name": "Integration", "timezone": "UTC", "currency": "USD"},
+    "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
+}
+METRICS = """\
+metrics:
+  all_calls: {unit: count, type: simple, from: call, at: dialed_at, credit: rep, agg: count}
+  inbound_calls:
+    {unit: count, type: simple, from: call, where: {direction: inbound}, at: dialed_at, credit: rep, agg: count}
+  outbound_share: {unit: ratio, type: ratio, numerator: calls_made, denominator: all_calls}
+"""
+
+
+@pytest.fixture(scope="module")
+def floor(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FloorProcess]:
+    process = FloorProcess(
+        tmp_path_factory.mktemp("own"), CONFIGURATION, {"FLOORCAST_VERIFY_EVERY": "off"}, kafka=kafka
+    )
+    try:
+        process.start()
+        yield process
+        process.stop()
+    finally:
+        process.kill_everything()
+
+
+async def test_metrics_are_defined_changed_and_taken_back_while_deliveries_come_in(floor: FloorProcess) -> None:
+    posted = Posted(floor.url, floor.config_file)
+    deliveries = hostile_deliveries(seed=5, events=600, now=clock(), connections=("feed",))
+    half = len(deliveries) // 2
+    async with Reader(floor.url) as reader:
+        await posted.post(deliveries[:half])
+        before = (await reader.get("/v1/metrics"))["rows"]
+
+        own = floor.config_file.with_name("metrics.yaml")
+        own.write_text(METRICS)
+        await floorcast(floor, "reload")
+        await posted.post(deliveries[half:])  # while worker and api turn to it
+        await until_served(reader, {"all_calls", "inbound_calls", "outbound_share"})
+        row = await settled(reader, "calls_made,all_calls,inbound_calls,outbound_share")
+        assert row["all_calls"] == row["calls_made"] + row["inbound_calls"] > row["calls_made"]
+        assert row["outbound_share"] == row["calls_made"] / row["all_calls"]
+
+        own.write_text(METRICS.replace("from: call", "from: cal", 1))
+        assert (await floorcast(floor, "reload", code=2)).startswith(
+            f"{own}:2: metrics.all_calls.from: there is no fact cal"
+        )
+        assert {"all_calls"} <= {each["name"] for each in (await reader.get("/v1/metrics"))["rows"]}
+
+        own.unlink()
+        await floorcast(floor, "reload")
+        await until_served(reader, set(), gone=frozenset({"all_calls"}))
+        assert (await reader.get("/v1/metrics"))["rows"] == before
+
+
+async def floorcast(floor: FloorProcess, command: str, *, code: int = 0) -> str:
+    """Run a command on the floor's folder; what it says on stderr."""
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("floorcast"), command, "--data", str(floor.data),
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, told = await process.communicate()
+    assert process.returncode == code, told.decode()
+    return told.decode()
+
+
+async def until_served(reader: Reader, wanted: set[str], *, gone: frozenset[str] = frozenset()) -> None:
+    """Wait until these are in the catalogue; ready all the while."""
+    async with asyncio.timeout(90):
+        while True:
+            assert (await reader.ask("/readyz"))[0] == 200
+            names = {each["name"] for each in (await reader.get("/v1/metrics"))["rows"]}
+            if wanted <= names and not gone & names:
+                return
+            await asyncio.sleep(0.2)
+
+
+async def settled(reader: Reader, metrics: str) -> dict[str, Any]:
+    """The organisation's numbers once nothing of what was posted is missing."""
+    row: dict[str, Any] = {}
+    async with asyncio.timeout(60):
+        while True:
+            found = (await reader.get("/v1/organisation/metrics", window="year", metrics=metrics))["metrics"]
+            if found == row:
+                return row
+            row = found
+            await asyncio.sleep(2)
