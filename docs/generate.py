@@ -34,7 +34,7 @@ from deploy.catalogue.words import plan_words
 from deploy.cli import app as command_line
 from deploy.settings import Settings as UpSettings
 from processor.settings import Settings as WorkerSettings
-from schemas.catalogue import Metric, shipped_catalogue
+from schemas.catalogue import Catalogue, Metric, shipped_catalogue
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.json_schema import json_schema
 from schemas.catalogue.reading import shipped
@@ -298,7 +298,7 @@ def _whole_api() -> tuple[FastAPI, CollectorRegistry]:
 def _series() -> list[tuple[str, str, str]]:
     """(name, type, help) of every exported series that is not a metric of the catalogue."""
     sales = {exported(name, metric.unit)[0] for name, metric in shipped_catalogue().items()}
-    picture = Picture(catalogue={}, deals_without_rate=0, verification=Verification(0, 0, 0, "", 0, 0))
+    picture = Picture(catalogue=Catalogue(), deals_without_rate=0, verification=Verification(0, 0, 0, "", 0, 0))
     text = render(picture) + generate_latest(_whole_api()[1])
     helps: dict[str, str] = {}
     found = []
