@@ -123,10 +123,7 @@ async def verify(
     key: str | None = None,
     say: Say = lambda _done, _total: None,
 ) -> Verdict:
-    """Compare every served number in every window, and every lead clock, with the recount. Raises VerifyError.
-
-    By the metrics that are shipped, unless others are given.
-    """
+    """Compare every served number in every window, and every lead clock, with the recount. Raises VerifyError."""
     key = key or os.environ.get("FLOORCAST_API_KEY")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     kept = KeptChanges(sys.maxsize)
