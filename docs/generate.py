@@ -178,7 +178,7 @@ def _default(field: FieldInfo, hint: Any) -> str:
     if hint == Duration:
         return _code(_duration(value))
     if isinstance(value, list):
-        return _code(f"[{', '.join(value)}]")
+        return _code(f"[{', '.join(map(str, value))}]")
     return _code(str(value).lower() if isinstance(value, bool) else value)
 
 

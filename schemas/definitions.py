@@ -12,6 +12,8 @@ from schemas.config import Config
 _NO_DEFINITIONS: Any = {
     "alerts": True,
     "prometheus": True,
+    "fiscal": True,
+    "goals": True,
     "connections": {"__all__": {"secrets", "public_url"}},
 }
 """What may change without any number changing. A section that does not stand here is a definition."""

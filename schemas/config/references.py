@@ -10,8 +10,10 @@ from pydantic_core import PydanticCustomError
 
 from schemas.catalogue import Catalogue, begins_at_zero, shipped_catalogue
 from schemas.config.alerts import Threshold
+from schemas.config.goals import Goal
 from schemas.config.windows import PERIODS
 from schemas.documents.errors import suggestion
+from schemas.goals.metrics import is_spread
 
 if TYPE_CHECKING:
     from schemas.config.whole import Config
@@ -71,6 +73,10 @@ def _teams(config: "Config") -> Iterator[Found]:
     for name, threshold in config.alerts.thresholds.items():
         for reason in _unknown("team", "teams", threshold.teams, config.teams):
             yield ("alerts", "thresholds", name, "teams"), reason
+    for name, goal in config.goals.items():
+        for index, amount in enumerate(goal.amounts):
+            for reason in _unknown("team", "teams", amount.team, config.teams):
+                yield ("goals", name, "amounts", index, "team"), reason
 
 
 def _channels(config: "Config") -> Iterator[Found]:
@@ -140,4 +146,47 @@ def _of_threshold(threshold: Threshold, catalogue: Catalogue) -> Iterator[tuple[
         )
 
 
-_CHECKS = (_calendars, _teams, _channels, _people, _secrets, _rates, _thresholds)
+def _goals(config: "Config") -> Iterator[Found]:
+    catalogue, aliases = shipped_catalogue(), _known_aliases(config) if config.goals else {}
+    for name, goal in config.goals.items():
+        if goal.metric not in catalogue:
+            reason = f"there is no metric {goal.metric!r}{suggestion(goal.metric, catalogue)}"
+            yield ("goals", name, "metric"), reason
+            continue
+        for index, amount in enumerate(goal.amounts):
+            place = ("goals", name, "amounts", index)
+            if amount.rep in aliases:
+                yield (*place, "rep"), f"{amount.rep!r} is an alias: write {aliases[amount.rep]!r}"
+        if not is_spread(catalogue, goal.metric):
+            yield from _sums_of_teams(config, name, goal)
+
+
+def _known_aliases(config: "Config") -> dict[str, str]:
+    """Ids that stand for somebody's other id, of connections that there are."""
+    found: dict[str, str] = {}
+    for rep, entry in config.reps.items():
+        for connection, ids in entry.aliases.items():
+            if connection in config.connections:
+                namespace = config.connections[connection].namespace
+                found |= {f"{namespace}:{person}" if namespace else person: rep for person in ids if person != rep}
+    return found
+
+
+def _sums_of_teams(config: "Config", name: str, goal: Goal) -> Iterator[Found]:
+    """What is not spread over days does not add up over people either."""
+    own = {amount.team for amount in goal.amounts if amount.amount is not None and amount.rep is None}
+    told: set[str] = set()
+    for index, amount in enumerate(goal.amounts):
+        if amount.each is None:
+            continue
+        reached = config.teams if amount.team is None else [amount.team]
+        missing = [team for team in reached if team not in own and team not in told]
+        told.update(missing)
+        if missing:
+            reason = (
+                f"{goal.metric} does not add up over people: {' and '.join(missing)} must have an amount of its own"
+            )
+            yield ("goals", name, "amounts", index, "each"), reason
+
+
+_CHECKS = (_calendars, _teams, _channels, _people, _secrets, _rates, _thresholds, _goals)
