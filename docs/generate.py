@@ -482,6 +482,9 @@ _FIELD_WORDS: Mapping[FieldType, str] = {
     FieldType.DECIMAL: "decimal, as a number or text",
     FieldType.CURRENCY: "ISO 4217 code",
     FieldType.REFERENCE: "id",
+    FieldType.REFERENCES: "list of ids; a change replaces it whole",
+    FieldType.DATE: "date such as `2026-03-18`, a day of the organisation",
+    FieldType.DATE_OR_INSTANT: "date, a day of the organisation, or an RFC 3339 instant",
     FieldType.ATTRIBUTES: "object",
 }
 
@@ -512,6 +515,7 @@ def webhooks() -> str:
     limits = [
         ["body", f"{1 << 20:,} bytes, also of what gzip (`content-encoding: gzip`) inflates to"],
         ["ids", f"{field_limits.MAX_ID} printable characters"],
+        ["lists of ids", f"{field_limits.MAX_IDS} ids"],
         ["text", f"{field_limits.MAX_TEXT} characters"],
         [
             "decimals",

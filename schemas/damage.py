@@ -10,12 +10,15 @@ from typing import Any
 
 import msgspec
 
-from schemas.instants import DAY, EARLIEST, LATEST
+from schemas.instants import DAY, EARLIEST, LATEST, parse_date
 from schemas.records import DELETED, FIELDS, HEARD, FieldType, RecordChange, Value, decode_record
 from schemas.voices import VOICES
 
 LONGEST = 10 * 365 * DAY
 """Microseconds; no talk is longer."""
+
+MOST_REFERENCES = 200
+"""Of a list of ids."""
 
 FIRST_CHANGE = EARLIEST - 2 * DAY
 """When the first change may have been made: connectors date some back by a day, so that they yield to others."""
@@ -111,12 +114,35 @@ def _is_decimal(value: Any) -> bool:
     return isinstance(value, str) and _DECIMAL.match(value) is not None
 
 
+def _is_references(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and 0 < len(value) <= MOST_REFERENCES
+        and all(map(_is_reference, value))
+        and len(set(value)) == len(value)
+    )
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(parse_date(value))
+    except ValueError:
+        return False
+
+
+def _is_date_or_instant(value: Any) -> bool:
+    return _is_instant(value) or _is_date(value)
+
+
 _FITS: Mapping[FieldType, Callable[[Any], bool]] = {
     FieldType.FLAG: _is_flag,
     FieldType.INSTANT: _is_instant,
     FieldType.SECONDS: _is_duration,
     FieldType.DECIMAL: _is_decimal,
     FieldType.REFERENCE: _is_reference,
+    FieldType.REFERENCES: _is_references,
+    FieldType.DATE: _is_date,
+    FieldType.DATE_OR_INSTANT: _is_date_or_instant,
 }
 _FITTING: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     kind: {

@@ -5,7 +5,7 @@ Integers keep sums exact and compare fast; microseconds because CRMs order edits
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -27,6 +27,7 @@ _USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?Z\Z", 
 _MINUTES = {f"{hour:02d}:{minute:02d}:": hour * HOUR + minute * MINUTE for hour in range(24) for minute in range(60)}
 _SECONDS = {f"{second:02d}.": second * SECOND for second in range(60)}
 _MILLISECONDS = {f"{milli:03d}Z": milli * 1000 for milli in range(1000)}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 _DAYS_KEPT = 10_000
 _days: dict[str, int] = {}
 """`2026-03-18T` -> its first instant: of the days that were read."""
@@ -63,6 +64,27 @@ def _read_instant(text: str) -> int:
         raise ValueError(msg) from None
     micros = int((fraction or "0")[:6].ljust(6, "0"))
     return checked(from_datetime(moment) + micros)
+
+
+def parse_date(text: str) -> date:
+    """`2026-03-18` -> the day, of those that an instant may lie in. Raises ValueError."""
+    if not _DATE.match(text):
+        msg = "is not a date such as 2026-03-18"
+        raise ValueError(msg)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        msg = "names a day that does not exist"
+        raise ValueError(msg) from None
+    if not 1902 <= day.year <= 2241:
+        msg = "is outside the years 1902 to 2241"
+        raise ValueError(msg)
+    return day
+
+
+def end_of_date(text: str) -> int:
+    """When that day ends in UTC (microseconds): near enough to an end of it wherever it is a day."""
+    return from_datetime(datetime.combine(parse_date(text), time.min, UTC)) + DAY
 
 
 def _keep_day(name: str, first: int) -> None:

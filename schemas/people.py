@@ -4,12 +4,17 @@ Owns the join of `floorcast.yaml` with `rep` records (the file wins, field by fi
 is the rule of schemas/roster.py. Pure.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from schemas.config import Config
+from schemas.instants import parse_date
 from schemas.records import Record, decode_record
 from schemas.roster import Membership, join_records, membership_of
-from schemas.windows import Calendar, Day
+from schemas.windows import Calendar, Day, day_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +25,14 @@ class Person:
     name: str
     email: str | None
     active: bool
-    since: int | None
-    until: int | None
+    since: Day | None
+    until: Day | None
+    """The last day on which they are there."""
+    region: str | None
+    role: str | None
+    photo: str | None
+    attributes: Mapping[str, Any]
+    """Whatever else is said of them, by name."""
     membership: Membership
 
     def team_on(self, day: Day) -> str | None:
@@ -81,17 +92,23 @@ class Roster:
         if entry is None and joined is None:
             self.people.pop(rep, None)
             return
-        name, email, active, since, until = (
-            (None,) * 5 if joined is None else tuple(joined.get(field) for field in _FIELDS)
-        )
+        said = dict.fromkeys(_FIELDS) if joined is None else {name: joined.get(name) for name in _FIELDS}
         if entry is not None:
-            name = entry.name or name
-            email = entry.email or email
-            active = entry.active if entry.active is not None else active
+            said |= {name: value for name in _FIELDS if (value := getattr(entry, name)) is not None}
         self.people[rep] = Person(
-            rep=rep, name=name or rep, email=email, active=active is not False, since=since, until=until,
+            rep=rep, name=said["name"] or rep, email=said["email"], active=said["active"] is not False,
+            since=self._day(said["since"]), until=self._day(said["until"]), region=said["region"], role=said["role"],
+            photo=said["photo"], attributes=_object(said["attributes"]),
             membership=membership_of(None if entry is None else entry.team, joined, self._calendar),
         )  # fmt: skip
+
+    def _day(self, said: str | int | None) -> Day | None:
+        """The day of the organisation that a file or a record names, as a day or by an instant of it."""
+        if said is None:
+            return None
+        if isinstance(said, int):
+            return self._calendar.day_of(said)
+        return day_from(parse_date(said))
 
     def _find_teams(self) -> dict[str, str]:
         names = {team: team for person in self.people.values() for team in person.membership.teams if team is not None}
@@ -106,8 +123,15 @@ class Roster:
         return dict(sorted(names.items()))
 
 
+def _object(said: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if isinstance(said, str):
+        found: Mapping[str, Any] = msgspec.json.decode(said)
+        return found
+    return said or {}
+
+
 def _membership_of(person: Person | None) -> Membership:
     return Membership() if person is None else person.membership
 
 
-_FIELDS = ("name", "email", "active", "since", "until")
+_FIELDS = ("name", "email", "active", "since", "until", "region", "role", "photo", "attributes")

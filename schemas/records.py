@@ -15,8 +15,9 @@ from msgspec import structs
 
 from schemas.voices import FURTHER, VOICES, joined_history, newest_word
 
-Value = str | int | bool | None
-"""A normalised field: text, microseconds (instants and durations), a decimal string (money, numbers), a claim."""
+Value = str | int | bool | list[str] | None
+"""A normalised field: text, microseconds (instants and durations), a decimal string (money, numbers), a day as
+`2026-03-18`, a claim, or several ids."""
 
 Version = tuple[int, int]
 """(`changed_at`, digest of the whole change): a total order in which of two changes of one instant one wins whole."""
@@ -45,6 +46,12 @@ class FieldType(Enum):
     CURRENCY = auto()
     REFERENCE = auto()
     """An id of a record, thread or person: it belongs to a namespace."""
+    REFERENCES = auto()
+    """Several of them, each once; a change replaces all. None instead of an empty list."""
+    DATE = auto()
+    """A day of the organisation."""
+    DATE_OR_INSTANT = auto()
+    """The same, or an instant of it."""
     ATTRIBUTES = auto()
 
 
@@ -54,32 +61,51 @@ FIELDS: Mapping[str, Mapping[str, FieldType]] = {
     "call": {
         "rep": _T.REFERENCE, "lead": _T.REFERENCE, "deal": _T.REFERENCE, "direction": _T.CHOICE,
         "dialed_at": _T.INSTANT, "answered_at": _T.INSTANT, "ended_at": _T.INSTANT, "outcome": _T.CHOICE,
-        "talk_seconds": _T.SECONDS, "internal": _T.FLAG,
+        "talk_seconds": _T.SECONDS, "internal": _T.FLAG, "automated": _T.FLAG, "logged_at": _T.INSTANT,
+        "logged_by": _T.REFERENCE,
     },
     "email": {
-        "rep": _T.REFERENCE, "lead": _T.REFERENCE, "direction": _T.CHOICE, "sent_at": _T.INSTANT,
-        "thread": _T.REFERENCE, "automated": _T.FLAG,
+        "rep": _T.REFERENCE, "lead": _T.REFERENCE, "contacts": _T.REFERENCES, "direction": _T.CHOICE,
+        "sent_at": _T.INSTANT, "thread": _T.REFERENCE, "automated": _T.FLAG, "logged_at": _T.INSTANT,
+        "logged_by": _T.REFERENCE,
     },
     "meeting": {
-        "rep": _T.REFERENCE, "booked_by": _T.REFERENCE, "lead": _T.REFERENCE, "deal": _T.REFERENCE, "kind": _T.TEXT,
-        "booked_at": _T.INSTANT, "starts_at": _T.INSTANT, "ends_at": _T.INSTANT, "outcome": _T.CHOICE,
+        "rep": _T.REFERENCE, "attendees": _T.REFERENCES, "booked_by": _T.REFERENCE, "lead": _T.REFERENCE,
+        "deal": _T.REFERENCE, "kind": _T.TEXT, "booked_at": _T.INSTANT, "starts_at": _T.INSTANT, "ends_at": _T.INSTANT,
+        "outcome": _T.CHOICE, "internal": _T.FLAG, "logged_at": _T.INSTANT, "logged_by": _T.REFERENCE,
     },
     "lead": {
-        "rep": _T.REFERENCE, "source": _T.TEXT, "received_at": _T.INSTANT, "assigned_at": _T.INSTANT,
-        "status": _T.CHOICE, "merged_into": _T.REFERENCE,
+        "rep": _T.REFERENCE, "name": _T.TEXT, "company": _T.TEXT, "source": _T.TEXT, "received_at": _T.INSTANT,
+        "assigned_at": _T.INSTANT, "status": _T.CHOICE, "merged_into": _T.REFERENCE, "customer": _T.REFERENCE,
+        "value": _T.DECIMAL, "currency": _T.CURRENCY, "next_step_at": _T.INSTANT, "attributes": _T.ATTRIBUTES,
     },
     "deal": {
-        "rep": _T.REFERENCE, "creator": _T.REFERENCE, "lead": _T.REFERENCE, "pipeline": _T.TEXT, "stage": _T.TEXT,
-        "entered_stage_at": _T.INSTANT, "status": _T.CHOICE, "created_at": _T.INSTANT, "closed_at": _T.INSTANT,
-        "amount": _T.DECIMAL, "currency": _T.CURRENCY, "kind": _T.CHOICE, "product": _T.TEXT,
-        "merged_into": _T.REFERENCE,
+        "rep": _T.REFERENCE, "name": _T.TEXT, "creator": _T.REFERENCE, "lead": _T.REFERENCE, "pipeline": _T.TEXT,
+        "stage": _T.TEXT, "entered_stage_at": _T.INSTANT, "status": _T.CHOICE, "created_at": _T.INSTANT,
+        "closed_at": _T.INSTANT, "amount": _T.DECIMAL, "currency": _T.CURRENCY, "kind": _T.CHOICE, "product": _T.TEXT,
+        "units": _T.DECIMAL, "cost": _T.DECIMAL, "list_amount": _T.DECIMAL, "customer": _T.REFERENCE, "size": _T.TEXT,
+        "region": _T.TEXT, "lost_reason": _T.TEXT, "next_step_at": _T.INSTANT, "merged_into": _T.REFERENCE,
+        "attributes": _T.ATTRIBUTES,
     },
     "rep": {
-        "name": _T.TEXT, "email": _T.TEXT, "team": _T.TEXT, "active": _T.FLAG, "since": _T.INSTANT, "until": _T.INSTANT,
+        "name": _T.TEXT, "email": _T.TEXT, "team": _T.TEXT, "active": _T.FLAG, "since": _T.DATE_OR_INSTANT,
+        "until": _T.DATE_OR_INSTANT, "region": _T.TEXT, "role": _T.TEXT, "photo": _T.TEXT, "attributes": _T.ATTRIBUTES,
+    },
+    "credit": {
+        "rep": _T.REFERENCE, "deal": _T.REFERENCE, "customer": _T.REFERENCE, "at": _T.INSTANT, "amount": _T.DECIMAL,
+        "currency": _T.CURRENCY,
+    },
+    "subscription": {
+        "rep": _T.REFERENCE, "customer": _T.REFERENCE, "product": _T.TEXT, "starts_at": _T.INSTANT,
+        "ends_at": _T.INSTANT, "monthly_amount": _T.DECIMAL, "currency": _T.CURRENCY,
+    },
+    "absence": {"rep": _T.REFERENCE, "from": _T.DATE, "to": _T.DATE, "share": _T.DECIMAL},
+    "goal": {
+        "goal": _T.TEXT, "rep": _T.REFERENCE, "team": _T.TEXT, "since": _T.DATE, "amount": _T.DECIMAL,
     },
     "activity": {
         "rep": _T.REFERENCE, "lead": _T.REFERENCE, "kind": _T.TEXT, "at": _T.INSTANT, "value": _T.DECIMAL,
-        "attributes": _T.ATTRIBUTES,
+        "currency": _T.CURRENCY, "attributes": _T.ATTRIBUTES,
     },
 }  # fmt: skip
 
@@ -88,9 +114,9 @@ CHOICES: Mapping[tuple[str, str], frozenset[str]] = {
     ("call", "outcome"): frozenset({"connected", "no_answer", "voicemail", "busy", "wrong_number", "failed"}),
     ("email", "direction"): frozenset({"outbound", "inbound"}),
     ("meeting", "outcome"): frozenset({"scheduled", "held", "no_show", "cancelled"}),
-    ("lead", "status"): frozenset({"new", "qualified", "disqualified", "converted"}),
+    ("lead", "status"): frozenset({"new", "qualified", "disqualified", "converted", "customer"}),
     ("deal", "status"): frozenset({"open", "won", "lost"}),
-    ("deal", "kind"): frozenset({"new", "expansion", "renewal"}),
+    ("deal", "kind"): frozenset({"new", "expansion", "cross_sell", "renewal"}),
 }
 
 HISTORIES: Mapping[str, frozenset[str]] = {
@@ -122,7 +148,9 @@ FIELD_CODES: Mapping[str, int] = {
             "talk_seconds", "internal", "sent_at", "thread", "automated", "booked_by", "kind", "booked_at", "starts_at",
             "ends_at", "source", "received_at", "assigned_at", "status", "merged_into", "creator", "pipeline", "stage",
             "entered_stage_at", "created_at", "closed_at", "amount", "currency", "product", "name", "email", "team",
-            "active", "since", "until", "at", "value", "attributes",
+            "active", "since", "until", "at", "value", "attributes", "number", "logged_at", "logged_by", "contacts",
+            "attendees", "company", "customer", "next_step_at", "units", "cost", "list_amount", "size", "region",
+            "lost_reason", "role", "photo", "monthly_amount", "from", "to", "share", "goal",
         )
     )
 }  # fmt: skip

@@ -9,7 +9,7 @@ others decide again. Nobody outside sees a voice, and no event from outside can 
 
 from collections.abc import Iterable, Mapping, Sequence
 
-Entry = tuple[int, int, "str | int | bool | None"]
+Entry = tuple[int, int, "str | int | bool | list[str] | None"]
 """(`changed_at`, digest, value)."""
 
 VOICES: Mapping[str, Mapping[str, Sequence[str]]] = {

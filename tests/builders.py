@@ -59,7 +59,7 @@ def _normalised(record: str, name: str, value: Any) -> Value:
     kind = FIELDS[record][name]
     if value is None:
         return None
-    if kind is FieldType.INSTANT:
+    if kind is FieldType.INSTANT or (kind is FieldType.DATE_OR_INSTANT and len(str(value)) > len("2026-03-18")):
         return instant(value)
     if kind is FieldType.SECONDS:
         return int(Decimal(str(value)) * SECOND)

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.instants import DAY, HOUR, MINUTE, parse_instant
+from schemas.instants import DAY, HOUR, MINUTE, format_instant, parse_instant
 from schemas.records import CHOICES, FIELDS, FieldType, RecordChange, make_change
 
 NOW = parse_instant("2026-03-18T15:30:20Z")
@@ -27,12 +27,16 @@ changed = st.sampled_from([NOW - offset for offset in (0, 1, 1000, HOUR, 30 * HO
 
 _POINTERS = {
     "rep": REPS, "booked_by": REPS, "creator": REPS, "lead": LEADS, "merged_into": LEADS, "thread": THREADS,
-    "deal": ("d1", "d2"),
+    "deal": ("d1", "d2"), "logged_by": REPS, "customer": ("c1", "c2"), "contacts": ("p1", "p2", "l1"),
+    "attendees": REPS,
 }  # fmt: skip
 _TEXTS = {
     "team": TEAMS, "source": ("demo_request", "web"), "name": ("Ana", "Ben"), "email": ("a@example.com",),
-    "stage": ("s1", "s2"), "pipeline": ("p",), "product": ("x",), "kind": ("demo",),
+    "stage": ("s1", "s2"), "pipeline": ("p",), "product": ("x", "y"),
+    "kind": ("demo", "cost"), "company": ("Acme",), "size": ("smb",), "region": ("east",), "lost_reason": ("price",),
+    "role": ("ae",), "photo": ("https://example.com/a.png",), "goal": ("quota",),
 }  # fmt: skip
+_DATES = ("2026-01-02", "2026-03-17", "2026-03-18", "2026-03-19")
 
 
 def value_of(kind: str, name: str, field_type: FieldType) -> st.SearchStrategy[Any]:
@@ -40,6 +44,12 @@ def value_of(kind: str, name: str, field_type: FieldType) -> st.SearchStrategy[A
     match field_type:
         case FieldType.REFERENCE:
             found: st.SearchStrategy[Any] = st.sampled_from(_POINTERS[name])
+        case FieldType.REFERENCES:
+            found = st.lists(st.sampled_from(_POINTERS[name]), min_size=1, unique=True)
+        case FieldType.DATE:
+            found = st.sampled_from(_DATES)
+        case FieldType.DATE_OR_INSTANT:
+            found = st.sampled_from(_DATES) | instants
         case FieldType.TEXT:
             found = st.sampled_from(_TEXTS[name])
         case FieldType.CHOICE:
@@ -114,6 +124,10 @@ def _drawn(chance: random.Random, kind: str, name: str, field_type: FieldType, r
             return received_at + days * DAY - chance.randrange(2 * HOUR)
         case FieldType.REFERENCE:
             return chance.choice(_POINTERS[name])
+        case FieldType.REFERENCES:
+            return chance.sample(_POINTERS[name], chance.randint(1, 2))
+        case FieldType.DATE | FieldType.DATE_OR_INSTANT:
+            return format_instant(received_at - chance.choice([0, 1, 29, 30, 31, -20]) * DAY)[:10]
         case FieldType.TEXT:
             return chance.choice(_TEXTS[name])
         case FieldType.CHOICE:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
+from deploy.simulator import further
 from schemas.instants import HOUR, MINUTE, SECOND, format_instant
 
 _T = TypeVar("_T")
@@ -45,7 +46,6 @@ _SOURCES = (
 )  # fmt: skip
 _OUTCOMES = (("connected", 46), ("no_answer", 30), ("voicemail", 15), ("busy", 5), ("wrong_number", 3), ("failed", 1))
 _STAGES = ("discovery", "demo", "proposal", "negotiation")
-_PRODUCTS = ("Starter", "Team", "Business", "Enterprise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,8 @@ class Floor:
             (self._call, 40), (self._mail, 22), (self._reply, 9), (self._new_lead, 11), (self._book_meeting, 4),
             (self._hold_meeting, 4), (self._new_deal, 3), (self._move_deal, 5), (self._close_deal, 3),
             (self._judge_lead, 5), (self._reassign_lead, 2), (self._merge_lead, 1), (self._inbound_call, 5),
-            (self._automated_mail, 3), (self._internal_call, 1), (self._activity, 2),
+            (self._automated_mail, 3), (self._internal_call, 1), (self._activity, 2), (self._automated_call, 1),
+            (self._subscribe, 1), (self._give_back, 1), (self._be_away, 1), (self._set_goal, 1),
         )  # fmt: skip
 
     def next(self, at: int) -> Event:
@@ -243,7 +244,8 @@ class Floor:
                 "received_at": at - self._between(0, 3 * SECOND),
                 "assigned_at": None if waits_for_owner else at,
                 "status": "new",
-            },
+            }
+            | (further.of_lead(self._random, at) if self._random.random() < 0.5 else {}),
             self._leads,
         )
         changes = [(at, _event("lead", lead.id, at, lead.fields))]
@@ -309,8 +311,19 @@ class Floor:
     def _internal_call(self, at: int) -> list[tuple[int, Event]]:
         return self._dial(at, self._rep(), None, "outbound", internal=True)
 
+    def _automated_call(self, at: int) -> list[tuple[int, Event]]:
+        lead = self._lead(at)
+        return self._dial(at, self._rep(), lead.id if lead is not None else None, "outbound", automated=True)
+
     def _dial(
-        self, at: int, rep: str, lead: str | None, direction: str, *, internal: bool = False
+        self,
+        at: int,
+        rep: str,
+        lead: str | None,
+        direction: str,
+        *,
+        internal: bool = False,
+        automated: bool = False,
     ) -> list[tuple[int, Event]]:
         outcome = self._weighted(_OUTCOMES)
         rings = self._between(3 * SECOND, 28 * SECOND)
@@ -318,6 +331,8 @@ class Floor:
         fields: dict[str, Any] = {"rep": rep, "lead": lead, "direction": direction, "dialed_at": at}
         if internal:
             fields["internal"] = True
+        if automated:
+            fields["automated"] = True
         picked_up, ended = at + rings, at + rings + talk
         if self._random.random() < 0.45:  # a dialer that reports a call once, when it is over
             fields["outcome"] = outcome
@@ -326,6 +341,8 @@ class Floor:
             elif talk:
                 fields |= {"answered_at": picked_up, "ended_at": ended}
             reported = ended + self._between(0, 2 * SECOND)
+            if self._random.random() < 0.3:
+                fields |= further.logged(self._random, rep, reported)
             call = self._record("call", reported, fields, None)
             return [(reported, _event("call", call.id, reported, fields))]
         call = self._record("call", at, fields, None)
@@ -345,7 +362,15 @@ class Floor:
 
     def _send(self, at: int, rep: str, lead: str | None) -> list[tuple[int, Event]]:
         thread = f"t-{self._number('thread')}" if self._random.random() < 0.9 else None
-        fields = {"rep": rep, "lead": lead, "direction": "outbound", "sent_at": at - 800_000, "thread": thread}
+        fields: dict[str, Any] = {
+            "rep": rep,
+            "lead": lead,
+            "direction": "outbound",
+            "sent_at": at - 800_000,
+            "thread": thread,
+        }
+        if self._random.random() < 0.3:
+            fields |= further.logged(self._random, rep, at) | {"contacts": further.contacts(self._random, lead)}
         mail = self._record("email", at, fields, self._mails)
         if thread and self._random.random() < 0.3:
             self._later(at + self._between(MINUTE, HOUR), lambda due: self._reply_to(mail, due))
@@ -389,6 +414,8 @@ class Floor:
         }  # fmt: skip
         if self._random.random() < 0.1:
             del fields["booked_by"]
+        if self._random.random() < 0.4:
+            fields |= {"attendees": [self._rep(), self._rep()], "internal": self._random.random() < 0.1}
         meeting = self._record("meeting", at, fields, None)
         self._later(starts + 31 * MINUTE, lambda due: self._end_meeting(meeting, due))
         return [(at, _event("meeting", meeting.id, at, meeting.fields))]
@@ -420,9 +447,11 @@ class Floor:
             "rep": rep, "creator": rep if self._random.random() < 0.7 else self._rep(),
             "lead": lead.id if lead is not None else None, "pipeline": "sales", "stage": _STAGES[0],
             "entered_stage_at": at, "status": "open", "created_at": created, "amount": self._amount(),
-            "currency": self._currency(), "product": self._random.choice(_PRODUCTS),
-            "kind": self._weighted((("new", 7), ("expansion", 2), ("renewal", 1))),
+            "currency": self._currency(), "product": self._random.choice(further.PRODUCTS),
+            "kind": self._weighted((("new", 7), ("expansion", 2), ("cross_sell", 1), ("renewal", 1))),
         }  # fmt: skip
+        if self._random.random() < 0.6:
+            fields |= further.of_deal(self._random, fields["amount"], at)
         if self._random.random() < 0.3:
             del fields["entered_stage_at"]
         deal = self._record("deal", at, fields, self._deals)
@@ -443,7 +472,12 @@ class Floor:
         if deal is None:
             return self._new_deal(at)
         status = self._weighted((("won", 45), ("lost", 55)))
-        return [(at, self._change(deal, at, {"status": status, "closed_at": at, "stage": status}))]
+        news = {"status": status, "closed_at": at, "stage": status}
+        if status == "lost":
+            news["lost_reason"] = further.lost_reason(self._random)
+        if self._random.random() < 0.2:
+            del news["closed_at"]
+        return [(at, self._change(deal, at, news))]
 
     def _open_deal(self) -> _Known | None:
         deal = self._deals.draw_recent(self._random)
@@ -463,10 +497,29 @@ class Floor:
         lead = self._lead(at)
         fields = {
             "rep": self._rep(), "lead": lead.id if lead is not None else None, "at": at,
-            "kind": self._random.choice(("tool_used", "survey", "visit")), "value": str(self._random.randint(1, 10)),
+            "kind": self._random.choice(("tool_used", "cost", "visitors")), "value": str(self._random.randint(1, 10)),
         }  # fmt: skip
         activity = self._record("activity", at, fields, None)
         return [(at, _event("activity", activity.id, at, fields))]
+
+    def _subscribe(self, at: int) -> list[tuple[int, Event]]:
+        return self._told("subscription", at, further.subscription(self._random, self._rep(), at))
+
+    def _give_back(self, at: int) -> list[tuple[int, Event]]:
+        deal = self._deals.draw(self._random)
+        return self._told(
+            "credit", at, further.credit(self._random, self._rep(), None if deal is None else deal.id, at)
+        )
+
+    def _be_away(self, at: int) -> list[tuple[int, Event]]:
+        return self._told("absence", at, further.absence(self._random, self._rep(), at))
+
+    def _set_goal(self, at: int) -> list[tuple[int, Event]]:
+        return self._told("goal", at, further.goal(self._random, self._rep(), at))
+
+    def _told(self, kind: str, at: int, fields: dict[str, Any]) -> list[tuple[int, Event]]:
+        record = self._record(kind, at, fields, None)
+        return [(at, _event(kind, record.id, at, fields))]
 
     def _delete(self, at: int) -> Event:
         if self._deleted and self._random.random() < 0.2:
@@ -527,11 +580,19 @@ class Floor:
             case "outcome":
                 return self._weighted((("held", 6), ("no_show", 2), ("cancelled", 1), ("scheduled", 1)))
             case "status":
-                return random.choice(("new", "qualified", "disqualified", "converted"))
+                return random.choice(("new", "qualified", "disqualified", "converted", "customer"))
             case "source":
                 return self._weighted(_SOURCES)
             case "direction":
                 return random.choice(("outbound", "inbound"))
+            case "customer":
+                return further.customer(random)
+            case "contacts":
+                return further.contacts(random, None)
+            case "attendees":
+                return [self._rep() for _ in range(random.randint(0, 3))]
+            case "monthly_amount":
+                return random.randint(0, 1000)
             case "internal" | "automated":
                 return random.random() < 0.5
             case "talk_seconds":
@@ -545,7 +606,7 @@ class Floor:
             case "email":
                 return f"sales{random.randint(1, 999)}@sales.example"
             case _:
-                return random.choice(_PRODUCTS)
+                return random.choice(further.PRODUCTS)
 
     # --- records -----------------------------------------------------------------------------------------------------
 
@@ -582,13 +643,15 @@ _INSTANTS = frozenset(
     {
         "dialed_at", "answered_at", "ended_at", "sent_at", "booked_at", "starts_at", "ends_at", "received_at",
         "assigned_at", "entered_stage_at", "created_at", "closed_at", "since", "until", "at",
+        "logged_at", "next_step_at",
     }
 )  # fmt: skip
 _NEEDED = frozenset({"dialed_at", "sent_at", "received_at", "created_at", "at"})
 _EDITS = dict.fromkeys(_INSTANTS - {"since", "until"}, "instant") | dict.fromkeys(
     (
         "rep", "booked_by", "creator", "lead", "thread", "team", "outcome", "status", "source", "direction", "internal",
-        "automated", "talk_seconds", "amount", "currency", "stage", "email", "product",
+        "automated", "talk_seconds", "amount", "currency", "stage", "email", "product", "customer", "contacts",
+        "attendees", "monthly_amount",
     ),
     "value",
 )  # fmt: skip
@@ -600,7 +663,7 @@ def _event(kind: str, record_id: str, at: int, fields: dict[str, Any]) -> Event:
         "id": record_id,
         "changed_at": format_instant(at),
         "fields": {
-            name: format_instant(value) if name in _INSTANTS and value is not None else value
+            name: format_instant(value) if name in _INSTANTS and isinstance(value, int) else value
             for name, value in fields.items()
         },
     }

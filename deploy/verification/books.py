@@ -131,7 +131,8 @@ class Books:
             if connected:
                 self._add("talk", rep, at, talk(call))
                 is_meant = self._config.conversation.calls in ("both", call.get("direction"))
-                if talk(call) >= self._config.conversation.min_talk and is_meant:
+                is_human = call.get("automated") is not True
+                if is_human and is_meant and talk(call) >= self._config.conversation.min_talk:
                     self._add("conversations", rep, at)
                     self._add("conversations_by_call", rep, at)
 

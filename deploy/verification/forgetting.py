@@ -8,7 +8,7 @@ nothing with the stream but the value types.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -26,12 +26,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MINUTE = timedelta(minutes=1)
 _INSTANTS = {
-    "call": ("dialed_at", "answered_at", "ended_at"),
-    "email": ("sent_at",),
-    "meeting": ("booked_at", "starts_at", "ends_at"),
-    "lead": ("received_at", "assigned_at"),
-    "deal": ("entered_stage_at", "created_at", "closed_at"),
-    "rep": ("since", "until"),
+    "call": ("dialed_at", "answered_at", "ended_at", "logged_at"),
+    "email": ("sent_at", "logged_at"),
+    "meeting": ("booked_at", "starts_at", "ends_at", "logged_at"),
+    "lead": ("received_at", "assigned_at", "next_step_at"),
+    "deal": ("entered_stage_at", "created_at", "closed_at", "next_step_at"),
+    "rep": (),
+    "credit": ("at",),
+    "subscription": ("starts_at", "ends_at"),
+    "absence": ("from", "to"),
+    "goal": ("since",),
     "activity": ("at",),
 }
 _POINTERS = {"call": ("lead",), "meeting": ("lead",), "email": ("lead", "thread")}
@@ -100,8 +104,15 @@ class _Life:
     def is_spared(self) -> bool:
         fields = _current(self.changes)
         kind = self.changes[0].kind
-        is_gone = fields.get("deleted") is True or fields.get("merged_into") is not None
-        return kind == "rep" or (kind == "deal" and not is_gone and fields.get("status") not in ("won", "lost"))
+        is_there = fields.get("deleted") is not True
+        return kind == "rep" or (
+            is_there
+            and {
+                "deal": fields.get("status") not in ("won", "lost") and fields.get("merged_into") is None,
+                "subscription": fields.get("ends_at") is None,
+                "goal": True,
+            }.get(kind, False)
+        )
 
 
 def _lives(told: Iterable[RecordChange], horizon: Callable[[int], tuple[date, int]]) -> list[_Life]:
@@ -185,9 +196,21 @@ def _are_old(changes: Iterable[RecordChange], limit: int) -> bool:
         by_record[change.kind, change.id].append(change)
     for (kind, _), own in by_record.items():
         fields = _current(own)
-        if not fields or any((fields.get(name) or limit - 1) >= limit for name in _INSTANTS[kind]):
+        if not fields or any(at >= limit for at in _happening(kind, fields)):
             return False
     return True
+
+
+def _happening(kind: str, fields: Mapping[str, Any]) -> Iterator[int]:
+    """The instants that are named; of a day the midnight after it, as it is in UTC."""
+    for name in _INSTANTS[kind]:
+        said = fields.get(name)
+        if isinstance(said, str):
+            yield (
+                datetime.combine(date.fromisoformat(said), time.min, UTC) + timedelta(days=1) - _EPOCH
+            ) // _MICROSECOND
+        elif said is not None:
+            yield said
 
 
 def _current(changes: Iterable[RecordChange]) -> Mapping[str, Any]:
@@ -204,10 +227,12 @@ def _is_late(change: RecordChange, horizon: Callable[[int], tuple[date, int]]) -
     _, limit = horizon(change.received_at)
     fields: Mapping[str, Any] = change.fields
     is_open = any(value == "open" for name, value in fields.items() if name.partition("#")[0] == "status")
-    if change.kind == "rep" or (change.kind == "deal" and is_open):
+    is_running = fields.get("starts_at") is not None and fields.get("ends_at") is None
+    if change.kind in ("rep", "goal") or (change.kind == "deal" and is_open):
         return False
-    instants = [change.changed_at, *(fields.get(name) for name in _INSTANTS[change.kind])]
-    return all(at is None or at < limit for at in instants)
+    if change.kind == "subscription" and is_running:
+        return False
+    return all(at < limit for at in (change.changed_at, *_happening(change.kind, fields)))
 
 
 def _horizons(config: Config) -> Callable[[int], tuple[date, int]]:

@@ -151,7 +151,7 @@ class LeadRules:
                 touches[stop].append(possible)
         for member in members:
             for at, _, status in member.history("status"):
-                if status in ("qualified", "converted"):
+                if status in ("qualified", "converted", "customer"):
                     touches["qualified"].append(Touch(at, "lead", member.id, rep))
         if rules.before_start == "exclude":
             touches = {stop: [touch for touch in some if touch.at >= start] for stop, some in touches.items()}

@@ -104,7 +104,8 @@ def countable(records: Records) -> dict[str, list[Record]]:
         kind: [record for _, record in sorted(by_id.items()) if not record.is_deleted]
         for kind, by_id in records.items()
     }
-    kept["call"] = [call for call in kept.get("call", []) if call.get("internal") is not True]
+    for kind in ("call", "meeting"):
+        kept[kind] = [record for record in kept.get(kind, []) if record.get("internal") is not True]
     kept["deal"] = [deal for deal in kept.get("deal", []) if deal.get("merged_into") is None]
     return kept
 
@@ -133,6 +134,7 @@ def touch_instant(kind: str, record: Record, config: Config, stop: str) -> int |
     """When this record touched its lead, as far as `stop` (`attempt` or `contact`) takes it for an answer."""
     direction = record.get("direction")
     is_automated = record.get("automated") is True
+    takes_machines = config.lead_response.automated == "include"
     if kind == "meeting":
         counts = record.get("outcome") == "held"
         instant = record.get("starts_at")
@@ -141,10 +143,12 @@ def touch_instant(kind: str, record: Record, config: Config, stop: str) -> int |
         if stop == "contact":
             counts = direction == "inbound" and not is_automated
         else:
-            counts = direction == "outbound" and (not is_automated or config.lead_response.automated == "include")
+            counts = direction == "outbound" and (not is_automated or takes_machines)
     else:
         instant = record.get("dialed_at")
-        if stop == "contact":
+        if is_automated and not takes_machines:
+            counts = False
+        elif stop == "contact":
             counts = is_connected(record)
         elif direction == "outbound":
             counts = record.get("outcome") != "failed"
@@ -155,9 +159,10 @@ def touch_instant(kind: str, record: Record, config: Config, stop: str) -> int |
 
 def inquiry_instant(kind: str, record: Record, config: Config) -> int | None:
     """When the lead wrote, or called without being talked with."""
-    if record.get("direction") != "inbound" or kind == "meeting":
+    if record.get("direction") != "inbound" or kind == "meeting" or record.get("automated") is True:
         return None
     if kind == "email":
-        return None if record.get("automated") is True else record.get("sent_at")
+        at: int | None = record.get("sent_at")
+        return at
     was_talked_with = is_connected(record) and talk(record) >= config.conversation.min_talk
     return None if was_talked_with else record.get("dialed_at")

@@ -63,6 +63,7 @@ class _Case:
 
 NOTHING = LeadResult([], None)
 _END = 2**62
+_QUALIFIED = frozenset({"qualified", "converted", "customer"})
 
 
 def lead_result(
@@ -206,7 +207,7 @@ def _touches(case: _Case) -> _Touches:
         at = attempt_at(record, definitions)
         if at is not None:
             attempts.append(Touch(at, key, rep))
-        at = contact_at(record)
+        at = contact_at(record, definitions)
         if at is not None:
             contacts.append(Touch(at, key, rep))
         at = automated_at(record)
@@ -216,7 +217,7 @@ def _touches(case: _Case) -> _Touches:
         Touch(changed_at, f"lead|{id}", case.rep)
         for id, record in case.members.items()
         for changed_at, _, status in record.history("status")
-        if status in {"qualified", "converted"}
+        if status in _QUALIFIED
     )
     attempts, contacts = _sorted(attempts), _sorted(contacts)
     if definitions.lead_response.responder != "anyone":

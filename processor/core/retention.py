@@ -10,10 +10,10 @@ only forward.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
-from schemas.instants import DAY
+from schemas.instants import DAY, end_of_date
 from schemas.records import FIELDS, MERGED, FieldType, Record, RecordChange
 from schemas.voices import FURTHER
 from schemas.windows import Calendar, Day
@@ -23,6 +23,12 @@ INSTANTS: Mapping[str, tuple[str, ...]] = {
     for kind, fields in FIELDS.items()
 }
 """The fields of a kind that say when something happens."""
+
+DATES: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(name for name, field_type in fields.items() if field_type is FieldType.DATE)
+    for kind, fields in FIELDS.items()
+}
+"""Those that say it as days."""
 
 _Item = TypeVar("_Item")
 _Key = TypeVar("_Key")
@@ -95,14 +101,24 @@ class Horizon:
         fields = change.fields
         if change.kind == "deal" and any(fields.get(name) == "open" for name in _STATUSES):
             return False
-        return not any(_is_from(fields.get(name), horizon) for name in INSTANTS.get(change.kind, ()))
+        if change.kind == "goal":
+            return False
+        if change.kind == "subscription" and fields.get("starts_at") is not None and fields.get("ends_at") is None:
+            return False
+        return not any(at >= horizon for at in _happening(change.kind, fields.get))
 
 
 _STATUSES = ("status", *FURTHER["status"])
 
 
-def _is_from(value: object, horizon: int) -> bool:
-    return isinstance(value, int) and value >= horizon
+def _happening(kind: str, get: Callable[[str], object]) -> Iterator[int]:
+    """The instants that a record or a change of this kind names (microseconds), and the ends of the days."""
+    for name in INSTANTS[kind]:
+        if isinstance(at := get(name), int):
+            yield at
+    for name in DATES[kind]:
+        if isinstance(day := get(name), str):
+            yield end_of_date(day)
 
 
 def last_instant(record: Record) -> int:
@@ -111,12 +127,8 @@ def last_instant(record: Record) -> int:
     What was said within retention is remembered, however old that is of which it speaks: otherwise a repetition of what
     was corrected would bring it back. A record of which no field was ever set has no instant: it is never old.
     """
-    last = _EVER
-    for name, (at, _, value) in record.fields.items():
-        last = max(last, at)
-        if isinstance(value, int) and name in INSTANTS[record.kind]:
-            last = max(last, value)
-    last = max(last, _pointed_at(record))
+    said_at = max((entry[0] for entry in record.fields.values()), default=_EVER)
+    last = max(said_at, _pointed_at(record), *_happening(record.kind, record.get))
     return _NEVER if last == _EVER else last
 
 
@@ -138,22 +150,32 @@ def _pointed_at(record: Record) -> int:
 
 
 def is_spared(record: Record) -> bool:
-    """Whether it is kept however old it is: reps, and deals that nobody has closed, deleted or merged."""
-    if record.kind == "rep":
-        return True
-    is_gone = record.is_deleted or record.get(MERGED) is not None
-    return record.kind == "deal" and not is_gone and record.get("status") not in _CLOSED
+    """Whether it is kept however old it is: reps, and what is neither deleted nor merged of these.
+
+    Deals that nobody has closed, subscriptions without an end, and goals: the newest of a person or team holds until
+    there is another one.
+    """
+    match record.kind:
+        case "rep":
+            return True
+        case "deal":
+            is_running = record.get("status") not in _CLOSED and record.get(MERGED) is None
+        case "subscription":
+            is_running = record.get("ends_at") is None
+        case "goal":
+            is_running = True
+        case _:
+            return False
+    return is_running and not record.is_deleted
 
 
 def speaks_of_the_past(record: Record, horizon: int) -> bool:
     """Whether all that it names happened before the horizon, and nobody waits for it: it counts nowhere any more."""
-    fields, names_any = record.fields, False
-    for name in INSTANTS[record.kind]:
-        entry = fields.get(name)
-        if entry is not None and isinstance(at := entry[2], int):
-            if at >= horizon:
-                return False
-            names_any = True
+    names_any = False
+    for at in _happening(record.kind, record.get):
+        if at >= horizon:
+            return False
+        names_any = True
     if not names_any or is_spared(record):
         return False
     return record.kind != "lead" or record.is_deleted or record.get("status") not in {None, "new"}

@@ -33,20 +33,18 @@ def talk_of(call: Facts) -> int:
 def attempt_at(record: Known, definitions: Definitions) -> int | None:
     """When somebody of ours tried to reach the lead with this (microseconds); None if it is no attempt.
 
-    An outbound call that did not fail, an outbound mail by a human, a held meeting, a connected inbound call with
-    enough talk.
+    An outbound call that did not fail, an outbound mail, a held meeting, a connected inbound call with enough talk. By
+    a human, unless the configuration takes machines too.
     """
-    if record.is_deleted:
+    if not _is_outside(record) or (_is_automated(record) and definitions.lead_response.automated != "include"):
         return None
     direction = record.get("direction")
     at: int | None = None
     if record.kind == "meeting":
         at = _held_at(record)
     elif record.kind == "email":
-        is_human = record.get("automated") is not True
-        if direction == "outbound" and (is_human or definitions.lead_response.automated == "include"):
-            at = record.get("sent_at")
-    elif record.kind == "call" and record.get("internal") is not True:
+        at = record.get("sent_at") if direction == "outbound" else None
+    elif record.kind == "call":
         if direction == "outbound":
             counts = record.get("outcome") != "failed"
         else:
@@ -55,32 +53,44 @@ def attempt_at(record: Known, definitions: Definitions) -> int | None:
     return at
 
 
-def contact_at(record: Known) -> int | None:
-    """When the lead and we met in this (microseconds): a connected call, a held meeting, an inbound mail by a human."""
-    if record.is_deleted:
+def human_attempt_at(record: Known, definitions: Definitions) -> int | None:
+    """The same of a human, whatever the configuration says of machines."""
+    return None if _is_automated(record) else attempt_at(record, definitions)
+
+
+def contact_at(record: Known, definitions: Definitions) -> int | None:
+    """When the lead and we met in this (microseconds): a connected call, a held meeting, an inbound mail by a human.
+
+    A call in which a machine spoke is a contact where the configuration takes machines too.
+    """
+    if not _is_outside(record):
         return None
     at: int | None = None
     if record.kind == "meeting":
         at = _held_at(record)
     elif record.kind == "email":
-        if record.get("direction") == "inbound" and record.get("automated") is not True:
-            at = record.get("sent_at")
-    elif record.kind == "call" and record.get("internal") is not True:
+        at = record.get("sent_at") if record.get("direction") == "inbound" and not _is_automated(record) else None
+    elif record.kind == "call" and (not _is_automated(record) or definitions.lead_response.automated == "include"):
         at = record.get("dialed_at") if is_connected(record) else None
     return at
 
 
+def human_contact_at(record: Known, definitions: Definitions) -> int | None:
+    """The same of humans on both sides, whatever the configuration says of machines."""
+    return None if _is_automated(record) else contact_at(record, definitions)
+
+
 def inquiry_at(record: Known, definitions: Definitions) -> int | None:
-    """When the lead turned to us with this (microseconds): an inbound mail by a human, or an inbound call.
+    """When the lead turned to us with this (microseconds): an inbound mail or call by a human.
 
     A call in which they talked with us is an attempt too: nobody waits for an answer to that.
     """
-    if record.is_deleted or record.get("direction") != "inbound":
+    if not _is_outside(record) or _is_automated(record) or record.get("direction") != "inbound":
         return None
     at: int | None = None
     if record.kind == "email":
-        at = record.get("sent_at") if record.get("automated") is not True else None
-    elif record.kind == "call" and record.get("internal") is not True:
+        at = record.get("sent_at")
+    elif record.kind == "call":
         at = record.get("dialed_at") if attempt_at(record, definitions) is None else None
     return at
 
@@ -96,3 +106,12 @@ def automated_at(record: Known) -> int | None:
 def _held_at(meeting: Known) -> int | None:
     at: int | None = meeting.get("starts_at") if meeting.get("outcome") == "held" else None
     return at
+
+
+def _is_outside(record: Known) -> bool:
+    """Whether it is there, and not among us."""
+    return not record.is_deleted and record.get("internal") is not True
+
+
+def _is_automated(record: Known) -> bool:
+    return record.get("automated") is True

@@ -4,13 +4,13 @@ Owns what each of them says alone; what one says of another is checked in whole.
 """
 
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
 from schemas.calendars import BusinessCalendar, parse_week, public_holidays
-from schemas.documents.values import Currency, Model, Name, TimeZone
+from schemas.documents.values import Currency, DateOrInstant, Model, Name, TimeZone
 
 
 class Organisation(Model):
@@ -97,5 +97,15 @@ class Rep(Model):
     email: str | None = Field(default=None, max_length=320)
     team: Name | None = None
     active: bool | None = None
+    since: DateOrInstant | None = None
+    """The first day of the person here, as `2026-03-18`, or an instant of it."""
+    until: DateOrInstant | None = None
+    """The last day, likewise."""
+    region: str | None = Field(default=None, max_length=200)
+    role: str | None = Field(default=None, max_length=200)
+    photo: str | None = Field(default=None, max_length=1024)
+    """Where the picture lies."""
+    attributes: dict[str, Any] | None = None
+    """Whatever else is to be said of the person, by name."""
     aliases: dict[Name, list[str]] = Field(default_factory=dict)
     """By connection: the ids this person has there."""

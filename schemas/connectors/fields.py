@@ -13,17 +13,19 @@ from typing import Any
 
 import orjson
 
-from schemas.damage import LONGEST
-from schemas.instants import SECOND, parse_instant
+from schemas.damage import LONGEST, MOST_REFERENCES
+from schemas.instants import SECOND, parse_date, parse_instant
 from schemas.records import CHOICES, DELETED, FIELDS, FieldType, RecordChange, Value, make_change
 from schemas.voices import VOICES
 
 MAX_TEXT = 1024
 MAX_ID = 256
 MAX_ATTRIBUTES = 8192
+MAX_IDS = MOST_REFERENCES
 MAX_TALK = LONGEST // SECOND
 MAX_DIGITS = 18
 MAX_DECIMALS = 6
+_DATE_LENGTH = len("2026-03-18")
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
 # Stricter than Decimal(), which takes "1_000", "NaN" and the digits of every script.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
@@ -179,6 +181,19 @@ def _instant(value: Any) -> int:
     return parse_instant(value)
 
 
+def _date(value: Any) -> str:
+    if not isinstance(value, str):
+        msg = "must be a date such as 2026-03-18"
+        raise ValueError(msg)
+    text = value.strip()
+    parse_date(text)
+    return text
+
+
+def _date_or_instant(value: Any) -> str | int:
+    return _date(value) if isinstance(value, str) and len(value.strip()) <= _DATE_LENGTH else _instant(value)
+
+
 def _seconds(value: Any) -> int:
     number = read_number(value)
     if not 0 <= number <= MAX_TALK:
@@ -266,6 +281,8 @@ _READERS: Mapping[FieldType, _Reader] = {
     FieldType.TEXT: _text,
     FieldType.FLAG: _flag,
     FieldType.INSTANT: _instant,
+    FieldType.DATE: _date,
+    FieldType.DATE_OR_INSTANT: _date_or_instant,
     FieldType.SECONDS: _seconds,
     FieldType.DECIMAL: _decimal,
     FieldType.CURRENCY: _currency,
@@ -295,6 +312,22 @@ def _reference_in(namespace: str) -> _Reader:
     return read
 
 
+def _references_in(namespace: str) -> _Reader:
+    read_one = _reference_in(namespace)
+
+    def read(value: Any) -> list[str] | None:
+        if not isinstance(value, list):
+            msg = "must be a list of ids"
+            raise ValueError(msg)
+        if len(value) > MAX_IDS:
+            msg = f"holds more than {MAX_IDS} ids"
+            raise ValueError(msg)
+        ids = dict.fromkeys(map(read_one, value))
+        return [id for id in ids if isinstance(id, str)] or None
+
+    return read
+
+
 @lru_cache(1024)
 def _readers_of(kind: str, namespace: str, takes_voices: bool) -> Mapping[str, _Reader]:
     """How each field of a kind is read, with one argument: this runs for every field of every event.
@@ -303,7 +336,11 @@ def _readers_of(kind: str, namespace: str, takes_voices: bool) -> Mapping[str, _
     """
     if kind not in FIELDS:
         raise UnknownKindError(kind)
-    readers = {**_READERS, FieldType.REFERENCE: _reference_in(namespace)}
+    readers = {
+        **_READERS,
+        FieldType.REFERENCE: _reference_in(namespace),
+        FieldType.REFERENCES: _references_in(namespace),
+    }
     found = {
         name: _choice_of(CHOICES[kind, name]) if field_type is FieldType.CHOICE else readers[field_type]
         for name, field_type in FIELDS[kind].items()

@@ -14,13 +14,14 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
 from schemas.connectors.base import CLOCK_AHEAD, MAX_EVENTS
-from schemas.connectors.fields import MAX_ID, MAX_TALK, MAX_TEXT
-from schemas.instants import parse_instant
+from schemas.connectors.fields import MAX_ID, MAX_IDS, MAX_TALK, MAX_TEXT
+from schemas.instants import parse_date, parse_instant
 from schemas.records import CHOICES, DELETED, FIELDS, FieldType, RecordChange, Value, make_change
 
 # To others what has more bits is a float.
 _Whole = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 _Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)] | _Whole
+_Date = Annotated[str, Meta(min_length=10, max_length=10)]
 _TYPES: Mapping[FieldType, Any] = {
     FieldType.TEXT: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)] | _Whole,
     FieldType.FLAG: bool,
@@ -30,6 +31,9 @@ _TYPES: Mapping[FieldType, Any] = {
     | Annotated[int, Meta(ge=0, lt=10**15)],
     FieldType.CURRENCY: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")],
     FieldType.REFERENCE: _Id,
+    FieldType.REFERENCES: Annotated[list[_Id], Meta(max_length=MAX_IDS)],
+    FieldType.DATE: _Date,
+    FieldType.DATE_OR_INSTANT: Annotated[str, Meta(min_length=10, max_length=40)],
 }
 _Read = Callable[[Any], Value]
 """From a decoded value to a normalised one. Raises ValueError where it is not plain after all."""
@@ -124,6 +128,15 @@ def _instant(text: str) -> int:
     return parse_instant(_ascii(text))
 
 
+def _date(text: str) -> str:
+    parse_date(text)
+    return text
+
+
+def _date_or_instant(text: str) -> str | int:
+    return _date(text) if len(text) == 10 else _instant(text)
+
+
 def _trimmed(value: str | int) -> str:
     if type(value) is int:
         return str(value)
@@ -152,6 +165,8 @@ def _seconds(value: int) -> int:
 _READERS: Mapping[FieldType, _Read | None] = {
     FieldType.TEXT: _trimmed,
     FieldType.INSTANT: _instant,
+    FieldType.DATE: _date,
+    FieldType.DATE_OR_INSTANT: _date_or_instant,
     FieldType.SECONDS: _seconds,
     FieldType.DECIMAL: _decimal,
 }
@@ -162,8 +177,9 @@ def _readers_of(kind: str, namespace: str) -> tuple[Callable[[Any], str], tuple[
     """How the id and each field of a kind are read on; None: it is what was decoded."""
     before = f"{namespace}:" if namespace else ""
     reference: Callable[[Any], str] = (lambda value: before + _shown(value)) if before else _shown
-    known = _FIELDS[kind].__struct_fields__
-    return reference, tuple(
-        (name, reference if FIELDS[kind][name] is FieldType.REFERENCE else _READERS.get(FIELDS[kind][name]))
-        for name in known
-    )
+    readers = {
+        **_READERS,
+        FieldType.REFERENCE: reference,
+        FieldType.REFERENCES: lambda values: list(dict.fromkeys(map(reference, values))) or None,
+    }
+    return reference, tuple((name, readers.get(FIELDS[kind][name])) for name in _FIELDS[kind].__struct_fields__)

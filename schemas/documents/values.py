@@ -4,6 +4,7 @@ Owns how they are written and what is wrong with them. Does not know where they 
 """
 
 import re
+from datetime import date
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -12,7 +13,7 @@ from babel.numbers import list_currencies
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from schemas.documents.errors import nearest, wrong
-from schemas.instants import parse_duration
+from schemas.instants import parse_date, parse_duration, parse_instant
 
 _SHAPE = "must be a duration such as 30s, 5m, 1h or 2d"
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)\Z", re.ASCII)
@@ -42,6 +43,18 @@ def _with_unit(text: str) -> str:
         return f": {number} has no unit; did you mean {number}s?"
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)[a-z]*", text, re.ASCII | re.IGNORECASE)
     return f"; did you mean {found[1]}{found[2].lower()}?" if found else ""
+
+
+def _date_or_instant(value: Any) -> str | int:
+    text = value.strip() if isinstance(value, str) else value.isoformat() if isinstance(value, date) else ""
+    try:
+        if len(text) > len("2026-03-18"):
+            return parse_instant(text)
+        parse_date(text)
+    except ValueError:
+        msg = "must be a date such as 2026-03-18, or an RFC 3339 instant with an offset"
+        raise wrong(msg) from None
+    return text
 
 
 def _positive(value: int) -> int:
@@ -87,3 +100,5 @@ Duration = Annotated[int, BeforeValidator(_duration), AfterValidator(_positive)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Name = Annotated[str, AfterValidator(_name)]
 Currency = Annotated[str, AfterValidator(_currency)]
+DateOrInstant = Annotated[str | int, BeforeValidator(_date_or_instant)]
+"""Written `2026-03-18`, kept as that text; or an instant with an offset, kept in microseconds."""

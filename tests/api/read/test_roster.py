@@ -1,5 +1,6 @@
 """The roster: the file wins field by field, aliases speak together, moves hold from their day on."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from schemas.config import Config
 from schemas.instants import DAY
 from schemas.people import Roster
 from schemas.records import Record
-from schemas.windows import Calendar
+from schemas.windows import Calendar, date_of
 from tests.builders import change, instant, make_config
 
 NOON = instant("2026-03-18T12:00Z")
@@ -127,3 +128,21 @@ def test_person_without_a_name_is_called_by_their_id() -> None:
 
     assert roster.name_of("r1") == "r1"
     assert roster.people["r1"].active
+
+
+def test_since_and_until_are_days_of_the_organisation_however_they_are_said() -> None:
+    roster = make_roster(
+        make_config(
+            timezone="Asia/Kuala_Lumpur",
+            reps={"r1": {"since": "2026-03-01", "region": "east", "attributes": {"desk": "4"}}, "r2": {}},
+        )
+    )
+    tell(roster, "r1", (NOON, {"since": "2025-01-01", "region": "west", "role": "ae", "photo": "a.png"}))
+    tell(roster, "r2", (NOON, {"since": instant("2026-03-17T16:30Z"), "until": "2026-03-31", "attributes": '{"a":1}'}))
+
+    one, two = roster.people["r1"], roster.people["r2"]
+
+    assert (date_of(one.since or 0), one.region, one.role, one.photo) == (date(2026, 3, 1), "east", "ae", "a.png")
+    assert one.attributes == {"desk": "4"}
+    assert (date_of(two.since or 0), date_of(two.until or 0)) == (date(2026, 3, 18), date(2026, 3, 31))
+    assert two.attributes == {"a": 1}

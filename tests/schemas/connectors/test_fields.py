@@ -15,7 +15,7 @@ from schemas.records import FIELDS, RecordChange
 AT = parse_instant("2026-03-18T16:41:30.344Z")
 
 
-def _read(kind: str, namespace: str = "", **fields: Any) -> RecordChange:
+def _read(kind: str, namespace: str = "", /, **fields: Any) -> RecordChange:
     reading = read_change(kind=kind, record_id="x-1", changed_at=AT, raw=fields, received_at=AT, namespace=namespace)
     assert reading.unknown == []
     return reading.change
@@ -45,6 +45,24 @@ def _read(kind: str, namespace: str = "", **fields: Any) -> RecordChange:
         ("deal", "currency", "", None),
         ("activity", "attributes", {"b": 1, "a": [None, "é"]}, '{"a":[null,"é"],"b":1}'),
         ("activity", "attributes", None, None),
+        ("deal", "kind", "cross_sell", "cross_sell"),
+        ("deal", "units", "3", "3"),
+        ("lead", "status", "customer", "customer"),
+        ("lead", "attributes", {"industry": "health"}, '{"industry":"health"}'),
+        ("call", "automated", True, True),
+        ("email", "contacts", ["p-1", 7, " p-1 ", ""], ["p-1", "7"]),
+        ("email", "contacts", [], None),
+        ("email", "contacts", None, None),
+        ("meeting", "attendees", [f"r-{number}" for number in range(200)], [f"r-{number}" for number in range(200)]),
+        ("absence", "from", "2026-03-18", "2026-03-18"),
+        ("absence", "to", " 2024-02-29", "2024-02-29"),
+        ("absence", "share", 0.5, "0.5"),
+        ("goal", "since", "2026-01-01", "2026-01-01"),
+        ("rep", "since", "2026-03-18", "2026-03-18"),
+        ("rep", "until", "2026-03-18T17:41:30.344+01:00", AT),
+        ("rep", "until", "", None),
+        ("subscription", "monthly_amount", "99.90", "99.9"),
+        ("credit", "at", "2026-03-18T16:41:30.344Z", AT),
     ],
 )
 def test_values_are_normalised(kind: str, field: str, raw: Any, value: Any) -> None:
@@ -55,6 +73,21 @@ def test_values_are_normalised(kind: str, field: str, raw: Any, value: Any) -> N
     ("kind", "field", "raw"),
     [
         ("rep", "name", "x" * 1025),
+        ("rep", "since", "2026-02-29"),
+        ("rep", "since", "2026-03-18T16:41:31"),
+        ("rep", "until", 1773852090),
+        ("absence", "from", "2026-03-18T16:41:31Z"),
+        ("absence", "from", "18.03.2026"),
+        ("absence", "to", "1492-10-12"),
+        ("goal", "since", 20260318),
+        ("email", "contacts", "p-1"),
+        ("email", "contacts", {"p-1": 1}),
+        ("email", "contacts", ["x" * 257]),
+        ("email", "contacts", [1.5]),
+        ("email", "contacts", [None]),
+        ("meeting", "attendees", [f"r-{number}" for number in range(201)]),
+        ("meeting", "internal", 1),
+        ("deal", "kind", "upsell"),
         ("rep", "name", True),
         ("rep", "name", "\ud800"),
         ("rep", "active", "no"),
@@ -100,6 +133,10 @@ def test_a_namespace_stands_before_every_pointer_and_before_nothing_else() -> No
 
     assert change.id == "hs:x-1"
     assert change.fields == {"rep": "hs:1", "lead": "hs:2", "direction": "inbound", "deal": None}
+
+
+def test_lists_of_ids_belong_to_the_namespace() -> None:
+    assert _read("meeting", "hs", attendees=["1", 2]).fields == {"attendees": ["hs:1", "hs:2"]}
 
 
 def test_unknown_fields_are_left_out_and_counted() -> None:

@@ -1,6 +1,7 @@
 """Events of kind `generic`."""
 
 import itertools
+from datetime import date
 from typing import Any
 
 import pytest
@@ -211,6 +212,10 @@ _VALUES: dict[FieldType, st.SearchStrategy[Any]] = {
     FieldType.DECIMAL: st.decimals(-(10**12), 10**12, places=2).map(str),
     FieldType.CURRENCY: st.sampled_from(["USD", "eur"]),
     FieldType.REFERENCE: st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True),
+    FieldType.REFERENCES: st.lists(st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True), max_size=5),
+    FieldType.DATE: st.dates(date(1902, 1, 1), date(2241, 12, 31)).map(str),
+    FieldType.DATE_OR_INSTANT: st.dates(date(1902, 1, 1), date(2241, 12, 31)).map(str)
+    | st.integers(0, 2**32).map(lambda seconds: format_instant(seconds * 10**6)),
     FieldType.ATTRIBUTES: st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), st.integers(0, 9)),
 }
 

@@ -1,0 +1,96 @@
+"""What a floor tells beside calls, mails, meetings, leads and deals: customers, money given back, absences, goals.
+
+Owns the fields of these, and those that only some CRMs send of the others (who logged it and when, whom a mail went to,
+what a deal sells). Pure: the random numbers are the floor's.
+"""
+
+from random import Random
+from typing import Any
+
+from schemas.instants import DAY, HOUR, MINUTE, SECOND, format_instant
+
+CUSTOMERS = 400
+PRODUCTS = ("Starter", "Team", "Business", "Enterprise")
+_SIZES = ("small", "medium", "large")
+_REASONS = ("price", "timing", "competitor", "no answer")
+_INDUSTRIES = ("health", "retail", "logistics", "software")
+
+Fields = dict[str, Any]
+
+
+def customer(random: Random) -> str:
+    """One of the floor's customers."""
+    return f"customer-{random.randrange(CUSTOMERS)}"
+
+
+def subscription(random: Random, rep: str, at: int) -> Fields:
+    """What a customer pays each month: running, over, or yet to begin."""
+    starts = at - random.randrange(500) * DAY + 30 * DAY
+    months = random.choice((1, 12, 12, None))
+    return {
+        "rep": rep, "customer": customer(random), "product": random.choice(PRODUCTS), "starts_at": starts,
+        "ends_at": None if months is None else starts + months * 30 * DAY,
+        "monthly_amount": f"{random.randint(2, 90) * 10}.00", "currency": "USD",
+    }  # fmt: skip
+
+
+def credit(random: Random, rep: str, deal: str | None, at: int) -> Fields:
+    """Money given back."""
+    return {
+        "rep": rep, "deal": deal, "customer": customer(random), "at": at,
+        "amount": f"{random.randint(1, 40) * 25}.00", "currency": "USD",
+    }  # fmt: skip
+
+
+def absence(random: Random, rep: str, at: int) -> Fields:
+    """Days on which somebody is away, or half of each."""
+    first = at + random.randint(-10, 20) * DAY
+    last = first + random.choice((0, 0, 1, 4)) * DAY
+    return {"rep": rep, "from": _date(first), "to": _date(last), "share": random.choice(("1", "1", "0.5"))}
+
+
+def goal(random: Random, rep: str, at: int) -> Fields:
+    """What is expected of somebody from a day on."""
+    return {"goal": "quota", "rep": rep, "since": _date(at), "amount": f"{random.randint(20, 60) * 1000}"}
+
+
+def of_lead(random: Random, at: int) -> Fields:
+    """What else a CRM knows of a lead."""
+    return {
+        "name": f"Contact {random.randrange(10_000)}", "company": f"Company {random.randrange(2000)}",
+        "value": f"{random.randint(5, 90) * 100}.00", "currency": "USD",
+        "next_step_at": at + random.randint(1, 72) * HOUR if random.random() < 0.6 else None,
+        "attributes": {"industry": random.choice(_INDUSTRIES)},
+    }  # fmt: skip
+
+
+def of_deal(random: Random, amount: str, at: int) -> Fields:
+    """What is sold, to whom, and at which price."""
+    listed = float(amount) * random.choice((1, 1, 1.1, 1.25))
+    return {
+        "name": f"Deal {random.randrange(10_000)}", "units": random.randint(1, 20), "list_amount": f"{listed:.2f}",
+        "cost": f"{float(amount) * random.uniform(0.2, 0.7):.2f}", "customer": customer(random),
+        "size": random.choice(_SIZES), "region": random.choice(("north", "south")),
+        "next_step_at": at + random.randint(-24, 96) * HOUR if random.random() < 0.7 else None,
+    }  # fmt: skip
+
+
+def lost_reason(random: Random) -> str:
+    """Why a deal was lost."""
+    return random.choice(_REASONS)
+
+
+def logged(random: Random, rep: str, at: int) -> Fields:
+    """Who wrote it down, and when: mostly the person, and soon."""
+    lag = random.randint(0, 40) * (MINUTE if random.random() < 0.2 else SECOND)
+    return {"logged_at": at + lag, "logged_by": rep}
+
+
+def contacts(random: Random, lead: str | None) -> list[str]:
+    """All to whom a mail went."""
+    others = [f"contact-{random.randrange(3000)}" for _ in range(random.choice((0, 0, 1, 3)))]
+    return ([lead] if lead is not None else []) + others
+
+
+def _date(at: int) -> str:
+    return format_instant(at)[:10]
