@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from schemas.catalogue import Catalogue, Metric, bound, money_digits
-from schemas.catalogue.base import MetricValue, Reading
+from schemas.catalogue.base import Exact, MetricValue, Reading
 from schemas.catalogue.simple import SimpleReader
 from schemas.config import Config
 from schemas.config.rules import rules_of
@@ -80,6 +80,10 @@ class Floor:
         self.roster = Roster(config, self.calendar)
         self.revision = 0
         """Grows with every change of a pane or of the roster."""
+        self.roster_revision = 0
+        """Grows with every change of the roster."""
+        self._rep_revisions: dict[str | None, int] = {}
+        self._day_revisions: dict[Day, int] = {}
         self._cells: dict[Window, dict[str | None, dict[str, bytes]]] = {}
         self._rep_panes: dict[Window, dict[str | None, Pane]] = {}
         self._scope_panes: dict[Window, dict[Scope, Pane]] = {}
@@ -111,16 +115,20 @@ class Floor:
         self._note_rate(origin, rep, window, value)
         self._forget_merged(window, rep, was_there=was_there)
         self.revision += 1
+        self._rep_revisions[rep] = self.revision
+        if is_day(window):
+            self._day_revisions[index_of(window)] = self.revision
         return window, rep
 
-    def take_rep(self, key: bytes, value: bytes | None) -> str:
-        """Take a message of `roster` in: the rep whose entry has changed."""
+    def take_rep(self, key: bytes, value: bytes | None) -> str | None:
+        """Take a message of `roster` in: the rep whose entry, absence or goal has changed; None: it is of no rep."""
         rep, has_moved = self.roster.apply(key, value)
         if has_moved:
             self._scope_panes.clear()
             self._exchanged.clear()
             self._blocks.clear()
         self.revision += 1
+        self.roster_revision += 1
         return rep
 
     def forget_before(self, first: Window) -> None:
@@ -253,6 +261,18 @@ class Floor:
             if result.bound is not None:
                 values.bounds[name] = result.bound
         return values
+
+    def exact(self, metric: str, pane: Pane, now: int) -> Exact:
+        """A metric of a merged pane, before it is shown."""
+        return self._bound.metrics[metric].reader.exact(pane, Reading(now=now, money_digits=self._money_digits))
+
+    def rep_revision(self, rep: str) -> int:
+        """The revision at which a pane of this rep last changed."""
+        return self._rep_revisions.get(rep, 0)
+
+    def days_revision(self, first: Day, last: Day) -> int:
+        """The revision at which a pane of one of these days last changed."""
+        return max((self._day_revisions.get(day, 0) for day in range(first, last + 1)), default=0)
 
     def deals_without_rate(self) -> int:
         """Won deals in a currency that has no rate: they are left out of money metrics."""

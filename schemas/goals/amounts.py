@@ -5,11 +5,13 @@ Owns which amount holds on a day: the most specific one (the rep's, the team's, 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
 from schemas.config.goals import Goal, GoalAmount
+from schemas.instants import parse_date
+from schemas.records import Record
 from schemas.windows import Day, day_from
 
 EVER: Day = -(2**31)
@@ -25,6 +27,17 @@ class Recorded(NamedTuple):
     amount: Fraction
 
 
+def recorded_of(record: Record, served_id: Callable[[str], str]) -> Recorded | None:
+    """What a record says of an amount; None while it says none that can be one. `served_id`: of the id of a person."""
+    rep, team, since, amount = (record.get(name) for name in ("rep", "team", "since", "amount"))
+    if amount is None or (value := Fraction(amount)) < 0:
+        return None
+    rep = None if rep is None else served_id(rep)
+    return Recorded(
+        rep, None if rep is not None else team, None if since is None else day_from(parse_date(since)), value
+    )
+
+
 class _Timeline:
     """The amounts of one scope by the day from which on they hold."""
 
@@ -37,6 +50,11 @@ class _Timeline:
         place = bisect_right(self.days, since)
         self.days.insert(place, since)
         self.amounts.insert(place, amount)
+
+    @property
+    def content(self) -> tuple[tuple[Day, Fraction], ...]:
+        """All that it says."""
+        return tuple(zip(self.days, self.amounts, strict=True))
 
     def on(self, day: Day) -> Fraction | None:
         place = bisect_right(self.days, day) - 1
@@ -104,12 +122,15 @@ class Amounts:
         """The same of the own amount of a team; None: of the organisation."""
         return self._own.get(team, _NONE).days
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is said of anybody."""
-        return not (self._reps or self._each or self._own)
+    def of_person_alone(self, rep: str) -> tuple[tuple[Day, Fraction], ...]:
+        """What is said of this person, and of nobody else."""
+        timeline = self._reps.get(rep)
+        return () if timeline is None else timeline.content
 
-    @property
-    def reaches_everybody(self) -> bool:
-        """Whether people have an amount who are named nowhere."""
-        return bool(self._each)
+    def says_the_same_of_others(self, other: "Amounts") -> bool:
+        """Whether only what is said of single people differs."""
+        return _contents(self._each) == _contents(other._each) and _contents(self._own) == _contents(other._own)
+
+
+def _contents(timelines: Mapping[str | None, _Timeline]) -> dict[str | None, tuple[tuple[Day, Fraction], ...]]:
+    return {scope: timeline.content for scope, timeline in timelines.items()}

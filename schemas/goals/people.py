@@ -10,20 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
+from schemas.absences import Absence
 from schemas.goals.periods import Days
+from schemas.people import Person
 from schemas.roster import Membership
 from schemas.windows import Day, date_of, day_from
 
 _NO_TEAM = Membership()
-
-
-@dataclass(frozen=True, slots=True)
-class Absence:
-    """Days on which somebody is away, wholly or for a share of them."""
-
-    first: Day
-    last: Day
-    share: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +39,26 @@ class Employment:
         away = sum((absence.share for absence in self.absences if absence.first <= day <= absence.last), Fraction(0))
         return max(Fraction(0), 1 - away)
 
-    def teams_in(self, days: Days) -> list[str | None]:
-        """The teams of these days, in their order."""
-        if not self.membership.teams:
-            return [None]
-        first, last = (max(0, bisect_right(self.membership.days, day) - 1) for day in days)
-        return list(self.membership.teams[first : last + 1])
-
-    def turns(self) -> Iterator[Day]:
-        """Days on which team or presence may be others than on the day before."""
-        yield from self.membership.days
-        yield from self.absence_turns()
+    def moves_in(self, days: Days) -> tuple[tuple[str | None, ...], tuple[Day, ...]]:
+        """The teams of these days in their order, and the days on which each but the first begins."""
+        teams, begins = self.membership.teams, self.membership.days
+        if len(teams) < 2:
+            return teams or (None,), ()
+        first, last = (max(0, bisect_right(begins, day) - 1) for day in days)
+        return teams[first : last + 1], begins[first + 1 : last + 1]
 
     def absence_turns(self) -> Iterator[Day]:
-        """The same of the presence alone."""
+        """Days on which the presence may be another one than on the day before."""
         for absence in self.absences:
             yield absence.first
             yield absence.last + 1
+
+
+def employment_of(person: Person) -> Employment | None:
+    """What of a person of the roster matters to goals; None: they have no goals."""
+    if not person.has_goals:
+        return None
+    return Employment(person.rep, person.since, person.last_day, person.membership, person.absences)
 
 
 def months_after(day: Day, months: int) -> Day:

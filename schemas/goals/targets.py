@@ -47,6 +47,11 @@ class Target:
         for work, part in other.today.items():
             self.today[work] = self.today.get(work, _ZERO) + part
 
+    def times(self, number: int) -> "Target":
+        """That of so many people for whom it is the same."""
+        today = {work: part * number for work, part in self.today.items()}
+        return Target(self.before * number, today, self.after * number)
+
     def put(self, days: Days, weight: Fraction, work: Work, today: Day) -> None:
         """So much for each unit of work on these days, which lie all on one side of today, or are it."""
         part = weight * work.total(days)
@@ -114,6 +119,20 @@ class Spread:
                 found.setdefault(team, Target()).put(run, weight, work, today)
         return found
 
+    def likeness(self, person: Employment, days: Days) -> tuple[object, ...]:
+        """All that decides what a person is to reach in these days: of two with the same it is the same."""
+        goal, absences = self.goal, person.absences
+        depends_on_since = goal.ramp or goal.join != "prorate"
+        return (
+            self.amounts.of_person_alone(person.rep),
+            person.moves_in(days),
+            person.within(days),
+            person.since if depends_on_since else None,
+            tuple(each for each in absences if each.first <= days.last and days.first <= each.last)
+            if absences and goal.absence == "prorate"
+            else (),
+        )
+
     def _is_before_first_whole(self, person: Employment, period: Days) -> bool:
         return self.goal.join == "next_period" and person.since is not None and person.since > period.first
 
@@ -124,8 +143,9 @@ class Spread:
         return period
 
     def _turns(self, person: Employment, there: Days) -> Iterator[Day]:
-        yield from person.membership.days
-        yield from self.amounts.turns(person.rep, person.teams_in(there))
+        teams, moves = person.moves_in(there)
+        yield from moves
+        yield from self.amounts.turns(person.rep, teams)
         if self.goal.absence == "prorate":
             yield from person.absence_turns()
         if person.since is not None:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.absences import Absence
 from schemas.calendars import BusinessCalendar
 from schemas.config.goals import PERIODS, Goal
 from schemas.goals.amounts import Amounts, Recorded
-from schemas.goals.people import Absence, Employment
+from schemas.goals.people import Employment
 from schemas.goals.periods import Days, Periods
 from schemas.goals.standing import needed_share, standing
 from schemas.goals.targets import Calendars, Spread, Target
