@@ -28,6 +28,7 @@ from api.http.routes import (
     boards,
     connections,
     docs,
+    goals,
     health,
     leaderboards,
     leads,
@@ -63,6 +64,7 @@ no garbage: nothing is gained by searching them again and again.
 READ_ROUTERS: tuple[APIRouter, ...] = (
     reps.router,
     leaderboards.router,
+    goals.router,
     leads.router,
     alerts.router,
     connections.router,

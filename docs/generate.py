@@ -289,7 +289,7 @@ def _whole_api() -> tuple[FastAPI, CollectorRegistry]:
 def _series() -> list[tuple[str, str, str]]:
     """(name, type, help) of every exported series that is not a metric of the catalogue."""
     sales = {exported(name, metric.unit)[0] for name, metric in shipped_catalogue().items()}
-    picture = Picture(catalogue={}, deals_without_rate=0, verification=Verification(0, 0, 0, "", 0, 0))
+    picture = Picture(catalogue={}, deals_without_rate=0, goals=(), verification=Verification(0, 0, 0, "", 0, 0))
     text = render(picture) + generate_latest(_whole_api()[1])
     helps: dict[str, str] = {}
     found = []

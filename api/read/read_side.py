@@ -15,6 +15,7 @@ from api.read.broadcast import Broadcaster
 from api.read.consumer import Latency, ViewConsumer
 from api.read.exposition import MAX_REPS, Exposition, Picture, ResponseHistogram, crossed_limits, waiting_by_team
 from api.read.generations import follow_served
+from api.read.goal_rows import attainments
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
 from api.read.view import View
@@ -112,6 +113,7 @@ class ReadSide:
             progress=dict(view.progress),
             lag=dict(self.consumer.lag),
             crossed=crossed_limits(view),
+            goals=tuple(attainments(view, reps[:MAX_REPS], now)) if view.goals.goals else None,
             deals_without_rate=view.deals_without_rate(),
             behind_seconds=self.consumer.behind_seconds(now),
             verification=view.verification,

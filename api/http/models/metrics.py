@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from api.http.models.common import Answer, Instant
+from api.http.models.goals import GoalAnswer
 
 
 class WindowAnswer(Answer):
@@ -33,6 +34,9 @@ class RowAnswer(Answer):
     bounds: dict[str, float] = Field(
         description="Metric that is null because the rank falls on a lead without an answer -> what it is at least.",
         examples=[{"lead_response_seconds_p90": 18000}],
+    )
+    goals: dict[str, GoalAnswer | list[GoalAnswer]] | None = Field(
+        default=None, description="By metric: the goal of this window; with `goals=all` a list. Left out without goals."
     )
     currency: str | None = Field(default=None, description="Of money among the metrics.", examples=["USD"])
 
@@ -102,7 +106,8 @@ class EntryAnswer(Answer):
     name: str = Field(examples=["Ana Lim"])
     team: str | None = Field(examples=["north"])
     value: int | float | str | None = Field(examples=[37])
-    target: float | None = Field(description="The rep's goal, where one is set.", examples=[None])
+    target: int | float | str | None = Field(description="The rep's goal in this window, if any.", examples=[None])
+    attainment: float | None = Field(default=None, description="Of that goal; with `rank=attainment`.", examples=[None])
 
 
 class LeaderboardAnswer(Answer):

@@ -9,6 +9,7 @@ from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
 from api.http.etag import answer
 from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
 from api.http.parameters import (
+    EveryGoal,
     MetricsAsked,
     ReadRequest,
     ReadRoute,
@@ -21,8 +22,9 @@ from api.http.parameters import (
     team_today,
 )
 from api.read.rows import metrics_row, person_json
-from api.read.view import ORGANISATION, rep_scope, team_scope
+from api.read.view import ORGANISATION, Scope, rep_scope, team_scope
 from schemas.instants import format_instant
+from schemas.windows import Span
 
 router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
 
@@ -73,14 +75,14 @@ async def teams(request: ReadRequest) -> Response:
 )
 async def metrics_of_reps(
     request: ReadRequest, span: SpanAsked, metrics: MetricsAsked,
-    team: TeamAsked = None,
+    team: TeamAsked = None, goals: EveryGoal = None,
 ) -> Response:  # fmt: skip
     """A row per rep."""
     access, view, now = request.access, request.view, request.now
     rows: list[dict[str, Any]] = []
     for rep in reps_asked(view, team, access, now):
         scope = rep_scope(rep)
-        rows.append(metrics_row(view, scope, span, view.values(scope, span, now, metrics), now))
+        rows.append(_row(request, scope, span, metrics, goals))
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
@@ -91,11 +93,13 @@ async def metrics_of_reps(
     response_model=RowAnswer,
     responses=READ_PROBLEMS | NOT_FOUND,
 )
-async def metrics_of_rep(request: ReadRequest, rep: str, span: SpanAsked, metrics: MetricsAsked) -> Response:
+async def metrics_of_rep(
+    request: ReadRequest, rep: str, span: SpanAsked, metrics: MetricsAsked, goals: EveryGoal = None
+) -> Response:
     """One row."""
     access, view, now = request.access, request.view, request.now
     scope = rep_scope(known_rep(view, rep, access, now))
-    return answer(request, metrics_row(view, scope, span, view.values(scope, span, now, metrics), now))
+    return answer(request, _row(request, scope, span, metrics, goals))
 
 
 @router.get(
@@ -104,18 +108,29 @@ async def metrics_of_rep(request: ReadRequest, rep: str, span: SpanAsked, metric
     response_model=RowAnswer,
     responses=READ_PROBLEMS | NOT_FOUND,
 )
-async def metrics_of_team(request: ReadRequest, team: str, span: SpanAsked, metrics: MetricsAsked) -> Response:
+async def metrics_of_team(
+    request: ReadRequest, team: str, span: SpanAsked, metrics: MetricsAsked, goals: EveryGoal = None
+) -> Response:
     """One row: what reps did on days they were in this team."""
-    access, view, now = request.access, request.view, request.now
+    access, view = request.access, request.view
     scope = team_scope(known_team(view, team, access))
-    return answer(request, metrics_row(view, scope, span, view.values(scope, span, now, metrics), now))
+    return answer(request, _row(request, scope, span, metrics, goals))
 
 
 @router.get(
     "/organisation/metrics", summary="Metrics of the organisation", response_model=RowAnswer, responses=READ_PROBLEMS
 )
-async def metrics_of_organisation(request: ReadRequest, span: SpanAsked, metrics: MetricsAsked) -> Response:
+async def metrics_of_organisation(
+    request: ReadRequest, span: SpanAsked, metrics: MetricsAsked, goals: EveryGoal = None
+) -> Response:
     """One row: everything, also what no rep did."""
-    access, view, now = request.access, request.view, request.now
-    organisation_allowed(access)
-    return answer(request, metrics_row(view, ORGANISATION, span, view.values(ORGANISATION, span, now, metrics), now))
+    organisation_allowed(request.access)
+    return answer(request, _row(request, ORGANISATION, span, metrics, goals))
+
+
+def _row(
+    request: ReadRequest, scope: Scope, span: Span, metrics: tuple[str, ...] | None, goals: str | None
+) -> dict[str, Any]:
+    """A row with the goals of its metrics: `goals` is None for the one that is meant, `all` for a list."""
+    view, now = request.view, request.now
+    return metrics_row(view, scope, span, view.values(scope, span, now, metrics), now, every_goal=goals == "all")
