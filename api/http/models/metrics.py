@@ -18,6 +18,20 @@ class WindowAnswer(Answer):
 
 _METRICS_EXAMPLE = {"calls_made": 37, "connect_rate": 0.3513513513513513, "revenue_won": "48500.00"}
 
+_GOALS_EXAMPLE = {
+    "revenue_won": {
+        "goal": "quota",
+        "target": "90000.00",
+        "attainment": 0.7777777777777778,
+        "gap": "-20000.00",
+        "expected": "61363.64",
+        "pace": 1.1407407407407408,
+        "projection": "102666.67",
+        "needed_per_day": "2857.14",
+        "state": "ahead",
+    }
+}
+
 
 class RowAnswer(Answer):
     """Metrics of a rep, of a team (no `rep`) or of the organisation (neither)."""
@@ -36,7 +50,9 @@ class RowAnswer(Answer):
         examples=[{"lead_response_seconds_p90": 18000}],
     )
     goals: dict[str, GoalAnswer | list[GoalAnswer]] | None = Field(
-        default=None, description="By metric: the goal of this window; with `goals=all` a list. Left out without goals."
+        default=None,
+        description="By metric: the goal of this window; with `goals=all` a list. Left out where there are no goals.",
+        examples=[_GOALS_EXAMPLE],
     )
     currency: str | None = Field(default=None, description="Of money among the metrics.", examples=["USD"])
 
