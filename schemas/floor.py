@@ -270,6 +270,10 @@ class Floor:
         """The revision at which a pane of this rep last changed."""
         return self._rep_revisions.get(rep, 0)
 
+    def reps_changed_since(self, revision: int) -> list[str]:
+        """The reps of whom a pane has changed after that revision."""
+        return [rep for rep, changed in self._rep_revisions.items() if changed > revision and rep is not None]
+
     def days_revision(self, first: Day, last: Day) -> int:
         """The revision at which a pane of one of these days last changed."""
         return max((self._day_revisions.get(day, 0) for day in range(first, last + 1)), default=0)

@@ -107,8 +107,7 @@ def row_json(view: View, row: GoalRow, found: Standing, now: int) -> Json:
     goal = view.goals.goals[name]
     unit = view.catalogue[goal.metric].unit
     people, needed = view.goals.people(name, scope, period, now), view.goals.needed(name, scope, found, now)
-    span = Span(goal.period, days=True, first=period.first, last=period.last)
-    start, end = span.bounds(view.calendar)
+    start, end = view.goals.bounds(period)
     money = money_digits(view.config.organisation.currency)
     told = goal_json(view, name, found)
     del told["goal"]

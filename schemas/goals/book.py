@@ -58,6 +58,8 @@ class _Shared(NamedTuple):
 
     parts: Parts
     whole: Fraction
+    teams: frozenset[str | None]
+    """Those in which there is something to reach, and None, for the organisation."""
 
 
 class _Held(NamedTuple):
@@ -67,7 +69,8 @@ class _Held(NamedTuple):
     target: _Shared
 
 
-_NOTHING = _Shared({}, Fraction(0))
+_NO_TEAMS: frozenset[str | None] = frozenset()
+_NOTHING = _Shared({}, Fraction(0), _NO_TEAMS)
 
 
 @dataclass
@@ -81,6 +84,35 @@ class _Table:
     sums: dict[str | None, Target] = field(default_factory=dict)
     """What the people of a team (None: all) are to reach; of the roster at `revision`."""
     revision: int = -1
+
+
+@dataclass
+class _Shares:
+    """How many people of each team, and of all (None), have a target and have reached it."""
+
+    seen_from: object
+    revision: int = -1
+    """Of the panes that are counted."""
+    asked: Counter[str | None] = field(default_factory=Counter)
+    reached: Counter[str | None] = field(default_factory=Counter)
+    outcomes: dict[str, tuple[frozenset[str | None], bool]] = field(default_factory=dict)
+
+    def put(self, rep: str, teams: frozenset[str | None], is_reached: bool) -> None:
+        """Count a person instead of what was counted of them before."""
+        before = self.outcomes.get(rep)
+        if before == (teams, is_reached):
+            return
+        if before is not None:
+            self.asked.subtract(before[0])
+            self.reached.subtract(before[0] if before[1] else ())
+        self.outcomes[rep] = teams, is_reached
+        self.asked.update(teams)
+        self.reached.update(teams if is_reached else ())
+
+    def of(self, team: str | None) -> Fraction | None:
+        """The share that has reached it; None: nobody has a target."""
+        asked = self.asked.get(team, 0)
+        return Fraction(self.reached.get(team, 0), asked) if asked else None
 
 
 class GoalBook:
@@ -110,7 +142,7 @@ class GoalBook:
             self._of_metric.setdefault(goal.metric, []).append(name)
         self._tables: OrderedDict[tuple[str, Days], _Table] = OrderedDict()
         self._actuals: OrderedDict[tuple[str, int, int], dict[Scope, tuple[int, Exact]]] = OrderedDict()
-        self._shares: OrderedDict[tuple[str, Days], tuple[object, dict[str | None, Fraction]]] = OrderedDict()
+        self._shares: OrderedDict[tuple[str, Days], _Shares] = OrderedDict()
 
     # ---------------------------------------------------------------- which goal
 
@@ -125,6 +157,10 @@ class GoalBook:
     def period_before(self, name: str, period: Days) -> Days:
         """The one before it."""
         return self._periods.before(self.goals[name].period, period)
+
+    def bounds(self, period: Days) -> tuple[int, int]:
+        """[start, end) in microseconds."""
+        return self._calendars.alike.start(period.first), self._calendars.alike.start(period.last + 1)
 
     def metrics(self) -> Iterator[str]:
         """Those that have a goal."""
@@ -200,7 +236,7 @@ class GoalBook:
         if scope.kind == "rep":
             return People(None, None)
         today = self._floor.calendar.day_of(now)
-        share = self._share_at_goal(name, days, today, now).get(scope.id)
+        share = self._share_at_goal(name, scope.id, days, today, now)
         return People(share, fit_of(share, self.goals[name].fit) if days.last < today else None)
 
     def needed(self, name: str, scope: Scope, found: Standing, now: int) -> Needed:
@@ -292,7 +328,9 @@ class GoalBook:
             known = table.alike.get(key)
             if known is None:
                 parts = spread.of_person(employment, days, table.today)
-                known = table.alike[key] = _Shared(parts, sum((part.whole for part in parts.values()), Fraction(0)))
+                wholes = {team: part.whole for team, part in parts.items()}
+                teams = frozenset({None, *(team for team, whole in wholes.items() if whole)})
+                known = table.alike[key] = _Shared(parts, sum(wholes.values(), Fraction(0)), teams)
             found = known
         table.people[person.rep] = _Held(person, found)
         return found
@@ -349,7 +387,11 @@ class GoalBook:
     def _actual(self, metric: str, scope: Scope, span: Span, now: int) -> Exact:
         """The exact value of a metric; of reps remembered until one of their panes changes."""
         floor = self._floor
-        revision = floor.rep_revision(scope.id) if scope.kind == "rep" and scope.id is not None else floor.revision
+        if scope.kind == "rep" and scope.id is not None:
+            revision = floor.rep_revision(scope.id)
+        else:
+            # Moves between teams change what a team has done too.
+            revision = floor.days_revision(span.first, span.last) + floor.roster_revision
         key = metric, span.first, span.last
         held = self._actuals.get(key)
         if held is None:
@@ -364,36 +406,41 @@ class GoalBook:
             held[scope] = revision, value
         return value
 
-    def _share_at_goal(self, name: str, days: Days, today: Day, now: int) -> Mapping[str | None, Fraction]:
-        """By team, and of all (None): of the people with a target on a day there, how many have reached their own."""
-        floor, metric = self._floor, self.goals[name].metric
+    def _share_at_goal(self, name: str, team: str | None, days: Days, today: Day, now: int) -> Fraction | None:
+        """Of the people with a target on a day in that team (None: of all), how many have reached their own."""
+        floor, key = self._floor, (name, days)
         # Of the same panes and roster it is the same all day, but where leads wait.
-        panes = floor.days_revision(days.first, min(days.last, today))
-        state = panes, floor.roster_revision, today, now if floor.moves_by_the_clock(metric) else None
-        known = self._shares.get((name, days))
-        if known is not None and known[0] == state:
-            return known[1]
-        asked: Counter[str | None] = Counter()
-        reached: Counter[str | None] = Counter()
-        for person in floor.roster.people.values():
-            teams, is_reached = self._outcome(name, person, days, today, now)
-            asked.update(teams)
-            if is_reached:
-                reached.update(teams)
-        shares = {team: Fraction(reached[team], number) for team, number in asked.items()}
-        self._shares[name, days] = state, shares
-        _bound(self._shares)
-        return shares
+        moves = floor.moves_by_the_clock(self.goals[name].metric)
+        seen_from = floor.roster_revision, today, now if moves else None
+        held = self._shares.get(key)
+        if held is None or held.seen_from != seen_from:
+            held = self._shares[key] = _Shares(seen_from)
+            _bound(self._shares)
+            for person in floor.roster.people.values():
+                held.put(person.rep, *self._outcome(name, person, days, today, now))
+        elif held.revision < floor.days_revision(days.first, min(days.last, today)):
+            for rep in floor.reps_changed_since(held.revision):
+                known = floor.roster.people.get(rep)
+                if known is not None:
+                    held.put(rep, *self._outcome(name, known, days, today, now))
+        held.revision = floor.revision
+        return held.of(team)
 
-    def _outcome(self, name: str, person: Person, days: Days, today: Day, now: int) -> tuple[set[str | None], bool]:
+    def _outcome(
+        self, name: str, person: Person, days: Days, today: Day, now: int
+    ) -> tuple[frozenset[str | None], bool]:
         """The teams in which a person has a target (None: for the organisation), and whether it is reached."""
-        found = self.attained(name, person.rep, days, now)
-        if found is None:
-            return set(), False
         if not self._is_spread[name]:
-            return {None, person.team_on(min(days.last, today))}, found.is_reached
-        parts = self._of_person(name, person, days, self._table(name, days, today)).parts
-        return {None, *(team for team, part in parts.items() if part.whole)}, found.is_reached
+            found = self.standing(name, rep_scope(person.rep), days, now)
+            if found is None:
+                return _NO_TEAMS, False
+            return frozenset({None, person.team_on(min(days.last, today))}), found.is_reached
+        target = self._of_person(name, person, days, self._table(name, days, today))
+        if not target.whole:
+            return _NO_TEAMS, False
+        span = self._to_date(days, today)
+        actual = self._actual(self.goals[name].metric, rep_scope(person.rep), span, now)
+        return target.teams, actual is not None and actual >= target.whole
 
     @staticmethod
     def _to_date(days: Days, today: Day) -> Span:

@@ -1,7 +1,7 @@
 """`GET /v1/goals`: goals by period, of the organisation, teams and reps."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import dropwhile, islice
 from typing import Annotated, NamedTuple
@@ -66,7 +66,8 @@ async def goals(
 
     after = None if cursor is None else _read_cursor(cursor)
     if after is not None:
-        scopes = [scope for scope in scopes if (_RANKS[scope.kind], scope.id or "") >= after[:2]]
+        first = after[:2]
+        scopes = (scope for scope in scopes if (_RANKS[scope.kind], scope.id or "") >= first)
     found = standings_of(view, scopes, wanted, now)
     if after is not None:
         found = dropwhile(lambda each: key_of(each[0]) <= after, found)
@@ -112,7 +113,7 @@ def _date(text: str) -> date:
     return known_date("period", found)
 
 
-def _scopes(view: View, access: Access, team: str | None, rep: str | None, now: int) -> list[Scope]:
+def _scopes(view: View, access: Access, team: str | None, rep: str | None, now: int) -> Iterable[Scope]:
     """Whose goals are asked for and may be seen, in the order of the list."""
     if team is not None:
         known_team(view, team, access)
@@ -120,7 +121,7 @@ def _scopes(view: View, access: Access, team: str | None, rep: str | None, now: 
         known_rep(view, rep, access, now)
         return [rep_scope(rep)] if team is None or team_today(view, rep, now) == team else []
     only = team if team is not None else access.team
-    return list(_all_scopes(view, access, only, now))
+    return _all_scopes(view, access, only, now)
 
 
 def _all_scopes(view: View, access: Access, only: str | None, now: int) -> Iterator[Scope]:
