@@ -45,7 +45,6 @@ from api.readiness import Readiness
 from api.serving import listen, serve
 from api.settings import Settings
 from api.write.ingest import DeliveryLog, Ingest
-from schemas.catalogue import shipped_catalogue
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.base import Connector, SecretError
@@ -56,9 +55,11 @@ log = structlog.get_logger("api")
 
 _VERSION = "0.1.0"
 _STOP_SECONDS = 0.8
-_NEW_OBJECTS = 20_000
-"""After so many more the collector looks for cycles. A hundred requests under way are more than Python's own 700, and
-no garbage: nothing is gained by searching them again and again.
+COLLECT_AFTER = (10_000, 2, 80)
+"""After so many more objects the collector looks for cycles among them; each third time among those of the times before
+as well; among all of them seldom. A hundred requests under way are more than Python's own 700, and no garbage: nothing
+is gained by searching them again and again. But more at a time would hold the event loop longer than a request should
+wait.
 """
 
 READ_ROUTERS: tuple[APIRouter, ...] = (
@@ -236,7 +237,7 @@ def main(settings: Settings) -> int:
     # What the imports made lives as long as the process: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_NEW_OBJECTS, 10, 10)
+    gc.set_threshold(*COLLECT_AFTER)
     try:
         config = load_config(settings.config, os.environ)
         connectors = build_connectors(config)
@@ -277,7 +278,7 @@ def build_read_side(
     return ReadSide(
         settings,
         config,
-        shipped_catalogue(),
+        config.catalogue,
         registry=registry,
         clock=clock,
         # Numbers of events mean something only within one process.

@@ -9,9 +9,10 @@ the series and their sum is that of the panes.
 """
 
 import asyncio
+import gc
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 
@@ -20,12 +21,14 @@ import orjson
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from api.app import build_read_side, create_app
+from api.app import COLLECT_AFTER, build_read_side, create_app
+from api.read.view import View
 from api.settings import Settings
 from bench.cells import count_cell
 from bench.measuring import main_of
 from bench.processes import CONFIG, BenchError
 from bench.results import Bar, Result, Section
+from schemas.catalogue import shipped_catalogue
 from schemas.catalogue.amounts import limbs
 from schemas.config import load_config
 from schemas.panes import encode_pane, pane_key
@@ -46,7 +49,7 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
     whole: list[float] = []
     computed: list[float] = []
     for _ in range(runs):
-        blocked, times, cpu = uvloop.run(_measure(series, scrapes))
+        blocked, times, cpu = uvloop.run(measure(-(-series // len(_always())), scrapes))
         computed.append(median(cpu[1:]) * 1000)
         first.append(blocked[0] * 1000)
         worst.append(median(blocked[1:]) * 1000)
@@ -73,8 +76,24 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
     )
 
 
-async def _measure(series: int, scrapes: int) -> tuple[list[float], list[float], list[float]]:
-    """(longest pause of the loop, time to the answer, CPU) of each scrape, in seconds."""
+def _always() -> list[str]:
+    """The metrics of which everybody has a series: a percentile or ratio of nothing has none."""
+    with tempfile.TemporaryDirectory(prefix="floorcast-bench-") as name:
+        file = Path(name) / "floorcast.yaml"
+        file.write_bytes(orjson.dumps(CONFIG))
+        view = View(load_config(file, {}), shipped_catalogue())
+        values = view.result(PANE, time.time_ns() // 1000)
+        return [metric for metric in view.catalogue if values.metrics[metric] is not None]
+
+
+async def measure(
+    reps: int, scrapes: int, clock: Callable[[], float] = time.perf_counter
+) -> tuple[list[float], list[float], list[float]]:
+    """(longest pause of the loop, time to the answer, CPU) of each scrape of so many reps, in seconds.
+
+    `clock` times the pauses: on a busy machine that of the thread says what is ours of them.
+    """
+    gc.set_threshold(*COLLECT_AFTER)  # as the process has it
     with tempfile.TemporaryDirectory(prefix="floorcast-bench-") as name:
         folder = Path(name)
         (folder / "floorcast.yaml").write_bytes(orjson.dumps(CONFIG))
@@ -83,11 +102,7 @@ async def _measure(series: int, scrapes: int) -> tuple[list[float], list[float],
         read_side = build_read_side(settings, config, registry)
         read_side.consumer.is_loaded = True
         now = time.time_ns() // 1000
-        # A percentile or ratio of nothing has no series: all of these do, as calls are connected.
-        always = [
-            name for name in read_side.view.catalogue if read_side.view.result(PANE, now).metrics[name] is not None
-        ]
-        reps = -(-series // len(always))
+        always = _always()
         day = day_window(Calendar(config.organisation.zone, config.organisation.first_weekday).day_of(now))
         calls = dict.fromkeys(range(reps), 1)
 
@@ -110,7 +125,7 @@ async def _measure(series: int, scrapes: int) -> tuple[list[float], list[float],
                     called(rep)
                 read_side.broadcaster.flush(time.time_ns() // 1000)
                 pauses: list[float] = []
-                watcher = asyncio.create_task(_watch(pauses))
+                watcher = asyncio.create_task(_watch(pauses, clock))
                 await asyncio.sleep(0.05)
                 pauses.clear()
                 begun, computed = time.perf_counter(), time.process_time()
@@ -129,12 +144,12 @@ PANE = {count_cell(metric): 1 for metric in ("calls_made", "calls_connected", "c
 }
 
 
-async def _watch(pauses: list[float]) -> None:
+async def _watch(pauses: list[float], clock: Callable[[], float]) -> None:
     """Note how much later than asked for the loop comes back."""
     while True:
-        begun = time.perf_counter()
+        begun = clock()
         await asyncio.sleep(_TICK_SECONDS)
-        pauses.append(time.perf_counter() - begun - _TICK_SECONDS)
+        pauses.append(clock() - begun - _TICK_SECONDS)
 
 
 def _check(text: str, calls: Mapping[int, int], metrics: int) -> None:

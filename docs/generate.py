@@ -1,11 +1,12 @@
 """The reference pages, made from the code they describe: `python docs/generate.py`, or `--check` to compare them.
 
-Owns docs/reference. What a field or setting means stands at the field; only what belongs to no field (an introduction,
-an order) is written here. Reads no network and no Kafka.
+Owns docs/reference, and of docs/connectors what becomes what. What a field or setting means stands at the field; only
+what belongs to no field (an introduction, an order) is written here. Reads no network and no Kafka.
 """
 
 import ast
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -26,22 +27,26 @@ from typer.main import get_command
 
 from api.app import build_read_side, create_app
 from api.http import errors
-from api.read.exposition import Picture, exported, render
+from api.read.exposition import Picture, render
 from api.settings import Settings as ApiSettings
 from api.write.ingest import Ingest
 from deploy.cli import app as command_line
 from deploy.settings import Settings as UpSettings
 from processor.settings import Settings as WorkerSettings
 from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.json_schema import json_schema
+from schemas.catalogue.series import exported
 from schemas.config import Config, Currency, Duration, Name, TimeZone, parse_config
+from schemas.connectors import KINDS
 from schemas.connectors import fields as field_limits
 from schemas.connectors.hubspot import HubSpot
 from schemas.connectors.hubspot.events import STATEMENTS
 from schemas.connectors.hubspot.objects import BY_TYPE_ID
 from schemas.connectors.hubspot.properties import DEFAULT_STAGES, DISPOSITIONS, LEAD_STATUS, LIFECYCLE
+from schemas.connectors.tables import Table
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
-from schemas.records import CHOICES, FIELDS, HISTORIES, FieldType
+from schemas.records import CHOICES, ENTERED, FIELDS, HISTORIES, FieldType
 from schemas.topics import TOPICS, Topic
 from schemas.verifications import Verification
 from schemas.windows import WINDOWS
@@ -494,7 +499,9 @@ def _record_section(kind: str, found: Mapping[str, FieldType]) -> str:
     for name, field_type in found.items():
         choices = CHOICES.get((kind, name), frozenset())
         words = ", ".join(_code(choice) for choice in sorted(choices)) if choices else _FIELD_WORDS[field_type]
-        rows.append([_code(name), words, "yes" if name in HISTORIES.get(kind, ()) else ""])
+        rows.append(
+            [_code(name), words, "yes" if name in HISTORIES.get(kind, ()) or name in ENTERED.get(kind, ()) else ""]
+        )
     return f"### `{kind}`\n\n" + _table(["field", "value", "history kept"], rows)
 
 
@@ -625,6 +632,37 @@ def _word_table(theirs: str, ours: str, words: Mapping[str, str]) -> str:
     return _table([theirs, ours], [[_code(word), _code(meaning)] for word, meaning in words.items()])
 
 
+# --- Connectors -------------------------------------------------------------------------------------------------------
+
+CONNECTORS = Path(__file__).parent / "connectors"
+_MAPPING = re.compile(r"(?<=<!-- mapping: made by docs/generate.py -->\n).*?(?=<!-- end of mapping -->)", re.DOTALL)
+
+
+def connector_page(kind: str) -> str:
+    """The page of a kind: written by hand but for what becomes what, which its tables say."""
+    text = (CONNECTORS / f"{kind}.md").read_text(encoding="utf-8")
+    sections = "\n\n".join(map(_object_section, KINDS[kind].objects))
+    found, count = _MAPPING.subn(lambda _: f"\n{sections}\n\n", text)
+    if count != 1:
+        msg = f"docs/connectors/{kind}.md: has no place for the mapping, or several"
+        raise ValueError(msg)
+    return found
+
+
+def _object_section(table: Table) -> str:
+    rows = [
+        [
+            ", ".join(map(_code, (row.source, *row.also))),
+            ", ".join(_code(name) for name in row.sets if name in FIELDS[table.record]),
+            row.note,
+        ]
+        for row in table.rows
+        if not FIELDS[table.record].keys().isdisjoint(row.sets)
+    ]
+    head = f"### {_code(table.name)}: record `{table.record}`\n\n<{table.page}>"
+    return f"{head}\n\n" + _table(["member", "sets", ""], rows)
+
+
 # --- Commands ---------------------------------------------------------------------------------------------------------
 
 
@@ -659,11 +697,17 @@ committing; whatever supervises it starts it again.""",
     )
 
 
+def metrics_schema() -> str:
+    """What editors check `metrics.yaml` against."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli,
     "configuration.md": configuration,
     "hubspot.md": hubspot_page,
     "metrics.md": metrics,
+    "metrics.schema.json": metrics_schema,
     "rest.md": rest,
     "settings.md": settings,
     "topics.md": topics,
@@ -681,6 +725,11 @@ def main(arguments: Sequence[str]) -> int:
             if "--check" not in arguments:
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(text, encoding="utf-8")
+    for kind, made in KINDS.items():
+        if made.objects and (text := connector_page(kind)) != (CONNECTORS / f"{kind}.md").read_text(encoding="utf-8"):
+            different.append(f"../connectors/{kind}.md")
+            if "--check" not in arguments:
+                (CONNECTORS / f"{kind}.md").write_text(text, encoding="utf-8")
     for name in different:
         sys.stdout.write(f"docs/reference/{name} {'differs' if '--check' in arguments else 'written'}\n")
     return 1 if different and "--check" in arguments else 0

@@ -24,6 +24,7 @@ from processor.transport.administration import KafkaError, TopicsError, ensure_t
 from processor.transport.ends import Ends
 from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
+from processor.transport.reaching import what_failed
 from processor.transport.worker import run
 from schemas.config import Config, ConfigError, load_config
 from schemas.exit_codes import ExitCode
@@ -31,7 +32,7 @@ from schemas.generations import Served
 from schemas.keys import KeyStore
 
 SWITCH_SECONDS = 0.0005
-_SETTLING_SECONDS = 30.0
+_SETTLING_SECONDS = 20.0
 _PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -57,7 +58,7 @@ def main(settings: Settings) -> int:
         _say(*error.problems)
         return ExitCode.WRONG_USE
     except (KafkaError, OSError, TimeoutError) as error:
-        _say(f"Kafka at {settings.broker} cannot be reached: {type(error).__name__}")
+        _say(asyncio.run(what_failed(settings.kafka, error)))
         return ExitCode.UNREACHABLE
     try:
         listener = _listen(settings.worker_host, settings.worker_port)

@@ -48,6 +48,10 @@ class Crossing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Resolved because its time is over or nobody looks any more, not because the number is another."""
     currency: str | None = None
     """Of money."""
+    label: str | None = None
+    """What people call the metric; None: by its name."""
+    unit: str = "count"
+    """Of the metric: messages write a share in per cent, and seconds as hours and minutes."""
 
 
 class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from schemas.instants import DAY, EARLIEST, LATEST, parse_date
-from schemas.records import DELETED, FIELDS, HEARD, FieldType, RecordChange, Value, decode_record
+from schemas.records import DELETED, ENTERED, FIELDS, HEARD, FieldType, RecordChange, Value, decode_record
 from schemas.voices import VOICES
 
 LONGEST = 10 * 365 * DAY
@@ -72,12 +72,20 @@ def check_row(row: bytes) -> None:
     for name, entries in record.histories.items():
         for _, _, value in entries:
             check_fields(record.kind, {name: value})
+    for name, entered in record.entered.items():
+        instant = ENTERED.get(record.kind, {}).get(name)
+        if instant is None:
+            msg = f"a {record.kind} has entries that none has"
+            raise DamagedError(msg)
+        for at, _, _, value in entered:
+            check_fields(record.kind, {name: value, instant: at})
     for name, values in record.named.items():
         for value in values:
             if value != HEARD:
                 check_fields(record.kind, {name: value})
     versions = [entry[:2] for entry in record.fields.values()]
     versions += [entry[:2] for entries in record.histories.values() for entry in entries]
+    versions += [entry[1:3] for entered in record.entered.values() for entry in entered]
     versions += [version for values in record.named.values() for version in values.values()]
     for at, digest in versions:
         if not FIRST_CHANGE <= at <= LAST_CHANGE or not 0 <= digest < 1 << 64:

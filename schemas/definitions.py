@@ -7,6 +7,7 @@ import json
 from hashlib import sha256
 from typing import Any
 
+from schemas.catalogue.defined import Defined
 from schemas.config import Config
 
 _NO_DEFINITIONS: Any = {
@@ -14,12 +15,25 @@ _NO_DEFINITIONS: Any = {
     "prometheus": True,
     "fiscal": True,
     "goals": True,
+    "metrics": True,
     "connections": {"__all__": {"secrets", "public_url"}},
 }
 """What may change without any number changing. A section that does not stand here is a definition."""
+_WORDS = {"label", "description", "owner", "tags", "better", "benchmark", "examples"}
+"""What an entry says of itself to people."""
 
 
 def digest_of(config: Config) -> str:
     """Give the same for two configurations by which the same records make the same numbers."""
     definitions = config.model_dump(mode="json", exclude=_NO_DEFINITIONS)
+    definitions["metrics"] = _defined(config.defined)
     return sha256(json.dumps(definitions, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _defined(defined: Defined) -> Any:
+    return {
+        "metrics": {name: entry.model_dump(mode="json", exclude=_WORDS) for name, entry in defined.metrics.items()},
+        "dimensions": {name: each.model_dump(mode="json") for name, each in defined.dimensions.items()},
+        "cold_sources": sorted(defined.cold_sources),
+        "quiet_after": defined.quiet_after,
+    }

@@ -233,6 +233,29 @@ class Floor:
         parts = [part for part in self._parts(scope, span) if part]
         return parts[0] if len(parts) == 1 else merge(parts)
 
+    def merge_ahead(self, window: Window, most: int) -> int:
+        """Bring the organisation's and the teams' panes of a window up to date by so many reps at most.
+
+        For who shares an event loop, before `merged` is asked for them. Gives how many reps there were; none: all is
+        merged.
+        """
+        cell = self._cells.get(window)
+        if cell is None:
+            return 0
+        held, exchanged = self._scope_panes.get(window), self._exchanged.get(window)
+        if held is None or (exchanged and 2 * len(exchanged) > len(cell) and _EMPTY not in exchanged.values()):
+            held = self._scope_panes[window] = {}
+            exchanged = self._exchanged[window] = dict.fromkeys(cell, _EMPTY)
+        if not exchanged:
+            return 0
+        some = dict(exchanged.popitem() for _ in range(min(most, len(exchanged))))
+        if not exchanged:
+            del self._exchanged[window]
+        fresh = [rep for rep, before in some.items() if not before]
+        self._add(window, held, fresh)
+        self._exchange(window, held, {rep: before for rep, before in some.items() if before})
+        return len(some)
+
     def metrics_of(self, before: Pane, after: Pane) -> tuple[str, ...]:
         """The metrics that may differ between two panes, at whatever clocks: all others are equal."""
         cells = frozenset(cell for cell in before.keys() | after.keys() if before.get(cell) != after.get(cell))
@@ -355,18 +378,25 @@ class Floor:
 
     def _merge_scopes(self, window: Window) -> dict[Scope, Pane]:
         """The organisation's and all teams' panes of a window, in one pass over its reps."""
-        day = self._day_of(window)
-        teams: dict[str, list[Pane]] = {}
-        everybody: list[Pane] = []
-        for rep in self._cells.get(window, {}):
+        scopes: dict[Scope, Pane] = {}
+        self._add(window, scopes, self._cells.get(window, ()))
+        return scopes
+
+    def _add(self, window: Window, held: dict[Scope, Pane], reps: Iterable[str | None]) -> None:
+        """Merge the panes of reps that are in none of the scopes' panes yet into those."""
+        day, cell = self._day_of(window), self._cells[window]
+        parts: dict[Scope, list[Pane]] = {}
+        for rep in reps:
+            if rep not in cell:
+                continue
             pane = self._rep_pane(window, rep)
-            everybody.append(pane)
+            parts.setdefault(ORGANISATION, []).append(pane)
             team = self.roster.team_on(rep, day)
             if team is not None:
-                teams.setdefault(team, []).append(pane)
-        scopes = {team_scope(team): merge(panes) for team, panes in teams.items()}
-        scopes[ORGANISATION] = merge(everybody)
-        return scopes
+                parts.setdefault(team_scope(team), []).append(pane)
+        for scope, panes in parts.items():
+            before = held.get(scope)
+            held[scope] = merge(panes if before is None else [before, *panes])
 
     def _day_of(self, window: Window) -> Day:
         return index_of(window) if is_day(window) else self.calendar.day_of(index_of(window) * MINUTE)

@@ -35,7 +35,7 @@ class Engagement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     group: str
-    """`lead:<id>`, `thread:<id>`, `roster` or `merges`."""
+    """`lead:<id>`, `thread:<id>`, `customer:<id>`, `roster` or `merges`."""
     record: str
     """Key of the record, `kind|id`."""
     row: bytes

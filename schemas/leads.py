@@ -7,6 +7,12 @@ import msgspec
 
 from schemas.calendars import BusinessCalendar
 
+QUALIFIED = frozenset({"qualified", "converted", "customer"})
+"""Statuses with which a lead is qualified at least."""
+
+ENDED = frozenset({"disqualified", "converted", "customer"})
+"""Statuses with which a lead has ended."""
+
 
 class HolderClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How long one owner of a lead took, while they held it. It runs beside the lead's own clock."""

@@ -19,6 +19,9 @@ Value = str | int | bool | list[str] | None
 """A normalised field: text, microseconds (instants and durations), a decimal string (money, numbers), a day as
 `2026-03-18`, a claim, or several ids."""
 
+Entry = tuple[int, int, int, Value]
+"""(instant of entry, `changed_at`, digest, value)."""
+
 Version = tuple[int, int]
 """(`changed_at`, digest of the whole change): a total order in which of two changes of one instant one wins whole."""
 
@@ -53,6 +56,8 @@ class FieldType(Enum):
     DATE_OR_INSTANT = auto()
     """The same, or an instant of it."""
     ATTRIBUTES = auto()
+    NUMBER = auto()
+    """A whole number; no record has one, but what is made of records may."""
 
 
 _T = FieldType
@@ -125,14 +130,21 @@ ROSTER_KINDS = frozenset({"rep", "absence", "goal"})
 HISTORIES: Mapping[str, frozenset[str]] = {
     "lead": frozenset({"rep", "status", *VOICES["lead"]["status"]}),
     "rep": frozenset({"team"}),
-    "deal": frozenset({"stage", "amount"}),
+    "deal": frozenset({"amount", "status", *VOICES["deal"]["status"]}),
 }
 """Fields whose past matters: kept as sets of (version, value), joined by union."""
+
+ENTERED: Mapping[str, Mapping[str, str]] = {"deal": {"stage": "entered_stage_at"}}
+"""Fields whose past is what was entered when -> the field that says the instant; else it is when that was said."""
 
 NAMED: Mapping[str, frozenset[str]] = {
     "call": frozenset({"lead"}),
     "email": frozenset({"lead", "thread"}),
     "meeting": frozenset({"lead"}),
+    "deal": frozenset({"lead"}),
+    "activity": frozenset({"lead"}),
+    "credit": frozenset({"customer"}),
+    "subscription": frozenset({"customer"}),
 }
 """Pointers to groups: values that changes gave them are remembered, so that a group left is told so, once."""
 
@@ -225,7 +237,7 @@ def in_order(changes: Sequence[RecordChange]) -> list[RecordChange]:
 class Record:
     """State of one record: a join of changes. `fields[name]` is (changed_at, digest, value) of the winning change."""
 
-    __slots__ = ("dropped", "fields", "histories", "kind", "left", "named")
+    __slots__ = ("dropped", "entered", "fields", "histories", "kind", "left", "named")
 
     def __init__(
         self,
@@ -233,12 +245,15 @@ class Record:
         fields: dict[str, tuple[int, int, Value]] | None = None,
         histories: dict[str, list[tuple[int, int, Value]]] | None = None,
         named: dict[str, dict[str, Version]] | None = None,
+        entered: dict[str, list[Entry]] | None = None,
     ) -> None:
         self.kind = kind
         self.fields = fields if fields is not None else {}
         self.histories = histories if histories is not None else {}
         self.named = named if named is not None else {}
         """Pointer -> values that it had and has not now -> the newest version that said so. The newest of them."""
+        self.entered = entered if entered is not None else {}
+        """Field -> what was entered at which instant, in their order: of each instant the newest word."""
         self.left: dict[str, dict[str, Version]] = {}
         """Those that this object has seen it leave, remembered or not: their groups are to be told. Not in the row."""
         self.dropped = 0
@@ -272,6 +287,18 @@ class Record:
         further = [entries for voice in FURTHER.get(name, ()) if (entries := self.histories.get(voice))]
         return joined_history([own, *further], HISTORY_LIMIT) if further else own
 
+    def entries(self, name: str) -> list[Entry]:
+        """What such a field was from which instant on, oldest first."""
+        return self.entered.get(name, [])
+
+    def values(self) -> dict[str, Value]:
+        """Current values of all fields that were ever set, by name."""
+        found = {name: entry[2] for name, entry in self.fields.items() if "#" not in name}
+        for name in VOICES.get(self.kind, ()):
+            if (entry := self.entry(name)) is not None:
+                found[name] = entry[2]
+        return found
+
     def fold(self, change: RecordChange) -> bool:
         """Take a change in. True if that said anything new (False: a repetition, or older in every field).
 
@@ -283,6 +310,11 @@ class Record:
             news |= self._set(name, (at, digest, value), name in named)
             if name in histories and _remember(self.histories.setdefault(name, []), [(at, digest, value)]):
                 news = True
+        for name, instant in ENTERED.get(self.kind, _NO_FIELDS).items():
+            if name in change.fields:
+                said = change.fields.get(instant)
+                entered_at = said if isinstance(said, int) and change.fields[name] is not None else at
+                news |= _enter(self.entered.setdefault(name, []), [(entered_at, at, digest, change.fields[name])])
         return news
 
     def merge(self, other: "Record") -> bool:
@@ -295,6 +327,8 @@ class Record:
             news |= self._set(name, entry, name in named)
         for name, entries in other.histories.items():
             news |= _remember(self.histories.setdefault(name, []), entries)
+        for name, entered in other.entered.items():
+            news |= _enter(self.entered.setdefault(name, []), entered)
         for name, values in other.named.items():
             current = self.get(name)
             for value, version in values.items():
@@ -356,21 +390,23 @@ class Record:
                     patch[codes[name]] = value
         # Most records were set by one change: what has one member is in order.
         versions = sorted(patches) if len(patches) > 1 else patches
-        return _encode(
-            (
-                self.kind,
-                [(at, digest, dict(sorted(patches[at, digest].items()))) for at, digest in versions],
-                {codes[name]: entries for name, entries in sorted(histories.items())} if histories else histories,
-                {
-                    codes[name]: sorted((*version, value) for value, version in values.items())
-                    for name, values in sorted(named.items())
-                }
-                if named
-                else named,
-            )
+        row = (
+            self.kind,
+            [(at, digest, dict(sorted(patches[at, digest].items()))) for at, digest in versions],
+            {codes[name]: entries for name, entries in sorted(histories.items())} if histories else histories,
+            {
+                codes[name]: sorted((*version, value) for value, version in values.items())
+                for name, values in sorted(named.items())
+            }
+            if named
+            else named,
         )
+        if not self.entered:
+            return _encode(row)
+        return _encode((*row, {codes[name]: entries for name, entries in sorted(self.entered.items())}))
 
 
+_NO_FIELDS: Mapping[str, str] = {}
 _NO_NAMES: dict[str, dict[str, Version]] = {}
 _NONE: frozenset[str] = frozenset()
 _encode = msgspec.msgpack.Encoder().encode
@@ -381,6 +417,14 @@ _Row = tuple[
     dict[int, list[tuple[int, int, str]]],
 ]
 _decode_current = msgspec.msgpack.Decoder(_Row).decode
+_EnteredRow = tuple[
+    str,
+    list[tuple[int, int, dict[int, Value]]],
+    dict[int, list[tuple[int, int, Value]]],
+    dict[int, list[tuple[int, int, str]]],
+    dict[int, list[Entry]],
+]
+_decode_entered = msgspec.msgpack.Decoder(_EnteredRow).decode
 _EarlierRow = tuple[
     str,
     list[tuple[int, int, dict[int, Value]]],
@@ -388,29 +432,65 @@ _EarlierRow = tuple[
     dict[int, list[str]],
 ]
 _decode_earlier = msgspec.msgpack.Decoder(_EarlierRow).decode
+_FIVE = 0x95
+_NO_ENTRIES: dict[int, list[Entry]] = {}
 
 
-def _decode_row(row: bytes) -> _Row:
-    """Kind, patches, histories and names of a row.
+def _decode_row(row: bytes) -> _EnteredRow:
+    """Kind, patches, histories, names and entries of a row.
 
     Rows of builds before decision 0031 hold every value that a pointer ever had, without a version: those that it has
-    no more are taken for as old as the oldest word of the record.
+    no more are taken for as old as the oldest word of the record. Rows of earlier builds name stages by when they were
+    said, and have no history of the status of a deal.
     """
+    if row[:1] == bytes((_FIVE,)):
+        entered: _EnteredRow = _decode_entered(row)
+        return entered
     try:
         found: _Row = _decode_current(row)
     except msgspec.ValidationError:
         kind, patches, histories, named = _decode_earlier(row)
-    else:
-        return found
-    oldest = min([patch[:2] for patch in patches], default=(0, 0))
-    now = {code: value for _, _, patch in patches for code, value in patch.items()}
-    left = {code: [(*oldest, value) for value in values if value != now.get(code)] for code, values in named.items()}
-    return kind, patches, histories, {code: values for code, values in left.items() if values}
+        oldest = min([patch[:2] for patch in patches], default=(0, 0))
+        now = {code: value for _, _, patch in patches for code, value in patch.items()}
+        left = {
+            code: [(*oldest, value) for value in values if value != now.get(code)] for code, values in named.items()
+        }
+        found = kind, patches, histories, {code: values for code, values in left.items() if values}
+    return _of_today(found) if found[0] in ENTERED and found[1:3] != ([], {}) else (*found, _NO_ENTRIES)
+
+
+def _of_today(row: _Row) -> _EnteredRow:
+    """A row of an earlier build: its stages are entries, and each field with a past has one."""
+    kind, patches, histories, named = row
+    entered: dict[int, list[Entry]] = {}
+    for name in ENTERED[kind]:
+        code = _CODES[name]
+        history = histories.pop(code, [])
+        if history:
+            entered[code] = sorted((at, at, digest, value) for at, digest, value in history)
+            patches = _put(patches, code, history[-1])
+    for name in HISTORIES[kind]:
+        code = _CODES[name]
+        for at, digest, patch in patches:
+            if code in patch:
+                histories[code] = [(at, digest, patch.pop(code))]
+    return kind, [patch for patch in patches if patch[2]], histories, named, entered
+
+
+def _put(
+    patches: list[tuple[int, int, dict[int, Value]]], code: int, entry: tuple[int, int, Value]
+) -> list[tuple[int, int, dict[int, Value]]]:
+    at, digest, value = entry
+    for patch in patches:
+        if patch[:2] == (at, digest):
+            patch[2][code] = value
+            return patches
+    return sorted([*patches, (at, digest, {code: value})], key=lambda patch: patch[:2])
 
 
 def decode_record(row: bytes) -> Record:
     """The state that `encode` wrote."""
-    kind, patches, histories, named = _decode_row(row)
+    kind, patches, histories, named, entered = _decode_row(row)
     names = _FIELD_NAMES
     # Loops, and no dict made for what most rows do not have: a quarter faster than three comprehensions.
     fields: dict[str, tuple[int, int, Value]] = {}
@@ -424,6 +504,7 @@ def decode_record(row: bytes) -> Record:
         {names[code]: {value: (at, digest) for at, digest, value in values} for code, values in named.items()}
         if named
         else None,
+        {names[code]: entries for code, entries in entered.items()} if entered else None,
     )
     for name, entries in record.histories.items():
         record.fields[name] = entries[-1]
@@ -436,12 +517,12 @@ def decode_values(row: bytes) -> tuple[str, int, dict[str, Value]]:
     Enough to derive from, in a third of the time that `decode_record` takes. No field was ever set: no values, and
     instant 0; of a record that points elsewhere (`encode_elsewhere`) no values, and when it last pointed here.
     """
-    kind, patches, histories, named = _decode_row(row)
+    kind, patches, histories, named, _ = _decode_row(row)
     names = _FIELD_NAMES
     if kind in VOICES and _has_voices(patches, histories):
         record = decode_record(row)
-        fields = {name: entry[2] for name, entry in record.fields.items() if "#" not in name}
-        return kind, next(iter(record.fields.values()))[0], fields | {name: record.get(name) for name in VOICES[kind]}
+        spoken_of = dict.fromkeys(name.partition("#")[0] for name in record.fields)
+        return kind, next(iter(record.fields.values()))[0], {name: record.get(name) for name in spoken_of}
     if len(patches) == 1 and not histories:
         at, _, patch = patches[0]
         return kind, at, {names[code]: value for code, value in patch.items()}
@@ -500,6 +581,20 @@ def _remember(history: list[tuple[int, int, Value]], entries: list[tuple[int, in
     if joined == history:
         return False
     history[:] = joined
+    return True
+
+
+def _enter(entries: list[Entry], more: Sequence[Entry]) -> bool:
+    """Per instant the newest version, of the newest `HISTORY_LIMIT` instants. True if they are others now."""
+    by_instant = {entry[0]: entry for entry in entries}
+    for entry in more:
+        held = by_instant.get(entry[0])
+        if held is None or held[1:3] < entry[1:3]:
+            by_instant[entry[0]] = entry
+    joined = [by_instant[at] for at in sorted(by_instant)[-HISTORY_LIMIT:]]
+    if joined == entries:
+        return False
+    entries[:] = joined
     return True
 
 

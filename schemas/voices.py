@@ -1,7 +1,8 @@
 """Fields that several properties of a CRM speak of: each property has a voice of its own, and the newest word counts.
 
 Owns the names of the voices and the rule. A property that a field alone goes by sets the field itself; where others may
-set it too, the first one still does, and the others set `status#1`, `status#2` … of the same record. These are fields
+set it too, the first one still does, and the others set `status#1`, `status#2` … of the same record; so does what an
+event of another kind (a creation, a stage) lets one conclude. These are fields
 like any other to the fold, so no order of arrival matters. What the field *is* is found when somebody asks: the newest
 word of all voices that say something now. So a property that is cleared, or says nothing of ours any more, lets the
 others decide again. Nobody outside sees a voice, and no event from outside can set one.
@@ -13,13 +14,33 @@ Entry = tuple[int, int, "str | int | bool | list[str] | None"]
 """(`changed_at`, digest, value)."""
 
 VOICES: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "lead": {"status": ("status#1",)},
-    "deal": {"status": ("status#1", "status#2", "status#3")},
+    "call": {"outcome": ("outcome#1",)},
+    "meeting": {"booked_at": ("booked_at#1",)},
+    "lead": {
+        "status": ("status#1",),
+        "source": ("source#1",),
+        "received_at": ("received_at#1", "received_at#2"),
+        "assigned_at": ("assigned_at#1",),
+    },
+    "deal": {
+        "status": ("status#1", "status#2", "status#3"),
+        "created_at": ("created_at#1", "created_at#2"),
+        "closed_at": ("closed_at#1",),
+    },
 }
 """Kind of record -> field -> its further voices."""
 
-FURTHER: Mapping[str, Sequence[str]] = {"status": ("status#1", "status#2", "status#3")}
-"""Field -> the further voices that it has in any kind of record."""
+FURTHER: Mapping[str, Sequence[str]] = {
+    "status": ("status#1", "status#2", "status#3"),
+    "outcome": ("outcome#1",),
+    "source": ("source#1",),
+    "received_at": ("received_at#1", "received_at#2"),
+    "assigned_at": ("assigned_at#1",),
+    "created_at": ("created_at#1", "created_at#2"),
+    "closed_at": ("closed_at#1",),
+    "booked_at": ("booked_at#1",),
+}
+"""Field -> the further voices that it has in any kind of record. Rows number them in this order: append only."""
 
 
 def newest_word(entries: Iterable[Entry | None]) -> Entry | None:

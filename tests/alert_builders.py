@@ -3,6 +3,7 @@
 from typing import Any
 
 from schemas.alerts import Alert, Crossing, alert_id
+from schemas.catalogue import shipped_catalogue
 from schemas.instants import HOUR, MINUTE, SECOND, parse_instant
 from schemas.leads import LeadClock
 
@@ -44,7 +45,9 @@ def make_crossing(
     metric: dict[str, Any] = {
         "metric": "calls_made", "window": "today", "comparison": "below", "limit": 10, "value": 9, "at": "11:00",
     }  # fmt: skip
-    crossing = Crossing(**{"threshold": "few", "per": per} | metric | fields)
+    known = shipped_catalogue()[fields.get("metric", metric["metric"])]
+    words = {"label": known.label, "unit": known.unit}
+    crossing = Crossing(**{"threshold": "few", "per": per} | metric | words | fields)
     midnight = parse_instant(f"2026-03-{day}T00:00:00Z")
     due_at = midnight + 11 * HOUR
     return Alert(

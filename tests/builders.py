@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import structs
 
+from schemas.catalogue.reading import read_metrics, shipped
 from schemas.config import Config
 from schemas.definitions import digest_of
 from schemas.instants import MINUTE, SECOND, from_datetime
@@ -86,9 +87,13 @@ def make_config(
     currency: str = "USD",
     week_starts: str = "monday",
     calendar: str | None = None,
+    defines: str | None = None,
     **sections: Any,
 ) -> Config:
-    """Make a configuration with one connection `feed`; `sections` are more top-level entries of `floorcast.yaml`."""
+    """Make a configuration with one connection `feed`; `sections` are more top-level entries of `floorcast.yaml`.
+
+    `defines`: the text of a `metrics.yaml` beside it.
+    """
     data: dict[str, Any] = {
         "organisation": {
             "name": "Acme",
@@ -100,4 +105,8 @@ def make_config(
         "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
         **sections,
     }
-    return Config.model_validate(data)
+    if defines is None:
+        return Config.model_validate(data)
+    read = read_metrics(defines, "metrics.yaml", shipped())
+    assert read.problems == []
+    return Config.model_validate(data, context=read)

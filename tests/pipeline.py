@@ -13,7 +13,6 @@ from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
 from processor.core.ledger import Ledger
 from processor.core.merges import Merges
-from schemas.catalogue import shipped_catalogue
 from schemas.config import Config
 from schemas.frames import (
     MERGES_GROUP,
@@ -135,7 +134,7 @@ class Pipeline:
 
     def view(self) -> View:
         """What an api would serve that reads the topics from their beginning."""
-        view = View(self.config, shipped_catalogue())
+        view = View(self.config, self.config.catalogue)
         for topic, values in self.topics.items():
             for (_, key), value in values.items():
                 view.apply(topic, key, value)

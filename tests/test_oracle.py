@@ -836,9 +836,10 @@ def test_a_close_before_the_creation_is_in_no_cycle() -> None:
     assert metric([early], "deals_won") == 1
 
 
-def test_a_deal_without_a_closing_instant_is_not_counted() -> None:
-    assert metric([deal("d", closed_at=None, amount=5)], "deals_won") == 0
-    assert metric([deal("d", "lost", closed_at=None)], "deals_lost") == 0
+def test_a_deal_whose_close_nobody_stated_closed_when_its_status_said_so() -> None:
+    assert metric([deal("d", closed_at=None, amount=5)], "deals_won") == 1
+    assert metric([deal("d", "lost", closed_at=None)], "deals_lost") == 1
+    assert metric([deal("d", "open", closed_at=None)], "deals_won") == 0
 
 
 # --- Windows ---------------------------------------------------------------------------------------------------------

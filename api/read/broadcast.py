@@ -42,6 +42,10 @@ UNWATCHED_EVERY = 5 * SECOND
 FRESHNESS_EVERY = 5 * SECOND
 FRESHNESS_AT_MOST_EVERY = SECOND
 
+_CHEAPER = 4
+"""So many reps are looked at, or merged into their teams, in the time in which the values of one are made anew."""
+_MANY = 5_000
+
 _EVENT_ID = re.compile(r"([0-9a-zA-Z_-]{1,64}):([0-9]{1,15})")
 
 
@@ -63,6 +67,8 @@ class Broadcaster:
         self._pinned: frozenset[str] = frozenset()
         self._heads: dict[Scope, Json] = {}
         """Everybody there is, with name and team as last told."""
+        self._unseen: set[Scope] = set()
+        """Who may be new, gone, or have another name or team: what one call did not get to."""
         self._day: int | None = None
         self._leads: dict[str, Owner] = {}
         """The waiting leads that were told, and whose they were then."""
@@ -157,6 +163,7 @@ class Broadcaster:
         windows = {*filter(self._is_watched, self._followed), *pinned}
         self._view = view
         self._followed, self._heads, self._leads, self._alerts, self._day = {}, {}, {}, {}, None
+        self._unseen.clear()
         view.advance(now)
         view.forget_changes()
         self._pinned = frozenset(pinned)
@@ -194,12 +201,14 @@ class Broadcaster:
         """Send everyone what differs from what was last sent; gives whether that is all of it.
 
         A window that no client looks at costs as much as one on every screen: it waits, unless `unwatched`. With
-        `most`, the values of so many scopes are made anew: who shares an event loop calls again until all is sent.
+        `most`, the values of so many scopes are made anew, and little else is done: who shares an event loop calls
+        again until all is sent.
         """
         view = self._view
         view.advance(now)
         changes = view.take_changes()
-        changed_heads, departures = self._look_at_heads(changes, now)
+        changed_heads, departures = self._look_at_heads(changes, now, None if most is None else _CHEAPER * most)
+        room = most
         gone = {departure.scope for departure in departures if departure.is_gone}
         for window, followed in list(self._followed.items()):
             is_watched = self._is_watched(window)
@@ -213,8 +222,9 @@ class Broadcaster:
                 followed.goals.pop(scope, None)
             followed.untold.note(changes, changed_heads)
             # The clock may have been set back.
-            if is_watched or unwatched or followed.left or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY:
-                self._flush_window(window, followed, now, most)
+            followed.is_due |= is_watched or unwatched or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY
+            if followed.is_due and room != 0:
+                room = self._flush_window(window, followed, now, room)
         self._flush_leads(changes, changed_heads, now)
         self._flush_alerts(changes, now)
         if departures:
@@ -225,10 +235,13 @@ class Broadcaster:
             self._freshness_sent_at = now
             self._progress_waits = False
             self._emit("freshness", None, self._freshness(now), now)
-        return not any(followed.left for followed in self._followed.values())
+        return not self._unseen and not any(followed.is_due for followed in self._followed.values())
 
-    def _look_at_heads(self, changes: Changes, now: int) -> tuple[set[Scope], list[Departure]]:
-        """Who is new, or has another name or team; and who has gone or left a team. At midnight moves come to pass."""
+    def _look_at_heads(self, changes: Changes, now: int, most: int | None) -> tuple[set[Scope], list[Departure]]:
+        """Who is new, or has another name or team; and who has gone or left a team. At midnight moves come to pass.
+
+        Of so many at most: who is seen later is told of then, with all their values.
+        """
         view, day = self._view, self._view.calendar.day_of(now)
         looked_at: set[Scope]
         if changes.everything or day != self._day:
@@ -240,6 +253,11 @@ class Broadcaster:
             if changes.reps:
                 looked_at |= {team_scope(team) for team in view.roster.team_names}
                 looked_at |= {scope for scope in self._heads if scope.kind == "team"}
+        if self._unseen or (most is not None and len(looked_at) > most):
+            self._unseen |= looked_at
+            looked_at = {
+                self._unseen.pop() for _ in range(len(self._unseen) if most is None else min(most, len(self._unseen)))
+            }
         changed: set[Scope] = set()
         departures: list[Departure] = []
         for scope in looked_at:
@@ -265,7 +283,8 @@ class Broadcaster:
             return scope.id in self._view.roster.team_names
         return self._view.is_known_rep(scope.id)
 
-    def _flush_window(self, window: str, followed: Followed, now: int, most: int | None) -> None:
+    def _flush_window(self, window: str, followed: Followed, now: int, room: int | None) -> int | None:
+        """Tell of a window what there is room for; how much room that leaves (None: there is no limit)."""
         view = self._view
         span = span_of(window, now, view.calendar)
         # Once a day every row is sent whole: it is of another day now, also where the values are the same.
@@ -273,12 +292,19 @@ class Broadcaster:
         scopes = set(self._heads) if is_new_day else self._touched(followed, span, now)
         whole = scopes if is_new_day else followed.untold.heads
         followed.span, followed.flushed_at, followed.untold = span, now, Untold()
-        left = followed.left
-        for scope in scopes:
-            left[scope] = scope in whole or left.get(scope, False)
+        # Of tens of thousands at once: no loop of Python over them.
+        whole = (whole & scopes) | {scope for scope, is_whole in followed.left.items() if is_whole}
+        left = followed.left = followed.left | dict.fromkeys(scopes, False) | dict.fromkeys(whole, True)
+        if room is not None and any(scope.kind != "rep" for scope in left):
+            # What is of everybody is merged ahead: at once it would take as long as all reps together.
+            for number in span.windows():
+                room -= -(-view.merge_ahead(Window(number), _CHEAPER * room) // _CHEAPER)
+                if room <= 0:
+                    return 0
         make_row = row_maker(view, span, now)
         rows = []
-        for _ in range(len(left) if most is None else min(most, len(left))):
+        count = len(left) if room is None else min(room, len(left))
+        for _ in range(count):
             scope, is_whole = left.popitem()
             told = self._refresh(followed, scope, span, now, is_whole=is_whole)
             goals = goal_news(view, followed.goals, scope, span, now, is_whole=is_whole)
@@ -287,6 +313,8 @@ class Broadcaster:
                 rows.append((scope, row | {"goals": goals} if goals else row))
         if rows:
             self._emit("metrics", window, rows, now, weight=len(rows))
+        followed.is_due = bool(left)
+        return None if room is None else room - count
 
     def _refresh(self, followed: Followed, scope: Scope, span: Span, now: int, *, is_whole: bool) -> Values:
         """Make the values of a scope anew; what a client does not have yet (`is_whole`: all of them)."""
@@ -314,6 +342,8 @@ class Broadcaster:
             for number in set(inside) ^ set(followed.span.windows()):
                 window = Window(number)
                 panes |= {(window, rep) for rep in view.reps_in(window)}
+        if len(panes) > _MANY:
+            return set(self._heads)  # to find out who they are would take longer than it saves
         touched = {scope for window, rep in panes for scope in view.scopes_of(window, rep)} | untold.heads
         if untold.roster:
             # A past move changes what was done for which team.

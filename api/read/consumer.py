@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, Histogram
 
 from api.client_lifecycle import begun_whole, is_cancelled, stop_quietly
+from api.reaching import what_refuses
 from api.read.catch_up import CatchUp
 from api.read.generations import read_served
 from api.read.topics import BUSY, SOURCES, VIEW
@@ -213,7 +214,10 @@ class ViewConsumer:
                     raise
                 log.warning("view.interrupted", error=type(error).__name__, again_in=delay)
                 if self._problem is not None:
-                    self._problem = f"Kafka at {self._settings.broker} cannot be read: {type(error).__name__}"
+                    refusal = await what_refuses(self._settings.kafka, type(error).__name__)
+                    self._problem = (
+                        refusal or f"Kafka at {self._settings.broker} cannot be read: {type(error).__name__}"
+                    )
             except Exception as error:
                 # A message that nobody can read: from here on the numbers would be wrong, so none are served.
                 log.exception("view.failed", again_in=delay)

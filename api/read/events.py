@@ -98,5 +98,7 @@ class Followed:
     goals: Told = field(default_factory=dict)
     untold: Untold = field(default_factory=Untold)
     """What has changed while nobody looked."""
+    is_due: bool = False
+    """Whether it is to be brought up to date, and is not yet."""
     left: dict[Scope, bool] = field(default_factory=dict)
     """Whose values are still to be made anew, and whether a client gets all of them: what one call did not get to."""

@@ -7,6 +7,7 @@ piece, so that others can run between; the picture holds nothing that is changed
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import chain, islice
 from operator import itemgetter
 
 from api.read.goal_rows import Attainment
@@ -14,7 +15,8 @@ from api.read.view import Scope, Values, View
 from schemas.alerts import LATENESS_SECONDS, LEVELS
 from schemas.catalogue import Catalogue
 from schemas.catalogue.base import MetricValue
-from schemas.instants import DAY, SECOND
+from schemas.catalogue.series import exported
+from schemas.instants import SECOND
 from schemas.progress import Progress
 from schemas.verifications import Verification
 
@@ -102,20 +104,58 @@ class ResponseHistogram:
             held.observe(clock.response / SECOND)
 
 
-def waiting_by_team(view: View, now: int) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
-    """((team, state) -> leads, team -> start of the oldest); every team and state has its number, 0 too."""
-    warn_at = view.config.lead_response.warn_at
-    today = view.calendar.day_of(now)
-    counts = {(team, state): 0 for team in ("", *view.roster.team_names) for state in ("waiting", "warned", "breached")}
-    oldest: dict[str, int] = {}
-    for clock in view.waiting.values():
-        if clock.started_at is None or not clock.is_waiting(now):
-            continue
-        team = view.roster.team_on(clock.rep, today) or ""
-        state = clock.state(now, warn_at)
-        counts[team, state] = counts.get((team, state), 0) + 1
-        oldest[team] = min(oldest.get(team, clock.started_at), clock.started_at)
-    return counts, oldest
+class ExportedReps:
+    """The reps that a scrape has, with their teams of today, looked at in pieces.
+
+    Those of the roster first: what a CRM invents takes no place of theirs.
+    """
+
+    def __init__(self, view: View, now: int) -> None:
+        self._view = view
+        self._today = view.calendar.day_of(now)
+        everybody = view.reps()
+        self._left = chain(list(view.roster.people), everybody)
+        self.teams: dict[str, str | None] = {}
+        self.left_out = max(0, len(everybody) - MAX_REPS)
+
+    def look_at(self, most: int | None = None) -> bool:
+        """Look at so many more of them; whether that were all."""
+        team_on, teams = self._view.roster.team_on, self.teams
+        looked_at = 0
+        for rep in islice(self._left, most):
+            looked_at += 1
+            if rep not in teams and len(teams) < MAX_REPS:
+                teams[rep] = team_on(rep, self._today)
+        return most is None or looked_at < most
+
+
+class WaitingLeads:
+    """How many leads wait, and since when, looked at in pieces; every team and state has its number, 0 too."""
+
+    def __init__(self, view: View, now: int) -> None:
+        self._view, self._now = view, now
+        self._today = view.calendar.day_of(now)
+        self._left = iter(list(view.waiting.values()))
+        states = ("waiting", "warned", "breached")
+        self.counts = {(team, state): 0 for team in ("", *view.roster.team_names) for state in states}
+        """(team, state) -> leads."""
+        self.oldest: dict[str, int] = {}
+        """Team -> start of the lead that waits longest."""
+
+    def look_at(self, most: int | None = None) -> bool:
+        """Look at so many more of them; whether that were all."""
+        view, now, counts, oldest = self._view, self._now, self.counts, self.oldest
+        warn_at = view.config.lead_response.warn_at
+        looked_at = 0
+        for clock in islice(self._left, most):
+            looked_at += 1
+            if clock.started_at is None or not clock.is_waiting(now):
+                continue
+            team = view.roster.team_on(clock.rep, self._today) or ""
+            state = clock.state(now, warn_at)
+            counts[team, state] = counts.get((team, state), 0) + 1
+            oldest[team] = min(oldest.get(team, clock.started_at), clock.started_at)
+        return most is None or looked_at < most
 
 
 def crossed_limits(view: View) -> dict[tuple[str, str], int]:
@@ -206,13 +246,6 @@ def _lines(
 def render(picture: Picture) -> bytes:
     """The text of one picture, with nothing remembered."""
     return Exposition().render(picture)
-
-
-def exported(metric: str, unit: str) -> tuple[str, int]:
-    """Name of a metric in Prometheus, and by what its values are multiplied: base units only, days become seconds."""
-    if unit == "days":
-        return f"floorcast_{metric.replace('_days', '_seconds')}", DAY // SECOND
-    return f"floorcast_{metric}", 1
 
 
 def _goals(picture: Picture) -> Iterator[bytes]:

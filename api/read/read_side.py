@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from api.read.broadcast import Broadcaster
 from api.read.consumer import Latency, ViewConsumer
-from api.read.exposition import MAX_REPS, Exposition, Picture, ResponseHistogram, crossed_limits, waiting_by_team
+from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHistogram, WaitingLeads, crossed_limits
 from api.read.generations import follow_served
 from api.read.goal_rows import attainments
 from api.read.response_cache import ResponseCache
@@ -29,10 +29,12 @@ log = structlog.get_logger("api")
 
 GATHER_SECONDS = 0.004
 """Changes that come within this time leave in one event. Most have been gathered before: see `_BUSY_PAUSE_SECONDS`."""
-AT_ONCE = 200
+AT_ONCE = 100
 """Scopes whose values are made anew before the event loop turns again."""
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 _BETWEEN_LOOKS_SECONDS = 0.05
+_LOOKED_AT_ONCE = 2_000
+"""Reps and waiting leads that a scrape looks at before the event loop turns again."""
 
 
 class ReadSide:
@@ -84,8 +86,22 @@ class ReadSide:
             now=now,
         )
 
-    def picture(self, now: int) -> Picture:
-        """What Prometheus gets, as of now; nothing in it is changed later. No sales numbers while the view loads."""
+    async def picture_in_pieces(self) -> Picture:
+        """What Prometheus gets, with the event loop free between two pieces of the work."""
+        await asyncio.sleep(0)
+        if not self.is_loaded:
+            return self.picture(self._clock())
+        teams, waiting = ExportedReps(self.view, self._clock()), WaitingLeads(self.view, self._clock())
+        for part in (teams, waiting):
+            while not part.look_at(_LOOKED_AT_ONCE):
+                await asyncio.sleep(0)
+        return self.picture(await self.settle(), teams, waiting)
+
+    def picture(self, now: int, reps: ExportedReps | None = None, leads: WaitingLeads | None = None) -> Picture:
+        """What Prometheus gets, as of now; nothing in it is changed later. No sales numbers while the view loads.
+
+        `reps` and `leads`: what has been looked at a moment ago; None: it is now.
+        """
         view = self.view
         if not self.is_loaded:
             return Picture(
@@ -98,35 +114,35 @@ class ReadSide:
         # A scrape and an answer of REST at the same instant say the same.
         self.broadcaster.flush(now, unwatched=True)
         self._responses.observe((), now)
-        today = view.calendar.day_of(now)
-        waiting, oldest = waiting_by_team(view, now)
-        # Those of the roster first: what a CRM invents takes no place of theirs.
-        reps = sorted(view.reps(), key=lambda rep: rep not in view.roster.people)
+        reps, leads = reps or ExportedReps(view, now), leads or WaitingLeads(view, now)
+        reps.look_at()
+        leads.look_at()
         return Picture(
             catalogue=view.catalogue,
             windows={window: self.broadcaster.followed_values(window) for window in self._exported},
-            teams={rep: view.roster.team_on(rep, today) for rep in reps[:MAX_REPS]},
-            reps_left_out=max(0, len(reps) - MAX_REPS),
-            waiting=waiting,
-            oldest=oldest,
+            teams=reps.teams,
+            reps_left_out=reps.left_out,
+            waiting=leads.counts,
+            oldest=leads.oldest,
             responses={team: held.copy() for team, held in self._responses.teams.items()},
             progress=dict(view.progress),
             lag=dict(self.consumer.lag),
             crossed=crossed_limits(view),
-            goals=tuple(attainments(view, reps[:MAX_REPS], now)) if view.goals.goals else None,
+            goals=tuple(attainments(view, reps.teams, now)) if view.goals.goals else None,
             deals_without_rate=view.deals_without_rate(),
             behind_seconds=self.consumer.behind_seconds(now),
             verification=view.verification,
             is_ready=not self.problems(),
         )
 
-    async def settle(self, *, unwatched: bool = True) -> None:
-        """Bring what is told up to date, with the event loop free between two pieces of it.
+    async def settle(self, *, unwatched: bool = True) -> int:
+        """Bring what is told up to date, with the event loop free between two pieces of it; as of when that is.
 
         A single delivery may name thousands of reps that nobody has heard of.
         """
-        while not self.broadcaster.flush(self._clock(), unwatched=unwatched, most=AT_ONCE):
+        while not self.broadcaster.flush(now := self._clock(), unwatched=unwatched, most=AT_ONCE):
             await asyncio.sleep(0)
+        return now
 
     async def start(self) -> None:
         """Begin to load, and to tell what changes."""
@@ -171,7 +187,7 @@ class ReadSide:
         """
         log.info("generation.loading", generation=served.generation)
         config = self._config_of_now()
-        view = View(config, self.view.catalogue)
+        view = View(config, config.catalogue)
         view.advance(self._clock())
 
         def on_change() -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from api.read.goal_rows import goals_of_row
 from api.read.view import Scope, Values, View
 from schemas.alerts import Alert, crossing_fields
+from schemas.catalogue import Catalogue
+from schemas.catalogue.checking import splits_of
 from schemas.dead_letters import DeadLetter
 from schemas.instants import SECOND, format_instant
 from schemas.leads import Inquiry, LeadClock
@@ -17,6 +19,27 @@ from schemas.verifications import Verification
 from schemas.windows import Span
 
 Json = dict[str, Any]
+
+
+def metric_json(catalogue: Catalogue, name: str) -> Json:
+    """A metric of the catalogue, as people may read it."""
+    entry = catalogue[name]
+    benchmark = entry.benchmark
+    return {
+        "name": name,
+        "label": entry.label,
+        "unit": entry.unit,
+        "better": entry.better,
+        "type": entry.type,
+        "definition": entry.description,
+        "description": entry.description,
+        "version": entry.version,
+        "versions": entry.versions_json(),
+        "by": splits_of(catalogue, name),
+        "tags": entry.tags,
+        "owner": entry.owner,
+        "benchmark": None if benchmark is None else {"value": benchmark.value, "source": benchmark.source},
+    }
 
 
 def metrics_row(view: View, scope: Scope, span: Span, values: Values, now: int, *, every_goal: bool = False) -> Json:

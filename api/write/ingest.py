@@ -17,11 +17,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from api.client_lifecycle import begun_whole
+from api.reaching import what_refuses
 from api.settings import Settings
 from api.write.limits import Budget
 from api.write.producer_session import REFUSAL, RETRY_AFTER, ProducerSession, close_producer
 from api.write.refusals import BacklogFullError, UnacknowledgedError
 from schemas.deliveries import Delivery, encode_delivery
+from schemas.kafka_refusals import missing_right
 from schemas.topics import DELIVERIES, MAX_MESSAGE, Topic
 
 log = structlog.get_logger("api")
@@ -61,12 +63,16 @@ class Ingest:
         make_producer: Callable[[], AIOKafkaProducer] | None = None,
         *,
         topic: Topic = DELIVERIES,
+        explain: Callable[[str], Awaitable[str | None]] | None = None,
     ) -> None:
+        """`explain`: says what stood in the way of whoever got an error of this name from Kafka, if it knows."""
         self._topic = topic.full_name(settings.prefix)
+        self._kafka = settings.kafka
         self._timeout = settings.produce_timeout_seconds
         self._budget = Budget(count=settings.max_in_flight_deliveries, size=settings.max_in_flight_bytes)
         self._make_producer = make_producer or (lambda: _producer(settings))
         self._session: ProducerSession | None = None
+        self._explain = explain or (lambda error: what_refuses(settings.kafka, error))
         self._trouble = "Kafka has not been reached yet"
         self._connecting: asyncio.Task[None] | None = None
         self._dropping: set[asyncio.Task[None]] = set()
@@ -125,7 +131,7 @@ class Ingest:
             self._session = session
             reason = await session.lost()
             self._session = None
-            self._trouble = "Kafka does not acknowledge"
+            self._trouble = missing_right(self._kafka, reason) or "Kafka does not acknowledge"
             log.warning("producer.dropped", topic=self._topic, reason=reason)
             # In the background: it may take as long as the request that is under way, and Kafka may be back before.
             self._drop(session)
@@ -137,11 +143,12 @@ class Ingest:
                 await begun_whole(producer.start())
                 await producer.partitions_for(self._topic)
         except (KafkaError, TimeoutError, OSError) as error:
-            trouble = f"Kafka or its topic {self._topic} cannot be reached ({type(error).__name__})"
-            if trouble != self._trouble:
-                log.warning("producer.connect_failed", topic=self._topic, reason=type(error).__name__)
-            self._trouble = trouble
             await close_producer(producer)
+            name = type(error).__name__
+            trouble = await self._explain(name) or f"Kafka or its topic {self._topic} cannot be reached ({name})"
+            if trouble != self._trouble:
+                log.warning("producer.connect_failed", topic=self._topic, reason=type(error).__name__, problem=trouble)
+            self._trouble = trouble
             return None
         except BaseException:
             await close_producer(producer)

@@ -31,7 +31,11 @@ COMMANDS = {
         "deploy.cli.topics",
         "Create the topics of the catalogue, or check those that are there; exit 1 if they differ.",
     ),
-    "check": ("deploy.cli.topics", "Check floorcast.yaml; each problem is named by file, line and field."),
+    "check": (
+        "deploy.cli.check",
+        "Check floorcast.yaml and metrics.yaml, and run the examples of all metrics.",
+    ),
+    "metrics": ("deploy.cli.metrics", "Which metrics there are, and what each counts."),
     "simulate": (
         "deploy.cli.simulate",
         "Be a sales floor that posts signed webhooks, with duplicates, edits, late and out-of-order events.",
@@ -49,7 +53,7 @@ COMMANDS = {
     "connections": ("deploy.cli.connections", "What is known of each connection."),
 }
 """Name -> the module that has it, and what `floorcast --help` says without importing it (a test compares)."""
-_GROUPS = frozenset({"keys", "dead-letters", "connections"})
+_GROUPS = frozenset({"keys", "dead-letters", "connections", "metrics"})
 """Those with commands of their own: the module's `app` is the command."""
 
 

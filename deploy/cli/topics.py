@@ -1,11 +1,11 @@
-"""`floorcast topics` and `check`: whether Kafka and the configuration are as they have to be."""
+"""`floorcast topics`: whether Kafka is as it has to be."""
 
 import asyncio
 from typing import Annotated
 
 import typer
 
-from deploy.cli.common import announce, checked_config, fail, group, say, settings_of, target_of
+from deploy.cli.common import announce, checked_config, fail, group, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.local.up import UpError, make_topics
 from schemas.exit_codes import ExitCode
@@ -41,13 +41,3 @@ def topics(
     for name in made:
         typer.echo(f"created {name}")
     typer.echo("the topics are right")
-
-
-@app.command()
-def check(config: ConfigFlag = None) -> None:
-    """Check floorcast.yaml; each problem is named by file, line and field."""
-    settings = settings_of(config=config)
-    config_found = checked_config(settings.config)
-    for remark in config_found.remarks():
-        say(f"{settings.config}: {remark}")
-    typer.echo(f"{settings.config} is right")

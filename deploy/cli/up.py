@@ -12,6 +12,7 @@ from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFla
 from deploy.local.up import Plan, Running, UpError, address, check_access, lock_data, run, take_port
 from deploy.settings import Settings, verification_interval
 from deploy.simulator import running as demo_runs
+from schemas.config.reading import METRICS
 from schemas.exit_codes import ExitCode
 from schemas.keys import KeyFileError, has_keys
 
@@ -41,7 +42,10 @@ def demo(
     rate: Annotated[float, typer.Option(min=0.01, max=1000, help="Events per second.")] = 1.5,
     seed: Annotated[int, typer.Option(help="Another seed is another day.")] = 7,
 ) -> None:
-    """Run everything with a simulated sales floor that posts signed webhooks, and show its wallboard."""
+    """Run everything with a simulated sales floor that posts signed webhooks, and show its wallboard.
+
+    A metrics.yaml in this folder is used: to try metrics of your own.
+    """
     settings = settings_of(host="127.0.0.1", port=port, data=data)
     # A demo runs on a Kafka of its own and begins anew each time.
     settings = settings.model_copy(update={"broker": None, "data": settings.data / "demo"})
@@ -69,7 +73,10 @@ def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, i
     if demo is not None:
         rate, seed = demo
         demo_runs.empty_folder(data)
-        config = demo_runs.write_config(data, demo_runs.working_timezone(now(), demo_runs.local_timezone()))
+        own = config.with_name(METRICS)
+        zone = demo_runs.working_timezone(now(), demo_runs.local_timezone())
+        config = demo_runs.write_config(data, zone, own if own.exists() else None)
+        checked_config(config)
 
         def children(running: Running) -> list[Any]:
             announce(f"wallboard {address(settings.host, port)}/board/{demo_runs.SCREEN}")

@@ -286,7 +286,9 @@ async def make_topics(
     except TopicsError as error:
         raise UpError(error.problems, 2) from None
     except (KafkaError, OSError, TimeoutError) as error:
-        raise UpError([f"Kafka at {broker} does not do what it is asked for: {type(error).__name__}"], 3) from None
+        from processor.transport.reaching import what_failed  # noqa: PLC0415
+
+        raise UpError([await what_failed(broker, error)], 3) from None
 
 
 async def answers_ready(url: str) -> bool:

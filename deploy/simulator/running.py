@@ -5,6 +5,7 @@ processes alive is `deploy.local.up`'s.
 """
 
 import asyncio
+import json
 import secrets
 import shutil
 import signal
@@ -83,12 +84,15 @@ def new_secret() -> str:
     return f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
 
 
-def write_config(folder: Path, timezone: str) -> Path:
-    """The demo's floorcast.yaml, with a secret of its own."""
+def write_config(folder: Path, timezone: str, metrics: Path | None = None) -> Path:
+    """The demo's floorcast.yaml, with a secret of its own. `metrics`: a file of metrics to try in it."""
     path = folder / "floorcast.yaml"
     path.touch(mode=0o600)
     text = _TEMPLATE.read_text(encoding="utf-8")
-    path.write_text(text.replace("TIMEZONE", timezone).replace("SECRET", new_secret()), encoding="utf-8")
+    text = text.replace("TIMEZONE", timezone).replace("SECRET", new_secret())
+    if metrics is not None:
+        text += f"\nmetrics: {json.dumps(str(metrics))}\n"
+    path.write_text(text, encoding="utf-8")
     return path
 
 

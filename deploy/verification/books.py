@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deploy.verification.bounds import Place, smallest
 from deploy.verification.leads import Clock, LeadRules
 from deploy.verification.people import People
-from deploy.verification.records import Record, Records, countable, human, is_connected, talk
+from deploy.verification.records import Record, Records, closed_at, countable, human, is_connected, talk
 from deploy.verification.rows import Fact, Tally, span_of
 from deploy.verification.shapes import LeadClock, Row, Rows, Window
 
@@ -38,6 +38,7 @@ class Books:
         self._count_meetings()
         self._count_deals()
         self._clocks: list[Clock] = []
+        self._going_on: set[str] = set()
         if has_groups:
             self.count_answers(records)
             self.count_leads(records)
@@ -78,9 +79,9 @@ class Books:
         """Give the clock of every lead that has one and is neither merged away nor deleted, by lead id."""
         return {clock.lead: self._lead_rules.seen_at(clock, now) for clock in self._clocks}
 
-    def unanswered(self) -> set[str]:
-        """Give the leads that wait and of which no answer is known, not one to come either."""
-        return {clock.lead for clock in self._clocks if clock.is_undecided and clock.touch is None}
+    def going_on(self) -> set[str]:
+        """Give the leads that have not ended."""
+        return self._going_on
 
     @property
     def reps(self) -> list[str]:
@@ -186,7 +187,7 @@ class Books:
 
     def _count_deals(self) -> None:
         for deal in self._kept.get("deal", []):
-            rep, at = self.people.rep(deal.get("rep")), deal.get("closed_at")
+            rep, at = self.people.rep(deal.get("rep")), closed_at(deal)
             if deal.get("status") == "lost":
                 self._add("deals_lost", rep, at)
             if deal.get("status") == "won":
@@ -208,6 +209,8 @@ class Books:
     def count_leads(self, records: Records, *, only: Collection[str] | None = None) -> None:
         """The clocks of all leads, or only of those, and what they count for."""
         for lead, clock in self._lead_rules.clocks(records, only=only):
+            if lead.get("status") in (None, "new", "qualified"):
+                self._going_on.add(lead.id)
             rep, assigned_at = self.people.rep(lead.get("rep")), lead.get("assigned_at")
             self._add("leads_assigned", rep, lead.get("received_at") if assigned_at is None else assigned_at)
             if clock is not None:

@@ -27,9 +27,9 @@ def smallest(places: Iterable[Place]) -> set[Place]:
 
 
 def touching(records: Records) -> dict[str, set[Place]]:
-    """Lead -> the calls, emails and meetings that ever named it, as many as its group takes."""
+    """Lead -> all records that ever named it, as many as its group takes."""
     named: dict[str, set[Place]] = defaultdict(set)
-    for kind in ("call", "email", "meeting"):
+    for kind in ("call", "email", "meeting", "deal", "activity"):
         for record in records.get(kind, {}).values():
             for lead in record.ever_named("lead"):
                 named[lead].add(("", kind, record.id))
@@ -39,7 +39,7 @@ def touching(records: Records) -> dict[str, set[Place]]:
 def family_of(
     root: str, members: Sequence[Record], touches: Mapping[str, set[Place]], records: Records
 ) -> tuple[list[Record], list[tuple[str, Record]]]:
-    """The leads that the root's group has taken, and the calls, emails and meetings that count for it."""
+    """The leads that the root's group has taken, and the calls, emails, meetings that count for it."""
     handed = smallest(
         (member.id, kind, name)
         for member in members
@@ -52,7 +52,8 @@ def family_of(
     for via, kind, name in sorted(taken):
         record = records[kind][name]
         is_ours = record.get("lead") == (via or root)
-        if is_ours and not record.is_deleted and record.get("internal") is not True:
+        is_touch = kind in ("call", "email", "meeting")
+        if is_touch and is_ours and not record.is_deleted and record.get("internal") is not True:
             engaged.append((kind, record))
     return family, engaged
 
@@ -61,7 +62,7 @@ def whole(root: str, members: Sequence[Record]) -> Record:
     """A root with what it lacks: of the merged lead that says it with the newest version, deleted ones too."""
     own = next((record for record in members if record.id == root), Record(root, [], {}))
     fields, borrowed = dict(own.fields), {}
-    for name in {name for record in members for name in record.fields} - {"deleted", "merged_into"}:
+    for name in {name.partition("#")[0] for record in members for name in record.fields} - {"deleted", "merged_into"}:
         sayers = [record for record in members if record.get(name) is not None]
         if own.get(name) is None and sayers:
             borrowed[name] = max(sayers, key=lambda record: (record.version_of(name), record.id))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
@@ -38,10 +39,16 @@ _INSTANTS = {
     "goal": ("since",),
     "activity": ("at",),
 }
-_POINTERS = {"call": ("lead",), "meeting": ("lead",), "email": ("lead", "thread")}
+_POINTERS = {
+    "call": ("lead",),
+    "meeting": ("lead",),
+    "email": ("lead", "thread"),
+    "deal": ("lead",),
+    "activity": ("lead",),
+}
 
 Waits = Callable[[str, Sequence["RecordChange"]], bool]
-"""Whether a lead waits, by these changes and no others."""
+"""Whether a lead waits or has not ended, by these changes and no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,9 @@ class Remembered:
     """Thread -> what is left of its mails. None: nothing was forgotten, everybody remembers the same."""
     leads: Mapping[str, Sequence[RecordChange]] | None = None
     """Lead -> what is left of it and of what was done for it."""
+    whole_threads: frozenset[str] = frozenset()
+    """Of which nothing was forgotten: what is left of their mails stands among `records`, and not in `threads`."""
+    whole_leads: frozenset[str] = frozenset()
 
 
 def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits, newest: int | None = None) -> Remembered:
@@ -73,7 +83,7 @@ def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits, ne
             first.setdefault((change.kind, change.id, change.changed_at, change.digest), change)
     told = list(first.values())
     lives = _lives(told, horizon)
-    groups, names = _groups(lives)
+    groups, names, whole = _groups(lives, final)
     kept: dict[str, dict[str, list[RecordChange]]] = {"thread": {}, "lead": {}}
     reps = [change for change in told if change.kind == "rep"]
     for (kind, name), heard in groups.items():
@@ -86,10 +96,15 @@ def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits, ne
             known = _known(kind, names.get((kind, name), {name}), before)
             if before and _are_old(known, limit) and not (kind == "lead" and waits(name, [*before, *reps])):
                 since = place
-        kept[kind][name] = [change for _, change in heard[since:]] + (reps if kind == "lead" else [])
+        kept[kind][name] = [change for _, change in heard[since:]]
     last_lives = [life for life in lives if life.is_last and not (_are_old(life.changes, final) and not life.is_spared)]
     return Remembered(
-        first_day, [change for life in last_lives for change in life.changes], kept["thread"], kept["lead"]
+        first_day,
+        [change for life in last_lives for change in life.changes],
+        kept["thread"],
+        kept["lead"],
+        frozenset(name for kind, name in whole if kind == "thread"),
+        frozenset(name for kind, name in whole if kind == "lead"),
     )
 
 
@@ -109,6 +124,7 @@ class _Life:
             is_there
             and {
                 "deal": fields.get("status") not in ("won", "lost") and fields.get("merged_into") is None,
+                "lead": fields.get("status") in (None, "new", "qualified") and fields.get("merged_into") is None,
                 "subscription": fields.get("ends_at") is None,
                 "goal": True,
             }.get(kind, False)
@@ -128,20 +144,24 @@ def _lives(told: Iterable[RecordChange], horizon: Callable[[int], tuple[date, in
     return [life for own in lives.values() for life in own]
 
 
+_Group = tuple[str, str]
+"""`lead` or `thread`, and which."""
 _Heard = list[tuple[int, "RecordChange"]]
 """What a group has heard of, and when (by receipt): of a record all from when it first named the group."""
 
 
-def _groups(lives: Iterable[_Life]) -> tuple[dict[tuple[str, str], _Heard], dict[tuple[str, str], set[str]]]:
+def _groups(lives: Iterable[_Life], final: int) -> tuple[dict[_Group, _Heard], dict[_Group, set[str]], set[_Group]]:
     """Leads and threads -> what they heard; a lead hears what those heard that were merged into it.
 
-    And leads -> themselves with those.
+    And leads -> themselves with those. And apart from both the groups of which nothing can have been forgotten, as all
+    that they heard was said after `final`: with long chains of merges it takes long to say what each has heard.
     """
-    found: dict[tuple[str, str], _Heard] = defaultdict(list)
+    found: dict[_Group, _Heard] = defaultdict(list)
+    aged: set[_Group] = set()
     merged: dict[str, set[str]] = defaultdict(set)
     for life in lives:
         kind, name = life.changes[0].kind, life.changes[0].id
-        since: dict[tuple[str, str], int] = {}
+        since: dict[_Group, int] = {}
         for change in life.changes:
             named = [("lead", name)] if kind == "lead" else []
             if kind == "lead" and change.fields.get("merged_into") is not None:
@@ -153,10 +173,16 @@ def _groups(lives: Iterable[_Life]) -> tuple[dict[tuple[str, str], _Heard], dict
             ]
             for group in named:
                 since.setdefault(group, change.received_at)
+        is_fresh = life.is_last and all(change.fields and change.changed_at >= final for change in life.changes)
         for group, at in since.items():
             found[group] += [(max(at, change.received_at), change) for change in life.changes]
-    names: dict[tuple[str, str], set[str]] = {}
+            if not is_fresh:
+                aged.add(group)
+    aged |= {("lead", lead) for lead in _together(merged, {name for kind, name in aged if kind == "lead"})}
+    names: dict[_Group, set[str]] = {}
     for target in list(merged):
+        if ("lead", target) not in aged:
+            continue
         reached, ahead = {target}, [target]
         while ahead:
             for source in merged.get(ahead.pop(), ()):
@@ -166,7 +192,25 @@ def _groups(lives: Iterable[_Life]) -> tuple[dict[tuple[str, str], _Heard], dict
         for source in reached - {target}:
             found["lead", target] += found.get(("lead", source), [])
         names["lead", target] = reached
-    return {group: sorted(heard, key=lambda entry: entry[0]) for group, heard in found.items()}, names
+    old = {group: sorted(heard, key=lambda entry: entry[0]) for group, heard in found.items() if group in aged}
+    return old, names, ({*found} | {("lead", target) for target in merged}) - aged
+
+
+def _together(merged: Mapping[str, Iterable[str]], leads: Iterable[str]) -> set[str]:
+    """These leads and all that were ever merged with any of them, in either direction."""
+    beside: dict[str, set[str]] = defaultdict(set)
+    for target, sources in merged.items():
+        for source in sources:
+            beside[target].add(source)
+            beside[source].add(target)
+    found: set[str] = set()
+    ahead = list(leads)
+    while ahead:
+        lead = ahead.pop()
+        if lead not in found:
+            found.add(lead)
+            ahead += beside.get(lead, ())
+    return found
 
 
 def _known(pointer: str, names: set[str], heard: Iterable[RecordChange]) -> list[RecordChange]:
@@ -226,13 +270,16 @@ def _current(changes: Iterable[RecordChange]) -> Mapping[str, Any]:
 def _is_late(change: RecordChange, horizon: Callable[[int], tuple[date, int]]) -> bool:
     _, limit = horizon(change.received_at)
     fields: Mapping[str, Any] = change.fields
-    is_open = any(value == "open" for name, value in fields.items() if name.partition("#")[0] == "status")
+    goes_on = {"deal": ("open",), "lead": ("new", "qualified")}.get(change.kind, ())
+    is_open = any(value in goes_on for name, value in fields.items() if name.partition("#")[0] == "status")
     is_running = fields.get("starts_at") is not None and fields.get("ends_at") is None
-    if change.kind in ("rep", "goal") or (change.kind == "deal" and is_open):
+    if change.kind in ("rep", "goal") or is_open:
         return False
     if change.kind == "subscription" and is_running:
         return False
-    return all(at < limit for at in (change.changed_at, *_happening(change.kind, fields)))
+    # A field may be said by several voices.
+    said = (_happening(change.kind, {name.partition("#")[0]: value}) for name, value in fields.items())
+    return all(at < limit for at in (change.changed_at, *chain.from_iterable(said)))
 
 
 def _horizons(config: Config) -> Callable[[int], tuple[date, int]]:

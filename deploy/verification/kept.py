@@ -34,6 +34,8 @@ _INSTANTS = {
     kind: tuple(name for name, field_type in fields.items() if field_type is FieldType.INSTANT)
     for kind, fields in FIELDS.items()
 }
+_SAID = frozenset({"rep", "status", "stage"})
+"""What may have happened when it was said: a lead was handed over or judged, a deal closed or moved on."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RecordChange).decode
 
@@ -227,12 +229,12 @@ def _filled(sizes: Iterable[tuple[str, int]], most: int) -> Iterator[list[str]]:
 
 
 def _moments(change: RecordChange) -> Iterator[tuple[int, str, str]]:
-    for name in _INSTANTS.get(change.kind, ()):
-        instant = change.fields.get(name)
-        if isinstance(instant, int):
+    names = _INSTANTS.get(change.kind, ())
+    for name, instant in change.fields.items():
+        if name.partition("#")[0] in names and isinstance(instant, int):
             yield instant // DAY, change.kind, change.id
-    if change.kind == "lead" and "rep" in change.fields:
-        yield change.changed_at // DAY, change.kind, change.id  # a clock may start when a lead is handed over
+    if change.kind in {"lead", "deal"} and not _SAID.isdisjoint(name.partition("#")[0] for name in change.fields):
+        yield change.changed_at // DAY, change.kind, change.id
 
 
 def _links(change: RecordChange) -> Iterator[tuple[str, str, str]]:

@@ -102,20 +102,18 @@ def recount_in_pieces(
     for threads, changes in kept.threads_in_turn(AT_ONCE):
         books = _books([], kept.reps(), config, newest)
         left = left_of([*changes, *kept.reps()], config, newest)
-        if left.threads is None:
-            books.count_answers(fold(left.records), only=frozenset(threads))
-        else:
-            for thread in threads:
-                books.count_answers(fold(left.threads.get(thread, ())), only=(thread,))
+        whole = frozenset(threads) if left.threads is None else left.whole_threads.intersection(threads)
+        books.count_answers(fold(left.records), only=whole)
+        for thread in frozenset(threads).intersection(left.threads or ()):
+            books.count_answers(fold((left.threads or {})[thread]), only=(thread,))
         sum_up(books)
     for leads, changes in kept.leads_in_turn(AT_ONCE):
         books = _books([], kept.reps(), config, newest)
         left = left_of([*changes, *kept.reps()], config, newest)
-        if left.leads is None:
-            books.count_leads(fold(left.records), only=frozenset(leads))
-        else:
-            for lead in leads:
-                books.count_leads(fold(left.leads.get(lead, ())), only=(lead,))
+        whole = frozenset(leads) if left.leads is None else left.whole_leads.intersection(leads)
+        books.count_leads(fold(left.records), only=whole)
+        for lead in frozenset(leads).intersection(left.leads or ()):
+            books.count_leads(fold((left.leads or {})[lead]), only=(lead,))
         sum_up(books)
         waiting |= {lead: clock for lead, clock in books.lead_clocks(leads_at).items() if clock["waiting"]}
     return [sheet.rows() for sheet in sheets], waiting

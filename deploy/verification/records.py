@@ -115,6 +115,21 @@ def human(kept: Mapping[str, list[Record]]) -> list[Record]:
     return [email for email in kept.get("email", []) if email.get("automated") is not True]
 
 
+def closed_at(deal: Record) -> int | None:
+    """When its status last became won or lost, or what was said with or after that."""
+    status = deal.get("status")
+    if status not in ("won", "lost"):
+        return None
+    words = deal.history("status")
+    last_other = max((place for place, word in enumerate(words) if word[2] != status), default=-1)
+    became_at = words[last_other + 1][0]
+    said = [change for change in deal.changes if "closed_at" in change.fields]
+    if said and said[-1].fields["closed_at"] is not None and said[-1].changed_at >= became_at:
+        stated: Any = said[-1].fields["closed_at"]
+        return int(stated)
+    return became_at
+
+
 def is_connected(call: Record) -> bool:
     """Whether somebody answered the call."""
     if call.get("outcome") is None:

@@ -28,7 +28,7 @@ def left_of(changes: Sequence[RecordChange], config: Config, newest: int | None 
     """What a log still says once its receipt `newest` was taken in; that of the newest of these changes if None."""
 
     def waits(lead: str, known: Sequence[RecordChange]) -> bool:
-        return lead in Books(fold(known), config).unanswered()
+        return lead in Books(fold(known), config).going_on()
 
     return remembered(changes, config, waits, newest)
 
@@ -37,6 +37,10 @@ def recount(changes: Iterable[RecordChange], config: Config) -> Books:
     """Everything that follows from these changes, in whatever order and however often they stand there."""
     left = left_of(list(changes), config)
     books = Books(fold(left.records), config, first_day=left.first_day, has_groups=left.leads is None)
+    if left.leads is not None:
+        records = fold(left.records)
+        books.count_answers(records, only=left.whole_threads)
+        books.count_leads(records, only=left.whole_leads)
     for thread, mails in (left.threads or {}).items():
         books.count_answers(fold(mails), only=(thread,))
     for lead, known in (left.leads or {}).items():

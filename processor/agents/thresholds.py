@@ -23,7 +23,6 @@ from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from schemas.alerts import Alert, encode_alert
-from schemas.catalogue import shipped_catalogue
 from schemas.config import Config
 from schemas.floor import Floor
 from schemas.instants import DAY, HOUR, MINUTE
@@ -85,7 +84,7 @@ class ThresholdsShard(AcknowledgeShard):
         super().__init__(partition, deployment, channels=config.alerts.channels)
         self._rules = config.alerts
         self._clock = clock
-        floor = Floor(config, shipped_catalogue())
+        floor = Floor(config, config.catalogue)
         self._book = ThresholdBook(config, floor)
         self._watch = _Watch(self, floor, self._book, horizon, clock, die)
         self._writing = asyncio.Lock()
@@ -220,7 +219,7 @@ class _Watch:
     async def _follow(self) -> None:
         """Read all anew and follow it, until the machine's clock is set back."""
         topic, bootstrap = self._shard.deployment.topic, self._shard.deployment.bootstrap
-        self._floor = Floor(self._floor.config, self._floor.catalogue)
+        self._floor = Floor(self._floor.config, self._floor.config.catalogue)
         self._book.rebase(self._floor)
         self._as_of, self._oldest = 0, {}
         async with (

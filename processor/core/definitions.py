@@ -6,14 +6,21 @@ aggregates are derived anew.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from processor.core.plan import Evaluator
 from schemas.calendars import BusinessCalendar
-from schemas.catalogue import shipped_plan
+from schemas.catalogue.defined import bound_under
 from schemas.catalogue.rules import Rules
 from schemas.config import Config, LeadResponse
 from schemas.config.rules import rules_of
+from schemas.instants import DAY
 from schemas.windows import Calendar
+
+QUIET_AFTER = 14 * DAY
+
+PEOPLE = frozenset({"rep", "creator", "booked_by", "logged_by", "attendees"})
+"""Fields of records that name persons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +43,23 @@ class Definitions:
     """Rep -> the team that the file gives them."""
     minutes_kept: int
     records_kept: int
+    cold_sources: frozenset[str] = frozenset()
+    """Sources of leads that never asked for us: a call to one before any contact is cold."""
+    quiet_after: int = QUIET_AFTER
+    """How long a lead or deal may go without a touch (microseconds)."""
 
     def person(self, id: str | None) -> str | None:
         """The roster's id of a person, which is the one served."""
         return None if id is None else self.aliases.get(id, id)
+
+    def with_people(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A row with its people as they are served: what a group makes of records."""
+        return {name: self._served(value) if name in PEOPLE else value for name, value in row.items()}
+
+    def _served(self, people: Any) -> Any:
+        if isinstance(people, list):
+            return list(dict.fromkeys(self.aliases.get(each, each) for each in people))
+        return self.aliases.get(people, people)
 
     def calendar_of(self, team: str | None) -> str | None:
         """The name of the calendar that a team goes by; None: everybody there is always at work."""
@@ -52,7 +72,7 @@ def definitions_of(config: Config) -> Definitions:
     return Definitions(
         calendar=Calendar(organisation.zone, organisation.first_weekday),
         rules=rules,
-        counting=Evaluator(shipped_plan(rules), aliases),
+        counting=Evaluator(bound_under(config.defined, rules).plan, aliases),
         aliases=aliases,
         lead_response=config.lead_response,
         calendars=config.business_calendars(),

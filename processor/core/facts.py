@@ -8,6 +8,7 @@ from typing import Any
 
 from processor.core import bounds
 from processor.core.bounds import SEPARATOR, smallest
+from processor.core.deals import deal_row
 from processor.core.retention import first_version
 from schemas.records import DELETED, Record, decode_record, decode_values
 
@@ -15,14 +16,16 @@ _NEVER = 2**62
 
 
 class Known:
-    """What a call, a mail or a meeting says now, without the versions of it."""
+    """What a record of others says now, without the versions of it; of a deal the row that it is."""
 
-    __slots__ = ("get", "is_deleted", "is_elsewhere", "kind", "set_at")
+    __slots__ = ("get", "is_deleted", "is_elsewhere", "kind", "set_at", "values")
 
     def __init__(self, row: bytes) -> None:
         """Raises msgspec.MsgspecError."""
         self.kind, set_at, values = decode_values(row)
-        self.get: Callable[[str], Any] = values.get
+        self.values: Mapping[str, Any] = deal_row(decode_record(row)) if self.kind == "deal" and values else values
+        """By name, of the fields that were ever set."""
+        self.get: Callable[[str], Any] = self.values.get
         """Current value of a field; None where it was never set or was cleared."""
         self.is_deleted = values.get(DELETED) is True
         self.is_elsewhere = not values
@@ -50,7 +53,7 @@ class GroupFacts:
         self.leads: dict[str, Record] = {}
         """By id: the lead itself and those merged into it."""
         self.others: dict[str, Known] = {}
-        """By key: those that name one of these leads, or the thread."""
+        """By key: those that name one of these leads, the thread, or the customer."""
         self.root = None if lead is None else root_of(lead)
         """Where the lead's own chain of merges ends."""
         first, last = _NEVER, -_NEVER

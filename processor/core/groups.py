@@ -15,6 +15,7 @@ from typing import Final
 
 from processor.core import bounds
 from processor.core.bounds import SEPARATOR, Smallest
+from processor.core.customers import customer_contributions
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts
 from processor.core.joining import Row, encoded, joined, kept_for_today
@@ -22,11 +23,11 @@ from processor.core.merges import Merges, Move
 from processor.core.panes import Message, PaneTable
 from processor.core.plan import Contribution
 from processor.core.responses import lead_result
-from processor.core.retention import Expiry, Horizon, last_instant, newest_version
+from processor.core.retention import Expiry, Horizon, is_spared, last_instant, newest_version
 from processor.core.threads import thread_contributions
 from schemas.damage import DamagedError, check_row
 from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement
-from schemas.leads import decode_clock, encode_clock
+from schemas.leads import ENDED, decode_clock, encode_clock
 from schemas.records import Record, decode_record
 from schemas.roster import Teams
 
@@ -231,15 +232,24 @@ class Groups:
                 self._file(group, records)
 
     def _is_expired(self, group: str, records: dict[str, Record]) -> bool:
-        """Whether all of it is too old and nobody waits. Notes what is spared although it is old."""
+        """Whether all of it is too old and nothing of it goes on. Notes what is spared although it is old."""
         self._expiry.spared.discard(group)
         if _last_instant(records) >= self.horizon.starts_at:
             return False
-        clock = self._clocks.get(group[5:]) if group.startswith("lead:") else None
-        if clock is not None and decode_clock(clock).is_unanswered:
+        if self._is_running(group, records):
             self._expiry.spared.add(group)
             return False
         return True
+
+    def _is_running(self, group: str, records: dict[str, Record]) -> bool:
+        """Whether a lead has not ended, or a customer still has something."""
+        if group.startswith("customer:"):
+            return any(
+                record.kind == "subscription" and is_spared(record) for record in records.values() if record.fields
+            )
+        row = self._clocks.get(group[5:]) if group.startswith("lead:") else None
+        clock = None if row is None else decode_clock(row)
+        return clock is not None and (clock.is_unanswered or (clock.merged_into is None and clock.status not in ENDED))
 
     def _file(self, group: str, records: dict[str, Record]) -> None:
         """Note when to look at it again, which is kept."""
@@ -365,6 +375,8 @@ class Groups:
         kind, _, id = group.partition(":")
         if kind == "thread":
             return thread_contributions(id, facts.others, self._definitions), None
+        if kind == "customer":
+            return customer_contributions(id, facts.others, self._definitions), None
         if kind != "lead":
             return [], None
         result = lead_result(id, facts, self._definitions, self._teams.team_on, self._log_at)

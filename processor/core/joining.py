@@ -23,10 +23,16 @@ def joined(held: Row, row: bytes) -> Row | None:
         return row if _standing(record, pointer) < _standing(other, pointer) else None
     if record.kind not in NAMED:
         return record if record.merge(other) else None
-    before = dict(record.fields)
+    before = _said(record)
     record.merge(other)
     record.named.clear()  # where it pointed before is for its ledger to know, and no news here
-    return record if record.fields != before else None
+    return record if _said(record) != before else None
+
+
+def _said(record: Record) -> object:
+    """All that it says of itself, as it stands now."""
+    pasts = (record.histories, record.entered)
+    return dict(record.fields), [{name: list(entries) for name, entries in past.items()} for past in pasts]
 
 
 def kept_for_today(row: Row, kept_from: int, *, is_merge: bool = False) -> Row:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from processor.core.batch import Changes
+from processor.core.counted import record_contributions, row_contributions
 from processor.core.definitions import Definitions
 from processor.core.panes import Message, Panes, PaneTable
 from processor.core.plan import Contribution
@@ -127,7 +128,7 @@ class Ledger:
         Into `doubtful` go those that may be too old to be kept.
         """
         touched: dict[bytes, _Touched] = {}
-        contributions, rows = self._definitions.counting.of_record, self._rows
+        rows, definitions = self._rows, self._definitions
         kept_from, due = self.horizon.starts_at, self._expiry.due
         for change in changes:
             key = record_key(change.kind, change.id).encode()
@@ -147,7 +148,7 @@ class Ledger:
                     held = touched[key] = _Touched(Record(change.kind), [], is_news=True)
                 else:
                     record = decode_record(row)
-                    held = touched[key] = _Touched(record, contributions(record.kind, record.get))
+                    held = touched[key] = _Touched(record, record_contributions(record, definitions))
             if held.record.fold(change):
                 held.is_news = True
             else:
@@ -162,7 +163,7 @@ class Ledger:
         Into `past` goes what was known before of a record that counts nowhere any more.
         """
         record = held.record
-        after = self._definitions.counting.of_record(record.kind, record.get)
+        after = record_contributions(record, self._definitions)
         if after != held.before:
             self.panes.replace(held.before, after)
         kept_from = self.horizon.starts_at
@@ -279,7 +280,7 @@ class Ledger:
     ) -> Iterator[Contribution]:
         """What all rows count for. Files them, or notes them as expired; and compares the roster."""
         kept_from, filed, rows = self.horizon.starts_at, self._expiry.filed, self._rows
-        contributions = self._definitions.counting.of_record
+        definitions = self._definitions
         left = rows if self._plain is None else self._plain.derive(rows, kept_from, filed)
         for key in left:
             row = rows[key]
@@ -297,7 +298,7 @@ class Ledger:
                     expired.append(key)
                     continue
                 self._file(key, record)
-            yield from contributions(kind, values.get)
+            yield from row_contributions(kind, row, values, definitions)
             if kind in ROSTER_KINDS and published_roster.pop(key, None) != row:
                 output.roster.append((key, row))
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts, Known
+from processor.core.lead_facts import LeadFacts
 from processor.core.plan import Contribution
 from processor.core.side_clocks import Stint, Touch, holder_at, holder_clocks, later_inquiries, stints_of
 from processor.core.sla import terms_of
 from processor.core.touches import attempt_at, automated_at, contact_at, inquiry_at
-from schemas.leads import LeadClock
+from schemas.leads import QUALIFIED, LeadClock
 from schemas.records import FIELDS, MERGED, Record
 from schemas.voices import FURTHER
 from schemas.windows import Day
@@ -63,7 +64,6 @@ class _Case:
 
 NOTHING = LeadResult([], None)
 _END = 2**62
-_QUALIFIED = frozenset({"qualified", "converted", "customer"})
 
 
 def lead_result(
@@ -74,22 +74,27 @@ def lead_result(
     `log_at`: the newest receipt seen (microseconds). A touch of after it may be still to come for a reader.
     """
     own, members = facts.leads.get(lead), facts.leads
-    is_root = facts.root == lead
-    if not members or (own is None and not is_root) or (own is not None and own.is_deleted):
-        return NOTHING
-    whole = whole_of(lead, members) if is_root else members[lead]
-    rep = definitions.person(whole.get("rep"))
-    if not is_root:
-        return LeadResult([], _without_start(lead, whole, rep, definitions, merged_into=facts.root))
+    if facts.root != lead:
+        if own is None or own.is_deleted:
+            return NOTHING
+        rep = definitions.person(own.get("rep"))
+        return LeadResult([], _without_start(lead, own, rep, definitions, merged_into=facts.root))
+    if not members or (own is not None and own.is_deleted):
+        # Nobody has spoken of it: what was done for it counts all the same.
+        unknown = LeadFacts(lead, None, None, facts.others, definitions, log_at)
+        return LeadResult(unknown.contributions(), None)
+    whole = whole_of(lead, members)
+    rep, reps = definitions.person(whole.get("rep")), frozenset[str]()
     starts = [at for at in (_start_of(record, definitions) for record in members.values()) if at is not None]
-    if not starts:
+    if starts:
+        case = _Case(
+            lead, whole, rep, min(starts), stints_of(whole, definitions), members, facts.others, definitions, team_on
+        )
+        clock, reps = _clock(case), _reps_of(case)
+    else:
         clock = _without_start(lead, whole, rep, definitions, merged_into=None)
-        return LeadResult(_counted(whole, clock, definitions, log_at), clock)
-    case = _Case(
-        lead, whole, rep, min(starts), stints_of(whole, definitions), members, facts.others, definitions, team_on
-    )
-    clock = _clock(case)
-    return LeadResult(_counted(whole, clock, definitions, log_at), clock, _reps_of(case))
+    rows = LeadFacts(lead, whole, clock, facts.others, definitions, log_at)
+    return LeadResult(rows.contributions(), clock, reps)
 
 
 def whole_of(lead: str, members: Mapping[str, Record]) -> Record:
@@ -182,24 +187,6 @@ def _clock(case: _Case) -> LeadClock:
     )  # fmt: skip
 
 
-def _counted(whole: Record, clock: LeadClock, definitions: Definitions, log_at: int) -> list[Contribution]:
-    """What a lead that is not merged away counts for: itself, and its clock.
-
-    A touch that is still to come answers nothing yet: the reader's clock decides.
-    """
-    is_coming = clock.answered_at is not None and clock.answered_at > log_at
-    row = {
-        "rep": clock.rep, "source": clock.source, "status": clock.status,
-        "received_at": whole.get("received_at"), "assigned_at": whole.get("assigned_at"),
-        "started_at": clock.started_at, "due_at": clock.due_at, "answered_by": clock.touch_rep,
-        "coming_at": clock.answered_at if is_coming else None,
-        "answered_at": None if is_coming else clock.answered_at,
-        "response": None if is_coming else clock.response,
-        "within_sla": None if is_coming else clock.is_within_sla,
-    }  # fmt: skip
-    return definitions.counting.of_row("lead", row.get)
-
-
 def _touches(case: _Case) -> _Touches:
     definitions, attempts, contacts, automated = case.definitions, list[Touch](), list[Touch](), list[int]()
     for key, record in case.related.items():
@@ -217,7 +204,7 @@ def _touches(case: _Case) -> _Touches:
         Touch(changed_at, f"lead|{id}", case.rep)
         for id, record in case.members.items()
         for changed_at, _, status in record.history("status")
-        if status in _QUALIFIED
+        if status in QUALIFIED
     )
     attempts, contacts = _sorted(attempts), _sorted(contacts)
     if definitions.lead_response.responder != "anyone":

@@ -13,9 +13,11 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
+from processor.core.deals import CLOSED, closed_at
 from schemas.instants import DAY, end_of_date
+from schemas.leads import ENDED
 from schemas.records import FIELDS, MERGED, FieldType, Record, RecordChange
-from schemas.voices import FURTHER
+from schemas.voices import FURTHER, VOICES
 from schemas.windows import Calendar, Day
 
 INSTANTS: Mapping[str, tuple[str, ...]] = {
@@ -35,7 +37,11 @@ _Key = TypeVar("_Key")
 
 _EVER = -(2**62)
 _NEVER = 2**62
-_CLOSED = frozenset({"won", "lost"})
+_RUNNING: Mapping[str, frozenset[str]] = {
+    "deal": frozenset({"open"}),
+    "lead": frozenset({"new", "qualified"}),
+}
+"""Statuses of what has not ended, where somebody says so."""
 
 
 class Horizon:
@@ -99,21 +105,28 @@ class Horizon:
         if change.changed_at >= horizon or change.kind == "rep":
             return False
         fields = change.fields
-        if change.kind == "deal" and any(fields.get(name) == "open" for name in _STATUSES):
+        if any(fields.get(name) in _RUNNING.get(change.kind, ()) for name in _STATUSES):
             return False
         if change.kind == "goal":
             return False
         if change.kind == "subscription" and fields.get("starts_at") is not None and fields.get("ends_at") is None:
             return False
-        return not any(at >= horizon for at in _happening(change.kind, fields.get))
+        return not any(at >= horizon for at in _happening(change.kind, fields.get, _SPOKEN))
 
 
 _STATUSES = ("status", *FURTHER["status"])
+_SPOKEN: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(voice for name in names for voice in (name, *VOICES.get(kind, {}).get(name, ())))
+    for kind, names in INSTANTS.items()
+}
+"""The same with all their voices."""
 
 
-def _happening(kind: str, get: Callable[[str], object]) -> Iterator[int]:
+def _happening(
+    kind: str, get: Callable[[str], object], names: Mapping[str, tuple[str, ...]] = INSTANTS
+) -> Iterator[int]:
     """The instants that a record or a change of this kind names (microseconds), and the ends of the days."""
-    for name in INSTANTS[kind]:
+    for name in names[kind]:
         if isinstance(at := get(name), int):
             yield at
     for name in DATES[kind]:
@@ -152,14 +165,15 @@ def _pointed_at(record: Record) -> int:
 def is_spared(record: Record) -> bool:
     """Whether it is kept however old it is: reps, and what is neither deleted nor merged of these.
 
-    Deals that nobody has closed, subscriptions without an end, and goals: the newest of a person or team holds until
-    there is another one.
+    Deals that nobody has closed and leads that have not ended, subscriptions without an end, and goals: the newest of a
+    person or team holds until there is another one.
     """
     match record.kind:
         case "rep":
             return True
-        case "deal":
-            is_running = record.get("status") not in _CLOSED and record.get(MERGED) is None
+        case "deal" | "lead":
+            ended = CLOSED if record.kind == "deal" else ENDED
+            is_running = record.get("status") not in ended and record.get(MERGED) is None
         case "subscription":
             is_running = record.get("ends_at") is None
         case "goal":
@@ -178,7 +192,13 @@ def speaks_of_the_past(record: Record, horizon: int) -> bool:
         names_any = True
     if not names_any or is_spared(record):
         return False
-    return record.kind != "lead" or record.is_deleted or record.get("status") not in {None, "new"}
+    if record.kind == "deal" and (ended_at := closed_at(record)) is not None:
+        return ended_at < horizon
+    if record.kind != "lead" or record.is_deleted:
+        return True
+    status = record.entry("status")
+    # When a lead got its status is an instant too, which no field names.
+    return status is not None and status[2] not in {None, "new"} and status[0] < horizon
 
 
 class Expiry(Generic[_Key]):

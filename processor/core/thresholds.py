@@ -298,10 +298,12 @@ class ThresholdBook:
         if earlier is not None:
             return self._turn(earlier.reopened(), values)
         threshold, is_money = rule.threshold, rule.threshold.metric in self._floor.money
+        metric = self._floor.catalogue[threshold.metric]
         crossing = Crossing(
             rule.name, threshold.per, threshold.metric, threshold.window, threshold.comparison,
             _written(threshold.limit, is_money=is_money), _number(threshold, values),
             at=threshold.at, currency=self._config.organisation.currency if is_money else None,
+            label=metric.label, unit=metric.unit,
         )  # fmt: skip
         alert = Alert(
             id, METRIC_THRESHOLD, threshold.level, None, key.scope.id if key.scope.kind == "rep" else None,

@@ -48,6 +48,7 @@ cdef int64_t _first_instant = EARLIEST, _last_instant = LATEST, _longest = LONGE
 cdef int64_t _first_change = FIRST_CHANGE, _last_change = LAST_CHANGE
 _FORMS = {
     FieldType.FLAG: FLAG, FieldType.INSTANT: INSTANT, FieldType.SECONDS: DURATION, FieldType.REFERENCE: REFERENCE,
+    FieldType.DECIMAL: NO_FIELD,  # no plain kind has one
     FieldType.REFERENCES: NO_FIELD,  # a row with a list is left to Python
 }
 cdef list _texts = [""] * CODES

@@ -4,10 +4,11 @@ Owns the registry of types and the errors of a catalogue. Types are one file eac
 conditions.py and plan.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
 from babel.numbers import get_currency_precision
 from pydantic import ValidationError
@@ -21,9 +22,9 @@ from schemas.catalogue.response import Response
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Simple
 from schemas.catalogue.where import EntryError
-from schemas.documents.errors import ConfigError
+from schemas.documents.errors import ConfigError, suggestion
 from schemas.documents.refused import refused
-from schemas.documents.text import Path, read_document
+from schemas.documents.text import Document, Path, read_document
 
 TYPES: Mapping[str, type[Entry]] = {
     "simple": Simple,
@@ -79,32 +80,48 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
     problems: list[tuple[Path, str]] = []
     catalogue: dict[str, Entry] = {}
     for name, raw in entries.items():
-        place: Path = ("metrics", name)
-        kind = TYPES.get(str(raw.get("type"))) if isinstance(raw, dict) else None
-        if kind is None:
-            problems.append(((*place, "type"), f"must be one of {', '.join(TYPES)}"))
-            continue
-        try:
-            catalogue[name] = kind.model_validate(raw)
-        except ValidationError as error:
-            problems += [refused(problem, document, kind, place) for problem in error.errors(include_url=False)]
+        entry = parse_entry(name, raw, document, lambda path, reason: problems.append((path, reason)))
+        if entry is not None:
+            catalogue[name] = entry
     if not problems:
-        problems = _references(catalogue)
+        problems = [(("metrics", name, *path), reason) for name, path, reason in binding_problems(catalogue)]
     if problems:
         problems.sort(key=lambda found: document.line(found[0]))
         raise ConfigError(list(dict.fromkeys(document.problem(path, reason) for path, reason in problems)))
     return catalogue
 
 
-def _references(catalogue: Catalogue) -> list[tuple[Path, str]]:
-    """What is wrong with what entries say of facts and of each other: the same under all rules."""
+def parse_entry(name: str, raw: Any, document: Document, refuse: Callable[[Path, str], None]) -> Entry | None:
+    """The entry that stands under a name of `metrics`; None: `refuse` was told what is wrong with it."""
+    place: Path = ("metrics", name)
+    if not isinstance(raw, dict):
+        refuse(place, "must be an entry with type, unit and what else its type needs, or false")
+        return None
+    said = raw.get("type")
+    kind = TYPES.get(str(said))
+    if kind is None:
+        hint = suggestion(said, TYPES) if isinstance(said, str) else ""
+        reason = f"must be one of {', '.join(TYPES)}{hint if 'did you mean' in hint else ''}"
+        refuse((*place, "type"), reason if "type" in raw else f"is missing: it {reason}")
+        return None
+    label = name.replace("_", " ").capitalize()
+    try:
+        return kind.model_validate({"label": label[:60], "description": f"{label}.", **raw})
+    except ValidationError as error:
+        for problem in error.errors(include_url=False):
+            refuse(*refused(problem, document, kind, place))
+        return None
+
+
+def binding_problems(catalogue: Catalogue) -> list[tuple[str, Path, str]]:
+    """(metric, place in its entry, what is wrong) of what entries say of facts and each other, under whatever rules."""
     binding = _Binding(catalogue, Rules())
-    problems: list[tuple[Path, str]] = []
+    problems: list[tuple[str, Path, str]] = []
     for name in catalogue:
         try:
             binding.reader(name, ())
         except EntryError as error:
-            problems.append((("metrics", name, *error.path), error.reason))
+            problems.append((name, error.path, error.reason))
     return problems
 
 
@@ -120,7 +137,7 @@ class _Binding:
     def entry(self, name: str, path: tuple[str | int, ...]) -> Entry:
         entry = self._catalogue.get(name)
         if entry is None:
-            raise EntryError(path, f"there is no metric {name}")
+            raise EntryError(path, f"there is no metric {name}{suggestion(name, self._catalogue)}")
         return entry
 
     def reader(self, name: str, path: tuple[str | int, ...]) -> Reader:
@@ -166,9 +183,11 @@ __all__ = [
     "Catalogue",
     "Metric",
     "begins_at_zero",
+    "binding_problems",
     "bound",
     "money_digits",
     "parse_catalogue",
+    "parse_entry",
     "shipped_catalogue",
     "shipped_plan",
 ]

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
+from schemas.catalogue.examples import Benchmark, Example
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.rules import Rules
 from schemas.documents.values import Model
@@ -21,6 +22,8 @@ MetricValue = int | float | str | None
 
 Exact = int | Fraction | None
 """A value before it is shown, in the unit of its metric."""
+
+JsonText = str | int | None
 
 Unit = Literal["count", "number", "ratio", "seconds", "days", "money"]
 
@@ -90,7 +93,21 @@ class Entry(Model):
     unit: Unit
     better: Literal["higher", "lower"] = "higher"
     owner: str | None = Field(default=None, max_length=200)
+    """Whom to ask about it."""
     tags: list[str] = Field(default_factory=list, max_length=20)
+    benchmark: Benchmark | None = None
+    """What others reach, and who says so."""
+    examples: list[Example] = Field(default_factory=list, max_length=50)
+    """What a CRM would send, and the number that comes of it."""
+
+    @property
+    def version(self) -> int:
+        """Which of its versions is in force, from 1."""
+        return 1
+
+    def versions_json(self) -> list[dict[str, JsonText]]:
+        """Since when each of its versions counts, and why; one that says nothing of them has counted for ever."""
+        return [{"version": 1, "since": None, "note": None}]
 
     def bind(self, catalogue: References) -> Reader:
         """The metric under the rules of the catalogue. Raises EntryError."""

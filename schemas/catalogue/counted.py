@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from schemas.catalogue.conditions import Condition, Decimals, First, Flag, every, opposite
-from schemas.catalogue.facts import FACTS, NUMBERS, RECORD_FACTS, ROWS, fields_of_fact
+from schemas.catalogue.facts import FACTS, NUMBERS, RECORD_FACTS, ROWS, expanded, fields_of_fact
 from schemas.catalogue.plan import Form, Value
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError, Wording
+from schemas.documents.errors import suggestion
 from schemas.records import FieldType
 
 Names = str | list[str]
@@ -24,7 +25,7 @@ def facts_of(names: Names) -> tuple[str, ...]:
         raise EntryError(("from",), "names no fact")
     for fact in facts:
         if fact not in FACTS:
-            raise EntryError(("from",), f"there is no fact {fact}; there are {', '.join(FACTS)}")
+            raise EntryError(("from",), f"there is no fact {fact}{suggestion(fact, FACTS)}")
         if len(facts) > 1 and fact not in RECORD_FACTS:
             raise EntryError(("from",), f"{fact} cannot stand in a list: only kinds of records can")
     return facts
@@ -38,7 +39,7 @@ def listed(names: Names) -> list[str]:
 def instant_of(fact: str, all_facts: Names, names: Names, setting: str = "at") -> First | None:
     """The instant at which something counts; None where this fact has none of them. Raises EntryError."""
     found = _fields(fact, all_facts, names, setting, FieldType.INSTANT, "an instant")
-    return First(found) if found else None
+    return First(expanded(fact, found)) if found else None
 
 
 def credit_of(fact: str, all_facts: Names, names: Names) -> tuple[str, ...]:
@@ -51,8 +52,8 @@ def _fields(fact: str, all_facts: Names, names: Names, setting: str, kind: Field
     for name in listed(names):
         types = {FACTS[each].get(name) for each in facts} - {None}
         if not types:
-            known = ", ".join(sorted({field for each in facts for field, type in FACTS[each].items() if type is kind}))
-            raise EntryError((setting,), f"{' or '.join(facts)} has no field {name}; there are {known}")
+            known = sorted({field for each in facts for field, type in FACTS[each].items() if type is kind})
+            raise EntryError((setting,), f"{' or '.join(facts)} has no field {name}{suggestion(name, known)}")
         if types != {kind}:
             raise EntryError((setting,), f"{name} is not {wanted}")
     return tuple(name for name in listed(names) if name in FACTS[fact])
@@ -84,7 +85,9 @@ def value_of(fact: str, all_facts: Names, text: str) -> tuple[Form, Value, Condi
     facts = facts_of(all_facts)
     for name in names:
         if not any(name in fields_of_fact(each) for each in facts):
-            raise EntryError(("value",), f"{' or '.join(facts)} has no field {name}")
+            known = {field for each in facts for field in fields_of_fact(each)}
+            reason = f"{' or '.join(facts)} has no field {name}{suggestion(name, sorted(known))}"
+            raise EntryError(("value",), reason)
     derived = NUMBERS.get((fact, text))
     if derived is not None:
         return Form.NUMBER, (derived.register,), derived.where

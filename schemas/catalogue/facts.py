@@ -4,7 +4,7 @@ Owns the one table of derived fields: `connected`, `talk`, `conversation`, `valu
 of a fact, in the words of a condition. Whoever needs one of them takes it from here, the lead clocks too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from schemas.catalogue.conditions import (
@@ -27,24 +27,64 @@ from schemas.records import FIELDS, FieldType
 
 _T = FieldType
 
-GROUP_FACTS: Mapping[str, Mapping[str, FieldType]] = {
-    "lead": {
-        "rep": _T.REFERENCE, "source": _T.TEXT, "status": _T.CHOICE, "received_at": _T.INSTANT,
-        "assigned_at": _T.INSTANT, "started_at": _T.INSTANT, "answered_at": _T.INSTANT, "answered_by": _T.REFERENCE,
-        "response": _T.SECONDS, "due_at": _T.INSTANT, "within_sla": _T.FLAG, "coming_at": _T.INSTANT,
-    },
-    "thread.answers": {"thread": _T.REFERENCE, "rep": _T.REFERENCE, "at": _T.INSTANT},
-}  # fmt: skip
-"""Facts that a group makes of its records: a row for each lead that is not merged away, with its first clock (instants
-and durations in microseconds; `due_at` and `within_sla` by its SLA; `coming_at`: the first touch, where that is still
-to come and answers nothing yet), and for each first answer of a day."""
-
-RECORD_FACTS = ("call", "email", "meeting", "deal", "activity")
+RECORD_FACTS = ("call", "email", "meeting", "deal", "credit", "subscription", "activity")
 """Facts that are records: the ledger counts them, from the record alone. A deleted one is no row, nor is a deal that
 was merged into another: what is true of the deal that stays, its own record says."""
 
-FACTS: Mapping[str, Mapping[str, FieldType]] = {**{kind: FIELDS[kind] for kind in RECORD_FACTS}, **GROUP_FACTS}
+_MADE: Mapping[str, Mapping[str, FieldType]] = {
+    "call": {"happened_at": _T.INSTANT},
+    "email": {"happened_at": _T.INSTANT},
+    "meeting": {"happened_at": _T.INSTANT},
+    "activity": {"happened_at": _T.INSTANT},
+    "deal": {"ended_at": _T.INSTANT},
+}
+_RECORDS: Mapping[str, Mapping[str, FieldType]] = {
+    kind: {**FIELDS[kind], **_MADE.get(kind, {})} for kind in RECORD_FACTS
+}
+_LEAD: Mapping[str, FieldType] = {
+    **FIELDS["lead"],
+    "started_at": _T.INSTANT, "answered_at": _T.INSTANT, "answered_by": _T.REFERENCE, "response": _T.SECONDS,
+    "due_at": _T.INSTANT, "within_sla": _T.FLAG, "coming_at": _T.INSTANT, "qualified_at": _T.INSTANT,
+    "won_at": _T.INSTANT, "customer_at": _T.INSTANT, "first_cold_at": _T.INSTANT, "meeting_booked_at": _T.INSTANT,
+    "deal_at": _T.INSTANT, "ended_at": _T.INSTANT,
+}  # fmt: skip
+
+GROUP_FACTS: Mapping[str, Mapping[str, FieldType]] = {
+    "lead": _LEAD,
+    "lead.touches": {
+        "lead": _T.REFERENCE, "rep": _T.REFERENCE, "at": _T.INSTANT, "kind": _T.CHOICE, "number": _T.NUMBER,
+        "cold": _T.FLAG,
+    },
+    "lead.deals": {
+        **_RECORDS["deal"],
+        "followed": _T.FLAG,
+        **{f"lead.{name}": field_type for name, field_type in _LEAD.items()},
+    },
+    "thread.answers": {"thread": _T.REFERENCE, "rep": _T.REFERENCE, "at": _T.INSTANT},
+    "thread.writers": {"thread": _T.REFERENCE, "rep": _T.REFERENCE, "at": _T.INSTANT, "replied": _T.FLAG},
+    "customer.ends": {**FIELDS["subscription"], "renewed": _T.FLAG},
+    "deal.stays": {**_RECORDS["deal"], "entered_at": _T.INSTANT, "left_at": _T.INSTANT},
+}  # fmt: skip
+"""Facts that are made of records, a row for each: of leads that are not merged away, with their first clock (instants
+and durations in microseconds; `due_at` and `within_sla` by its SLA; `coming_at`: the first touch, where that is still
+to come and answers nothing yet), their touches and deals; of threads; of subscriptions that end. All by groups, but for
+the stays of a deal and the ends of subscriptions of nobody, which the ledger counts from the record alone."""
+
+FACTS: Mapping[str, Mapping[str, FieldType]] = {**_RECORDS, **GROUP_FACTS}
 """Fact -> its own fields."""
+
+FIRST_OF: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("call", "happened_at"): ("ended_at", "dialed_at"),
+    ("email", "happened_at"): ("sent_at",),
+    ("meeting", "happened_at"): ("ends_at",),
+    ("activity", "happened_at"): ("at",),
+}
+"""(fact, field) -> the fields of which the first that is set is this one."""
+
+
+def expanded(fact: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The fields of which the first that is set is the first that is set of these."""
+    return tuple(dict.fromkeys(each for name in names for each in FIRST_OF.get((fact, name), (name,))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +118,9 @@ NUMBERS: Mapping[tuple[str, str], Number] = {
     ("call", "talk"): Number(_TALK, every([_CONNECTED, AtLeast(_TALK, 1)])),
 }
 
-MONEY_FLAGS: Mapping[tuple[str, str], str] = {("deal", "valued"): "currency"}
+MONEY_FLAGS: Mapping[tuple[str, str], str] = {
+    (fact, "valued"): "currency" for fact in ("deal", "deal.stays", "lead.deals")
+}
 """(fact, field) -> the currency for which there must be a rate, on the day of the metric's instant."""
 
 CLOSED = some([Is("status", "won"), Is("status", "lost")])

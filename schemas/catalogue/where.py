@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.catalogue.conditions import AtLeast, Condition, First, Is, IsSet, every, opposite, some
-from schemas.catalogue.facts import FACTS, NUMBERS, fields_of_fact, flag_of, has_field
+from schemas.catalogue.facts import FACTS, NUMBERS, expanded, fields_of_fact, flag_of, has_field
 from schemas.catalogue.rules import Rules
+from schemas.documents.errors import suggestion
 from schemas.instants import parse_duration
 from schemas.records import FieldType
 
 _TEXTS = frozenset({FieldType.TEXT, FieldType.CHOICE, FieldType.CURRENCY, FieldType.REFERENCE})
-_NUMBERS = frozenset({FieldType.INSTANT, FieldType.SECONDS})
+_NUMBERS = frozenset({FieldType.INSTANT, FieldType.SECONDS, FieldType.NUMBER})
 
 
 class EntryError(ValueError):
@@ -53,8 +54,8 @@ class Wording:
                 self.condition(_mapping(part, (*path, index)), (*path, index)) for index, part in enumerate(wanted)
             )
         if not any(has_field(fact, name) for fact in self._facts):
-            known = ", ".join(sorted({field for fact in self._facts for field in fields_of_fact(fact)}))
-            raise EntryError(path, f"{' or '.join(self._facts)} has no field {name}; there are {known}")
+            known = sorted({field for fact in self._facts for field in fields_of_fact(fact)})
+            raise EntryError(path, f"{' or '.join(self._facts)} has no field {name}{suggestion(name, known)}")
         if isinstance(wanted, Mapping):
             return self._compared(name, wanted, path)
         flags = [flag_of(fact, name, self._rules, self._at) for fact in self._facts]
@@ -78,9 +79,12 @@ class Wording:
             raise EntryError(path, "must be one of at_least, below, is_set")
         ((how, limit),) = wanted.items()
         if how == "is_set":
-            holds = IsSet((name,)) if name in FACTS[self._fact] else has_field(self._fact, name)
+            names = expanded(self._fact, [name])
+            holds = IsSet(names) if name in FACTS[self._fact] else has_field(self._fact, name)
             return holds if _claim(limit, (*path, how)) else opposite(holds)
-        number, derived = _number(limit, (*path, how)), NUMBERS.get((self._fact, name))
+        is_plain = any(FACTS[fact].get(name) is FieldType.NUMBER for fact in self._facts)
+        number = _whole(limit, (*path, how)) if is_plain else _number(limit, (*path, how))
+        derived = NUMBERS.get((self._fact, name))
         if derived is not None:
             # It is never below 0, and 0 where nothing else is said.
             least = True if number <= 0 else every([derived.where, AtLeast(derived.register, number)])
@@ -89,9 +93,9 @@ class Wording:
             return False
         if FACTS[self._fact].get(name) not in _NUMBERS:
             raise EntryError(path, "is not a duration")
-        register = First((name,))
+        register = First(expanded(self._fact, [name]))
         least = AtLeast(register, number)
-        return least if how == "at_least" else every([IsSet((name,)), opposite(least)])
+        return least if how == "at_least" else every([IsSet(register.fields), opposite(least)])
 
 
 def _mapping(value: Any, path: Where) -> Mapping[str, Any]:
@@ -116,3 +120,11 @@ def _number(limit: Any, path: Where) -> int:
         except ValueError as error:
             raise EntryError(path, str(error)) from None
     raise EntryError(path, "must be a duration such as 30s, 5m, 1h or 2d")
+
+
+def _whole(limit: Any, path: Where) -> int:
+    """A whole number; files that are read without guessing write it as text."""
+    text = str(limit)
+    if isinstance(limit, bool) or not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise EntryError(path, "must be a whole number such as 2")
+    return int(text)

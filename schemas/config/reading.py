@@ -1,55 +1,96 @@
 """From the text of `floorcast.yaml` to a `Config`, or to errors that name file, line and field.
 
-Owns `${env:NAME}` in the text. Reads no environment by itself and opens no
-file but the one it is given.
+Owns `${env:NAME}` in the text, and where the user's `metrics.yaml` lies. Reads no environment by itself and opens no
+file but the one it is given and that one.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from schemas.catalogue.reading import Read, read_metrics, shipped
 from schemas.config.whole import Config
 from schemas.documents.errors import ConfigError
 from schemas.documents.refused import refused
 from schemas.documents.text import Document, read_document
 from schemas.documents.text import Path as Place
 
+METRICS = "metrics.yaml"
+"""The file of the user's own metrics, beside the configuration."""
 _ENV = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def load_config(path: Path, environment: Mapping[str, str]) -> Config:
-    """Read, fill in `${env:NAME}` and check. Raises ConfigError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError:
-        raise ConfigError([f"{path}: is not UTF-8 text"]) from None
-    return parse_config(text, environment, str(path))
+    """Read both files, fill in `${env:NAME}` and check. Raises ConfigError with all that is wrong in either."""
+    text = _text(path)
+    if isinstance(text, str):
+        return parse_config(text, environment, str(path), folder=path.parent)
+    raise ConfigError([text.problem])
 
 
-def parse_config(text: str, environment: Mapping[str, str], source: str = "floorcast.yaml") -> Config:
-    """The configuration in `text`. Raises ConfigError with a line for each problem, in the order of the file."""
+def parse_config(
+    text: str, environment: Mapping[str, str], source: str = "floorcast.yaml", *, folder: Path | None = None
+) -> Config:
+    """The configuration in `text`. Raises ConfigError with a line for each problem, in the order of the file.
+
+    `folder`: where `metrics.yaml` may lie; without one nothing but what is shipped is defined.
+    """
     document = read_document(text, source)
     if not isinstance(document.value, dict):
         raise ConfigError([document.problem((), "must be a mapping with organisation and connections")])
     missing: dict[Place, str] = {}
     data = _filled(document.value, environment, (), missing)
     problems = [(path, f"environment variable {name} is not set") for path, name in missing.items()]
+    metrics = None if folder is None else _metrics_of(data.get("metrics"), folder)
+    if isinstance(metrics, _Unread):
+        problems.append((("metrics",), metrics.problem))
+        metrics = Read(shipped(), [], is_readable=False)
     try:
-        config = Config.model_validate(data)
+        config = Config.model_validate(data, context=metrics)
     except ValidationError as error:
         for problem in error.errors(include_url=False):
             problems += [found for found in _found(problem, document) if found[0] not in missing]
     else:
-        if not problems:
+        if not problems and (metrics is None or not metrics.problems):
             return config
     problems.sort(key=lambda found: document.line(found[0]))  # of one line in the order in which they were found
-    raise ConfigError(list(dict.fromkeys(document.problem(path, reason) for path, reason in problems)))
+    told = list(dict.fromkeys(document.problem(path, reason) for path, reason in problems))
+    raise ConfigError([*told, *([] if metrics is None else metrics.problems)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A file that cannot be read, and why."""
+
+    problem: str
+
+
+def _text(path: Path) -> "str | _Unread":
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        return _Unread(f"{path}: cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        return _Unread(f"{path}: is not UTF-8 text")
+
+
+def metrics_path(config: Path, named: str | None) -> Path:
+    """Where the user's metrics lie: in the file that the configuration names, or beside it."""
+    return config.parent / (named or METRICS)
+
+
+def _metrics_of(named: Any, folder: Path) -> "Read | _Unread":
+    """What the user's file defines on top of what is shipped. One that nobody names need not be there."""
+    path = folder / (named if isinstance(named, str) and named else METRICS)
+    if not isinstance(named, str) and not path.exists():
+        return Read(shipped(), [])
+    text = _text(path)
+    return read_metrics(text, str(path), shipped()) if isinstance(text, str) else text
 
 
 def _filled(value: Any, environment: Mapping[str, str], path: Place, missing: dict[Place, str]) -> Any:

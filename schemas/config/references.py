@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticCustomError
 
-from schemas.catalogue import Catalogue, begins_at_zero, shipped_catalogue
+from schemas.catalogue import begins_at_zero
+from schemas.catalogue.defined import Defined
+from schemas.catalogue.reading import Read
 from schemas.config.alerts import Threshold
 from schemas.config.goals import Goal
 from schemas.config.windows import PERIODS
@@ -23,9 +25,15 @@ Found = tuple[Place, str]
 """Where, and what is wrong."""
 
 
-def check_references(config: "Config") -> None:
-    """Raise one error with all problems. Called once the parts themselves are right."""
+def check_references(config: "Config", read: Read | None) -> None:
+    """Raise one error with all problems. Called once the parts themselves are right.
+
+    `read`: what is known of metrics.yaml; what it says wrongly of a metric is told as its own fault.
+    """
     problems = [found for check in _CHECKS for found in check(config)]
+    if read is None or read.is_readable:
+        broken = frozenset() if read is None else read.broken
+        problems += [*_thresholds(config, broken), *_goals(config, broken)]
     if problems:
         reasons = "; ".join(f"{'.'.join(map(str, place))}: {reason}" for place, reason in problems)
         # pydantic takes the braces of a message for names of its context.
@@ -118,37 +126,41 @@ def _rates(config: "Config") -> Iterator[Found]:
         yield ("currency_rates", currency), f"{currency} is the organisation's own currency"
 
 
-def _thresholds(config: "Config") -> Iterator[Found]:
+def _thresholds(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
     for name, threshold in config.alerts.thresholds.items():
-        for field, reason in _of_threshold(threshold, shipped_catalogue()):
-            yield ("alerts", "thresholds", name, field), reason
+        if threshold.metric not in broken:
+            for field, reason in _of_threshold(threshold, config.defined):
+                yield ("alerts", "thresholds", name, field), reason
         is_of_all = threshold.per == "organisation"
         if threshold.during is not None and is_of_all and not (threshold.calendar or config.organisation.calendar):
             yield ("alerts", "thresholds", name), "during needs a calendar: the organisation as a whole has none"
 
 
-def _of_threshold(threshold: Threshold, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    metric = catalogue.get(threshold.metric)
-    if metric is None:
-        yield "metric", f"there is no metric {threshold.metric!r}{suggestion(threshold.metric, catalogue)}"
+def _of_threshold(threshold: Threshold, defined: Defined) -> Iterator[tuple[str, str]]:
+    catalogue, name = defined.metrics, threshold.metric
+    if name in defined.switched_off:
+        yield "metric", f"{name} is switched off in metrics.yaml"
         return
-    unit, comparison, limit = metric.unit, threshold.comparison, threshold.limit
-    is_zero_at_first = threshold.window in PERIODS and begins_at_zero(catalogue, threshold.metric)
-    if unit == "ratio" and not 0 <= limit <= 1:
-        yield comparison, f"{threshold.metric} is a share between 0 and 1: write 0.2 for 20 %"
-    elif unit not in {"money", "ratio"} and (limit < 0 or (limit == 0 and comparison != "above")):
-        yield comparison, f"{threshold.metric} is never less than 0"
-    elif comparison == "below" and is_zero_at_first and threshold.at is None:
+    if name not in catalogue:
+        yield "metric", f"there is no metric {name!r}{suggestion(name, catalogue)}"
+        return
+    is_zero_at_first = threshold.window in PERIODS and begins_at_zero(catalogue, name)
+    if threshold.comparison == "below" and threshold.limit > 0 and is_zero_at_first and threshold.at is None:
         yield (
-            comparison,
-            f"{threshold.metric} begins at 0 with each {'day' if threshold.window == 'today' else threshold.window}"
+            threshold.comparison,
+            f"{name} begins at 0 with each {'day' if threshold.window == 'today' else threshold.window}"
             ", so it would be below at once: set at with window today, or use a window such as 1h or 7d",
         )
 
 
-def _goals(config: "Config") -> Iterator[Found]:
-    catalogue, aliases = shipped_catalogue(), _known_aliases(config) if config.goals else {}
+def _goals(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
+    catalogue, aliases = config.catalogue, _known_aliases(config) if config.goals else {}
     for name, goal in config.goals.items():
+        if goal.metric in broken:
+            continue
+        if goal.metric in config.defined.switched_off:
+            yield ("goals", name, "metric"), f"{goal.metric} is switched off in metrics.yaml"
+            continue
         if goal.metric not in catalogue:
             reason = f"there is no metric {goal.metric!r}{suggestion(goal.metric, catalogue)}"
             yield ("goals", name, "metric"), reason
@@ -189,4 +201,4 @@ def _sums_of_teams(config: "Config", name: str, goal: Goal) -> Iterator[Found]:
             yield ("goals", name, "amounts", index, "each"), reason
 
 
-_CHECKS = (_calendars, _teams, _channels, _people, _secrets, _rates, _thresholds, _goals)
+_CHECKS = (_calendars, _teams, _channels, _people, _secrets, _rates)

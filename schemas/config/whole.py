@@ -7,9 +7,12 @@ Owns what is in it, and what is allowed but perhaps not meant. What its parts sa
 from decimal import Decimal
 from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from schemas.calendars import BusinessCalendar
+from schemas.catalogue import Catalogue
+from schemas.catalogue.defined import Defined
+from schemas.catalogue.reading import Read, shipped
 from schemas.config.alerts import Alerts, Threshold
 from schemas.config.floor import BusinessHours, Organisation, Rep, Team
 from schemas.config.goals import Fiscal, Goal
@@ -77,11 +80,27 @@ class Config(Model):
     fiscal: Fiscal = Fiscal()
     goals: dict[Name, Goal] = Field(default_factory=dict, max_length=100)
     """What is to be reached, by the name of the goal."""
+    metrics: Annotated[str, Field(min_length=1)] | None = None
+    """File of your own metrics; `metrics.yaml` beside this one unless said, where there is one."""
+    _defined: Defined = PrivateAttr(default_factory=shipped)
 
     @model_validator(mode="after")
-    def _references(self) -> Self:
-        check_references(self)
+    def _references(self, info: ValidationInfo) -> Self:
+        read: Read | None = info.context
+        if read is not None:
+            self._defined = read.defined
+        check_references(self, read)
         return self
+
+    @property
+    def defined(self) -> Defined:
+        """What `metrics.yaml` defines, on top of what is shipped."""
+        return self._defined
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """All metrics that are served, by name."""
+        return self._defined.metrics
 
     def business_calendars(self) -> dict[str, BusinessCalendar]:
         """The calendars by name. Each remembers what it has worked out, so make them once per process."""
@@ -112,6 +131,10 @@ class Config(Model):
     def _remarks_on(self, name: str, threshold: Threshold) -> list[str]:
         field = f"alerts.thresholds.{name}"
         found = []
+        if self.catalogue[threshold.metric].unit == "ratio" and not 0 <= threshold.limit <= 1:
+            found.append(
+                f"{field}.{threshold.comparison}: {threshold.metric} is a share, of which 1 is the whole: 20 % is 0.2"
+            )
         routes, level = self.alerts.routes, threshold.level
         whose: list[str | None] = [None, *self.teams]
         if threshold.per == "organisation":

@@ -11,15 +11,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from schemas.connectors.aircall import AIRCALL
 from schemas.connectors.base import Connector
+from schemas.connectors.close import CLOSE
 from schemas.connectors.connection import Connection
 from schemas.connectors.generic import GENERIC
 from schemas.connectors.hubspot import HUBSPOT
 from schemas.connectors.kinds import Kind
+from schemas.connectors.pipedrive import PIPEDRIVE
+from schemas.connectors.salesforce import SALESFORCE
+from schemas.connectors.zoho import ZOHO
 
 KINDS: Mapping[str, Kind[Any]] = {
+    "aircall": AIRCALL,
+    "close": CLOSE,
     "generic": GENERIC,
     "hubspot": HUBSPOT,
+    "pipedrive": PIPEDRIVE,
+    "salesforce": SALESFORCE,
+    "zoho": ZOHO,
 }
 
 if TYPE_CHECKING:

@@ -74,8 +74,13 @@ class Parsed:
 
     `unknown_kind`, `unknown_type`, `unknown_field`; `unmapped_value`: a vendor's word without a counterpart here;
     `redacted`: hidden by the vendor; `test_event`: a vendor's test button; `no_fields`: says nothing of what we know;
-    `rounded`: a number with more digits after the point than are kept.
+    `rounded`: a number with more digits after the point than are kept; `not_done`: planned, a draft, not there yet;
+    `needs_lookup`: an event that names a record and does not say what it is now.
     """
+    unmapped: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """(kind of record, field, the vendor's word without a counterpart): how often."""
+    lookups: list[tuple[str, str]] = field(default_factory=list)
+    """(the vendor's kind of object, its id) of what only a look-up would tell."""
     unknown: dict[tuple[str, str], int] = field(default_factory=dict)
     """(kind of record, name of a field that it does not have): how often. A kind that there is not stands in both."""
 
@@ -89,6 +94,17 @@ class Parsed:
         self.ignore("unknown_kind" if record == name else "unknown_field")
         named = (_shown(record), _shown(name))
         self.unknown[named] = self.unknown.get(named, 0) + 1
+
+    def ignore_unmapped(self, record: str, field: str, word: str) -> None:
+        """Count a word of the CRM that has no counterpart here."""
+        self.ignore("unmapped_value")
+        named = (record, field, _shown(word))
+        self.unmapped[named] = self.unmapped.get(named, 0) + 1
+
+    def want(self, kind: str, id: str) -> None:
+        """Note an object of the CRM that only a look-up would tell of."""
+        self.ignore("needs_lookup")
+        self.lookups.append((_shown(kind), _shown(id)))
 
     def refuse(self, reason: str, detail: str, index: int | None = None) -> None:
         """Note an event, or without `index` the whole delivery, that cannot be read."""

@@ -3,14 +3,24 @@
 Owns the pair. Knows no kind: the registry is in `__init__.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from schemas.connectors.base import Connector
 from schemas.connectors.connection import Connection
+from schemas.connectors.tables import Table
 
 _Settings = TypeVar("_Settings", bound=Connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a vendor wants to be answered once its delivery is stored."""
+
+    status: int
+    content_type: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +31,11 @@ class Kind(Generic[_Settings]):
     """Has `kind: Literal[<its name>]`, and checks all that can be checked without asking anybody."""
     build: Callable[[_Settings], Connector]
     """Called with valid settings."""
+    objects: Sequence[Table] = ()
+    """What the vendor's objects say, for its page."""
+    receipt: Receipt | None = None
+    """None: 202 and the delivery's id."""
+    has_secret_path: bool = False
+    """Whether a part of the path behind the connection's name is what proves a delivery."""
+    takes_webhooks: bool = True
+    """Whether anything is posted to such a connection."""

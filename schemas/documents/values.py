@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 from babel.numbers import list_currencies
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from schemas.documents.errors import nearest, wrong
 from schemas.instants import parse_date, parse_duration, parse_instant
@@ -95,7 +95,9 @@ def _name(value: str) -> str:
     return value
 
 
-Duration = Annotated[int, BeforeValidator(_duration), AfterValidator(_positive)]
+Duration = Annotated[
+    int, BeforeValidator(_duration), AfterValidator(_positive), WithJsonSchema({"type": "string", "examples": ["14d"]})
+]
 """Written `30s`, `5m`, `1h`, `2d`; kept in microseconds."""
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Name = Annotated[str, AfterValidator(_name)]

@@ -16,7 +16,7 @@ import httpx
 from prometheus_client import CollectorRegistry, generate_latest
 
 from api.read.consumer import Latency
-from api.read.exposition import Picture, ResponseHistogram, render, waiting_by_team
+from api.read.exposition import Picture, ResponseHistogram, WaitingLeads, render
 from api.read.view import Scope, Values, View
 from api.write.refusals import UnacknowledgedError
 from schemas.catalogue import shipped_catalogue
@@ -82,14 +82,15 @@ class ExportedFloor:
         view = self._pipeline.view()
         responses = ResponseHistogram(view)
         responses.observe(view.clocks, now)
-        waiting, oldest = waiting_by_team(view, now)
+        leads = WaitingLeads(view, now)
+        leads.look_at()
         today = view.calendar.day_of(now)
         return Picture(
             catalogue=shipped_catalogue(),
             windows={window: _values(view, window, now) for window in WINDOWS},
             teams={rep: view.roster.team_on(rep, today) for rep in view.reps()},
-            waiting=waiting,
-            oldest=oldest,
+            waiting=leads.counts,
+            oldest=leads.oldest,
             responses=responses.teams,
             progress={(stage, 0): self._progress(now) for stage in STAGES},
             lag={("deliveries", 0): 3, ("record-changes", 0): 0, ("engagements", 0): 1},

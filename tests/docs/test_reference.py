@@ -2,7 +2,9 @@
 
 import pytest
 
-from docs.generate import PAGES, REFERENCE
+from docs.generate import CONNECTORS, PAGES, REFERENCE, _series, connector_page
+from schemas.catalogue.series import PREFIX, is_taken
+from schemas.connectors import KINDS
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
@@ -14,3 +16,14 @@ def test_a_reference_page_says_what_the_code_says(name: str) -> None:
 
 def test_every_reference_page_is_made_from_the_code() -> None:
     assert {page.name for page in REFERENCE.iterdir()} == set(PAGES)
+
+
+def test_no_metric_can_take_the_name_of_a_series_of_the_pipeline() -> None:
+    assert [name for name, _, _ in _series() if not is_taken(name.removeprefix(PREFIX))] == []
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind, made in KINDS.items() if made.objects))
+def test_the_page_of_a_connector_says_what_becomes_what(kind: str) -> None:
+    written = (CONNECTORS / f"{kind}.md").read_text(encoding="utf-8")
+
+    assert written == connector_page(kind), f"docs/connectors/{kind}.md is out of date: python docs/generate.py"

@@ -34,6 +34,36 @@ connections:
     secrets: ["0b1c2d3e-4f50-4617-8899-aabbccddeeff"]
     public_url: https://floor.example
     namespace: hs
+  close:
+    kind: close
+    secrets: [b9260244ef33625f9b4b26a27db08758cdd39478b852c73f2d33ab042eb8abb4]
+    outcomes: {vm-left: no_answer, out_1: held}
+    statuses: {Potential: new}
+    stages: {stat_won: {status: won}}
+    owner_field: cf_owner
+  air: {kind: aircall, secrets: [45XXYYZZa08example], outcomes: {bad number: wrong_number}}
+  pd:
+    kind: pipedrive
+    secrets: ["user:password"]
+    types: {demo: meeting, cold: call}
+    outcomes: {"3": connected}
+    statuses: {archived: disqualified}
+    stages: {"4": {status: won}}
+  sf:
+    kind: salesforce
+    secrets: [path-secret-4711]
+    organization: 00D5f000004XyZa
+    outcomes_field: Outcome__c
+    outcomes: {Talked: connected, Came: held}
+    statuses: {Warm: qualified}
+    stages: {Signed: {status: won}}
+  zoho:
+    kind: zoho
+    secrets: [tok_9f2c_sales_metrics_zoho]
+    api: {region: eu, client_id: id, client_secret: secret, refresh_token: token}
+    outcomes_field: Outcome
+    outcomes: {Interested: connected, Came: held}
+    stages: {Signed: {status: won}}
 teams: {north: {name: North}}
 reps:
   r-1: {name: Ana Lim, team: north, aliases: {crm: ["r-1", "52530071"]}}
@@ -58,7 +88,15 @@ alerts:
 
 
 _CONNECTIONS = {name: build_connector(connection) for name, connection in parse_config(_CONFIG, {}).connections.items()}
-_TYPES = ("application/json", "application/cloudevents+json", "application/cloudevents-batch+json", "text/plain", "")
+_ADDRESS = "https://floor.example/webhooks/sf/path-secret-4711"
+_TYPES = (
+    "application/json",
+    "text/xml",
+    "application/cloudevents+json",
+    "application/cloudevents-batch+json",
+    "text/plain",
+    "",
+)
 
 
 def a_body_gives_changes_or_dead_letters(data: bytes) -> None:
@@ -72,7 +110,7 @@ def a_body_gives_changes_or_dead_letters(data: bytes) -> None:
                 "webhook-signature": "v1,eA==",
             }
             with suppress(SignatureError, ContentTypeError):
-                connector.verify(SignedRequest("POST", "https://floor.example/webhooks/crm", headers, data), NOW)
+                connector.verify(SignedRequest("POST", _ADDRESS, headers, data), NOW)
             parsed = connector.parse(Delivery(name, NOW, {"content-type": kind}, data))
             assert all("\n" not in problem.detail for problem in parsed.problems)
             read = [one for frame in change_frames(parsed.changes) for one in decode_changes(frame).changes]
@@ -80,7 +118,8 @@ def a_body_gives_changes_or_dead_letters(data: bytes) -> None:
 
 
 def _bodies() -> list[bytes]:
-    return [path.read_bytes() for path in sorted(FIXTURES.rglob("*.json")) if path.stat().st_size < 20_000]
+    found = [*FIXTURES.rglob("*.json"), *FIXTURES.rglob("*.xml")]
+    return [path.read_bytes() for path in sorted(found) if path.stat().st_size < 20_000]
 
 
 # --- The configuration ------------------------------------------------------------------------------------------------

@@ -194,12 +194,10 @@ alerts:
         ),
         ("metric: calls_made, per: rep, above: ten", "alerts.thresholds.few.above: must be a number such as 10"),
         ("metric: calls_made, per: rep, above: .inf", "alerts.thresholds.few.above: must be a number such as 10"),
-        ("metric: calls_made, per: rep, reaches: 0", "alerts.thresholds.few.reaches: calls_made is never less"),
         (
             "metric: calls_made, per: rep, below: 10",
             "alerts.thresholds.few.below: calls_made begins at 0 with each day, so it would be below at once",
         ),
-        ("metric: win_rate, per: rep, below: 20", "alerts.thresholds.few.below: win_rate is a share between 0 and"),
         ("metric: calls_made, per: rep, below: 1, at: '25:00'", "alerts.thresholds.few.at: must be a time of day"),
         (
             "metric: calls_made, per: rep, below: 1, window: 7d, at: '11:00'",
@@ -228,6 +226,14 @@ def test_a_fault_of_a_threshold_is_named_by_line_and_field(text: str, problem: s
 
     (found,) = caught.value.problems
     assert found.startswith(f"floorcast.yaml:6: {problem}")
+
+
+def test_a_limit_is_any_number_and_one_beyond_a_share_is_remarked() -> None:
+    many = parsed(threshold("metric: win_rate, per: rep, below: 20, window: 30d"))
+    few = parsed(threshold("metric: revenue_won, per: organisation, above: -100"))
+
+    assert many.remarks() == ["alerts.thresholds.few.below: win_rate is a share, of which 1 is the whole: 20 % is 0.2"]
+    assert (str(few.alerts.thresholds["few"].limit), few.remarks()) == ("-100", [])
 
 
 def test_a_threshold_of_a_team_that_the_file_does_not_have_is_refused() -> None:

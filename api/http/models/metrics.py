@@ -64,15 +64,39 @@ class RowsAnswer(Answer):
     as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
+class MetricVersion(Answer):
+    """What a metric counts from a day on."""
+
+    version: int = Field(examples=[1])
+    since: str | None = Field(description="A day of the organisation; null: for ever.", examples=["2026-07-01"])
+    note: str | None = Field(examples=["without partner deals"])
+
+
+class Benchmark(Answer):
+    """A value to compare with that is not one's own."""
+
+    value: str = Field(examples=["0.37"])
+    source: str = Field(examples=["Lead response study, 2011"])
+
+
 class MetricAnswer(Answer):
     """A metric of the catalogue."""
 
     name: str = Field(examples=["calls_made"])
     label: str = Field(examples=["Calls made"])
-    unit: str = Field(description="count, ratio, seconds, days or money.", examples=["count"])
+    unit: str = Field(description="count, number, ratio, seconds, days or money.", examples=["count"])
     better: Literal["higher", "lower"] = Field(description="Which values rank first.", examples=["higher"])
+    type: str = Field(description="How it is made: simple, ratio, derived, duration, …", examples=["simple"])
     definition: str = Field(examples=["Outbound calls, at the instant of dialling."])
-    version: int = Field(examples=[1])
+    description: str = Field(
+        description="The same text as `definition`.", examples=["Outbound calls, at the instant of dialling."]
+    )
+    version: int = Field(description="The place, from 1, of the version in force today.", examples=[1])
+    versions: list[MetricVersion]
+    by: list[str] = Field(description="Dimensions that it can be split by.", examples=[["product"]])
+    tags: list[str] = Field(examples=[["leading", "activity"]])
+    owner: str | None = Field(description="Whom to ask about it.", examples=["revops"])
+    benchmark: Benchmark | None
 
 
 class MetricsAnswer(Answer):

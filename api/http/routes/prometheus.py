@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.http.description import operation_id, problems
 from api.http.errors import ForbiddenError, UnauthenticatedError
 from api.http.identity import access_of
-from api.http.parameters import now_of, organisation_allowed
+from api.http.parameters import organisation_allowed
 from api.read.read_side import ReadSide
 
 router = APIRouter(tags=["prometheus"], generate_unique_id_function=operation_id)
@@ -32,13 +32,8 @@ async def prometheus(request: Request) -> Response:
     """Gauges per rep and window, waiting leads, the pipeline's counters. While the view loads only the pipeline's."""
     organisation_allowed(access_of(request))
     read_side: ReadSide = request.app.state.read_side
-    # Each in a turn of the loop: the way of the request to here, what has changed, the picture that finds it computed.
-    await asyncio.sleep(0)
-    if read_side.is_loaded:
-        await read_side.settle()
-    now = now_of(request)
     pieces = []
-    for piece in read_side.exposition.pieces(read_side.picture(now)):
+    for piece in read_side.exposition.pieces(await read_side.picture_in_pieces()):
         await asyncio.sleep(0)
         pieces.append(piece)
     pieces.append(generate_latest(request.app.state.registry))

@@ -21,7 +21,7 @@ from api.http.parameters import (
     reps_asked,
     team_today,
 )
-from api.read.rows import metrics_row, person_json
+from api.read.rows import metric_json, metrics_row, person_json
 from api.read.view import ORGANISATION, Scope, rep_scope, team_scope
 from schemas.instants import format_instant
 from schemas.windows import Span
@@ -31,19 +31,12 @@ router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], genera
 
 @router.get("/metrics", summary="The metric catalogue", response_model=MetricsAnswer, responses=READ_PROBLEMS)
 async def metric_catalogue(request: ReadRequest) -> Response:
-    """Every metric: name, label, unit, which values rank first, definition, version."""
+    """Every metric: what it is called, what it counts, in which unit, which values rank first, by what it can be split.
+
+    `definition` is the same text as `description`.
+    """
     view, now = request.view, request.now
-    rows = [
-        {
-            "name": name,
-            "label": metric.label,
-            "unit": metric.unit,
-            "better": metric.better,
-            "definition": metric.description,
-            "version": 1,
-        }
-        for name, metric in view.catalogue.items()
-    ]
+    rows = [metric_json(view.catalogue, name) for name in view.catalogue]
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 

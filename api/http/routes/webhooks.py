@@ -35,6 +35,7 @@ from api.write.ingest import DeliveryLog
 from api.write.limits import Budget, TokenBucket
 from api.write.refusals import RefusedError
 from schemas.config import Connection
+from schemas.connectors import KINDS
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
 from schemas.deliveries import Delivery
 from schemas.instants import MINUTE
@@ -114,6 +115,10 @@ class WebhookEndpoint:
         self._connectors = connectors
         self._kept_headers = {name: connector.kept_headers for name, connector in connectors.items()}
         self._public_urls = {name: connection.public_url for name, connection in connections.items()}
+        kinds = {name: KINDS[connection.kind] for name, connection in connections.items()}
+        self._receipts = {name: kind.receipt for name, kind in kinds.items() if kind.receipt is not None}
+        self._with_secret_path = frozenset(name for name, kind in kinds.items() if kind.has_secret_path)
+        self._never_posted_to = frozenset(name for name, kind in kinds.items() if not kind.takes_webhooks)
         self._ingest = ingest
         self._clock = clock
         self._max_body = settings.max_body_bytes
@@ -143,8 +148,14 @@ class WebhookEndpoint:
             await self._refuse(name, error, scope, receive, send)
             return
         self._accepted[name].inc()
-        receipt = b'{"delivery":"%b"}' % delivery.encode()
-        await send({"type": "http.response.start", "status": 202, "headers": _receipt_headers(len(receipt))})
+        own = self._receipts.get(name)
+        status, content_type, receipt = (
+            (202, "application/json", b'{"delivery":"%b"}' % delivery.encode())
+            if own is None
+            else (own.status, own.content_type, own.body)
+        )
+        headers = _receipt_headers(content_type, len(receipt))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": receipt})
 
     async def _refuse(self, name: str, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
@@ -161,7 +172,11 @@ class WebhookEndpoint:
         self._deliveries.labels(name if name in self._connectors else _UNKNOWN, outcome).inc()
 
     async def _take(self, name: str, scope: Scope, receive: Receive) -> str:
-        if name not in self._connectors or _is_below(name, scope):
+        if (
+            name not in self._connectors
+            or name in self._never_posted_to
+            or (_is_below(name, scope) and name not in self._with_secret_path)
+        ):
             msg = "there is no such connection"
             raise NotFoundError(msg, field="connection")
         if scope["method"] != _METHOD:
@@ -291,9 +306,9 @@ def inflated(body: bytes, limit: int) -> bytes:
 
 
 @cache
-def _receipt_headers(length: int) -> tuple[tuple[bytes, bytes], ...]:
+def _receipt_headers(content_type: str, length: int) -> tuple[tuple[bytes, bytes], ...]:
     """Made once for each of the few lengths there are."""
-    return (b"content-type", b"application/json"), (b"content-length", b"%d" % length)
+    return (b"content-type", content_type.encode()), (b"content-length", b"%d" % length)
 
 
 def _read_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

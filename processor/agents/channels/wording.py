@@ -11,7 +11,6 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from schemas.alerts import Alert, Crossing
-from schemas.catalogue import shipped_catalogue
 from schemas.instants import to_datetime
 
 LISTED = 20
@@ -147,8 +146,7 @@ def _line(alert: Alert, zone: ZoneInfo) -> str:
 
 
 def _label(crossing: Crossing) -> str:
-    metric = shipped_catalogue().get(crossing.metric)
-    return crossing.metric if metric is None else metric.label
+    return crossing.metric if crossing.label is None else plain(crossing.label)
 
 
 def _window(crossing: Crossing) -> str:
@@ -177,8 +175,7 @@ def _crossed(alert: Alert, crossing: Crossing) -> str:
 
 def _text(crossing: Crossing, value: int | float | str | None) -> str:
     """A value as people write it: shares in percent, seconds as hours and minutes, money with its currency."""
-    metric = shipped_catalogue().get(crossing.metric)
-    unit = "count" if metric is None else metric.unit
+    unit = crossing.unit
     if value is None:
         return "no number"
     if unit == "money":

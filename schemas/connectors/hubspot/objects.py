@@ -13,16 +13,17 @@ class Object:
     kind: str
     properties: Mapping[str, Reading]
     created: str | None = None
-    """Field that the creation suggests. Not so for calls and mails: they are often logged later than they happened."""
+    """Voice of the field that the creation suggests. Not so for calls and mails, which are often logged later than they
+    happened."""
     prefix: str = ""
 
 
-_CONTACT_OBJECT = Object("lead", LEAD, created="received_at")
-_LEAD_OBJECT = Object("lead", LEAD, created="received_at", prefix="lead-")
-_DEAL_OBJECT = Object("deal", DEAL, created="created_at")
+_CONTACT_OBJECT = Object("lead", LEAD, created="received_at#2")
+_LEAD_OBJECT = Object("lead", LEAD, created="received_at#2", prefix="lead-")
+_DEAL_OBJECT = Object("deal", DEAL, created="created_at#2")
 _CALL_OBJECT = Object("call", CALL)
 _EMAIL_OBJECT = Object("email", EMAIL)
-_MEETING_OBJECT = Object("meeting", MEETING, created="booked_at")
+_MEETING_OBJECT = Object("meeting", MEETING, created="booked_at#1")
 
 # https://developers.hubspot.com/docs/guides/crm/understanding-the-crm (object type ids)
 BY_TYPE_ID = {

@@ -38,6 +38,19 @@ def _inferring(name: str) -> Reading:
     return lambda value, _at: Facts(inferred={name: value})
 
 
+def _failing(name: str) -> Reading:
+    """Read the status of a call, of which a failure alone says what a disposition cannot.
+
+    COMPLETED means that the call is over, not that somebody answered.
+    """
+
+    def read(value: str | None, _at: int) -> Facts:
+        has_failed = value is not None and _word(value) == "FAILED"
+        return Facts(inferred={name: "failed" if has_failed else None}, unmapped=value is not None and not has_failed)
+
+    return read
+
+
 def _instant(name: str) -> Reading:
     return lambda value, _at: Facts({name: value if value is None else _instant_text(value)})
 
@@ -78,13 +91,6 @@ DISPOSITIONS = {
 }
 
 
-def _call_status(value: str | None, _at: int) -> Facts:
-    # COMPLETED means that the call is over, not that somebody answered. Only a failure says what a disposition cannot.
-    if value is not None and _word(value) == "FAILED":
-        return Facts(inferred={"outcome": "failed"})
-    return Facts(unmapped=True)
-
-
 def _call_duration(value: str | None, _at: int) -> Facts:
     return Facts({"talk_seconds": None if value is None else str(read_number(value) / 1000)})
 
@@ -93,7 +99,7 @@ CALL: Mapping[str, Reading] = {
     "hs_timestamp": _instant("dialed_at"),
     "hs_call_direction": _deciding("direction", {"OUTBOUND": "outbound", "INBOUND": "inbound"}),
     "hs_call_disposition": _deciding("outcome", DISPOSITIONS),
-    "hs_call_status": _call_status,
+    "hs_call_status": _failing("outcome#1"),
     "hs_call_duration": _call_duration,
     "hubspot_owner_id": _as("rep"),
 }
@@ -152,13 +158,13 @@ def _lead_owner(value: str | None, at: int) -> Facts:
 
 LEAD: Mapping[str, Reading] = {
     "createdate": _instant("received_at"),
-    "hs_createdate": _instant("received_at"),
+    "hs_createdate": _instant("received_at#1"),
     "hubspot_owner_id": _lead_owner,
-    "hubspot_owner_assigneddate": _instant("assigned_at"),
+    "hubspot_owner_assigneddate": _instant("assigned_at#1"),
     "lifecyclestage": _deciding("status", LIFECYCLE),
     "hs_lead_status": _deciding("status#1", LEAD_STATUS),
     "hs_analytics_source": _as("source"),
-    "hs_object_source_label": _inferring("source"),
+    "hs_object_source_label": _inferring("source#1"),
 }
 
 # Deals. https://developers.hubspot.com/docs/api/crm/deals
@@ -192,7 +198,7 @@ def _deal_becomes(status: str, *, when: str, voice: str) -> Reading:
 def _closing(status: str | None, at: int) -> dict[str, Any]:
     # HubSpot sets `closedate` itself when a deal is won or lost, and its change comes too if it is subscribed to.
     # https://knowledge.hubspot.com/object-settings/set-defaults-for-creating-deals
-    return {"closed_at": format_instant(at)} if status in {"won", "lost"} else {}
+    return {"closed_at#1": format_instant(at)} if status in {"won", "lost"} else {}
 
 
 DEAL: Mapping[str, Reading] = {
@@ -205,7 +211,7 @@ DEAL: Mapping[str, Reading] = {
     "deal_currency_code": _as("currency"),
     "closedate": _instant("closed_at"),
     "createdate": _instant("created_at"),
-    "hs_createdate": _instant("created_at"),
+    "hs_createdate": _instant("created_at#1"),
     "hubspot_owner_id": _as("rep"),
     "dealtype": _deciding("kind", {"NEWBUSINESS": "new", "EXISTINGBUSINESS": "expansion"}),
 }

@@ -13,7 +13,7 @@ from api.read.broadcast import KEPT_WINDOW, REMEMBERED, Broadcaster
 from api.read.goal_rows import MOVES_BY_THE_CLOCK
 from api.read.rows import Json, metrics_row, waiting_leads
 from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
-from api.read.view import View
+from api.read.view import ORGANISATION, View
 from schemas.alerts import encode_alert
 from schemas.config import Config
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
@@ -48,8 +48,10 @@ class Desk:
     def take(self, *changes: RecordChange) -> None:
         self.pipeline.take(changes)
 
-    def flush(self) -> None:
-        self.broadcaster.flush(self.now)
+    def flush(self, most: int | None = None) -> None:
+        """Tell everything, in pieces of so much work."""
+        while not self.broadcaster.flush(self.now, most=most):
+            assert most is not None
 
 
 def parsed(stream: bytes) -> list[tuple[str, str, Any]]:
@@ -239,9 +241,14 @@ _steps = st.one_of(
     before=logs(most=15),
     filters=st.lists(st.sampled_from(FILTERS), min_size=1, max_size=4),
     steps=st.lists(_steps, max_size=12),
+    most=st.sampled_from([None, 1, 3]),
 )
 def test_whoever_applies_every_event_sees_what_rest_serves(
-    config: Config, before: list[RecordChange], filters: list[Filter], steps: list[tuple[str, Any]]
+    config: Config,
+    before: list[RecordChange],
+    filters: list[Filter],
+    steps: list[tuple[str, Any]],
+    most: int | None,
 ) -> None:
     desk = Desk(config)
     desk.take(*before)
@@ -261,7 +268,7 @@ def test_whoever_applies_every_event_sees_what_rest_serves(
         elif step == "return" and detail < len(screens) and not screens[detail].subscription:
             screens[detail].connect()
             screens[detail].check()
-        desk.flush()
+        desk.flush(most)
         for number, screen in enumerate(screens):
             if screen.subscription and number not in asleep:
                 screen.read()
@@ -727,3 +734,42 @@ def test_what_is_sent_in_pieces_is_in_the_end_what_is_sent_at_once(most: int) ->
             key: row["metrics"] for key, row in fresh.rows.items()
         }
     assert (rounds > 0) is (most < 10)
+
+
+def test_a_piece_of_a_flush_makes_few_values_and_merges_few_reps(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(make_config(teams={"north": {"name": "North"}}))
+    desk.broadcaster.pin(("today", "1h"), desk.now)
+    work: list[int] = []
+
+    def counted(name: str, weight: int) -> None:
+        does = getattr(desk.view, name)
+
+        def counting(*given: Any) -> Any:
+            work.append(weight)
+            return does(*given)
+
+        monkeypatch.setattr(desk.view, name, counting)
+
+    counted("result", 4)
+    counted("_rep_pane", 1)
+    for round_ in range(3):
+        desk.take(*(call(f"c{round_}-{n}", NOW, rep=f"r{n}") for n in range(400)))
+        done, pieces = False, 0
+        while not done:
+            work.clear()
+            done = desk.broadcaster.flush(desk.now, unwatched=True, most=10)
+            pieces += 1
+            # Ten values with the panes they are made of, or forty reps merged, in either window.
+            assert sum(work) <= 2 * 60
+        assert pieces > 60
+        for window in ("today", "1h"):
+            span = span_of(window, desk.now, desk.view.calendar)
+            for scope in desk.view.scopes():
+                expected = desk.view.values(scope, span, desk.now)
+                assert desk.broadcaster.followed_values(window)[scope] == expected
+        assert expected_calls(desk) == 400 * (round_ + 1)
+
+
+def expected_calls(desk: Desk) -> Any:
+    """Of the organisation, as told."""
+    return desk.broadcaster.followed_values("today")[ORGANISATION].metrics["calls_made"]

@@ -15,14 +15,14 @@ from api.read.exposition import (
     Exposition,
     Picture,
     ResponseHistogram,
+    WaitingLeads,
     crossed_limits,
-    exported,
     render,
-    waiting_by_team,
 )
 from api.read.view import Values, rep_scope
 from schemas.alerts import encode_alert
 from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.series import exported
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import PROGRESS, THRESHOLD_ALERTS, VERIFICATIONS
@@ -160,7 +160,7 @@ def test_reps_beyond_the_limit_are_counted_instead_of_exported() -> None:
 
 
 def test_rep_beyond_the_limit_is_left_out_by_the_read_side(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.read.read_side.MAX_REPS", 3)
+    monkeypatch.setattr("api.read.exposition.MAX_REPS", 3)
 
     text = exposed(floor)
 
@@ -349,10 +349,11 @@ def test_open_alerts_of_metrics_are_counted_by_threshold_and_alerts_of_both_stag
 
 def test_waiting_leads_of_a_team_that_nobody_names_any_more_are_still_counted() -> None:
     view = make_view(make_config())
-    counts, oldest = waiting_by_team(view, 0)
+    leads = WaitingLeads(view, 0)
 
-    assert counts == {("", "waiting"): 0, ("", "warned"): 0, ("", "breached"): 0}
-    assert oldest == {}
+    assert leads.look_at()
+    assert leads.counts == {("", "waiting"): 0, ("", "warned"): 0, ("", "breached"): 0}
+    assert leads.oldest == {}
 
 
 async def test_promtool_has_nothing_against_it(floor: Floor) -> None:

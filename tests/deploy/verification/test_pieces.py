@@ -126,7 +126,11 @@ def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch) -> N
     assert peak(3_000) < 1.5 * peak(600)
 
 
-def test_a_piece_is_looked_at_once_however_many_leads_and_threads_are_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("forgotten", [0, 5])
+def test_a_piece_is_looked_at_once_however_many_leads_and_threads_are_in_it(
+    monkeypatch: pytest.MonkeyPatch, forgotten: int
+) -> None:
+    """Where something of a few was forgotten, these few are looked at by themselves."""
     monkeypatch.setattr(pieces, "AT_ONCE", 2_000)
     looks: Counter[str] = Counter()
     for module, name in ((leads, "roots_of"), (pieces, "fold")):
@@ -140,11 +144,16 @@ def test_a_piece_is_looked_at_once_however_many_leads_and_threads_are_in_it(monk
     log = [change("lead", f"l{n}", NOW, received_at=NOW, merged_into=f"l{n + 1}") for n in range(500)]
     log += [change("lead", f"m{n}", NOW, received_at=NOW) for n in range(500)]
     log += [change("email", f"e{n}", NOW, thread=f"t{n}", direction="outbound", sent_at=NOW) for n in range(1_000)]
+    past = NOW - 900 * DAY
+    log += [change("lead", f"f{n}", past, received_at=past, status="qualified") for n in range(forgotten)]
+    log += [
+        change("email", f"p{n}", past, thread=f"p{n}", direction="outbound", sent_at=past) for n in range(forgotten)
+    ]
     kept = KeptChanges(sys.maxsize)
     kept.add(log)
 
     recount_in_pieces(kept, make_config(), [Asked("today", NOW, NOW)], NOW)
 
     kept.close()
-    assert 0 < looks["roots_of"] <= 2
-    assert 0 < looks["fold"] <= 8
+    assert 0 < looks["roots_of"] <= 2 + 4 * forgotten
+    assert 0 < looks["fold"] <= 8 + 2 * forgotten

@@ -335,7 +335,7 @@ async def test_a_clock_that_is_set_back_begins_anew_and_tells_nothing_twice(monk
     while desk.topics.opened == opened:
         await asyncio.sleep(0.001)
     desk.horizon.settled_at = NINE + 2 * HOUR + SECOND
-    await asyncio.sleep(0.05)
+    await shard.wait_for(3)
     await shard.close()
 
     turns = [(alert.event, alert.turn) for alert in shard.fake.alerts()]

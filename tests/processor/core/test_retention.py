@@ -190,9 +190,9 @@ def test_many_rows_go_in_slices_and_none_comes_to_life_meanwhile() -> None:
     assert (ledger.backlog, len(ledger)) == (0, 2)
 
 
-def test_an_answered_lead_goes_with_its_touches_its_clock_and_its_panes() -> None:
+def test_a_lead_that_has_ended_goes_with_its_touches_its_clock_and_its_panes() -> None:
     groups = make_groups()
-    lead = change("lead", "l1", START, rep="ana", received_at=START, status="new")
+    lead = change("lead", "l1", START, rep="ana", received_at=START, status="converted")
     engage(groups, lead, a_call("1", START + DAY, lead="l1"))
 
     kept = groups.fold([], START + 30 * DAY + 13 * HOUR)
@@ -205,18 +205,72 @@ def test_an_answered_lead_goes_with_its_touches_its_clock_and_its_panes() -> Non
     assert len(groups) == 0
 
 
-def test_a_lead_that_waits_never_expires_and_is_answered_after_years() -> None:
+def test_a_lead_that_has_not_ended_never_expires_and_is_answered_after_years() -> None:
     groups = make_groups()
     engage(groups, change("lead", "l1", START, rep="ana", received_at=START))
     later = START + 900 * DAY
 
     waited = groups.fold([], later)
     answered = engage(groups, a_call("1", later, lead="l1"))
-    gone = groups.fold([], later + 31 * DAY + 13 * HOUR)
+    open_still = groups.fold([], later + 300 * DAY)
+    engage(groups, change("lead", "l1", later + 301 * DAY, status="disqualified"))
+    gone = groups.fold([], later + 332 * DAY + 13 * HOUR)
 
     assert (waited.clocks, waited.rows) == ([], [])
     assert answered.clocks[0][1] is not None
+    assert (open_still.expired, open_still.rows) == ([], [])
     assert gone.expired == ["l1"]
+
+
+def test_a_lead_that_has_not_ended_stays_in_the_ledger_too() -> None:
+    ledger = make_ledger()
+    said: dict[str, Any] = {"rep": "ana", "received_at": START}
+    away: dict[str, Any] = {"rep": "ana", "from": "2026-03-18", "to": "2026-03-20"}
+    fold(
+        ledger,
+        change("lead", "open", START, **said),
+        change("lead", "ended", START, **said | {"status": "customer"}),
+        change("lead", "merged", START, **said | {"merged_into": "open"}),
+        change("subscription", "running", START, starts_at=START, customer="c1"),
+        change("subscription", "over", START, starts_at=START, ends_at=START + DAY),
+        change("goal", "g1", START, goal="quota", since="2026-03-01", amount=5),
+        change("absence", "a1", START, **away),
+    )
+
+    gone = {key for key, row in fold(ledger, a_call("1", START + 40 * DAY)).rows if row is None}
+
+    assert gone == {b"lead|ended", b"lead|merged", b"subscription|over", b"absence|a1"}
+
+
+def test_what_goes_on_is_taken_however_old_it_is() -> None:
+    old = START - 100 * DAY
+    said = [
+        change("lead", "l1", old, delivered_at=START, received_at=old, status="qualified"),
+        change("lead", "l2", old, delivered_at=START, received_at=old, status="customer"),
+        change("subscription", "s1", old, delivered_at=START, starts_at=old),
+        change("subscription", "s2", old, delivered_at=START, starts_at=old, ends_at=old + DAY),
+        change("goal", "g1", old, delivered_at=START, since="2025-01-01"),
+        change("absence", "a1", old, delivered_at=START, to="2025-01-01"),
+        change("absence", "a2", old, delivered_at=START, to="2026-03-18"),
+    ]
+
+    output = fold(make_ledger(), *said)
+
+    assert [late.change.id for late in output.late if late.reason == REFUSED] == ["l2", "s2", "a1"]
+
+
+def test_the_group_of_a_customer_stays_while_they_have_something() -> None:
+    groups = make_groups()
+    engage(
+        groups,
+        change("subscription", "s1", START, starts_at=START, ends_at=START + DAY, customer="c1"),
+        change("subscription", "s2", START, starts_at=START, customer="c1"),
+        change("subscription", "s3", START, starts_at=START, ends_at=START + DAY, customer="c2"),
+    )
+
+    gone = groups.fold([], START + 60 * DAY)
+
+    assert [key.split(b"\0")[0] for key, row in gone.rows if row is None] == [b"customer:c2"]
 
 
 def test_a_thread_goes_when_its_last_mail_is_old() -> None:

@@ -15,6 +15,10 @@ from schemas.instants import DAY, MINUTE, SECOND
 from tests.schemas.connectors.cases import CASES, NOW, ConnectorCase, dump, parse
 
 each = pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
+timed = pytest.mark.parametrize("case", [case for case in CASES if case.proves_time], ids=lambda case: case.kind)
+json_posted = pytest.mark.parametrize(
+    "case", [case for case in CASES if case.media == "application/json"], ids=lambda case: case.kind
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -32,13 +36,13 @@ def test_a_good_signature_is_taken(case: ConnectorCase) -> None:
     case.connector().verify(case.request(), NOW)
 
 
-@each
+@timed
 @pytest.mark.parametrize("off", [-5 * MINUTE, 5 * MINUTE], ids=["five minutes late", "five minutes early"])
 def test_a_clock_may_be_five_minutes_off(case: ConnectorCase, off: int) -> None:
     case.connector().verify(case.request(at=NOW + off), NOW)
 
 
-@each
+@timed
 @pytest.mark.parametrize("off", [-5 * MINUTE - SECOND, 5 * MINUTE + SECOND, -DAY, DAY])
 def test_a_stale_or_future_request_is_refused(case: ConnectorCase, off: int) -> None:
     with pytest.raises(SignatureError):
@@ -63,23 +67,22 @@ def test_both_secrets_are_taken_while_they_are_rotated(case: ConnectorCase) -> N
 
 @each
 def test_a_tampered_body_is_refused(case: ConnectorCase) -> None:
-    request = case.request()
-
     with pytest.raises(SignatureError):
-        case.connector().verify(replace(request, body=request.body + b" "), NOW)
+        case.connector().verify(case.unproven(case.request()), NOW)
 
 
 @each
 def test_a_request_without_any_one_of_its_signature_headers_is_refused(case: ConnectorCase) -> None:
     request = case.request()
     needed = [name for name in request.headers if name.startswith("webhook-")]
+    needed += [name for name in request.headers if name.startswith("close-sig-")]
     needed += [name for name in request.headers if name in {"x-hubspot-request-timestamp"}]
     for name in needed:
         rest = {other: value for other, value in request.headers.items() if other != name}
         with pytest.raises(SignatureError, match=name):
             case.connector().verify(replace(request, headers=rest), NOW)
     with pytest.raises(SignatureError):
-        case.connector().verify(replace(request, headers={"content-type": "application/json"}), NOW)
+        case.connector().verify(replace(case.unproven(request), headers={"content-type": "application/json"}), NOW)
 
 
 @each
@@ -101,7 +104,7 @@ def test_another_content_type_is_refused(case: ConnectorCase, headers: dict[str,
         case.connector().verify(replace(request, headers={**request.headers, **headers}), NOW)
 
 
-@each
+@json_posted
 @pytest.mark.parametrize(
     "headers",
     [
@@ -120,11 +123,11 @@ def test_json_is_taken_however_it_is_named(case: ConnectorCase, headers: dict[st
 
 @each
 def test_a_bad_signature_is_said_before_a_wrong_content_type(case: ConnectorCase) -> None:
-    request = case.request()
+    request = case.unproven(case.request())
     headers = {**request.headers, "content-type": "text/plain"}
 
     with pytest.raises(SignatureError):
-        case.connector().verify(replace(request, headers=headers, body=b"x"), NOW)
+        case.connector().verify(replace(request, headers=headers), NOW)
 
 
 @each

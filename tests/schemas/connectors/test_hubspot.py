@@ -1,5 +1,6 @@
 """HubSpot's signatures, and what its events say of our records."""
 
+import contextlib
 import itertools
 import random
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from deploy.verification.records import fold as recount
 from schemas.connectors import read_connection
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
+from schemas.connectors.hubspot.objects import BY_TYPE_ID
 from schemas.connectors.hubspot.signatures import sign_v1, sign_v2, sign_v3, signed_uri
 from schemas.instants import DAY, MINUTE, parse_instant
 from schemas.records import Record, RecordChange, decode_record, decode_values, fold_all
@@ -249,7 +251,7 @@ def test_fixtures_are_read(name: str, kind: str, record_id: str, fields: dict[st
     record = fold_all(kind, changes)
 
     assert {(change.kind, change.id) for change in changes} == {(kind, record_id)}
-    assert {field: record.get(field) for field in record.fields} == fields
+    assert _known(record) == fields
 
 
 @pytest.mark.parametrize("name", ["object_creation_call", "object_creation_email_reply"])
@@ -445,8 +447,8 @@ def test_a_property_sets_its_fields_and_no_other(type_id: str, name: str, value:
         (MEETING, "hs_meeting_outcome", "FOLLOW_UP_NEEDED", {"outcome": None}),
         (EMAIL, "hs_email_direction", "FORWARDED_EMAIL", {"direction": None}),
         (DEAL, "dealtype", "renewal-1", {"kind": None}),
-        (CALL, "hs_call_status", "COMPLETED", {}),
-        (CALL, "hs_call_status", "NO_ANSWER", {}),
+        (CALL, "hs_call_status", "COMPLETED", {"outcome#1": None}),
+        (CALL, "hs_call_status", "NO_ANSWER", {"outcome#1": None}),
         (CONTACT, "hs_lead_status", "IN_PROGRESS", {"status#1": None}),
         (CONTACT, "lifecyclestage", "778899", {"status": None}),
     ],
@@ -571,6 +573,101 @@ def test_a_property_that_says_nothing_more_lets_the_others_decide(
         if type_id == CONTACT:
             assert recounted.history("status") == record.history("status")
     assert len(rows) == 1
+
+
+AT = 1700000000000000
+_OTHERS_DECIDE = [
+    (CALL, [("hs_call_status", "FAILED"), ("hs_call_disposition", CONNECTED), ("hs_call_disposition", "")], "failed"),
+    (CALL, [("hs_call_disposition", CONNECTED), ("hs_call_status", "FAILED"), ("hs_call_status", "")], "connected"),
+    (CALL, [("hs_call_status", "FAILED"), ("hs_call_status", "COMPLETED")], None),
+    (
+        CONTACT,
+        [("hs_object_source_label", "FORM"), ("hs_analytics_source", "SEA"), ("hs_analytics_source", "")],
+        "FORM",
+    ),
+    (
+        CONTACT,
+        [("hs_analytics_source", "SEA"), ("hs_object_source_label", "FORM"), ("hs_object_source_label", "")],
+        "SEA",
+    ),
+    (CONTACT, [("createdate", "1700000000000"), ("hs_createdate", "1600000000000"), ("hs_createdate", "")], AT),
+    (CONTACT, [("hs_createdate", "1700000000000"), ("createdate", "1600000000000"), ("createdate", "")], AT),
+    (CONTACT, [("hubspot_owner_id", "1"), ("hubspot_owner_assigneddate", "1700000000000")], AT),
+    (
+        CONTACT,
+        [
+            ("hubspot_owner_id", "1"),
+            ("hubspot_owner_assigneddate", "1700000000000"),
+            ("hubspot_owner_assigneddate", ""),
+        ],
+        1000 * T,
+    ),
+    (
+        CONTACT,
+        [("hubspot_owner_assigneddate", "1700000000000"), ("hubspot_owner_id", "1"), ("hubspot_owner_id", "")],
+        AT,
+    ),
+    (DEAL, [("createdate", "1700000000000"), ("hs_createdate", "1600000000000"), ("hs_createdate", "")], AT),
+    (DEAL, [("hs_createdate", "1700000000000"), ("createdate", "1600000000000"), ("createdate", "")], AT),
+    (DEAL, [("dealstage", "closedwon"), ("closedate", "1700000000000"), ("closedate", "")], 1000 * T),
+    (DEAL, [("closedate", "1700000000000"), ("hs_is_closed_won", "true"), ("closedate", "")], 1000 * (T + 1000)),
+]
+_FIELD = {
+    "hs_call_disposition": "outcome", "hs_call_status": "outcome", "hs_analytics_source": "source",
+    "hs_object_source_label": "source", "hubspot_owner_assigneddate": "assigned_at", "hubspot_owner_id": "assigned_at",
+    "closedate": "closed_at",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("type_id", "words", "expected"), _OTHERS_DECIDE, ids=str)
+def test_of_two_properties_of_one_field_a_cleared_one_lets_the_other_decide(
+    type_id: str, words: list[tuple[str, str]], expected: object
+) -> None:
+    events = [_set(type_id, name, value, at=T + 1000 * place) for place, (name, value) in enumerate(words)]
+    field = _FIELD.get(words[-1][0], "received_at" if type_id == CONTACT else "created_at")
+    rows = set()
+
+    for order in itertools.permutations(events):
+        changes = _changes(*order, order[0])
+        record = _fold(changes)
+        rows.add(record.encode())
+        (recounted,) = recount(changes)[KINDS[type_id]].values()
+        assert record.get(field) == decode_values(record.encode())[2][field] == recounted.get(field) == expected
+    assert len(rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("type_id", "name", "field"),
+    [
+        (CONTACT, "createdate", "received_at"),
+        (CONTACT, "hs_createdate", "received_at"),
+        (DEAL, "createdate", "created_at"),
+        (MEETING, "hs_createdate", "booked_at"),
+    ],
+)
+def test_a_cleared_creation_date_lets_the_creation_decide(type_id: str, name: str, field: str) -> None:
+    events = [
+        _event("creation", type_id), _set(type_id, name, "1600000000000"), _set(type_id, name, "", at=T + 1000),
+    ]  # fmt: skip
+
+    for order in itertools.permutations(events):
+        assert _fold(_changes(*order)).get(field) == 1000 * T
+
+
+@pytest.mark.parametrize("type_id", sorted(KINDS))
+def test_no_two_properties_share_a_voice(type_id: str) -> None:
+    """What a stage or a claim lets one conclude (`closed_at#1`) is never taken back, so these may share one."""
+    setters: dict[str, set[str]] = {}
+    for name, reading in BY_TYPE_ID[type_id].properties.items():
+        for value in ("true", "false", "1", "closedwon", "FAILED", None):
+            with contextlib.suppress(ValueError):
+                facts = reading(value, 1000 * T)
+                for voice in {**facts.said, **facts.inferred}:
+                    setters.setdefault(voice, set()).add(name)
+
+    created = BY_TYPE_ID[type_id].created
+    assert {voice: names for voice, names in setters.items() if len(names) > 1 and voice != "closed_at#1"} == {}
+    assert created not in setters
 
 
 def test_the_history_of_a_field_is_what_all_voices_said_together() -> None:

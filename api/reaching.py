@@ -1,0 +1,27 @@
+"""Whether Kafka lets the api in, and if not, why: what `/readyz` says."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka.conn import create_conn
+from aiokafka.protocol.metadata import MetadataRequest
+
+from schemas import kafka_refusals
+from schemas.kafka import Address
+
+
+async def what_refuses(kafka: Address, error: str) -> str | None:
+    """What stood in the way of a client of Kafka that got an error of this name, in a line without any secret.
+
+    None: Kafka lets us in, and the error is about something else.
+    """
+    return kafka_refusals.missing_right(kafka, error) or await kafka_refusals.why_not(kafka, _ask)
+
+
+async def _ask(host: str, port: int, options: Mapping[str, Any]) -> None:
+    """Connect, log in and put one question."""
+    connection = await create_conn(host, port, client_id="floorcast-probe", **options)
+    try:
+        await connection.send(MetadataRequest([]))
+    finally:
+        connection.close()

@@ -1,0 +1,158 @@
+"""An entry and its plan in words: what is counted, when, for whom, of which fields, and who counts it.
+
+Owns the words. They are made from the plan itself, so they say what is done and not what was meant.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from schemas.catalogue import Metric
+from schemas.catalogue.base import Entry
+from schemas.catalogue.checking import made_of
+from schemas.catalogue.conditions import (
+    All,
+    AtLeast,
+    Decimals,
+    Else,
+    First,
+    Flag,
+    Gap,
+    Is,
+    IsSet,
+    Not,
+    Rated,
+    canonical,
+)
+from schemas.catalogue.facts import RECORD_FACTS
+from schemas.catalogue.plan import Form, Line, Program, Site, plan_of
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
+
+_GROUPS = {"lead": "responses, in the group of the lead", "thread": "responses, in the group of the thread",
+           "customer": "responses, in the group of the customer"}  # fmt: skip
+_UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
+
+
+def entry_text(name: str, entry: Entry) -> str:
+    """The entry as it would stand in `metrics.yaml`, without its examples."""
+    said = entry.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"examples"})
+    said = _with_flags(said)
+    ordered = {"label": entry.label, "description": entry.description, "unit": entry.unit, "type": entry.type} | said
+    return yaml.safe_dump({name: ordered}, sort_keys=False, allow_unicode=True, width=110).rstrip()
+
+
+def _with_flags(part: Any) -> Any:
+    """As people write it: files are read as text, and `true` is one there."""
+    if isinstance(part, dict):
+        return {name: _with_flags(inner) for name, inner in part.items()}
+    if isinstance(part, list):
+        return [_with_flags(inner) for inner in part]
+    return part == "true" if part in ("true", "false") else part
+
+
+def plan_words(metric: Metric) -> Iterator[str]:
+    """A line for each thing that is counted for a metric, and for what it is made of when it is read."""
+    parts = sorted(made_of(metric.entry))
+    if parts:
+        yield f"made when it is read, of {', '.join(parts)}"
+    for fact, program in sorted(plan_of(metric.reader.measures).programs.items()):
+        yield f"from {fact}, counted by {stage_of(fact)}"
+        for site in program.sites:
+            yield from (f"  {line}" for line in _site(site))
+        yield f"  reads {', '.join(sorted(fields_read(program)))}"
+
+
+def fields_read(program: Program) -> frozenset[str]:
+    """The fields of the fact that decide."""
+    return program.reads
+
+
+def stage_of(fact: str) -> str:
+    """Who counts a fact."""
+    if fact in RECORD_FACTS or fact.partition(".")[0] in RECORD_FACTS:
+        return "the ledger, from the record alone"
+    return _GROUPS.get(fact.partition(".")[0], "the reader")
+
+
+def _site(site: Site) -> Iterator[str]:
+    at, credit = _said(site.at), " or else ".join(site.credit)
+    for line in site.lines:
+        yield f"at {at}, for {credit or 'the organisation'}: {_added(line)}{_where(line)}"
+
+
+def _added(line: Line) -> str:
+    value = line.value
+    if line.form is Form.COUNT:
+        return "1"
+    words = ", ".join(map(_said, value)) if isinstance(value, tuple) else _said(value)
+    if line.form is Form.PENDING:
+        return f"1 that waits for the clock ({words})"
+    return f"one value of a sample: {words}" if line.form is Form.SAMPLE else words
+
+
+def _where(line: Line) -> str:
+    return "" if line.when is True else f", where {_said(line.when)}"
+
+
+def _said(part: object) -> str:
+    match part:
+        case Is(field, text):
+            return f"{field} is {text}"
+        case Flag(field):
+            return field
+        case IsSet(names):
+            return f"{' or '.join(names)} is set"
+        case AtLeast(register, number):
+            return f"{_said(register)} is {_amount(number)} or more"
+        case Rated(field, _, _):
+            return f"there is a rate for {field}"
+    return _joined(part) if isinstance(part, Not | All) else _number(part)
+
+
+def _joined(part: Not | All) -> str:
+    if isinstance(part, All):
+        return " and ".join(sorted(f"({_said(each)})" if _is_choice(each) else _said(each) for each in part.parts))
+    if isinstance(part.part, All):
+        return " or ".join(sorted(map(_said_not, part.part.parts)))
+    return _said_not(part.part)
+
+
+def _number(part: object) -> str:
+    match part:
+        case First(names):
+            return " or else ".join(names)
+        case Gap(start, end, _):
+            return f"{_said(end)} - {_said(start)}"
+        case Else(one, other):
+            return f"{_said(one)}, or else {_said(other)}"
+        case Decimals():
+            number = part.field if part.less is None else f"{part.field} - {part.less}"
+            return number if part.currency is None else f"{number} in the organisation's currency"
+    return canonical(part)
+
+
+def _is_choice(part: object) -> bool:
+    return isinstance(part, Not) and isinstance(part.part, All)
+
+
+def _said_not(part: object) -> str:
+    match part:
+        case Not(inner):
+            return _said(inner)
+        case IsSet(names):
+            return f"{' and '.join(names)} is not set"
+        case Is(field, text):
+            return f"{field} is not {text}"
+        case AtLeast(register, number):
+            return f"{_said(register)} is less than {_amount(number)} or not set"
+        case All():
+            return f"not ({_said(part)})"
+    return f"not {_said(part)}"
+
+
+def _amount(microseconds: int) -> str:
+    for size, unit in _UNITS:
+        if microseconds and microseconds % size == 0:
+            return f"{microseconds // size} {unit}"
+    return str(microseconds)

@@ -1,0 +1,51 @@
+"""What a record counts for by itself, as the ledger asks: as a row of its kind, and of the facts that it alone makes.
+
+Owns which facts those are: the stays of a deal, and the end of a subscription that names no customer, which so nobody
+can renew. Everything that takes two records is counted by a group.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from processor.core.customers import end_row
+from processor.core.deals import deal_row, stays
+from processor.core.definitions import Definitions
+from processor.core.plan import Contribution
+from schemas.records import DELETED, MERGED, Record, decode_record
+
+
+def record_contributions(record: Record, definitions: Definitions) -> list[Contribution]:
+    """All of them, in the order of the plan."""
+    if record.kind == "deal":
+        return _deal(record, definitions)
+    if record.kind == "subscription":
+        return _subscription(record.values(), definitions)
+    return definitions.counting.of_record(record.kind, record.get)
+
+
+def row_contributions(kind: str, row: bytes, values: Mapping[str, Any], definitions: Definitions) -> list[Contribution]:
+    """The same of the row of a record whose values were read already."""
+    if kind == "deal":
+        return _deal(decode_record(row), definitions)
+    if kind == "subscription":
+        return _subscription(values, definitions)
+    return definitions.counting.of_record(kind, values.get)
+
+
+def _deal(deal: Record, definitions: Definitions) -> list[Contribution]:
+    counting = definitions.counting
+    found = counting.of_record("deal", deal_row(deal).get)
+    if "deal.stays" in counting.plan.programs and not deal.is_deleted and deal.get(MERGED) is None:
+        for stay in stays(deal):
+            found += counting.of_row("deal.stays", definitions.with_people(stay).get)
+    return found
+
+
+def _subscription(values: Mapping[str, Any], definitions: Definitions) -> list[Contribution]:
+    counting = definitions.counting
+    found = counting.of_record("subscription", values.get)
+    is_alone = values.get(DELETED) is not True and values.get("customer") is None and values.get("ends_at") is not None
+    if is_alone and "customer.ends" in counting.plan.programs:
+        row = definitions.with_people(end_row(values, is_renewed=False))
+        found += counting.of_row("customer.ends", row.get)
+    return found

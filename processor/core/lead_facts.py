@@ -1,0 +1,197 @@
+"""The rows that the group of a lead makes: the lead, each touch by a human, each deal that names it.
+
+Owns what their fields mean beyond the lead's clock (responses.py). A lead that nobody has spoken of, or that is
+deleted, has touches and deals all the same; then nothing is known of the lead itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from processor.core.deals import Row
+from processor.core.definitions import Definitions
+from processor.core.facts import Known
+from processor.core.plan import Contribution
+from processor.core.side_clocks import Touch
+from processor.core.touches import human_attempt_at, human_contact_at
+from schemas.leads import ENDED, QUALIFIED, LeadClock
+from schemas.records import FIELDS, MERGED, NAMED, Record
+
+_JOINED = {kind: f"lead/{kind}" for kind, pointers in NAMED.items() if "lead" in pointers}
+"""Kinds that name a lead -> the fact of such a record together with its lead."""
+
+
+@dataclass(frozen=True)
+class LeadFacts:
+    """All that a root lead's group knows, as rows."""
+
+    lead: str
+    whole: Record | None
+    """The lead with what it has of those merged into it; None while it is unknown."""
+    clock: LeadClock | None
+    related: Mapping[str, Known]
+    definitions: Definitions
+    log_at: int
+    """The newest receipt seen (microseconds). An answer of after it may be still to come for a reader."""
+
+    def contributions(self) -> list[Contribution]:
+        """What all rows count for."""
+        counting = self.definitions.counting
+        programs = counting.plan.programs
+        found: list[Contribution] = []
+        if self.whole is not None:
+            found += counting.of_row("lead", self.lead_row.get)
+        if "lead.touches" in programs:
+            for touch in self.touch_rows:
+                found += counting.of_row("lead.touches", touch.get)
+        if "lead.deals" in programs:
+            for deal in self.deal_rows():
+                found += counting.of_row("lead.deals", deal.get)
+        if any(fact in programs for fact in _JOINED.values()):
+            for kind, record in self.joined_rows():
+                found += counting.of_row(_JOINED[kind], record.get)
+        return found
+
+    def joined_rows(self) -> Iterator[tuple[str, Row]]:
+        """Kind and row of each record that names the lead, or one merged into it, with the fields of the lead."""
+        for _, record in sorted(self.related.items()):
+            if not record.is_deleted and record.get(MERGED) is None:
+                yield record.kind, {**self.definitions.with_people(record.values), **self._of_lead}
+
+    @cached_property
+    def _of_lead(self) -> Row:
+        known = {} if self.whole is None else self.lead_row
+        return {f"lead.{name}": value for name, value in known.items()}
+
+    @cached_property
+    def lead_row(self) -> Row:
+        """Of a lead that is known."""
+        whole, clock = self.whole, self.clock
+        if whole is None or clock is None:
+            return {}
+        # A touch that is still to come answers nothing yet: the reader's clock decides.
+        is_coming = clock.answered_at is not None and clock.answered_at > self.log_at
+        won_at = min((at for deal in self._deals if deal.get("status") == "won" and (at := _instant(deal, "closed_at"))
+                      is not None), default=None)  # fmt: skip
+        return {
+            **{name: whole.get(name) for name in FIELDS["lead"]},
+            "rep": clock.rep,
+            "started_at": clock.started_at,
+            "due_at": clock.due_at,
+            "answered_by": clock.touch_rep,
+            "coming_at": clock.answered_at if is_coming else None,
+            "answered_at": None if is_coming else clock.answered_at,
+            "response": None if is_coming else clock.response,
+            "within_sla": None if is_coming else clock.is_within_sla,
+            "qualified_at": _first_status(whole, QUALIFIED),
+            "won_at": won_at,
+            "customer_at": _earlier(won_at, self._became_customer_at(whole)),
+            "first_cold_at": self._first_cold_at,
+            "meeting_booked_at": self._first_of("meeting", "booked_at"),
+            "deal_at": min((at for deal in self._deals if (at := _instant(deal, "created_at")) is not None),
+                           default=None),
+            "ended_at": _ended_at(whole),
+        }  # fmt: skip
+
+    @property
+    def _first_cold_at(self) -> int | None:
+        if not self.definitions.cold_sources:
+            return None
+        return next((touch["at"] for touch in self.touch_rows if touch["cold"]), None)
+
+    @cached_property
+    def touch_rows(self) -> list[Row]:
+        """Attempts by a human, the earliest first."""
+        source = None if self.whole is None else self.whole.get("source")
+        is_cold_source = source in self.definitions.cold_sources
+        return [
+            {
+                "lead": self.lead,
+                "rep": touch.rep,
+                "at": touch.at,
+                "kind": touch.record.partition("|")[0],
+                "number": number,
+                "cold": is_cold_source and self._is_outbound_call(touch) and not self._is_reached_before(touch.at),
+            }
+            for number, touch in enumerate(self._touches, 1)
+        ]
+
+    def deal_rows(self) -> Iterator[Row]:
+        """Deals that name the lead, or one merged into it."""
+        for deal in self._deals:
+            yield {**self.definitions.with_people(deal.values), "followed": self._is_followed(deal), **self._of_lead}
+
+    def _is_followed(self, deal: Known) -> bool:
+        """Whether a human touched the lead in the time before the deal closed."""
+        closed_at = _instant(deal, "closed_at")
+        if closed_at is None:
+            return False
+        return any(closed_at - self.definitions.quiet_after <= touch.at <= closed_at for touch in self._touches)
+
+    @cached_property
+    def _deals(self) -> list[Known]:
+        return [
+            record
+            for _, record in sorted(self.related.items())
+            if record.kind == "deal" and not record.is_deleted and record.get(MERGED) is None
+        ]
+
+    @cached_property
+    def _touches(self) -> list[Touch]:
+        person = self.definitions.person
+        found = [
+            Touch(at, key, person(record.get("rep")))
+            for key, record in self.related.items()
+            if (at := human_attempt_at(record, self.definitions)) is not None
+        ]
+        return sorted(found, key=lambda touch: touch[:2])
+
+    @cached_property
+    def _reached_at(self) -> int | None:
+        """When the lead and a human of ours first met, whoever began."""
+        contacts = (human_contact_at(record, self.definitions) for record in self.related.values())
+        return min((at for at in contacts if at is not None), default=None)
+
+    def _is_reached_before(self, at: int) -> bool:
+        return self._reached_at is not None and self._reached_at < at
+
+    def _is_outbound_call(self, touch: Touch) -> bool:
+        record = self.related[touch.record]
+        return record.kind == "call" and record.get("direction") == "outbound"
+
+    def _first_of(self, kind: str, name: str) -> int | None:
+        """The earliest such instant of what counts."""
+        found = (
+            _instant(record, name)
+            for record in self.related.values()
+            if record.kind == kind and not record.is_deleted and record.get("internal") is not True
+        )
+        return min((at for at in found if at is not None), default=None)
+
+    def _became_customer_at(self, whole: Record) -> int | None:
+        return _first_status(whole, {"customer"}) if whole.get("status") == "customer" else None
+
+
+def _instant(record: Known, name: str) -> int | None:
+    at: int | None = record.get(name)
+    return at
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((at for at in (one, other) if at is not None), default=None)
+
+
+def _first_status(lead: Record, wanted: frozenset[str] | set[str]) -> int | None:
+    """When it first had one of these."""
+    return next((changed_at for changed_at, _, status in lead.history("status") if status in wanted), None)
+
+
+def _ended_at(lead: Record) -> int | None:
+    """Since when its status is one with which it has ended; None while it goes on."""
+    since: int | None = None
+    for changed_at, _, status in lead.history("status"):
+        if status not in ENDED:
+            since = None
+        elif since is None:
+            since = changed_at
+    return since

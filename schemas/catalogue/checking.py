@@ -1,0 +1,176 @@
+"""Everything that is wrong with an entry, all at once; binding one ends with the first.
+
+Owns what cannot be seen by one entry alone: who is made of whom, units that do not add up. What a field, a fact or a
+condition may be is for the files of those to say: their checks are called here one by one.
+"""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+from schemas.catalogue.base import Entry
+from schemas.catalogue.conditions import First
+from schemas.catalogue.counted import credit_of, facts_of, instant_of
+from schemas.catalogue.derived import Derived
+from schemas.catalogue.ratio import Narrowed, Ratio
+from schemas.catalogue.rules import Rules
+from schemas.catalogue.simple import Inner
+from schemas.catalogue.where import EntryError, Wording
+
+Place = tuple[str | int, ...]
+_INSTANTS = ("at", "start", "end", "at_to")
+_SOMEWHEN = First(("at",))
+"""Conditions are checked one by one here; at which instant a rate is asked for is all the same then."""
+
+
+def problems_of(entry: Entry) -> Iterator[EntryError]:
+    """What is wrong with what an entry says of facts and fields, each with its place in the entry."""
+    yield from _counting(entry, ())
+    if isinstance(entry, Ratio):
+        for setting in ("numerator", "denominator"):
+            part = getattr(entry, setting)
+            if isinstance(part, Inner):
+                yield from _counting(part, (setting,))
+
+
+def problems_of_text(raw: Mapping[str, Any]) -> Iterator[EntryError]:
+    """What is wrong with the facts and fields of an entry that cannot be taken as it stands: its other faults."""
+    said = SimpleNamespace()
+    for setting in ("from", *_INSTANTS, "credit"):
+        value = raw.get(setting)
+        is_list = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        if isinstance(value, str) or is_list:
+            setattr(said, "from_" if setting == "from" else setting, value)
+    where = raw.get("where")
+    said.where = where if isinstance(where, dict) else {}
+    yield from _counting(said, ())
+
+
+def _counting(entry: Any, place: Place) -> Iterator[EntryError]:
+    names = getattr(entry, "from_", None)
+    if names is None:
+        return
+    try:
+        facts = facts_of(names)
+    except EntryError as error:
+        yield EntryError((*place, *error.path), error.reason)
+        return
+    for fact in facts:
+        for setting in _INSTANTS:
+            said = getattr(entry, setting, None)
+            if said is not None:
+                yield from _error_of(partial(instant_of, fact, names, said, setting), place)
+        credit = getattr(entry, "credit", None)
+        if credit is not None:
+            yield from _error_of(partial(credit_of, fact, names, credit), place)
+        wording = Wording(fact, facts, Rules(), _SOMEWHEN)
+        for name, wanted in (getattr(entry, "where", None) or {}).items():
+            yield from _error_of(partial(wording.condition, {name: wanted}), place)
+
+
+def _error_of(check: Callable[[], object], place: Place) -> Iterator[EntryError]:
+    try:
+        check()
+    except EntryError as error:
+        yield EntryError((*place, *error.path), error.reason)
+
+
+def made_of(entry: Entry) -> set[str]:
+    """The metrics that an entry names."""
+    found: set[str] = set()
+    if isinstance(entry, Derived):
+        for formula in (entry.expr, entry.without_meetings or ""):
+            found |= _names_in(formula)
+        return found
+    for setting in ("numerator", "denominator", "base"):
+        part = getattr(entry, setting, None)
+        if isinstance(part, str):
+            found.add(part)
+        elif isinstance(part, Narrowed):
+            found.add(part.metric)
+    return found
+
+
+def splits_of(metrics: Mapping[str, Entry], name: str) -> list[str]:
+    """The dimensions that a metric can be split by: its own, or those that all its parts have."""
+    entry = metrics[name]
+    own = getattr(entry, "by", None)
+    if own:
+        return list(own)
+    parts = [splits_of(metrics, part) for part in sorted(made_of(entry)) if part in metrics]
+    inner = (getattr(entry, setting, None) for setting in ("numerator", "denominator"))
+    parts += [list(getattr(part, "by", ())) for part in inner if isinstance(part, Inner)]
+    return [by for by in parts[0] if all(by in others for others in parts)] if parts else []
+
+
+def _names_in(formula: str) -> set[str]:
+    try:
+        tree = ast.parse(formula.strip() or "0", mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+# --- units
+
+Powers = Mapping[str, int]
+"""Kind of thing (money, seconds, days) -> its power: money per second is {money: 1, seconds: -1}."""
+_DIMENSIONS = frozenset({"money", "seconds", "days"})
+_ANY: Powers = {"any": 1}
+"""Of a number that is written in the formula: it may be anything."""
+
+
+def unit_problem(entry: Entry, metrics: Mapping[str, Entry]) -> EntryError | None:
+    """Where an entry adds what cannot be added, or calls something a share that is none."""
+    if isinstance(entry, Derived):
+        try:
+            powers = _powers(ast.parse(entry.expr.strip(), mode="eval").body, metrics)
+        except (EntryError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            return error if isinstance(error, EntryError) else None
+        if entry.unit == "ratio" and powers not in ({}, _ANY):
+            return EntryError(("unit",), f"is ratio, but the formula gives {_words(powers)}: a share has no unit")
+    if isinstance(entry, Ratio) and entry.unit == "ratio":
+        one, other = (_part_unit(getattr(entry, setting), metrics) for setting in ("numerator", "denominator"))
+        if one is not None and other is not None and _base(one) != _base(other):
+            reason = f"is ratio, but {one} divided by {other} is no share; use number, seconds, days or money"
+            return EntryError(("unit",), reason)
+    return None
+
+
+def _part_unit(part: Any, metrics: Mapping[str, Entry]) -> str | None:
+    if isinstance(part, Inner):
+        return part.unit
+    entry = metrics.get(part if isinstance(part, str) else part.metric)
+    return None if entry is None else entry.unit
+
+
+def _base(unit: str) -> Powers:
+    return {unit: 1} if unit in _DIMENSIONS else {}
+
+
+def _powers(node: ast.expr, metrics: Mapping[str, Entry]) -> Powers:
+    if isinstance(node, ast.Name) and node.id in metrics:
+        return _base(metrics[node.id].unit)
+    if isinstance(node, ast.UnaryOp):
+        return _powers(node.operand, metrics)
+    if not isinstance(node, ast.BinOp):
+        return _ANY
+    one, other = _powers(node.left, metrics), _powers(node.right, metrics)
+    if isinstance(node.op, ast.Add | ast.Sub):
+        if one != other and one is not _ANY and other is not _ANY:
+            word = "adds" if isinstance(node.op, ast.Add) else "subtracts"
+            raise EntryError(("expr",), f"{word} {_words(one)} and {_words(other)}, which is neither")
+        return other if one is _ANY else one
+    if one is _ANY and other is _ANY:
+        return _ANY
+    sign = -1 if isinstance(node.op, ast.Div) else 1
+    made = {kind: one.get(kind, 0) + sign * other.get(kind, 0) for kind in _DIMENSIONS}
+    return {kind: power for kind, power in made.items() if power}
+
+
+def _words(powers: Powers) -> str:
+    above = " times ".join(kind for kind, power in sorted(powers.items()) if power > 0 and kind in _DIMENSIONS)
+    below = " and ".join(kind for kind, power in sorted(powers.items()) if power < 0)
+    return (above or "a plain number") + (f" per {below}" if below else "")

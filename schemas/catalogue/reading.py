@@ -1,0 +1,231 @@
+"""From the text of `metrics.yaml` to what it defines, or to errors that name file, line and field.
+
+Owns how the user's file goes on top of the shipped one: what it may replace, what it may switch off, which names are
+free. Opens no file but the shipped one.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from schemas.catalogue import Catalogue, binding_problems, parse_entry
+from schemas.catalogue.base import Entry
+from schemas.catalogue.checking import made_of, problems_of, problems_of_text, unit_problem
+from schemas.catalogue.defined import QUIET_AFTER, Defined
+from schemas.catalogue.dimensions import Dimension
+from schemas.catalogue.dimensions import problems_of as problems_of_dimension
+from schemas.catalogue.series import taken_by
+from schemas.documents.errors import ConfigError, suggestion
+from schemas.documents.refused import refused
+from schemas.documents.text import Document, Path, read_document
+from schemas.documents.values import Duration, Model
+
+SHIPPED = "metrics.yaml"
+MAX_OWN = 200
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z", re.ASCII)
+_OFF = "false"
+_NAME_RULE = "must be a small letter, and at most 63 small letters, digits and _ behind it"
+
+Problem = tuple[Path, str]
+
+
+class MetricsFile(Model):
+    """The whole of `metrics.yaml`."""
+
+    dimensions: dict[str, Dimension] = Field(default_factory=dict, max_length=200)
+    """By what numbers may be split."""
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    """Name -> entry; `false` switches a shipped one off."""
+    cold_sources: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list, max_length=200)
+    """Sources of leads whom nobody has asked to be called: bought lists and the like."""
+    quiet_after: Duration = QUIET_AFTER
+    """A deal whose lead no human has touched for so long before it closed was not followed up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a text defines, as far as it can be understood, and what is wrong with it."""
+
+    defined: Defined
+    problems: list[str]
+    broken: frozenset[str] = frozenset()
+    """Metrics whose entries are wrong: what names one of them is not wrong for that."""
+    is_readable: bool = True
+    """False: nothing is known of what it defines."""
+
+
+@cache
+def shipped() -> Defined:
+    """What the product defines."""
+    text = files("schemas.catalogue").joinpath(SHIPPED).read_text("utf-8")
+    read = read_metrics(text, SHIPPED, None)
+    if read.problems:
+        raise ConfigError(read.problems)
+    return read.defined
+
+
+def read_metrics(text: str, source: str, under: Defined | None) -> Read:
+    """What a text defines on top of what is `under` it; None: it is the shipped one."""
+    nothing = under or Defined({})
+    try:
+        document = read_document(text, source)
+    except ConfigError as error:
+        return Read(nothing, error.problems, is_readable=False)
+    if not isinstance(document.value, dict):
+        if document.value is None:
+            return Read(nothing, [])
+        reason = "must be a mapping with metrics, dimensions, cold_sources or quiet_after"
+        return Read(nothing, [document.problem((), reason)], is_readable=False)
+    reading = _Reading(document, nothing)
+    defined = reading.read(is_users=under is not None)
+    problems = sorted(reading.problems, key=lambda found: document.line(found[0]))
+    lines = list(dict.fromkeys(document.problem(path, reason) for path, reason in problems))
+    return Read(defined, lines, frozenset(reading.broken))
+
+
+class _Reading:
+    """One document on its way."""
+
+    def __init__(self, document: Document, under: Defined) -> None:
+        self.problems: list[Problem] = []
+        self.broken: set[str] = set()
+        self._document = document
+        self._under = under
+        self._off: set[str] = set()
+
+    def read(self, *, is_users: bool) -> Defined:
+        head = self._head()
+        own = self._entries(head.metrics if head is not None else self._raw_metrics())
+        under = self._under
+        metrics = {name: entry for name, entry in under.metrics.items() if name not in self._off} | own
+        defined = replace(
+            under,
+            metrics=metrics,
+            dimensions={**under.dimensions, **({} if head is None else head.dimensions)},
+            cold_sources=tuple(head.cold_sources) if head is not None and head.cold_sources else under.cold_sources,
+            quiet_after=head.quiet_after if self._says("quiet_after") and head is not None else under.quiet_after,
+            own=frozenset(own) if is_users else frozenset(),
+            switched_off=frozenset(self._off),
+        )
+        self._check_dimensions(defined, {} if head is None else head.dimensions)
+        self._check_entries(defined, own)
+        if is_users and len(own) > MAX_OWN:
+            self._refuse(("metrics",), f"holds {len(own)} metrics of your own; {MAX_OWN} are the most")
+        return defined
+
+    def _says(self, name: str) -> bool:
+        return (name,) in self._document.lines
+
+    def _refuse(self, path: Path, reason: str) -> None:
+        self.problems.append((path, reason))
+        if len(path) > 1 and path[0] == "metrics":
+            self.broken.add(str(path[1]))
+
+    def _head(self) -> MetricsFile | None:
+        # An empty section says nothing.
+        said = {name: value for name, value in self._document.value.items() if value is not None}
+        try:
+            return MetricsFile.model_validate(said)
+        except ValidationError as error:
+            for problem in error.errors(include_url=False):
+                self._refuse(*refused(problem, self._document, MetricsFile))
+            return None
+
+    def _raw_metrics(self) -> Mapping[str, Any]:
+        """The entries where something else in the file is wrong: their faults are told too."""
+        found = self._document.value.get("metrics")
+        return found if isinstance(found, dict) else {}
+
+    def _entries(self, raw: Mapping[str, Any]) -> dict[str, Entry]:
+        found: dict[str, Entry] = {}
+        for name, said in raw.items():
+            place: Path = ("metrics", name)
+            if said == _OFF:
+                self._switch_off(name, place)
+                continue
+            if not NAME.match(name):
+                self._refuse(place, f"{name!r} is no name of a metric: it {_NAME_RULE}")
+                continue
+            entry = parse_entry(name, said, self._document, self._refuse)
+            if entry is None and isinstance(said, dict):
+                for problem in problems_of_text(said):
+                    self._refuse((*place, *problem.path), problem.reason)
+            elif entry is not None and self._may_replace(entry, name, place):
+                found[name] = entry
+        return found
+
+    def _switch_off(self, name: str, place: Path) -> None:
+        if name in self._under.metrics:
+            self._off.add(name)
+        else:
+            self._refuse(place, f"there is no metric {name!r} to switch off{suggestion(name, self._under.metrics)}")
+
+    def _may_replace(self, entry: Entry, name: str, place: Path) -> bool:
+        held = self._under.metrics.get(name)
+        before = len(self.problems)
+        for field in ("type", "unit"):
+            theirs, ours = getattr(held, field, None), getattr(entry, field)
+            if theirs is not None and theirs != ours:
+                reason = f"{ours} takes the place of the shipped {name}, which is {theirs} and has to stay so"
+                self._refuse((*place, field), f"{reason}; give yours another name")
+        return len(self.problems) == before
+
+    def _check_dimensions(self, defined: Defined, own: Mapping[str, Dimension]) -> None:
+        for name, dimension in own.items():
+            if not NAME.match(name):
+                self._refuse(("dimensions", name), f"{name!r} is no name of a dimension: it {_NAME_RULE}")
+            for path, reason in problems_of_dimension(dimension):
+                self._refuse(("dimensions", name, *path), reason)
+        for name, entry in defined.metrics.items():
+            for index, by in enumerate(getattr(entry, "by", ())):
+                if by not in defined.dimensions:
+                    reason = f"there is no dimension {by!r}{suggestion(by, defined.dimensions)}"
+                    self._refuse(("metrics", name, "by", index), reason)
+
+    def _check_entries(self, defined: Defined, own: Catalogue) -> None:
+        metrics = defined.metrics
+        units = {name: entry.unit for name, entry in metrics.items()}
+        for name, entry in own.items():
+            place: Path = ("metrics", name)
+            taken = taken_by(name, entry.unit, units)
+            if taken is not None:
+                self._refuse(place, f"in Prometheus this would be the series of {taken}: give it another name")
+            for problem in problems_of(entry):
+                self._refuse((*place, *problem.path), problem.reason)
+            unlike = unit_problem(entry, metrics)
+            if unlike is not None:
+                self._refuse((*place, *unlike.path), unlike.reason)
+        self._check_switched_off(metrics, own)
+        binding_broken = {*self.broken}
+        for name, path, reason in binding_problems(metrics):
+            if name in binding_broken or self._is_made_of_broken(metrics, name):
+                continue
+            if name in own or not own:
+                self._refuse(("metrics", name, *path), reason)
+            elif not made_of(metrics[name]) & self._off:
+                self._refuse(("metrics",), f"the shipped {name} cannot be made of what stands here: {reason}")
+
+    def _check_switched_off(self, metrics: Catalogue, own: Catalogue) -> None:
+        for name in sorted(self._off):
+            users = [user for user, entry in metrics.items() if user not in own and name in made_of(entry)]
+            if users:
+                reason = f"is switched off, but {', '.join(users)} need it: switch these off too, or define them anew"
+                self._refuse(("metrics", name), reason)
+        for user in own:
+            for name in sorted(made_of(own[user]) & self._off):
+                line = self._document.line(("metrics", name))
+                self._refuse(("metrics", user), f"is made of {name}, which is switched off in line {line}")
+
+    def _is_made_of_broken(self, metrics: Catalogue, name: str, seen: frozenset[str] = frozenset()) -> bool:
+        if name in seen or name not in metrics:
+            return False
+        parts = made_of(metrics[name])
+        return bool(parts & self.broken) or any(self._is_made_of_broken(metrics, part, seen | {name}) for part in parts)
+
+
+__all__ = ["MAX_OWN", "NAME", "MetricsFile", "Read", "read_metrics", "shipped"]

@@ -1,0 +1,190 @@
+"""Kind `aircall`: the webhooks of the dialler Aircall.
+
+Owns what Aircall's events say of our records.
+https://developer.aircall.io/docs/webhooks-overview
+https://developer.aircall.io/api-references/
+
+- Each event brings the whole call. Its `timestamp` is in whole seconds, so of two events of one second the place in a
+  call's life decides: it is the version's part below the second.
+- `duration` counts the ringing too. Talk time is `ended_at` less `answered_at`.
+- What is not there yet (`answered_at`, `ended_at` while the call goes on) is not said: an event that comes late must
+  not take away what another one told.
+- The call is whose phone it was answered on: after a transfer `transferred_to`. Of a transfer to a team the vendor
+  names the team's first user there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.connectors.apis import Api, Secret
+from schemas.connectors.base import Parsed, SignedRequest
+from schemas.connectors.content import JSON, check_content
+from schemas.connectors.events import (
+    LeftOutError,
+    Statement,
+    member,
+    own_id,
+    read_events,
+    text_member,
+    whole_number,
+)
+from schemas.connectors.kinds import Kind
+from schemas.connectors.tables import Row, Said, Table, epoch_text, id_of, phone, row
+from schemas.connectors.tokens import Token, check_token, token_of
+from schemas.connectors.words import CrmConnection, Words, words_of
+from schemas.deliveries import Delivery
+
+_LIFE = (
+    "created", "ringing_on_agent", "agent_declined", "answered", "transferred", "external_transferred",
+    "unsuccessful_transfer", "hungup", "voicemail_left", "assigned", "ended", "tagged", "untagged", "commented",
+    "archived", "unarchived",
+)  # fmt: skip
+"""Events of a call in the order in which they happen: of one second the later one wins."""
+_USER_EVENTS = frozenset(
+    {"created", "updated", "opened", "closed", "connected", "disconnected", "wut_start", "wut_end"}
+)
+
+
+class AircallApi(Api):
+    """The API of Aircall."""
+
+    id: str = Field(min_length=1, max_length=256)
+    """The API id."""
+    token: Secret
+    """The API token (not the token of a webhook)."""
+
+
+class AircallConnection(CrmConnection):
+    """A webhook of Aircall that posts to `/webhooks/{name}`."""
+
+    kind: Literal["aircall"]
+    secrets: list[Token] = Field(min_length=1, max_length=8)
+    """The webhook's own token, which each of its bodies repeats."""
+    api: AircallApi | None = None
+    """What look-ups, back-fill and reconciliation ask."""
+
+
+def _instant(name: str) -> Any:
+    def read(value: Any, _said: Said) -> Mapping[str, Any]:
+        found = epoch_text(value, per_second=1)
+        return {} if found is None else {name: found}
+
+    return read
+
+
+def _rep(value: Any, said: Said) -> Mapping[str, Any]:
+    transferred = id_of(said.data.get("transferred_to"))
+    if transferred is not None and said.data.get("answered_at"):
+        return {"rep": transferred}
+    return {"rep": id_of(value)}
+
+
+def _direction(value: Any, said: Said) -> Mapping[str, Any]:
+    if value in ("outbound", "inbound"):
+        return {"direction": value}
+    if value is not None:
+        said.parsed.ignore_unmapped("call", "direction", str(value))
+    return {"direction": None}
+
+
+def _outcome(value: Any, said: Said) -> Mapping[str, Any]:
+    """By a tag that is one of `outcomes`, else by whether somebody answered; unknown while the call goes on."""
+    tagged = _tagged(said)
+    if tagged is not None:
+        return {"outcome": tagged}
+    if said.data.get("answered_at"):
+        return {"outcome": "connected"}
+    if value != "done" and not said.data.get("ended_at"):
+        return {}
+    return {"outcome": "voicemail" if said.data.get("voicemail") else "no_answer"}
+
+
+def _tagged(said: Said) -> str | None:
+    """Tags say many things besides: one without a counterpart is no word that somebody has forgotten to map."""
+    tags = said.data.get("tags")
+    for tag in tags if isinstance(tags, list) else ():
+        for word in (tag.get("id"), tag.get("name")) if isinstance(tag, dict) else (tag,):
+            found = said.words.calls.get(str(word)) if isinstance(word, str | int) else None
+            if found is not None:
+                return found
+    return None
+
+
+def _internal(value: Any, _said: Said) -> Mapping[str, Any]:
+    people = [each.get("type") for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return {"internal": bool(people) and all(each == "user" for each in people)}
+
+
+CALL = Table(
+    "call", "call", "https://developer.aircall.io/api-references/#call",
+    (
+        Row("user", ("rep",), _rep, "`transferred_to` if the call was answered and transferred"),
+        Row("direction", ("direction",), _direction),
+        Row("started_at", ("dialed_at",), _instant("dialed_at")),
+        Row("answered_at", ("answered_at",), _instant("answered_at")),
+        Row("ended_at", ("ended_at",), _instant("ended_at")),
+        Row("status", ("outcome",), _outcome, "with `tags`, `answered_at`, `voicemail`"),
+        Row("raw_digits", ("number",), lambda value, _said: {"number": phone(value)}),
+        Row("participants", ("internal",), _internal, "all of them are users"),
+    ),
+)  # fmt: skip
+USER = Table(
+    "user", "rep", "https://developer.aircall.io/api-references/#user",
+    (
+        row("name", "name"),
+        row("email", "email"),
+        Row("id", ("active",), lambda _value, _said: {"active": True}, "until `user.deleted`"),
+    ),
+)  # fmt: skip
+
+
+class Aircall:
+    """Connector of kind `aircall`."""
+
+    kept_headers = frozenset({"content-type"})
+
+    def __init__(self, *, tokens: Sequence[bytes], words: Words, namespace: str = "") -> None:
+        self._tokens = tuple(tokens)
+        self._words = words
+        self._namespace = namespace
+
+    def verify(self, request: SignedRequest, now: int) -> None:
+        """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
+        check_token(self._tokens, request)
+        check_content(request.headers, {JSON})
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        """The event of the delivery, or every one of an array of them."""
+        return read_events(delivery, self._statements, namespace=self._namespace, clock="timestamp")
+
+    def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
+        subject, _, action = text_member(event, "event").partition(".")
+        at = whole_number(event.get("timestamp"), "timestamp", per_second=1)
+        if subject == "call" and action in _LIFE:
+            yield self._said(CALL, event, at + _LIFE.index(action), parsed)
+        elif subject == "user" and action in _USER_EVENTS:
+            yield self._said(USER, event, at, parsed)
+        elif subject == "user" and action == "deleted":
+            yield Statement("rep", own_id(member(event, "data").get("id"), "data.id"), at, {"active": False})
+        else:
+            reason = "unknown_type"
+            raise LeftOutError(reason)
+
+    def _said(self, table: Table, event: Mapping[str, Any], at: int, parsed: Parsed) -> Statement:
+        data = member(event, "data")
+        said = Said(table.record, data, at, self._words, parsed)
+        return Statement(table.record, own_id(data.get("id"), "data.id"), at, table.read(said))
+
+
+def build_aircall(connection: AircallConnection) -> Aircall:
+    """Make the connector of an `aircall` connection."""
+    return Aircall(
+        tokens=[token_of(secret) for secret in connection.secrets],
+        words=words_of(connection),
+        namespace=connection.namespace,
+    )
+
+
+AIRCALL = Kind(AircallConnection, build_aircall, objects=(CALL, USER))

@@ -1,0 +1,232 @@
+"""The connector of kind `close`, and its settings.
+
+Owns the signature and the way from Close's events to changes.
+"""
+
+import hmac
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from schemas.connectors.apis import Api, Secret
+from schemas.connectors.base import Parsed, SignatureError, SignedRequest
+from schemas.connectors.close.objects import (
+    CHANGES,
+    DISPOSITIONS,
+    LEAD,
+    LEAD_STATUS_CHANGE,
+    OBJECTS,
+    OPPORTUNITY,
+    STATUS_CHANGE,
+    STATUSES,
+    was_changed,
+)
+from schemas.connectors.content import JSON, check_content
+from schemas.connectors.events import (
+    LeftOutError,
+    Statement,
+    instant_member,
+    member,
+    own_id,
+    read_events,
+    text_member,
+)
+from schemas.connectors.kinds import Kind
+from schemas.connectors.tables import Said, Table, instant_text
+from schemas.connectors.words import CrmConnection, Words, words_of
+from schemas.deliveries import Delivery
+from schemas.documents.errors import wrong
+from schemas.instants import DAY, MINUTE, SECOND, format_instant
+from schemas.records import MERGED
+
+HASH = "close-sig-hash"
+TIMESTAMP = "close-sig-timestamp"
+TOLERANCE = 5 * MINUTE
+"""Close names no window; this is what the others have."""
+MIN_KEY = 16
+_SECONDS = re.compile(r"[0-9]{1,12}")
+_HEX = re.compile(r"[0-9a-fA-F]+")
+
+
+def _key(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value().strip()
+    if not _HEX.fullmatch(text) or len(text) % 2:
+        msg = "must be the subscription's signature_key, which is in hex"
+        raise wrong(msg)
+    if len(text) < 2 * MIN_KEY:
+        msg = f"must hold at least {MIN_KEY} bytes"
+        raise wrong(msg)
+    return secret
+
+
+class CloseApi(Api):
+    """The API of Close."""
+
+    key: Secret
+    """An API key of somebody who sees everything."""
+
+
+class CloseConnection(CrmConnection):
+    """A webhook subscription of Close that posts to `/webhooks/{name}`."""
+
+    kind: Literal["close"]
+    secrets: list[Annotated[SecretStr, AfterValidator(_key)]] = Field(min_length=1, max_length=8)
+    """The subscription's `signature_key`, in hex as Close gives it."""
+    api: CloseApi | None = None
+    """What look-ups, back-fill and reconciliation ask."""
+    owner_field: str | None = Field(default=None, min_length=1, max_length=128)
+    """Custom field of leads that holds the user who owns one (`cf_…`): a lead of Close has no owner of its own."""
+
+
+def sign(key: bytes, *, timestamp: str, body: bytes) -> str:
+    """Value of the `close-sig-hash` header."""
+    return hmac.digest(key, timestamp.encode("utf-8", "backslashreplace") + body, sha256).hex()
+
+
+class Close:
+    """Connector of kind `close`."""
+
+    kept_headers = frozenset({"content-type"})
+
+    def __init__(
+        self, *, keys: Sequence[bytes], words: Words, namespace: str = "", owner_field: str | None = None
+    ) -> None:
+        self._keys = tuple(keys)
+        self._words = words
+        self._namespace = namespace
+        self._owner_field = owner_field
+
+    def verify(self, request: SignedRequest, now: int) -> None:
+        """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
+        given, timestamp = (request.headers.get(name, "").strip() for name in (HASH, TIMESTAMP))
+        if not given:
+            msg = f"{HASH}: is missing"
+            raise SignatureError(msg)
+        if _SECONDS.fullmatch(timestamp) is None:
+            msg = f"{TIMESTAMP}: is missing or not in whole seconds since 1970"
+            raise SignatureError(msg)
+        if abs(now - int(timestamp) * SECOND) > TOLERANCE:
+            msg = f"{TIMESTAMP}: is more than 5 minutes away from now"
+            raise SignatureError(msg)
+        fits = False
+        for key in self._keys:  # no early exit: the time taken must not tell which secret is in use
+            expected = sign(key, timestamp=timestamp, body=request.body)
+            fits |= hmac.compare_digest(given.lower().encode("utf-8", "backslashreplace"), expected.encode())
+        if not fits:
+            msg = f"{HASH}: fits no secret of this connection"
+            raise SignatureError(msg)
+        check_content(request.headers, {JSON})
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        """Every event of the delivery: Close posts one, its event log has many."""
+        return read_events(delivery, self._statements, namespace=self._namespace, clock="date_updated")
+
+    def _statements(self, body: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
+        event = member(body, "event") if "event" in body or "object_type" not in body else body
+        name, action = text_member(event, "object_type"), text_member(event, "action")
+        at = _instant_of(event)
+        if name in CHANGES:
+            yield from self._change(event, name, action, at, parsed)
+            return
+        table = OBJECTS.get(name)
+        if table is None or action not in _ACTIONS:
+            reason = "unknown_type"
+            raise LeftOutError(reason)
+        meta = event.get("meta")
+        merged = _merge_in(meta if isinstance(meta, dict) else {})
+        if merged is not None and action in ("merged", "deleted"):
+            yield from _merge(table, merged, at)
+            return
+        id = own_id(event.get("object_id"), "object_id")
+        if action == "deleted":
+            yield Statement(table.record, id, at, deleted=True)
+            return
+        data = member(event, "data")
+        before = event.get("previous_data")
+        said = Said(
+            table.record, data, at, self._words, parsed,
+            before=before if isinstance(before, dict) and action != "created" else None,
+        )  # fmt: skip
+        fields = table.read(said)
+        if table is LEAD and self._owner_field is not None:
+            fields |= _owner(data, self._owner_field, said)
+        yield Statement(table.record, id, at, fields)
+        if table is OPPORTUNITY and (action == "created" or was_changed(said, "status_type", "status_id")):
+            closed_at = format_instant(at) if fields.get("status") in ("won", "lost") else None
+            yield Statement("deal", id, at, {"closed_at": closed_at}, yields=DAY)
+
+    def _change(self, event: Mapping[str, Any], name: str, action: str, at: int, parsed: Parsed) -> Iterator[Statement]:
+        """An activity that tells of another object's change. Taken from it, the change has happened all the same."""
+        if action not in ("created", "updated"):
+            reason = "unknown_type"
+            raise LeftOutError(reason)
+        table, pointer = CHANGES[name]
+        data = member(event, "data")
+        happened = data.get("date_created")
+        at = instant_member(instant_text(happened), "date_created") if isinstance(happened, str) else at
+        said = Said(table.record, data, at, self._words, parsed)
+        yield Statement(table.record, own_id(data.get(pointer), pointer), at, table.read(said))
+
+
+_ACTIONS = frozenset(
+    {
+        "created", "updated", "deleted", "merged", "answered", "completed", "sent", "scheduled", "started", "canceled",
+    }
+)  # fmt: skip
+
+
+def _instant_of(event: Mapping[str, Any]) -> int:
+    name = "date_updated" if event.get("date_updated") else "date_created"
+    value = event.get(name)
+    return instant_member(instant_text(value) if isinstance(value, str) else None, name)
+
+
+def _merge_in(meta: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The lead that goes and the one that stays; None: the event is of no merge."""
+    source, destination = meta.get("merge_source_lead_id"), meta.get("merge_destination_lead_id")
+    if not isinstance(source, str) or not isinstance(destination, str) or not source or not destination:
+        return None
+    return source, destination
+
+
+def _merge(table: Table, merged: tuple[str, str], at: int) -> Iterator[Statement]:
+    """What a merge takes away is moved: its lead points to the one that stays, and nothing is deleted."""
+    source, destination = merged
+    if table is LEAD and source != destination:
+        yield Statement("lead", source, at, {MERGED: destination})
+
+
+def _owner(data: Mapping[str, Any], name: str, said: Said) -> dict[str, Any]:
+    """The owner in a custom field, which stands at `custom.cf_…`, or under its name in `custom`."""
+    custom = data.get("custom")
+    if f"custom.{name}" in data:
+        found = data[f"custom.{name}"]
+    elif isinstance(custom, dict) and name in custom:
+        found = custom[name]
+    elif said.before is None:
+        return {}
+    else:
+        found = None
+    owner = found[0] if isinstance(found, list) and found else found
+    if not isinstance(owner, str) or not owner:
+        return {"rep": None, "assigned_at": None}
+    if said.before is None:
+        return {"rep": owner, "assigned_at": instant_text(data.get("date_created"))}
+    changed = f"custom.{name}" in said.before or "custom" in said.before
+    return {"rep": owner, **({"assigned_at": format_instant(said.at)} if changed else {})}
+
+
+def build_close(connection: CloseConnection) -> Close:
+    """Make the connector of a `close` connection."""
+    return Close(
+        keys=[bytes.fromhex(secret.get_secret_value().strip()) for secret in connection.secrets],
+        words=words_of(connection, calls=DISPOSITIONS, statuses=STATUSES),
+        namespace=connection.namespace,
+        owner_field=connection.owner_field,
+    )
+
+
+CLOSE = Kind(CloseConnection, build_close, objects=(*OBJECTS.values(), STATUS_CHANGE, LEAD_STATUS_CHANGE))

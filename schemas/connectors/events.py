@@ -1,0 +1,156 @@
+"""The way from a delivery of JSON to changes, which the connectors to CRMs have in common.
+
+Owns the loop over the events of a delivery and what becomes of one that cannot be read. What an event says is the
+connector's: it gives statements, in the order in which the event says them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.connectors.base import MAX_EVENTS, Parsed, runs_ahead
+from schemas.connectors.fields import FieldError, read_change
+from schemas.connectors.json_text import NotJsonError, read_json
+from schemas.deliveries import Delivery
+from schemas.instants import checked, parse_instant
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an event says of one record: the input of a change."""
+
+    kind: str
+    record_id: Any
+    at: int
+    """The version (microseconds)."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    deleted: bool | None = None
+    yields: int = 0
+    """How much older its version is made: what is merely concluded yields to what is said."""
+
+
+class ShapeError(ValueError):
+    """An event that is not what the vendor documents. The message names the member."""
+
+
+class LeftOutError(Exception):
+    """An event that is left out on purpose."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+Statements = Callable[[Mapping[str, Any], Parsed], Iterable[Statement]]
+"""An event -> what it says. Raises ShapeError, LeftOutError, FieldError."""
+
+
+def read_events(delivery: Delivery, statements: Statements, *, namespace: str, clock: str) -> Parsed:
+    """Every event of a delivery of JSON: an array of them, or one alone. `clock` names the member of their version."""
+    parsed = Parsed()
+    try:
+        body = read_json(delivery.body)
+    except NotJsonError as error:
+        parsed.refuse("not_json", f"body: {error}")
+        return parsed
+    events = body if isinstance(body, list) else [body]
+    if len(events) > MAX_EVENTS:
+        parsed.refuse("bad_shape", f"body: holds more than {MAX_EVENTS} events")
+        return parsed
+    for index, event in enumerate(events):
+        if isinstance(event, dict):
+            read_event(event, index, statements, parsed, delivery.received_at, namespace=namespace, clock=clock)
+        else:
+            parsed.refuse("bad_shape", "event: must be an object", index)
+    return parsed
+
+
+def read_event(
+    event: Mapping[str, Any],
+    index: int,
+    statements: Statements,
+    parsed: Parsed,
+    received_at: int,
+    *,
+    namespace: str,
+    clock: str,
+) -> None:
+    """Put what one event says into `parsed`: all of it, or that it cannot be read."""
+    try:
+        said = list(statements(event, parsed))
+        if any(runs_ahead(statement.at, received_at) for statement in said):
+            parsed.refuse("clock_ahead", f"{clock}: is more than 24 h ahead of its delivery", index)
+            return
+        readings = [
+            read_change(
+                kind=statement.kind,
+                record_id=statement.record_id,
+                changed_at=statement.at - statement.yields,
+                raw=statement.fields,
+                received_at=received_at,
+                namespace=namespace,
+                deleted=statement.deleted,
+                takes_voices=True,
+            )
+            for statement in said
+        ]
+    except LeftOutError as left_out:
+        parsed.ignore(left_out.reason)
+    except ShapeError as error:
+        parsed.refuse("bad_shape", str(error), index)
+    except FieldError as error:
+        parsed.refuse("bad_shape" if error.field == "id" else "bad_field", str(error), index)
+    else:
+        for reading in readings:
+            parsed.ignore("rounded", reading.rounded)
+            parsed.accept(reading.change, index, field=clock)
+
+
+def member(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A member that must be an object. Raises ShapeError."""
+    found = event.get(name)
+    if not isinstance(found, dict):
+        msg = f"{name}: is missing or not an object"
+        raise ShapeError(msg)
+    return found
+
+
+def text_member(event: Mapping[str, Any], name: str) -> str:
+    """A member that must be text. Raises ShapeError."""
+    found = event.get(name)
+    if not isinstance(found, str) or not found:
+        msg = f"{name}: is missing or not text"
+        raise ShapeError(msg)
+    return found
+
+
+def own_id(value: Any, name: str) -> str:
+    """The id of the object an event speaks of. Raises ShapeError."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+        msg = f"{name}: is missing or not an id"
+        raise ShapeError(msg)
+    return str(value)
+
+
+def whole_number(value: Any, name: str, *, per_second: int) -> int:
+    """A version that is counted from 1970, in microseconds. Raises ShapeError."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 53:
+        msg = f"{name}: is missing or not a whole number"
+        raise ShapeError(msg)
+    try:
+        return checked(value * 1_000_000 // per_second)
+    except ValueError as error:
+        msg = f"{name}: {error}"
+        raise ShapeError(msg) from None
+
+
+def instant_member(text: str | None, name: str) -> int:
+    """A version that is written as RFC 3339 has it. Raises ShapeError."""
+    if not text or not text.isascii():
+        msg = f"{name}: is missing or not an instant"
+        raise ShapeError(msg)
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        msg = f"{name}: {error}"
+        raise ShapeError(msg) from None

@@ -1,0 +1,182 @@
+"""The connector of kind `pipedrive`, and its settings.
+
+Owns the check of basic auth and the way from Pipedrive's events to changes.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from schemas.connectors.apis import Api, Secret
+from schemas.connectors.base import Parsed, SignatureError, SignedRequest
+from schemas.connectors.connection import MIN_SECRET
+from schemas.connectors.content import JSON, check_content
+from schemas.connectors.events import LeftOutError, ShapeError, Statement, read_events
+from schemas.connectors.kinds import Kind
+from schemas.connectors.pipedrive.objects import ACTIVITIES, DEAL, OBJECTS, RECORDS, TYPES, USER, all_tables
+from schemas.connectors.pipedrive.shapes import Event, read_event
+from schemas.connectors.tables import Said, Table
+from schemas.connectors.tokens import check_secret
+from schemas.connectors.words import CrmConnection, Words, words_of
+from schemas.deliveries import Delivery
+from schemas.documents.errors import wrong
+from schemas.records import MERGED
+
+AUTHORIZATION = "authorization"
+
+
+def _credentials(secret: SecretStr) -> SecretStr:
+    user, colon, password = secret.get_secret_value().partition(":")
+    if not colon or not user:
+        msg = "must be written user:password, as the webhook was made with"
+        raise wrong(msg)
+    if len(password) < MIN_SECRET:
+        msg = f"must have a password of at least {MIN_SECRET} characters"
+        raise wrong(msg)
+    return secret
+
+
+class PipedriveApi(Api):
+    """The API of Pipedrive."""
+
+    company: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
+    """The first part of the address: `acme` of `acme.pipedrive.com`."""
+    token: Secret
+    """The API token of somebody who sees everything."""
+
+
+class PipedriveConnection(CrmConnection):
+    """Webhooks of Pipedrive that post to `/webhooks/{name}`."""
+
+    kind: Literal["pipedrive"]
+    secrets: list[Annotated[SecretStr, AfterValidator(_credentials)]] = Field(min_length=1, max_length=8)
+    """`user:password` of HTTP basic auth, as the webhook was made with."""
+    api: PipedriveApi | None = None
+    """What look-ups, back-fill and reconciliation ask."""
+
+
+class Pipedrive:
+    """Connector of kind `pipedrive`."""
+
+    kept_headers = frozenset({"content-type"})
+
+    def __init__(self, *, secrets: Sequence[bytes], words: Words, namespace: str = "") -> None:
+        self._secrets = tuple(secrets)
+        self._words = words
+        self._namespace = namespace
+
+    def verify(self, request: SignedRequest, now: int) -> None:
+        """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
+        check_secret(self._secrets, _given(request.headers), AUTHORIZATION)
+        check_content(request.headers, {JSON})
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        """The event of the delivery, or every one of an array of them."""
+        return read_events(delivery, self._statements, namespace=self._namespace, clock="meta.timestamp")
+
+    def _statements(self, body: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
+        event = read_event(body)
+        if event.action not in ("create", "change", "delete"):
+            reason = "unknown_type"
+            raise LeftOutError(reason)
+        if event.entity == "activity":
+            yield from self._activity(event, parsed)
+            return
+        table = OBJECTS.get(event.entity)
+        if table is None:
+            reason = "unknown_type"
+            raise LeftOutError(reason)
+        if event.action == "delete":
+            yield _gone(table, event)
+            return
+        yield self._said(table, event, parsed)
+        merged = event.meta.get("merged_from_id")
+        if table is DEAL and isinstance(merged, str | int) and not isinstance(merged, bool) and str(merged) != event.id:
+            yield Statement("deal", str(merged), event.at, {MERGED: event.id})
+
+    def _activity(self, event: Event, parsed: Parsed) -> Iterator[Statement]:
+        """The record that an activity is, and the one that it was: its type may change."""
+        before = event.before or {}
+        if event.action == "delete":
+            known = self._record_of(before.get("type"))
+            for record in RECORDS if before.get("type") is None else (known,):
+                if record is not None:
+                    yield Statement(record, event.id, event.at, deleted=True)
+            return
+        data = _whole(event)
+        was = self._record_of(before["type"]) if "type" in before and event.action == "change" else None
+        record = self._record_of(data.get("type"))
+        if was is not None and was != record:
+            yield Statement(was, event.id, event.at, deleted=True)
+        if record is None:
+            if isinstance(data.get("type"), str):
+                parsed.ignore_unmapped("activity", "type", data["type"])
+            return
+        said = self._said(ACTIVITIES[record], event, parsed)
+        # A type that changed back finds its record deleted.
+        yield (
+            said
+            if was in (None, record) or said.deleted
+            else Statement(record, event.id, event.at, said.fields, deleted=False)
+        )
+
+    def _record_of(self, type: Any) -> str | None:
+        """The kind of record that activities of a type are; any other word of ours is the kind of a meeting."""
+        found = self._words.types.get(type) if isinstance(type, str) else None
+        return found if found is None or found in RECORDS else "meeting"
+
+    def _said(self, table: Table, event: Event, parsed: Parsed) -> Statement:
+        data = _whole(event)
+        before = event.before if event.action == "change" else None
+        said = Said(table.record, data, event.at, self._words, parsed, before=before)
+        fields = table.read(said)
+        is_gone = table is not USER and (
+            data.get("is_deleted") is True
+            or data.get("status") == "deleted"
+            or (data.get("active_flag") is False and table.record in RECORDS)
+        )
+        return Statement(table.record, event.id, event.at, fields, deleted=True if is_gone else None)
+
+
+def _whole(event: Event) -> Mapping[str, Any]:
+    if event.data is None:
+        msg = "data: is missing"
+        raise ShapeError(msg)
+    return event.data
+
+
+def _gone(table: Table, event: Event) -> Statement:
+    if table is USER:
+        return Statement("rep", event.id, event.at, {"active": False})
+    merged = event.meta.get("merged_to_id")
+    if table is DEAL and isinstance(merged, str | int) and not isinstance(merged, bool) and str(merged) != event.id:
+        return Statement("deal", event.id, event.at, {MERGED: str(merged)}, deleted=True)
+    return Statement(table.record, event.id, event.at, deleted=True)
+
+
+def _given(headers: Mapping[str, str]) -> bytes:
+    """User and password of the header, as bytes: a password may be of any encoding. Raises SignatureError."""
+    scheme, _, encoded = headers.get(AUTHORIZATION, "").strip().partition(" ")
+    if scheme.lower() != "basic":
+        msg = f"{AUTHORIZATION}: is missing or not basic auth"
+        raise SignatureError(msg)
+    try:
+        return base64.b64decode(encoded.strip().encode("ascii"), validate=True)
+    except (binascii.Error, ValueError):
+        msg = f"{AUTHORIZATION}: is not base64"
+        raise SignatureError(msg) from None
+
+
+def build_pipedrive(connection: PipedriveConnection) -> Pipedrive:
+    """Make the connector of a `pipedrive` connection."""
+    return Pipedrive(
+        secrets=[secret.get_secret_value().encode("utf-8", "backslashreplace") for secret in connection.secrets],
+        words=words_of(connection, types=TYPES),
+        namespace=connection.namespace,
+    )
+
+
+PIPEDRIVE = Kind(PipedriveConnection, build_pipedrive, objects=tuple(all_tables()))

@@ -1,0 +1,137 @@
+"""The XML of an Outbound Message: its organisation and notifications.
+
+Owns the reading of the text. Document types are refused before anything of them is read, so there are no entities to
+expand and nothing outside is asked; depth is bounded, size is by who takes the body. Does not know what fields mean.
+https://developer.salesforce.com/docs/platform/api/guide/sforce-api-om-outboundmessaging-wsdl.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+from schemas.connectors.base import MAX_EVENTS
+
+MAX_DEPTH = 16
+_OUTBOUND = "http://soap.sforce.com/2005/09/outbound"
+_ENVELOPES = ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_BODY = [(f"{envelope} Envelope", f"{envelope} Body", f"{_OUTBOUND} notifications") for envelope in _ENVELOPES]
+ACK = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    b'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/">\n'
+    b"  <soapenv:Body>\n"
+    b'    <notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound">\n'
+    b"      <Ack>true</Ack>\n"
+    b"    </notificationsResponse>\n"
+    b"  </soapenv:Body>\n"
+    b"</soapenv:Envelope>\n"
+)
+"""The answer that tells Salesforce not to send a message again: for all of its notifications."""
+
+
+class SoapError(ValueError):
+    """A text that is no Outbound Message. The message says where, and never repeats what stands there."""
+
+
+@dataclass(slots=True)
+class Notification:
+    """One record of a message, as it is when it is sent."""
+
+    id: str = ""
+    type: str = ""
+    """`Opportunity`, `Task` …"""
+    fields: dict[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Message:
+    """An Outbound Message."""
+
+    organization: str = ""
+    notifications: list[Notification] = field(default_factory=list)
+
+
+def read_message(body: bytes) -> Message:
+    """Read a message. Raises SoapError."""
+    reader = _Reader()
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = _refuse
+    parser.EntityDeclHandler = _refuse
+    parser.ExternalEntityRefHandler = _refuse
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    try:
+        parser.Parse(body, True)
+    except expat.ExpatError as error:
+        msg = f"is not XML (line {error.lineno}, column {error.offset})"
+        raise SoapError(msg) from None
+    except (LookupError, UnicodeError) as error:
+        msg = "is in an encoding that is not known"
+        raise SoapError(msg) from error
+    except ValueError as error:
+        if isinstance(error, SoapError):
+            raise
+        msg = "is in an encoding that is not taken"
+        raise SoapError(msg) from None
+    if not reader.is_message:
+        msg = "is not an Outbound Message"
+        raise SoapError(msg)
+    return reader.message
+
+
+def _refuse(*_said: object) -> int:
+    msg = "must have no document type"
+    raise SoapError(msg)
+
+
+class _Reader:
+    """Follows the elements of one document."""
+
+    def __init__(self) -> None:
+        self.message = Message()
+        self.is_message = False
+        self._path: list[str] = []
+        self._text: list[str] = []
+        self._is_nil = False
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if len(self._path) >= MAX_DEPTH:
+            msg = "is nested too deeply"
+            raise SoapError(msg)
+        self._path.append(name)
+        self._text = []
+        self._is_nil = attributes.get(f"{_XSI} nil") in ("true", "1")
+        if len(self._path) == 3 and tuple(self._path) in _BODY:
+            self.is_message = True
+        elif self._is_in("Notification"):
+            if len(self.message.notifications) >= MAX_EVENTS:
+                msg = f"holds more than {MAX_EVENTS} notifications"
+                raise SoapError(msg)
+            self.message.notifications.append(Notification())
+        elif self._is_in("Notification", "sObject"):
+            self.message.notifications[-1].type = attributes.get(f"{_XSI} type", "").rpartition(":")[2]
+
+    def text(self, data: str) -> None:
+        self._text.append(data)
+
+    def end(self, _name: str) -> None:
+        text = "".join(self._text)
+        if self._is_in("OrganizationId"):
+            self.message.organization = text.strip()
+        elif self._is_in("Notification", "Id"):
+            self.message.notifications[-1].id = text.strip()
+        elif len(self._path) == 6 and self._is_in("Notification", "sObject", below=1):
+            name = self._path[-1].rpartition(" ")[2]
+            self.message.notifications[-1].fields[name] = None if self._is_nil else text
+        self._path.pop()
+        self._text = []
+        self._is_nil = False
+
+    def _is_in(self, *names: str, below: int = 0) -> bool:
+        """Whether the element is at this place in a message."""
+        if not self.is_message or len(self._path) != 3 + len(names) + below:
+            return False
+        wanted = [f"{_OUTBOUND} {name}" for name in names]
+        return tuple(self._path[:3]) in _BODY and self._path[3 : 3 + len(names)] == wanted

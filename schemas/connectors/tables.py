@@ -1,0 +1,168 @@
+"""From an object of a CRM to fields of ours: tables of rows, by which connectors read and their pages are written.
+
+Owns the row, the table and the readings that vendors have in common. Knows no vendor.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.connectors.base import Parsed
+from schemas.connectors.fields import FieldError
+from schemas.connectors.words import Meanings, Words
+from schemas.instants import checked, format_instant
+from schemas.records import CHOICES, FIELDS
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An object that is being read, with what its rows may need to know."""
+
+    record: str
+    """Kind of our record."""
+    data: Mapping[str, Any]
+    """The object as it came."""
+    at: int
+    """The version: when the CRM says that the object is so (microseconds)."""
+    words: Words
+    parsed: Parsed
+    """Words without a counterpart are counted here."""
+    before: Mapping[str, Any] | None = None
+    """What changed members were before, where the CRM says that; None: it does not, or the object is new."""
+
+    def meaning(self, words: Meanings, field: str, word: Any) -> str | None:
+        """What a word of the CRM means; one that means nothing here is counted."""
+        if word is None or word == "":
+            return None
+        text = plain_text(word)
+        found = words.get(text)
+        if found is None:
+            self.parsed.ignore_unmapped(self.record, field, text)
+        return found
+
+
+Read = Callable[[Any, Said], Mapping[str, Any]]
+"""A member of the object -> fields of ours. Raises ValueError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One member of a CRM's object, and what it sets."""
+
+    source: str
+    sets: tuple[str, ...]
+    read: Read
+    note: str = ""
+    also: tuple[str, ...] = ()
+    """Members that are read with it: any of them alone is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One kind of object of a CRM."""
+
+    name: str
+    """As the vendor calls it."""
+    record: str
+    """Kind of our record."""
+    page: str
+    """Where the vendor describes it."""
+    rows: tuple[Row, ...]
+
+    def read(self, said: Said) -> dict[str, Any]:
+        """The raw fields that the object says. Raises FieldError that names the member."""
+        known = FIELDS[self.record]
+        fields: dict[str, Any] = {}
+        for row in self.rows:
+            if row.source not in said.data and not any(name in said.data for name in row.also):
+                continue
+            try:
+                found = row.read(said.data.get(row.source), said)
+            except ValueError as error:
+                raise FieldError(row.source, str(error)) from None
+            fields |= {name: value for name, value in found.items() if name.partition("#")[0] in known}
+        return fields
+
+
+def plain(name: str) -> Read:
+    """The member as it is."""
+    return lambda value, _said: {name: value}
+
+
+def row(source: str, name: str, note: str = "") -> Row:
+    """A member that is a field of ours as it is."""
+    return Row(source, (name,), plain(name), note)
+
+
+def instant_row(source: str, name: str, note: str = "") -> Row:
+    """A member that is an instant."""
+    return Row(source, (name,), lambda value, _said: {name: instant_text(value)}, note)
+
+
+def id_row(source: str, name: str, note: str = "") -> Row:
+    """A member that is a pointer: an id, or an object that has one."""
+    return Row(source, (name,), lambda value, _said: {name: id_of(value)}, note)
+
+
+def id_of(value: Any) -> Any:
+    """An id, or that of an object: several CRMs write both."""
+    if isinstance(value, dict):
+        found = value.get("id", value.get("value"))
+        return None if isinstance(found, dict | list) else found
+    return value
+
+
+def choice(record: str, name: str, value: str | None) -> str | None:
+    """A word of ours, if such a record may say it."""
+    return value if value in CHOICES[record, name] else None
+
+
+def lead_status(value: str | None) -> str | None:
+    """The status of a lead; who has bought was also made a deal of."""
+    return "converted" if value == "customer" and choice("lead", "status", value) is None else value
+
+
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?\Z")
+_SHORT_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})\Z")
+
+
+def instant_text(value: Any) -> str | None:
+    """An instant as RFC 3339 has it: a blank for the T, an offset without colon, none at all (UTC) are made so."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        msg = "must be an instant in text"
+        raise ValueError(msg)
+    text = value.strip()
+    if _ISO.match(text):
+        text = text.replace(" ", "T") + ("Z" if text.count(":") == 2 else ":00Z")
+    return _SHORT_OFFSET.sub(r"\1:\2", text) if "T" in text else text
+
+
+def epoch_text(value: Any, *, per_second: int) -> str | None:
+    """An instant that is counted from 1970, in seconds (`per_second` 1) or milliseconds (1000)."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 53:
+        msg = "must be a whole number of seconds" if per_second == 1 else "must be a whole number of milliseconds"
+        raise ValueError(msg)
+    return format_instant(checked(value * (1_000_000 // per_second)))
+
+
+def plain_text(value: Any) -> str:
+    """A text, or a number as it is written. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        msg = "must be text"
+        raise ValueError(msg)
+    return str(value).strip()
+
+
+def phone(value: Any) -> str | None:
+    """A number as digits with country code; None for one that is withheld."""
+    if value is None:
+        return None
+    text = plain_text(value)
+    digits = "".join(sign for sign in text if sign in "0123456789")
+    # As some write the 00 of international calls.
+    return (digits.removeprefix("00") or None) if len(digits) >= 3 else None

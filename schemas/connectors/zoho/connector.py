@@ -1,0 +1,182 @@
+"""The connector of kind `zoho`, and its settings.
+
+Owns the way from Zoho's notifications to changes. Looks nothing up: what a notification does not say is noted.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.connectors.apis import Api, ApiUrl, Secret
+from schemas.connectors.base import Parsed, SignedRequest
+from schemas.connectors.content import JSON, check_content
+from schemas.connectors.events import (
+    LeftOutError,
+    ShapeError,
+    Statement,
+    instant_member,
+    own_id,
+    read_events,
+    text_member,
+    whole_number,
+)
+from schemas.connectors.kinds import Kind
+from schemas.connectors.tables import Said, Table, instant_text
+from schemas.connectors.tokens import Token, check_token, token_of
+from schemas.connectors.words import CrmConnection, Words, words_of
+from schemas.connectors.zoho.objects import (
+    CALL_RESULTS,
+    CALLS,
+    DEAL_TYPES,
+    DEALS,
+    EVENTS,
+    LEAD_STATUSES,
+    LEADS,
+    MODULES,
+    USERS,
+)
+from schemas.deliveries import Delivery
+
+MAX_IDS = 10_000
+_OPERATIONS = frozenset({"insert", "update", "edit", "create", "delete", "restore"})
+
+
+class ZohoApi(Api):
+    """The API of Zoho CRM, by a self client with a refresh token."""
+
+    region: Literal["com", "eu", "in", "com.au", "jp", "com.cn", "ca", "sa"] = "com"
+    """The data centre of the account."""
+    client_id: str = Field(min_length=1, max_length=512)
+    """The client's id."""
+    client_secret: Secret
+    """The client's secret."""
+    refresh_token: Secret
+    """A refresh token that was made once for this client."""
+    accounts_url: ApiUrl | None = None
+    """Scheme, host and port that give tokens, in place of the region's."""
+
+
+class ZohoConnection(CrmConnection):
+    """Notifications of Zoho CRM that are posted to `/webhooks/{name}`."""
+
+    kind: Literal["zoho"]
+    secrets: list[Token] = Field(min_length=1, max_length=8)
+    """The `token` that the channel was made with, which each notification repeats."""
+    api: ZohoApi
+    """What look-ups ask: a notification says little more than which records have changed."""
+    outcomes_field: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")
+    """API name of the field of Events whose words `outcomes` maps. Without it a meeting stays scheduled."""
+
+
+class Zoho:
+    """Connector of kind `zoho`."""
+
+    kept_headers = frozenset({"content-type"})
+
+    def __init__(
+        self, *, tokens: Sequence[bytes], words: Words, namespace: str = "", outcomes_field: str | None = None
+    ) -> None:
+        self._tokens = tuple(tokens)
+        self._words = words
+        self._namespace = namespace
+        self._outcomes_field = outcomes_field
+
+    def verify(self, request: SignedRequest, now: int) -> None:
+        """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
+        check_token(self._tokens, request)
+        check_content(request.headers, {JSON})
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        """The notification of the delivery, or every one of an array of them."""
+        return read_events(delivery, self._statements, namespace=self._namespace, clock="server_time")
+
+    def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
+        module, operation = text_member(event, "module"), text_member(event, "operation")
+        at = whole_number(event.get("server_time"), "server_time", per_second=1000)
+        table = MODULES.get(module)
+        if table is None or operation not in _OPERATIONS:
+            reason = "unknown_type"
+            raise LeftOutError(reason)
+        ids = _ids(event.get("ids"))
+        if operation == "delete":
+            for id in ids:
+                yield _gone(table, id, at)
+            return
+        values = _values(event.get("affected_values"))
+        named = event.get("affected_fields")
+        changed = {name for name in named if isinstance(name, str)} if isinstance(named, list) else set()
+        for id in ids:
+            said = values.get(id, {})
+            # An insert tells what changed, not all that there is; an update may name more than it tells.
+            if not said or operation != "update" or not changed <= said.keys():
+                parsed.want(module, id)
+            if said:
+                yield Statement(table.record, id, at, self._fields(table, said, at, parsed, changed=said))
+
+    def record(self, module: str, record: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
+        """What a whole record says, as a look-up gives it. Its version is when Zoho says that it was last changed.
+
+        Raises ShapeError, FieldError and LeftOutError.
+        """
+        table = MODULES.get(module)
+        if table is None:
+            reason = "unknown_type"
+            raise LeftOutError(reason)
+        name = "modified_time" if table is USERS and "modified_time" in record else "Modified_Time"
+        written = record.get(name)
+        at = instant_member(instant_text(written) if isinstance(written, str) else None, name)
+        yield Statement(
+            table.record, own_id(record.get("id"), "id"), at, self._fields(table, record, at, parsed, changed=None)
+        )
+
+    def _fields(
+        self, table: Table, data: Mapping[str, Any], at: int, parsed: Parsed, *, changed: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        said = Said(table.record, data, at, self._words, parsed, before=changed)
+        fields = table.read(said)
+        if table is EVENTS:
+            named = self._outcomes_field
+            if named is not None and named in data:
+                fields["outcome"] = said.meaning(self._words.meetings, "outcome", data[named]) or "scheduled"
+            elif changed is None:
+                fields.setdefault("outcome", "scheduled")
+        return fields
+
+
+def _gone(table: Table, id: str, at: int) -> Statement:
+    if table is USERS:
+        return Statement("rep", id, at, {"active": False})
+    return Statement(table.record, id, at, deleted=True)
+
+
+def _ids(value: Any) -> list[str]:
+    """Every id, each once: several records stand in one notification."""
+    if not isinstance(value, list) or len(value) > MAX_IDS:
+        msg = f"ids: must be a list of at most {MAX_IDS} ids"
+        raise ShapeError(msg)
+    return list(dict.fromkeys(own_id(id, "ids") for id in value))
+
+
+def _values(value: Any) -> dict[str, dict[str, Any]]:
+    """What is said of each record; of several entries of one the later ones add to it."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in value if isinstance(value, list) else ():
+        if not isinstance(entry, dict) or not isinstance(entry.get("values"), dict):
+            msg = "affected_values: must be a list of objects with record_id and values"
+            raise ShapeError(msg)
+        found.setdefault(own_id(entry.get("record_id"), "record_id"), {}).update(entry["values"])
+    return found
+
+
+def build_zoho(connection: ZohoConnection) -> Zoho:
+    """Make the connector of a `zoho` connection."""
+    return Zoho(
+        tokens=[token_of(secret) for secret in connection.secrets],
+        words=words_of(connection, calls=CALL_RESULTS, statuses=LEAD_STATUSES, types=DEAL_TYPES),
+        namespace=connection.namespace,
+        outcomes_field=connection.outcomes_field,
+    )
+
+
+ZOHO = Kind(ZohoConnection, build_zoho, objects=(CALLS, EVENTS, LEADS, DEALS, USERS))

@@ -1,0 +1,197 @@
+"""What a record of Zoho CRM says of our fields: one table per module, each with the page it comes from.
+
+Owns Zoho's words. The values of a notification and the record of a look-up have the same members. Does not know how
+either comes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.connectors.tables import (
+    Row,
+    Said,
+    Table,
+    choice,
+    id_of,
+    id_row,
+    instant_row,
+    instant_text,
+    lead_status,
+    plain_text,
+    row,
+)
+from schemas.instants import format_instant
+
+# The pick lists that an account begins with.
+CALL_RESULTS = {
+    "Interested": "connected",
+    "Not Interested": "connected",
+    "Requested more info": "connected",
+    "Requested call back": "connected",
+    "No response/Busy": "no_answer",
+    "Invalid number": "wrong_number",
+}
+LEAD_STATUSES = {
+    "Not Contacted": "new",
+    "Pre-Qualified": "qualified",
+    "Qualified": "qualified",
+    "Not Qualified": "disqualified",
+    "Junk Lead": "disqualified",
+    "Lost Lead": "disqualified",
+}
+DEAL_TYPES = {"New Business": "new", "Existing Business": "expansion"}
+STAGES = {
+    "qualification": "open",
+    "needs analysis": "open",
+    "value proposition": "open",
+    "identify decision makers": "open",
+    "id. decision makers": "open",
+    "proposal/price quote": "open",
+    "negotiation/review": "open",
+    "closed won": "won",
+    "closed lost": "lost",
+    "closed lost to competition": "lost",
+    "closed-lost to competition": "lost",
+}
+PLANNED = frozenset({"Scheduled", "Overdue", "Cancelled"})
+
+
+def _call_type(value: Any, said: Said) -> Mapping[str, Any]:
+    """A missed call came in, and nobody answered it. One that is only planned has not happened."""
+    if said.data.get("Outgoing_Call_Status") in PLANNED:
+        return {"direction": None}
+    word = plain_text(value).casefold() if value is not None else ""
+    if word == "missed":
+        return {"direction": "inbound", "outcome": "no_answer"}
+    if word not in ("outbound", "inbound", ""):
+        said.parsed.ignore_unmapped("call", "direction", plain_text(value))
+    return {"direction": word if word in ("outbound", "inbound") else None}
+
+
+def _call_start(value: Any, said: Said) -> Mapping[str, Any]:
+    return {"dialed_at": None if said.data.get("Outgoing_Call_Status") in PLANNED else instant_text(value)}
+
+
+def _planned(value: Any, _said: Said) -> Mapping[str, Any]:
+    return {"direction": None, "dialed_at": None} if value in PLANNED else {}
+
+
+def _call_result(value: Any, said: Said) -> Mapping[str, Any]:
+    """A missed call has no result, and none is needed."""
+    if not value and str(said.data.get("Call_Type")).casefold() == "missed":
+        return {}
+    return {"outcome": said.meaning(said.words.calls, "outcome", value)}
+
+
+def _related(module: str, field: str) -> Any:
+    """`What_Id` is of the module that `$se_module` names."""
+
+    def read(value: Any, said: Said) -> Mapping[str, Any]:
+        named = said.data.get("$se_module")
+        return {field: id_of(value)} if named == module else {field: None} if named is not None else {}
+
+    return read
+
+
+CALLS = Table(
+    "Calls", "call", "https://www.zoho.com/crm/developer/docs/api/v8/calls-module.html",
+    (
+        id_row("Owner", "rep"),
+        Row("Call_Type", ("direction", "outcome"), _call_type, "Missed: inbound and no_answer"),
+        Row("Call_Start_Time", ("dialed_at",), _call_start),
+        Row("Outgoing_Call_Status", ("direction", "dialed_at"), _planned, "Scheduled, Overdue, Cancelled: not made"),
+        row("Call_Duration_in_seconds", "talk_seconds"),
+        Row("Call_Result", ("outcome",), _call_result, "by `outcomes`"),
+        Row("What_Id", ("deal",), _related("Deals", "deal"), "if `$se_module` is Deals"),
+        Row("What_Id", ("lead",), _related("Leads", "lead"), "if `$se_module` is Leads"),
+        instant_row("Created_Time", "logged_at"),
+        id_row("Created_By", "logged_by"),
+    ),
+)  # fmt: skip
+EVENTS = Table(
+    "Events", "meeting", "https://www.zoho.com/crm/developer/docs/api/v8/events-module.html",
+    (
+        id_row("Owner", "rep"),
+        id_row("Created_By", "booked_by"),
+        instant_row("Created_Time", "booked_at", "a reschedule books nothing anew"),
+        instant_row("Start_DateTime", "starts_at"),
+        instant_row("End_DateTime", "ends_at"),
+        Row("What_Id", ("deal",), _related("Deals", "deal"), "if `$se_module` is Deals"),
+        Row("What_Id", ("lead",), _related("Leads", "lead"), "if `$se_module` is Leads"),
+    ),
+)  # fmt: skip
+
+
+def _lead_owner(value: Any, said: Said) -> Mapping[str, Any]:
+    """Of a notification the change of owner is at its instant; of a record nobody knows when it was."""
+    owner = id_of(value)
+    if owner is None:
+        return {"rep": None, "assigned_at": None}
+    return {"rep": owner, **({} if said.before is None else {"assigned_at": format_instant(said.at)})}
+
+
+def _lead_word(value: Any, said: Said) -> Mapping[str, Any]:
+    return {"status": lead_status(said.meaning(said.words.statuses, "status", value))}
+
+
+LEADS = Table(
+    "Leads", "lead", "https://www.zoho.com/crm/developer/docs/api/v8/get-records.html",
+    (
+        Row("Owner", ("rep", "assigned_at"), _lead_owner),
+        row("Full_Name", "name"),
+        row("Company", "company"),
+        row("Lead_Source", "source"),
+        instant_row("Created_Time", "received_at"),
+        Row("Lead_Status", ("status",), _lead_word, "by `statuses`"),
+        Row(
+            "$converted", ("status#1",), lambda value, _said: {"status#1": "converted" if value is True else None},
+            "`status`: converted",
+        ),
+    ),
+)  # fmt: skip
+
+
+def _stage(value: Any, said: Said) -> Mapping[str, Any]:
+    """By `stages`, else by the probability that comes with it, else by the labels that an account begins with."""
+    status: str | None = said.words.stages.get(value) if isinstance(value, str) else None
+    chance = said.data.get("Probability")
+    if status is None and isinstance(chance, int | float) and not isinstance(chance, bool):
+        status = "won" if chance == 100 else "lost" if chance == 0 else "open"
+    if status is None and value:
+        status = STAGES.get(plain_text(value).casefold())
+        if status is None:
+            said.parsed.ignore_unmapped("deal", "status", plain_text(value))
+    return {"stage": value, "status": status, **({"closed_at": None} if status == "open" else {})}
+
+
+def _deal_type(value: Any, said: Said) -> Mapping[str, Any]:
+    return {"kind": choice("deal", "kind", said.meaning(said.words.types, "kind", value))}
+
+
+DEALS = Table(
+    "Deals", "deal", "https://www.zoho.com/crm/developer/docs/api/v8/get-records.html",
+    (
+        id_row("Owner", "rep"),
+        id_row("Created_By", "creator"),
+        row("Deal_Name", "name"),
+        row("Pipeline", "pipeline"),
+        Row("Stage", ("stage", "entered_stage_at", "status"), _stage, "the status by `stages`, else by `Probability`"),
+        instant_row("Created_Time", "created_at"),
+        row("Amount", "amount"),
+        row("Currency", "currency"),
+        Row("Type", ("kind",), _deal_type, "by `types`"),
+        row("Reason_For_Loss__s", "lost_reason"),
+        id_row("Account_Name", "customer"),
+    ),
+)  # fmt: skip
+USERS = Table(
+    "Users", "rep", "https://www.zoho.com/crm/developer/docs/api/v8/get-users.html",
+    (
+        row("full_name", "name"),
+        row("email", "email"),
+        Row("status", ("active",), lambda value, _said: {"active": value == "active"}),
+    ),
+)  # fmt: skip
+MODULES: Mapping[str, Table] = {table.name: table for table in (CALLS, EVENTS, LEADS, DEALS, USERS)} | {
+    "Meetings": EVENTS  # as newer accounts call them
+}

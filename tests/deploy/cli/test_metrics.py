@@ -1,0 +1,190 @@
+"""`floorcast check` on examples, and `floorcast metrics`."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from deploy.cli import app
+from schemas.catalogue import TYPES, shipped_catalogue
+
+CONFIG = """\
+organisation: {name: Acme, timezone: UTC, currency: JPY}
+connections:
+  feed: {kind: generic, secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}
+"""
+DEMOS = """\
+metrics:
+  demos:
+    label: Demos
+    description: Demos that were held.
+    unit: count
+    tags: [activity, leading]
+    type: simple
+    from: meeting
+    where: {kind: demo, outcome: held, not: {outcome: [no_show, cancelled]}}
+    at: starts_at
+    credit: rep
+    agg: count
+    examples:
+      - given:
+          - {record: meeting, id: m1, changed_at: "2026-03-02T10:00:00Z",
+             fields: {rep: r1, kind: demo, outcome: held, starts_at: "2026-03-02T09:00:00Z"}}
+        window: 2026-03-02/2026-03-02
+        rep: r1
+        is: 1
+  talked:
+    unit: seconds
+    type: simple
+    from: call
+    at: dialed_at
+    credit: rep
+    agg: sum
+    value: talk_seconds
+  pace: {unit: number, type: derived, expr: demos * 2 + 1}
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with both files, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "floorcast.yaml").write_text(CONFIG)
+    (tmp_path / "metrics.yaml").write_text(DEMOS)
+    return tmp_path
+
+
+def floorcast(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def test_both_files_are_right_where_their_examples_come_out() -> None:
+    result = floorcast("check")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "floorcast.yaml is right\nmetrics.yaml is right\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "told"),
+    [
+        ("is: 1", "is: 2", "19: metrics.demos.examples.0.is: is 1, not 2"),
+        ("rep: r1\n        is: 1", "is: null", "18: metrics.demos.examples.0.is: is 1, not null"),
+        ("kind: demo, outcome: held, st", "knd: demo, st",
+         "14: metrics.demos.examples.0.given: meeting has no field knd; did you mean 'kind'?"),
+        ("outcome: held, starts_at", "outcome: happened, starts_at",
+         "15: metrics.demos.examples.0.given.0: fields.outcome: "),
+        ("record: meeting", "record: meting",
+         "15: metrics.demos.examples.0.given.0.record: there is no record meting; did you mean 'meeting'?"),
+        ("changed_at: \"2026-03-02T10:00:00Z\"", "changed_at: yesterday",
+         "15: metrics.demos.examples.0.given.0.changed_at: is not an RFC 3339 instant"),
+        ("2026-03-02/2026-03-02", "2026-03-02/2026-03-01",
+         "17: metrics.demos.examples.0.window: ends before it begins"),
+        ("2026-03-02/2026-03-02", "today", "17: metrics.demos.examples.0.window: "),
+        ("is: 1", "is: one", "19: metrics.demos.examples.0.is: must be a number such as 3, 0.25 or 1/3, or null"),
+        ("rep: r1\n", "rep: r1\n        team: north\n",
+         "14: metrics.demos.examples.0: is of a rep or of a team, not of both"),
+    ],
+)  # fmt: skip
+def test_an_example_that_does_not_come_out_is_named(folder: Path, said: str, instead: str, told: str) -> None:
+    assert said in DEMOS
+    (folder / "metrics.yaml").write_text(DEMOS.replace(said, instead, 1))
+
+    result = floorcast("check")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"metrics.yaml:{told}")
+
+
+def test_numbers_and_flags_of_an_example_are_what_the_field_is(folder: Path) -> None:
+    call = (
+        "    examples:\n      - window: 2026-03-02/2026-03-02\n        is: 90.5\n        given:\n"
+        "          - {record: call, id: c1, changed_at: '2026-03-02T10:00:00Z', fields: {rep: r1, talk_seconds: 90.5, "
+        "internal: false, dialed_at: '2026-03-02T09:00:00Z'}}\n"
+        "          - {record: call, id: c2, changed_at: '2026-03-02T10:00:00Z', fields: {rep: r1, talk_seconds: 10, "
+        "internal: true, dialed_at: '2026-03-02T09:00:00Z'}}\n"
+    )
+    (folder / "metrics.yaml").write_text(DEMOS.replace("    value: talk_seconds\n", f"    value: talk_seconds\n{call}"))
+
+    assert floorcast("check").exit_code == 0
+
+
+def test_the_list_has_those_of_the_file_too() -> None:
+    plain, rows = floorcast("metrics", "list"), json.loads(floorcast("metrics", "list", "--json").stdout)
+
+    assert [row["name"] for row in rows] == [*shipped_catalogue(), "demos", "talked", "pace"]
+    assert rows[-3] == {
+        "name": "demos", "type": "simple", "unit": "count", "version": 1, "tags": ["activity", "leading"],
+    }  # fmt: skip
+    head, *lines = plain.stdout.splitlines()
+    assert head.split() == ["NAME", "TYPE", "UNIT", "VERSION", "TAGS"]
+    assert lines[-3].split() == ["demos", "simple", "count", "1", "activity,", "leading"]
+    assert len(lines) == len(rows)
+
+
+def test_what_is_shown_is_the_entry_and_its_plan() -> None:
+    shown = floorcast("metrics", "show", "demos").stdout
+
+    head, _, plan = shown.partition("\nHow it is counted:\n")
+    (entry,) = yaml.safe_load(head).values()
+    assert "examples" not in entry
+    assert entry["where"] == {"kind": "demo", "outcome": "held", "not": {"outcome": ["no_show", "cancelled"]}}
+    origin, counted, fields = plan.splitlines()
+    assert origin == "  from meeting, counted by the ledger, from the record alone"
+    assert counted.startswith("    at starts_at, for rep: 1, where kind is demo and ")
+    assert "outcome is held and outcome is not cancelled and outcome is not no_show" in counted
+    assert {"kind", "outcome", "rep", "starts_at"} <= {*fields.removeprefix("    reads ").split(", ")}
+
+
+@pytest.mark.parametrize("name", shipped_catalogue())
+def test_every_shipped_metric_can_be_shown(name: str) -> None:
+    result = floorcast("metrics", "show", name)
+
+    assert result.exit_code == 0
+    plan = result.stdout.partition("How it is counted:\n")[2]
+    assert "from " in plan or "made when it is read, of " in plan
+    assert not re.search(r"[A-Z][A-Za-z]+\(", plan)  # that would be how the code writes it
+
+
+def test_one_that_there_is_not_is_named_with_the_nearest() -> None:
+    result = floorcast("metrics", "show", "demo")
+
+    assert (result.exit_code, result.stderr) == (2, "there is no metric 'demo'; did you mean 'demos'?\n")
+
+
+class TestSchema:
+    def schema(self) -> Any:
+        return json.loads(floorcast("metrics", "schema").stdout)
+
+    def test_every_reference_leads_somewhere(self) -> None:
+        schema = self.schema()
+        references = set(re.findall(r'"\$ref": "#/\$defs/([A-Za-z_]+)"', json.dumps(schema)))
+
+        assert references <= schema["$defs"].keys()
+        assert references >= {*TYPES, "where", "Example", "Given", "Dimension"}
+
+    def test_an_entry_is_of_one_of_the_types_or_false(self) -> None:
+        metrics = self.schema()["properties"]["metrics"]
+
+        assert metrics["additionalProperties"]["anyOf"] == [
+            {"const": False}, *({"$ref": f"#/$defs/{name}"} for name in TYPES),
+        ]  # fmt: skip
+        names = re.compile(metrics["propertyNames"]["pattern"])
+        assert names.match("demos_2")
+        assert not any(map(names.match, ("Demos", "2demos", "de-mos", "", "d" * 65)))
+
+    @pytest.mark.parametrize("kind", TYPES)
+    def test_it_knows_the_settings_of_each_type(self, kind: str) -> None:
+        known = self.schema()["$defs"][kind]
+        fields = TYPES[kind].model_fields
+
+        assert known["properties"].keys() == {field.alias or name for name, field in fields.items()}
+        assert known["additionalProperties"] is False
+        needed = {field.alias or name for name, field in fields.items() if field.is_required()}
+        assert {*known["required"]} == needed - {"label", "description"}
+        for name in {"where"} & known["properties"].keys():
+            assert known["properties"][name] == {"$ref": "#/$defs/where"}

@@ -1,0 +1,189 @@
+"""Deals: when they closed, and how long they stayed where, whatever order the changes come in."""
+
+import itertools
+import random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.verification import records as recounted
+from processor.core.deals import closed_at, deal_row, stays
+from processor.core.retention import speaks_of_the_past
+from schemas.damage import DamagedError, check_row
+from schemas.instants import DAY, HOUR
+from schemas.records import (
+    FIELD_CODES,
+    HISTORY_LIMIT,
+    Record,
+    RecordChange,
+    decode_record,
+    decode_values,
+    fold_all,
+    make_change,
+)
+from tests.builders import change
+from tests.strategies import NOW, changes
+
+MON, TUE, WED, THU = (NOW + place * DAY for place in range(4))
+
+
+def deal(*said: tuple[int, dict[str, Any]]) -> Record:
+    return fold_all("deal", [change("deal", "d1", at, **fields) for at, fields in said])
+
+
+def path(record: Record) -> list[tuple[str, int, int | None]]:
+    return [(stay["stage"], stay["entered_at"], stay["left_at"]) for stay in stays(record)]
+
+
+# --- closing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ([(MON, {"status": "won", "closed_at": MON - HOUR})], MON - HOUR),
+        ([(MON, {"status": "won"})], MON),
+        # What was expected before is no closing.
+        ([(MON, {"status": "open", "closed_at": THU}), (TUE, {"status": "won"})], TUE),
+        ([(MON, {"status": "won"}), (TUE, {"closed_at": MON - DAY})], MON - DAY),
+        # To repeat it moves nothing.
+        ([(MON, {"status": "won"}), (TUE, {"status": "won"})], MON),
+        ([(MON, {"status": "won", "closed_at": MON - HOUR}), (TUE, {"status": "won"})], MON - HOUR),
+        # Reopened and won again: the old closing is not that of now.
+        ([(MON, {"status": "won", "closed_at": MON}), (TUE, {"status": "open"}), (WED, {"status": "won"})], WED),
+        ([(MON, {"status": "won", "closed_at": MON}), (TUE, {"status": "lost"})], TUE),
+        ([(MON, {"status": "won", "closed_at": MON - HOUR}), (TUE, {"closed_at": None})], MON),
+        ([(MON, {"status": "open", "closed_at": MON})], None),
+        ([(MON, {"closed_at": MON})], None),
+        ([(MON, {"status": "won", "closed_at": MON}), (TUE, {"status": None})], None),
+    ],
+)
+def test_a_deal_closed_when_its_status_became_so_unless_that_was_said(
+    said: list[tuple[int, dict[str, Any]]], at: int | None
+) -> None:
+    for order in itertools.permutations(said):
+        record = deal(*order)
+        assert closed_at(record) == at
+        assert (deal_row(record).get("closed_at"), deal_row(record).get("ended_at")) == (at, at)
+
+
+@given(st.lists(changes(("deal",)), max_size=12), st.integers(0, 99))
+def test_the_recount_closes_deals_alike(log: list[RecordChange], seed: int) -> None:
+    log = [make_change(kind="deal", id="d", changed_at=c.changed_at, fields=c.fields, received_at=NOW) for c in log]
+    shuffled = [*log, *log[:3]]
+    random.Random(seed).shuffle(shuffled)
+
+    for name, record in recounted.fold(log).get("deal", {}).items():
+        assert closed_at(fold_all("deal", shuffled)) == recounted.closed_at(record), name
+
+
+def test_a_deal_won_today_counts_today_however_old_its_dates_are() -> None:
+    old: dict[str, Any] = {"status": "open", "created_at": NOW - 90 * DAY}
+
+    assert not speaks_of_the_past(deal((NOW - 90 * DAY, old), (NOW, {"status": "won"})), NOW - DAY)
+    assert speaks_of_the_past(deal((NOW, old | {"status": "won", "closed_at": NOW - 80 * DAY})), NOW - DAY)
+
+
+# --- stages -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_stay_lasts_until_the_next_stage_is_entered() -> None:
+    record = deal(
+        (MON, {"stage": "lead", "entered_stage_at": MON - HOUR}),
+        (TUE, {"stage": "offer", "entered_stage_at": TUE}),
+        (WED, {"status": "won"}),
+    )
+
+    assert path(record) == [("lead", MON - HOUR, TUE), ("offer", TUE, None)]
+    assert next(stays(record))["status"] == "won"
+
+
+def test_a_repeated_stage_enters_nothing() -> None:
+    record = deal((MON, {"stage": "lead"}), (TUE, {"stage": "lead"}), (WED, {"stage": "offer"}))
+
+    assert path(record) == [("lead", MON, WED), ("offer", WED, None)]
+
+
+def test_what_was_entered_earlier_but_said_later_stands_in_its_place() -> None:
+    record = deal((WED, {"stage": "offer"}), (THU, {"stage": "talk", "entered_stage_at": TUE}))
+
+    assert path(record) == [("talk", TUE, WED), ("offer", WED, None)]
+
+
+def test_of_one_instant_the_newest_word_counts() -> None:
+    record = deal((WED, {"stage": "b", "entered_stage_at": MON}), (TUE, {"stage": "a", "entered_stage_at": MON}))
+
+    assert path(record) == [("b", MON, None)]
+
+
+def test_a_cleared_stage_ends_the_stay() -> None:
+    assert path(deal((MON, {"stage": "lead"}), (TUE, {"stage": None}))) == [("lead", MON, TUE)]
+
+
+def test_a_statement_that_is_repeated_with_its_instant_takes_no_place() -> None:
+    said = [(NOW + place * HOUR, {"stage": "a", "entered_stage_at": MON}) for place in range(3 * HISTORY_LIMIT)]
+
+    assert path(deal((NOW - DAY, {"stage": "z", "entered_stage_at": MON - DAY}), *said)) == [
+        ("z", MON - DAY, MON),
+        ("a", MON, None),
+    ]
+
+
+def test_the_newest_instants_are_kept() -> None:
+    said = [(NOW + place, {"stage": f"s{place}", "entered_stage_at": MON + place * HOUR}) for place in range(100)]
+
+    assert [entered for _, entered, _ in path(deal(*said))] == [MON + place * HOUR for place in range(36, 100)]
+
+
+@given(st.lists(changes(("deal",)), max_size=10), st.integers(0, 99))
+def test_any_order_and_repetition_gives_the_same_row(log: list[RecordChange], seed: int) -> None:
+    chance = random.Random(seed)
+    again = log + chance.choices(log, k=len(log) // 2) if log else []
+    chance.shuffle(again)
+    one, other, parts = fold_all("deal", log), fold_all("deal", again), [fold_all("deal", [c]) for c in again]
+    joined = Record("deal")
+    for part in parts:
+        joined.merge(decode_record(part.encode()))
+
+    row = one.encode()
+
+    assert other.encode() == row
+    assert decode_record(row).encode() == row
+    assert joined.encode(is_whole=False) == one.encode(is_whole=False)
+    assert decode_values(row)[2].items() >= {n: v for n, v in one.values().items() if v is not None}.items()
+    check_row(row)
+    joined_again = decode_record(row)
+    assert not joined_again.merge(one)
+
+
+def test_rows_of_earlier_builds_are_read_and_written_anew() -> None:
+    stage, status, amount = (FIELD_CODES[name] for name in ("stage", "status", "amount"))
+    row = msgspec.msgpack.encode(
+        (
+            "deal",
+            [(MON, 5, {status: "open"}), (TUE, 6, {FIELD_CODES["rep"]: "r1"})],
+            {stage: [(MON, 5, "lead"), (WED, 7, "offer")], amount: [(MON, 5, "100")]},
+            {},
+        )
+    )
+    record = decode_record(row)
+
+    check_row(row)
+    assert (record.get("stage"), record.get("status"), record.get("amount"), record.get("rep")) == (
+        "offer", "open", "100", "r1",
+    )  # fmt: skip
+    assert record.history("status") == [(MON, 5, "open")]
+    assert path(record) == [("lead", MON, WED), ("offer", WED, None)]
+    assert decode_record(record.encode()).encode() == record.encode() != row
+    record.fold(change("deal", "d1", THU, status="won"))
+    assert closed_at(record) == THU
+
+
+def test_entries_that_nobody_has_written_are_refused() -> None:
+    row = msgspec.msgpack.encode(("deal", [], {}, {}, {FIELD_CODES["rep"]: [(MON, MON, 5, "r1")]}))
+
+    with pytest.raises(DamagedError):
+        check_row(row)

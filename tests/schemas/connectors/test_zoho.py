@@ -1,0 +1,258 @@
+"""Zoho's token, and what its notifications and records say."""
+
+import itertools
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.connectors import read_connection
+from schemas.connectors.base import Connector, Parsed
+from schemas.connectors.fields import read_change
+from schemas.connectors.zoho import Zoho
+from schemas.instants import DAY, parse_instant
+from schemas.records import FIELDS, Record, fold_all, in_order
+from tests.schemas.connectors.cases import NOW, ZOHO, connect, fixture, parse
+
+LATER = NOW + 30 * DAY
+DEAL, LEAD = "5725767000003000010", "5725767000002990011"
+
+
+def _at(text: str) -> int:
+    return parse_instant(text)
+
+
+def _connector(**more: Any) -> Connector:
+    return connect("zoho", ZOHO.secrets[:1], **{**ZOHO.settings, **more})
+
+
+def _event(name: str, **more: Any) -> dict[str, Any]:
+    found: dict[str, Any] = deepcopy(fixture(f"zoho/notification_{name}.json"))
+    return found | more
+
+
+def _values(module: str, values: dict[str, Any], *, id: str = DEAL, at: int = 1773852091250) -> dict[str, Any]:
+    return _event(
+        "deal_update_with_values", module=module, ids=[id], affected_fields=list(values), server_time=at,
+        affected_values=[{"record_id": id, "values": values}],
+    )  # fmt: skip
+
+
+def _parse(*events: Any, connector: Connector | None = None) -> Parsed:
+    parsed = parse(connector or _connector(), list(events), received_at=LATER)
+    assert parsed.problems == []
+    return parsed
+
+
+def _record(*events: Any, connector: Connector | None = None) -> Record:
+    """Their record, whatever the order in which they come."""
+    deliveries = [in_order(_parse(event, connector=connector).changes) for event in events]
+    orders = itertools.islice(itertools.permutations(deliveries), 24)
+    records = [fold_all(deliveries[0][0].kind, [change for one in order for change in one]) for order in orders]
+    assert len({record.encode() for record in records}) == 1
+    return records[0]
+
+
+def _looked_up(module: str, name: str, *, connector: Connector | None = None, **more: Any) -> Record:
+    zoho = connector or _connector()
+    assert isinstance(zoho, Zoho)
+    (record,) = fixture(f"zoho/enrich_{name}.json")["data"]
+    changes = [
+        read_change(
+            kind=said.kind, record_id=said.record_id, changed_at=said.at, raw=said.fields, received_at=LATER,
+            namespace="", takes_voices=True,
+        ).change
+        for said in zoho.record(module, record | more, Parsed())
+    ]  # fmt: skip
+    return fold_all(changes[0].kind, changes)
+
+
+@pytest.mark.parametrize(
+    ("api", "field"),
+    [
+        (None, "api"),
+        ({}, "client_id"),
+        (ZOHO.settings["api"] | {"region": "mars"}, "region"),
+        (ZOHO.settings["api"] | {"url": "http://crm.example.com"}, "url"),
+        (ZOHO.settings["api"] | {"url": "https://crm.example.com/crm/v8"}, "url"),
+        (ZOHO.settings["api"] | {"accounts_url": "ftp://x"}, "accounts_url"),
+        (ZOHO.settings["api"] | {"refresh_token": ""}, "refresh_token"),
+    ],
+)
+def test_what_is_wrong_with_the_settings_is_told_by_its_field(api: Any, field: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        read_connection({"kind": "zoho", "secrets": ["tok_9f2c_sales"], **({} if api is None else {"api": api})})
+
+    assert field in refusal.value.errors()[0]["loc"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9000", "http://[::1]:9000", "http://localhost:9000", "https://x.example/"]
+)
+def test_an_address_may_be_of_this_machine_without_tls(url: str) -> None:
+    assert read_connection({"kind": "zoho", "secrets": ["tok_9f2c_sales"], "api": ZOHO.settings["api"] | {"url": url}})
+
+
+def test_no_secret_is_shown_of_the_settings() -> None:
+    api = ZOHO.settings["api"] | {"client_secret": "canary-1", "refresh_token": "canary-2"}
+
+    assert "canary" not in repr(read_connection({"kind": "zoho", "secrets": ["tok_canary_one"], "api": api}))
+
+
+def test_values_of_a_notification_are_said_at_its_instant() -> None:
+    (change,) = _parse(_event("deal_update_with_values")).changes
+
+    assert (change.kind, change.id, change.changed_at) == ("deal", DEAL, 1773852091250000)
+    assert {name: change.fields[name] for name in ("stage", "status", "amount")} == {
+        "stage": "Closed Won", "status": "won", "amount": "48500",
+    }  # fmt: skip
+
+
+def test_values_that_are_all_that_changed_need_no_look_up() -> None:
+    assert _parse(_event("deal_update_with_values")).lookups == []
+    more = _event("deal_update_with_values", affected_fields=["Stage", "Amount", "Owner"])
+    assert _parse(more).lookups == [("Deals", DEAL)]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("deal_update_ids_only", ("Deals", DEAL)),
+        ("lead_insert", ("Leads", LEAD)),
+        ("call_insert", ("Calls", "5725767000003100001")),
+    ],
+)
+def test_an_id_alone_is_noted_for_a_look_up_and_counted(name: str, wanted: tuple[str, str]) -> None:
+    parsed = _parse(_event(name))
+
+    assert parsed.changes == []
+    assert parsed.lookups == [wanted]
+    assert parsed.ignored == {"needs_lookup": 1}
+
+
+def test_all_ids_of_a_notification_are_read() -> None:
+    event = _event(
+        "deal_update_with_values", ids=["1", "2", "3", "2"],
+        affected_values=[{"record_id": id, "values": {"Amount": 5, "Stage": "Qualification"}} for id in ("1", "3")],
+    )  # fmt: skip
+
+    parsed = _parse(event)
+
+    assert [change.id for change in parsed.changes] == ["1", "3"]
+    assert parsed.lookups == [("Deals", "2")]
+
+
+def test_a_deletion_takes_each_record_away() -> None:
+    changes = _parse(_event("deal_delete", ids=["1", "2"])).changes
+
+    assert [(change.id, change.fields) for change in changes] == [("1", {"deleted": True}), ("2", {"deleted": True})]
+
+
+def test_a_stage_that_is_open_again_was_closed_never() -> None:
+    back = _values("Deals", {"Stage": "Negotiation/Review"}, at=1773938491250)
+
+    record = _record(_event("deal_update_with_values"), back)
+
+    assert [record.get(name) for name in ("status", "closed_at")] == ["open", None]
+
+
+def test_stages_are_what_the_connection_says_then_their_probability_then_the_usual_labels() -> None:
+    connector = _connector(stages={"Signed": {"status": "won"}, "Closed Won": {"status": "open"}})
+
+    def status(values: dict[str, Any]) -> Any:
+        return _record(_values("Deals", values), connector=connector).get("status")
+
+    assert [status({"Stage": stage}) for stage in ("Signed", "Closed Won", "Closed Lost", "closed lost")] == [
+        "won", "open", "lost", "lost",
+    ]  # fmt: skip
+    assert [status({"Stage": "Ours", "Probability": chance}) for chance in (100, 0, 40)] == ["won", "lost", "open"]
+    parsed = _parse(_values("Deals", {"Stage": "Ours"}), connector=connector)
+    assert parsed.unmapped == {("deal", "status", "Ours"): 1}
+
+
+def test_a_lead_is_assigned_when_its_owner_changed_and_converted_when_it_says_so() -> None:
+    given = _values("Leads", {"Owner": {"id": "7"}, "Lead_Status": "Not Contacted"}, id=LEAD)
+    converted = _values("Leads", {"$converted": True}, id=LEAD, at=1773938491250)
+
+    record = _record(given, converted)
+
+    assert (record.get("rep"), record.get("assigned_at")) == ("7", 1773852091250000)
+    assert record.get("status") == "converted"
+    assert _record(given).get("status") == "new"
+
+
+def test_statuses_of_the_connection_win() -> None:
+    event = _values("Leads", {"Lead_Status": "Junk Lead"}, id=LEAD)
+
+    assert _record(event, connector=_connector(statuses={"junk lead": "new"})).get("status") == "new"
+
+
+def test_a_call_that_was_looked_up() -> None:
+    record = _looked_up("Calls", "call")
+
+    assert {name: record.get(name) for name in ("rep", "deal", "lead", "direction", "outcome", "talk_seconds")} == {
+        "rep": "5725767000000411001", "deal": DEAL, "lead": None, "direction": "outbound", "outcome": "connected",
+        "talk_seconds": 187_000_000,
+    }  # fmt: skip
+    assert record.get("dialed_at") == _at("2026-03-10T15:01:30Z")
+
+
+def test_outcomes_of_calls_are_the_organisations_own_pick_list() -> None:
+    connector = _connector(outcomes={"Interested": "no_answer"})
+
+    assert _looked_up("Calls", "call", connector=connector).get("outcome") == "no_answer"
+
+
+def test_a_missed_call_came_in_and_a_planned_one_has_not_happened() -> None:
+    missed = _looked_up("Calls", "call", Call_Type="Missed", Call_Result=None, Outgoing_Call_Status=None)
+    planned = _looked_up("Calls", "call", Outgoing_Call_Status="Scheduled", Call_Result=None)
+
+    assert [missed.get(name) for name in ("direction", "outcome")] == ["inbound", "no_answer"]
+    assert [planned.get(name) for name in ("direction", "dialed_at")] == [None, None]
+
+
+def test_a_meeting_has_no_outcome_but_by_the_field_that_the_connection_names() -> None:
+    connector = _connector(outcomes_field="Outcome", outcomes={"Came": "held"})
+
+    record = _looked_up("Events", "event")
+    assert [record.get(name) for name in ("outcome", "starts_at", "booked_at")] == [
+        "scheduled", _at("2026-03-12T17:00:00Z"), _at("2026-03-10T15:30:00Z"),
+    ]  # fmt: skip
+    assert _looked_up("Events", "event", connector=connector, Outcome="came").get("outcome") == "held"
+    assert _record(_values("Meetings", {"Outcome": "Came"}), connector=connector).get("outcome") == "held"
+
+
+def test_a_deal_that_was_looked_up_has_the_version_of_its_last_change() -> None:
+    record = _looked_up("Deals", "deal")
+
+    assert {name: record.get(name) for name in ("stage", "status", "pipeline", "amount", "currency", "rep")} == {
+        "stage": "Closed Won", "status": "won", "pipeline": "Standard", "amount": "48500", "currency": "EUR",
+        "rep": "5725767000000411001",
+    }  # fmt: skip
+    assert {entry[0] for entry in record.fields.values()} == {_at("2026-03-18T16:41:30Z")}
+    assert record.get("closed_at") is None
+
+
+def test_what_is_said_is_a_field_of_ours() -> None:
+    for change in _parse(_event("deal_update_with_values"), _values("Leads", {"Owner": {"id": "7"}})).changes:
+        assert change.fields.keys() <= FIELDS[change.kind].keys()
+
+
+@pytest.mark.parametrize(
+    ("event", "detail"),
+    [
+        (_event("lead_insert", ids="1"), "ids: must be a list of at most"),
+        (_event("lead_insert", ids=[None]), "ids: is missing or not an id"),
+        (_event("lead_insert", server_time="now"), "server_time: is missing or not a whole number"),
+        (_event("lead_insert", operation=None), "operation: is missing or not text"),
+        (_event("lead_insert", affected_values=[{"values": {}}]), "record_id: is missing or not an id"),
+        (_event("lead_insert", affected_values=[5]), "affected_values: must be a list of objects"),
+        (_values("Deals", {"Amount": "much"}), "fields.amount: must be a number"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_read_is_told_by_its_member(event: Any, detail: str) -> None:
+    (problem,) = parse(_connector(), [event], received_at=LATER).problems
+
+    assert problem.detail.startswith(detail)

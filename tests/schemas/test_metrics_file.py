@@ -1,0 +1,282 @@
+"""The user's `metrics.yaml`: what it puts on top of the shipped metrics, and how its faults are named."""
+
+from pathlib import Path
+
+import pytest
+
+from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.defined import bound_under
+from schemas.catalogue.reading import MAX_OWN, Read, read_metrics, shipped
+from schemas.config import Config, ConfigError, load_config
+from schemas.config.rules import rules_of
+from schemas.definitions import digest_of
+from schemas.instants import DAY
+
+CONFIG = """\
+organisation: {name: Acme, timezone: UTC, currency: USD}
+connections:
+  feed: {kind: generic, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}
+"""
+HELD = "type: simple, from: meeting, where: {outcome: held}, at: starts_at, credit: rep, agg: count"
+DEMOS = """\
+metrics:
+  demos:
+    label: Demos
+    description: Meetings of kind demo that were held, for the host, at their start.
+    unit: count
+    owner: revops
+    tags: [activity, leading]
+    type: simple
+    from: meeting
+    where: {kind: demo, outcome: held}
+    at: starts_at
+    credit: rep
+    agg: count
+    examples:
+      - given: [{record: meeting, id: m1, changed_at: "2026-03-02T10:00:00Z", fields: {rep: r1}}]
+        window: 2026-03-02/2026-03-02
+        rep: r1
+        is: 1
+"""
+
+
+def read(text: str) -> Read:
+    return read_metrics(text, "metrics.yaml", shipped())
+
+
+def loaded(folder: Path, metrics: str | None = DEMOS, config: str = CONFIG, name: str = "metrics.yaml") -> Config:
+    (folder / "floorcast.yaml").write_text(config)
+    if metrics is not None:
+        (folder / name).write_text(metrics)
+    return load_config(folder / "floorcast.yaml", {})
+
+
+class TestOnTopOfTheShippedOne:
+    def test_a_metric_of_ones_own_stands_beside_the_shipped_ones(self, tmp_path: Path) -> None:
+        config = loaded(tmp_path)
+
+        assert [*config.catalogue] == [*shipped_catalogue(), "demos"]
+        assert config.defined.own == {"demos"}
+        entry = config.catalogue["demos"]
+        assert (entry.label, entry.owner, entry.tags, len(entry.examples)) == (
+            "Demos", "revops", ["activity", "leading"], 1,
+        )  # fmt: skip
+
+    def test_without_a_file_there_is_what_is_shipped(self, tmp_path: Path) -> None:
+        assert loaded(tmp_path, None).catalogue == shipped_catalogue()
+
+    @pytest.mark.parametrize("text", ["", "metrics:\n", "# nothing yet\n"])
+    def test_an_empty_file_defines_nothing(self, text: str) -> None:
+        found = read(text)
+
+        assert (found.problems, found.defined.metrics) == ([], shipped_catalogue())
+
+    def test_the_file_may_have_another_name(self, tmp_path: Path) -> None:
+        (tmp_path / "numbers").mkdir()
+
+        named = loaded(tmp_path, config=CONFIG + "metrics: numbers/ours.yaml\n", name="numbers/ours.yaml")
+
+        assert "demos" in named.catalogue
+
+    def test_an_entry_replaces_the_shipped_one_of_its_name(self) -> None:
+        found = read(f"metrics:\n  meetings_held: {{unit: count, {HELD.replace('rep', '[booked_by, rep]')}}}")
+
+        assert found.problems == []
+        assert found.defined.metrics["meetings_held"] != shipped_catalogue()["meetings_held"]
+        assert [*found.defined.metrics] == [*shipped_catalogue()]
+
+    def test_one_that_is_switched_off_is_gone(self) -> None:
+        found = read("metrics: {talk_seconds: false}")
+
+        assert found.problems == []
+        assert [*found.defined.metrics] == [name for name in shipped_catalogue() if name != "talk_seconds"]
+
+    def test_one_that_says_nothing_of_itself_is_called_by_its_name(self) -> None:
+        entry = read(f"metrics:\n  partner_demos: {{unit: count, {HELD}}}").defined.metrics["partner_demos"]
+
+        assert (entry.label, entry.description) == ("Partner demos", "Partner demos.")
+
+    def test_what_is_no_metric_is_defined_there_too(self) -> None:
+        found = read(
+            "cold_sources: [list_bought]\nquiet_after: 10d\n"
+            "dimensions:\n  product: {of: deal.product, values: {Pro: [pro, p2], Basic: [basic]}, other: Other}\n"
+        )
+
+        assert found.problems == []
+        assert (found.defined.cold_sources, found.defined.quiet_after) == (("list_bought",), 10 * DAY)
+        assert found.defined.dimensions["product"].values == {"Pro": ["pro", "p2"], "Basic": ["basic"]}
+
+
+class TestDigest:
+    def test_a_metric_changes_it(self, tmp_path: Path) -> None:
+        without = digest_of(loaded(tmp_path, None))
+        with_one = digest_of(loaded(tmp_path))
+
+        assert without != with_one
+        assert digest_of(loaded(tmp_path, DEMOS.replace("kind: demo", "kind: call"))) not in {without, with_one}
+
+    @pytest.mark.parametrize(
+        ("words", "others"),
+        [
+            ("label: Demos", "label: Shown"),
+            ("owner: revops", "owner: sales"),
+            ("tags: [activity, leading]", "tags: []"),
+            ("        is: 1", "        is: 2"),
+        ],
+    )
+    def test_words_do_not(self, tmp_path: Path, words: str, others: str) -> None:
+        before = digest_of(loaded(tmp_path))
+
+        assert digest_of(loaded(tmp_path, DEMOS.replace(words, others))) == before
+
+    def test_the_name_of_the_file_does_not(self, tmp_path: Path) -> None:
+        before = digest_of(loaded(tmp_path))
+
+        assert digest_of(loaded(tmp_path, config=CONFIG + "metrics: ours.yaml\n", name="ours.yaml")) == before
+
+
+FAULTS = {
+    "metrics:\n  demos:\n    unit: count\n    type: simple\n    from: cal": [
+        "2: metrics.demos.at: is missing",
+        "2: metrics.demos.credit: is missing",
+        "2: metrics.demos.agg: is missing",
+        "5: metrics.demos.from: there is no fact cal; did you mean 'call'?",
+    ],
+    "metrics:\n  demos: {unit: count, type: simple, from: meeting, at: begins_at, credit: host, agg: count,\n"
+    "    where: {knd: demo, not: {outcme: held}}}": [
+        "2: metrics.demos.at: meeting has no field begins_at; did you mean 'ends_at'?",
+        "2: metrics.demos.credit: meeting has no field host; there are ",
+        "3: metrics.demos.where.knd: meeting has no field knd; did you mean 'kind'?",
+        "3: metrics.demos.where.not.outcme: meeting has no field outcme; did you mean 'outcome'?",
+    ],
+    "metrics:\n  a: {unit: number, type: derived, expr: b + 1}\n  b: {unit: number, type: derived, expr: a * 2}": [
+        "2: metrics.a.expr: is made of itself: a of b of a",
+    ],
+    "metrics:\n  a: {unit: number, type: derived, expr: calls_made + revenue_won}": [
+        "2: metrics.a.expr: adds a plain number and money, which is neither",
+    ],
+    "metrics:\n  a: {unit: ratio, type: ratio, numerator: revenue_won, denominator: calls_made}": [
+        "2: metrics.a.unit: is ratio, but money divided by count is no share; use number, seconds, days or money",
+    ],
+    "metrics:\n  a: {unit: ratio, type: derived, expr: talk_seconds / calls_made}": [
+        "2: metrics.a.unit: is ratio, but the formula gives seconds: a share has no unit",
+    ],
+    "metrics:\n  a: {unit: number, type: derived, expr: call_made + 1}": [
+        "2: metrics.a.expr: there is no metric call_made; did you mean 'calls_made'?",
+    ],
+    f"metrics:\n  leads_waiting: {{unit: count, {HELD}}}": [
+        "2: metrics.leads_waiting: in Prometheus this would be the series of floorcast_leads_waiting: "
+        "give it another name",
+    ],
+    "metrics:\n  sales_cycle_seconds_p50:\n    {unit: seconds, type: duration, from: deal, start: created_at,\n"
+    "     end: closed_at, stat: p50, credit: rep}": [
+        "2: metrics.sales_cycle_seconds_p50: in Prometheus this would be the series of sales_cycle_days_p50: "
+        "give it another name",
+    ],
+    f"metrics:\n  Demos-1: {{unit: count, {HELD}}}": [
+        "2: metrics.Demos-1: 'Demos-1' is no name of a metric: it must be a small letter, and at most 63 small "
+        "letters, digits and _ behind it",
+    ],
+    f"metrics:\n  calls_made: {{unit: number, {HELD}}}": [
+        "2: metrics.calls_made.unit: number takes the place of the shipped calls_made, which is count and has to stay "
+        "so; give yours another name",
+    ],
+    "metrics: {calls_mad: false}": [
+        "1: metrics.calls_mad: there is no metric 'calls_mad' to switch off; did you mean 'calls_made'?",
+    ],
+    "metrics:\n  calls_connected: false": [
+        "2: metrics.calls_connected: is switched off, but connect_rate need it: switch these off too, or define them "
+        "anew",
+    ],
+    "metrics:\n  talk_seconds: false\n  a: {unit: number, type: derived, expr: talk_seconds / 60}": [
+        "3: metrics.a: is made of talk_seconds, which is switched off in line 2",
+    ],
+    "metrics: {a: 5}": ["1: metrics.a: must be an entry with type, unit and what else its type needs, or false"],
+    "metrics: {a: {type: simpl}}": [
+        "1: metrics.a.type: must be one of simple, ratio, derived, duration, response; did you mean 'simple'?",
+    ],
+    "metrics: {a: {unit: count}}": [
+        "1: metrics.a.type: is missing: it must be one of simple, ratio, derived, duration, response",
+    ],
+    "metrcs: {}": [
+        "1: metrcs: is not a setting here; did you mean 'metrics'?",
+    ],
+    "quiet_after: 14\ncold_sources: bought": [
+        "1: quiet_after: must be a duration such as 30s, 5m, 1h or 2d: 14 has no unit; did you mean 14s?",
+        "2: cold_sources: Input should be a valid list",
+    ],
+    "dimensions:\n  product: {of: deal.prodct, values: {A: [a], B: [a]}, other: A}\n  x: {of: product}": [
+        "2: dimensions.product.of: deal has no field prodct; did you mean 'product'?",
+        "2: dimensions.product.other: A is a value already",
+        "2: dimensions.product.values.B: a stands for A already",
+        "3: dimensions.x.of: product names no field of a fact or of rep, such as deal.product",
+    ],
+    "- a": ["1: must be a mapping with metrics, dimensions, cold_sources or quiet_after"],
+    "metrics: [": ["1: is not YAML: expected the node content, but found '<stream end>'"],
+}  # fmt: skip
+
+
+class TestFaults:
+    @pytest.mark.parametrize("text", FAULTS)
+    def test_each_is_named_by_line_and_field(self, text: str) -> None:
+        told = read(text).problems
+
+        assert len(told) == len(FAULTS[text]), told
+        for line, expected in zip(told, FAULTS[text], strict=True):
+            assert line.startswith(f"metrics.yaml:{expected}")
+
+    def test_the_faults_of_both_files_are_told_at_once(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError) as caught:
+            loaded(
+                tmp_path,
+                "metrics:\n  few: {unit: count, type: simpel}",
+                CONFIG.replace("UTC", "Mars/Olympus") + "colour: red\n",
+            )
+
+        assert [line.split(": ")[1] for line in caught.value.problems] == [
+            "organisation.timezone", "colour", "metrics.few.type",
+        ]  # fmt: skip
+
+    def test_a_threshold_may_be_of_a_metric_of_ones_own(self, tmp_path: Path) -> None:
+        limits = "alerts: {thresholds: {few: {metric: demos, per: rep, window: 7d, above: 3}}}\n"
+
+        assert loaded(tmp_path, config=CONFIG + limits).alerts.thresholds["few"].metric == "demos"
+
+    def test_a_threshold_of_a_faulty_entry_is_no_fault_of_its_own(self, tmp_path: Path) -> None:
+        limits = "alerts: {thresholds: {few: {metric: demos, per: rep, window: 7d, above: 3}}}\n"
+
+        with pytest.raises(ConfigError) as caught:
+            loaded(tmp_path, DEMOS.replace("from: meeting", "from: meting"), CONFIG + limits)
+
+        assert [line.split(": ")[1] for line in caught.value.problems] == ["metrics.demos.from"]
+
+    def test_who_uses_what_is_switched_off_is_named(self, tmp_path: Path) -> None:
+        limits = "alerts:\n  thresholds:\n    few: {metric: talk_seconds, per: rep, window: 7d, above: 3}\n"
+
+        with pytest.raises(ConfigError) as caught:
+            loaded(tmp_path, "metrics: {talk_seconds: false}", CONFIG + limits)
+
+        (told,) = caught.value.problems
+        assert told.endswith("floorcast.yaml:6: alerts.thresholds.few.metric: talk_seconds is switched off in "
+                             "metrics.yaml")  # fmt: skip
+
+    def test_a_file_that_is_named_has_to_be_there(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"floorcast\.yaml:4: metrics: .*ours\.yaml: cannot be read: No such"):
+            loaded(tmp_path, None, CONFIG + "metrics: ours.yaml\n")
+
+    def test_there_is_an_end_to_how_many(self) -> None:
+        def many(number: int) -> str:
+            return "metrics:\n" + "".join(f"  m{index}: {{unit: count, {HELD}}}\n" for index in range(number))
+
+        assert read(many(MAX_OWN)).problems == []
+        assert read(many(MAX_OWN + 1)).problems == [
+            f"metrics.yaml:1: metrics: holds {MAX_OWN + 1} metrics of your own; {MAX_OWN} are the most"
+        ]
+
+
+def test_the_plan_counts_what_the_file_defines(tmp_path: Path) -> None:
+    config = loaded(tmp_path)
+    made = bound_under(config.defined, rules_of(config))
+
+    assert made.metrics["demos"].cells <= made.plan.forms.keys()
+    assert made is bound_under(config.defined, rules_of(config))
