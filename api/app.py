@@ -30,6 +30,7 @@ from api.http.routes import (
     boards,
     connections,
     docs,
+    goals,
     health,
     leaderboards,
     leads,
@@ -66,6 +67,7 @@ wait.
 READ_ROUTERS: tuple[APIRouter, ...] = (
     reps.router,
     leaderboards.router,
+    goals.router,
     leads.router,
     alerts.router,
     connections.router,

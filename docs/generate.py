@@ -187,7 +187,7 @@ def _default(field: FieldInfo, hint: Any) -> str:
     if hint == Duration:
         return _code(_duration(value))
     if isinstance(value, list):
-        return _code(f"[{', '.join(value)}]")
+        return _code(f"[{', '.join(map(str, value))}]")
     return _code(str(value).lower() if isinstance(value, bool) else value)
 
 
@@ -298,7 +298,10 @@ def _whole_api() -> tuple[FastAPI, CollectorRegistry]:
 def _series() -> list[tuple[str, str, str]]:
     """(name, type, help) of every exported series that is not a metric of the catalogue."""
     sales = {exported(name, metric.unit)[0] for name, metric in shipped_catalogue().items()}
-    picture = Picture(catalogue=Catalogue(), deals_without_rate=0, verification=Verification(0, 0, 0, "", 0, 0))
+    verified = Verification(0, 0, 0, "", 0, 0)
+    picture = Picture(catalogue=Catalogue(), deals_without_rate=0, goals=(), verification=verified)
+        catalogue=Catalogue(), deals_without_rate=0, goals=(), verification=Verification(0, 0, 0, "", 0, 0)
+    )
     text = render(picture) + generate_latest(_whole_api()[1])
     helps: dict[str, str] = {}
     found = []

@@ -13,6 +13,8 @@ from schemas.config import Config
 _NO_DEFINITIONS: Any = {
     "alerts": True,
     "prometheus": True,
+    "fiscal": True,
+    "goals": True,
     "metrics": True,
     "connections": {"__all__": {"secrets", "public_url"}},
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from schemas.catalogue import Catalogue, money_digits
-from schemas.catalogue.base import MetricValue, Reading
+from schemas.catalogue.base import Exact, MetricValue, Reading
 from schemas.catalogue.dimensions import Dimensions
 from schemas.config import Config
 from schemas.instants import MINUTE
@@ -68,9 +68,10 @@ class Floor(MergedPanes):
         return found
 
     def moves_by_the_clock(self, metric: str, pane: Pane | None = None) -> bool:
-        """Whether a metric (of this pane) changes though nothing happens: where leads wait for an answer."""
-        pending = self._bound.metrics[metric].cells & self._bound.pending
-        return bool(pending if pane is None else pending & pane.keys())
+        """Whether a metric (of this pane) changes though nothing happens: where leads wait for an answer; or a level."""
+        cells = self._bound.metrics[metric].cells
+        pending = cells & self._bound.pending
+        return bool(pending if pane is None else pending & pane.keys()) or not cells.isdisjoint(self._levels.cells)
 
     def result(
         self, pane: Pane, now: int, metrics: Iterable[str] | None = None, span: Span | None = None
@@ -118,6 +119,10 @@ class Floor(MergedPanes):
     def labels(self, dimension: str) -> tuple[str, ...]:
         """All labels of a dimension, in their order."""
         return self._bound.dimensions[dimension].labels
+
+    def exact(self, metric: str, pane: Pane, now: int) -> Exact:
+        """A metric of a merged pane, before it is shown."""
+        return self._bound.metrics[metric].reader.exact(pane, Reading(now=now, money_digits=self._money_digits))
 
     def deals_without_rate(self) -> int:
         """Won deals in a currency that has no rate: they are left out of money metrics."""

@@ -61,6 +61,10 @@ class MergedPanes:
         self.roster = Roster(config, self.calendar)
         self.revision = 0
         """Grows with every change of a pane or of the roster."""
+        self.roster_revision = 0
+        """Grows with every change of the roster."""
+        self._rep_revisions: dict[str | None, int] = {}
+        self._day_revisions: dict[Day, int] = {}
         self._cells: dict[Window, dict[str | None, dict[str, bytes]]] = {}
         self._rep_panes: dict[Window, dict[str | None, Pane]] = {}
         self._scope_panes: dict[Window, dict[Scope, Pane]] = {}
@@ -95,16 +99,20 @@ class MergedPanes:
         self._note_rate(origin, rep, window, value)
         self._forget_merged(window, rep, was_there=was_there)
         self.revision += 1
+        self._rep_revisions[rep] = self.revision
+        if is_day(window):
+            self._day_revisions[index_of(window)] = self.revision
         return window, rep
 
-    def take_rep(self, key: bytes, value: bytes | None) -> str:
-        """Take a message of `roster` in: the rep whose entry has changed."""
+    def take_rep(self, key: bytes, value: bytes | None) -> str | None:
+        """Take a message of `roster` in: the rep whose entry, absence or goal has changed; None: it is of no rep."""
         rep, has_moved = self.roster.apply(key, value)
         if has_moved:
             self._scope_panes.clear()
             self._exchanged.clear()
             self._blocks.clear()
         self.revision += 1
+        self.roster_revision += 1
         return rep
 
     def forget_before(self, first: Window) -> None:
@@ -199,6 +207,18 @@ class MergedPanes:
             return [ORGANISATION]
         team = self.roster.team_on(rep, self._day_of(window))
         return [ORGANISATION, rep_scope(rep), *([] if team is None else [team_scope(team)])]
+
+    def rep_revision(self, rep: str) -> int:
+        """The revision at which a pane of this rep last changed."""
+        return self._rep_revisions.get(rep, 0)
+
+    def reps_changed_since(self, revision: int) -> list[str]:
+        """The reps of whom a pane has changed after that revision."""
+        return [rep for rep, changed in self._rep_revisions.items() if changed > revision and rep is not None]
+
+    def days_revision(self, first: Day, last: Day) -> int:
+        """The revision at which a pane of one of these days last changed."""
+        return max((self._day_revisions.get(day, 0) for day in range(first, last + 1)), default=0)
 
     def merged(self, scope: Scope, span: Span, now: int) -> Pane:
         """All panes of a scope over a span, in one that nobody may change; levels as of its end, or of now."""

@@ -1,7 +1,8 @@
 """The roster as it is served: who is there, under which name, in which team on which day.
 
-Owns the join of `floorcast.yaml` with `rep` records (the file wins, field by field); which team somebody is in on a day
-is the rule of schemas/roster.py. Pure.
+Owns the join of `floorcast.yaml` with `rep` records (the file wins, field by field), and whose absences are whose.
+Which team somebody is in on a day is the rule of schemas/roster.py; what records say of goals is kept, and not read.
+Pure.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.absences import Absence, absence_of
 from schemas.config import Config
 from schemas.instants import parse_date
 from schemas.records import Record, decode_record
@@ -34,6 +36,19 @@ class Person:
     attributes: Mapping[str, Any]
     """Whatever else is said of them, by name."""
     membership: Membership
+    absences: tuple[Absence, ...] = ()
+    left_on: Day | None = None
+    """The day on which a record said that they are not active any more."""
+
+    @property
+    def last_day(self) -> Day | None:
+        """The last day on which they are there: as is said, else that on which they were said to be gone."""
+        return self.until if self.until is not None or self.active else self.left_on
+
+    @property
+    def has_goals(self) -> bool:
+        """Whether they may have any: whom the file calls inactive, without a last day, has none."""
+        return self.active or self.last_day is not None
 
     def team_on(self, day: Day) -> str | None:
         """The team of that day."""
@@ -48,6 +63,13 @@ class Roster:
         self._calendar = calendar
         self._aliases = config.aliases()
         self._records: dict[str, dict[str, Record]] = {}
+        self._absences: dict[str, tuple[str, Absence]] = {}
+        """Id of the record -> whose, and when."""
+        self._away: dict[str, dict[str, Absence]] = {}
+        self.goal_records: dict[str, Record] = {}
+        """What records say of the amounts of goals, by id."""
+        self.goals_revision = 0
+        """Grows with every change of them."""
         self.people: dict[str, Person] = {}
         self._team_names: dict[str, str] | None = None
         for rep in config.reps:
@@ -60,10 +82,17 @@ class Roster:
             self._team_names = self._find_teams()
         return self._team_names
 
-    def apply(self, key: bytes, row: bytes | None) -> tuple[str, bool]:
-        """Take a `rep` record in (None: it is gone). The rep's id as served; whether any day has another team now."""
-        id = key.decode().partition("|")[2]
-        rep = self._aliases.get(id, id)
+    def apply(self, key: bytes, row: bytes | None) -> tuple[str | None, bool]:
+        """Take a record in (None: it is gone): of a rep, an absence, a goal.
+
+        Gives the id, as served, of whom it is about, if it is about a person; and whether any day has another team now.
+        """
+        kind, _, id = key.decode().partition("|")
+        if kind == "absence":
+            return self._apply_absence(id, None if row is None else absence_of(decode_record(row))), False
+        if kind == "goal":
+            return self._apply_goal(id, None if row is None else decode_record(row)), False
+        rep = self.served_id(id)
         records = self._records.setdefault(rep, {})
         if row is None:
             records.pop(id, None)
@@ -75,6 +104,31 @@ class Roster:
         self._refresh(rep)
         self._team_names = None
         return rep, _membership_of(before) != _membership_of(self.people.get(rep))
+
+    def _apply_absence(self, id: str, said: tuple[str, Absence] | None) -> str | None:
+        before = self._absences.pop(id, None)
+        if before is not None:
+            del self._away[before[0]][id]
+        now = None
+        if said is not None:
+            now = self._absences[id] = self.served_id(said[0]), said[1]
+            self._away.setdefault(now[0], {})[id] = now[1]
+        about = [each[0] for each in (before, now) if each is not None]
+        for rep in about:
+            self._refresh(rep)
+        return about[-1] if about else None
+
+    def _apply_goal(self, id: str, record: Record | None) -> str | None:
+        self.goals_revision += 1
+        before = self.goal_records.pop(id, None)
+        if record is not None and not record.is_deleted:
+            self.goal_records[id] = record
+        rep = None if record is None and before is None else (record or before or Record("goal")).get("rep")
+        return None if rep is None else self.served_id(rep)
+
+    def served_id(self, id: str) -> str:
+        """The id of a person as it is served, of one that a record names."""
+        return self._aliases.get(id, id)
 
     def team_on(self, rep: str | None, day: Day) -> str | None:
         """The team of a rep on a day; None for somebody who is not in the roster."""
@@ -107,7 +161,13 @@ class Roster:
             since=self._day(said["since"]), until=self._day(said["until"]), region=said["region"], role=said["role"],
             photo=said["photo"], attributes=_object(said["attributes"]),
             membership=membership_of(None if entry is None else entry.team, joined, self._calendar),
+            absences=tuple(absence for _, absence in sorted(self._away.get(rep, {}).items())),
+            left_on=None if entry is not None and entry.active is False else self._left_on(joined),
         )  # fmt: skip
+
+    def _left_on(self, joined: Record | None) -> Day | None:
+        said = None if joined is None else joined.entry("active")
+        return self._calendar.day_of(said[0]) if said is not None and said[2] is False else None
 
     def _day(self, said: str | int | None) -> Day | None:
         """The day of the organisation that a file or a record names, as a day or by an instant of it."""

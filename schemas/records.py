@@ -119,6 +119,9 @@ CHOICES: Mapping[tuple[str, str], frozenset[str]] = {
     ("deal", "kind"): frozenset({"new", "expansion", "cross_sell", "renewal"}),
 }
 
+ROSTER_KINDS = frozenset({"rep", "absence", "goal"})
+"""What everybody who serves numbers has whole: the topic `roster`."""
+
 HISTORIES: Mapping[str, frozenset[str]] = {
     "lead": frozenset({"rep", "status", *VOICES["lead"]["status"]}),
     "rep": frozenset({"team"}),

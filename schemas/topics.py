@@ -88,7 +88,14 @@ ENGAGEMENTS = Topic(
 LEDGER = Topic("ledger", "records: the truth that panes are derived from", "record", "Record", True, True)
 GROUPS = Topic("groups", "leads and threads with what touched them", "group and record", "Record", True, True)
 PANES = Topic("panes", "partial aggregates", "origin|rep|window", "Pane", compacted=True, derived=True)
-ROSTER = Topic("roster", "reps, with the history of their teams", "rep", "Record", compacted=True, derived=True)
+ROSTER = Topic(
+    "roster",
+    "reps, with the history of their teams; absences; amounts of goals",
+    "record",
+    "Record",
+    compacted=True,
+    derived=True,
+)
 LEAD_CLOCKS = Topic("lead-clocks", "the first clock of each lead", "lead", "LeadClock", compacted=True, derived=True)
 ALERTS = Topic("alerts", "leads that waited too long", "alert", "Alert", compacted=True, derived=True)
 THRESHOLD_ALERTS = Topic(

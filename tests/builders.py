@@ -43,7 +43,9 @@ def change(
     Fields are written as a test likes to read them: instants as text, `talk_seconds` in seconds, `amount` and `value`
     as a number or text; None clears. `received_at` is the lead's field, `delivered_at` when the api took the change.
     """
-    normalised: dict[str, Value] = {name: _normalised(record, name, value) for name, value in fields.items()}
+    # A field may be a word of Python: it is written `from_`.
+    named = {name.rstrip("_"): value for name, value in fields.items()}
+    normalised: dict[str, Value] = {name: _normalised(record, name, value) for name, value in named.items()}
     if deleted is not None:
         normalised["deleted"] = deleted
     version = instant(changed_at)

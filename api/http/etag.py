@@ -6,6 +6,7 @@ import orjson
 from fastapi import Request
 from starlette.responses import Response
 
+from api.read.goal_rows import MOVES_BY_THE_CLOCK
 from api.read.response_cache import Known, tag_of
 
 _MOVES_BY_ITSELF = frozenset(
@@ -17,6 +18,7 @@ _MOVES_BY_ITSELF = frozenset(
         "server_time",
         "end_to_end_seconds",
         "behind_seconds",
+        *MOVES_BY_THE_CLOCK,
     }
 )
 """Fields that change with the clock alone: an answer whose values are the same keeps its ETag."""
@@ -43,7 +45,8 @@ def _tagged(tag: str, body: bytes) -> Response:
 def _values_of(payload: Any) -> Any:
     if isinstance(payload, dict):
         return {
-            key: sorted(value) if key == "bounds" else _values_of(value)
+            # A metric may have the name of such a field.
+            key: sorted(value) if key == "bounds" else value if key == "metrics" else _values_of(value)
             for key, value in payload.items()
             if key not in _MOVES_BY_ITSELF
         }

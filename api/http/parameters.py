@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from fastapi import Depends, Query, Request
@@ -154,6 +154,16 @@ def dates_span(first: date, last: date) -> Span:
     return span_between(first, last)
 
 
+def read_date(text: str) -> date | None:
+    """A date in full, such as 2026-03-18; None: it is none."""
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def known_date(parameter: str, given: date) -> date:
     """The date, if instants can be made of it everywhere (422 else)."""
     if not FIRST_DATE <= given <= LAST_DATE:
@@ -194,6 +204,9 @@ def shown(name: str) -> str:
 
 
 SpanAsked = Annotated[Span, Depends(read_span)]
+EveryGoal = Annotated[
+    Literal["all"] | None, Query(description="`all`: of a metric with several goals a list of all of them.")
+]
 MetricsAsked = Annotated[tuple[str, ...] | None, Depends(read_metrics)]
 
 

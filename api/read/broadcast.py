@@ -13,6 +13,7 @@ from typing import Any
 
 from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot
 from api.read.events import AlertNews, Departure, Event, Followed, LeadNews, Owner, Untold
+from api.read.goal_news import first_told, goal_news
 from api.read.rows import (
     Json,
     absent_lead,
@@ -24,7 +25,7 @@ from api.read.rows import (
     waiting_leads,
 )
 from api.read.subscriptions import Filter, Subscription
-from api.read.view import Changes, Scope, Values, View, rep_scope, team_scope
+from api.read.view import ORGANISATION, Changes, Scope, Values, View, rep_scope, team_scope
 from schemas.instants import MINUTE, SECOND, format_instant
 from schemas.windows import Span, Window, span_of
 
@@ -114,7 +115,10 @@ class Broadcaster:
             for scope, values in followed.values.items():
                 head = self._head(scope, now)
                 if wanted.wants(scope, head.get("team")):
-                    rows.append(chosen(self._view, make_row(head, values), wanted.metrics))
+                    row = make_row(head, values)
+                    if goals := first_told(self._view, followed.goals, scope, followed.span, now):
+                        row["goals"] = goals
+                    rows.append(chosen(self._view, row, wanted.metrics))
         payload = {
             "rows": rows,
             "leads": [lead for lead in waiting_leads(self._view, now) if wanted.wants_lead(lead["rep"], lead["team"])],
@@ -215,6 +219,7 @@ class Broadcaster:
                 followed.values.pop(scope, None)
                 followed.panes.pop(scope, None)
                 followed.left.pop(scope, None)
+                followed.goals.pop(scope, None)
             followed.untold.note(changes, changed_heads)
             # The clock may have been set back.
             followed.is_due |= is_watched or unwatched or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY
@@ -302,8 +307,10 @@ class Broadcaster:
         for _ in range(count):
             scope, is_whole = left.popitem()
             told = self._refresh(followed, scope, span, now, is_whole=is_whole)
-            if told.metrics:
-                rows.append((scope, make_row(self._heads[scope], told)))
+            goals = goal_news(view, followed.goals, scope, span, now, is_whole=is_whole)
+            if told.metrics or goals:
+                row = make_row(self._heads[scope], told)
+                rows.append((scope, row | {"goals": goals} if goals else row))
         if rows:
             self._emit("metrics", window, rows, now, weight=len(rows))
         followed.is_due = bool(left)
@@ -341,12 +348,14 @@ class Broadcaster:
         if untold.roster:
             # A past move changes what was done for which team.
             touched |= {team_scope(team) for team in view.roster.team_names}
+            touched |= {ORGANISATION, *map(rep_scope, untold.reps)} if view.goals.goals else set()
         if now // MINUTE != followed.flushed_at // MINUTE:
             # What a value is at least grows with the clock; a screen gets it once a minute.
             touched |= {scope for scope, values in followed.values.items() if values.bounds}
             since = followed.flushed_at
             touched |= {scope for scope, pane in followed.panes.items() if view.comes_due(pane, since, now)}
             touched |= view.levels_moved(since, now)
+            touched |= followed.goals.keys()
         return touched & self._heads.keys()
 
     def _flush_leads(self, changes: Changes, changed_heads: set[Scope], now: int) -> None:

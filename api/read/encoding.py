@@ -27,7 +27,8 @@ def encoded_for(view: View, instance: str, wanted: Filter, event: Event) -> byte
         rows = [
             only
             for scope, row in event.payload
-            if wanted.wants(scope, row.get("team")) and (only := chosen(view, row, wanted.metrics))["metrics"]
+            if wanted.wants(scope, row.get("team"))
+            and ((only := chosen(view, row, wanted.metrics))["metrics"] or only.get("goals"))
         ]
         payload = {"rows": rows} if rows else None
     elif event.kind == "lead":
@@ -55,6 +56,8 @@ def chosen(view: View, row: Json, metrics: tuple[str, ...] | None) -> Json:
     values = {name: row["metrics"][name] for name in metrics if name in row["metrics"]}
     bounds = {name: bound for name, bound in row["bounds"].items() if name in values}
     only = row | {"metrics": values, "bounds": bounds}
+    if "goals" in only:
+        only["goals"] = {name: row["goals"][name] for name in metrics if name in row["goals"]}
     if "currency" in only and not has_money(view, values):
         del only["currency"]
     return only

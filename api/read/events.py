@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from api.read.goal_news import Told
 from api.read.rows import Json
 from api.read.subscriptions import Filter
 from api.read.view import Changes, Scope, Values
@@ -69,6 +70,7 @@ class Untold:
 
     panes: set[tuple[Window, str | None]] = field(default_factory=set)
     heads: set[Scope] = field(default_factory=set)
+    reps: set[str] = field(default_factory=set)
     roster: bool = False
     everything: bool = False
 
@@ -76,7 +78,8 @@ class Untold:
         """Add what has changed since."""
         self.panes |= changes.panes
         self.heads |= heads
-        self.roster |= bool(changes.reps)
+        self.reps |= changes.reps
+        self.roster |= bool(changes.reps) or changes.goals
         self.everything |= changes.everything or len(self.panes) > _MANY
 
 
@@ -92,6 +95,7 @@ class Followed:
     values: dict[Scope, Values] = field(default_factory=dict)
     panes: dict[Scope, Pane] = field(default_factory=dict)
     """What the values were made of: only metrics of measures that are others now are made again."""
+    goals: Told = field(default_factory=dict)
     untold: Untold = field(default_factory=Untold)
     """What has changed while nobody looked."""
     is_due: bool = False

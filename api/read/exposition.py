@@ -4,12 +4,13 @@ Owns the names, units and labels of what is exported. Pure: takes a picture of t
 piece, so that others can run between; the picture holds nothing that is changed afterwards.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import chain, islice
 from operator import itemgetter
 
+from api.read.goal_rows import Attainment
 from api.read.view import Scope, Values, View
 from schemas.alerts import LATENESS_SECONDS, LEVELS
 from schemas.catalogue import Catalogue
@@ -45,6 +46,8 @@ class Picture:
     lag: Mapping[tuple[str, int], int] = field(default_factory=dict)
     crossed: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """(threshold, level) -> open alerts."""
+    goals: Sequence[Attainment] | None = None
+    """None: there are no goals."""
     deals_without_rate: int | None = None
     behind_seconds: float = 0.0
     verification: Verification | None = None
@@ -174,6 +177,9 @@ _ROWS_IN_A_PIECE = 100
 """So many reps whose lines have all to be made take about a millisecond."""
 
 
+_GOALS_IN_A_PIECE = 500
+
+
 class Exposition:
     """Makes the text, and remembers the lines of everybody whose values are those of the scrape before.
 
@@ -191,6 +197,7 @@ class Exposition:
         10,000 series (`sys.getswitchinterval`), however little of it was new.
         """
         yield from self._sales(picture)
+        yield from _goals(picture)
         yield _text(_leads(picture))
         yield _text(_pipeline(picture))
 
@@ -239,6 +246,17 @@ def _lines(
 def render(picture: Picture) -> bytes:
     """The text of one picture, with nothing remembered."""
     return Exposition().render(picture)
+
+
+def _goals(picture: Picture) -> Iterator[bytes]:
+    if picture.goals is not None:
+        name = "floorcast_goal_attainment"
+        yield _text(_head(name, "gauge", "Actual divided by target, in the current period of each goal."))
+        for first in range(0, len(picture.goals), _GOALS_IN_A_PIECE):
+            yield _text(
+                f'{name}{{goal="{_label(goal)}",scope="{scope}",rep="{_label(rep)}",team="{_label(team)}"}} {value}'
+                for goal, scope, rep, team, value in picture.goals[first : first + _GOALS_IN_A_PIECE]
+            )
 
 
 def _leads(picture: Picture) -> Iterator[str]:

@@ -15,6 +15,7 @@ from api.read.broadcast import Broadcaster
 from api.read.consumer import Latency, ViewConsumer
 from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHistogram, WaitingLeads, crossed_limits
 from api.read.generations import follow_served
+from api.read.goal_rows import attainments
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
 from api.read.view import View
@@ -132,6 +133,7 @@ class ReadSide:
             progress=dict(view.progress),
             lag=dict(self.consumer.lag),
             crossed=crossed_limits(view),
+            goals=tuple(attainments(view, reps.teams, now)) if view.goals.goals else None,
             deals_without_rate=view.deals_without_rate(),
             behind_seconds=self.consumer.behind_seconds(now),
             verification=view.verification,

@@ -6,6 +6,7 @@ Owns names and forms of what is served; the values come from the view. Pure: `no
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from api.read.goal_rows import goals_of_row
 from api.read.view import Scope, Values, View
 from schemas.alerts import Alert, crossing_fields
 from schemas.catalogue import Catalogue
@@ -41,9 +42,12 @@ def metric_json(catalogue: Catalogue, name: str) -> Json:
     }
 
 
-def metrics_row(view: View, scope: Scope, span: Span, values: Values, now: int) -> Json:
-    """A row of metrics: a rep's, a team's (no `rep`) or the organisation's (neither)."""
-    return row_maker(view, span, now)(scope_fields(view, scope, now), values)
+def metrics_row(view: View, scope: Scope, span: Span, values: Values, now: int, *, every_goal: bool = False) -> Json:
+    """A row of metrics: a rep's, a team's (no `rep`) or the organisation's (neither), with its goals."""
+    row = row_maker(view, span, now)(scope_fields(view, scope, now), values)
+    if view.goals.goals:
+        row["goals"] = goals_of_row(view, scope, span, now, values.metrics, every=every_goal)
+    return row
 
 
 def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json]:

@@ -21,6 +21,7 @@ from schemas.config import Config
 from schemas.dead_letters import DeadLetter, decode_dead_letter
 from schemas.definitions import digest_of
 from schemas.floor import DECODED_WINDOWS, ORGANISATION, Floor, Scope, Values, rep_scope, team_scope
+from schemas.goals.book import GoalBook
 from schemas.leads import LeadClock, decode_clock
 from schemas.progress import Progress, decode_progress, read_progress_key
 from schemas.topics import (
@@ -50,7 +51,9 @@ class Changes:
     alerts: set[str] = field(default_factory=set)
     """Ids, also of those about which somebody did something."""
     reps: set[str] = field(default_factory=set)
-    """Whose entry in the roster has changed."""
+    """Whose entry in the roster, absence or goal has changed."""
+    goals: bool = False
+    """Whether what a team or the organisation is to reach by a record has changed."""
     progress: bool = False
     """Of the stages, or of the continuous recount."""
     everything: bool = False
@@ -63,6 +66,7 @@ class View(Floor):
     def __init__(self, config: Config, catalogue: Catalogue) -> None:
         super().__init__(config, catalogue)
         self.business = config.business_calendars()
+        self.goals = GoalBook(self)
         self.clocks: dict[str, LeadClock] = {}
         self.waiting: dict[str, LeadClock] = {}
         """Those that wait, and perhaps some whose first touch came since the last `advance`."""
@@ -106,7 +110,11 @@ class View(Floor):
             self.changes.panes.add(changed)
 
     def _apply_rep(self, key: bytes, value: bytes | None) -> None:
-        self.changes.reps.add(self.take_rep(key, value))
+        rep = self.take_rep(key, value)
+        if rep is None:
+            self.changes.goals = True
+        else:
+            self.changes.reps.add(rep)
 
     def _apply_clock(self, key: bytes, value: bytes | None) -> None:
         lead = key.decode()

@@ -31,6 +31,7 @@ from schemas.late import PAST, REFUSED, LateChange
 from schemas.records import (
     MERGED,
     NAMED_IN_ORDER,
+    ROSTER_KINDS,
     Record,
     RecordChange,
     Version,
@@ -178,13 +179,13 @@ class Ledger:
             was_spared = key in spared
             if self._is_expired(key, record):
                 if self._rows.pop(key, None) is not None:
-                    output.rows.append((key, None))
+                    _let_go(key, record.kind, output)
                 return
             if was_spared:
                 self._file(key, record)
         self._rows[key] = row
         output.rows.append((key, row))
-        if record.kind == "rep":
+        if record.kind in ROSTER_KINDS:
             output.roster.append((key, row))
 
     def _news(self, changes: Changes, records: dict[bytes, Record]) -> list[LateChange]:
@@ -258,7 +259,7 @@ class Ledger:
         record = decode_record(row)
         if self._is_expired(key, record):
             del self._rows[key]
-            output.rows.append((key, None))
+            _let_go(key, record.kind, output)
             return None
         return record
 
@@ -306,8 +307,15 @@ class Ledger:
                     continue
                 self._file(key, record)
             yield from row_contributions(kind, row, values, definitions)
-            if kind == "rep" and published_roster.pop(key, None) != row:
+            if kind in ROSTER_KINDS and published_roster.pop(key, None) != row:
                 output.roster.append((key, row))
+
+
+def _let_go(key: bytes, kind: str, output: LedgerOutput) -> None:
+    """Tell everybody that a row is gone."""
+    output.rows.append((key, None))
+    if kind in ROSTER_KINDS:
+        output.roster.append((key, None))
 
 
 def engagements_of(key: str, record: Record, row: bytes) -> list[Engagement]:

@@ -12,8 +12,10 @@ from schemas.catalogue import begins_at_zero
 from schemas.catalogue.defined import Defined
 from schemas.catalogue.reading import Read
 from schemas.config.alerts import Threshold
+from schemas.config.goals import Goal
 from schemas.config.windows import PERIODS
 from schemas.documents.errors import suggestion
+from schemas.goals.metrics import is_spread
 
 if TYPE_CHECKING:
     from schemas.config.whole import Config
@@ -30,7 +32,8 @@ def check_references(config: "Config", read: Read | None) -> None:
     """
     problems = [found for check in _CHECKS for found in check(config)]
     if read is None or read.is_readable:
-        problems += _thresholds(config, frozenset() if read is None else read.broken)
+        broken = frozenset() if read is None else read.broken
+        problems += [*_thresholds(config, broken), *_goals(config, broken)]
     if problems:
         reasons = "; ".join(f"{'.'.join(map(str, place))}: {reason}" for place, reason in problems)
         # pydantic takes the braces of a message for names of its context.
@@ -78,6 +81,10 @@ def _teams(config: "Config") -> Iterator[Found]:
     for name, threshold in config.alerts.thresholds.items():
         for reason in _unknown("team", "teams", threshold.teams, config.teams):
             yield ("alerts", "thresholds", name, "teams"), reason
+    for name, goal in config.goals.items():
+        for index, amount in enumerate(goal.amounts):
+            for reason in _unknown("team", "teams", amount.team, config.teams):
+                yield ("goals", name, "amounts", index, "team"), reason
 
 
 def _channels(config: "Config") -> Iterator[Found]:
@@ -144,6 +151,54 @@ def _of_threshold(threshold: Threshold, defined: Defined) -> Iterator[tuple[str,
             f"{name} begins at 0 with each {'day' if threshold.window == 'today' else threshold.window}"
             ", so it would be below at once: set at with window today, or use a window such as 1h or 7d",
         )
+
+
+def _goals(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
+    catalogue, aliases = config.catalogue, _known_aliases(config) if config.goals else {}
+    for name, goal in config.goals.items():
+        if goal.metric in broken:
+            continue
+        if goal.metric in config.defined.switched_off:
+            yield ("goals", name, "metric"), f"{goal.metric} is switched off in metrics.yaml"
+            continue
+        if goal.metric not in catalogue:
+            reason = f"there is no metric {goal.metric!r}{suggestion(goal.metric, catalogue)}"
+            yield ("goals", name, "metric"), reason
+            continue
+        for index, amount in enumerate(goal.amounts):
+            place = ("goals", name, "amounts", index)
+            if amount.rep in aliases:
+                yield (*place, "rep"), f"{amount.rep!r} is an alias: write {aliases[amount.rep]!r}"
+        if not is_spread(catalogue, goal.metric):
+            yield from _sums_of_teams(config, name, goal)
+
+
+def _known_aliases(config: "Config") -> dict[str, str]:
+    """Ids that stand for somebody's other id, of connections that there are."""
+    found: dict[str, str] = {}
+    for rep, entry in config.reps.items():
+        for connection, ids in entry.aliases.items():
+            if connection in config.connections:
+                namespace = config.connections[connection].namespace
+                found |= {f"{namespace}:{person}" if namespace else person: rep for person in ids if person != rep}
+    return found
+
+
+def _sums_of_teams(config: "Config", name: str, goal: Goal) -> Iterator[Found]:
+    """What is not spread over days does not add up over people either."""
+    own = {amount.team for amount in goal.amounts if amount.amount is not None and amount.rep is None}
+    told: set[str] = set()
+    for index, amount in enumerate(goal.amounts):
+        if amount.each is None:
+            continue
+        reached = config.teams if amount.team is None else [amount.team]
+        missing = [team for team in reached if team not in own and team not in told]
+        told.update(missing)
+        if missing:
+            reason = (
+                f"{goal.metric} does not add up over people: {' and '.join(missing)} must have an amount of its own"
+            )
+            yield ("goals", name, "amounts", index, "each"), reason
 
 
 _CHECKS = (_calendars, _teams, _channels, _people, _secrets, _rates)

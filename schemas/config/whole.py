@@ -15,6 +15,7 @@ from schemas.catalogue.defined import Defined
 from schemas.catalogue.reading import Read, shipped
 from schemas.config.alerts import Alerts, Threshold
 from schemas.config.floor import BusinessHours, Organisation, Rep, Team
+from schemas.config.goals import Fiscal, Goal
 from schemas.config.leads import Conversation, LeadResponse, RuleCondition
 from schemas.config.references import check_references
 from schemas.config.windows import known_window
@@ -76,6 +77,9 @@ class Config(Model):
         default_factory=list, max_length=100, description="Sites whose pages may ask the api, with a key of their own."
     )
     retention: Retention = Retention()
+    fiscal: Fiscal = Fiscal()
+    goals: dict[Name, Goal] = Field(default_factory=dict, max_length=100)
+    """What is to be reached, by the name of the goal."""
     metrics: Annotated[str, Field(min_length=1)] | None = None
     """File of your own metrics; `metrics.yaml` beside this one unless said, where there is one."""
     _defined: Defined = PrivateAttr(default_factory=shipped)
@@ -125,6 +129,7 @@ class Config(Model):
         used |= {entry.calendar for entry in self.alerts.thresholds.values()}
         found += [f"calendars.{name}: no team goes by it" for name in self.calendars if name not in used]
         found += [remark for name, entry in self.alerts.thresholds.items() for remark in self._remarks_on(name, entry)]
+        found += [remark for name, goal in self.goals.items() for remark in self._remarks_on_goal(name, goal)]
         for index, rule in enumerate(self.lead_response.rules[:-1]):
             if rule.when == RuleCondition():
                 found.append(f"lead_response.rules.{index}: matches every lead, so no rule after it ever does")
@@ -154,6 +159,20 @@ class Config(Model):
                 for team, entry in self.teams.items()
                 if entry.calendar is None and (threshold.teams is None or team in threshold.teams)
             ]
+        return found
+
+    def _remarks_on_goal(self, name: str, goal: Goal) -> list[str]:
+        field = f"goals.{name}"
+        found = []
+        if not goal.amounts:
+            found.append(f"{field}.amounts: are none, so only records of kind goal say how much it is")
+        if goal.period.startswith("fiscal") and "year_starts" not in self.fiscal.model_fields_set:
+            found.append(f"{field}.period: fiscal.year_starts is not set, so the fiscal year is the calendar's")
+        found += [
+            f"{field}.amounts.{index}.rep: {amount.rep!r} is not in reps; it holds once a record names this person"
+            for index, amount in enumerate(goal.amounts)
+            if amount.rep is not None and amount.rep not in self.reps
+        ]
         return found
 
     def _alias_pairs(self) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from api.http.models.common import Answer, Instant
+from api.http.models.goals import GoalAnswer
 
 
 class WindowAnswer(Answer):
@@ -16,6 +17,20 @@ class WindowAnswer(Answer):
 
 
 _METRICS_EXAMPLE = {"calls_made": 37, "connect_rate": 0.3513513513513513, "revenue_won": "48500.00"}
+
+_GOALS_EXAMPLE = {
+    "revenue_won": {
+        "goal": "quota",
+        "target": "90000.00",
+        "attainment": 0.7777777777777778,
+        "gap": "-20000.00",
+        "expected": "61363.64",
+        "pace": 1.1407407407407408,
+        "projection": "102666.67",
+        "needed_per_day": "2857.14",
+        "state": "ahead",
+    }
+}
 
 
 class SegmentAnswer(Answer):
@@ -49,6 +64,11 @@ class RowAnswer(Answer):
         examples=[{"new_customers": "kept since 2025-10-25"}],
     )
     segments: list[SegmentAnswer] | None = Field(default=None, description="Where `by` is asked for.")
+    goals: dict[str, GoalAnswer | list[GoalAnswer]] | None = Field(
+        default=None,
+        description="By metric: the goal of this window; with `goals=all` a list. Left out where there are no goals.",
+        examples=[_GOALS_EXAMPLE],
+    )
     currency: str | None = Field(default=None, description="Of money among the metrics.", examples=["USD"])
 
 
@@ -141,7 +161,8 @@ class EntryAnswer(Answer):
     name: str = Field(examples=["Ana Lim"])
     team: str | None = Field(examples=["north"])
     value: int | float | str | None = Field(examples=[37])
-    target: float | None = Field(description="The rep's goal, where one is set.", examples=[None])
+    target: int | float | str | None = Field(description="The rep's goal in this window, if any.", examples=[None])
+    attainment: float | None = Field(default=None, description="Of that goal; with `rank=attainment`.", examples=[None])
 
 
 class LeaderboardAnswer(Answer):

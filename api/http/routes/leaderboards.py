@@ -27,6 +27,7 @@ from api.http.parameters import (
     shown,
     team_today,
 )
+from api.read.goal_rows import GoalOfEntry, goal_of_entry
 from api.read.response_cache import ResponseCache, known
 from api.read.rows import has_money
 from api.read.view import ORGANISATION, Scope, View, rep_scope, team_scope
@@ -48,8 +49,11 @@ MAX_MINUTE_DAYS = 2
 async def leaderboard(
     request: ReadRequest, metric: str, span: SpanAsked,
     team: TeamAsked = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+    rank: Annotated[
+        Literal["value", "attainment"], Query(description="By what: the metric, or how much of their goal they have.")
+    ] = "value",
 ) -> Response:  # fmt: skip
-    """Ties share a rank; who has no value comes last, without a rank."""
+    """Ties share a rank; who has no value, or no goal to be ranked by, comes last, without a rank."""
     access, view, now = request.access, request.view, request.now
     known_metric(view, metric)
     if team is not None:
@@ -64,7 +68,7 @@ async def leaderboard(
             "window": {"name": span.name, "from": format_instant(start), "to": format_instant(end)},
             "as_of": "",
             **money,
-            "entries": _entries(view, metric, reps, span, now)[:limit],
+            "entries": _entries(view, metric, reps, span, now, by_goal=rank == "attainment")[:limit],
         }
 
     if view.moves_by_the_clock(metric):
@@ -72,20 +76,27 @@ async def leaderboard(
         found = known(make())
     else:
         # To make the list of 1,000 reps costs fifty times what it costs to send it again. Teams are of the day.
-        key = (metric, span, team, access.team, limit, view.calendar.day_of(now))
+        key = (metric, span, team, access.team, limit, rank, view.calendar.day_of(now))
         response_cache: ResponseCache = request.app.state.read_side.response_cache
         found = response_cache.known(view.revision, key, make)
     return answer_known(found, format_instant(now))
 
 
-def _entries(view: View, metric: str, reps: list[str], span: Span, now: int) -> list[dict[str, Any]]:
+def _entries(view: View, metric: str, reps: list[str], span: Span, now: int, *, by_goal: bool) -> list[dict[str, Any]]:
     found: list[tuple[str, MetricValue]] = []
+    goals: dict[str, GoalOfEntry] = {}
     for rep in reps:
         value = view.values(rep_scope(rep), span, now, [metric]).metrics[metric]
         person = view.roster.people.get(rep)
         # Somebody who has left is shown as long as there is something to show.
         if person is None or person.active or (value is not None and Decimal(str(value))):
             found.append((rep, value))
+            goals[rep] = goal_of_entry(view, metric, rep, span, now)
+    places = ranked(view, found, lower_first=view.catalogue[metric].better == "lower")
+    if by_goal:
+        values = dict(found)
+        by_attainment = ranked(view, [(rep, goals[rep].attainment) for rep, _ in found], lower_first=False)
+        places = [(rank, rep, values[rep]) for rank, rep, _ in by_attainment]
     return [
         {
             "rank": rank,
@@ -93,15 +104,18 @@ def _entries(view: View, metric: str, reps: list[str], span: Span, now: int) -> 
             "name": view.roster.name_of(rep),
             "team": team_today(view, rep, now),
             "value": value,
-            "target": None,
+            "target": goals[rep].target,
+            **({"attainment": goals[rep].attainment} if by_goal else {}),
         }
-        for rank, rep, value in ranked(view, metric, found)
+        for rank, rep, value in places
     ]
 
 
-def ranked(view: View, metric: str, found: list[tuple[str, MetricValue]]) -> list[tuple[int | None, str, MetricValue]]:
+def ranked(
+    view: View, found: list[tuple[str, MetricValue]], *, lower_first: bool
+) -> list[tuple[int | None, str, MetricValue]]:
     """(rank, rep, value), best first; equal values share a rank, and are ordered by name."""
-    sign = 1 if view.catalogue[metric].better == "lower" else -1
+    sign = 1 if lower_first else -1
     valued = [(sign * Decimal(str(value)), rep, value) for rep, value in found if value is not None]
     valued.sort(key=lambda item: (item[0], view.roster.name_of(item[1]), item[1]))
     places: list[tuple[int | None, str, MetricValue]] = []

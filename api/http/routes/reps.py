@@ -10,6 +10,7 @@ from api.http.etag import answer
 from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
 from api.http.parameters import (
     ByAsked,
+    EveryGoal,
     MetricsAsked,
     ReadRequest,
     ReadRoute,
@@ -69,11 +70,11 @@ async def teams(request: ReadRequest) -> Response:
 )
 async def metrics_of_reps(
     request: ReadRequest, span: SpanAsked, metrics: MetricsAsked, by: ByAsked,
-    team: TeamAsked = None,
+    team: TeamAsked = None, goals: EveryGoal = None,
 ) -> Response:  # fmt: skip
     """A row per rep."""
     access, view, now = request.access, request.view, request.now
-    rows = [_row(request, rep_scope(rep), span, metrics, by) for rep in reps_asked(view, team, access, now)]
+    rows = [_row(request, rep_scope(rep), span, metrics, by, goals) for rep in reps_asked(view, team, access, now)]
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
@@ -85,12 +86,12 @@ async def metrics_of_reps(
     responses=READ_PROBLEMS | NOT_FOUND,
 )
 async def metrics_of_rep(
-    request: ReadRequest, rep: str, span: SpanAsked, metrics: MetricsAsked, by: ByAsked
+    request: ReadRequest, rep: str, span: SpanAsked, metrics: MetricsAsked, by: ByAsked, goals: EveryGoal = None
 ) -> Response:
     """One row."""
     access, view, now = request.access, request.view, request.now
     scope = rep_scope(known_rep(view, rep, access, now))
-    return answer(request, _row(request, scope, span, metrics, by))
+    return answer(request, _row(request, scope, span, metrics, by, goals))
 
 
 @router.get(
@@ -100,26 +101,29 @@ async def metrics_of_rep(
     responses=READ_PROBLEMS | NOT_FOUND,
 )
 async def metrics_of_team(
-    request: ReadRequest, team: str, span: SpanAsked, metrics: MetricsAsked, by: ByAsked
+    request: ReadRequest, team: str, span: SpanAsked, metrics: MetricsAsked, by: ByAsked, goals: EveryGoal = None
 ) -> Response:
     """One row: what reps did on days they were in this team."""
     access, view = request.access, request.view
     scope = team_scope(known_team(view, team, access))
-    return answer(request, _row(request, scope, span, metrics, by))
+    return answer(request, _row(request, scope, span, metrics, by, goals))
 
 
 @router.get(
     "/organisation/metrics", summary="Metrics of the organisation", response_model=RowAnswer, responses=READ_PROBLEMS
 )
 async def metrics_of_organisation(
-    request: ReadRequest, span: SpanAsked, metrics: MetricsAsked, by: ByAsked
+    request: ReadRequest, span: SpanAsked, metrics: MetricsAsked, by: ByAsked, goals: EveryGoal = None
 ) -> Response:
     """One row: everything, also what no rep did."""
     organisation_allowed(request.access)
-    return answer(request, _row(request, ORGANISATION, span, metrics, by))
+    return answer(request, _row(request, ORGANISATION, span, metrics, by, goals))
 
 
-def _row(request: ReadRequest, scope: Scope, span: Span, metrics: Sequence[str] | None, by: str | None) -> Json:
+def _row(
+    request: ReadRequest, scope: Scope, span: Span, metrics: Sequence[str] | None, by: str | None, goals: str | None
+) -> Json:
+    """A row with the goals of its metrics: `goals` is None for the one that is meant, `all` for a list."""
     view, now = request.view, request.now
-    row = metrics_row(view, scope, span, view.values(scope, span, now, metrics), now)
+    row = metrics_row(view, scope, span, view.values(scope, span, now, metrics), now, every_goal=goals == "all")
     return row if by is None else row | {"segments": segments_of(view, scope, span, now, metrics, by)}

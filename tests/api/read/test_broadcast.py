@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from api.read.broadcast import KEPT_WINDOW, REMEMBERED, Broadcaster
+from api.read.goal_rows import MOVES_BY_THE_CLOCK
 from api.read.rows import Json, metrics_row, waiting_leads
 from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
 from api.read.view import ORGANISATION, View
@@ -116,6 +117,11 @@ class Screen:
         self.rows[key] = row | {
             "metrics": known["metrics"] | row["metrics"],
             "bounds": bounds | row["bounds"],
+            "goals": {
+                metric: goal
+                for metric, goal in (known.get("goals", {}) | row.get("goals", {})).items()
+                if goal is not None
+            },
         }
 
     def _put_lead(self, lead: Json) -> None:
@@ -132,6 +138,7 @@ class Screen:
             shown = self.rows[key]
             assert shown["metrics"] == row["metrics"], key
             assert (shown.get("name"), shown.get("team")) == (row.get("name"), row.get("team")), key
+            assert settled(shown["goals"]) == settled(row.get("goals", {})), key
             assert shown["bounds"].keys() == row["bounds"].keys(), key
             for name, bound in row["bounds"].items():
                 assert bound - 60 <= shown["bounds"][name] <= bound, (key, name)
@@ -162,6 +169,14 @@ def row_key(row: Json) -> str:
     return f"team {row['team']}" if "team" in row else "organisation"
 
 
+def settled(goals: Json) -> Json:
+    """Without what moves by the clock alone."""
+    return {
+        metric: {name: value for name, value in goal.items() if name not in MOVES_BY_THE_CLOCK}
+        for metric, goal in goals.items()
+    }
+
+
 def without_seconds(lead: Json) -> Json:
     return {name: value for name, value in lead.items() if name not in MOVES_BY_ITSELF}
 
@@ -189,6 +204,21 @@ CONFIG = make_config(
     reps={"r1": {"name": "Ana", "team": "north"}, "r2": {"aliases": {"feed": ["old-2"]}}},
     lead_response={"rules": [{"when": {"source": "demo_request"}, "sla": "5m"}, {"sla": "1h"}]},
 )
+GOALS = make_config(
+    timezone="Asia/Kuala_Lumpur",
+    teams={"north": {"name": "North"}},
+    reps={"r1": {"name": "Ana", "team": "north"}, "r2": {"aliases": {"feed": ["old-2"]}}},
+    calendars={"office": {"timezone": "Asia/Kuala_Lumpur", "hours": {"mon-fri": ["09:00-18:00"]}}},
+    calendar="office",
+    goals={
+        "calls": {"metric": "calls_made", "period": "day", "amounts": [{"each": 2}]},
+        "quota": {"metric": "revenue_won", "period": "month", "amounts": [{"each": 90}, {"amount": 500}]},
+        "speed": {
+            "metric": "lead_response_seconds_p50", "period": "week",
+            "amounts": [{"each": 600}, {"team": "north", "amount": 700}],
+        },
+    },
+)  # fmt: skip
 MIDNIGHT = instant("2026-03-18T16:00Z")
 
 _moves = st.sampled_from(
@@ -207,15 +237,20 @@ _steps = st.one_of(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
+    config=st.sampled_from([CONFIG, GOALS]),
     before=logs(most=15),
     filters=st.lists(st.sampled_from(FILTERS), min_size=1, max_size=4),
     steps=st.lists(_steps, max_size=12),
     most=st.sampled_from([None, 1, 3]),
 )
 def test_whoever_applies_every_event_sees_what_rest_serves(
-    before: list[RecordChange], filters: list[Filter], steps: list[tuple[str, Any]], most: int | None
+    config: Config,
+    before: list[RecordChange],
+    filters: list[Filter],
+    steps: list[tuple[str, Any]],
+    most: int | None,
 ) -> None:
-    desk = Desk(CONFIG)
+    desk = Desk(config)
     desk.take(*before)
     screens = [Screen(desk, wanted).connect() for wanted in filters]
     asleep: set[int] = set()
@@ -244,6 +279,37 @@ def test_whoever_applies_every_event_sees_what_rest_serves(
             screen.connect()
         screen.read()
         screen.check()
+
+
+def test_goals_are_told_when_they_change_and_once_a_minute_what_moves_by_the_clock() -> None:
+    desk = Desk(GOALS, instant("2026-03-18T02:00:10Z"))
+    screen = Screen(desk, Filter(metrics=("calls_made",), reps=frozenset({"r1"}))).connect()
+    first = screen.rows["today", "rep r1"]["goals"]["calls_made"]
+    assert (first["target"], first["state"], first["expected"]) == (2, "behind", pytest.approx(2 * 3610 / 32400))
+
+    def told() -> list[Json]:
+        desk.flush()
+        assert screen.subscription is not None
+        events = parsed(screen.subscription.drain())
+        return [row for _, kind, data in events if kind == "metrics" for row in data["rows"]]
+
+    desk.now += 20 * SECOND
+    assert told() == []
+    desk.now += 30 * SECOND
+    (row,) = told()
+    assert row["metrics"] == {}
+    assert row["goals"]["calls_made"]["expected"] == pytest.approx(2 * 3660 / 32400)
+    desk.now += SECOND
+    assert told() == []
+    desk.take(call("c1", desk.now), call("c2", desk.now))
+    (row,) = told()
+    assert (row["metrics"], row["goals"]["calls_made"]["state"]) == ({"calls_made": 2}, "reached")
+    desk.take(change("absence", "a1", desk.now, rep="r1", from_="2026-03-18", to="2026-03-18"))
+    (row,) = told()
+    assert row["goals"] == {"calls_made": None}
+    desk.take(change("absence", "a1", desk.now + 1, deleted=True))
+    (row,) = told()
+    assert row["goals"]["calls_made"]["target"] == 2
 
 
 def test_rolling_number_falls_by_itself() -> None:

@@ -1,6 +1,7 @@
 """The roster: the file wins field by field, aliases speak together, moves hold from their day on."""
 
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from schemas.config import Config
 from schemas.instants import DAY
 from schemas.people import Roster
 from schemas.records import Record
-from schemas.windows import Calendar, date_of
+from schemas.windows import Calendar, date_of, day_from
 from tests.builders import change, instant, make_config
 
 NOON = instant("2026-03-18T12:00Z")
@@ -20,7 +21,7 @@ def make_roster(config: Config) -> Roster:
     return Roster(config, Calendar(config.organisation.zone, config.organisation.first_weekday))
 
 
-def tell(roster: Roster, rep: str, *changes: tuple[int, dict[str, Any]]) -> tuple[str, bool]:
+def tell(roster: Roster, rep: str, *changes: tuple[int, dict[str, Any]]) -> tuple[str | None, bool]:
     """Apply a record with these changes; none of them: its tombstone."""
     record = Record("rep")
     for at, fields in changes:
@@ -146,3 +147,47 @@ def test_since_and_until_are_days_of_the_organisation_however_they_are_said() ->
     assert one.attributes == {"desk": "4"}
     assert (date_of(two.since or 0), date_of(two.until or 0)) == (date(2026, 3, 18), date(2026, 3, 31))
     assert two.attributes == {"a": 1}
+
+
+def test_absences_are_the_persons_under_whatever_id_and_go_where_the_record_goes() -> None:
+    roster = make_roster(make_config(reps={"r1": {"aliases": {"feed": ["old"]}}, "r2": {}}))
+
+    def away(*changes: dict[str, Any]) -> tuple[str | None, bool]:
+        record = Record("absence")
+        for number, fields in enumerate(changes):
+            record.fold(change("absence", "a", NOON + number, **fields))
+        return roster.apply(b"absence|a", record.encode() if changes else None)
+
+    said = {"rep": "old", "from": "2026-03-18", "to": "2026-03-20"}
+    assert away(said) == ("r1", False)
+    assert [(each.last - each.first, each.share) for each in roster.people["r1"].absences] == [(2, Fraction(1))]
+    assert away(said, {"rep": "r2", "share": "0.5"}) == ("r2", False)
+    assert roster.people["r1"].absences == ()
+    assert [each.share for each in roster.people["r2"].absences] == [Fraction(1, 2)]
+    assert away(said, {"to": None}) == ("r2", False)
+    assert roster.people["r2"].absences == ()
+    away(said)
+    assert away() == ("r1", False)
+    assert roster.people["r1"].absences == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "record", "last", "has_goals"),
+    [
+        ({}, {}, None, True),
+        ({}, {"active": False}, "2026-03-18", True),
+        ({}, {"active": False, "until": "2026-03-01"}, "2026-03-01", True),
+        ({"active": True}, {"active": False}, None, True),
+        ({"active": False}, {"active": False}, None, False),
+        ({"active": False, "until": "2026-04-01"}, {}, "2026-04-01", True),
+    ],
+)
+def test_the_last_day_is_as_said_else_that_of_the_word_that_they_are_gone(
+    file: dict[str, Any], record: dict[str, Any], last: str | None, has_goals: bool
+) -> None:
+    roster = make_roster(make_config(reps={"r1": file}))
+    tell(roster, "r1", (NOON, record))
+
+    person = roster.people["r1"]
+    assert person.last_day == (None if last is None else day_from(date.fromisoformat(last)))
+    assert person.has_goals == has_goals

@@ -315,3 +315,22 @@ def test_a_record_that_says_nothing_is_kept() -> None:
 
     assert ledger.fold([], START + 300 * DAY).rows == []
     assert len(ledger) == 1
+
+
+def test_absences_and_goals_are_told_to_everybody_and_taken_back_when_they_go() -> None:
+    ledger = make_ledger()
+    away = change("absence", "a1", START, rep="ana", from_="2026-03-18", to="2026-03-19")
+    goal = change("goal", "g1", START, goal="quota", rep="ana", amount="5")
+
+    told = {key: row is not None for key, row in fold(ledger, away, goal).roster}
+    assert told == {b"absence|a1": True, b"goal|g1": True}
+
+    later = ledger.fold([], START + 60 * DAY)
+    assert later.roster == [(b"absence|a1", None)]
+    assert (b"absence|a1", None) in later.rows
+
+    published = {b"absence|a1": b"old", b"rep|gone": b"old"}
+    rebuilt = ledger.rebuild({}, published, START + 60 * DAY)
+    assert {key: row is not None for key, row in rebuilt.roster} == {
+        b"goal|g1": True, b"absence|a1": False, b"rep|gone": False,
+    }  # fmt: skip

@@ -1,0 +1,146 @@
+"""`GET /v1/goals`: goals by period, of the organisation, teams and reps."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import dropwhile, islice
+from typing import Annotated, NamedTuple
+
+import orjson
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.errors import InvalidParameterError
+from api.http.etag import answer
+from api.http.identity import Access
+from api.http.models.goals import GoalsAnswer
+from api.http.parameters import (
+    Cursor,
+    Limit,
+    ReadRequest,
+    ReadRoute,
+    known_date,
+    known_rep,
+    known_team,
+    read_date,
+    read_names,
+    reps_asked,
+    shown,
+    team_today,
+)
+from api.read.goal_rows import GoalRow, row_json, standings_of
+from api.read.view import ORGANISATION, Scope, View, rep_scope, team_scope
+from schemas.goals.periods import Days
+from schemas.instants import format_instant
+from schemas.windows import Day, day_from
+
+router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["goals"], generate_unique_id_function=operation_id)
+
+MAX_COUNT = 60
+_RANKS = {"organisation": 0, "team": 1, "rep": 2}
+
+
+@router.get("/goals", summary="Goals by period", response_model=GoalsAnswer, responses=READ_PROBLEMS | NOT_FOUND)
+async def goals(
+    request: ReadRequest,
+    period: Annotated[str, Query(description="`current`, `previous`, or a date in it.")] = "current",
+    count: Annotated[int, Query(ge=1, le=MAX_COUNT, description="So many periods, up to that one.")] = 1,
+    goal: Annotated[str | None, Query(description="Names, with commas; all if left out.")] = None,
+    team: Annotated[str | None, Query(description="Only this team, and its reps of today.")] = None,
+    rep: Annotated[str | None, Query(description="Only this rep.")] = None,
+    limit: Limit = 100, cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """A row for each goal, period and scope that has a target: the organisation, then teams, then reps by id.
+
+    Of one scope the goals are in the order of the file, and the periods of each from the earliest on.
+    """
+    access, view, now = request.access, request.view, request.now
+    names = _known_goals(view, goal)
+    wanted = [(name, _periods(view, name, period, count, now)) for name in names]
+    scopes = _scopes(view, access, team, rep, now)
+    order = {name: place for place, name in enumerate(view.goals.goals)}
+
+    def key_of(row: GoalRow) -> _Key:
+        return _Key(_RANKS[row.scope.kind], row.scope.id or "", order[row.goal], row.period.first)
+
+    after = None if cursor is None else _read_cursor(cursor)
+    if after is not None:
+        first = after[:2]
+        scopes = (scope for scope in scopes if (_RANKS[scope.kind], scope.id or "") >= first)
+    found = standings_of(view, scopes, wanted, now)
+    if after is not None:
+        found = dropwhile(lambda each: key_of(each[0]) <= after, found)
+    page = list(islice(found, limit + 1))
+    following = _write_cursor(key_of(page[limit - 1][0])) if len(page) > limit else None
+    rows = [row_json(view, row, standing, now) for row, standing in page[:limit]]
+    return answer(request, {"rows": rows, "as_of": format_instant(now), "next": following})
+
+
+class _Key(NamedTuple):
+    """Where a row stands in the list."""
+
+    rank: int
+    id: str
+    goal: int
+    first: Day
+
+
+def _known_goals(view: View, names: str | None) -> list[str]:
+    asked = read_names("goal", names)
+    for name in asked or ():
+        if name not in view.goals.goals:
+            raise InvalidParameterError(field="goal", detail=f"there is no goal {shown(name)}")
+    return [name for name in view.goals.goals if not asked or name in asked]
+
+
+def _periods(view: View, name: str, period: str, count: int, now: int) -> list[Days]:
+    """The periods of a goal that are asked for, the earliest first."""
+    goals, today = view.goals, view.calendar.day_of(now)
+    day = today if period in {"current", "previous"} else day_from(_date(period))
+    found = [goals.period(name, day)]
+    if period == "previous":
+        found = [goals.period_before(name, found[0])]
+    while len(found) < count:
+        found.append(goals.period_before(name, found[-1]))
+    return found[::-1]
+
+
+def _date(text: str) -> date:
+    found = read_date(text)
+    if found is None:
+        raise InvalidParameterError(field="period", detail=f"{shown(text)} is neither current nor previous nor a date")
+    return known_date("period", found)
+
+
+def _scopes(view: View, access: Access, team: str | None, rep: str | None, now: int) -> Iterable[Scope]:
+    """Whose goals are asked for and may be seen, in the order of the list."""
+    if team is not None:
+        known_team(view, team, access)
+    if rep is not None:
+        known_rep(view, rep, access, now)
+        return [rep_scope(rep)] if team is None or team_today(view, rep, now) == team else []
+    only = team if team is not None else access.team
+    return _all_scopes(view, access, only, now)
+
+
+def _all_scopes(view: View, access: Access, only: str | None, now: int) -> Iterator[Scope]:
+    if only is None:
+        yield ORGANISATION
+    yield from (team_scope(team) for team in view.roster.team_names if only in {None, team})
+    reps = sorted(view.roster.people) if only is None else reps_asked(view, only, access, now)
+    yield from (rep_scope(rep) for rep in reps)
+
+
+def _write_cursor(key: _Key) -> str:
+    return urlsafe_b64encode(orjson.dumps([*key])).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> _Key:
+    try:
+        found = orjson.loads(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or [type(part) for part in found] != [int, str, int, int]:
+        raise InvalidParameterError(field="cursor", detail="is not the `next` of a page")
+    return _Key(*found)

@@ -1,0 +1,77 @@
+"""How much work is scheduled on the days of an organisation, by one calendar or by none.
+
+Owns the measure: microseconds of the calendar's hours as far as they lie in the organisation's day; without a calendar
+each day is one of 24 hours.
+"""
+
+from fractions import Fraction
+
+from schemas.calendars import BusinessCalendar
+from schemas.goals.periods import Days
+from schemas.instants import DAY
+from schemas.windows import Calendar, Day
+
+_MOST_KEPT = 50_000
+
+
+class Work:
+    """The work of days by one calendar. Pure but for what it remembers."""
+
+    def __init__(self, days: Calendar, hours: BusinessCalendar | None) -> None:
+        """`hours`: None where no calendar says when people work."""
+        self._days = days
+        self._hours = hours
+        self._starts: dict[Day, int] = {}
+        self._totals: dict[Days, int] = {}
+        self._worked: dict[Days, int] = {}
+
+    def start(self, day: Day) -> int:
+        """The first instant of a day."""
+        found = self._starts.get(day)
+        if found is None:
+            if len(self._starts) > _MOST_KEPT:
+                self._starts.clear()
+            found = self._starts[day] = self._days.day_start(day)
+        return found
+
+    def of(self, day: Day) -> int:
+        """The work of one day."""
+        return self.total(Days(day, day))
+
+    def total(self, days: Days) -> int:
+        """The work of these days; 0 of none."""
+        if days.last < days.first:
+            return 0
+        if self._hours is None:
+            return (days.last - days.first + 1) * DAY
+        found = self._totals.get(days)
+        if found is None:
+            if len(self._totals) > _MOST_KEPT:
+                self._totals.clear()
+            found = self._totals[days] = self._hours.between(self.start(days.first), self.start(days.last + 1))
+        return found
+
+    def working_days(self, days: Days) -> int:
+        """How many of these days have any work."""
+        if self._hours is None:
+            return max(0, days.last - days.first + 1)
+        found = self._worked.get(days)
+        if found is None:
+            if len(self._worked) > _MOST_KEPT:
+                self._worked.clear()
+            found = self._worked[days] = sum(1 for day in range(days.first, days.last + 1) if self.of(day))
+        return found
+
+    def passed(self, day: Day, now: int) -> int:
+        """How much of the work of a day has passed."""
+        start, end = self.start(day), self.start(day + 1)
+        if now >= end:
+            return self.of(day)
+        if now <= start:
+            return 0
+        return min(DAY, now - start) if self._hours is None else self._hours.between(start, now)
+
+    def share_passed(self, day: Day, now: int) -> Fraction:
+        """The same as a share of the day's work; 0 where it has none."""
+        whole = self.of(day)
+        return Fraction(self.passed(day, now), whole) if whole else Fraction(0)
