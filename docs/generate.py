@@ -300,8 +300,6 @@ def _series() -> list[tuple[str, str, str]]:
     sales = {exported(name, metric.unit)[0] for name, metric in shipped_catalogue().items()}
     verified = Verification(0, 0, 0, "", 0, 0)
     picture = Picture(catalogue=Catalogue(), deals_without_rate=0, goals=(), verification=verified)
-        catalogue=Catalogue(), deals_without_rate=0, goals=(), verification=Verification(0, 0, 0, "", 0, 0)
-    )
     text = render(picture) + generate_latest(_whole_api()[1])
     helps: dict[str, str] = {}
     found = []
