@@ -68,7 +68,7 @@ class Floor(MergedPanes):
         return found
 
     def moves_by_the_clock(self, metric: str, pane: Pane | None = None) -> bool:
-        """Whether a metric (of this pane) changes though nothing happens: a level, or where leads wait for an answer."""
+        """Whether a metric (of this pane) changes though nothing happens: a level, and where leads wait for answers."""
         cells = self._bound.metrics[metric].cells
         pending = cells & self._bound.pending
         return bool(pending if pane is None else pending & pane.keys()) or not cells.isdisjoint(self._levels.cells)

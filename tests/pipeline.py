@@ -98,6 +98,7 @@ class Pipeline:
             while True:
                 output = self.ledgers[p].fold([], self.log_at)
                 self._publish(PANES.name, p, output.panes)
+                self._publish(ROSTER.name, p, output.roster)
                 self._keep("ledger", p, output.rows)
                 groups = self.groups[p].fold([], self.log_at)
                 self._publish(PANES.name, p, groups.panes)

@@ -132,7 +132,7 @@ def test_any_order_and_repetition_gives_the_same_bytes(name: str, log: list[Reco
 
 
 def test_every_fact_is_among_them_that_is_made_of_records() -> None:
-    assert {each.fact for each in PARTS.values()} >= {*FACTS} - {
+    assert {each.fact for each in PARTS.values()} >= {name for name in FACTS if "/" not in name} - {
         "call", "email", "meeting", "activity", "thread.answers",
     }  # fmt: skip
 

@@ -214,7 +214,7 @@ async def read_by(
     request: ReadRequest,
     metrics: MetricsAsked,
     by: Annotated[
-        str | None, Query(description="A dimension: rows get `segments`.", examples=["product"], max_length=200)
+        str | None, Query(description="A dimension: rows get `segments`.", examples=["team"], max_length=200)
     ] = None,
 ) -> str | None:
     """The dimension asked for. 422 where there is none of that name, or a metric is not counted by it."""
@@ -224,7 +224,7 @@ async def read_by(
     dimension = view.dimensions.get(by)
     if dimension is None:
         raise InvalidParameterError(
-            field="by", detail=f"there is no dimension {shown(by)}; there are {', '.join(view.dimensions)}"
+            field="by", detail=f"there is no dimension {shown(by)}; there are {', '.join([TEAM, *view.dimensions])}"
         )
     if not dimension.labels and not dimension.is_of_person:
         raise InvalidParameterError(field="by", detail=f"{by} is not kept: metrics.yaml lists no values of it")

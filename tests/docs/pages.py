@@ -15,6 +15,7 @@ PAGES = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 WRITTEN = [page for page in PAGES if page.parent.name != "reference" and page != DOCS / "metrics.md"]
 """Pages that are not made from the code."""
 
+_CODE = re.compile(r"`[^`\n]*`")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -61,7 +62,7 @@ def code_of(page: Path) -> list[str]:
 
 def links_of(page: Path) -> list[str]:
     """Where a page leads to."""
-    return _LINK.findall(_BLOCK.sub("", page.read_text(encoding="utf-8")))
+    return _LINK.findall(_CODE.sub("", _BLOCK.sub("", page.read_text(encoding="utf-8"))))
 
 
 def anchors_of(page: Path) -> set[str]:

@@ -39,7 +39,9 @@ class SegmentAnswer(Answer):
     by: dict[str, str | None] = Field(examples=[{"product": "Pro"}])
     metrics: dict[str, int | float | str | None] = Field(examples=[_METRICS_EXAMPLE])
     bounds: dict[str, float] = Field(examples=[{}])
-    unavailable: dict[str, str] | None = Field(default=None, description="As of the row.")
+    unavailable: dict[str, str] | None = Field(
+        default=None, description="As of the row.", examples=[{"new_customers": "kept since 2025-10-25"}]
+    )
 
 
 class RowAnswer(Answer):

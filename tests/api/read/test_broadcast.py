@@ -744,9 +744,9 @@ def test_a_piece_of_a_flush_makes_few_values_and_merges_few_reps(monkeypatch: py
     def counted(name: str, weight: int) -> None:
         does = getattr(desk.view, name)
 
-        def counting(*given: Any) -> Any:
+        def counting(*given: Any, **named: Any) -> Any:
             work.append(weight)
-            return does(*given)
+            return does(*given, **named)
 
         monkeypatch.setattr(desk.view, name, counting)
 

@@ -356,7 +356,7 @@ async def test_kafka_that_is_away_is_said_in_one_line(tmp_path: Path) -> None:
     # Port 1 of this machine: nothing listens there.
     log = Log("127.0.0.1:1", "t.", tmp_path)
     async with log.reading() as read_side:
-        await until(lambda: "cannot be read" in read_side.problems()[0])
+        await until(lambda: "no Kafka answers" in read_side.problems()[0])
 
         assert not read_side.is_loaded
         assert "\n" not in read_side.problems()[0]
