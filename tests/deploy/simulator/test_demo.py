@@ -182,6 +182,19 @@ def test_the_truth_is_the_recount_of_what_was_taken(tmp_path: Path) -> None:
     assert truth["rows"]["24h"]["organisation"]["metrics"]["calls_made"] > 0
 
 
+def test_the_truth_takes_the_later_of_two_words_of_one_instant_in_a_delivery() -> None:
+    said = [
+        {"record": "call", "id": "c", "changed_at": "2026-03-18T09:00:00Z", "fields": {"direction": direction}}
+        for direction in ("outbound", "inbound", "outbound", "inbound")
+    ]
+    post = Post(0, "m1", {"content-type": "application/json"}, json.dumps(said).encode(), len(said))
+
+    changes = changes_of([post], CONFIG, "feed", START)
+
+    assert max(changes, key=lambda change: change.version).fields["direction"] == "inbound"
+    assert [change.version[1] >> 56 for change in changes] == [0, 1, 2, 3]
+
+
 def test_the_demo_has_a_right_configuration_that_only_its_owner_can_read(tmp_path: Path) -> None:
     path = running.write_config(tmp_path, "Asia/Tokyo")
 
