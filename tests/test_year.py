@@ -27,8 +27,9 @@ def day_of_work(chance: random.Random, day: int) -> list[RecordChange]:
             case 0:
                 found.append(change("lead", id, at, rep=rep, received_at=at, status="new", source="web"))
             case 1 if day > 3:
-                # Whether somebody called or not, after three days nobody waits: only who waits is kept for ever.
-                found.append(change("lead", f"{day - 3}-{number - 1}", at + 1, status="qualified"))
+                # Whether somebody called or not, after three days it has ended: only what has not is kept for ever.
+                ended = chance.choice(["disqualified", "converted", "customer"])
+                found.append(change("lead", f"{day - 3}-{number - 1}", at + 1, status=ended))
                 if chance.random() < 0.9:
                     lead = f"{day - chance.randrange(3)}-{chance.randrange(0, A_DAY, 6)}"
                     found.append(change("call", id, at, rep=rep, lead=lead, direction="outbound", dialed_at=at))
