@@ -28,6 +28,10 @@ STANDING = Window(2**62)
 _KEPT = 33
 """From this bit on stands for how many days the ids of a day are kept, which lie in a pane of their own."""
 
+_INDICES = 1 << _KEPT - 2
+_KEEPS = 1 << 20
+"""Bounds of what fits beside each other in a window: all days and minutes that there are, by far."""
+
 Day = int
 """Days since 1970-01-01 in the organisation's calendar."""
 
@@ -83,12 +87,15 @@ def write_window(window: Window) -> str:
 
 def read_window(text: str) -> Window:
     """The opposite of `write_window`. Raises ValueError."""
-    kind = text[:1]
-    if kind == "d":
-        index, _, keep = text[1:].partition(".")
-        return kept_window(int(index), int(keep)) if keep else day_window(int(index))
-    if kind == "m" or text == "s0":
-        return STANDING if kind == "s" else Window(int(text[1:]) * 2)
+    if text == "s0":
+        return STANDING
+    kind, (number, _, kept) = text[:1], text[1:].partition(".")
+    index, keep = int(number), int(kept) if kept else 0
+    if abs(index) < _INDICES and 0 <= keep < _KEEPS:
+        if kind == "d":
+            return kept_window(index, keep)
+        if kind == "m" and not kept:
+            return Window(index * 2)
     msg = f"{text!r} is not a window"
     raise ValueError(msg)
 
