@@ -304,7 +304,7 @@ class Record:
         for name, instant in ENTERED.get(self.kind, _NO_FIELDS).items():
             if name in change.fields:
                 said = change.fields.get(instant)
-                entered_at = said if isinstance(said, int) and change.fields[name] is not None else at
+                entered_at = said if isinstance(said, int) else at
                 news |= _enter(self.entered.setdefault(name, []), [(entered_at, at, digest, change.fields[name])])
         return news
 

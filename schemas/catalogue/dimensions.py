@@ -120,7 +120,7 @@ class Dimension(Model):
             if self.joined(fact) is None:
                 return None
             # Those that name a lead are counted where that is known.
-            return opposite(IsSet(("lead",))) if label == self.labels[-1] else False
+            return opposite(IsSet(("lead",))) if not self.labels or label == self.labels[-1] else False
         if self.bands is not None:
             return self._band(fact, name, label)
         lists = {held: some(Is(name, value) for value in values) for held, values in self._lists.items()}
