@@ -102,7 +102,14 @@ class _Reading:
         head = self._head()
         own = self._entries(head.metrics if head is not None else self._raw_metrics())
         under = self._under
-        dimensions = {**under.dimensions, **({} if head is None else head.dimensions)}
+        said = {} if head is None else head.dimensions
+        # A wrong one takes no shipped one's place: what goes by that is not wrong for it.
+        sound = {
+            name: held
+            for name, held in said.items()
+            if name not in under.dimensions or not [*problems_of_dimension(held)]
+        }
+        dimensions = {**under.dimensions, **sound}
         kept = {name: entry for name, entry in under.metrics.items() if name not in self._off}
         metrics = Catalogue({**kept, **own}, dimensions)
         defined = replace(
@@ -114,7 +121,7 @@ class _Reading:
             own=frozenset(own) if is_users else frozenset(),
             switched_off=frozenset(self._off),
         )
-        self._check_dimensions(defined, {} if head is None else head.dimensions)
+        self._check_dimensions(defined, said)
         self._check_entries(defined, own)
         if is_users and len(own) > MAX_OWN:
             self._refuse(("metrics",), f"holds {len(own)} metrics of your own; {MAX_OWN} are the most")
