@@ -7,6 +7,7 @@ import pytest
 from schemas.catalogue import shipped_catalogue
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.reading import MAX_OWN, Read, read_metrics, shipped
+from schemas.catalogue.rules import Rules
 from schemas.config import Config, ConfigError, load_config
 from schemas.config.rules import rules_of
 from schemas.definitions import digest_of
@@ -216,6 +217,19 @@ FAULTS = {
     "- a": ["1: must be a mapping with metrics, dimensions, cold_sources or quiet_after"],
     "metrics: [": ["1: is not YAML: expected the node content, but found '<stream end>'"],
 }  # fmt: skip
+
+
+def test_a_dimension_of_the_lead_without_values_is_not_kept_and_counts_nothing() -> None:
+    text = (
+        "dimensions:\n  origin: {of: lead.source, values: {}, other: Other}\n"
+        "metrics:\n  demos: {label: D, description: D., unit: count, type: simple, from: meeting, at: starts_at,"
+        " credit: rep, agg: count, by: [origin]}"
+    )
+    found = read(text)
+
+    assert found.problems == []
+    assert found.defined.dimensions["origin"].labels == ()
+    assert "origin" not in bound_under(found.defined, Rules()).metrics["demos"].segments
 
 
 class TestFaults:

@@ -121,6 +121,8 @@ def test_of_one_instant_the_newest_word_counts() -> None:
 
 def test_a_cleared_stage_ends_the_stay() -> None:
     assert path(deal((MON, {"stage": "lead"}), (TUE, {"stage": None}))) == [("lead", MON, TUE)]
+    left = deal((MON, {"stage": "lead"}), (WED, {"stage": None, "entered_stage_at": TUE}))
+    assert path(left) == [("lead", MON, TUE)]
 
 
 def test_a_statement_that_is_repeated_with_its_instant_takes_no_place() -> None:
