@@ -22,7 +22,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from deploy.local.broker import BrokerError, LocalBroker
+from deploy.local.broker import LocalBroker
+from deploy.local.kafka_folder import BrokerError
 
 # Where the environment forbids bytecode, every process that a test starts would compile floorcast anew, and every run
 # the tests.
