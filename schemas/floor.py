@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.catalogue import Catalogue, Metric, money_digits
-from schemas.catalogue.base import Exact, MetricValue, Reading
+from schemas.catalogue.base import Exact, MetricValue, Reading, sample_of
 from schemas.catalogue.dimensions import Dimensions
 from schemas.catalogue.versions import Versioned
 from schemas.config import Config
@@ -155,6 +155,10 @@ class Floor(MergedPanes):
     def exact(self, metric: str, pane: Pane, now: int, label: tuple[str, str] | None = None) -> Exact:
         """A metric (or the part of it that has a label of a dimension) of a merged pane, before it is shown."""
         return self._bound.metrics[metric].reader_of(label).exact(pane, self.reading(now))
+
+    def sample(self, metric: str, pane: Pane, now: int) -> Exact:
+        """How many cases a metric of a merged pane is made of; of counts and sums it is the value itself."""
+        return sample_of(self._bound.metrics[metric].reader, pane, self.reading(now))
 
     def deals_without_rate(self) -> int:
         """Won deals in a currency that has no rate: they are left out of money metrics."""

@@ -6,7 +6,7 @@ until a part of it changes. Long spans are merged from blocks (an hour of minute
 costs few merges, not 1,440.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from schemas.catalogue import Catalogue, Metric, bound
@@ -232,7 +232,7 @@ class MergedPanes:
         if held is None:
             if len(self._level_panes) > LEVELS_REMEMBERED:
                 self._level_panes.clear()
-            made = self._with_levels({}, span, now, lambda rep: self._is_in(scope, rep, end.day))
+            made = self._with_levels({}, span, now, self._there_on(scope, end.day))
             held = self._level_panes[key] = made
         return self._levels.put(pane, held, None)
 
@@ -254,29 +254,40 @@ class MergedPanes:
                 if self._is_in(scope, rep, day):
                     found.setdefault(label_on(rep, day), {})
             for label, pane in found.items():
-
-                def is_meant(rep: str | None, label: str | None = label) -> bool:
-                    return self._is_in(scope, rep, day) and label_on(rep, day) == label
-
-                found[label] = self._with_levels(pane, span, now, is_meant)
+                meant = [
+                    Scope("rep", rep)
+                    for rep in (None, *self._cells_of)
+                    if self._is_in(scope, rep, day) and label_on(rep, day) == label
+                ]
+                found[label] = self._with_levels(pane, span, now, meant)
         return found
 
-    def _with_levels(self, pane: Pane, span: Span, now: int, is_meant: Callable[[str | None], bool]) -> Pane:
+    def _with_levels(self, pane: Pane, span: Span, now: int, scopes: Sequence[Scope]) -> Pane:
+        """A pane with what there was of these scopes at the end of a span, and right before it."""
         ends = [end_of(span, now, self.calendar)]
         if self._levels.sets:
             ends.append(beginning_of(span, now, self.calendar))
         found = []
         for at in ends:
-            later = [window for window in self._cells if is_after(window, at, self._day_of)]
-            standing = self._panes_of([STANDING], is_meant)
-            found.append(self._levels.level(standing, self._panes_of(later, is_meant)))
+            standing = (self._pane(scope, STANDING) for scope in scopes)
+            later = [*self._after(at)]
+            parts = (part for scope in scopes for after in later for part in self._parts(scope, after))
+            found.append(self._levels.level(standing, parts))
         return self._levels.put(pane, found[0], found[1] if len(found) > 1 else None)
 
-    def _panes_of(self, windows: Iterable[Window], is_meant: Callable[[str | None], bool]) -> Iterator[Pane]:
-        for window in windows:
-            for rep in self._cells.get(window, ()):
-                if is_meant(rep):
-                    yield self._rep_pane(window, rep)
+    def _there_on(self, scope: Scope, day: Day) -> Sequence[Scope]:
+        """What a scope's level on a day is summed up from: of a team its people of that day, wherever they were."""
+        if scope.kind != "team":
+            return [scope]
+        return [rep_scope(rep) for rep in self._cells_of if self.roster.team_on(rep, day) == scope.id]
+
+    def _after(self, at: Instant) -> Iterator[Span]:
+        """The stored windows after an instant, each once: the rest of its day, and the days after it."""
+        if at.minute is not None:
+            last = self.calendar.day_start(at.day + 1) // MINUTE - 1
+            yield Span("", days=False, first=at.minute + 1, last=last)
+        last = max(self._day_revisions, default=at.day)
+        yield Span("", days=True, first=at.day + 1, last=last)
 
     def _is_in(self, scope: Scope, rep: str | None, day: Day) -> bool:
         if scope.kind == "rep":
