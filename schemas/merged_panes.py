@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from schemas.catalogue import Catalogue, Metric, bound
+from schemas.catalogue.duration import DurationReader
 from schemas.catalogue.plan import Kind
 from schemas.catalogue.simple import SimpleReader
+from schemas.catalogue.versions import VersionsReader
 from schemas.config import Config
 from schemas.config.rules import rules_of
 from schemas.instants import DAY, MINUTE
@@ -73,12 +75,14 @@ class MergedPanes:
         self._blocks: dict[int, dict[Scope, Pane]] = {}
         self._windows_in: dict[int, int] = {}
         """Block -> in how many of its windows there is a pane."""
-        self._without_rate: dict[tuple[Window, str | None, str], int] = {}
+        self._noted: dict[int, dict[tuple[Window, str | None, str], int]] = {
+            cell: {} for cell in _noted_cells(self._bound.metrics)
+        }
+        """How often something was left out of a metric, by the cell that counts it."""
         self._levels = Levels(self._bound.plan)
         self._days = self._bound.plan.of_kind(Kind.DAYS)
         self._level_panes: dict[tuple[Scope, Span, Instant, int], Pane] = {}
         """What levels were at the end of a span, at a revision."""
-        self._left_out = _left_out(self._bound.metrics.get("revenue_won"))
         self._cells_of: dict[str, int] = {}
         """Rep -> in how many windows they have a pane."""
 
@@ -96,7 +100,7 @@ class MergedPanes:
                 return None
         else:
             self._put_in(origin, rep, window, value)
-        self._note_rate(origin, rep, window, value)
+        self._note(origin, rep, window, value)
         self._forget_merged(window, rep, was_there=was_there)
         self.revision += 1
         self._rep_revisions[rep] = self.revision
@@ -156,13 +160,18 @@ class MergedPanes:
                 self._blocks.pop(block, None)
         return True
 
-    def _note_rate(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
-        """Keep the number of deals without a rate beside the bytes, which are not decoded before somebody asks."""
+    def _note(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
+        """Keep how often something was left out beside the bytes, which are not decoded before somebody asks."""
         if is_day(window):
-            if value is not None and self._left_out is not None and _written(self._left_out) in value:
-                self._without_rate[window, rep, origin] = decode_pane(value).get(self._left_out, 0)
-            else:
-                self._without_rate.pop((window, rep, origin), None)
+            for cell, held in self._noted.items():
+                if value is not None and _written(cell) in value:
+                    held[window, rep, origin] = decode_pane(value).get(cell, 0)
+                else:
+                    held.pop((window, rep, origin), None)
+
+    def times_left_out(self, cell: int) -> int:
+        """How often something was left out of a metric on all days that are kept."""
+        return sum(self._noted.get(cell, {}).values())
 
     def _forget_merged(self, window: Window, rep: str | None, *, was_there: bool) -> None:
         held = self._rep_panes.get(window, {}).pop(rep, None)
@@ -442,10 +451,22 @@ def _block_of(window: Window) -> int:
     return index_of(window) // size * 2 + (window & 1)
 
 
-def _left_out(metric: Metric | None) -> int | None:
+def without_rate(metric: Metric | None) -> int | None:
     """The cell that counts for how many rows of a metric there was no rate."""
     reader = None if metric is None else metric.reader
     return reader.left_out.name if isinstance(reader, SimpleReader) and reader.left_out is not None else None
+
+
+def negative_durations(metric: Metric) -> list[int]:
+    """The cells that count what a metric leaves out because it ends before it starts."""
+    readers = metric.reader.readers if isinstance(metric.reader, VersionsReader) else (metric.reader,)
+    return [reader.negative.name for reader in readers if isinstance(reader, DurationReader)]
+
+
+def _noted_cells(metrics: Mapping[str, Metric]) -> set[int]:
+    won = without_rate(metrics.get("revenue_won"))
+    negative = {cell for metric in metrics.values() for cell in negative_durations(metric)}
+    return negative if won is None else negative | {won}
 
 
 def _written(cell: int) -> bytes:
