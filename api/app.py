@@ -37,6 +37,8 @@ from api.http.routes import (
     prometheus,
     reps,
     root,
+    series,
+    standouts,
     stream,
     webhooks,
 )
@@ -67,6 +69,8 @@ wait.
 READ_ROUTERS: tuple[APIRouter, ...] = (
     reps.router,
     leaderboards.router,
+    series.router,
+    standouts.router,
     goals.router,
     leads.router,
     alerts.router,

@@ -49,6 +49,8 @@ class Picture:
     goals: Sequence[Attainment] | None = None
     """None: there are no goals."""
     deals_without_rate: int | None = None
+    negative_durations: Mapping[str, int] = field(default_factory=dict)
+    """Metric -> how many ended before they started."""
     behind_seconds: float = 0.0
     verification: Verification | None = None
     is_ready: bool = False
@@ -303,6 +305,11 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     if picture.deals_without_rate is not None:
         yield from _head("floorcast_deals_without_rate", "gauge", "Deals won in a currency without a rate.")
         yield f"floorcast_deals_without_rate {picture.deals_without_rate}"
+    if picture.negative_durations:
+        help_ = "Durations that a metric leaves out because they end before they start."
+        yield from _head("floorcast_negative_durations", "gauge", help_)
+        for metric, number in picture.negative_durations.items():
+            yield f'floorcast_negative_durations{{metric="{metric}"}} {number}'
     yield from _alerts(picture)
     yield from _head("floorcast_consumer_lag_records", "gauge", "Messages that the stage reading a topic has not done.")
     for (topic, partition), lag in sorted(picture.lag.items()):
