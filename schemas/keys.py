@@ -45,6 +45,8 @@ class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     created_at: int
     team: str | None = None
     expires_at: int | None = None
+    screen: str | None = None
+    """The screen that it opens and that it sees all with the privacy of; None: whichever it asks for."""
 
     def is_expired(self, now: int) -> bool:
         """Whether its time has passed at `now`."""

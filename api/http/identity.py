@@ -6,7 +6,7 @@ what a route does with a team limit is the route's. Deliveries of CRMs prove the
 
 import re
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, quote, urlencode
 
 from fastapi import Request
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.http.errors import ForbiddenError, UnauthenticatedError
 from api.http.scopes import scope_of
 from schemas.addresses import is_loopback
+from schemas.config import Config
 from schemas.instants import SECOND
 from schemas.keys import ApiKey, ApiScope, KeyStore
 
@@ -41,6 +42,10 @@ class Access:
     key: str | None = None
     """Id of the key; None where the api is open."""
     expires_at: int | None = None
+    screen: str | None = None
+    """The screen of the configuration that asks: its privacy holds for whatever is answered."""
+    device: str | None = None
+    """The screen on the wall, where it was paired."""
 
     def allows_team(self, team: str | None) -> bool:
         """Whether rows of `team` may be shown (None: of nobody's or of the whole organisation)."""
@@ -73,7 +78,19 @@ def access_of(request: HTTPConnection) -> Access:
 
 
 def authenticate(request: HTTPConnection) -> Access:
-    """What the request may see now. Raises UnauthenticatedError."""
+    """What the request may see now. Raises UnauthenticatedError.
+
+    Who asks for a screen of the configuration sees what that screen may show, whoever they are.
+    """
+    access = _find(request)
+    asked = access.screen or _screen_asked(request)
+    config: Config = request.app.state.config
+    if asked is None or asked not in config.screens:
+        return access
+    return replace(access, scope=ApiScope.BOARD, screen=asked)
+
+
+def _find(request: HTTPConnection) -> Access:
     store: KeyStore = request.app.state.keys
     now: int = request.app.state.clock()
     authorization = request.headers.get("authorization")
@@ -83,16 +100,29 @@ def authenticate(request: HTTPConnection) -> Access:
         if key is None:
             msg = "the API key is not valid"
             raise UnauthenticatedError(msg, field="authorization")
-        return Access(key.scope, key.team, key.id, key.expires_at)
+        return _access(key, key.scope)
     key = _board_key(request, store, now)
     if key is not None:
         # A browser sends a cookie by itself: it never carries more than a board needs.
-        return Access(ApiScope.BOARD, key.team, key.id, key.expires_at)
+        return _access(key, ApiScope.BOARD)
     if store.is_open:
         _require_direct(request)
         return Access(ApiScope.ADMIN)
     msg = "an API key is needed: Authorization: Bearer fc_…"
     raise UnauthenticatedError(msg, field="authorization")
+
+
+def _access(key: ApiKey, scope: ApiScope) -> Access:
+    return Access(scope, key.team, key.id, key.expires_at, key.screen, key.id if key.screen is not None else None)
+
+
+def _screen_asked(request: HTTPConnection) -> str | None:
+    """The screen in the address of a board, else the one that a page of a board names."""
+    path: str = request.scope["path"]
+    if path.startswith(_BOARD):
+        return path.removeprefix(_BOARD)
+    raw: bytes = request.scope["query_string"]
+    return parse_qs(raw.decode("latin-1")).get("screen", [None])[-1] if b"screen=" in raw else None
 
 
 def _board_key(request: HTTPConnection, store: KeyStore, now: int) -> ApiKey | None:
@@ -113,7 +143,8 @@ def _board_key(request: HTTPConnection, store: KeyStore, now: int) -> ApiKey | N
     if not _SCREEN.fullmatch(screen):
         return None
     cookie = request.cookies.get(cookie_of(screen))
-    return None if cookie is None else store.find(cookie, now)
+    key = None if cookie is None else store.find(cookie, now)
+    return key if key is None or key.screen in {None, screen} else None
 
 
 def _require_direct(request: HTTPConnection) -> None:

@@ -186,6 +186,17 @@ export class Formats {
 }
 
 /**
+ * A time of day; of another day with its date, for 12:03 alone would be believed to be today's.
+ * @param {Formats} formats
+ * @param {number} at
+ * @param {number} now
+ */
+export function dayAndTime(formats, at, now) {
+  const day = formats.day(at);
+  return (day === formats.day(now) ? "" : day + " ") + formats.time(at);
+}
+
+/**
  * @template T
  * @param {Map<string, T>} known
  * @param {string} key

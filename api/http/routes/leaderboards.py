@@ -22,6 +22,7 @@ from api.http.parameters import (
     known_date,
     known_rep,
     known_team,
+    nobody_named,
     organisation_allowed,
     reps_asked,
     shown,
@@ -59,7 +60,7 @@ async def leaderboard(
     if team is not None:
         known_team(view, team, access)
 
-    def make() -> dict[str, Any]:
+    def make(most: int = limit) -> dict[str, Any]:
         start, end = span.bounds(view.calendar)
         reps = reps_asked(view, team, access, now)
         money = {"currency": view.config.organisation.currency} if has_money(view, [metric]) else {}
@@ -68,9 +69,13 @@ async def leaderboard(
             "window": {"name": span.name, "from": format_instant(start), "to": format_instant(end)},
             "as_of": "",
             **money,
-            "entries": _entries(view, metric, reps, span, now, by_goal=rank == "attainment")[:limit],
+            "entries": _entries(view, metric, reps, span, now, by_goal=rank == "attainment")[:most],
         }
 
+    if request.discretion is not None:
+        board = make(10_000)
+        board["entries"] = request.discretion.listed(board["entries"])[:limit]
+        return answer_known(known(board), format_instant(now))
     if view.moves_by_the_clock(metric):
         # Leads without an answer count by the clock.
         found = known(make())
@@ -145,6 +150,7 @@ async def series(
     """A point for each step, the values made as those of any window."""
     access, view, now = request.access, request.view, request.now
     known_metric(view, metric)
+    nobody_named(request, rep)
     scope = _scope(view, rep, team, access, now)
     last = known_date("to", to) if to else max(date_of(view.calendar.day_of(now)), from_ or FIRST_DATE)
     first = from_ or (last if step == "1m" else max(FIRST_DATE, last - timedelta(days=6)))
