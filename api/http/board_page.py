@@ -16,22 +16,33 @@ from schemas.config.screens import RIGHT_TO_LEFT, ScreenConfig, When
 from schemas.config.tiles import Tile
 from schemas.instants import SECOND
 
-_PAGE = Template((Path(__file__).parents[1] / "templates" / "board.html").read_text("utf-8"))
+_TEMPLATES = Path(__file__).parents[1] / "templates"
+_PAGE = Template((_TEMPLATES / "board.html").read_text("utf-8"))
+_PAIRING = Template((_TEMPLATES / "pair.html").read_text("utf-8"))
 
 Json = dict[str, Any]
 
 
-def board_page(settings: Json | None) -> str:
-    """The page of a screen with these settings; None: the address of the page says what it shows."""
+def board_page(settings: Json | None, device: str | None = None) -> str:
+    """The page of a screen with these settings; None: the address of the page says what it shows.
+
+    `device`: the screen on the wall, where it was paired.
+    """
     language = "en" if settings is None else settings["language"]
     return _PAGE.substitute(
         language=language,
+        device=escape(device or ""),
         direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
         theme="dark" if settings is None else settings["theme"],
         title=escape("floorcast" if settings is None else settings["title"] or "floorcast"),
         # The only character by which text could end the element that it stands in.
         settings=orjson.dumps(settings).decode().replace("<", "\\u003c"),
     )
+
+
+def pairing_page(language: str) -> str:
+    """The page of a screen without a valid key: a code to pair it with."""
+    return _PAIRING.substitute(language=language, direction="rtl" if language in RIGHT_TO_LEFT else "ltr")
 
 
 def screen_settings(name: str, screen: ScreenConfig, *, teams: list[str], calendars: list[str]) -> Json:
@@ -54,7 +65,10 @@ def screen_settings(name: str, screen: ScreenConfig, *, teams: list[str], calend
             for scene in screen.scenes
         ],
         "minGroup": screen.privacy.min_group,
-        "celebrates": [each.on for each in screen.celebrate],
+        "celebrates": [
+            {"on": each.on, "atLeast": None if each.at_least is None else f"{each.at_least:f}", "again": each.again}
+            for each in screen.celebrate
+        ],
         "sound": {
             "isOn": screen.sound.on,
             "volume": screen.sound.volume,

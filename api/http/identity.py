@@ -26,6 +26,7 @@ _COOKIE_SECONDS = 400 * 86_400
 _COOKIE_PREFIX = "floorcast_board_"
 _SCREEN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _BOARD = "/board/"
+_EXPOSITION = "/metrics"
 _ACCESS = "floorcast.access"
 """Where a request's scope holds what it may see."""
 _FORWARDED = (b"x-forwarded-", b"forwarded", b"via", b"x-real-ip")
@@ -67,6 +68,9 @@ class Identity:
                 if not access.scope.includes(wanted):
                     msg = f"this needs a key of scope {wanted}"
                     raise ForbiddenError(msg)
+                if access.screen is not None and scope["path"] == _EXPOSITION:
+                    msg = "a screen reads what it shows, and no metrics of everybody"
+                    raise ForbiddenError(msg)
                 scope[_ACCESS] = access
         return self.app(scope, receive, send)
 
@@ -86,7 +90,7 @@ def authenticate(request: HTTPConnection) -> Access:
     asked = access.screen or _screen_asked(request)
     config: Config = request.app.state.config
     if asked is None or asked not in config.screens:
-        return access
+        return replace(access, screen=None)
     return replace(access, scope=ApiScope.BOARD, screen=asked)
 
 
@@ -192,7 +196,15 @@ def redirect_with_cookie(request: Request, screen: str) -> Response | None:
     rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
     path = f"{_BOARD}{quote(screen, safe='')}"
     response = RedirectResponse(f"{path}?{rest}" if rest else path, status_code=303)
-    age = _COOKIE_SECONDS if key.expires_at is None else min(_COOKIE_SECONDS, (key.expires_at - now) // SECOND)
+    keep_token(response, request, screen, token, expires_at=key.expires_at)
+    response.headers["cache-control"] = "no-store"
+    return response
+
+
+def keep_token(response: Response, request: Request, screen: str, token: str, *, expires_at: int | None) -> None:
+    """Let the browser keep the token of a screen in its cookie."""
+    now: int = request.app.state.clock()
+    age = _COOKIE_SECONDS if expires_at is None else min(_COOKIE_SECONDS, (expires_at - now) // SECOND)
     response.set_cookie(
         cookie_of(screen),
         token,
@@ -202,5 +214,3 @@ def redirect_with_cookie(request: Request, screen: str) -> Response | None:
         samesite="lax",
         secure=request.url.scheme == "https",
     )
-    response.headers["cache-control"] = "no-store"
-    return response

@@ -221,6 +221,17 @@ class Broadcaster:
         followed = self._followed.get(window)
         return {} if followed is None else dict(followed.values)
 
+    def command(self, device: str, data: Json) -> None:
+        """Tell a screen on the wall what to do; nobody else."""
+        for wanted, clients in self._subscriptions.items():
+            if wanted.device == device:
+                for client in clients:
+                    client.put(self._encode("screen", data))
+
+    def has_device(self, device: str) -> bool:
+        """Whether this screen has a stream open here."""
+        return any(wanted.device == device for wanted in self._subscriptions)
+
     # ---------------------------------------------------------------- what changes
 
     def next_flush(self, now: int) -> int:

@@ -29,7 +29,7 @@
  * @property {boolean} isServed whether the server knows what this screen shows, and not the address of the page
  * @property {string[]} calendars by which those work whom it is for
  * @property {number} minGroup where fewer people are shown, there is no ranking
- * @property {string[]} celebrates causes
+ * @property {import("./celebrations.js").Rule[]} celebrates
  * @property {{ isOn: boolean, volume: number, quiet: import("./schedule.js").Times, files: Record<string, string> }} sound
  * @property {import("./schedule.js").Times} blank
  */

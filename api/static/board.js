@@ -2,6 +2,7 @@
 // destroyed. What is shown is decided in tiles/, how it is written in format.js, when it is old in freshness.js.
 
 import { apiAddress, CATALOGUE, mainWindow, streamAddress, windowsOf } from "./address.js";
+import { Celebrations } from "./celebrations.js";
 import { Catalogue } from "./catalogue.js";
 import { add, nothing } from "./differences.js";
 import { element, isPhone, setData } from "./dom.js";
@@ -14,6 +15,7 @@ import { mountTile, Stage } from "./stage.js";
 import { Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { languageOf, localeOf, Texts } from "./texts.js";
+import { Celebration } from "./tiles/celebration.js";
 import { stateAt } from "./tiles/leads.js";
 import { isLasting, troubleOf, unknownMetrics } from "./trouble.js";
 
@@ -25,6 +27,8 @@ import { isLasting, troubleOf, unknownMetrics } from "./trouble.js";
 const SHORTEST_PAUSE = 30;
 const LONGEST_PAUSE = 120;
 const CATALOGUE_PAUSE = 30000;
+const BEAT_PAUSE = 10000;
+const IDENTITY_SHOWN = 15000;
 const RELOAD_PAUSE = 60000;
 const SHIFT_PAUSE = 180000;
 // Few pixels, in a round that comes back: nothing burns in, nothing is seen to move.
@@ -50,13 +54,17 @@ export class Board {
     root.dir = language.DIRECTION;
     this.store = new Store(windowsOf(settings));
     this.stillness = window.matchMedia("(prefers-reduced-motion: reduce)");
+    const texts = new Texts(language, locale);
+    const catalogue = new Catalogue((name) => texts.metric(name));
     /** @type {import("./tiles/index.js").Context} */
     this.context = {
-      settings, store: this.store, catalogue: new Catalogue(), formats: new Formats(locale), texts: new Texts(language, locale),
+      settings, store: this.store, catalogue, formats: new Formats(locale), texts,
       state: "connecting", now: platform.now(), clock: platform.now(), asOf: platform.now(), isCalm: this.isCalm,
       scene: settings.scenes[0], window: mainWindow(settings.scenes[0]),
       ask: (path, query) => this.ask(path, query),
     };
+    this.celebrations = new Celebrations(settings.celebrates, memoryOf(settings.screen));
+    this.celebration = new Celebration(this.context);
     this.rotation = new Rotation(settings.scenes, settings.rotate);
     this.stage = new Stage(this.context);
     this.breachScene = breachScene(settings.scenes);
@@ -75,6 +83,7 @@ export class Board {
     this.drawnAt = 0;
     this.drawingTook = 0;
     this.catalogueAskedAt = 0;
+    this.beatAt = -BEAT_PAUSE;
     this.onResize = () => this.drawSoon();
   }
 
@@ -83,7 +92,7 @@ export class Board {
     const masthead = element("header", "masthead");
     const footer = element("footer", "foot");
     setData(this.root, "part", this.settings.isOnePart ? "tile" : "screen");
-    this.root.append(masthead, this.notice.node, this.stage.node, footer);
+    this.root.append(masthead, this.notice.node, this.stage.node, footer, this.celebration.node);
     for (const kind of MASTHEAD) this.chrome.push(mountTile(masthead, { kind }, this.context));
     this.chrome.push(mountTile(footer, { kind: FOOTER }, this.context));
     this.stage.show(this.rotation.scene);
@@ -134,7 +143,7 @@ export class Board {
    */
   receive(kind, data, receivedAt) {
     if (kind === "screen") {
-      if (data.reload) window.location.reload();
+      this.obey(data);
       return;
     }
     const served = Date.parse(data.server_time);
@@ -147,6 +156,34 @@ export class Board {
       this.reloadIfRebuilt(data.build);
     }
     this.drawSoon();
+  }
+
+  /**
+   * Does what somebody wants of this screen.
+   * @param {{ identify?: boolean, device?: string, name?: string | null, reload?: boolean, scene?: string | null }} command
+   */
+  obey(command) {
+    if (command.reload) window.location.reload();
+    if (command.scene && this.rotation.jump(command.scene)) this.drawSoon();
+    if (!command.identify) return;
+    const name = element("p", "name name-text", command.name || this.settings.screen);
+    const node = element("div", "identity", name, element("p", "device", command.device || ""));
+    this.root.append(node);
+    window.setTimeout(() => node.remove(), IDENTITY_SHOWN);
+  }
+
+  /** Says what this screen is and shows; only one that was paired has anybody who wants to know. */
+  async beat(/** @type {number} */ now) {
+    if (!this.root.dataset.device || Math.abs(now - this.beatAt) < BEAT_PAUSE) return;
+    this.beatAt = now;
+    const said = { build: this.firstBuild || "", scene: this.context.scene.name, size: window.innerWidth + "x" + window.innerHeight };
+    try {
+      await this.platform.fetch(apiAddress(this.settings, "/v1/screens/heartbeat"), {
+        method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(said), credentials: "same-origin",
+      });
+    } catch (error) {
+      // The next one comes in a moment.
+    }
   }
 
   /** A new build is served: take it. At most once a minute, in case two servers of different builds answer in turn. */
@@ -182,9 +219,10 @@ export class Board {
     this.drawTimer = 0;
     const began = performance.now();
     this.judge();
-    this.turn();
     const changed = this.changed;
     this.changed = nothing();
+    this.celebrate(changed);
+    this.turn();
     // A tile that fails must not take the others with it: the screen hangs there for weeks.
     for (const tile of [...this.chrome, ...this.stage.tiles]) {
       try {
@@ -214,6 +252,16 @@ export class Board {
     this.showNotice(refused);
   }
 
+  /** What was won since the last time. A celebration interrupts; calm screens have none. */
+  celebrate(/** @type {import("./differences.js").Differences} */ changed) {
+    const { celebrations, context, settings, store } = this;
+    const begun = celebrations.note(changed, context.clock);
+    const isOn = celebrations.isOn(context.clock) && !context.isCalm;
+    this.celebration.show(isOn ? celebrations.wins : []);
+    const isQuiet = isAmong(settings.sound.quiet, momentAt(context.clock, store.organisation.timezone));
+    if (isOn && begun.length && settings.sound.isOn && !isQuiet) play(settings.sound.files[begun[0].cause], settings.sound.volume);
+  }
+
   /** The scene for now. A breach brings the waiting leads to the screen, until somebody has answered. */
   turn() {
     const { context, rotation, settings, store } = this;
@@ -221,7 +269,7 @@ export class Board {
     const isBreach = this.breachScene !== null && context.state !== "disconnected"
       && store.waitingLeads().some((lead) => stateAt(lead, context.now) === "breached");
     if (isBreach && rotation.scene !== this.breachScene) rotation.turnTo(settings.scenes.indexOf(/** @type {Scene} */ (this.breachScene)));
-    context.scene = rotation.sceneAt(context.clock, moment, isBreach);
+    context.scene = rotation.sceneAt(context.clock, moment, isBreach || this.celebrations.isOn(context.clock));
     context.window = mainWindow(context.scene);
     this.stage.show(context.scene);
     setData(this.root, "blank", String(isAmong(settings.blank, moment)));
@@ -252,6 +300,7 @@ export class Board {
     const now = this.platform.now() + this.skew;
     this.tickTimer = window.setTimeout(() => this.tick(), 1010 - (((now % 1000) + 1000) % 1000));
     this.stream.watch();
+    this.beat(this.platform.now());
     if (this.store.hasSnapshot && !this.context.catalogue.isLoaded) this.askCatalogue();
     this.draw();
     this.shift();
@@ -262,4 +311,37 @@ export class Board {
     // A phone does not hang there for weeks, and a page that scrolls must not grow by a pixel.
     this.root.style.transform = isPhone() ? "" : "translate(" + x + "px, " + y + "px)";
   }
+}
+
+/**
+ * A sound of the server's, where there is one; a browser that nobody has touched may refuse, and the screen goes on.
+ * @param {string | undefined} file
+ * @param {number} volume
+ */
+function play(file, volume) {
+  if (!file) return;
+  const sound = new Audio(file);
+  sound.volume = volume;
+  sound.play().catch(() => undefined);
+}
+
+/** What a screen remembers over reloads, on televisions that allow it. @returns {import("./celebrations.js").Memory} */
+function memoryOf(/** @type {string} */ screen) {
+  const name = "floorcast.celebrated." + screen;
+  return {
+    load: () => {
+      try {
+        return window.localStorage.getItem(name);
+      } catch (error) {
+        return null;
+      }
+    },
+    save: (text) => {
+      try {
+        window.localStorage.setItem(name, text);
+      } catch (error) {
+        // Until the next reload it is remembered all the same.
+      }
+    },
+  };
 }

@@ -80,7 +80,8 @@ async def board(
     configured = config.screens.get(screen)
     if configured is not None:
         _check_part(configured, scene, tile)
-    page = board_page(None if configured is None else _settings(config, screen, configured, request))
+    settings = None if configured is None else _settings(config, screen, configured, request)
+    page = board_page(settings, access_of(request).device)
     ancestors = [*config.frame_ancestors, *(configured.frame_ancestors if configured is not None else ())]
     etag = f'"{blake2b(page.encode(), digest_size=12).hexdigest()}"'
     return HTMLResponse(page, headers={"cache-control": "no-cache", "etag": etag, **framed_by(ancestors)})

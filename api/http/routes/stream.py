@@ -161,4 +161,5 @@ def _filter(
         teams=frozenset(wanted_teams) if wanted_teams else None,
         reps=frozenset(wanted_reps) if wanted_reps else None,
         metrics=known_metrics(view, metrics),
+        device=access.device,
     )

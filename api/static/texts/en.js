@@ -52,6 +52,11 @@ export const TEXTS = {
 
   "wins.heading": "Latest wins",
   "wins.none": "Nothing won yet. The first win will stand here.",
+  "celebrate.deal_won": "Deal won!",
+  "celebrate.goal_reached": "Goal reached!",
+  "celebrate.milestone": "Milestone!",
+  "celebrate.many": "{count} wins!",
+
   "win.deal_won": "Deal won",
   "win.goal_reached": "Goal reached: {goal}",
   "win.milestone": "{share} of the goal: {goal}",
@@ -111,6 +116,12 @@ export const TEXTS = {
   "freshness.disconnected": "disconnected",
   "freshness.more": "+{count}",
 
+  "pair.heading": "Pair this screen",
+  "pair.text": "This screen needs a valid key: its own is missing or not valid, has expired, or was revoked. Pair it with this code:",
+  "pair.hint": "Whoever runs floorcast types: floorcast screens pair {code} --screen {screen}",
+  "pair.busy": "Too many screens ask at once. This one asks again by itself.",
+  "pair.away": "floorcast does not answer. This screen asks again by itself.",
+
   "quoted": "“{name}”",
 
   "new.heading": "Ready for the first event",
@@ -140,3 +151,6 @@ export const TEXTS = {
   "trouble.away.text":
     "This screen keeps trying by itself. If this lasts, look whether the server runs, and whether this screen has a network.",
 };
+
+/** What shipped metrics are called; those of your own are called as metrics.yaml says. @type {Record<string, string>} */
+export const METRICS = {};
