@@ -272,7 +272,7 @@ def main(settings: Settings) -> int:
             settings, paired.book, lambda said: tell_device(read_side, paired.book, said, system_clock())
         )
         readiness.add("read", read_side.problems)
-        readiness.add("access", reader.problems)
+        readiness.add("read", reader.problems)
         services = [read_side, actions, access_log, reader]
     _hear_hangup(None if read_side is None else read_side.ask_reload)
     app = create_app(

@@ -105,8 +105,8 @@ async def test_secrets_are_stored_as_hashes_only(wall: Wall) -> None:
 async def test_another_api_knows_it_from_the_log(wall: Wall) -> None:
     device, _ = await wall.device(team="north")
     book = AccessBook()
-    for key, value in wall.log.records:
-        book.apply(key, value)
+    for name, value in wall.log.records:
+        book.apply(name, value)
 
     assert book == wall.paired.book
     key = book.find(device)
