@@ -12,8 +12,11 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 	command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
+# Where the environment forbids bytecode (images of Python do), each process would compile floorcast anew at its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-board fuzz sanitize faults faults-table check check-board format bench lock clean
+.PHONY: help install dev demo test test-board fuzz sanitize faults faults-table check check-style check-types check-types-macos check-imports check-board format bench lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
@@ -44,6 +47,7 @@ $(VENV)/installed: requirements.lock pyproject.toml $(COMPILED) | $(BIN)/python 
 	$(PIP) install --require-hashes -r requirements.lock
 	@# setuptools warns of its own new table for what is compiled, and of editing in place.
 	PYTHONPATH=$(TOOLS) PYTHONWARNINGS=ignore $(PIP) install --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@$(BIN)/python -c 'from processor.native import COMPILED, STATE; COMPILED or print(f"the inner loops are {STATE}: floorcast runs as well, at a fifth of the speed. A C compiler and the headers of Python make the difference: on Debian and Ubuntu apt install gcc libc6-dev python3-dev has them, then make clean install")'
 	@touch $@
 
@@ -82,12 +86,22 @@ faults: install dev
 faults-table: install dev
 	$(BIN)/python -m tests.faults --table
 
-check: install dev check-board
+# Each by itself, so that `make -j2 check` has two of them at a time.
+check: check-style check-types check-types-macos check-imports check-board
+
+check-style: install dev
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+
+check-types: install dev
 	$(BIN)/mypy
-	@# What only Linux has stands in processor/machine.py; a cache of its own, or each would throw the other one away.
-	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
+
+# What only Linux has stands in processor/machine.py; a cache of its own, or each would throw the other one away. Tests
+# run on Linux alone.
+check-types-macos: install dev
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin $(PACKAGES:%=--package %)
+
+check-imports: install dev
 	$(BIN)/lint-imports
 
 # The wallboard's modules: types, rules, and what can be tried without a browser. Nothing of Node is served.

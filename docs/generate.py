@@ -17,6 +17,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+import yaml
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, generate_latest
@@ -50,12 +51,14 @@ from schemas.connectors.hubspot.properties import DEFAULT_STAGES, DISPOSITIONS, 
 from schemas.connectors.tables import Table
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.kafka_rights import RIGHTS
 from schemas.records import CHOICES, ENTERED, FIELDS, HISTORIES, FieldType
 from schemas.topics import TOPICS, Topic
 from schemas.verifications import Verification
 from schemas.windows import WINDOWS
 
 REFERENCE = Path(__file__).parent / "reference"
+DEPLOY = Path(__file__).parents[1] / "deploy"
 _NOTE = "<!-- Made by docs/generate.py from the code. Change the code, then run it. -->"
 
 _SAMPLE_CONFIG = """
@@ -253,6 +256,25 @@ def _settings_table(model: type[BaseSettings]) -> str:
             field.description or "",
         ])  # fmt: skip
     return _table(["variable", "type", "default", "meaning"], rows)
+
+
+def kafka_rights() -> str:
+    """The least rights on a Kafka."""
+    tool = "kafka-acls --bootstrap-server $BROKER --add"
+    return _page(
+        "Rights on Kafka",
+        """
+With these rights every process and command does its work, and none of them reaches beyond the prefix
+(`FLOORCAST_PREFIX`). Reading, writing and altering imply describing. Where one is missing, a command or worker ends
+with 3 and names it, and `/readyz` of an api says it.
+""",
+        _table(
+            ["resource", "operation", "why"], [[f"`{one.resource}`", f"`{one.operation}`", one.why] for one in RIGHTS]
+        ),
+        "## By Kafka's own tool",
+        "With `User:floorcast` and the prefix `floorcast.`:",
+        "\n".join(["```sh", *(f"{tool} {one.command('User:floorcast', 'floorcast.')}" for one in RIGHTS), "```"]),
+    )
 
 
 def _compose_variables() -> str:
@@ -736,14 +758,29 @@ def metrics_schema() -> str:
     return json.dumps(json_schema(), indent=2) + "\n"
 
 
+def prometheus_rule() -> str:
+    """The rules of deploy/prometheus, as the Prometheus operator takes them."""
+    groups: list[object] = []
+    for file in sorted((DEPLOY / "prometheus" / "rules").glob("*.yml")):
+        groups += yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    resource = {
+        "apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "floorcast"},
+        "spec": {"groups": groups},
+    }  # fmt: skip
+    note = "# Made by docs/generate.py from deploy/prometheus/rules. Change those, then run it.\n"
+    return note + yaml.safe_dump(resource, sort_keys=False, width=120)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "../metrics.md": metric_entries,
+    "../../deploy/kubernetes/components/prometheus-operator/rules.yaml": prometheus_rule,
     "cli.md": cli,
     "configuration.md": configuration,
     "hubspot.md": hubspot_page,
     "metrics.md": metrics,
     "metrics.schema.json": metrics_schema,
     "rest.md": rest,
+    "kafka-rights.md": kafka_rights,
     "settings.md": settings,
     "topics.md": topics,
     "webhooks.md": webhooks,

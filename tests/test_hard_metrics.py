@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.read.segments import segments_of
+from api.read.metric_rows import MetricRows
 from api.read.view import ORGANISATION, View
 from deploy.verification.definitions import Definitions, with_own
 from schemas.catalogue import shipped_catalogue
@@ -165,8 +165,8 @@ def check(name: str, own: str, log: list[RecordChange], seed: int, windows: tupl
 
 
 def segments(view: View, metric: str, by: str, window: str) -> dict[str | None, object]:
-    found = segments_of(view, ORGANISATION, span_of(window, NOW, view.calendar), NOW, [metric], by)
-    return {one["by"][by]: one["metrics"][metric] for one in found}
+    row = MetricRows(view, span_of(window, NOW, view.calendar), NOW, [metric], by=by).row(ORGANISATION)
+    return {one["by"][by]: one["metrics"][metric] for one in row["segments"]}
 
 
 @pytest.mark.parametrize("name", SECTIONS)

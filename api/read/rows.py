@@ -4,11 +4,13 @@ Owns names and forms of what is served; the values come from the view. Pure: `no
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from api.read.goal_rows import goals_of_row
 from api.read.view import Scope, Values, View
 from schemas.alerts import Alert, crossing_fields
+from schemas.calendars import BusinessCalendar
 from schemas.catalogue import Catalogue
 from schemas.catalogue.checking import splits_of
 from schemas.dead_letters import DeadLetter
@@ -21,7 +23,7 @@ from schemas.windows import Span
 Json = dict[str, Any]
 
 
-def metric_json(catalogue: Catalogue, name: str) -> Json:
+def metric_json(catalogue: Catalogue, name: str, today: date) -> Json:
     """A metric of the catalogue, as people may read it."""
     entry = catalogue[name]
     benchmark = entry.benchmark
@@ -33,7 +35,7 @@ def metric_json(catalogue: Catalogue, name: str) -> Json:
         "type": entry.type,
         "definition": entry.description,
         "description": entry.description,
-        "version": entry.version,
+        "version": entry.version_on(today),
         "versions": entry.versions_json(),
         "by": splits_of(catalogue, name),
         "tags": entry.tags,
@@ -52,19 +54,28 @@ def metrics_row(view: View, scope: Scope, span: Span, values: Values, now: int, 
 
 def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json]:
     """Makes the rows of many scopes, from their `scope_fields`: what is the same in all of them is written once."""
-    start, end = span.bounds(view.calendar)
-    window = {"name": span.name, "from": format_instant(start), "to": format_instant(end)}
+    window = window_json(view, span)
     as_of, currency = format_instant(now), view.config.organisation.currency
+    crossing = view.versions_in(span)
 
     def make(head: Json, values: Values) -> Json:
         row = {**head, "window": window, "as_of": as_of, "metrics": values.metrics, "bounds": values.bounds}
         if values.unavailable:
             row["unavailable"] = values.unavailable
+        versions = {name: places for name, places in crossing.items() if name in values.metrics}
+        if versions:
+            row["versions"] = versions
         if has_money(view, values.metrics):
             row["currency"] = currency
         return row
 
     return make
+
+
+def window_json(view: View, span: Span) -> Json:
+    """A window by its name, with its first instant and the first one after it."""
+    start, end = span.bounds(view.calendar)
+    return {"name": span.name, "from": format_instant(start), "to": format_instant(end)}
 
 
 def scope_fields(view: View, scope: Scope, now: int) -> Json:
@@ -114,6 +125,19 @@ def waiting_lead(view: View, clock: LeadClock, now: int) -> Json:
         "business_seconds": whole_seconds(clock.business_waiting(view.business, now)),
         "warn_at": None if clock.started_at is None else instant(clock.warned_at(view.config.lead_response.warn_at)),
         "state": clock.state(now, view.config.lead_response.warn_at),
+    }
+
+
+def lead_news(view: View, clock: LeadClock, now: int) -> Json:
+    """A lead as the stream tells of it: with who has answered, once somebody has."""
+    lead = waiting_lead(view, clock, now)
+    if lead["state"] != "answered" or clock.touch_rep is None:
+        return lead
+    return lead | {
+        "answered_at": instant(clock.answered_at),
+        "answered_rep": clock.touch_rep,
+        "answered_team": view.roster.team_on(clock.touch_rep, view.calendar.day_of(now)),
+        "answered_by": view.roster.name_of(clock.touch_rep),
     }
 
 
@@ -270,6 +294,7 @@ def freshness_json(
             }
             for name, connection in view.config.connections.items()
         ],
+        "calendars": [calendar_json(name, calendar, now) for name, calendar in view.business.items()],
         "end_to_end_seconds": dict(latency),
         "behind_seconds": behind_seconds,
         "progress": {
@@ -285,6 +310,12 @@ def freshness_json(
         "generation": generation,
         "verification": None if view.verification is None else verification_json(view.verification, now),
     }
+
+
+def calendar_json(name: str, calendar: BusinessCalendar, now: int) -> Json:
+    """Whether they work now who go by a calendar: outside of their hours nothing comes, and nothing is wrong."""
+    since, until = calendar.turned_at(now)
+    return {"calendar": name, "is_open": calendar.is_open(now), "since": instant(since), "until": instant(until)}
 
 
 def verification_json(found: Verification, now: int) -> Json:

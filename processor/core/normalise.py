@@ -12,8 +12,9 @@ from operator import attrgetter
 import msgspec
 
 from schemas.connectors.base import Connector, Parsed, Problem
+from schemas.connectors.file import read_file_events
 from schemas.dead_letters import DeadLetter
-from schemas.deliveries import Delivery, decode_delivery
+from schemas.deliveries import FILE, QUIET_SOURCES, SOURCE, Delivery, decode_delivery
 from schemas.frames import by_partition, change_frames, record_key
 from schemas.progress import Progress
 from schemas.records import RecordChange, in_order
@@ -29,13 +30,18 @@ class NormaliseOutput:
 
     changes: list[RecordChange] = field(default_factory=list)
     """In the order of their deliveries."""
+    quiet: set[int] = field(default_factory=set)
+    """The places, among the changes, of those that no webhook brought."""
     dead_letters: list[DeadLetter] = field(default_factory=list)
     oldest_at: int = NEVER
     """The oldest receipt among the deliveries (microseconds)."""
 
-    def frames(self, partitions: int) -> dict[int, list[bytes]]:
-        """The changes as frames for the partitions where their records live."""
-        keyed = ((record_key(change.kind, change.id), change) for change in self.changes)
+    def frames(self, partitions: int, *, quiet: bool | None = None) -> dict[int, list[bytes]]:
+        """The changes as frames for the partitions where their records live; of `quiet` ones, of others, or of all."""
+        changes: Iterable[RecordChange] = self.changes
+        if quiet is not None and (quiet or self.quiet):
+            changes = (change for place, change in enumerate(self.changes) if (place in self.quiet) is quiet)
+        keyed = ((record_key(change.kind, change.id), change) for change in changes)
         return {
             partition: list(change_frames(changes)) for partition, changes in by_partition(keyed, partitions).items()
         }
@@ -58,8 +64,10 @@ def normalise(
             delivery = Delivery("", 0, {}, b"")
             parsed = Parsed(problems=[Problem("unreadable", "the stored delivery is not a Delivery")])
         else:
-            parsed = _parse(delivery, connectors)
+            parsed = parse_delivery(delivery, connectors)
             output.oldest_at = min(output.oldest_at, delivery.received_at)
+        if delivery.headers.get(SOURCE) in QUIET_SOURCES:
+            output.quiet.update(range(len(output.changes), len(output.changes) + len(parsed.changes)))
         output.changes += parsed.changes
         if parsed.problems:
             output.dead_letters += [
@@ -75,12 +83,14 @@ def normalise(
     return output
 
 
-def _parse(delivery: Delivery, connectors: Mapping[str, Connector]) -> Parsed:
+def parse_delivery(delivery: Delivery, connectors: Mapping[str, Connector]) -> Parsed:
+    """What a delivery says, with the places of its changes; whatever comes is changes or problems."""
     connector = connectors.get(delivery.connection)
     if connector is None:
         return Parsed(problems=[Problem("unknown_connection", "connection: is not in floorcast.yaml any more")])
     try:
-        parsed = connector.parse(delivery)
+        is_of_file = delivery.headers.get(SOURCE) == FILE
+        parsed = read_file_events(delivery, connector.namespace) if is_of_file else connector.parse(delivery)
         parsed.changes = in_order(parsed.changes)
         return parsed
     except Exception as error:  # noqa: BLE001 - a fault in one connector must not stop the partition

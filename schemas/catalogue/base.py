@@ -5,8 +5,9 @@ Owns the entry and the protocol. Each type is one file beside this one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -72,6 +73,20 @@ class Reader(Protocol):
         ...
 
 
+@runtime_checkable
+class Sampled(Protocol):
+    """A reader whose value is made of cases that it can count: who reads it, knows how much it is worth."""
+
+    def sample(self, pane: Pane, reading: Reading) -> Exact:
+        """The divisor of a share or mean, or how many cases there are; None: there is no saying."""
+        ...
+
+
+def sample_of(reader: Reader, pane: Pane, reading: Reading) -> Exact:
+    """How many cases a value is made of; of counts and sums it is the value itself."""
+    return reader.sample(pane, reading) if isinstance(reader, Sampled) else reader.exact(pane, reading)
+
+
 class References(Protocol):
     """What an entry may ask of the catalogue that it stands in. Raises EntryError for what there is not."""
 
@@ -125,10 +140,13 @@ class Entry(Model):
     examples: list[Example] = Field(default_factory=list, max_length=50)
     """What a CRM would send, and the number that comes of it."""
 
-    @property
-    def version(self) -> int:
-        """Which of its versions is in force, from 1."""
+    def version_on(self, day: date) -> int:
+        """Which of its versions is in force on a day, from 1."""
         return 1
+
+    def versions_between(self, first: date, last: date) -> list[int]:
+        """Those in force on any of these days, both included."""
+        return [1]
 
     def versions_json(self) -> list[dict[str, JsonText]]:
         """Since when each of its versions counts, and why; one that says nothing of them has counted for ever."""

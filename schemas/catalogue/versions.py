@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.catalogue.base import Entry, Exact, JsonText, Reader, Reading, References, Result
+from schemas.catalogue.base import Entry, Exact, JsonText, Reader, Reading, References, Result, sample_of
 from schemas.catalogue.narrowing import Narrowing
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.ratio import RatioReader
@@ -65,8 +65,12 @@ class Versioned(Entry):
         ]
 
     def version_on(self, day: date) -> int:
-        """The place, from 1, of the version in force on a day; 0 before the first."""
-        return sum(1 for since in self.since if since is None or since <= day)
+        """The place, from 1, of the version in force on a day; before the first it is that one."""
+        return max(1, sum(1 for since in self.since if since is None or since <= day))
+
+    def versions_between(self, first: date, last: date) -> list[int]:
+        """Those in force on any of these days, both included."""
+        return [*range(self.version_on(first), self.version_on(last) + 1)]
 
 
 def _within(catalogue: References, since: int | None, until: int | None) -> Narrowing:
@@ -100,6 +104,9 @@ class VersionsReader:
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         return self.readers[-1].exact(self._joined(pane), reading)
+
+    def sample(self, pane: Pane, reading: Reading) -> Exact:
+        return sample_of(self.readers[-1], self._joined(pane), reading)
 
     def result(self, pane: Pane, reading: Reading) -> Result:
         return self.readers[-1].result(self._joined(pane), reading)

@@ -45,6 +45,8 @@ _LIFE = (
 _USER_EVENTS = frozenset(
     {"created", "updated", "opened", "closed", "connected", "disconnected", "wut_start", "wut_end"}
 )
+EVENTS = (*(f"call.{name}" for name in _LIFE), "user.created", "user.updated", "user.deleted")
+"""Those that a webhook is made for."""
 
 
 class AircallApi(Api):
@@ -148,7 +150,7 @@ class Aircall:
     def __init__(self, *, tokens: Sequence[bytes], words: Words, namespace: str = "") -> None:
         self._tokens = tuple(tokens)
         self._words = words
-        self._namespace = namespace
+        self.namespace = namespace
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
@@ -157,7 +159,7 @@ class Aircall:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The event of the delivery, or every one of an array of them."""
-        return read_events(delivery, self._statements, namespace=self._namespace, clock="timestamp")
+        return read_events(delivery, self._statements, namespace=self.namespace, clock="timestamp")
 
     def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
         subject, _, action = text_member(event, "event").partition(".")

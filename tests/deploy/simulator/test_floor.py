@@ -3,7 +3,8 @@
 import orjson
 import pytest
 
-from deploy.simulator.floor import CLEAN, Event, Floor, Mix, deliveries, events
+from deploy.simulator.floor import CLEAN, Floor, Mix, deliveries, events
+from deploy.simulator.known import Event
 from deploy.verification.recount import recount
 from schemas.config import parse_config
 from schemas.connectors.base import Parsed
