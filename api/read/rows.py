@@ -11,6 +11,7 @@ from api.read.view import Scope, Values, View
 from schemas.alerts import Alert, crossing_fields
 from schemas.catalogue import Catalogue
 from schemas.catalogue.checking import splits_of
+from schemas.connection_states import ConnectionState
 from schemas.dead_letters import DeadLetter
 from schemas.instants import SECOND, format_instant
 from schemas.leads import Inquiry, LeadClock
@@ -267,6 +268,7 @@ def freshness_json(
                 "kind": connection.kind,
                 "last_delivery_at": instant(newest.get(name, (None, None))[0] or None),
                 "last_event_at": instant(newest.get(name, (None, None))[1] or None),
+                **reconciled_json(view.connection_states.get(name)),
             }
             for name, connection in view.config.connections.items()
         ],
@@ -284,6 +286,14 @@ def freshness_json(
         "definitions": view.definitions,
         "generation": generation,
         "verification": None if view.verification is None else verification_json(view.verification, now),
+    }
+
+
+def reconciled_json(state: ConnectionState | None) -> Json:
+    """How far reconciliation is, and what no webhook has brought; null where nobody asks its API."""
+    return {
+        "reconciled_at": None if state is None else instant(state.reconciled_at),
+        "missed": None if state is None else {"day": state.missed_day, "month": state.missed_month},
     }
 
 

@@ -27,6 +27,14 @@ COMMANDS = {
     "api": ("deploy.cli.processes", "Run one api process: webhooks in; REST, stream, wallboard and metrics out."),
     "worker": ("deploy.cli.processes", "Run one worker process: from webhooks to numbers."),
     "broker": ("deploy.cli.processes", "Run the local Kafka alone."),
+    "lookups": (
+        "deploy.cli.lookups",
+        "Ask the CRMs for what their webhooks only name or did not tell; up starts it where there is an api.",
+    ),
+    "backfill": (
+        "deploy.cli.lookups",
+        "Take from a CRM's API what was there before its webhooks came.",
+    ),
     "topics": (
         "deploy.cli.topics",
         "Create the topics of the catalogue, or check those that are there; exit 1 if they differ.",
