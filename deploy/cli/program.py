@@ -31,10 +31,6 @@ COMMANDS = {
         "deploy.cli.lookups",
         "Ask the CRMs for what their webhooks only name or did not tell; up starts it where there is an api.",
     ),
-    "backfill": (
-        "deploy.cli.lookups",
-        "Take from a CRM's API what was there before its webhooks came.",
-    ),
     "topics": (
         "deploy.cli.topics",
         "Create the topics of the catalogue, or check those that are there; exit 1 if they differ.",
@@ -59,6 +55,10 @@ COMMANDS = {
     "replay": (
         "deploy.cli.replay",
         "Make all numbers anew from the log, while the old ones are served; then switch.",
+    ),
+    "backfill": (
+        "deploy.cli.backfill",
+        "Bring what was there before into a connection: from its CRM's API, or the lines of a file.",
     ),
     "keys": ("deploy.cli.keys", "API keys and display tokens."),
     "dead-letters": ("deploy.cli.dead_letters", "What could not be read, why, and again after a fix."),

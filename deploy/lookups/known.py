@@ -13,12 +13,13 @@ from typing import Protocol
 
 import msgspec
 
+from processor.core.normalise import parse_delivery
 from schemas.connectors.asking import decode_envelope
 from schemas.connectors.base import Connector, Parsed
 from schemas.deliveries import ASKED, ASKED_AT, RECONCILIATION, SOURCE, Delivery, decode_delivery
 from schemas.frames import record_key
 from schemas.instants import DAY, HOUR
-from schemas.records import Record, RecordChange, decode_record, in_order
+from schemas.records import Record, RecordChange, decode_record
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -206,10 +207,9 @@ class Known:
                 delivery = decode_delivery(record.value or b"")
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue
-            connector = self._connectors.get(delivery.connection)
-            if connector is not None:
+            if delivery.connection in self._connectors:
                 newest = max(newest, delivery.received_at)
-                parsed = read(connector, delivery)
+                parsed = parse_delivery(delivery, self._connectors)
                 self._fold(delivery.connection, parsed.changes)
                 self._answer(delivery)
                 if delivery.headers.get(SOURCE) not in ASKED:
@@ -278,13 +278,3 @@ class Known:
 
 MISSED = "floorcast-record"
 """Header of a delivery of reconciliation: the kind of the records that no webhook has brought."""
-
-
-def read(connector: Connector, delivery: Delivery) -> Parsed:
-    """What a delivery says; nothing where the connector fails, which the stage `normalise` tells."""
-    try:
-        parsed = connector.parse(delivery)
-    except Exception:  # noqa: BLE001 - a fault in one connector must not stop the others
-        return Parsed()
-    parsed.changes = in_order(parsed.changes)
-    return parsed

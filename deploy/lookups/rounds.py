@@ -12,8 +12,9 @@ import structlog
 
 from deploy.lookups.client import ApiError, Client
 from deploy.lookups.comparing import newest_news
-from deploy.lookups.known import MISSED, Known, Pending, read
+from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
+from processor.core.normalise import parse_delivery
 from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope
 from schemas.connectors.base import Connector
 from schemas.connectors.words import CrmConnection
@@ -199,7 +200,7 @@ class Rounds:
 
         envelope = self._worded(Envelope(object=object, records=[record]))
         (delivery,) = self._deliveries(envelope, RECONCILIATION, asked_at)
-        parsed = read(self._connector, delivery)
+        parsed = parse_delivery(delivery, {self.name: self._connector})
         newest = newest_news(parsed.changes, known, asked_at)
         named = self._source.objects.get(object)
         if named is not None and record.get("archived") is not True and "properties" in record:
