@@ -49,8 +49,12 @@ class Picture:
     goals: Sequence[Attainment] | None = None
     """None: there are no goals."""
     deals_without_rate: int | None = None
+    negative_durations: Mapping[str, int] = field(default_factory=dict)
+    """Metric -> how many ended before they started."""
     behind_seconds: float = 0.0
     verification: Verification | None = None
+    missed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Connection -> kind of record -> how many no webhook has brought."""
     is_ready: bool = False
 
 
@@ -303,6 +307,11 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     if picture.deals_without_rate is not None:
         yield from _head("floorcast_deals_without_rate", "gauge", "Deals won in a currency without a rate.")
         yield f"floorcast_deals_without_rate {picture.deals_without_rate}"
+    if picture.negative_durations:
+        help_ = "Durations that a metric leaves out because they end before they start."
+        yield from _head("floorcast_negative_durations", "gauge", help_)
+        for metric, number in picture.negative_durations.items():
+            yield f'floorcast_negative_durations{{metric="{metric}"}} {number}'
     yield from _alerts(picture)
     yield from _head("floorcast_consumer_lag_records", "gauge", "Messages that the stage reading a topic has not done.")
     for (topic, partition), lag in sorted(picture.lag.items()):
@@ -314,6 +323,11 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     yield from _head(name, "gauge", "When a connection last delivered.")
     for connection, received_at in sorted(_last_deliveries(picture).items()):
         yield f'{name}{{connection="{_label(connection)}"}} {received_at / SECOND}'
+    name = "floorcast_reconciled_missed_total"
+    yield from _head(name, "counter", "Records whose last change no webhook has brought, but a reconciliation.")
+    for connection, missed in sorted(picture.missed.items()):
+        for record, count in sorted(missed.items()):
+            yield f'{name}{{connection="{_label(connection)}",record="{record}"}} {count}'
     yield from _head("floorcast_ready", "gauge", "Whether the numbers include all that was in Kafka at the start.")
     yield f"floorcast_ready {int(picture.is_ready)}"
     yield from _head("floorcast_reps_left_out", "gauge", "Reps beyond the number that is exported.")
