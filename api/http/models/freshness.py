@@ -14,6 +14,14 @@ class ConnectionFreshness(Answer):
     last_event_at: Instant | None = Field(
         description="Newest `changed_at` that it has sent.", examples=["2026-03-18T09:41:29.000Z"]
     )
+    reconciled_at: Instant | None = Field(
+        description="When what its CRM's API says was last compared with what is known; null where nobody asks it.",
+        examples=["2026-03-18T09:30:00.000Z"],
+    )
+    missed: dict[str, dict[str, int]] | None = Field(
+        description="Records whose last change no webhook has brought, by kind: of the last 24 hours and 30 days.",
+        examples=[{"day": {"call": 3}, "month": {"call": 31}}],
+    )
 
 
 class VerifiedWindow(Answer):
@@ -57,6 +65,15 @@ class VerificationAnswer(Answer):
     first: list[DifferingValue] = Field(description="Some of the differences, each metric once.")
 
 
+class CalendarState(Answer):
+    """Whether they work now who go by a calendar of the configuration."""
+
+    calendar: str = Field(examples=["office"])
+    is_open: bool
+    since: Instant | None = Field(description="Since when that is so; null: for longer than two weeks.")
+    until: Instant | None = Field(description="Until when; null: for longer than two weeks.")
+
+
 class FreshnessAnswer(Answer):
     """How fresh the numbers are."""
 
@@ -64,6 +81,7 @@ class FreshnessAnswer(Answer):
     server_time: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
     timezone: str = Field(description="The organisation's.", examples=["Asia/Kuala_Lumpur"])
     connections: list[ConnectionFreshness]
+    calendars: list[CalendarState]
     end_to_end_seconds: dict[str, float | None] = Field(
         description="p50, p95, p99 of the last five minutes, from receipt to view.",
         examples=[{"p50": 0.018, "p95": 0.041, "p99": 0.07}],
