@@ -598,7 +598,8 @@ How to sign: [connect anything](../guides/connect-anything.md).""",
 # --- HubSpot ----------------------------------------------------------------------------------------------------------
 
 _SAMPLES = (
-    "1767225600000", "12.5", "true", "false", "closedwon", "closedlost", "appointmentscheduled", "FAILED", "some-text",
+    "1767225600000", "12.5", "true", "false", "closedwon", "closedlost", "appointmentscheduled", "FAILED",
+    "AUTOMATION_PLATFORM", "some-text",
 )  # fmt: skip
 _OBJECT_NAMES = {
     "0-1": "Contact", "0-3": "Deal", "0-47": "Meeting", "0-48": "Call", "0-49": "Email", "0-136": "Lead",

@@ -373,6 +373,8 @@ class Broadcaster:
         view, untold = self._view, followed.untold
         if untold.everything:
             return set(self._heads)
+        if view.has_rep_days and (span != followed.span or untold.roster):
+            return set(self._heads)
         inside = span.windows()
         panes = {pane for pane in untold.panes if pane[0] in inside or view.is_in_levels(pane[0], span, now)}
         if span != followed.span:

@@ -53,6 +53,8 @@ class Picture:
     """Metric -> how many ended before they started."""
     behind_seconds: float = 0.0
     verification: Verification | None = None
+    missed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Connection -> kind of record -> how many no webhook has brought."""
     is_ready: bool = False
 
 
@@ -321,6 +323,11 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     yield from _head(name, "gauge", "When a connection last delivered.")
     for connection, received_at in sorted(_last_deliveries(picture).items()):
         yield f'{name}{{connection="{_label(connection)}"}} {received_at / SECOND}'
+    name = "floorcast_reconciled_missed_total"
+    yield from _head(name, "counter", "Records whose last change no webhook has brought, but a reconciliation.")
+    for connection, missed in sorted(picture.missed.items()):
+        for record, count in sorted(missed.items()):
+            yield f'{name}{{connection="{_label(connection)}",record="{record}"}} {count}'
     yield from _head("floorcast_ready", "gauge", "Whether the numbers include all that was in Kafka at the start.")
     yield f"floorcast_ready {int(picture.is_ready)}"
     yield from _head("floorcast_reps_left_out", "gauge", "Reps beyond the number that is exported.")

@@ -14,7 +14,7 @@ import msgspec
 from schemas.connectors.base import Connector, Parsed, Problem
 from schemas.connectors.file import read_file_events
 from schemas.dead_letters import DeadLetter
-from schemas.deliveries import FILE, QUIET_SOURCES, SOURCE, Delivery, decode_delivery
+from schemas.deliveries import ASKED, FILE, QUIET_SOURCES, SOURCE, Delivery, decode_delivery
 from schemas.frames import by_partition, change_frames, record_key
 from schemas.progress import Progress
 from schemas.records import RecordChange, in_order
@@ -108,9 +108,11 @@ class _Counts:
         self._unmapped: dict[str, Counter[tuple[str, str, str]]] = {}
 
     def add(self, delivery: Delivery, parsed: Parsed) -> None:
-        heard = self._heard.get(delivery.connection)
+        # What was asked for says nothing of whether the CRM still tells anything by itself.
+        name = "" if delivery.headers.get(SOURCE) in ASKED else delivery.connection
+        heard = self._heard.get(name)
         if heard is None:
-            heard = self._heard[delivery.connection] = ([], [])
+            heard = self._heard[name] = ([], [])
         heard[0].append(delivery.received_at)
         heard[1].extend(parsed.changes)
         for reason, amount in parsed.ignored.items():
