@@ -87,14 +87,6 @@ def condition_function(condition: Condition) -> Callable[[Get], bool]:
     return made
 
 
-def register_function(register: Register) -> Callable[[Get], int | None]:
-    """The number that a register holds for a row."""
-    source = _Source()
-    name = source.register(register)
-    made: Callable[[Get], int | None] = source.function("get", [*source.lines, f"return {name}"])
-    return made
-
-
 def _compiled(program: Program) -> Function:
     source = _Source()
     body: list[str] = []
