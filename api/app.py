@@ -38,6 +38,8 @@ from api.http.routes import (
     reps,
     root,
     screens,
+    series,
+    standouts,
     stream,
     webhooks,
 )
@@ -72,6 +74,8 @@ wait.
 READ_ROUTERS: tuple[APIRouter, ...] = (
     reps.router,
     leaderboards.router,
+    series.router,
+    standouts.router,
     goals.router,
     leads.router,
     alerts.router,

@@ -84,7 +84,9 @@ def run_revoke(target: Target, device: str) -> int:
 
 def table(book: AccessBook, now: int) -> list[str]:
     """Lines with a heading."""
-    rows = [("DEVICE", "SCREEN", "NAME", "TEAM", "PAIRED", "LAST SEEN", "ONLINE", "SCENE", "SIZE")]
+    rows: list[tuple[str, ...]] = [
+        ("DEVICE", "SCREEN", "NAME", "TEAM", "PAIRED", "LAST SEEN", "ONLINE", "SCENE", "SIZE")
+    ]
     rows += [_line(book, device, now) for device in sorted(book.devices.values(), key=lambda each: each.paired_at)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -132,13 +132,18 @@ ACCESS = Topic(
     "access", "devices, pairing codes, and what devices are to do", "kind|id", "Code, Device, Heartbeat, Command",
     compacted=True, derived=False, spread="one",
 )  # fmt: skip
+CONNECTION_STATES = Topic(
+    "connection-states", "how far look-ups and reconciliation are", "connection", "ConnectionState",
+    compacted=True, derived=False, spread="one",
+)  # fmt: skip
 
 TOPICS = (
     DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, LEAD_CLOCKS, ALERTS,
-    THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS, GENERATIONS,
-    ACCESS,
+    THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,
+    CONNECTION_STATES, GENERATIONS, ACCESS,
 )  # fmt: skip
 VIEW_TOPICS = (
-    PANES, ROSTER, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS, DEAD_LETTERS,
+    PANES, ROSTER, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS, CONNECTION_STATES,
+    DEAD_LETTERS,
 )  # fmt: skip
 """What the api's materialized view is made from."""

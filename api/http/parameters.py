@@ -24,8 +24,10 @@ from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError
 from api.http.identity import Access, access_of
 from api.read.discretion import Discretion, discretion_of, windows_of
 from api.read.read_side import ReadSide
+from api.read.segments import TEAM
 from api.read.subscriptions import Filter
-from api.read.view import View
+from api.read.view import ORGANISATION, Scope, View, rep_scope, team_scope
+from schemas.catalogue.dimensions import Dimension
 from schemas.windows import WINDOWS, Span, span_between, span_of
 
 MAX_DAYS = 1100
@@ -196,6 +198,12 @@ def known_metrics(view: View, names: str | None) -> tuple[str, ...] | None:
     return found or None
 
 
+def known_metric(view: View, metric: str) -> None:
+    """422 naming a metric that there is not."""
+    if metric not in view.catalogue:
+        raise InvalidParameterError(field="metric", detail=f"there is no metric {shown(metric)}")
+
+
 def read_names(parameter: str, text: str | None) -> tuple[str, ...] | None:
     """Names with commas, each once; None where the parameter is left out."""
     if text is None:
@@ -213,6 +221,20 @@ def shown(name: str) -> str:
 
 SpanAsked = Annotated[Span, Depends(read_span)]
 MetricsAsked = Annotated[tuple[str, ...] | None, Depends(read_metrics)]
+
+
+def known_dimension(view: View, by: str) -> Dimension | None:
+    """A dimension by which something may be told apart (422 else); None: the team, which is always there."""
+    if by == TEAM:
+        return None
+    dimension = view.dimensions.get(by)
+    if dimension is None:
+        raise InvalidParameterError(
+            field="by", detail=f"there is no dimension {shown(by)}; there are {', '.join([TEAM, *view.dimensions])}"
+        )
+    if not dimension.labels and not dimension.is_of_person:
+        raise InvalidParameterError(field="by", detail=f"{by} is not kept: metrics.yaml lists no values of it")
+    return dimension
 
 
 TeamAsked = Annotated[str | None, Query(description="Only reps of this team, today.")]
@@ -278,6 +300,18 @@ def organisation_allowed(access: Access) -> None:
     if access.team is not None:
         msg = f"this key is limited to the team {access.team!r}"
         raise ForbiddenError(msg)
+
+
+def one_scope(view: View, rep: str | None, team: str | None, access: Access, now: int) -> Scope:
+    """Of whom numbers are asked: a rep, a team, or the organisation, as far as the key may see them."""
+    if rep is not None and team is not None:
+        raise InvalidParameterError(field="team", detail="give either rep or team")
+    if rep is not None:
+        return rep_scope(known_rep(view, rep, access, now))
+    if team is not None:
+        return team_scope(known_team(view, team, access))
+    organisation_allowed(access)
+    return ORGANISATION
 
 
 def page(

@@ -7,7 +7,6 @@ argument.
 """
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from api.read.discretion import Discretion, Told
 from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot, payload_for
 from api.read.events import AlertNews, Departure, Event, Followed, LeadNews, Owner, Untold
 from api.read.goal_news import first_told, goal_news
+from api.read.remembered import RememberedEvents
 from api.read.rows import (
     Json,
     absent_lead,
@@ -29,11 +29,6 @@ from api.read.subscriptions import Filter, Subscription
 from api.read.view import ORGANISATION, Changes, Scope, Values, View, rep_scope, team_scope
 from schemas.instants import MINUTE, SECOND, format_instant
 from schemas.windows import Span, Window, span_of
-
-REMEMBERED = 2_000
-"""Events kept for clients that come back."""
-REMEMBERED_ROWS = 100_000
-"""Rows in those events."""
 
 KEPT_WINDOW = 300 * SECOND
 """A window stays followed this long after its last client has gone, so that one who reconnects misses nothing."""
@@ -59,10 +54,7 @@ class Broadcaster:
         self._build = build
         self._freshness = freshness
         self._number = 0
-        self._events: deque[Event] = deque()
-        self._remembered_rows = 0
-        self._forgotten = 0
-        """Number of the newest event that is not remembered any more."""
+        self._events = RememberedEvents()
         self._followed: dict[str, Followed] = {}
         self._subscriptions: dict[Filter, set[Subscription]] = {}
         self._told: dict[Filter, Told] = {}
@@ -173,11 +165,11 @@ class Broadcaster:
         if found is None or found[1] != self._instance or self._keeps_back(wanted) is not None:
             return None
         last = int(found[2])
-        if not self._forgotten <= last <= self._number:
+        events = self._events.after(last)
+        if events is None or last > self._number:
             return None
         if any(self._followed[window].since > last for window in wanted.windows):
             return None
-        events = [event for event in self._events if event.number > last]
         if any(needs_snapshot(wanted, event) for event in events):
             return None
         pieces = [self._for(wanted, event) for event in events]
@@ -207,8 +199,7 @@ class Broadcaster:
         self.flush(now, unwatched=True)
         self._subscriptions = subscriptions
         self._number += 1
-        self._events.clear()
-        self._remembered_rows, self._forgotten = 0, self._number
+        self._events.forget(self._number)
         for wanted, clients in subscriptions.items():
             snapshot = self._snapshot(wanted, now)
             for client in clients:
@@ -380,6 +371,8 @@ class Broadcaster:
         view, untold = self._view, followed.untold
         if untold.everything:
             return set(self._heads)
+        if view.has_rep_days and (span != followed.span or untold.roster):
+            return set(self._heads)
         inside = span.windows()
         panes = {pane for pane in untold.panes if pane[0] in inside or view.is_in_levels(pane[0], span, now)}
         if span != followed.span:
@@ -439,7 +432,7 @@ class Broadcaster:
         self._number += 1
         event = Event(self._number, kind, window, payload, weight)
         if kind != "freshness":
-            self._remember(event)
+            self._events.add(event)
         for wanted, clients in self._subscriptions.items():
             if needs_snapshot(wanted, event):
                 snapshot = self._snapshot(wanted, now)
@@ -467,14 +460,6 @@ class Broadcaster:
         if payload is not None and event.kind in {"lead", "alert"}:
             payload = told.discretion.lead(payload, told.shown())
         return None if payload is None else encoded(self._instance, event.kind, event.number, payload)
-
-    def _remember(self, event: Event) -> None:
-        self._events.append(event)
-        self._remembered_rows += event.weight
-        while len(self._events) > REMEMBERED or self._remembered_rows > REMEMBERED_ROWS:
-            forgotten = self._events.popleft()
-            self._remembered_rows -= forgotten.weight
-            self._forgotten = forgotten.number
 
     def _follow(self, window: str, now: int) -> Followed:
         followed = self._followed.get(window)

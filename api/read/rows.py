@@ -13,6 +13,7 @@ from schemas.alerts import Alert, crossing_fields
 from schemas.calendars import BusinessCalendar
 from schemas.catalogue import Catalogue
 from schemas.catalogue.checking import splits_of
+from schemas.connection_states import ConnectionState
 from schemas.dead_letters import DeadLetter
 from schemas.instants import SECOND, format_instant
 from schemas.leads import Inquiry, LeadClock
@@ -291,6 +292,7 @@ def freshness_json(
                 "kind": connection.kind,
                 "last_delivery_at": instant(newest.get(name, (None, None))[0] or None),
                 "last_event_at": instant(newest.get(name, (None, None))[1] or None),
+                **reconciled_json(view.connection_states.get(name)),
             }
             for name, connection in view.config.connections.items()
         ],
@@ -316,6 +318,14 @@ def calendar_json(name: str, calendar: BusinessCalendar, now: int) -> Json:
     """Whether they work now who go by a calendar: outside of their hours nothing comes, and nothing is wrong."""
     since, until = calendar.turned_at(now)
     return {"calendar": name, "is_open": calendar.is_open(now), "since": instant(since), "until": instant(until)}
+
+
+def reconciled_json(state: ConnectionState | None) -> Json:
+    """How far reconciliation is, and what no webhook has brought; null where nobody asks its API."""
+    return {
+        "reconciled_at": None if state is None else instant(state.reconciled_at),
+        "missed": None if state is None else {"day": state.missed_day, "month": state.missed_month},
+    }
 
 
 def verification_json(found: Verification, now: int) -> Json:

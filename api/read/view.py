@@ -18,6 +18,7 @@ from schemas.alerts import (
 )
 from schemas.catalogue import Catalogue
 from schemas.config import Config
+from schemas.connection_states import ConnectionState, decode_state
 from schemas.dead_letters import DeadLetter, decode_dead_letter
 from schemas.definitions import digest_of
 from schemas.floor import DECODED_WINDOWS, ORGANISATION, Floor, Scope, Values, rep_scope, team_scope
@@ -27,6 +28,7 @@ from schemas.progress import Progress, decode_progress, read_progress_key
 from schemas.topics import (
     ACKNOWLEDGEMENTS,
     ALERTS,
+    CONNECTION_STATES,
     DEAD_LETTERS,
     FENCE,
     LEAD_CLOCKS,
@@ -77,6 +79,8 @@ class View(Floor):
         self.progress: dict[tuple[str, int], Progress] = {}
         self.verification: Verification | None = None
         """What the continuous recount found last; None: nothing by our definitions."""
+        self.connection_states: dict[str, ConnectionState] = {}
+        """Connection -> how asking its API goes."""
         self.dead_letters: OrderedDict[str, DeadLetter] = OrderedDict()
         self.changes = Changes()
         self._instants: list[tuple[int, str]] = []
@@ -93,6 +97,7 @@ class View(Floor):
             ACKNOWLEDGEMENTS.name: self._apply_acknowledgement,
             PROGRESS.name: self._apply_progress,
             VERIFICATIONS.name: self._apply_verification,
+            CONNECTION_STATES.name: self._apply_connection_state,
             DEAD_LETTERS.name: self._apply_dead_letter,
         }
 
@@ -178,6 +183,12 @@ class View(Floor):
             if progress.definitions in {"", self.definitions}:
                 self.progress[read_progress_key(key)] = progress
                 self.changes.progress = True
+
+    def _apply_connection_state(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            self.connection_states.pop(key.decode(), None)
+        else:
+            self.connection_states[key.decode()] = decode_state(value)
 
     def _apply_verification(self, _key: bytes, value: bytes | None) -> None:
         found = None if value is None else decode_verification(value)

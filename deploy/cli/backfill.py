@@ -1,4 +1,4 @@
-"""`floorcast backfill`: records of before, from a file."""
+"""`floorcast backfill`: records of before, from a CRM's API or from a file."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +16,14 @@ from deploy.files.mapping import Options
 from deploy.files.problems import UseError
 from deploy.local.up import Target
 from deploy.roster import read_people
+from deploy.settings import Settings
 from processor.transport.appending import Appender
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from schemas.config import Config
 from schemas.connectors import Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
-from schemas.instants import parse_instant
+from schemas.instants import parse_duration, parse_instant
 from schemas.topics import DELIVERIES
 
 app = group()
@@ -52,9 +53,25 @@ class _Console:
 @app.command()
 def backfill(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A connection of floorcast.yaml.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, or objects of JSON, one a line (.ndjson).")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="CSV, or objects of JSON, one a line (.ndjson); without one the CRM's API is asked."
+        ),
+    ] = None,
     *,
-    record: Annotated[str, typer.Option(metavar="KIND", help="What a line is: call, deal, lead …")],
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="30d", help="Ask the API for what was changed since: a duration, or an instant. [default: 30d]"
+        ),
+    ] = None,
+    records: Annotated[
+        str | None, typer.Option(metavar="deal,call", help="Ask the API for these kinds only. [default: all]")
+    ] = None,
+    record: Annotated[
+        str | None, typer.Option(metavar="KIND", help="What a line of FILE is: call, deal, lead …")
+    ] = None,
     map: Annotated[
         Texts, typer.Option(metavar="FIELD=COLUMN", help="By name, #3, or a path owner.id; twice: joined by a blank.")
     ] = None,
@@ -98,12 +115,22 @@ def backfill(
     prefix: PrefixFlag = None,
     data: DataFlag = None,
 ) -> None:
-    """Bring the lines of a file into a connection. Lines that cannot be read are refused by number and named.
+    """Bring what was there before into a connection: from its CRM's API, or the lines of a file.
 
-    Nothing is guessed: not the order of day and month, a zone, a decimal sign, or whose name it is. Doing it twice
-    changes nothing. Exit 1: lines were refused; 2: wrong use, or not one line could be read.
+    From the API whole records come with their history; stopped, the same command goes on. Lines of a file that cannot
+    be read are refused by number and named. Nothing is guessed: not the order of day and month, a zone, a decimal sign,
+    or whose name it is. Doing it twice changes nothing. Exit 1: something is lacking, or lines were refused; 2: wrong
+    use, or not one line could be read; 3: the CRM or Kafka is out of reach.
     """
     settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
+    if file is None:
+        if record is not None:
+            fail(["FILE: is missing; --record is of files, --records of the API"], ExitCode.WRONG_USE)
+        raise typer.Exit(_ask_api(settings, name, since or "30d", records))
+    if since is not None or records is not None:
+        fail(["--since and --records: are of the API, and FILE is none"], ExitCode.WRONG_USE)
+    if record is None:
+        fail(["--record: is missing: what is a line of FILE?"], ExitCode.WRONG_USE)
     options = options_of(locals())
     kafka = None if print_mapping else target_of(settings)
     path = settings.config if kafka is None else kafka.config
@@ -133,6 +160,27 @@ def backfill(
         fail(["stopped; the same command goes on from there"], ExitCode.DIFFERENCES)
     console.flush()
     raise typer.Exit(code)
+
+
+def _ask_api(settings: Settings, name: str, since: str, records: str | None) -> int:
+    from deploy.lookups.backfill import main  # noqa: PLC0415 - an import of a file needs none of it
+
+    begin = _since(since)
+    target = target_of(settings)
+    kinds = [kind.strip() for kind in records.split(",")] if records else []
+    folder = settings.data / "lookups"
+    return main(target, checked_config(target.config), folder, name, since=begin, records=kinds, say=say)
+
+
+def _since(text: str) -> int:
+    try:
+        return now() - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return parse_instant(text)
+    except ValueError:
+        fail(["--since: must be a duration such as 30d, or an RFC 3339 instant with an offset"], ExitCode.WRONG_USE)
 
 
 async def _import(importer: Importer, task: Task, kafka: Target) -> int:

@@ -27,6 +27,10 @@ COMMANDS = {
     "api": ("deploy.cli.processes", "Run one api process: webhooks in; REST, stream, wallboard and metrics out."),
     "worker": ("deploy.cli.processes", "Run one worker process: from webhooks to numbers."),
     "broker": ("deploy.cli.processes", "Run the local Kafka alone."),
+    "lookups": (
+        "deploy.cli.lookups",
+        "Ask the CRMs for what their webhooks only name or did not tell; up starts it where there is an api.",
+    ),
     "topics": (
         "deploy.cli.topics",
         "Create the topics of the catalogue, or check those that are there; exit 1 if they differ.",
@@ -54,11 +58,15 @@ COMMANDS = {
     ),
     "backfill": (
         "deploy.cli.backfill",
-        "Bring the lines of a file into a connection.",
+        "Bring what was there before into a connection: from its CRM's API, or the lines of a file.",
     ),
     "keys": ("deploy.cli.keys", "API keys and display tokens."),
     "screens": ("deploy.cli.screens", "The screens on the walls."),
     "dead-letters": ("deploy.cli.dead_letters", "What could not be read, why, and again after a fix."),
+    "connect": (
+        "deploy.cli.connect",
+        "Say how a CRM is set up, and make its subscriptions where it has an API for them.",
+    ),
     "connections": ("deploy.cli.connections", "What is known of each connection."),
 }
 """Name -> the module that has it, and what `floorcast --help` says without importing it (a test compares)."""

@@ -93,8 +93,17 @@ def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, i
         open_access=open_access,
         worker_port=settings.worker_port,
         verify_every=verification_interval(settings.verify_every),
+        asked=asked_connections(config),
         **extra,
     )
+
+
+def asked_connections(config: Path) -> list[str]:
+    """The names of the connections whose API is asked."""
+    from schemas.connectors import build_source  # noqa: PLC0415
+
+    connections = checked_config(config).connections
+    return [name for name, connection in connections.items() if build_source(connection) is not None]
 
 
 def _has_keys(data: Path) -> bool:

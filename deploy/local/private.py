@@ -11,7 +11,7 @@ from pathlib import Path
 FOLDER = 0o700
 FILE = 0o600
 UMASK = 0o077
-_OURS = ("kafka", "logs", "verify", "worker", "replay", "demo", "up.", "keys.", ".keys-")
+_OURS = ("kafka", "logs", "verify", "lookups", "worker", "replay", "demo", "up.", "keys.", ".keys-")
 """What the names of our own entries begin with."""
 
 

@@ -8,6 +8,7 @@ alive is `deploy.local.supervisor`'s; what the api and the worker do is theirs.
     DIR/worker-id    the name that this folder's worker keeps in the consumer group
     DIR/logs/        what api, worker and recount wrote
     DIR/verify/      what the recount keeps of the log while it runs
+    DIR/lookups/     what look-ups keep of the log, the places under each CRM's limits, marks of back-fills
     DIR/kafka…       Kafka's (deploy.local.broker)
 """
 
@@ -47,6 +48,7 @@ _SLOW_SECONDS = 30.0
 _LEFT_PORT_SECONDS = 3.0
 _BROKER_PROBE_SECONDS = 5.0
 _TOPICS_SECONDS = 30.0
+_LOOKED_SECONDS = 10.0
 
 
 class UpError(Exception):
@@ -96,6 +98,8 @@ class Plan:
     worker_port: int = 0
     verify_every: int | None = None
     """How often the log is recounted (microseconds); None: never."""
+    asked: Sequence[str] = ()
+    """The connections whose API is asked."""
     extra_children: Callable[[Running], list[Child]] = field(default=lambda _running: [])
     """Launched once everything is ready."""
 
@@ -164,6 +168,17 @@ class Surroundings:
             plan.program("worker", broker, "--worker-id", worker_id, "--port", port, stop_seconds=2.0),
             plan.program("api", broker, *listening, stop_seconds=1.5, environment=knows),
         ]
+
+    def lookups(self, plan: Plan, broker: Address) -> Child:
+        """Who asks the CRMs; it ends at once."""
+        return plan.program("lookups", broker, stop_seconds=0.5)
+
+    async def without_records(self, plan: Plan, broker: Address) -> list[str]:
+        """The connections with an API of which nothing is known yet, once whoever asks them has looked."""
+        from deploy.lookups.owner import without_records  # noqa: PLC0415
+
+        target = Target(broker, plan.prefix, plan.config, None)
+        return await without_records(target, plan.asked, seconds=_LOOKED_SECONDS)
 
     def verifier(self, plan: Plan, broker: Address, url: str, every: int) -> Child:
         """The continuous recount; it ends at once, and nothing waits for it."""
@@ -449,6 +464,15 @@ async def _start_all(
     announce(f"ready {running.url}")
     for child in plan.extra_children(running):
         await supervisor.launch(child)
+    if plan.asked:
+        asking = world.lookups(plan, broker)
+        if isinstance(asking, Program):
+            reload.children.append(asking)
+        await supervisor.launch(asking)
+        for name in await world.without_records(plan, broker):
+            announce(
+                f"nothing is known of {name} yet; to take what was there before: floorcast backfill {name} --since 30d"
+            )
     if plan.verify_every is not None:
         await asyncio.sleep(world.undisturbed_seconds)
         await supervisor.launch(world.verifier(plan, broker, running.url, plan.verify_every))

@@ -104,7 +104,11 @@ class Books:
         self, metric: str, by: str, *, now: int, window: Window | Span, rep: str | None = None, team: str | None = None
     ) -> dict[str | None, Exact]:
         """Give a metric by the values of a dimension: all of a closed list, of persons those that have something."""
-        dimension = Dimension(by, self._terms.definitions.dimensions.get(by, {}), self._terms, self._leads)
+        entry = self._terms.definitions.dimensions.get(by, {})
+        bands = self.reading.config.lead_response.response_bands
+        if bands is not None and by == "response_band":
+            entry = {**entry, "bands": bands}
+        dimension = Dimension(by, entry, self._terms, self._leads)
         span = self.reading.span(window, now)
 
         def valued(label: str | None) -> Exact:

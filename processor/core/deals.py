@@ -4,7 +4,7 @@ Owns the rules of both. A deal closed when its status last became won or lost, u
 with or after that; one that is open has none. Its stays follow from the instants at which it entered its stages.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.records import Record
@@ -35,11 +35,6 @@ def deal_row(deal: Record) -> Row:
     """Its fields by name, and what is made of them."""
     at = closed_at(deal)
     return {**deal.values(), "closed_at": at, "ended_at": at}
-
-
-def deal_get(deal: Record) -> Callable[[str], Any]:
-    """The value of a field of its row."""
-    return deal_row(deal).get
 
 
 def stays(deal: Record) -> Iterator[Row]:

@@ -66,6 +66,13 @@ class Follower:
     ) -> None:
         await stop_quietly(self._consumer)
 
+    def seek(self, positions: Mapping[int, int]) -> None:
+        """Go on from these offsets, in partitions that have not lost what lies before them."""
+        for partition, offset in positions.items():
+            if partition in self.positions and offset > self.positions[partition]:
+                self._consumer.seek(TopicPartition(self._topic, partition), offset)
+                self.positions[partition] = offset
+
     async def ends(self, topic: str | None = None) -> dict[int, int]:
         """The end offset of each partition of a topic; of the one followed if none is named."""
         partitions = await self._partitions_of(topic or self._topic)

@@ -3,8 +3,8 @@
 Owns the value that every process binds to its configuration. Reads no file.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from schemas.catalogue import BoundCatalogue, Catalogue, bound
@@ -13,6 +13,7 @@ from schemas.catalogue.rules import Rules
 from schemas.instants import DAY
 
 QUIET_AFTER = 14 * DAY
+RESPONSE_BAND = "response_band"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +28,14 @@ class Defined:
     """Metrics that the user's file defines."""
     switched_off: frozenset[str] = frozenset()
     """Shipped metrics that the user's file does not want."""
+
+
+def with_bands(defined: Defined, bands: Sequence[str]) -> Defined:
+    """The same with other bands of the time to an answer."""
+    held = defined.dimensions[RESPONSE_BAND]
+    said = Dimension.model_validate({"of": held.of, "other": held.other, "bands": [*bands]})
+    dimensions = {**defined.dimensions, RESPONSE_BAND: said}
+    return replace(defined, metrics=Catalogue(defined.metrics, dimensions), dimensions=dimensions)
 
 
 @lru_cache(64)

@@ -13,6 +13,7 @@ TAKEN = frozenset({
     "alert_lateness_seconds", "alerts_late_total", "alerts_raised_total", "behind_seconds", "beyond_bounds_total",
     "consumer_lag_records", "dead_letters_total", "deals_without_rate", "deliveries_total", "duplicate_changes_total",
     "end_to_end_seconds", "events_total", "goal_attainment", "ignored_events_total", "last_delivery_timestamp_seconds",
+    "reconciled_missed_total",
     "late_changes_total", "lead_oldest_waiting_timestamp_seconds", "lead_response_seconds", "leads_waiting",
     "negative_durations", "notifications_total", "ready", "reps_left_out", "threshold_alerts_open",
     "verification_differences", "verification_interval_seconds", "verification_undecided",

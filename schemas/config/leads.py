@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from schemas.documents.values import Duration, Model
-from schemas.instants import DAY, HOUR, MINUTE
+from schemas.instants import DAY, HOUR, MINUTE, parse_duration
 
 
 class RuleCondition(Model):
@@ -69,7 +69,18 @@ class LeadResponse(Model):
     """After the start, on the rule's clock; never before the lead is due."""
     missed_after: Duration = 7 * DAY
     """So long after its start a lead without an answer is missed, whatever comes later."""
+    response_bands: list[str] | None = Field(default=None, min_length=1, max_length=50)
+    """The dimension `response_band` of the metrics that are shipped: 5m, 15m, 1h unless said."""
     rules: list[SlaRule] = Field(default_factory=list, max_length=200)
+
+    @field_validator("response_bands")
+    @classmethod
+    def _ascending(cls, bands: list[str] | None) -> list[str] | None:
+        sizes = [parse_duration(band) for band in bands or ()]
+        if sizes != sorted(set(sizes)):
+            msg = "must ascend"
+            raise ValueError(msg)
+        return bands
 
     def rule(self, source: str | None, team: str | None) -> SlaRule:
         """The first rule that matches; an hour of elapsed time where none does."""

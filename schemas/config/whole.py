@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from schemas.calendars import BusinessCalendar
 from schemas.catalogue import Catalogue
-from schemas.catalogue.defined import Defined
+from schemas.catalogue.defined import RESPONSE_BAND, Defined, with_bands
 from schemas.catalogue.reading import Read, shipped
 from schemas.config.alerts import Alerts, Threshold
 from schemas.config.floor import BusinessHours, Organisation, Rep, Team
@@ -92,6 +92,10 @@ class Config(Model):
         read: Read | None = info.context
         if read is not None:
             self._defined = read.defined
+        bands = self.lead_response.response_bands
+        shipped_bands = shipped().dimensions.get(RESPONSE_BAND)
+        if bands is not None and shipped_bands == self._defined.dimensions.get(RESPONSE_BAND):
+            self._defined = with_bands(self._defined, bands)
         check_references(self, read)
         return self
 

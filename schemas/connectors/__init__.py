@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from schemas.connectors.aircall import AIRCALL
+from schemas.connectors.asking import Source
 from schemas.connectors.base import Connector
 from schemas.connectors.close import CLOSE
 from schemas.connectors.connection import Connection
@@ -53,4 +54,20 @@ def build_connector(connection: Connection) -> Connector:
     return connector
 
 
-__all__ = ["KINDS", "AnyConnection", "Connection", "Connector", "Kind", "build_connector", "read_connection"]
+def build_source(connection: Connection) -> Source | None:
+    """What the API of a connection is asked; None: it has none, or names none."""
+    source: Source | None = KINDS[connection.kind].source(connection)
+    return source
+
+
+__all__ = [
+    "KINDS",
+    "AnyConnection",
+    "Connection",
+    "Connector",
+    "Kind",
+    "Source",
+    "build_connector",
+    "build_source",
+    "read_connection",
+]

@@ -7,10 +7,11 @@ from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from schemas.documents.errors import wrong
-from schemas.documents.values import Model
+from schemas.documents.values import Duration, Model
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
 
 
 def _url(value: str) -> str:
@@ -50,3 +51,34 @@ class Api(Model):
 
     url: ApiUrl | None = None
     """Scheme, host and port in place of the vendor's (a sandbox, a region)."""
+
+
+_SHORTEST = 5 * SECOND
+
+
+class Reconcile(Model):
+    """How often what changed is asked for, and compared with what is known."""
+
+    every: Duration = 15 * MINUTE
+    """From the begin of one round to that of the next; 5s or more."""
+    overlap: Duration | None = None
+    """How far back before the last round each one looks; unless said, as far as the vendor's index may lag."""
+    settle: Duration = HOUR
+    """What changed is asked for once more after so long."""
+    ids: Duration = 7 * DAY
+    """How often the ids of all records are compared, for deletions that no list tells."""
+
+    @field_validator("every")
+    @classmethod
+    def _not_too_often(cls, every: int) -> int:
+        if every < _SHORTEST:
+            msg = "must be 5s or more"
+            raise wrong(msg)
+        return every
+
+
+class Lookups(Model):
+    """How records are asked for that a webhook only names."""
+
+    wait: Annotated[Duration, Field(le=MINUTE)] = SECOND
+    """How long ids are gathered before one request, at most 1m."""

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from schemas.connectors.apis import Lookups, Reconcile
 from schemas.connectors.connection import Connection
 from schemas.connectors.file_mapping import FileMapping
 from schemas.documents.values import Model
@@ -42,6 +43,10 @@ class CrmConnection(Connection, FileMapping):
     """Statuses of leads: the CRM's id or word -> ours."""
     types: dict[Word, Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=dict, max_length=1000)
     """Types of activities, meetings and deals: the CRM's id or word -> ours."""
+    reconcile: Reconcile = Reconcile()
+    """How often what its API says is compared with what is known, where there is an `api`."""
+    lookups: Lookups = Lookups()
+    """How records are asked for that a webhook only names, where there is an `api`."""
 
 
 @dataclass(frozen=True, slots=True)

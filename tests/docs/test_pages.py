@@ -25,7 +25,11 @@ from schemas.windows import WINDOWS
 from tests.docs.pages import DOCS, PAGES, README, ROOT, WRITTEN, Block, anchors_of, blocks, code_of, column_of, links_of
 from tests.docs.pages import name_of as name
 
-ENVIRONMENT = {"HUBSPOT_SECRET": "sample-client-secret", "SLACK_URL": "https://hooks.example.com/T0"}
+ENVIRONMENT = {
+    "HUBSPOT_SECRET": "sample-client-secret",
+    "HUBSPOT_TOKEN": "sample-token",
+    "SLACK_URL": "https://hooks.example.com/T0",
+}
 LARGEST_IMAGE = 300_000
 OTHER_VARIABLES = {"FLOORCAST_API_KEY", "FLOORCAST_SECRET", "FLOORCAST_CACHE"}
 """Read beside the settings: by verify, by simulate, by the local Kafka."""

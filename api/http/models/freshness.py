@@ -14,6 +14,14 @@ class ConnectionFreshness(Answer):
     last_event_at: Instant | None = Field(
         description="Newest `changed_at` that it has sent.", examples=["2026-03-18T09:41:29.000Z"]
     )
+    reconciled_at: Instant | None = Field(
+        description="When what its CRM's API says was last compared with what is known; null where nobody asks it.",
+        examples=["2026-03-18T09:30:00.000Z"],
+    )
+    missed: dict[str, dict[str, int]] | None = Field(
+        description="Records whose last change no webhook has brought, by kind: of the last 24 hours and 30 days.",
+        examples=[{"day": {"call": 3}, "month": {"call": 31}}],
+    )
 
 
 class VerifiedWindow(Answer):

@@ -9,7 +9,8 @@ from api.http.description import READ_PROBLEMS, operation_id
 from api.http.etag import answer
 from api.http.models.connections import ConnectionsAnswer
 from api.http.parameters import ReadRequest, ReadRoute, organisation_allowed
-from api.read.rows import Json, instant
+from api.read.rows import Json, instant, reconciled_json
+from schemas.connection_states import ConnectionState
 from schemas.connection_stats import ConnectionStats, connection_stats
 from schemas.instants import format_instant
 
@@ -33,17 +34,32 @@ async def connections(request: ReadRequest) -> Response:
     view, now = request.view, request.now
     kinds = {name: connection.kind for name, connection in view.config.connections.items()}
     progress = [each for (stage, _), each in view.progress.items() if stage == "normalise"]
-    rows = [_row(stats) for stats in connection_stats(kinds, progress)]
+    states = view.connection_states
+    rows = [_row(stats, states.get(stats.connection)) for stats in connection_stats(kinds, progress)]
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
-def _row(stats: ConnectionStats) -> Json:
-    return _NOT_KNOWN | {
-        "connection": stats.connection,
-        "kind": stats.kind,
-        "last_delivery_at": instant(stats.last_delivery_at),
-        "last_event_at": instant(stats.last_event_at),
-        "unknown": [asdict(name) for name in stats.unknown],
-        # Who speaks our own words has none that mean nothing here.
-        "unmapped": None if stats.kind in _OUR_WORDS else [asdict(word) for word in stats.unmapped],
+def _row(stats: ConnectionStats, state: ConnectionState | None) -> Json:
+    asked = {} if state is None else _asked(state)
+    return (
+        _NOT_KNOWN
+        | asked
+        | {
+            "connection": stats.connection,
+            "kind": stats.kind,
+            "last_delivery_at": instant(stats.last_delivery_at),
+            "last_event_at": instant(stats.last_event_at),
+            "unknown": [asdict(name) for name in stats.unknown],
+            # Who speaks our own words has none that mean nothing here.
+            "unmapped": None if stats.kind in _OUR_WORDS else [asdict(word) for word in stats.unmapped],
+        }
+    )
+
+
+def _asked(state: ConnectionState) -> Json:
+    return {
+        **reconciled_json(state),
+        "missed_share": {"day": state.share_day, "month": state.share_month},
+        "not_visible": state.not_visible,
+        "backfill": None if state.backfill is None else {"done": state.backfill.records, "of": state.backfill.of},
     }

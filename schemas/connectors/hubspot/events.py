@@ -14,8 +14,8 @@ from typing import Any
 
 from schemas.connectors.base import Parsed
 from schemas.connectors.fields import FieldError
-from schemas.connectors.hubspot.objects import BY_TYPE_ID, CLASSIC, IN_ASSOCIATIONS, Object
-from schemas.connectors.hubspot.properties import INFERRED_YIELDS, REMOVAL_YIELDS
+from schemas.connectors.hubspot.objects import CLASSIC, IN_ASSOCIATIONS, Object
+from schemas.connectors.hubspot.properties import INFERRED_YIELDS, REMOVAL_YIELDS, WINNING
 from schemas.instants import checked, format_instant
 from schemas.records import FIELDS, MERGED
 
@@ -30,6 +30,16 @@ class Statement:
     deleted: bool | None = None
     yields: int = 0
     """How much older its version is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a connection makes of HubSpot's objects."""
+
+    objects: Mapping[str, Object]
+    """Those that are records of it, by type id."""
+    looks_up: bool = False
+    """Whether its API can be asked for what events do not tell."""
 
 
 class ShapeError(ValueError):
@@ -53,7 +63,7 @@ class LeftOutError(Exception):
         super().__init__(reason)
 
 
-def subject_of(event: Mapping[str, Any]) -> tuple[Object | None, str]:
+def subject_of(event: Mapping[str, Any], account: Account) -> tuple[Object | None, str]:
     """Find the kind of object an event speaks of, and what happened. None: an association names both ends itself."""
     # HubSpot's test button sends these; no account has such an event and object.
     if event.get("eventId") in (1, 100) and event.get("objectId") == 123:
@@ -75,9 +85,9 @@ def subject_of(event: Mapping[str, Any]) -> tuple[Object | None, str]:
         if not isinstance(type_id, str) or not type_id:
             msg = "objectTypeId: is missing or not text"
             raise ShapeError(msg)
-        target = BY_TYPE_ID.get(type_id)
+        target = account.objects.get(type_id)
     else:
-        target = CLASSIC.get(subject)
+        target = account.objects.get(CLASSIC.get(subject, ""))
     if target is None:
         raise LeftOutError(_UNKNOWN_TYPE)
     return target, action
@@ -108,23 +118,39 @@ def _own_id(event: Mapping[str, Any], target: Object) -> str:
 
 
 _UNKNOWN_TYPE = "unknown_type"
-_Statements = Callable[[Mapping[str, Any], Any, int, Parsed], Iterator[Statement]]
+_Statements = Callable[[Mapping[str, Any], Any, int, Parsed, Account], Iterator[Statement]]
 
 
-def _creation(event: Mapping[str, Any], target: Object, at: int, _parsed: Parsed) -> Iterator[Statement]:
+def _creation(
+    event: Mapping[str, Any], target: Object, at: int, parsed: Parsed, account: Account
+) -> Iterator[Statement]:
+    _want(event.get("objectId"), target, parsed, account)
     fields = {} if target.created is None else {target.created: format_instant(at)}
     yield Statement(target.kind, _own_id(event, target), fields, yields=INFERRED_YIELDS)
 
 
-def _deletion(event: Mapping[str, Any], target: Object, _at: int, _parsed: Parsed) -> Iterator[Statement]:
+def _want(id: Any, target: Object, parsed: Parsed, account: Account) -> None:
+    """Ask the API for the whole of an object, where there is one to ask."""
+    if account.looks_up:
+        parsed.want(target.name, _object_id(id, "objectId"))
+
+
+def _deletion(
+    event: Mapping[str, Any], target: Object, _at: int, _parsed: Parsed, _account: Account
+) -> Iterator[Statement]:
     yield Statement(target.kind, _own_id(event, target), deleted=True)
 
 
-def _restore(event: Mapping[str, Any], target: Object, _at: int, _parsed: Parsed) -> Iterator[Statement]:
+def _restore(
+    event: Mapping[str, Any], target: Object, _at: int, parsed: Parsed, account: Account
+) -> Iterator[Statement]:
+    _want(event.get("objectId"), target, parsed, account)
     yield Statement(target.kind, _own_id(event, target), deleted=False)
 
 
-def _property_change(event: Mapping[str, Any], target: Object, at: int, parsed: Parsed) -> Iterator[Statement]:
+def _property_change(
+    event: Mapping[str, Any], target: Object, at: int, parsed: Parsed, account: Account
+) -> Iterator[Statement]:
     own_id = _own_id(event, target)
     name = event.get("propertyName")
     if not isinstance(name, str) or not name:
@@ -147,8 +173,12 @@ def _property_change(event: Mapping[str, Any], target: Object, at: int, parsed: 
         parsed.ignore_unmapped(target.kind, next(iter(facts.said)).partition("#")[0], str(event["propertyValue"]))
     elif facts.unmapped:  # of a property that speaks of something else too
         parsed.ignore("unmapped_value")
+    if name == "hs_email_status" or (name == "dealstage" and facts.said.get("status") is None and not facts.wins):
+        _want(event.get("objectId"), target, parsed, account)  # what it means, other properties say
     if facts.said:
         yield Statement(target.kind, own_id, facts.said)
+    if facts.wins:
+        yield Statement(target.kind, own_id, facts.wins, yields=-WINNING)
     if facts.inferred:
         yield Statement(target.kind, own_id, facts.inferred, yields=INFERRED_YIELDS)
 
@@ -163,7 +193,7 @@ def _property_text(value: Any) -> str | None:
     raise ValueError(msg)
 
 
-def _merge(event: Mapping[str, Any], target: Object, _at: int, _parsed: Parsed) -> Iterator[Statement]:
+def _merge(event: Mapping[str, Any], target: Object, _at: int, parsed: Parsed, account: Account) -> Iterator[Statement]:
     """Losers of a merge point to the record that stays.
 
     A merge may make a new record: then the former primary one is a loser too.
@@ -185,11 +215,14 @@ def _merge(event: Mapping[str, Any], target: Object, _at: int, _parsed: Parsed) 
         if loser == stays:
             continue
         yield Statement(target.kind, target.prefix + loser, {MERGED: target.prefix + stays})
+    _want(stays, target, parsed, account)  # what it has taken over, no event tells
 
 
-def _association_change(event: Mapping[str, Any], _target: None, _at: int, _parsed: Parsed) -> Iterator[Statement]:
+def _association_change(
+    event: Mapping[str, Any], _target: None, _at: int, parsed: Parsed, account: Account
+) -> Iterator[Statement]:
     """Both sides of an association send an event; both say the same of the same record, so one is a repetition."""
-    ends = _ends(event)
+    ends = _ends(event, account.objects)
     if ends is None:
         raise LeftOutError(_UNKNOWN_TYPE)
     removed = event.get("associationRemoved")
@@ -205,22 +238,23 @@ def _association_change(event: Mapping[str, Any], _target: None, _at: int, _pars
         kind, pointer = ends[holder].kind, ends[other].kind
         if pointer in FIELDS[kind]:  # `lead` and `deal` are names of fields that point to such a record
             holds = True
+            _want(event.get(("fromObjectId", "toObjectId")[holder]), ends[holder], parsed, account)
             value = None if removed else ids[other]
             yield Statement(kind, ids[holder], {pointer: value}, yields=REMOVAL_YIELDS if removed else 0)
     if not holds:
         raise LeftOutError(_UNKNOWN_TYPE)
 
 
-def _ends(event: Mapping[str, Any]) -> tuple[Object, Object] | None:
+def _ends(event: Mapping[str, Any], objects: Mapping[str, Object]) -> tuple[Object, Object] | None:
     from_type, to_type = event.get("fromObjectTypeId"), event.get("toObjectTypeId")
     if isinstance(from_type, str) and isinstance(to_type, str):
-        return _both(BY_TYPE_ID.get(from_type), BY_TYPE_ID.get(to_type))
+        return _both(objects.get(from_type), objects.get(to_type))
     name = event.get("associationType")
     if not isinstance(name, str) or not name:
         msg = "associationType: is missing or not text"
         raise ShapeError(msg)
     from_name, _, to_name = name.upper().partition("_TO_")
-    return _both(IN_ASSOCIATIONS.get(from_name), IN_ASSOCIATIONS.get(to_name))
+    return _both(objects.get(IN_ASSOCIATIONS.get(from_name, "")), objects.get(IN_ASSOCIATIONS.get(to_name, "")))
 
 
 def _both(one: Object | None, other: Object | None) -> tuple[Object, Object] | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.connectors.fields import read_number
 from schemas.instants import DAY, checked, format_instant
+from schemas.records import CHOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Facts:
     inferred: Mapping[str, Any] = field(default_factory=dict)
     """Yields to what is said outright, see the module's text."""
     unmapped: bool = False
+    wins: Mapping[str, Any] = field(default_factory=dict)
+    """Wins over what other properties say of the same instant."""
 
 
 Reading = Callable[[str | None, int], Facts]
@@ -28,6 +31,8 @@ Reading = Callable[[str | None, int], Facts]
 INFERRED_YIELDS = DAY
 # A contact taken off a call and another put on it in the same save: the one put on must win.
 REMOVAL_YIELDS = 1
+# HubSpot counts in milliseconds: what is to win over all that is said of one of them lies within it.
+WINNING = 500
 
 
 def _as(name: str) -> Reading:
@@ -106,38 +111,57 @@ CALL: Mapping[str, Reading] = {
 
 # Emails. https://developers.hubspot.com/docs/api/crm/email
 # FORWARDED_EMAIL was forwarded to HubSpot for the record: of either direction, so it counts in neither.
+# A mail that is planned, under way or could not be sent is of no direction, so it counts in neither too. Once it is
+# sent, a look-up says its direction anew. What a sequence, a workflow or a campaign sends is nobody's work.
+UNSENT = frozenset({"SCHEDULED", "SENDING", "FAILED"})
+
+
+def _email_status(value: str | None, _at: int) -> Facts:
+    return Facts(wins={"direction": None}) if value is not None and _word(value) in UNSENT else Facts()
+
+
+def _automated(*words: str) -> Reading:
+    """Read a property that says that no person sent it: by one of these words; without any, by whatever it says."""
+
+    def read(value: str | None, _at: int) -> Facts:
+        return Facts({"automated": True}) if value is not None and (not words or _word(value) in words) else Facts()
+
+    return read
+
+
 EMAIL: Mapping[str, Reading] = {
     "hs_timestamp": _instant("sent_at"),
     "hs_email_direction": _deciding("direction", {"EMAIL": "outbound", "INCOMING_EMAIL": "inbound"}),
+    "hs_email_status": _email_status,
     "hs_email_thread_id": _as("thread"),
+    "hs_sequence_id": _automated(),
+    "hs_object_source": _automated("AUTOMATION_PLATFORM"),
     "hubspot_owner_id": _as("rep"),
 }
 
 # Meetings. https://developers.hubspot.com/docs/api/crm/meetings
 # `hs_timestamp` only repeats `hs_meeting_start_time`, so that alone decides the start, whatever comes first. Nobody is
 # named who booked it: `hs_created_by_user_id` is a user's id, and reps are owners, whose ids are others.
+MEETING_OUTCOMES = {
+    "SCHEDULED": "scheduled",
+    "RESCHEDULED": "scheduled",
+    "COMPLETED": "held",
+    "NO_SHOW": "no_show",
+    "CANCELED": "cancelled",
+    "CANCELLED": "cancelled",
+}
 MEETING: Mapping[str, Reading] = {
     "hs_meeting_start_time": _instant("starts_at"),
     "hs_meeting_end_time": _instant("ends_at"),
     "hs_createdate": _instant("booked_at"),
-    "hs_meeting_outcome": _deciding(
-        "outcome",
-        {
-            "SCHEDULED": "scheduled",
-            "RESCHEDULED": "scheduled",
-            "COMPLETED": "held",
-            "NO_SHOW": "no_show",
-            "CANCELED": "cancelled",
-            "CANCELLED": "cancelled",
-        },
-    ),
+    "hs_meeting_outcome": _deciding("outcome", MEETING_OUTCOMES),
     "hs_activity_type": _as("kind"),
     "hubspot_owner_id": _as("rep"),
 }
 
 # Contacts and leads. https://knowledge.hubspot.com/properties/hubspots-default-contact-properties
 # The lifecycle stage says how far a person has come, the lead status what became of the attempt; both speak of
-# `status`.
+# `status`. An opportunity is no customer yet.
 # NEW lets the clock run again. OPEN, IN_PROGRESS, ATTEMPTED_TO_CONTACT, CONNECTED and BAD_TIMING say nothing of
 # qualification. A marketing qualified lead is one that sales has yet to look at.
 LIFECYCLE = {
@@ -146,8 +170,8 @@ LIFECYCLE = {
     "MARKETINGQUALIFIEDLEAD": "new",
     "SALESQUALIFIEDLEAD": "qualified",
     "OPPORTUNITY": "converted",
-    "CUSTOMER": "converted",
-    "EVANGELIST": "converted",
+    "CUSTOMER": "customer",
+    "EVANGELIST": "customer",
 }
 LEAD_STATUS = {"NEW": "new", "UNQUALIFIED": "disqualified", "OPEN_DEAL": "converted"}
 
@@ -181,9 +205,15 @@ DEFAULT_STAGES = {
 }
 
 
-def _deal_stage(value: str | None, at: int) -> Facts:
-    status = DEFAULT_STAGES.get(value) if value is not None else None
-    return Facts({"stage": value, "status": status}, _closing(status, at))
+DEAL_KINDS = {"NEWBUSINESS": "new", "EXISTINGBUSINESS": "expansion"}
+
+
+def _in_stage(stages: Mapping[str, str]) -> Reading:
+    def read(value: str | None, at: int) -> Facts:
+        status = stages.get(value) if value is not None else None
+        return Facts({"stage": value, "status": status}, _closing(status, at))
+
+    return read
 
 
 def _deal_becomes(status: str, *, when: str, voice: str) -> Reading:
@@ -202,7 +232,7 @@ def _closing(status: str | None, at: int) -> dict[str, Any]:
 
 
 DEAL: Mapping[str, Reading] = {
-    "dealstage": _deal_stage,
+    "dealstage": _in_stage(DEFAULT_STAGES),
     "hs_is_closed": _deal_becomes("open", when="false", voice="status#1"),
     "hs_is_closed_won": _deal_becomes("won", when="true", voice="status#2"),
     "hs_is_closed_lost": _deal_becomes("lost", when="true", voice="status#3"),
@@ -213,5 +243,68 @@ DEAL: Mapping[str, Reading] = {
     "createdate": _instant("created_at"),
     "hs_createdate": _instant("created_at#1"),
     "hubspot_owner_id": _as("rep"),
-    "dealtype": _deciding("kind", {"NEWBUSINESS": "new", "EXISTINGBUSINESS": "expansion"}),
+    "dealtype": _deciding("kind", DEAL_KINDS),
 }
+
+FURTHER_PROPERTIES: Mapping[str, tuple[str, ...]] = {
+    "contacts": ("hs_merged_object_ids",),
+    "deals": ("hs_merged_object_ids",),
+}
+"""By object: what look-ups ask for beside the tables."""
+PASTS = frozenset(
+    {"dealstage", "hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost", "amount", "hubspot_owner_id",
+     "lifecyclestage", "hs_lead_status", "hs_merged_object_ids"}
+)  # fmt: skip
+"""Properties of which the past matters; of others the newest word is all."""
+
+
+def with_words(
+    kind: str,
+    table: Mapping[str, Reading],
+    *,
+    stages: Mapping[str, str],
+    outcomes: Mapping[str, str],
+    statuses: Mapping[str, str],
+    types: Mapping[str, str],
+) -> Mapping[str, Reading]:
+    """The same table, with what an account's own words mean: they win over those of ours.
+
+    Stages are ids, of which case counts; of all other words it does not.
+    """
+    said = {_word(word): meaning for word, meaning in outcomes.items()}
+    kinds = {_word(word): meaning for word, meaning in types.items()}
+    own: dict[str, Reading] = {}
+    match kind:
+        case "call" if said:
+            own["hs_call_disposition"] = _deciding("outcome", DISPOSITIONS | _allowed(said, "call", "outcome"))
+        case "meeting":
+            if said:
+                own["hs_meeting_outcome"] = _deciding(
+                    "outcome", MEETING_OUTCOMES | _allowed(said, "meeting", "outcome")
+                )
+            if kinds:
+                own["hs_activity_type"] = lambda value, _at: Facts(
+                    {"kind": None if value is None else kinds.get(_word(value), value)}
+                )
+        case "lead" if statuses:
+            words = {_word(word): meaning for word, meaning in statuses.items()}
+            own["lifecyclestage"] = _deciding("status", LIFECYCLE | words)
+            own["hs_lead_status"] = _deciding("status#1", LEAD_STATUS | words)
+        case "deal":
+            if stages:
+                by_default, ours = _in_stage({**DEFAULT_STAGES, **stages}), frozenset(stages)
+                # What the file says of a stage wins over what HubSpot says of the deal at the same instant.
+                own["dealstage"] = lambda value, at: (
+                    _winning(by_default(value, at)) if value in ours else by_default(value, at)
+                )
+            if kinds:
+                own["dealtype"] = _deciding("kind", DEAL_KINDS | _allowed(kinds, "deal", "kind"))
+    return {**table, **own} if own else table
+
+
+def _allowed(words: Mapping[str, str], kind: str, field: str) -> dict[str, str]:
+    return {word: meaning for word, meaning in words.items() if meaning in CHOICES[kind, field]}
+
+
+def _winning(facts: Facts) -> Facts:
+    return Facts({"stage": facts.said["stage"]}, facts.inferred, wins={"status": facts.said["status"]})

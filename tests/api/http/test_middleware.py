@@ -83,7 +83,7 @@ class TestCompression:
 
             assert "content-encoding" not in plain.headers
             assert answer.headers["content-encoding"] == "gzip"
-            assert answer.headers["vary"] == "Accept-Encoding"
+            assert "Accept-Encoding" in answer.headers["vary"]
             assert len(gzip.decompress(raw)) == pytest.approx(len(plain.content), rel=0.01)
             assert len(raw) < len(plain.content) / 2
 

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from api.read.broadcast import KEPT_WINDOW, REMEMBERED, Broadcaster
+from api.read.broadcast import KEPT_WINDOW, Broadcaster
 from api.read.goal_rows import MOVES_BY_THE_CLOCK
+from api.read.remembered import REMEMBERED
 from api.read.rows import Json, metrics_row, waiting_leads
 from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
 from api.read.view import ORGANISATION, View

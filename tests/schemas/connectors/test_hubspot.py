@@ -20,7 +20,7 @@ from schemas.instants import DAY, MINUTE, parse_instant
 from schemas.records import Record, RecordChange, decode_record, decode_values, fold_all
 from tests.schemas.connectors.cases import GENERIC, HUBSPOT, NOW, connect, fixture, parse
 
-CONNECTOR = HUBSPOT.connector()
+CONNECTOR = connect("hubspot", HUBSPOT.secrets[:1], leads="both")
 LEGACY = connect("hubspot", HUBSPOT.secrets[:1], legacy_signatures=True)
 VECTORS = [vector for vector in fixture("vectors.json")["vectors"] if vector["scheme"].startswith("hubspot")]
 T = 1773155144301
@@ -403,7 +403,7 @@ def test_the_properties_of_whole_records_are_read_in_any_order(
         (CONTACT, "hubspot_owner_assigneddate", "1773155144301", {"assigned_at": 1773155144301000}),
         (CONTACT, "lifecyclestage", "salesqualifiedlead", {"status": "qualified"}),
         (CONTACT, "lifecyclestage", "marketingqualifiedlead", {"status": "new"}),
-        (CONTACT, "lifecyclestage", "customer", {"status": "converted"}),
+        (CONTACT, "lifecyclestage", "customer", {"status": "customer"}),
         (CONTACT, "hs_lead_status", "UNQUALIFIED", {"status": "disqualified"}),
         (CONTACT, "hs_lead_status", "NEW", {"status": "new"}),
         (CONTACT, "hs_analytics_source", "PAID_SEARCH", {"source": "PAID_SEARCH"}),
@@ -526,7 +526,7 @@ _VOICED = [
     (
         CONTACT,
         [("lifecyclestage", "customer"), ("hs_lead_status", "UNQUALIFIED"), ("hs_lead_status", "")],
-        "converted",
+        "customer",
     ),
     (
         CONTACT,
@@ -682,7 +682,7 @@ def test_the_history_of_a_field_is_what_all_voices_said_together() -> None:
 
     for order in itertools.permutations(events):
         history = _fold(_changes(*order)).history("status")
-        assert [value for _, _, value in history] == ["new", "disqualified", "converted", "disqualified", None]
+        assert [value for _, _, value in history] == ["new", "disqualified", "customer", "disqualified", None]
         assert [at // 1000 - T for at, _, _ in history] == [0, 1, 2, 3, 4]
 
 
@@ -893,7 +893,7 @@ def test_a_clock_more_than_a_day_ahead_is_a_problem(action: str) -> None:
 
 
 def test_a_namespace_stands_before_people_and_pointers_too() -> None:
-    connector = HUBSPOT.connector(namespace="hs")
+    connector = connect("hubspot", HUBSPOT.secrets[:1], "hs", leads="both")
 
     owner, association = parse(
         connector, [_set(CALL, "hubspot_owner_id", "910901"), _association("CALL_TO_LEAD", 1, 2)]

@@ -185,3 +185,15 @@ async def test_action_needs_an_admin(floor: Floor, action: str, scope: str) -> N
     answer = await floor.post(f"/v1/alerts/a/{action}", {"for": "1h"}, headers=floor.key(scope))
 
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "snooze"])
+async def test_a_cookie_acts_for_nobody_not_even_for_an_admin(floor: Floor, action: str) -> None:
+    token = floor.key("admin")["authorization"].removeprefix("Bearer ")
+    opened = await floor.get(f"/board/floor?token={token}")
+    cookie = {"cookie": opened.headers["set-cookie"].partition(";")[0]}
+
+    answer = await floor.post(f"/v1/alerts/a/{action}?screen=floor", {"for": "1h"}, headers=cookie)
+
+    assert answer.status_code == 403
+    assert (await floor.get("/v1/dead-letters?screen=floor", headers=cookie)).status_code == 403

@@ -63,7 +63,7 @@ def test_words_without_a_counterpart_are_counted_by_connection() -> None:
     count_unmapped(progress.counters, "feed", {("call", "outcome", "our-own-guid"): 14})
     stats = connection_stats({"feed": "close"}, [progress])
 
-    (row,) = map(_row, stats)
+    (row,) = (_row(each, None) for each in stats)
 
     assert row["unmapped"] == [{"record": "call", "field": "outcome", "word": "our-own-guid", "count": 14}]
 

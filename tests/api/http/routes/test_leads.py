@@ -6,10 +6,11 @@ from urllib.parse import quote
 
 import pytest
 
+from schemas.connection_states import ConnectionState, encode_state
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.instants import HOUR, MINUTE, format_instant
 from schemas.progress import Progress, encode_progress, progress_key
-from schemas.topics import DEAD_LETTERS, PROGRESS, VERIFICATIONS
+from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, PROGRESS, VERIFICATIONS
 from schemas.verifications import VERIFICATION_KEY, Compared, Difference
 from tests.api.reading import Floor
 from tests.builders import change, instant, make_config, make_verification
@@ -183,12 +184,28 @@ async def test_freshness_says_when_each_connection_last_spoke(floor: Floor) -> N
     assert answer["connections"] == [
         {
             "connection": "feed", "kind": "generic", "last_delivery_at": format_instant(received),
-            "last_event_at": format_instant(changed),
+            "last_event_at": format_instant(changed), "reconciled_at": None, "missed": None,
         }
     ]  # fmt: skip
     assert answer["progress"]["normalise"] == {"0": 7, "1": 3}
     assert answer["end_to_end_seconds"] == {"p50": None, "p95": None, "p99": None}
     assert answer["behind_seconds"] == 0
+
+
+async def test_freshness_says_what_no_webhook_brought(floor: Floor) -> None:
+    state = ConnectionState(
+        at=floor.now, reconciled_at=floor.now - MINUTE, missed_day={"call": 3}, missed_month={"call": 31},
+        missed={"call": 40}, changed_day=300, changed_month=3100, not_visible=2,
+    )  # fmt: skip
+    floor.view.apply(CONNECTION_STATES.name, b"feed", encode_state(state))
+
+    (fresh,) = (await floor.read("/v1/freshness"))["connections"]
+    (row,) = (await floor.read("/v1/connections"))["rows"]
+
+    assert fresh["reconciled_at"] == row["reconciled_at"] == format_instant(floor.now - MINUTE)
+    assert fresh["missed"] == row["missed"] == {"day": {"call": 3}, "month": {"call": 31}}
+    assert row["missed_share"] == {"day": 0.01, "month": 0.01}
+    assert row["not_visible"] == 2
 
 
 async def test_freshness_says_what_the_recount_found(floor: Floor) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from deploy.verification.recount import recount
 from schemas.records import RecordChange
 from tests.api.reading import Floor, floor_config
 from tests.builders import change
 
 AT = "2026-03-18T10:00Z"
+LATER = "2026-03-18T12:00Z"
 
 
 def dialled(rep: str | None, id: str, at: str = AT) -> RecordChange:
@@ -130,3 +132,25 @@ async def test_each_form_has_an_etag_of_its_own_that_the_clock_does_not_move(flo
     again = await floor.get(path, headers={"if-none-match": table.headers["etag"]}, **asked, format="csv")
     assert again.status_code == 304
     assert json.headers["etag"] != table.headers["etag"]
+
+
+async def test_bands_of_the_time_to_an_answer_are_the_configurations(tmp_path: Path) -> None:
+    rules = {"response_bands": ["10m", "2h"], "rules": [{"sla": "1h"}]}
+    floor = Floor(tmp_path, floor_config(lead_response=rules))
+    said = [change("lead", f"l{place}", AT, rep="r1", received_at=AT) for place in range(3)]
+    said += [
+        change("email", "e0", LATER, rep="r1", lead="l0", direction="outbound", sent_at="2026-03-18T10:10Z"),
+        change("email", "e1", LATER, rep="r1", lead="l1", direction="outbound", sent_at="2026-03-18T10:11Z"),
+    ]
+    floor.take(*said)
+
+    row = await floor.read("/v1/organisation/metrics", metrics="lead_qualification_rate", by="response_band")
+
+    told = {part["by"]["response_band"]: part["metrics"]["lead_qualification_rate"] for part in row["segments"]}
+    assert told == {"10m": 0.0, "2h": 0.0, "later": None, "never": 0.0, "unknown": None}
+    recounted = recount(said, floor.config).segments(
+        "lead_qualification_rate", "response_band", now=floor.now, window="today"
+    )
+    assert told == {label: None if value is None else float(value) for label, value in recounted.items()}
+    with pytest.raises(ValueError, match="must ascend"):
+        floor_config(lead_response={"response_bands": ["1h", "5m"]})

@@ -1,0 +1,43 @@
+"""The newest events, kept for clients that come back. Bounded in events and in the rows of them."""
+
+from collections import deque
+
+from api.read.events import Event
+
+REMEMBERED = 2_000
+"""Events."""
+REMEMBERED_ROWS = 100_000
+"""Rows in those events."""
+
+
+class RememberedEvents:
+    """In the order of their numbers."""
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque()
+        self._rows = 0
+        self._forgotten = 0
+        """Number of the newest event that is not remembered any more."""
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def add(self, event: Event) -> None:
+        """The newest one; the oldest ones make room."""
+        self._events.append(event)
+        self._rows += event.weight
+        while len(self._events) > REMEMBERED or self._rows > REMEMBERED_ROWS:
+            forgotten = self._events.popleft()
+            self._rows -= forgotten.weight
+            self._forgotten = forgotten.number
+
+    def after(self, last: int) -> list[Event] | None:
+        """All since the event of that number; None if some of them are gone."""
+        if last < self._forgotten:
+            return None
+        return [event for event in self._events if event.number > last]
+
+    def forget(self, number: int) -> None:
+        """Nothing up to that number is worth coming back for."""
+        self._events.clear()
+        self._rows, self._forgotten = 0, number

@@ -1,0 +1,244 @@
+"""`floorcast backfill NAME`: asks a CRM's API for what was there before its webhooks came.
+
+Owns the walk and the mark by which it goes on where it was stopped. Whole records, each with its history, go into the
+log as deliveries, page by page: a page that is sent twice changes nothing, so the mark may lag behind.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from deploy.local.private import write_private
+from deploy.lookups.client import ApiError, Client, machine_clock
+from deploy.lookups.log import Append, appending, deliveries_of
+from deploy.lookups.pacing import SharedPace
+from processor.transport.following import KafkaError
+from processor.transport.writing import Writer
+from schemas.config import Config
+from schemas.connectors import build_source
+from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope
+from schemas.deliveries import BACKFILL
+from schemas.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deploy.local.up import Target
+
+AT_ONCE = 4
+"""Requests under way: a single one would wait for the way most of the time."""
+
+Say = Callable[[str], None]
+Progressed = Callable[[str, int, int | None], None]
+"""Called with the object, how many are done and how many there are, where the vendor tells."""
+
+
+class Mark(msgspec.Struct, kw_only=True):
+    """How far a back-fill has come."""
+
+    since: int
+    objects: Sequence[str]
+    done: Sequence[str] = ()
+    cursor: str | None = None
+    """Within the first object that is not done; None: its begin."""
+    records: int = 0
+    """Of that object."""
+    missing: int = 0
+    """Ids that a page named and that were not there when they were read."""
+
+
+class BackfillError(Exception):
+    """It cannot begin. Wrong use."""
+
+
+class Backfill:
+    """One back-fill. `append` stores deliveries; `keep` keeps the mark once what it covers is stored."""
+
+    def __init__(
+        self,
+        name: str,
+        client: Client,
+        mark: Mark,
+        *,
+        append: Append,
+        keep: Callable[[Mark], None],
+        clock: Callable[[], int] = machine_clock,
+        progressed: Progressed = lambda _object, _done, _of: None,
+    ) -> None:
+        self._name = name
+        self._client = client
+        self._source = client.source
+        self.mark = mark
+        self._append = append
+        self._keep = keep
+        self._clock = clock
+        self._progressed = progressed
+        self._words: Mapping[str, str] = {}
+
+    async def run(self) -> None:
+        """Ask until there is nothing more. Raises ApiError, BadAnswerError, KafkaError: the same mark goes on later."""
+        self._words = await self._client.run(self._source.words())
+        asked_at = self._clock()
+        await self._store(await self._client.run(self._source.everybody()), asked_at)
+        for name in self.mark.objects:
+            if name not in self.mark.done:
+                await self._walk(self._source.objects[name])
+                self.mark = Mark(
+                    since=self.mark.since,
+                    objects=self.mark.objects,
+                    done=[*self.mark.done, name],
+                    missing=self.mark.missing,
+                )
+                self._keep(self.mark)
+
+    async def _walk(self, object: ApiObject) -> None:
+        while True:
+            mark = self.mark
+            page = await self._client.run(self._source.changed(object.name, mark.since, mark.cursor))
+            of = None if page.total is None else mark.records + page.total
+            self._progressed(object.name, mark.records, of)
+            ids = [id for id, _ in page.found]
+            size = self._source.batch
+            slots = asyncio.Semaphore(AT_ONCE)
+            missing = await asyncio.gather(
+                *(self._read(object, ids[start : start + size], slots) for start in range(0, len(ids), size))
+            )
+            mark.records += len(ids)
+            mark.missing += sum(missing)
+            mark.cursor = page.cursor
+            self._progressed(object.name, mark.records, of)
+            if page.cursor is None:
+                break
+            self._keep(mark)
+        await self._gone(object)
+
+    async def _read(self, object: ApiObject, ids: Sequence[str], slots: asyncio.Semaphore) -> int:
+        async with slots:
+            asked_at = self._clock()
+            envelope = await self._client.run(self._source.read(object.name, ids))
+            await self._store(envelope, asked_at)
+            return len(envelope.missing)
+
+    async def _gone(self, object: ApiObject) -> None:
+        cursor: str | None = None
+        while True:
+            asked_at = self._clock()
+            page = await self._client.run(self._source.gone(object.name, self.mark.since, cursor))
+            await self._store(Envelope(object=object.name, records=page.records), asked_at)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    async def _store(self, envelope: Envelope, asked_at: int) -> None:
+        named = self._source.objects.get(envelope.object)
+        if named is not None and named.record == "deal":
+            envelope.words = dict(self._words)
+        await self._append(
+            deliveries_of(
+                envelope,
+                connection=self._name,
+                source=BACKFILL,
+                asked_at=asked_at,
+                received_at=self._clock(),
+                more={},
+            )
+        )
+
+
+def begin(config: Config, name: str, since: int, records: Sequence[str], found: Mark | None) -> Mark:
+    """The mark to begin from: that of a back-fill that was stopped, if it asked for the same. Raises BackfillError."""
+    connection = config.connections.get(name)
+    source = None if connection is None else build_source(connection)
+    if connection is None:
+        msg = f"{name}: is not a connection of the configuration ({', '.join(sorted(config.connections))})"
+        raise BackfillError(msg)
+    if source is None:
+        msg = f"connections.{name}: has no api to ask"
+        raise BackfillError(msg)
+    kinds = {object.record for object in source.objects.values()}
+    if unknown := sorted(set(records) - kinds):
+        msg = f"--records: {', '.join(unknown)}: this API has {', '.join(sorted(kinds))}"
+        raise BackfillError(msg)
+    objects = [object.name for object in source.objects.values() if not records or object.record in records]
+    # The same command a while later means a later instant, and the same back-fill.
+    if found is not None and list(found.objects) == objects and len(found.done) < len(objects) and found.since <= since:
+        return found
+    return Mark(since=since, objects=objects)
+
+
+def main(
+    target: "Target", config: Config, folder: Path, name: str, *, since: int, records: Sequence[str], say: Say
+) -> int:
+    """Back-fill with a progress bar; the exit code: 0 complete, 1 something lacks, 2 wrong use, 3 out of reach."""
+    path = folder / f"{name}.backfill.json"
+    try:
+        mark = begin(config, name, since, records, _read_mark(path))
+        folder.mkdir(parents=True, exist_ok=True)
+        if mark.records or mark.done:
+            say(f"goes on where it was stopped: {', '.join([*mark.done, ''])}{mark.records} records of the next object")
+        found = asyncio.run(_run(target, config, folder, name, mark, path))
+    except BackfillError as error:
+        say(str(error))
+        return ExitCode.WRONG_USE
+    except (KafkaError, OSError) as error:
+        say(f"Kafka does not take it ({type(error).__name__}): the same command goes on from here")
+        return ExitCode.UNREACHABLE
+    except BadAnswerError as error:
+        say(f"connections.{name}: an answer of the API cannot be read: {error}")
+        return ExitCode.DIFFERENCES
+    except ApiError as error:
+        say(f"connections.{name}.api: {error}: the same command goes on from here")
+        return ExitCode.UNREACHABLE if error.reason in ("unreachable", "limit") else ExitCode.DIFFERENCES
+    path.unlink(missing_ok=True)
+    if found.missing:
+        say(f"{found.missing} records were listed and not there when they were read: deleted meanwhile, or not visible")
+    say("complete")
+    return 0
+
+
+async def _run(target: "Target", config: Config, folder: Path, name: str, mark: Mark, path: Path) -> Mark:
+    source = build_source(config.connections[name])
+    if source is None:
+        msg = f"connections.{name}: has no api to ask"
+        raise BackfillError(msg)
+    pace = SharedPace(folder / f"{name}.limits.json")
+    async with Client(source, pace) as client, Writer(target.broker) as writer:
+        with _bar() as progressed:
+            backfill = Backfill(
+                name,
+                client,
+                mark,
+                append=appending(writer, target.prefix),
+                keep=lambda kept: write_private(path, msgspec.json.encode(kept)),
+                progressed=progressed,
+            )
+            await backfill.run()
+            return backfill.mark
+
+
+def _read_mark(path: Path) -> Mark | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Mark)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+@contextmanager
+def _bar() -> "Iterator[Progressed]":
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=not os.isatty(2)) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def progressed(object: str, done: int, of: int | None) -> None:
+            if object not in tasks:
+                tasks[object] = bar.add_task(object, total=of)
+            bar.update(tasks[object], completed=done, total=of)
+
+        yield progressed

@@ -1,0 +1,190 @@
+"""Requests to a CRM's API: whoever wants to ask drives its steps through here.
+
+Owns the connection, the token (renewed once for all), the limits and the back-off. Does not know what is asked. Nothing
+of a request but its path is ever told, and no header of it.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+import orjson
+import structlog
+
+from deploy.lookups.pacing import SharedPace, backoff
+from schemas.connectors.asking import Answer, Ask, Pace, Source, Steps
+
+_T = TypeVar("_T")
+log = structlog.get_logger("lookups")
+
+ATTEMPTS = 8
+"""Of a request that fails, or is refused for asking too much, before it is given up for now."""
+TIMEOUT_SECONDS = 30.0
+_LONGEST_WAIT = 300.0
+"""What a vendor tells to wait beyond it is for the next try of whoever asks."""
+
+
+class ApiError(Exception):
+    """The API cannot be asked. `reason` is a word: `unreachable`, `credentials`, `forbidden`, `limit`, `refused`."""
+
+    def __init__(self, *, reason: str, problem: str, wait: float | None = None) -> None:
+        self.reason = reason
+        self.wait = wait
+        """Seconds, where the vendor says that asking again before is in vain."""
+        super().__init__(problem)
+
+
+def machine_clock() -> int:
+    """The machine's clock, in microseconds."""
+    return time.time_ns() // 1000
+
+
+class Client:
+    """One connection's API. Use as an async context manager. Safe for several tasks at once."""
+
+    def __init__(
+        self,
+        source: Source,
+        pace: SharedPace,
+        *,
+        clock: Callable[[], int] = machine_clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.source = source
+        self._pace = pace
+        self._clock = clock
+        self._sleep = sleep
+        self._chance = chance
+        self._limits = dict(source.paces)
+        self._headers: Mapping[str, str] | None = None
+        self._logging_in = asyncio.Lock()
+        # The environment's proxies are those of whoever started us: an API is reached as the machine reaches anything.
+        self._http = httpx.AsyncClient(base_url=source.address, timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self.requests = 0
+        """Sent so far."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def run(self, steps: Steps[_T]) -> _T:
+        """What the steps find. Raises ApiError, BadAnswerError."""
+        try:
+            ask = next(steps)
+            while True:
+                ask = steps.send(await self._ask(ask))
+        except StopIteration as end:
+            found: _T = end.value
+            return found
+
+    async def _ask(self, ask: Ask) -> Answer:
+        renewed = False
+        problem = ""
+        wait: float | None = None
+        for attempt in range(ATTEMPTS):
+            headers = await self._login()
+            response = await self._send(ask, headers)
+            if response is None:
+                problem, wait = "does not answer", None
+            elif response.is_success or response.status_code in ask.expected:
+                return Answer(response.status_code, _json(response))
+            else:
+                data, status = _json(response, careful=False), response.status_code
+                wait = self.source.wait(status, response.headers, data)
+                problem = f"answered {status}"
+                if status == 401:
+                    if renewed:
+                        raise ApiError(
+                            reason="credentials", problem="does not take the credentials of api: new ones are needed"
+                        )
+                    renewed = True
+                    await self._renew(headers)
+                    continue
+                if status == 403 and wait is None:
+                    raise ApiError(
+                        reason="forbidden", problem=f"{ask.path}: the credentials of api lack the right to it (403)"
+                    )
+                if not (status in (403, 423, 429, 477) or status >= 500):
+                    raise ApiError(reason="refused", problem=f"{ask.path}: answered {status}")
+            if wait is not None and wait > _LONGEST_WAIT:
+                raise ApiError(reason="limit", problem=f"the limit of requests is reached ({problem})", wait=wait)
+            if attempt + 1 < ATTEMPTS:
+                await self._sleep(max(wait or 0.0, backoff(attempt, self._chance())))
+        reason = "limit" if problem.endswith("429") else "unreachable"
+        raise ApiError(reason=reason, problem=f"{ask.path}: {problem}, {ATTEMPTS} times", wait=wait)
+
+    async def _send(self, ask: Ask, headers: Mapping[str, str]) -> httpx.Response | None:
+        """The response; None: there was none. A request counts whatever becomes of it."""
+        limits = {name: self._limits[name] for name in ({"", ask.pace} if ask.pace else {""}) if name in self._limits}
+        while isinstance(place := self._pace.take(limits, self._clock()), int):
+            await self._sleep(place / 1e6)
+        self.requests += 1
+        try:
+            response = await self._http.request(
+                ask.method,
+                ask.path,
+                params=dict(ask.query) or None,
+                content=None if ask.body is None else orjson.dumps(ask.body),
+                data=None if ask.form is None else dict(ask.form),
+                headers={**headers, **({} if ask.body is None else {"content-type": "application/json"})},
+            )
+        except httpx.TransportError as error:
+            log.warning("api.failed", path=ask.path, error=type(error).__name__)
+            return None
+        finally:
+            self._pace.give_back(place, limits, self._clock())
+        self._learn(self.source.limits(response.headers))
+        return response
+
+    def _learn(self, limits: Mapping[str, Pace]) -> None:
+        self._limits.update(limits)
+
+    async def _login(self) -> Mapping[str, str]:
+        if self._headers is None:
+            await self._renew(None)
+        return self._headers or {}
+
+    async def _renew(self, stale: Mapping[str, str] | None) -> None:
+        """Once for all who wait: who comes with headers that are no longer in use has others already."""
+        async with self._logging_in:
+            if self._headers is stale or self._headers is None:
+                self._headers = await self._log_in()
+
+    async def _log_in(self) -> Mapping[str, str]:
+        steps = self.source.login()
+        try:
+            ask = next(steps)
+            while True:
+                response = await self._send(ask, {})
+                if response is None or response.status_code >= 500:
+                    raise ApiError(reason="unreachable", problem=f"{ask.path}: gives no token")
+                if not response.is_success:
+                    raise ApiError(
+                        reason="credentials", problem=f"{ask.path}: answered {response.status_code}: no token for api"
+                    )
+                ask = steps.send(Answer(response.status_code, _json(response)))
+        except StopIteration as end:
+            headers: Mapping[str, str] = end.value
+            return headers
+
+
+def _json(response: httpx.Response, *, careful: bool = True) -> Any:
+    if not response.content:
+        return None
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        if careful:
+            raise ApiError(
+                reason="unreachable", problem=f"{response.request.url.path}: answered what is not JSON"
+            ) from None
+        return None

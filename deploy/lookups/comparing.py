@@ -1,0 +1,113 @@
+"""Whether what an API has answered says anything that is not known yet. Pure.
+
+A change of the CRM's own instant is news if it is newer than what is known, or is missing in a history. What has no
+instant but that of the asking (associations, teams) is news if it says something else; so is what several properties
+speak of, of which no webhook tells all: there only what comes of them together counts.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from schemas.connectors.asking import Envelope
+from schemas.records import DELETED, ENTERED, HISTORIES, HISTORY_LIMIT, Record, RecordChange, decode_record
+
+Known = Callable[[str, str], Record | None]
+"""Kind and id of a record -> what the log says of it."""
+_NONE: frozenset[str] = frozenset()
+_NO_NAMES: Mapping[str, str] = {}
+
+
+def newest_news(changes: Iterable[RecordChange], known: Known, asked_at: int) -> int | None:
+    """The newest instant of what these say that is not known; None: all of it is."""
+    by_record: dict[tuple[str, str], list[RecordChange]] = {}
+    for change in changes:
+        by_record.setdefault((change.kind, change.id), []).append(change)
+    found: list[int] = []
+    for (kind, id), said in by_record.items():
+        record = known(kind, id)
+        if record is None:
+            found += [change.changed_at for change in said if _says_anything(change)]
+            continue
+        news = [change.changed_at for change in said if _tells(change, record, asked_at)]
+        if not news and _together(record) != _together(record, said):
+            news = [max(change.changed_at for change in said)]
+        found += news
+    return max(found, default=None)
+
+
+def _says_anything(change: RecordChange) -> bool:
+    return any(value is not None and (name, value) != (DELETED, True) for name, value in change.fields.items())
+
+
+def _tells(change: RecordChange, record: Record, asked_at: int) -> bool:
+    """Whether a change says something new of a field that no other property speaks of."""
+    entered = ENTERED.get(record.kind, _NO_NAMES)
+    histories = HISTORIES.get(record.kind, _NONE)
+    for name, value in change.fields.items():
+        if "#" in name or name in entered.values():
+            continue
+        held = record.fields.get(name)
+        if change.changed_at == asked_at:
+            news = (None if held is None else held[2]) != value
+        elif name in entered:
+            at = change.fields.get(entered[name], change.changed_at)
+            entries = record.entries(name)
+            news = not any(entry[0] == at and entry[3] == value for entry in entries) and not (
+                len(entries) == HISTORY_LIMIT and isinstance(at, int) and at < entries[0][0]
+            )
+        elif name in histories:
+            past = record.histories.get(name, [])
+            news = not any(entry[0] == change.changed_at and entry[2] == value for entry in past) and not (
+                len(past) == HISTORY_LIMIT and change.changed_at < past[0][0]
+            )
+        else:
+            news = (
+                value is not None
+                if held is None
+                else change.changed_at > held[0] or (change.changed_at == held[0] and value != held[2])
+            )
+        if news:
+            return True
+    return False
+
+
+def _together(record: Record, said: Sequence[RecordChange] = ()) -> tuple[Any, ...]:
+    """What comes of all words on each field, those said too."""
+    if said:
+        record = decode_record(record.encode())
+        for change in said:
+            record.fold(change)
+    pasts = []
+    for name in sorted(name for name in HISTORIES.get(record.kind, _NONE) if "#" not in name):
+        words = [(at, value) for at, _, value in record.history(name)]
+        pasts.append(
+            [word for word, before in zip(words, [None, *words], strict=False) if not before or word[1] != before[1]]
+        )
+    return {name: value for name, value in record.values().items() if value is not None}, pasts
+
+
+def parts(envelope: Envelope, size_of: Callable[[dict[str, Any]], int], most: int) -> list[Envelope]:
+    """The same in several, so that each is below `most` bytes unless one record alone is larger."""
+    found: list[Envelope] = []
+    records: list[dict[str, Any]] = []
+    size = 0
+    for record in envelope.records:
+        more = size_of(record)
+        if records and size + more > most:
+            found.append(_part(envelope, records))
+            records, size = [], 0
+        records.append(record)
+        size += more
+    last = _part(envelope, records)
+    last.missing, last.gone = envelope.missing, envelope.gone
+    return [*found, last]
+
+
+def _part(envelope: Envelope, records: Sequence[dict[str, Any]]) -> Envelope:
+    ids = {record.get("id") for record in records}
+    return Envelope(
+        object=envelope.object,
+        records=records,
+        restored=[id for id in envelope.restored if id in ids],
+        words=envelope.words,
+    )

@@ -1,0 +1,253 @@
+"""`floorcast lookups`: the process that asks the CRMs, one for all connections that have an API.
+
+Owns the loop, what is published of it, and what goes wrong: an API that cannot be asked is waited for, and stops no
+other connection. A broker that is away, or anything unexpected, ends the process: whoever started it starts it again,
+and all that it knew lies in the log.
+"""
+
+import asyncio
+import hashlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from deploy.local.up import Target
+from deploy.lookups.client import ApiError, Client, machine_clock
+from deploy.lookups.known import Known
+from deploy.lookups.log import appending
+from deploy.lookups.pacing import SharedPace, backoff
+from deploy.lookups.rounds import CatchUp, Rounds
+from processor.transport.fetched import Fetched
+from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.writing import Writer
+from schemas.config import Config, ConfigError, load_config
+from schemas.connection_states import ConnectionState, decode_state, encode_state
+from schemas.connectors import Connection, build_connector, build_source
+from schemas.connectors.asking import BadAnswerError
+from schemas.connectors.words import CrmConnection
+from schemas.dead_letters import encode_dead_letter
+from schemas.exit_codes import ExitCode
+from schemas.instants import DAY, SECOND
+from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, DELIVERIES
+
+log = structlog.get_logger("lookups")
+
+_TOLD_EVERY = 10 * SECOND
+_IDLE_SECONDS = 0.2
+_MONTH = 30 * DAY
+
+
+def main(target: Target, folder: Path) -> int:
+    """Ask until SIGTERM or SIGINT ends the process. `folder`: for what is known and the limits, shared with back-fills.
+
+    0: it was ended; 2: the configuration cannot be used; 3: Kafka is not there.
+    """
+    try:
+        config = load_config(target.config, os.environ)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)  # noqa: T201 - the command's output
+        return ExitCode.WRONG_USE
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # At once: whatever is under way is asked anew.
+        signal.signal(number, lambda *_: os._exit(0))
+    # The configuration is read again: it begins anew with it, as the same process to whoever watches it.
+    signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]]))  # noqa: S606
+    try:
+        asyncio.run(Owner(target, config, folder).run())
+    except (KafkaError, MissingTopicError, OSError) as error:
+        print(f"Kafka: {type(error).__name__}", file=sys.stderr)  # noqa: T201
+        return ExitCode.UNREACHABLE
+    return 0
+
+
+def asked(config: Config) -> dict[str, CrmConnection]:
+    """The connections that have an API."""
+    return {
+        name: connection
+        for name, connection in config.connections.items()
+        if isinstance(connection, CrmConnection) and build_source(connection) is not None
+    }
+
+
+def digest_of(connections: Mapping[str, Connection]) -> str:
+    """Of all that decides what the log means for them: the program and their settings, without secrets."""
+    said = {
+        name: connection.model_dump(mode="json", exclude={"secrets", "api"}) for name, connection in connections.items()
+    }
+    return hashlib.blake2b(msgspec.json.encode([version("floorcast"), said], order="sorted")).hexdigest()[:32]
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One connection, and how asking it goes."""
+
+    rounds: Rounds
+    every: int
+    wait: int
+    reconciled_at: int | None
+    failures: int = 0
+    error: ApiError | BadAnswerError | None = None
+    told: ConnectionState | None = None
+
+    def failed(self, error: ApiError | BadAnswerError) -> float:
+        """Note what went wrong; how long to wait before asking again, in seconds."""
+        told = error.wait if isinstance(error, ApiError) else None
+        wait = backoff(self.failures + 1, 0.5) if told is None else told
+        self.failures, self.error = self.failures + 1, error
+        log.warning("connection.not_asked", connection=self.rounds.name, problem=str(error), again_in=round(wait))
+        return wait
+
+    def succeeded(self) -> None:
+        self.failures, self.error = 0, None
+
+
+class Owner:
+    """The process."""
+
+    def __init__(
+        self, target: Target, config: Config, folder: Path, *, clock: Callable[[], int] = machine_clock
+    ) -> None:
+        self._target = target
+        self._connections = asked(config)
+        self._folder = folder
+        self._clock = clock
+        self._lock = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Ask, for ever. Raises KafkaError."""
+        if not self._connections:
+            await asyncio.Event().wait()  # until another configuration has something to ask
+        connectors = {name: build_connector(connection) for name, connection in self._connections.items()}
+        broker, prefix = self._target.broker, self._target.prefix
+        async with AsyncExitStack() as stack:
+            known = Known(self._folder / "known.sqlite3", connectors, digest_of(self._connections))
+            stack.callback(known.close)
+            writer = await stack.enter_async_context(Writer(broker))
+            follower = await stack.enter_async_context(Follower(broker, DELIVERIES.full_name(prefix)))
+            ends, positions = await follower.ends(), known.positions()
+            if any(position > ends.get(partition, 0) for partition, position in positions.items()):
+                known.forget()  # of another log: the folder has outlived its Kafka
+            follower.seek(known.positions())
+
+            async def catch_up() -> None:
+                async with self._lock:
+                    await follower.read_to(await follower.ends(), known.apply)
+
+            states = await read_states(self._target)
+            turns = []
+            for name, connection in self._connections.items():
+                source = build_source(connection)
+                if source is None:
+                    continue
+                pace = SharedPace(self._folder / f"{name}.limits.json")
+                client = await stack.enter_async_context(Client(source, pace, clock=self._clock))
+                rounds = Rounds(
+                    name,
+                    connection,
+                    connector=connectors[name],
+                    client=client,
+                    known=known,
+                    append=appending(writer, prefix),
+                    catch_up=catch_up,
+                    clock=self._clock,
+                )
+                last = states[name].reconciled_at if name in states else None
+                turns.append(_Turn(rounds, connection.reconcile.every, connection.lookups.wait, last))
+            await catch_up()
+            async with asyncio.TaskGroup() as group:
+                for turn in turns:
+                    group.create_task(self._look_up(turn, known, writer, catch_up))
+                    group.create_task(self._reconcile(turn))
+
+    async def _look_up(self, turn: _Turn, known: Known, writer: Writer, catch_up: CatchUp) -> None:
+        """What webhooks name, for ever: no reconciliation holds it up."""
+        dead = DEAD_LETTERS.full_name(self._target.prefix)
+        while True:
+            await catch_up()
+            waiting = known.pending(turn.rounds.name, 1)
+            if waiting and self._clock() >= waiting[0].first_at + turn.wait:
+                try:
+                    for letter in await turn.rounds.look_up():
+                        await writer.write(dead, [encode_dead_letter(letter)], letter.id.encode())
+                except (ApiError, BadAnswerError) as error:
+                    await asyncio.sleep(turn.failed(error))
+                else:
+                    turn.succeeded()
+            await self._tell(turn, known, writer)
+            await asyncio.sleep(_IDLE_SECONDS)
+
+    async def _reconcile(self, turn: _Turn) -> None:
+        """What changed, for ever."""
+        while True:
+            try:
+                turn.reconciled_at = await turn.rounds.reconcile(turn.reconciled_at)
+            except (ApiError, BadAnswerError) as error:
+                await asyncio.sleep(turn.failed(error))
+                continue
+            turn.succeeded()
+            log.info("connection.reconciled", connection=turn.rounds.name)
+            await asyncio.sleep(max(0, turn.reconciled_at + turn.every - self._clock()) / SECOND)
+
+    async def _tell(self, turn: _Turn, known: Known, writer: Writer) -> None:
+        now, name = self._clock(), turn.rounds.name
+        state = ConnectionState(
+            at=now,
+            reconciled_at=turn.reconciled_at,
+            missed_day=known.missed(name, now - DAY),
+            missed_month=known.missed(name, now - _MONTH),
+            missed=known.ever_missed(name),
+            changed_day=known.changed(name, now - DAY),
+            changed_month=known.changed(name, now - _MONTH),
+            not_visible=known.not_visible(name),
+            pending=known.pending_count(name),
+            problem=None if turn.error is None else getattr(turn.error, "reason", "bad_answer"),
+            detail=None if turn.error is None else str(turn.error),
+            has_records=known.has_records(name),
+        )
+        told = turn.told
+        if told is None or msgspec.structs.replace(told, at=now) != state or now - told.at >= _TOLD_EVERY:
+            turn.told = state
+            await writer.write(CONNECTION_STATES.full_name(self._target.prefix), [encode_state(state)], name.encode())
+
+
+async def read_states(target: Target) -> dict[str, ConnectionState]:
+    """What was last said of each connection. Raises KafkaError, MissingTopicError."""
+    found: dict[str, ConnectionState] = {}
+
+    def apply(_partition: int, records: list[Fetched]) -> None:
+        for record in records:
+            if record.key is not None and record.value is not None:
+                found[record.key.decode()] = decode_state(record.value)
+
+    async with Follower(target.broker, CONNECTION_STATES.full_name(target.prefix)) as follower:
+        await follower.read_to(await follower.ends(), apply)
+    return found
+
+
+async def without_records(target: Target, names: Sequence[str], *, seconds: float) -> list[str]:
+    """Of these connections those of which nothing is known, as soon as all were looked at, at the latest after so long.
+
+    Says nothing of one that nobody has looked at by then.
+    """
+    ends = time.monotonic() + seconds
+    begun = machine_clock()
+    while True:
+        try:
+            states = await read_states(target)
+        except (KafkaError, MissingTopicError):
+            return []
+        looked = {name: states[name] for name in names if name in states and states[name].at >= begun}
+        if len(looked) == len(names) or time.monotonic() > ends:
+            return [name for name, state in looked.items() if not state.has_records]
+        await asyncio.sleep(0.5)

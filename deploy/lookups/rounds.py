@@ -1,0 +1,282 @@
+"""Look-ups and reconciliation of one connection.
+
+Owns the order of things. What was asked for and answered lies in the log, so whoever is killed here begins again where
+the log ends. The next reconciliation looks back from where the last one *began*, less the longer of `overlap` and
+`settle`: what an index had not yet is asked for again, and so are the associations, which move no modified date.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from deploy.lookups.client import ApiError, Client
+from deploy.lookups.comparing import newest_news
+from deploy.lookups.known import MISSED, Known, Pending
+from deploy.lookups.log import Append, deliveries_of
+from processor.core.normalise import parse_delivery
+from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope
+from schemas.connectors.base import Connector
+from schemas.connectors.words import CrmConnection
+from schemas.dead_letters import DeadLetter
+from schemas.deliveries import LOOKUP, RECONCILIATION, Delivery
+from schemas.instants import DAY, HOUR, MINUTE
+from schemas.records import DELETED, MERGED, Record
+
+log = structlog.get_logger("lookups")
+
+LINKED_AT_ONCE = 1000
+PATIENCE = MINUTE
+"""A webhook that comes within it was not missed: what changed in it is left to the next round."""
+GIVEN_UP_AFTER = DAY
+GONE_AT_MOST = 10
+GONE_SHARE = 0.01
+
+CatchUp = Callable[[], Awaitable[None]]
+
+
+class Rounds:
+    """One connection."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: CrmConnection,
+        *,
+        connector: Connector,
+        client: Client,
+        known: Known,
+        append: Append,
+        catch_up: CatchUp,
+        clock: Callable[[], int],
+    ) -> None:
+        """`append` stores deliveries; `catch_up` takes what is stored into `known`."""
+        self.name = name
+        self._settings = connection
+        self._connector = connector
+        self._client = client
+        self._source = client.source
+        self._known = known
+        self._append = append
+        self._catch_up = catch_up
+        self._clock = clock
+        self._words: Mapping[str, str] = {}
+        self._suspected: dict[tuple[str, str], int] = {}
+        """What says something new that has no instant of its own -> when that was first seen."""
+
+    # Look-ups.
+
+    async def look_up(self) -> list[DeadLetter]:
+        """Ask for all that waits. Gives what has waited too long; raises ApiError if the API cannot be asked."""
+        try:
+            while pending := self._known.pending(self.name, self._source.batch * 8):
+                await self._ask_for(pending)
+                await self._catch_up()
+        except (ApiError, BadAnswerError) as error:
+            late = [each for each in pending if each.first_at < self._clock() - GIVEN_UP_AFTER]
+            self._known.give_up(self.name, late)
+            if not late:
+                raise
+            return [self._dead(each, error) for each in late]
+        return []
+
+    def _dead(self, each: Pending, error: Exception) -> DeadLetter:
+        reason = error.reason if isinstance(error, ApiError) else "bad_answer"
+        detail = f"{each.object}: could not be asked for during 24 h ({reason})"
+        return DeadLetter(self.name, "not_looked_up", detail, each.partition, each.offset, None, each.first_at)
+
+    async def _ask_for(self, pending: Sequence[Pending]) -> None:
+        by_object: dict[str, list[str]] = {}
+        for each in pending:
+            by_object.setdefault(each.object, []).append(each.id)
+        for object, ids in by_object.items():
+            if object not in self._source.objects:
+                self._known.give_up(self.name, [each for each in pending if each.object == object])
+                continue
+            for chunk in _chunks(ids, self._source.batch):
+                asked_at = self._clock()
+                envelope = await self._client.run(self._source.read(object, chunk))
+                # Under an id that was merged away there may lie another record: it has been asked for all the same.
+                told = {record["id"] for record in envelope.records}
+                envelope.missing = [id for id in chunk if id not in told]
+                await self._store(self._worded(envelope), LOOKUP, asked_at)
+
+    # Reconciliation.
+
+    async def reconcile(self, last: int | None) -> int:
+        """One round; when it began (microseconds). `last`: when the last whole one began. Raises ApiError."""
+        begun = self._clock()
+        settings = self._settings.reconcile
+        overlap = self._source.overlap if settings.overlap is None else settings.overlap
+        since = (begun if last is None else last) - max(overlap, settings.settle)
+        await self._catch_up()
+        await self.look_up()
+        self._words = await self._client.run(self._source.words())
+        await self._reconcile_people()
+        for object in self._source.objects.values():
+            await self._reconcile_changed(object, since, begun)
+            await self._reconcile_gone(object, 0 if last is None else since, begun)
+        if self._are_ids_due(begun):
+            for object in self._source.objects.values():
+                await self._compare_ids(object)
+            self._known.note(f"{self.name}.ids_at", str(begun))
+        await self._catch_up()
+        return begun
+
+    async def _reconcile_people(self) -> None:
+        asked_at = self._clock()
+        envelope = await self._client.run(self._source.everybody())
+        news = [record for record in envelope.records if self._news(envelope.object, record, asked_at)[0] is not None]
+        await self._store(Envelope(object=envelope.object, records=news), RECONCILIATION, asked_at)
+
+    async def _reconcile_changed(self, object: ApiObject, since: int, begun: int) -> None:
+        cursor: str | None = None
+        while True:
+            page = await self._client.run(self._source.changed(object.name, since, cursor))
+            compared = self._known.compared(self.name, object.name, [id for id, _ in page.found])
+            changed = [(id, at) for id, at in page.found if compared.get(id) != at and at <= begun - PATIENCE]
+            for chunk in _chunks(changed, self._source.batch):
+                asked_at = self._clock()
+                envelope = await self._client.run(self._source.read(object.name, [id for id, _ in chunk]))
+                held = await self._tell(object, envelope, asked_at, begun)
+                done = [(id, at) for id, at in chunk if id not in held]
+                self._known.note_compared(self.name, object.name, done, since - HOUR)
+            if object.has_links:
+                await self._reconcile_links(object, [id for id, at in page.found if compared.get(id) == at], begun)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    async def _reconcile_links(self, object: ApiObject, ids: Sequence[str], begun: int) -> None:
+        for chunk in _chunks(ids, LINKED_AT_ONCE):
+            asked_at = self._clock()
+            envelope = await self._client.run(self._source.links(object.name, chunk))
+            await self._tell(object, envelope, asked_at, begun)
+
+    async def _reconcile_gone(self, object: ApiObject, since: int, begun: int) -> None:
+        cursor: str | None = None
+        while True:
+            asked_at = self._clock()
+            page = await self._client.run(self._source.gone(object.name, since, cursor))
+            await self._tell(object, Envelope(object=object.name, records=page.records), asked_at, begun)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    async def _tell(self, object: ApiObject, envelope: Envelope, asked_at: int, begun: int) -> set[str]:
+        """Store what is new; the ids of what is left to the next round, as its webhook may be under way."""
+        news: list[dict[str, Any]] = []
+        restored: list[str] = []
+        held: set[str] = set()
+        for record in envelope.records:
+            id = str(record["id"])
+            newest, is_back = self._news(object.name, record, asked_at)
+            if newest is None:
+                self._suspected.pop((object.name, id), None)
+            elif not self._is_old(object.name, id, newest, asked_at, begun):
+                held.add(id)
+            else:
+                news.append(record)
+                restored += [id] if is_back else []
+        told = Envelope(object=object.name, records=news, restored=restored)
+        await self._store(self._worded(told), RECONCILIATION, asked_at, {MISSED: object.record})
+        return held
+
+    def _is_old(self, object: str, id: str, newest: int, asked_at: int, begun: int) -> bool:
+        """Whether its webhook would have been here by now."""
+        if newest < asked_at:
+            return newest <= begun - PATIENCE
+        first = self._suspected.setdefault((object, id), begun)
+        if first > begun - PATIENCE:
+            return False
+        del self._suspected[object, id]
+        return True
+
+    def _news(self, object: str, record: dict[str, Any], asked_at: int) -> tuple[int | None, bool]:
+        """The newest instant of what a record says that is not known, and whether it was held to be deleted."""
+
+        def known(kind: str, id: str) -> Record | None:
+            return self._known.record(self.name, kind, id)
+
+        envelope = self._worded(Envelope(object=object, records=[record]))
+        (delivery,) = self._deliveries(envelope, RECONCILIATION, asked_at)
+        parsed = parse_delivery(delivery, {self.name: self._connector})
+        newest = newest_news(parsed.changes, known, asked_at)
+        named = self._source.objects.get(object)
+        if named is not None and record.get("archived") is not True and "properties" in record:
+            held = known(named.record, self._id_of(named, str(record["id"])))
+            if held is not None and held.is_deleted:
+                return max(newest or 0, asked_at), True
+        return newest, False
+
+    async def _compare_ids(self, object: ApiObject) -> None:
+        """Records that no list names any more, and that nobody said were deleted."""
+        asked_at = self._clock()
+        there: set[str] = set()
+        cursor: str | None = None
+        while True:
+            page = await self._client.run(self._source.listed(object.name, cursor))
+            there.update(id for id, _ in page.found)
+            cursor = page.cursor
+            if cursor is None:
+                break
+        known, lacking = 0, []
+        start = self._id_of(object, "")
+        others = [self._id_of(other, "") for other in self._source.objects.values() if other.record == object.record]
+        for id, record in self._known.ids(self.name, object.record):
+            if not id.startswith(start) or any(len(other) > len(start) and id.startswith(other) for other in others):
+                continue
+            if record.get(DELETED) is True or record.get(MERGED) is not None:
+                continue
+            known += 1
+            if id[len(start) :] not in there and not self._known.others_know(self.name, object.record, id):
+                lacking.append(id[len(start) :])
+        missing: list[str] = []
+        for chunk in _chunks(lacking, self._source.batch):
+            envelope = await self._client.run(self._source.read(object.name, chunk))
+            await self._tell(object, envelope, asked_at, asked_at)  # archived, or made while the list was read
+            missing += envelope.missing
+        is_trusted = len(missing) <= max(GONE_AT_MOST, GONE_SHARE * known)
+        told = (
+            Envelope(object=object.name, gone=missing) if is_trusted else Envelope(object=object.name, missing=missing)
+        )
+        if not is_trusted:
+            log.warning("connection.not_visible", connection=self.name, object=object.name, records=len(missing))
+        await self._store(told, RECONCILIATION, asked_at, {MISSED: object.record})
+
+    def _are_ids_due(self, now: int) -> bool:
+        noted = self._known.fact(f"{self.name}.ids_at")
+        if noted is None:
+            # A list of everything at the first start would tell of nothing that is known.
+            self._known.note(f"{self.name}.ids_at", str(now))
+            return False
+        return int(noted) <= now - self._settings.reconcile.ids
+
+    def _id_of(self, object: ApiObject, id: str) -> str:
+        namespace = self._settings.namespace
+        return f"{namespace}:{object.prefix}{id}" if namespace else object.prefix + id
+
+    def _worded(self, envelope: Envelope) -> Envelope:
+        named = self._source.objects.get(envelope.object)
+        if named is not None and named.record == "deal":
+            envelope.words = dict(self._words)
+        return envelope
+
+    def _deliveries(
+        self, envelope: Envelope, source: str, asked_at: int, more: dict[str, str] | None = None
+    ) -> list[Delivery]:
+        return deliveries_of(
+            envelope,
+            connection=self.name,
+            source=source,
+            asked_at=asked_at,
+            received_at=self._clock(),
+            more=more or {},
+        )
+
+    async def _store(self, envelope: Envelope, source: str, asked_at: int, more: dict[str, str] | None = None) -> None:
+        await self._append(self._deliveries(envelope, source, asked_at, more))
+
+
+def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,65 @@
+"""What the owner of the look-ups says of each connection: the topic `connection-states`, one key per connection.
+
+Owns the message. Holds no secret, no id and no name of a person.
+"""
+
+import msgspec
+
+Missed = dict[str, int]
+"""Kind of record -> how many."""
+
+
+class Backfill(msgspec.Struct, frozen=True, array_like=True):
+    """How far a back-fill is, or was when it last said so."""
+
+    records: int
+    of: int | None
+    """None: the vendor does not tell."""
+    since: int
+    at: int
+    """When that was so (microseconds)."""
+
+
+class ConnectionState(msgspec.Struct, frozen=True, array_like=True):
+    """One connection that has an API. Instants are microseconds."""
+
+    at: int
+    """When all of this was so."""
+    reconciled_at: int | None = None
+    """Begin of the last whole reconciliation: everything that the CRM was told before it is known."""
+    missed_day: Missed = msgspec.field(default_factory=dict)
+    """Records of the last 24 hours that no webhook has brought."""
+    missed_month: Missed = msgspec.field(default_factory=dict)
+    """Of the last 30 days."""
+    missed: Missed = msgspec.field(default_factory=dict)
+    """Since the log began; never fewer."""
+    changed_day: int = 0
+    """Records that have changed in the last 24 hours, as far as reconciliations saw them."""
+    changed_month: int = 0
+    not_visible: int = 0
+    pending: int = 0
+    """Records that are still to be asked for."""
+    problem: str | None = None
+    """A word for what stands in the way: `unreachable`, `credentials`, `forbidden`, `limit`, `refused`."""
+    detail: str | None = None
+    backfill: Backfill | None = None
+    has_records: bool = True
+    """Whether the log holds anything of it beside its people."""
+
+    @property
+    def share_day(self) -> float | None:
+        """Which part of what changed in the last 24 hours no webhook has brought; None: nothing changed."""
+        return _share(self.missed_day, self.changed_day)
+
+    @property
+    def share_month(self) -> float | None:
+        """The same of the last 30 days."""
+        return _share(self.missed_month, self.changed_month)
+
+
+def _share(missed: Missed, changed: int) -> float | None:
+    return min(1.0, sum(missed.values()) / changed) if changed else None
+
+
+encode_state = msgspec.msgpack.Encoder().encode
+decode_state = msgspec.msgpack.Decoder(ConnectionState).decode

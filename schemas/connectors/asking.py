@@ -1,0 +1,176 @@
+"""What a CRM's API is asked and what it answers, as steps without any I/O: what every vendor's client is written in.
+
+A question to a vendor may take several requests, of which each depends on the answers before it. So it is a generator:
+it yields an `Ask`, is sent the `Answer`, and returns what was found. Who drives it (deploy.crm.client) owns the
+connection, the token, the limits and the back-off; tests drive it with answers of their own.
+
+What is found becomes the body of a delivery (`Envelope`), which the connector reads like any other.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    """Sent as JSON; None: nothing is sent."""
+    form: Mapping[str, str] | None = None
+    pace: str = ""
+    """Further limit that it falls under, by its name in `Source.paces`."""
+    expected: frozenset[int] = frozenset()
+    """Statuses beside 2xx that are an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, with a status that is an answer."""
+
+    status: int
+    data: Any
+    """The JSON in it; None: there was none."""
+
+
+Steps = Generator[Ask, Answer, _T]
+
+
+class BadAnswerError(Exception):
+    """An answer that is not what the vendor documents. The message names the member, never a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """So many requests in any stretch of so long."""
+
+    requests: int
+    per: int
+    """Microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiObject:
+    """One kind of object that can be asked for."""
+
+    name: str
+    """As the vendor's addresses call it."""
+    record: str
+    """Kind of our record."""
+    prefix: str = ""
+    """What our ids have before the vendor's."""
+    has_links: bool = False
+    """Whether what it points to may change without its modified date."""
+
+
+class Envelope(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """The body of a delivery that holds answers of an API."""
+
+    object: str
+    records: Sequence[dict[str, Any]] = ()
+    """As the vendor wrote them, with what further requests have told of each."""
+    missing: Sequence[str] = ()
+    """Ids that were asked for and that nothing was told of."""
+    restored: Sequence[str] = ()
+    """Those that floorcast held to be deleted, and that are there."""
+    gone: Sequence[str] = ()
+    """Those that a list of all there is does not name any more."""
+    words: dict[str, str] = msgspec.field(default_factory=dict)
+    """What words in the records mean, as the API has said: stage -> `open`, `won` or `lost`."""
+
+
+encode_envelope = msgspec.json.Encoder().encode
+decode_envelope = msgspec.json.Decoder(Envelope).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A page of what has changed."""
+
+    found: Sequence[tuple[str, int]]
+    """(id, when it was last modified: microseconds), in the order in which the vendor gives them."""
+    cursor: str | None
+    """Where the next page begins; None: there is none."""
+    total: int | None = None
+    """How many there are from this page on, where the vendor tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of whole records."""
+
+    records: Sequence[dict[str, Any]]
+    cursor: str | None
+
+
+class Source(Protocol):
+    """A vendor's API. Pure: it says what to ask, and makes sense of the answers."""
+
+    address: str
+    """Scheme, host and port that requests go to."""
+    objects: Mapping[str, ApiObject]
+    people: str
+    """The object that says who the reps are: asked for whole."""
+    batch: int
+    """Ids in one `read`."""
+    paces: Mapping[str, Pace]
+    """Limits by name; the one named `` is everybody's."""
+    overlap: int
+    """How long what has changed may not be found by `changed` yet (microseconds)."""
+
+    def login(self) -> Steps[Mapping[str, str]]:
+        """Headers that let requests in."""
+        ...
+
+    def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
+        """What an answer says of the limits."""
+        ...
+
+    def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
+        """How long a refusal for asking too much says to wait, in seconds; None: it does not say."""
+        ...
+
+    def words(self) -> Steps[Mapping[str, str]]:
+        """What the account's own words mean, for `Envelope.words`."""
+        ...
+
+    def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """What is known of these, at most `batch` of them."""
+        ...
+
+    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """The same, of only what they point to."""
+        ...
+
+    def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
+        """A page of those that were modified since."""
+        ...
+
+    def gone(self, object: str, since: int, cursor: str | None) -> Steps[Page]:
+        """A page of those that are deleted."""
+        ...
+
+    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
+        """A page of all that there is."""
+        ...
+
+    def everybody(self) -> Steps[Envelope]:
+        """The people, those who left too."""
+        ...
+
+
+def member(data: Any, name: str, kind: type[_T]) -> _T:
+    """A member that must be there. Raises BadAnswerError."""
+    found = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(found, kind):
+        msg = f"{name}: is missing or of another type than documented"
+        raise BadAnswerError(msg)
+    return found

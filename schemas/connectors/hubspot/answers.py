@@ -1,0 +1,177 @@
+"""What an answer of HubSpot's API says of our records: the events that would have told the same, where there are any.
+
+Owns the way from a record with its history to statements. A property whose history is there is told change by change,
+each with its own instant, just as webhooks tell it: so a look-up after a webhook changes nothing. What HubSpot names no
+instant for counts as said when the record was last modified; associations, of which it names none at all, and the team
+of an owner, when floorcast asked.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from schemas.connectors.asking import Envelope
+from schemas.connectors.base import Parsed
+from schemas.connectors.fields import FieldError
+from schemas.connectors.hubspot.api import LINKS, modified_at
+from schemas.connectors.hubspot.events import STATEMENTS, Account, ShapeError, Statement
+from schemas.connectors.hubspot.objects import Object
+from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, PASTS, UNSENT
+from schemas.instants import parse_instant
+from schemas.records import FIELDS, MERGED
+
+Said = tuple[int, str, Iterable[Statement]]
+"""(instant, what says it, statements): each is read by itself, so that what cannot be read costs no other."""
+
+_STATUS_PROPERTIES = ("hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost")
+_BY_STATUS = {"open": ("false", "false", "false"), "won": ("true", "true", "false"), "lost": ("true", "false", "true")}
+_PRIMARY = 578
+"""Type of the association of a lead with the contact that it is about."""
+
+
+def said_by(
+    record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed, account: Account
+) -> Iterator[Said]:
+    """Everything that one record of an answer says. Raises ShapeError where it is not one."""
+    id = record.get("id")
+    if not isinstance(id, str):
+        msg = "records: must have an id"
+        raise ShapeError(msg)
+    if envelope.object == "owners":
+        yield from _owner(id, record, asked_at)
+        return
+    target = next((found for found in account.objects.values() if found.name == envelope.object), None)
+    if target is None:
+        return
+    if record.get("archived") is True:
+        at = _instant(record.get("archivedAt")) or modified_at(envelope.object, record) or asked_at
+        yield at, "archivedAt", _event("deletion", id, target, at, parsed)
+        return
+    if id in envelope.restored:
+        yield asked_at, "archived", _event("restore", id, target, asked_at, parsed)
+    if "properties" in record or "propertiesWithHistory" in record:
+        yield from _properties(id, record, target, envelope, asked_at, parsed)
+    if "associations" in record:
+        yield asked_at, "associations", _links(id, record["associations"], target, account)
+
+
+def _event(action: str, id: str, target: Object, at: int, parsed: Parsed, **more: Any) -> Iterator[Statement]:
+    """What a webhook of this would say. It asks for nothing more."""
+    return STATEMENTS[action]({"objectId": id, **more}, target, at, parsed, Account({}))
+
+
+def _properties(
+    id: str, record: Mapping[str, Any], target: Object, envelope: Envelope, asked_at: int, parsed: Parsed
+) -> Iterator[Said]:
+    modified = modified_at(envelope.object, record) or asked_at
+    created = _instant(record.get("createdAt"))
+    if created is not None:
+        yield created, "createdAt", _event("creation", id, target, created, parsed)
+    told = {
+        name: _told(record, name, modified) for name in (*target.properties, *FURTHER_PROPERTIES.get(target.name, ()))
+    }
+    for name, history in _adapted(told, envelope.words).items():
+        if name not in target.properties:
+            continue
+        for value, at in history if name in PASTS else history[-1:]:
+            change = _event("propertyChange", id, target, at, parsed, propertyName=name, propertyValue=value)
+            yield at, name, change
+    merged = told.get("hs_merged_object_ids", [])
+    for (before, _), (now, at) in pairwise([("", 0), *merged]):
+        losers = sorted(_ids(now) - _ids(before) - {id})
+        if losers:
+            yield at, "hs_merged_object_ids", _merged(losers, id, target)
+
+
+def _told(record: Mapping[str, Any], name: str, modified: int) -> list[tuple[Any, int]]:
+    """What a property was from when on, oldest first. Without a history: what it is, from the last modification on."""
+    histories = record.get("propertiesWithHistory")
+    history = histories.get(name) if isinstance(histories, dict) else None
+    found: list[tuple[Any, int]] = []
+    for entry in history if isinstance(history, list) else ():
+        at = _instant(entry.get("timestamp")) if isinstance(entry, dict) else None
+        if at is not None:
+            found.append((entry.get("value"), at))
+    if found:
+        found.reverse()  # newest first is HubSpot's order: of one instant the entry that it names first is the later
+        return sorted(found, key=lambda entry: entry[1])
+    properties = record.get("properties")
+    value = properties.get(name) if isinstance(properties, dict) else None
+    return [] if value is None or value == "" else [(value, modified)]
+
+
+def _adapted(told: dict[str, list[tuple[Any, int]]], words: Mapping[str, str]) -> dict[str, list[tuple[Any, int]]]:
+    """The same, where one property decides what another means."""
+    stages = told.get("dealstage", [])
+    if stages and all(stage in words for stage, _ in stages):
+        # What the pipeline says of the stages holds for every entry; of a calculated property not every account keeps
+        # the past.
+        for place, name in enumerate(_STATUS_PROPERTIES):
+            told[name] = [(_BY_STATUS[words[stage]][place], at) for stage, at in stages]
+    statuses = told.get("hs_email_status", [])
+    directions = told.get("hs_email_direction", [])
+    if directions and statuses and str(statuses[-1][0]).upper() not in UNSENT:
+        direction, at = directions[-1]
+        if any(str(value).upper() in UNSENT for value, _ in statuses):
+            told["hs_email_direction"] = [(direction, max(at, statuses[-1][1]))]
+    return told
+
+
+def _links(id: str, associations: Any, target: Object, account: Account) -> Iterator[Statement]:
+    """What it points to now: of several the primary one, else the one with the smallest id. A mail has each contact."""
+    if not isinstance(associations, dict):
+        return
+    fields: dict[str, Any] = {}
+    for other in LINKS.get(target.name, ()):
+        end = next((found for found in account.objects.values() if found.name == other), None)
+        found = associations.get(other)
+        if end is None or not isinstance(found, list) or end.kind not in FIELDS[target.kind]:
+            continue
+        entries = {str(entry["id"]): _PRIMARY in entry.get("types", ()) for entry in found if _is_link(entry)}
+        ids = sorted(entries, key=lambda each: (not entries[each], len(each), each))
+        if fields.get(end.kind) is None:  # a contact before a lead object
+            fields[end.kind] = end.prefix + ids[0] if ids else None
+        if other == "contacts" and "contacts" in FIELDS[target.kind]:
+            fields["contacts"] = [end.prefix + each for each in ids] or None
+    if fields:
+        yield Statement(target.kind, target.prefix + id, fields)
+
+
+def _is_link(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"] != ""
+
+
+def _merged(losers: Iterable[str], stays: str, target: Object) -> Iterator[Statement]:
+    for loser in losers:
+        yield Statement(target.kind, target.prefix + loser, {MERGED: target.prefix + stays})
+
+
+def _ids(value: Any) -> set[str]:
+    return {part.strip() for part in value.split(";")} - {""} if isinstance(value, str) else set()
+
+
+def _owner(id: str, record: Mapping[str, Any], asked_at: int) -> Iterator[Said]:
+    """An owner. That one moved to another team does not show in when it was modified."""
+    at = _instant(record.get("updatedAt")) or _instant(record.get("createdAt")) or asked_at
+    name = " ".join(
+        part for part in (record.get("firstName"), record.get("lastName")) if isinstance(part, str) and part
+    )
+    fields: dict[str, Any] = {"active": record.get("archived") is not True}
+    if name:
+        fields["name"] = name
+    if isinstance(record.get("email"), str) and record["email"]:
+        fields["email"] = record["email"]
+    yield at, "owners", [Statement("rep", id, fields)]
+    teams = [team for team in record.get("teams") or () if isinstance(team, dict) and isinstance(team.get("name"), str)]
+    if teams:
+        primary = next((team for team in teams if team.get("primary") is True), teams[0])
+        yield asked_at, "teams", [Statement("rep", id, {"team": primary["name"]})]
+
+
+def _instant(value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        return parse_instant(value) if isinstance(value, str) else None
+    except ValueError:
+        raise FieldError(field="records", problem="must name instants as HubSpot does") from None

@@ -1,0 +1,286 @@
+"""What HubSpot's API is asked, and how its answers are put together. Pure: `schemas.connectors.asking` says how.
+
+- Everything is read with the history of its properties, so that a look-up says of each field when it was set, as a
+  webhook would have: the two give the same changes.
+- Changes are found by search, which gives no more than 10,000 of one query: each page asks for ids beyond the last one,
+  so no query comes near it, and a record that changes meanwhile moves nothing.
+https://developers.hubspot.com/docs/api-reference/latest/crm/search-the-crm
+https://developers.hubspot.com/docs/api-reference/latest/crm/associations/associate-records/guide
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from schemas.connectors.asking import (
+    Answer,
+    ApiObject,
+    Ask,
+    BadAnswerError,
+    Changed,
+    Envelope,
+    Pace,
+    Page,
+    Steps,
+    member,
+)
+from schemas.connectors.hubspot.objects import Object
+from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES
+from schemas.instants import MINUTE, SECOND, parse_instant
+
+VERSION = "2026-03"
+"""Of the API, in every path."""
+ADDRESS = "https://api.hubapi.com"
+
+BATCH = 50
+"""Ids in one request for records with their histories."""
+_ASSOCIATED = 1000
+_FOUND = 200
+_LISTED = 100
+_OWNERS = 500
+_MODIFIED = {"contacts": "lastmodifieddate"}
+_MULTI = 207
+
+LINKS: Mapping[str, Sequence[str]] = {
+    "calls": ("contacts", "deals", "leads"),
+    "emails": ("contacts",),
+    "meetings": ("contacts", "deals", "leads"),
+    "deals": ("contacts",),
+}
+"""Object -> what it points to. https://developers.hubspot.com/docs/api-reference/latest/crm/associations"""
+
+_SEARCH = "search"
+
+
+class HubSpotSource:
+    """HubSpot's API, for one connection."""
+
+    people = "owners"
+    batch = BATCH
+    # https://developers.hubspot.com/docs/api/usage-details: the least that any plan has; answers tell of more.
+    paces: Mapping[str, Pace] = {"": Pace(100, 10 * SECOND), _SEARCH: Pace(5, SECOND)}
+    overlap = 10 * MINUTE
+
+    def __init__(self, *, address: str | None, token: str, objects: Mapping[str, Object]) -> None:
+        """`objects`: those that are records of ours, by their type ids."""
+        self.address = address or ADDRESS
+        self._token = token
+        self._objects = {found.name: found for found in objects.values()}
+        self.objects: Mapping[str, ApiObject] = {
+            name: ApiObject(name, found.kind, found.prefix, name in LINKS) for name, found in self._objects.items()
+        }
+
+    def login(self) -> Steps[Mapping[str, str]]:
+        """The token of a private app or a service key: it does not expire, and nobody is asked for another."""
+        return {"authorization": f"Bearer {self._token}"}
+        yield  # a generator, as others are
+
+    def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
+        """The rolling limit, by which plans differ and which no token tells beforehand."""
+        most, per = headers.get("x-hubspot-ratelimit-max"), headers.get("x-hubspot-ratelimit-interval-milliseconds")
+        if most is None or not most.isdigit() or not int(most):
+            return {}
+        return {"": Pace(int(most), int(per) * 1000 if per is not None and per.isdigit() else 10 * SECOND)}
+
+    def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
+        """By the policy that was hurt; of the day's nothing says when it ends."""
+        told = headers.get("retry-after", "")
+        if told.isdigit():
+            return float(told)
+        policy = data.get("policyName") if isinstance(data, dict) else None
+        named = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 3600.0}
+        return named.get(policy) if isinstance(policy, str) else 2.0 if status == 423 else None
+
+    def words(self) -> Steps[Mapping[str, str]]:
+        """Which stages are won and lost."""
+        # https://developers.hubspot.com/docs/api-reference/latest/crm/pipelines
+        found: dict[str, str] = {}
+        answer = yield Ask("GET", f"/crm/pipelines/{VERSION}/deals")
+        for pipeline in member(answer.data, "results", list):
+            for stage in member(pipeline, "stages", list):
+                found[str(member(stage, "id", str))] = _status_of(stage.get("metadata"))
+        return found
+
+    def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """Those that are there, then, of the others, those that are archived; the rest is missing."""
+        records = yield from self._batch(object, ids, archived=False)
+        found = {record["id"] for record in records}
+        left = [id for id in ids if id not in found]
+        archived = (yield from self._batch(object, left, archived=True)) if left else []
+        found |= {record["id"] for record in archived}
+        yield from self._associate(object, records)
+        return Envelope(object=object, records=[*records, *archived], missing=[id for id in left if id not in found])
+
+    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """Associations alone."""
+        records: list[dict[str, Any]] = [{"id": id} for id in ids]
+        yield from self._associate(object, records)
+        return Envelope(object=object, records=records)
+
+    def _batch(self, object: str, ids: Sequence[str], *, archived: bool) -> Steps[list[dict[str, Any]]]:
+        names = [*self._objects[object].properties, *FURTHER_PROPERTIES.get(object, ()), _modified(object)]
+        answer = yield Ask(
+            "POST",
+            f"/crm/objects/{VERSION}/{object}/batch/read",
+            query={"archived": "true"} if archived else {},
+            body={
+                "inputs": [{"id": id} for id in ids],
+                "properties": names,
+                "propertiesWithHistory": names,
+            },
+            expected=frozenset({_MULTI}),
+        )
+        records: list[dict[str, Any]] = member(answer.data, "results", list)
+        for record in records:
+            member(record, "id", str)
+            if archived:
+                record["archived"] = True
+        # Of an id that was merged away HubSpot may give the record that stays: under the id that it has.
+        return records
+
+    def _associate(self, object: str, records: Sequence[dict[str, Any]]) -> Steps[None]:
+        """Put into each record what it is associated with."""
+        by_id = {record["id"]: record for record in records}
+        for other in LINKS.get(object, ()):
+            if other not in self._objects:
+                continue
+            for record in records:
+                record.setdefault("associations", {})[other] = []
+            inputs: list[dict[str, str]] = [{"id": id} for id in by_id]
+            while inputs:
+                asked, inputs = inputs[:_ASSOCIATED], inputs[_ASSOCIATED:]
+                answer = yield Ask(
+                    "POST",
+                    f"/crm/associations/{VERSION}/{object}/{other}/batch/read",
+                    body={"inputs": asked},
+                    expected=frozenset({_MULTI}),
+                )
+                inputs += _take_associations(answer, other, by_id)
+
+    def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
+        """By their ids, beyond `cursor`."""
+        name = _modified(object)
+        filters = [{"propertyName": name, "operator": "GTE", "value": str(since // 1000)}]
+        if cursor is not None:
+            filters.append({"propertyName": "hs_object_id", "operator": "GT", "value": cursor})
+        answer = yield Ask(
+            "POST",
+            f"/crm/objects/{VERSION}/{object}/search",
+            body={
+                "filterGroups": [{"filters": filters}],
+                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                "properties": [name],
+                "limit": _FOUND,
+            },
+            pace=_SEARCH,
+        )
+        found = [(str(member(record, "id", str)), _modified_at(record, name)) for record in _results(answer)]
+        total = answer.data.get("total")
+        return Changed(found, found[-1][0] if len(found) >= _FOUND else None, total if isinstance(total, int) else None)
+
+    def gone(self, object: str, since: int, cursor: str | None) -> Steps[Page]:
+        """Archived ones: the whole list, for it cannot be asked for since when."""
+        answer = yield self._list(object, cursor, archived=True)
+        records = [{**record, "archived": True} for record in _results(answer)]
+        kept = [record for record in records if _archived_at(record) >= since]
+        return Page(kept, _next(answer))
+
+    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
+        """All that is there."""
+        answer = yield self._list(object, cursor, archived=False)
+        name = _modified(object)
+        return Changed(
+            [(member(record, "id", str), _modified_at(record, name)) for record in _results(answer)], _next(answer)
+        )
+
+    def _list(self, object: str, cursor: str | None, *, archived: bool) -> Ask:
+        query = {"limit": str(_LISTED), "properties": _modified(object), "archived": "true" if archived else "false"}
+        return Ask("GET", f"/crm/objects/{VERSION}/{object}", {**query, **({"after": cursor} if cursor else {})})
+
+    def everybody(self) -> Steps[Envelope]:
+        """Owners, those who left too."""
+        # https://developers.hubspot.com/docs/api-reference/latest/crm/owners/guide
+        records: list[dict[str, Any]] = []
+        for archived in ("false", "true"):
+            cursor: str | None = ""
+            while cursor is not None:
+                query = {"limit": str(_OWNERS), "archived": archived, **({"after": cursor} if cursor else {})}
+                answer = yield Ask("GET", f"/crm/owners/{VERSION}", query)
+                records += [{**record, "archived": archived == "true"} for record in _results(answer)]
+                cursor = _next(answer)
+        return Envelope(object=self.people, records=records)
+
+
+def _modified(object: str) -> str:
+    """The property that says when: contacts have an older one."""
+    return _MODIFIED.get(object, "hs_lastmodifieddate")
+
+
+def modified_at(object: str, record: Mapping[str, Any]) -> int | None:
+    """When a record says that it was last modified (microseconds)."""
+    return _instant(_told(record, _modified(object))) or _instant(record.get("updatedAt"))
+
+
+def _modified_at(record: Mapping[str, Any], name: str) -> int:
+    return _instant(_told(record, name)) or _instant(record.get("updatedAt")) or 0
+
+
+def _told(record: Mapping[str, Any], name: str) -> Any:
+    properties = record.get("properties")
+    return properties.get(name) if isinstance(properties, dict) else None
+
+
+def _archived_at(record: Mapping[str, Any]) -> int:
+    return _instant(record.get("archivedAt")) or _instant(record.get("updatedAt")) or 0
+
+
+def _instant(value: Any) -> int | None:
+    try:
+        return parse_instant(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _results(answer: Answer) -> Iterator[dict[str, Any]]:
+    for record in member(answer.data, "results", list):
+        if not isinstance(record, dict):
+            msg = "results: must be a list of objects"
+            raise BadAnswerError(msg)
+        yield record
+
+
+def _next(answer: Answer) -> str | None:
+    paging = answer.data.get("paging") if isinstance(answer.data, dict) else None
+    after = paging.get("next", {}).get("after") if isinstance(paging, dict) else None
+    return None if after is None else str(after)
+
+
+def _take_associations(answer: Answer, other: str, by_id: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, str]]:
+    """Put them in; what is left to be asked for of those that have more than a page."""
+    for result in _results(answer):
+        id = str(member(member(result, "from", dict), "id", str))
+        if id not in by_id:
+            continue
+        for to in member(result, "to", list):
+            types = to.get("associationTypes") if isinstance(to, dict) else None
+            by_id[id]["associations"][other].append(
+                {
+                    "id": str(to.get("toObjectId", "")) if isinstance(to, dict) else "",
+                    "types": [each.get("typeId") for each in types or () if isinstance(each, dict)],
+                }
+            )
+        paging = result.get("paging")
+        after = paging.get("next", {}).get("after") if isinstance(paging, dict) else None
+        if after is not None:
+            yield {"id": id, "after": str(after)}
+
+
+def _status_of(metadata: Any) -> str:
+    """Closed with a chance of 1 is won, closed with any other is lost."""
+    said = metadata if isinstance(metadata, dict) else {}
+    try:
+        chance = float(said.get("probability", ""))
+    except (TypeError, ValueError):
+        chance = -1.0
+    if str(said.get("isClosed", "")).lower() == "true" or chance in (0.0, 1.0):
+        return "won" if chance == 1.0 else "lost"
+    return "open"

@@ -1,0 +1,210 @@
+"""Requests to an API: token, limits and back-off, against a real server on loopback in simulated time."""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from deploy.lookups.client import ATTEMPTS, ApiError, Client
+from deploy.lookups.pacing import SharedPace
+from schemas.connectors.asking import Ask, Envelope, Steps
+from schemas.connectors.hubspot.api import HubSpotSource
+from schemas.connectors.hubspot.objects import BY_TYPE_ID
+from tests.deploy.lookups.world import Clock
+from tests.fakes.http import Response
+from tests.fakes.hubspot import FakeHubSpot
+
+pytestmark = pytest.mark.asyncio
+TAKEN = "pat-token-1"
+
+
+class Account:
+    """The fake, and a client of it."""
+
+    def __init__(self, folder: Path, url: str, crm: FakeHubSpot, clock: Clock) -> None:
+        self.crm = crm
+        self.clock = clock
+        self.folder = folder
+        self.source = HubSpotSource(address=url, token=TAKEN, objects=BY_TYPE_ID)
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await self.clock.sleep(seconds)
+
+    def client(self) -> Client:
+        pace = SharedPace(self.folder / "limits.json")
+        return Client(self.source, pace, clock=self.clock, sleep=self.sleep, chance=lambda: 1.0)
+
+
+@pytest.fixture
+async def account(tmp_path: Path) -> AsyncIterator[Account]:
+    clock = Clock()
+    crm = FakeHubSpot(clock.seconds)
+    with crm.serving() as url:
+        yield Account(tmp_path, url, crm, clock)
+
+
+async def test_a_burst_stays_below_every_limit_and_uses_it(account: Account) -> None:
+    begun = account.clock()
+    async with account.client() as client:
+        for _ in range(250):
+            await client.run(account.source.words())
+
+    assert account.crm.over_limit == 0
+    assert 20 <= (account.clock() - begun) / 1e6 <= 21
+
+
+async def test_processes_on_one_folder_share_the_limit(account: Account) -> None:
+    async with account.client() as one, account.client() as other:
+        for _ in range(75):
+            await one.run(account.source.words())
+            await other.run(account.source.words())
+
+    assert account.crm.over_limit == 0
+
+
+async def test_searches_have_a_limit_of_their_own(account: Account) -> None:
+    begun = account.clock()
+    async with account.client() as client:
+        for _ in range(11):
+            await client.run(account.source.changed("calls", 0, None))
+
+    assert account.crm.over_limit == 0
+    assert (account.clock() - begun) / 1e6 >= 2
+
+
+async def test_a_higher_limit_is_followed_once_an_answer_tells_it(account: Account) -> None:
+    account.crm.rolling.most = 190
+    begun = account.clock()
+    async with account.client() as client:
+        for _ in range(190):
+            await client.run(account.source.words())
+
+    assert (account.clock() - begun) / 1e6 < 1
+
+
+async def test_what_fails_is_asked_again_with_longer_and_longer_waits(account: Account) -> None:
+    account.crm.faults += [Response(502), None, Response(503, raw=b"<html>")]
+    async with account.client() as client:
+        assert await client.run(account.source.words())
+
+    assert account.slept == [1.0, 2.0, 4.0]
+    assert client.requests == 4
+
+
+async def test_a_refusal_for_asking_too_much_waits_as_long_as_it_says(account: Account) -> None:
+    account.crm.faults += [
+        Response(429, {"policyName": "TEN_SECONDLY_ROLLING"}),
+        Response(429, {}, {"Retry-After": "7"}),
+    ]
+    async with account.client() as client:
+        await client.run(account.source.words())
+
+    assert account.slept == [10.0, 7.0]
+
+
+async def test_the_limit_of_the_day_is_told_and_not_waited_for(account: Account) -> None:
+    account.crm.faults.append(Response(429, {"policyName": "DAILY"}))
+    async with account.client() as client:
+        with pytest.raises(ApiError) as caught:
+            await client.run(account.source.words())
+
+    assert (caught.value.reason, caught.value.wait) == ("limit", 3600.0)
+
+
+async def test_what_never_answers_is_given_up(account: Account) -> None:
+    account.crm.faults += [Response(500)] * ATTEMPTS
+    async with account.client() as client:
+        with pytest.raises(ApiError) as caught:
+            await client.run(account.source.words())
+
+    assert caught.value.reason == "unreachable"
+    assert len(account.crm.requests) == ATTEMPTS
+
+
+@pytest.mark.parametrize(("status", "reason"), [(403, "forbidden"), (404, "refused"), (400, "refused")])
+async def test_what_is_refused_is_asked_once(account: Account, status: int, reason: str) -> None:
+    account.crm.faults.append(Response(status, {"message": "no"}))
+    async with account.client() as client:
+        with pytest.raises(ApiError) as caught:
+            await client.run(account.source.words())
+
+    assert caught.value.reason == reason
+    assert len(account.crm.requests) == 1
+
+
+async def test_a_token_that_is_not_taken_is_renewed_once_and_never_told(account: Account) -> None:
+    account.crm.tokens = {"another"}
+    async with account.client() as client:
+        with pytest.raises(ApiError) as caught:
+            await client.run(account.source.words())
+
+    assert caught.value.reason == "credentials"
+    assert len(account.crm.requests) == 2
+    assert TAKEN not in str(caught.value)
+
+
+async def test_an_expired_token_is_renewed_once_for_all(account: Account) -> None:
+    logins: list[str] = []
+
+    class Renewing(HubSpotSource):
+        def login(self) -> Steps[Mapping[str, str]]:
+            logins.append("login")
+            return {"authorization": f"Bearer token-{len(logins)}"}
+            yield Ask("GET", "/")
+
+    account.crm.tokens = {"token-1"}
+    account.source = Renewing(address=account.crm.url, token="", objects=BY_TYPE_ID)
+    async with account.client() as client:
+        await client.run(account.source.words())
+        account.crm.tokens = {"token-2"}
+        await client.run(account.source.words())
+        await client.run(account.source.words())
+
+    assert logins == ["login", "login"]
+
+
+async def test_a_batch_is_read_part_by_part(account: Account) -> None:
+    crm = account.crm
+    there, _ = crm.create("calls", {"hs_call_direction": "OUTBOUND"})
+    gone, _ = crm.create("calls", {})
+    crm.archive("calls", gone)
+    async with account.client() as client:
+        found = await client.run(account.source.read("calls", [there, gone, "99999"]))
+
+    assert isinstance(found, Envelope)
+    assert [(record["id"], record["archived"]) for record in found.records] == [(there, False), (gone, True)]
+    assert found.missing == ["99999"]
+
+
+async def test_all_associations_are_read_however_many_pages_they_have(account: Account) -> None:
+    crm = account.crm
+    call, _ = crm.create("calls", {})
+    contacts = [crm.create("contacts", {})[0] for _ in range(5)]
+    for contact in contacts:
+        crm.associate("calls", call, "contacts", contact)
+    async with account.client() as client:
+        found = await client.run(account.source.links("calls", [call]))
+
+    assert [entry["id"] for entry in found.records[0]["associations"]["contacts"]] == contacts
+
+
+async def test_no_record_is_lost_where_a_query_gives_no_more_than_its_cap(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.fakes.hubspot.SEARCH_CAP", 400)
+    ids = {account.crm.create("calls", {}, at=account.crm.now() - 60_000)[0] for _ in range(1001)}
+    found: list[str] = []
+    async with account.client() as client:
+        cursor: str | None = None
+        while True:
+            page = await client.run(account.source.changed("calls", 0, cursor))
+            found += [id for id, _ in page.found]
+            cursor = page.cursor
+            if cursor is None:
+                break
+
+    assert len(found) == 1001
+    assert set(found) == ids
+    assert page.total == 1

@@ -1,0 +1,270 @@
+"""Look-ups and reconciliation over the fake HubSpot, case by case."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from deploy.lookups.backfill import Backfill, Mark
+from deploy.lookups.client import ApiError
+from schemas.deliveries import Delivery, decode_delivery
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.records import Record, fold_all
+from tests.deploy.lookups.world import CONNECTED, World
+from tests.fakes.http import Response
+from tests.fakes.hubspot import iso
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World(tmp_path, lost=0.0, repeated=0.0) as found:
+        yield found
+
+
+def record(world: World, kind: str, id: str) -> Record:
+    return fold_all(kind, [change for change in world.changes() if (change.kind, change.id) == (kind, id)])
+
+
+async def look_up(world: World) -> None:
+    world.clock.now += MINUTE
+    await world.deliver()
+    await world.catch_up()
+    await world.rounds.look_up()
+
+
+async def reconcile(world: World, last: int | None = None) -> dict[str, int]:
+    """What it counted as missed. Long enough after all that happened."""
+    before = world.known.ever_missed("hub")
+    world.clock.now += 5 * MINUTE
+    await world.deliver()
+    await world.rounds.reconcile(last)
+    after = world.known.ever_missed("hub")
+    return {kind: count - before.get(kind, 0) for kind, count in after.items() if count != before.get(kind, 0)}
+
+
+def deal(world: World) -> str:
+    id, events = world.crm.create("deals", {"dealstage": "7001", "amount": "100", "hubspot_owner_id": "901"})
+    world.send(events)
+    return id
+
+
+async def test_ids_are_asked_for_once_however_many_webhooks_name_them(world: World) -> None:
+    ids = [deal(world) for _ in range(60)]
+    for id in ids:
+        for _ in range(3):
+            world.clock.now += SECOND
+            world.send(world.crm.set("deals", id, {"dealstage": world.random.choice(["7001", "7002", "7003"])}))
+    world.clock.now += MINUTE
+    world.crm.requests.clear()
+
+    await look_up(world)
+    await look_up(world)
+
+    assert world.crm.requests.count(("POST", "/crm/objects/2026-03/deals/batch/read")) == 2
+    assert world.known.pending_count("hub") == 0
+
+
+async def test_a_look_up_says_nothing_that_its_webhooks_have_not_said(world: World) -> None:
+    id = deal(world)
+    world.clock.now += MINUTE
+    world.send(world.crm.set("deals", id, {"amount": "250", "dealstage": "contractsent"}))
+    world.clock.now += MINUTE
+    await world.deliver()
+    live = record(world, "deal", id)
+
+    await look_up(world)
+    looked_up = record(world, "deal", id)
+
+    assert looked_up.entries("stage") == live.entries("stage")
+    assert {(at, value) for at, _, value in looked_up.history("amount")} == {
+        (at, value) for at, _, value in live.history("amount")
+    }
+    assert looked_up.get("status") == "open"
+
+
+async def test_a_stage_of_its_own_is_won_as_the_pipeline_says(world: World) -> None:
+    await reconcile(world)  # learns the pipelines
+    id = deal(world)
+    world.clock.now += MINUTE
+    world.send(world.crm.set("deals", id, {"dealstage": "7002"}))
+    await look_up(world)
+
+    assert record(world, "deal", id).get("status") == "won"
+
+
+async def test_a_lost_webhook_is_missed_once(world: World) -> None:
+    id = deal(world)
+    await look_up(world)
+    assert await reconcile(world) == {}
+
+    world.crm.set("deals", id, {"amount": "500"})
+    assert await reconcile(world) == {"deal": 1}
+    assert record(world, "deal", id).get("amount") == "500"
+    assert await reconcile(world) == {}
+
+
+async def test_a_webhook_that_is_under_way_is_not_missed(world: World) -> None:
+    id = deal(world)
+    await look_up(world)
+    world.clock.now += 5 * MINUTE
+    events = world.crm.set("deals", id, {"amount": "500"})
+    world.clock.now += 40 * SECOND
+    await world.rounds.reconcile(None)
+    world.send(events)
+
+    assert await reconcile(world) == {}
+    assert record(world, "deal", id).get("amount") == "500"
+
+
+async def test_a_late_association_is_found_though_no_date_tells_of_it(world: World) -> None:
+    contact, events = world.crm.create("contacts", {"lifecyclestage": "lead"})
+    call, more = world.crm.create("calls", {"hs_timestamp": iso(world.crm.now()), "hs_call_disposition": CONNECTED})
+    world.send(events + more)
+    await look_up(world)
+    await reconcile(world)
+    world.crm.associate("calls", call, "contacts", contact)
+
+    await reconcile(world)  # first seen: its webhook may be under way
+    assert await reconcile(world) == {"call": 1}
+    assert record(world, "call", call).get("lead") == contact
+
+
+async def test_deletions_are_found_and_taken_back(world: World) -> None:
+    id = deal(world)
+    await look_up(world)
+    world.crm.archive("deals", id)
+    assert await reconcile(world) == {"deal": 1}
+    assert record(world, "deal", id).is_deleted
+
+    world.crm.restore("deals", id)
+    await reconcile(world)
+    await reconcile(world)
+    assert not record(world, "deal", id).is_deleted
+
+
+async def test_merges_that_no_webhook_told_are_found(world: World) -> None:
+    one, events = world.crm.create("contacts", {"lifecyclestage": "lead"})
+    other, more = world.crm.create("contacts", {"lifecyclestage": "lead"})
+    world.send(events + more)
+    await look_up(world)
+    world.crm.merge("contacts", one, other)
+
+    assert await reconcile(world) == {"lead": 1}
+    assert record(world, "lead", other).get("merged_into") == one
+
+
+async def test_hard_deletions_are_found_by_comparing_ids(world: World) -> None:
+    ids = [deal(world) for _ in range(12)]
+    await look_up(world)
+    await reconcile(world)
+    for id in ids[:2]:
+        world.crm.erase("deals", id)
+    world.clock.now += 7 * DAY
+
+    assert await reconcile(world, world.clock()) == {"deal": 2}
+    assert record(world, "deal", ids[0]).is_deleted
+    assert not record(world, "deal", ids[2]).is_deleted
+
+
+async def test_a_token_that_lost_a_right_empties_nothing(world: World) -> None:
+    ids = [deal(world) for _ in range(30)]
+    await look_up(world)
+    await reconcile(world)
+    for id in ids:
+        world.crm.erase("deals", id)
+    world.clock.now += 7 * DAY
+    await reconcile(world, world.clock())
+
+    assert not any(record(world, "deal", id).is_deleted for id in ids)
+    assert world.known.not_visible("hub") == 30
+
+
+async def test_what_is_not_there_is_counted_and_deletes_nothing(world: World) -> None:
+    id = deal(world)
+    del world.crm.things["deals"][id]
+    await look_up(world)
+
+    assert not record(world, "deal", id).is_deleted
+    assert world.known.not_visible("hub") == 1
+    assert world.known.pending_count("hub") == 0
+
+
+async def test_what_cannot_be_asked_waits_and_after_a_day_is_a_dead_letter(world: World) -> None:
+    deal(world)
+    world.crm.tokens = set()
+    with pytest.raises(ApiError):
+        await look_up(world)
+    assert world.known.pending_count("hub") == 1
+
+    world.clock.now += DAY
+    (letter,) = await world.rounds.look_up()
+
+    assert (letter.reason, letter.partition, letter.offset) == ("not_looked_up", 0, 0)
+    assert world.known.pending_count("hub") == 0
+
+
+async def test_an_index_that_lags_loses_nothing(world: World) -> None:
+    id = deal(world)
+    await look_up(world)
+    begun = await world.rounds.reconcile(None)
+    world.crm.index_lag = 3000.0
+    world.clock.now += MINUTE
+    world.crm.set("deals", id, {"amount": "900"})
+    world.clock.now += 30 * MINUTE
+    begun = await world.rounds.reconcile(begun)
+    assert record(world, "deal", id).get("amount") == "100"
+
+    world.crm.index_lag = 0.0
+    world.clock.now += 20 * MINUTE
+    await world.rounds.reconcile(begun)
+    assert record(world, "deal", id).get("amount") == "900"
+
+
+async def test_answers_are_in_the_log_and_a_replay_asks_nothing(world: World) -> None:
+    deal(world)
+    await look_up(world)
+    asked = len(world.crm.requests)
+
+    sources = [decode_delivery(stored.value).headers.get("floorcast-source") for stored in world.log.deliveries]
+    assert sources == [None, "lookup"]
+    assert world.changes()
+    assert len(world.crm.requests) == asked
+
+
+async def test_a_round_that_breaks_off_is_made_anew(world: World) -> None:
+    id = deal(world)
+    await look_up(world)
+    world.crm.set("deals", id, {"amount": "500"})
+    world.clock.now += 2 * HOUR
+    world.crm.faults += [Response(400)]
+    with pytest.raises(ApiError):
+        await world.rounds.reconcile(None)
+
+    assert await reconcile(world, world.clock() - 2 * HOUR) == {"deal": 1}
+
+
+async def test_a_back_fill_that_was_stopped_goes_on(world: World) -> None:
+    for _ in range(450):
+        world.crm.create("calls", {"hs_timestamp": iso(world.crm.now())}, at=world.crm.now() - 60_000)
+    world.crm.tokens = {"pat-token-1"}
+    kept: list[Mark] = []
+    stored: list[int] = []
+
+    async def append(deliveries: Sequence[Delivery]) -> None:
+        if len(stored) == 7:
+            raise ApiError(reason="unreachable", problem="killed")
+        stored.append(len(deliveries))
+        await world.log.append(deliveries)
+
+    mark = Mark(since=world.clock() - DAY, objects=list(world.client.source.objects))
+    backfill = Backfill("hub", world.client, mark, append=append, keep=kept.append, clock=world.clock)
+    with pytest.raises(ApiError):
+        await backfill.run()
+    assert kept
+    done = {change.id for change in world.changes() if change.kind == "call"}
+    assert 0 < len(done) < 450
+
+    await world.backfill(mark=kept[-1])
+    assert len({change.id for change in world.changes() if change.kind == "call"}) == 450
