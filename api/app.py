@@ -269,7 +269,8 @@ def main(settings: Settings) -> int:
     read_side = None if settings.role == "ingest" else build_read_side(settings, config, registry)
     actions = Ingest(settings, topic=ALERT_ACTIONS)
     readiness = Readiness()
-    paired = Screens(AccessBook(), access_log := KafkaAccessLog(settings))
+    access_log = KafkaAccessLog(settings.kafka.options(), settings.prefix, timeout=settings.produce_timeout_seconds)
+    paired = Screens(AccessBook(), access_log)
     services: list[Service] = []
     if read_side is not None:
         reader = AccessReader(

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
 
-from api.settings import read_settings
 from api.write.access_log import KafkaAccessLog
 from api.write.refusals import UnacknowledgedError
 from deploy.local.up import Target
@@ -20,9 +19,11 @@ from schemas.devices import AccessBook, Device, Entry, key_of, new_device
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
+from schemas.kafka import kafka_options
 from schemas.topics import ACCESS
 
 DEFAULT_SCREEN = "floor"
+_WRITE_SECONDS = 15.0
 
 Put = Callable[[Entry, bool], Awaitable[None]]
 """Writes an entry to the topic, or takes it away (False)."""
@@ -91,7 +92,7 @@ def table(book: AccessBook, now: int) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _line(book: AccessBook, device: Device, now: int) -> tuple[str, ...]:
+def _line(book: AccessBook, device: Device, now: int) -> tuple[str, str, str, str, str, str, str, str, str]:
     heard = book.heartbeats.get(device.id)
     return (
         device.id,
@@ -128,7 +129,7 @@ async def _work(target: Target, work: Callable[[AccessBook, Put], Awaitable[int]
 
     async with Follower(target.broker, ACCESS.full_name(target.prefix)) as follower:
         await follower.read_to(await follower.ends(), apply)
-    log = KafkaAccessLog(read_settings(broker=str(target.broker), prefix=target.prefix))
+    log = KafkaAccessLog(kafka_options(target.broker), target.prefix, timeout=_WRITE_SECONDS)
 
     async def put(entry: Entry, is_there: bool) -> None:
         await log.put(key_of(entry), msgspec.json.encode(entry) if is_there else None)

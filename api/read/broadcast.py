@@ -109,7 +109,7 @@ class Broadcaster:
         for window in wanted.windows:
             found = self._rows(wanted, window, now)
             if told is not None:
-                told.take(window, [row for row in found if "rep" in row])
+                told.take(window, found)
                 found = [row for row in found if "rep" not in row] + list(told.rows[window].values())
             rows += found
         leads = [lead for lead in waiting_leads(self._view, now) if wanted.wants_lead(lead["rep"], lead["team"])]
@@ -150,15 +150,13 @@ class Broadcaster:
     def shown_to(self, wanted: Filter, now: int) -> set[str]:
         """The reps whom a screen shows, from whom something is kept."""
         told = Told(wanted.discretion or Discretion(""))
-        for window in wanted.windows:
-            told.take(window, [row for row in self._rows(wanted, window, now) if "rep" in row])
+        told.rows = {name: told.discretion.rows(name, self._rows(wanted, name, now)) for name in wanted.windows}
         return told.shown()
 
     def _keeps_back(self, wanted: Filter) -> Told | None:
         """What such clients were told of people; None: nothing is kept from them."""
-        if wanted.discretion is None or wanted.discretion.tells_all:
-            return None
-        return self._told.setdefault(wanted, Told(wanted.discretion))
+        found = wanted.discretion
+        return None if found is None or found.tells_all else self._told.setdefault(wanted, Told(found))
 
     def _missed(self, wanted: Filter, last_event_id: str | None, now: int) -> bytes | None:
         """What came after that event, for this filter; None where only a snapshot helps."""
@@ -214,10 +212,10 @@ class Broadcaster:
 
     def command(self, device: str, data: Json) -> None:
         """Tell a screen on the wall what to do; nobody else."""
+        event = self._encode("screen", data)
         for wanted, clients in self._subscriptions.items():
-            if wanted.device == device:
-                for client in clients:
-                    client.put(self._encode("screen", data))
+            for client in clients if wanted.device == device else ():
+                client.put(event)
 
     def has_device(self, device: str) -> bool:
         """Whether this screen has a stream open here."""
@@ -450,8 +448,7 @@ class Broadcaster:
     def _discreetly(self, wanted: Filter, told: Told, event: Event, now: int) -> bytes | None:
         """The event as a screen gets it that is not told everything."""
         if event.kind == "metrics" and event.window in wanted.windows:
-            rows = [row for row in self._rows(wanted, event.window, now) if "rep" in row]
-            news = told.news(event.window, rows)
+            news = told.news(event.window, self._rows(wanted, event.window, now))
             if news is None:
                 return self._snapshot(wanted, now)
             common = [
@@ -460,11 +457,9 @@ class Broadcaster:
             news += [chosen(self._view, row, wanted.metrics) for row in common]
             return encoded(self._instance, "metrics", event.number, {"rows": news}) if news else None
         payload = payload_for(self._view, wanted, event)
-        if payload is None:
-            return None
-        if event.kind in {"lead", "alert"}:
+        if payload is not None and event.kind in {"lead", "alert"}:
             payload = told.discretion.lead(payload, told.shown())
-        return encoded(self._instance, event.kind, event.number, payload)
+        return None if payload is None else encoded(self._instance, event.kind, event.number, payload)
 
     def _follow(self, window: str, now: int) -> Followed:
         followed = self._followed.get(window)

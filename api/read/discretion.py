@@ -99,8 +99,9 @@ class Discretion:
             return Decimal("-Infinity")
         return -number if ranking.lower_first else number
 
-    def rows(self, window: str, rows: Sequence[Json]) -> dict[str, Json]:
-        """Of all reps' rows of a window what is sent, by rep: of each only the metrics in which they are shown."""
+    def rows(self, window: str, all_rows: Sequence[Json]) -> dict[str, Json]:
+        """Of a window's rows those of reps that are sent, of each only the metrics in which they are shown."""
+        rows = [row for row in all_rows if "rep" in row]
         if not self.leaves_out:
             return {row["rep"]: self._called(row) for row in rows}
         metrics: dict[str, set[str]] = {}

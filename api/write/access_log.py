@@ -5,13 +5,13 @@ Owns a producer that is made when it is first needed: most of the time nothing i
 
 import asyncio
 import contextlib
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from api.client_lifecycle import begun_whole
-from api.settings import Settings
 from api.write.producer_session import REFUSAL, RETRY_AFTER, close_producer
 from api.write.refusals import UnacknowledgedError
 from schemas.topics import ACCESS
@@ -26,10 +26,12 @@ class AccessLog(Protocol):
 
 
 class KafkaAccessLog:
-    """The topic `access` in Kafka; a service of the api."""
+    """The topic `access` in Kafka; a service of the api. `options`: how Kafka's clients reach it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, options: Mapping[str, Any], prefix: str, *, timeout: float) -> None:
+        self._options = options
+        self._topic = ACCESS.full_name(prefix)
+        self._timeout = timeout
         self._producer: AIOKafkaProducer | None = None
         self._beginning = asyncio.Lock()
 
@@ -45,9 +47,9 @@ class KafkaAccessLog:
     async def put(self, key: bytes, value: bytes | None) -> None:
         """Store, and return once the broker has acknowledged it. Raises UnacknowledgedError."""
         try:
-            async with asyncio.timeout(self._settings.produce_timeout_seconds):
+            async with asyncio.timeout(self._timeout):
                 producer = await self._ready()
-                await producer.send_and_wait(ACCESS.full_name(self._settings.prefix), value, key=key, partition=0)
+                await producer.send_and_wait(self._topic, value, key=key, partition=0)
         except (KafkaError, OSError, TimeoutError):
             # The next one begins anew: this producer may hold a connection to a broker that is gone.
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
@@ -58,8 +60,12 @@ class KafkaAccessLog:
         async with self._beginning:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    **self._settings.kafka.options(), client_id="floorcast-access", acks="all", enable_idempotence=True
+                    **self._options, client_id="floorcast-access", acks="all", enable_idempotence=True
                 )
-                await begun_whole(producer.start())
+                try:
+                    await begun_whole(producer.start())
+                except BaseException:
+                    await close_producer(producer)
+                    raise
                 self._producer = producer
             return self._producer

@@ -66,3 +66,13 @@ class FakeActions:
     async def append(self, message: bytes) -> str:
         self.taken.append(message)
         return f"0-{len(self.taken) - 1}"
+
+
+class FakeAccessLog:
+    """The topic `access` in memory."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[bytes, bytes | None]] = []
+
+    async def put(self, key: bytes, value: bytes | None) -> None:
+        self.records.append((key, value))

@@ -69,9 +69,13 @@ class CalendarState(Answer):
     """Whether they work now who go by a calendar of the configuration."""
 
     calendar: str = Field(examples=["office"])
-    is_open: bool
-    since: Instant | None = Field(description="Since when that is so; null: for longer than two weeks.")
-    until: Instant | None = Field(description="Until when; null: for longer than two weeks.")
+    is_open: bool = Field(examples=[True])
+    since: Instant | None = Field(
+        description="Since when that is so; null: for longer than two weeks.", examples=["2026-03-18T01:00:00.000Z"]
+    )
+    until: Instant | None = Field(
+        description="Until when; null: for longer than two weeks.", examples=["2026-03-18T10:00:00.000Z"]
+    )
 
 
 class FreshnessAnswer(Answer):

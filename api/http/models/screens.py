@@ -44,42 +44,55 @@ class CodeAnswer(Answer):
     """A code, and the secret with which its state is asked."""
 
     code: str = Field(examples=["K7M2QX"])
-    claim: str
-    expires_at: Instant
+    claim: str = Field(examples=["T0tlbi1vZi10aGUtYnJvd3Nlcg"])
+    expires_at: Instant = Field(examples=["2026-03-18T09:46:30.344Z"])
+
+
+class WaitingAnswer(Answer):
+    """Nobody has paired it yet."""
+
+    state: Literal["waiting"] = Field(examples=["waiting"])
+
+
+class ClaimedAnswer(Answer):
+    """What the screen has become; its token is in the cookie."""
+
+    device: str = Field(examples=["3f2a91c0b7d4"])
+    screen: str = Field(examples=["floor"])
 
 
 class DeviceAnswer(Answer):
     """A device that was paired."""
 
-    device: str
+    device: str = Field(examples=["3f2a91c0b7d4"])
     screen: str = Field(examples=["floor"])
-    team: str | None
+    team: str | None = Field(examples=["north"])
     name: str | None = Field(examples=["Lobby"])
 
 
 class ScreenRow(Answer):
     """A device, and what it said of itself last."""
 
-    device: str
+    device: str = Field(examples=["3f2a91c0b7d4"])
     screen: str = Field(examples=["floor"])
     name: str | None = Field(examples=["Lobby"])
-    team: str | None
-    paired_at: Instant
-    last_seen_at: Instant | None
-    online: bool = Field(description="Heard of in the last 30 s.")
-    build: str | None
-    scene: str | None
-    size: str | None
+    team: str | None = Field(examples=["north"])
+    paired_at: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    last_seen_at: Instant | None = Field(examples=["2026-03-18T09:41:30.344Z"])
+    online: bool = Field(description="Heard of in the last 30 s.", examples=[True])
+    build: str | None = Field(examples=["9c1e0f33"])
+    scene: str | None = Field(examples=["Month"])
+    size: str | None = Field(examples=["1920x1080"])
 
 
 class ScreensAnswer(Answer):
     """Every device that was paired and not revoked."""
 
     rows: list[ScreenRow]
-    as_of: Instant
+    as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
 
 
 class DeliveredAnswer(Answer):
     """Whether the device has a stream open that tells it."""
 
-    delivered: bool
+    delivered: bool = Field(examples=[True])

@@ -22,6 +22,7 @@ from api.http.errors import (
 )
 from api.http.identity import access_of, keep_token
 from api.http.models.screens import (
+    ClaimedAnswer,
     CodeAnswer,
     CommandSaid,
     DeliveredAnswer,
@@ -30,6 +31,7 @@ from api.http.models.screens import (
     NewCode,
     Pairing,
     ScreensAnswer,
+    WaitingAnswer,
 )
 from api.http.parameters import ReadRequest, ReadRoute, shown
 from api.http.routes.alerts import OnlyJson
@@ -123,7 +125,7 @@ def _config(request: Request) -> Config:
     summary="A code for a screen that wants to be paired",
     dependencies=[OnlyJson],
     response_model=CodeAnswer,
-    responses=problems(TooManyRequestsError, ContentTypeRefusedError),
+    responses=problems(InvalidParameterError, TooManyRequestsError, UnavailableError, ContentTypeRefusedError),
 )
 async def codes(request: ReadRequest, _asked: NewCode) -> dict[str, str]:
     """Needs no key. The code stands on the screen for five minutes; `claim` stays with the browser."""
@@ -147,7 +149,9 @@ async def codes(request: ReadRequest, _asked: NewCode) -> dict[str, str]:
 @router.get(
     "/codes/{code}",
     summary="Whether a code was paired",
-    responses=NOT_FOUND | {200: {"model": DeviceAnswer}, 202: {"description": "Not yet."}},
+    responses=NOT_FOUND
+    | problems(InvalidParameterError, UnavailableError)
+    | {200: {"model": ClaimedAnswer}, 202: {"model": WaitingAnswer, "description": "Not yet."}},
     response_model=None,
 )
 async def claimed(request: ReadRequest, code: str) -> Response:
@@ -208,7 +212,13 @@ def _device_json(device: Device) -> dict[str, Any]:
     return {"device": device.id, "screen": device.screen, "team": device.team, "name": device.name}
 
 
-@router.post("/heartbeat", status_code=204, summary="What a board says of itself", dependencies=[OnlyJson])
+@router.post(
+    "/heartbeat",
+    status_code=204,
+    summary="What a board says of itself",
+    dependencies=[OnlyJson],
+    responses=READ_PROBLEMS | problems(ContentTypeRefusedError),
+)
 async def heartbeat(request: ReadRequest, said: HeartbeatSaid) -> Response:
     """Every 10 s. Only of a screen that was paired anything is kept."""
     device = access_of(request).device
@@ -261,18 +271,6 @@ async def command(request: ReadRequest, device: str, said: CommandSaid) -> dict[
     delivered = broadcaster.has_device(device) or screens.book.is_online(device, now)
     await screens.put(Command(device, now, identify=bool(said.identify), reload=bool(said.reload), scene=said.scene))
     return {"delivered": delivered}
-
-
-@router.delete("/{device}", status_code=204, summary="Take a screen off", responses=READ_PROBLEMS | NOT_FOUND)
-async def revoke(request: ReadRequest, device: str) -> Response:
-    """Its token is worth nothing from now on, in every api."""
-    screens = _screens(request)
-    found = _known(screens.book, device)
-    await screens.forget(found)
-    for entry in (screens.book.heartbeats.get(device), screens.book.commands.get(device)):
-        if entry is not None:
-            await screens.forget(entry)
-    return Response(status_code=204)
 
 
 def _known(book: AccessBook, device: str) -> Device:

@@ -8,12 +8,15 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.api.fakes import FakeActions, FakeIngest
+from api.http.routes.screens import Screens
+from schemas.devices import AccessBook
+from tests.api.fakes import FakeAccessLog, FakeActions, FakeIngest
 from tests.api.reading import Floor
 from tests.builders import change
 
 _floor = Floor(Path(tempfile.mkdtemp(prefix="floorcast-any-request-")), ingest=FakeIngest())
 _floor.app.state.alert_actions = FakeActions()
+_floor.app.state.screens = Screens(AccessBook(), FakeAccessLog())
 _floor.take(
     change("lead", "l1", rep="r1", received_at="2026-03-18T14:00Z"),
     change("lead", "l2", rep="r1", received_at="2026-03-18T15:20Z"),
@@ -21,7 +24,7 @@ _floor.take(
 )
 _key = {"Authorization": _floor.key("admin")["authorization"]}
 
-_BEYOND_A_SCHEMA = {"cursor", "from", "to", "window", "team", "for", "by", "goal"}
+_BEYOND_A_SCHEMA = {"cursor", "from", "to", "window", "team", "for", "by", "goal", "screen", "scene", "body"}
 """What is wrong about these, OpenAPI cannot say: two dates that belong together, a page that there is not."""
 
 schema = schemathesis.openapi.from_asgi("/openapi.json", _floor.app).exclude(path="/v1/stream")  # it does not end

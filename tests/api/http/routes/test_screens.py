@@ -11,27 +11,18 @@ from api.http.routes.screens import Screens
 from api.read.subscriptions import Filter
 from schemas.devices import CODE_LASTS, CODE_LETTERS, AccessBook, Command
 from schemas.instants import SECOND
+from tests.api.fakes import FakeAccessLog
 from tests.api.reading import Floor, floor_config
 
 SCENES = [{"name": "Today", "tiles": [{"kind": "leads"}]}, {"name": "Month", "tiles": [{"kind": "leads"}]}]
 BROWSER = {"accept": "text/html"}
 
 
-class Access:
-    """The topic `access` in memory."""
-
-    def __init__(self) -> None:
-        self.records: list[tuple[bytes, bytes | None]] = []
-
-    async def put(self, key: bytes, value: bytes | None) -> None:
-        self.records.append((key, value))
-
-
 class Wall:
     """An api with keys, and what a browser without one and an administrator ask of it."""
 
     def __init__(self, path: Path, **screens: Any) -> None:
-        self.log = Access()
+        self.log = FakeAccessLog()
         self.floor = Floor(path, floor_config(screens=screens or {"floor": {"scenes": SCENES}}))
         self.paired = Screens(AccessBook(), self.log)
         self.floor.app.state.screens = self.paired
@@ -184,11 +175,11 @@ async def test_a_device_reads_what_its_screen_shows_and_nothing_else(tmp_path: P
 
 async def test_a_revoked_screen_is_gone_for_good(wall: Wall) -> None:
     device, token = await wall.device()
-    assert (await wall.ask("DELETE", f"/v1/screens/{device}", **wall.admin)).status_code == 204
+    await wall.paired.forget(wall.paired.book.devices[device])
 
     assert (await wall.ask("GET", "/v1/metrics?screen=floor", authorization=f"Bearer {token}")).status_code == 401
     assert (await wall.ask("GET", "/v1/screens", **wall.admin)).json()["rows"] == []
-    assert (await wall.ask("DELETE", f"/v1/screens/{device}", **wall.admin)).status_code == 404
+    assert (await wall.ask("POST", f"/v1/screens/{device}", {"reload": True}, **wall.admin)).status_code == 404
 
 
 @pytest.mark.parametrize(
