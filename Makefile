@@ -16,12 +16,13 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-board fuzz sanitize faults faults-table check check-board format bench lock clean
+.PHONY: help install dev demo test test-board fuzz fuzz-bodies sanitize faults faults-table check check-style check-types check-types-macos check-imports check-board format bench lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
 	@echo "make demo      everything on this machine, with a simulated CRM; Ctrl-C stops it"
 	@echo "make test      all tests; this and what follows first installs what only developers need"
+	@echo "make fuzz-bodies  BODIES=100000 wrong bodies of each kind of CRM"
 	@echo "make fuzz      whatever reads bytes from outside, on bytes nobody foresaw; SECONDS=600 for longer"
 	@echo "make sanitize  what is compiled, under AddressSanitizer and UBSan"
 	@echo "make faults    every fault, with figures: half an hour; ROUNDS=\"kill-worker freeze\" for some of them"
@@ -72,6 +73,10 @@ test: install dev $(NODE_TOOLS)
 
 # Reproduced by the seed that it prints. A short form of it is among the tests.
 SECONDS ?= 60
+BODIES ?= 100000
+fuzz-bodies: install dev
+	$(BIN)/python -m tests.fuzz.mutated --bodies $(BODIES)
+
 fuzz: install dev
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
 
@@ -86,12 +91,22 @@ faults: install dev
 faults-table: install dev
 	$(BIN)/python -m tests.faults --table
 
-check: install dev check-board
+# Each by itself, so that `make -j2 check` has two of them at a time.
+check: check-style check-types check-types-macos check-imports check-board
+
+check-style: install dev
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+
+check-types: install dev
 	$(BIN)/mypy
-	@# What only Linux has stands in processor/machine.py; a cache of its own, or each would throw the other one away.
-	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
+
+# What only Linux has stands in processor/machine.py; a cache of its own, or each would throw the other one away. Tests
+# run on Linux alone.
+check-types-macos: install dev
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin $(PACKAGES:%=--package %)
+
+check-imports: install dev
 	$(BIN)/lint-imports
 
 # The wallboard's modules: types, rules, and what can be tried without a browser. Nothing of Node is served.

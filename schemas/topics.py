@@ -128,6 +128,10 @@ VERIFICATIONS = Topic(
     "verifications", "what the continuous recount found", "none but one", "Verification",
     compacted=True, derived=False, spread="one",
 )  # fmt: skip
+ACCESS = Topic(
+    "access", "devices, pairing codes, and what devices are to do", "kind|id", "Code, Device, Heartbeat, Command",
+    compacted=True, derived=False, spread="one",
+)  # fmt: skip
 CONNECTION_STATES = Topic(
     "connection-states", "how far look-ups and reconciliation are", "connection", "ConnectionState",
     compacted=True, derived=False, spread="one",
@@ -136,7 +140,7 @@ CONNECTION_STATES = Topic(
 TOPICS = (
     DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, LEAD_CLOCKS, ALERTS,
     THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,
-    CONNECTION_STATES, GENERATIONS,
+    CONNECTION_STATES, GENERATIONS, ACCESS,
 )  # fmt: skip
 VIEW_TOPICS = (
     PANES, ROSTER, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS, CONNECTION_STATES,

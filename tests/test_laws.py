@@ -86,6 +86,8 @@ CONFIGS = {
 }
 
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+EACH = settings(SLOW, max_examples=30)
+"""For what is tried under every configuration."""
 
 
 def shuffled(changes: list[RecordChange], seed: int) -> list[RecordChange]:
@@ -140,7 +142,7 @@ def served_clock(clock: LeadClock, config: Config, calendars: dict[str, Business
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@SLOW
+@EACH
 @given(log=logs(), seed=st.integers(0, 2**16))
 def test_every_served_number_equals_the_recount(name: str, log: list[RecordChange], seed: int) -> None:
     config = CONFIGS[name]
@@ -190,7 +192,7 @@ def test_deriving_anew_from_the_rows_changes_nothing(name: str, log: list[Record
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@SLOW
+@EACH
 @given(log=logs(("lead", "call", "email", "meeting", "rep"), most=60), seed=st.integers(0, 2**16))
 def test_every_clock_of_every_lead_equals_the_recount(name: str, log: list[RecordChange], seed: int) -> None:
     config = CONFIGS[name]

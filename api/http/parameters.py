@@ -22,8 +22,12 @@ from starlette.responses import Response
 
 from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
 from api.http.identity import Access, access_of
+from api.read.discretion import Discretion, discretion_of, windows_of
 from api.read.read_side import ReadSide
-from api.read.view import View
+from api.read.segments import TEAM
+from api.read.subscriptions import Filter
+from api.read.view import ORGANISATION, Scope, View, rep_scope, team_scope
+from schemas.catalogue.dimensions import Dimension
 from schemas.windows import WINDOWS, Span, span_between, span_of
 
 MAX_DAYS = 1100
@@ -52,6 +56,13 @@ class ReadRequest(Request):
     def view(self) -> View:
         """What it is answered from. 503 while that loads: half of it would be wrong numbers."""
         return view_of(self)
+
+    @cached_property
+    def discretion(self) -> Discretion | None:
+        """What of people is kept from it; None: nothing."""
+        screen = self.access.screen
+        found = None if screen is None else discretion_of(self.view.config, screen)
+        return None if found is None or found.tells_all else found
 
     @cached_property
     def now(self) -> int:
@@ -187,6 +198,12 @@ def known_metrics(view: View, names: str | None) -> tuple[str, ...] | None:
     return found or None
 
 
+def known_metric(view: View, metric: str) -> None:
+    """422 naming a metric that there is not."""
+    if metric not in view.catalogue:
+        raise InvalidParameterError(field="metric", detail=f"there is no metric {shown(metric)}")
+
+
 def read_names(parameter: str, text: str | None) -> tuple[str, ...] | None:
     """Names with commas, each once; None where the parameter is left out."""
     if text is None:
@@ -204,6 +221,20 @@ def shown(name: str) -> str:
 
 SpanAsked = Annotated[Span, Depends(read_span)]
 MetricsAsked = Annotated[tuple[str, ...] | None, Depends(read_metrics)]
+
+
+def known_dimension(view: View, by: str) -> Dimension | None:
+    """A dimension by which something may be told apart (422 else); None: the team, which is always there."""
+    if by == TEAM:
+        return None
+    dimension = view.dimensions.get(by)
+    if dimension is None:
+        raise InvalidParameterError(
+            field="by", detail=f"there is no dimension {shown(by)}; there are {', '.join([TEAM, *view.dimensions])}"
+        )
+    if not dimension.labels and not dimension.is_of_person:
+        raise InvalidParameterError(field="by", detail=f"{by} is not kept: metrics.yaml lists no values of it")
+    return dimension
 
 
 TeamAsked = Annotated[str | None, Query(description="Only reps of this team, today.")]
@@ -230,6 +261,26 @@ def known_rep(view: View, rep: str, access: Access, now: int) -> str:
     return rep
 
 
+def screen_filter(request: ReadRequest) -> Filter:
+    """What the stream of the screen that asks holds. Called only where a screen of the configuration does."""
+    access, config = request.access, request.view.config
+    screen = config.screens[access.screen or ""]
+    teams = [access.team] if access.team is not None else screen.teams
+    return Filter(
+        windows=windows_of(screen),
+        teams=frozenset(teams) if teams else None,
+        discretion=request.discretion,
+        device=access.device,
+    )
+
+
+def nobody_named(request: ReadRequest, rep: str | None) -> None:
+    """What is about one person alone is nothing for a screen that is not told of everybody (403)."""
+    if rep is not None and request.discretion is not None:
+        msg = f"the screen {request.discretion.screen!r} is not told of single people"
+        raise ForbiddenError(msg)
+
+
 def team_today(view: View, rep: str | None, now: int) -> str | None:
     """The team of a rep today."""
     return view.roster.team_on(rep, view.calendar.day_of(now))
@@ -249,6 +300,18 @@ def organisation_allowed(access: Access) -> None:
     if access.team is not None:
         msg = f"this key is limited to the team {access.team!r}"
         raise ForbiddenError(msg)
+
+
+def one_scope(view: View, rep: str | None, team: str | None, access: Access, now: int) -> Scope:
+    """Of whom numbers are asked: a rep, a team, or the organisation, as far as the key may see them."""
+    if rep is not None and team is not None:
+        raise InvalidParameterError(field="team", detail="give either rep or team")
+    if rep is not None:
+        return rep_scope(known_rep(view, rep, access, now))
+    if team is not None:
+        return team_scope(known_team(view, team, access))
+    organisation_allowed(access)
+    return ORGANISATION
 
 
 def page(

@@ -136,6 +136,7 @@ class ReadSide:
             crossed=crossed_limits(view),
             goals=tuple(attainments(view, reps.teams, now)) if view.goals.goals else None,
             deals_without_rate=view.deals_without_rate(),
+            negative_durations=view.negative_durations(),
             behind_seconds=self.consumer.behind_seconds(now),
             verification=view.verification,
             missed={name: state.missed for name, state in view.connection_states.items()},

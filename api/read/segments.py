@@ -53,7 +53,7 @@ class Parts:
             return [Part(is_whole=False, label=label) for label in self.view.labels(self.by)]
         parts = [Part(is_whole=False, label=label) for label in self._panes_of_people(scope, span)]
         occurring = [part for part in parts if any(map(is_something, self.values(scope, span, part).metrics.values()))]
-        order = _order(self.view, self.by)
+        order = segment_order(self.view, self.by)
         return sorted(occurring, key=lambda part: order(part.label))
 
     def values(self, scope: Scope, span: Span, part: Part = WHOLE) -> Values:
@@ -69,6 +69,10 @@ class Parts:
             return None
         return self.view.exact(metric, self._pane(scope, span, part), self.now, self._label(part))
 
+    def sample(self, scope: Scope, span: Span, metric: str) -> Exact:
+        """How many cases a metric is made of; of counts and sums it is the value itself."""
+        return self.view.sample(metric, self._pane(scope, span, WHOLE), self.now)
+
     def _label(self, part: Part) -> tuple[str, str] | None:
         if part.is_whole or self._is_of_person or self.by is None or part.label is None:
             return None
@@ -83,8 +87,8 @@ class Parts:
 
     def _panes_of_people(self, scope: Scope, span: Span) -> Mapping[str | None, Pane]:
         if (scope, span) not in self._by_people:
-            label_on = _label_on(self.view, self.by or TEAM)
-            self._by_people[scope, span] = self.view.merged_by_people(scope, span, self.now, label_on)
+            found = self.view.merged_by_people(scope, span, self.now, label_on(self.view, self.by or TEAM))
+            self._by_people[scope, span] = found
         return self._by_people[scope, span]
 
 
@@ -93,7 +97,8 @@ def is_something(value: object) -> bool:
     return bool(value) and not (isinstance(value, str) and not value.strip("0."))
 
 
-def _order(view: View, by: str) -> Callable[[str | None], tuple[int, str]]:
+def segment_order(view: View, by: str) -> Callable[[str | None], tuple[int, str]]:
+    """The order of the labels of people: as listed, then by name, nobody's last."""
     dimension = None if by == TEAM else view.dimensions[by]
     listed = [] if dimension is None else [*(dimension.bands or ()), *dimension.values_in_order]
 
@@ -105,7 +110,7 @@ def _order(view: View, by: str) -> Callable[[str | None], tuple[int, str]]:
     return place
 
 
-def _label_on(view: View, by: str) -> LabelOn:
+def label_on(view: View, by: str) -> LabelOn:
     """What the label of somebody is on a day: team and tenure of that day, other fields as they are now."""
     if by == TEAM:
         return view.roster.team_on

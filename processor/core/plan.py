@@ -33,7 +33,7 @@ from schemas.catalogue.conditions import (
     Worked,
     canonical,
 )
-from schemas.catalogue.facts import FACTS, JOINED_FACTS, RECORD_FACTS, is_list
+from schemas.catalogue.facts import CLOCK_NAMES, FACTS, JOINED_FACTS, RECORD_FACTS, is_list
 from schemas.catalogue.plan import Credit, Form, Ids, Line, Plan, Program, Site, Waiting
 from schemas.config.floor import BusinessHours
 from schemas.panes import Values
@@ -56,6 +56,8 @@ class Evaluator:
         self.aliases = dict(aliases)
         self.has_levels = any(site.at is None for program in plan.programs.values() for site in program.sites)
         self.has_joined = any(fact in JOINED_FACTS for fact in plan.programs)
+        self.clocks = {fact: CLOCK_NAMES[fact] for fact in plan.programs if fact in CLOCK_NAMES}
+        """Which other clocks of leads are counted: the fact -> what starts and what stops them."""
         functions = {fact: _compiled(program) for fact, program in plan.programs.items()}
         self._records = {fact: function for fact, function in functions.items() if fact in RECORD_FACTS}
         self._rows = {fact: function for fact, function in functions.items() if fact not in RECORD_FACTS}

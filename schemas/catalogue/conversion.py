@@ -14,7 +14,7 @@ from pydantic import Field
 
 from schemas.catalogue.base import Entry, Exact, Reading, References, Result, check_dimension, shown
 from schemas.catalogue.conditions import AtLeast, Condition, Gap, IsSet, Later, Register, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of
+from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of, stored_facts
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.simple import Counting, Inner
 from schemas.catalogue.where import EntryError, Wording
@@ -47,7 +47,7 @@ class Conversion(Entry):
         check_dimension(catalogue.narrowing, self.by, self.label)
         base, term = self._base(catalogue), self._term()
         found: list[list[Part]] = [[], [], [], []]
-        for fact in catalogue.narrowing.facts(facts_of(base.from_)):
+        for fact in catalogue.narrowing.facts(stored_facts(base.from_)):
             at = instant_of(fact, base.from_, base.at)
             if at is None:
                 continue
@@ -120,6 +120,14 @@ class ConversionReader:
         return False
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
+        succeeded, size = self._parts(pane, reading)
+        return Fraction(succeeded, size) if size else None
+
+    def sample(self, pane: Pane, reading: Reading) -> int:
+        return self._parts(pane, reading)[1]
+
+    def _parts(self, pane: Pane, reading: Reading) -> tuple[int, int]:
+        """How many have succeeded, of how many."""
         cells = [measure.name for measure in self.measures]
         if len(cells) == 2:
             succeeded, size = pane.get(cells[1], 0), pane.get(cells[0], 0)
@@ -128,7 +136,7 @@ class ConversionReader:
             over = sum(number for (_, over_at), number in waiting.items() if over_at <= reading.now)
             succeeded = pane.get(cells[0], 0)
             size = succeeded + pane.get(cells[1], 0) + over
-        return Fraction(succeeded, size) if size else None
+        return succeeded, size
 
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, check_dimension, shown
 from schemas.catalogue.conditions import AtLeast, Gap, IsSet, Worked, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of
+from schemas.catalogue.counted import Names, condition_of, credit_of, instant_of, stored_facts
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.where import EntryError
@@ -40,7 +40,7 @@ class Duration(Entry):
         rules, narrowing = catalogue.rules, catalogue.narrowing
         parts: list[Part] = []
         negative: list[Part] = []
-        for fact in narrowing.facts(facts_of(self.from_)):
+        for fact in narrowing.facts(stored_facts(self.from_)):
             start, end, at = (
                 instant_of(fact, self.from_, names, setting)
                 for setting, names in (("start", self.start), ("end", self.end), ("at", self.at or self.end))
@@ -90,6 +90,9 @@ class DurationReader:
             return Fraction(whole, size)
         sample = Ranked(held)
         return Fraction(between(sample, *rank(len(sample), share_of(self.stat)))) / UNIT_SIZES[self.unit]
+
+    def sample(self, pane: Pane, reading: Reading) -> int:
+        return sum(pane.get(self.cell, {}).values())
 
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))

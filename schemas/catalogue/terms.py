@@ -32,14 +32,15 @@ from schemas.catalogue.where import EntryError
 from schemas.panes import Pane
 from schemas.records import FieldType
 
-_FACT = "lead"
 _START = First(("started_at",))
 _COMING = First(("coming_at",))
 _RESPONSE = First(("response",))
 _NONE: Mapping[Any, int] = {}
 
 
-def in_time_reader(unit: str, stat: str, term: int | None, value: str | None, rules: Rules) -> "TermReader":
+def in_time_reader(
+    fact: str, unit: str, stat: str, term: int | None, value: str | None, rules: Rules
+) -> "TermReader":  # fmt: skip
     """What counts answers by a time (None: each lead's SLA), and reads it. Raises EntryError."""
     is_answered, is_coming = IsSet(("response",)), IsSet(("coming_at",))
     over_at: Register = First(("due_at",)) if term is None else Later(_START, term)
@@ -49,32 +50,32 @@ def in_time_reader(unit: str, stat: str, term: int | None, value: str | None, ru
     if stat == "within":
         by = ("answered_by",) if rules.credit == "sender" else ("rep",)
         parts = (
-            Part(_FACT, is_answered, _START, by, Form.COUNT),
-            Part(_FACT, every([is_answered, in_time]), _START, by, Form.COUNT),
-            Part(_FACT, is_open, _START, ("rep",), Form.PENDING, (_START, over_at)),
-            Part(_FACT, is_coming, _START, ("rep",), Form.PENDING, (_START, over_at, _COMING)),
+            Part(fact, is_answered, _START, by, Form.COUNT),
+            Part(fact, every([is_answered, in_time]), _START, by, Form.COUNT),
+            Part(fact, is_open, _START, ("rep",), Form.PENDING, (_START, over_at)),
+            Part(fact, is_coming, _START, ("rep",), Form.PENDING, (_START, over_at, _COMING)),
             Part(
-                _FACT, every([is_coming, IsSet(("started_at",))]), _START, by, Form.PENDING, (_START, over_at, _COMING)
+                fact, every([is_coming, IsSet(("started_at",))]), _START, by, Form.PENDING, (_START, over_at, _COMING)
             ),
         )
         return TermReader(unit, stat, tuple(Measure((part,)) for part in parts))
     missed = every([is_answered, opposite(in_time)])
     if value is None:
         parts = (
-            Part(_FACT, missed, _START, ("rep",), Form.COUNT),
-            Part(_FACT, is_open, _START, ("rep",), Form.PENDING, (_START, over_at)),
-            Part(_FACT, is_coming, _START, ("rep",), Form.PENDING, (_START, over_at, _COMING)),
+            Part(fact, missed, _START, ("rep",), Form.COUNT),
+            Part(fact, is_open, _START, ("rep",), Form.PENDING, (_START, over_at)),
+            Part(fact, is_coming, _START, ("rep",), Form.PENDING, (_START, over_at, _COMING)),
         )
         return TermReader(unit, stat, tuple(Measure((part,)) for part in parts))
-    if FACTS[_FACT].get(value) is not FieldType.DECIMAL:
-        raise EntryError(("value",), f"{_FACT} has no number {value}")
+    if FACTS[fact].get(value) is not FieldType.DECIMAL:
+        raise EntryError(("value",), f"lead has no number {value}")
     money = Decimals(value, None, "currency", rules.rates) if unit == "money" else Decimals(value)
     rated = Rated("currency", _START, rules.rates) if unit == "money" else True
     # One that waits for a time is missed once that is over, whether or not it is answered then.
     waits = every([rated, opposite(is_answered)])
     parts = (
-        Part(_FACT, every([missed, rated]), _START, ("rep",), Form.DECIMAL, money),
-        Part(_FACT, waits, _START, ("rep",), Form.PENDING_DECIMAL, Waiting(over_at, _COMING, money)),
+        Part(fact, every([missed, rated]), _START, ("rep",), Form.DECIMAL, money),
+        Part(fact, waits, _START, ("rep",), Form.PENDING_DECIMAL, Waiting(over_at, _COMING, money)),
     )
     return TermReader(unit, stat, tuple(Measure((part,)) for part in parts))
 
@@ -95,10 +96,7 @@ class TermReader:
         now = reading.now
         cells = [measure.name for measure in self.measures]
         if self.stat == "within":
-            come = [(key, number) for key, number in pane.get(cells[4], _NONE).items() if key[2] <= now]
-            answered = int(pane.get(cells[0], 0)) + sum(number for _, number in come)
-            in_time = pane.get(cells[1], 0) + sum(number for (_, over_at, at), number in come if at <= over_at)
-            size = answered + _over(pane.get(cells[2], _NONE), now) + _waiting(pane.get(cells[3], _NONE), now)
+            in_time, size = _within(cells, pane, now)
             return Fraction(in_time, size) if size else None
         if len(cells) == 3:
             coming = pane.get(cells[2], _NONE).items()
@@ -110,8 +108,21 @@ class TermReader:
                 parts[key] = parts.get(key, 0) + amount
         return total(parts)
 
+    def sample(self, pane: Pane, reading: Reading) -> Exact:
+        if self.stat == "within":
+            return _within([measure.name for measure in self.measures], pane, reading.now)[1]
+        return self.exact(pane, reading)
+
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))
+
+
+def _within(cells: Sequence[int], pane: Pane, now: int) -> tuple[int, int]:
+    """How many were answered in time, of how many that were answered or are as old as that."""
+    come = [(key, number) for key, number in pane.get(cells[4], _NONE).items() if key[2] <= now]
+    answered = int(pane.get(cells[0], 0)) + sum(number for _, number in come)
+    in_time = int(pane.get(cells[1], 0)) + sum(number for (_, over_at, at), number in come if at <= over_at)
+    return in_time, answered + _over(pane.get(cells[2], _NONE), now) + _waiting(pane.get(cells[3], _NONE), now)
 
 
 def _over(pending: Mapping[Any, int], now: int) -> int:

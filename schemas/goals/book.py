@@ -19,7 +19,7 @@ from schemas.goals.people import Employment, employment_of
 from schemas.goals.periods import Days, Periods, period_of_window
 from schemas.goals.standing import Fit, Standing, deals_needed, fit_of, needed_share, standing, unspread
 from schemas.goals.targets import Calendars, Spread, Target
-from schemas.goals.work import Work
+from schemas.goals.work import Work, works_of
 from schemas.people import Person
 from schemas.records import Version
 from schemas.windows import Day, Span
@@ -121,15 +121,9 @@ class GoalBook:
     def __init__(self, floor: Floor) -> None:
         config = floor.config
         self._floor = floor
-        hours = config.business_calendars()
         self._periods = Periods(config.organisation.first_weekday, config.fiscal.year_starts)
-        works = {name: Work(floor.calendar, calendar) for name, calendar in hours.items()}
-        alike = Work(floor.calendar, None)
-        self._calendars = Calendars(
-            works.get(config.organisation.calendar or "", alike),
-            {team: works[entry.calendar] for team, entry in config.teams.items() if entry.calendar is not None},
-            alike,
-        )
+        of_teams, of_all = works_of(config, floor.calendar)
+        self._calendars = Calendars(of_all, of_teams, Work(floor.calendar, None))
         self.goals: Mapping[str, Goal] = {
             name: goal for name, goal in config.goals.items() if goal.metric in floor.catalogue
         }

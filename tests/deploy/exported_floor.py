@@ -27,8 +27,8 @@ from schemas.verifications import Verification
 from schemas.windows import span_of
 from tests.api.fakes import PASSWORD, FakeIngest
 from tests.api.live import make_app, make_settings
+from tests.api.reading import ToldPipeline, make_view
 from tests.builders import change, make_config
-from tests.pipeline import Pipeline
 
 TOKEN = "fc_0123456789ab.of-the-test"  # noqa: S105 - checked by the server below
 TEAMS = {"ana": "north", "bo": "north", "cy": "south", "dee": None}
@@ -39,13 +39,13 @@ class ExportedFloor:
     """What `/metrics` answers. `waits`: a lead of team north that nobody answers, for so many microseconds already."""
 
     def __init__(self, folder: Path, *, now: int, waits: int) -> None:
-        self._pipeline = Pipeline(
-            make_config(
-                teams={"north": {"name": "North"}, "south": {"name": "South"}},
-                reps={rep: {"name": rep.title(), "team": team} for rep, team in TEAMS.items() if team is not None},
-                lead_response={"rules": [{"sla": "30m"}]},
-            )
+        config = make_config(
+            teams={"north": {"name": "North"}, "south": {"name": "South"}},
+            reps={rep: {"name": rep.title(), "team": team} for rep, team in TEAMS.items() if team is not None},
+            lead_response={"rules": [{"sla": "30m"}]},
         )
+        self._view = make_view(config)
+        self._pipeline = ToldPipeline(config, self._view)
         self._registry = CollectorRegistry()
         self._latency = Latency(self._registry)
         self._ingest = FakeIngest()
@@ -79,7 +79,8 @@ class ExportedFloor:
                 )
 
     def _picture(self, now: int) -> Picture:
-        view = self._pipeline.view()
+        view = self._view
+        view.advance(now)
         responses = ResponseHistogram(view)
         responses.observe(view.clocks, now)
         leads = WaitingLeads(view, now)
@@ -95,6 +96,7 @@ class ExportedFloor:
             progress={(stage, 0): self._progress(now) for stage in STAGES},
             lag={("deliveries", 0): 3, ("record-changes", 0): 0, ("engagements", 0): 1},
             deals_without_rate=view.deals_without_rate(),
+            negative_durations=view.negative_durations(),
             behind_seconds=0.2,
             verification=Verification(now - MINUTE, now - MINUTE, 5 * MINUTE, "", 40, 60),
             is_ready=True,

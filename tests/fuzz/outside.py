@@ -12,7 +12,7 @@ from threading import Thread
 import h11
 
 from schemas.config import ConfigError, parse_config
-from schemas.connectors import build_connector
+from schemas.connectors import Connector, build_connector
 from schemas.connectors.base import ContentTypeError, SignatureError, SignedRequest
 from schemas.deliveries import Delivery
 from schemas.frames import change_frames, decode_changes
@@ -87,7 +87,8 @@ alerts:
 # --- Webhooks ---------------------------------------------------------------------------------------------------------
 
 
-_CONNECTIONS = {name: build_connector(connection) for name, connection in parse_config(_CONFIG, {}).connections.items()}
+_SETTINGS = parse_config(_CONFIG, {}).connections
+_CONNECTIONS = {name: build_connector(connection) for name, connection in _SETTINGS.items()}
 _ADDRESS = "https://floor.example/webhooks/sf/path-secret-4711"
 _TYPES = (
     "application/json",
@@ -97,6 +98,11 @@ _TYPES = (
     "text/plain",
     "",
 )
+
+
+def connection_of(kind: str) -> Connector:
+    """The connector of the connection of a kind."""
+    return next(_CONNECTIONS[name] for name, connection in _SETTINGS.items() if connection.kind == kind)
 
 
 def a_body_gives_changes_or_dead_letters(data: bytes) -> None:

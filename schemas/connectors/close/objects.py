@@ -98,6 +98,14 @@ def _meeting_outcome(value: Any, said: Said) -> Mapping[str, Any]:
     return {"outcome": found or status}
 
 
+def _attendees(value: Any, _said: Said) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, list):
+        msg = "must be a list"
+        raise ValueError(msg)
+    users = [each.get("user_id") for each in value or () if isinstance(each, dict)]
+    return {"attendees": [user for user in users if user is not None] or None}
+
+
 def _amount(value: Any, said: Said) -> Mapping[str, Any]:
     if value is None or said.data.get("value_period") not in (None, "one_time"):
         return {"amount": None}
@@ -152,6 +160,7 @@ EMAIL = Table(
     (
         row("user_id", "rep"),
         row("lead_id", "lead"),
+        Row("contact_id", ("contacts",), lambda value, _said: {"contacts": None if value is None else [value]}),
         row("thread_id", "thread"),
         Row("status", ("direction", "sent_at"), _mail_status, "with `direction` and `date_sent`; only what was sent"),
         Row("direction", ("automated",), _is_automated, "`sequence_id` or `bulk_email_action_id` is set"),
@@ -164,6 +173,7 @@ MEETING = Table(
         row("user_id", "rep"),
         row("created_by", "booked_by"),
         row("lead_id", "lead"),
+        Row("attendees", ("attendees",), _attendees, "those that are users"),
         instant_row("date_created", "booked_at", "a reschedule books nothing anew"),
         instant_row("starts_at", "starts_at"),
         instant_row("ends_at", "ends_at"),

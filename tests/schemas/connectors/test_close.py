@@ -175,6 +175,13 @@ def test_a_meeting_that_nobody_will_come_to_is_cancelled(status: str) -> None:
     assert _record(_event("meeting_canceled", data={"status": status})).get("outcome") == "cancelled"
 
 
+def test_a_mail_goes_to_its_contact_and_users_attend_a_meeting() -> None:
+    attendees = [{"contact_id": "cont_1"}, {"user_id": "user_2", "contact_id": None}]
+
+    assert _record(_event("email_sent")).get("contacts") == ["cont_1"]
+    assert _record(_event("meeting_scheduled", data={"attendees": attendees})).get("attendees") == ["user_2"]
+
+
 def test_a_reschedule_moves_the_meeting_and_books_nothing_anew() -> None:
     moved = _event(
         "meeting_scheduled", at="2026-03-11T10:00:00.000000", data={"starts_at": "2026-03-20T09:00:00.000000+00:00"}
