@@ -91,19 +91,15 @@ def test_the_file_wins_over_what_the_pipeline_says() -> None:
 
 
 def test_a_mail_that_was_sent_late_counts_from_then_on() -> None:
-    record = {
-        "id": "7",
-        "propertiesWithHistory": {
-            **past("hs_email_direction", ("EMAIL", "2026-03-10T08:00:00Z")),
-            **past("hs_email_status", ("SCHEDULED", "2026-03-10T08:00:00Z"), ("SENT", "2026-03-10T09:00:00Z")),
-        },
-    }
-    planned = {**record, "propertiesWithHistory": {**record["propertiesWithHistory"], **past(
-        "hs_email_status", ("SCHEDULED", "2026-03-10T08:00:00Z")
-    )}}  # fmt: skip
+    def mail(*statuses: tuple[str, str]) -> dict[str, Any]:
+        direction = past("hs_email_direction", ("EMAIL", "2026-03-10T08:00:00Z"))
+        return {"id": "7", "propertiesWithHistory": {**direction, **past("hs_email_status", *statuses)}}
+
+    planned, sent = ("SCHEDULED", "2026-03-10T08:00:00Z"), ("SENT", "2026-03-10T09:00:00Z")
+    record = mail(planned, sent)
 
     assert told("email", answer("emails", record)).get("direction") == "outbound"
-    assert told("email", answer("emails", planned)).get("direction") is None
+    assert told("email", answer("emails", mail(planned))).get("direction") is None
 
 
 @pytest.mark.parametrize("more", [{"hs_sequence_id": "12"}, {"hs_object_source": "AUTOMATION_PLATFORM"}])
