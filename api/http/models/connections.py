@@ -55,7 +55,7 @@ class ConnectionAnswer(Answer):
     )
     reconciled_at: Instant | None = Field(examples=[None])
     missed: dict[str, dict[str, int]] | None = Field(examples=[None])
-    missed_share: dict[str, float] | None = Field(examples=[None])
+    missed_share: dict[str, float | None] | None = Field(examples=[None])
     unmapped: list[UnmappedWordAnswer] | None = Field(
         description="Words of its CRM that mean nothing here, most frequent first; at most 64 a connection and "
         "partition. Null where a connection speaks our own words.",
