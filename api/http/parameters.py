@@ -24,7 +24,8 @@ from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError
 from api.http.identity import Access, access_of
 from api.read.read_side import ReadSide
 from api.read.segments import TEAM
-from api.read.view import View
+from api.read.view import ORGANISATION, Scope, View, rep_scope, team_scope
+from schemas.catalogue.dimensions import Dimension
 from schemas.windows import WINDOWS, Span, span_between, span_of
 
 MAX_DAYS = 1100
@@ -219,8 +220,20 @@ async def read_by(
 ) -> str | None:
     """The dimension asked for. 422 where there is none of that name, or a metric is not counted by it."""
     view = request.view
-    if by is None or by == TEAM:
+    if by is None or known_dimension(view, by) is None:
         return by
+    for name in view.catalogue if metrics is None else metrics:
+        lacking = view.lacking(name, by)
+        if lacking is not None:
+            part = "" if lacking == name else f", of which {name} is made,"
+            raise InvalidParameterError(field="by", detail=f"{lacking}{part} is not counted by {by}")
+    return by
+
+
+def known_dimension(view: View, by: str) -> Dimension | None:
+    """A dimension by which something may be told apart (422 else); None: the team, which is always there."""
+    if by == TEAM:
+        return None
     dimension = view.dimensions.get(by)
     if dimension is None:
         raise InvalidParameterError(
@@ -228,12 +241,7 @@ async def read_by(
         )
     if not dimension.labels and not dimension.is_of_person:
         raise InvalidParameterError(field="by", detail=f"{by} is not kept: metrics.yaml lists no values of it")
-    for name in view.catalogue if metrics is None else metrics:
-        lacking = view.lacking(name, by)
-        if lacking is not None:
-            part = "" if lacking == name else f", of which {name} is made,"
-            raise InvalidParameterError(field="by", detail=f"{lacking}{part} is not counted by {by}")
-    return by
+    return dimension
 
 
 ByAsked = Annotated[str | None, Depends(read_by)]
@@ -280,6 +288,18 @@ def organisation_allowed(access: Access) -> None:
     if access.team is not None:
         msg = f"this key is limited to the team {access.team!r}"
         raise ForbiddenError(msg)
+
+
+def one_scope(view: View, rep: str | None, team: str | None, access: Access, now: int) -> Scope:
+    """Of whom numbers are asked: a rep, a team, or the organisation, as far as the key may see them."""
+    if rep is not None and team is not None:
+        raise InvalidParameterError(field="team", detail="give either rep or team")
+    if rep is not None:
+        return rep_scope(known_rep(view, rep, access, now))
+    if team is not None:
+        return team_scope(known_team(view, team, access))
+    organisation_allowed(access)
+    return ORGANISATION
 
 
 def page(

@@ -52,8 +52,7 @@ def metrics_row(view: View, scope: Scope, span: Span, values: Values, now: int, 
 
 def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json]:
     """Makes the rows of many scopes, from their `scope_fields`: what is the same in all of them is written once."""
-    start, end = span.bounds(view.calendar)
-    window = {"name": span.name, "from": format_instant(start), "to": format_instant(end)}
+    window = window_json(view, span)
     as_of, currency = format_instant(now), view.config.organisation.currency
 
     def make(head: Json, values: Values) -> Json:
@@ -65,6 +64,12 @@ def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json
         return row
 
     return make
+
+
+def window_json(view: View, span: Span) -> Json:
+    """A window with its instants."""
+    start, end = span.bounds(view.calendar)
+    return {"name": span.name, "from": format_instant(start), "to": format_instant(end)}
 
 
 def scope_fields(view: View, scope: Scope, now: int) -> Json:

@@ -27,10 +27,10 @@ def segments_of(
         pane = view.merged(scope, span, now)
         found = ((label, view.segment(pane, now, names, (by, label), span)) for label in view.labels(by))
         return [_segment(by, label, values) for label, values in found]
-    panes = view.merged_by_people(scope, span, now, _label_on(view, by))
+    panes = view.merged_by_people(scope, span, now, label_on(view, by))
     values_of = {label: view.result(pane, now, names, span) for label, pane in panes.items()}
     occurring = [label for label, values in values_of.items() if any(values.metrics.values())]
-    order = _order(view, by)
+    order = segment_order(view, by)
     return [_segment(by, label, values_of[label]) for label in sorted(occurring, key=order)]
 
 
@@ -39,7 +39,8 @@ def _segment(by: str, label: str | None, values: Values) -> Json:
     return made | {"unavailable": values.unavailable} if values.unavailable else made
 
 
-def _order(view: View, by: str) -> Callable[[str | None], tuple[int, str]]:
+def segment_order(view: View, by: str) -> Callable[[str | None], tuple[int, str]]:
+    """The order of the labels of people: as listed, then by name, nobody's last."""
     dimension = None if by == TEAM else view.dimensions[by]
     listed = [] if dimension is None else [*(dimension.bands or ()), *dimension.values_in_order]
 
@@ -51,7 +52,7 @@ def _order(view: View, by: str) -> Callable[[str | None], tuple[int, str]]:
     return place
 
 
-def _label_on(view: View, by: str) -> LabelOn:
+def label_on(view: View, by: str) -> LabelOn:
     """What the label of somebody is on a day: team and tenure of that day, other fields as they are now."""
     if by == TEAM:
         return view.roster.team_on

@@ -47,6 +47,8 @@ CELLS = {
     "win_rate": [0xF0AFCF8E13EFEE1E, 0x4B46C43A78DC0304],
     "average_deal_size": [0xE1CF9120FEE41561, 0xE58BBC4E1BC77E45, 0x4726260446114B5C],
     "sales_cycle_days_p50": [0xF497416BBBB68AE2, 0x7BEE20E3E92102AC],
+    "stage_conversion": [],
+    "lead_funnel": [0x5012161A9A60D93E, 0xA457AB43C4D3ACEF, 0x69176F3F4FB2CEA7],
 }
 """A name that changes derives all panes anew, in every installation: that is meant to be so, or a mistake."""
 
@@ -127,7 +129,7 @@ def test_rules_are_part_of_what_a_measure_means() -> None:
 @pytest.mark.parametrize(
     ("entries", "problem"),
     [
-        ({"a": entry(type="simpel")}, "a.type: must be one of simple, ratio, derived, duration, conversion, level"),
+        ({"a": entry(type="simpel")}, "a.type: must be one of simple, ratio, derived, duration, conversion, funnel,"),
         ({"a": entry(colour="red")}, "a.colour: is not a setting here"),
         ({"a": entry(**{"from": "calls"})}, "a.from: there is no fact calls; did you mean 'call'?"),
         ({"a": entry(where={"directoin": "outbound"})},
@@ -213,7 +215,7 @@ def test_where_nothing_happened() -> None:
 
     assert {name for name, value in shown.items() if value is None} == {
         "connect_rate", "lead_response_seconds_p50", "lead_response_seconds_p90", "lead_response_within_sla",
-        "win_rate", "average_deal_size", "sales_cycle_days_p50",
+        "win_rate", "average_deal_size", "sales_cycle_days_p50", "stage_conversion", "lead_funnel",
     }  # fmt: skip
     assert all(begins_at_zero(shipped_catalogue(), name) == (value is not None) for name, value in shown.items())
 
