@@ -7,6 +7,8 @@ that ends in it, and every touch of those; what the root lacks it takes from the
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts, Known
 from processor.core.lead_facts import LeadFacts
@@ -94,7 +96,22 @@ def lead_result(
     else:
         clock = _without_start(lead, whole, rep, definitions, merged_into=None)
     rows = LeadFacts(lead, whole, clock, facts.others, definitions, log_at)
-    return LeadResult(rows.contributions(), clock, reps)
+    return LeadResult(rows.contributions(), _as_listed(clock, whole, rows), reps)
+
+
+def _as_listed(clock: LeadClock, whole: Record, rows: LeadFacts) -> LeadClock:
+    """The clock with what lists of open leads show beside it."""
+    touches = rows.touch_rows
+    return structs.replace(
+        clock,
+        name=whole.get("name") or whole.get("company"),
+        received_at=whole.get("received_at"),
+        touches=len(touches),
+        last_touch_at=touches[-1]["at"] if touches else None,
+        next_step_at=whole.get("next_step_at"),
+        value=whole.get("value"),
+        currency=whole.get("currency"),
+    )
 
 
 def whole_of(lead: str, members: Mapping[str, Record]) -> Record:
