@@ -17,6 +17,7 @@ import { difference, nothing } from "./differences.js";
  * @property {string} [currency]
  * @property {Record<string, Value>} metrics
  * @property {Record<string, number>} bounds
+ * @property {Record<string, any>} [goals] by metric
  */
 
 /**
@@ -162,6 +163,8 @@ export class Store {
       }
       held.set(scope, {
         ...known, ...row, metrics: { ...known.metrics, ...row.metrics }, bounds: { ...bounds, ...row.bounds },
+        // A row names the goals that have changed; null is one that is no more.
+        ...(row.goals ? { goals: { ...known.goals, ...row.goals } } : {}),
       });
     }
   }
