@@ -12,6 +12,9 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 	command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
+# Where the environment forbids bytecode (images of Python do), each process would compile floorcast anew at its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install dev demo test test-board fuzz sanitize faults faults-table check check-board format bench lock clean
 
@@ -44,6 +47,7 @@ $(VENV)/installed: requirements.lock pyproject.toml $(COMPILED) | $(BIN)/python 
 	$(PIP) install --require-hashes -r requirements.lock
 	@# setuptools warns of its own new table for what is compiled, and of editing in place.
 	PYTHONPATH=$(TOOLS) PYTHONWARNINGS=ignore $(PIP) install --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@$(BIN)/python -c 'from processor.native import COMPILED, STATE; COMPILED or print(f"the inner loops are {STATE}: floorcast runs as well, at a fifth of the speed. A C compiler and the headers of Python make the difference: on Debian and Ubuntu apt install gcc libc6-dev python3-dev has them, then make clean install")'
 	@touch $@
 

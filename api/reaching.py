@@ -18,10 +18,10 @@ async def what_refuses(kafka: Address, error: str) -> str | None:
     return kafka_refusals.missing_right(kafka, error) or await kafka_refusals.why_not(kafka, _ask)
 
 
-async def _ask(host: str, port: int, options: Mapping[str, Any]) -> None:
-    """Connect, log in and put one question."""
+async def _ask(host: str, port: int, options: Mapping[str, Any]) -> int:
+    """Connect, log in and ask for the brokers: how many there are."""
     connection = await create_conn(host, port, client_id="floorcast-probe", **options)
     try:
-        await connection.send(MetadataRequest([]))
+        return len((await connection.send(MetadataRequest([]))).brokers)
     finally:
         connection.close()

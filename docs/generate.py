@@ -50,6 +50,7 @@ from schemas.connectors.hubspot.properties import DEFAULT_STAGES, DISPOSITIONS, 
 from schemas.connectors.tables import Table
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.kafka_rights import RIGHTS
 from schemas.records import CHOICES, ENTERED, FIELDS, HISTORIES, FieldType
 from schemas.topics import TOPICS, Topic
 from schemas.verifications import Verification
@@ -253,6 +254,25 @@ def _settings_table(model: type[BaseSettings]) -> str:
             field.description or "",
         ])  # fmt: skip
     return _table(["variable", "type", "default", "meaning"], rows)
+
+
+def kafka_rights() -> str:
+    """The least rights on a Kafka."""
+    tool = "kafka-acls --bootstrap-server $BROKER --add"
+    return _page(
+        "Rights on Kafka",
+        """
+With these rights every process and command does its work, and none of them reaches beyond the prefix
+(`FLOORCAST_PREFIX`). Reading, writing and altering imply describing. Where one is missing, a command or worker ends
+with 3 and names it, and `/readyz` of an api says it.
+""",
+        _table(
+            ["resource", "operation", "why"], [[f"`{one.resource}`", f"`{one.operation}`", one.why] for one in RIGHTS]
+        ),
+        "## By Kafka's own tool",
+        "With `User:floorcast` and the prefix `floorcast.`:",
+        "\n".join(["```sh", *(f"{tool} {one.command('User:floorcast', 'floorcast.')}" for one in RIGHTS), "```"]),
+    )
 
 
 def _compose_variables() -> str:
@@ -744,6 +764,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "metrics.md": metrics,
     "metrics.schema.json": metrics_schema,
     "rest.md": rest,
+    "kafka-rights.md": kafka_rights,
     "settings.md": settings,
     "topics.md": topics,
     "webhooks.md": webhooks,

@@ -19,5 +19,13 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """At most 1 MiB."""
 
 
+SOURCE = "floorcast-source"
+"""Header of what floorcast asked for itself, or read from a file, and how: one of `SOURCES`. No request from outside
+can set it, for of those only the headers that a connector names are kept."""
+ASKED_AT = "floorcast-asked-at"
+"""Header beside it: when that was asked (microseconds)."""
+LOOKUP, BACKFILL, RECONCILIATION, FILE = "lookup", "backfill", "reconciliation", "file"
+SOURCES = frozenset({LOOKUP, BACKFILL, RECONCILIATION, FILE})
+
 encode_delivery = msgspec.msgpack.Encoder().encode
 decode_delivery = msgspec.msgpack.Decoder(Delivery).decode

@@ -7,15 +7,16 @@ come in as arguments. Merging is in merged_panes.py.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from schemas.catalogue import Catalogue, money_digits
+from schemas.catalogue import Catalogue, Metric, money_digits
 from schemas.catalogue.base import Exact, MetricValue, Reading
 from schemas.catalogue.dimensions import Dimensions
 from schemas.catalogue.funnel import FunnelReader
+from schemas.catalogue.versions import Versioned
 from schemas.config import Config
-from schemas.instants import MINUTE
+from schemas.instants import MINUTE, format_instant
 from schemas.merged_panes import DECODED_WINDOWS, ORGANISATION, MergedPanes, Scope, rep_scope, team_scope
 from schemas.panes import Pane
-from schemas.windows import Day, Span, date_of
+from schemas.windows import Span, date_of, first_minute_kept
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class Floor(MergedPanes):
         super().__init__(config, catalogue)
         self.money = frozenset(name for name, entry in catalogue.items() if entry.unit == "money")
         """Metrics that are amounts of money."""
+        self._versioned = {name: entry for name, entry in catalogue.items() if isinstance(entry, Versioned)}
         self._money_digits = money_digits(config.organisation.currency)
         self._metrics_of: dict[frozenset[int], tuple[str, ...]] = {}
 
@@ -87,25 +89,55 @@ class Floor(MergedPanes):
     def _result(
         self, pane: Pane, now: int, metrics: Iterable[str], label: tuple[str, str] | None, span: Span | None
     ) -> Values:
-        reading = Reading(now=now, money_digits=self._money_digits)
+        reading = self.reading(now)
         values = Values()
-        bound_metrics = self._bound.metrics
-        today = self.calendar.day_of(now)
+        since = None if span is None else self._kept_since(span, now)
         for name in metrics:
-            metric = bound_metrics[name]
-            if span is not None and metric.keep is not None and self._first_day(span) < today - metric.keep:
+            metric = self._bound.metrics[name]
+            lacking = since if since is not None or span is None else self._ids_kept_since(metric, span, now)
+            if lacking is not None:
                 values.metrics[name] = None
-                values.unavailable[name] = f"kept since {date_of(today - metric.keep).isoformat()}"
+                values.unavailable[name] = lacking
                 continue
-            reader = metric.reader if label is None else metric.segments[label[0]][label[1]]
-            result = reader.result(pane, reading)
+            result = metric.reader_of(label).result(pane, reading)
             values.metrics[name] = result.value
             if result.bound is not None:
                 values.bounds[name] = result.bound
         return values
 
-    def _first_day(self, span: Span) -> Day:
-        return span.first if span.days else self.calendar.day_of(span.first * MINUTE)
+    def not_kept(self, span: Span, now: int, metric: str | None = None) -> str | None:
+        """Since when there is something of a span (or of this metric) that begins earlier; None: it is all there."""
+        since = self._kept_since(span, now)
+        if since is not None or metric is None:
+            return since
+        return self._ids_kept_since(self._bound.metrics[metric], span, now)
+
+    def _kept_since(self, span: Span, now: int) -> str | None:
+        kept = self.config.retention
+        if span.days:
+            first_day = self.calendar.day_of(now - kept.records)
+            return f"kept since {date_of(first_day).isoformat()}" if span.first < first_day else None
+        first_minute = first_minute_kept(now, kept.minutes)
+        return f"kept since {format_instant(first_minute * MINUTE)}" if span.first < first_minute else None
+
+    def _ids_kept_since(self, metric: Metric, span: Span, now: int) -> str | None:
+        if metric.keep is None:
+            return None
+        first_day = self.calendar.day_of(now) - metric.keep
+        begins = span.first if span.days else self.calendar.day_of(span.first * MINUTE)
+        return f"kept since {date_of(first_day).isoformat()}" if begins < first_day else None
+
+    def versions_in(self, span: Span) -> Mapping[str, list[int]]:
+        """Metric -> its versions of which a span has days, where it has days of several."""
+        first, last = (
+            date_of(each if span.days else self.calendar.day_of(each * MINUTE)) for each in (span.first, span.last)
+        )
+        found = {name: entry.versions_between(first, last) for name, entry in self._versioned.items()}
+        return {name: places for name, places in found.items() if len(places) > 1}
+
+    def reading(self, now: int) -> Reading:
+        """What metrics may look at, for a reader whose clock says `now`."""
+        return Reading(now=now, money_digits=self._money_digits)
 
     @property
     def dimensions(self) -> Dimensions:
@@ -135,9 +167,9 @@ class Floor(MergedPanes):
         """All labels of a dimension, in their order."""
         return self._bound.dimensions[dimension].labels
 
-    def exact(self, metric: str, pane: Pane, now: int) -> Exact:
-        """A metric of a merged pane, before it is shown."""
-        return self._bound.metrics[metric].reader.exact(pane, Reading(now=now, money_digits=self._money_digits))
+    def exact(self, metric: str, pane: Pane, now: int, label: tuple[str, str] | None = None) -> Exact:
+        """A metric (or the part of it that has a label of a dimension) of a merged pane, before it is shown."""
+        return self._bound.metrics[metric].reader_of(label).exact(pane, self.reading(now))
 
     def deals_without_rate(self) -> int:
         """Won deals in a currency that has no rate: they are left out of money metrics."""

@@ -10,14 +10,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
 _SETTING = "FLOORCAST_KAFKA_"
+_OAUTH = "OAUTHBEARER"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class TokenError(OSError):
+    """There is no token to show. An OSError, as aiokafka tries again after one; the message names the setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """Where a token comes from, for a Kafka that asks for OAUTHBEARER: a file, or an address and a client of it."""
+
+    token_file: Path | None = None
+    token_url: str = ""
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +46,7 @@ class Security:
     mechanism: Mechanism | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    oauth: OAuth = OAuth()
     cafile: Path | None = None
     certfile: Path | None = None
     keyfile: Path | None = None
@@ -41,8 +60,13 @@ class Security:
 
     @property
     def has_login(self) -> bool:
-        """Whether a name and a password are shown."""
+        """Whether a name and a password, or a token, are shown."""
         return self.protocol in ("SASL_PLAINTEXT", "SASL_SSL")
+
+    @property
+    def who(self) -> str:
+        """By what name the broker's owner knows us, for a message: never a secret."""
+        return self.username or self.oauth.client_id or ("the token" if self.mechanism == _OAUTH else "us")
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -52,6 +76,11 @@ class Security:
             f"{_SETTING}SASL_MECHANISM": self.mechanism or "",
             f"{_SETTING}SASL_USERNAME": self.username or "",
             f"{_SETTING}SASL_PASSWORD": self.password or "",
+            f"{_SETTING}SASL_OAUTH_TOKEN_FILE": str(self.oauth.token_file or ""),
+            f"{_SETTING}SASL_OAUTH_TOKEN_URL": self.oauth.token_url,
+            f"{_SETTING}SASL_OAUTH_SCOPE": self.oauth.scope,
+            f"{_SETTING}CLIENT_ID": self.oauth.client_id,
+            f"{_SETTING}CLIENT_SECRET": self.oauth.client_secret,
             f"{_SETTING}SSL_CAFILE": str(self.cafile or ""),
             f"{_SETTING}SSL_CERTFILE": str(self.certfile or ""),
             f"{_SETTING}SSL_KEYFILE": str(self.keyfile or ""),
@@ -91,8 +120,13 @@ class Kafka:
         if security.is_encrypted:
             found["ssl_context"] = security.ssl_context()
         if security.has_login:
+            found["sasl_mechanism"] = security.mechanism
+        if security.has_login and security.mechanism == _OAUTH:
+            from schemas.kafka_tokens import tokens  # noqa: PLC0415 - only who shows tokens needs a client of HTTP
+
+            found["sasl_oauth_token_provider"] = tokens(security.oauth)
+        elif security.has_login:
             found |= {
-                "sasl_mechanism": security.mechanism,
                 "sasl_plain_username": security.username,
                 "sasl_plain_password": security.password,
             }
@@ -122,10 +156,22 @@ class KafkaSettings(BaseSettings):
         default="PLAINTEXT", description="How Kafka is spoken to: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
     )
     kafka_sasl_mechanism: Mechanism | None = Field(
-        default=None, description="With SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+        default=None, description="With SASL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."
     )
     kafka_sasl_username: str | None = Field(default=None, description="With SASL: the name to log in with.")
     kafka_sasl_password: SecretStr | None = Field(default=None, description="With SASL: its password.")
+    kafka_sasl_oauth_token_file: FilePath | None = Field(
+        default=None, description="With OAUTHBEARER: the file that holds the token; read at each login."
+    )
+    kafka_sasl_oauth_token_url: str | None = Field(
+        default=None,
+        description="With OAUTHBEARER: the https address where a token is fetched for the client below.",
+    )
+    kafka_sasl_oauth_scope: str | None = Field(
+        default=None, description="With a token address: the scope to ask for, where its issuer wants one."
+    )
+    kafka_client_id: str | None = Field(default=None, description="With a token address: the name of the client.")
+    kafka_client_secret: SecretStr | None = Field(default=None, description="With a token address: its secret.")
     kafka_ssl_cafile: FilePath | None = Field(
         default=None, description="With SSL: PEM file of the authorities to trust. Without it: those of the system."
     )
@@ -148,6 +194,13 @@ class KafkaSettings(BaseSettings):
             mechanism=self.kafka_sasl_mechanism,
             username=self.kafka_sasl_username,
             password=_revealed(self.kafka_sasl_password),
+            oauth=OAuth(
+                token_file=self.kafka_sasl_oauth_token_file,
+                token_url=self.kafka_sasl_oauth_token_url or "",
+                client_id=self.kafka_client_id or "",
+                client_secret=_revealed(self.kafka_client_secret) or "",
+                scope=self.kafka_sasl_oauth_scope or "",
+            ),
             cafile=self.kafka_ssl_cafile,
             certfile=self.kafka_ssl_certfile,
             keyfile=self.kafka_ssl_keyfile,
@@ -162,15 +215,7 @@ class KafkaSettings(BaseSettings):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         security = self.kafka_security
-        if security.has_login:
-            for name in ("sasl_mechanism", "sasl_username", "sasl_password"):
-                if not getattr(self, f"kafka_{name}"):
-                    msg = f"{_SETTING}{name.upper()}: is needed where the security protocol is {security.protocol}"
-                    raise ValueError(msg)
-        elif security.username is not None or security.password is not None:
-            # Or somebody believes to be logged in who is not.
-            msg = f"{_SETTING}SECURITY_PROTOCOL: is {security.protocol}, which shows nobody a name or a password"
-            raise ValueError(msg)
+        self._check_login(security)
         if security.keyfile is not None and security.certfile is None:
             msg = f"{_SETTING}SSL_CERTFILE: is needed where {_SETTING}SSL_KEYFILE is given"
             raise ValueError(msg)
@@ -180,6 +225,43 @@ class KafkaSettings(BaseSettings):
             msg = f"{_SETTING}SECURITY_PROTOCOL: is {security.protocol}, which shows and checks no certificate"
             raise ValueError(msg)
         return self
+
+    def _check_login(self, security: Security) -> None:
+        """Raise ValueError where what is shown is not whole, or would be shown to nobody: who believes it would err."""
+        by_token = security.mechanism == _OAUTH
+        needed: tuple[str, ...] = ()
+        if security.has_login:
+            needed = ("sasl_mechanism",) if by_token else ("sasl_mechanism", "sasl_username", "sasl_password")
+            if by_token and security.oauth.token_file is None:
+                needed += ("sasl_oauth_token_url", "client_id", "client_secret")
+        for name in needed:
+            if not getattr(self, f"kafka_{name}"):
+                other = f" (or {_SETTING}SASL_OAUTH_TOKEN_FILE)" if by_token else ""
+                msg = f"{_SETTING}{name.upper()}: is needed where the security protocol is {security.protocol}{other}"
+                raise ValueError(msg)
+        if not security.has_login and (security.username, security.password, security.oauth) != (None, None, OAuth()):
+            msg = f"{_SETTING}SECURITY_PROTOCOL: is {security.protocol}, which shows nobody a name, password or token"
+            raise ValueError(msg)
+        if security.oauth != OAuth() and not by_token:
+            msg = f"{_SETTING}SASL_MECHANISM: is {security.mechanism}, which shows no token"
+            raise ValueError(msg)
+        if security.oauth.token_file is not None and security.oauth.token_url:
+            msg = f"{_SETTING}SASL_OAUTH_TOKEN_URL: there is {_SETTING}SASL_OAUTH_TOKEN_FILE already"
+            raise ValueError(msg)
+        if security.oauth.token_url and not _is_safe(security.oauth.token_url):
+            msg = f"{_SETTING}SASL_OAUTH_TOKEN_URL: has to be an https address without a name or password in it"
+            raise ValueError(msg)
+
+
+def _is_safe(url: str) -> bool:
+    """Whether a secret may be sent there: over TLS, or to this machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    return bool(host) and secure and parts.username is None
 
 
 def _hide_repeated_remark() -> None:

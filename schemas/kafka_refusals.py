@@ -9,12 +9,12 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from schemas.kafka import Address, kafka_options
+from schemas.kafka import PLAIN, Address, Kafka, TokenError, kafka_options
 
 SECONDS = 5.0
 
-Ask = Callable[[str, int, Mapping[str, Any]], Awaitable[None]]
-"""Connects to a host and port with these options, logs in and puts one question."""
+Ask = Callable[[str, int, Mapping[str, Any]], Awaitable[int]]
+"""Connects to a host and port with these options, logs in and asks for the brokers: how many there are."""
 
 _RIGHTS = {
     "TopicAuthorizationFailedError": "its topics",
@@ -29,39 +29,56 @@ async def why_not(kafka: Address, ask: Ask) -> str | None:
     """Try the addresses in turn. None as soon as one lets us in, else what the last one said, without any secret."""
     options = kafka_options(kafka)
     addresses = str(options.pop("bootstrap_servers"))
-    user = "" if isinstance(kafka, str) else kafka.security.username
+    who = PLAIN.who if isinstance(kafka, str) else kafka.security.who
+    by_token = options.get("sasl_mechanism") == "OAUTHBEARER"
     problem = ""
     for one in addresses.split(","):
         place = one.strip()
         host, _, port = place.rpartition(":")
+        refused = f"Kafka at {place} refuses the login of {who!r}"
         try:
             async with asyncio.timeout(SECONDS):
-                await ask(host.strip("[]"), int(port), options)
+                brokers = await ask(host.strip("[]"), int(port), options)
         except ssl.SSLCertVerificationError as error:
             problem = f"the certificate of Kafka at {place} is not trusted: {error.verify_message}"
         except ssl.SSLError as error:
             problem = f"Kafka at {place} does not speak TLS with us: {error.reason or 'it ended the connection'}"
+        except TokenError as error:
+            return str(error)
         except (OSError, TimeoutError):
             problem = f"no Kafka answers at {place}: is it running, and is the address right?"
         except Exception as error:
             names = {cls.__name__ for cls in type(error).__mro__}
             if "KafkaError" not in names:
                 raise
-            if names & {"AuthenticationFailedError", "SaslAuthenticationFailed"}:
-                problem = f"Kafka at {place} refuses the login of {user!r}"
-            elif "UnsupportedSaslMechanismError" in names:
+            if "UnsupportedSaslMechanismError" in names:
                 problem = f"Kafka at {place} does not take {options.get('sasl_mechanism')} for a login"
+            elif names & {"AuthenticationFailedError", "SaslAuthenticationFailed"} or by_token:
+                problem = refused
             else:
                 problem = f"Kafka at {place} ends the connection: does it ask for a login, or for TLS?"
         else:
-            return None
+            # aiokafka does not read the answer to a token, and takes the refusal for a broker that knows no other.
+            if brokers or not by_token:
+                return None
+            problem = refused
     return problem
 
 
-def missing_right(kafka: Address, error: str) -> str | None:
-    """Which right an error of this name says is missing there; None: it speaks of something else."""
+def missing_right(kafka: Address | None, error: str) -> str | None:
+    """Which right an error of this name says is missing there (None: at the one in use); None: it tells of no right."""
     right = _RIGHTS.get(error)
     if right is None:
         return None
-    user = "" if isinstance(kafka, str) else kafka.security.username
-    return f"Kafka at {kafka} does not give {user or 'us'!r} the right to {right} ({error})"
+    place = "Kafka" if kafka is None else f"Kafka at {kafka}"
+    who = kafka.security.who if isinstance(kafka, Kafka) else PLAIN.who
+    return f"{place} does not give {who!r} the right to {right} ({error})"
+
+
+def missing_right_within(error: BaseException | None) -> str | None:
+    """Which right is missing by this error, by what caused it, or by one of those that it is a group of."""
+    if error is None:
+        return None
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    found = (missing_right_within(part) for part in (*parts, error.__cause__))
+    return missing_right(None, type(error).__name__) or next(filter(None, found), None)

@@ -50,6 +50,11 @@ class Person:
         """Whether they may have any: whom the file calls inactive, without a last day, has none."""
         return self.active or self.last_day is not None
 
+    def is_employed_on(self, day: Day) -> bool:
+        """Whether they are there on that day: between their first and their last one, as far as those are said."""
+        last = self.last_day
+        return self.has_goals and (self.since is None or self.since <= day) and (last is None or day <= last)
+
     def team_on(self, day: Day) -> str | None:
         """The team of that day."""
         return self.membership.team_on(day)

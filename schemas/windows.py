@@ -100,6 +100,11 @@ def read_window(text: str) -> Window:
     raise ValueError(msg)
 
 
+def first_minute_kept(now: int, minutes_kept: int) -> int:
+    """The first minute since the epoch of which something is known, where minutes are kept for so long."""
+    return now // MINUTE - minutes_kept // MINUTE + 1
+
+
 def date_of(day: Day) -> date:
     """The calendar date of a day."""
     return date.fromordinal(day + _EPOCH_ORDINAL)

@@ -7,8 +7,10 @@ the broker when the first worker asks for it, and ends it after the last.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import socketserver
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -20,7 +22,13 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from deploy.local.broker import BrokerError, LocalBroker
+from deploy.local.broker import LocalBroker
+from deploy.local.kafka_folder import BrokerError
+
+# Where the environment forbids bytecode, every process that a test starts would compile floorcast anew, and every run
+# the tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # `--hypothesis-profile short`: for what is slower by a multiple, such as the sanitizers.
 settings.register_profile("short", max_examples=10, deadline=None)

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.read.segments import segments_of
+from api.read.metric_rows import MetricRows
 from api.read.view import View
 from processor.core.panes import PaneTable
 from processor.core.plan import Contribution, Evaluator
@@ -296,7 +296,7 @@ def test_segments_are_a_plain_count_of_each_label(edits: list[tuple[Deal, Deal]]
     names = ("won", "revenue", "size", "open_pipeline", "win_apart")
     for scope in chance.sample(SCOPES, 2):
         for span in chance.sample(SPANS, 2):
-            segments = segments_of(view, scope, span, NOW, names[:2] + names[3:], "product")
+            segments = MetricRows(view, span, NOW, names[:2] + names[3:], by="product").row(scope)["segments"]
 
             assert [one["by"]["product"] for one in segments] == ["Pro", "Basic", "Other"]
             for one in segments:
@@ -316,7 +316,7 @@ def test_segments_of_people_are_those_of_their_rows(edits: list[tuple[Deal, Deal
     view, after = view_of(edits, chance), [deal for _, deal in edits]
     names = ("created", "open_deals", "open_leads", "deal_days", "creators")
     for span in chance.sample(SPANS, 3):
-        segments = segments_of(view, ORGANISATION, span, NOW, names, "team")
+        segments = MetricRows(view, span, NOW, names, by="team").row(ORGANISATION)["segments"]
         found = {one["by"]["team"]: one["metrics"] for one in segments}
         meant: dict[str | None, Callable[[str | None], bool]] = {
             "north": lambda who: who == "r1", "south": lambda who: who == "r2", None: lambda who: who in {"r3", None}

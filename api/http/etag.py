@@ -33,15 +33,25 @@ def answer_known(found: Known, as_of: str) -> Response:
 
 def answer(request: Request, payload: Any) -> Response:
     """The payload as JSON."""
+    return _tagged(tag_of(_values(request, payload)), orjson.dumps(payload))
+
+
+def answer_text(request: Request, payload: Any, text: str, media_type: str) -> Response:
+    """The payload in another form, which has another ETag."""
+    tag = tag_of(_values(request, payload) + media_type.encode())
+    return _tagged(tag, text.encode(), media_type)
+
+
+def _values(request: Request, payload: Any) -> bytes:
     values = orjson.dumps(_values_of(payload))
     if _has_bounds(payload):
         # Bounds grow with the clock, and that alone is no news; but with any change of the numbers they may sink too.
         values += b"%d" % request.app.state.read_side.view.revision
-    return _tagged(tag_of(values), orjson.dumps(payload))
+    return values
 
 
-def _tagged(tag: str, body: bytes) -> Response:
-    return Response(body, media_type="application/json", headers={"etag": tag, "cache-control": "no-cache"})
+def _tagged(tag: str, body: bytes, media_type: str = "application/json") -> Response:
+    return Response(body, media_type=media_type, headers={"etag": tag, "cache-control": "no-cache"})
 
 
 def _values_of(payload: Any) -> Any:
@@ -58,4 +68,10 @@ def _values_of(payload: Any) -> Any:
 
 
 def _has_bounds(payload: Any) -> bool:
-    return bool(payload.get("bounds")) or any(row.get("bounds") for row in payload.get("rows", ()))
+    """Whether a row, a segment or a comparison has any."""
+    if isinstance(payload, list):
+        return any(map(_has_bounds, payload))
+    if not isinstance(payload, dict):
+        return False
+    parts = (payload.get("rows"), payload.get("segments"), *payload.get("compare", {}).values())
+    return bool(payload.get("bounds")) or any(map(_has_bounds, parts))

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Depends, Query, Request
@@ -23,9 +23,7 @@ from starlette.responses import Response
 from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
 from api.http.identity import Access, access_of
 from api.read.read_side import ReadSide
-from api.read.segments import TEAM
 from api.read.view import ORGANISATION, Scope, View, rep_scope, team_scope
-from schemas.catalogue.dimensions import Dimension
 from schemas.windows import WINDOWS, Span, span_between, span_of
 
 MAX_DAYS = 1100
@@ -205,46 +203,9 @@ def shown(name: str) -> str:
 
 
 SpanAsked = Annotated[Span, Depends(read_span)]
-EveryGoal = Annotated[
-    Literal["all"] | None, Query(description="`all`: of a metric with several goals a list of all of them.")
-]
 MetricsAsked = Annotated[tuple[str, ...] | None, Depends(read_metrics)]
 
 
-async def read_by(
-    request: ReadRequest,
-    metrics: MetricsAsked,
-    by: Annotated[
-        str | None, Query(description="A dimension: rows get `segments`.", examples=["team"], max_length=200)
-    ] = None,
-) -> str | None:
-    """The dimension asked for. 422 where there is none of that name, or a metric is not counted by it."""
-    view = request.view
-    if by is None or known_dimension(view, by) is None:
-        return by
-    for name in view.catalogue if metrics is None else metrics:
-        lacking = view.lacking(name, by)
-        if lacking is not None:
-            part = "" if lacking == name else f", of which {name} is made,"
-            raise InvalidParameterError(field="by", detail=f"{lacking}{part} is not counted by {by}")
-    return by
-
-
-def known_dimension(view: View, by: str) -> Dimension | None:
-    """A dimension by which something may be told apart (422 else); None: the team, which is always there."""
-    if by == TEAM:
-        return None
-    dimension = view.dimensions.get(by)
-    if dimension is None:
-        raise InvalidParameterError(
-            field="by", detail=f"there is no dimension {shown(by)}; there are {', '.join([TEAM, *view.dimensions])}"
-        )
-    if not dimension.labels and not dimension.is_of_person:
-        raise InvalidParameterError(field="by", detail=f"{by} is not kept: metrics.yaml lists no values of it")
-    return dimension
-
-
-ByAsked = Annotated[str | None, Depends(read_by)]
 TeamAsked = Annotated[str | None, Query(description="Only reps of this team, today.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=2000)]

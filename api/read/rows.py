@@ -4,6 +4,7 @@ Owns names and forms of what is served; the values come from the view. Pure: `no
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from api.read.goal_rows import goals_of_row
@@ -21,7 +22,7 @@ from schemas.windows import Span
 Json = dict[str, Any]
 
 
-def metric_json(catalogue: Catalogue, name: str) -> Json:
+def metric_json(catalogue: Catalogue, name: str, today: date) -> Json:
     """A metric of the catalogue, as people may read it."""
     entry = catalogue[name]
     benchmark = entry.benchmark
@@ -33,7 +34,7 @@ def metric_json(catalogue: Catalogue, name: str) -> Json:
         "type": entry.type,
         "definition": entry.description,
         "description": entry.description,
-        "version": entry.version,
+        "version": entry.version_on(today),
         "versions": entry.versions_json(),
         "by": splits_of(catalogue, name),
         "tags": entry.tags,
@@ -54,11 +55,15 @@ def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json
     """Makes the rows of many scopes, from their `scope_fields`: what is the same in all of them is written once."""
     window = window_json(view, span)
     as_of, currency = format_instant(now), view.config.organisation.currency
+    crossing = view.versions_in(span)
 
     def make(head: Json, values: Values) -> Json:
         row = {**head, "window": window, "as_of": as_of, "metrics": values.metrics, "bounds": values.bounds}
         if values.unavailable:
             row["unavailable"] = values.unavailable
+        versions = {name: places for name, places in crossing.items() if name in values.metrics}
+        if versions:
+            row["versions"] = versions
         if has_money(view, values.metrics):
             row["currency"] = currency
         return row
@@ -67,7 +72,7 @@ def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json
 
 
 def window_json(view: View, span: Span) -> Json:
-    """A window with its instants."""
+    """A window by its name, with its first instant and the first one after it."""
     start, end = span.bounds(view.calendar)
     return {"name": span.name, "from": format_instant(start), "to": format_instant(end)}
 

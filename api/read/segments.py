@@ -1,42 +1,96 @@
-"""The parts of a row by one dimension: labels of what happened, or the people who did it.
+"""Rows and their parts by one dimension: labels of what happened, or the people who did it.
 
-Owns which segments a row has, and in which order. Numbers come from the view; pure, `now` is an argument.
+Owns which segments a row has, in which order, and the numbers of each. Numbers come from the view; pure, `now` is an
+argument.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
 
-from api.read.rows import Json
 from api.read.view import Scope, Values, View
+from schemas.catalogue.base import Exact
 from schemas.catalogue.dimensions import UNKNOWN, Dimension
 from schemas.catalogue.tenure import band_of, whole_months
+from schemas.panes import Pane
 from schemas.windows import Day, Span, date_of
 
 TEAM = "team"
 """The dimension that is always there: the team of each day."""
 
 LabelOn = Callable[[str | None, Day], str | None]
+_EMPTY: Pane = {}
 
 
-def segments_of(
-    view: View, scope: Scope, span: Span, now: int, metrics: Iterable[str] | None, by: str
-) -> list[Json]:  # fmt: skip
-    """The segments of a scope: all labels of a list in its order; of people those that occur, nobody's last."""
-    names = tuple(view.catalogue if metrics is None else metrics)
-    if by != TEAM and not view.dimensions[by].is_of_person:
-        pane = view.merged(scope, span, now)
-        found = ((label, view.segment(pane, now, names, (by, label), span)) for label in view.labels(by))
-        return [_segment(by, label, values) for label, values in found]
-    panes = view.merged_by_people(scope, span, now, label_on(view, by))
-    values_of = {label: view.result(pane, now, names, span) for label, pane in panes.items()}
-    occurring = [label for label, values in values_of.items() if any(values.metrics.values())]
-    order = segment_order(view, by)
-    return [_segment(by, label, values_of[label]) for label in sorted(occurring, key=order)]
+class Part(NamedTuple):
+    """What of a row is meant: all of it, or what has one label of the dimension. None is the label of nobody."""
+
+    is_whole: bool = True
+    label: str | None = None
 
 
-def _segment(by: str, label: str | None, values: Values) -> Json:
-    made: Json = {"by": {by: label}, "metrics": values.metrics, "bounds": values.bounds}
-    return made | {"unavailable": values.unavailable} if values.unavailable else made
+WHOLE = Part()
+
+
+class Parts:
+    """The numbers of rows as of one instant, whole and by one dimension; what was merged is remembered meanwhile."""
+
+    def __init__(self, view: View, now: int, metrics: Sequence[str], by: str | None = None) -> None:
+        self.view = view
+        self.now = now
+        self.metrics = metrics
+        self.by = by
+        dimension = None if by is None or by == TEAM else view.dimensions[by]
+        self._is_of_person = by is not None and (dimension is None or dimension.is_of_person)
+        self._by_people: dict[tuple[Scope, Span], Mapping[str | None, Pane]] = {}
+        self._panes: dict[tuple[Scope, Span], Pane] = {}
+
+    def segments(self, scope: Scope, span: Span) -> list[Part]:
+        """Its parts: all labels of a list in its order; of people those that occur, nobody's last."""
+        if self.by is None:
+            return []
+        if not self._is_of_person:
+            return [Part(is_whole=False, label=label) for label in self.view.labels(self.by)]
+        parts = [Part(is_whole=False, label=label) for label in self._panes_of_people(scope, span)]
+        occurring = [part for part in parts if any(map(is_something, self.values(scope, span, part).metrics.values()))]
+        order = segment_order(self.view, self.by)
+        return sorted(occurring, key=lambda part: order(part.label))
+
+    def values(self, scope: Scope, span: Span, part: Part = WHOLE) -> Values:
+        """The metrics of a part, as they are shown."""
+        pane, label = self._pane(scope, span, part), self._label(part)
+        if label is None:
+            return self.view.result(pane, self.now, self.metrics, span)
+        return self.view.segment(pane, self.now, self.metrics, label, span)
+
+    def exact(self, scope: Scope, span: Span, metric: str, part: Part = WHOLE) -> Exact:
+        """One metric of a part before it is shown; None also where not all of the span is kept."""
+        if self.view.not_kept(span, self.now, metric) is not None:
+            return None
+        return self.view.exact(metric, self._pane(scope, span, part), self.now, self._label(part))
+
+    def _label(self, part: Part) -> tuple[str, str] | None:
+        if part.is_whole or self._is_of_person or self.by is None or part.label is None:
+            return None
+        return self.by, part.label
+
+    def _pane(self, scope: Scope, span: Span, part: Part) -> Pane:
+        if self._is_of_person and not part.is_whole:
+            return self._panes_of_people(scope, span).get(part.label, _EMPTY)
+        if (scope, span) not in self._panes:
+            self._panes[scope, span] = self.view.merged(scope, span, self.now)
+        return self._panes[scope, span]
+
+    def _panes_of_people(self, scope: Scope, span: Span) -> Mapping[str | None, Pane]:
+        if (scope, span) not in self._by_people:
+            named = label_on(self.view, self.by or TEAM)
+            self._by_people[scope, span] = self.view.merged_by_people(scope, span, self.now, named)
+        return self._by_people[scope, span]
+
+
+def is_something(value: object) -> bool:
+    """Whether a value is neither null nor 0, which money writes as text."""
+    return bool(value) and not (isinstance(value, str) and not value.strip("0."))
 
 
 def segment_order(view: View, by: str) -> Callable[[str | None], tuple[int, str]]:

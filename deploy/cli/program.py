@@ -52,6 +52,10 @@ COMMANDS = {
         "deploy.cli.replay",
         "Make all numbers anew from the log, while the old ones are served; then switch.",
     ),
+    "backfill": (
+        "deploy.cli.backfill",
+        "Bring the lines of a file into a connection.",
+    ),
     "keys": ("deploy.cli.keys", "API keys and display tokens."),
     "dead-letters": ("deploy.cli.dead_letters", "What could not be read, why, and again after a fix."),
     "connections": ("deploy.cli.connections", "What is known of each connection."),

@@ -1,26 +1,22 @@
 """`floorcast replay`: everything derived is made anew from the log, and then served.
 
-Owns the progress bar, what is said and the exit code. The work is processor/replay/.
+Owns what is said and the exit code. The work is processor/replay/.
 """
 
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as ProgressBar
 
+from deploy.cli.bars import progress_bar
 from deploy.cli.common import checked_config, fail, group, now, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.local.up import Target
 from processor.replay.hand import WriteRefusedError
-from processor.replay.hands import ReplayError, Say
+from processor.replay.hands import ReplayError
 from processor.replay.replay import replay as run_replay
 from processor.replay.replay import words
 from processor.transport.administration import KafkaError, TopicsError
@@ -70,7 +66,7 @@ def _run(target: Target, *, since: int | None, partitions: int | None, data: Pat
     """Replay; 0 once the new generation is served, else what was served before still is."""
     try:
         config = load_config(target.config, os.environ)
-        with _progress_bar() as say:
+        with progress_bar() as say:
             outcome = asyncio.run(
                 run_replay(
                     bootstrap=target.broker,
@@ -94,20 +90,6 @@ def _run(target: Target, *, since: int | None, partitions: int | None, data: Pat
         return _explain("stopped; what is served has not changed", ExitCode.DIFFERENCES)
     print(words(outcome))  # noqa: T201 - the command's output
     return 0
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Say]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with ProgressBar(*columns, console=Console(stderr=True)) as bar:
-        shown: list[tuple[str, TaskID]] = []
-
-        def say(step: str, done: int, total: int) -> None:
-            if done == 0 or not shown:
-                shown.append((step, bar.add_task(step, total=max(total, 1))))
-            bar.update(shown[-1][1], completed=done if total else 1, total=max(total, 1))
-
-        yield say
 
 
 def _explain(problem: str, code: int) -> int:

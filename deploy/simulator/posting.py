@@ -16,7 +16,8 @@ from typing import Protocol, Self
 import aiohttp
 import orjson
 
-from deploy.simulator.floor import Event, Floor, delivery_size
+from deploy.simulator.floor import Floor, delivery_size
+from deploy.simulator.known import Event
 from schemas.connectors.standard_webhooks import sign
 from schemas.deliveries import Delivery
 from schemas.instants import SECOND

@@ -60,8 +60,10 @@ class Reading:
         named = {team for moves in self.people.moves.values() for _, team in moves if team is not None}
         return sorted({*self.config.teams, *named})
 
-    def span(self, window: Window, now: int) -> Span:
-        """Give what a window holds at an instant."""
+    def span(self, window: Window | Span, now: int) -> Span:
+        """Give what a window holds at an instant; a span is one already."""
+        if isinstance(window, Span):
+            return window
         return span_of(window, now, self.people.day_of, self.config.organisation.week_starts)
 
     def team_of(self, counted: Counted, span: Span) -> str | None:
@@ -103,12 +105,14 @@ class Books:
         tally = self._tally(now, window, None, team)
         return {**tally.row(), "funnels": tally.funnels()}
 
-    def value(self, metric: str, *, now: int, window: Window, rep: str | None = None, team: str | None = None) -> Exact:
+    def value(
+        self, metric: str, *, now: int, window: Window | Span, rep: str | None = None, team: str | None = None
+    ) -> Exact:
         """Give one value as it is before it is rounded."""
         return self._tally(now, window, rep, team).value(metric)
 
     def segments(
-        self, metric: str, by: str, *, now: int, window: Window, rep: str | None = None, team: str | None = None
+        self, metric: str, by: str, *, now: int, window: Window | Span, rep: str | None = None, team: str | None = None
     ) -> dict[str | None, Exact]:
         """Give a metric by the values of a dimension: all of a closed list, of persons those that have something."""
         dimension = Dimension(by, self._terms.definitions.dimensions.get(by, {}), self._terms, self._leads)
@@ -192,7 +196,7 @@ class Books:
     def _tally(
         self,
         now: int,
-        window: Window,
+        window: Window | Span,
         rep: str | None,
         team: str | None,
         counts: Callable[[Counted], bool] = lambda _counted: True,

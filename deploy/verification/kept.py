@@ -122,25 +122,22 @@ class KeptChanges:
         """Day (since 1970, of UTC) -> how many records name an instant in it."""
         return dict(self._rows("SELECT day, COUNT(*) FROM moment GROUP BY day"))
 
-    def between(self, first: int, last: int, *, with_leads: bool = False) -> Iterator[RecordChange]:
+    def between(self, first: int, last: int) -> Iterator[RecordChange]:
         """Give all changes that a recount of these days must see; days of UTC, both included.
 
-        With leads: also what belongs to the leads that a record of these days names. Raises TooManyRecordsError.
+        What belongs to the leads that a record of these days names is among them: a lead counts where it was won too.
+        Raises TooManyRecordsError.
         """
         query = "SELECT kind, id FROM moment WHERE day BETWEEN ? AND ?"
         records = self._bounded(set(), self._rows(query, first, last))
-        leads = {id for kind, id in records if kind == "lead"}
         for thread in {thread for kind, id in records if kind == "email" for thread in self._threads(id)}:
             mails = self._rows("SELECT id FROM thread WHERE thread = ?", thread)
             records = self._bounded(records, (("email", id) for (id,) in mails))
         for customer in {one for kind, id in records if kind == "subscription" for one in self._customers(id)}:
             records = self._bounded(records, (("subscription", id) for id in self._subscriptions(customer)))
-        if with_leads:
-            leads |= {
-                lead
-                for key in records
-                for (lead,) in self._rows("SELECT lead FROM link WHERE kind = ? AND id = ?", *key)
-            }
+        leads = {
+            lead for key in records for (lead,) in self._rows("SELECT lead FROM link WHERE kind = ? AND id = ?", *key)
+        }
         yield from self._changes(self._around(leads, records))
 
     def around(self, leads: Iterable[str]) -> Iterator[RecordChange]:

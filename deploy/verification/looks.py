@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import httpx
 
 from deploy.verification.books import Books
-from deploy.verification.definitions import Definitions, facts_behind
+from deploy.verification.definitions import Definitions
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
 from deploy.verification.recount import recount
 from deploy.verification.rounds import Judged, Part, judge, judge_leads, of_windows
@@ -58,9 +58,7 @@ class Windows:
         self.names = tuple(self._subjects)
 
     def recounted(self) -> Books:
-        facts = {fact for name in self._definitions.metrics for fact in facts_behind(self._definitions, name)}
-        with_leads = any(fact.startswith("lead.") for fact in facts)
-        changes = self._kept.between(self._part.first, self._part.last, with_leads=with_leads)
+        changes = self._kept.between(self._part.first, self._part.last)
         return recount(changes, self._config, self._definitions)
 
     async def ask(self, client: httpx.AsyncClient, name: str) -> tuple[Served, int]:

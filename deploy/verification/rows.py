@@ -22,6 +22,7 @@ class Tally:
     def __init__(self, formulas: Formulas, span: Span) -> None:
         self._formulas = formulas
         self._span = span
+        self._is_kept = formulas.terms.is_kept(span)
         self._sums: dict[tuple[Leaf, tuple[str, ...]], Sum] = {}
 
     def add(self, counted: Counted) -> None:
@@ -61,7 +62,7 @@ class Tally:
         return self._sums[key]
 
     def _value_of(self, leaf: Leaf) -> Exact:
-        if any(measure.lacks(self._span) for measure in leaf.measures):
+        if not self._is_kept or any(measure.lacks(self._span) for measure in leaf.measures):
             return None
         found = [sum_.value() for sum_ in self._sums_of(leaf)]
         if len(found) == 1:
@@ -69,7 +70,7 @@ class Tally:
         return sum((value for value in found if value is not None), start=0)
 
     def _bound_of(self, leaf: Leaf) -> Exact:
-        found = [sum_.bound() for sum_ in self._sums_of(leaf)]
+        found = [sum_.bound() for sum_ in self._sums_of(leaf)] if self._is_kept else []
         return found[0] if len(found) == 1 else None
 
     def _sums_of(self, leaf: Leaf) -> list[Sum]:

@@ -39,13 +39,17 @@ class Span:
 
     def has_come(self, instant: int, day_of: DayOf) -> bool:
         """Whether the instant is over at the window's end, or now: today minutes decide, else whole days."""
-        if self.end is not None or self.last >= self.today:
-            return instant < self.now // MINUTE * MINUTE + MINUTE
+        if self.last >= self.today:
+            this_minute = self.now // MINUTE * MINUTE + MINUTE
+            return instant < (this_minute if self.end is None else min(self.end, this_minute))
         return day_of(instant) <= self.last
 
     def was_before(self, instant: int, day_of: DayOf) -> bool:
-        """Whether the instant was over at its beginning."""
-        return instant < self.start if self.start is not None else day_of(instant) < self.first
+        """Whether the instant was over at its beginning: today minutes decide, else whole days."""
+        if self.start is None:
+            return day_of(instant) < self.first
+        before = day_of(self.start - 1)
+        return instant < self.start if before >= self.today else day_of(instant) <= before
 
 
 def span_of(window: Window, now: int, day_of: DayOf, week_starts: str) -> Span:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from deploy.verification.definitions import Definitions, day
 from deploy.verification.office import Office, office_of
 from deploy.verification.people import People
-from deploy.verification.shapes import DAY
+from deploy.verification.shapes import DAY, MINUTE
+from deploy.verification.spans import Span
 
 if TYPE_CHECKING:
     from schemas.config import Config
@@ -49,6 +50,13 @@ class Terms:
         """The organisation's hours of work."""
         name = self.config.organisation.calendar
         return None if name is None else self.offices[name]
+
+    def is_kept(self, span: Span) -> bool:
+        """Whether all of a window is still known, of which days and minutes are kept for so long."""
+        kept = self.config.retention
+        if span.start is None:
+            return span.first >= self.people.day_of(span.now - kept.records)
+        return span.start >= (span.now // MINUTE - kept.minutes // MINUTE + 1) * MINUTE
 
     @property
     def missed_after(self) -> int:

@@ -12,8 +12,9 @@ from operator import attrgetter
 import msgspec
 
 from schemas.connectors.base import Connector, Parsed, Problem
+from schemas.connectors.file import read_file_events
 from schemas.dead_letters import DeadLetter
-from schemas.deliveries import Delivery, decode_delivery
+from schemas.deliveries import FILE, SOURCE, Delivery, decode_delivery
 from schemas.frames import by_partition, change_frames, record_key
 from schemas.progress import Progress
 from schemas.records import RecordChange, in_order
@@ -58,7 +59,7 @@ def normalise(
             delivery = Delivery("", 0, {}, b"")
             parsed = Parsed(problems=[Problem("unreadable", "the stored delivery is not a Delivery")])
         else:
-            parsed = _parse(delivery, connectors)
+            parsed = parse_delivery(delivery, connectors)
             output.oldest_at = min(output.oldest_at, delivery.received_at)
         output.changes += parsed.changes
         if parsed.problems:
@@ -75,12 +76,14 @@ def normalise(
     return output
 
 
-def _parse(delivery: Delivery, connectors: Mapping[str, Connector]) -> Parsed:
+def parse_delivery(delivery: Delivery, connectors: Mapping[str, Connector]) -> Parsed:
+    """What a delivery says, with the places of its changes; whatever comes is changes or problems."""
     connector = connectors.get(delivery.connection)
     if connector is None:
         return Parsed(problems=[Problem("unknown_connection", "connection: is not in floorcast.yaml any more")])
     try:
-        parsed = connector.parse(delivery)
+        is_of_file = delivery.headers.get(SOURCE) == FILE
+        parsed = read_file_events(delivery, connector.namespace) if is_of_file else connector.parse(delivery)
         parsed.changes = in_order(parsed.changes)
         return parsed
     except Exception as error:  # noqa: BLE001 - a fault in one connector must not stop the partition

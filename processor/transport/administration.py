@@ -16,11 +16,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
     KafkaError,
     NodeNotReadyError,
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     for_code,
 )
@@ -122,7 +124,15 @@ async def _create(admin: AIOKafkaAdminClient, topics: Mapping[str, _Wanted], rep
         error = for_code(code)
         # Two processes may start at once; what the other made is compared like everything else.
         if code and error is not TopicAlreadyExistsError:
+            _raise_missing_right(name, code)
             raise TopicsError([f"topic {name}: cannot be created: {message[0] if message else error.__name__}"])
+
+
+def _raise_missing_right(name: str, code: int) -> None:
+    """Raise what says that we may not: no topic differs then, and none is missing."""
+    error = for_code(code)
+    if error in (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
+        raise error(name)
 
 
 async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> list[dict[str, Any]]:
@@ -141,6 +151,7 @@ async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
     for description in await _described(admin, list(wanted)):
         found, partitions = len(description["partitions"]), wanted[description["topic"]].partitions
         if description["error_code"]:
+            _raise_missing_right(description["topic"], description["error_code"])
             problems.append(f"topic {description['topic']}: {for_code(description['error_code']).__name__}")
         elif found != partitions:
             problems.append(
@@ -151,6 +162,7 @@ async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
     for answer in answers:
         for code, message, _type, name, entries in answer.resources:
             if code:
+                _raise_missing_right(name, code)
                 problems.append(f"topic {name}: its settings cannot be read: {message or for_code(code).__name__}")
                 continue
             held = {entry[0]: entry[1] for entry in entries}
@@ -204,6 +216,7 @@ async def delete_topics(bootstrap: Address, names: Sequence[str]) -> None:
     for name, code, *_ in answer.topic_error_codes:
         error = for_code(code)
         if code and error is not UnknownTopicOrPartitionError:
+            _raise_missing_right(name, code)
             raise TopicsError([f"topic {name}: cannot be deleted: {error.__name__}"])
 
 

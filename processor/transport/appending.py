@@ -1,7 +1,7 @@
-"""Messages of a log by their place, and the same messages appended once more: for replays by hand.
+"""Messages of a log by their place, the same messages appended once more, and new ones: for commands.
 
-Owns a consumer outside any group and an idempotent producer. Decodes nothing and changes nothing: key, value, headers
-and timestamp are those of the original.
+Owns a consumer outside any group and an idempotent producer. Decodes nothing and changes nothing: of a message that is
+appended once more, key, value, headers and timestamp are those of the original.
 """
 
 import asyncio
@@ -102,6 +102,16 @@ class Appender:
                 headers=list(message.headers),
             )
         return acknowledged.partition, acknowledged.offset
+
+    async def add(self, value: bytes) -> Place:
+        """Append a new message to any partition; where it lies, once all replicas have it."""
+        async with asyncio.timeout(_SEND_SECONDS):
+            acknowledged = await self._producer.send_and_wait(self._topic, value)
+        return acknowledged.partition, acknowledged.offset
+
+    async def holds(self, place: Place) -> bool:
+        """Whether a message lies there: neither too old nor of another log."""
+        return [stored.place async for stored in self.read([place])] == [place]
 
     async def _stop(self) -> None:
         await self._consumer.stop()

@@ -12,6 +12,7 @@ from typing import NoReturn, Protocol
 import structlog
 
 from schemas.exit_codes import ExitCode
+from schemas.kafka_refusals import missing_right_within
 
 FENCED = ExitCode.OWNED_BY_ANOTHER
 """Exit code: another worker owns what this one wrote to. A supervisor starts it again at once."""
@@ -32,8 +33,14 @@ def die(code: int, why: str, *, error: BaseException | None = None) -> NoReturn:
     """End the process now: no commit, no flush of producers, no atexit.
 
     Raising would not do: Faust acks the event in hand when an agent raises, and commits it on its way out (#315).
-    What was acked before stays acked, what was not is delivered again.
+    What was acked before stays acked, what was not is delivered again. Where the error says that Kafka gives no right
+    to something, the code is that of what cannot be reached, and the right is named.
     """
+    right = missing_right_within(error)
+    if right is not None:
+        # Where it ended does not matter then, and starting again does not help before somebody gives the right.
+        print(f"floorcast worker: {right}", file=sys.stderr)  # noqa: T201 - what a command says
+        code, why, error = ExitCode.UNREACHABLE, right, None
     # The traceback is rendered here, without the values of local variables: those hold people's data.
     lines = traceback.format_exception(error) if error is not None else []
     log.critical("process.ended", code=code, why=why, traceback="".join(lines))

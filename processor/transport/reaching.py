@@ -25,10 +25,10 @@ async def what_failed(kafka: Address, error: BaseException) -> str:
     return right or await why_not(kafka) or f"Kafka at {kafka} does not do what it is asked for: {name}"
 
 
-async def _ask(host: str, port: int, options: Mapping[str, Any]) -> None:
-    """Connect, log in and put one question."""
+async def _ask(host: str, port: int, options: Mapping[str, Any]) -> int:
+    """Connect, log in and ask for the brokers: how many there are."""
     connection = await create_conn(host, port, client_id="floorcast-probe", **options)
     try:
-        await connection.send(MetadataRequest([]))
+        return len((await connection.send(MetadataRequest([]))).brokers)
     finally:
         connection.close()

@@ -68,6 +68,10 @@ class Metric:
     lacking: Mapping[str, str] = field(default_factory=dict)
     """Dimension that it cannot be told apart by -> the metric that is not counted by it: itself, or a part of it."""
 
+    def reader_of(self, label: tuple[str, str] | None) -> Reader:
+        """What reads the part of it that has a label of a dimension; None: all of it."""
+        return self.reader if label is None else self.segments[label[0]][label[1]]
+
 
 @dataclass(frozen=True, slots=True)
 class BoundCatalogue:

@@ -5,6 +5,7 @@ Owns the entry and the protocol. Each type is one file beside this one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import Literal, NamedTuple, Protocol
 
@@ -125,10 +126,13 @@ class Entry(Model):
     examples: list[Example] = Field(default_factory=list, max_length=50)
     """What a CRM would send, and the number that comes of it."""
 
-    @property
-    def version(self) -> int:
-        """Which of its versions is in force, from 1."""
+    def version_on(self, day: date) -> int:
+        """Which of its versions is in force on a day, from 1."""
         return 1
+
+    def versions_between(self, first: date, last: date) -> list[int]:
+        """Those in force on any of these days, both included."""
+        return [1]
 
     def versions_json(self) -> list[dict[str, JsonText]]:
         """Since when each of its versions counts, and why; one that says nothing of them has counted for ever."""

@@ -65,8 +65,12 @@ class Versioned(Entry):
         ]
 
     def version_on(self, day: date) -> int:
-        """The place, from 1, of the version in force on a day; 0 before the first."""
-        return sum(1 for since in self.since if since is None or since <= day)
+        """The place, from 1, of the version in force on a day; before the first it is that one."""
+        return max(1, sum(1 for since in self.since if since is None or since <= day))
+
+    def versions_between(self, first: date, last: date) -> list[int]:
+        """Those in force on any of these days, both included."""
+        return [*range(self.version_on(first), self.version_on(last) + 1)]
 
 
 def _within(catalogue: References, since: int | None, until: int | None) -> Narrowing:

@@ -148,7 +148,7 @@ class Aircall:
     def __init__(self, *, tokens: Sequence[bytes], words: Words, namespace: str = "") -> None:
         self._tokens = tuple(tokens)
         self._words = words
-        self._namespace = namespace
+        self.namespace = namespace
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
@@ -157,7 +157,7 @@ class Aircall:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The event of the delivery, or every one of an array of them."""
-        return read_events(delivery, self._statements, namespace=self._namespace, clock="timestamp")
+        return read_events(delivery, self._statements, namespace=self.namespace, clock="timestamp")
 
     def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
         subject, _, action = text_member(event, "event").partition(".")

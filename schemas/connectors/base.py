@@ -135,6 +135,11 @@ class Connector(Protocol):
     """One CRM's way of signing and speaking. Pure: no network, no clock, no state."""
 
     @property
+    def namespace(self) -> str:
+        """What goes before ids, with a colon; empty: nothing."""
+        ...
+
+    @property
     def kept_headers(self) -> frozenset[str]:
         """Lower-case names of the headers that `parse` reads: these are stored with the delivery, no others."""
         ...

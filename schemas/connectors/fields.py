@@ -59,6 +59,12 @@ class Reading:
     """Numbers with more digits after the point than are kept."""
 
 
+class Served(str):
+    """An id as it is served, which no namespace goes before: of somebody whom the roster knows under it."""
+
+    __slots__ = ()
+
+
 class _Rounded(str):
     """A number that was rounded: known by its type alone."""
 
@@ -307,7 +313,7 @@ def _reference_in(namespace: str) -> _Reader:
 
     def read(value: Any) -> str | None:
         text = _id(value)
-        return before + text if text else text
+        return before + text if text and type(value) is not Served else text
 
     return read
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.connectors.connection import Connection
+from schemas.connectors.file_mapping import FileMapping
 from schemas.documents.values import Model
 
 Word = Annotated[str, Field(min_length=1, max_length=256)]
@@ -30,8 +31,8 @@ class Stage(Model):
     """What a deal in it is; without it, what the CRM says."""
 
 
-class CrmConnection(Connection):
-    """A connection to a CRM, whose words are its own."""
+class CrmConnection(Connection, FileMapping):
+    """A connection to a CRM, whose words are its own; with how its exports are read."""
 
     stages: dict[Word, Stage] = Field(default_factory=dict, max_length=1000)
     """Stages of deals, by the id (or label, where the CRM has no id) that the CRM sends."""

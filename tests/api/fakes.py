@@ -38,6 +38,7 @@ class FakeIngest:
 class FakeConnector:
     """Takes what carries the password; remembers what it was asked to verify."""
 
+    namespace = ""
     kept_headers = frozenset({"content-type", "x-kept"})
 
     def __init__(self) -> None:

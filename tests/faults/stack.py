@@ -24,7 +24,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.local.broker import Door, LocalBroker
+from deploy.local.broker import LocalBroker
+from deploy.local.kafka_folder import Door
 from deploy.local.supervisor import Backoff, Program
 from deploy.local.up import make_topics
 from processor.transport.fetched import Fetched

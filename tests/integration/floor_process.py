@@ -56,8 +56,8 @@ class FloorProcess:
         self.folder = folder
         self._kafka: tuple[str, ...] = () if kafka is None else ("--broker", kafka)
         self._settings = dict(environment or {})
-        if kafka is not None:
-            self._settings["FLOORCAST_PREFIX"] = f"u{uuid.uuid4().hex[:8]}."
+        self.prefix = "floorcast." if kafka is None else f"u{uuid.uuid4().hex[:8]}."
+        self._settings["FLOORCAST_PREFIX"] = self.prefix
         self.key: str | None = None
         """An API key, where somebody made one."""
         self.data = folder / "data"

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
-from deploy.simulator.floor import Event, Floor, Mix, delivery_size
+from deploy.simulator.floor import Floor, Mix, delivery_size
+from deploy.simulator.known import Event
 from deploy.simulator.posting import Form, HttpSender, Post, Poster, Summary, write
 from schemas.config import Config, load_config
 from schemas.connectors import build_connector

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
-from deploy.simulator.floor import Event
+from deploy.simulator.known import Event
 from schemas.connectors.standard_webhooks import check_signature, read_key
 from schemas.instants import HOUR, SECOND, format_instant, parse_instant
 from tests.integration.floor_process import FloorProcess

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from deploy.simulator.floor import Event
+from deploy.simulator.known import Event
 from schemas.instants import HOUR, SECOND, format_instant
 from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess

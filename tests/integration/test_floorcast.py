@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.simulator.floor import Event
+from deploy.simulator.known import Event
 from deploy.simulator.posting import Post
 from processor.transport.alteration import Difference, alter
 from processor.transport.fetched import Fetched

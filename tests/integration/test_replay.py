@@ -22,7 +22,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
-from deploy.simulator.floor import Event
+from deploy.simulator.known import Event
 from processor.replay.handover import pointer_owner
 from processor.transport.administration import find_generations
 from processor.transport.generations import read_served

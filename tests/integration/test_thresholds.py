@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from deploy.simulator.floor import Event
+from deploy.simulator.known import Event
 from schemas.instants import HOUR, MINUTE, SECOND, format_instant, parse_instant, to_datetime
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import clock, post

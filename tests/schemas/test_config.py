@@ -184,8 +184,8 @@ alerts:
     ("text", "problem"),
     [
         (
-            "metric: calls, per: rep, above: 1",
-            "alerts.thresholds.few.metric: there is no metric 'calls'; did you mean 'calls_made'?",
+            "metric: calls_mad, per: rep, above: 1",
+            "alerts.thresholds.few.metric: there is no metric 'calls_mad'; did you mean 'calls_made'?",
         ),
         ("metric: calls_made, per: rep", "alerts.thresholds.few: needs one of below, above and reaches"),
         (

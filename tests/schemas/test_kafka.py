@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.kafka import PLAIN, Kafka, KafkaSettings, Security, kafka_options
+from schemas.kafka import PLAIN, Kafka, KafkaSettings, OAuth, Security, kafka_options
+from schemas.kafka_tokens import FetchedTokens, FileTokens
 
 PASSWORD = "-".join(["p4ssw0rd", "of", "the", "test"])
 LOGIN: dict[str, Any] = {"kafka_sasl_mechanism": "PLAIN", "kafka_sasl_username": "ana", "kafka_sasl_password": PASSWORD}
@@ -100,8 +101,60 @@ def test_certificates_that_nobody_would_check_are_refused(tmp_path: Path) -> Non
     assert "FLOORCAST_KAFKA_SSL_CERTFILE: is needed" in text
 
 
-def test_a_process_that_is_started_knows_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    security = Security("SASL_PLAINTEXT", "SCRAM-SHA-512", "ana", PASSWORD)
+CLIENT: dict[str, Any] = {
+    "kafka_sasl_mechanism": "OAUTHBEARER", "kafka_sasl_oauth_token_url": "https://login.example.com/token",
+    "kafka_client_id": "floorcast", "kafka_client_secret": PASSWORD,
+}  # fmt: skip
+
+
+def test_a_token_from_a_file_and_one_that_is_fetched(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("abc")
+    by_file = KafkaSettings(
+        kafka_security_protocol="SASL_PLAINTEXT", kafka_sasl_mechanism="OAUTHBEARER", kafka_sasl_oauth_token_file=file
+    ).kafka_at("a:1")
+    fetched = KafkaSettings(kafka_security_protocol="SASL_SSL", **CLIENT).kafka_at("a:1")
+
+    assert isinstance(by_file.options()["sasl_oauth_token_provider"], FileTokens)
+    assert isinstance(fetched.options()["sasl_oauth_token_provider"], FetchedTokens)
+    # Whatever client of Kafka a process opens, it shows the same token.
+    assert fetched.options()["sasl_oauth_token_provider"] is fetched.options()["sasl_oauth_token_provider"]
+    assert "sasl_plain_username" not in fetched.options()
+    assert PASSWORD not in f"{fetched} {fetched!r}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"kafka_sasl_oauth_token_url": None}, "FLOORCAST_KAFKA_SASL_OAUTH_TOKEN_URL: is needed"),
+        ({"kafka_client_id": None}, "FLOORCAST_KAFKA_CLIENT_ID: is needed"),
+        ({"kafka_client_secret": None}, "FLOORCAST_KAFKA_CLIENT_SECRET: is needed"),
+        ({"kafka_sasl_mechanism": "PLAIN"}, "FLOORCAST_KAFKA_SASL_USERNAME: is needed"),
+        (
+            {"kafka_sasl_mechanism": "PLAIN", "kafka_sasl_username": "ana", "kafka_sasl_password": PASSWORD},
+            "FLOORCAST_KAFKA_SASL_MECHANISM: is PLAIN, which shows no token",
+        ),
+        ({"kafka_security_protocol": "PLAINTEXT"}, "FLOORCAST_KAFKA_SECURITY_PROTOCOL: is PLAINTEXT"),
+        ({"kafka_sasl_oauth_token_url": "http://login.example.com/token"}, "has to be an https address"),
+        ({"kafka_sasl_oauth_token_url": f"https://a:{PASSWORD}@example.com/"}, "has to be an https address"),
+        ({"kafka_sasl_oauth_token_url": "token"}, "has to be an https address"),
+        ({"kafka_sasl_oauth_token_file": __file__}, "there is FLOORCAST_KAFKA_SASL_OAUTH_TOKEN_FILE already"),
+    ],
+)
+def test_what_gives_no_token_is_refused_by_its_setting(changed: dict[str, Any], words: str) -> None:
+    assert words in problem(**{"kafka_security_protocol": "SASL_SSL", **CLIENT, **changed})
+
+
+@pytest.mark.parametrize(
+    "security",
+    [
+        Security("SASL_PLAINTEXT", "SCRAM-SHA-512", "ana", PASSWORD),
+        Security(
+            "SASL_SSL", "OAUTHBEARER", oauth=OAuth(None, "https://login.example.com/token", "ana", PASSWORD, "kafka")
+        ),
+    ],
+)
+def test_a_process_that_is_started_knows_the_same(security: Security) -> None:
     fields: dict[str, Any] = {
         name.removeprefix("FLOORCAST_").lower(): value for name, value in security.environment.items()
     }

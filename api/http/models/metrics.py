@@ -33,6 +33,42 @@ _GOALS_EXAMPLE = {
 }
 
 
+class ComparedAnswer(Answer):
+    """What a row is compared with, and by how much it differs."""
+
+    window: WindowAnswer
+    metrics: dict[str, int | float | str | dict[str, float | None] | None] = Field(
+        description="Of `share` a part of the team's and of the organisation's.",
+        examples=[{"calls_made": 31, "connect_rate": 0.3225806451612903, "revenue_won": "51000.00"}],
+    )
+    bounds: dict[str, float] = Field(examples=[{}])
+    change: dict[str, float | None] = Field(
+        description="Value ÷ compared, less 1; of shares the difference; null where the compared is 0 or null.",
+        examples=[{"calls_made": 0.1935483870967742, "connect_rate": 0.02878902, "revenue_won": -0.04901960784313726}],
+    )
+
+
+_VERSIONS = Field(
+    default=None,
+    description="Metric -> its versions, where the window has days of several.",
+    examples=[{"win_rate": [1, 2]}],
+)
+_COMPARE = Field(
+    default=None,
+    description="By kind, where `compare` is asked for.",
+    examples=[
+        {
+            "previous": {
+                "window": {"name": "previous", "from": "2026-03-16T16:00:00.000Z", "to": "2026-03-17T09:42:00.000Z"},
+                "metrics": {"calls_made": 31, "connect_rate": 0.3225806451612903},
+                "bounds": {},
+                "change": {"calls_made": 0.1935483870967742, "connect_rate": 0.028790787},
+            }
+        }
+    ],
+)
+
+
 class SegmentAnswer(Answer):
     """A part of a row, by one dimension."""
 
@@ -42,6 +78,7 @@ class SegmentAnswer(Answer):
     unavailable: dict[str, str] | None = Field(
         default=None, description="As of the row.", examples=[{"new_customers": "kept since 2025-10-25"}]
     )
+    compare: dict[str, ComparedAnswer] | None = _COMPARE
 
 
 class RowAnswer(Answer):
@@ -62,9 +99,11 @@ class RowAnswer(Answer):
     )
     unavailable: dict[str, str] | None = Field(
         default=None,
-        description="Metric that is null because not all of the window is kept -> since when it is.",
-        examples=[{"new_customers": "kept since 2025-10-25"}],
+        description="Metric, or comparison, that is null because not all of the window is kept -> since when it is.",
+        examples=[{"new_customers": "kept since 2025-10-25", "compare.last_year": "kept since 2025-10-25"}],
     )
+    versions: dict[str, list[int]] | None = _VERSIONS
+    compare: dict[str, ComparedAnswer] | None = _COMPARE
     segments: list[SegmentAnswer] | None = Field(default=None, description="Where `by` is asked for.")
     goals: dict[str, GoalAnswer | list[GoalAnswer]] | None = Field(
         default=None,

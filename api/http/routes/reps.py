@@ -1,7 +1,5 @@
 """The catalogue, the roster, and rows of metrics of reps, teams and the organisation."""
 
-from collections.abc import Sequence
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -9,12 +7,8 @@ from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
 from api.http.etag import answer
 from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
 from api.http.parameters import (
-    ByAsked,
-    EveryGoal,
-    MetricsAsked,
     ReadRequest,
     ReadRoute,
-    SpanAsked,
     TeamAsked,
     known_rep,
     known_team,
@@ -22,11 +16,11 @@ from api.http.parameters import (
     reps_asked,
     team_today,
 )
-from api.read.rows import Json, metric_json, metrics_row, person_json
-from api.read.segments import segments_of
-from api.read.view import ORGANISATION, Scope, rep_scope, team_scope
+from api.http.rows_asked import TABLE, RowsAsked
+from api.read.rows import metric_json, person_json
+from api.read.view import ORGANISATION, rep_scope, team_scope
 from schemas.instants import format_instant
-from schemas.windows import Span
+from schemas.windows import date_of
 
 router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
 
@@ -38,7 +32,8 @@ async def metric_catalogue(request: ReadRequest) -> Response:
     `definition` is the same text as `description`.
     """
     view, now = request.view, request.now
-    rows = [metric_json(view.catalogue, name) for name in view.catalogue]
+    today = date_of(view.calendar.day_of(now))
+    rows = [metric_json(view.catalogue, name, today) for name in view.catalogue]
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
@@ -66,16 +61,16 @@ async def teams(request: ReadRequest) -> Response:
 
 
 @router.get(
-    "/reps/metrics", summary="Metrics of all reps", response_model=RowsAnswer, responses=READ_PROBLEMS | NOT_FOUND
+    "/reps/metrics",
+    summary="Metrics of all reps",
+    response_model=RowsAnswer,
+    responses=TABLE | READ_PROBLEMS | NOT_FOUND,
 )
-async def metrics_of_reps(
-    request: ReadRequest, span: SpanAsked, metrics: MetricsAsked, by: ByAsked,
-    team: TeamAsked = None, goals: EveryGoal = None,
-) -> Response:  # fmt: skip
+async def metrics_of_reps(request: ReadRequest, asked: RowsAsked, team: TeamAsked = None) -> Response:
     """A row per rep."""
     access, view, now = request.access, request.view, request.now
-    rows = [_row(request, rep_scope(rep), span, metrics, by, goals) for rep in reps_asked(view, team, access, now)]
-    return answer(request, {"rows": rows, "as_of": format_instant(now)})
+    rows = [asked.row(rep_scope(rep)) for rep in reps_asked(view, team, access, now)]
+    return asked.answer("rep", rows, {"rows": rows, "as_of": format_instant(now)})
 
 
 # `path`: an id may hold slashes, and a percent-encoded one has become a plain one when routes are matched.
@@ -83,47 +78,36 @@ async def metrics_of_reps(
     "/reps/{rep:path}/metrics",
     summary="Metrics of a rep",
     response_model=RowAnswer,
-    responses=READ_PROBLEMS | NOT_FOUND,
+    responses=TABLE | READ_PROBLEMS | NOT_FOUND,
 )
-async def metrics_of_rep(
-    request: ReadRequest, rep: str, span: SpanAsked, metrics: MetricsAsked, by: ByAsked, goals: EveryGoal = None
-) -> Response:
+async def metrics_of_rep(request: ReadRequest, rep: str, asked: RowsAsked) -> Response:
     """One row."""
-    access, view, now = request.access, request.view, request.now
-    scope = rep_scope(known_rep(view, rep, access, now))
-    return answer(request, _row(request, scope, span, metrics, by, goals))
+    row = asked.row(rep_scope(known_rep(request.view, rep, request.access, request.now)))
+    return asked.answer("rep", [row], row)
 
 
 @router.get(
     "/teams/{team:path}/metrics",
     summary="Metrics of a team",
     response_model=RowAnswer,
-    responses=READ_PROBLEMS | NOT_FOUND,
+    responses=TABLE | READ_PROBLEMS | NOT_FOUND,
 )
-async def metrics_of_team(
-    request: ReadRequest, team: str, span: SpanAsked, metrics: MetricsAsked, by: ByAsked, goals: EveryGoal = None
-) -> Response:
+async def metrics_of_team(request: ReadRequest, team: str, asked: RowsAsked) -> Response:
     """One row: what reps did on days they were in this team."""
-    access, view = request.access, request.view
-    scope = team_scope(known_team(view, team, access))
-    return answer(request, _row(request, scope, span, metrics, by, goals))
+    asked.refuse_comparisons_of_reps()
+    row = asked.row(team_scope(known_team(request.view, team, request.access)))
+    return asked.answer("team", [row], row)
 
 
 @router.get(
-    "/organisation/metrics", summary="Metrics of the organisation", response_model=RowAnswer, responses=READ_PROBLEMS
+    "/organisation/metrics",
+    summary="Metrics of the organisation",
+    response_model=RowAnswer,
+    responses=TABLE | READ_PROBLEMS,
 )
-async def metrics_of_organisation(
-    request: ReadRequest, span: SpanAsked, metrics: MetricsAsked, by: ByAsked, goals: EveryGoal = None
-) -> Response:
+async def metrics_of_organisation(request: ReadRequest, asked: RowsAsked) -> Response:
     """One row: everything, also what no rep did."""
     organisation_allowed(request.access)
-    return answer(request, _row(request, ORGANISATION, span, metrics, by, goals))
-
-
-def _row(
-    request: ReadRequest, scope: Scope, span: Span, metrics: Sequence[str] | None, by: str | None, goals: str | None
-) -> Json:
-    """A row with the goals of its metrics: `goals` is None for the one that is meant, `all` for a list."""
-    view, now = request.view, request.now
-    row = metrics_row(view, scope, span, view.values(scope, span, now, metrics), now, every_goal=goals == "all")
-    return row if by is None else row | {"segments": segments_of(view, scope, span, now, metrics, by)}
+    asked.refuse_comparisons_of_reps()
+    row = asked.row(ORGANISATION)
+    return asked.answer("organisation", [row], row)

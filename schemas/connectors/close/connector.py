@@ -96,7 +96,7 @@ class Close:
     ) -> None:
         self._keys = tuple(keys)
         self._words = words
-        self._namespace = namespace
+        self.namespace = namespace
         self._owner_field = owner_field
 
     def verify(self, request: SignedRequest, now: int) -> None:
@@ -122,7 +122,7 @@ class Close:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """Every event of the delivery: Close posts one, its event log has many."""
-        return read_events(delivery, self._statements, namespace=self._namespace, clock="date_updated")
+        return read_events(delivery, self._statements, namespace=self.namespace, clock="date_updated")
 
     def _statements(self, body: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
         event = member(body, "event") if "event" in body or "object_type" not in body else body

@@ -67,7 +67,7 @@ class HubSpot:
     def __init__(self, *, secrets: Sequence[bytes], namespace: str = "", takes_legacy: bool = False) -> None:
         self._secrets = tuple(secrets)
         self._takes_legacy = takes_legacy
-        self._namespace = namespace
+        self.namespace = namespace
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
@@ -107,7 +107,7 @@ class HubSpot:
                     changed_at=at - statement.yields,
                     raw=statement.fields,
                     received_at=received_at,
-                    namespace=self._namespace,
+                    namespace=self.namespace,
                     deleted=statement.deleted,
                     takes_voices=True,
                 )

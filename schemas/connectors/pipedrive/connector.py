@@ -66,7 +66,7 @@ class Pipedrive:
     def __init__(self, *, secrets: Sequence[bytes], words: Words, namespace: str = "") -> None:
         self._secrets = tuple(secrets)
         self._words = words
-        self._namespace = namespace
+        self.namespace = namespace
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
@@ -75,7 +75,7 @@ class Pipedrive:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The event of the delivery, or every one of an array of them."""
-        return read_events(delivery, self._statements, namespace=self._namespace, clock="meta.timestamp")
+        return read_events(delivery, self._statements, namespace=self.namespace, clock="meta.timestamp")
 
     def _statements(self, body: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
         event = read_event(body)

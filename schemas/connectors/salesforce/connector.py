@@ -106,7 +106,7 @@ class Salesforce:
         self._secrets = tuple(secrets)
         self._organization = organization.encode()
         self._reader = reader
-        self._namespace = namespace
+        self.namespace = namespace
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError unless path and organisation are right, then ContentTypeError."""
@@ -126,7 +126,7 @@ class Salesforce:
         """Every notification of a message; of JSON every change event."""
         if media_type(delivery.headers) in MEDIA:
             return self._parse_message(delivery)
-        return read_events(delivery, self._changed, namespace=self._namespace, clock="commitTimestamp")
+        return read_events(delivery, self._changed, namespace=self.namespace, clock="commitTimestamp")
 
     def _parse_message(self, delivery: Delivery) -> Parsed:
         parsed = Parsed()
@@ -138,7 +138,7 @@ class Salesforce:
         for index, notification in enumerate(message.notifications):
             read_event(
                 notification.fields, index, partial(self._notified, notification, delivery.received_at), parsed,
-                delivery.received_at, namespace=self._namespace, clock="LastModifiedDate",
+                delivery.received_at, namespace=self.namespace, clock="LastModifiedDate",
             )  # fmt: skip
         return parsed
 

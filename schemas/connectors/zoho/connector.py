@@ -79,7 +79,7 @@ class Zoho:
     ) -> None:
         self._tokens = tuple(tokens)
         self._words = words
-        self._namespace = namespace
+        self.namespace = namespace
         self._outcomes_field = outcomes_field
 
     def verify(self, request: SignedRequest, now: int) -> None:
@@ -89,7 +89,7 @@ class Zoho:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The notification of the delivery, or every one of an array of them."""
-        return read_events(delivery, self._statements, namespace=self._namespace, clock="server_time")
+        return read_events(delivery, self._statements, namespace=self.namespace, clock="server_time")
 
     def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
         module, operation = text_member(event, "module"), text_member(event, "operation")

@@ -131,6 +131,19 @@ def test_the_list_has_those_of_the_file_too() -> None:
     assert len(lines) == len(rows)
 
 
+def test_without_a_configuration_the_shipped_ones_are_listed_and_a_named_one_must_be_there(folder: Path) -> None:
+    (folder / "floorcast.yaml").unlink()
+    with_own = floorcast("metrics", "list", "--json")
+    (folder / "metrics.yaml").unlink()
+    listed, shown = floorcast("metrics", "list", "--json"), floorcast("metrics", "show", "calls_made")
+
+    assert [row["name"] for row in json.loads(with_own.stdout)] == [*shipped_catalogue(), "demos", "talked", "pace"]
+    assert [row["name"] for row in json.loads(listed.stdout)] == [*shipped_catalogue()]
+    assert listed.stderr.startswith("there is no floorcast.yaml here")
+    assert (listed.exit_code, shown.exit_code) == (0, 0)
+    assert floorcast("metrics", "list", "--config", "other.yaml").exit_code == 2
+
+
 def test_what_is_shown_is_the_entry_and_its_plan() -> None:
     shown = floorcast("metrics", "show", "demos").stdout
 

@@ -23,7 +23,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from deploy.local import kafka_probe
-from deploy.local.broker import BrokerError, Door, LocalBroker, ensure_jars
+from deploy.local.broker import LocalBroker, ensure_jars
+from deploy.local.kafka_folder import BrokerError, Door
 from processor.transport.administration import ensure_topics
 from processor.transport.reaching import why_not
 from schemas.instants import DAY

@@ -114,7 +114,7 @@ def test_first_a_snapshot_then_what_changes(floor: LiveFloor) -> None:
     ]  # fmt: skip
     assert [lead["lead"] for lead in snapshot["leads"]] == ["l1"]
     changed = {row.get("rep") or row.get("team"): row["metrics"] for row in news["rows"]}
-    assert changed == {who: {"calls_made": 2} for who in (None, "north", "r1")}
+    assert changed == {who: {"calls_made": 2, "calls_by_hand": 2} for who in (None, "north", "r1")}
     instance, _, number = first_id.rpartition(":")
     assert instance
     assert events.id.rpartition(":")[0] == instance

@@ -1,0 +1,134 @@
+"""What the routes of rows share beside a window: `metrics`, `by`, `compare`, `goals`, `format`, and how they answer.
+
+Owns the checks of these parameters (422 naming the parameter) and the choice between JSON and CSV.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Query
+from starlette.responses import Response
+
+from api.http.errors import InvalidParameterError
+from api.http.etag import answer, answer_text
+from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, read_names, shown
+from api.read.comparison import COMPARISONS, OF_REPS
+from api.read.csv_rows import csv_of
+from api.read.metric_rows import MetricRows
+from api.read.rows import Json
+from api.read.segments import TEAM
+from api.read.view import Scope, View
+
+CSV = "text/csv"
+TABLE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {CSV: {"schema": {"type": "string"}, "example": "rep,name,team,window,from,to,as_of,currency\r\n"}}
+    }
+}
+"""The other form of a successful answer."""
+
+By = Annotated[str | None, Query(description="A dimension: rows get `segments`.", examples=["team"], max_length=200)]
+Compare = Annotated[
+    str | None,
+    Query(
+        description=f"With what, with commas: {', '.join(f'`{kind}`' for kind in COMPARISONS)}. Rows get `compare`.",
+        examples=["previous"],
+        max_length=200,
+    ),
+]
+EveryGoal = Annotated[
+    Literal["all"] | None, Query(description="`all`: of a metric with several goals a list of all of them.")
+]
+Format = Annotated[
+    Literal["json", "csv"] | None, Query(description="As `Accept` says (`application/json`, `text/csv`) if left out.")
+]
+
+
+class Asked:
+    """The rows that a request asks for."""
+
+    def __init__(self, request: ReadRequest, rows: MetricRows, compare: Sequence[str], *, is_csv: bool) -> None:
+        self._request, self._rows, self._compare, self._is_csv = request, rows, compare, is_csv
+
+    def row(self, scope: Scope) -> Json:
+        """The row of a rep, a team or the organisation."""
+        return self._rows.row(scope)
+
+    def refuse_comparisons_of_reps(self) -> None:
+        """422 where a team or the organisation is to be compared as only people are."""
+        found = next((kind for kind in self._compare if kind in OF_REPS), None)
+        if found is not None:
+            raise InvalidParameterError(field="compare", detail=f"{found} compares reps, and this row is of none")
+
+    def answer(self, kind: str, rows: Sequence[Json], payload: Json) -> Response:
+        """The payload, or its rows as a table."""
+        if self._is_csv:
+            table = csv_of(rows, kind, self._rows.metrics, self._rows.by)
+            found = answer_text(self._request, payload, table, CSV)
+        else:
+            found = answer(self._request, payload)
+        found.headers.add_vary_header("accept")
+        return found
+
+
+# Async, because FastAPI would run a plain function in a thread.
+async def read_rows(
+    request: ReadRequest,
+    span: SpanAsked,
+    metrics: MetricsAsked,
+    by: By = None,
+    compare: Compare = None,
+    goals: EveryGoal = None,
+    format: Format = None,
+) -> Asked:
+    """What is asked for. 422 naming the parameter that means nothing."""
+    view = request.view
+    check_dimension(view, by, view.catalogue if metrics is None else metrics)
+    kinds = read_names("compare", compare) or ()
+    for kind in kinds:
+        if kind not in COMPARISONS:
+            raise InvalidParameterError(field="compare", detail=f"{shown(kind)} is not one of {', '.join(COMPARISONS)}")
+    is_csv = format == "csv" if format is not None else prefers_csv(request.headers.get("accept", ""))
+    rows = MetricRows(
+        view, span, request.now, metrics, by=by, compare=() if is_csv else kinds, every_goal=goals == "all",
+        sees_organisation=request.access.team is None,
+    )  # fmt: skip
+    return Asked(request, rows, kinds, is_csv=is_csv)
+
+
+RowsAsked = Annotated[Asked, Depends(read_rows)]
+
+
+def check_dimension(view: View, by: str | None, metrics: Iterable[str]) -> None:
+    """422 where there is no dimension of that name, or a metric is not counted by it."""
+    if by is None or by == TEAM:
+        return
+    dimension = view.dimensions.get(by)
+    if dimension is None:
+        raise InvalidParameterError(
+            field="by", detail=f"there is no dimension {shown(by)}; there are {', '.join([TEAM, *view.dimensions])}"
+        )
+    if not dimension.labels and not dimension.is_of_person:
+        raise InvalidParameterError(field="by", detail=f"{by} is not kept: metrics.yaml lists no values of it")
+    for name in metrics:
+        lacking = view.lacking(name, by)
+        if lacking is not None:
+            part = "" if lacking == name else f", of which {name} is made,"
+            raise InvalidParameterError(field="by", detail=f"{lacking}{part} is not counted by {by}")
+
+
+def prefers_csv(accept: str) -> bool:
+    """Whether a client names CSV, and nothing else that it would rather have."""
+    weights = dict(_weighted(part) for part in accept.split(",") if part.strip())
+    wanted = weights.get(CSV, 0.0)
+    return wanted > 0 and wanted >= weights.get("application/json", 0.0)
+
+
+def _weighted(part: str) -> tuple[str, float]:
+    """A media type and its weight; what cannot be read as one weighs nothing."""
+    name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    weight = next((piece[2:] for piece in parameters if piece.startswith("q=")), "1")
+    try:
+        return name, float(weight)
+    except ValueError:
+        return name, 0.0

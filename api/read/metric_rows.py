@@ -1,0 +1,74 @@
+"""Rows of metrics as somebody has asked for them: with their segments, comparisons and goals.
+
+Owns what stands in a row beside its metrics, and how it is written. Pure; numbers come from segments.py and
+comparison.py.
+"""
+
+from collections.abc import Sequence
+
+from api.read.comparison import Compared, Comparisons
+from api.read.rows import Json, metrics_row, window_json
+from api.read.segments import WHOLE, Part, Parts
+from api.read.view import Scope, View
+from schemas.windows import Span
+
+
+class MetricRows:
+    """Makes the rows of one answer."""
+
+    def __init__(
+        self,
+        view: View,
+        span: Span,
+        now: int,
+        metrics: Sequence[str] | None = None,
+        *,
+        by: str | None = None,
+        compare: Sequence[str] = (),
+        every_goal: bool = False,
+        sees_organisation: bool = True,
+    ) -> None:
+        self._view, self._span, self._now = view, span, now
+        self.metrics = tuple(view.catalogue) if metrics is None else metrics
+        self.by = by
+        self._compare, self._every_goal = compare, every_goal
+        self._parts = Parts(view, now, self.metrics, by)
+        self._comparisons = Comparisons(self._parts, span, sees_organisation=sees_organisation)
+
+    def row(self, scope: Scope) -> Json:
+        """The row of a rep, a team or the organisation."""
+        values = self._parts.values(scope, self._span)
+        row = metrics_row(self._view, scope, self._span, values, self._now, every_goal=self._every_goal)
+        self._add_comparisons(row, scope, WHOLE)
+        if self.by is not None:
+            row["segments"] = [self._segment(self.by, scope, part) for part in self._parts.segments(scope, self._span)]
+        return row
+
+    def _segment(self, by: str, scope: Scope, part: Part) -> Json:
+        values = self._parts.values(scope, self._span, part)
+        made: Json = {"by": {by: part.label}, "metrics": values.metrics, "bounds": values.bounds}
+        if values.unavailable:
+            made["unavailable"] = values.unavailable
+        self._add_comparisons(made, scope, part)
+        return made
+
+    def _add_comparisons(self, row: Json, scope: Scope, part: Part) -> None:
+        if not self._compare:
+            return
+        row["compare"] = compared = {}
+        unavailable = dict(row.get("unavailable", {}))
+        for kind in self._compare:
+            found = self._comparisons.of(scope, kind, part)
+            compared[kind] = self._compared_json(found)
+            for metric, why in found.unavailable.items():
+                unavailable[f"compare.{kind}.{metric}" if metric else f"compare.{kind}"] = why
+        if unavailable:
+            row["unavailable"] = unavailable
+
+    def _compared_json(self, found: Compared) -> Json:
+        return {
+            "window": window_json(self._view, found.span),
+            "metrics": found.metrics,
+            "bounds": found.bounds,
+            "change": found.change,
+        }

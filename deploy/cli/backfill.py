@@ -1,0 +1,184 @@
+"""`floorcast backfill`: records of before, from a file."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from deploy.cli.bars import Step, progress_bar
+from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of, target_of
+from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
+from deploy.files.importing import Importer, Task
+from deploy.files.mapping import Options
+from deploy.files.problems import UseError
+from deploy.local.up import Target
+from deploy.roster import read_people
+from processor.transport.appending import Appender
+from processor.transport.following import Follower, KafkaError, MissingTopicError
+from schemas.config import Config
+from schemas.connectors import Connection
+from schemas.documents.errors import suggestion
+from schemas.exit_codes import ExitCode
+from schemas.instants import parse_instant
+from schemas.topics import DELIVERIES
+
+app = group()
+
+Texts = list[str] | None
+
+
+class _Console:
+    """The terminal."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.lines: list[tuple[Callable[[str], None], str]] = []
+        """Told once the bar is gone."""
+
+    def say(self, line: str) -> None:
+        self.lines.append((say, line))
+
+    def announce(self, line: str) -> None:
+        self.lines.append((announce, line))
+
+    def flush(self) -> None:
+        for tell, line in self.lines:
+            tell(line)
+
+
+@app.command()
+def backfill(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A connection of floorcast.yaml.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, or objects of JSON, one a line (.ndjson).")],
+    *,
+    record: Annotated[str, typer.Option(metavar="KIND", help="What a line is: call, deal, lead …")],
+    map: Annotated[
+        Texts, typer.Option(metavar="FIELD=COLUMN", help="By name, #3, or a path owner.id; twice: joined by a blank.")
+    ] = None,
+    set: Annotated[Texts, typer.Option(metavar="FIELD=VALUE", help="The same in every line.")] = None,
+    only: Annotated[Texts, typer.Option(metavar="COLUMN=VALUE", help="Other lines are left out.")] = None,
+    value: Annotated[
+        Texts, typer.Option(metavar="FIELD.WORD=TEXT", help="The file's word for one of ours; *: every other.")
+    ] = None,
+    key: Annotated[Texts, typer.Option(metavar="COLUMN", help="Ids are made of these, where there are none.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Zone of times without an offset.")] = None,
+    ambiguous: Annotated[
+        Literal["first", "second", "refuse"], typer.Option(help="A local time that came twice.")
+    ] = "first",
+    date_format: Annotated[
+        Texts, typer.Option(metavar="[FIELD=]FORMAT", help="YYYY YY MM M MMM DD D HH H hh h mm ss SSS A Z; epoch, …")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(metavar=".|,", help="What stands before the decimals.")] = None,
+    duration_format: Annotated[str | None, typer.Option(metavar="mm:ss|hh:mm|min|ms")] = None,
+    null: Annotated[Texts, typer.Option(metavar="TEXT", help="A cell that says nothing.")] = None,
+    rep_by: Annotated[Literal["id", "email", "name"] | None, typer.Option(help="How people are named.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="[default: a byte order mark, else UTF-8]")] = None,
+    delimiter: Annotated[str | None, typer.Option(metavar=",|;|tab|'|'", help="[default: detected]")] = None,
+    header_line: Annotated[int | None, typer.Option(min=1, help="[default: detected]")] = None,
+    no_header: Annotated[bool, typer.Option("--no-header", help="Columns are #1, #2 …")] = False,
+    empty: Annotated[Literal["clear", "keep"], typer.Option(help="What an empty cell does to its field.")] = "clear",
+    repeated: Annotated[
+        Literal["refuse", "last", "first"], typer.Option(help="Lines of one record that say different things.")
+    ] = "refuse",
+    as_of: Annotated[str | None, typer.Option(metavar="INSTANT", help="When the file was true.")] = None,
+    complete: Annotated[
+        str | None, typer.Option(metavar="FIELD=FROM/TO", help="The whole list of this span: others are deleted.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be read; write nothing.")] = False,
+    rows: Annotated[int, typer.Option(min=0, max=1000, help="How many records --dry-run shows.")] = 5,
+    refused: Annotated[Path | None, typer.Option(help="Where refused lines go. [default: FILE.refused.csv]")] = None,
+    all_or_nothing: Annotated[bool, typer.Option("--all-or-nothing", help="Not while a line is refused.")] = False,
+    print_mapping: Annotated[bool, typer.Option("--print-mapping", help="For floorcast.yaml; and end.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    config: ConfigFlag = None,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
+) -> None:
+    """Bring the lines of a file into a connection. Lines that cannot be read are refused by number and named.
+
+    Nothing is guessed: not the order of day and month, a zone, a decimal sign, or whose name it is. Doing it twice
+    changes nothing. Exit 1: lines were refused; 2: wrong use, or not one line could be read.
+    """
+    settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
+    options = options_of(locals())
+    kafka = None if print_mapping else target_of(settings)
+    path = settings.config if kafka is None else kafka.config
+    known = checked_config(path)
+    _connection(known, name, path)
+    task = Task(
+        path=file, connection=name, config=known, options=options, now=now(),
+        folder=settings.data.absolute() / "imports", complete=complete, is_dry=dry_run, rows=rows, refused=refused,
+        all_or_nothing=all_or_nothing, as_json=json,
+    )  # fmt: skip
+    try:
+        with progress_bar() as step:
+            console = _Console(step)
+            importer = Importer(task, console)
+            code = 0
+            if kafka is None:
+                console.announce(importer.mapping().rstrip())
+            else:
+                code = asyncio.run(_import(importer, task, kafka))
+    except UseError as error:
+        fail(error.problems, ExitCode.WRONG_USE)
+    except MissingTopicError as error:
+        fail([str(error)], ExitCode.UNREACHABLE)
+    except (KafkaError, TimeoutError) as error:
+        fail([f"Kafka does not do what it is asked for: {type(error).__name__}"], ExitCode.UNREACHABLE)
+    except KeyboardInterrupt:
+        fail(["stopped; the same command goes on from there"], ExitCode.DIFFERENCES)
+    console.flush()
+    raise typer.Exit(code)
+
+
+async def _import(importer: Importer, task: Task, kafka: Target) -> int:
+    topic = DELIVERIES.full_name(kafka.prefix)
+    people = await read_people(task.config, kafka.broker, kafka.prefix)
+
+    async def read_log(take: Callable[[Sequence[bytes | None]], None]) -> None:
+        async with Follower(kafka.broker, topic) as follower:
+            await follower.read_to(await follower.ends(), lambda _, records: take([each.value for each in records]))
+
+    async with AsyncExitStack() as stack:
+        log = None if task.is_dry else await stack.enter_async_context(Appender(kafka.broker, topic))
+        return (await importer.run(people, log, read_log)).exit_code
+
+
+def options_of(said: Mapping[str, Any]) -> Options:
+    """What the parameters of the command say of the file. Ends the command where one cannot be used."""
+    lists: dict[str, Any] = {
+        name: said[name] or () for name in ("map", "set", "only", "value", "key", "date_format", "null")
+    }
+    names = ("record", "timezone", "ambiguous", "decimal", "duration_format", "rep_by", "encoding", "header_line")
+    return Options(
+        **lists,
+        **{name: said[name] for name in (*names, "empty", "repeated")},
+        delimiter=_delimiter(said["delimiter"]),
+        has_header=not said["no_header"],
+        as_of=None if said["as_of"] is None else _instant(said["as_of"]),
+    )
+
+
+def _connection(config: Config, name: str, path: Path) -> Connection:
+    found = config.connections.get(name)
+    if found is None:
+        fail([f"there is no connection {name!r} in {path}{suggestion(name, config.connections)}"], ExitCode.WRONG_USE)
+    return found
+
+
+def _delimiter(text: str | None) -> str | None:
+    found = {"tab": "\t", "\\t": "\t"}.get(text or "", text)
+    if found is not None and len(found) != 1:
+        fail(["--delimiter: must be one sign, or tab"], ExitCode.WRONG_USE)
+    return found
+
+
+def _instant(text: str) -> int:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        fail([f"--as-of: {error}"], ExitCode.WRONG_USE)

@@ -1,0 +1,196 @@
+"""The first reading of a file: every line is read, and for each it is settled what becomes of it.
+
+Owns the counts, what is refused and why, and lines that say the same record more than once. Of each line it keeps a few
+numbers, so a file may be larger than the memory. Pure but for the reading of lines.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from hashlib import blake2b
+
+import msgspec
+
+from deploy.files.lines import Line
+from deploy.files.mapping import ID, FileReading
+from deploy.files.problems import CellError
+from deploy.files.rows import Row, Rows
+
+WHOLE = "line"
+"""In place of a field: the whole line is refused."""
+_TEXTS_KEPT = 1000
+_NAMED = 20
+
+
+class Fate(IntEnum):
+    """What becomes of a line."""
+
+    TAKEN = 0
+    REPEATED = 1
+    LEFT_OUT = 2
+    REFUSED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A line that is not taken, and why."""
+
+    number: int
+    field: str
+    why: str
+
+
+@dataclass(slots=True)
+class Checked:
+    """What the first reading has found."""
+
+    fates: bytearray = field(default_factory=bytearray)
+    """Of every line that is not blank, in their order."""
+    refusals: dict[int, Refusal] = field(default_factory=dict)
+    """By number of the line."""
+    texts: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    """(field, kind of repair) -> the cells that an option might read, how often each."""
+    unmapped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(field, word without a counterpart): how often."""
+    newest: int | None = None
+    """The newest instant in the file."""
+    needs_as_of: bool = False
+    """Whether there is a line without a version of its own."""
+    twice: list[tuple[int, str]] = field(default_factory=list)
+    """(line, field) of local times that came twice; the first of them."""
+    twice_count: int = 0
+    remarks: list[tuple[int, str]] = field(default_factory=list)
+    remark_count: int = 0
+    ids: "array[int]" = field(default_factory=lambda: array("Q"))
+    """Digest of the id of each line that was read."""
+
+    @property
+    def counts(self) -> Mapping[Fate, int]:
+        """How many lines there are of each fate."""
+        return Counter(map(Fate, self.fates))
+
+    @property
+    def has_read_any(self) -> bool:
+        """Whether one line at least could be read, or none was meant."""
+        return not self.refusals or len(self.fates) > self.fates.count(Fate.REFUSED)
+
+
+def lines_with_rows(
+    lines: Iterable[Line], rows: Rows, *, width: int | None
+) -> Iterator[tuple[Line, Row | CellError | None]]:
+    """Each line with what it says, with why it is refused, or with None where it is left out."""
+    for line in lines:
+        yield line, _outcome(line, rows, width)
+
+
+def _outcome(line: Line, rows: Rows, width: int | None) -> Row | CellError | None:
+    if line.problem is not None:
+        return CellError(line.problem, field=WHOLE)
+    if width is not None and len(line.cells) != width:
+        cells = f"{len(line.cells)} cell{'s' if len(line.cells) != 1 else ''}"
+        return CellError(f"has {cells}, the header {width}", field=WHOLE)
+    try:
+        return rows.read(line.cells) if rows.is_meant(line.cells) else None
+    except CellError as error:
+        return error
+
+
+def check(
+    lines: Iterable[Line],
+    rows: Rows,
+    reading: FileReading,
+    *,
+    width: int | None,
+    look: Callable[[Line, Row], None] = lambda _line, _row: None,
+) -> Checked:
+    """Read every line. `look` is called with each that can be read."""
+    checked = Checked()
+    keys, contents, numbers, places = array("Q"), array("Q"), array("Q"), array("Q")
+    for line, said in lines_with_rows(lines, rows, width=width):
+        if isinstance(said, Row):
+            _note(checked, line, said)
+            version = 0 if said.changed_at is None else said.changed_at
+            keys.append(_digest([said.id, version]))
+            contents.append(_digest([said.fields, said.deleted]))
+            numbers.append(line.number)
+            places.append(len(checked.fates))
+            checked.ids.append(id_digest(said.id))
+            checked.fates.append(Fate.TAKEN)
+            look(line, said)
+        elif said is None:
+            checked.fates.append(Fate.LEFT_OUT)
+        else:
+            checked.fates.append(Fate.REFUSED)
+            checked.refusals[line.number] = Refusal(line.number, said.field, said.why)
+            if said.repair:
+                texts = checked.texts.setdefault((said.field, said.repair), Counter())
+                if said.text in texts or len(texts) < _TEXTS_KEPT:
+                    texts[said.text] += 1
+    _settle_repeated(checked, keys, contents, numbers, places, reading)
+    return checked
+
+
+def _note(checked: Checked, line: Line, row: Row) -> None:
+    checked.needs_as_of |= row.changed_at is None
+    for instant in (row.newest, row.changed_at):
+        if instant is not None and (checked.newest is None or instant > checked.newest):
+            checked.newest = instant
+    for name, word in row.unmapped.items():
+        if (name, word) in checked.unmapped or len(checked.unmapped) < _TEXTS_KEPT:
+            checked.unmapped[name, word] += 1
+    checked.twice_count += len(row.twice)
+    checked.twice += [(line.number, name) for name in row.twice][: _NAMED - len(checked.twice)]
+    if row.remark is not None:
+        checked.remark_count += 1
+        if len(checked.remarks) < _NAMED:
+            checked.remarks.append((line.number, row.remark))
+
+
+def _settle_repeated(
+    checked: Checked,
+    keys: "array[int]",
+    contents: "array[int]",
+    numbers: "array[int]",
+    places: "array[int]",
+    reading: FileReading,
+) -> None:
+    """Of lines of one id and version: equal ones count once, of others as `--repeated` says."""
+    doubled = _doubled(keys)
+    by_key: dict[int, list[int]] = {}
+    for index, key in enumerate(keys) if doubled else ():
+        if key in doubled:
+            by_key.setdefault(key, []).append(index)
+    for indices in by_key.values():
+        is_equal = len({contents[index] for index in indices}) == 1
+        if not is_equal and reading.options.repeated == "refuse":
+            why = "the same key with other values" if reading.key else "the same id with other values"
+            for index in indices:
+                checked.fates[places[index]] = Fate.REFUSED
+                checked.refusals[numbers[index]] = Refusal(numbers[index], ID, why)
+            continue
+        kept = indices[-1] if reading.options.repeated == "last" else indices[0]
+        for index in indices:
+            if index != kept:
+                checked.fates[places[index]] = Fate.REPEATED
+
+
+def _doubled(keys: "array[int]") -> set[int]:
+    found: set[int] = set()
+    before = -1
+    for key in sorted(keys):
+        if key == before:
+            found.add(key)
+        before = key
+    return found
+
+
+def id_digest(id: str) -> int:
+    """An id in 64 bits."""
+    return _digest(id)
+
+
+def _digest(value: object) -> int:
+    encoded = msgspec.json.encode(value, order="deterministic")
+    return int.from_bytes(blake2b(encoded, digest_size=8).digest(), "big")

@@ -1,0 +1,84 @@
+"""`--complete`: a file that is the whole list of a span says by its silence that a record is no more.
+
+Owns the span and what is known of a connection's records, which is read from the log. Nothing is deleted without it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from deploy.files.checking import id_digest
+from deploy.files.mapping import FileReading
+from deploy.files.problems import UseError
+from processor.core.normalise import parse_delivery
+from schemas.connectors.base import Connector
+from schemas.deliveries import decode_delivery
+from schemas.instants import parse_date
+from schemas.records import FIELDS, FieldType, Record
+from schemas.windows import Calendar, day_from
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The span of which the file is the whole list."""
+
+    field: str
+    first: int
+    end: int
+    """Microseconds, exclusive."""
+
+
+def read_whole(text: str, reading: FileReading, calendar: Calendar) -> Whole:
+    """`FIELD=FROM/TO`, days of the organisation, both included. Raises UseError."""
+    name, _, span = text.partition("=")
+    record = reading.options.record
+    if FIELDS[record].get(name) is not FieldType.INSTANT:
+        msg = f"--complete: {name!r} is no instant of a {record}"
+        raise UseError(msg)
+    try:
+        first, last = (day_from(parse_date(day.strip())) for day in span.split("/"))
+    except ValueError as error:
+        msg = f"--complete: must be {name}=FROM/TO, such as {name}=2026-03-01/2026-03-31: {error}"
+        raise UseError(msg) from None
+    if last < first:
+        msg = "--complete: ends before it begins"
+        raise UseError(msg)
+    return Whole(name, calendar.day_start(first), calendar.day_start(last + 1))
+
+
+class Known:
+    """The records of one kind that a connection has spoken of. Fed with the log from its beginning."""
+
+    def __init__(self, connection: str, connector: Connector, record: str) -> None:
+        self._connection = connection
+        self._connectors = {connection: connector}
+        self._record = record
+        self._records: dict[str, Record] = {}
+
+    def take(self, messages: Iterable[bytes | None]) -> None:
+        """Some messages of `deliveries`."""
+        for message in messages:
+            try:
+                delivery = decode_delivery(message or b"")
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                continue
+            if delivery.connection != self._connection:
+                continue
+            for change in parse_delivery(delivery, self._connectors).changes:
+                if change.kind == self._record:
+                    self._records.setdefault(change.id, Record(change.kind)).fold(change)
+
+    def lacking(self, whole: Whole, ids: Iterable[int], namespace: str) -> list[str]:
+        """The ids in the span that are none of these (digests of ids), as the connection has them."""
+        there = set(ids)
+        before = f"{namespace}:" if namespace else ""
+        return [
+            id.removeprefix(before)
+            for id, record in sorted(self._records.items())
+            if id.startswith(before)
+            and not record.is_deleted
+            and isinstance(at := record.get(whole.field), int)
+            and whole.first <= at < whole.end
+            and id_digest(id.removeprefix(before)) not in there
+        ]

@@ -1,0 +1,95 @@
+"""From the bytes of a file to its lines of text: encodings and byte order marks.
+
+Owns the rule that an encoding is told, or is UTF-8, or stands in a byte order mark: it is never guessed.
+"""
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy.files.problems import UseError
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SAMPLE = 1 << 16
+_PROPOSED = 3
+
+
+def encoding_of(path: Path, said: str | None) -> str:
+    """The encoding of a file: as said, else by its mark, else UTF-8. Raises UseError."""
+    if said is not None:
+        try:
+            name = codecs.lookup(said).name
+        except LookupError:
+            msg = f"--encoding: there is no encoding {said!r}"
+            raise UseError(msg) from None
+        return "utf-8-sig" if name == "utf-8" else name
+    try:
+        with path.open("rb") as file:
+            begin = file.read(_SAMPLE)
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}"
+        raise UseError(msg) from None
+    if not begin:
+        msg = f"{path}: is empty"
+        raise UseError(msg)
+    found = next((encoding for mark, encoding in _MARKS if begin.startswith(mark)), "utf-8")
+    if found == "utf-8" and b"\0" in begin:
+        msg = f"{path}: holds NUL bytes, so it is not UTF-8: try --encoding utf-16-le or utf-16-be"
+        raise UseError(msg)
+    return found
+
+
+def read_lines(path: Path, encoding: str) -> Iterator[str]:
+    """The lines of a file with their ends. Raises UseError at the first that is not in this encoding."""
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            yield from file
+    except UnicodeError:
+        raise UseError(*_not_in(path, encoding)) from None
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}"
+        raise UseError(msg) from None
+
+
+def _not_in(path: Path, encoding: str) -> Iterator[str]:
+    number, line = _first_bad_line(path, encoding)
+    where = f"{path}: line {number}" if number else f"{path}"
+    yield f"{where}: is not {'UTF-8' if encoding.startswith('utf-8') else encoding}"
+    proposed = _proposals(line)
+    if proposed:
+        yield f"say --encoding; it could be {' or '.join(proposed)}"
+
+
+def _first_bad_line(path: Path, encoding: str) -> tuple[int, bytes]:
+    if encoding.startswith(("utf-16", "utf-32")):
+        return 0, b""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode(encoding)
+            except UnicodeError:
+                return number, line + file.read(_SAMPLE)
+    return 0, b""
+
+
+def _proposals(sample: bytes) -> list[str]:
+    """Encodings in which it can be read, the likely ones first: to be tried by a person."""
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - only where something is wrong
+
+    likely = [match.encoding.replace("_", "-") for match in from_bytes(sample)] if sample else []
+    found = list(dict.fromkeys(["cp1252", *likely])) if _reads(sample, "cp1252") else likely
+    return [encoding for encoding in found if not encoding.startswith("utf")][:_PROPOSED]
+
+
+def _reads(sample: bytes, encoding: str) -> bool:
+    try:
+        sample.decode(encoding)
+    except UnicodeError:
+        return False
+    return bool(sample)

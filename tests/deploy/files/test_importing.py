@@ -1,0 +1,249 @@
+"""Imports beyond the cases: going on after a stop, the whole list of a span, people, what was refused, any bytes."""
+
+import asyncio
+import csv
+import json
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records import RecordChange
+from tests.deploy.files.imports import Imports, Log
+
+CONFIG: dict[str, Any] = {
+    "organisation": {"name": "Field", "timezone": "Europe/Berlin", "currency": "EUR"},
+    "connections": {
+        "files": {"kind": "file"},
+        "crm": {
+            "kind": "hubspot",
+            "namespace": "hs",
+            "secrets": ["0123456789abcdef"],
+            "public_url": "https://f.example",
+        },
+        "sf": {"kind": "salesforce", "organization": "00D5g000004XYZa", "secrets": ["0123456789abcdef0"]},
+    },
+    "reps": {"r1": {"name": "Ana Lim", "email": "ana@f.example"}, "r2": {"name": "Ben", "aliases": {"crm": ["77"]}}},
+}
+AS_OF = ("--as-of", "2026-03-20T00:00:00Z")
+
+
+@pytest.fixture
+def imports(tmp_path: Path) -> Imports:
+    return Imports(CONFIG, tmp_path)
+
+
+def write(folder: Path, text: str, name: str = "calls.csv") -> str:
+    (folder / name).write_bytes(text.encode())
+    return name
+
+
+def folded(changes: list[RecordChange]) -> dict[tuple[str, str], dict[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for change in changes:
+        found.setdefault((change.kind, change.id), {}).update(change.fields)
+    return found
+
+
+def calls(*ids: str) -> str:
+    lines = [f"{id},r1,outbound,2026-03-18T09:00:00Z" for id in ids]
+    return "\n".join(["id,rep,direction,dialed_at", *lines, ""])
+
+
+def test_a_stopped_import_goes_on_where_it_was(
+    imports: Imports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.files.sending.MOST_EVENTS", 1)
+    command = ["files", write(tmp_path, calls(*map(str, range(20)))), "--record", "call", *AS_OF]
+    broken = Log(fails_after=8)
+    with pytest.raises(TimeoutError):
+        asyncio.run(imports.importer(command, tmp_path).run(imports.people(), broken))
+
+    imports.log.messages = list(broken.messages)
+    imports.run(command, tmp_path)
+
+    assert len(imports.log.messages) == 20
+    assert "8 of them had been sent before" in imports.terminal.lines
+    assert len(folded(imports.changes())) == 20
+
+
+def test_a_mark_of_another_log_is_not_believed(
+    imports: Imports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.files.sending.MOST_EVENTS", 1)
+    command = ["files", write(tmp_path, calls(*map(str, range(20)))), "--record", "call", *AS_OF]
+    with pytest.raises(TimeoutError):
+        asyncio.run(imports.importer(command, tmp_path).run(imports.people(), Log(fails_after=8)))
+
+    imports.run(command, tmp_path)
+
+    assert len(imports.log.messages) == 20
+
+
+def test_twice_changes_nothing(imports: Imports, tmp_path: Path) -> None:
+    command = ["files", write(tmp_path, calls("a", "b")), "--record", "call", *AS_OF]
+    imports.run(command, tmp_path)
+    once = {(change.id, change.version, str(change.fields)) for change in imports.changes()}
+    imports.run(command, tmp_path)
+
+    assert {(change.id, change.version, str(change.fields)) for change in imports.changes()} == once
+
+
+def test_a_file_that_is_the_whole_list_deletes_what_it_lacks_of_its_span(imports: Imports, tmp_path: Path) -> None:
+    first = calls("a", "b") + "old,r1,outbound,2026-02-01T09:00:00Z\n"
+    imports.run(["files", write(tmp_path, first), "--record", "call", "--as-of", "2026-03-19T00:00:00Z"], tmp_path)
+    whole = ["--complete", "dialed_at=2026-03-01/2026-03-31"]
+    second = ["files", write(tmp_path, calls("b")), "--record", "call", *AS_OF, *whole]
+    outcome = imports.run(second, tmp_path)
+
+    assert outcome is not None
+    assert outcome.deleted == 1
+    records = folded(imports.changes())
+    assert {id for (_, id), fields in records.items() if fields.get("deleted")} == {"a"}
+
+
+def test_nothing_is_deleted_while_a_line_is_refused(imports: Imports, tmp_path: Path) -> None:
+    imports.run(["files", write(tmp_path, calls("a", "b")), "--record", "call", *AS_OF], tmp_path)
+    text = calls("b") + "c,r1,sideways,2026-03-18T09:00:00Z\n"
+    whole = ["--complete", "dialed_at=2026-03-01/2026-03-31"]
+    outcome = imports.run(["files", write(tmp_path, text), "--record", "call", *AS_OF, *whole], tmp_path)
+
+    assert outcome is not None
+    assert outcome.deleted == 0
+    assert not any(change.fields.get("deleted") for change in imports.changes())
+
+
+def test_the_crms_own_connection_gives_its_namespace_but_not_to_the_roster(imports: Imports, tmp_path: Path) -> None:
+    text = "id,rep,direction,dialed_at,lead\n1,ana@f.example,outbound,2026-03-18T09:00:00Z,5\n"
+    imports.run(["crm", write(tmp_path, text), "--record", "call", "--rep-by", "email", *AS_OF], tmp_path)
+
+    (change,) = imports.changes()
+    assert (change.id, change.fields["rep"], change.fields["lead"]) == ("hs:1", "r1", "hs:5")
+
+
+def test_an_alias_comes_before_a_name(imports: Imports, tmp_path: Path) -> None:
+    text = "id,rep,direction,dialed_at\n1,77,outbound,2026-03-18T09:00:00Z\n"
+    imports.run(["crm", write(tmp_path, text), "--record", "call", "--rep-by", "name", *AS_OF], tmp_path)
+
+    assert imports.changes()[0].fields["rep"] == "hs:77"
+
+
+def test_salesforces_ids_are_completed(imports: Imports, tmp_path: Path) -> None:
+    text = "id,direction,dialed_at\n00T5g00000AbCd1,outbound,2026-03-18T09:00:00Z\n"
+    imports.run(["sf", write(tmp_path, text), "--record", "call", *AS_OF], tmp_path)
+
+    assert len(imports.changes()[0].id) == 18
+
+
+def test_refused_lines_are_imported_once_they_are_mended(imports: Imports, tmp_path: Path) -> None:
+    text = calls("a") + "b,r1,sideways,2026-03-18T09:00:00Z\nc,r1\n"
+    options = ["--record", "call", *AS_OF]
+    imports.run(["files", write(tmp_path, text), *options], tmp_path)
+    refused = tmp_path / "refused.csv"
+    rows = list(csv.reader(refused.read_text().splitlines()))
+    assert [(row[-2], row[-1].partition(":")[0]) for row in rows[1:]] == [("3", "direction"), ("4", "line")]
+
+    refused.write_text(refused.read_text().replace("sideways", "inbound"))
+    outcome = imports.run(["files", "refused.csv", "--refused", str(tmp_path / "again.csv"), *options], tmp_path)
+
+    assert outcome is not None
+    assert outcome.lines["taken"] == 1
+    assert {change.id for change in imports.changes()} == {"a", "b"}
+
+
+def test_refused_objects_are_imported_once_they_are_mended(imports: Imports, tmp_path: Path) -> None:
+    text = '{"id": 1, "direction": "sideways", "dialed_at": "2026-03-18T09:00:00Z"}\n{"id": \n'
+    options = ["--record", "call", *AS_OF]
+    imports.run(["files", write(tmp_path, text, "calls.ndjson"), *options], tmp_path)
+    again = tmp_path / "refused.ndjson"
+    assert again.read_text().splitlines()[1] == '{"id":'
+
+    again.write_text(again.read_text().replace("sideways", "inbound"))
+    imports.run(["files", "refused.ndjson", "--refused", str(tmp_path / "again.csv"), *options], tmp_path)
+
+    assert [change.id for change in imports.changes()] == ["1"]
+
+
+def test_a_dry_run_proposes_and_names_who_is_not_in_the_roster(imports: Imports, tmp_path: Path) -> None:
+    text = "id,rep,direction,dialed_at\n1,r9,out,18/03/2026\n2,r9,outbound,2026-03-18\n"
+    command = ["files", write(tmp_path, text), "--record", "call", "--dry-run", *AS_OF]
+    imports.run(command, tmp_path)
+
+    said = "\n".join(imports.terminal.lines)
+    assert "--value direction.WORD='out': would read 1 line" in said
+    assert "not in the roster: r9" in said
+    assert json.loads(imports.terminal.lines[0])["id"] == "2"
+    assert imports.log.messages == []
+
+
+def test_a_date_is_proposed_and_never_read(imports: Imports, tmp_path: Path) -> None:
+    text = "id,direction,dialed_at\n1,outbound,18/03/2026\n2,outbound,2026-03-18\n"
+    imports.run(["files", write(tmp_path, text), "--record", "call", *AS_OF], tmp_path)
+
+    assert "--date-format dialed_at='DD/MM/YYYY': would read 1 line" in imports.terminal.lines
+    assert [change.id for change in imports.changes()] == ["2"]
+
+
+def test_the_time_of_a_copy_is_not_taken_for_the_versions(imports: Imports, tmp_path: Path) -> None:
+    name = write(tmp_path, calls("a"))
+    os.utime(tmp_path / name, (0, 1774000000))  # 2026-03-20T09:46:40Z
+
+    assert imports.run(["files", name, "--record", "call"], tmp_path) is None
+    os.utime(tmp_path / name, (0, 1773870000))  # 2026-03-18T21:40:00Z
+    imports.run(["files", name, "--record", "call"], tmp_path)
+    assert imports.changes()[0].changed_at == 1773870000 * 1_000_000
+
+
+def test_a_saved_mapping_is_printed_as_it_may_stand_in_the_configuration(imports: Imports, tmp_path: Path) -> None:
+    text = "Nr,Wann,Richtung\n1,18.03.2026,raus\n"
+    options = ["--map", "id=Nr", "--map", "dialed_at=Wann", "--map", "direction=Richtung", "--decimal", ","]
+    told = ["--value", "direction.outbound=raus", "--date-format", "DD.MM.YYYY", "--timezone", "Europe/Berlin"]
+    name = write(tmp_path, text)
+    printed = imports.importer(["files", name, "--record", "call", *options, *told], tmp_path).mapping()
+
+    saved = yaml.safe_load(printed)["files"]
+    config = CONFIG | {"connections": {"files": {"kind": "file"} | saved}, "reps": {}}
+    again = Imports(config, tmp_path)
+    again.run(["files", name, "--record", "call", *AS_OF], tmp_path)
+    assert [(change.id, change.fields["direction"]) for change in again.changes()] == [("1", "outbound")]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--map", "nonsense=id"], "nonsense"),
+        (["--map", "rep=Agent"], "Agent"),
+        (["--timezone", "Mars/North"], "Mars/North"),
+        (["--date-format", "HH:mm"], "--date-format"),
+        (["--value", "direction.sideways=x"], "direction.sideways"),
+        (["--complete", "rep=1/2"], "--complete"),
+        (["--encoding", "klingon"], "--encoding"),
+        (["--map", "rep=#9"], "#9"),
+    ],
+)
+def test_wrong_use_names_what_is_wrong(options: list[str], named: str, imports: Imports, tmp_path: Path) -> None:
+    command = ["files", write(tmp_path, calls("a")), "--record", "call", *AS_OF, *options]
+
+    assert imports.run(command, tmp_path) is None
+    assert named in "\n".join(imports.terminal.lines)
+
+
+@given(
+    st.lists(
+        st.sampled_from(['"', ",", ";", "\n", "\r\n", "id", "a", "2026-03-18", "\ufeff", "\0", "=", "1.234", "é"]),
+        max_size=40,
+    )
+)
+def test_any_text_is_read_or_refused_line_by_line(parts: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder)
+        imports = Imports(CONFIG | {"reps": {}}, path)
+        head = "id,rep,direction,dialed_at\n"
+        outcome = imports.run(["files", write(path, head + "".join(parts)), "--record", "call", *AS_OF], path)
+        if outcome is not None:
+            assert len(imports.changes()) == outcome.lines["taken"]

@@ -1,0 +1,158 @@
+"""Any Kafka: by login over TLS, by certificate, by token, and with no right more than the documented ones."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.exit_codes import ExitCode
+from schemas.instants import format_instant
+from schemas.kafka_rights import RIGHTS, Right
+from tests.integration.floor_process import FloorProcess
+from tests.integration.posted import clock, post
+from tests.integration.secured import PASSWORD, SecuredKafka, give, secured_kafka
+from tests.integration.served import Reader
+from tests.integration.waiting import eventually
+
+pytestmark = pytest.mark.kafka
+
+CONFIGURATION = {
+    "organisation": {"name": "Acme", "timezone": "UTC", "currency": "EUR"},
+    "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="]}},
+}
+FLOORCAST = str(Path(sys.executable).with_name("floorcast"))
+PREFIX = "sales."
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    with secured_kafka(tmp_path_factory.mktemp("secured")) as kafka:
+        kafka.run(
+            "kafka.admin.ConfigCommand", "--alter", "--add-config", f"SCRAM-SHA-512=[password={PASSWORD}]",
+            "--entity-type", "users", "--entity-name", "ana",
+        )  # fmt: skip
+        for principal in ("User:ana", "User:CN=ana"):
+            asyncio.run(give(kafka, principal, PREFIX, RIGHTS))
+        yield kafka
+
+
+def run(
+    kafka: SecuredKafka, folder: Path, listener: str, *command: str, prefix: str = PREFIX, **more: str
+) -> tuple[int, str]:
+    """The exit code of a command, and what it said."""
+    (folder / "floorcast.yaml").write_text(
+        "organisation: {name: Acme, timezone: UTC, currency: EUR}\n"
+        'connections: {feed: {kind: generic, secrets: ["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="]}}\n'
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FLOORCAST_")}
+    done = subprocess.run(
+        [FLOORCAST, *command],
+        env=clean | kafka.environment(listener) | {"FLOORCAST_PREFIX": prefix, "FLOORCAST_PARTITIONS": "1"} | more,
+        cwd=folder, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert PASSWORD not in said
+    return done.returncode, said
+
+
+@pytest.mark.parametrize("listener", ["SCRAM", "MUTUAL", "TOKEN"])
+def test_each_way_in_is_taken(kafka: SecuredKafka, tmp_path: Path, listener: str) -> None:
+    code, said = run(kafka, tmp_path, listener, "topics")
+    assert (code, said.splitlines()[-1]) == (0, "the topics are right")
+
+
+@pytest.mark.parametrize(
+    ("listener", "changed", "words"),
+    [
+        ("SCRAM", {"FLOORCAST_KAFKA_SASL_PASSWORD": "another"}, "refuses the login of 'ana'"),
+        ("TOKEN", {"FLOORCAST_KAFKA_SASL_OAUTH_TOKEN_FILE": __file__}, "TOKEN_FILE: there is no token"),
+        ("MUTUAL", {"FLOORCAST_KAFKA_SSL_CERTFILE": "", "FLOORCAST_KAFKA_SSL_KEYFILE": ""}, "Kafka at 127.0.0.1:"),
+    ],
+)
+def test_who_is_not_let_in_is_told_why(
+    kafka: SecuredKafka, tmp_path: Path, listener: str, changed: dict[str, str], words: str
+) -> None:
+    code, said = run(kafka, tmp_path, listener, "topics", **changed)
+    assert code == ExitCode.UNREACHABLE
+    assert words in said
+
+
+def test_a_token_that_kafka_does_not_take_is_told(kafka: SecuredKafka, tmp_path: Path) -> None:
+    token = tmp_path / "another"
+    token.write_text("not.a.token")
+    code, said = run(kafka, tmp_path, "TOKEN", "topics", FLOORCAST_KAFKA_SASL_OAUTH_TOKEN_FILE=str(token))
+    assert code == ExitCode.UNREACHABLE
+    assert "refuses the login of 'the token'" in said
+
+
+@pytest.mark.parametrize(
+    ("taken", "command", "words"),
+    [
+        (("Topic", "Write"), "worker", "the right to its topics"),
+        (("Group", "Read"), "worker", "the right to its consumer groups"),
+        (("TransactionalId", "Write"), "worker", "the right to its producers"),
+    ],
+)
+async def test_a_missing_right_ends_a_worker_and_is_named(
+    kafka: SecuredKafka, tmp_path: Path, taken: tuple[str, str], command: str, words: str
+) -> None:
+    prefix = f"{taken[0]}{taken[1]}."
+    await give(kafka, "User:ana", prefix, RIGHTS)
+    assert (await asyncio.to_thread(run, kafka, tmp_path, "SCRAM", "topics", prefix=prefix))[0] == 0
+    await give(kafka, "User:ana", prefix, [right for right in RIGHTS if (right.resource, right.operation) != taken])
+    code, said = await asyncio.to_thread(run, kafka, tmp_path, "SCRAM", command, prefix=prefix)
+    assert code == ExitCode.UNREACHABLE
+    assert words in said
+
+
+async def test_topics_that_may_not_be_made_are_named(kafka: SecuredKafka, tmp_path: Path) -> None:
+    await give(kafka, "User:ana", "new.", [right for right in RIGHTS if right.operation != "Create"])
+    code, said = await asyncio.to_thread(run, kafka, tmp_path, "SCRAM", "topics", prefix="new.")
+    assert code == ExitCode.UNREACHABLE
+    assert "the right to" in said
+
+
+def test_no_right_reaches_beyond_the_prefix(kafka: SecuredKafka, tmp_path: Path) -> None:
+    code, said = run(kafka, tmp_path, "MUTUAL", "topics", prefix="others.")
+    assert code == ExitCode.UNREACHABLE
+    assert "the right to" in said
+
+
+async def test_a_whole_floor_with_the_least_rights(kafka: SecuredKafka, tmp_path: Path) -> None:
+    environment = kafka.environment("SCRAM")
+    floor = FloorProcess(tmp_path, CONFIGURATION, environment, kafka=environment["FLOORCAST_BROKER"])
+    prefix = floor.prefix
+    await give(kafka, "User:ana", prefix, RIGHTS)
+    try:
+        await asyncio.to_thread(floor.start)
+        at = format_instant(clock())
+        said = {"rep": "ana", "direction": "outbound", "dialed_at": at}
+        call = {"record": "call", "id": "1", "changed_at": at, "fields": said}
+        await post(floor.url, floor.config_file, call)
+        async with Reader(floor.url) as reader:
+
+            async def is_counted() -> Any:
+                status, found = await reader.ask("/v1/reps/ana/metrics", window="today")
+                return status == 200 and found["metrics"]["calls_made"] == 1
+
+            await eventually(is_counted, "counted")
+            code, words = await asyncio.to_thread(run, kafka, tmp_path, "SCRAM", "replay", prefix=prefix)
+            assert code == 0, words
+            await eventually(is_counted, "counted after a replay")
+        await asyncio.to_thread(floor.stop)
+    finally:
+        await asyncio.to_thread(floor.kill_everything)
+
+
+def test_the_documented_rights_are_words_of_kafka_s_own_tool() -> None:
+    right = Right("Topic", "Read", "")
+    assert right.command("User:ana", PREFIX) == (
+        "--allow-principal User:ana --operation Read --topic sales. --resource-pattern-type prefixed"
+    )
