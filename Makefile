@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-board fuzz sanitize faults faults-table check check-board format bench lock clean
+.PHONY: help install dev demo test test-board fuzz sanitize faults faults-table check check-style check-types check-types-macos check-imports check-board format bench lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
@@ -86,12 +86,22 @@ faults: install dev
 faults-table: install dev
 	$(BIN)/python -m tests.faults --table
 
-check: install dev check-board
+# Each by itself, so that `make -j2 check` has two of them at a time.
+check: check-style check-types check-types-macos check-imports check-board
+
+check-style: install dev
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+
+check-types: install dev
 	$(BIN)/mypy
-	@# What only Linux has stands in processor/machine.py; a cache of its own, or each would throw the other one away.
-	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
+
+# What only Linux has stands in processor/machine.py; a cache of its own, or each would throw the other one away. Tests
+# run on Linux alone.
+check-types-macos: install dev
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin $(PACKAGES:%=--package %)
+
+check-imports: install dev
 	$(BIN)/lint-imports
 
 # The wallboard's modules: types, rules, and what can be tried without a browser. Nothing of Node is served.

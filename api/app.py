@@ -39,6 +39,8 @@ from api.http.routes import (
     prometheus,
     reps,
     root,
+    series,
+    standouts,
     stream,
     webhooks,
 )
@@ -70,6 +72,8 @@ READ_ROUTERS: tuple[APIRouter, ...] = (
     reps.router,
     leaderboards.router,
     funnels.router,
+    series.router,
+    standouts.router,
     goals.router,
     open_deals.router,
     leads.router,

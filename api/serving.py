@@ -5,12 +5,14 @@ The limits on connections and requests are server.py's.
 
 import asyncio
 import socket
+import time
 from types import FrameType
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from api.readiness import Readiness
 from api.server import bounded_protocol
 from api.settings import Settings
 
@@ -46,19 +48,32 @@ def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
             timeout_graceful_shutdown=_GRACEFUL_SECONDS,
             backlog=_BACKLOG,
         ),
-        app.state.stopping,
+        app,
+        settings.drain_seconds,
     )
 
 
 class _Server(uvicorn.Server):
-    """Ends on a signal with exit code 0 (uvicorn raises the signal again), and tells the streams first."""
+    """Ends on a signal with exit code 0 (uvicorn raises the signal again), and tells the streams first.
 
-    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+    For `drain_seconds` before that it serves on and is not ready, so that a load balancer has time to look elsewhere. A
+    second signal cuts that short, one more ends at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
         super().__init__(config)
-        self._stopping = stopping
+        self._stopping: asyncio.Event = app.state.stopping
+        self._drain_seconds = drain_seconds
+        self._ends_at: float | None = None
+        readiness: Readiness = app.state.readiness
+        for part in ("ingest", "read"):
+            readiness.add(part, self._problems)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Ask for an orderly end; a second signal for an immediate one."""
+        if self._ends_at is None and self._drain_seconds:
+            self._ends_at = time.monotonic() + self._drain_seconds
+            return
         again = self.should_exit
         super().handle_exit(sig, frame)
         self._captured_signals.clear()
@@ -66,9 +81,14 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second, by uvicorn."""
+        if self._ends_at is not None and time.monotonic() >= self._ends_at:
+            self.should_exit = True
         if self.should_exit:
             self._stopping.set()
         return await super().on_tick(counter)
+
+    def _problems(self) -> list[str]:
+        return [] if self._ends_at is None else ["this process was told to end"]
 
 
 def listen(settings: Settings) -> socket.socket:

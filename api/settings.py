@@ -56,6 +56,12 @@ class Settings(KafkaSettings):
     )
     role: Role = Field(default="all", description="`ingest` takes webhooks only, `read` serves only, `all` does both.")
 
+    drain_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=300,
+        description="For so long after SIGTERM it is not ready and serves on; then it ends.",
+    )
     request_deadline_seconds: float = Field(
         default=5.0, gt=0, le=300, description="A request, head and body, must have arrived after this time."
     )

@@ -63,7 +63,7 @@ async def compact(floor: Floor, topics: Sequence[Topic] = (LEDGER, PANES)) -> No
 def _cleaned(floor: Floor) -> dict[tuple[str, int], int]:
     """Topic and partition -> the offset up to which it is compacted, as Kafka notes it."""
     found = {}
-    for file in (floor.folder / "kafka").rglob("cleaner-offset-checkpoint"):
+    for file in floor.broker.data.rglob("cleaner-offset-checkpoint"):
         for line in file.read_text().splitlines()[2:]:
             name, partition, offset = line.split()
             found[name, int(partition)] = int(offset)

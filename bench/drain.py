@@ -117,7 +117,7 @@ def _computed(workers: Sequence[Started], floor: Floor) -> tuple[float, float, f
 
 def _log_bytes(floor: Floor) -> int:
     """Of this floor's topics; the sizes of what is written, not what Kafka has set aside for it."""
-    return sum(file.stat().st_size for file in (floor.folder / "kafka").rglob(f"{floor.prefix}*/*.log"))
+    return sum(file.stat().st_size for file in floor.broker.data.rglob(f"{floor.prefix}*/*.log"))
 
 
 def _until_shared(workers: Sequence[Started], partitions: int) -> None:

@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,8 +28,9 @@ from processor.transport.administration import ensure_topics
 from schemas.instants import DAY
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of this benchmark's own floor
-PREFIX = "floorcast."
 READY_SECONDS = 300.0
+_prefixes = (f"bench{number}." for number in count())
+"""A floor has topics of its own, also on a Kafka that it shares."""
 _BETWEEN_LOOKS_SECONDS = 0.01
 
 
@@ -111,20 +113,20 @@ class Floor:
     """Further `FLOORCAST_…` of all processes, without that beginning."""
     config: Mapping[str, object] = field(default_factory=dict)
     """What `floorcast.yaml` says beside organisation and connection."""
-    prefix: str = PREFIX
+    prefix: str = field(default_factory=lambda: next(_prefixes))
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="floorcast-bench-")))
             self.broker = stack.enter_context(LocalBroker(self.folder / "kafka", die_with_parent=True))
-            self.make_topics()
+            self.make_topics(self.prefix)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._stack.close()
 
-    def make_topics(self, prefix: str = PREFIX, partitions: int | None = None) -> None:
+    def make_topics(self, prefix: str, partitions: int | None = None) -> None:
         """The catalogue's topics under a prefix: a floor of its own on the same Kafka, with no record yet."""
         self.prefix, self.partitions = prefix, partitions or self.partitions
         (self.folder / "floorcast.yaml").write_text(json.dumps(CONFIG | dict(self.config)))  # YAML holds JSON

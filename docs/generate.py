@@ -17,6 +17,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+import yaml
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, generate_latest
@@ -57,6 +58,7 @@ from schemas.verifications import Verification
 from schemas.windows import WINDOWS
 
 REFERENCE = Path(__file__).parent / "reference"
+DEPLOY = Path(__file__).parents[1] / "deploy"
 _NOTE = "<!-- Made by docs/generate.py from the code. Change the code, then run it. -->"
 
 _SAMPLE_CONFIG = """
@@ -756,8 +758,22 @@ def metrics_schema() -> str:
     return json.dumps(json_schema(), indent=2) + "\n"
 
 
+def prometheus_rule() -> str:
+    """The rules of deploy/prometheus, as the Prometheus operator takes them."""
+    groups: list[object] = []
+    for file in sorted((DEPLOY / "prometheus" / "rules").glob("*.yml")):
+        groups += yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    resource = {
+        "apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "floorcast"},
+        "spec": {"groups": groups},
+    }  # fmt: skip
+    note = "# Made by docs/generate.py from deploy/prometheus/rules. Change those, then run it.\n"
+    return note + yaml.safe_dump(resource, sort_keys=False, width=120)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "../metrics.md": metric_entries,
+    "../../deploy/kubernetes/components/prometheus-operator/rules.yaml": prometheus_rule,
     "cli.md": cli,
     "configuration.md": configuration,
     "hubspot.md": hubspot_page,

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from schemas.instants import DAY, EARLIEST, LATEST, parse_date
-from schemas.records import DELETED, ENTERED, FIELDS, HEARD, FieldType, RecordChange, Value, decode_record
+from schemas.records import DELETED, ENTERED, FIELDS, FieldType, RecordChange, Value, decode_record
 from schemas.voices import VOICES
 
 LONGEST = 10 * 365 * DAY
@@ -81,12 +81,13 @@ def check_row(row: bytes) -> None:
             check_fields(record.kind, {name: value, instant: at})
     for name, values in record.named.items():
         for value in values:
-            if value != HEARD:
-                check_fields(record.kind, {name: value})
+            check_fields(record.kind, {name: value})
     versions = [entry[:2] for entry in record.fields.values()]
     versions += [entry[:2] for entries in record.histories.values() for entry in entries]
     versions += [entry[1:3] for entered in record.entered.values() for entry in entered]
     versions += [version for values in record.named.values() for version in values.values()]
+    if record.kept_from is not None:
+        versions.append((record.kept_from, 0))
     for at, digest in versions:
         if not FIRST_CHANGE <= at <= LAST_CHANGE or not 0 <= digest < 1 << 64:
             msg = "a version is none"

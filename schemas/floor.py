@@ -8,13 +8,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.catalogue import Catalogue, Metric, money_digits
-from schemas.catalogue.base import Exact, MetricValue, Reading
+from schemas.catalogue.base import Exact, MetricValue, Reading, sample_of
 from schemas.catalogue.dimensions import Dimensions
 from schemas.catalogue.funnel import FunnelReader
 from schemas.catalogue.versions import Versioned
 from schemas.config import Config
 from schemas.instants import MINUTE, format_instant
-from schemas.merged_panes import DECODED_WINDOWS, ORGANISATION, MergedPanes, Scope, rep_scope, team_scope
+from schemas.merged_panes import (
+    DECODED_WINDOWS,
+    ORGANISATION,
+    MergedPanes,
+    Scope,
+    negative_durations,
+    rep_scope,
+    team_scope,
+    without_rate,
+)
 from schemas.panes import Pane
 from schemas.windows import Span, date_of, first_minute_kept
 
@@ -171,9 +180,19 @@ class Floor(MergedPanes):
         """A metric (or the part of it that has a label of a dimension) of a merged pane, before it is shown."""
         return self._bound.metrics[metric].reader_of(label).exact(pane, self.reading(now))
 
+    def sample(self, metric: str, pane: Pane, now: int) -> Exact:
+        """How many cases a metric of a merged pane is made of; of counts and sums it is the value itself."""
+        return sample_of(self._bound.metrics[metric].reader, pane, self.reading(now))
+
     def deals_without_rate(self) -> int:
         """Won deals in a currency that has no rate: they are left out of money metrics."""
-        return sum(self._without_rate.values())
+        won = without_rate(self._bound.metrics.get("revenue_won"))
+        return 0 if won is None else self.times_left_out(won)
+
+    def negative_durations(self) -> Mapping[str, int]:
+        """Metric -> how many it leaves out because they end before they start, of every duration."""
+        found = {name: negative_durations(metric) for name, metric in self._bound.metrics.items()}
+        return {name: sum(map(self.times_left_out, cells)) for name, cells in found.items() if cells}
 
     def comes_due(self, pane: Pane, since: int, now: int) -> bool:
         """Whether something waits in a merged pane whose time is over by now, and was not before."""

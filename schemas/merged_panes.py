@@ -6,12 +6,14 @@ until a part of it changes. Long spans are merged from blocks (an hour of minute
 costs few merges, not 1,440.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from schemas.catalogue import Catalogue, Metric, bound
+from schemas.catalogue.duration import DurationReader
 from schemas.catalogue.plan import Kind
 from schemas.catalogue.simple import SimpleReader
+from schemas.catalogue.versions import VersionsReader
 from schemas.config import Config
 from schemas.config.rules import rules_of
 from schemas.instants import DAY, MINUTE
@@ -73,12 +75,14 @@ class MergedPanes:
         self._blocks: dict[int, dict[Scope, Pane]] = {}
         self._windows_in: dict[int, int] = {}
         """Block -> in how many of its windows there is a pane."""
-        self._without_rate: dict[tuple[Window, str | None, str], int] = {}
+        self._noted: dict[int, dict[tuple[Window, str | None, str], int]] = {
+            cell: {} for cell in _noted_cells(self._bound.metrics)
+        }
+        """How often something was left out of a metric, by the cell that counts it."""
         self._levels = Levels(self._bound.plan)
         self._days = self._bound.plan.of_kind(Kind.DAYS)
         self._level_panes: dict[tuple[Scope, Span, Instant, int], Pane] = {}
         """What levels were at the end of a span, at a revision."""
-        self._left_out = _left_out(self._bound.metrics.get("revenue_won"))
         self._cells_of: dict[str, int] = {}
         """Rep -> in how many windows they have a pane."""
 
@@ -96,7 +100,7 @@ class MergedPanes:
                 return None
         else:
             self._put_in(origin, rep, window, value)
-        self._note_rate(origin, rep, window, value)
+        self._note(origin, rep, window, value)
         self._forget_merged(window, rep, was_there=was_there)
         self.revision += 1
         self._rep_revisions[rep] = self.revision
@@ -156,13 +160,18 @@ class MergedPanes:
                 self._blocks.pop(block, None)
         return True
 
-    def _note_rate(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
-        """Keep the number of deals without a rate beside the bytes, which are not decoded before somebody asks."""
+    def _note(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
+        """Keep how often something was left out beside the bytes, which are not decoded before somebody asks."""
         if is_day(window):
-            if value is not None and self._left_out is not None and _written(self._left_out) in value:
-                self._without_rate[window, rep, origin] = decode_pane(value).get(self._left_out, 0)
-            else:
-                self._without_rate.pop((window, rep, origin), None)
+            for cell, held in self._noted.items():
+                if value is not None and _written(cell) in value:
+                    held[window, rep, origin] = decode_pane(value).get(cell, 0)
+                else:
+                    held.pop((window, rep, origin), None)
+
+    def times_left_out(self, cell: int) -> int:
+        """How often something was left out of a metric on all days that are kept."""
+        return sum(self._noted.get(cell, {}).values())
 
     def _forget_merged(self, window: Window, rep: str | None, *, was_there: bool) -> None:
         held = self._rep_panes.get(window, {}).pop(rep, None)
@@ -232,7 +241,7 @@ class MergedPanes:
         if held is None:
             if len(self._level_panes) > LEVELS_REMEMBERED:
                 self._level_panes.clear()
-            made = self._with_levels({}, span, now, lambda rep: self._is_in(scope, rep, end.day))
+            made = self._with_levels({}, span, now, self._there_on(scope, end.day))
             held = self._level_panes[key] = made
         return self._levels.put(pane, held, None)
 
@@ -254,29 +263,40 @@ class MergedPanes:
                 if self._is_in(scope, rep, day):
                     found.setdefault(label_on(rep, day), {})
             for label, pane in found.items():
-
-                def is_meant(rep: str | None, label: str | None = label) -> bool:
-                    return self._is_in(scope, rep, day) and label_on(rep, day) == label
-
-                found[label] = self._with_levels(pane, span, now, is_meant)
+                meant = [
+                    Scope("rep", rep)
+                    for rep in (None, *self._cells_of)
+                    if self._is_in(scope, rep, day) and label_on(rep, day) == label
+                ]
+                found[label] = self._with_levels(pane, span, now, meant)
         return found
 
-    def _with_levels(self, pane: Pane, span: Span, now: int, is_meant: Callable[[str | None], bool]) -> Pane:
+    def _with_levels(self, pane: Pane, span: Span, now: int, scopes: Sequence[Scope]) -> Pane:
+        """A pane with what there was of these scopes at the end of a span, and right before it."""
         ends = [end_of(span, now, self.calendar)]
         if self._levels.sets:
             ends.append(beginning_of(span, now, self.calendar))
         found = []
         for at in ends:
-            later = [window for window in self._cells if is_after(window, at, self._day_of)]
-            standing = self._panes_of([STANDING], is_meant)
-            found.append(self._levels.level(standing, self._panes_of(later, is_meant)))
+            standing = (self._pane(scope, STANDING) for scope in scopes)
+            later = [*self._after(at)]
+            parts = (part for scope in scopes for after in later for part in self._parts(scope, after))
+            found.append(self._levels.level(standing, parts))
         return self._levels.put(pane, found[0], found[1] if len(found) > 1 else None)
 
-    def _panes_of(self, windows: Iterable[Window], is_meant: Callable[[str | None], bool]) -> Iterator[Pane]:
-        for window in windows:
-            for rep in self._cells.get(window, ()):
-                if is_meant(rep):
-                    yield self._rep_pane(window, rep)
+    def _there_on(self, scope: Scope, day: Day) -> Sequence[Scope]:
+        """What a scope's level on a day is summed up from: of a team its people of that day, wherever they were."""
+        if scope.kind != "team":
+            return [scope]
+        return [rep_scope(rep) for rep in self._cells_of if self.roster.team_on(rep, day) == scope.id]
+
+    def _after(self, at: Instant) -> Iterator[Span]:
+        """The stored windows after an instant, each once: the rest of its day, and the days after it."""
+        if at.minute is not None:
+            last = self.calendar.day_start(at.day + 1) // MINUTE - 1
+            yield Span("", days=False, first=at.minute + 1, last=last)
+        last = max(self._day_revisions, default=at.day)
+        yield Span("", days=True, first=at.day + 1, last=last)
 
     def _is_in(self, scope: Scope, rep: str | None, day: Day) -> bool:
         if scope.kind == "rep":
@@ -431,10 +451,22 @@ def _block_of(window: Window) -> int:
     return index_of(window) // size * 2 + (window & 1)
 
 
-def _left_out(metric: Metric | None) -> int | None:
+def without_rate(metric: Metric | None) -> int | None:
     """The cell that counts for how many rows of a metric there was no rate."""
     reader = None if metric is None else metric.reader
     return reader.left_out.name if isinstance(reader, SimpleReader) and reader.left_out is not None else None
+
+
+def negative_durations(metric: Metric) -> list[int]:
+    """The cells that count what a metric leaves out because it ends before it starts."""
+    readers = metric.reader.readers if isinstance(metric.reader, VersionsReader) else (metric.reader,)
+    return [reader.negative.name for reader in readers if isinstance(reader, DurationReader)]
+
+
+def _noted_cells(metrics: Mapping[str, Metric]) -> set[int]:
+    won = without_rate(metrics.get("revenue_won"))
+    negative = {cell for metric in metrics.values() for cell in negative_durations(metric)}
+    return negative if won is None else negative | {won}
 
 
 def _written(cell: int) -> bytes:

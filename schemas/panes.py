@@ -131,7 +131,8 @@ def decode_pane(value: bytes) -> Pane:
 def pane_key(origin: str, rep: str | None, window: Window) -> bytes:
     """`origin|rep|window` (see `write_window`): a rep's id may hold any character, the others no bar.
 
-    No rep: the empty text.
+    No rep: the empty text. Tables of panes write the same for all reps of a window at once (`processor/core/panes.py`,
+    `processor/native/panes.pyx`).
     """
     return f"{origin}|{rep or ''}|{write_window(window)}".encode()
 

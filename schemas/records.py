@@ -169,6 +169,8 @@ _CODES: Mapping[str, int] = dict(FIELD_CODES) | {
     voice: 64 + number for number, voice in enumerate(voice for voices in FURTHER.values() for voice in voices)
 }
 _FIELD_NAMES: Mapping[int, str] = {code: name for name, code in _CODES.items()}
+# Among the pointers of a row, the last of them: no pointer, but `Record.kept_from`.
+_KEPT_FROM: Final = 63
 
 
 class RecordChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -232,7 +234,7 @@ def in_order(changes: Sequence[RecordChange]) -> list[RecordChange]:
 class Record:
     """State of one record: a join of changes. `fields[name]` is (changed_at, digest, value) of the winning change."""
 
-    __slots__ = ("dropped", "entered", "fields", "histories", "kind", "left", "named")
+    __slots__ = ("dropped", "entered", "fields", "histories", "kept_from", "kind", "left", "named")
 
     def __init__(
         self,
@@ -249,6 +251,12 @@ class Record:
         """Pointer -> values that it had and has not now -> the newest version that said so. The newest of them."""
         self.entered = entered if entered is not None else {}
         """Field -> what was entered at which instant, in their order: of each instant the newest word."""
+        self.kept_from: int | None = None
+        """Of what was too old when it was last heard of: the first instant that was kept then (microseconds).
+
+        It is not let go before the next day begins. A mark of who keeps the row, and no word of the CRM's: joins and
+        messages leave it out.
+        """
         self.left: dict[str, dict[str, Version]] = {}
         """Those that this object has seen it leave, remembered or not: their groups are to be told. Not in the row."""
         self.dropped = 0
@@ -262,8 +270,9 @@ class Record:
     def entry(self, name: str) -> tuple[int, int, Value] | None:
         """(changed_at, digest, value) of the word that a field goes by; None where it was never set."""
         found = self.fields.get(name)
-        if name in FURTHER:
-            return newest_word([found, *(self.fields.get(voice) for voice in FURTHER[name])])
+        # Of most records one voice has spoken.
+        if name in FURTHER and (further := [self.fields[voice] for voice in FURTHER[name] if voice in self.fields]):
+            return newest_word([found, *further])
         return found
 
     @property
@@ -369,7 +378,10 @@ class Record:
             del self.named[name]
 
     def encode(self, *, is_whole: bool = True) -> bytes:
-        """The row: the same state always gives the same bytes. Not whole: without the values that pointers had."""
+        """The row: the same state always gives the same bytes.
+
+        Not whole: without the values that pointers had, and without the mark of who keeps it.
+        """
         patches: dict[Version, dict[int, Value]] = {}
         histories, named, codes = self.histories, self.named if is_whole else _NO_NAMES, _CODES
         for name, (at, digest, value) in self.fields.items():
@@ -381,16 +393,21 @@ class Record:
                     patch[codes[name]] = value
         # Most records were set by one change: what has one member is in order.
         versions = sorted(patches) if len(patches) > 1 else patches
-        row = (
-            self.kind,
-            [(at, digest, dict(sorted(patches[at, digest].items()))) for at, digest in versions],
-            {codes[name]: entries for name, entries in sorted(histories.items())} if histories else histories,
+        pointers = (
             {
                 codes[name]: sorted((*version, value) for value, version in values.items())
                 for name, values in sorted(named.items())
             }
             if named
-            else named,
+            else {}
+        )
+        if is_whole and self.kept_from is not None:
+            pointers[_KEPT_FROM] = [(self.kept_from, 0, "")]
+        row = (
+            self.kind,
+            [(at, digest, dict(sorted(patches[at, digest].items()))) for at, digest in versions],
+            {codes[name]: entries for name, entries in sorted(histories.items())} if histories else histories,
+            pointers,
         )
         if not self.entered:
             return _encode(row)
@@ -411,6 +428,7 @@ def decode_record(row: bytes) -> Record:
     """The state that `encode` wrote."""
     kind, patches, histories, named, entered = read_row(row, _PASTS)
     names = _FIELD_NAMES
+    kept = named.pop(_KEPT_FROM, None) if named else None
     # Loops, and no dict made for what most rows do not have: a quarter faster than three comprehensions.
     fields: dict[str, tuple[int, int, Value]] = {}
     for at, digest, patch in patches:
@@ -427,6 +445,8 @@ def decode_record(row: bytes) -> Record:
     )
     for name, entries in record.histories.items():
         record.fields[name] = entries[-1]
+    if kept:
+        record.kept_from = kept[0][0]
     return record
 
 
@@ -459,10 +479,6 @@ def _has_voices(
     patches: list[tuple[int, int, dict[int, Value]]], histories: dict[int, list[tuple[int, int, Value]]]
 ) -> bool:
     return any(code >= 64 for code in histories) or any(code >= 64 for _, _, patch in patches for code in patch)
-
-
-HEARD: Final = ""
-"""Among the values that a pointer had: not one of them, but an instant for which a group keeps the row at least."""
 
 
 def encode_elsewhere(kind: str, pointer: str, value: str, version: Version) -> bytes:

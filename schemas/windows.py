@@ -6,7 +6,7 @@ Owns window arithmetic. Reads no clock: `now` is an argument.
     read      15m = the current minute and the 14 before it; month = the days of this month up to today
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NewType
@@ -198,6 +198,24 @@ _BEGINNINGS: dict[str, Callable[[date, int], date]] = {
     "7d": lambda today, _: today - timedelta(days=6),
     "30d": lambda today, _: today - timedelta(days=29),
 }
+
+_LONGEST = {"today": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+"""So many days after a period begins the next one has begun, and not yet the one after."""
+
+
+def periods(name: str, first: Day, last: Day, calendar: Calendar) -> Iterator[Span]:
+    """The days (`today`), weeks, months, quarters or years that have one of these days, each whole."""
+    begins = first_day_of(name, first, calendar)
+    while begins <= last:
+        ends = first_day_of(name, begins + _LONGEST[name], calendar) - 1
+        yield Span(name, days=True, first=begins, last=ends)
+        begins = ends + 1
+
+
+def first_day_of(name: str, day: Day, calendar: Calendar) -> Day:
+    """The first day of the period of that name (see `periods`) that a day lies in."""
+    return day_from(_BEGINNINGS[name](date_of(day), calendar.first_weekday))
+
 
 WINDOWS = (*ROLLING_MINUTES, "today", "yesterday", "week", "month", "quarter", "year", "7d", "30d")
 

@@ -35,9 +35,7 @@ CONFIGS = {
         timezone="Asia/Kolkata", retention=KEPT, lead_response={"responder": "team", "stop": "contact"}
     ),
 }
-FEW = settings(SLOW, max_examples=25, derandomize=True)
-"""The same logs each time: of others one in a hundred still finds a row at the edge of what is kept that depends on the
-order of its day or on a restart (decision 0045)."""
+FEW = settings(SLOW, max_examples=25)
 SEEDS = st.integers(0, 2**32)
 TOUCHES = frozenset({"call", "email", "meeting"})
 
@@ -124,6 +122,10 @@ def test_every_number_and_clock_equals_the_recount_after_a_long_time(
 @given(log=SEEDS.map(long_log), seed=st.integers(0, 2**16))
 @example(log=long_log(44), seed=0)  # a mail is said to have left long ago; before or after a call of the same day
 @example(log=long_log(47), seed=7)  # all that a group holds leaves it on the day on which a call comes
+@example(log=long_log(549), seed=30)  # what was newest in a group leaves it
+@example(log=long_log(706), seed=1)  # a forgotten call speaks again, of before what its lead remembers
+@example(log=long_log(751), seed=1)  # a deal is too old by its correction, which was said long ago
+@example(log=long_log(824), seed=1)  # a forgotten mail leaves its thread and comes back within a day
 def test_any_order_within_a_day_and_any_batches_give_the_same_bytes(log: list[RecordChange], seed: int) -> None:
     config = CONFIGS["kuala lumpur"]
 

@@ -23,7 +23,9 @@ from starlette.responses import Response
 from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
 from api.http.identity import Access, access_of
 from api.read.read_side import ReadSide
+from api.read.segments import TEAM
 from api.read.view import ORGANISATION, Scope, View, rep_scope, team_scope
+from schemas.catalogue.dimensions import Dimension
 from schemas.windows import WINDOWS, Span, span_between, span_of
 
 MAX_DAYS = 1100
@@ -187,6 +189,12 @@ def known_metrics(view: View, names: str | None) -> tuple[str, ...] | None:
     return found or None
 
 
+def known_metric(view: View, metric: str) -> None:
+    """422 naming a metric that there is not."""
+    if metric not in view.catalogue:
+        raise InvalidParameterError(field="metric", detail=f"there is no metric {shown(metric)}")
+
+
 def read_names(parameter: str, text: str | None) -> tuple[str, ...] | None:
     """Names with commas, each once; None where the parameter is left out."""
     if text is None:
@@ -204,6 +212,20 @@ def shown(name: str) -> str:
 
 SpanAsked = Annotated[Span, Depends(read_span)]
 MetricsAsked = Annotated[tuple[str, ...] | None, Depends(read_metrics)]
+
+
+def known_dimension(view: View, by: str) -> Dimension | None:
+    """A dimension by which something may be told apart (422 else); None: the team, which is always there."""
+    if by == TEAM:
+        return None
+    dimension = view.dimensions.get(by)
+    if dimension is None:
+        raise InvalidParameterError(
+            field="by", detail=f"there is no dimension {shown(by)}; there are {', '.join([TEAM, *view.dimensions])}"
+        )
+    if not dimension.labels and not dimension.is_of_person:
+        raise InvalidParameterError(field="by", detail=f"{by} is not kept: metrics.yaml lists no values of it")
+    return dimension
 
 
 TeamAsked = Annotated[str | None, Query(description="Only reps of this team, today.")]

@@ -11,12 +11,11 @@ from starlette.responses import Response
 
 from api.http.errors import InvalidParameterError
 from api.http.etag import answer, answer_text
-from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, read_names, shown
+from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, known_dimension, read_names, shown
 from api.read.comparison import COMPARISONS, OF_REPS
 from api.read.csv_rows import csv_of
 from api.read.metric_rows import MetricRows
 from api.read.rows import Json
-from api.read.segments import TEAM
 from api.read.view import Scope, View
 
 CSV = "text/csv"
@@ -101,15 +100,8 @@ RowsAsked = Annotated[Asked, Depends(read_rows)]
 
 def check_dimension(view: View, by: str | None, metrics: Iterable[str]) -> None:
     """422 where there is no dimension of that name, or a metric is not counted by it."""
-    if by is None or by == TEAM:
+    if by is None or known_dimension(view, by) is None:
         return
-    dimension = view.dimensions.get(by)
-    if dimension is None:
-        raise InvalidParameterError(
-            field="by", detail=f"there is no dimension {shown(by)}; there are {', '.join([TEAM, *view.dimensions])}"
-        )
-    if not dimension.labels and not dimension.is_of_person:
-        raise InvalidParameterError(field="by", detail=f"{by} is not kept: metrics.yaml lists no values of it")
     for name in metrics:
         lacking = view.lacking(name, by)
         if lacking is not None:

@@ -52,7 +52,7 @@ class Comparisons:
         self._held: dict[tuple[str | None, str, Part, bool], Exact] = {}
 
     @cached_property
-    def _employed(self) -> Mapping[str | None, Sequence[str]]:
+    def employed(self) -> Mapping[str | None, Sequence[str]]:
         """Team of today -> who is in the roster and employed today; None: all of them."""
         today = self._view.calendar.day_of(self._now)
         found: dict[str | None, list[str]] = {None: []}
@@ -106,7 +106,7 @@ class Comparisons:
         return Fraction(sum(known), len(values)) if values and len(known) == len(values) else None
 
     def _of_people(self, team: str | None, metric: str, part: Part) -> list[Exact]:
-        people = self._employed.get(team, ())
+        people = self.employed.get(team, ())
         return [self._parts.exact(rep_scope(rep), self._span, metric, part) for rep in people]
 
     def _best(self, team: str | None, metric: str, part: Part) -> Exact:

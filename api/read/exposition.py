@@ -49,6 +49,8 @@ class Picture:
     goals: Sequence[Attainment] | None = None
     """None: there are no goals."""
     deals_without_rate: int | None = None
+    negative_durations: Mapping[str, int] = field(default_factory=dict)
+    """Metric -> how many ended before they started."""
     behind_seconds: float = 0.0
     verification: Verification | None = None
     is_ready: bool = False
@@ -177,6 +179,9 @@ _ROWS_IN_A_PIECE = 100
 """So many reps whose lines have all to be made take about a millisecond."""
 
 
+_LINES_IN_A_PIECE = 2_000
+"""Lines that are made take about a millisecond to be joined, and a few to be compressed."""
+
 _GOALS_IN_A_PIECE = 500
 
 
@@ -227,7 +232,9 @@ class Exposition:
         self._held = now
         # By metric, as the format wants them.
         for place, (name, _, _, definition) in enumerate(metrics):
-            yield _text(_head(name, "gauge", definition)) + _text(filter(None, map(itemgetter(place), rows)))
+            yield _text(_head(name, "gauge", definition))
+            for first in range(0, len(rows), _LINES_IN_A_PIECE):
+                yield _text(filter(None, map(itemgetter(place), rows[first : first + _LINES_IN_A_PIECE])))
 
 
 def _text(lines: Iterable[str]) -> bytes:
@@ -298,6 +305,11 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     if picture.deals_without_rate is not None:
         yield from _head("floorcast_deals_without_rate", "gauge", "Deals won in a currency without a rate.")
         yield f"floorcast_deals_without_rate {picture.deals_without_rate}"
+    if picture.negative_durations:
+        help_ = "Durations that a metric leaves out because they end before they start."
+        yield from _head("floorcast_negative_durations", "gauge", help_)
+        for metric, number in picture.negative_durations.items():
+            yield f'floorcast_negative_durations{{metric="{metric}"}} {number}'
     yield from _alerts(picture)
     yield from _head("floorcast_consumer_lag_records", "gauge", "Messages that the stage reading a topic has not done.")
     for (topic, partition), lag in sorted(picture.lag.items()):

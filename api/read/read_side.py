@@ -150,6 +150,7 @@ class ReadSide:
             crossed=crossed_limits(view),
             goals=goals.found if view.goals.goals else None,
             deals_without_rate=view.deals_without_rate(),
+            negative_durations=view.negative_durations(),
             behind_seconds=self.consumer.behind_seconds(now),
             verification=view.verification,
             is_ready=not self.problems(),

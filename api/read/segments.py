@@ -69,6 +69,10 @@ class Parts:
             return None
         return self.view.exact(metric, self._pane(scope, span, part), self.now, self._label(part))
 
+    def sample(self, scope: Scope, span: Span, metric: str) -> Exact:
+        """How many cases a metric is made of; of counts and sums it is the value itself."""
+        return self.view.sample(metric, self._pane(scope, span, WHOLE), self.now)
+
     def _label(self, part: Part) -> tuple[str, str] | None:
         if part.is_whole or self._is_of_person or self.by is None or part.label is None:
             return None
@@ -83,8 +87,8 @@ class Parts:
 
     def _panes_of_people(self, scope: Scope, span: Span) -> Mapping[str | None, Pane]:
         if (scope, span) not in self._by_people:
-            named = label_on(self.view, self.by or TEAM)
-            self._by_people[scope, span] = self.view.merged_by_people(scope, span, self.now, named)
+            found = self.view.merged_by_people(scope, span, self.now, label_on(self.view, self.by or TEAM))
+            self._by_people[scope, span] = found
         return self._by_people[scope, span]
 
 

@@ -39,6 +39,8 @@ _INSTANTS = {
     "goal": ("since",),
     "activity": ("at",),
 }
+_Horizon = Callable[[int], tuple[date, int]]
+"""For a receipt: the first day that is kept then, and its first instant."""
 _POINTERS = {
     "call": ("lead",),
     "meeting": ("lead",),
@@ -88,16 +90,16 @@ def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits, ne
     reps = [change for change in told if change.kind == "rep"]
     for (kind, name), heard in groups.items():
         since = 0
-        limits = [*(horizon(at)[1] for at, _ in heard), final]
+        limits = [*(horizon(at)[1] for at, _, _ in heard), final]
         for place, limit in enumerate(limits):
             if place and limit == limits[place - 1]:
                 continue  # of the same day: a group is let go when a day begins, and never within one
-            before = [change for _, change in heard[since:place]]
+            before = _latest(heard[since:place])
             known = _known(kind, names.get((kind, name), {name}), before)
             if before and _are_old(known, limit) and not (kind == "lead" and waits(name, [*before, *reps])):
                 since = place
-        kept[kind][name] = [change for _, change in heard[since:]]
-    last_lives = [life for life in lives if life.is_last and not (_are_old(life.changes, final) and not life.is_spared)]
+        kept[kind][name] = _latest(heard[since:])
+    last_lives = [life for life in lives if life.is_last and not life.has_gone(horizon, final)]
     return Remembered(
         first_day,
         [change for life in last_lives for change in life.changes],
@@ -130,12 +132,16 @@ class _Life:
             }.get(kind, False)
         )
 
+    def has_gone(self, horizon: _Horizon, limit: int) -> bool:
+        """Whether it was let go by when `limit` is the first instant that is kept: as a day began, never within one."""
+        return horizon(self.changes[-1].received_at)[1] < limit and _are_old(self.changes, limit) and not self.is_spared
 
-def _lives(told: Iterable[RecordChange], horizon: Callable[[int], tuple[date, int]]) -> list[_Life]:
+
+def _lives(told: Iterable[RecordChange], horizon: _Horizon) -> list[_Life]:
     lives: dict[tuple[str, str], list[_Life]] = defaultdict(list)
     for change in told:
         own = lives[change.kind, change.id]
-        if own and not (_are_old(own[-1].changes, horizon(change.received_at)[1]) and not own[-1].is_spared):
+        if own and not own[-1].has_gone(horizon, horizon(change.received_at)[1]):
             own[-1].changes.append(change)
             continue
         if own:
@@ -146,8 +152,9 @@ def _lives(told: Iterable[RecordChange], horizon: Callable[[int], tuple[date, in
 
 _Group = tuple[str, str]
 """`lead` or `thread`, and which."""
-_Heard = list[tuple[int, "RecordChange"]]
-"""What a group has heard of, and when (by receipt): of a record all from when it first named the group."""
+_Heard = list[tuple[int, "RecordChange", int]]
+"""What a group has heard of, when (by receipt), and in which of the lives of a record: all of it from when it first
+named the group."""
 
 
 def _groups(lives: Iterable[_Life], final: int) -> tuple[dict[_Group, _Heard], dict[_Group, set[str]], set[_Group]]:
@@ -159,7 +166,7 @@ def _groups(lives: Iterable[_Life], final: int) -> tuple[dict[_Group, _Heard], d
     found: dict[_Group, _Heard] = defaultdict(list)
     aged: set[_Group] = set()
     merged: dict[str, set[str]] = defaultdict(set)
-    for life in lives:
+    for number, life in enumerate(lives):
         kind, name = life.changes[0].kind, life.changes[0].id
         since: dict[_Group, int] = {}
         for change in life.changes:
@@ -175,7 +182,7 @@ def _groups(lives: Iterable[_Life], final: int) -> tuple[dict[_Group, _Heard], d
                 since.setdefault(group, change.received_at)
         is_fresh = life.is_last and all(change.fields and change.changed_at >= final for change in life.changes)
         for group, at in since.items():
-            found[group] += [(max(at, change.received_at), change) for change in life.changes]
+            found[group] += [(max(at, change.received_at), change, number) for change in life.changes]
             if not is_fresh:
                 aged.add(group)
     aged |= {("lead", lead) for lead in _together(merged, {name for kind, name in aged if kind == "lead"})}
@@ -194,6 +201,15 @@ def _groups(lives: Iterable[_Life], final: int) -> tuple[dict[_Group, _Heard], d
         names["lead", target] = reached
     old = {group: sorted(heard, key=lambda entry: entry[0]) for group, heard in found.items() if group in aged}
     return old, names, ({*found} | {("lead", target) for target in merged}) - aged
+
+
+def _latest(heard: Iterable[tuple[int, RecordChange, int]]) -> list[RecordChange]:
+    """What a group holds of it: of a record that was forgotten and spoke anew what it says since."""
+    heard = list(heard)
+    lives = {(change.kind, change.id): 0 for _, change, _ in heard}
+    for _, change, life in heard:
+        lives[change.kind, change.id] = max(life, lives[change.kind, change.id])
+    return [change for _, change, life in heard if life == lives[change.kind, change.id]]
 
 
 def _together(merged: Mapping[str, Iterable[str]], leads: Iterable[str]) -> set[str]:
@@ -269,7 +285,7 @@ def _current(changes: Iterable[RecordChange]) -> Mapping[str, Any]:
     return fields
 
 
-def _is_late(change: RecordChange, horizon: Callable[[int], tuple[date, int]]) -> bool:
+def _is_late(change: RecordChange, horizon: _Horizon) -> bool:
     _, limit = horizon(change.received_at)
     fields: Mapping[str, Any] = change.fields
     goes_on = {"deal": ("open",), "lead": ("new", "qualified")}.get(change.kind, ())
@@ -284,8 +300,7 @@ def _is_late(change: RecordChange, horizon: Callable[[int], tuple[date, int]]) -
     return all(at < limit for at in (change.changed_at, *chain.from_iterable(said)))
 
 
-def _horizons(config: Config) -> Callable[[int], tuple[date, int]]:
-    """For a receipt: the first day that is kept then, and its first instant."""
+def _horizons(config: Config) -> _Horizon:
     zone, kept = config.organisation.zone, config.retention.records
 
     @cache

@@ -18,17 +18,17 @@ from processor.core.bounds import SEPARATOR, Smallest
 from processor.core.customers import customer_contributions
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts
-from processor.core.joining import Row, encoded, joined, kept_for_today
+from processor.core.joining import is_news
 from processor.core.merges import Merges, Move
 from processor.core.panes import Message, PaneTable
 from processor.core.plan import Contribution
 from processor.core.responses import lead_result
-from processor.core.retention import Expiry, Horizon, is_spared, last_instant, newest_version
+from processor.core.retention import Expiry, Horizon, is_spared, last_instant, marked, newest_version
 from processor.core.threads import thread_contributions
 from schemas.damage import DamagedError, check_row
 from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement
 from schemas.leads import ENDED, decode_clock, encode_clock
-from schemas.records import Record, decode_record
+from schemas.records import Record, decode_record, is_elsewhere
 from schemas.roster import Teams
 
 SLICE = 200
@@ -79,7 +79,7 @@ class Groups:
         self._restored_merges: dict[str, bytes] = {}
         self._expiry: Expiry[str] = Expiry()
         self._is_merges_due = False
-        """Whether pointers of merged leads may be too old, since all groups were looked at."""
+        """Whether pointers of merged leads may be too old, since the horizon has moved."""
         self._log_at = 0
         self._coming: list[tuple[int, str]] = []
         """Heap of (instant, group): first touches that lie after the newest receipt, to be counted plainly by then."""
@@ -117,13 +117,13 @@ class Groups:
         output.panes = self.panes.take_changes()
         return output
 
-    def _gather(self, engagements: Iterable[Engagement], output: GroupsOutput) -> dict[str, dict[str, Row]]:
-        """What a batch makes of its records, by group and key: the row itself where there is nothing to join it with.
+    def _gather(self, engagements: Iterable[Engagement], output: GroupsOutput) -> dict[str, dict[str, bytes]]:
+        """What a batch makes of its records, by group and key.
 
         The same state is the same bytes, so rows are only read where two of one record differ.
         """
-        changed: dict[str, dict[str, Row]] = {}
-        due, looked_at, rows_of = self._expiry.due, set[str](), self._rows
+        changed: dict[str, dict[str, bytes]] = {}
+        due, looked_at, rows_of, kept_from = self._expiry.due, set[str](), self._rows, self.horizon.starts_at
         for engagement in engagements:
             group, key, row = engagement.group, engagement.record, engagement.row
             if engagement.via:
@@ -132,45 +132,45 @@ class Groups:
                 looked_at.add(group)
                 self._look_at(group, output)
             news = changed.get(group)
-            held: Row | None = None if news is None else news.get(key)
+            held = None if news is None else news.get(key)
             if held is None and (rows := rows_of.get(group)) is not None:
                 held = rows.get(key)
             elif held is None and group == MERGES_GROUP:
                 held = self._merges.rows.get(key)
-            if held is None:
-                found: Row | None = row
-            else:
-                found = None if held == row else joined(held, row)
-            if found is None:
+            if held is not None and (held == row or not is_news(held, row, kept_from)):
                 output.duplicates += 1
                 continue
             if news is None:
                 news = changed[group] = {}
-            news[key] = kept_for_today(found, self.horizon.starts_at, is_merge=group == MERGES_GROUP)
+            news[key] = row
         return changed
 
-    def _settle(self, group: str, news: Mapping[str, Row], moves: Mapping[str, Move], output: GroupsOutput) -> None:
+    def _settle(self, group: str, news: Mapping[str, bytes], moves: Mapping[str, Move], output: GroupsOutput) -> None:
         """Take in what has become of records of one group."""
         is_new = group not in self._rows
         rows = self._rows.setdefault(group, {})
         before = group.encode() + _SEPARATOR
         taken = self._taken(group, rows, news, output)
         for key in taken:
-            row = rows[key] = encoded(news[key])
-            output.rows.append((before + key.encode(), row))
-        facts = self._facts(group)
-        is_doubtful = facts.first_set_at < self.horizon.starts_at
-        if is_new:
-            if is_doubtful or facts.is_any_empty:
+            rows[key] = news[key]
+        facts, kept_from = self._facts(group), self.horizon.starts_at
+        is_doubtful = facts.first_set_at < kept_from
+        if is_doubtful:
+            rows |= {key: marked(decode_record(rows[key]), kept_from) for key in taken}
+        output.rows += [(before + key.encode(), rows[key]) for key in taken]
+        # What was newest in it may be gone with what has left it.
+        has_left = any(is_elsewhere(rows[key]) for key in taken)
+        if is_doubtful or facts.is_any_empty:
+            if is_new or has_left:
                 self._expiry.spared.add(group)  # it is looked at below
-            else:
-                self._expiry.file(group, facts.first_set_at)
+        elif is_new or has_left:
+            self._expiry.file(group, facts.first_set_at)
         if facts.root not in {None, group[5:]}:
             # A new root must hear everything; afterwards it needs only what is new.
             self._hand_on(group, facts.root or "", rows if group[5:] in moves else taken, output)
-        self._update(group, facts, output, is_doubtful=is_doubtful)
+        self._update(group, facts, output)
 
-    def _taken(self, group: str, rows: dict[str, bytes], news: Mapping[str, Row], output: GroupsOutput) -> list[str]:
+    def _taken(self, group: str, rows: dict[str, bytes], news: Mapping[str, bytes], output: GroupsOutput) -> list[str]:
         """The keys of what the group takes of it. Lets go what has no place any more."""
         keys = sorted(news)
         if len(rows) + len(news) <= bounds.GROUP_LIMIT:
@@ -216,7 +216,14 @@ class Groups:
             return GroupFacts(rows, lead=group[5:], root_of=self._merges.root_of)
         return GroupFacts(rows)
 
-    def _update(self, group: str, facts: GroupFacts, output: GroupsOutput, *, is_doubtful: bool = False) -> None:
+    def _derive_again(self, group: str, output: GroupsOutput) -> None:
+        """What is around a group has changed, of which nothing was heard."""
+        if self._expiry.due:
+            self._look_at(group, output)  # what goes today goes by what was so yesterday
+        if group in self._rows:
+            self._update(group, self._facts(group), output)
+
+    def _update(self, group: str, facts: GroupFacts, output: GroupsOutput) -> None:
         contributions, clock = self._derive(group, facts)
         before = self._counted.get(group, [])
         if contributions != before:
@@ -224,17 +231,21 @@ class Groups:
             self._count(group, contributions)
         if group.startswith("lead:"):
             self._publish_clock(group[5:], clock, output.clocks)
-        was_spared = group in self._expiry.spared
-        if is_doubtful or was_spared:
-            records = self._decoded(group)
-            if self._is_expired(group, records):
-                self._drop(group, output)
-            elif was_spared:
-                self._file(group, records)
+        kept_from, was_spared = self.horizon.starts_at, group in self._expiry.spared
+        if not was_spared and facts.first_set_at >= kept_from:
+            return
+        records = self._decoded(group)
+        if self._is_expired(group, records):
+            # Nothing goes on in it any more, since today.
+            key = min(records)
+            row = self._rows[group][key] = marked(records[key], kept_from)
+            output.rows.append((group.encode() + _SEPARATOR + key.encode(), row))
+            was_spared = True
+        if was_spared or _newest_version(records) < kept_from:
+            self._file(group, records)
 
     def _is_expired(self, group: str, records: dict[str, Record]) -> bool:
         """Whether all of it is too old and nothing of it goes on. Notes what is spared although it is old."""
-        self._expiry.spared.discard(group)
         if _last_instant(records) >= self.horizon.starts_at:
             return False
         # Without what is part of a level that lasts, that would fall by itself.
@@ -242,6 +253,7 @@ class Groups:
         if stands or self._is_running(group, records):
             self._expiry.spared.add(group)
             return False
+        self._expiry.spared.discard(group)
         return True
 
     def _is_running(self, group: str, records: dict[str, Record]) -> bool:
@@ -256,16 +268,15 @@ class Groups:
 
     def _file(self, group: str, records: dict[str, Record]) -> None:
         """Note when to look at it again, which is kept."""
-        expiry, said_at = self._expiry, max(map(newest_version, records.values()))
-        if group in expiry.spared:
-            return
+        expiry, said_at, kept_from = self._expiry, _newest_version(records), self.horizon.starts_at
         is_any_empty = any(record.is_empty for record in records.values())
-        if said_at >= self.horizon.starts_at and not is_any_empty:
+        if said_at >= kept_from and not is_any_empty:
+            expiry.spared.discard(group)
             expiry.file(group, said_at)
             return
         expiry.spared.add(group)  # what happens later than it was said may be called off
-        if not is_any_empty:
-            expiry.file(group, _last_instant(records))
+        if not is_any_empty and (last := _last_instant(records)) >= kept_from:
+            expiry.file(group, last)
 
     def _drop(self, group: str, output: GroupsOutput) -> None:
         """Let a group go, with all its rows: what it counted for has gone with its days."""
@@ -290,8 +301,7 @@ class Groups:
             at, group = heappop(self._coming)
             if self._filed.get(group) == at:
                 del self._filed[group]
-            if group in self._rows:
-                self._update(group, self._facts(group), output)
+            self._derive_again(group, output)
 
     def _advance(self, log_at: int) -> None:
         self._log_at = max(self._log_at, log_at)
@@ -309,15 +319,28 @@ class Groups:
         return output
 
     def _sweep(self, output: GroupsOutput, most: int) -> None:
+        if self._is_merges_due:
+            self._is_merges_due = False
+            self._sweep_merges(output)
         for group in self._expiry.take(most):
             records = self._look_at(group, output)
             if records:
                 self._file(group, records)
-        if self._is_merges_due and not self._expiry.due:
-            self._is_merges_due = False
-            gone = self._merges.expire(self.horizon.starts_at, lambda lead: f"lead:{lead}" in self._rows)
-            self._merges.apply(dict.fromkeys(gone))
-            output.rows += [(MERGES_GROUP.encode() + _SEPARATOR + key.encode(), None) for key in gone]
+
+    def _sweep_merges(self, output: GroupsOutput) -> None:
+        """Let pointers of merged leads go of which no group has need, before anything of the day is heard."""
+        due = set(self._expiry.due)
+
+        def is_here(lead: str) -> bool:
+            group = f"lead:{lead}"
+            if group in due:
+                due.remove(group)
+                self._look_at(group, output)
+            return group in self._rows
+
+        gone = self._merges.expire(self.horizon.starts_at, is_here)
+        self._merges.apply(dict.fromkeys(gone))
+        output.rows += [(MERGES_GROUP.encode() + _SEPARATOR + key.encode(), None) for key in gone]
 
     def _look_at(self, group: str, output: GroupsOutput) -> dict[str, Record]:
         """Let a group go if it is too old. Else its records."""
@@ -330,19 +353,19 @@ class Groups:
     def _decoded(self, group: str) -> dict[str, Record]:
         return {key: decode_record(row) for key, row in self._rows.get(group, {}).items()}
 
-    def _settle_roster(self, news: Mapping[str, Row], output: GroupsOutput) -> set[str]:
+    def _settle_roster(self, news: Mapping[str, bytes], output: GroupsOutput) -> set[str]:
         """Keep the rows of reps; those whose teams have changed."""
         moved = set()
         for key in sorted(news):
-            row = encoded(news[key])
-            self._rows.setdefault(ROSTER_GROUP, {})[key] = row
+            row = self._rows.setdefault(ROSTER_GROUP, {})[key] = news[key]
             output.rows.append((ROSTER_GROUP.encode() + _SEPARATOR + key.encode(), row))
             moved.add(self._teams.apply(key, row))
         return {rep for rep in moved if rep is not None}
 
-    def _settle_merges(self, news: Mapping[str, Row], output: GroupsOutput) -> dict[str, Move]:
+    def _settle_merges(self, news: Mapping[str, bytes], output: GroupsOutput) -> dict[str, Move]:
         """Keep the pointers of merged leads; the leads whose root is another one now."""
-        rows = {key: encoded(news[key]) for key in sorted(news)}
+        kept_from = self.horizon.starts_at
+        rows = {key: marked(decode_record(news[key]), kept_from) for key in sorted(news)}
         output.rows += [(MERGES_GROUP.encode() + _SEPARATOR + key.encode(), row) for key, row in rows.items()]
         return self._merges.apply(rows)
 
@@ -351,18 +374,20 @@ class Groups:
         touched: dict[str, None] = {}
         for lead, (before, now) in moves.items():
             group = f"lead:{lead}"
+            if self._expiry.due and group not in done:
+                self._look_at(group, output)
             if now != lead and group not in done and group in self._rows:
                 self._hand_on(group, now, self._rows[group], output)
             touched |= dict.fromkeys((group, f"lead:{before}", f"lead:{now}"))
         for group in touched:
-            if group not in done and group in self._rows:
-                self._update(group, self._facts(group), output)
+            if group not in done:
+                self._derive_again(group, output)
 
     def _follow(self, moved: set[str], done: Collection[str], output: GroupsOutput) -> None:
         """Derive the leads again on which these reps' teams have a say, but for the groups that are done."""
         for group in sorted(group for rep in moved for group in self._groups_of.get(rep, ()) if group not in done):
             if self._is_affected(group):
-                self._update(group, self._facts(group), output)
+                self._derive_again(group, output)
 
     def _is_affected(self, group: str) -> bool:
         """Whether another roster can make another result: without deriving it, for a rep may have very many leads."""
@@ -479,4 +504,8 @@ class Groups:
 
 
 def _last_instant(records: Mapping[str, Record]) -> int:
-    return max(last_instant(record) for record in records.values())
+    return max(map(last_instant, records.values()))
+
+
+def _newest_version(records: Mapping[str, Record]) -> int:
+    return max(map(newest_version, records.values()))

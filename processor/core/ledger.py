@@ -21,6 +21,7 @@ from processor.core.retention import (
     Horizon,
     is_spared,
     last_instant,
+    marked,
     newest_version,
     speaks_of_the_past,
 )
@@ -175,6 +176,7 @@ class Ledger:
         if speaks_of_the_past(record, kept_from) and not self._stands(record):
             before = self._rows.get(key)
             past[key] = Record(record.kind) if before is None else decode_record(before)
+        record.kept_from = None
         row = record.encode()
         output.engagements += _told(key.decode(), record, row, record.left)
         output.dropped += record.dropped
@@ -182,10 +184,8 @@ class Ledger:
         if is_doubtful or (spared and key in spared):
             was_spared = key in spared
             if self._is_expired(key, record):
-                if self._rows.pop(key, None) is not None:
-                    _let_go(key, record.kind, output)
-                return
-            if was_spared:
+                row = marked(record, kept_from)
+            if was_spared or record.kept_from is not None:
                 self._file(key, record)
         self._rows[key] = row
         output.rows.append((key, row))
@@ -208,12 +208,12 @@ class Ledger:
 
     def _is_expired(self, key: bytes, record: Record) -> bool:
         """Whether it is too old to be kept. Notes what is spared although it is."""
-        self._expiry.spared.discard(key)
         if last_instant(record) >= self.horizon.starts_at:
             return False
         if is_spared(record) or self._stands(record):
             self._expiry.spared.add(key)
             return False
+        self._expiry.spared.discard(key)
         return True
 
     def _stands(self, record: Record) -> bool:
@@ -225,15 +225,14 @@ class Ledger:
 
     def _file(self, key: bytes, record: Record) -> None:
         """Note when to look at it again, which is kept."""
-        expiry, said_at = self._expiry, newest_version(record)
-        if key in expiry.spared:
-            return
-        if said_at >= self.horizon.starts_at:
+        expiry, said_at, kept_from = self._expiry, newest_version(record), self.horizon.starts_at
+        if said_at >= kept_from:
+            expiry.spared.discard(key)
             expiry.file(key, said_at)
             return
         expiry.spared.add(key)  # what happens later than it was said may be called off
-        if record.fields:
-            expiry.file(key, last_instant(record))
+        if record.fields and (last := last_instant(record)) >= kept_from:
+            expiry.file(key, last)
 
     def _file_new(self, key: bytes, change: RecordChange) -> None:
         """Note when to look at a record of which this is the first change."""
@@ -365,7 +364,7 @@ def _told(key: str, record: Record, row: bytes, left: Mapping[str, Mapping[str, 
     for pointer in NAMED_IN_ORDER.get(record.kind, ()):
         current = record.get(pointer)
         if isinstance(current, str):
-            whole = record.encode(is_whole=False) if record.named else row
+            whole = record.encode(is_whole=False) if record.named or record.kept_from is not None else row
             found.append(Engagement(f"{pointer}:{current}", key, whole))
         for value, version in sorted(left.get(pointer, {}).items()):
             if value != current:

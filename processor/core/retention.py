@@ -5,7 +5,8 @@ the machine's clock, so a restart or a replay decides alike. The horizon moves b
 only forward.
 
     contributions   of days before the horizon count nowhere
-    rows            go when the newest instant they name and the newest version are before it, and nothing spares them
+    rows            go when the newest instant they name and the newest version are before it, and nothing spares them;
+                    only when it moves: what is too old when it is heard of stays that day, and its row says so
     late changes    all that they say was said and happened before the horizon of their own receipt
 """
 
@@ -138,11 +139,19 @@ def last_instant(record: Record) -> int:
     """The newest instant that a record names, or at which something was said of it.
 
     What was said within retention is remembered, however old that is of which it speaks: otherwise a repetition of what
-    was corrected would bring it back. A record of which no field was ever set has no instant: it is never old.
+    what was corrected would bring it back. A record of which no field was ever set has no instant: it is never old.
+    What was too old when it was last heard of is not let go on that day.
     """
-    said_at = max((entry[0] for entry in record.fields.values()), default=_EVER)
-    last = max(said_at, _pointed_at(record), *_happening(record.kind, record.get))
-    return _NEVER if last == _EVER else last
+    last = max(newest_version(record), _pointed_at(record), *_happening(record.kind, record.get))
+    return _NEVER if last == _EVER else max(last, record.kept_from or _EVER)
+
+
+def marked(record: Record, kept_from: int) -> bytes:
+    """The row of a record that was heard of on a day from whose first instant on records are kept (microseconds)."""
+    record.kept_from = None
+    if last_instant(record) < kept_from:
+        record.kept_from = kept_from
+    return record.encode()
 
 
 def newest_version(record: Record) -> int:
@@ -222,7 +231,7 @@ class Expiry(Generic[_Key]):
     def advance(self, starts_at: int) -> None:
         """The horizon has moved there."""
         for day in sorted(day for day in self.filed if day * DAY < starts_at):
-            self.due.extend(self.filed.pop(day))
+            self.due.extend(dict.fromkeys(self.filed.pop(day)))
 
     def take(self, most: int) -> list[_Key]:
         """The next keys to look at; each must be filed again, spared, or gone."""

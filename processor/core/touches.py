@@ -1,6 +1,7 @@
-"""What a call, an email or a meeting is worth: connected, talk time, a touch that stops a lead's clock.
+"""What a call, an email or a meeting is to a lead: an attempt to reach it, a contact with it, an inquiry of its own.
 
-Owns the rules of the contract's table that both the ledger's counts and the lead clocks follow.
+Owns these rules of the contract's table, which the clocks of leads follow (`responses.py`). What metrics count as
+connected, as talk time and as a conversation stands in `schemas/catalogue/facts.py`; a touch means the same by them.
 """
 
 from typing import Any, Protocol

@@ -1,27 +1,12 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from processor.native.opened cimport Opened
 from processor.native.plan cimport CompiledPlan, Entries, Entry
 
 cdef enum:
-    INLINE = 6
     CHUNK = 1024
     DAYS = 1024
-
-cdef struct Cell:
-    uint32_t cell
-    uint64_t key
-    uint64_t low
-    int64_t amount
-
-cdef struct Opened:
-    # A pane as numbers: its cells in their order, none of them 0. The first few lie in it.
-    int64_t window
-    PyObject *rep    # borrowed from `_reps`
-    int count
-    int room
-    Cell *cells
-    Cell own[INLINE]
 
 cdef struct Quarter:
     int64_t bucket
@@ -58,7 +43,5 @@ cdef class PaneTable:
     cdef Opened *_find(self, int64_t window, PyObject *rep) noexcept
     cdef int _grow(self) except -1
     cdef int _replace(self, object contributions, int sign) except -1
-    cdef int _read(self, Opened *pane, bytes value) except -1
-    cdef bytes _write(self, Opened *pane)
     cdef list _close(self, dict published)
     cdef void _forget(self) noexcept

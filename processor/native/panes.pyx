@@ -10,18 +10,10 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
-from libc.string cimport memcmp, memcpy, memmove, memset
+from libc.string cimport memcmp, memcpy, memset
 
-from processor.native.plan cimport COUNT, ID, PENDING, CompiledPlan, Entries, Entry, half_of, key_of, value_of
-from processor.native.wire cimport (
-    read_array,
-    read_integer,
-    read_map,
-    read_number,
-    write_head,
-    write_integer,
-    write_number,
-)
+from processor.native.opened cimport INLINE, Opened, add_to, empty, read_pane, write_pane
+from processor.native.plan cimport COUNT, ID, PENDING, CompiledPlan, Entries, Entry, half_of, key_of
 
 from schemas.instants import MINUTE as _MINUTE
 from schemas.windows import QUARTER as _QUARTER
@@ -34,9 +26,7 @@ cdef int64_t MINUTE = _MINUTE, QUARTER = _QUARTER, STANDING = _STANDING
 cdef int64_t _EVER = -(1 << 62)
 
 cdef enum:
-    CELL_SIZE = 9 + 5 + 19 + 9  # a name, the head of an array, a key, an amount: at most
     KEPT = 33  # `schemas.windows.kept_window`
-    SMALL = 4096
 
 
 cdef class PaneTable:
@@ -95,10 +85,10 @@ cdef class PaneTable:
         for place in range(self._count):
             pane = &self._chunks[place // CHUNK][place % CHUNK]
             if self._is_over(pane.window):
-                _empty(pane)
+                empty(pane)
         for held in [held for held in self._panes if self._is_over(held)]:
             for rep in self._panes[held]:
-                _empty(self._open(held, self.intern(rep)))
+                empty(self._open(held, self.intern(rep)))
 
     cdef bint _is_over(self, int64_t window) noexcept:
         cdef int64_t keep, day
@@ -179,16 +169,16 @@ cdef class PaneTable:
         if self._last_day != NULL:
             self._add_to_day(entry.cell, entry.key, entry.low, amount)
             if self._last_minute != NULL:
-                _add(self._last_minute, entry.cell, entry.key, entry.low, amount)
+                add_to(self._last_minute, entry.cell, entry.key, entry.low, amount)
         return 0
 
     cdef int _add_to_day(self, uint32_t cell, uint64_t key, uint64_t low, int64_t amount) except -1:
         """Into the day's pane, or where the cell is not kept as long as that, into one that expires before it."""
         cdef int64_t keep = 0 if self.plan.keeps == NULL or self._last_day.window == STANDING else self.plan.keeps[cell]
         if not keep:
-            _add(self._last_day, cell, key, low, amount)
+            add_to(self._last_day, cell, key, low, amount)
         elif self._last_index >= self._log_day - keep:
-            _add(self._open((keep << KEPT) + self._last_index * 2 + 1, self._last_rep), cell, key, low, amount)
+            add_to(self._open((keep << KEPT) + self._last_index * 2 + 1, self._last_rep), cell, key, low, amount)
         return 0
 
     cdef int _open_both(self, object rep, int64_t at) except -1:
@@ -230,7 +220,7 @@ cdef class PaneTable:
                     key = key_of(part)
                 self._add_to_day(cell, key, low, amount * sign)
                 if self._last_minute != NULL:
-                    _add(self._last_minute, cell, key, low, amount * sign)
+                    add_to(self._last_minute, cell, key, low, amount * sign)
         return 0
 
     cdef Opened *_find(self, int64_t window, PyObject *rep) noexcept:
@@ -267,7 +257,7 @@ cdef class PaneTable:
         if held != NULL:
             held = PyDict_GetItem(<dict>held, <object>rep)
             if held != NULL:
-                self._read(pane, <bytes>held)
+                read_pane(pane, self.plan, <bytes>held)
         at = _hash(window, rep) & self._mask
         while self._index[at] >= 0:
             at = (at + 1) & self._mask
@@ -337,7 +327,7 @@ cdef class PaneTable:
                     held = self._panes[window] = {}
                 digits = _write_window(number, window)
             rep = <object>pane.rep
-            value = self._write(pane)
+            value = write_pane(pane, self.plan)
             kept = held.get(rep)
             if value is None:
                 if kept is None:
@@ -371,103 +361,6 @@ cdef class PaneTable:
             messages.append((name, value))
         self._forget()
         return messages
-
-    cdef int _read(self, Opened *pane, bytes value) except -1:
-        """Read what `_write` wrote."""
-        cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(value)
-        cdef const uint8_t *end = at + PyBytes_GET_SIZE(value)
-        cdef const uint8_t *id
-        cdef uint32_t entries, parts
-        cdef uint64_t name
-        cdef int64_t key, amount, other
-        cdef bint is_negative
-        cdef uint32_t size
-        cdef int cell = -1
-        if not read_map(&at, end, &entries):
-            raise ValueError(value)
-        for _ in range(entries):
-            if not read_number(&at, end, &name, &is_negative):
-                raise ValueError(value)
-            cell = self.plan.find(name, cell + 1)
-            if cell < 0:
-                raise ValueError(value)
-            if self.plan.forms[cell] == COUNT:
-                if not read_integer(&at, end, &amount):
-                    raise ValueError(value)
-                _add(pane, cell, 0, 0, amount)
-                continue
-            if not read_array(&at, end, &parts):
-                raise ValueError(value)
-            for _ in range(parts // 2):
-                if self.plan.forms[cell] == ID:
-                    if end - at < 18 or at[0] != 0xC4 or at[1] != 16:
-                        raise ValueError(value)
-                    id = at + 2
-                    at += 18
-                    if not read_integer(&at, end, &amount):
-                        raise ValueError(value)
-                    _add(pane, cell, half_of(id), half_of(id + 8), amount)
-                    continue
-                if self.plan.forms[cell] == PENDING:
-                    if (
-                        not read_array(&at, end, &size) or size != 2 or not read_integer(&at, end, &key)
-                        or not read_integer(&at, end, &other) or not read_integer(&at, end, &amount)
-                    ):
-                        raise ValueError(value)
-                    _add(pane, cell, key_of(key), key_of(other), amount)
-                    continue
-                if not read_integer(&at, end, &key) or not read_integer(&at, end, &amount):
-                    raise ValueError(value)
-                _add(pane, cell, key_of(key), 0, amount)
-        return 0
-
-    cdef bytes _write(self, Opened *pane):
-        """As `encode_pane`; None for an empty pane."""
-        cdef uint8_t small[SMALL]
-        cdef uint8_t *out = small
-        cdef uint8_t *to
-        cdef const Cell *held
-        cdef int place, last, cells = 0
-        cdef uint32_t cell
-        if not pane.count:
-            return None
-        for place in range(pane.count):
-            cells += place == 0 or pane.cells[place].cell != pane.cells[place - 1].cell
-        if pane.count * CELL_SIZE + 5 > SMALL:
-            out = <uint8_t *>PyMem_Malloc(pane.count * CELL_SIZE + 5)
-            if out == NULL:
-                raise MemoryError
-        to = out + write_head(out, 0x80, 16, 0xDE, cells)
-        place = 0
-        while place < pane.count:
-            cell = pane.cells[place].cell
-            to += write_number(to, self.plan.names[cell])
-            if self.plan.forms[cell] == COUNT:
-                to += write_integer(to, pane.cells[place].amount)
-                place += 1
-                continue
-            last = place
-            while last < pane.count and pane.cells[last].cell == cell:
-                last += 1
-            to += write_head(to, 0x90, 16, 0xDC, 2 * (last - place))
-            while place < last:
-                held = &pane.cells[place]
-                if self.plan.forms[cell] == ID:
-                    to += _write_id(to, held.key, held.low)
-                elif self.plan.forms[cell] == PENDING:
-                    to[0] = 0x92
-                    to += 1
-                    to += write_integer(to, value_of(held.key))
-                    to += write_integer(to, value_of(held.low))
-                else:
-                    to += write_integer(to, value_of(held.key))
-                to += write_integer(to, held.amount)
-                place += 1
-        try:
-            return PyBytes_FromStringAndSize(<char *>out, to - out)
-        finally:
-            if out != small:
-                PyMem_Free(out)
 
     cdef void _forget(self) noexcept:
         cdef Py_ssize_t place
@@ -506,23 +399,9 @@ cdef int _write_window(char *to, int64_t window) noexcept:
     return snprintf(to, 32, b"|%c%lld", <int>(b"d" if window & 1 else b"m")[0], <long long>(window >> 1))
 
 
-cdef int _write_id(uint8_t *to, uint64_t key, uint64_t low) noexcept:
-    """Sixteen bytes, as msgpack writes them."""
-    cdef int place
-    to[0], to[1] = 0xC4, 16
-    for place in range(8):
-        to[2 + place] = <uint8_t>(key >> (56 - 8 * place))
-        to[10 + place] = <uint8_t>(low >> (56 - 8 * place))
-    return 18
-
-
 cdef inline Py_ssize_t _hash(int64_t window, PyObject *rep) noexcept:
     cdef uint64_t mixed = (<uint64_t>window * 0x9E3779B97F4A7C15ULL) ^ (<uint64_t><size_t>rep * 0xC2B2AE3D27D4EB4FULL)
     return <Py_ssize_t>(mixed >> 20)
-
-
-cdef void _empty(Opened *pane) noexcept:
-    pane.count = 0
 
 
 cdef inline bint _is_same(const Entry *one, const Entry *other) noexcept:
@@ -531,51 +410,3 @@ cdef inline bint _is_same(const Entry *one, const Entry *other) noexcept:
         one.cell == other.cell and one.key == other.key and one.low == other.low and one.at == other.at and one.rep_size == other.rep_size
         and (one.rep_size == 0 or memcmp(one.rep, other.rep, one.rep_size) == 0)
     )
-
-
-cdef int _add(Opened *pane, uint32_t cell, uint64_t key, uint64_t low, int64_t amount) except -1:
-    """Put so much in; what becomes 0 is gone."""
-    cdef int first = 0, last = pane.count, middle
-    cdef Cell *held
-    while first < last:
-        middle = (first + last) >> 1
-        held = &pane.cells[middle]
-        if held.cell < cell or (
-            held.cell == cell and (held.key < key or (held.key == key and held.low < low))
-        ):
-            first = middle + 1
-        else:
-            last = middle
-    held = &pane.cells[first]
-    if first < pane.count and held.cell == cell and held.key == key and held.low == low:
-        held.amount += amount
-        if not held.amount:
-            pane.count -= 1
-            memmove(held, held + 1, (pane.count - first) * sizeof(Cell))
-        return 0
-    if not amount:
-        return 0
-    if pane.count == pane.room:
-        _make_room(pane)
-        held = &pane.cells[first]
-    memmove(held + 1, held, (pane.count - first) * sizeof(Cell))
-    held.cell, held.key, held.low, held.amount = cell, key, low, amount
-    pane.count += 1
-    return 0
-
-
-cdef int _make_room(Opened *pane) except -1:
-    cdef Cell *cells
-    if pane.cells == pane.own:
-        cells = <Cell *>PyMem_Malloc(4 * INLINE * sizeof(Cell))
-        if cells != NULL:
-            memcpy(cells, pane.own, pane.count * sizeof(Cell))
-            pane.room = 4 * INLINE
-    else:
-        cells = <Cell *>PyMem_Realloc(pane.cells, 2 * pane.room * sizeof(Cell))
-        if cells != NULL:
-            pane.room *= 2
-    if cells == NULL:
-        raise MemoryError
-    pane.cells = cells
-    return 0

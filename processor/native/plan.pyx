@@ -1,13 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """A plan, evaluated over the slots of a row: what `processor.core.plan` says, on bytes.
 
-Owns no rule and knows no field: all that it does stands in the tables that it is made of, those of `schemas.catalogue`
-in numbers. -1 wherever a field holds a value of another type than it should, or a number that is too large here: Python
-then says what that is. Programs that have more of something than there is room for, or count money, are Python's too.
-
-    registers    the first set of some fields, a gap, one else another
-    conditions   a field is this text, a flag, one of these is set, a register is at least this, all of these
-    sites        an instant and whom it counts for, with lines: where this holds, that cell gets so much
+Owns no rule and knows no field: all that it does stands in the tables that it is made of (`processor.native.tables`).
+-1 wherever a field holds a value of another type than it should, or a number that is too large here: Python then says
+what that is. Programs that have more of something than there is room for, or count money, are Python's too.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -22,10 +18,8 @@ from processor.native.wire cimport read_integer, read_text
 
 from hashlib import blake2b
 
-import msgspec
-
+from processor.native.tables import NUMBERED, Tables, TooMuchError
 from schemas.catalogue.amounts import LIMB as _LIMB
-from schemas.catalogue.conditions import All, AtLeast, Else, First, Flag, Gap, Is, IsSet, Not, canonical
 from schemas.catalogue.plan import Form
 from schemas.records import DELETED, FIELD_CODES
 
@@ -49,109 +43,12 @@ cdef enum:
 
 cdef int _DELETED = FIELD_CODES[DELETED]
 
-if LIMB != _LIMB or (COUNT, NUMBER, DECIMAL, SAMPLE, PENDING, ID, PENDING_DECIMAL) != tuple(form.value for form in Form):
+if (
+    LIMB != _LIMB
+    or (FIRST, GAP, OTHERWISE, IS, FLAG, IS_SET, AT_LEAST, ALL, REGISTERS, CONDITIONS, ALWAYS) != NUMBERED
+    or (COUNT, NUMBER, DECIMAL, SAMPLE, PENDING, ID, PENDING_DECIMAL) != tuple(form.value for form in Form)
+):
     raise RuntimeError("plans are numbered in another way here")
-
-
-class _TooMuch(Exception):
-    """The program is Python's."""
-
-
-class _Tables:
-    """The tables of all programs, being made."""
-
-    def __init__(self, cell_of):
-        self.cell_of = cell_of
-        self.ops, self.numbers, self.texts, self.lines, self.sites = [], [], [], [], []
-
-    def program(self, program):
-        """(register, registers, condition, conditions, site, sites, reads) of one. Raises _TooMuch."""
-        self._registers, self._conditions = {}, {}
-        self._register_ops, self._condition_ops = [], []
-        sites, lines = [], []
-        for site in program.sites:
-            if site.at is None or not all(isinstance(name, str) for name in site.credit):
-                raise _TooMuch
-            at = self._register(site.at)
-            credit = self._pooled([FIELD_CODES[name] for name in site.credit])
-            first = len(self.lines) + len(lines)
-            for line in site.lines:
-                ids, are_people = 0, False
-                if line.sign != 1:
-                    raise _TooMuch
-                if line.form is Form.COUNT:
-                    register = -1
-                elif line.form is Form.ID:
-                    if not all(isinstance(name, str) for name in line.value.fields):
-                        raise _TooMuch
-                    register = self._pooled([FIELD_CODES[name] for name in line.value.fields])
-                    ids, are_people = len(line.value.fields), line.value.are_people
-                elif line.form in {Form.NUMBER, Form.SAMPLE}:
-                    register = self._register(line.value[0])
-                else:
-                    raise _TooMuch
-                when = ALWAYS if line.when is True else self._reference(line.when)
-                lines.append((when, line.form.value, self.cell_of[line.cell], register, ids, are_people))
-            sites.append((at, credit, len(site.credit), first, len(site.lines)))
-        if len(self._register_ops) > REGISTERS or len(self._condition_ops) > CONDITIONS:
-            raise _TooMuch
-        made = [len(self.ops), len(self._register_ops)]
-        self.ops += self._register_ops
-        made += [len(self.ops), len(self._condition_ops), len(self.sites), len(sites)]
-        self.ops += self._condition_ops
-        self.sites += sites
-        self.lines += lines
-        made.append(sum(1 << FIELD_CODES[name] for name in program.reads | {DELETED}))
-        return made
-
-    def _pooled(self, numbers):
-        place = len(self.numbers)
-        self.numbers += numbers
-        return place
-
-    def _register(self, register):
-        place = self._registers.get(register)
-        if place is None:
-            if isinstance(register, First):
-                op = (FIRST, self._pooled([FIELD_CODES[name] for name in register.fields]), len(register.fields), 0)
-            elif isinstance(register, Gap):
-                op = (GAP, self._register(register.start), self._register(register.end), int(register.is_clipped))
-            elif isinstance(register, Else):
-                op = (OTHERWISE, self._register(register.one), self._register(register.other), 0)
-            else:
-                raise _TooMuch
-            place = self._registers[register] = len(self._register_ops)
-            self._register_ops.append(op)
-        return place
-
-    def _reference(self, condition):
-        """The place of a condition; of one that must not hold, that number's complement."""
-        if isinstance(condition, Not):
-            return ~self._condition(condition.part)
-        return self._condition(condition)
-
-    def _condition(self, condition):
-        place = self._conditions.get(condition)
-        if place is None:
-            if isinstance(condition, Is):
-                self.texts.append(msgspec.msgpack.encode(condition.text))
-                op = (IS, FIELD_CODES[condition.field], len(self.texts) - 1, 0)
-            elif isinstance(condition, Flag):
-                op = (FLAG, FIELD_CODES[condition.field], 0, 0)
-            elif isinstance(condition, IsSet):
-                op = (IS_SET, self._pooled([FIELD_CODES[name] for name in condition.fields]), len(condition.fields), 0)
-            elif isinstance(condition, AtLeast):
-                if not -(1 << 63) <= condition.number < 1 << 63:
-                    raise _TooMuch
-                op = (AT_LEAST, self._register(condition.register), 0, condition.number)
-            elif isinstance(condition, All):
-                parts = [self._reference(part) for part in sorted(condition.parts, key=canonical)]
-                op = (ALL, self._pooled(parts), len(parts), 0)
-            else:
-                raise _TooMuch
-            place = self._conditions[condition] = len(self._condition_ops)
-            self._condition_ops.append(op)
-        return place
 
 
 cdef class CompiledPlan:
@@ -194,7 +91,7 @@ cdef class CompiledPlan:
             self.keeps = <int *>_room(self.cells, sizeof(int))
             for name, days in plan.keeps.items():
                 self.keeps[<int>self.cell_of[name]] = days
-        tables = _Tables(self.cell_of)
+        tables = Tables(self.cell_of)
         for kind, program in plan.programs.items():
             number = kind_of(kind)
             if number == NOT_PLAIN:
@@ -202,7 +99,7 @@ cdef class CompiledPlan:
             held = &self.program[<int>number]
             try:
                 made = tables.program(program)
-            except _TooMuch:
+            except TooMuchError:
                 held.standing = ELSEWHERE
                 held.reads = ~<uint64_t>0  # whatever changes, Python is asked
                 continue

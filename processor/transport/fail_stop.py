@@ -1,6 +1,8 @@
 """The one way in which a worker ends itself when it must not go on.
 
-Owns the exit codes and the end without a commit. Does not decide what is fatal: its callers do.
+Owns the exit codes and the end without a commit. Does not decide what is fatal, its callers do: who is fenced
+(`owner.py`), a stage or its recovery that failed (`worker.py`), no progress (`processor/telemetry.py`), thresholds and
+channels that failed (`processor/agents/`).
 """
 
 import logging

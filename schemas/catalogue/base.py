@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -71,6 +71,20 @@ class Reader(Protocol):
     def result(self, pane: Pane, reading: Reading) -> Result:
         """The value as it is shown."""
         ...
+
+
+@runtime_checkable
+class Sampled(Protocol):
+    """A reader whose value is made of cases that it can count: who reads it, knows how much it is worth."""
+
+    def sample(self, pane: Pane, reading: Reading) -> Exact:
+        """The divisor of a share or mean, or how many cases there are; None: there is no saying."""
+        ...
+
+
+def sample_of(reader: Reader, pane: Pane, reading: Reading) -> Exact:
+    """How many cases a value is made of; of counts and sums it is the value itself."""
+    return reader.sample(pane, reading) if isinstance(reader, Sampled) else reader.exact(pane, reading)
 
 
 class References(Protocol):

@@ -120,6 +120,14 @@ class ConversionReader:
         return False
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
+        succeeded, size = self._parts(pane, reading)
+        return Fraction(succeeded, size) if size else None
+
+    def sample(self, pane: Pane, reading: Reading) -> int:
+        return self._parts(pane, reading)[1]
+
+    def _parts(self, pane: Pane, reading: Reading) -> tuple[int, int]:
+        """How many have succeeded, of how many."""
         cells = [measure.name for measure in self.measures]
         if len(cells) == 2:
             succeeded, size = pane.get(cells[1], 0), pane.get(cells[0], 0)
@@ -128,7 +136,7 @@ class ConversionReader:
             over = sum(number for (_, over_at), number in waiting.items() if over_at <= reading.now)
             succeeded = pane.get(cells[0], 0)
             size = succeeded + pane.get(cells[1], 0) + over
-        return Fraction(succeeded, size) if size else None
+        return succeeded, size
 
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, Result, shown
+from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, Result, sample_of, shown
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.where import EntryError
 from schemas.panes import Pane
@@ -38,9 +38,13 @@ class Derived(Entry):
             raise EntryError(_PATH, f"has more than {_MOST_PARTS} parts")
         parts: dict[str, Reader] = {}
         formula = _formula(tree, expr, catalogue, parts)
-        has_division = any(isinstance(node, ast.Div) for node in ast.walk(tree))
-        begins_at_zero = not has_division and all(part.begins_at_zero for part in parts.values())
-        return DerivedReader(self.unit, formula, tuple(parts.values()), begins_at_zero)
+        divisors = tuple(
+            _formula(node.right, expr, catalogue, parts)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+        )
+        begins_at_zero = not divisors and all(part.begins_at_zero for part in parts.values())
+        return DerivedReader(self.unit, formula, tuple(parts.values()), begins_at_zero, divisors)
 
 
 def _formula(node: ast.expr, text: str, catalogue: References, parts: dict[str, Reader]) -> Formula:
@@ -87,6 +91,7 @@ class DerivedReader:
     formula: Formula
     parts: tuple[Reader, ...]
     begins_at_zero: bool
+    divisors: tuple[Formula, ...] = ()
 
     @property
     def measures(self) -> Sequence[Measure]:
@@ -94,6 +99,15 @@ class DerivedReader:
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         return self.formula(pane, reading)
+
+    def sample(self, pane: Pane, reading: Reading) -> Exact:
+        """The smallest of its divisors and of the samples of shares and means that it is made of."""
+        if self.begins_at_zero:
+            return self.exact(pane, reading)
+        sizes = [divisor(pane, reading) for divisor in self.divisors]
+        sizes += [sample_of(part, pane, reading) for part in self.parts if not part.begins_at_zero]
+        known = [size for size in sizes if size is not None]
+        return min(known) if known and len(known) == len(sizes) else None
 
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.formula(pane, reading), self.unit, reading))

@@ -91,5 +91,8 @@ class DurationReader:
         sample = Ranked(held)
         return Fraction(between(sample, *rank(len(sample), share_of(self.stat)))) / UNIT_SIZES[self.unit]
 
+    def sample(self, pane: Pane, reading: Reading) -> int:
+        return sum(pane.get(self.cell, {}).values())
+
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))

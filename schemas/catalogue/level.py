@@ -128,5 +128,10 @@ class LevelReader:
         whole = total(held)
         return in_unit(whole, self.unit) if isinstance(whole, int) and self.measure.form is Form.NUMBER else whole
 
+    def sample(self, pane: Pane, reading: Reading) -> Exact:
+        if self.stat == "kept":
+            return number_of_ids(pane.get(opening_of(self.measure.name), _NONE), 1)
+        return self.exact(pane, reading)
+
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))

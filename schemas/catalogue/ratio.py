@@ -75,6 +75,9 @@ class RatioReader:
         part, whole = self.numerator.exact(pane, reading), self.denominator.exact(pane, reading)
         return Fraction(part) / whole if whole and part is not None else None
 
+    def sample(self, pane: Pane, reading: Reading) -> Exact:
+        return self.denominator.exact(pane, reading)
+
     def result(self, pane: Pane, reading: Reading) -> Result:
         part, whole = self.numerator.exact(pane, reading), self.denominator.exact(pane, reading)
         if not whole or part is None:

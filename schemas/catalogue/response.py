@@ -141,6 +141,17 @@ class ResponseReader:
         value, bound = self._of(pane, reading.now)
         return Result(shown(value, self.unit, reading), None if bound is None else float(bound))
 
+    def sample(self, pane: Pane, reading: Reading) -> Exact:
+        if self.begins_at_zero:
+            return self.exact(pane, reading)
+        now, answered_from = reading.now, pane.get(self.cells.answered_from, _NONE)
+        answered: int = sum(number for key, number in answered_from.items() if key[2] <= now)
+        if self.stat == "within":
+            answered += pane.get(self.cells.answered, 0)
+        else:
+            answered += sum(pane.get(self.cells.responses, _NONE).values())
+        return answered + (0 if self.stat == "mean" else sum(self._overdue(pane, now).values()))
+
     def _of(self, pane: Pane, now: int) -> tuple[Exact, int | Fraction | None]:
         """The value, and what it is at least where it is unknown."""
         come = {key: number for key, number in pane.get(self.cells.answered_from, _NONE).items() if key[2] <= now}

@@ -95,10 +95,7 @@ class TermReader:
         now = reading.now
         cells = [measure.name for measure in self.measures]
         if self.stat == "within":
-            come = [(key, number) for key, number in pane.get(cells[4], _NONE).items() if key[2] <= now]
-            answered = int(pane.get(cells[0], 0)) + sum(number for _, number in come)
-            in_time = pane.get(cells[1], 0) + sum(number for (_, over_at, at), number in come if at <= over_at)
-            size = answered + _over(pane.get(cells[2], _NONE), now) + _waiting(pane.get(cells[3], _NONE), now)
+            in_time, size = _within(cells, pane, now)
             return Fraction(in_time, size) if size else None
         if len(cells) == 3:
             coming = pane.get(cells[2], _NONE).items()
@@ -110,8 +107,21 @@ class TermReader:
                 parts[key] = parts.get(key, 0) + amount
         return total(parts)
 
+    def sample(self, pane: Pane, reading: Reading) -> Exact:
+        if self.stat == "within":
+            return _within([measure.name for measure in self.measures], pane, reading.now)[1]
+        return self.exact(pane, reading)
+
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))
+
+
+def _within(cells: Sequence[int], pane: Pane, now: int) -> tuple[int, int]:
+    """How many were answered in time, of how many that were answered or are as old as that."""
+    come = [(key, number) for key, number in pane.get(cells[4], _NONE).items() if key[2] <= now]
+    answered = int(pane.get(cells[0], 0)) + sum(number for _, number in come)
+    in_time = int(pane.get(cells[1], 0)) + sum(number for (_, over_at, at), number in come if at <= over_at)
+    return in_time, answered + _over(pane.get(cells[2], _NONE), now) + _waiting(pane.get(cells[3], _NONE), now)
 
 
 def _over(pending: Mapping[Any, int], now: int) -> int:

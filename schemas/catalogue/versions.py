@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.catalogue.base import Entry, Exact, JsonText, Reader, Reading, References, Result
+from schemas.catalogue.base import Entry, Exact, JsonText, Reader, Reading, References, Result, sample_of
 from schemas.catalogue.narrowing import Narrowing
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.ratio import RatioReader
@@ -104,6 +104,9 @@ class VersionsReader:
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         return self.readers[-1].exact(self._joined(pane), reading)
+
+    def sample(self, pane: Pane, reading: Reading) -> Exact:
+        return sample_of(self.readers[-1], self._joined(pane), reading)
 
     def result(self, pane: Pane, reading: Reading) -> Result:
         return self.readers[-1].result(self._joined(pane), reading)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
@@ -46,6 +47,13 @@ def make_app(settings: Settings, ingest: DeliveryLog, *, connector: Connector | 
 @contextmanager
 def serving(app: FastAPI, settings: Settings) -> Iterator[tuple[str, int]]:
     """Serve the app with all limits; gives its address."""
+    with serving_by(app, settings) as (_, address):
+        yield address
+
+
+@contextmanager
+def serving_by(app: FastAPI, settings: Settings) -> Iterator[tuple[uvicorn.Server, tuple[str, int]]]:
+    """Serve the app with all limits; gives the server and its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     address: tuple[str, int] = listener.getsockname()
     server = build_server(app, settings)
@@ -56,7 +64,7 @@ def serving(app: FastAPI, settings: Settings) -> Iterator[tuple[str, int]]:
         thread.join(0.01)
     assert server.started
     try:
-        yield address
+        yield server, address
     finally:
         server.should_exit = True
         thread.join(_PATIENCE_SECONDS)

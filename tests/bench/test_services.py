@@ -1,23 +1,38 @@
 """The short form of each bench of our own services: it still runs, and its answers are right. No figure is judged."""
 
 import sys
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from math import isfinite
 
 import pytest
 
 from bench import __main__ as benchmark
+from bench import processes, replay
 from bench.measuring import alternating, figures
 from bench.population import Population
 from bench.results import Bar, Result, Section
+from deploy.local.broker import LocalBroker
 from schemas.instants import DAY
 
 pytestmark = pytest.mark.kafka
 
 
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
+    """One Kafka for all of them: what each needs a Kafka of its own for is its figures."""
+    with LocalBroker(tmp_path_factory.mktemp("kafka"), die_with_parent=True, short_lived=True) as broker:
+        yield broker
+
+
 # Curves are made of what `recovery` and `workers` do: their short form takes a minute and tries nothing else.
 @pytest.mark.parametrize("name", [name for name in benchmark.OWN if name != "curves"])
-def test_short_form_runs_and_is_right(name: str) -> None:
+def test_short_form_runs_and_is_right(name: str, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    for bench in (processes, replay):
+        monkeypatch.setattr(bench, "LocalBroker", lambda *_, **__: nullcontext(broker))
+    monkeypatch.setenv("FLOORCAST_BROKER", broker.bootstrap)  # for `floorcast up`
+    monkeypatch.setenv("FLOORCAST_PREFIX", f"t{uuid.uuid4().hex[:8]}.")
     section = benchmark.OWN[name](short=True, runs=1)
 
     assert section.slug == name

@@ -102,6 +102,7 @@ class ExportedFloor:
             progress={(stage, 0): self._progress(now) for stage in STAGES},
             lag={("deliveries", 0): 3, ("record-changes", 0): 0, ("engagements", 0): 1},
             deals_without_rate=view.deals_without_rate(),
+            negative_durations=view.negative_durations(),
             behind_seconds=0.2,
             verification=Verification(now - MINUTE, now - MINUTE, 5 * MINUTE, "", 40, 60),
             is_ready=True,

@@ -23,10 +23,10 @@ def _blocks(language: str, word: str) -> list[Block]:
 
 
 @pytest.fixture(scope="module")
-def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FloorProcess]:
+def floor(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FloorProcess]:
     """Give a running floorcast on the first configuration that the README shows."""
     folder = tmp_path_factory.mktemp("readme")
-    process = FloorProcess(folder, {})
+    process = FloorProcess(folder, {}, kafka=kafka)
     process.config_file.write_text(_blocks("yaml", "organisation")[0].text, encoding="utf-8")
     try:
         process.start()

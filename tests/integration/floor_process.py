@@ -55,7 +55,8 @@ class FloorProcess:
         """`kafka`: the address of one that is there, in which it gets a prefix of its own; else it starts its own."""
         self.folder = folder
         self._kafka: tuple[str, ...] = () if kafka is None else ("--broker", kafka)
-        self._settings = dict(environment or {})
+        # Who wants the recount that `up` makes every few minutes says how often.
+        self._settings = {"FLOORCAST_VERIFY_EVERY": "off"} | dict(environment or {})
         self.prefix = "floorcast." if kafka is None else f"u{uuid.uuid4().hex[:8]}."
         self._settings["FLOORCAST_PREFIX"] = self.prefix
         self.key: str | None = None

@@ -36,7 +36,7 @@ from tests.panes import cell_of
 
 pytestmark = [pytest.mark.kafka]
 
-EVENTS = 20_000
+EVENTS = 8_000
 PARTITIONS = 4
 CONFIGURATION: dict[str, Any] = {
     "organisation": {"name": "Integration", "timezone": "Asia/Kuala_Lumpur", "currency": "USD"},
@@ -124,7 +124,7 @@ async def test_every_number_equals_the_recount_whatever_is_repeated_and_whoever_
     floor.start()
     assert await differences(posted, reader) == []
 
-    more = hostile_deliveries(seed=15, events=4000, now=clock(), connections=("feed", "crm", "dialer"))
+    more = hostile_deliveries(seed=15, events=2500, now=clock(), connections=("feed", "crm", "dialer"))
     begun = posted.taken
     posting = asyncio.create_task(posted.post(more))
 

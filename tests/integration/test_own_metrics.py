@@ -29,9 +29,7 @@ metrics:
 
 @pytest.fixture(scope="module")
 def floor(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FloorProcess]:
-    process = FloorProcess(
-        tmp_path_factory.mktemp("own"), CONFIGURATION, {"FLOORCAST_VERIFY_EVERY": "off"}, kafka=kafka
-    )
+    process = FloorProcess(tmp_path_factory.mktemp("own"), CONFIGURATION, kafka=kafka)
     try:
         process.start()
         yield process

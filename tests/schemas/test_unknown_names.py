@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.unknown_names import MAX_NAMES, UnknownName, count_unknown, unknown_names
+from schemas.counted_texts import MAX_TEXTS
+from schemas.unknown_names import UnknownName, count_unknown, unknown_names
 
 NAMES = st.tuples(st.sampled_from(["call", "deal"]), st.text(max_size=5))
 
@@ -32,7 +33,7 @@ def test_any_order_keeps_the_same_names_with_their_whole_counts(data: st.DataObj
 
 
 def test_no_more_than_so_many_names_are_kept_and_those_are_counted_in_full() -> None:
-    names = [("call", f"n{number}") for number in range(4 * MAX_NAMES)]
+    names = [("call", f"n{number}") for number in range(4 * MAX_TEXTS)]
     forwards: dict[str, int] = {"events": 7}
     backwards: dict[str, int] = {"events": 7}
     for name in (*names, *names):
@@ -42,7 +43,7 @@ def test_no_more_than_so_many_names_are_kept_and_those_are_counted_in_full() -> 
 
     assert forwards == backwards
     kept = unknown_names([forwards])["feed"]
-    assert len(kept) == MAX_NAMES
+    assert len(kept) == MAX_TEXTS
     assert {each.count for each in kept} == {2}
     assert forwards["events"] == 7
 

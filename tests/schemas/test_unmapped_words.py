@@ -2,7 +2,8 @@
 
 import random
 
-from schemas.unmapped_words import MAX_WORDS, UnmappedWord, count_unmapped, unmapped_words
+from schemas.counted_texts import MAX_TEXTS
+from schemas.unmapped_words import UnmappedWord, count_unmapped, unmapped_words
 
 
 def test_words_are_summed_over_partitions_most_frequent_first() -> None:
@@ -19,7 +20,7 @@ def test_words_are_summed_over_partitions_most_frequent_first() -> None:
 
 
 def test_no_more_words_are_kept_than_there_is_room_for_in_any_order() -> None:
-    words = [("call", "outcome", f"word {number}") for number in range(3 * MAX_WORDS)]
+    words = [("call", "outcome", f"word {number}") for number in range(3 * MAX_TEXTS)]
     shuffled = random.Random(1).sample(words, len(words))
     one: dict[str, int] = {}
     other: dict[str, int] = {}
@@ -29,4 +30,4 @@ def test_no_more_words_are_kept_than_there_is_room_for_in_any_order() -> None:
         count_unmapped(other, "sf", {word: 1})
 
     assert one == other
-    assert len(one) == MAX_WORDS
+    assert len(one) == MAX_TEXTS

@@ -216,12 +216,30 @@ class LeaderboardAnswer(Answer):
     entries: list[EntryAnswer]
 
 
+class PointSegment(Answer):
+    """A part of a point, by one dimension."""
+
+    by: dict[str, str | None] = Field(examples=[{"product": "Pro"}])
+    value: int | float | str | None = Field(examples=[2])
+
+
 class PointAnswer(Answer):
     """One step of a series."""
 
     from_: Instant = Field(alias="from", examples=["2026-03-18T09:41:00.000Z"])
     to: Instant = Field(examples=["2026-03-18T09:42:00.000Z"])
     value: int | float | str | None = Field(examples=[3])
+    bound: float | None = Field(
+        default=None, description="What a percentile that falls on a waiting lead is at least.", examples=[18000]
+    )
+    unavailable: str | None = Field(
+        default=None, description="Why there is no value.", examples=["kept since 2025-10-25"]
+    )
+    segments: list[PointSegment] | None = Field(
+        default=None,
+        description="Where `by` is asked for.",
+        examples=[[{"by": {"product": "Pro"}, "value": 2}, {"by": {"product": "Other"}, "value": 1}]],
+    )
 
 
 class SeriesAnswer(Answer):

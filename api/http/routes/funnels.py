@@ -13,14 +13,13 @@ from api.http.parameters import (
     ReadRequest,
     ReadRoute,
     SpanAsked,
+    known_dimension,
+    known_metric,
     one_scope,
     shown,
 )
-from api.http.routes.leaderboards import known_metric
-from api.http.rows_asked import check_dimension
 from api.read.funnels import Json, funnel_json, funnel_segments
 from api.read.rows import window_json
-from api.read.segments import TEAM
 from api.read.view import View
 from schemas.catalogue.funnel import FunnelReader
 from schemas.instants import format_instant
@@ -72,7 +71,6 @@ def _known_funnel(view: View, metric: str) -> FunnelReader:
 
 
 def _check_dimension(view: View, metric: str, by: str) -> None:
-    check_dimension(view, by, ())
-    is_listed = by != TEAM and not view.dimensions[by].is_of_person
-    if is_listed and view.funnel_parts(metric, by) is None:
+    dimension = known_dimension(view, by)
+    if dimension is not None and not dimension.is_of_person and view.funnel_parts(metric, by) is None:
         raise InvalidParameterError(field="by", detail=f"{metric} is not counted by {by}")

@@ -1,10 +1,11 @@
-"""`GET /metrics`: what Prometheus scrapes. Made piece by piece, with the event loop free between two of them."""
+"""`GET /metrics`: what Prometheus scrapes. Made and sent piece by piece: the event loop is free between two of them."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
 from prometheus_client import generate_latest
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api.http.description import operation_id, problems
 from api.http.errors import ForbiddenError, UnauthenticatedError
@@ -32,12 +33,17 @@ async def prometheus(request: Request) -> Response:
     """Gauges per rep and window, waiting leads, the pipeline's counters. While the view loads only the pipeline's."""
     organisation_allowed(access_of(request))
     read_side: ReadSide = request.app.state.read_side
-    pieces = []
-    for piece in read_side.exposition.pieces(await read_side.picture_in_pieces()):
-        await asyncio.sleep(0)
-        pieces.append(piece)
-    pieces.append(generate_latest(request.app.state.registry))
-    return Response(b"".join(pieces), headers={"content-type": CONTENT_TYPE})
+    picture = await read_side.picture_in_pieces()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in read_side.exposition.pieces(picture):
+            await asyncio.sleep(0)
+            if piece:
+                yield piece
+        yield generate_latest(request.app.state.registry)
+
+    # Whoever takes it compressed has it compressed in these pieces too.
+    return StreamingResponse(pieces(), headers={"content-type": CONTENT_TYPE})
 
 
 @ingest_router.get("/metrics")

@@ -5,53 +5,21 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 
 import re
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
-import msgspec
-
-from processor.agents.channels.http import Poster
-from processor.agents.channels.wording import for_people, headline, lines, summary_headline, summary_lines
-from schemas.alerts import Alert
-from schemas.config import SlackChannel as Settings
+from processor.agents.channels.chat import ChatChannel
 
 _SECTION = 3000
 """Characters that a section block may have."""
 
 
-class SlackChannel:
+class SlackChannel(ChatChannel):
     """One Slack channel. Slack takes about a message a second."""
 
-    at_once = 500
-    parallel = 1
-    spacing_seconds = 2.0
-    repeat_seconds = None
-
-    def __init__(self, name: str, settings: Settings, zone: ZoneInfo) -> None:
-        self._zone = zone
-        self._poster = Poster(
-            settings.url.get_secret_value(), f"alerts.channels.{name}.url",
-            allow_private=settings.allow_private, parallel=self.parallel,
-        )  # fmt: skip
-
-    async def send(self, alerts: Sequence[Alert], now: int) -> None:
-        """Post one message for all of them."""
-        told = for_people(alerts)
-        if told:
-            await self._post(headline(told), lines(told, self._zone), now)
-
-    async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
-        """Post one message that counts them."""
-        await self._post(summary_headline(alerts), summary_lines(alerts, self._zone), now)
-
-    async def _post(self, headline: str, lines: Sequence[str], now: int) -> None:
+    def body(self, headline: str, lines: Sequence[str]) -> dict[str, object]:
+        """Blocks, and a text for where blocks are not shown."""
         title = escape(headline)
         blocks = [_section(f"*{title}*"), *_sections(lines)]
-        body = {"text": title, "parse": "none", "link_names": False, "blocks": blocks}
-        await self._poster.post(msgspec.json.encode(body), {}, now)
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        await self._poster.close()
+        return {"text": title, "parse": "none", "link_names": False, "blocks": blocks}
 
 
 def _sections(lines: Sequence[str]) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""A browser for the tests of a module, and for each test a scripted api with a screen in front of it."""
+"""A browser for the tests of this folder, and for each test a scripted api with a screen in front of it."""
 
 import threading
 from collections.abc import Iterator
@@ -16,7 +16,8 @@ def launch(playwright: Playwright) -> Browser:
     )
 
 
-@pytest.fixture(scope="module")
+# Not for the session: while it runs, no test of another folder could run an event loop of its own.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = launch(playwright)

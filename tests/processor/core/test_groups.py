@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,15 +11,15 @@ from processor.core.deals import closed_at
 from processor.core.definitions import definitions_of
 from processor.core.facts import GroupFacts, Known
 from processor.core.groups import Groups, GroupsOutput
-from processor.core.joining import joined, kept_for_today
+from processor.core.joining import is_news
 from processor.core.ledger import engagements_of
-from processor.core.retention import first_version, last_instant
+from processor.core.retention import first_version, last_instant, marked
 from schemas.catalogue.base import Reading
 from schemas.damage import check_row
 from schemas.frames import Engagement, record_key
 from schemas.instants import DAY, HOUR
 from schemas.panes import decode_pane, pane_key
-from schemas.records import FIELDS, Record, RecordChange, decode_record, is_elsewhere
+from schemas.records import FIELDS, Record, RecordChange, decode_record, encode_elsewhere, fold_all, is_elsewhere
 from schemas.windows import minute_window
 from tests.builders import change, make_config
 from tests.panes import shipped
@@ -107,22 +108,33 @@ def test_what_a_group_reads_of_a_row_is_what_the_record_says(log: list[RecordCha
 
 
 @given(log=logs(tuple(FIELDS)), kept_from=st.integers(NOW - 90 * DAY, NOW))
-def test_what_points_elsewhere_since_long_ago_is_kept_for_the_day(log: list[RecordChange], kept_from: int) -> None:
+def test_what_is_too_old_when_it_is_heard_is_kept_for_the_day(log: list[RecordChange], kept_from: int) -> None:
     for engagement in heard(log):
         record = decode_record(engagement.row)
 
-        row = kept_for_today(engagement.row, kept_from)
+        row = marked(decode_record(engagement.row), kept_from)
 
-        assert is_elsewhere(engagement.row) == (not record.fields and bool(record.named))
-        if is_elsewhere(engagement.row):
-            assert isinstance(row, bytes)
-            check_row(row)
-            kept = decode_record(row)
-            assert last_instant(kept) == max(last_instant(record), kept_from)
-            assert joined(row, engagement.row) is None
-            assert kept_for_today(row, kept_from + DAY) == kept_for_today(engagement.row, kept_from + DAY)
-        else:
-            assert row == engagement.row
+        check_row(row)
+        assert last_instant(decode_record(row)) == max(last_instant(record), kept_from)
+        assert is_elsewhere(row) == is_elsewhere(engagement.row) == (not record.fields and bool(record.named))
+        assert not is_news(row, engagement.row, kept_from)
+        assert marked(decode_record(row), kept_from + DAY) == marked(record, kept_from + DAY)
+        assert decode_record(row).encode(is_whole=False) == decode_record(engagement.row).encode(is_whole=False)
+
+
+def test_what_was_said_so_long_ago_that_its_ledger_has_forgotten_it_gives_way_to_what_the_ledger_says_now() -> None:
+    def row(changed_at: int, **fields: Any) -> bytes:
+        return fold_all("call", [change("call", "c1", changed_at, **fields)]).encode()
+
+    known, kept_from = row(NOW - 40 * DAY, lead="l1", direction="outbound"), NOW - 30 * DAY
+    left_before = encode_elsewhere("call", "lead", "l1", (NOW - 41 * DAY, 7))
+
+    assert is_news(known, row(NOW - 41 * DAY, lead="l1", outcome="busy"), kept_from)
+    assert is_news(known, left_before, kept_from)
+    assert not is_news(known, known, kept_from)
+    # Of what it cannot have forgotten, that is stale.
+    assert not is_news(known, row(NOW - 41 * DAY, lead="l1", direction="inbound"), kept_from - 20 * DAY)
+    assert not is_news(known, left_before, kept_from - 20 * DAY)
 
 
 @given(log=logs(("lead", "call", "email"), most=10))

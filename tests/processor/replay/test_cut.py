@@ -10,8 +10,8 @@ from tests.builders import change
 from tests.strategies import NOW, logs
 
 
-def state(record: Record) -> tuple[object, object]:
-    return record.fields, record.histories
+def state(record: Record) -> tuple[object, object, object]:
+    return record.fields, record.histories, record.entered
 
 
 @given(logs(), st.integers(NOW - 80 * DAY, NOW + HOUR))

@@ -71,10 +71,10 @@ async def force_compaction(floor: Floor) -> None:
     assert rows < rows_at_first
 
 
-async def test_twelve_restarts_under_a_backlog_lose_and_double_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
+async def test_six_restarts_under_a_backlog_lose_and_double_nothing(kafka: str, prefix: str, tmp_path: Path) -> None:
     async with Floor(bootstrap=kafka, prefix=prefix, folder=tmp_path, stages=("changes", "touches")) as floor:
-        await floor.happen(15_000)
-        for life in range(12):
+        await floor.happen(8_000)
+        for life in range(6):
             worker = floor.start("a", batch_max=20)
             await worker.has_said("batch", 10 + life)
             if life % 2:

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -30,6 +31,29 @@ async def test_webhooks_are_counted_beside_the_numbers_of_the_floor(tmp_path: Pa
     assert "floorcast_end_to_end_seconds_count 0.0" in text
     assert text.count("# TYPE floorcast_deliveries_total") == 1
     assert "floorcast_ready 0" in text
+
+
+async def test_durations_that_end_before_they_start_are_counted_by_the_metric_that_leaves_them_out(
+    tmp_path: Path,
+) -> None:
+    floor = Floor(tmp_path)
+    won: dict[str, Any] = {"status": "won", "created_at": "2026-03-18T10:00Z"}
+    at = "2026-03-18T11:00Z"
+    floor.take(
+        change("deal", "d1", at, rep="r1", closed_at="2026-03-18T09:00Z", **won),
+        change("deal", "d2", at, rep="r1", closed_at="2026-03-17T09:00Z", **won),
+        change("deal", "d3", at, closed_at="2026-03-18T11:00Z", **won),
+    )
+
+    def told(text: str) -> list[str]:
+        return [line for line in text.splitlines() if line.startswith('floorcast_negative_durations{metric="sales_')]
+
+    names = ("sales_cycle_days_p50", "sales_cycle_days_mean")
+    before = told((await floor.get("/metrics")).text)
+    assert before == [f'floorcast_negative_durations{{metric="{name}"}} 2' for name in names]
+    floor.take(change("deal", "d1", "2026-03-18T12:00Z", closed_at="2026-03-18T11:00Z"))
+    after = told((await floor.get("/metrics")).text)
+    assert after == [f'floorcast_negative_durations{{metric="{name}"}} 1' for name in names]
 
 
 async def test_answers_are_made_while_many_scrape(tmp_path: Path) -> None:

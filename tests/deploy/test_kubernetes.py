@@ -1,0 +1,195 @@
+"""deploy/kubernetes: every manifest is what Kubernetes takes, and keeps the rules of a hardened floorcast."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from api.settings import Settings as ApiSettings
+from deploy.settings import Settings as UpSettings
+from processor.settings import Settings as WorkerSettings
+from schemas.kafka_rights import RIGHTS
+
+Json = dict[str, Any]
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+KUBERNETES = "1.34"
+FILES = sorted(path for path in FOLDER.rglob("*.yaml") if path.name != "kustomization.yaml")
+KUSTOMIZATIONS = sorted(FOLDER.rglob("kustomization.yaml"))
+OTHERS = ("kafka.strimzi.io/", "monitoring.coreos.com/", "keda.sh/")
+"""What belongs to operators; their definitions are not at hand."""
+
+
+def documents(path: Path) -> list[Json]:
+    return [found for found in yaml.safe_load_all(path.read_text(encoding="utf-8")) if found]
+
+
+ALL = [(path, found) for path in FILES for found in documents(path)]
+WORKLOADS = [found for _, found in ALL if found["kind"] in {"Deployment", "StatefulSet"}]
+PODS = {found["metadata"]["name"]: found["spec"]["template"] for found in WORKLOADS}
+
+
+def name(value: Any) -> str:
+    return str(value["metadata"]["name"]) if isinstance(value, dict) else str(value)
+
+
+def containers(pod: Json) -> Iterator[Json]:
+    yield from pod["spec"].get("initContainers", [])
+    yield from pod["spec"]["containers"]
+
+
+def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether a label selector means whoever has these labels."""
+    if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
+        return False
+    for rule in selector.get("matchExpressions", []):
+        assert rule["operator"] == "In"
+        if labels.get(rule["key"]) not in rule["values"]:
+            return False
+    return True
+
+
+def of_kind(kind: str) -> list[Json]:
+    return [found for _, found in ALL if found["kind"] == kind]
+
+
+def environment(container: Json) -> dict[str, Any]:
+    return {entry["name"]: entry.get("value") for entry in container.get("env", [])}
+
+
+@pytest.mark.parametrize(("path", "found"), ALL, ids=lambda value: name(value) if isinstance(value, dict) else "")
+def test_every_manifest_is_one_that_kubernetes_takes(path: Path, found: Json) -> None:
+    if not found["apiVersion"].startswith(OTHERS):
+        kubernetes_validate.validate(found, KUBERNETES, strict=True)
+
+
+def test_there_are_the_parts_that_are_promised() -> None:
+    assert {"floorcast-ingest", "floorcast-read", "floorcast-worker"} <= PODS.keys()
+    assert {path.parent.name for path in KUSTOMIZATIONS} >= {"base", "single-node", "strimzi", "external-kafka"}
+
+
+@pytest.mark.parametrize("workload", PODS, ids=str)
+def test_no_pod_may_more_than_it_needs(workload: str) -> None:
+    spec = PODS[workload]["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    security = spec["securityContext"]
+    assert security["runAsNonRoot"] is True
+    assert security["runAsUser"] > 0
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in containers(PODS[workload]):
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("workload", PODS, ids=str)
+def test_every_container_asks_for_what_it_needs_and_names_its_image(workload: str) -> None:
+    for container in containers(PODS[workload]):
+        assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
+        assert "memory" in container["resources"]["limits"]
+        assert re.search(r":\d|@sha256:", container["image"]), container["image"]
+        assert ":latest" not in container["image"]
+
+
+@pytest.mark.parametrize("workload", PODS, ids=str)
+def test_every_lasting_container_has_both_probes(workload: str) -> None:
+    for container in PODS[workload]["spec"]["containers"]:
+        assert {"livenessProbe", "readinessProbe"} <= container.keys()
+        if container["name"] in {"api", "worker"}:
+            assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
+            assert container["readinessProbe"]["httpGet"]["path"].startswith("/readyz")
+
+
+@pytest.mark.parametrize("workload", PODS, ids=str)
+def test_a_budget_lets_one_pod_go_and_no_more(workload: str) -> None:
+    labels = PODS[workload]["metadata"]["labels"]
+    (budget,) = [one for one in of_kind("PodDisruptionBudget") if selects(one["spec"]["selector"], labels)]
+    assert budget["spec"]["maxUnavailable"] == 1
+
+
+@pytest.mark.parametrize("workload", PODS, ids=str)
+def test_what_comes_in_and_goes_out_is_named(workload: str) -> None:
+    labels = PODS[workload]["metadata"]["labels"]
+    found = [policy["spec"] for policy in of_kind("NetworkPolicy") if selects(policy["spec"]["podSelector"], labels)]
+    assert found
+    assert all(set(policy["policyTypes"]) == {"Ingress", "Egress"} for policy in found)
+    named = {port.get("name") for container in containers(PODS[workload]) for port in container.get("ports", [])}
+    for policy in found:
+        assert {rule["port"] for part in policy.get("ingress", []) for rule in part["ports"]} <= named
+
+
+@pytest.mark.parametrize("kind", ["Service", "PodDisruptionBudget"])
+def test_every_selector_means_exactly_one_workload(kind: str) -> None:
+    for found in of_kind(kind):
+        selector = found["spec"]["selector"]
+        wanted = selector if kind == "PodDisruptionBudget" else {"matchLabels": selector}
+        assert [workload for workload, pod in PODS.items() if selects(wanted, pod["metadata"]["labels"])] == [
+            name(found)
+        ]
+
+
+def test_the_api_has_left_before_kubernetes_ends_it() -> None:
+    for workload in ("floorcast-ingest", "floorcast-read"):
+        spec = PODS[workload]["spec"]
+        (container,) = spec["containers"]
+        drain = float(environment(container)["FLOORCAST_DRAIN_SECONDS"])
+        assert 0 < drain < spec["terminationGracePeriodSeconds"]
+        probe = container["readinessProbe"]
+        assert probe["periodSeconds"] * probe["failureThreshold"] < drain
+        role = workload.removeprefix("floorcast-")
+        assert environment(container)["FLOORCAST_ROLE"] == role
+        assert probe["httpGet"]["path"] == f"/readyz?role={role}"
+
+
+def test_a_worker_s_name_is_its_pod_s() -> None:
+    (workload,) = [found for found in WORKLOADS if name(found) == "floorcast-worker"]
+    assert workload["kind"] == "StatefulSet"
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["worker", "--worker-id", "$(POD_NAME)"]
+    (of_pod,) = [entry["valueFrom"] for entry in container["env"] if entry["name"] == "POD_NAME"]
+    assert of_pod == {"fieldRef": {"fieldPath": "metadata.name"}}
+
+
+def test_every_setting_exists() -> None:
+    fields = {*ApiSettings.model_fields, *UpSettings.model_fields, *WorkerSettings.model_fields}
+    known = {f"FLOORCAST_{field.upper()}" for field in fields} | {"FLOORCAST_API_KEY"}
+    text = "".join(path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.yaml"))
+    assert set(re.findall(r"\b(FLOORCAST_[A-Z_]*[A-Z])(?:[:,]|\b(?!_))", text)) <= known
+
+
+def test_strimzi_gives_the_least_rights() -> None:
+    (user,) = of_kind("KafkaUser")
+    given = {
+        (rule["resource"]["type"].lower(), operation)
+        for rule in user["spec"]["authorization"]["acls"]
+        for operation in rule["operations"]
+    }
+    assert given == {(right.resource.lower(), right.operation) for right in RIGHTS}
+    names = [rule["resource"] for rule in user["spec"]["authorization"]["acls"]]
+    assert all(
+        one["type"] == "cluster" or (one["name"], one["patternType"]) == ("floorcast.", "prefix") for one in names
+    )
+
+
+@pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
+def test_every_kustomization_names_what_is_there(path: Path) -> None:
+    (found,) = documents(path)
+    for each in found["resources"]:
+        assert (path.parent / each).exists(), each
+    beside = {file.name for file in path.parent.glob("*.yaml")} - {"kustomization.yaml"}
+    assert beside <= set(found["resources"])
+
+
+def test_what_the_overlays_change_is_there() -> None:
+    """A patch that finds nothing is refused by Kustomize; one that finds another entry would not be."""
+    for pod in (PODS["floorcast-ingest"], PODS["floorcast-read"], PODS["floorcast-worker"]):
+        assert pod["spec"]["volumes"][2]["name"] == "kafka"
+        assert pod["spec"]["containers"][0]["env"]
+    (topics,) = PODS["floorcast-worker"]["spec"]["initContainers"]
+    assert topics["env"]
