@@ -39,21 +39,26 @@ from api.http.routes import (
     prometheus,
     reps,
     root,
+    screens,
     series,
     standouts,
     stream,
     webhooks,
 )
+from api.http.routes.screens import Screens
 from api.http.routes.webhooks import WebhookEndpoint
 from api.logs import configure_logs
+from api.read.access import AccessReader
 from api.read.read_side import ReadSide
 from api.readiness import Readiness
 from api.serving import listen, serve
 from api.settings import Settings
+from api.write.access_log import KafkaAccessLog
 from api.write.ingest import DeliveryLog, Ingest
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.base import Connector, SecretError
+from schemas.devices import COMMAND_LASTS, AccessBook, Command
 from schemas.keys import KeyFileError, KeyStore, has_keys
 from schemas.topics import ALERT_ACTIONS
 
@@ -81,6 +86,7 @@ READ_ROUTERS: tuple[APIRouter, ...] = (
     connections.router,
     stream.router,
     boards.router,
+    screens.router,
     prometheus.router,
 )
 """Every router of REST, SSE, wallboard and metrics; a process of the role `ingest` has none of them."""
@@ -139,6 +145,8 @@ def create_app(
     app.state.keys = KeyStore(
         settings.keys, loopback=settings.is_loopback, verifier_sha256=settings.verifier_key_sha256
     )
+    if state is not None and isinstance(paired := state.get("screens"), Screens):
+        app.state.keys.devices = paired.book.find
     app.state.clock = clock
     app.state.registry = registry
     app.state.readiness = readiness
@@ -265,15 +273,22 @@ def main(settings: Settings) -> int:
     read_side = None if settings.role == "ingest" else build_read_side(settings, config, registry)
     actions = Ingest(settings, topic=ALERT_ACTIONS)
     readiness = Readiness()
+    paired = Screens(AccessBook(), access_log := KafkaAccessLog(settings))
+    services: list[Service] = []
     if read_side is not None:
+        reader = AccessReader(
+            settings, paired.book, lambda said: tell_device(read_side, paired.book, said, system_clock())
+        )
         readiness.add("read", read_side.problems)
+        readiness.add("read", reader.problems)
+        services = [read_side, actions, access_log, reader]
     _hear_hangup(None if read_side is None else read_side.ask_reload)
     app = create_app(
         settings,
         config,
         ingest=None if settings.role == "read" else Ingest(settings),
-        services=() if read_side is None else (read_side, actions),
-        state={"read_side": read_side, "alert_actions": actions},
+        services=services,
+        state={"read_side": read_side, "alert_actions": actions, "screens": paired},
         connectors=connectors,
         registry=registry,
         readiness=readiness,
@@ -296,6 +311,19 @@ def build_read_side(
         instance=secrets.token_hex(4),
         build=boards.build(),
     )
+
+
+def tell_device(read_side: ReadSide, book: AccessBook, command: Command, now: int) -> None:
+    """What somebody wants of a screen, if it is looked at here and was said a moment ago."""
+    if now - command.at > COMMAND_LASTS:
+        return
+    said: dict[str, object] = {"scene": command.scene}
+    if command.identify:
+        device = book.devices.get(command.device)
+        said = {"identify": True, "device": command.device, "name": None if device is None else device.name}
+    elif command.reload:
+        said = {"reload": True}
+    read_side.broadcaster.command(command.device, said)
 
 
 def _hear_hangup(then: Callable[[], None] | None) -> None:

@@ -4,6 +4,7 @@ Owns the reading of weekly hours and the arithmetic of business time: an instant
 clock and date then lie within the hours of a day that is no holiday. Does not know teams or leads, and reads no clock.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from itertools import pairwise
@@ -32,7 +33,7 @@ def parse_week(hours: Mapping[str, Sequence[str]]) -> Week:
     week: dict[int, Hours] = {}
     for days, spans in hours.items():
         found = _parse_spans(days, spans)
-        for weekday in _parse_weekdays(days):
+        for weekday in weekdays_of(days):
             if weekday in week:
                 msg = f"{days}: {WEEKDAYS[weekday]} already has hours"
                 raise ValueError(msg)
@@ -43,7 +44,8 @@ def parse_week(hours: Mapping[str, Sequence[str]]) -> Week:
     return tuple(week.get(weekday, ()) for weekday in range(7))
 
 
-def _parse_weekdays(text: str) -> list[int]:
+def weekdays_of(text: str) -> list[int]:
+    """`mon-fri`, `sat` or `mon,wed` as numbers, 0 for Monday. Raises ValueError."""
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = (name.strip().lower() for name in part.partition("-"))
@@ -197,6 +199,16 @@ class BusinessCalendar:
             if opening <= instant and self.local_day(opening) == local_day
         ]
         return min(openings, default=None)
+
+    def turned_at(self, instant: int) -> tuple[int | None, int | None]:
+        """Since when it has been as it is then, open or closed, and when that ends; None: not within two weeks."""
+        day = instant // DAY
+        # What ends as the next begins goes on.
+        edges = Counter(edge for near in range(day - 14, day + 15) for span in self.spans(near) for edge in span)
+        turns = sorted(edge for edge, count in edges.items() if count == 1)
+        past = [edge for edge in turns if edge <= instant]
+        coming = [edge for edge in turns if edge > instant]
+        return past[-1] if past else None, coming[0] if coming else None
 
     def _total(self, first: Day, end: Day) -> int:
         total, day = 0, first

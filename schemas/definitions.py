@@ -16,6 +16,9 @@ _NO_DEFINITIONS: Any = {
     "fiscal": True,
     "goals": True,
     "metrics": True,
+    "screens": True,
+    "frame_ancestors": True,
+    "digest": True,
     "connections": {"__all__": {"secrets", "public_url"}},
 }
 """What may change without any number changing. A section that does not stand here is a definition."""

@@ -26,6 +26,8 @@ ASKED_AT = "floorcast-asked-at"
 """Header beside it: when that was asked (microseconds)."""
 LOOKUP, BACKFILL, RECONCILIATION, FILE = "lookup", "backfill", "reconciliation", "file"
 SOURCES = frozenset({LOOKUP, BACKFILL, RECONCILIATION, FILE})
+QUIET_SOURCES = SOURCES - {LOOKUP}
+"""Those that tell of what has long happened: no message is sent of it. A look-up is a webhook's second half."""
 
 encode_delivery = msgspec.msgpack.Encoder().encode
 decode_delivery = msgspec.msgpack.Decoder(Delivery).decode

@@ -19,6 +19,9 @@ MAX_FRAME = 1_000_000
 """Bytes; topics take 2 MiB, so that one large change still fits."""
 
 
+QUIET = b"quiet"
+"""Key of a frame that tells of what was not told by a webhook: what it makes due already sends no message."""
+
 ROSTER_GROUP = "roster"
 """The group of all `rep` records. Every partition has it: teams decide on SLA rules and calendars of any lead."""
 MERGES_GROUP = "merges"

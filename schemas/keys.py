@@ -8,6 +8,7 @@ import hmac
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
@@ -45,6 +46,8 @@ class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     created_at: int
     team: str | None = None
     expires_at: int | None = None
+    screen: str | None = None
+    """The screen that it opens and that it sees all with the privacy of; None: whichever it asks for."""
 
     def is_expired(self, now: int) -> bool:
         """Whether its time has passed at `now`."""
@@ -171,6 +174,8 @@ class KeyStore:
             if verifier_sha256 is None
             else {VERIFIER: ApiKey(VERIFIER, verifier_sha256, ApiScope.READ, created_at=0)}
         )
+        self.devices: Callable[[str], ApiKey | None] = lambda _id: None
+        """Finds the key of a screen that was paired; those are in no file."""
 
     @property
     def is_open(self) -> bool:
@@ -184,7 +189,7 @@ class KeyStore:
         if len(token) > _MAX_TOKEN or not token.startswith("fc_") or not token.isascii():
             return None
         key_id = token[3:].partition(".")[0]
-        key = self._by_id.get(key_id) or self._passing.get(key_id)
+        key = self._by_id.get(key_id) or self._passing.get(key_id) or self.devices(key_id)
         # Hash also for an unknown id, so that the time taken does not tell which ids exist.
         matches = hmac.compare_digest(_hash(token), key.sha256 if key else "0" * 64)
         return key if key is not None and matches and not key.is_expired(now) else None

@@ -19,7 +19,8 @@ from schemas.config.rules import rules_of
 from schemas.instants import DAY, MINUTE
 from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
 from schemas.panes import Pane, decode_pane, exchange, merge, pane_key, read_pane_key
-from schemas.people import Roster
+from schemas.people import Person, Roster
+from schemas.rep_days import RepDays
 from schemas.windows import STANDING, Calendar, Day, Span, Window, days_kept, index_of, is_day, whole_day
 
 DECODED_WINDOWS = 256
@@ -80,6 +81,9 @@ class MergedPanes:
         }
         """How often something was left out of a metric, by the cell that counts it."""
         self._levels = Levels(self._bound.plan)
+        self._rep_days = RepDays(config, self._bound.plan, self.calendar)
+        self._rep_day_panes: dict[tuple[Scope, Day, Day], Pane] = {}
+        """What people and days come to, until the roster changes."""
         self._days = self._bound.plan.of_kind(Kind.DAYS)
         self._level_panes: dict[tuple[Scope, Span, Instant, int], Pane] = {}
         """What levels were at the end of a span, at a revision."""
@@ -115,6 +119,7 @@ class MergedPanes:
             self._scope_panes.clear()
             self._exchanged.clear()
             self._blocks.clear()
+        self._rep_day_panes.clear()
         self.revision += 1
         self.roster_revision += 1
         return rep
@@ -231,6 +236,10 @@ class MergedPanes:
 
     def merged(self, scope: Scope, span: Span, now: int) -> Pane:
         """All panes of a scope over a span, in one that nobody may change; levels as of its end, or of now."""
+        pane = self._with_levels_of(scope, span, now)
+        return pane | self._of_rep_days(scope, span, now) if self._rep_days.cells else pane
+
+    def _with_levels_of(self, scope: Scope, span: Span, now: int) -> Pane:
         parts = [part for part in self._parts(scope, span) if part]
         pane = parts[0] if len(parts) == 1 else merge(parts)
         if not self._levels.cells:
@@ -244,6 +253,30 @@ class MergedPanes:
             made = self._with_levels({}, span, now, self._there_on(scope, end.day))
             held = self._level_panes[key] = made
         return self._levels.put(pane, held, None)
+
+    def _of_rep_days(self, scope: Scope, span: Span, now: int) -> Pane:
+        first, last = self._days_up_to(span, now)
+        found = self._rep_day_panes.get((scope, first, last))
+        if found is None:
+            if len(self._rep_day_panes) > LEVELS_REMEMBERED:
+                self._rep_day_panes.clear()
+            made = self._rep_days.panes(
+                self._people_of(scope), first, last, lambda rep, day: self._is_in(scope, rep, day)
+            )
+            found = self._rep_day_panes[scope, first, last] = made.get(True, {})
+        return found
+
+    def _people_of(self, scope: Scope) -> Iterable[Person]:
+        people = self.roster.people
+        if scope.kind != "rep":
+            return people.values()
+        return [people[scope.id]] if scope.id is not None and scope.id in people else []
+
+    def _days_up_to(self, span: Span, now: int) -> tuple[Day, Day]:
+        """The days that a span touches, those to come left out."""
+        day_of = self.calendar.day_of
+        first, last = (index if span.days else day_of(index * MINUTE) for index in (span.first, span.last))
+        return first, min(last, day_of(now))
 
     def merged_by_people(
         self, scope: Scope, span: Span, now: int, label_on: Callable[[str | None, Day], str | None]
@@ -269,6 +302,18 @@ class MergedPanes:
                     if self._is_in(scope, rep, day) and label_on(rep, day) == label
                 ]
                 found[label] = self._with_levels(pane, span, now, meant)
+        if self._rep_days.cells:
+            first, last = self._days_up_to(span, now)
+            made = self._rep_days.panes(
+                self._people_of(scope),
+                first,
+                last,
+                lambda rep, day: (self._is_in(scope, rep, day), label_on(rep, day)),
+                is_daily=True,
+            )
+            for (is_theirs, held), pane in made.items():
+                if is_theirs:
+                    found[held] = found.get(held, {}) | pane
         return found
 
     def _with_levels(self, pane: Pane, span: Span, now: int, scopes: Sequence[Scope]) -> Pane:
@@ -331,6 +376,11 @@ class MergedPanes:
         if not self._levels.cells:
             return False
         return window == STANDING or is_after(window, end_of(span, now, self.calendar), self._day_of)
+
+    @property
+    def has_rep_days(self) -> bool:
+        """Whether something is counted of people and days, which nobody tells and midnight changes."""
+        return bool(self._rep_days.cells)
 
     def levels_moved(self, since: int, now: int) -> set[Scope]:
         """Whose levels may be others because minutes have passed."""

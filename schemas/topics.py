@@ -129,11 +129,15 @@ VERIFICATIONS = Topic(
     "verifications", "what the continuous recount found", "none but one", "Verification",
     compacted=True, derived=False, spread="one",
 )  # fmt: skip
+ACCESS = Topic(
+    "access", "devices, pairing codes, and what devices are to do", "kind|id", "Code, Device, Heartbeat, Command",
+    compacted=True, derived=False, spread="one",
+)  # fmt: skip
 
 TOPICS = (
     DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, DEALS, LEAD_CLOCKS,
     ALERTS, THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,
-    GENERATIONS,
+    GENERATIONS, ACCESS,
 )  # fmt: skip
 VIEW_TOPICS = (
     PANES, ROSTER, DEALS, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,

@@ -55,6 +55,9 @@ PARTS = {
     "ends": part("customer.ends", "ends_at"),
     "renewed": part("customer.ends", "ends_at", Flag("renewed")),
     "calls of qualified": part("lead/call", "dialed_at", Is("lead.status", "qualified")),
+    "answered": part("lead.clock/assigned/contact", "answered_at"),
+    "in time": part("lead.clock/holder/attempt", "started_at", Flag("within_sla")),
+    "due": part("lead.clock/reassigned/qualified", "due_at"),
     "given back": part("credit", "at"),
     "running": part("subscription", "starts_at"),
 }
@@ -97,7 +100,7 @@ def test_each_of_them_is_counted_by_exactly_one_stage() -> None:
     ) == {
         "touches": 1, "cold": 1, "qualified": 1, "booked": 1, "called cold": 1, "first deals": 1, "lost": 1,
         "followed": 1, "closed after": 1, "closed": 1, "ends of deals": 1, "entered": 1, "writers": 1, "replied": 1,
-        "ends": 2, "renewed": 1, "calls of qualified": 1, "given back": 1, "running": 3,
+        "in time": 1, "due": 1, "ends": 2, "renewed": 1, "calls of qualified": 1, "given back": 1, "running": 3,
     }  # fmt: skip
 
 
@@ -133,7 +136,7 @@ def test_any_order_and_repetition_gives_the_same_bytes(name: str, log: list[Reco
 
 def test_every_fact_is_among_them_that_is_made_of_records() -> None:
     assert {each.fact for each in PARTS.values()} >= {name for name in FACTS if "/" not in name} - {
-        "call", "email", "meeting", "activity", "thread.answers",
+        "call", "email", "meeting", "activity", "thread.answers", "rep.days",
     }  # fmt: skip
 
 

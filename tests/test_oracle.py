@@ -917,7 +917,9 @@ def test_where_nothing_happened_counts_are_zero_and_ratios_are_none() -> None:
         nothing = {name for name, value in row["metrics"].items() if value is None}
         assert absent <= nothing
         assert zero.isdisjoint(nothing)
-        assert {value for name, value in row["metrics"].items() if name not in nothing} == {0, "0.00"}
+        here = {"reps_active", "scheduled_days"}
+        assert {row["metrics"][name] for name in here} == {1}
+        assert {value for name, value in row["metrics"].items() if name not in nothing | here} == {0, "0.00"}
         assert row["bounds"] == {}
 
 
@@ -975,7 +977,7 @@ def test_equal_rows_have_no_differences_and_each_other_value_is_named() -> None:
 
 
 def test_a_rep_that_one_side_lacks_has_done_nothing() -> None:
-    idle = rows_of([], now=NOON, config=make_config(reps={"ana": {}}))
+    idle = rows_of([change("call", "c", rep="ana", dialed_at="2026-03-10T10:00Z")], now=NOON)
     empty = rows_of([], now=NOON)
     busy = rows_of([call("c")], now=NOON)
 

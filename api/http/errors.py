@@ -14,6 +14,7 @@ open a browser gets a page instead (pages.py).
     ├── ContentTypeRefusedError   415
     ├── InvalidParameterError     422   a parameter that means nothing here, named
     ├── TooManyDeliveriesError    429   send again after `retry_after` seconds
+    ├── TooManyRequestsError      429   codes, or guesses at codes
     └── UnavailableError          503   send again after `retry_after` seconds
         ├── NotStoredError              Kafka did not acknowledge a delivery
         └── OverloadedError             as much is under way as memory is set aside for
@@ -151,6 +152,13 @@ class TooManyDeliveriesError(ApiError):
 
     def __init__(self, retry_after: int) -> None:
         super().__init__("this connection sends faster than deliveries_per_second", retry_after=retry_after)
+
+
+class TooManyRequestsError(ApiError):
+    """More of this than anybody needs who means well."""
+
+    status = 429
+    slug = "too-many-requests"
 
 
 class UnavailableError(ApiError):

@@ -3,26 +3,40 @@
 Owns the one look at what is sent: what else the middleware wants to know of an answer, it asks here.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_FRAMED_BY_NOBODY = "frame-ancestors 'none'"
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; media-src 'self'; "
+    f"{_FRAMED_BY_NOBODY}; base-uri 'none'; form-action 'none'"
 )
+_X_FRAME_OPTIONS = "x-frame-options"
 
 _SECURITY_HEADERS = {
     b"content-security-policy": CONTENT_SECURITY_POLICY.encode(),
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
-    b"x-frame-options": b"DENY",
+    _X_FRAME_OPTIONS.encode(): b"DENY",
     b"cross-origin-resource-policy": b"same-origin",
     b"cross-origin-opener-policy": b"same-origin",
 }
 
 SECURITY_HEADERS = tuple(_SECURITY_HEADERS.items())
 """What every answer carries."""
+
+
+def framed_by(origins: Sequence[str]) -> dict[str, str]:
+    """Headers of a page that these sites may hold in a frame; none: as every page, in nobody's."""
+    if not origins:
+        return {}
+    allowed = f"frame-ancestors 'self' {' '.join(origins)}"
+    return {
+        "content-security-policy": CONTENT_SECURITY_POLICY.replace(_FRAMED_BY_NOBODY, allowed),
+        # The older header knows no list of sites: this value says nothing to browsers, which go by the policy then.
+        _X_FRAME_OPTIONS: "ALLOWALL",
+    }
 
 
 _ANSWER = "floorcast.answer"

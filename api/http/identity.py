@@ -6,7 +6,7 @@ what a route does with a team limit is the route's. Deliveries of CRMs prove the
 
 import re
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, quote, urlencode
 
 from fastapi import Request
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.http.errors import ForbiddenError, UnauthenticatedError
 from api.http.scopes import scope_of
 from schemas.addresses import is_loopback
+from schemas.config import Config
 from schemas.instants import SECOND
 from schemas.keys import ApiKey, ApiScope, KeyStore
 
@@ -25,6 +26,7 @@ _COOKIE_SECONDS = 400 * 86_400
 _COOKIE_PREFIX = "floorcast_board_"
 _SCREEN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _BOARD = "/board/"
+_EXPOSITION = "/metrics"
 _ACCESS = "floorcast.access"
 """Where a request's scope holds what it may see."""
 _FORWARDED = (b"x-forwarded-", b"forwarded", b"via", b"x-real-ip")
@@ -41,6 +43,10 @@ class Access:
     key: str | None = None
     """Id of the key; None where the api is open."""
     expires_at: int | None = None
+    screen: str | None = None
+    """The screen of the configuration that asks: its privacy holds for whatever is answered."""
+    device: str | None = None
+    """The screen on the wall, where it was paired."""
 
     def allows_team(self, team: str | None) -> bool:
         """Whether rows of `team` may be shown (None: of nobody's or of the whole organisation)."""
@@ -62,6 +68,9 @@ class Identity:
                 if not access.scope.includes(wanted):
                     msg = f"this needs a key of scope {wanted}"
                     raise ForbiddenError(msg)
+                if access.screen is not None and scope["path"] == _EXPOSITION:
+                    msg = "a screen reads what it shows, and no metrics of everybody"
+                    raise ForbiddenError(msg)
                 scope[_ACCESS] = access
         return self.app(scope, receive, send)
 
@@ -73,7 +82,19 @@ def access_of(request: HTTPConnection) -> Access:
 
 
 def authenticate(request: HTTPConnection) -> Access:
-    """What the request may see now. Raises UnauthenticatedError."""
+    """What the request may see now. Raises UnauthenticatedError.
+
+    Who asks for a screen of the configuration sees what that screen may show, whoever they are.
+    """
+    access = _find(request)
+    asked = access.screen or _screen_asked(request)
+    config: Config = request.app.state.config
+    if asked is None or asked not in config.screens:
+        return replace(access, screen=None)
+    return replace(access, scope=ApiScope.BOARD, screen=asked)
+
+
+def _find(request: HTTPConnection) -> Access:
     store: KeyStore = request.app.state.keys
     now: int = request.app.state.clock()
     authorization = request.headers.get("authorization")
@@ -83,16 +104,29 @@ def authenticate(request: HTTPConnection) -> Access:
         if key is None:
             msg = "the API key is not valid"
             raise UnauthenticatedError(msg, field="authorization")
-        return Access(key.scope, key.team, key.id, key.expires_at)
+        return _access(key, key.scope)
     key = _board_key(request, store, now)
     if key is not None:
         # A browser sends a cookie by itself: it never carries more than a board needs.
-        return Access(ApiScope.BOARD, key.team, key.id, key.expires_at)
+        return _access(key, ApiScope.BOARD)
     if store.is_open:
         _require_direct(request)
         return Access(ApiScope.ADMIN)
     msg = "an API key is needed: Authorization: Bearer fc_…"
     raise UnauthenticatedError(msg, field="authorization")
+
+
+def _access(key: ApiKey, scope: ApiScope) -> Access:
+    return Access(scope, key.team, key.id, key.expires_at, key.screen, key.id if key.screen is not None else None)
+
+
+def _screen_asked(request: HTTPConnection) -> str | None:
+    """The screen in the address of a board, else the one that a page of a board names."""
+    path: str = request.scope["path"]
+    if path.startswith(_BOARD):
+        return path.removeprefix(_BOARD)
+    raw: bytes = request.scope["query_string"]
+    return parse_qs(raw.decode("latin-1")).get("screen", [None])[-1] if b"screen=" in raw else None
 
 
 def _board_key(request: HTTPConnection, store: KeyStore, now: int) -> ApiKey | None:
@@ -113,7 +147,8 @@ def _board_key(request: HTTPConnection, store: KeyStore, now: int) -> ApiKey | N
     if not _SCREEN.fullmatch(screen):
         return None
     cookie = request.cookies.get(cookie_of(screen))
-    return None if cookie is None else store.find(cookie, now)
+    key = None if cookie is None else store.find(cookie, now)
+    return key if key is None or key.screen in {None, screen} else None
 
 
 def _require_direct(request: HTTPConnection) -> None:
@@ -161,7 +196,15 @@ def redirect_with_cookie(request: Request, screen: str) -> Response | None:
     rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
     path = f"{_BOARD}{quote(screen, safe='')}"
     response = RedirectResponse(f"{path}?{rest}" if rest else path, status_code=303)
-    age = _COOKIE_SECONDS if key.expires_at is None else min(_COOKIE_SECONDS, (key.expires_at - now) // SECOND)
+    keep_token(response, request, screen, token, expires_at=key.expires_at)
+    response.headers["cache-control"] = "no-store"
+    return response
+
+
+def keep_token(response: Response, request: Request, screen: str, token: str, *, expires_at: int | None) -> None:
+    """Let the browser keep the token of a screen in its cookie."""
+    now: int = request.app.state.clock()
+    age = _COOKIE_SECONDS if expires_at is None else min(_COOKIE_SECONDS, (expires_at - now) // SECOND)
     response.set_cookie(
         cookie_of(screen),
         token,
@@ -171,5 +214,3 @@ def redirect_with_cookie(request: Request, screen: str) -> Response | None:
         samesite="lax",
         secure=request.url.scheme == "https",
     )
-    response.headers["cache-control"] = "no-store"
-    return response

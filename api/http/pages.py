@@ -12,6 +12,8 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
+from api.http.board_page import pairing_page
+
 _PEOPLE_OPEN = ("/board",)
 _PAGE = Template((Path(__file__).parents[1] / "templates" / "error.html").read_text("utf-8"))
 
@@ -38,6 +40,12 @@ _BY_STATUS = {
 _OTHERS = _Words("This page cannot be shown", "Look at the address. This page tries again by itself.")
 
 
+def _language(scope: Scope, path: str) -> str:
+    """Of the screen that is asked for; of others English."""
+    screen = scope["app"].state.config.screens.get(path.removeprefix("/board/"))
+    return "en" if screen is None else str(screen.language)
+
+
 def error_page(
     scope: Scope, status: int, detail: str, *, field: str | None, headers: dict[str, str]
 ) -> Response | None:
@@ -47,6 +55,9 @@ def error_page(
         return None
     if "text/html" not in Headers(scope=scope).get("accept", ""):
         return None
+    if status == 401 and path.startswith("/board/") and field != "token":
+        head = {"cache-control": "no-store", "vary": "accept", **headers}
+        return HTMLResponse(pairing_page(_language(scope, path)), status_code=status, headers=head)
     words = _BY_STATUS.get(status, _OTHERS)
     # How a program shows its key is nothing that helps a person.
     hint = "" if field == "authorization" else detail

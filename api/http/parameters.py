@@ -22,8 +22,10 @@ from starlette.responses import Response
 
 from api.http.errors import ForbiddenError, InvalidParameterError, NotFoundError, UnavailableError
 from api.http.identity import Access, access_of
+from api.read.discretion import Discretion, discretion_of, windows_of
 from api.read.read_side import ReadSide
 from api.read.segments import TEAM
+from api.read.subscriptions import Filter
 from api.read.view import ORGANISATION, Scope, View, rep_scope, team_scope
 from schemas.catalogue.dimensions import Dimension
 from schemas.windows import WINDOWS, Span, span_between, span_of
@@ -54,6 +56,13 @@ class ReadRequest(Request):
     def view(self) -> View:
         """What it is answered from. 503 while that loads: half of it would be wrong numbers."""
         return view_of(self)
+
+    @cached_property
+    def discretion(self) -> Discretion | None:
+        """What of people is kept from it; None: nothing."""
+        screen = self.access.screen
+        found = None if screen is None else discretion_of(self.view.config, screen)
+        return None if found is None or found.tells_all else found
 
     @cached_property
     def now(self) -> int:
@@ -250,6 +259,26 @@ def known_rep(view: View, rep: str, access: Access, now: int) -> str:
         msg = f"there is no rep {shown(rep)}"
         raise NotFoundError(msg, field="rep")
     return rep
+
+
+def screen_filter(request: ReadRequest) -> Filter:
+    """What the stream of the screen that asks holds. Called only where a screen of the configuration does."""
+    access, config = request.access, request.view.config
+    screen = config.screens[access.screen or ""]
+    teams = [access.team] if access.team is not None else screen.teams
+    return Filter(
+        windows=windows_of(screen),
+        teams=frozenset(teams) if teams else None,
+        discretion=request.discretion,
+        device=access.device,
+    )
+
+
+def nobody_named(request: ReadRequest, rep: str | None) -> None:
+    """What is about one person alone is nothing for a screen that is not told of everybody (403)."""
+    if rep is not None and request.discretion is not None:
+        msg = f"the screen {request.discretion.screen!r} is not told of single people"
+        raise ForbiddenError(msg)
 
 
 def team_today(view: View, rep: str | None, now: int) -> str | None:

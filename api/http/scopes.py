@@ -34,8 +34,11 @@ _BELOW: dict[str, ApiScope] = {
 
 OPEN = frozenset({"/", "/livez", "/readyz", "/openapi.json"})
 """Addresses that need no key."""
-OPEN_BELOW = ("/docs", "/static/", "/webhooks")
-"""So do those that begin with these: files that hold no number, and deliveries, which prove themselves."""
+OPEN_BELOW = ("/docs", "/static/", "/webhooks", "/v1/screens/codes")
+"""So do those that begin with these: files, deliveries (which prove themselves), and screens that want to be paired."""
+
+HEARTBEAT = "/v1/screens/heartbeat"
+"""What a screen says of itself."""
 
 _ASKS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -44,6 +47,8 @@ def scope_of(method: str, path: str) -> ApiScope | None:
     """What a request needs; None where it needs no key, and where there is nothing. Actions need `admin`."""
     if path.startswith(OPEN_BELOW) or path in OPEN:
         return None
+    if path == HEARTBEAT:
+        return ApiScope.BOARD
     if path.startswith("/v1/") and method not in _ASKS:
         return ApiScope.ADMIN
     found = _ADDRESSES.get(path)

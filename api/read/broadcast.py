@@ -11,17 +11,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot
+from api.read.discretion import Discretion, Told
+from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot, payload_for
 from api.read.events import AlertNews, Departure, Event, Followed, LeadNews, Owner, Untold
 from api.read.goal_news import first_told, goal_news
 from api.read.rows import (
     Json,
     absent_lead,
     alert_json,
+    lead_news,
     open_alerts,
     row_maker,
     scope_fields,
-    waiting_lead,
     waiting_leads,
 )
 from api.read.subscriptions import Filter, Subscription
@@ -64,6 +65,8 @@ class Broadcaster:
         """Number of the newest event that is not remembered any more."""
         self._followed: dict[str, Followed] = {}
         self._subscriptions: dict[Filter, set[Subscription]] = {}
+        self._told: dict[Filter, Told] = {}
+        """What screens were told of people, where something is kept from them."""
         self._pinned: frozenset[str] = frozenset()
         self._heads: dict[Scope, Json] = {}
         """Everybody there is, with name and team as last told."""
@@ -101,6 +104,7 @@ class Broadcaster:
         found.discard(subscription)
         if not found:
             self._subscriptions.pop(subscription.wanted, None)
+            self._told.pop(subscription.wanted, None)
 
     def snapshot(self, wanted: Filter, now: int) -> bytes:
         """Everything that is asked for, as the event `snapshot`. Brings a lagging client up to date."""
@@ -108,21 +112,24 @@ class Broadcaster:
         return self._snapshot(wanted, now)
 
     def _snapshot(self, wanted: Filter, now: int) -> bytes:
-        rows = []
+        rows: list[Json] = []
+        told = self._keeps_back(wanted)
         for window in wanted.windows:
-            followed = self._follow(window, now)
-            make_row = row_maker(self._view, followed.span, now)
-            for scope, values in followed.values.items():
-                head = self._head(scope, now)
-                if wanted.wants(scope, head.get("team")):
-                    row = make_row(head, values)
-                    if goals := first_told(self._view, followed.goals, scope, followed.span, now):
-                        row["goals"] = goals
-                    rows.append(chosen(self._view, row, wanted.metrics))
+            found = self._rows(wanted, window, now)
+            if told is not None:
+                told.take(window, [row for row in found if "rep" in row])
+                found = [row for row in found if "rep" not in row] + list(told.rows[window].values())
+            rows += found
+        leads = [lead for lead in waiting_leads(self._view, now) if wanted.wants_lead(lead["rep"], lead["team"])]
+        alerts = [alert for alert in open_alerts(self._view) if wanted.wants_lead(alert["rep"], alert["team"])]
+        if told is not None:
+            shown = told.shown()
+            leads = [told.discretion.lead(lead, shown) for lead in leads]
+            alerts = [told.discretion.lead(alert, shown) for alert in alerts]
         payload = {
             "rows": rows,
-            "leads": [lead for lead in waiting_leads(self._view, now) if wanted.wants_lead(lead["rep"], lead["team"])],
-            "alerts": [alert for alert in open_alerts(self._view) if wanted.wants_lead(alert["rep"], alert["team"])],
+            "leads": leads,
+            "alerts": alerts,
             "freshness": self._freshness(now),
             "server_time": format_instant(now),
             "organisation": {
@@ -134,10 +141,38 @@ class Broadcaster:
         }
         return self._encode("snapshot", payload)
 
+    def _rows(self, wanted: Filter, window: str, now: int) -> list[Json]:
+        """All rows of a window that a client asks for."""
+        rows = []
+        followed = self._follow(window, now)
+        make_row = row_maker(self._view, followed.span, now)
+        for scope, values in followed.values.items():
+            head = self._head(scope, now)
+            if wanted.wants(scope, head.get("team")):
+                row = make_row(head, values)
+                if goals := first_told(self._view, followed.goals, scope, followed.span, now):
+                    row["goals"] = goals
+                rows.append(chosen(self._view, row, wanted.metrics))
+        return rows
+
+    def shown_to(self, wanted: Filter, now: int) -> set[str]:
+        """The reps whom a screen shows, from whom something is kept."""
+        told = Told(wanted.discretion or Discretion(""))
+        for window in wanted.windows:
+            told.take(window, [row for row in self._rows(wanted, window, now) if "rep" in row])
+        return told.shown()
+
+    def _keeps_back(self, wanted: Filter) -> Told | None:
+        """What such clients were told of people; None: nothing is kept from them."""
+        if wanted.discretion is None or wanted.discretion.tells_all:
+            return None
+        return self._told.setdefault(wanted, Told(wanted.discretion))
+
     def _missed(self, wanted: Filter, last_event_id: str | None, now: int) -> bytes | None:
         """What came after that event, for this filter; None where only a snapshot helps."""
         found = _EVENT_ID.fullmatch(last_event_id or "")
-        if found is None or found[1] != self._instance:
+        # Whom a screen may be shown depends on the moment: events of before say too much.
+        if found is None or found[1] != self._instance or self._keeps_back(wanted) is not None:
             return None
         last = int(found[2])
         if not self._forgotten <= last <= self._number:
@@ -185,6 +220,17 @@ class Broadcaster:
         """The values last sent of a followed window. The dict is a copy, what is in it is never changed."""
         followed = self._followed.get(window)
         return {} if followed is None else dict(followed.values)
+
+    def command(self, device: str, data: Json) -> None:
+        """Tell a screen on the wall what to do; nobody else."""
+        for wanted, clients in self._subscriptions.items():
+            if wanted.device == device:
+                for client in clients:
+                    client.put(self._encode("screen", data))
+
+    def has_device(self, device: str) -> bool:
+        """Whether this screen has a stream open here."""
+        return any(wanted.device == device for wanted in self._subscriptions)
 
     # ---------------------------------------------------------------- what changes
 
@@ -336,6 +382,8 @@ class Broadcaster:
         view, untold = self._view, followed.untold
         if untold.everything:
             return set(self._heads)
+        if view.has_rep_days and (span != followed.span or untold.roster):
+            return set(self._heads)
         inside = span.windows()
         panes = {pane for pane in untold.panes if pane[0] in inside or view.is_in_levels(pane[0], span, now)}
         if span != followed.span:
@@ -368,7 +416,7 @@ class Broadcaster:
         for lead in sorted(leads):
             told = self._leads.get(lead)
             clock = self._view.clocks.get(lead)
-            news = absent_lead(lead, "deleted") if clock is None else waiting_lead(self._view, clock, now)
+            news = absent_lead(lead, "deleted") if clock is None else lead_news(self._view, clock, now)
             owner = Owner(news["rep"], news["team"])
             if clock is not None and clock.is_waiting(now):
                 self._leads[lead] = owner
@@ -402,10 +450,30 @@ class Broadcaster:
                 for client in clients:
                     client.restart(snapshot)
                 continue
-            piece = self._for(wanted, event)
+            told = self._keeps_back(wanted)
+            piece = self._for(wanted, event) if told is None else self._discreetly(wanted, told, event, now)
             if piece is not None:
                 for client in clients:
                     client.put(piece)
+
+    def _discreetly(self, wanted: Filter, told: Told, event: Event, now: int) -> bytes | None:
+        """The event as a screen gets it that is not told everything."""
+        if event.kind == "metrics" and event.window in wanted.windows:
+            rows = [row for row in self._rows(wanted, event.window, now) if "rep" in row]
+            news = told.news(event.window, rows)
+            if news is None:
+                return self._snapshot(wanted, now)
+            common = [
+                row for scope, row in event.payload if scope.kind != "rep" and wanted.wants(scope, row.get("team"))
+            ]
+            news += [chosen(self._view, row, wanted.metrics) for row in common]
+            return encoded(self._instance, "metrics", event.number, {"rows": news}) if news else None
+        payload = payload_for(self._view, wanted, event)
+        if payload is None:
+            return None
+        if event.kind in {"lead", "alert"}:
+            payload = told.discretion.lead(payload, told.shown())
+        return encoded(self._instance, event.kind, event.number, payload)
 
     def _remember(self, event: Event) -> None:
         self._events.append(event)

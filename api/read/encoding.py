@@ -22,6 +22,12 @@ def needs_snapshot(wanted: Filter, event: Event) -> bool:
 
 def encoded_for(view: View, instance: str, wanted: Filter, event: Event) -> bytes | None:
     """The event as a client with this filter gets it; None if there is nothing in it for them."""
+    payload = payload_for(view, wanted, event)
+    return None if payload is None else encoded(instance, event.kind, event.number, payload)
+
+
+def payload_for(view: View, wanted: Filter, event: Event) -> Json | None:
+    """What of an event is for a client with this filter; None: nothing."""
     payload: Json | None = None
     if event.kind == "metrics" and event.window in wanted.windows:
         rows = [
@@ -37,12 +43,16 @@ def encoded_for(view: View, instance: str, wanted: Filter, event: Event) -> byte
         payload = event.payload.alert if wanted.wants_lead(*event.payload.owner) else None
     elif event.kind == "freshness":
         payload = event.payload
-    return None if payload is None else encoded(instance, event.kind, event.number, payload)
+    return payload
 
 
 def _lead_for(wanted: Filter, news: LeadNews) -> Json | None:
     if wanted.wants_lead(*news.owner):
-        return news.lead
+        lead = news.lead
+        if "answered_rep" in lead and not wanted.wants_lead(lead["answered_rep"], lead["answered_team"]):
+            # Who has answered is of a team that this client does not look at.
+            return {name: value for name, value in lead.items() if not name.startswith("answered_")}
+        return lead
     if news.told is not None and wanted.wants_lead(*news.told):
         # Whose it is now is not for this client.
         return absent_lead(news.lead["lead"], "moved")

@@ -10,6 +10,7 @@ from typing import Any
 from api.read.goal_rows import goals_of_row
 from api.read.view import Scope, Values, View
 from schemas.alerts import Alert, crossing_fields
+from schemas.calendars import BusinessCalendar
 from schemas.catalogue import Catalogue
 from schemas.catalogue.checking import splits_of
 from schemas.dead_letters import DeadLetter
@@ -124,6 +125,19 @@ def waiting_lead(view: View, clock: LeadClock, now: int) -> Json:
         "business_seconds": whole_seconds(clock.business_waiting(view.business, now)),
         "warn_at": None if clock.started_at is None else instant(clock.warned_at(view.config.lead_response.warn_at)),
         "state": clock.state(now, view.config.lead_response.warn_at),
+    }
+
+
+def lead_news(view: View, clock: LeadClock, now: int) -> Json:
+    """A lead as the stream tells of it: with who has answered, once somebody has."""
+    lead = waiting_lead(view, clock, now)
+    if lead["state"] != "answered" or clock.touch_rep is None:
+        return lead
+    return lead | {
+        "answered_at": instant(clock.answered_at),
+        "answered_rep": clock.touch_rep,
+        "answered_team": view.roster.team_on(clock.touch_rep, view.calendar.day_of(now)),
+        "answered_by": view.roster.name_of(clock.touch_rep),
     }
 
 
@@ -280,6 +294,7 @@ def freshness_json(
             }
             for name, connection in view.config.connections.items()
         ],
+        "calendars": [calendar_json(name, calendar, now) for name, calendar in view.business.items()],
         "end_to_end_seconds": dict(latency),
         "behind_seconds": behind_seconds,
         "progress": {
@@ -295,6 +310,12 @@ def freshness_json(
         "generation": generation,
         "verification": None if view.verification is None else verification_json(view.verification, now),
     }
+
+
+def calendar_json(name: str, calendar: BusinessCalendar, now: int) -> Json:
+    """Whether they work now who go by a calendar: outside of their hours nothing comes, and nothing is wrong."""
+    since, until = calendar.turned_at(now)
+    return {"calendar": name, "is_open": calendar.is_open(now), "since": instant(since), "until": instant(until)}
 
 
 def verification_json(found: Verification, now: int) -> Json:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
+from api.read.discretion import Discretion
 from api.read.view import Scope
 
 QUEUE = 256
@@ -19,6 +20,10 @@ class Filter:
     teams: frozenset[str] | None = None
     reps: frozenset[str] | None = None
     metrics: tuple[str, ...] | None = None
+    discretion: Discretion | None = None
+    """What of people is kept from it."""
+    device: str | None = None
+    """The screen on the wall that looks."""
 
     def wants(self, scope: Scope, team: str | None) -> bool:
         """Whether rows of this scope are asked for. `team`: the rep's own, today."""

@@ -4,12 +4,17 @@
  * A tile of a scene.
  * @typedef {object} TileSettings
  * @property {string} kind a name of tiles/index.js
- * @property {string} window
+ * @property {string} [window]
  * @property {string} [metric]
  * @property {string[]} [metrics]
+ * @property {string} [team]
+ * @property {"value" | "attainment"} [rank]
+ * @property {string} [pipeline]
+ * @property {number} [limit]
+ * @property {string} [text]
  */
 
-/** @typedef {{ name: string, tiles: TileSettings[] }} Scene */
+/** @typedef {{ name: string, when: import("./schedule.js").When | null, tiles: TileSettings[] }} Scene */
 
 /**
  * What a screen shows.
@@ -18,18 +23,41 @@
  * @property {string} title
  * @property {string[]} teams whose numbers; none: everybody's
  * @property {Scene[]} scenes
+ * @property {number} rotate milliseconds that a scene is shown
+ * @property {boolean} isCalm no celebrations, no motion
+ * @property {boolean} isOnePart whether one tile is shown alone
+ * @property {boolean} isServed whether the server knows what this screen shows, and not the address of the page
+ * @property {string[]} calendars by which those work whom it is for
+ * @property {number} minGroup where fewer people are shown, there is no ranking
+ * @property {import("./celebrations.js").Rule[]} celebrates
+ * @property {{ isOn: boolean, volume: number, quiet: import("./schedule.js").Times, files: Record<string, string> }} sound
+ * @property {import("./schedule.js").Times} blank
  */
 
 const DEFAULT_METRICS = ["calls_made", "conversations", "emails_sent", "meetings_held", "deals_won", "revenue_won"];
 const MOST_FIGURES = 6;
+const NEVER = { hours: [], weekdays: [] };
+
+/** @typedef {{ pathname: string, search: string }} Place of the page */
 
 /**
- * The settings of the screen at `/board/{screen}?metric=…&metrics=…&window=…&teams=…&title=…`.
- * @param {{ pathname: string, search: string }} location
+ * The settings of a screen: as the server gives them; without them, as the address asks for it with
+ * `/board/{screen}?metric=…&metrics=…&window=…&teams=…&title=…`.
+ * @param {Place} location
+ * @param {ScreenSettings | null} [served]
  * @returns {ScreenSettings}
  */
-export function readAddress(location) {
+export function readAddress(location, served) {
   const query = new URLSearchParams(location.search);
+  return part(served ? { ...served, isServed: true } : asked(location, query), query);
+}
+
+/**
+ * @param {Place} location
+ * @param {URLSearchParams} query
+ * @returns {ScreenSettings}
+ */
+function asked(location, query) {
   const window = query.get("window") || "today";
   const metrics = names(query.get("metrics"));
   return {
@@ -38,7 +66,7 @@ export function readAddress(location) {
     teams: names(query.get("teams")),
     scenes: [
       {
-        name: "",
+        name: "", when: null,
         tiles: [
           { kind: "leaderboard", metric: query.get("metric") || "calls_made", window },
           { kind: "figures", metrics: (metrics.length ? metrics : DEFAULT_METRICS).slice(0, MOST_FIGURES), window },
@@ -46,16 +74,46 @@ export function readAddress(location) {
         ],
       },
     ],
+    rotate: 20000, isCalm: false, isOnePart: false, isServed: false, calendars: [], minGroup: 1, celebrates: [],
+    sound: { isOn: false, volume: 0, quiet: NEVER, files: {} }, blank: NEVER,
   };
+}
+
+/**
+ * With `scene=…` that scene alone, whenever it is; with `tile=…` that tile of it.
+ * @param {ScreenSettings} settings
+ * @param {URLSearchParams} query
+ * @returns {ScreenSettings}
+ */
+function part(settings, query) {
+  const name = query.get("scene");
+  const tile = query.get("tile");
+  if (name === null && tile === null) return { ...settings, isOnePart: false };
+  const scene = settings.scenes.find((each) => each.name === name) || settings.scenes[0];
+  const tiles = tile === null ? scene.tiles : scene.tiles.slice(Number(tile) - 1, Number(tile));
+  return { ...settings, isOnePart: tile !== null, scenes: [{ ...scene, when: null, tiles }] };
 }
 
 function names(/** @type {string | null} */ list) {
   return (list || "").split(",").map((name) => name.trim()).filter((name) => name);
 }
 
-/** Every window that a tile of any scene shows, each once. */
+/** Every window that a tile of any scene shows, each once; a trend ends with today. */
 export function windowsOf(/** @type {ScreenSettings} */ settings) {
-  return Array.from(new Set(settings.scenes.flatMap((scene) => scene.tiles.map((tile) => tile.window))));
+  const tiles = settings.scenes.flatMap((scene) => scene.tiles);
+  const windows = tiles.flatMap((tile) => [...(tile.window ? [tile.window] : []), ...(tile.kind === "trend" ? ["today"] : [])]);
+  return Array.from(new Set(windows.length ? windows : ["today"]));
+}
+
+/** The window that a tile shows. */
+export function windowOf(/** @type {TileSettings} */ tile) {
+  return tile.window || "today";
+}
+
+/** The window by which the tiles of a scene go. */
+export function mainWindow(/** @type {Scene} */ scene) {
+  const windows = scene.tiles.filter((tile) => tile.window).map((tile) => /** @type {string} */ (tile.window));
+  return windows.length ? windows[0] : "today";
 }
 
 /** Every metric that is named in the settings, each once. */
@@ -68,21 +126,23 @@ export function metricsOf(/** @type {ScreenSettings} */ settings) {
  * The address of something that the api serves to this screen; it is told which, for each has a key of its own.
  * @param {ScreenSettings} settings
  * @param {string} path
- * @param {Record<string, string>} [query]
+ * @param {Record<string, string | number | undefined>} [query] what is undefined is left out
  */
-function apiAddress(settings, path, query = {}) {
-  return path + "?" + new URLSearchParams({ ...query, screen: settings.screen });
+export function apiAddress(settings, path, query = {}) {
+  const said = new URLSearchParams();
+  for (const name of Object.keys(query)) if (query[name] !== undefined) said.set(name, String(query[name]));
+  said.set("screen", settings.screen);
+  return path + "?" + said;
 }
 
+/** A screen that the server knows is given what it shows. */
 export function streamAddress(/** @type {ScreenSettings} */ settings) {
-  const windows = windowsOf(settings).join(",");
-  const teams = settings.teams.join(",");
-  return apiAddress(settings, "/v1/stream", teams ? { windows, teams } : { windows });
+  if (settings.isServed) return apiAddress(settings, "/v1/stream");
+  const teams = settings.teams.join(",") || undefined;
+  return apiAddress(settings, "/v1/stream", { windows: windowsOf(settings).join(","), teams });
 }
 
-export function catalogueAddress(/** @type {ScreenSettings} */ settings) {
-  return apiAddress(settings, "/v1/metrics");
-}
+export const CATALOGUE = "/v1/metrics";
 
 /**
  * Where a CRM sends its webhooks, to be told to people.

@@ -1,17 +1,22 @@
 // A wallboard: connects the stream to the store and the store to the tiles. Any number of them can be made, shown and
 // destroyed. What is shown is decided in tiles/, how it is written in format.js, when it is old in freshness.js.
 
-import { catalogueAddress, streamAddress, windowsOf } from "./address.js";
+import { apiAddress, CATALOGUE, mainWindow, streamAddress, windowsOf } from "./address.js";
+import { Celebrations } from "./celebrations.js";
 import { Catalogue } from "./catalogue.js";
 import { add, nothing } from "./differences.js";
 import { element, isPhone, setData } from "./dom.js";
 import { Formats } from "./format.js";
 import { boardState, connections, isNew } from "./freshness.js";
 import { beginningMessage, Notice, troubleMessage } from "./notice.js";
+import { breachScene, Rotation } from "./rotation.js";
+import { isAmong, momentAt } from "./schedule.js";
+import { mountTile, Stage } from "./stage.js";
 import { Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { languageOf, localeOf, Texts } from "./texts.js";
-import { TILES } from "./tiles/index.js";
+import { Celebration } from "./tiles/celebration.js";
+import { stateAt } from "./tiles/leads.js";
 import { isLasting, troubleOf, unknownMetrics } from "./trouble.js";
 
 /** @typedef {import("./tiles/index.js").Tile} Tile */
@@ -22,13 +27,15 @@ import { isLasting, troubleOf, unknownMetrics } from "./trouble.js";
 const SHORTEST_PAUSE = 30;
 const LONGEST_PAUSE = 120;
 const CATALOGUE_PAUSE = 30000;
+const BEAT_PAUSE = 10000;
+const IDENTITY_SHOWN = 15000;
 const RELOAD_PAUSE = 60000;
 const SHIFT_PAUSE = 180000;
 // Few pixels, in a round that comes back: nothing burns in, nothing is seen to move.
 const SHIFTS = [[0, 0], [2, 1], [4, 2], [3, 4], [1, 3], [-1, 4], [-3, 2], [-4, 0], [-2, -2], [0, -4], [2, -3], [4, -1]];
 // Around every scene, in this order of reading.
-const MASTHEAD = ["title", "alerts", "status"];
-const FOOTER = "freshness";
+const MASTHEAD = ["title", "strip", "status"];
+const FOOTER = "foot";
 
 export class Board {
   /**
@@ -47,20 +54,26 @@ export class Board {
     root.dir = language.DIRECTION;
     this.store = new Store(windowsOf(settings));
     this.stillness = window.matchMedia("(prefers-reduced-motion: reduce)");
+    const texts = new Texts(language, locale);
+    const catalogue = new Catalogue((name) => texts.metric(name));
     /** @type {import("./tiles/index.js").Context} */
     this.context = {
-      settings, store: this.store, catalogue: new Catalogue(), formats: new Formats(locale), texts: new Texts(language, locale),
-      state: "connecting", now: platform.now(), clock: platform.now(), asOf: platform.now(), isCalm: this.stillness.matches,
+      settings, store: this.store, catalogue, formats: new Formats(locale), texts,
+      state: "connecting", now: platform.now(), clock: platform.now(), asOf: platform.now(), isCalm: this.isCalm,
+      scene: settings.scenes[0], window: mainWindow(settings.scenes[0]),
+      ask: (path, query) => this.ask(path, query),
     };
+    this.celebrations = new Celebrations(settings.celebrates, memoryOf(settings.screen));
+    this.celebration = new Celebration(this.context);
+    this.rotation = new Rotation(settings.scenes, settings.rotate);
+    this.stage = new Stage(this.context);
+    this.breachScene = breachScene(settings.scenes);
     this.stream = new Stream(
       streamAddress(settings), platform, (kind, data, at) => this.receive(kind, data, at), () => this.drawSoon(),
     );
     this.notice = new Notice();
-    this.scene = element("div", "scene");
     /** @type {Tile[]} */
     this.chrome = [];
-    /** @type {Tile[]} */
-    this.tiles = [];
     this.changed = nothing();
     this.skew = 0;
     /** @type {string | null} */
@@ -70,6 +83,7 @@ export class Board {
     this.drawnAt = 0;
     this.drawingTook = 0;
     this.catalogueAskedAt = 0;
+    this.beatAt = -BEAT_PAUSE;
     this.onResize = () => this.drawSoon();
   }
 
@@ -77,11 +91,11 @@ export class Board {
   start() {
     const masthead = element("header", "masthead");
     const footer = element("footer", "foot");
-    this.root.append(masthead, this.notice.node, this.scene, footer);
-    const window_ = this.settings.scenes[0].tiles[0].window;
-    for (const kind of MASTHEAD) this.chrome.push(this.mount(masthead, { kind, window: window_ }));
-    this.chrome.push(this.mount(footer, { kind: FOOTER, window: window_ }));
-    this.show(this.settings.scenes[0]);
+    setData(this.root, "part", this.settings.isOnePart ? "tile" : "screen");
+    this.root.append(masthead, this.notice.node, this.stage.node, footer, this.celebration.node);
+    for (const kind of MASTHEAD) this.chrome.push(mountTile(masthead, { kind }, this.context));
+    this.chrome.push(mountTile(footer, { kind: FOOTER }, this.context));
+    this.stage.show(this.rotation.scene);
     window.addEventListener("resize", this.onResize);
     this.stream.open();
     this.draw();
@@ -94,31 +108,31 @@ export class Board {
     clearTimeout(this.tickTimer);
     window.removeEventListener("resize", this.onResize);
     this.stream.close();
-    for (const tile of [...this.chrome, ...this.tiles]) tile.destroy();
+    for (const tile of this.chrome) tile.destroy();
+    this.stage.destroy();
     this.chrome = [];
-    this.tiles = [];
     this.root.textContent = "";
   }
 
-  /** Shows the tiles of a scene in place of those that are shown. */
-  show(/** @type {Scene} */ scene) {
-    for (const tile of this.tiles) tile.destroy();
-    this.scene.textContent = "";
-    setData(this.scene, "count", String(scene.tiles.length));
-    this.tiles = scene.tiles.map((settings) => this.mount(this.scene, settings));
+  get isCalm() {
+    return this.settings.isCalm || this.stillness.matches;
   }
 
   /**
-   * @param {HTMLElement} parent
-   * @param {import("./address.js").TileSettings} settings
+   * An answer of the api to this screen; null: there is none now.
+   * @param {string} path
+   * @param {Record<string, string | number | undefined>} [query]
+   * @returns {Promise<any>}
    */
-  mount(parent, settings) {
-    const root = element("section", "tile");
-    setData(root, "tile", settings.kind);
-    parent.append(root);
-    const tile = new TILES[settings.kind](settings, this.context);
-    tile.mount(root);
-    return tile;
+  async ask(path, query) {
+    try {
+      const answer = await this.platform.fetch(apiAddress(this.settings, path, query), { credentials: "same-origin" });
+      const said = answer.ok ? await answer.json() : null;
+      this.drawSoon();
+      return said;
+    } catch (error) {
+      return null;
+    }
   }
 
   /**
@@ -129,7 +143,7 @@ export class Board {
    */
   receive(kind, data, receivedAt) {
     if (kind === "screen") {
-      if (data.reload) window.location.reload();
+      this.obey(data);
       return;
     }
     const served = Date.parse(data.server_time);
@@ -142,6 +156,34 @@ export class Board {
       this.reloadIfRebuilt(data.build);
     }
     this.drawSoon();
+  }
+
+  /**
+   * Does what somebody wants of this screen.
+   * @param {{ identify?: boolean, device?: string, name?: string | null, reload?: boolean, scene?: string | null }} command
+   */
+  obey(command) {
+    if (command.reload) window.location.reload();
+    if (command.scene && this.rotation.jump(command.scene)) this.drawSoon();
+    if (!command.identify) return;
+    const name = element("p", "name name-text", command.name || this.settings.screen);
+    const node = element("div", "identity", name, element("p", "device", command.device || ""));
+    this.root.append(node);
+    window.setTimeout(() => node.remove(), IDENTITY_SHOWN);
+  }
+
+  /** Says what this screen is and shows; only one that was paired has anybody who wants to know. */
+  async beat(/** @type {number} */ now) {
+    if (!this.root.dataset.device || Math.abs(now - this.beatAt) < BEAT_PAUSE) return;
+    this.beatAt = now;
+    const said = { build: this.firstBuild || "", scene: this.context.scene.name, size: window.innerWidth + "x" + window.innerHeight };
+    try {
+      await this.platform.fetch(apiAddress(this.settings, "/v1/screens/heartbeat"), {
+        method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(said), credentials: "same-origin",
+      });
+    } catch (error) {
+      // The next one comes in a moment.
+    }
   }
 
   /** A new build is served: take it. At most once a minute, in case two servers of different builds answer in turn. */
@@ -160,14 +202,10 @@ export class Board {
     const now = this.platform.now();
     if (now - this.catalogueAskedAt < CATALOGUE_PAUSE) return;
     this.catalogueAskedAt = now;
-    try {
-      const answer = await this.platform.fetch(catalogueAddress(this.settings), { credentials: "same-origin" });
-      if (!answer.ok) return;
-      this.context.catalogue.load(await answer.json());
-      this.drawSoon();
-    } catch (error) {
-      // The shipped names and units do until the next try.
-    }
+    const answer = await this.ask(CATALOGUE);
+    if (answer === null) return; // The shipped names and units do until the next try.
+    this.context.catalogue.load(answer);
+    this.drawSoon();
   }
 
   drawSoon() {
@@ -183,8 +221,10 @@ export class Board {
     this.judge();
     const changed = this.changed;
     this.changed = nothing();
+    this.celebrate(changed);
+    this.turn();
     // A tile that fails must not take the others with it: the screen hangs there for weeks.
-    for (const tile of [...this.chrome, ...this.tiles]) {
+    for (const tile of [...this.chrome, ...this.stage.tiles]) {
       try {
         tile.update(changed);
       } catch (error) {
@@ -200,16 +240,39 @@ export class Board {
     const { context, settings, store, stream } = this;
     // The server's clock: those of televisions are often minutes off.
     const now = this.platform.now() + this.skew;
-    const state = boardState(stream.link(), store.freshness, now);
+    const state = boardState(stream.link(), store.freshness, now, settings.calendars);
     const refused = stream.isAnswered && stream.refusal ? troubleOf(stream.refusal, settings) : null;
     if (isLasting(refused) && store.hasSnapshot) store.clear();
     if (isLasting(refused)) context.state = "refused";
     else context.state = store.hasSnapshot || state === "disconnected" ? state : "connecting";
     context.clock = now;
     if (stream.isOpen && state !== "disconnected") context.now = now;
-    context.isCalm = this.stillness.matches;
+    context.isCalm = this.isCalm;
     setData(this.root, "state", context.state);
     this.showNotice(refused);
+  }
+
+  /** What was won since the last time. A celebration interrupts; calm screens have none. */
+  celebrate(/** @type {import("./differences.js").Differences} */ changed) {
+    const { celebrations, context, settings, store } = this;
+    const begun = celebrations.note(changed, context.clock);
+    const isOn = celebrations.isOn(context.clock) && !context.isCalm;
+    this.celebration.show(isOn ? celebrations.wins : []);
+    const isQuiet = isAmong(settings.sound.quiet, momentAt(context.clock, store.organisation.timezone));
+    if (isOn && begun.length && settings.sound.isOn && !isQuiet) play(settings.sound.files[begun[0].cause], settings.sound.volume);
+  }
+
+  /** The scene for now. A breach brings the waiting leads to the screen, until somebody has answered. */
+  turn() {
+    const { context, rotation, settings, store } = this;
+    const moment = momentAt(context.clock, store.organisation.timezone);
+    const isBreach = this.breachScene !== null && context.state !== "disconnected"
+      && store.waitingLeads().some((lead) => stateAt(lead, context.now) === "breached");
+    if (isBreach && rotation.scene !== this.breachScene) rotation.turnTo(settings.scenes.indexOf(/** @type {Scene} */ (this.breachScene)));
+    context.scene = rotation.sceneAt(context.clock, moment, isBreach || this.celebrations.isOn(context.clock));
+    context.window = mainWindow(context.scene);
+    this.stage.show(context.scene);
+    setData(this.root, "blank", String(isAmong(settings.blank, moment)));
   }
 
   showNotice(/** @type {import("./trouble.js").Trouble | null} */ refused) {
@@ -237,6 +300,7 @@ export class Board {
     const now = this.platform.now() + this.skew;
     this.tickTimer = window.setTimeout(() => this.tick(), 1010 - (((now % 1000) + 1000) % 1000));
     this.stream.watch();
+    this.beat(this.platform.now());
     if (this.store.hasSnapshot && !this.context.catalogue.isLoaded) this.askCatalogue();
     this.draw();
     this.shift();
@@ -247,4 +311,37 @@ export class Board {
     // A phone does not hang there for weeks, and a page that scrolls must not grow by a pixel.
     this.root.style.transform = isPhone() ? "" : "translate(" + x + "px, " + y + "px)";
   }
+}
+
+/**
+ * A sound of the server's, where there is one; a browser that nobody has touched may refuse, and the screen goes on.
+ * @param {string | undefined} file
+ * @param {number} volume
+ */
+function play(file, volume) {
+  if (!file) return;
+  const sound = new Audio(file);
+  sound.volume = volume;
+  sound.play().catch(() => undefined);
+}
+
+/** What a screen remembers over reloads, on televisions that allow it. @returns {import("./celebrations.js").Memory} */
+function memoryOf(/** @type {string} */ screen) {
+  const name = "floorcast.celebrated." + screen;
+  return {
+    load: () => {
+      try {
+        return window.localStorage.getItem(name);
+      } catch (error) {
+        return null;
+      }
+    },
+    save: (text) => {
+      try {
+        window.localStorage.setItem(name, text);
+      } catch (error) {
+        // Until the next reload it is remembered all the same.
+      }
+    },
+  };
 }

@@ -23,7 +23,9 @@ const ADDITIVE = new Set([
 ]);
 
 export class Catalogue {
-  constructor() {
+  /** @param {(name: string) => string} [translated] what a metric is called in the language of the screen, if anything */
+  constructor(translated = () => "") {
+    this.translated = translated;
     /** @type {Map<string, Metric>} */
     this.entries = new Map();
   }
@@ -50,7 +52,7 @@ export class Catalogue {
 
   label(/** @type {string} */ name) {
     const entry = this.entries.get(name);
-    return (entry && entry.label) || readable(name);
+    return this.translated(name) || (entry && entry.label) || readable(name);
   }
 
   isLowerBetter(/** @type {string} */ name) {

@@ -14,7 +14,7 @@
 /**
  * Something that has come (no `before`), gone (no `after`) or become something else.
  * @template T
- * @typedef {{ id: string, before: T | null, after: T | null }} Change
+ * @typedef {{ id: string, before: T | null, after: T | null, said?: T }} Change as an event `said` it, where one did
  */
 
 /**

@@ -59,6 +59,16 @@ export function fillBar(bar, share) {
 }
 
 /**
+ * Puts a mark at `share` (0 to 1) of a bar, from where reading begins.
+ * @param {HTMLElement} mark
+ * @param {number | null} share null: there is none
+ */
+export function placeMark(mark, share) {
+  mark.hidden = share === null;
+  mark.style.marginInlineStart = (100 * (share || 0)).toFixed(2) + "%";
+}
+
+/**
  * The first of `texts` that fits into `node` on one line; the last if none does.
  * @param {HTMLElement} node
  * @param {string[]} texts
@@ -72,15 +82,31 @@ export function fitText(node, texts) {
 
 /**
  * Rows of at least `minimum` rem, `gap` rem apart, that a list of this height holds. Where the page scrolls there is
- * room for all.
+ * room for all. The first of them may need `more` than the others.
  * @param {HTMLElement} list
  * @param {number} minimum
  * @param {number} gap
+ * @param {number} [more]
  */
-export function rowCapacity(list, minimum, gap) {
+export function rowCapacity(list, minimum, gap, more = 0) {
   if (isPhone()) return Infinity;
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  return Math.max(1, Math.floor((list.clientHeight + gap * rem) / ((minimum + gap) * rem)));
+  return Math.max(1, Math.floor((heightOf(list) + gap - more) / (minimum + gap)));
+}
+
+/** The height of an element, in rem. */
+function heightOf(/** @type {HTMLElement} */ node) {
+  return node.clientHeight / parseFloat(getComputedStyle(document.documentElement).fontSize);
+}
+
+/**
+ * How large the words of so many rows may be, that share the height of a list.
+ * @param {HTMLElement} list
+ * @param {number} count
+ * @returns {"small" | "medium" | "large"}
+ */
+export function rowSize(list, count) {
+  const height = isPhone() ? 0 : heightOf(list) / Math.max(1, count);
+  return height > 9.5 ? "large" : height > 5.4 ? "medium" : "small";
 }
 
 /** How many of the children of a list stand on its first line; those that do not fit wrap below what is seen. */

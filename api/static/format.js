@@ -22,6 +22,8 @@ export class Formats {
     this.numbers = new Map();
     /** @type {Map<string, Intl.DateTimeFormat>} */
     this.instants = new Map();
+    // In Persian the narrow units are Latin letters.
+    this.unitDisplay = /** @type {"narrow" | "short"} */ (locale.startsWith("fa") ? "short" : "narrow");
     this.list = new Intl.ListFormat(locale, { type: "unit", style: "narrow" });
   }
 
@@ -172,7 +174,7 @@ export class Formats {
    * @param {Intl.NumberFormatOptions} [options]
    */
   inUnit(amount, unit, options = {}) {
-    return this.number({ style: "unit", unit, unitDisplay: "narrow", maximumFractionDigits: 0, ...options }).format(amount);
+    return this.number({ style: "unit", unit, unitDisplay: this.unitDisplay, maximumFractionDigits: 0, ...options }).format(amount);
   }
 
   number(/** @type {Intl.NumberFormatOptions} */ options) {
@@ -183,6 +185,17 @@ export class Formats {
     const key = JSON.stringify([options, this.timezone]);
     return remembered(this.instants, key, () => makeInstantFormat(this.locale, options, this.timezone));
   }
+}
+
+/**
+ * A time of day; of another day with its date, for 12:03 alone would be believed to be today's.
+ * @param {Formats} formats
+ * @param {number} at
+ * @param {number} now
+ */
+export function dayAndTime(formats, at, now) {
+  const day = formats.day(at);
+  return (day === formats.day(now) ? "" : day + " ") + formats.time(at);
 }
 
 /**

@@ -1,6 +1,6 @@
 // How old what is shown is, and so whether it can be believed. Pure.
 
-/** @typedef {"new" | "live" | "delayed" | "stale" | "disconnected"} State */
+/** @typedef {"new" | "live" | "closed" | "delayed" | "stale" | "disconnected"} State */
 
 /**
  * What the api says of its own age (`/v1/freshness`).
@@ -9,6 +9,7 @@
  * @property {{ connection: string, last_delivery_at: string | null }[]} [connections]
  * @property {{ p95: number | null }} [end_to_end_seconds]
  * @property {number} [behind_seconds]
+ * @property {{ calendar: string, is_open: boolean, since: string | null, until: string | null }[]} [calendars]
  * @property {{ verified_at: string | null, differences: number, stale: boolean } | null} [verification]
  */
 
@@ -22,7 +23,7 @@ export const SILENCE_LIMIT = 8500;
 const LOSS_LIMIT = 4000;
 
 /** @type {State[]} */
-const SEVERITY = ["new", "live", "delayed", "stale", "disconnected"];
+const SEVERITY = ["new", "live", "closed", "delayed", "stale", "disconnected"];
 const LATENCY_LIMITS = [5, 60];
 const DELIVERY_AGE_LIMITS = [5 * 60000, 30 * 60000];
 
@@ -31,12 +32,29 @@ const DELIVERY_AGE_LIMITS = [5 * 60000, 30 * 60000];
  * @param {Link} link
  * @param {Freshness | null} freshness
  * @param {number} now
+ * @param {string[]} [calendars] by which those work whom the screen is for
  * @returns {State}
  */
-export function boardState(link, freshness, now) {
+export function boardState(link, freshness, now, calendars = []) {
   if (link.silence > SILENCE_LIMIT || link.lostFor > LOSS_LIMIT) return "disconnected";
   if (!link.isOpen) return "delayed";
-  return worst(pipelineState(freshness), everyConnectionState(freshness, now));
+  const delivered = everyConnectionState(freshness, now);
+  // Who does not work delivers nothing: that is no outage.
+  const isQuiet = delivered === "delayed" || delivered === "stale";
+  return worst(pipelineState(freshness), isQuiet && closedSince(freshness, calendars) !== null ? "closed" : delivered);
+}
+
+/**
+ * Since when nobody works, in milliseconds: all of these calendars are closed. Null: somebody does, or nobody knows.
+ * @param {Freshness | null} freshness
+ * @param {string[]} names
+ */
+export function closedSince(freshness, names) {
+  const served = (freshness && freshness.calendars) || [];
+  const found = served.filter((each) => names.includes(each.calendar));
+  if (!found.length || found.some((each) => each.is_open)) return null;
+  const ends = found.map((each) => Date.parse(each.since || "")).filter((at) => !Number.isNaN(at));
+  return ends.length ? Math.max(...ends) : null;
 }
 
 /**

@@ -15,6 +15,10 @@ const ICONS = {
   warned: { lines: ["M12 3.5l9.5 17h-19z", "M12 10v4.5", "M12 17.6v.2"] },
   breached: { lines: ["M8.3 3h7.4l5.3 5.3v7.4l-5.3 5.3h-7.4l-5.3-5.3v-7.4z", "M12 7.5v5.5", "M12 16.4v.2"] },
   escalated: { lines: ["M5 12.5l7-7l7 7", "M5 19.5l7-7l7 7"] },
+  won: { filled: ["M12 2.5l2.9 6.2l6.8.8l-5 4.7l1.3 6.8l-6-3.4l-6 3.4l1.3-6.8l-5-4.7l6.8-.8z"] },
+  ahead: { lines: ["M5 17l7-8l7 8"] },
+  behind: { lines: ["M5 8l7 8l7-8"] },
+  closed: { lines: ["M20 14.5a8.5 8.5 0 1 1-10.5-10.5a7 7 0 0 0 10.5 10.5z"] },
   done: { lines: ["M4.5 12.5l5 5l10-11"] },
 };
 

@@ -1,9 +1,10 @@
-// The page of a wallboard: one board, as the address of the page asks for it.
+// The page of a wallboard: one board, as the server or the address of the page says what it shows.
 
 import { readAddress } from "./address.js";
 import { Board } from "./board.js";
 
 const root = document.getElementById("board");
+const served = document.getElementById("settings");
 if (root) {
   const platform = {
     open: (/** @type {string} */ url) => new EventSource(url),
@@ -11,7 +12,8 @@ if (root) {
     now: () => Date.now(),
     random: () => Math.random(),
   };
-  const board = new Board(root, readAddress(window.location), platform, {
+  const settings = JSON.parse((served && served.textContent) || "null");
+  const board = new Board(root, readAddress(window.location, settings), platform, {
     language: document.documentElement.lang,
     locales: navigator.languages,
   });

@@ -14,6 +14,7 @@ import { compareDecimals } from "./format.js";
  * @property {Value} value
  * @property {number} [bound]
  * @property {number | null} rank
+ * @property {import("./store.js").Goal | null} goal
  * @property {boolean} isNamesake whether somebody else on the board has the same name and team
  */
 
@@ -29,21 +30,45 @@ const TURN_MILLISECONDS = 10000;
  * @returns {Entry[]}
  */
 export function rank(rows, metric, isLowerBetter, compareNames) {
-  const direction = isLowerBetter ? 1 : -1;
+  return ranked(rows, metric, isLowerBetter ? 1 : -1, (entry) => entry.value, compareNames);
+}
+
+/**
+ * Reps by how much of their own goal they have; who has none comes last, without a rank.
+ * @param {Row[]} rows of reps
+ * @param {string} metric
+ * @param {(one: string, other: string) => number} compareNames
+ * @returns {Entry[]}
+ */
+export function rankByGoal(rows, metric, compareNames) {
+  return ranked(rows, metric, -1, (entry) => (entry.goal ? entry.goal.attainment : null), compareNames);
+}
+
+/**
+ * @param {Row[]} rows
+ * @param {string} metric
+ * @param {number} direction
+ * @param {(entry: Entry) => Value} standing what they are ranked by
+ * @param {(one: string, other: string) => number} compareNames
+ * @returns {Entry[]}
+ */
+function ranked(rows, metric, direction, standing, compareNames) {
   /** @type {Entry[]} */
   const entries = rows.map((row) => ({
     rep: row.rep || "", name: row.name || row.rep || "", team: row.team || null, currency: row.currency,
     value: metric in row.metrics ? row.metrics[metric] : null, bound: row.bounds[metric], rank: null, isNamesake: false,
+    goal: (row.goals && row.goals[metric]) || null,
   }));
   const order = (/** @type {Entry} */ a, /** @type {Entry} */ b) => {
-    if (a.value === null || b.value === null) return Number(a.value === null) - Number(b.value === null);
-    return direction * compareDecimals(a.value, b.value);
+    const [one, other] = [standing(a), standing(b)];
+    if (one === null || other === null) return Number(one === null) - Number(other === null);
+    return direction * compareDecimals(one, other);
   };
   entries.sort((a, b) => order(a, b) || compareNames(a.name, b.name) || (a.rep < b.rep ? -1 : 1));
   const people = new Map();
   entries.forEach((entry, index) => {
     const above = entries[index - 1];
-    entry.rank = entry.value === null ? null : above && order(above, entry) === 0 ? above.rank : index + 1;
+    entry.rank = standing(entry) === null ? null : above && order(above, entry) === 0 ? above.rank : index + 1;
     people.set(personOf(entry), (people.get(personOf(entry)) || 0) + 1);
   });
   for (const entry of entries) entry.isNamesake = people.get(personOf(entry)) > 1;

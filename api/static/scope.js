@@ -10,7 +10,26 @@
  * @property {string} [currency]
  * @property {(metric: string) => Value} value
  * @property {(metric: string) => number | null} bound
+ * @property {(metric: string) => import("./store.js").Goal | null} goal
  */
+
+/**
+ * The teams that a tile is for: its own, else those of the screen.
+ * @param {import("./address.js").ScreenSettings} settings
+ * @param {import("./address.js").TileSettings} tile
+ */
+export function teamsOf(settings, tile) {
+  return tile.team ? [tile.team] : settings.teams;
+}
+
+/**
+ * Whether somebody or something of this team belongs on a tile.
+ * @param {import("./address.js").TileSettings} tile
+ * @param {string | null | undefined} team
+ */
+export function isOfTile(tile, team) {
+  return !tile.team || team === tile.team;
+}
 
 /**
  * The teams that a screen is for: those that it asks for; of a key that is limited, those that it is given.
@@ -39,6 +58,7 @@ export function scopeOf(store, asked, window, isAdditive) {
     currency: (row && row.currency) || store.organisation.currency,
     value: (metric) => (row && metric in row.metrics ? row.metrics[metric] : null),
     bound: (metric) => (row && metric in row.bounds ? row.bounds[metric] : null),
+    goal: (metric) => (row && row.goals && row.goals[metric]) || null,
   };
 }
 
@@ -65,5 +85,6 @@ function sumOfTeams(store, teams, window, isAdditive) {
       return sum;
     },
     bound: () => null,
+    goal: () => null,
   };
 }

@@ -13,11 +13,22 @@ import { difference, nothing } from "./differences.js";
  * @property {string} [rep]
  * @property {string | null} [team]
  * @property {string} [name]
- * @property {{ name: string }} [window]
+ * @property {{ name: string, from?: string, to?: string }} [window]
  * @property {string} [currency]
  * @property {Record<string, Value>} metrics
  * @property {Record<string, number>} bounds
- * @property {Record<string, any>} [goals] by metric
+ * @property {Record<string, Goal>} [goals] by metric
+ */
+
+/**
+ * What is to be reached of a metric, and how far it is; as REST says it.
+ * @typedef {object} Goal
+ * @property {Value} target
+ * @property {number | null} attainment
+ * @property {Value} [expected]
+ * @property {number | null} [pace]
+ * @property {Value} [gap]
+ * @property {"reached" | "ahead" | "on_track" | "behind" | "missed"} state
  */
 
 /**
@@ -28,9 +39,12 @@ import { difference, nothing } from "./differences.js";
  * @property {string | null} [name]
  * @property {string | null} [team]
  * @property {string | null} [source]
+ * @property {string | null} [lead_name] as the CRM calls the person or company, where the screen may say it
  * @property {string} started_at
  * @property {string} due_at
  * @property {string} [warn_at]
+ * @property {string | null} [answered_by] the name of who has answered, once somebody has
+ * @property {string | null} [answered_at]
  */
 
 /**
@@ -58,6 +72,16 @@ import { difference, nothing } from "./differences.js";
  * @typedef {object} Win
  * @property {string} win
  * @property {string} cause
+ * @property {string | null} [rep]
+ * @property {string | null} [name]
+ * @property {string | null} [team]
+ * @property {string | null} [photo]
+ * @property {string | null} [deal_name]
+ * @property {string | null} [amount]
+ * @property {string | null} [currency]
+ * @property {string | null} [goal]
+ * @property {string | null} [metric]
+ * @property {number | null} [milestone]
  * @property {string} at
  * @property {boolean} withdrawn
  */
@@ -99,6 +123,8 @@ export class Store {
     this.alerts = new Map();
     /** @type {Map<string, Win>} */
     this.wins = new Map();
+    /** What was taken back since the screen looks. @type {Set<string>} */
+    this.withdrawn = new Set();
   }
 
   /** Forget all values; maps that somebody still compares with stay as they are. */
@@ -153,7 +179,7 @@ export class Store {
       const held = this.rows.get(window);
       if (!held) continue;
       const scope = scopeOf(row);
-      const known = held.get(scope) || { metrics: {}, bounds: {} };
+      const known = held.get(scope) || { metrics: {}, bounds: {}, goals: {} };
       // A bound belongs to its value: a metric that came without one has none any more.
       const bounds = { ...known.bounds };
       for (const name of Object.keys(row.metrics || {})) {
@@ -163,8 +189,7 @@ export class Store {
       }
       held.set(scope, {
         ...known, ...row, metrics: { ...known.metrics, ...row.metrics }, bounds: { ...bounds, ...row.bounds },
-        // A row names the goals that have changed; null is one that is no more.
-        ...(row.goals ? { goals: { ...known.goals, ...row.goals } } : {}),
+        goals: { ...known.goals, ...row.goals },
       });
     }
   }
@@ -178,7 +203,7 @@ export class Store {
     const after = WAITING_STATES.has(lead.state) ? { ...before, ...lead } : null;
     if (after) this.leads.set(lead.lead, after);
     else this.leads.delete(lead.lead);
-    changed.leads.push({ id: lead.lead, before, after });
+    changed.leads.push({ id: lead.lead, before, after, said: lead });
   }
 
   /**
@@ -202,6 +227,8 @@ export class Store {
     const after = win.withdrawn ? null : win;
     if (after) this.wins.set(win.win, after);
     else this.wins.delete(win.win);
+    if (after) this.withdrawn.delete(win.win);
+    else this.withdrawn.add(win.win);
     for (const oldest of Array.from(this.wins.keys()).slice(0, -MOST_WINS)) this.wins.delete(oldest);
     changed.wins.push({ id: win.win, before, after });
   }

@@ -1,13 +1,19 @@
 // What the board says, in its language. Each language is one file in texts/, and one line here.
 
+import * as de from "./texts/de.js";
 import * as en from "./texts/en.js";
+import * as fa from "./texts/fa.js";
+import * as id from "./texts/id.js";
+import * as ms from "./texts/ms.js";
+import * as zhHans from "./texts/zh-Hans.js";
+import * as zhHant from "./texts/zh-Hant.js";
 
 /** @typedef {keyof typeof en.TEXTS} TextKey */
 /** @typedef {string | Partial<Record<Intl.LDMLPluralRule, string>>} Text */
-/** @typedef {{ LANGUAGE: string, DIRECTION: string, TEXTS: Record<TextKey, Text> }} Language */
+/** @typedef {{ LANGUAGE: string, DIRECTION: string, TEXTS: Record<TextKey, Text>, METRICS: Record<string, string> }} Language */
 
 /** @type {Record<string, Language>} */
-export const LANGUAGES = { en };
+export const LANGUAGES = { de, en, fa, id, ms, "zh-Hans": zhHans, "zh-Hant": zhHant };
 
 /** The language that is asked for, or the nearest there is: `de-AT` is `de`, one that nobody has written is English. */
 export function languageOf(/** @type {string} */ wanted) {
@@ -60,6 +66,12 @@ export class Texts {
   window(/** @type {string} */ name) {
     const key = "window." + name;
     return this.has(key) ? this.say(/** @type {TextKey} */ (key)) : name;
+  }
+
+  /** What a shipped metric is called in this language; nothing: as the catalogue calls it. */
+  metric(/** @type {string} */ name) {
+    const { METRICS } = this.language;
+    return Object.prototype.hasOwnProperty.call(METRICS, name) ? METRICS[name] : "";
   }
 
   /** Names in quotation marks, with commas. */

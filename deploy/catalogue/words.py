@@ -29,7 +29,7 @@ from schemas.catalogue.conditions import (
     Worked,
     canonical,
 )
-from schemas.catalogue.facts import RECORD_FACTS
+from schemas.catalogue.facts import CLOCK_NAMES, RECORD_FACTS
 from schemas.catalogue.plan import Credit, Form, Ids, Line, Program, Site, Waiting, plan_of
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 
@@ -61,7 +61,7 @@ def plan_words(metric: Metric) -> Iterator[str]:
     if parts:
         yield f"made when it is read, of {', '.join(parts)}"
     for fact, program in sorted(plan_of(metric.reader.measures).programs.items()):
-        yield f"from {fact}, counted by {stage_of(fact)}"
+        yield f"from {_named(fact)}, counted by {stage_of(fact)}"
         for site in program.sites:
             yield from (f"  {line}" for line in _site(site))
         yield f"  reads {', '.join(sorted(fields_read(program)))}"
@@ -77,6 +77,12 @@ def stage_of(fact: str) -> str:
     if fact in RECORD_FACTS or fact.partition(".")[0] in RECORD_FACTS:
         return "the ledger, from the record alone"
     return _GROUPS.get(fact.partition(".")[0], "the reader")
+
+
+def _named(fact: str) -> str:
+    """As people know it."""
+    clock, stop = CLOCK_NAMES.get(fact, ("", ""))
+    return f"lead by the clock {clock}, stopped by {stop}" if clock else fact
 
 
 def _site(site: Site) -> Iterator[str]:

@@ -1,19 +1,26 @@
 """`floorcast check` and `reload`: whether both files are right, and whether the examples in them come out."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from deploy.catalogue.trial import Trial
 from deploy.cli.common import checked_config, fail, group, say, settings_of
-from deploy.cli.flags import ConfigFlag, DataFlag
-from deploy.local.up import find_running
+from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
+from deploy.connections import read_progress
+from deploy.local.up import UpError, find_running, find_target
+from deploy.settings import Settings
+from deploy.subscribing.online import look_online
+from processor.transport.following import KafkaError, MissingTopicError
 from schemas.catalogue.reading import SHIPPED, shipped
 from schemas.config import Config
 from schemas.config.reading import metrics_path
+from schemas.connection_stats import connection_stats
 from schemas.documents.text import read_document
 from schemas.exit_codes import ExitCode
 
@@ -21,12 +28,22 @@ app = group()
 
 
 @app.command()
-def check(config: ConfigFlag = None) -> None:
+def check(
+    *,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask each CRM too: token, subscriptions, limits, last delivery.")
+    ] = False,
+    config: ConfigFlag = None,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
+) -> None:
     """Check floorcast.yaml and metrics.yaml, and run the examples of all metrics.
 
-    Each problem is named by file, line and field.
+    Each problem is named by file, line and field. With --online, exit 1: something is wrong at a CRM; 3: one cannot be
+    reached.
     """
-    settings = settings_of(config=config)
+    settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     found = checked_files(settings.config)
     path = metrics_path(settings.config, found.metrics)
     for remark in found.remarks():
@@ -34,6 +51,31 @@ def check(config: ConfigFlag = None) -> None:
     typer.echo(f"{settings.config} is right")
     if path.exists():
         typer.echo(f"{path} is right")
+    if online:
+        raise typer.Exit(_online(found, settings))
+
+
+def _online(config: Config, settings: Settings) -> int:
+    deliveries = _last_deliveries(config, settings)
+    code = 0
+    for name, connection in config.connections.items():
+        for finding in look_online(name, connection, last_delivery_at=deliveries.get(name)):
+            typer.echo(f"connections.{name}: {'WRONG: ' if finding.is_wrong else ''}{finding.words}")
+            if finding.is_wrong:
+                code = max(code, int(ExitCode.UNREACHABLE if finding.is_away else ExitCode.DIFFERENCES))
+    return code
+
+
+def _last_deliveries(config: Config, settings: Settings) -> dict[str, int]:
+    """By connection, as far as a Kafka says so."""
+    kinds = {name: connection.kind for name, connection in config.connections.items()}
+    try:
+        progress = asyncio.run(read_progress(find_target(settings, None)))
+    except (UpError, KafkaError, MissingTopicError, TimeoutError, OSError):
+        say("no Kafka is reached, so nobody knows of deliveries")
+        return {}
+    found = connection_stats(kinds, progress)
+    return {stats.connection: stats.last_delivery_at for stats in found if stats.last_delivery_at is not None}
 
 
 @app.command()

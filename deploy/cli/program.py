@@ -57,11 +57,16 @@ COMMANDS = {
         "Bring the lines of a file into a connection.",
     ),
     "keys": ("deploy.cli.keys", "API keys and display tokens."),
+    "screens": ("deploy.cli.screens", "The screens on the walls."),
     "dead-letters": ("deploy.cli.dead_letters", "What could not be read, why, and again after a fix."),
+    "connect": (
+        "deploy.cli.connect",
+        "Say how a CRM is set up, and make its subscriptions where it has an API for them.",
+    ),
     "connections": ("deploy.cli.connections", "What is known of each connection."),
 }
 """Name -> the module that has it, and what `floorcast --help` says without importing it (a test compares)."""
-_GROUPS = frozenset({"keys", "dead-letters", "connections", "metrics"})
+_GROUPS = frozenset({"keys", "screens", "dead-letters", "connections", "metrics"})
 """Those with commands of their own: the module's `app` is the command."""
 
 

@@ -24,11 +24,10 @@ class RepDays:
         self._work: dict[tuple[str, date], bool] = {}
         people = terms.people
         for record in absences:
-            rep, first = people.rep(record.get("rep")), people.as_day(record.get("from"))
-            if rep is not None and first is not None:
-                last, share = people.as_day(record.get("to")), record.get("share")
-                away = (first, last or first, Fraction(1) if share is None else number(share))
-                self._away[rep].append(away)
+            rep, first, last = people.rep(record.get("rep")), *map(people.as_day, map(record.get, ("from", "to")))
+            if rep is not None and first is not None and last is not None:
+                share = Fraction(1) if record.get("share") is None else number(record.get("share"))
+                self._away[rep].append((first, last, min(Fraction(1), max(Fraction(0), share))))
 
     def between(self, first: date, last: date) -> Iterator[Fact]:
         """A row for each person and day, both ends included."""

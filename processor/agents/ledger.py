@@ -11,7 +11,7 @@ from typing import ClassVar
 import msgspec
 import structlog
 
-from processor.agents.outputs import LEDGER_TOPICS, ledger_messages
+from processor.agents.outputs import LEDGER_TOPICS, by_loudness, ledger_messages
 from processor.agents.stage import Deployment, StageShard
 from processor.core.batch import Changes, new_batch
 from processor.core.ledger import Ledger
@@ -61,10 +61,11 @@ class LedgerShard(StageShard):
     async def process(self, records: list[Fetched]) -> None:
         """Fold, write, and only then call the batch done."""
         for is_new, part in self.parts(records):
-            await self._fold(part, is_new)
+            for is_quiet, alike in by_loudness(part):
+                await self._fold(alike, is_new, is_quiet=is_quiet)
         self.finish(records)
 
-    async def _fold(self, records: Sequence[Fetched], is_new: bool) -> None:
+    async def _fold(self, records: Sequence[Fetched], is_new: bool, *, is_quiet: bool) -> None:
         batch = new_batch()
         letters: list[DeadLetter] = []
         for record in records:
@@ -76,13 +77,13 @@ class LedgerShard(StageShard):
         if not batch:
             return
         if not self.ledger.horizon.moves_at(batch.newest_at):
-            await self._take(batch, batch.oldest_at, batch.newest_at, is_new)
+            await self._take(batch, batch.oldest_at, batch.newest_at, is_new, is_quiet=is_quiet)
             return
         for part in self.ledger.horizon.parts(batch, receipt_of):
             receipts = [receipt_of(change) for change in part]
-            await self._take(part, min(receipts), max(receipts), is_new)
+            await self._take(part, min(receipts), max(receipts), is_new, is_quiet=is_quiet)
 
-    async def _take(self, changes: Changes, oldest_at: int, newest_at: int, is_new: bool) -> None:
+    async def _take(self, changes: Changes, oldest_at: int, newest_at: int, is_new: bool, *, is_quiet: bool) -> None:
         await self.reach(newest_at, self.ledger.horizon)
         output = self.ledger.fold(changes, self.progress.log_at)
         if is_new:
@@ -91,7 +92,7 @@ class LedgerShard(StageShard):
             self.progress.count("late", len(output.late))
             self.progress.count("beyond.named", output.dropped)
         await self._refuse(output.late)
-        await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
+        await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet)
         await self.write(ledger_messages(output), oldest_at=oldest_at)
 
     async def _refuse(self, late: Sequence[LateChange]) -> None:

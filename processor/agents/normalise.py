@@ -13,6 +13,7 @@ from processor.core.normalise import normalise
 from processor.core.unknown_news import UnknownNews
 from processor.transport.fetched import Fetched
 from processor.transport.packing import Message
+from schemas.frames import QUIET
 from schemas.topics import RECORD_CHANGES, Topic
 
 log = structlog.get_logger(__name__)
@@ -56,9 +57,9 @@ class NormaliseShard(StageShard):
         )
         await self.dead_letter(output.dead_letters)
         topic = self.deployment.topic(RECORD_CHANGES)
-        frames: dict[tuple[str, int], list[Message]] = {
-            (topic, partition): [(None, frame) for frame in frames]
-            for partition, frames in output.frames(self.deployment.partitions).items()
-        }
+        frames: dict[tuple[str, int], list[Message]] = {}
+        for key, is_quiet in ((None, False), (QUIET, True)):
+            for partition, found in output.frames(self.deployment.partitions, quiet=is_quiet).items():
+                frames.setdefault((topic, partition), []).extend((key, frame) for frame in found)
         await self.hand_on(frames)
         self.finish(records)

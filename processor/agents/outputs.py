@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from processor.core.groups import GroupsOutput
 from processor.core.ledger import LedgerOutput
+from processor.transport.fetched import Fetched
 from processor.transport.packing import Message
-from schemas.frames import Engagement, by_group, engagement_frames
+from schemas.frames import QUIET, Engagement, by_group, engagement_frames
 from schemas.topics import DEALS, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
 
 LEDGER_TOPICS = (LEDGER, PANES, ROSTER, DEALS)
@@ -36,3 +37,12 @@ def frames_of_engagements(
         partition: list(engagement_frames(mine, newest_at, oldest_at))
         for partition, mine in by_group(engagements, partitions).items()
     }
+
+
+def by_loudness(records: Sequence[Fetched]) -> list[tuple[bool, Sequence[Fetched]]]:
+    """(is_quiet, records): the frames that webhooks caused, and the others. Neither is empty."""
+    quiet = [record for record in records if record.key == QUIET]
+    if not quiet:
+        return [(False, records)]
+    loud = [record for record in records if record.key != QUIET]
+    return [*([(False, loud)] if loud else []), (True, quiet)]

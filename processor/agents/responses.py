@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
-from processor.agents.outputs import GROUP_TOPICS, group_messages
+from processor.agents.outputs import GROUP_TOPICS, by_loudness, group_messages
 from processor.agents.stage import Deployment, StageShard
 from processor.core.alerts import AlertBook, Turned
 from processor.core.batch import row_check
@@ -148,10 +148,11 @@ class ResponsesShard(StageShard):
     async def process(self, records: list[Fetched]) -> None:
         """Fold, hand on, write, and only then call the batch done."""
         for is_new, part in self.parts(records):
-            await self._fold(part, is_new)
+            for is_quiet, alike in by_loudness(part):
+                await self._fold(alike, is_new, is_quiet=is_quiet)
         self.finish(records)
 
-    async def _fold(self, records: Sequence[Fetched], is_new: bool) -> None:
+    async def _fold(self, records: Sequence[Fetched], is_new: bool, *, is_quiet: bool) -> None:
         frames: list[EngagementFrame] = []
         letters: list[DeadLetter] = []
         for record in records:
@@ -163,9 +164,9 @@ class ResponsesShard(StageShard):
         if not frames:
             return
         for part in self.groups.horizon.parts(frames, lambda frame: frame.received_at):
-            await self._take(part, is_new)
+            await self._take(part, is_new, is_quiet=is_quiet)
 
-    async def _take(self, frames: Sequence[EngagementFrame], is_new: bool) -> None:
+    async def _take(self, frames: Sequence[EngagementFrame], is_new: bool, *, is_quiet: bool) -> None:
         oldest_at = min(frame.oldest_at for frame in frames)
         newest_at = max(frame.received_at for frame in frames)
         await self.reach(newest_at, self.groups.horizon)
@@ -176,8 +177,8 @@ class ResponsesShard(StageShard):
             self.progress.count("events", sum(len(frame.engagements) for frame in frames))
             self.progress.count("duplicates", output.duplicates)
             self.progress.count("beyond.group", output.refused)
-        await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at)
-        turned = self._hear(output.clocks, oldest_at)
+        await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet)
+        turned = self._hear(output.clocks, oldest_at, is_quiet=is_quiet)
         await self.tell_channels(turned.told, self._rules)
         await self._write(output, turned, oldest_at=oldest_at)
 
@@ -201,12 +202,12 @@ class ResponsesShard(StageShard):
         ]
         return [(id.encode(), None) for lead in gone for id in self.book.forget(lead)], hushed
 
-    def _hear(self, clocks: Iterable[tuple[bytes, bytes | None]], told_at: int) -> Turned:
+    def _hear(self, clocks: Iterable[tuple[bytes, bytes | None]], told_at: int, *, is_quiet: bool) -> Turned:
         now = self._clock()
         found = Turned()
         for lead, row in clocks:
             clock: LeadClock | None = None if row is None else decode_clock(row)
-            turned = self.book.hear(lead.decode(), clock, now, told_at)
+            turned = self.book.hear(lead.decode(), clock, now, told_at, is_quiet=is_quiet)
             found.told += turned.told
             found.kept += turned.kept
             found.quiet |= turned.quiet

@@ -25,7 +25,7 @@ from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partit
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
-from schemas.frames import Engagement
+from schemas.frames import QUIET, Engagement
 from schemas.instants import SECOND
 from schemas.kafka import Address
 from schemas.progress import Progress, decode_progress, encode_progress, progress_key
@@ -245,11 +245,17 @@ class StageShard:
             place = self.deployment.topic(DEAD_LETTERS), self.partition % self.deployment.log_partitions
             await self.owner.send_to({place: messages})
 
-    async def engage(self, engagements: Sequence[Engagement], *, newest_at: int, oldest_at: int) -> None:
-        """Send engagements to the partitions of their groups. Before rows and panes: no load compares them."""
+    async def engage(
+        self, engagements: Sequence[Engagement], *, newest_at: int, oldest_at: int, is_quiet: bool = False
+    ) -> None:
+        """Send engagements to the partitions of their groups. Before rows and panes: no load compares them.
+
+        `is_quiet`: whether what caused them was brought by no webhook.
+        """
         topic = self.deployment.topic(ENGAGEMENTS)
+        key = QUIET if is_quiet else None
         frames: dict[tuple[str, int], list[Message]] = {
-            (topic, partition): [(None, frame) for frame in found]
+            (topic, partition): [(key, frame) for frame in found]
             for partition, found in frames_of_engagements(
                 engagements, self.deployment.partitions, newest_at=newest_at, oldest_at=oldest_at
             ).items()

@@ -6,8 +6,8 @@ process, partition or machine clock, because what has fired is kept and read bac
     moved      by a record: what is open at another instant is resolved, and raised anew at its own. By a change of the
                configuration: the alert keeps its id and goes along without a word
     owner      an open alert goes along with the lead; the channels of a team hear of it once
-    quiet      first told long after its instant, it is told in a summary; after a replay or for definitions that were
-               changed after its instant not at all
+    quiet      first told long after its instant, it is told in a summary; told by a file or a look back at the CRM,
+               after a replay or for definitions that were changed after its instant, not at all
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -102,10 +102,10 @@ class AlertBook:
             self._hush(lead, {}, turned)
         return turned
 
-    def hear(self, lead: str, clock: LeadClock | None, now: int, told_at: int = 0) -> Turned:
+    def hear(self, lead: str, clock: LeadClock | None, now: int, told_at: int = 0, *, is_quiet: bool = False) -> Turned:
         """A lead's clock has changed (None: it is gone): what becomes of its alerts.
 
-        `told_at`: when the delivery came that says so (microseconds).
+        `told_at`: when the delivery came that says so (microseconds). `is_quiet`: no webhook did.
         """
         before = self._waiting.get(lead)
         turned = Turned()
@@ -121,7 +121,7 @@ class AlertBook:
             if before is None or news or before.answered_at != clock.answered_at:
                 for moment in self._moments(clock, now):
                     heappush(self._upcoming, moment)
-            self._note(clock, news, told_at, turned)
+            self._note(clock, news, told_at, turned, is_quiet=is_quiet)
         self._follow(lead, now, turned)
         return turned
 
@@ -166,12 +166,14 @@ class AlertBook:
 
     # ---------------------------------------------------------------- quiet
 
-    def _note(self, clock: LeadClock, news: Iterable[Instant], told_at: int, turned: Turned) -> None:
+    def _note(self, clock: LeadClock, news: Iterable[Instant], told_at: int, turned: Turned, *, is_quiet: bool) -> None:
         """Note which instants of a clock are told too late, and forget those that it does not have any more."""
         present = {at for _, at in instants_of(clock)}
         quiet = {at: how for at, how in self._quiet.get(clock.lead, {}).items() if at in present}
         for _, at in news:
-            if told_at - at > self._quiet_after:
+            if is_quiet and at <= told_at:
+                quiet.setdefault(at, SILENT)
+            elif told_at - at > self._quiet_after:
                 quiet.setdefault(at, SUMMARY)
         self._hush(clock.lead, quiet, turned)
 

@@ -11,6 +11,7 @@ after recovery. Does no I/O.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from types import MappingProxyType
 from typing import Final
 
 from processor.core import bounds
@@ -30,6 +31,7 @@ from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement
 from schemas.leads import ENDED, decode_clock, encode_clock
 from schemas.records import Record, decode_record, is_elsewhere
 from schemas.roster import Teams
+from schemas.windows import Day
 
 SLICE = 200
 """Groups looked at in one batch, to see whether they are still kept."""
@@ -75,6 +77,8 @@ class Groups:
         """Rep -> groups in whose result their team has a say."""
         self._reps_of: dict[str, tuple[str, ...]] = {}
         """The same, by group."""
+        self._asked: dict[str, Mapping[tuple[str, Day], str | None]] = {}
+        """Group -> the teams that its other clocks go by."""
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
         self._restored_merges: dict[str, bytes] = {}
         self._expiry: Expiry[str] = Expiry()
@@ -393,6 +397,8 @@ class Groups:
         """Whether another roster can make another result: without deriving it, for a rep may have very many leads."""
         if self._definitions.lead_response.responder == "team":
             return True
+        if any(self._teams.team_on(rep, day) != team for (rep, day), team in self._asked.get(group, {}).items()):
+            return True
         row = self._clocks.get(group[5:])
         clock = None if row is None else decode_clock(row)
         if clock is None or clock.started_at is None:
@@ -408,15 +414,20 @@ class Groups:
         if kind != "lead":
             return [], None
         result = lead_result(id, facts, self._definitions, self._teams.team_on, self._log_at)
-        answered_at = None if result.clock is None else result.clock.answered_at
-        if answered_at is not None and answered_at > self._log_at and self._filed.get(group) != answered_at:
-            self._filed[group] = answered_at
-            heappush(self._coming, (answered_at, group))
-        self._note_reps(group, tuple(sorted(result.reps)))
+        if result.settles_at is not None and self._filed.get(group) != result.settles_at:
+            self._filed[group] = result.settles_at
+            heappush(self._coming, (result.settles_at, group))
+        self._note_reps(group, tuple(sorted(result.reps)), result.teams)
         return result.contributions, None if result.clock is None else encode_clock(result.clock)
 
-    def _note_reps(self, group: str, reps: tuple[str, ...]) -> None:
-        """Note whose teams have a say in the group's result."""
+    def _note_reps(
+        self, group: str, reps: tuple[str, ...], teams: Mapping[tuple[str, Day], str | None] = MappingProxyType({})
+    ) -> None:
+        """Note whose teams have a say in the group's result, and which they were."""
+        if teams:
+            self._asked[group] = teams
+        else:
+            self._asked.pop(group, None)
         before = self._reps_of.pop(group, ())
         if reps:
             self._reps_of[group] = before if reps == before else reps

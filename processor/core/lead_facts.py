@@ -4,8 +4,8 @@ Owns what their fields mean beyond the lead's clock (responses.py). A lead that 
 deleted, has touches and deals all the same; then nothing is known of the lead itself.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from processor.core.deals import Row
@@ -13,7 +13,7 @@ from processor.core.definitions import Definitions
 from processor.core.facts import Known
 from processor.core.paths import deal_rows, lead_rows
 from processor.core.plan import Contribution
-from processor.core.side_clocks import Touch
+from processor.core.side_clocks import Timing, Touch
 from processor.core.touches import human_attempt_at, human_contact_at
 from schemas.leads import ENDED, QUALIFIED, LeadClock
 from schemas.records import FIELDS, MERGED, NAMED, Record
@@ -34,6 +34,8 @@ class LeadFacts:
     definitions: Definitions
     log_at: int
     """The newest receipt seen (microseconds). An answer of after it may be still to come for a reader."""
+    timings: Mapping[str, Sequence[Timing]] = field(default_factory=dict)
+    """Fact -> the clocks that it has a row for."""
 
     def contributions(self) -> list[Contribution]:
         """What all rows count for."""
@@ -42,6 +44,9 @@ class LeadFacts:
         found: list[Contribution] = []
         if self.whole is not None:
             found += counting.of_row("lead", self.lead_row.get)
+        for fact, timings in self.timings.items():
+            for timing in timings:
+                found += counting.of_row(fact, self._clock_row(timing).get)
         if "lead.touches" in programs:
             for touch in self.touch_rows:
                 found += counting.of_row("lead.touches", touch.get)
@@ -51,15 +56,19 @@ class LeadFacts:
         if any(fact in programs for fact in _JOINED.values()):
             for kind, record in self.joined_rows():
                 found += counting.of_row(_JOINED[kind], record.get)
+        found += self._of_funnels()
+        return found
+
+    def _of_funnels(self) -> Iterator[Contribution]:
+        counting = self.definitions.counting
         for path in counting.lead_paths if self.whole is not None else ():
             for entry in lead_rows(path, self.lead_row, [deal.get("status") for deal in self._deals]):
-                found += counting.of_row(path.fact, entry.get)
+                yield from counting.of_row(path.fact, entry.get)
         for path in counting.joined_paths:
             for known in self._deals:
                 row = {**self.definitions.with_people(known.values), **self._of_lead}
                 for entry in deal_rows(path, row, known.stays):
-                    found += counting.of_row(path.joined, entry.get)
-        return found
+                    yield from counting.of_row(path.joined, entry.get)
 
     def joined_rows(self) -> Iterator[tuple[str, Row]]:
         """Kind and row of each record that names the lead, or one merged into it, with the fields of the lead."""
@@ -78,20 +87,11 @@ class LeadFacts:
         whole, clock = self.whole, self.clock
         if whole is None or clock is None:
             return {}
-        # A touch that is still to come answers nothing yet: the reader's clock decides.
-        is_coming = clock.answered_at is not None and clock.answered_at > self.log_at
         won_at = min((at for deal in self._deals if deal.get("status") == "won" and (at := _instant(deal, "closed_at"))
                       is not None), default=None)  # fmt: skip
         return {
             **{name: whole.get(name) for name in FIELDS["lead"]},
-            "rep": clock.rep,
-            "started_at": clock.started_at,
-            "due_at": clock.due_at,
-            "answered_by": clock.touch_rep,
-            "coming_at": clock.answered_at if is_coming else None,
-            "answered_at": None if is_coming else clock.answered_at,
-            "response": None if is_coming else clock.response,
-            "within_sla": None if is_coming else clock.is_within_sla,
+            **self._of_clock(clock.started_at, clock.due_at, clock.answered_at, clock.rep, clock.touch_rep),
             "qualified_at": _first_status(whole, QUALIFIED),
             "won_at": won_at,
             "customer_at": _earlier(won_at, self._became_customer_at(whole)),
@@ -101,6 +101,27 @@ class LeadFacts:
                            default=None),
             "ended_at": _ended_at(whole),
         }  # fmt: skip
+
+    def _clock_row(self, timing: Timing) -> Row:
+        """The same by another clock."""
+        return {**self.lead_row, **self._of_clock(*timing)}
+
+    def _of_clock(
+        self, started_at: int | None, due_at: int | None, answered_at: int | None, rep: str | None, by: str | None
+    ) -> Row:  # fmt: skip
+        # A touch that is still to come answers nothing yet: the reader's clock decides.
+        is_coming = answered_at is not None and answered_at > self.log_at
+        answer = None if is_coming or started_at is None else answered_at
+        return {
+            "rep": rep,
+            "started_at": started_at,
+            "due_at": due_at,
+            "answered_by": by,
+            "coming_at": answered_at if is_coming else None,
+            "answered_at": answer,
+            "response": None if answer is None or started_at is None else max(0, answer - started_at),
+            "within_sla": None if answer is None or due_at is None else answer <= due_at,
+        }
 
     @property
     def _first_cold_at(self) -> int | None:

@@ -14,7 +14,7 @@ import msgspec
 from schemas.connectors.base import Connector, Parsed, Problem
 from schemas.connectors.file import read_file_events
 from schemas.dead_letters import DeadLetter
-from schemas.deliveries import FILE, SOURCE, Delivery, decode_delivery
+from schemas.deliveries import FILE, QUIET_SOURCES, SOURCE, Delivery, decode_delivery
 from schemas.frames import by_partition, change_frames, record_key
 from schemas.progress import Progress
 from schemas.records import RecordChange, in_order
@@ -30,13 +30,18 @@ class NormaliseOutput:
 
     changes: list[RecordChange] = field(default_factory=list)
     """In the order of their deliveries."""
+    quiet: set[int] = field(default_factory=set)
+    """The places, among the changes, of those that no webhook brought."""
     dead_letters: list[DeadLetter] = field(default_factory=list)
     oldest_at: int = NEVER
     """The oldest receipt among the deliveries (microseconds)."""
 
-    def frames(self, partitions: int) -> dict[int, list[bytes]]:
-        """The changes as frames for the partitions where their records live."""
-        keyed = ((record_key(change.kind, change.id), change) for change in self.changes)
+    def frames(self, partitions: int, *, quiet: bool | None = None) -> dict[int, list[bytes]]:
+        """The changes as frames for the partitions where their records live; of `quiet` ones, of others, or of all."""
+        changes: Iterable[RecordChange] = self.changes
+        if quiet is not None and (quiet or self.quiet):
+            changes = (change for place, change in enumerate(self.changes) if (place in self.quiet) is quiet)
+        keyed = ((record_key(change.kind, change.id), change) for change in changes)
         return {
             partition: list(change_frames(changes)) for partition, changes in by_partition(keyed, partitions).items()
         }
@@ -61,6 +66,8 @@ def normalise(
         else:
             parsed = parse_delivery(delivery, connectors)
             output.oldest_at = min(output.oldest_at, delivery.received_at)
+        if delivery.headers.get(SOURCE) in QUIET_SOURCES:
+            output.quiet.update(range(len(output.changes), len(output.changes) + len(parsed.changes)))
         output.changes += parsed.changes
         if parsed.problems:
             output.dead_letters += [

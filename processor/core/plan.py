@@ -34,7 +34,7 @@ from schemas.catalogue.conditions import (
     canonical,
 )
 from schemas.catalogue.dimensions import JOINED
-from schemas.catalogue.facts import FACTS, JOINED_FACTS, RECORD_FACTS, is_list
+from schemas.catalogue.facts import CLOCK_NAMES, FACTS, JOINED_FACTS, RECORD_FACTS, is_list
 from schemas.catalogue.paths import path_named
 from schemas.catalogue.plan import Credit, Form, Ids, Line, Plan, Program, Site, Waiting
 from schemas.config.floor import BusinessHours
@@ -65,6 +65,8 @@ class Evaluator:
         """groups leads,"""
         self.joined_paths = [path for fact, path in paths.items() if fact.startswith(JOINED)]
         """and groups deals by what their lead is."""
+        self.clocks = {fact: CLOCK_NAMES[fact] for fact in plan.programs if fact in CLOCK_NAMES}
+        """Which other clocks of leads are counted: the fact -> what starts and what stops them."""
         functions = {fact: _compiled(program) for fact, program in plan.programs.items()}
         self._records = {fact: function for fact, function in functions.items() if fact in RECORD_FACTS}
         self._rows = {fact: function for fact, function in functions.items() if fact not in RECORD_FACTS}

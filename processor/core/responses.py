@@ -5,7 +5,7 @@ that ends in it, and every touch of those; what the root lacks it takes from the
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import structs
 
@@ -13,8 +13,8 @@ from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts, Known
 from processor.core.lead_facts import LeadFacts
 from processor.core.plan import Contribution
-from processor.core.side_clocks import Stint, Touch, holder_at, holder_clocks, later_inquiries, stints_of
-from processor.core.sla import terms_of
+from processor.core.side_clocks import Stint, Timing, Touch, holder_at, holder_clocks, later_inquiries, stints_of
+from processor.core.sla import Terms, terms_of
 from processor.core.touches import attempt_at, automated_at, contact_at, inquiry_at
 from schemas.leads import QUALIFIED, LeadClock
 from schemas.records import FIELDS, MERGED, Record
@@ -33,28 +33,42 @@ class LeadResult:
     clock: LeadClock | None
     reps: frozenset[str] = frozenset()
     """Whose teams have a say in it."""
+    teams: Mapping[tuple[str, Day], str | None] = field(default_factory=dict)
+    """Those that other clocks than that one went by: (rep, day) -> team."""
+    settles_at: int | None = None
+    """When the next touch comes that is still to come; then it is derived again."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Touches:
-    """Each list ascends; `qualifying` is the one of the three that stops the clock."""
+    """By what stops a clock. Each list ascends."""
 
     attempts: list[Touch]
     contacts: list[Touch]
     qualifications: list[Touch]
-    qualifying: list[Touch]
     automated_at: int | None
+
+    def that_stop(self, stop: str) -> list[Touch]:
+        """Those that stop a clock."""
+        return {"attempt": self.attempts, "contact": self.contacts, "qualified": self.qualifications}[stop]
+
+    def since(self, start: int) -> "_Touches":
+        """Those from an instant on."""
+        attempts, contacts, qualifications = (
+            [touch for touch in touches if touch.at >= start]
+            for touches in (self.attempts, self.contacts, self.qualifications)
+        )
+        return _Touches(attempts, contacts, qualifications, self.automated_at)
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """All that is known of a lead whose clock has started."""
+    """All that is known of a lead."""
 
     lead: str
     own: Record
     """The lead with what it has of those merged into it."""
     rep: str | None
-    start: int
     stints: list[Stint]
     members: Mapping[str, Record]
     """The lead itself and those merged into it, deleted ones too."""
@@ -87,16 +101,25 @@ def lead_result(
         return LeadResult(unknown.contributions(), None)
     whole = whole_of(lead, members)
     rep, reps = definitions.person(whole.get("rep")), frozenset[str]()
-    starts = [at for at in (_start_of(record, definitions) for record in members.values()) if at is not None]
-    if starts:
-        case = _Case(
-            lead, whole, rep, min(starts), stints_of(whole, definitions), members, facts.others, definitions, team_on
-        )
-        clock, reps = _clock(case), _reps_of(case)
-    else:
+    case = _Case(lead, whole, rep, stints_of(whole, definitions), members, facts.others, definitions, team_on)
+    start, side_clocks = _start(case, definitions.lead_response.start), definitions.counting.clocks
+    touches = None if start is None and not side_clocks else _touches(case)
+    if start is None or touches is None:
         clock = _without_start(lead, whole, rep, definitions, merged_into=None)
-    rows = LeadFacts(lead, whole, clock, facts.others, definitions, log_at)
-    return LeadResult(rows.contributions(), _as_listed(clock, whole, rows), reps)
+    else:
+        clock, reps = _clock(case, start, touches), _reps_of(case)
+    teams: dict[tuple[str, Day], str | None] = {}
+    timings: dict[str, list[Timing]] = {}
+    if touches is not None:
+        timings = {fact: _timings(case, touches, by, stop, teams) for fact, (by, stop) in side_clocks.items()}
+    if clock.started_at is not None and rep is not None:
+        teams.pop((rep, definitions.calendar.day_of(clock.started_at)), None)  # the clock says it
+    rows = LeadFacts(lead, whole, clock, facts.others, definitions, log_at, timings)
+    answers = [clock.answered_at, *(timing.answered_at for found in timings.values() for timing in found)]
+    return LeadResult(
+        rows.contributions(), _as_listed(clock, whole, rows), reps | {of for of, _ in teams}, teams,
+        min((at for at in answers if at is not None and at > log_at), default=None),
+    )  # fmt: skip
 
 
 def _as_listed(clock: LeadClock, whole: Record, rows: LeadFacts) -> LeadClock:
@@ -144,9 +167,15 @@ def whole_of(lead: str, members: Mapping[str, Record]) -> Record:
     return Record("lead", fields, {name: history for name, history in histories.items() if history})
 
 
-def _start_of(lead: Record, definitions: Definitions) -> int | None:
-    at: int | None
-    match definitions.lead_response.start:
+def _start(case: _Case, start: str) -> int | None:
+    """The earliest of the lead's own and of those merged into it."""
+    starts = (_start_of(record, start, case.definitions) for record in case.members.values())
+    return min((at for at in starts if at is not None), default=None)
+
+
+def _start_of(lead: Record, start: str, definitions: Definitions) -> int | None:
+    at: int | None = None
+    match start:
         case "received":
             at = lead.get("received_at")
         case "assigned":
@@ -164,11 +193,13 @@ def _without_start(
     return LeadClock(lead, rep, own.get("source"), own.get("status"), None, None, sla=sla, merged_into=merged_into)
 
 
-def _clock(case: _Case) -> LeadClock:
-    own, start, definitions, settings = case.own, case.start, case.definitions, case.definitions.lead_response
-    terms = terms_of(own.get("source"), case.team_on(case.rep, definitions.calendar.day_of(start)), definitions)
-    touches = _touches(case)
-    answer = touches.qualifying[0] if touches.qualifying else None
+def _clock(case: _Case, start: int, touches: _Touches) -> LeadClock:
+    own, definitions, settings = case.own, case.definitions, case.definitions.lead_response
+    terms = _terms(case, case.rep, start)
+    if settings.before_start == "exclude":
+        touches = touches.since(start)
+    qualifying = touches.that_stop(settings.stop)
+    answer = qualifying[0] if qualifying else None
     due_at = terms.after(start, terms.sla)
     answered_at = None if answer is None else answer.at
     assigned_at = own.get("assigned_at")
@@ -197,14 +228,51 @@ def _clock(case: _Case) -> LeadClock:
         contacted_at=_first(touches.contacts),
         qualified_at=_first(touches.qualifications),
         automated_at=touches.automated_at,
-        holders=holder_clocks(case.stints, touches.qualifying, settings.stop == "qualified"),
+        holders=holder_clocks(case.stints, qualifying, settings.stop == "qualified"),
         inquiries=(
             () if answered_at is None else later_inquiries(max(answered_at, start), inbound, touches.attempts, terms)
         ),
     )  # fmt: skip
 
 
+def _terms(case: _Case, rep: str | None, start: int) -> Terms:
+    """The rule and the hours by which a clock runs."""
+    team = case.team_on(rep, case.definitions.calendar.day_of(start))
+    return terms_of(case.own.get("source"), team, case.definitions)
+
+
+def _timings(
+    case: _Case, touches: _Touches, clock: str, stop: str, teams: dict[tuple[str, Day], str | None]
+) -> list[Timing]:
+    """The clocks by another start or stop. Adds to `teams` those that it goes by."""
+
+    def due_at(rep: str | None, start: int) -> int:
+        terms = _terms(case, rep, start)
+        if rep is not None:
+            teams[rep, case.definitions.calendar.day_of(start)] = terms.team
+        return terms.after(start, terms.sla)
+
+    if clock == "holder":
+        held = holder_clocks(case.stints, touches.that_stop(stop), stop == "qualified")
+        all_of_them = [Timing(one.since, due_at(one.rep, one.since), one.answered_at, one.rep, one.rep) for one in held]
+        # One that was taken away before it was due counts nowhere.
+        return [
+            timing
+            for one, timing in zip(held, all_of_them, strict=True)
+            if timing.answered_at is not None or one.until is None or one.until >= timing.due_at
+        ]
+    start = _start(case, clock)
+    if start is None:
+        return []
+    if case.definitions.lead_response.before_start == "exclude":
+        touches = touches.since(start)
+    qualifying = touches.that_stop(stop)
+    at, by = (qualifying[0].at, qualifying[0].rep) if qualifying else (None, None)
+    return [Timing(start, due_at(case.rep, start), at, case.rep, by)]
+
+
 def _touches(case: _Case) -> _Touches:
+    """Of those who may answer."""
     definitions, attempts, contacts, automated = case.definitions, list[Touch](), list[Touch](), list[int]()
     for key, record in case.related.items():
         rep = definitions.person(record.get("rep"))
@@ -227,13 +295,7 @@ def _touches(case: _Case) -> _Touches:
     if definitions.lead_response.responder != "anyone":
         attempts = [touch for touch in attempts if _is_by_responder(touch, case)]
         contacts = [touch for touch in contacts if _is_by_responder(touch, case)]
-    if definitions.lead_response.before_start == "exclude":
-        attempts, contacts, qualifications = (
-            [touch for touch in touches if touch.at >= case.start] for touches in (attempts, contacts, qualifications)
-        )
-    stop = definitions.lead_response.stop
-    qualifying = {"attempt": attempts, "contact": contacts, "qualified": qualifications}[stop]
-    return _Touches(attempts, contacts, qualifications, qualifying, min(automated, default=None))
+    return _Touches(attempts, contacts, qualifications, min(automated, default=None))
 
 
 def _is_by_responder(touch: Touch, case: _Case) -> bool:

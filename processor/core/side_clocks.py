@@ -1,6 +1,6 @@
 """Clocks beside a lead's first: how long each owner took while they held it, and later inquiries with their answers.
 
-Owns both rules. They change no metric and no alert: those go by the first clock.
+Owns both rules. They change no alert: those go by the first clock. Metrics may name another one.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,18 @@ class Touch(NamedTuple):
     at: int
     record: str
     rep: str | None
+
+
+class Timing(NamedTuple):
+    """A clock of a lead, as metrics go by it."""
+
+    started_at: int
+    due_at: int
+    answered_at: int | None
+    rep: str | None
+    """Whose lead it is, or was,"""
+    answered_by: str | None
+    """and who answered."""
 
 
 class Stint(NamedTuple):

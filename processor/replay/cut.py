@@ -25,9 +25,9 @@ def older_part(row: bytes, cut: int) -> bytes | None:
     fields = {name: entry for name, entry in record.fields.items() if entry[0] < cut and name not in record.histories}
     fields |= {name: entries[-1] for name, entries in histories.items()}
     entered = {
-        name: kept
+        name: before
         for name, entries in record.entered.items()
-        if (kept := [entry for entry in entries if entry[1] < cut])
+        if (before := [entry for entry in entries if entry[1] < cut])
     }
     # The stage of then, where it has changed since.
     fields |= {name: max(entry[1:] for entry in kept) for name, kept in entered.items() if name not in fields}

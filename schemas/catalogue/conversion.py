@@ -14,7 +14,7 @@ from pydantic import Field
 
 from schemas.catalogue.base import Entry, Exact, Reading, References, Result, check_dimension, shown
 from schemas.catalogue.conditions import AtLeast, Condition, Gap, IsSet, Later, Register, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of
+from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of, stored_facts
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.simple import Counting, Inner
 from schemas.catalogue.where import EntryError, Wording
@@ -47,7 +47,7 @@ class Conversion(Entry):
         check_dimension(catalogue.narrowing, self.by, self.label)
         base, term = self._base(catalogue), self._term()
         found: list[list[Part]] = [[], [], [], []]
-        for fact in catalogue.narrowing.facts(facts_of(base.from_)):
+        for fact in catalogue.narrowing.facts(stored_facts(base.from_)):
             at = instant_of(fact, base.from_, base.at)
             if at is None:
                 continue

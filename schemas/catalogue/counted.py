@@ -10,12 +10,13 @@ from typing import Any
 from schemas.catalogue.conditions import Condition, Decimals, First, Flag, Register, every, opposite
 from schemas.catalogue.facts import (
     FACTS,
-    JOINED_FACTS,
     NUMBERS,
     PEOPLE,
     RECORD_FACTS,
+    REP_DAYS,
     ROWS,
     UNIONS,
+    UNWRITTEN_FACTS,
     expanded,
     fields_of_fact,
 )
@@ -36,11 +37,19 @@ def facts_of(names: Names) -> tuple[str, ...]:
     if not facts:
         raise EntryError(("from",), "names no fact")
     for fact in facts:
-        if fact not in FACTS or fact in JOINED_FACTS:
-            known = [each for each in FACTS if each not in JOINED_FACTS]
+        if fact not in FACTS or fact in UNWRITTEN_FACTS:
+            known = [each for each in FACTS if each not in UNWRITTEN_FACTS]
             raise EntryError(("from",), f"there is no fact {fact}{suggestion(fact, known)}")
         if len(facts) > 1 and fact not in RECORD_FACTS:
             raise EntryError(("from",), f"{fact} cannot stand in a list: only kinds of records can")
+    return facts
+
+
+def stored_facts(names: Names) -> tuple[str, ...]:
+    """The same, of what lies in panes. Raises EntryError."""
+    facts = facts_of(names)
+    if REP_DAYS in facts:
+        raise EntryError(("from",), f"{REP_DAYS} is made when it is read: only type simple counts it")
     return facts
 
 

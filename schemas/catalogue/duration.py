@@ -9,7 +9,7 @@ from pydantic import Field
 
 from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, check_dimension, shown
 from schemas.catalogue.conditions import AtLeast, Gap, IsSet, Worked, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of
+from schemas.catalogue.counted import Names, condition_of, credit_of, instant_of, stored_facts
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.where import EntryError
@@ -40,7 +40,7 @@ class Duration(Entry):
         rules, narrowing = catalogue.rules, catalogue.narrowing
         parts: list[Part] = []
         negative: list[Part] = []
-        for fact in narrowing.facts(facts_of(self.from_)):
+        for fact in narrowing.facts(stored_facts(self.from_)):
             start, end, at = (
                 instant_of(fact, self.from_, names, setting)
                 for setting, names in (("start", self.start), ("end", self.end), ("at", self.at or self.end))

@@ -79,7 +79,29 @@ JOINED_FACTS: Mapping[str, Mapping[str, FieldType]] = {
 """Records that name a lead, with the fields of that lead: its group counts them where only the lead says the label.
 Nobody writes these names."""
 
-FACTS: Mapping[str, Mapping[str, FieldType]] = {**_RECORDS, **GROUP_FACTS, **JOINED_FACTS}
+CLOCKS = ("received", "assigned", "reassigned", "holder")
+STOPS = ("attempt", "contact", "qualified")
+
+
+def clock_fact(clock: str, stop: str) -> str:
+    """The fact of a lead's clock by another start or stop than `lead_response` has."""
+    return f"lead.clock/{clock}/{stop}"
+
+
+CLOCK_NAMES = {clock_fact(clock, stop): (clock, stop) for clock in CLOCKS for stop in STOPS}
+CLOCK_FACTS: Mapping[str, Mapping[str, FieldType]] = dict.fromkeys(CLOCK_NAMES, _LEAD)
+"""The lead as it is by that clock: `rep`, `started_at`, `due_at`, `answered_at`, `answered_by`, `response`,
+`within_sla` and `coming_at` are its own. Of `holder` a row for each owner in turn. Nobody writes these names."""
+
+UNWRITTEN_FACTS = JOINED_FACTS.keys() | CLOCK_FACTS.keys()
+
+REP_DAYS = "rep.days"
+_OF_READER: Mapping[str, Mapping[str, FieldType]] = {
+    REP_DAYS: {"rep": _T.REFERENCE, "day": _T.INSTANT, "scheduled": _T.FLAG}
+}
+"""People of the roster and days up to today. Whoever reads a span makes the rows: nothing of them is stored."""
+
+FACTS: Mapping[str, Mapping[str, FieldType]] = {**_RECORDS, **GROUP_FACTS, **_OF_READER, **JOINED_FACTS, **CLOCK_FACTS}
 """Fact -> its own fields."""
 
 FIRST_OF: Mapping[tuple[str, str], tuple[str, ...]] = {

@@ -15,7 +15,7 @@ from pydantic import Field
 from schemas.catalogue.amounts import total
 from schemas.catalogue.base import Entry, Exact, Reading, References, Result, check_dimension, in_unit, shown
 from schemas.catalogue.conditions import AtLeast, Condition, Decimals, First, Gap, IsSet, every, opposite
-from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, ids_of, instant_of
+from schemas.catalogue.counted import Names, condition_of, credit_of, ids_of, instant_of, stored_facts
 from schemas.catalogue.distinct import number_of_ids
 from schemas.catalogue.plan import Form, Kind, Measure, Part
 from schemas.catalogue.simple import added_value
@@ -52,7 +52,7 @@ class Level(Entry):
         check_dimension(catalogue.narrowing, self.by, self.label)
         parts: list[Part] = []
         left_out: list[Part] = []
-        for fact in catalogue.narrowing.facts(facts_of(self.from_)):
+        for fact in catalogue.narrowing.facts(stored_facts(self.from_)):
             parts += self._parts(fact, catalogue, left_out)
         if not parts or len({part.form for part in parts}) != 1:
             raise EntryError(("value",), "is not the same kind of number in all of from")

@@ -25,6 +25,7 @@ from schemas.catalogue.base import (
     shown,
 )
 from schemas.catalogue.conditions import First, Flag, IsSet, every, opposite, some
+from schemas.catalogue.facts import clock_fact
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.rules import Rules
@@ -35,7 +36,6 @@ from schemas.panes import Pane
 
 STAT = r"^(due|answered|within|missed|mean|p[1-9][0-9]?)$"
 
-_FACT = "lead"
 _START = First(("started_at",))
 _IS_ANSWERED = IsSet(("response",))
 _IS_COMING = IsSet(("coming_at",))
@@ -48,6 +48,9 @@ class Response(Entry):
     type: Literal["response"]
     stat: str = Field(pattern=STAT)
     within: str = "sla"
+    clock: Literal["received", "assigned", "reassigned", "holder"] | None = None
+    stop: Literal["attempt", "contact", "qualified"] | None = None
+    """Which of a lead's clocks; what is left out is as in `lead_response`."""
     value: str | None = None
 
     def bind(self, catalogue: References) -> Reader:
@@ -59,17 +62,21 @@ class Response(Entry):
         check_dimension(catalogue.narrowing, (), self.label)
         if self.value is not None and self.stat != "missed":
             raise EntryError(("value",), "is only for stat missed")
-        term = self._term(catalogue.rules)
+        term, fact = self._term(catalogue.rules), self._fact(catalogue.rules)
         if self.stat == "missed" or (term is not None and self.stat == "within"):
-            return in_time_reader(self.unit, self.stat, term, self.value, catalogue.rules)
+            return in_time_reader(fact, self.unit, self.stat, term, self.value, catalogue.rules)
         if term is not None:
             raise EntryError(("within",), f"must be sla for stat {self.stat}")
-        measures = _measures(catalogue.rules)
+        measures = _measures(fact, catalogue.rules)
         needed = {"answered": _OF_ANSWERED, "due": _OF_DUE, "within": _OF_SHARE, "mean": _OF_MEAN}.get(
             self.stat, _OF_PERCENTILE
         )
         cells = _Cells(*(measure.name for measure in measures))
         return ResponseReader(self.unit, self.stat, cells, tuple(measures[place] for place in needed))
+
+    def _fact(self, rules: Rules) -> str:
+        named = self.clock or rules.start, self.stop or rules.stop
+        return "lead" if named == (rules.start, rules.stop) else clock_fact(*named)
 
     def _term(self, rules: Rules) -> int | None:
         """Microseconds; None: the SLA."""
@@ -104,19 +111,19 @@ _OF_SHARE = (1, 0, 3, 4, 5)
 _OF_PERCENTILE = (2, 3, 4, 5)
 
 
-def _measures(rules: Rules) -> tuple[Measure, ...]:
+def _measures(fact: str, rules: Rules) -> tuple[Measure, ...]:
     """In the order of `_Cells`."""
     by = ("answered_by",) if rules.credit == "sender" else ("rep",)
     is_open = opposite(some([_IS_ANSWERED, _IS_COMING]))
     instants = (_START, First(("due_at",)), First(("coming_at",)))
     parts = (
-        Part(_FACT, _IS_ANSWERED, _START, by, Form.COUNT),
-        Part(_FACT, Flag("within_sla"), _START, by, Form.COUNT),
-        Part(_FACT, _IS_ANSWERED, _START, by, Form.SAMPLE, (First(("response",)),)),
-        Part(_FACT, is_open, _START, ("rep",), Form.PENDING, instants[:2]),
-        Part(_FACT, _IS_COMING, _START, ("rep",), Form.PENDING, instants),
+        Part(fact, _IS_ANSWERED, _START, by, Form.COUNT),
+        Part(fact, Flag("within_sla"), _START, by, Form.COUNT),
+        Part(fact, _IS_ANSWERED, _START, by, Form.SAMPLE, (First(("response",)),)),
+        Part(fact, is_open, _START, ("rep",), Form.PENDING, instants[:2]),
+        Part(fact, _IS_COMING, _START, ("rep",), Form.PENDING, instants),
         # The reader looks at it as an answer: another cell than the one above also where both count for one person.
-        Part(_FACT, every([_IS_COMING, IsSet(("started_at",))]), _START, by, Form.PENDING, instants),
+        Part(fact, every([_IS_COMING, IsSet(("started_at",))]), _START, by, Form.PENDING, instants),
     )
     return tuple(Measure((part,)) for part in parts)
 

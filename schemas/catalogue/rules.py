@@ -49,6 +49,10 @@ class Rules:
     """Whether held meetings are among conversations: `held` or `none`."""
     credit: str = "sender"
     """For whom an answered lead counts: `sender` or `owner`."""
+    start: str = "received"
+    """What starts a lead's clock: `received`, `assigned` or `reassigned`;"""
+    stop: str = "attempt"
+    """and what stops it: `attempt`, `contact` or `qualified`."""
     missed_after: int = 7 * DAY
     """So long without an answer, and a lead is missed."""
     timezone: str = "UTC"

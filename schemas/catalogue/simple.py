@@ -25,6 +25,7 @@ from schemas.catalogue.base import (
 from schemas.catalogue.conditions import Condition, Decimals, Rated, Register, every, opposite
 from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, ids_of, instant_of, value_of
 from schemas.catalogue.distinct import AMOUNT, DISTINCT_KEYS, DistinctReader, keep_of
+from schemas.catalogue.facts import REP_DAYS
 from schemas.catalogue.plan import Form, Kind, Measure, Part
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
@@ -126,7 +127,8 @@ def reader_of(counting: Counting, unit: str, catalogue: References, name: str | 
         raise EntryError(("value",), "is not the same kind of number in all of from")
     if counting.agg in {"distinct", "days"}:
         kind = Kind.DAYS if counting.agg == "days" else Kind.SUM
-        measure = Measure(tuple(counted), kind, keep_of(counting.keep) if counting.agg == "distinct" else None)
+        is_kept = counting.agg == "distinct" and counting.from_ not in (REP_DAYS, [REP_DAYS])
+        measure = Measure(tuple(counted), kind, keep_of(counting.keep) if is_kept else None)
         return DistinctReader(unit, measure, AMOUNT if counting.at_least is None else _whole(counting.at_least))
     measure = Measure(tuple(counted))
     return SimpleReader(unit, measure, Measure(tuple(left_out)) if left_out else None, measure.name, measure.form)

@@ -32,14 +32,15 @@ from schemas.catalogue.where import EntryError
 from schemas.panes import Pane
 from schemas.records import FieldType
 
-_FACT = "lead"
 _START = First(("started_at",))
 _COMING = First(("coming_at",))
 _RESPONSE = First(("response",))
 _NONE: Mapping[Any, int] = {}
 
 
-def in_time_reader(unit: str, stat: str, term: int | None, value: str | None, rules: Rules) -> "TermReader":
+def in_time_reader(
+    fact: str, unit: str, stat: str, term: int | None, value: str | None, rules: Rules
+) -> "TermReader":  # fmt: skip
     """What counts answers by a time (None: each lead's SLA), and reads it. Raises EntryError."""
     is_answered, is_coming = IsSet(("response",)), IsSet(("coming_at",))
     over_at: Register = First(("due_at",)) if term is None else Later(_START, term)
@@ -49,32 +50,32 @@ def in_time_reader(unit: str, stat: str, term: int | None, value: str | None, ru
     if stat == "within":
         by = ("answered_by",) if rules.credit == "sender" else ("rep",)
         parts = (
-            Part(_FACT, is_answered, _START, by, Form.COUNT),
-            Part(_FACT, every([is_answered, in_time]), _START, by, Form.COUNT),
-            Part(_FACT, is_open, _START, ("rep",), Form.PENDING, (_START, over_at)),
-            Part(_FACT, is_coming, _START, ("rep",), Form.PENDING, (_START, over_at, _COMING)),
+            Part(fact, is_answered, _START, by, Form.COUNT),
+            Part(fact, every([is_answered, in_time]), _START, by, Form.COUNT),
+            Part(fact, is_open, _START, ("rep",), Form.PENDING, (_START, over_at)),
+            Part(fact, is_coming, _START, ("rep",), Form.PENDING, (_START, over_at, _COMING)),
             Part(
-                _FACT, every([is_coming, IsSet(("started_at",))]), _START, by, Form.PENDING, (_START, over_at, _COMING)
+                fact, every([is_coming, IsSet(("started_at",))]), _START, by, Form.PENDING, (_START, over_at, _COMING)
             ),
         )
         return TermReader(unit, stat, tuple(Measure((part,)) for part in parts))
     missed = every([is_answered, opposite(in_time)])
     if value is None:
         parts = (
-            Part(_FACT, missed, _START, ("rep",), Form.COUNT),
-            Part(_FACT, is_open, _START, ("rep",), Form.PENDING, (_START, over_at)),
-            Part(_FACT, is_coming, _START, ("rep",), Form.PENDING, (_START, over_at, _COMING)),
+            Part(fact, missed, _START, ("rep",), Form.COUNT),
+            Part(fact, is_open, _START, ("rep",), Form.PENDING, (_START, over_at)),
+            Part(fact, is_coming, _START, ("rep",), Form.PENDING, (_START, over_at, _COMING)),
         )
         return TermReader(unit, stat, tuple(Measure((part,)) for part in parts))
-    if FACTS[_FACT].get(value) is not FieldType.DECIMAL:
-        raise EntryError(("value",), f"{_FACT} has no number {value}")
+    if FACTS[fact].get(value) is not FieldType.DECIMAL:
+        raise EntryError(("value",), f"lead has no number {value}")
     money = Decimals(value, None, "currency", rules.rates) if unit == "money" else Decimals(value)
     rated = Rated("currency", _START, rules.rates) if unit == "money" else True
     # One that waits for a time is missed once that is over, whether or not it is answered then.
     waits = every([rated, opposite(is_answered)])
     parts = (
-        Part(_FACT, every([missed, rated]), _START, ("rep",), Form.DECIMAL, money),
-        Part(_FACT, waits, _START, ("rep",), Form.PENDING_DECIMAL, Waiting(over_at, _COMING, money)),
+        Part(fact, every([missed, rated]), _START, ("rep",), Form.DECIMAL, money),
+        Part(fact, waits, _START, ("rep",), Form.PENDING_DECIMAL, Waiting(over_at, _COMING, money)),
     )
     return TermReader(unit, stat, tuple(Measure((part,)) for part in parts))
 

@@ -14,6 +14,8 @@ from schemas.catalogue.funnel import Funnel
 from schemas.catalogue.reading import Read
 from schemas.config.alerts import Threshold
 from schemas.config.goals import Goal
+from schemas.config.screens import ScreenConfig
+from schemas.config.tiles import FiguresTile, FunnelTile, Tile, metrics_of, team_of
 from schemas.config.windows import PERIODS
 from schemas.documents.errors import suggestion
 from schemas.goals.metrics import is_spread
@@ -34,7 +36,7 @@ def check_references(config: "Config", read: Read | None) -> None:
     problems = [found for check in _CHECKS for found in check(config)]
     if read is None or read.is_readable:
         broken = frozenset() if read is None else read.broken
-        problems += [*_thresholds(config, broken), *_goals(config, broken)]
+        problems += [*_thresholds(config, broken), *_goals(config, broken), *_tiles(config, broken)]
     if problems:
         reasons = "; ".join(f"{'.'.join(map(str, place))}: {reason}" for place, reason in problems)
         # pydantic takes the braces of a message for names of its context.
@@ -88,10 +90,26 @@ def _teams(config: "Config") -> Iterator[Found]:
                 yield ("goals", name, "amounts", index, "team"), reason
 
 
+def _teams_of_screens(config: "Config") -> Iterator[Found]:
+    for name, screen in config.screens.items() if config.teams else ():
+        for reason in _unknown("team", "teams", screen.teams, config.teams):
+            yield ("screens", name, "teams"), reason
+        for place, tile in _tiles_of(screen):
+            for reason in _unknown("team", "teams", team_of(tile), config.teams):
+                yield ("screens", name, *place, "team"), reason
+
+
 def _channels(config: "Config") -> Iterator[Found]:
     for index, route in enumerate(config.alerts.routes):
         for reason in _unknown("channel", "alerts.channels", route.to, config.alerts.channels):
             yield ("alerts", "routes", index, "to"), reason
+    for name, screen in config.screens.items():
+        for index, celebrate in enumerate(screen.celebrate):
+            for reason in _unknown("channel", "alerts.channels", celebrate.to, config.alerts.channels):
+                yield ("screens", name, "celebrate", index, "to"), reason
+    told = None if config.digest is None else config.digest.to
+    for reason in _unknown("channel", "alerts.channels", told, config.alerts.channels):
+        yield ("digest", "to"), reason
 
 
 def _people(config: "Config") -> Iterator[Found]:
@@ -154,6 +172,32 @@ def _of_threshold(threshold: Threshold, defined: Defined) -> Iterator[tuple[str,
         )
 
 
+def _tiles_of(screen: ScreenConfig) -> Iterator[tuple[Place, Tile]]:
+    for number, scene in enumerate(screen.scenes):
+        for place, tile in enumerate(scene.tiles):
+            yield ("scenes", number, "tiles", place), tile
+
+
+def _tiles(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
+    for name, screen in config.screens.items():
+        for place, tile in _tiles_of(screen):
+            field = "metrics" if isinstance(tile, FiguresTile) else "metric"
+            for metric in metrics_of(tile):
+                if metric not in broken:
+                    for reason in _of_tile(tile, metric, config):
+                        yield ("screens", name, *place, field), reason
+
+
+def _of_tile(tile: Tile, metric: str, config: "Config") -> Iterator[str]:
+    catalogue = config.catalogue
+    if metric in config.defined.switched_off:
+        yield f"{metric} is switched off in metrics.yaml"
+    elif metric not in catalogue:
+        yield f"there is no metric {metric!r}{suggestion(metric, catalogue)}"
+    elif isinstance(tile, FunnelTile) and catalogue[metric].type != "funnel":
+        yield f"{metric} is no funnel"
+
+
 def _goals(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
     catalogue, aliases = config.catalogue, _known_aliases(config) if config.goals else {}
     for name, goal in config.goals.items():
@@ -213,4 +257,4 @@ def _pipelines(config: "Config") -> Iterator[Found]:
                 yield ("pipelines",), f"{metric} of metrics.yaml goes by one that is not here: {reason}"
 
 
-_CHECKS = (_calendars, _teams, _channels, _people, _secrets, _rates, _pipelines)
+_CHECKS = (_calendars, _teams, _teams_of_screens, _channels, _people, _secrets, _rates, _pipelines)

@@ -21,6 +21,8 @@ def rules_of(config: Config) -> Rules:
         mails=config.conversation.mails,
         meetings=config.conversation.meetings,
         credit=config.lead_response.credit,
+        start=config.lead_response.start,
+        stop=config.lead_response.stop,
         missed_after=config.lead_response.missed_after,
         timezone=config.organisation.zone.key,
         calendar=calendar,

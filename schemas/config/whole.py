@@ -19,6 +19,7 @@ from schemas.config.goals import Fiscal, Goal
 from schemas.config.leads import Conversation, LeadResponse, RuleCondition
 from schemas.config.pipelines import Pipeline
 from schemas.config.references import check_references
+from schemas.config.screens import Digest, Origin, ScreenConfig
 from schemas.config.windows import known_window
 from schemas.connectors import AnyConnection
 from schemas.connectors.words import CrmConnection
@@ -56,10 +57,6 @@ class Retention(Model):
         return self
 
 
-Origin = Annotated[str, Field(pattern=r"^https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$", max_length=300)]
-"""A site as browsers name it: scheme, host and port, nothing behind it."""
-
-
 PipelineName = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -87,6 +84,12 @@ class Config(Model):
     fiscal: Fiscal = Fiscal()
     goals: dict[Name, Goal] = Field(default_factory=dict, max_length=100)
     """What is to be reached, by the name of the goal."""
+    screens: dict[Name, ScreenConfig] = Field(default_factory=dict, max_length=100)
+    """What hangs on the walls, by the name in its address. None: the screen `floor`, as its address asks for it."""
+    frame_ancestors: list[Origin] = Field(default_factory=list, max_length=50)
+    """Sites whose pages may hold any screen in a frame."""
+    digest: Digest | None = None
+    """When which channels are told the day in one message."""
     metrics: Annotated[str, Field(min_length=1)] | None = None
     """File of your own metrics; `metrics.yaml` beside this one unless said, where there is one."""
     _defined: Defined = PrivateAttr(default_factory=shipped)

@@ -45,6 +45,8 @@ _LIFE = (
 _USER_EVENTS = frozenset(
     {"created", "updated", "opened", "closed", "connected", "disconnected", "wut_start", "wut_end"}
 )
+EVENTS = (*(f"call.{name}" for name in _LIFE), "user.created", "user.updated", "user.deleted")
+"""Those that a webhook is made for."""
 
 
 class AircallApi(Api):

@@ -19,7 +19,7 @@ from schemas.goals.shares import Shares
 from schemas.goals.standing import Fit, Standing, deals_needed, fit_of, standing, unspread
 from schemas.goals.target_book import NO_TEAMS, TargetBook
 from schemas.goals.targets import Calendars
-from schemas.goals.work import Work
+from schemas.goals.work import Work, works_of
 from schemas.people import Person
 from schemas.windows import Day, Span
 
@@ -54,15 +54,9 @@ class GoalBook:
     def __init__(self, floor: Floor) -> None:
         config = floor.config
         self._floor = floor
-        hours = config.business_calendars()
         self._periods = Periods(config.organisation.first_weekday, config.fiscal.year_starts)
-        works = {name: Work(floor.calendar, calendar) for name, calendar in hours.items()}
-        alike = Work(floor.calendar, None)
-        self._calendars = Calendars(
-            works.get(config.organisation.calendar or "", alike),
-            {team: works[entry.calendar] for team, entry in config.teams.items() if entry.calendar is not None},
-            alike,
-        )
+        of_teams, of_all = works_of(config, floor.calendar)
+        self._calendars = Calendars(of_all, of_teams, Work(floor.calendar, None))
         self.goals: Mapping[str, Goal] = {
             name: goal for name, goal in config.goals.items() if goal.metric in floor.catalogue
         }

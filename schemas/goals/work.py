@@ -7,11 +7,19 @@ each day is one of 24 hours.
 from fractions import Fraction
 
 from schemas.calendars import BusinessCalendar
+from schemas.config import Config
 from schemas.goals.periods import Days
 from schemas.instants import DAY
 from schemas.windows import Calendar, Day
 
 _MOST_KEPT = 50_000
+
+
+def works_of(config: Config, days: Calendar) -> tuple[dict[str, "Work"], "Work"]:
+    """By team, of those that have a calendar of their own; and of everybody else."""
+    works = {name: Work(days, hours) for name, hours in config.business_calendars().items()}
+    of_teams = {team: works[entry.calendar] for team, entry in config.teams.items() if entry.calendar is not None}
+    return of_teams, works.get(config.organisation.calendar or "", Work(days, None))
 
 
 class Work:

@@ -49,6 +49,17 @@ def run(*command: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
 
 
+def complaints(exposition: bytes) -> list[str]:
+    """What promtool has against an exposition. That a count of days is no length of time it cannot know."""
+    done = subprocess.run(
+        [tool("promtool"), "check", "metrics"], input=exposition, capture_output=True, timeout=60, check=False
+    )
+    said = (done.stdout + done.stderr).decode().splitlines()
+    counts = [f"floorcast_{name}_days use base unit" for name in ("crm", "scheduled", "tool")]
+    assert done.returncode == (3 if said else 0)
+    return [line for line in said if not line.startswith(tuple(counts))]
+
+
 def until(look: Callable[[], _T | None], why: Callable[[], object]) -> _T:
     """Look until there is something; then that. Fails with `why` when patience ends."""
     deadline = time.monotonic() + PATIENCE_SECONDS

@@ -195,3 +195,25 @@ def test_the_working_day_began_when_its_first_hours_did() -> None:
     assert split.opened_at(instant("2026-03-19T08:59+01:00")) is None
     assert split.opened_at(instant("2026-03-20T14:00+01:00")) is None
     assert not split.is_working_day(split.local_day(instant("2026-03-20T00:00+01:00")))
+
+
+def test_since_when_it_is_open_or_closed_and_until_when() -> None:
+    split = BusinessCalendar(
+        ZoneInfo("Europe/Berlin"), parse_week({"mon-fri": ["09:00-12:00", "13:00-18:00"]}), lambda _: False
+    )
+    wednesday, thursday = instant("2026-03-18T18:00+01:00"), instant("2026-03-19T09:00+01:00")
+
+    assert split.turned_at(instant("2026-03-18T21:00+01:00")) == (wednesday, thursday)
+    assert split.turned_at(thursday) == (thursday, instant("2026-03-19T12:00+01:00"))
+    friday, monday = instant("2026-03-20T18:00+01:00"), instant("2026-03-23T09:00+01:00")
+    assert split.turned_at(instant("2026-03-21T12:00+01:00")) == (friday, monday)
+
+
+def test_work_past_midnight_is_one_stretch() -> None:
+    night = BusinessCalendar(
+        ZoneInfo("UTC"), parse_week({"mon": ["22:00-24:00"], "tue": ["00:00-06:00"]}), lambda _: False
+    )
+    begin, end = instant("2026-03-16T22:00Z"), instant("2026-03-17T06:00Z")
+
+    assert night.turned_at(instant("2026-03-16T23:30Z")) == (begin, end)
+    assert night.turned_at(instant("2026-03-17T00:00Z")) == (begin, end)

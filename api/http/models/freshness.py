@@ -57,6 +57,15 @@ class VerificationAnswer(Answer):
     first: list[DifferingValue] = Field(description="Some of the differences, each metric once.")
 
 
+class CalendarState(Answer):
+    """Whether they work now who go by a calendar of the configuration."""
+
+    calendar: str = Field(examples=["office"])
+    is_open: bool
+    since: Instant | None = Field(description="Since when that is so; null: for longer than two weeks.")
+    until: Instant | None = Field(description="Until when; null: for longer than two weeks.")
+
+
 class FreshnessAnswer(Answer):
     """How fresh the numbers are."""
 
@@ -64,6 +73,7 @@ class FreshnessAnswer(Answer):
     server_time: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
     timezone: str = Field(description="The organisation's.", examples=["Asia/Kuala_Lumpur"])
     connections: list[ConnectionFreshness]
+    calendars: list[CalendarState]
     end_to_end_seconds: dict[str, float | None] = Field(
         description="p50, p95, p99 of the last five minutes, from receipt to view.",
         examples=[{"p50": 0.018, "p95": 0.041, "p99": 0.07}],

@@ -1,22 +1,27 @@
-"""The wallboard: one page and its static files."""
+"""The wallboard: one page for each screen, and its static files."""
 
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
-from starlette.responses import FileResponse, Response
+from fastapi import APIRouter, Query, Request
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from api.http.board_page import board_page, screen_settings
 from api.http.description import operation_id, problems
 from api.http.errors import InvalidParameterError, NotFoundError, UnauthenticatedError
-from api.http.identity import redirect_with_cookie
+from api.http.headers import framed_by
+from api.http.identity import access_of, redirect_with_cookie
 from api.http.parameters import shown
+from schemas.config import Config
+from schemas.config.screens import ScreenConfig
 
 router = APIRouter(tags=["board"], generate_unique_id_function=operation_id)
 
 STATIC = Path(__file__).parents[2] / "static"
-SCREENS = ("floor",)
+TEMPLATES = Path(__file__).parents[2] / "templates"
+DEFAULT_SCREEN = "floor"
 
 
 class _Fresh(StaticFiles):
@@ -36,10 +41,16 @@ def static_files() -> StaticFiles:
 def build() -> str:
     """Name of what is served: a screen that shows another one reloads itself."""
     digest = blake2b(digest_size=8)
-    for file in sorted(STATIC.rglob("*")):
-        if file.is_file():
-            digest.update(file.read_bytes())
+    for folder in (STATIC, TEMPLATES):
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def screen_names(config: Config) -> list[str]:
+    """Every screen that has an address."""
+    return [*config.screens] or [DEFAULT_SCREEN]
 
 
 @router.get(
@@ -52,12 +63,52 @@ def build() -> str:
         303: {"description": "With `?token=…`: the token is kept in a cookie, and taken out of the address."},
     },
 )
-async def board(request: Request, screen: str) -> Response:
+async def board(
+    request: Request,
+    screen: str,
+    scene: Annotated[str | None, Query(description="Hold this scene.", max_length=200)] = None,
+    tile: Annotated[int | None, Query(description="Show this tile of it alone, counted from 1.")] = None,
+) -> Response:
     """The page; `?token=…` is kept in a cookie and taken out of the address."""
-    if screen not in SCREENS:
+    config: Config = request.app.state.read_side.view.config
+    if screen not in screen_names(config):
         msg = f"there is no screen {shown(screen)}"
         raise NotFoundError(msg, field="screen")
     redirect = redirect_with_cookie(request, screen)
     if redirect is not None:
         return redirect
-    return FileResponse(STATIC / "board.html", headers={"cache-control": "no-cache"})
+    configured = config.screens.get(screen)
+    if configured is not None:
+        _check_part(configured, scene, tile)
+    settings = None if configured is None else _settings(config, screen, configured, request)
+    page = board_page(settings, access_of(request).device)
+    ancestors = [*config.frame_ancestors, *(configured.frame_ancestors if configured is not None else ())]
+    etag = f'"{blake2b(page.encode(), digest_size=12).hexdigest()}"'
+    return HTMLResponse(page, headers={"cache-control": "no-cache", "etag": etag, **framed_by(ancestors)})
+
+
+def _check_part(screen: ScreenConfig, scene: str | None, tile: int | None) -> None:
+    held = screen.scenes[0] if scene is None else screen.scene(scene)
+    if held is None:
+        msg = (
+            f"this screen has no scene {shown(scene or '')}; there are {', '.join(each.name for each in screen.scenes)}"
+        )
+        raise NotFoundError(msg, field="scene")
+    if tile is not None and not 1 <= tile <= len(held.tiles):
+        msg = f"the scene {shown(held.name)} has no tile {tile}; it has {len(held.tiles)}"
+        raise NotFoundError(msg, field="tile")
+
+
+def _settings(config: Config, name: str, screen: ScreenConfig, request: Request) -> dict[str, Any]:
+    team = access_of(request).team
+    teams = screen.teams if team is None else [team]
+    return screen_settings(name, screen, teams=teams, calendars=calendars_of(config, teams))
+
+
+def calendars_of(config: Config, teams: list[str]) -> list[str]:
+    """The calendars by which these teams work; of nobody's in particular: of all of them."""
+    default = config.organisation.calendar
+    found = [config.teams[team].calendar or default for team in teams or config.teams if team in config.teams]
+    names = dict.fromkeys(name for name in (found or [default]) if name is not None)
+    # Somebody who goes by no calendar may work at any time.
+    return [] if None in found else list(names)

@@ -23,6 +23,7 @@ from api.http.parameters import (
     known_date,
     known_rep,
     known_team,
+    nobody_named,
     read_date,
     read_names,
     reps_asked,
@@ -58,7 +59,10 @@ async def goals(
     access, view, now = request.access, request.view, request.now
     names = _known_goals(view, goal)
     wanted = [(name, _periods(view, name, period, count, now)) for name in names]
+    nobody_named(request, rep)
     scopes = _scopes(view, access, team, rep, now)
+    if request.discretion is not None:
+        scopes = [scope for scope in scopes if scope.kind != "rep"]
     order = {name: place for place, name in enumerate(view.goals.goals)}
 
     def key_of(row: GoalRow) -> _Key:

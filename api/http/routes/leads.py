@@ -18,7 +18,9 @@ from api.http.parameters import (
     TeamAsked,
     known_rep,
     known_team,
+    nobody_named,
     page,
+    screen_filter,
     shown,
     team_today,
 )
@@ -45,6 +47,7 @@ async def waiting_leads(
     access, view, now = request.access, request.view, request.now
     if team is not None:
         known_team(view, team, access)
+    nobody_named(request, rep)
     if rep is not None:
         known_rep(view, rep, access, now)
     warn_at = view.config.lead_response.warn_at
@@ -58,6 +61,9 @@ async def waiting_leads(
     ]
     found, following = page(clocks, waiting_order, limit, cursor)
     rows = [waiting_lead(view, clock, now) for clock in found]
+    if request.discretion is not None:
+        told = request.app.state.read_side.broadcaster.shown_to(screen_filter(request), now)
+        rows = [request.discretion.lead(row, told) for row in rows]
     return answer(request, {"rows": rows, "as_of": format_instant(now), "total": len(clocks)} | following)
 
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.http.routes.boards import SCREENS
+from api.http.routes.boards import screen_names
 from api.settings import Settings
 
 router = APIRouter(include_in_schema=False)
@@ -13,4 +13,6 @@ router = APIRouter(include_in_schema=False)
 async def root(request: Request) -> Response:
     """To the wallboard; to the documentation where this process has none."""
     settings: Settings = request.app.state.settings
-    return RedirectResponse("/docs" if settings.role == "ingest" else f"/board/{SCREENS[0]}")
+    if settings.role == "ingest":
+        return RedirectResponse("/docs")
+    return RedirectResponse(f"/board/{screen_names(request.app.state.config)[0]}")

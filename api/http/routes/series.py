@@ -18,6 +18,7 @@ from api.http.parameters import (
     dates_span,
     known_date,
     known_metric,
+    nobody_named,
     one_scope,
 )
 from api.http.rows_asked import By, check_dimension
@@ -67,6 +68,7 @@ async def series(
     if view.catalogue[metric].type == "funnel":
         raise InvalidParameterError(field="metric", detail=f"{metric} is a funnel: it has steps, and no series")
     check_dimension(view, by, [metric])
+    nobody_named(request, rep)
     scope = one_scope(view, rep, team, access, now)
     span = _span(view, from_, to, step, now)
     steps = _minutes(view, span, now) if step == "1m" else periods(_PERIODS[step], span.first, span.last, view.calendar)

@@ -30,7 +30,9 @@ async def standouts_of_reps(
     """
     access, view, now = request.access, request.view, request.now
     names = tuple(view.catalogue) if metrics is None else metrics
-    rows = standouts(view, reps_asked(view, team, access, now), span, now, names)
+    # A screen that is not told of everybody is told of nobody who stands out.
+    reps = [] if request.discretion is not None else reps_asked(view, team, access, now)
+    rows = standouts(view, reps, span, now, names)
     payload: Json = {"window": window_json(view, span), "rows": rows, "as_of": format_instant(now)}
     unavailable = {name: since for name in names if (since := view.not_kept(span, now, name)) is not None}
     if unavailable:

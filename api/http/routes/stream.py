@@ -20,6 +20,7 @@ from api.http.parameters import (
     named_span,
     now_of,
     read_names,
+    screen_filter,
 )
 from api.read.broadcast import Broadcaster
 from api.read.subscriptions import Filter
@@ -55,7 +56,7 @@ async def stream(
     teams: Annotated[str | None, Query(description="Ids, with commas.")] = None,
     reps: Annotated[str | None, Query(description="Ids, with commas; beside those of `teams`.")] = None,
     metrics: Annotated[str | None, Query(description="Names, with commas; all if left out.")] = None,
-    windows: Annotated[str, Query(description="Names, with commas.")] = "today",
+    windows: Annotated[str | None, Query(description="Names, with commas; `today`, or those of the screen.")] = None,
     last_event_id: Annotated[str | None, Header(description="`id` of the last event that was seen.")] = None,
     also_last_event_id: Annotated[
         str | None, Query(alias="lastEventId", description="The same, of a client that cannot set headers.")
@@ -71,7 +72,10 @@ async def stream(
     if broadcaster.clients >= MAX_CLIENTS:
         msg = "too many streams are open"
         raise UnavailableError(msg, retry_after=5)
-    wanted = _filter(view, access, now, teams=teams, reps=reps, metrics=metrics, windows=windows)
+    if access.screen is not None:
+        wanted = screen_filter(request)
+    else:
+        wanted = _filter(view, access, now, teams=teams, reps=reps, metrics=metrics, windows=windows or "today")
 
     async def tell(write: Write) -> None:
         # Not before the answer begins: of a client that has gone by then nothing must stay.
@@ -157,4 +161,5 @@ def _filter(
         teams=frozenset(wanted_teams) if wanted_teams else None,
         reps=frozenset(wanted_reps) if wanted_reps else None,
         metrics=known_metrics(view, metrics),
+        device=access.device,
     )

@@ -8,6 +8,7 @@ export const TEXTS = {
   "state.connecting": "Connecting",
   "state.new": "Ready",
   "state.live": "Live",
+  "state.closed": "Closed since {time}",
   "state.delayed": "Delayed",
   "state.stale": "Stale",
   "state.disconnected": "Disconnected",
@@ -32,6 +33,33 @@ export const TEXTS = {
   "leaderboard.heading": "{metric} · {window}",
   "leaderboard.range": "{first}–{last} of {total}",
   "leaderboard.empty": "No reps yet",
+  "leaderboard.together": "all together",
+
+  "goal.none": "There is no goal for this",
+  "goal.of_target": "{share} of {target}",
+  "goal.note": "{share} of {target} · {state}",
+  "goal.reached": "reached",
+  "goal.ahead": "ahead of pace",
+  "goal.on_track": "on pace",
+  "goal.behind": "behind pace",
+  "goal.missed": "missed",
+
+  "trend.today": "today {value}",
+
+  "funnel.none": "This funnel has no steps",
+  "funnel.go_on": "{share} go on",
+  "funnel.worst": "{share} go on · most is lost here",
+
+  "wins.heading": "Latest wins",
+  "wins.none": "Nothing won yet. The first win will stand here.",
+  "celebrate.deal_won": "Deal won!",
+  "celebrate.goal_reached": "Goal reached!",
+  "celebrate.milestone": "Milestone!",
+  "celebrate.many": "{count} wins!",
+
+  "win.deal_won": "Deal won",
+  "win.goal_reached": "Goal reached: {goal}",
+  "win.milestone": "{share} of the goal: {goal}",
 
   "figures.connected": "{value} connected",
   "figures.of_calls": "{value} of calls",
@@ -53,10 +81,14 @@ export const TEXTS = {
   "leads.count.breached": { one: "breached", other: "breached" },
   "leads.nobody": "Unassigned",
   "leads.in_time": "in time",
+  "leads.answered_by": "{name} answered after {duration}",
   "leads.none": "No lead is waiting",
   "leads.more": "+ {count} more",
   "leads.more_breached": "+ {count} more, {breached} of them breached",
 
+  "alerts.heading": "Alerts",
+  "alerts.none": "Nothing is wrong",
+  "alerts.warn": "Warned",
   "alerts.escalate": "Escalated",
   "alerts.breach": "Breached",
   "alerts.below": "Below {limit}",
@@ -75,12 +107,20 @@ export const TEXTS = {
     one: "not verified since {time}, {count} difference", other: "not verified since {time}, {count} differences",
   },
   "freshness.delay": "Delay p95 {duration}",
+  "freshness.heading": "Freshness",
+  "freshness.closed": "closed",
   "freshness.live": "live",
   "freshness.new": "waiting for its first delivery",
   "freshness.delayed": "delayed",
   "freshness.stale": "stale",
   "freshness.disconnected": "disconnected",
   "freshness.more": "+{count}",
+
+  "pair.heading": "Pair this screen",
+  "pair.text": "This screen needs a valid key: its own is missing or not valid, has expired, or was revoked. Pair it with this code:",
+  "pair.hint": "Whoever runs floorcast types: floorcast screens pair {code} --screen {screen}",
+  "pair.busy": "Too many screens ask at once. This one asks again by itself.",
+  "pair.away": "floorcast does not answer. This screen asks again by itself.",
 
   "quoted": "“{name}”",
 
@@ -111,3 +151,6 @@ export const TEXTS = {
   "trouble.away.text":
     "This screen keeps trying by itself. If this lasts, look whether the server runs, and whether this screen has a network.",
 };
+
+/** What shipped metrics are called; those of your own are called as metrics.yaml says. @type {Record<string, string>} */
+export const METRICS = {};

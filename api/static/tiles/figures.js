@@ -1,8 +1,10 @@
 // The big numbers: up to six metrics of the organisation, or of the teams the screen is for, each with its companion.
 
-import { element, fitText, setData, setText } from "../dom.js";
+import { windowOf } from "../address.js";
+import { element, fillBar, fitText, placeMark, setData, setText } from "../dom.js";
 import { compareDecimals, NOTHING } from "../format.js";
-import { scopeOf } from "../scope.js";
+import { expectedShare, goalShare, goalWord } from "../goals.js";
+import { scopeOf, teamsOf } from "../scope.js";
 
 /** @typedef {import("../texts.js").TextKey} TextKey */
 /** @typedef {import("../scope.js").Scope} Scope */
@@ -49,7 +51,7 @@ export class Figures {
 
   update(/** @type {import("../differences.js").Differences} */ changed) {
     const { catalogue, settings, store } = this.context;
-    const scope = scopeOf(store, settings.teams, this.settings.window, (metric) => catalogue.isAdditive(metric));
+    const scope = scopeOf(store, teamsOf(settings, this.settings), windowOf(this.settings), (metric) => catalogue.isAdditive(metric));
     for (const figure of this.figures) this.fill(figure, scope);
     if (!changed.isFirst) this.markNews(changed, scope);
   }
@@ -69,7 +71,24 @@ export class Figures {
     setData(figure.node, "unit", unit);
     setText(figure.label, catalogue.label(figure.name));
     fitText(figure.value, formats.values(scope.value(figure.name), unit, scope.currency, scope.bound(figure.name)));
-    setText(figure.note, this.note(figure.name, scope));
+    const goal = scope.goal(figure.name);
+    figure.bar.hidden = goal === null;
+    setData(figure.node, "goal", goal ? goal.state : "none");
+    setText(figure.note, goal ? this.goalNote(goal, unit, scope) : this.note(figure.name, scope));
+    if (goal === null) return;
+    fillBar(figure.fill, goalShare(goal));
+    placeMark(figure.mark, expectedShare(goal));
+  }
+
+  /**
+   * @param {import("../store.js").Goal} goal
+   * @param {string} unit
+   * @param {Scope} scope
+   */
+  goalNote(goal, unit, scope) {
+    const { formats, texts } = this.context;
+    const target = formats.values(goal.target, unit, scope.currency).slice(-1)[0];
+    return texts.say("goal.note", { share: formats.share(goal.attainment || 0), target, state: goalWord(goal, texts) });
   }
 
   /**
@@ -93,7 +112,7 @@ export class Figures {
   markNews(changed, scope) {
     const { now } = this.context;
     for (const { window, scope: key, metric, before, after } of changed.values) {
-      if (window !== this.settings.window || !scope.keys.includes(key)) continue;
+      if (window !== windowOf(this.settings) || !scope.keys.includes(key)) continue;
       const figure = this.figures.find((candidate) => candidate.name === metric);
       if (!figure || before === null || after === null) continue;
       const isNews = compareDecimals(after, before) > 0 && now - figure.changedAt > RAREST_NEWS;
@@ -113,7 +132,10 @@ function makeFigure(/** @type {string} */ name) {
   const label = element("dt", "label");
   const value = element("dd", "value");
   const note = element("dd", "note");
-  const node = element("div", "figure", label, value, note);
+  const fill = element("span", "goal-fill");
+  const mark = element("span", "goal-mark");
+  const bar = element("dd", "goal-bar", fill, mark);
+  const node = element("div", "figure", label, value, note, bar);
   setData(node, "metric", name);
-  return { name, node, label, value, note, changedAt: 0, timer: 0 };
+  return { name, node, label, value, note, bar, fill, mark, changedAt: 0, timer: 0 };
 }

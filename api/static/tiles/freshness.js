@@ -1,102 +1,71 @@
-// How far the numbers can be trusted: as of when, what a recount of the log found, how long from webhook to screen, and
-// each connection's last delivery.
+// How old the numbers are, connection by connection, and what the recount says of them.
 
-import { arrange, element, nameElement, onFirstLine, setData, setText } from "../dom.js";
-import { NOTHING } from "../format.js";
+import { arrange, element, nameElement, rowCapacity, setData, setText } from "../dom.js";
+import { dayAndTime, NOTHING } from "../format.js";
 import { connections, latency, verification } from "../freshness.js";
 import { icon, setIcon } from "../icons.js";
+import { CONNECTION_WORDS } from "./foot.js";
 
-/** @typedef {import("../freshness.js").State} State */
+const ROW_REM = 3.4;
+const GAP_REM = 0.4;
 
-const MOST_CONNECTIONS = 12;
-/** @type {Record<string, string>} */
-const SIGNS = { right: "live", wrong: "breached", stale: "stale" };
-
-export class FreshnessLine {
+export class Freshness {
   /**
    * @param {import("./index.js").TileSettings} _settings
    * @param {import("./index.js").Context} context
    */
   constructor(_settings, context) {
     this.context = context;
-    this.asOf = element("p", "as-of");
-    this.sign = icon("live");
-    this.words = element("span", "words");
-    this.verified = element("p", "verified", this.sign, this.words);
-    this.list = element("ul", "connection-list");
-    this.more = element("p", "connection-more");
-    this.delay = element("p", "latency");
-    /** @type {ReturnType<typeof makeChip>[]} */
-    this.chips = [];
+    this.heading = element("h2", "heading");
+    this.delay = element("span", "range");
+    this.verified = element("p", "freshness-verified");
+    this.list = element("ul", "freshness-list");
+    /** @type {ReturnType<typeof makeRow>[]} */
+    this.rows = [];
   }
 
   mount(/** @type {HTMLElement} */ root) {
-    root.append(this.asOf, this.verified, this.list, this.more, this.delay);
+    root.append(element("div", "tile-head", this.heading, this.delay), this.verified, this.list);
   }
 
   update() {
-    const { asOf, formats, now, state, store, texts } = this.context;
-    // A screen that hears nothing cannot say that anything is live, nor that anything is right.
-    const isHeard = state !== "disconnected" && state !== "refused";
+    const { clock, formats, now, store, texts } = this.context;
+    setText(this.heading, texts.say("freshness.heading"));
     const p95 = latency(store.freshness);
-    setText(this.asOf, texts.say("freshness.as_of", { time: store.hasSnapshot ? formats.time(asOf, true) : NOTHING }));
-    this.showVerified(isHeard ? verification(store.freshness) : null);
-    this.delay.hidden = !isHeard;
     setText(this.delay, texts.say("freshness.delay", { duration: p95 === null ? NOTHING : formats.latency(p95) }));
-    this.showConnections(isHeard ? connections(store.freshness, now) : []);
-  }
-
-  destroy() {
-    for (const node of [this.asOf, this.verified, this.list, this.more, this.delay]) node.remove();
-  }
-
-  /** A recount of another day names it: 12:03 alone would be believed to be today's. */
-  showVerified(/** @type {ReturnType<typeof verification>} */ found) {
-    const { clock, formats, texts } = this.context;
-    this.verified.hidden = found === null;
-    if (found === null) return;
-    const day = formats.day(found.at);
-    const time = (day === formats.day(clock) ? "" : day + " ") + formats.time(found.at);
-    const key = found.isStale ? "freshness.not_verified" : "freshness.verified";
-    setData(this.verified, "state", found.state);
-    setIcon(this.sign, SIGNS[found.state]);
-    setText(this.words, texts.say(key, { time, count: found.differences }));
-  }
-
-  /** Connections that do not fit wrap into lines below the visible one; the worst come first. */
-  showConnections(/** @type {import("../freshness.js").Connection[]} */ entries) {
-    const shown = entries.slice(0, MOST_CONNECTIONS);
-    while (this.chips.length < shown.length) this.chips.push(makeChip());
-    shown.forEach((entry, index) => this.fill(this.chips[index], entry));
-    arrange(this.list, this.chips.slice(0, shown.length).map((chip) => chip.node));
-    const hidden = entries.length - onFirstLine(this.list);
-    setText(this.more, hidden > 0 ? this.context.texts.say("freshness.more", { count: hidden }) : "");
+    const found = verification(store.freshness);
+    const time = found === null ? "" : dayAndTime(formats, found.at, clock);
+    const key = found !== null && found.isStale ? "freshness.not_verified" : "freshness.verified";
+    setText(this.verified, found === null ? "" : texts.say(key, { time, count: found.differences }));
+    const entries = connections(store.freshness, now).slice(0, rowCapacity(this.list, ROW_REM, GAP_REM));
+    while (this.rows.length < entries.length) this.rows.push(makeRow());
+    entries.forEach((entry, index) => this.fill(this.rows[index], entry));
+    arrange(this.list, this.rows.slice(0, entries.length).map((row) => row.node));
   }
 
   /**
-   * @param {ReturnType<typeof makeChip>} chip
+   * @param {ReturnType<typeof makeRow>} row
    * @param {import("../freshness.js").Connection} entry
    */
-  fill(chip, entry) {
+  fill(row, entry) {
     const { formats, texts } = this.context;
-    setData(chip.node, "state", entry.state);
-    setIcon(chip.sign, entry.state);
-    setText(chip.name, entry.name);
-    setText(chip.word, texts.say(WORDS[entry.state]));
-    setText(chip.age, entry.age === null ? "" : formats.age(entry.age));
+    setData(row.node, "state", entry.state);
+    setIcon(row.sign, entry.state);
+    setText(row.name, entry.name);
+    setText(row.word, texts.say(CONNECTION_WORDS[entry.state]));
+    setText(row.age, entry.age === null ? "" : formats.age(entry.age));
+  }
+
+  destroy() {
+    for (const node of [this.heading.parentElement, this.verified, this.list]) if (node) node.remove();
   }
 }
 
-/** @type {Record<State, import("../texts.js").TextKey>} */
-const WORDS = {
-  new: "freshness.new", live: "freshness.live", delayed: "freshness.delayed", stale: "freshness.stale",
-  disconnected: "freshness.disconnected",
-};
-
-function makeChip() {
+function makeRow() {
   const sign = icon("live");
   const name = nameElement("name");
   const word = element("span", "word");
-  const age = element("span", "age");
-  return { node: element("li", "connection", sign, name, word, age), sign, name, word, age };
+  const age = element("span", "value");
+  const node = element("li", "freshness-row", sign, name, word, age);
+  return { node, sign, name, word, age };
 }

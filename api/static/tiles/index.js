@@ -1,14 +1,23 @@
 // The kinds of tiles that a screen can hold: one file and one line each.
 
-import { Alerts } from "./alerts.js";
+import { AlertList } from "./alerts.js";
 import { Figures } from "./figures.js";
-import { FreshnessLine } from "./freshness.js";
+import { Foot } from "./foot.js";
+import { Freshness } from "./freshness.js";
+import { Funnel } from "./funnel.js";
 import { Leaderboard } from "./leaderboard.js";
 import { Leads } from "./leads.js";
+import { Message } from "./message.js";
+import { Race } from "./race.js";
 import { Status } from "./status.js";
+import { Strip } from "./strip.js";
+import { Thermometer } from "./thermometer.js";
 import { Title } from "./title.js";
+import { Trend } from "./trend.js";
+import { Wins } from "./wins.js";
 
 /** @typedef {import("../address.js").TileSettings} TileSettings */
+/** @typedef {(path: string, query?: Record<string, string | number | undefined>) => Promise<any>} Ask */
 
 /**
  * What all tiles of a board look at. It stays the same object as long as the board lives.
@@ -23,6 +32,9 @@ import { Title } from "./title.js";
  * @property {number} clock the time of day, which goes on all the same
  * @property {number} asOf when the numbers were last heard of
  * @property {boolean} isCalm whether nothing may move
+ * @property {import("../address.js").Scene} scene that is shown
+ * @property {string} window by which that scene goes
+ * @property {Ask} ask the api; null: there is no answer now
  */
 
 /**
@@ -36,11 +48,19 @@ import { Title } from "./title.js";
 
 /** @type {Record<string, new (settings: TileSettings, context: Context) => Tile>} */
 export const TILES = {
-  alerts: Alerts,
+  alerts: AlertList,
   figures: Figures,
-  freshness: FreshnessLine,
+  foot: Foot,
+  freshness: Freshness,
+  funnel: Funnel,
   leaderboard: Leaderboard,
   leads: Leads,
+  message: Message,
+  race: Race,
   status: Status,
+  strip: Strip,
+  thermometer: Thermometer,
   title: Title,
+  trend: Trend,
+  wins: Wins,
 };

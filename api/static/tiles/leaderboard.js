@@ -1,8 +1,12 @@
 // Who is ahead: reps by one metric, ties sharing a rank. More reps than fit are paged, never made smaller; few of them
 // are made larger.
 
-import { arrange, element, fillBar, nameElement, rowCapacity, setData, setText } from "../dom.js";
-import { barShare, pageAt, rank } from "../ranking.js";
+import { windowOf } from "../address.js";
+import { arrange, element, fillBar, nameElement, rowCapacity, rowSize, setData, setText } from "../dom.js";
+import { NOTHING } from "../format.js";
+import { goalShare } from "../goals.js";
+import { barShare, pageAt, rank, rankByGoal } from "../ranking.js";
+import { isOfTile, scopeOf, teamsOf } from "../scope.js";
 
 /** @typedef {import("../ranking.js").Entry} Entry */
 /** @typedef {ReturnType<typeof makeRow>} BoardRow */
@@ -21,10 +25,15 @@ export class Leaderboard {
     this.settings = settings;
     this.context = context;
     this.metric = settings.metric || "";
+    this.isByGoal = settings.rank === "attainment";
     this.heading = element("h2", "heading");
     this.range = element("span", "range");
     this.list = element("ol", "rows");
     this.empty = element("p", "empty");
+    this.sumValue = element("strong", "sum-value");
+    this.sumWords = element("span", "sum-words");
+    this.sum = element("p", "sum", this.sumValue, this.sumWords);
+    this.sum.hidden = true;
     /** @type {Map<string, BoardRow>} */
     this.rows = new Map();
     /** @type {string[]} */
@@ -32,26 +41,51 @@ export class Leaderboard {
   }
 
   mount(/** @type {HTMLElement} */ root) {
-    root.append(element("div", "tile-head", this.heading, this.range), this.list, this.empty);
+    root.append(element("div", "tile-head", this.heading, this.range), this.list, this.empty, this.sum);
   }
 
   update() {
-    const { catalogue, formats, now, store, texts } = this.context;
+    const { catalogue, now, store, texts } = this.context;
     const isLowerBetter = catalogue.isLowerBetter(this.metric);
-    const reps = catalogue.isUnknown(this.metric) ? [] : store.repRows(this.settings.window);
-    const standings = rank(reps, this.metric, isLowerBetter, (one, other) => formats.compareNames(one, other));
+    const standings = this.standings(isLowerBetter);
     const page = pageAt(standings.length, rowCapacity(this.list, ROW_REM, GAP_REM), now);
     const entries = standings.slice(page.first, page.last);
     const metric = catalogue.label(this.metric);
-    setText(this.heading, texts.say("leaderboard.heading", { metric, window: texts.window(this.settings.window) }));
+    setText(this.heading, texts.say("leaderboard.heading", { metric, window: texts.window(windowOf(this.settings)) }));
     const range = { first: page.first + 1, last: page.last, total: standings.length };
     setText(this.range, page.count > 1 ? texts.say("leaderboard.range", range) : "");
-    setText(this.empty, store.hasSnapshot && !standings.length ? this.emptyText() : "");
-    setData(this.list, "size", page.size <= 4 ? "large" : page.size <= 7 ? "medium" : "small");
+    this.showEmpty(store.hasSnapshot && !standings.length);
+    setData(this.list, "size", rowSize(this.list, page.size));
     this.place(entries);
     const best = standings.length ? standings[0].value : null;
-    for (const entry of entries) this.fill(entry, barShare(entry.value, best, isLowerBetter));
+    for (const entry of entries) {
+      const share = !this.isByGoal ? barShare(entry.value, best, isLowerBetter) : entry.goal ? goalShare(entry.goal) : 0;
+      this.fill(entry, share);
+    }
     this.forget(standings);
+  }
+
+  /** A row without the metric is of somebody whom this screen is not told of here. @returns {Entry[]} */
+  standings(/** @type {boolean} */ isLowerBetter) {
+    const { catalogue, formats, store } = this.context;
+    if (catalogue.isUnknown(this.metric)) return [];
+    const compare = (/** @type {string} */ one, /** @type {string} */ other) => formats.compareNames(one, other);
+    const rows = store.repRows(windowOf(this.settings))
+      .filter((row) => isOfTile(this.settings, row.team) && this.metric in row.metrics);
+    return this.isByGoal ? rankByGoal(rows, this.metric, compare) : rank(rows, this.metric, isLowerBetter, compare);
+  }
+
+  /** Where people are too few to be ranked, what they have together. */
+  showEmpty(/** @type {boolean} */ isEmpty) {
+    const { catalogue, formats, settings, store, texts } = this.context;
+    const hasSum = isEmpty && settings.minGroup > 1 && !catalogue.isUnknown(this.metric);
+    setText(this.empty, isEmpty && !hasSum ? this.emptyText() : "");
+    this.sum.hidden = !hasSum;
+    if (!hasSum) return;
+    const window = windowOf(this.settings);
+    const scope = scopeOf(store, teamsOf(settings, this.settings), window, (name) => catalogue.isAdditive(name));
+    setText(this.sumValue, formats.value(scope.value(this.metric), catalogue.unit(this.metric), scope.currency));
+    setText(this.sumWords, texts.say("leaderboard.together"));
   }
 
   emptyText() {
@@ -62,7 +96,7 @@ export class Leaderboard {
 
   destroy() {
     for (const row of this.rows.values()) if (row.animation) row.animation.cancel();
-    for (const node of [this.heading.parentElement, this.list, this.empty]) if (node) node.remove();
+    for (const node of [this.heading.parentElement, this.list, this.empty, this.sum]) if (node) node.remove();
   }
 
   /** Moves rows to their new places; those that stay on the page glide there. */
@@ -93,7 +127,11 @@ export class Leaderboard {
     setText(row.rank, entry.rank === null ? "" : formats.count(entry.rank));
     setText(row.name, entry.name);
     setText(row.team, [store.teamName(entry.team), entry.isNamesake ? entry.rep : ""].filter(Boolean).join(" · "));
-    setText(row.value, formats.value(entry.value, unit, entry.currency || store.organisation.currency, entry.bound));
+    const value = formats.value(entry.value, unit, entry.currency || store.organisation.currency, entry.bound);
+    const attainment = entry.goal ? formats.share(entry.goal.attainment || 0) : NOTHING;
+    setText(row.value, this.isByGoal ? attainment : value);
+    setText(row.note, this.isByGoal ? value : entry.goal ? attainment : "");
+    setData(row.note, "state", entry.goal ? entry.goal.state : "none");
     fillBar(row.bar, share);
     row.node.classList.toggle("leader", entry.rank === 1 && share > 0);
   }
@@ -123,8 +161,9 @@ function makeRow(/** @type {string} */ rep) {
   const rankText = element("span", "rank");
   const name = nameElement("name");
   const team = nameElement("team");
+  const note = element("span", "attained");
   const value = element("span", "value");
-  const node = element("li", "row", rankText, element("span", "who", name, team), value, bar);
+  const node = element("li", "row", rankText, element("span", "who", name, team), note, value, bar);
   setData(node, "rep", rep);
-  return { node, bar, rank: rankText, name, team, value, animation: /** @type {Animation | null} */ (null) };
+  return { node, bar, rank: rankText, name, team, note, value, animation: /** @type {Animation | null} */ (null) };
 }

@@ -1,9 +1,11 @@
 // Who waits for an answer: those whose time has run out first, then the longest, each with a clock that runs here,
-// corrected by the server's clock.
+// corrected by the server's clock. The first one's clock is the largest thing of the tile; who answers is named.
 
+import { sourceText } from "../alerts.js";
+import { windowOf } from "../address.js";
 import { arrange, element, fillBar, nameElement, rowCapacity, setData, setText } from "../dom.js";
 import { icon, setIcon } from "../icons.js";
-import { scopeOf } from "../scope.js";
+import { isOfTile, scopeOf, teamsOf } from "../scope.js";
 
 /** @typedef {import("../store.js").Lead} Lead */
 /** @typedef {"breached" | "warned" | "waiting"} LeadState */
@@ -11,6 +13,9 @@ import { scopeOf } from "../scope.js";
 
 const ROW_REM = 3.4;
 const GAP_REM = 0.4;
+// What the first row has more than the others.
+const HERO_REM = 4;
+const NEWS_SHOWN = 8000;
 // A page that scrolls may be long, but ends.
 const MOST_ROWS = 20;
 /** @type {LeadState[]} */
@@ -33,40 +38,56 @@ export class Leads {
     this.list = element("ol", "rows");
     this.more = element("p", "more");
     this.calm = element("p", "empty");
+    this.newsWords = element("span", "words");
+    this.news = element("p", "answered-news", icon("done"), this.newsWords);
+    this.news.hidden = true;
+    this.newsUntil = 0;
     /** @type {Map<string, LeadRow>} */
     this.rows = new Map();
   }
 
   mount(/** @type {HTMLElement} */ root) {
     this.root = root;
-    root.append(element("div", "tile-head", this.heading, this.counts, this.answered), this.list, this.more, this.calm);
+    root.append(element("div", "tile-head", this.heading, this.counts, this.answered), this.news, this.list, this.more, this.calm);
   }
 
-  update() {
+  update(/** @type {import("../differences.js").Differences} */ changed) {
     const { now, store, texts } = this.context;
-    const leads = mostUrgentFirst(store.waitingLeads(), now);
+    const leads = mostUrgentFirst(store.waitingLeads().filter((lead) => isOfTile(this.settings, lead.team)), now);
+    this.tellAnswers(changed);
     const shown = leads.slice(0, this.roomFor(leads.length));
     setText(this.heading, texts.say("leads.heading"));
-    setData(this.list, "size", shown.length && shown.length <= 3 ? "large" : "small");
     this.place(shown);
-    for (const lead of shown) this.fill(this.row(lead.lead), lead);
+    shown.forEach((lead, index) => this.fill(this.row(lead.lead), lead, index === 0));
     this.count(leads, shown.length);
     this.showAnswered();
     this.showEmpty(store.hasSnapshot && !leads.length);
   }
 
   destroy() {
-    for (const node of [this.heading.parentElement, this.list, this.more, this.calm]) if (node) node.remove();
+    for (const node of [this.heading.parentElement, this.news, this.list, this.more, this.calm]) if (node) node.remove();
+  }
+
+  /** The last one who has answered, for a moment: the floor sees who has taken it. */
+  tellAnswers(/** @type {import("../differences.js").Differences} */ changed) {
+    const { clock, formats, texts } = this.context;
+    for (const { before, after, said } of changed.isFirst ? [] : changed.leads) {
+      if (after !== null || before === null || !said || !said.answered_by || !isOfTile(this.settings, before.team)) continue;
+      const duration = formats.duration(Math.max(0, Date.parse(said.answered_at || "") - Date.parse(before.started_at)) / 1000);
+      setText(this.newsWords, texts.say("leads.answered_by", { name: said.answered_by, duration }));
+      this.newsUntil = clock + NEWS_SHOWN;
+    }
+    this.news.hidden = clock >= this.newsUntil;
   }
 
   /** The line that says how many more there are takes its room from the list. */
   roomFor(/** @type {number} */ total) {
     if (!this.root) return 0;
     setData(this.root, "more", "0");
-    const fitting = Math.min(MOST_ROWS, rowCapacity(this.list, ROW_REM, GAP_REM));
+    const fitting = Math.min(MOST_ROWS, rowCapacity(this.list, ROW_REM, GAP_REM, HERO_REM));
     if (total <= fitting) return fitting;
     setData(this.root, "more", "1");
-    return Math.min(MOST_ROWS, rowCapacity(this.list, ROW_REM, GAP_REM));
+    return Math.min(MOST_ROWS, rowCapacity(this.list, ROW_REM, GAP_REM, HERO_REM));
   }
 
   place(/** @type {Lead[]} */ shown) {
@@ -84,8 +105,9 @@ export class Leads {
   /**
    * @param {LeadRow} row
    * @param {Lead} lead
+   * @param {boolean} isFirst
    */
-  fill(row, lead) {
+  fill(row, lead, isFirst) {
     const { formats, now, store, texts } = this.context;
     const state = stateAt(lead, now);
     const started = Date.parse(lead.started_at);
@@ -94,7 +116,9 @@ export class Leads {
     setText(row.word, texts.say(LEAD_WORDS[state]));
     setText(row.owner, lead.rep ? lead.name || store.repName(lead.rep) : texts.say("leads.nobody"));
     row.owner.classList.toggle("nobody", !lead.rep);
-    setText(row.source, sourceText(lead.source));
+    const source = sourceText(lead.source);
+    setText(row.lead, [lead.lead_name, isFirst ? source : ""].filter(Boolean).join(" · "));
+    setText(row.source, source);
     setText(row.clock, formats.duration(Math.floor(Math.max(0, now - started) / 1000)));
     const allowed = Date.parse(lead.due_at) - started;
     fillBar(row.bar, state === "breached" ? 1 : allowed > 0 ? Math.max(0, Math.min(1, (now - started) / allowed)) : 0);
@@ -120,7 +144,7 @@ export class Leads {
 
   showAnswered() {
     const { catalogue, formats, settings, store, texts } = this.context;
-    const scope = scopeOf(store, settings.teams, this.settings.window, (metric) => catalogue.isAdditive(metric));
+    const scope = scopeOf(store, teamsOf(settings, this.settings), windowOf(this.settings), (metric) => catalogue.isAdditive(metric));
     setText(this.share, formats.value(scope.value("lead_response_within_sla"), "ratio"));
     setText(this.words, texts.say("leads.in_time"));
   }
@@ -158,11 +182,6 @@ export function stateAt(lead, now) {
   return "waiting";
 }
 
-/** Where a lead comes from, as people would write it. */
-export function sourceText(/** @type {string | null | undefined} */ source) {
-  return source ? String(source).replace(/_/g, " ") : "";
-}
-
 function makeBadge(/** @type {LeadState} */ state) {
   const count = element("span", "count");
   const word = element("span", "word");
@@ -181,6 +200,5 @@ function makeRow(/** @type {string} */ id) {
   const clock = element("time", "running");
   const node = element("li", "row", element("span", "sign", sign, word), element("span", "who", owner, lead), source, clock, bar);
   setData(node, "lead", id);
-  setText(lead, id);
-  return { node, bar, sign, word, owner, source, clock };
+  return { node, bar, sign, word, owner, lead, source, clock };
 }

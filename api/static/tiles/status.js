@@ -1,6 +1,8 @@
 // The time of day, and in one word whether the screen can be believed.
 
 import { element, setText } from "../dom.js";
+import { dayAndTime } from "../format.js";
+import { closedSince } from "../freshness.js";
 import { icon, setIcon } from "../icons.js";
 
 export class Status {
@@ -22,10 +24,12 @@ export class Status {
   }
 
   update() {
-    const { clock, formats, state, texts } = this.context;
+    const { clock, formats, settings, state, store, texts } = this.context;
     setText(this.clock, formats.time(clock));
     setIcon(this.sign, state === "connecting" ? "waiting" : state);
-    setText(this.word, texts.say(/** @type {import("../texts.js").TextKey} */ ("state." + state)));
+    const since = state === "closed" ? closedSince(store.freshness, settings.calendars) : null;
+    const time = since === null ? "" : dayAndTime(formats, since, clock);
+    setText(this.word, texts.say(/** @type {import("../texts.js").TextKey} */ ("state." + state), { time }));
   }
 
   destroy() {

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page
 
+from api.http.board_page import board_page
 from tests.api.board.builders import CATALOGUE, Json, make_snapshot
 
 STATIC = Path(__file__).parents[3] / "api" / "static"
@@ -36,6 +37,10 @@ class Floor:
         self.refusal: tuple[int, Json] | None = None
         """Status and problem document with which the stream is refused."""
         self.is_silent = False
+        self.settings: Json | None = None
+        """Of the screen, as the api puts them into its page; None: the address says what is shown."""
+        self.answers: dict[str, Json] = {}
+        """What is answered besides the stream and the catalogue, by path."""
         self.number = 0
         self.requests: list[tuple[str, str | None]] = []
         self._screens: list[queue.SimpleQueue[bytes | None]] = []
@@ -97,8 +102,14 @@ class FloorHandler(BaseHTTPRequestHandler):
         elif path == "/v1/metrics":
             self._answer(200, "application/json", json.dumps({"rows": CATALOGUE}).encode())
         else:
-            name = "board.html" if path.startswith("/board/") else path.removeprefix("/static/")
-            file = STATIC / name
+            if path.startswith("/board/"):
+                self._answer(200, "text/html", board_page(self.server.floor.settings).encode())
+                return
+            answer = self.server.floor.answers.get(path)
+            if answer is not None:
+                self._answer(200, "application/json", json.dumps(answer).encode())
+                return
+            file = STATIC / path.removeprefix("/static/")
             if file.is_file():
                 self._answer(200, CONTENT_TYPES[file.suffix], file.read_bytes())
             else:

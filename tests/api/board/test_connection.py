@@ -28,7 +28,7 @@ def test_silence_is_a_disconnection_within_ten_seconds_that_keeps_the_last_numbe
     screen.page.clock.run_for(3_000)
 
     expect(screen.tile("status")).to_contain_text("Disconnected")
-    expect(screen.tile("alerts")).to_contain_text(re.compile(r"Connection lost.*as of \d\d:\d\d"))
+    expect(screen.tile("strip")).to_contain_text(re.compile(r"Connection lost.*as of \d\d:\d\d"))
     expect(screen.page.locator(".scene")).to_have_css("opacity", "0.42")
     expect(screen.figure("calls_made")).to_have_text("1,284")
     expect(screen.page.locator(".verified")).to_be_hidden()

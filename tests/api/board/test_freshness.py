@@ -28,7 +28,7 @@ def test_freshness_names_each_connection_with_age_state_and_delay(screen: Screen
     expect(screen.page.locator(".connection .word")).to_have_text(["delayed", "live", "waiting for its first delivery"])
     expect(screen.page.locator(".connection .age")).to_have_text(["12m", re.compile(r"^\ds$"), ""])
     expect(screen.page.locator(".connection svg")).to_have_count(3)
-    expect(screen.tile("freshness")).to_contain_text("Delay p95 0.12s")
+    expect(screen.tile("foot")).to_contain_text("Delay p95 0.12s")
 
 
 AT_NOON = datetime(2026, 3, 18, 4, 3, 12, tzinfo=UTC)
@@ -42,7 +42,7 @@ def test_a_recount_of_the_log_is_told_with_its_time(screen: Screen) -> None:
     )
     screen.open()
 
-    verified = screen.tile("freshness").locator(".verified")
+    verified = screen.tile("foot").locator(".verified")
     expect(verified).to_have_text("verified 12:03, 0 differences")
     expect(verified).to_have_attribute("data-state", "right")
 
@@ -50,8 +50,8 @@ def test_a_recount_of_the_log_is_told_with_its_time(screen: Screen) -> None:
 def test_a_wrong_number_and_a_recount_that_has_stopped_are_not_overlooked(screen: Screen) -> None:
     screen.open()
     # What is said before it has connected, it does not hear.
-    expect(screen.tile("freshness")).to_contain_text("Delay p95 0.12s")
-    verified = screen.tile("freshness").locator(".verified")
+    expect(screen.tile("foot")).to_contain_text("Delay p95 0.12s")
+    verified = screen.tile("foot").locator(".verified")
     expect(verified).to_be_hidden()
     panel = screen.page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--breached').trim()")
     looks = []
@@ -87,7 +87,7 @@ def test_the_time_is_that_of_the_organisation(screen: Screen) -> None:
     screen.open()
 
     expect(screen.tile("status").locator(".clock")).to_have_text("04:41")
-    expect(screen.tile("freshness").locator(".as-of")).to_have_text("As of 04:41:30")
+    expect(screen.tile("foot").locator(".as-of")).to_have_text("As of 04:41:30")
 
 
 def test_numbers_that_stand_still_upstream_are_shown_as_stale(screen: Screen) -> None:

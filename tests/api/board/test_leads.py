@@ -17,7 +17,9 @@ def test_leads_are_listed_longest_first_with_running_clocks(screen: Screen) -> N
     )
     screen.open()
 
-    expect(screen.page.locator('[data-tile="leads"] .row .lead')).to_have_text(["l-3", "l-1", "l-2"])
+    expect(screen.lead("l-2")).to_be_visible()
+    order = screen.page.locator('[data-tile="leads"] .row').evaluate_all("rows => rows.map((row) => row.dataset.lead)")
+    assert order == ["l-3", "l-1", "l-2"]
     expect(screen.lead("l-3")).to_contain_text("Breached")
     expect(screen.lead("l-3")).to_contain_text("Unassigned")
     expect(screen.lead("l-3").locator(".running")).to_have_text("1h 15m")
@@ -76,13 +78,13 @@ def test_open_alerts_are_shown_gravest_first_until_they_are_resolved(screen: Scr
     alerts = [make_alert(1, "warn"), make_alert(2, "breach"), make_alert(3, "escalate")]
     screen.floor.snapshot = make_snapshot(alerts=[*alerts, make_alert(4, "breach", lead="l-3")])
     screen.open()
-    expect(screen.tile("alerts").locator(".chip .word")).to_have_text(["Escalated", "Breached"])
-    expect(screen.tile("alerts").locator(".chip .owner")).to_have_text(["Priya Raman", "Marcus Okafor"])
+    expect(screen.tile("strip").locator(".chip .word")).to_have_text(["Escalated", "Breached"])
+    expect(screen.tile("strip").locator(".chip .owner")).to_have_text(["Priya Raman", "Marcus Okafor"])
 
     screen.floor.publish("alert", make_alert(3, "escalate", resolved_at=instant(now())))
     screen.floor.publish("alert", make_alert(4, "breach", resolved_at=instant(now())))
 
-    expect(screen.tile("alerts").locator(".chip .word")).to_have_text(["Breached"])
+    expect(screen.tile("strip").locator(".chip .word")).to_have_text(["Breached"])
 
 
 def test_metrics_beyond_a_limit_are_shown_with_it_and_a_milestone_for_an_hour(screen: Screen) -> None:
@@ -94,7 +96,7 @@ def test_metrics_beyond_a_limit_are_shown_with_it_and_a_milestone_for_an_hour(sc
     screen.floor.snapshot = make_snapshot(alerts=[few, share, million, old, make_alert(4, "breach")])
     screen.open()
 
-    chips = screen.tile("alerts").locator(".chip")
+    chips = screen.tile("strip").locator(".chip")
     expect(chips.locator(".word")).to_have_text(["Breached", "Below 20%", "Reached $1,000,000", "Below 10"])
     expect(chips.locator(".owner")).to_have_text(
         ["Jonas Weber", "Connect rate, Last hour", "Revenue won", "Calls made"]
@@ -111,7 +113,7 @@ def test_the_strip_of_alerts_speaks_of_people_and_time_not_of_ids(screen: Screen
     )
     screen.open()
 
-    chip = screen.tile("alerts").locator(".chip")
+    chip = screen.tile("strip").locator(".chip")
     expect(chip).to_contain_text("Marcus Okafor")
     expect(chip).to_contain_text("demo request · 1h 15m")
     expect(chip).not_to_contain_text("00Q5f")

@@ -25,7 +25,7 @@ def test_nothing_scrolls_or_leaves_the_screen(screen: Screen, width: int, height
     )
     screen.open()
     expect(screen.figure("calls_made")).to_have_text("1,284")
-    expect(screen.tile("alerts").locator(".alert-more")).to_have_text(re.compile(r"^\+\d more$"))
+    expect(screen.tile("strip").locator(".alert-more")).to_have_text(re.compile(r"^\+\d more$"))
 
     root = screen.page.evaluate(
         "() => [document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight, innerWidth, innerHeight]"
@@ -83,7 +83,7 @@ def test_a_phone_gets_the_same_tiles_one_below_the_other_at_a_size_to_be_read(sc
     )
     tops = [
         screen.tile(name).evaluate("node => node.getBoundingClientRect().top + scrollY")
-        for name in ("leaderboard", "figures", "leads", "freshness")
+        for name in ("leaderboard", "figures", "leads", "foot")
     ]
     assert width == inner
     assert min(sizes) >= 12
@@ -91,5 +91,5 @@ def test_a_phone_gets_the_same_tiles_one_below_the_other_at_a_size_to_be_read(sc
     expect(screen.names()).to_have_count(10)
     screen.page.mouse.move(200, 400)
     screen.page.mouse.wheel(0, 5_000)
-    expect(screen.tile("freshness")).to_be_in_viewport()
+    expect(screen.tile("foot")).to_be_in_viewport()
     assert screen.complaints == []

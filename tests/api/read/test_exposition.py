@@ -1,7 +1,5 @@
 """The Prometheus text: what is exported, how it is written, and that promtool has nothing against it."""
 
-import shutil
-import subprocess
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ from schemas.verifications import VERIFICATION_KEY, Compared
 from tests.alert_builders import make_crossing
 from tests.api.reading import Floor, ToldPipeline, floor_config, make_view
 from tests.builders import change, instant, make_config, make_verification
+from tests.deploy.observing import complaints
 
 NOW = instant("2026-03-18T16:00Z")
 
@@ -357,8 +356,6 @@ def test_waiting_leads_of_a_team_that_nobody_names_any_more_are_still_counted() 
 
 
 async def test_promtool_has_nothing_against_it(floor: Floor) -> None:
-    promtool = shutil.which("promtool")
-    assert promtool is not None, "promtool is needed: on Debian and Ubuntu `apt-get install prometheus` has it"
     floor.take(
         call("c1", answered_at="2026-03-18T15:10:01Z", ended_at="2026-03-18T15:12:01Z"), call("c2", STRANGE),
         lead("l1", "2026-03-18T14:00Z"), lead("l2", "2026-03-18T14:00Z"), call("c3", lead="l2"),
@@ -373,12 +370,9 @@ async def test_promtool_has_nothing_against_it(floor: Floor) -> None:
     floor.read_side._latency.observe(floor.now, floor.now - SECOND)
 
     answer = await floor.get("/metrics")
-    checked = subprocess.run(
-        [promtool, "check", "metrics"], input=answer.content, capture_output=True, timeout=60, check=False
-    )
 
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
+    assert complaints(answer.content) == []
     for name in (
         "floorcast_calls_made", "floorcast_lead_response_seconds_bucket", "floorcast_end_to_end_seconds_bucket",
         "floorcast_consumer_lag_records", "floorcast_deals_without_rate", "floorcast_leads_waiting",

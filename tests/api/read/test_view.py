@@ -111,7 +111,7 @@ def test_move_counts_for_the_new_team_from_its_day_on() -> None:
     assert calls(view, ORGANISATION, "7d") == 11
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(log=logs(), asks=st.lists(st.sampled_from(WINDOWS), max_size=4), seed=st.integers(0, 2**16))
 def test_what_was_asked_before_makes_no_difference(log: list[RecordChange], asks: list[str], seed: int) -> None:
     """Merges are remembered: an early reader must leave nothing behind that a later change does not take along."""

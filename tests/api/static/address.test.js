@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { catalogueAddress, metricsOf, readAddress, streamAddress, windowsOf } from "../../../api/static/address.js";
+import { apiAddress, metricsOf, readAddress, streamAddress, windowsOf } from "../../../api/static/address.js";
 
 test("the address of the page configures the screen", () => {
   const settings = readAddress({
@@ -31,5 +31,21 @@ test("the stream is asked for every window that is shown, once, and every reques
 
   assert.deepEqual(windowsOf(settings), ["today", "month"]);
   assert.equal(streamAddress(settings), "/v1/stream?windows=today%2Cmonth&teams=north&screen=floor");
-  assert.equal(catalogueAddress(settings), "/v1/metrics?screen=floor");
+  assert.equal(apiAddress(settings, "/v1/metrics", { team: undefined, limit: 3 }), "/v1/metrics?limit=3&screen=floor");
+});
+
+test("a screen that the server knows is given its numbers, and shows one scene or one tile where the address says so", () => {
+  const served = {
+    screen: "wall", title: "", teams: ["north"],
+    scenes: [
+      { name: "Today", when: null, tiles: [{ kind: "leads" }, { kind: "figures", metrics: ["a"], window: "today" }] },
+      { name: "Month", when: { weekdays: [0], days: null, hours: null }, tiles: [{ kind: "race", metric: "b", window: "month" }] },
+    ],
+  };
+  const read = (search) => readAddress({ pathname: "/board/wall", search }, served);
+
+  assert.equal(streamAddress(read("")), "/v1/stream?screen=wall");
+  assert.deepEqual(read("?scene=Month").scenes.map(({ name, when }) => [name, when]), [["Month", null]]);
+  assert.deepEqual(read("?scene=Today&tile=2").scenes[0].tiles.map(({ kind }) => kind), ["figures"]);
+  assert.deepEqual([read("?tile=1").isOnePart, read("?scene=Today").isOnePart], [true, false]);
 });

@@ -28,7 +28,7 @@ function* strings(path) {
 /** Two words in a row, or a word that begins as a sentence does: something that people read. */
 const LOOKS_LIKE_TEXT = /\p{L}{2,}[,.;:!?]?\s+\p{L}{2,}|^\p{Lu}\p{Ll}+/u;
 // Class names, transforms, easing, media queries and paths of signs have blanks too; nobody reads them.
-const IS_CODE = /^(?:\(|cubic-bezier|translate|M\d)|^[a-z-]+(?: [a-z-]+)*$/;
+const IS_CODE = /^(?:Bearer $|\(|cubic-bezier|translate|M\d)|^[a-z-]+(?: [a-z-]+)*$/;
 
 /** An element's class is the second argument of `element`, the first of `nameElement`. */
 function isClassName(node) {

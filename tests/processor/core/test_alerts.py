@@ -22,9 +22,9 @@ class Desk:
     """What channels were handed."""
     quiet: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
-    def hear(self, clock: LeadClock, now: int, told_at: int = 0) -> list[Alert]:
+    def hear(self, clock: LeadClock, now: int, told_at: int = 0, *, is_quiet: bool = False) -> list[Alert]:
         self.clocks[clock.lead] = clock
-        return self._write(self.book.hear(clock.lead, clock, now, told_at))
+        return self._write(self.book.hear(clock.lead, clock, now, told_at, is_quiet=is_quiet))
 
     def lose(self, lead: str, now: int) -> list[Alert]:
         self.clocks.pop(lead, None)
@@ -404,3 +404,13 @@ def test_a_clock_that_is_set_back_raises_nothing_twice(steps: list[tuple[str, ob
     for id in desk.rows:
         raised = [alert for alert in desk.said if alert.id == id and alert.event == "raised"]
         assert len(raised) == len({alert.team for alert in raised})
+
+
+def test_what_a_file_tells_is_raised_without_a_word_and_what_comes_due_later_is_told() -> None:
+    desk = Desk()
+    now = START + 50 * MINUTE
+    desk.hear(make_clock(), now, now, is_quiet=True)
+
+    assert desk.tick(now) == []
+    assert [(alert.level, alert.quiet) for alert in desk.rows.values()] == [("warn", "silent")]
+    assert names(desk.tick(START + HOUR)) == [f"{make_clock().lead} breach raised"]

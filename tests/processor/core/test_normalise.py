@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from processor.core.normalise import normalise
 from schemas.connectors.generic import Generic
-from schemas.deliveries import Delivery, encode_delivery
+from schemas.deliveries import BACKFILL, FILE, LOOKUP, RECONCILIATION, SOURCE, Delivery, encode_delivery
+from schemas.frames import decode_changes
 from schemas.instants import DAY, format_instant
 from schemas.progress import Progress
 from schemas.unknown_names import UnknownName, unknown_names
@@ -46,6 +47,23 @@ def test_a_batch_says_and_counts_what_its_deliveries_do_one_by_one(log: list[byt
     assert min(output.oldest_at for output in together) == min((o.oldest_at for o in singly), default=2**62)
     assert whole == apart
     assert whole.counters.get("deliveries", 0) == max(0, len(log) - done)
+
+
+def test_what_no_webhook_brought_goes_into_frames_of_its_own() -> None:
+    event = {"record": "call", "id": "1", "changed_at": format_instant(NOW), "fields": {"rep": "r"}}
+    told = [{}, {SOURCE: LOOKUP}, {SOURCE: FILE}, {SOURCE: BACKFILL}, {SOURCE: RECONCILIATION}]
+    log = [
+        encode_delivery(Delivery("feed", NOW, headers, orjson.dumps(event | {"id": str(place)})))
+        for place, headers in enumerate(told)
+    ]
+    output = normalise(enumerate(log), partition=0, connectors=CONNECTORS, progress=Progress())
+
+    def ids(*, quiet: bool | None) -> set[str]:
+        frames = output.frames(1, quiet=quiet).get(0, [])
+        return {change.id for frame in frames for change in decode_changes(frame).changes}
+
+    assert (ids(quiet=False), ids(quiet=True)) == ({"0", "1"}, {"2", "3", "4"})
+    assert ids(quiet=None) == {"0", "1", "2", "3", "4"}
 
 
 def test_unknown_names_are_counted_once_an_offset_by_connection() -> None:

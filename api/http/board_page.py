@@ -1,0 +1,100 @@
+"""The page of a screen: what the browser is given, with the settings of the screen in it.
+
+Owns the form in which a screen's settings reach the page. Draws nothing (api/static).
+"""
+
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import orjson
+
+from schemas.calendars import weekdays_of
+from schemas.config.hours import read_days, read_span
+from schemas.config.screens import RIGHT_TO_LEFT, ScreenConfig, When
+from schemas.config.tiles import Tile
+from schemas.instants import SECOND
+
+_TEMPLATES = Path(__file__).parents[1] / "templates"
+_PAGE = Template((_TEMPLATES / "board.html").read_text("utf-8"))
+_PAIRING = Template((_TEMPLATES / "pair.html").read_text("utf-8"))
+
+Json = dict[str, Any]
+
+
+def board_page(settings: Json | None, device: str | None = None) -> str:
+    """The page of a screen with these settings; None: the address of the page says what it shows.
+
+    `device`: the screen on the wall, where it was paired.
+    """
+    language = "en" if settings is None else settings["language"]
+    return _PAGE.substitute(
+        language=language,
+        device=escape(device or ""),
+        direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
+        theme="dark" if settings is None else settings["theme"],
+        title=escape("floorcast" if settings is None else settings["title"] or "floorcast"),
+        # The only character by which text could end the element that it stands in.
+        settings=orjson.dumps(settings).decode().replace("<", "\\u003c"),
+    )
+
+
+def pairing_page(language: str) -> str:
+    """The page of a screen without a valid key: a code to pair it with."""
+    return _PAIRING.substitute(language=language, direction="rtl" if language in RIGHT_TO_LEFT else "ltr")
+
+
+def screen_settings(name: str, screen: ScreenConfig, *, teams: list[str], calendars: list[str]) -> Json:
+    """What a page shows. `teams`: whose numbers this viewer may see; `calendars`: those that say whether they work."""
+    return {
+        "screen": name,
+        "title": screen.title or "",
+        "language": screen.language,
+        "theme": screen.theme,
+        "isCalm": screen.calm,
+        "teams": teams,
+        "calendars": calendars,
+        "rotate": screen.rotate * 1000 // SECOND,
+        "scenes": [
+            {
+                "name": scene.name,
+                "when": None if scene.when is None else _when(scene.when),
+                "tiles": [_tile(tile) for tile in scene.tiles],
+            }
+            for scene in screen.scenes
+        ],
+        "minGroup": screen.privacy.min_group,
+        "celebrates": [
+            {"on": each.on, "atLeast": None if each.at_least is None else f"{each.at_least:f}", "again": each.again}
+            for each in screen.celebrate
+        ],
+        "sound": {
+            "isOn": screen.sound.on,
+            "volume": screen.sound.volume,
+            "quiet": _times(screen.sound.quiet),
+            "files": {cause: f"/media/{file}" for cause, file in screen.sound.files.items()},
+        },
+        "blank": _times(screen.blank),
+    }
+
+
+def _tile(tile: Tile) -> Json:
+    return tile.model_dump(mode="json", exclude_none=True)
+
+
+def _when(when: When) -> Json:
+    """As numbers: weekdays from 0 for Monday, days from 1 or, from the end, from -1, minutes of the day."""
+    return {
+        "weekdays": None if when.weekdays is None else weekdays_of(when.weekdays),
+        "days": None if when.days is None else [read_days(days) for days in when.days],
+        "hours": None if when.hours is None else [read_span(hours) for hours in when.hours],
+    }
+
+
+def _times(entries: list[str]) -> Json:
+    """Spans of the day and whole weekdays, any of which may hold."""
+    return {
+        "hours": [read_span(entry) for entry in entries if ":" in entry],
+        "weekdays": [weekday for entry in entries if ":" not in entry for weekday in weekdays_of(entry)],
+    }

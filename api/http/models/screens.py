@@ -1,0 +1,85 @@
+"""Screens on the walls, as the api tells of them and takes them."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.http.models.common import Answer, Instant
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewCode(_Asked):
+    """A screen asks to be paired."""
+
+
+class Pairing(_Asked):
+    """For what the screen that shows this code is."""
+
+    code: Annotated[str, Field(min_length=1, max_length=40, examples=["K7M2QX"])]
+    screen: Annotated[str, Field(min_length=1, max_length=64, examples=["floor"])]
+    team: Annotated[str | None, Field(max_length=256)] = None
+    name: Annotated[str | None, Field(max_length=120, examples=["Lobby"])] = None
+
+
+class HeartbeatSaid(_Asked):
+    """What a board says of itself."""
+
+    build: Annotated[str, Field(max_length=64)] = ""
+    scene: Annotated[str, Field(max_length=80)] = ""
+    size: Annotated[str, Field(max_length=20, examples=["1920x1080"])] = ""
+
+
+class CommandSaid(_Asked):
+    """One of these."""
+
+    identify: Literal[True] | None = None
+    reload: Literal[True] | None = None
+    scene: Annotated[str | None, Field(max_length=80)] = None
+
+
+class CodeAnswer(Answer):
+    """A code, and the secret with which its state is asked."""
+
+    code: str = Field(examples=["K7M2QX"])
+    claim: str
+    expires_at: Instant
+
+
+class DeviceAnswer(Answer):
+    """A device that was paired."""
+
+    device: str
+    screen: str = Field(examples=["floor"])
+    team: str | None
+    name: str | None = Field(examples=["Lobby"])
+
+
+class ScreenRow(Answer):
+    """A device, and what it said of itself last."""
+
+    device: str
+    screen: str = Field(examples=["floor"])
+    name: str | None = Field(examples=["Lobby"])
+    team: str | None
+    paired_at: Instant
+    last_seen_at: Instant | None
+    online: bool = Field(description="Heard of in the last 30 s.")
+    build: str | None
+    scene: str | None
+    size: str | None
+
+
+class ScreensAnswer(Answer):
+    """Every device that was paired and not revoked."""
+
+    rows: list[ScreenRow]
+    as_of: Instant
+
+
+class DeliveredAnswer(Answer):
+    """Whether the device has a stream open that tells it."""
+
+    delivered: bool

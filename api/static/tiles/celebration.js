@@ -1,0 +1,47 @@
+// The celebration over the whole screen: who, and how much. Of many it says how many.
+
+import { arrange, element, nameElement, setText } from "../dom.js";
+import { icon } from "../icons.js";
+import { winWords } from "../wins.js";
+
+/** @typedef {import("../store.js").Win} Win */
+
+const MOST_NAMED = 5;
+/** @type {Record<string, import("../texts.js").TextKey>} */
+const HEADINGS = { deal_won: "celebrate.deal_won", goal_reached: "celebrate.goal_reached", milestone: "celebrate.milestone" };
+
+export class Celebration {
+  constructor(/** @type {import("./index.js").Context} */ context) {
+    this.context = context;
+    this.heading = element("h2", "celebration-heading");
+    this.list = element("ul", "celebration-list");
+    this.node = element("section", "celebration", icon("won"), this.heading, this.list);
+    this.node.setAttribute("role", "status");
+    this.node.hidden = true;
+  }
+
+  /** Shows these wins; none: nothing is celebrated. */
+  show(/** @type {Win[]} */ wins) {
+    this.node.hidden = !wins.length;
+    if (!wins.length) return;
+    const { texts } = this.context;
+    const heading = HEADINGS[wins[0].cause] || HEADINGS.milestone;
+    setText(this.heading, wins.length === 1 ? texts.say(heading) : texts.say("celebrate.many", { count: wins.length }));
+    arrange(this.list, wins.length > MOST_NAMED ? [] : wins.map((win) => this.line(win)));
+  }
+
+  line(/** @type {Win} */ win) {
+    const { who, what, amount } = winWords(win, this.context);
+    const node = element("li", "celebration-line");
+    if (win.photo) {
+      const photo = element("img", "photo");
+      photo.src = win.photo;
+      photo.alt = "";
+      node.append(photo);
+    }
+    const name = nameElement("who-won");
+    setText(name, who);
+    node.append(name, element("span", "amount", amount), element("span", "what name-text", what));
+    return node;
+  }
+}

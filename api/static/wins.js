@@ -1,0 +1,17 @@
+// What was won, in words: of lists and of celebrations. Pure.
+
+/** @typedef {import("./store.js").Win} Win */
+
+/**
+ * @param {Win} win
+ * @param {import("./tiles/index.js").Context} context
+ * @returns {{ who: string, what: string, amount: string }}
+ */
+export function winWords(win, { catalogue, formats, store, texts }) {
+  const who = win.name || (win.rep ? store.repName(win.rep) : win.team ? store.teamName(win.team) : store.organisation.name || "");
+  const amount = win.amount ? formats.money(win.amount, win.currency || store.organisation.currency)[0] : "";
+  if (win.cause === "deal_won") return { who, what: win.deal_name || texts.say("win.deal_won"), amount };
+  const goal = win.metric ? catalogue.label(win.metric) : win.goal || "";
+  if (win.cause === "goal_reached") return { who, what: texts.say("win.goal_reached", { goal }), amount };
+  return { who, what: texts.say("win.milestone", { goal, share: formats.share(win.milestone || 0) }), amount };
+}

@@ -1,0 +1,112 @@
+"""Requests to a CRM's API for its set-up, one after the other: few, and each told in words if it fails.
+
+Owns the client and what stands in the way. No secret, header nor body of a request is ever told.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import msgspec
+
+TIMEOUT_SECONDS = 20.0
+_TRIES = 4
+_LONGEST_WAIT = 30.0
+
+
+class OnlineError(Exception):
+    """The API does not do what it is asked for. `is_away`: it could not be reached."""
+
+    def __init__(self, problem: str, *, is_away: bool = False) -> None:
+        self.is_away = is_away
+        super().__init__(problem)
+
+
+class Asker:
+    """One API. Use as a context manager."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        basic: tuple[str, str] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sleep = sleep
+        self._client = httpx.Client(
+            base_url=address, headers=headers, auth=basic, transport=transport, timeout=TIMEOUT_SECONDS
+        )
+        self.headers: Mapping[str, str] = {}
+        """Of the last answer: limits are told in them."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def carry(self, name: str, value: str) -> None:
+        """Send a header with each request from now on."""
+        self._client.headers[name] = value
+
+    def move(self, address: str) -> None:
+        """Ask there from now on."""
+        self._client.base_url = httpx.URL(address)
+
+    def ask(self, method: str, path: str, *, json: Any = None, form: Mapping[str, str] | None = None) -> Any:
+        """The answer's JSON; None: it is empty. Raises OnlineError."""
+        for attempt in range(1, _TRIES + 1):
+            answer = self._send(method, path, json, form)
+            self.headers = answer.headers
+            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS and answer.status_code < 500:
+                break
+            if attempt < _TRIES:
+                self._sleep(min(_wait(answer, attempt), _LONGEST_WAIT))
+        if answer.is_error:
+            msg = f"{method} {path}: {_WORDS.get(answer.status_code, 'refused')} ({answer.status_code})"
+            raise OnlineError(msg, is_away=answer.status_code >= 500)
+        if not answer.content:
+            return None
+        try:
+            return msgspec.json.decode(answer.content)
+        except msgspec.MsgspecError:
+            msg = f"{method} {path}: the answer is no JSON"
+            raise OnlineError(msg) from None
+
+    def _send(self, method: str, path: str, json: Any, form: Mapping[str, str] | None) -> httpx.Response:
+        try:
+            return self._client.request(method, path, json=json, data=form)
+        except httpx.HTTPError as error:
+            msg = f"{method} {path}: cannot be reached ({type(error).__name__})"
+            raise OnlineError(msg, is_away=True) from None
+
+
+_WORDS = {
+    401: "the credentials are not taken",
+    402: "the account is not paid for",
+    403: "a right or scope is missing",
+    404: "there is no such thing",
+    429: "asked too much",
+}
+
+
+def _wait(answer: httpx.Response, attempt: int) -> float:
+    told = answer.headers.get("retry-after", "")
+    return float(told) if told.isdigit() else float(2**attempt)
+
+
+def members(answer: Any, *path: str) -> list[dict[str, Any]]:
+    """A list of objects within an answer. Raises OnlineError where there is none."""
+    found = answer
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        msg = f"the answer has no list {'.'.join(path)}"
+        raise OnlineError(msg)
+    return found

@@ -1,0 +1,73 @@
+"""What is found online of each connection, in words: for `floorcast connect` and `floorcast check --online`.
+
+Owns the order of the questions and what counts as wrong.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from deploy.subscribing.asking import Asker, OnlineError
+from deploy.subscribing.steps import PLACE
+from deploy.subscribing.vendors import ACTIVE, Done, Opens, Vendor, vendor_of
+from schemas.connectors import KINDS, Connection
+from schemas.instants import format_instant
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    words: str
+    is_wrong: bool = False
+    is_away: bool = False
+
+
+def hook_url(name: str, connection: Connection) -> str:
+    """Where the CRM posts to."""
+    return f"{(connection.public_url or PLACE).rstrip('/')}/webhooks/{name}"
+
+
+def look_online(
+    name: str, connection: Connection, *, last_delivery_at: int | None, opens: Opens = Asker
+) -> Iterator[Finding]:
+    """Token, subscription, limits and last delivery of one connection."""
+    with ExitStack() as stack:
+        try:
+            vendor = vendor_of(connection, lambda *given, **named: stack.enter_context(opens(*given, **named)))
+            if vendor is None:
+                yield Finding("has no API to ask: it only listens")
+            else:
+                yield from _of_vendor(vendor, hook_url(name, connection), connection)
+        except OnlineError as error:
+            yield Finding(str(error), is_wrong=True, is_away=error.is_away)
+    if KINDS[connection.kind].takes_webhooks:
+        told = "none yet" if last_delivery_at is None else format_instant(last_delivery_at)
+        yield Finding(f"last delivery: {told}")
+
+
+def _of_vendor(vendor: Vendor, url: str, connection: Connection) -> Iterator[Finding]:
+    yield Finding(f"the token is good: {vendor.greet()}")
+    if connection.public_url is None:
+        yield Finding("public_url is not set: no subscription is looked for")
+    else:
+        for state in vendor.look(url):
+            what = f" for {state.detail}" if state.detail else ""
+            until = "" if state.expires_at is None else f", until {format_instant(state.expires_at)}"
+            yield Finding(f"subscription{what}: {state.state}{until}", is_wrong=state.state != ACTIVE)
+    limits = vendor.limits()
+    if limits is not None:
+        yield Finding(f"limits: {limits}")
+
+
+def connect(name: str, connection: Connection, now: int, *, opens: Opens = Asker) -> Done | None:
+    """Subscribe; None where it has to be done by hand. Raises OnlineError."""
+    if connection.public_url is None:
+        return None
+    url = hook_url(name, connection)
+    with ExitStack() as stack:
+        vendor = vendor_of(connection, lambda *given, **named: stack.enter_context(opens(*given, **named)))
+        if vendor is None:
+            return None
+        vendor.greet()
+        return vendor.subscribe(url, now) if vendor.look(url) else None

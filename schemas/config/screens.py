@@ -1,0 +1,179 @@
+"""Screens: what hangs on the walls, when, for whom, and what of people it may say.
+
+Owns what a screen says alone; what it says of metrics, teams and channels is checked in references.py. Shows nothing:
+the api does (api/read/discretion.py applies the privacy, api/static draws).
+"""
+
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from schemas.config.goals import Number
+from schemas.config.hours import DaySpan, DaySpanOrWeekdays, MonthDays, Weekdays
+from schemas.config.tiles import Tile, WinsTile
+from schemas.documents.values import Duration, Model, Name
+from schemas.instants import SECOND
+
+LANGUAGES = ("en", "ms", "id", "fa", "zh-Hans", "zh-Hant", "de")
+RIGHT_TO_LEFT = frozenset({"fa"})
+
+Language = Literal["en", "ms", "id", "fa", "zh-Hans", "zh-Hant", "de"]
+Cause = Literal["deal_won", "goal_reached", "milestone"]
+Origin = Annotated[str, Field(pattern=r"^https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$", max_length=300)]
+"""A site as browsers name it: scheme, host and port, nothing behind it."""
+
+
+def _media_file(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.name or name.startswith("."):
+        msg = "must be a file below media/, such as gong.mp3"
+        raise ValueError(msg)
+    return name
+
+
+def _one_or_more(value: object) -> object:
+    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+MediaFile = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Privacy(Model):
+    """What of people a screen is told. The api applies it, in every answer to that screen."""
+
+    top: int | None = Field(default=None, ge=1, le=10_000)
+    """So many of a ranking; who comes below is not sent."""
+    names: Literal["full", "first", "alias", "none"] = "full"
+    hide_zero: bool = False
+    """Who has nothing yet is not sent."""
+    min_group: int = Field(default=1, ge=1, le=10_000)
+    """Where fewer people are shown there is no ranking, but the sum."""
+
+
+class When(Model):
+    """When a scene is shown, in the organisation's time; all that is given must hold."""
+
+    weekdays: Weekdays | None = None
+    days: Annotated[list[MonthDays], BeforeValidator(_one_or_more), Field(min_length=1, max_length=31)] | None = None
+    """Of the month."""
+    hours: Annotated[list[DaySpan], BeforeValidator(_one_or_more), Field(min_length=1, max_length=24)] | None = None
+
+
+class Scene(Model):
+    """What is seen at one time."""
+
+    name: str = Field(min_length=1, max_length=80)
+    when: When | None = None
+    tiles: Annotated[list[Tile], Field(min_length=1, max_length=6)]
+
+
+class Celebrate(Model):
+    """What is celebrated."""
+
+    on: Cause
+    at_least: Number | None = None
+    """Deals of this much or more, in the organisation's currency."""
+    again: bool = False
+    """Whether a deal that was reopened and won a second time is celebrated again."""
+    to: list[Name] = Field(default_factory=list, max_length=20)
+    """Channels that are told, for those at home."""
+
+    @model_validator(mode="after")
+    def _amounts_are_of_deals(self) -> Self:
+        if self.at_least is not None and self.on != "deal_won":
+            msg = "at_least is for deal_won alone"
+            raise ValueError(msg)
+        if self.again and self.on != "deal_won":
+            msg = "again is for deal_won alone"
+            raise ValueError(msg)
+        return self
+
+    def takes(self, cause: str, amount: Decimal | None) -> bool:
+        """Whether this is to be celebrated."""
+        if cause != self.on:
+            return False
+        return self.at_least is None or (amount is not None and amount >= self.at_least)
+
+
+class Sound(Model):
+    """What is heard with a celebration."""
+
+    on: bool = False
+    volume: float = Field(default=0.5, ge=0, le=1)
+    quiet: Annotated[list[DaySpanOrWeekdays], Field(max_length=50)] = Field(default_factory=list)
+    files: dict[Cause, MediaFile] = Field(default_factory=dict)
+    """By cause: files below `media/` beside the configuration, of at most 1 MiB and 10 s."""
+
+    @field_validator("files")
+    @classmethod
+    def _below_media(cls, files: dict[Cause, str]) -> dict[Cause, str]:
+        return {cause: _media_file(name) for cause, name in files.items()}
+
+
+class ScreenConfig(Model):
+    """An entry of `screens`."""
+
+    title: str | None = Field(default=None, min_length=1, max_length=120)
+    """Left out: the team's name, or the organisation's."""
+    language: Language = "en"
+    theme: Literal["dark", "light"] = "dark"
+    calm: bool = False
+    """No celebrations, no motion."""
+    privacy: Privacy = Privacy()
+    teams: list[Name] = Field(default_factory=list, max_length=100)
+    """Whose numbers; left out: everybody's."""
+    rotate: Duration = 20 * SECOND
+    scenes: Annotated[list[Scene], Field(min_length=1, max_length=20)]
+    celebrate: list[Celebrate] = Field(default_factory=list, max_length=20)
+    sound: Sound = Sound()
+    blank: Annotated[list[DaySpanOrWeekdays], Field(max_length=50)] = Field(default_factory=list)
+    """When the screen is dark, in the organisation's time."""
+    frame_ancestors: list[Origin] = Field(default_factory=list, max_length=50)
+    """Sites whose pages may hold this screen, or one tile of it, in a frame."""
+
+    @field_validator("rotate")
+    @classmethod
+    def _calm_enough(cls, rotate: int) -> int:
+        if not 10 * SECOND <= rotate <= 60 * SECOND:
+            msg = "must be between 10s and 60s"
+            raise ValueError(msg)
+        return rotate
+
+    @field_validator("scenes")
+    @classmethod
+    def _names_differ(cls, scenes: list[Scene]) -> list[Scene]:
+        names = [scene.name for scene in scenes]
+        for name in names:
+            if names.count(name) > 1:
+                msg = f"there are two scenes named {name!r}"
+                raise ValueError(msg)
+        return scenes
+
+    @model_validator(mode="after")
+    def _tiles_are_of_its_teams(self) -> Self:
+        for number, scene in enumerate(self.scenes):
+            for place, tile in enumerate(scene.tiles):
+                team = getattr(tile, "team", None)
+                if team is not None and self.teams and team not in self.teams:
+                    msg = f"scenes.{number}.tiles.{place}.team: {team!r} is none of the screen's teams"
+                    raise ValueError(msg)
+        return self
+
+    @property
+    def tells_wins(self) -> bool:
+        """Whether what is won is anything to this screen."""
+        return bool(self.celebrate) or any(isinstance(tile, WinsTile) for scene in self.scenes for tile in scene.tiles)
+
+    def scene(self, name: str) -> Scene | None:
+        """The scene of that name."""
+        return next((scene for scene in self.scenes if scene.name == name), None)
+
+
+class Digest(Model):
+    """The day in one message."""
+
+    at: Annotated[str, Field(pattern=r"^(?:[01]\d|2[0-3]):[0-5]\d$")]
+    days: Weekdays = "mon-sun"
+    to: Annotated[list[Name], Field(min_length=1, max_length=20)]

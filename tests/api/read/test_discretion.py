@@ -1,0 +1,125 @@
+"""What of people a screen is told."""
+
+from typing import Any
+
+import pytest
+
+from api.read.discretion import Discretion, Ranking, Told, alias, first_name
+
+CALLS = Ranking("today", "calls_made", None, by_goal=False, lower_first=False)
+
+
+def rep(id: str, calls: int | None, name: str = "", team: str = "north") -> dict[str, Any]:
+    metrics = {"calls_made": calls, "emails_sent": 1}
+    return {
+        "rep": id,
+        "name": name or id.upper(),
+        "team": team,
+        "window": {},
+        "as_of": "",
+        "metrics": metrics,
+        "bounds": {},
+    }
+
+
+FIVE = [rep("a", 9), rep("b", 7), rep("c", 5), rep("d", 0), rep("e", 2, team="south")]
+
+
+@pytest.mark.parametrize(
+    ("privacy", "shown"),
+    [
+        ({}, ["a", "b", "c", "d", "e"]),
+        ({"top": 2}, ["a", "b"]),
+        ({"hide_zero": True}, ["a", "b", "c", "e"]),
+        ({"min_group": 4, "hide_zero": True}, ["a", "b", "c", "e"]),
+        ({"min_group": 5, "hide_zero": True}, []),
+        ({"min_group": 6}, []),
+        ({"min_group": 3, "top": 1}, ["a"]),
+    ],
+)
+def test_who_is_not_shown_is_not_sent(privacy: dict[str, Any], shown: list[str]) -> None:
+    assert sorted(Discretion("floor", rankings=(CALLS,), **privacy).rows("today", FIVE)) == shown
+
+
+def test_a_ranking_of_a_team_is_of_its_people() -> None:
+    ranking = Ranking("today", "calls_made", "south", by_goal=False, lower_first=False)
+
+    assert list(Discretion("floor", top=3, rankings=(ranking,)).rows("today", FIVE)) == ["e"]
+
+
+def test_of_those_who_are_shown_only_what_they_are_shown_with_is_sent() -> None:
+    rows = Discretion("floor", top=1, rankings=(CALLS,)).rows("today", FIVE)
+
+    assert rows["a"]["metrics"] == {"calls_made": 9}
+    assert Discretion("floor", top=1, rankings=(CALLS,)).rows("month", FIVE) == {}
+
+
+def test_where_lower_is_better_the_lowest_comes_first() -> None:
+    ranking = Ranking("today", "calls_made", None, by_goal=False, lower_first=True)
+
+    assert list(Discretion("floor", top=2, rankings=(ranking,)).shown(ranking, [*FIVE, rep("f", None)])) == ["d", "e"]
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "told"),
+    [
+        ("full", "Ana Lim", "Ana Lim"),
+        ("first", "Ana Lim", "Ana"),
+        ("first", "Lim, Ana Maria", "Ana"),
+        ("first", "ana.lim@example.com", "ana"),
+        ("none", "Ana Lim", None),
+    ],
+)
+def test_what_people_are_called(names: str, name: str, told: str | None) -> None:
+    assert Discretion("floor", names=names).name_of("r-1", name) == told
+
+
+def test_an_alias_is_the_same_everywhere_and_says_nothing() -> None:
+    row = Discretion("floor", names="alias").rows("today", [rep("ana@example.com", 3, "Ana Lim")])["ana@example.com"]
+
+    assert row["name"] == alias("ana@example.com")
+    assert "ana" not in (row["name"] + row["rep"]).casefold()
+    assert alias("ana@example.com") != alias("ben@example.com")
+
+
+def test_a_first_name_of_one_word_is_that_word() -> None:
+    assert first_name("Ana") == "Ana"
+
+
+def test_a_lead_of_somebody_who_is_not_shown_names_nobody() -> None:
+    discretion = Discretion("floor", top=1, rankings=(CALLS,))
+    lead = {"lead": "l-1", "rep": "b", "name": "B", "team": "north", "lead_name": "Globex"}
+
+    assert discretion.lead(lead, {"a"}) == lead | {"rep": None, "name": None}
+    assert discretion.lead(lead, {"b"}) == lead
+
+
+def test_who_answers_is_named_as_everybody_is() -> None:
+    lead = {"lead": "l-1", "rep": None, "name": None, "answered_rep": "b", "answered_by": "Ben Tan"}
+
+    told = Discretion("floor", names="first").lead(lead, set())
+
+    assert told["answered_by"] == "Ben"
+
+
+def test_what_changes_is_told_and_who_falls_out_makes_a_new_picture() -> None:
+    told = Told(Discretion("floor", top=2, rankings=(CALLS,)))
+    told.take("today", FIVE)
+    told.discretion.rows("today", FIVE)
+
+    assert told.news("today", FIVE) == []
+    news = told.news("today", [rep("a", 10), *FIVE[1:]])
+    assert [(row["rep"], row["metrics"]) for row in news or ()] == [("a", {"calls_made": 10})]
+    assert told.news("today", [rep("a", 10), rep("b", 7), rep("c", 8)]) is None
+    assert told.shown() == {"a", "c"}
+
+
+def test_a_win_goes_by_names_and_not_by_who_is_shown() -> None:
+    win = {"win": "w", "rep": "z", "name": "Zoe Dubois", "photo": "/photos/z"}
+
+    assert Discretion("floor", top=1, names="first").win(win) == {
+        "win": "w",
+        "rep": Discretion("floor", names="first").id_of("z"),
+        "name": "Zoe",
+        "photo": None,
+    }
