@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from schemas.frames import partition_of
+from schemas.instants import format_instant
 from schemas.leads import LeadClock
 
 LEVELS = ("warn", "breach", "escalate")
@@ -26,10 +27,14 @@ MAX_EVENTS = 1_000
 
 LEAD_RESPONSE = "lead_response"
 METRIC_THRESHOLD = "metric_threshold"
+GOAL = "goal"
 
 
 class Crossing(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a metric did, of whose alert it is. Numbers as they are served: money as decimal text."""
+    """What a metric did, of whose alert it is. Numbers as they are served: money as decimal text.
+
+    Of a goal: its name as `threshold`, its period as `window`, a milestone as `limit`, and attainments as values.
+    """
 
     threshold: str
     """Its name in the configuration."""
@@ -52,6 +57,8 @@ class Crossing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What people call the metric; None: by its name."""
     unit: str = "count"
     """Of the metric: messages write a share in per cent, and seconds as hours and minutes."""
+    until: int | None = None
+    """Of a goal: when its period ends (microseconds)."""
 
 
 class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -62,7 +69,7 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     id: str
     kind: str
-    """`lead_response` or `metric_threshold`."""
+    """`lead_response`, `metric_threshold` or `goal`."""
     level: str
     lead: str | None
     """None for metrics."""
@@ -92,7 +99,7 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
         if self.crossing is None:
             return self.lead or ""
         whose = {"rep": self.rep, "team": self.team}.get(self.crossing.per)
-        return f"{METRIC_THRESHOLD}:{self.crossing.threshold}:{self.crossing.per}:{whose or ''}"
+        return f"{self.kind}:{self.crossing.threshold}:{self.crossing.per}:{whose or ''}"
 
     @property
     def cared_for(self) -> str:
@@ -193,10 +200,21 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def crossing_fields(alert: Alert) -> dict[str, Any]:
-    """What is said of a metric's alert beside what is said of every alert; nothing of a lead's."""
+    """What is said of a metric's or a goal's alert beside what is said of every alert; nothing of a lead's."""
     crossing = alert.crossing
     if crossing is None:
         return {}
+    if alert.kind == GOAL:
+        until = None if crossing.until is None else format_instant(crossing.until)
+        return {
+            "goal": crossing.threshold,
+            "milestone": crossing.limit,
+            "attainment": crossing.value,
+            "per": crossing.per,
+            "period": {"name": crossing.window, "from": format_instant(alert.started_at), "to": until},
+            "metric": crossing.metric,
+            "over": crossing.is_over,
+        }
     return {
         "threshold": crossing.threshold,
         "per": crossing.per,

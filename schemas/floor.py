@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from schemas.catalogue import Catalogue, Metric, money_digits
 from schemas.catalogue.base import Exact, MetricValue, Reading, sample_of
 from schemas.catalogue.dimensions import Dimensions
+from schemas.catalogue.funnel import FunnelReader
 from schemas.catalogue.versions import Versioned
 from schemas.config import Config
 from schemas.instants import MINUTE, format_instant
@@ -154,8 +155,22 @@ class Floor(MergedPanes):
 
     def lacking(self, metric: str, dimension: str) -> str | None:
         """The metric, or the part of it, that is not counted by a dimension; None: it can be told apart."""
-        held = self._bound.dimensions[dimension]
-        return None if held.is_of_person else self._bound.metrics[metric].lacking.get(dimension)
+        if self._bound.dimensions[dimension].is_of_person:
+            return None
+        # In rows a funnel is one number; /v1/funnels tells its parts.
+        return metric if self.funnel(metric) is not None else self._bound.metrics[metric].lacking.get(dimension)
+
+    def funnel(self, metric: str) -> FunnelReader | None:
+        """What reads the steps of a metric; None: it is no funnel."""
+        reader = self._bound.metrics[metric].reader
+        return reader if isinstance(reader, FunnelReader) else None
+
+    def funnel_parts(self, metric: str, dimension: str) -> Mapping[str, FunnelReader] | None:
+        """The same by the labels of a dimension, in their order; None: it is not counted by that."""
+        parts = self._bound.metrics[metric].segments.get(dimension)
+        if parts is None:
+            return None
+        return {label: reader for label, reader in parts.items() if isinstance(reader, FunnelReader)}
 
     def labels(self, dimension: str) -> tuple[str, ...]:
         """All labels of a dimension, in their order."""

@@ -93,6 +93,20 @@ class LeadClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One owner after the other."""
     inquiries: tuple[Inquiry, ...] = ()
     """Oldest first; of very many only the newest."""
+    name: str | None = None
+    """Of whom, or of which company: what lists show."""
+    received_at: int | None = None
+    touches: int = 0
+    """Attempts by a human."""
+    last_touch_at: int | None = None
+    next_step_at: int | None = None
+    value: str | None = None
+    currency: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended, and was not merged into another."""
+        return self.merged_into is None and self.status not in ENDED
 
     @property
     def is_undecided(self) -> bool:

@@ -96,6 +96,7 @@ ROSTER = Topic(
     compacted=True,
     derived=True,
 )
+DEALS = Topic("deals", "open and won deals, as lists show them", "record", "DealCard", compacted=True, derived=True)
 LEAD_CLOCKS = Topic("lead-clocks", "the first clock of each lead", "lead", "LeadClock", compacted=True, derived=True)
 ALERTS = Topic("alerts", "leads that waited too long", "alert", "Alert", compacted=True, derived=True)
 THRESHOLD_ALERTS = Topic(
@@ -138,12 +139,13 @@ CONNECTION_STATES = Topic(
 )  # fmt: skip
 
 TOPICS = (
-    DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, LEAD_CLOCKS, ALERTS,
-    THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,
+    DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, DEALS, LEAD_CLOCKS,
+    ALERTS, THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,
     CONNECTION_STATES, GENERATIONS, ACCESS,
 )  # fmt: skip
 VIEW_TOPICS = (
-    PANES, ROSTER, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS, CONNECTION_STATES,
+    PANES, ROSTER, DEALS, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,
+    CONNECTION_STATES,
     DEAD_LETTERS,
 )  # fmt: skip
 """What the api's materialized view is made from."""

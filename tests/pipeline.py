@@ -26,7 +26,7 @@ from schemas.frames import (
 )
 from schemas.late import LateChange
 from schemas.records import RecordChange
-from schemas.topics import LEAD_CLOCKS, PANES, ROSTER
+from schemas.topics import DEALS, LEAD_CLOCKS, PANES, ROSTER
 from schemas.windows import span_of
 
 PARTITIONS = 3
@@ -39,7 +39,7 @@ class Pipeline:
         self.config = config
         self.partitions = partitions
         self.topics: dict[str, dict[tuple[int, bytes], bytes]] = {
-            topic.name: {} for topic in (PANES, ROSTER, LEAD_CLOCKS)
+            topic.name: {} for topic in (PANES, ROSTER, DEALS, LEAD_CLOCKS)
         }
         self.rows: dict[str, dict[tuple[int, bytes], bytes]] = {"ledger": {}, "groups": {}}
         self.log_at = 0
@@ -70,6 +70,7 @@ class Pipeline:
         output = self.ledgers[p].fold(batch, self.log_at)
         self._publish(PANES.name, p, output.panes)
         self._publish(ROSTER.name, p, output.roster)
+        self._publish(DEALS.name, p, output.deals)
         self._keep("ledger", p, output.rows)
         self.late += output.late
         self.engage(output.engagements)
@@ -99,6 +100,7 @@ class Pipeline:
                 output = self.ledgers[p].fold([], self.log_at)
                 self._publish(PANES.name, p, output.panes)
                 self._publish(ROSTER.name, p, output.roster)
+                self._publish(DEALS.name, p, output.deals)
                 self._keep("ledger", p, output.rows)
                 groups = self.groups[p].fold([], self.log_at)
                 self._publish(PANES.name, p, groups.panes)
@@ -115,7 +117,9 @@ class Pipeline:
             self.ledgers[p].restore({key: row for (held_by, key), row in self.rows["ledger"].items() if held_by == p})
             panes = self._published(PANES.name, p)
             mine = {key: value for key, value in panes.items() if key.startswith(f"ledger.{p}|".encode())}
-            output = self.ledgers[p].rebuild(mine, self._published(ROSTER.name, p), self.log_at)
+            output = self.ledgers[p].rebuild(
+                mine, self._published(ROSTER.name, p), self._published(DEALS.name, p), self.log_at
+            )
             for (partition, key), row in self.rows["groups"].items():
                 if partition == p:
                     self.groups[p].restore(key, row)
@@ -124,6 +128,7 @@ class Pipeline:
             for topic, messages in (
                 (PANES.name, output.panes + groups.panes),
                 (ROSTER.name, output.roster),
+                (DEALS.name, output.deals),
                 (LEAD_CLOCKS.name, groups.clocks),
             ):
                 repaired += len(messages)

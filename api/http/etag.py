@@ -15,6 +15,8 @@ _MOVES_BY_ITSELF = frozenset(
         "waiting_seconds",
         "business_seconds",
         "held_seconds",
+        "age_seconds",
+        "oldest_running_seconds",
         "server_time",
         "end_to_end_seconds",
         "behind_seconds",

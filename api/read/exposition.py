@@ -12,7 +12,7 @@ from operator import itemgetter
 
 from api.read.goal_rows import Attainment
 from api.read.view import Scope, Values, View
-from schemas.alerts import LATENESS_SECONDS, LEVELS
+from schemas.alerts import LATENESS_SECONDS, LEVELS, METRIC_THRESHOLD
 from schemas.catalogue import Catalogue
 from schemas.catalogue.base import MetricValue
 from schemas.catalogue.series import exported
@@ -168,7 +168,7 @@ def crossed_limits(view: View) -> dict[tuple[str, str], int]:
         (name, entry.level): 0 for name, entry in view.config.alerts.thresholds.items()
     }
     for alert in view.open_alerts.values():
-        if alert.crossing is not None:
+        if alert.crossing is not None and alert.kind == METRIC_THRESHOLD:
             key = alert.crossing.threshold, alert.level
             counts[key] = counts.get(key, 0) + 1
     return counts

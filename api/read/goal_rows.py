@@ -3,7 +3,7 @@
 Owns names and forms of what is served of goals; where somebody is, schemas/goals says. Pure: `now` is an argument.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import islice
 from typing import Any, NamedTuple
@@ -160,18 +160,35 @@ class Attainment(NamedTuple):
     attainment: float
 
 
-def attainments(view: View, reps: Iterable[str], now: int) -> Iterator[Attainment]:
-    """Of the organisation, all teams and these reps; empty labels where they do not apply."""
+class ExportedGoals:
+    """The attainments that a scrape has, looked at in pieces: of the organisation, all teams and these reps."""
+
+    def __init__(self, view: View, reps: Mapping[str, str | None], now: int) -> None:
+        """`reps`: with their teams of today."""
+        self._left = iter(_attainments(view, reps, now))
+        self.found: list[Attainment] = []
+
+    def look_at(self, most: int | None = None) -> bool:
+        """Look at so many more of them; whether that were all."""
+        looked_at = 0
+        for each in islice(self._left, most):
+            looked_at += 1
+            if each is not None:
+                self.found.append(each)
+        return most is None or looked_at < most
+
+
+def _attainments(view: View, reps: Mapping[str, str | None], now: int) -> Iterator[Attainment | None]:
+    """One by one; None of who has none. Empty labels where they do not apply."""
     today = view.calendar.day_of(now)
     wholes = [ORGANISATION, *(Scope("team", team) for team in view.roster.team_names)]
-    people = [(rep, view.roster.team_on(rep, today) or "") for rep in reps]
     for name in view.goals.goals:
         period = view.goals.period(name, today)
         for scope in wholes:
             found = view.goals.standing(name, scope, period, now)
-            if found is not None and found.attainment is not None:
-                yield Attainment(name, scope.kind, "", scope.id or "", float(found.attainment))
-        for rep, team in people:
+            share = None if found is None else _share(found.attainment)
+            yield None if share is None else Attainment(name, scope.kind, "", scope.id or "", share)
+        for rep, team in reps.items():
             attained = view.goals.attained(name, rep, period, now)
-            if attained is not None and attained.attainment is not None:
-                yield Attainment(name, "rep", rep, team, float(attained.attainment))
+            share = None if attained is None else _share(attained.attainment)
+            yield None if share is None else Attainment(name, "rep", rep, team or "", share)

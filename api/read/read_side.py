@@ -15,7 +15,8 @@ from api.read.broadcast import Broadcaster
 from api.read.consumer import Latency, ViewConsumer
 from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHistogram, WaitingLeads, crossed_limits
 from api.read.generations import follow_served
-from api.read.goal_rows import attainments
+from api.read.goal_rows import ExportedGoals
+from api.read.leaderboards import Leaderboards
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
 from api.read.view import View
@@ -34,6 +35,8 @@ AT_ONCE = 100
 """Scopes whose values are made anew before the event loop turns again."""
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 _BETWEEN_LOOKS_SECONDS = 0.05
+_GOALS_AT_ONCE = 20
+"""Attainments of which a pane has changed, looked at before the event loop turns: a few milliseconds."""
 _LOOKED_AT_ONCE = 2_000
 """Reps and waiting leads that a scrape looks at before the event loop turns again."""
 
@@ -62,6 +65,7 @@ class ReadSide:
         self.consumer = ViewConsumer(settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock)
         self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
         self.response_cache = ResponseCache()
+        self.leaderboards = Leaderboards(self.view)
         self.exposition = Exposition()
         self._responses = ResponseHistogram(self.view)
         self._loaded_once = False
@@ -100,12 +104,21 @@ class ReadSide:
         for part in (teams, waiting):
             while not part.look_at(_LOOKED_AT_ONCE):
                 await asyncio.sleep(0)
-        return self.picture(await self.settle(), teams, waiting)
+        goals = ExportedGoals(self.view, teams.teams, self._clock())
+        while not goals.look_at(_GOALS_AT_ONCE):
+            await asyncio.sleep(0)
+        return self.picture(await self.settle(), teams, waiting, goals)
 
-    def picture(self, now: int, reps: ExportedReps | None = None, leads: WaitingLeads | None = None) -> Picture:
+    def picture(
+        self,
+        now: int,
+        reps: ExportedReps | None = None,
+        leads: WaitingLeads | None = None,
+        goals: ExportedGoals | None = None,
+    ) -> Picture:
         """What Prometheus gets, as of now; nothing in it is changed later. No sales numbers while the view loads.
 
-        `reps` and `leads`: what has been looked at a moment ago; None: it is now.
+        `reps`, `leads` and `goals`: what has been looked at a moment ago; None: it is now.
         """
         view = self.view
         if not self.is_loaded:
@@ -123,6 +136,8 @@ class ReadSide:
         reps, leads = reps or ExportedReps(view, now), leads or WaitingLeads(view, now)
         reps.look_at()
         leads.look_at()
+        goals = goals or ExportedGoals(view, reps.teams, now)
+        goals.look_at()
         return Picture(
             catalogue=view.catalogue,
             windows={window: self.broadcaster.followed_values(window) for window in self._exported},
@@ -134,7 +149,7 @@ class ReadSide:
             progress=dict(view.progress),
             lag=dict(self.consumer.lag),
             crossed=crossed_limits(view),
-            goals=tuple(attainments(view, reps.teams, now)) if view.goals.goals else None,
+            goals=goals.found if view.goals.goals else None,
             deals_without_rate=view.deals_without_rate(),
             negative_durations=view.negative_durations(),
             behind_seconds=self.consumer.behind_seconds(now),
@@ -241,6 +256,7 @@ class ReadSide:
             view.revision += self.view.revision + 1
             self._exported = tuple(config.prometheus.windows)
             self.view, self.consumer = view, consumer
+            self.leaderboards = Leaderboards(view)
             self._responses = ResponseHistogram(view)
             self._responses.observe(list(view.clocks), self._clock())
             self._loaded_once = True

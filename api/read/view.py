@@ -1,4 +1,4 @@
-"""The materialized view: panes, roster, lead clocks, alerts, progress, dead letters, as Kafka last told them.
+"""The materialized view: panes, roster, deals, lead clocks, alerts, progress, dead letters, as Kafka last told them.
 
 Owns what is served and what has changed since it was last asked; the numbers are merged in schemas/floor.py. Pure:
 messages and `now` come in as arguments.
@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
+from api.read.deals import Deals
 from schemas.alerts import (
     Acknowledgement,
     Alert,
@@ -30,6 +31,7 @@ from schemas.topics import (
     ALERTS,
     CONNECTION_STATES,
     DEAD_LETTERS,
+    DEALS,
     FENCE,
     LEAD_CLOCKS,
     PANES,
@@ -69,6 +71,7 @@ class View(Floor):
         super().__init__(config, catalogue)
         self.business = config.business_calendars()
         self.goals = GoalBook(self)
+        self.deals = Deals()
         self.clocks: dict[str, LeadClock] = {}
         self.waiting: dict[str, LeadClock] = {}
         """Those that wait, and perhaps some whose first touch came since the last `advance`."""
@@ -91,6 +94,7 @@ class View(Floor):
         self._appliers = {
             PANES.name: self._apply_pane,
             ROSTER.name: self._apply_rep,
+            DEALS.name: self.deals.apply,
             LEAD_CLOCKS.name: self._apply_clock,
             ALERTS.name: self._apply_alert,
             THRESHOLD_ALERTS.name: self._apply_alert,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deploy.verification import customer_facts, lead_facts, thread_facts
 from deploy.verification.conditions import Fact
@@ -13,6 +13,7 @@ from deploy.verification.definitions import Definitions, shipped
 from deploy.verification.facts import SINGLE, facts_of
 from deploy.verification.families import families
 from deploy.verification.formulas import Formulas
+from deploy.verification.funnels import Funnel, Share
 from deploy.verification.lead_facts import LeadFacts
 from deploy.verification.leads import Clock, LeadRules
 from deploy.verification.measures import REP_DAYS, Counted, Exact, Measure
@@ -47,6 +48,11 @@ class Reading:
         for measure in self.formulas.leaf_of:
             for source in measure.sources:
                 self.by_source[source].append(measure)
+
+    def funnel(self, metric: str) -> Funnel:
+        """Give what counts for a metric of type funnel."""
+        leaf = self.formulas.by_name[metric]
+        return next(one for one, its in self.formulas.leaf_of.items() if its is leaf and isinstance(one, Funnel))
 
     @property
     def teams(self) -> list[str]:
@@ -94,6 +100,11 @@ class Books:
         """Give the row of a rep or of a team; that of the organisation where neither is named."""
         return self._tally(now, window, rep, team).row()
 
+    def with_funnels(self, *, now: int, window: Window, team: str | None = None) -> Row:
+        """Give the same of a team or the organisation, with all steps of its funnels."""
+        tally = self._tally(now, window, None, team)
+        return {**tally.row(), "funnels": tally.funnels()}
+
     def value(
         self, metric: str, *, now: int, window: Window | Span, rep: str | None = None, team: str | None = None
     ) -> Exact:
@@ -119,6 +130,28 @@ class Books:
         seen = {dimension.of(counted, span) for counted in self._in(span)}
         found = {label: valued(label) for label in sorted(seen, key=lambda label: (label is None, label or ""))}
         return {label: value for label, value in found.items() if value}
+
+    def funnel(
+        self, metric: str, *, now: int, window: Window, rep: str | None = None, team: str | None = None,
+        pipeline: str | None = None, by: tuple[str, str | None] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Give the steps of a pipeline's funnel, of the first if None; `by`: only what has a label of a dimension."""
+        measure = self.reading.funnel(metric)
+        way = next((way for way in measure.ways if pipeline in (None, way.pipeline)), None)
+        if way is None:
+            return {"steps": [], "worst": None}
+        span, dimension = self.reading.span(window, now), None
+        if by is not None:
+            dimension = Dimension(by[0], self._terms.definitions.dimensions.get(by[0], {}), self._terms, self._leads)
+        share = Share(measure.ways)
+        for counted in self._in(span):
+            is_theirs = (rep is None or counted.rep == rep) and (
+                team is None or self.reading.team_of(counted, span) == team
+            )
+            is_meant = dimension is None or by is None or dimension.of(counted, span) == by[1]
+            if counted.measure is measure and is_theirs and is_meant:
+                share.add(counted)
+        return share.steps(way, now)
 
     def rows(self, *, now: int, window: Window) -> Rows:
         """Give the rows of the organisation, of every team and of every rep, also of those who did nothing."""

@@ -51,13 +51,14 @@ def differences(expected: Rows, served: Rows) -> list[ValueDifference]:
 
 def _row_differences(scope: str, whose: str, expected: Row | None, served: Row | None) -> list[ValueDifference]:
     found = []
-    for part in ("metrics", "bounds"):
+    has_funnels = all(row is None or "funnels" in row for row in (expected, served))
+    for part in ("metrics", "bounds", *(("funnels",) if has_funnels else ())):
         ours, theirs = _values(expected, part), _values(served, part)
         for name in sorted({*ours, *theirs}):
             mine, other = ours.get(name), theirs.get(name)
             is_same = _same(mine, other) if expected and served else _is_nothing(mine) and _is_nothing(other)
             if not is_same:
-                label = name if part == "metrics" else f"bound of {name}"
+                label = f"bound of {name}" if part == "bounds" else name
                 found.append(ValueDifference(What(scope, whose, label), mine, other))
     return found
 
@@ -65,11 +66,17 @@ def _row_differences(scope: str, whose: str, expected: Row | None, served: Row |
 def _values(row: Row | None, part: str) -> Mapping[str, Shown]:
     if row is None:
         return {}
+    if part == "funnels":
+        return row.get("funnels", {})
     return row["metrics"] if part == "metrics" else row["bounds"]
 
 
 def _is_nothing(value: Shown) -> bool:
-    return value is None or Decimal(value) == 0
+    return value is None or (_is_number(value) and Decimal(value) == 0)
+
+
+def _is_number(value: float | str) -> bool:
+    return not isinstance(value, str) or value.replace(".", "", 1).lstrip("-").isdigit()
 
 
 def _same(ours: Shown, theirs: Shown) -> bool:

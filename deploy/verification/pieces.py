@@ -17,7 +17,7 @@ from deploy.verification.measures import Counted
 from deploy.verification.records import fold
 from deploy.verification.recount import left_of
 from deploy.verification.rows import Tally
-from deploy.verification.shapes import LeadClock, Rows, Window
+from deploy.verification.shapes import LeadClock, Row, Rows, Window
 from schemas.config import Config
 from schemas.records import RecordChange
 
@@ -67,8 +67,8 @@ class Sheet:
     def rows(self) -> Rows:
         """What has been added."""
         return {
-            "organisation": self._organisation.row(),
-            "teams": {team: tally.row() for team, tally in self._teams.items()},
+            "organisation": _with_funnels(self._organisation),
+            "teams": {team: _with_funnels(tally) for team, tally in self._teams.items()},
             "reps": {rep: tally.row() for rep, tally in self._reps.items()},
         }
 
@@ -101,6 +101,10 @@ class Sheet:
         if rep not in self._reps:
             self._reps[rep] = self._tally(self._asked.reps_at)
         return self._reps[rep]
+
+
+def _with_funnels(tally: Tally) -> Row:
+    return {**tally.row(), "funnels": tally.funnels()}
 
 
 def recount_in_pieces(

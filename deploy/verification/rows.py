@@ -8,6 +8,7 @@ from babel.numbers import get_currency_precision
 
 from deploy.verification.definitions import Entry
 from deploy.verification.formulas import Formulas, Leaf
+from deploy.verification.funnels import Share
 from deploy.verification.measures import Counted, Exact, Measure, Sum
 from deploy.verification.shapes import Row, Shown
 from deploy.verification.spans import Span
@@ -44,6 +45,15 @@ class Tally:
             if bound is not None:
                 bounds[name] = float(bound)
         return {"metrics": metrics, "bounds": bounds}
+
+    def funnels(self) -> dict[str, Shown]:
+        """All steps of all funnels."""
+        found: dict[str, Shown] = {}
+        for name, formula in self._formulas.by_name.items():
+            for held in self._sums_of(formula) if isinstance(formula, Leaf) else ():
+                if isinstance(held, Share):
+                    found |= held.values(name)
+        return found
 
     def _sum_of(self, measure: Measure) -> Sum:
         key = (self._formulas.leaf_of[measure], measure.way)

@@ -86,7 +86,7 @@ def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:
         return {kind: kind for kind in _KINDS}
     if of == "deal.stays.stage":
         pipelines: Mapping[str, Any] = getattr(terms.config, "pipelines", {})
-        return {step: step for pipeline in pipelines.values() for step in pipeline.steps}
+        return {step: step for held in pipelines.values() for step in held.steps if step not in held.won}
     return {}
 
 

@@ -7,7 +7,7 @@ microseconds, UTC.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 Window = str | tuple[date, date]
 """`5m` … `year`, or two dates, both included."""
@@ -30,6 +30,8 @@ class Row(TypedDict):
     metrics: dict[str, Shown]
     bounds: dict[str, float]
     """For percentiles that fall on an unanswered lead: how many seconds they are at least."""
+    funnels: NotRequired[dict[str, Shown]]
+    """Of teams and the organisation, where it was asked for: what `/v1/funnels` says of each step."""
 
 
 class Rows(TypedDict):

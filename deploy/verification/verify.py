@@ -8,7 +8,7 @@ recount.py, which shares no code with the stream; only the connectors, which rea
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -23,6 +23,7 @@ from deploy.local.up import Target
 from deploy.verification.books import Books
 from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.differences import ValueDifference, What, differences
+from deploy.verification.funnels import flat
 from deploy.verification.kept import KeptChanges
 from deploy.verification.pieces import Asked, recount_in_pieces
 from deploy.verification.shapes import LeadClock, Rows, Window
@@ -271,9 +272,13 @@ async def fetch(client: httpx.AsyncClient, window: Mapping[str, str]) -> Served:
         for row in (await _get(client, "/v1/teams"))["rows"]
     }
     organisation = await _get(client, "/v1/organisation/metrics", **window)
+    funnels = [row["name"] for row in (await _get(client, "/v1/metrics"))["rows"] if row["type"] == "funnel"]
     rows: dict[str, Any] = {
-        "organisation": _values(organisation),
-        "teams": {team: _values(row) for team, row in teams.items()},
+        "organisation": {**_values(organisation), "funnels": await _funnels(client, funnels, window)},
+        "teams": {
+            team: {**_values(row), "funnels": await _funnels(client, funnels, {**window, "team": team})}
+            for team, row in teams.items()
+        },
         "reps": {row["rep"]: _values(row) for row in reps["rows"]},
     }
     return Served(
@@ -284,6 +289,17 @@ async def fetch(client: httpx.AsyncClient, window: Mapping[str, str]) -> Served:
     )
 
 
+async def _funnels(client: httpx.AsyncClient, names: Iterable[str], asked: Mapping[str, str]) -> dict[str, Any]:
+    """All steps of these funnels, of each pipeline."""
+    found: dict[str, Any] = {}
+    for name in names:
+        first = await _get(client, f"/v1/funnels/{name}", **asked)
+        for pipeline in first["pipelines"]:
+            chosen = {} if pipeline is None else {"pipeline": pipeline}
+            found |= flat(name, pipeline, await _get(client, f"/v1/funnels/{name}", **asked, **chosen))
+    return found
+
+
 def _segment(name: str) -> str:
     """A part of a path, whatever is in it: `..` alone would be taken for a way up."""
     return quote(name, safe="").replace(".", "%2E")
@@ -291,12 +307,10 @@ def _segment(name: str) -> str:
 
 def expected_rows(books: Books, served: Served, window: Window) -> Rows:
     """Recount each row as of the instant of its own answer: how long a lead has waited changes all the time."""
-    unserved = dict.fromkeys(books.teams, served.organisation_at)
+    teams = dict.fromkeys(books.teams, served.organisation_at) | served.teams_at
     return {
-        "organisation": books.metrics(now=served.organisation_at, window=window),
-        "teams": {
-            team: books.metrics(now=at, window=window, team=team) for team, at in (unserved | served.teams_at).items()
-        },
+        "organisation": books.with_funnels(now=served.organisation_at, window=window),
+        "teams": {team: books.with_funnels(now=at, window=window, team=team) for team, at in teams.items()},
         "reps": books.rows(now=served.reps_at, window=window)["reps"],
     }
 

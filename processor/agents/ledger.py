@@ -20,7 +20,7 @@ from processor.transport.packing import Message
 from schemas.dead_letters import DeadLetter
 from schemas.frames import receipt_of, record_key
 from schemas.late import LateChange, encode_late
-from schemas.topics import LATE, LEDGER, PANES, ROSTER, Topic
+from schemas.topics import DEALS, LATE, LEDGER, PANES, ROSTER, Topic
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,9 @@ class LedgerShard(StageShard):
         self.ledger.restore(published.pop(name(LEDGER)))
         self.ledger.horizon.restore(self.progress.kept_from)
         began = time.monotonic()
-        output = self.ledger.rebuild(published[name(PANES)], published[name(ROSTER)], self.progress.log_at)
+        output = self.ledger.rebuild(
+            published[name(PANES)], published[name(ROSTER)], published[name(DEALS)], self.progress.log_at
+        )
         seconds = round(time.monotonic() - began, 3)
         log.info("ledger.derived", partition=self.partition, records=len(self.ledger), seconds=seconds)
         await self.dead_letter([self.damaged(LEDGER, key, index) for index, key in enumerate(output.damaged)])

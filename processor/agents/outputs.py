@@ -11,9 +11,9 @@ from processor.core.ledger import LedgerOutput
 from processor.transport.fetched import Fetched
 from processor.transport.packing import Message
 from schemas.frames import QUIET, Engagement, by_group, engagement_frames
-from schemas.topics import GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
+from schemas.topics import DEALS, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER, Topic
 
-LEDGER_TOPICS = (LEDGER, PANES, ROSTER)
+LEDGER_TOPICS = (LEDGER, PANES, ROSTER, DEALS)
 """What `ledger_messages` may name."""
 GROUP_TOPICS = (GROUPS, PANES, LEAD_CLOCKS)
 """What `group_messages` may name."""
@@ -21,7 +21,7 @@ GROUP_TOPICS = (GROUPS, PANES, LEAD_CLOCKS)
 
 def ledger_messages(output: LedgerOutput) -> Mapping[Topic, Sequence[Message]]:
     """What a ledger has changed."""
-    return {PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster}
+    return {PANES: output.panes, LEDGER: output.rows, ROSTER: output.roster, DEALS: output.deals}
 
 
 def group_messages(output: GroupsOutput) -> Mapping[Topic, Sequence[Message]]:

@@ -1,4 +1,4 @@
-"""Metrics against their limits: all of `panes` and `roster` in, alerts out.
+"""Metrics against their limits, and goals against their milestones: all of `panes` and `roster` in, alerts out.
 
 Owns when is looked, and the order of writing: channels are told before an alert is written, because what is written is
 known as told. What a crossing is, is processor/core/thresholds.py. A number of a team or of the organisation is merged
@@ -18,6 +18,7 @@ import structlog
 
 from processor.agents.acknowledge import AcknowledgeShard
 from processor.agents.stage import Deployment
+from processor.core.milestones import MilestoneBook
 from processor.core.thresholds import ThresholdBook, is_told
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
@@ -86,7 +87,8 @@ class ThresholdsShard(AcknowledgeShard):
         self._clock = clock
         floor = Floor(config, config.catalogue)
         self._book = ThresholdBook(config, floor)
-        self._watch = _Watch(self, floor, self._book, horizon, clock, die)
+        self._milestones = MilestoneBook(floor)
+        self._watch = _Watch(self, floor, (self._book, self._milestones), horizon, clock, die)
         self._writing = asyncio.Lock()
         self._found: list[Alert] = []
         """What has turned and is not written yet; during a rebalance, until it is over."""
@@ -98,10 +100,12 @@ class ThresholdsShard(AcknowledgeShard):
         self.restore(published)
         for row in published[self.deployment.topic(THRESHOLD_ALERTS)].values():
             self._book.restore(row)
+            self._milestones.restore(row)
         now = self._clock()
         await self.turn(self._book.begin(now))
-        await self.forget(self._book.forget(now - FORGET_AFTER))
-        if self._rules.thresholds:
+        for book in (self._book, self._milestones):
+            await self.forget(book.forget(now - FORGET_AFTER))
+        if self._rules.thresholds or self._milestones.is_needed:
             self._watch.begin()
 
     async def tick(self, now: int) -> None:
@@ -155,14 +159,14 @@ class _Watch:
         self,
         shard: ThresholdsShard,
         floor: Floor,
-        book: ThresholdBook,
+        books: Sequence[ThresholdBook | MilestoneBook],
         horizon: Horizon,
         clock: Callable[[], int],
         die: Die,
     ) -> None:
         self._shard = shard
         self._floor = floor
-        self._book = book
+        self._books = books
         self._horizon = horizon
         self._clock = clock
         self._die = die
@@ -220,7 +224,8 @@ class _Watch:
         """Read all anew and follow it, until the machine's clock is set back."""
         topic, bootstrap = self._shard.deployment.topic, self._shard.deployment.bootstrap
         self._floor = Floor(self._floor.config, self._floor.config.catalogue)
-        self._book.rebase(self._floor)
+        for book in self._books:
+            book.rebase(self._floor)
         self._as_of, self._oldest = 0, {}
         async with (
             Follower(bootstrap, topic(ROSTER), wait_ms=FETCH_WAIT_MS, at_once=RECORDS_AT_ONCE) as roster,
@@ -242,19 +247,25 @@ class _Watch:
 
     async def _look(self, as_of: int) -> None:
         self._as_of = as_of
-        while True:
-            turned = await asyncio.to_thread(self._book.look, as_of, self._clock())
-            if turned:
-                await self._shard.turn(turned)
-            if not self._book.is_behind:
-                break
-        if as_of - self._tidied_at >= HOUR:
-            self._tidied_at = as_of
-            await self._shard.forget(self._book.forget(as_of - FORGET_AFTER))
+        is_time_to_tidy = as_of - self._tidied_at >= HOUR
+        for book in self._books:
+            while True:
+                turned = await asyncio.to_thread(book.look, as_of, self._clock())
+                if turned:
+                    await self._shard.turn(turned)
+                if not book.is_behind:
+                    break
+            if is_time_to_tidy:
+                self._tidied_at = as_of
+                await self._shard.forget(book.forget(as_of - FORGET_AFTER))
 
     def _let_go(self, as_of: int) -> None:
-        """Keep the panes that mean something to a threshold, of now or later."""
-        for are_days, first in self._book.oldest(as_of).items():
+        """Keep the panes that mean something to a threshold or a goal, of now or later."""
+        oldest: dict[bool, Window] = {}
+        for book in self._books:
+            for are_days, first in book.oldest(as_of).items():
+                oldest[are_days] = min(first, oldest.get(are_days, first))
+        for are_days, first in oldest.items():
             held = self._oldest.get(are_days)
             # Some minutes at a time: each is a walk over all.
             if held is None or index_of(first) - index_of(held) >= (1 if are_days else MINUTES_AT_ONCE):
@@ -265,7 +276,8 @@ class _Watch:
         for record in records:
             if record.key is not None and record.key != FENCE:
                 self._floor.take_rep(record.key, record.value)
-                self._book.note_roster()
+                for book in self._books:
+                    book.note_roster()
 
     def _take_panes(self, _partition: int, records: list[Fetched]) -> None:
         for record in records:
@@ -276,4 +288,5 @@ class _Watch:
             if first is not None and window >= first:
                 changed = self._floor.take_pane(record.key, record.value)
                 if changed is not None:
-                    self._book.note_pane(changed)
+                    for book in self._books:
+                        book.note_pane(changed)

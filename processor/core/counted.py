@@ -1,15 +1,16 @@
 """What a record counts for by itself, as the ledger asks: as a row of its kind, and of the facts that it alone makes.
 
-Owns which facts those are: the stays of a deal, and the end of a subscription that names no customer, which so nobody
-can renew. Everything that takes two records is counted by a group.
+Owns which facts those are: the stays of a deal, the steps of funnels that it entered, and the end of a subscription
+that names no customer, which so nobody can renew. Everything that takes two records is counted by a group.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from processor.core.customers import end_row
-from processor.core.deals import deal_row, stays
+from processor.core.deals import deal_row, joined_stays, stays
 from processor.core.definitions import Definitions
+from processor.core.paths import deal_rows
 from processor.core.plan import Contribution
 from schemas.records import DELETED, MERGED, Record, decode_record
 
@@ -35,9 +36,16 @@ def row_contributions(kind: str, row: bytes, values: Mapping[str, Any], definiti
 def _deal(deal: Record, definitions: Definitions) -> list[Contribution]:
     counting = definitions.counting
     found = counting.of_record("deal", deal_row(deal).get)
-    if "deal.stays" in counting.plan.programs and not deal.is_deleted and deal.get(MERGED) is None:
+    if deal.is_deleted or deal.get(MERGED) is not None:
+        return found
+    if "deal.stays" in counting.plan.programs:
         for stay in stays(deal):
             found += counting.of_row("deal.stays", definitions.with_people(stay).get)
+    if counting.deal_paths:
+        row, joined = definitions.with_people(deal_row(deal)), joined_stays(deal)
+        for path in counting.deal_paths:
+            for entry in deal_rows(path, row, joined):
+                found += counting.of_row(path.fact, entry.get)
     return found
 
 

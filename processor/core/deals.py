@@ -1,13 +1,15 @@
-"""A deal as a row of facts: when it closed, and how long it stayed in which stage.
+"""A deal as a row of facts: when it closed, and how long it stayed in which stage; and as lists show it.
 
-Owns the rules of both. A deal closed when its status last became won or lost, unless an instant of closing was said
+Owns the rules of these. A deal closed when its status last became won or lost, unless an instant of closing was said
 with or after that; one that is open has none. Its stays follow from the instants at which it entered its stages.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
-from schemas.records import Record
+from schemas.deals import DealCard, encode_deal
+from schemas.records import MERGED, Record
 
 CLOSED = frozenset({"won", "lost"})
 
@@ -37,14 +39,46 @@ def deal_row(deal: Record) -> Row:
     return {**deal.values(), "closed_at": at, "ended_at": at}
 
 
-def stays(deal: Record) -> Iterator[Row]:
-    """A row for each stay in a stage, in order: entries of one stage that follow each other are one stay."""
+def joined_stays(deal: Record) -> list[tuple[int, str | None]]:
+    """When it entered which stage, in order: entries of one stage that follow each other are one stay."""
     joined: list[tuple[int, str | None]] = []
     for entered_at, _, _, stage in deal.entries("stage"):
         if not joined or joined[-1][1] != stage:
             joined.append((entered_at, None if stage is None else str(stage)))
-    row = deal_row(deal)
+    return joined
+
+
+def stays(deal: Record) -> Iterator[Row]:
+    """A row for each stay in a stage, in order."""
+    joined, row = joined_stays(deal), deal_row(deal)
     for place, (entered_at, stage) in enumerate(joined):
         if stage is not None:
             left_at = joined[place + 1][0] if place + 1 < len(joined) else None
             yield {**row, "stage": stage, "entered_at": entered_at, "left_at": left_at}
+
+
+def deal_card(id: str, deal: Record, person: Callable[[str | None], str | None]) -> bytes | None:
+    """What lists show of it; None: it is in none, as it is lost, deleted or merged. `person`: who is served as whom."""
+    status = deal.get("status")
+    if status == "lost" or deal.is_deleted or deal.get(MERGED) is not None:
+        return None
+    joined, is_won = joined_stays(deal), status == "won"
+    entered_at, stage = joined[-1] if joined else (None, None)
+    left = [(held, at, end) for (at, held), (end, _) in pairwise(joined) if held is not None]
+    return encode_deal(
+        DealCard(
+            deal=id,
+            rep=person(deal.get("rep")),
+            name=deal.get("name"),
+            lead=deal.get("lead"),
+            pipeline=deal.get("pipeline"),
+            stage=stage,
+            entered_stage_at=None if stage is None else entered_at,
+            amount=deal.get("amount"),
+            currency=deal.get("currency"),
+            next_step_at=deal.get("next_step_at"),
+            created_at=deal.get("created_at"),
+            won_at=closed_at(deal) if is_won else None,
+            stays=tuple((held, end - at) for held, at, end in left) if is_won else (),
+        )
+    )

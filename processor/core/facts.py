@@ -8,7 +8,7 @@ from typing import Any
 
 from processor.core import bounds
 from processor.core.bounds import SEPARATOR, smallest
-from processor.core.deals import deal_row
+from processor.core.deals import deal_row, joined_stays
 from processor.core.retention import first_version
 from schemas.records import DELETED, Record, decode_record, decode_values
 
@@ -18,13 +18,18 @@ _NEVER = 2**62
 class Known:
     """What a record of others says now, without the versions of it; of a deal the row that it is."""
 
-    __slots__ = ("get", "is_deleted", "is_elsewhere", "kind", "set_at", "values")
+    __slots__ = ("get", "is_deleted", "is_elsewhere", "kind", "set_at", "stays", "values")
 
     def __init__(self, row: bytes) -> None:
         """Raises msgspec.MsgspecError."""
         self.kind, set_at, values = decode_values(row)
-        self.values: Mapping[str, Any] = deal_row(decode_record(row)) if self.kind == "deal" and values else values
+        self.values: Mapping[str, Any] = values
         """By name, of the fields that were ever set."""
+        self.stays: list[tuple[int, str | None]] = []
+        """Of a deal, as `joined_stays` gives them."""
+        if self.kind == "deal" and values:
+            deal = decode_record(row)
+            self.values, self.stays = deal_row(deal), joined_stays(deal)
         self.get: Callable[[str], Any] = self.values.get
         """Current value of a field; None where it was never set or was cleared."""
         self.is_deleted = values.get(DELETED) is True

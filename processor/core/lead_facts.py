@@ -11,6 +11,7 @@ from functools import cached_property
 from processor.core.deals import Row
 from processor.core.definitions import Definitions
 from processor.core.facts import Known
+from processor.core.paths import deal_rows, lead_rows
 from processor.core.plan import Contribution
 from processor.core.side_clocks import Timing, Touch
 from processor.core.touches import human_attempt_at, human_contact_at
@@ -55,7 +56,19 @@ class LeadFacts:
         if any(fact in programs for fact in _JOINED.values()):
             for kind, record in self.joined_rows():
                 found += counting.of_row(_JOINED[kind], record.get)
+        found += self._of_funnels()
         return found
+
+    def _of_funnels(self) -> Iterator[Contribution]:
+        counting = self.definitions.counting
+        for path in counting.lead_paths if self.whole is not None else ():
+            for entry in lead_rows(path, self.lead_row, [deal.get("status") for deal in self._deals]):
+                yield from counting.of_row(path.fact, entry.get)
+        for path in counting.joined_paths:
+            for known in self._deals:
+                row = {**self.definitions.with_people(known.values), **self._of_lead}
+                for entry in deal_rows(path, row, known.stays):
+                    yield from counting.of_row(path.joined, entry.get)
 
     def joined_rows(self) -> Iterator[tuple[str, Row]]:
         """Kind and row of each record that names the lead, or one merged into it, with the fields of the lead."""

@@ -12,6 +12,7 @@ import msgspec
 
 from processor.core.batch import Changes
 from processor.core.counted import record_contributions, row_contributions
+from processor.core.deals import deal_card
 from processor.core.definitions import Definitions
 from processor.core.panes import Message, Panes, PaneTable
 from processor.core.plan import Contribution
@@ -44,6 +45,7 @@ from schemas.records import (
 if TYPE_CHECKING:
     from processor.native.ledger import Plain
 
+DEAL = "deal"
 SLICE = 500
 """Rows looked at in one batch, to see whether they are still kept: a few milliseconds."""
 
@@ -55,6 +57,8 @@ class LedgerOutput:
     rows: list[Message] = field(default_factory=list)
     panes: list[Message] = field(default_factory=list)
     roster: list[Message] = field(default_factory=list)
+    deals: list[Message] = field(default_factory=list)
+    """What lists show of deals."""
     engagements: list[Engagement] = field(default_factory=list)
     late: list[LateChange] = field(default_factory=list)
     """Changes to what is older than what is kept."""
@@ -187,6 +191,11 @@ class Ledger:
         output.rows.append((key, row))
         if record.kind in ROSTER_KINDS:
             output.roster.append((key, row))
+        elif record.kind == DEAL:
+            output.deals.append((key, self._card(key, record)))
+
+    def _card(self, key: bytes, deal: Record) -> bytes | None:
+        return deal_card(key.decode().partition("|")[2], deal, self._definitions.person)
 
     def _news(self, changes: Changes, records: dict[bytes, Record]) -> list[LateChange]:
         """The changes that said something new of these records."""
@@ -267,25 +276,35 @@ class Ledger:
         self._rows = rows
 
     def rebuild(
-        self, published_panes: dict[bytes, bytes], published_roster: dict[bytes, bytes], log_at: int
+        self,
+        published_panes: dict[bytes, bytes],
+        published_roster: dict[bytes, bytes],
+        published_deals: dict[bytes, bytes],
+        log_at: int,
     ) -> LedgerOutput:
         """Derive everything from the rows; what differs from what was published comes out as messages."""
         output = LedgerOutput()
         self._advance(log_at)
         expired: list[bytes] = []
-        self.panes.count(self._derive(published_roster, output, expired))
+        self.panes.count(self._derive(published_roster, published_deals, output, expired))
         for key in (*expired, *output.damaged):
             del self._rows[key]
             output.rows.append((key, None))
         output.roster += [(key, None) for key in published_roster]
+        output.deals += [(key, None) for key in published_deals]
         published_roster.clear()
+        published_deals.clear()
         output.panes = self.panes.repair(published_panes)
         return output
 
     def _derive(
-        self, published_roster: dict[bytes, bytes], output: LedgerOutput, expired: list[bytes]
+        self,
+        published_roster: dict[bytes, bytes],
+        published_deals: dict[bytes, bytes],
+        output: LedgerOutput,
+        expired: list[bytes],
     ) -> Iterator[Contribution]:
-        """What all rows count for. Files them, or notes them as expired; and compares the roster."""
+        """What all rows count for. Files them, or notes them as expired; and compares the roster and the deals."""
         kept_from, filed, rows = self.horizon.starts_at, self._expiry.filed, self._rows
         definitions = self._definitions
         left = rows if self._plain is None else self._plain.derive(rows, kept_from, filed)
@@ -308,6 +327,10 @@ class Ledger:
             yield from row_contributions(kind, row, values, definitions)
             if kind in ROSTER_KINDS and published_roster.pop(key, None) != row:
                 output.roster.append((key, row))
+            elif kind == DEAL:
+                card = self._card(key, decode_record(row))
+                if published_deals.pop(key, None) != card:
+                    output.deals.append((key, card))
 
 
 def _let_go(key: bytes, kind: str, output: LedgerOutput) -> None:
@@ -315,6 +338,8 @@ def _let_go(key: bytes, kind: str, output: LedgerOutput) -> None:
     output.rows.append((key, None))
     if kind in ROSTER_KINDS:
         output.roster.append((key, None))
+    elif kind == DEAL:
+        output.deals.append((key, None))
 
 
 def engagements_of(key: str, record: Record, row: bytes) -> list[Engagement]:

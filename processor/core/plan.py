@@ -33,7 +33,9 @@ from schemas.catalogue.conditions import (
     Worked,
     canonical,
 )
+from schemas.catalogue.dimensions import JOINED
 from schemas.catalogue.facts import CLOCK_NAMES, FACTS, JOINED_FACTS, RECORD_FACTS, is_list
+from schemas.catalogue.paths import path_named
 from schemas.catalogue.plan import Credit, Form, Ids, Line, Plan, Program, Site, Waiting
 from schemas.config.floor import BusinessHours
 from schemas.panes import Values
@@ -55,7 +57,14 @@ class Evaluator:
         self.plan = plan
         self.aliases = dict(aliases)
         self.has_levels = any(site.at is None for program in plan.programs.values() for site in program.sites)
-        self.has_joined = any(fact in JOINED_FACTS for fact in plan.programs)
+        self.has_joined = any(fact.startswith(JOINED) for fact in plan.programs)
+        paths = {fact: path for fact in plan.programs if (path := path_named(fact)) is not None}
+        self.deal_paths = [path for fact, path in paths.items() if fact.startswith("deal")]
+        """The ways of funnels on which the ledger counts deals,"""
+        self.lead_paths = [path for fact, path in paths.items() if fact.startswith("lead.")]
+        """groups leads,"""
+        self.joined_paths = [path for fact, path in paths.items() if fact.startswith(JOINED)]
+        """and groups deals by what their lead is."""
         self.clocks = {fact: CLOCK_NAMES[fact] for fact in plan.programs if fact in CLOCK_NAMES}
         """Which other clocks of leads are counted: the fact -> what starts and what stops them."""
         functions = {fact: _compiled(program) for fact, program in plan.programs.items()}

@@ -7,6 +7,8 @@ that ends in it, and every touch of those; what the root lacks it takes from the
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts, Known
 from processor.core.lead_facts import LeadFacts
@@ -115,9 +117,24 @@ def lead_result(
     rows = LeadFacts(lead, whole, clock, facts.others, definitions, log_at, timings)
     answers = [clock.answered_at, *(timing.answered_at for found in timings.values() for timing in found)]
     return LeadResult(
-        rows.contributions(), clock, reps | {of for of, _ in teams}, teams,
+        rows.contributions(), _as_listed(clock, whole, rows), reps | {of for of, _ in teams}, teams,
         min((at for at in answers if at is not None and at > log_at), default=None),
     )  # fmt: skip
+
+
+def _as_listed(clock: LeadClock, whole: Record, rows: LeadFacts) -> LeadClock:
+    """The clock with what lists of open leads show beside it."""
+    touches = rows.touch_rows
+    return structs.replace(
+        clock,
+        name=whole.get("name") or whole.get("company"),
+        received_at=whole.get("received_at"),
+        touches=len(touches),
+        last_touch_at=touches[-1]["at"] if touches else None,
+        next_step_at=whole.get("next_step_at"),
+        value=whole.get("value"),
+        currency=whole.get("currency"),
+    )
 
 
 def whole_of(lead: str, members: Mapping[str, Record]) -> Record:

@@ -99,8 +99,10 @@ class ThresholdBook:
     # ---------------------------------------------------------------- what was
 
     def restore(self, row: bytes) -> None:
-        """Put an alert back that an earlier owner published."""
-        self._keep(decode_alert(row))
+        """Put an alert back that an earlier owner published, if it is of a metric."""
+        alert = decode_alert(row)
+        if alert.kind == METRIC_THRESHOLD:
+            self._keep(alert)
 
     def begin(self, now: int) -> list[Alert]:
         """After all is restored: the alerts that are over because their threshold is not configured any more."""

@@ -325,7 +325,7 @@ class Hand:
         if not found:
             return
         share.ledger.restore(dict(found))
-        output = share.ledger.rebuild({}, {}, log_at)
+        output = share.ledger.rebuild({}, {}, {}, log_at)
         share.note({LEDGER: found})
         share.note(ledger_messages(output))
         for name, row in found:

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from schemas.catalogue.base import Entry, LacksDimensionError, Reader
 from schemas.catalogue.conversion import Conversion
 from schemas.catalogue.derived import Derived
-from schemas.catalogue.dimensions import Dimension, Dimensions
+from schemas.catalogue.dimensions import Dimension, Dimensions, with_stages
 from schemas.catalogue.duration import Duration
+from schemas.catalogue.funnel import Funnel
 from schemas.catalogue.level import Level
 from schemas.catalogue.narrowing import WHOLE, Narrowing
 from schemas.catalogue.plan import Plan, plan_of
@@ -37,6 +38,7 @@ TYPES: Mapping[str, type[Entry]] = {
     "derived": Derived,
     "duration": Duration,
     "conversion": Conversion,
+    "funnel": Funnel,
     "level": Level,
     "response": Response,
 }
@@ -261,7 +263,8 @@ class _Binding:
 
 def bound(catalogue: Mapping[str, Entry], rules: Rules) -> BoundCatalogue:
     """The metrics of a catalogue that was parsed, under these rules."""
-    whole = _whole(catalogue, None)
+    given = _whole(catalogue, None)
+    whole = Catalogue(given, with_stages(given.dimensions, rules.pipelines))
     binding = _Binding(whole, rules)
     metrics = {name: _metric(name, binding, whole) for name in whole}
     plan = plan_of(

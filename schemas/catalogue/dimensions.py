@@ -4,13 +4,14 @@ Owns what a label means as a condition on a fact. A list is closed because a lim
 depend on the order of arrival. What lies in no list is `other`; bands hold up to and including their name.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from pydantic import Field, model_validator
 
 from schemas.catalogue.conditions import AtLeast, Condition, First, Is, IsSet, every, opposite, some
 from schemas.catalogue.facts import FACTS, fields_of_fact, has_field
+from schemas.catalogue.rules import Stages
 from schemas.catalogue.tenure import months_of
 from schemas.documents.errors import suggestion
 from schemas.documents.values import Model
@@ -34,6 +35,7 @@ _IN_ORDER: Mapping[tuple[str, str], tuple[str, ...]] = {
 """Fields with a fixed set of values that has an order; the others go by name."""
 _ALSO: Mapping[str, str] = {"lead.deals": "deal", "deal.stays": "deal", "customer.ends": "subscription"}
 """Fact -> the kind of record whose fields it has beside its own."""
+_STAGE = "deal.stays.stage"
 JOINED = "lead/"
 """Before a kind of record: those of them that name a lead, with the fields of that lead."""
 
@@ -153,6 +155,18 @@ def _is_known(fact: str, name: str) -> Condition:
 
 
 Dimensions = Mapping[str, Dimension]
+
+
+def with_stages(dimensions: Dimensions, pipelines: Iterable[Stages]) -> Dimensions:
+    """Those whose list are the stages of deals, with the steps of all pipelines in their order, but for won stages."""
+    steps = dict.fromkeys(step for held in pipelines for step in held.steps if step not in held.won)
+    if not steps:
+        return dimensions
+    values = {step: [step] for step in steps}
+    return {
+        name: Dimension(of=held.of, other=held.other, values=values) if held.of == _STAGE and not held.values else held
+        for name, held in dimensions.items()
+    }
 
 
 def problems_of(dimension: Dimension) -> Iterator[Problem]:

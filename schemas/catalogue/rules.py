@@ -14,8 +14,29 @@ EVER = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
+class Stages:
+    """A pipeline: the stages of deals, by their ids."""
+
+    name: str
+    steps: tuple[str, ...]
+    won: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...] = ()
+    """(id, what people call it)."""
+
+    def stage_of(self, said: str) -> str:
+        """The id of a stage that is called by its id or by its label."""
+        known = {*self.steps, *self.won}
+        return said if said in known else next((id for id, label in self.labels if label == said), said)
+
+    def label_of(self, stage: str) -> str:
+        """What people call a stage."""
+        words = stage.replace("_", " ")
+        return dict(self.labels).get(stage) or words[:1].upper() + words[1:]
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """Of `conversation`, `lead_response` and money."""
+    """Of `conversation`, `lead_response`, `pipelines` and money."""
 
     rates: Rates = (("USD", ((EVER, 1, 0),)),)
     """The organisation's own currency among them, at 1."""
@@ -38,3 +59,5 @@ class Rules:
     """Of the organisation, whose days versions begin with."""
     calendar: str | None = None
     """The organisation's, as JSON: durations of `clock: business` go by it. None: all time is business time."""
+    pipelines: tuple[Stages, ...] = ()
+    """In the order of the file."""

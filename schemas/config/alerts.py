@@ -118,7 +118,7 @@ Channel = Annotated[
 ]
 
 
-AlertKind = Literal["lead_response", "metric_threshold"]
+AlertKind = Literal["lead_response", "metric_threshold", "goal"]
 
 
 class AlertRoute(Model):

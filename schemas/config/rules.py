@@ -26,6 +26,7 @@ def rules_of(config: Config) -> Rules:
         missed_after=config.lead_response.missed_after,
         timezone=config.organisation.zone.key,
         calendar=calendar,
+        pipelines=tuple(entry.stages(name, config.stage_names()) for name, entry in config.pipelines.items()),
     )
 
 

@@ -17,10 +17,12 @@ from schemas.config.alerts import Alerts, Threshold
 from schemas.config.floor import BusinessHours, Organisation, Rep, Team
 from schemas.config.goals import Fiscal, Goal
 from schemas.config.leads import Conversation, LeadResponse, RuleCondition
+from schemas.config.pipelines import Pipeline
 from schemas.config.references import check_references
 from schemas.config.screens import Digest, Origin, ScreenConfig
 from schemas.config.windows import known_window
 from schemas.connectors import AnyConnection
+from schemas.connectors.words import CrmConnection
 from schemas.documents.values import Currency, Duration, Model, Name
 from schemas.instants import DAY, HOUR
 
@@ -55,6 +57,9 @@ class Retention(Model):
         return self
 
 
+PipelineName = Annotated[str, Field(min_length=1, max_length=256)]
+
+
 class Config(Model):
     """The whole of `floorcast.yaml`."""
 
@@ -74,6 +79,8 @@ class Config(Model):
         default_factory=list, max_length=100, description="Sites whose pages may ask the api, with a key of their own."
     )
     retention: Retention = Retention()
+    pipelines: dict[PipelineName, Pipeline] = Field(default_factory=dict, max_length=50)
+    """The stages of deals, by the id of the pipeline as the CRM sends it; deals that name none are in the first."""
     fiscal: Fiscal = Fiscal()
     goals: dict[Name, Goal] = Field(default_factory=dict, max_length=100)
     """What is to be reached, by the name of the goal."""
@@ -116,6 +123,16 @@ class Config(Model):
             (ours.metrics, ours.dimensions, ours.cold_sources, ours.quiet_after)
             == (theirs.metrics, theirs.dimensions, theirs.cold_sources, theirs.quiet_after)
         )
+
+    def stage_names(self) -> dict[str, str]:
+        """Stage of deals -> what the connections call it."""
+        return {
+            stage: entry.name
+            for connection in self.connections.values()
+            if isinstance(connection, CrmConnection)
+            for stage, entry in connection.stages.items()
+            if entry.name is not None
+        }
 
     def business_calendars(self) -> dict[str, BusinessCalendar]:
         """The calendars by name. Each remembers what it has worked out, so make them once per process."""

@@ -4,31 +4,26 @@ Owns which goal is meant for a metric in a window, and what is remembered of tar
 amount or a pane changes. Pure: the clock is an argument.
 """
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas.catalogue.base import Exact
 from schemas.config.goals import PERIODS, Goal
 from schemas.floor import ORGANISATION, Floor, Scope, rep_scope
-from schemas.goals.amounts import Amounts, Recorded, recorded_of
 from schemas.goals.metrics import is_spread
-from schemas.goals.people import Employment, employment_of
 from schemas.goals.periods import Days, Periods, period_of_window
-from schemas.goals.standing import Fit, Standing, deals_needed, fit_of, needed_share, standing, unspread
-from schemas.goals.targets import Calendars, Spread, Target
+from schemas.goals.remembering import let_go
+from schemas.goals.shares import Shares
+from schemas.goals.standing import Fit, Standing, deals_needed, fit_of, standing, unspread
+from schemas.goals.target_book import NO_TEAMS, TargetBook
+from schemas.goals.targets import Calendars
 from schemas.goals.work import Work, works_of
 from schemas.people import Person
-from schemas.records import Version
 from schemas.windows import Day, Span
 
-_MOST_REMEMBERED = 200
-_NOBODY = Employment("")
 _DAYS_OF_NEED = 90
-Parts = Mapping[str | None, Target]
-"""What a person is to reach, by team."""
 
 
 class Attained(NamedTuple):
@@ -53,68 +48,6 @@ class Needed(NamedTuple):
     leads: int | None
 
 
-class _Shared(NamedTuple):
-    """What people are to reach for whom all is the same."""
-
-    parts: Parts
-    whole: Fraction
-    teams: frozenset[str | None]
-    """Those in which there is something to reach, and None, for the organisation."""
-
-
-class _Held(NamedTuple):
-    """The same of one person, as they were then."""
-
-    person: Person
-    target: _Shared
-
-
-_NO_TEAMS: frozenset[str | None] = frozenset()
-_NOTHING = _Shared({}, Fraction(0), _NO_TEAMS)
-
-
-@dataclass
-class _Table:
-    """What is remembered of one goal in certain days, seen from one day."""
-
-    today: Day
-    people: dict[str, "_Held"] = field(default_factory=dict)
-    alike: dict[tuple[object, ...], "_Shared"] = field(default_factory=dict)
-    """Of people for whom all is the same, so that it is found once."""
-    sums: dict[str | None, Target] = field(default_factory=dict)
-    """What the people of a team (None: all) are to reach; of the roster at `revision`."""
-    revision: int = -1
-
-
-@dataclass
-class _Shares:
-    """How many people of each team, and of all (None), have a target and have reached it."""
-
-    seen_from: object
-    revision: int = -1
-    """Of the panes that are counted."""
-    asked: Counter[str | None] = field(default_factory=Counter)
-    reached: Counter[str | None] = field(default_factory=Counter)
-    outcomes: dict[str, tuple[frozenset[str | None], bool]] = field(default_factory=dict)
-
-    def put(self, rep: str, teams: frozenset[str | None], is_reached: bool) -> None:
-        """Count a person instead of what was counted of them before."""
-        before = self.outcomes.get(rep)
-        if before == (teams, is_reached):
-            return
-        if before is not None:
-            self.asked.subtract(before[0])
-            self.reached.subtract(before[0] if before[1] else ())
-        self.outcomes[rep] = teams, is_reached
-        self.asked.update(teams)
-        self.reached.update(teams if is_reached else ())
-
-    def of(self, team: str | None) -> Fraction | None:
-        """The share that has reached it; None: nobody has a target."""
-        asked = self.asked.get(team, 0)
-        return Fraction(self.reached.get(team, 0), asked) if asked else None
-
-
 class GoalBook:
     """All goals of a configuration, over a floor."""
 
@@ -127,16 +60,13 @@ class GoalBook:
         self.goals: Mapping[str, Goal] = {
             name: goal for name, goal in config.goals.items() if goal.metric in floor.catalogue
         }
-        self._spreads: dict[str, Spread] = {}
-        self._said_at = -1
-        """The revision of the records of goals that the amounts are of."""
         self._is_spread = {name: is_spread(floor.catalogue, goal.metric) for name, goal in self.goals.items()}
         self._of_metric: dict[str, list[str]] = {}
         for name, goal in self.goals.items():
             self._of_metric.setdefault(goal.metric, []).append(name)
-        self._tables: OrderedDict[tuple[str, Days], _Table] = OrderedDict()
+        self._targets = TargetBook(floor, self.goals, self._periods, self._calendars)
         self._actuals: OrderedDict[tuple[str, int, int], dict[Scope, tuple[int, Exact]]] = OrderedDict()
-        self._shares: OrderedDict[tuple[str, Days], _Shares] = OrderedDict()
+        self._shares: OrderedDict[tuple[str, Days], Shares] = OrderedDict()
 
     # ---------------------------------------------------------------- which goal
 
@@ -192,19 +122,19 @@ class GoalBook:
         span = self._to_date(days, today) if actual_in is None else actual_in
         is_over = days.last < today
         if not self._is_spread[name]:
-            amount = self._amount(name, scope, days, today)
+            amount = self._targets.amount(name, scope, days, today)
             if not amount:
                 return None
             is_lower_better = self._floor.catalogue[goal.metric].better == "lower"
             actual = self._actual(goal.metric, scope, span, now)
             return unspread(amount, actual, is_lower_better=is_lower_better, is_over=is_over)
-        target = self._target(name, scope, days, today)
+        target = self._targets.of_scope(name, scope, days, today)
         whole = target.whole
         if not whole:
             return None
         return standing(
             whole, target.expected(today, now), self._actual(goal.metric, scope, span, now),
-            self._per_day(name, scope, days, today, now), goal.bands, is_over=is_over,
+            self._targets.per_day(name, scope, days, today, now), goal.bands, is_over=is_over,
         )  # fmt: skip
 
     def attained(self, name: str, rep: str, days: Days, now: int, actual_in: Span | None = None) -> Attained | None:
@@ -216,7 +146,7 @@ class GoalBook:
         today, person = floor.calendar.day_of(now), floor.roster.people.get(rep)
         if person is None:
             return None
-        target = self._of_person(name, person, days, self._table(name, days, today)).whole
+        target = self._targets.of_person(name, person, days, today).whole
         if not target:
             return None
         span = self._to_date(days, today) if actual_in is None else actual_in
@@ -254,128 +184,6 @@ class GoalBook:
         for rep in sorted(self._floor.roster.people):
             yield rep_scope(rep)
 
-    # ---------------------------------------------------------------- targets
-
-    def _spread(self, name: str) -> Spread:
-        """A goal with the amounts of file and records as they are now."""
-        if self._said_at != self._floor.roster.goals_revision:
-            self._said_at = self._floor.roster.goals_revision
-            self._read_amounts()
-        return self._spreads[name]
-
-    def _read_amounts(self) -> None:
-        roster = self._floor.roster
-        recorded: dict[str, list[tuple[Version, str, Recorded]]] = {}
-        for id, record in roster.goal_records.items():
-            said, goal = recorded_of(record, roster.served_id), record.get("goal")
-            if said is not None and goal in self.goals:
-                at, digest, _ = record.fields["amount"]
-                recorded.setdefault(goal, []).append(((at, digest), id, said))
-        for name, goal in self.goals.items():
-            # Of two records of one day the one whose amount was said last holds.
-            amounts = Amounts(goal, [said for *_, said in sorted(recorded.get(name, ()), key=lambda each: each[:2])])
-            before = self._spreads.get(name)
-            self._spreads[name] = Spread(goal, amounts, self._periods, self._calendars)
-            is_same = before is not None and before.amounts.says_the_same_of_others(amounts)
-            for (of, _), table in self._tables.items():
-                if of == name:
-                    table.people.clear()
-                    table.revision = -1
-                    if not is_same:
-                        table.alike.clear()
-
-    def _table(self, name: str, days: Days, today: Day) -> _Table:
-        self._spread(name)  # before anything is looked at: what was remembered of other amounts goes
-        # From any day after them, or before, they look the same.
-        seen_from = min(max(today, days.first - 1), days.last + 1)
-        key = name, days
-        table = self._tables.get(key)
-        if table is None or table.today != seen_from:
-            table = self._tables[key] = _Table(seen_from)
-            _bound(self._tables)
-        else:
-            self._tables.move_to_end(key)
-        return table
-
-    def _target(self, name: str, scope: Scope, days: Days, today: Day) -> Target:
-        found = Target()
-        if scope.kind == "rep":
-            person = self._floor.roster.people.get(scope.id or "")
-            if person is not None:
-                for part in self._of_person(name, person, days, self._table(name, days, today)).parts.values():
-                    found.add(part)
-            return found
-        spread = self._spread(name)
-        found.add(spread.own(scope.id, days, today))
-        of_people = spread.days_of_people(scope.id, days)
-        if of_people.last >= of_people.first:
-            found.add(self._sums(name, of_people, today).get(scope.id, _NO_TARGET))
-        return found
-
-    def _of_person(self, name: str, person: Person, days: Days, table: _Table) -> _Shared:
-        held = table.people.get(person.rep)
-        if held is not None and held.person is person:
-            return held.target
-        employment, spread, found = employment_of(person), self._spread(name), _NOTHING
-        if employment is not None:
-            key = spread.likeness(employment, days)
-            known = table.alike.get(key)
-            if known is None:
-                parts = spread.of_person(employment, days, table.today)
-                wholes = {team: part.whole for team, part in parts.items()}
-                teams = frozenset({None, *(team for team, whole in wholes.items() if whole)})
-                known = table.alike[key] = _Shared(parts, sum(wholes.values(), Fraction(0)), teams)
-            found = known
-        table.people[person.rep] = _Held(person, found)
-        return found
-
-    def _sums(self, name: str, days: Days, today: Day) -> Mapping[str | None, Target]:
-        """What the people of each team, and all (None), are to reach in these days."""
-        table, revision = self._table(name, days, today), self._floor.roster_revision
-        if table.revision != revision:
-            counts: Counter[int] = Counter()
-            targets: dict[int, _Shared] = {}
-            for person in self._floor.roster.people.values():
-                target = self._of_person(name, person, days, table)
-                counts[id(target)] += 1
-                targets[id(target)] = target
-            everybody = Target()
-            sums: dict[str | None, Target] = {None: everybody}
-            for which, count in counts.items():
-                for team, part in targets[which].parts.items():
-                    times = part.times(count)
-                    everybody.add(times)
-                    if team is not None:
-                        sums.setdefault(team, Target()).add(times)
-            table.sums, table.revision = sums, revision
-        return table.sums
-
-    def _amount(self, name: str, scope: Scope, days: Days, today: Day) -> Fraction | None:
-        """What is not spread over days: the newest amount, in force on the last day or today."""
-        amounts, day = self._spread(name).amounts, min(days.last, today)
-        if not self.period(name, days.first).holds(days):
-            return None
-        if scope.kind != "rep":
-            return amounts.own(scope.id, day)
-        person = self._floor.roster.people.get(scope.id or "")
-        employment = None if person is None else employment_of(person)
-        if employment is None:
-            return None
-        there = employment.within(days)
-        if there.last < there.first:
-            return None
-        return amounts.of_person(employment.rep, employment.membership.team_on(day), day)
-
-    def _per_day(self, name: str, scope: Scope, days: Days, today: Day, now: int) -> Fraction | None:
-        spread = self._spread(name)
-        if scope.kind != "rep":
-            return needed_share(spread.work_of(None), days, today, now)
-        person = self._floor.roster.people[scope.id or ""]
-        employment = employment_of(person) or _NOBODY
-        if spread.goal.absence == "none":
-            employment = replace(employment, absences=())
-        return needed_share(spread.work_of(employment.membership.team_on(today)), days, today, now, employment)
-
     # ---------------------------------------------------------------- actuals
 
     def _actual(self, metric: str, scope: Scope, span: Span, now: int) -> Exact:
@@ -390,7 +198,7 @@ class GoalBook:
         held = self._actuals.get(key)
         if held is None:
             held = self._actuals[key] = {}
-            _bound(self._actuals)
+            let_go(self._actuals)
         known = held.get(scope)
         if known is not None and known[0] == revision:
             return known[1]
@@ -408,8 +216,8 @@ class GoalBook:
         seen_from = floor.roster_revision, today, now if moves else None
         held = self._shares.get(key)
         if held is None or held.seen_from != seen_from:
-            held = self._shares[key] = _Shares(seen_from)
-            _bound(self._shares)
+            held = self._shares[key] = Shares(seen_from)
+            let_go(self._shares)
             for person in floor.roster.people.values():
                 held.put(person.rep, *self._outcome(name, person, days, today, now))
         elif held.revision < floor.days_revision(days.first, min(days.last, today)):
@@ -427,11 +235,11 @@ class GoalBook:
         if not self._is_spread[name]:
             found = self.standing(name, rep_scope(person.rep), days, now)
             if found is None:
-                return _NO_TEAMS, False
+                return NO_TEAMS, False
             return frozenset({None, person.team_on(min(days.last, today))}), found.is_reached
-        target = self._of_person(name, person, days, self._table(name, days, today))
+        target = self._targets.of_person(name, person, days, today)
         if not target.whole:
-            return _NO_TEAMS, False
+            return NO_TEAMS, False
         span = self._to_date(days, today)
         actual = self._actual(self.goals[name].metric, rep_scope(person.rep), span, now)
         return target.teams, actual is not None and actual >= target.whole
@@ -440,12 +248,3 @@ class GoalBook:
     def _to_date(days: Days, today: Day) -> Span:
         """Those of the days that have begun."""
         return Span("", days=True, first=days.first, last=min(days.last, today))
-
-
-_NO_TARGET = Target()
-
-
-def _bound(remembered: OrderedDict[Any, Any]) -> None:
-    """Let the oldest go."""
-    while len(remembered) > _MOST_REMEMBERED:
-        remembered.popitem(last=False)

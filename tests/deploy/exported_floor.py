@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from api.read.consumer import Latency
 from api.read.exposition import Picture, ResponseHistogram, WaitingLeads, render
+from api.read.goal_rows import ExportedGoals
 from api.read.view import Scope, Values, View
 from api.write.refusals import UnacknowledgedError
 from schemas.catalogue import shipped_catalogue
@@ -43,6 +44,8 @@ class ExportedFloor:
             teams={"north": {"name": "North"}, "south": {"name": "South"}},
             reps={rep: {"name": rep.title(), "team": team} for rep, team in TEAMS.items() if team is not None},
             lead_response={"rules": [{"sla": "30m"}]},
+            pipelines={"sales": {"steps": ["talk", "offer"]}},
+            goals={"calls": {"metric": "calls_made", "period": "day", "amounts": [{"each": 3}]}},
         )
         self._view = make_view(config)
         self._pipeline = ToldPipeline(config, self._view)
@@ -86,10 +89,14 @@ class ExportedFloor:
         leads = WaitingLeads(view, now)
         leads.look_at()
         today = view.calendar.day_of(now)
+        teams = {rep: view.roster.team_on(rep, today) for rep in view.reps()}
+        goals = ExportedGoals(view, teams, now)
+        goals.look_at()
         return Picture(
             catalogue=shipped_catalogue(),
             windows={window: _values(view, window, now) for window in WINDOWS},
-            teams={rep: view.roster.team_on(rep, today) for rep in view.reps()},
+            teams=teams,
+            goals=goals.found,
             waiting=leads.counts,
             oldest=leads.oldest,
             responses=responses.teams,
@@ -136,6 +143,7 @@ def _day(now: int) -> list[RecordChange]:
             change("deal", f"won-{rep}", at, rep=rep, status="won", created_at=at - 9 * DAY, closed_at=at,
                    amount="1200.50", currency="USD"),
             change("deal", f"lost-{rep}", at, rep=rep, status="lost", created_at=at - DAY, closed_at=at),
+            change("deal", f"open-{rep}", at, rep=rep, status="open", created_at=at, stage="talk"),
             *_answered_lead(f"a-{rep}", rep, at, (place + 1) * MINUTE),
         ]  # fmt: skip
     return changes

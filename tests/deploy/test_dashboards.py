@@ -21,7 +21,7 @@ from tests.deploy.observing import get, prometheus_config, query, running_promet
 
 GRAFANA = Path(generate.__file__).parent
 FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
-CHOSEN = {"window": "today", "team": ".*", "rep": "bo"}
+CHOSEN = {"window": "today", "team": ".*", "rep": "bo", "goal": "calls"}
 SPANS = {"__rate_interval": "30s", "__range": "5m", "__interval": "5s"}
 
 

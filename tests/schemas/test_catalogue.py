@@ -114,7 +114,7 @@ def test_rules_are_part_of_what_a_measure_means() -> None:
 @pytest.mark.parametrize(
     ("entries", "problem"),
     [
-        ({"a": entry(type="simpel")}, "a.type: must be one of simple, ratio, derived, duration, conversion, level"),
+        ({"a": entry(type="simpel")}, "a.type: must be one of simple, ratio, derived, duration, conversion, funnel,"),
         ({"a": entry(colour="red")}, "a.colour: is not a setting here"),
         ({"a": entry(**{"from": "calls"})}, "a.from: there is no fact calls; did you mean 'call'?"),
         ({"a": entry(where={"directoin": "outbound"})},
@@ -209,7 +209,7 @@ def _is_made_by_dividing(name: str) -> bool:
     if isinstance(found, Derived):
         return any(_is_made_by_dividing(part) for part in re.findall("[a-z_]{3,}", found.expr)) or "/" in found.expr
     is_mean_or_percentile = re.fullmatch(r"p\d+|mean|within|kept", str(getattr(found, "stat", ""))) is not None
-    return found.type in {"ratio", "conversion"} or is_mean_or_percentile
+    return found.type in {"ratio", "conversion", "funnel"} or is_mean_or_percentile
 
 
 def test_shipped_metrics_of_one_pane() -> None:

@@ -116,7 +116,7 @@ def test_a_row_with_a_byte_that_fell_over_ends_nobody(log: list[RecordChange], p
             ledger.restore(
                 {f"{said.kind}|{said.id}".encode(): damaged, b"call|sound": fold_all("call", [GOOD]).encode()}
             )
-            output = ledger.rebuild({}, {}, NOW)
+            output = ledger.rebuild({}, {}, {}, NOW)
             assert len(output.damaged) == results[-1]
             ledger.fold([change("call", "sound", NOW + 1, lead="l2")], NOW)
             if not results[-1]:

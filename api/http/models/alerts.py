@@ -3,13 +3,14 @@
 from pydantic import Field
 
 from api.http.models.common import Answer, Instant
+from api.http.models.goals import PeriodAnswer
 
 
 class AlertAnswer(Answer):
     """An alert. Rep and team are the lead's owner and their team while it is open, then as they were last."""
 
     id: str = Field(examples=["l-5:breach:1773828000000000:1773831600000000"])
-    kind: str = Field(description="lead_response, metric_threshold.", examples=["lead_response"])
+    kind: str = Field(description="lead_response, metric_threshold, goal.", examples=["lead_response"])
     level: str = Field(description="warn, breach or escalate.", examples=["breach"])
     lead: str | None = Field(description="Null of a metric.", examples=["l-5"])
     rep: str | None = Field(description="The lead's owner; whose number it is.", examples=["r-17"])
@@ -41,6 +42,14 @@ class AlertAnswer(Answer):
     over: bool | None = Field(
         default=None, description="Resolved because its time is over, not because of the number.", examples=[None]
     )
+    goal: str | None = Field(
+        default=None, description="This and all that follows of a goal only: its name.", examples=[None]
+    )
+    milestone: float | None = Field(default=None, description="The attainment that is told.", examples=[None])
+    attainment: float | None = Field(
+        default=None, description="When it was raised; of a resolved one when it was resolved.", examples=[None]
+    )
+    period: PeriodAnswer | None = Field(default=None, examples=[None])
 
 
 class ActionAnswer(Answer):

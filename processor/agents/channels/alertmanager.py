@@ -10,7 +10,7 @@ import msgspec
 
 from processor.agents.channels.http import Poster
 from processor.agents.channels.wording import headline, one_line, summary_headline
-from schemas.alerts import LEVELS, Alert
+from schemas.alerts import GOAL, LEVELS, Alert
 from schemas.config import AlertmanagerChannel as Settings
 from schemas.instants import HOUR, SECOND, format_instant
 
@@ -94,7 +94,7 @@ def _posted(alert: Alert, ends_at: int) -> dict[str, Any]:
         }
     else:
         labels |= {
-            "alertname": "MetricThreshold",
+            "alertname": "GoalMilestone" if alert.kind == GOAL else "MetricThreshold",
             "area": "metrics",
             "threshold": crossing.threshold,
             "metric": crossing.metric,

@@ -89,7 +89,7 @@ class Told:
         loaded = Ledger("ledger.0", DEFINITIONS, compiled=self.compiled)
         loaded.restore(dict(state["rows"]))
         roster = {key: row for key, row in self.roster.items() if row is not None}
-        return loaded.rebuild(dict(state["panes"]), roster, self.log_at)
+        return loaded.rebuild(dict(state["panes"]), roster, {}, self.log_at)
 
 
 def in_frames(changes: Sequence[RecordChange]) -> Batch:

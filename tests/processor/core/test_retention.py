@@ -290,7 +290,7 @@ def test_reading_back_lets_go_what_nobody_let_go_before() -> None:
     rows = fold(ledger, a_call("1", START), a_call("2", START + 20 * DAY)).rows
     successor.restore({key: row for key, row in rows if row is not None})
 
-    output = successor.rebuild({}, {}, START + 31 * DAY)
+    output = successor.rebuild({}, {}, {}, START + 31 * DAY)
 
     assert output.rows == [(b"call|1", None)]
     assert set(days_of(output.panes)) == {DEFINITIONS.calendar.day_of(START + 20 * DAY)}
@@ -330,7 +330,7 @@ def test_absences_and_goals_are_told_to_everybody_and_taken_back_when_they_go() 
     assert (b"absence|a1", None) in later.rows
 
     published = {b"absence|a1": b"old", b"rep|gone": b"old"}
-    rebuilt = ledger.rebuild({}, published, START + 60 * DAY)
+    rebuilt = ledger.rebuild({}, published, {}, START + 60 * DAY)
     assert {key: row is not None for key, row in rebuilt.roster} == {
         b"goal|g1": True, b"absence|a1": False, b"rep|gone": False,
     }  # fmt: skip

@@ -1,0 +1,91 @@
+"""`GET /v1/deals/open` and `GET /v1/leads/open`: what has not ended, and what speaks against it."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.etag import answer
+from api.http.models.open_deals import OpenDealsAnswer, OpenLeadsAnswer
+from api.http.parameters import (
+    Cursor,
+    Limit,
+    ReadRequest,
+    ReadRoute,
+    TeamAsked,
+    known_rep,
+    known_team,
+    page,
+    team_today,
+)
+from api.read.open_deals import DealFlag, LeadFlag, OpenDeals, OpenLeads
+from schemas.instants import format_instant
+
+router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["deals"], generate_unique_id_function=operation_id)
+
+RepAsked = Annotated[str | None, Query(description="Only those of this rep.")]
+
+
+@router.get(
+    "/deals/open", summary="Open deals, the largest first", response_model=OpenDealsAnswer,
+    responses=READ_PROBLEMS | NOT_FOUND,
+)  # fmt: skip
+async def open_deals(
+    request: ReadRequest,
+    flag: Annotated[DealFlag | None, Query(description="Only those with this flag.")] = None,
+    team: TeamAsked = None, rep: RepAsked = None, limit: Limit = 100, cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """Amounts are in the organisation's currency, teams those of today."""
+    is_theirs = _whose(request, team, rep)
+    deals = OpenDeals(request.view, request.now)
+    listed = [
+        deal
+        for deal in request.view.deals.open.values()
+        if is_theirs(deal.rep) and (flag is None or flag in deals.flags(deal))
+    ]
+    found, following = page(sorted(listed, key=deals.key), deals.key, limit, cursor)
+    rows = [deals.row(deal) for deal in found]
+    return answer(request, {"rows": rows, "as_of": format_instant(request.now)} | following)
+
+
+@router.get(
+    "/leads/open", summary="Open leads, those that came first are first", response_model=OpenLeadsAnswer,
+    responses=READ_PROBLEMS | NOT_FOUND,
+)  # fmt: skip
+async def open_leads(
+    request: ReadRequest,
+    flag: Annotated[LeadFlag | None, Query(description="Only those with this flag.")] = None,
+    team: TeamAsked = None, rep: RepAsked = None, limit: Limit = 100, cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """`quiet`: no human touch for the `quiet_after` of metrics.yaml; `late`: due and unanswered."""
+    is_theirs = _whose(request, team, rep)
+    leads = OpenLeads(request.view, request.now)
+    listed = [
+        lead
+        for lead in request.view.clocks.values()
+        if lead.is_open and is_theirs(lead.rep) and (flag is None or flag in leads.flags(lead))
+    ]
+    found, following = page(sorted(listed, key=leads.key), leads.key, limit, cursor)
+    rows = [leads.row(lead) for lead in found]
+    return answer(request, {"rows": rows, "as_of": format_instant(request.now)} | following)
+
+
+def _whose(request: ReadRequest, team: str | None, rep: str | None) -> Callable[[str | None], bool]:
+    """Whether what somebody owns is asked for and may be seen."""
+    access, view, now = request.access, request.view, request.now
+    if team is not None:
+        known_team(view, team, access)
+    if rep is not None:
+        known_rep(view, rep, access, now)
+
+    def is_theirs(owner: str | None) -> bool:
+        if rep is not None and owner != rep:
+            return False
+        if team is None and access.team is None:
+            return True
+        held = team_today(view, owner, now)
+        return team in {None, held} and access.allows_team(held)
+
+    return is_theirs

@@ -1,0 +1,79 @@
+"""The deals that are open, and how long won ones stayed in each stage: as `deals` last told them.
+
+Owns what is remembered to say quickly after how long a deal stands still. Pure: `now` is an argument.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from schemas.catalogue.percentiles import Ranked, between, rank
+from schemas.deals import DealCard, decode_deal
+from schemas.instants import DAY
+
+WON_WITHIN = 365 * DAY
+ENOUGH_STAYS = 20
+_SHARE = Fraction(4, 5)
+
+Stage = tuple[str | None, str]
+"""Pipeline and stage."""
+
+
+class Deals:
+    """All of them."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, DealCard] = {}
+        self._won: dict[str, DealCard] = {}
+        self._in_stage: dict[Stage, dict[str, DealCard]] = {}
+        """Won deals that have left a stage, by that."""
+        self._limits: dict[Stage, tuple[int, int, Fraction | None]] = {}
+        """Stage -> from when until when (excluded) it is so, and after how long a deal stands still in it."""
+
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Take a message in; a value of None: the deal is in no list any more."""
+        deal = key.decode().partition("|")[2]
+        self.open.pop(deal, None)
+        before = self._won.pop(deal, None)
+        if before is not None:
+            for stage in _left(before):
+                self._in_stage[stage].pop(deal, None)
+                self._limits.pop(stage, None)
+        if value is None:
+            return
+        card = decode_deal(value)
+        if card.won_at is None:
+            self.open[deal] = card
+            return
+        self._won[deal] = card
+        for stage in _left(card):
+            self._in_stage.setdefault(stage, {})[deal] = card
+            self._limits.pop(stage, None)
+
+    def stalled_after(self, pipeline: str | None, stage: str, now: int) -> Fraction | None:
+        """How long (microseconds) a deal may be in a stage until it stands still; None: too few were won to say."""
+        place = pipeline, stage
+        held = self._limits.get(place)
+        if held is None or not held[0] <= now < held[1]:
+            held = self._limits[place] = self._limit(place, now)
+        return held[2]
+
+    def _limit(self, place: Stage, now: int) -> tuple[int, int, Fraction | None]:
+        stays: dict[int, int] = {}
+        until = now + WON_WITHIN
+        for card in self._in_stage.get(place, {}).values():
+            at = card.won_at or 0
+            if at > now:
+                until = min(until, at)
+            elif now < at + WON_WITHIN:
+                until = min(until, at + WON_WITHIN)
+                for stage, took in card.stays:
+                    if stage == place[1]:
+                        stays[took] = stays.get(took, 0) + 1
+        sample = Ranked(stays)
+        if len(sample) < ENOUGH_STAYS:
+            return now, until, None
+        return now, until, Fraction(between(sample, *rank(len(sample), _SHARE)))
+
+
+def _left(card: DealCard) -> Iterator[Stage]:
+    yield from dict.fromkeys((card.pipeline, stage) for stage, _ in card.stays)

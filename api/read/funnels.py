@@ -1,0 +1,58 @@
+"""Funnels as REST shows them: each step with what became of those that entered it, whole or by a dimension.
+
+Owns names and forms of what is served of funnels; what counts, schemas/catalogue/funnel.py says. Pure: `now` is an
+argument.
+"""
+
+from api.read.segments import label_on, segment_order
+from api.read.view import Scope, View
+from schemas.catalogue.funnel import FunnelReader, Step, Way, steps_of, whole_seconds, worst_of
+from schemas.panes import Pane
+from schemas.windows import Span
+
+Json = dict[str, object]
+
+
+def funnel_json(
+    view: View, reader: FunnelReader, scope: Scope, span: Span, now: int, pipeline: str | None
+) -> Json:  # fmt: skip
+    """The steps of a pipeline (None: of the first), and the one at which most are lost."""
+    return _shown(reader.way(pipeline), view.merged(scope, span, now), now)
+
+
+def funnel_segments(
+    view: View, metric: str, scope: Scope, span: Span, now: int, pipeline: str | None, by: str
+) -> list[Json]:
+    """The same by a dimension: all labels of a list in its order; of people those that occur, nobody's last."""
+    whole, parts = view.funnel(metric), view.funnel_parts(metric, by)
+    if parts is not None:
+        pane = view.merged(scope, span, now)
+        return [{"by": {by: label}, **_shown(part.way(pipeline), pane, now)} for label, part in parts.items()]
+    way = None if whole is None else whole.way(pipeline)
+    panes = view.merged_by_people(scope, span, now, label_on(view, by))
+    return [
+        {"by": {by: label}, **_shown(way, panes[label], now)}
+        for label in sorted(panes, key=segment_order(view, by))
+        if way is not None and way.passed.name in panes[label]
+    ]
+
+
+def _shown(way: Way | None, pane: Pane, now: int) -> Json:
+    steps = [] if way is None else steps_of(way, pane, now)
+    return {"steps": [_step(step) for step in steps], "worst": worst_of(steps)}
+
+
+def _step(step: Step) -> Json:
+    return {
+        "step": step.step,
+        "label": step.label,
+        "entered": step.entered,
+        "advanced": step.advanced,
+        "lost": step.lost,
+        "open": step.open,
+        "conversion": None if step.conversion is None else float(step.conversion),
+        "leak": None if step.leak is None else float(step.leak),
+        "time_in_stage_days_p50": None if step.time_in_stage is None else float(step.time_in_stage),
+        "running": step.running,
+        "oldest_running_seconds": whole_seconds(step.oldest_running),
+    }
