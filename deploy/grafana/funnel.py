@@ -1,18 +1,8 @@
 """The dashboard of the funnel: what share of deals and leads comes to its end. Each step is served by /v1/funnels."""
 
-from deploy.grafana.generate import (
-    FLOOR,
-    TEAM,
-    WINDOW,
-    Dashboard,
-    Section,
-    number,
-    per_rep,
-    per_team,
-    ranking,
-    table,
-    total,
-)
+from deploy.grafana.model import Dashboard, Section
+from deploy.grafana.panels import number, ranking, table
+from deploy.grafana.queries import FLOOR, TEAM, WINDOW, per_rep, per_team, total
 
 _SHARE = (("red", None), ("yellow", 0.1), ("green", 0.25))
 

@@ -12,21 +12,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.grafana.floor import SALES_FLOOR
+from deploy.grafana.funnel import FUNNEL
+from deploy.grafana.goals import GOALS
 from deploy.grafana.lead_response import LEAD_RESPONSE
 from deploy.grafana.pipeline import PIPELINE
 from deploy.grafana.rep import REP_BOARD
 from deploy.grafana.tags import tag_boards
 
 FOLDER = Path(__file__).parent / "dashboards"
-DASHBOARDS = (SALES_FLOOR, REP_BOARD, LEAD_RESPONSE, PIPELINE, *tag_boards())
+DASHBOARDS = (SALES_FLOOR, REP_BOARD, LEAD_RESPONSE, GOALS, FUNNEL, PIPELINE, *tag_boards())
 
 
 def files() -> dict[str, str]:
     """File name -> content of every dashboard."""
-    from deploy.grafana import funnel, goals  # noqa: PLC0415 - they are made of what stands above
-
-    made = (*DASHBOARDS, goals.GOALS, funnel.FUNNEL)
-    return {f"{each.uid.removeprefix('floorcast-')}.json": json.dumps(each.model(), indent=2) + "\n" for each in made}
+    return {
+        f"{each.uid.removeprefix('floorcast-')}.json": json.dumps(each.model(), indent=2) + "\n" for each in DASHBOARDS
+    }
 
 
 def differences(folder: Path) -> list[str]:

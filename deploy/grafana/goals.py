@@ -1,6 +1,7 @@
 """The dashboard of goals: how far the organisation, teams and people are in the current period of each goal."""
 
-from deploy.grafana.generate import Dashboard, Section, Variable, lines, number, ranking, table
+from deploy.grafana.model import Dashboard, Section, Variable
+from deploy.grafana.panels import lines, number, ranking, table
 
 _GOAL = Variable("goal", "Goal", "label_values(floorcast_goal_attainment, goal)")
 _TEAM = Variable("team", "Team", "label_values(floorcast_goal_attainment, team)", is_multi=True)
