@@ -11,7 +11,6 @@ after recovery. Does no I/O.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from types import MappingProxyType
 from typing import Final
 
 from processor.core import bounds
@@ -25,13 +24,13 @@ from processor.core.panes import Message, PaneTable
 from processor.core.plan import Contribution
 from processor.core.responses import lead_result
 from processor.core.retention import Expiry, Horizon, is_spared, last_instant, marked, newest_version
+from processor.core.say import Say
 from processor.core.threads import thread_contributions
 from schemas.damage import DamagedError, check_row
 from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement
 from schemas.leads import ENDED, decode_clock, encode_clock
 from schemas.records import Record, decode_record, is_elsewhere
 from schemas.roster import Teams
-from schemas.windows import Day
 
 SLICE = 200
 """Groups looked at in one batch, to see whether they are still kept."""
@@ -73,12 +72,7 @@ class Groups:
         self._merges = Merges()
         self._full: dict[tuple[str, bool], Smallest] = {}
         """Of groups that hold as many as they take: their own records, and those handed on."""
-        self._groups_of: dict[str, set[str]] = {}
-        """Rep -> groups in whose result their team has a say."""
-        self._reps_of: dict[str, tuple[str, ...]] = {}
-        """The same, by group."""
-        self._asked: dict[str, Mapping[tuple[str, Day], str | None]] = {}
-        """Group -> the teams that its other clocks go by."""
+        self._say = Say()
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
         self._restored_merges: dict[str, bytes] = {}
         self._expiry: Expiry[str] = Expiry()
@@ -289,7 +283,7 @@ class Groups:
         self._counted.pop(group, None)
         self._full.pop((group, False), None)
         self._full.pop((group, True), None)
-        self._note_reps(group, ())
+        self._say.note(group, ())
         if group.startswith("lead:"):
             self._publish_clock(group[5:], None, output.clocks)
             output.expired.append(group[5:])
@@ -389,15 +383,13 @@ class Groups:
 
     def _follow(self, moved: set[str], done: Collection[str], output: GroupsOutput) -> None:
         """Derive the leads again on which these reps' teams have a say, but for the groups that are done."""
-        for group in sorted(group for rep in moved for group in self._groups_of.get(rep, ()) if group not in done):
+        for group in sorted(group for rep in moved for group in self._say.groups_of(rep) if group not in done):
             if self._is_affected(group):
                 self._derive_again(group, output)
 
     def _is_affected(self, group: str) -> bool:
         """Whether another roster can make another result: without deriving it, for a rep may have very many leads."""
-        if self._definitions.lead_response.responder == "team":
-            return True
-        if any(self._teams.team_on(rep, day) != team for (rep, day), team in self._asked.get(group, {}).items()):
+        if self._definitions.lead_response.responder == "team" or self._say.is_moved(group, self._teams.team_on):
             return True
         row = self._clocks.get(group[5:])
         clock = None if row is None else decode_clock(row)
@@ -417,29 +409,8 @@ class Groups:
         if result.settles_at is not None and self._filed.get(group) != result.settles_at:
             self._filed[group] = result.settles_at
             heappush(self._coming, (result.settles_at, group))
-        self._note_reps(group, tuple(sorted(result.reps)), result.teams)
+        self._say.note(group, tuple(sorted(result.reps)), result.teams)
         return result.contributions, None if result.clock is None else encode_clock(result.clock)
-
-    def _note_reps(
-        self, group: str, reps: tuple[str, ...], teams: Mapping[tuple[str, Day], str | None] = MappingProxyType({})
-    ) -> None:
-        """Note whose teams have a say in the group's result, and which they were."""
-        if teams:
-            self._asked[group] = teams
-        else:
-            self._asked.pop(group, None)
-        before = self._reps_of.pop(group, ())
-        if reps:
-            self._reps_of[group] = before if reps == before else reps
-        if reps == before:
-            return
-        for rep in before:
-            groups = self._groups_of[rep]
-            groups.discard(group)
-            if not groups:
-                del self._groups_of[rep]
-        for rep in reps:
-            self._groups_of.setdefault(rep, set()).add(group)
 
     def _count(self, group: str, contributions: list[Contribution]) -> None:
         if contributions:

@@ -1,0 +1,49 @@
+"""Whose teams have a say in which groups, so that a rep who moves has those derived again and no others.
+
+Owns the two-way list. What follows from a move is for groups.py to say.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+
+from schemas.windows import Day
+
+Teams = Mapping[tuple[str, Day], str | None]
+"""(rep, day) -> team."""
+
+_NONE: Teams = {}
+
+
+class Say:
+    """By rep and by group."""
+
+    def __init__(self) -> None:
+        self._groups_of: dict[str, set[str]] = {}
+        self._reps_of: dict[str, tuple[str, ...]] = {}
+        self._teams_of: dict[str, Teams] = {}
+
+    def groups_of(self, rep: str) -> Collection[str]:
+        """The groups in whose result the rep's team has a say."""
+        return self._groups_of.get(rep, ())
+
+    def is_moved(self, group: str, team_on: Callable[[str, Day], str | None]) -> bool:
+        """Whether one of the teams that its other clocks go by is another one now."""
+        return any(team_on(rep, day) != team for (rep, day), team in self._teams_of.get(group, _NONE).items())
+
+    def note(self, group: str, reps: tuple[str, ...], teams: Teams = _NONE) -> None:
+        """Note who has a say in the group's result, and by which teams its other clocks go."""
+        if teams:
+            self._teams_of[group] = teams
+        else:
+            self._teams_of.pop(group, None)
+        before = self._reps_of.pop(group, ())
+        if reps:
+            self._reps_of[group] = before if reps == before else reps
+        if reps == before:
+            return
+        for rep in before:
+            groups = self._groups_of[rep]
+            groups.discard(group)
+            if not groups:
+                del self._groups_of[rep]
+        for rep in reps:
+            self._groups_of.setdefault(rep, set()).add(group)
