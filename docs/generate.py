@@ -321,7 +321,13 @@ def _series() -> list[tuple[str, str, str]]:
     """(name, type, help) of every exported series that is not a metric of the catalogue."""
     sales = {exported(name, metric.unit)[0] for name, metric in shipped_catalogue().items()}
     verified = Verification(0, 0, 0, "", 0, 0)
-    picture = Picture(catalogue=Catalogue(), deals_without_rate=0, goals=(), verification=verified)
+    picture = Picture(
+        catalogue=Catalogue(),
+        deals_without_rate=0,
+        negative_durations={"talk_seconds": 0},
+        goals=(),
+        verification=verified,
+    )
     text = render(picture) + generate_latest(_whole_api()[1])
     helps: dict[str, str] = {}
     found = []

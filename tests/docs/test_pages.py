@@ -146,7 +146,7 @@ def test_every_series_that_is_named_is_exported() -> None:
 
 
 def test_every_path_that_is_named_is_served() -> None:
-    served = set(re.findall(r"^### `GET (\S+)`", (REFERENCE / "rest.md").read_text("utf-8"), re.MULTILINE))
+    served = set(re.findall(r"^### `[A-Z]+ (\S+)`", (REFERENCE / "rest.md").read_text("utf-8"), re.MULTILINE))
     patterns = [re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/?]+", re.escape(path)) + r"(\?.*)?\Z") for path in served]
     patterns.append(re.compile(r"/(docs|openapi\.json|webhooks/\S*|static/|board/|v1/?|v1/…|api/v2/alerts)\Z"))
 
