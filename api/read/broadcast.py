@@ -233,9 +233,8 @@ class Broadcaster:
         """When something may change by time alone (microseconds)."""
         pause = FRESHNESS_AT_MOST_EVERY if self._progress_waits else FRESHNESS_EVERY
         instants = [(now // MINUTE + 1) * MINUTE, self._freshness_sent_at + pause]
-        upcoming = self._view.next_instant()
-        if upcoming is not None:
-            instants.append(upcoming)
+        upcoming = self._view.next_instant(), self._wins.next_instant()
+        instants += [at for at in upcoming if at is not None]
         return max(now, min(instants))
 
     def flush(self, now: int, *, unwatched: bool = False, most: int | None = None) -> bool:

@@ -36,13 +36,16 @@ class WinTeller:
         self._told: dict[_Cause, Win] = {}
         self._coming: list[tuple[int, str]] = []
         """Heap of (instant, deal): what is to be won yet."""
-        self._day: int | None = None
-        self._day_start = 0
+        self._day: tuple[int, int] | None = None
+        """And its first instant."""
+        self._looked_on: int | None = None
+        """The day on which they were last looked at."""
 
     def news(self, view: View, changes: Changes, now: int) -> list[WinNews]:
         """What clients do not know yet. What is new comes before what is taken back: a correction is both."""
-        is_new_day = self._turn_to(view, now)
-        since = min(self._day_start, now - _LATE)
+        day, start = self._today(view, now)
+        is_new_day, self._looked_on = day != self._looked_on, day
+        since = min(start, now - _LATE)
         causes = set(self._looked_at(view, changes, since, now))
         if changes.everything or changes.reps or is_new_day:
             # Names and teams may be others; and what was won on a day that is over is told no more.
@@ -66,16 +69,18 @@ class WinTeller:
 
     def of_today(self, view: View, now: int) -> list[Json]:
         """Those of today that were told, the newest first."""
-        self._turn_to(view, now)
-        return [win.row for win in sorted(self._told.values(), key=Win.key) if win.at >= self._day_start]
+        _, start = self._today(view, now)
+        return [win.row for win in sorted(self._told.values(), key=Win.key) if win.at >= start]
 
-    def _turn_to(self, view: View, now: int) -> bool:
-        """Take it that it is now; whether another day has begun."""
+    def next_instant(self) -> int | None:
+        """When the next deal is won by time alone (microseconds)."""
+        return self._coming[0][0] if self._coming else None
+
+    def _today(self, view: View, now: int) -> tuple[int, int]:
         day = view.calendar.day_of(now)
-        if day == self._day:
-            return False
-        self._day, self._day_start = day, view.calendar.day_start(day)
-        return True
+        if self._day is None or self._day[0] != day:
+            self._day = day, view.calendar.day_start(day)
+        return self._day
 
     def _looked_at(self, view: View, changes: Changes, since: int, now: int) -> Iterator[_Cause]:
         yield from (("deal", deal) for deal in changes.deals)

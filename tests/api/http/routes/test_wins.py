@@ -9,7 +9,7 @@ import pytest
 from api.read.subscriptions import Filter, Subscription
 from processor.core.milestones import MilestoneBook
 from schemas.alerts import encode_alert
-from schemas.instants import DAY, HOUR, MINUTE
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.topics import THRESHOLD_ALERTS
 from tests.api.reading import Floor, floor_config
 from tests.builders import change, instant
@@ -135,21 +135,22 @@ def test_another_instant_is_another_win_that_takes_the_place_of_the_first(tmp_pa
     assert wall.told_names() == [(name("d1", "18T10:00"), False), (name("d1", "18T11:00"), True)]
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [{"status": "open"}, {"status": "lost"}, {"deleted": True}, {"merged_into": "d2"}, {"closed_at": NOW + DAY}],
-)
 @pytest.mark.parametrize("age", [HOUR, 9 * DAY])
-async def test_what_is_taken_back_is_withdrawn(tmp_path: Path, fields: dict[str, Any], age: int) -> None:
-    wall = Wall(tmp_path, won("d1", NOW - age), won("d2"))
+async def test_what_is_taken_back_is_withdrawn(tmp_path: Path, age: int) -> None:
+    back: dict[str, dict[str, Any]] = {
+        "reopened": {"status": "open"}, "lost": {"status": "lost"}, "gone": {"deleted": True},
+        "merged": {"merged_into": "stays"}, "later": {"closed_at": NOW + DAY},
+    }  # fmt: skip
+    wall = Wall(tmp_path, won("stays"), *(won(deal, NOW - age) for deal in back))
     wall.watch()
-    (taken_back,) = [win for win in await wall.listed(window="30d") if ":d1:" in win]
-    wall.take(change("deal", "d1", NOW, **fields))
+    names = set(await wall.listed(window="30d")) - {name("stays", "18T11:00")}
+    assert len(names) == len(back)
+    wall.take(*(change("deal", deal, NOW, **fields) for deal, fields in back.items()))
 
-    assert wall.told_names() == [(taken_back, True)]
-    assert await wall.listed(window="30d") == [name("d2", "18T11:00")]
-    assert [win["deal"] for win in wall.watch()["wins"]] == ["d2"]
-    wall.take(change("deal", "d1", NOW + 1, **fields))
+    assert dict(wall.told_names()) == dict.fromkeys(names, True)
+    assert await wall.listed(window="30d") == [name("stays", "18T11:00")]
+    assert [win["deal"] for win in wall.watch()["wins"]] == ["stays"]
+    wall.take(*(change("deal", deal, NOW + 1, **fields) for deal, fields in back.items()))
     assert wall.told() == []
 
 
@@ -174,15 +175,16 @@ def test_what_was_won_just_before_midnight_is_news_after_it(tmp_path: Path) -> N
 
 
 def test_what_is_to_be_won_yet_is_told_when_it_is(tmp_path: Path) -> None:
-    wall = Wall(tmp_path)
+    wall, at = Wall(tmp_path), NOW + 3 * SECOND
     wall.watch()
-    wall.take(won("soon", closed_at=NOW + MINUTE), won("never", closed_at=NOW + MINUTE))
+    wall.take(won("soon", closed_at=at), won("never", closed_at=at))
     assert wall.told() == []
+    assert wall.read_side.broadcaster.next_flush(wall.now) == at
     wall.take(change("deal", "never", NOW, status="open"))
     assert wall.told() == []
-    wall.now += MINUTE
+    wall.now = at
 
-    assert wall.told_names() == [(name("soon", "18T12:01"), False)]
+    assert wall.told_names() == [("deal_won:soon:2026-03-18T12:00:03.000Z", False)]
 
 
 async def test_milestones_of_goals_are_wins(tmp_path: Path) -> None:
