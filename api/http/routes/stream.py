@@ -76,7 +76,9 @@ async def stream(
     if access.screen is not None:
         wanted = screen_filter(request)
     else:
-        wanted = _filter(view, access, now, teams=teams, reps=reps, metrics=metrics, windows=windows or "today")
+        wanted = _filter(
+            view, access, now, teams=teams, reps=reps, metrics=metrics, windows="today" if windows is None else windows
+        )
 
     async def tell(write: Write) -> None:
         # Not before the answer begins: of a client that has gone by then nothing must stay.
