@@ -82,8 +82,11 @@ class Reading:
 class Books:
     """All that counts; rows and clocks are read off it at any `now`. Made by `recount`, which says what to count."""
 
-    def __init__(self, records: Records, reading: Reading, *, first_day: date = date.min) -> None:
-        """What happened before `first_day` counts nowhere."""
+    def __init__(
+        self, records: Records, reading: Reading, *, first_day: date = date.min, newest: int | None = None
+    ) -> None:
+        """What happened before `first_day` counts nowhere. `newest`: the newest receipt of the log; None: after all."""
+        self._newest = newest
         self.reading = reading
         self._terms, self._lead_rules = reading.terms, reading.lead_rules
         self._first_day = first_day
@@ -248,7 +251,7 @@ class Books:
     def count_leads(self, records: Records, *, only: Collection[str] | None = None) -> None:
         """The clocks of all leads, or only of those, and what they, their touches and their deals count for."""
         for family in families(records, only=only):
-            facts = LeadFacts(family, self._lead_rules, self._terms)
+            facts = LeadFacts(family, self._lead_rules, self._terms, self._newest)
             lead = facts.lead()
             if family.is_known:
                 if family.lead.get("status") in (None, "new", "qualified"):

@@ -22,8 +22,9 @@ _ENDED = ("disqualified", "converted", "customer")
 class LeadFacts:
     """The facts of one lead."""
 
-    def __init__(self, family: Family, rules: LeadRules, terms: Terms) -> None:
-        self._family, self._rules, self._terms = family, rules, terms
+    def __init__(self, family: Family, rules: LeadRules, terms: Terms, newest: int | None = None) -> None:
+        """`newest`: the newest receipt of the log."""
+        self._family, self._rules, self._terms, self._newest = family, rules, terms, newest
         self._touches = rules.human_touches(family)
         self._cold = self._cold_ones()
 
@@ -33,6 +34,8 @@ class LeadFacts:
         root = family.lead
         clock = self._rules.clock(family)
         answered_at = None if clock is None or clock.touch is None else clock.touch.at
+        if answered_at is not None and self._newest is not None and answered_at > self._newest:
+            answered_at = None  # A touch to come answers nothing yet (docs/decisions/0040).
         closes = [closed_at(deal) for deal in family.deals if deal.get("status") == "won"]
         won_at = _earliest(closes)
         statuses = [(at, status) for at, _, status in root.history("status")]

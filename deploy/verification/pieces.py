@@ -131,7 +131,7 @@ def recount_in_pieces(
 
     def left(changes: Iterable[RecordChange]) -> tuple[Remembered, Books]:
         remembered = left_of([*changes, *people], config, newest)
-        return remembered, Books(fold(remembered.records), reading, first_day=remembered.first_day)
+        return remembered, Books(fold(remembered.records), reading, first_day=remembered.first_day, newest=newest)
 
     for changes in kept.records_in_turn(AT_ONCE):
         _, books = left(changes)

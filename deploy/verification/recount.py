@@ -50,9 +50,10 @@ def recount(changes: Iterable[RecordChange], config: Config, definitions: Defini
 
     By the metrics that are shipped, unless others are given.
     """
-    left = left_of(list(changes), config)
+    said = list(changes)
+    left, newest = left_of(said, config), max((change.received_at for change in said), default=None)
     records = fold(left.records)
-    books = Books(records, Reading(config, records, definitions), first_day=left.first_day)
+    books = Books(records, Reading(config, records, definitions), first_day=left.first_day, newest=newest)
     books.count_single()
     books.count_customers(books.customers)
     books.count_threads(records, only=None if left.threads is None else left.whole_threads)

@@ -17,6 +17,7 @@ import aiohttp
 
 from api.read.catch_up import CatchUp
 from processor.transport.following import Follower
+from schemas.catalogue import shipped_catalogue
 from schemas.config import WINDOW_NAMES, Config
 from schemas.instants import SECOND, format_instant, parse_instant, to_datetime
 from schemas.kafka import Address
@@ -27,9 +28,7 @@ Json = dict[str, Any]
 
 SETTLE_SECONDS = 90.0
 _AT_ONCE = 8
-_LOWER_IS_BETTER = frozenset(
-    {"lead_response_seconds_p50", "lead_response_seconds_p90", "sales_cycle_days_p50", "deals_lost"}
-)
+_LOWER_IS_BETTER = frozenset(name for name, entry in shipped_catalogue().items() if entry.better == "lower")
 
 
 class Reader:
