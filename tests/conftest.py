@@ -32,9 +32,9 @@ sys.dont_write_bytecode = False
 
 # `--hypothesis-profile short`: for what is slower by a multiple, such as the sanitizers.
 settings.register_profile("short", max_examples=10, deadline=None)
-# How long an example takes says more of the machine than of the code. Half as many as Hypothesis would try by itself,
+# How long an example takes says more of the machine than of the code. A quarter of what Hypothesis would try by itself,
 # for two cores; `--hypothesis-profile default` tries them all.
-settings.register_profile("plain", max_examples=50, deadline=None)
+settings.register_profile("plain", max_examples=25, deadline=None)
 settings.load_profile("plain")
 
 _START_SECONDS = 300.0  # The first one may download Kafka.

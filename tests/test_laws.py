@@ -86,7 +86,7 @@ CONFIGS = {
 }
 
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-EACH = settings(SLOW, max_examples=30)
+EACH = settings(SLOW, max_examples=12)
 """For what is tried under every configuration."""
 
 

@@ -36,7 +36,7 @@ from tests.panes import cell_of
 
 pytestmark = [pytest.mark.kafka]
 
-EVENTS = 8_000
+EVENTS = 4_000
 PARTITIONS = 4
 CONFIGURATION: dict[str, Any] = {
     "organisation": {"name": "Integration", "timezone": "Asia/Kuala_Lumpur", "currency": "USD"},

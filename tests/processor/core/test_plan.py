@@ -39,7 +39,7 @@ from schemas.records import FIELD_CODES, FIELDS, FieldType, fold_all
 from tests.strategies import NOW, changes
 
 CALM = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 PLAIN = ("call", "email", "meeting")
 ALIASES = {"r2": "r1", "ré": "r3"}

@@ -394,7 +394,7 @@ class Clerk:
         return sum(count for (rep, at), count in self.calls.items() if rep in reps and since <= at <= until)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(STEPS, st.integers(1, 5))
 @example([("look", 600, 0), ("look", 720, 0), ("restart", 600, 0), ("r1", 1, 5), ("look", 1, 0)], 1)
 def test_open_is_what_is_beyond_its_limit_and_each_period_is_told_once(steps: list[Step], most: int) -> None:

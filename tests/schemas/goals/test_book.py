@@ -105,7 +105,7 @@ def everything(book: GoalBook, floor: Floor, now: int) -> dict[Any, Any]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.lists(words(), max_size=6) | st.sampled_from([HOUR, 12 * HOUR, 3 * DAY]), max_size=8))
 def test_what_is_remembered_is_what_is_found_anew(steps: list[list[RecordChange] | int]) -> None:
     told, now = Told(), NOW
