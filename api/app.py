@@ -44,6 +44,7 @@ from api.http.routes import (
     standouts,
     stream,
     webhooks,
+    wins,
 )
 from api.http.routes.screens import Screens
 from api.http.routes.webhooks import WebhookEndpoint
@@ -81,6 +82,7 @@ READ_ROUTERS: tuple[APIRouter, ...] = (
     standouts.router,
     goals.router,
     open_deals.router,
+    wins.router,
     leads.router,
     alerts.router,
     connections.router,

@@ -271,6 +271,7 @@ def screen_filter(request: ReadRequest) -> Filter:
         teams=frozenset(teams) if teams else None,
         discretion=request.discretion,
         device=access.device,
+        wins=screen.tells_wins,
     )
 
 

@@ -1,4 +1,4 @@
-"""What changes, pushed: rows of metrics, leads and freshness as server-sent events.
+"""What changes, pushed: rows of metrics, leads, wins and freshness as server-sent events.
 
 Owns the diff against what was last sent, the numbering of events, and the queues of clients. An event is encoded once
 for all clients that ask for the same; a client that is too slow gets a new snapshot instead of a longer queue, and so
@@ -27,6 +27,7 @@ from api.read.rows import (
 )
 from api.read.subscriptions import Filter, Subscription
 from api.read.view import ORGANISATION, Changes, Scope, Values, View, rep_scope, team_scope
+from api.read.win_news import IN_SNAPSHOT, WinTeller
 from schemas.instants import MINUTE, SECOND, format_instant
 from schemas.windows import Span, Window, span_of
 
@@ -69,6 +70,7 @@ class Broadcaster:
         """The waiting leads that were told, and whose they were then."""
         self._alerts: dict[str, Owner] = {}
         """The open alerts that were told, and whose they were then."""
+        self._wins = WinTeller()
         self._freshness_sent_at = 0
         self._progress_waits = False
 
@@ -118,7 +120,7 @@ class Broadcaster:
             shown = told.shown()
             leads = [told.discretion.lead(lead, shown) for lead in leads]
             alerts = [told.discretion.lead(alert, shown) for alert in alerts]
-        payload = {
+        payload: Json = {
             "rows": rows,
             "leads": leads,
             "alerts": alerts,
@@ -131,6 +133,9 @@ class Broadcaster:
             },
             "build": self._build,
         }
+        if wanted.wins:
+            wins = [win for win in self._wins.of_today(self._view, now) if wanted.wants_win(win)][:IN_SNAPSHOT]
+            payload["wins"] = wins if told is None else [told.discretion.win(win) for win in wins]
         return self._encode("snapshot", payload)
 
     def _rows(self, wanted: Filter, window: str, now: int) -> list[Json]:
@@ -188,6 +193,7 @@ class Broadcaster:
         windows = {*filter(self._is_watched, self._followed), *pinned}
         self._view = view
         self._followed, self._heads, self._leads, self._alerts, self._day = {}, {}, {}, {}, None
+        self._wins = WinTeller()
         self._unseen.clear()
         view.advance(now)
         view.forget_changes()
@@ -227,9 +233,8 @@ class Broadcaster:
         """When something may change by time alone (microseconds)."""
         pause = FRESHNESS_AT_MOST_EVERY if self._progress_waits else FRESHNESS_EVERY
         instants = [(now // MINUTE + 1) * MINUTE, self._freshness_sent_at + pause]
-        upcoming = self._view.next_instant()
-        if upcoming is not None:
-            instants.append(upcoming)
+        upcoming = self._view.next_instant(), self._wins.next_instant()
+        instants += [at for at in upcoming if at is not None]
         return max(now, min(instants))
 
     def flush(self, now: int, *, unwatched: bool = False, most: int | None = None) -> bool:
@@ -262,6 +267,8 @@ class Broadcaster:
                 room = self._flush_window(window, followed, now, room)
         self._flush_leads(changes, changed_heads, now)
         self._flush_alerts(changes, now)
+        for news in self._wins.news(view, changes, now):
+            self._emit("win", None, news, now)
         if departures:
             self._emit("departure", None, departures, now, weight=len(departures))
         self._progress_waits |= changes.progress
@@ -459,6 +466,8 @@ class Broadcaster:
         payload = payload_for(self._view, wanted, event)
         if payload is not None and event.kind in {"lead", "alert"}:
             payload = told.discretion.lead(payload, told.shown())
+        elif payload is not None and event.kind == "win":
+            payload = told.discretion.win(payload)
         return None if payload is None else encoded(self._instance, event.kind, event.number, payload)
 
     def _follow(self, window: str, now: int) -> Followed:

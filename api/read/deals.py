@@ -1,6 +1,7 @@
-"""The deals that are open, and how long won ones stayed in each stage: as `deals` last told them.
+"""The deals that are open or won, and how long won ones stayed in each stage: as `deals` last told them.
 
-Owns what is remembered to say quickly after how long a deal stands still. Pure: `now` is an argument.
+Owns what is remembered to say quickly after how long a deal stands still, and what was won when. Pure: `now` is an
+argument.
 """
 
 from collections.abc import Iterator
@@ -23,31 +24,42 @@ class Deals:
 
     def __init__(self) -> None:
         self.open: dict[str, DealCard] = {}
-        self._won: dict[str, DealCard] = {}
+        self.won: dict[str, DealCard] = {}
+        self._won_on: dict[int, dict[str, DealCard]] = {}
+        """By day of UTC, so that those of a few days are found among those of years."""
         self._in_stage: dict[Stage, dict[str, DealCard]] = {}
         """Won deals that have left a stage, by that."""
         self._limits: dict[Stage, tuple[int, int, Fraction | None]] = {}
         """Stage -> from when until when (excluded) it is so, and after how long a deal stands still in it."""
 
-    def apply(self, key: bytes, value: bytes | None) -> None:
-        """Take a message in; a value of None: the deal is in no list any more."""
+    def apply(self, key: bytes, value: bytes | None) -> tuple[str, DealCard | None]:
+        """Take a message in; a value of None: it is in no list any more. Gives its id, and how it was won before."""
         deal = key.decode().partition("|")[2]
         self.open.pop(deal, None)
-        before = self._won.pop(deal, None)
-        if before is not None:
+        before = self.won.pop(deal, None)
+        if before is not None and before.won_at is not None:
+            del self._won_on[before.won_at // DAY][deal]
             for stage in _left(before):
                 self._in_stage[stage].pop(deal, None)
                 self._limits.pop(stage, None)
         if value is None:
-            return
+            return deal, before
         card = decode_deal(value)
         if card.won_at is None:
             self.open[deal] = card
-            return
-        self._won[deal] = card
+            return deal, before
+        self.won[deal] = card
+        self._won_on.setdefault(card.won_at // DAY, {})[deal] = card
         for stage in _left(card):
             self._in_stage.setdefault(stage, {})[deal] = card
             self._limits.pop(stage, None)
+        return deal, before
+
+    def won_since(self, start: int) -> Iterator[DealCard]:
+        """Those that were won at that instant or later, in no order; also those that are to be won yet."""
+        for day, cards in self._won_on.items():
+            if day >= start // DAY:
+                yield from (card for card in cards.values() if card.won_at is not None and card.won_at >= start)
 
     def stalled_after(self, pipeline: str | None, stage: str, now: int) -> Fraction | None:
         """How long (microseconds) a deal may be in a stage until it stands still; None: too few were won to say."""

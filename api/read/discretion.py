@@ -126,6 +126,8 @@ class Discretion:
         is_shown = rep is not None and (not self.leaves_out or rep in shown)
         told["rep"] = self.id_of(rep) if is_shown else None
         told["name"] = self.name_of(rep, name) if is_shown else None
+        if rep is not None and told["rep"] != rep and "id" in told and told.get("lead") is None:
+            told["id"] = _without_person(told["id"])
         by = told.get("answered_rep")
         if by is not None:
             is_told = not self.leaves_out or by in shown
@@ -137,9 +139,15 @@ class Discretion:
 
     def win(self, win: Json) -> Json:
         """A win: it goes by `names`, not by who is shown."""
+        if self.names == "full":
+            return win
         rep = win.get("rep")
-        photo = win.get("photo") if self.names == "full" else None
-        return win | {"rep": self.id_of(rep), "name": self.name_of(rep, win.get("name")), "photo": photo}
+        told = win | {"rep": self.id_of(rep), "name": self.name_of(rep, win.get("name")), "photo": None}
+        if win.get("deal_name") is not None:
+            told["deal_name"] = None  # names of deals are names of people, often
+        if rep is not None and win.get("goal") is not None:
+            told["win"] = f"{win['cause']}:{_without_person(win['win'])}"
+        return told
 
 
 def discretion_of(config: Config, screen: str) -> Discretion | None:
@@ -180,6 +188,11 @@ def first_name(name: str) -> str:
     if "," in text:
         text = text.partition(",")[2].strip() or text
     return (re.split(r"[\s._]+" if "@" in name else r"\s+", text.strip()) or [text])[0]
+
+
+def _without_person(id: str) -> str:
+    """The same for the same: names of alerts and goals hold the id of the person whose they are."""
+    return "x-" + blake2b(id.encode(), digest_size=8, person=b"id").hexdigest()
 
 
 def alias(rep: str) -> str:

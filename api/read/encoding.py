@@ -9,6 +9,7 @@ from api.read.events import AlertNews, Event, LeadNews
 from api.read.rows import Json, absent_lead, has_money
 from api.read.subscriptions import Filter
 from api.read.view import View
+from api.read.win_news import WinNews
 
 
 def needs_snapshot(wanted: Filter, event: Event) -> bool:
@@ -41,6 +42,8 @@ def payload_for(view: View, wanted: Filter, event: Event) -> Json | None:
         payload = _lead_for(wanted, event.payload)
     elif event.kind == "alert":
         payload = event.payload.alert if wanted.wants_lead(*event.payload.owner) else None
+    elif event.kind == "win":
+        payload = _win_for(wanted, event.payload)
     elif event.kind == "freshness":
         payload = event.payload
     return payload
@@ -57,6 +60,13 @@ def _lead_for(wanted: Filter, news: LeadNews) -> Json | None:
         # Whose it is now is not for this client.
         return absent_lead(news.lead["lead"], "moved")
     return None
+
+
+def _win_for(wanted: Filter, news: WinNews) -> Json | None:
+    if wanted.wants_win(news.win):
+        return news.win
+    # Whose it is now is not for this client.
+    return news.told | {"withdrawn": True} if news.told is not None and wanted.wants_win(news.told) else None
 
 
 def chosen(view: View, row: Json, metrics: tuple[str, ...] | None) -> Json:

@@ -54,7 +54,7 @@ class Event(NamedTuple):
 
     number: int
     kind: str
-    """`metrics`, `lead`, `freshness`; `departure` is what makes a new snapshot necessary."""
+    """`metrics`, `lead`, `alert`, `win`, `freshness`; `departure` is what makes a new snapshot necessary."""
     window: str | None
     payload: Any
     weight: int

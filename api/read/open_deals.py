@@ -54,7 +54,7 @@ class OpenDeals:
 
     def amount(self, deal: DealCard) -> Fraction | None:
         """In the organisation's currency, by today's rate; None without amount or rate."""
-        return _in_money(deal.amount, deal.currency, self._rates, self._now)
+        return in_money(deal.amount, deal.currency, self._rates, self._now)
 
     def flags(self, deal: DealCard) -> list[DealFlag]:
         """What speaks against it."""
@@ -149,7 +149,7 @@ class OpenLeads:
     def row(self, lead: LeadClock) -> Json:
         """As REST shows it."""
         view = self._view
-        value = _in_money(lead.value, lead.currency, self._rates, self._now)
+        value = in_money(lead.value, lead.currency, self._rates, self._now)
         return {
             "lead": lead.lead,
             "name": lead.name,
@@ -176,9 +176,10 @@ def _is_over(at: int | None, now: int) -> bool:
     return at is None or at <= now
 
 
-def _in_money(amount: str | None, currency: str | None, rates: Any, now: int) -> Fraction | None:
+def in_money(amount: str | None, currency: str | None, rates: Any, at: int) -> Fraction | None:
+    """An amount in the organisation's currency, by the rate of that instant; None without amount or rate."""
     if amount is None:
         return None
     number, places = number_of(amount)
-    rate = (1, 0) if currency is None else rate_on(rates, currency, now)
+    rate = (1, 0) if currency is None else rate_on(rates, currency, at)
     return None if rate is None else Fraction(number * rate[0], 10 ** (places + rate[1]))

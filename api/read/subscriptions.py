@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from api.read.discretion import Discretion
 from api.read.view import Scope
@@ -24,6 +26,8 @@ class Filter:
     """What of people is kept from it."""
     device: str | None = None
     """The screen on the wall that looks."""
+    wins: bool = True
+    """Whether it is told what is won."""
 
     def wants(self, scope: Scope, team: str | None) -> bool:
         """Whether rows of this scope are asked for. `team`: the rep's own, today."""
@@ -38,6 +42,10 @@ class Filter:
         if self.teams is None and self.reps is None:
             return True
         return (self.teams is not None and team in self.teams) or (self.reps is not None and rep in self.reps)
+
+    def wants_win(self, win: Mapping[str, Any]) -> bool:
+        """Whether this win is told."""
+        return self.wins and self.wants_lead(win["rep"], win["team"])
 
 
 class Subscription:

@@ -10,6 +10,7 @@ from heapq import heappop, heappush
 
 from api.read.deals import Deals
 from schemas.alerts import (
+    GOAL,
     Acknowledgement,
     Alert,
     decode_acknowledgement,
@@ -21,6 +22,7 @@ from schemas.catalogue import Catalogue
 from schemas.config import Config
 from schemas.connection_states import ConnectionState, decode_state
 from schemas.dead_letters import DeadLetter, decode_dead_letter
+from schemas.deals import DealCard
 from schemas.definitions import digest_of
 from schemas.floor import DECODED_WINDOWS, ORGANISATION, Floor, Scope, Values, rep_scope, team_scope
 from schemas.goals.book import GoalBook
@@ -52,6 +54,8 @@ class Changes:
 
     panes: set[tuple[Window, str | None]] = field(default_factory=set)
     leads: set[str] = field(default_factory=set)
+    deals: dict[str, DealCard | None] = field(default_factory=dict)
+    """Deals that are won or were: as they were won before (None: they were not)."""
     alerts: set[str] = field(default_factory=set)
     """Ids, also of those about which somebody did something."""
     reps: set[str] = field(default_factory=set)
@@ -77,6 +81,8 @@ class View(Floor):
         """Those that wait, and perhaps some whose first touch came since the last `advance`."""
         self.alerts: dict[str, Alert] = {}
         self.open_alerts: dict[str, Alert] = {}
+        self.milestones: dict[str, Alert] = {}
+        """The alerts of goals."""
         self._acknowledgements: dict[str, dict[str, Acknowledgement]] = {}
         """Alert -> origin -> what was done about it."""
         self.progress: dict[tuple[str, int], Progress] = {}
@@ -96,7 +102,7 @@ class View(Floor):
         self._appliers = {
             PANES.name: self._apply_pane,
             ROSTER.name: self._apply_rep,
-            DEALS.name: self.deals.apply,
+            DEALS.name: self._apply_deal,
             LEAD_CLOCKS.name: self._apply_clock,
             ALERTS.name: self._apply_alert,
             THRESHOLD_ALERTS.name: self._apply_alert,
@@ -126,6 +132,11 @@ class View(Floor):
             self.changes.goals = True
         else:
             self.changes.reps.add(rep)
+
+    def _apply_deal(self, key: bytes, value: bytes | None) -> None:
+        deal, before = self.deals.apply(key, value)
+        if before is not None or deal in self.deals.won:
+            self.changes.deals.setdefault(deal, before)
 
     def _apply_clock(self, key: bytes, value: bytes | None) -> None:
         lead = key.decode()
@@ -161,8 +172,11 @@ class View(Floor):
         self.open_alerts.pop(id, None)
         if value is None:
             self.alerts.pop(id, None)
+            self.milestones.pop(id, None)
         else:
             alert = self.alerts[id] = decode_alert(value)
+            if alert.kind == GOAL:
+                self.milestones[id] = alert
             if alert.is_open:
                 self.open_alerts[id] = alert
         self.changes.alerts.add(id)

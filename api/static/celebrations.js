@@ -38,11 +38,16 @@ export class Celebrations {
     /** @type {Win[]} */
     const begun = [];
     for (const { id, after } of changed.wins) {
-      this.wins = this.wins.filter((win) => win.win !== id);
-      if (after === null) continue;
+      if (after === null) {
+        this.wins = this.wins.filter((win) => win.win !== id);
+        continue;
+      }
       // What was won before the screen was opened is no news; it is not celebrated later either.
       const isNew = this.remember(after);
-      if (isNew && !changed.isFirst) begun.push(after);
+      // A correction, often of the instant, comes a moment later and takes the place of what it corrects.
+      const place = this.wins.findIndex((win) => causeOf(win) === causeOf(after));
+      if (place >= 0) this.wins[place] = after;
+      else if (isNew && !changed.isFirst) begun.push(after);
     }
     if (begun.length) {
       if (!this.wins.length) this.since = now;
@@ -60,13 +65,17 @@ export class Celebrations {
   remember(/** @type {Win} */ win) {
     const rule = this.rules.find((each) => each.on === win.cause && isLargeEnough(each, win));
     if (!rule) return false;
-    // A deal that is won a second time is the same deal; its instant, which is the rest of the name, is another one.
-    const cause = rule.again || win.cause !== "deal_won" ? win.win : win.win.split(":").slice(0, 2).join(":");
+    const cause = rule.again ? win.win : causeOf(win);
     if (this.seen.includes(cause)) return false;
     this.seen = [...this.seen, cause].slice(-REMEMBERED);
     this.memory.save(JSON.stringify(this.seen));
     return true;
   }
+}
+
+/** A deal that is won a second time is the same deal: its instant, the end of the name with two colons, is another. */
+function causeOf(/** @type {Win} */ win) {
+  return win.cause === "deal_won" ? win.win.split(":").slice(0, -3).join(":") : win.win;
 }
 
 /**

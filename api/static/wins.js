@@ -8,7 +8,9 @@
  * @returns {{ who: string, what: string, amount: string }}
  */
 export function winWords(win, { catalogue, formats, store, texts }) {
-  const who = win.name || (win.rep ? store.repName(win.rep) : win.team ? store.teamName(win.team) : store.organisation.name || "");
+  // Whose name the screen may not say comes without one.
+  const whole = win.team ? store.teamName(win.team) : win.name || store.organisation.name || "";
+  const who = win.rep ? win.name || "" : whole;
   const amount = win.amount ? formats.money(win.amount, win.currency || store.organisation.currency)[0] : "";
   if (win.cause === "deal_won") return { who, what: win.deal_name || texts.say("win.deal_won"), amount };
   const goal = win.metric ? catalogue.label(win.metric) : win.goal || "";

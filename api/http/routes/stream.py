@@ -62,10 +62,11 @@ async def stream(
         str | None, Query(alias="lastEventId", description="The same, of a client that cannot set headers.")
     ] = None,
 ) -> Response:  # fmt: skip
-    """First `snapshot`, then `metrics`, `lead`, `alert`, `freshness`; a heartbeat comment every 5 s.
+    """First `snapshot`, then `metrics`, `lead`, `alert`, `win`, `freshness`; a heartbeat comment every 5 s.
 
     A later `snapshot` replaces all that came before it. A `lead` in a state other than `waiting`, `warned` and
-    `breached` does not wait any more. `Last-Event-ID` is meant for a client that asks for the same as before.
+    `breached` does not wait any more. A `win` that is told again takes the place of the one of that name; `withdrawn`:
+    it is taken back. `Last-Event-ID` is meant for a client that asks for the same as before.
     """
     access, view, now = request.access, request.view, request.now
     broadcaster: Broadcaster = request.app.state.read_side.broadcaster
@@ -75,7 +76,9 @@ async def stream(
     if access.screen is not None:
         wanted = screen_filter(request)
     else:
-        wanted = _filter(view, access, now, teams=teams, reps=reps, metrics=metrics, windows=windows or "today")
+        wanted = _filter(
+            view, access, now, teams=teams, reps=reps, metrics=metrics, windows="today" if windows is None else windows
+        )
 
     async def tell(write: Write) -> None:
         # Not before the answer begins: of a client that has gone by then nothing must stay.

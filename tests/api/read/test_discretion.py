@@ -123,3 +123,16 @@ def test_a_win_goes_by_names_and_not_by_who_is_shown() -> None:
         "name": "Zoe",
         "photo": None,
     }
+
+
+def test_no_name_of_a_win_or_an_alert_names_somebody_whom_the_screen_does_not_name() -> None:
+    win = {"win": "goal_reached:quota:rep:z@x:1", "cause": "goal_reached", "rep": "z@x", "name": "Zoe", "goal": "quota"}
+    alert = {"id": "few:0a:rep:z@x:2026-03-18", "lead": None, "rep": "z@x", "name": "Zoe"}
+    discretion = Discretion("floor", names="alias")
+
+    assert discretion.win(win)["win"].startswith("goal_reached:x-")
+    assert discretion.win(win) == discretion.win(win)
+    assert "z@x" not in str(discretion.win(win)) + str(discretion.lead(alert, set()))
+    assert "z@x" not in str(Discretion("floor", top=1).lead(alert, set()))
+    assert Discretion("floor", top=1).win(win) == win
+    assert discretion.win(win | {"win": "deal_won:d", "goal": None, "deal_name": "Zoe"})["deal_name"] is None

@@ -47,6 +47,25 @@ test("a deal won a second time is the same deal, unless it is to be celebrated a
   }
 });
 
+test("deals of one namespace are deals of their own", () => {
+  const celebrations = new Celebrations([rule()], memory());
+  celebrations.note(come(win("hs:a")), 0);
+  assert.equal(celebrations.note(come(win("hs:b")), 1000).length, 1);
+});
+
+test("a correction takes the place of what is celebrated, and is no celebration of its own", () => {
+  for (const again of [false, true]) {
+    const celebrations = new Celebrations([rule({ again })], memory());
+    celebrations.note(come(win("a"), win("b")), 0);
+    const corrected = win("a", { win: "deal_won:a:2026-03-18T08:00:00.000Z", amount: "5.00" });
+
+    assert.deepEqual(celebrations.note(come(corrected), 1000), []);
+    celebrations.note(go(win("a")), 1000);
+    assert.deepEqual(celebrations.wins.map((each) => each.amount), ["5.00", "12000.00"]);
+    assert.equal(celebrations.isOn(8000), false);
+  }
+});
+
 test("what comes meanwhile joins, and it ends all the same", () => {
   const celebrations = new Celebrations([rule()], memory());
   for (let at = 0; at < 40; at += 1) celebrations.note(come(win(`d${at}`)), at * 500);

@@ -13,7 +13,7 @@ from tests.builders import change
 
 BOARD = (
     "/v1/metrics", "/v1/freshness", "/v1/leads/waiting", "/v1/leaderboards/calls_made", "/v1/series/calls_made",
-    "/board/floor", "/metrics",
+    "/v1/wins", "/board/floor", "/metrics",
 )  # fmt: skip
 READ = (
     "/v1/reps", "/v1/teams", "/v1/reps/metrics", "/v1/reps/r1/metrics", "/v1/teams/north/metrics",
