@@ -71,7 +71,9 @@ def metrics_show(
     announce(entry_text(name, metric.entry))
     announce("")
     announce("How it is counted:")
-    for line in plan_words(metric):
+    for line in list(plan_words(metric)) or [
+        "nothing yet: its steps come from `pipelines` in floorcast.yaml, which names none"
+    ]:
         announce(f"  {line}")
 
 

@@ -218,10 +218,9 @@ class Ledger:
 
     def _stands(self, record: Record) -> bool:
         """Whether it is part of a level that lasts: without it that would fall by itself."""
-        counting = self._definitions.counting
-        if not counting.has_levels:
+        if not self._definitions.counting.has_levels:
             return False
-        return any(at is None for _, at, _ in counting.of_record(record.kind, record.get))
+        return any(at is None for _, at, _ in record_contributions(record, self._definitions))
 
     def _file(self, key: bytes, record: Record) -> None:
         """Note when to look at it again, which is kept."""

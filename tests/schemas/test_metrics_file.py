@@ -195,11 +195,11 @@ FAULTS = {
     "metrics: {a: 5}": ["1: metrics.a: must be an entry with type, unit and what else its type needs, or false"],
     "metrics: {a: {type: simpl}}": [
         "1: metrics.a.type: must be one of simple, ratio, derived, "
-        "duration, conversion, level, response; did you mean 'simple'?",
+        "duration, conversion, funnel, level, response; did you mean 'simple'?",
     ],
     "metrics: {a: {unit: count}}": [
         "1: metrics.a.type: is missing: it must be one of simple, ratio, derived, "
-        "duration, conversion, level, response",
+        "duration, conversion, funnel, level, response",
     ],
     "metrcs: {}": [
         "1: metrcs: is not a setting here; did you mean 'metrics'?",

@@ -151,8 +151,9 @@ def test_what_is_plain_is_taken_whatever_it_says() -> None:
     assert ledger._plain is not None
     assert ledger._plain.takes(batch)
     left = ledger._plain.fold(batch, rows, 0, Expiry(), lambda key, output: None, LedgerOutput())
-    assert left == []
-    assert sorted(rows) == [b"call|c", b"email|e", b"meeting|m"]
+    # A meeting attended counts for several people at once, which is for Python.
+    assert [(change.kind, change.id) for change in left] == [("meeting", "m")]
+    assert sorted(rows) == [b"call|c", b"email|e"]
 
 
 @CALM

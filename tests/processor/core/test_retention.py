@@ -185,8 +185,8 @@ def test_many_rows_go_in_slices_and_none_comes_to_life_meanwhile() -> None:
     rest = ledger.sweep(2000)
 
     assert [sum(row is None for _, row in output.rows) for output in (first, touched, rest)] == [500, 501, 499]
-    # Of the old call nothing is left: the new one is no outbound call that somebody made.
-    assert days_of(touched.panes) == {}
+    # Of the old call nothing is left: the new one is no outbound call that somebody made, and nobody's.
+    assert {read_pane_key(key)[1] for key, _ in touched.panes} == {None}
     assert (ledger.backlog, len(ledger)) == (0, 2)
 
 
@@ -293,7 +293,9 @@ def test_reading_back_lets_go_what_nobody_let_go_before() -> None:
     output = successor.rebuild({}, {}, {}, START + 31 * DAY)
 
     assert output.rows == [(b"call|1", None)]
-    assert set(days_of(output.panes)) == {DEFINITIONS.calendar.day_of(START + 20 * DAY)}
+    day = DEFINITIONS.calendar.day_of(START + 20 * DAY)
+    # Of its day, too, what is kept for so many days.
+    assert {key for key, _ in output.panes} == {f"ledger.0|ana|d{day}{part}".encode() for part in ("", ".35")}
 
 
 def test_a_record_that_said_nothing_at_first_is_as_old_as_what_it_says_later() -> None:

@@ -22,7 +22,7 @@ dimensions:
 metrics:
   created: {unit: count, type: simple, from: deal, at: created_at, credit: rep, agg: count, by: [product]}
   open_now: {unit: count, type: level, from: deal, start: created_at, end: ended_at, credit: rep, agg: count}
-  customers: {unit: count, type: simple, from: deal, at: created_at, credit: rep, agg: distinct, of: customer}
+  buyers: {unit: count, type: simple, from: deal, at: created_at, credit: rep, agg: distinct, of: customer}
   per_deal: {unit: number, type: derived, expr: calls_made / created}
 """
 
@@ -84,7 +84,7 @@ async def test_steps_are_whole_ones_of_the_calendar(
 @pytest.mark.parametrize(
     "metric",
     ["calls_made", "connect_rate", "revenue_won", "sales_cycle_days_p50", "leads_due", "lead_response_seconds_p50",
-     "created", "open_now", "customers", "per_deal", "win_rate"],
+     "created", "open_now", "buyers", "per_deal", "win_rate"],
 )  # fmt: skip
 @pytest.mark.parametrize("step", ["1w", "1mo"])
 async def test_a_point_is_the_metric_over_its_step_as_the_recount_has_it(floor: Said, metric: str, step: str) -> None:
@@ -98,7 +98,7 @@ async def test_a_point_is_the_metric_over_its_step_as_the_recount_has_it(floor: 
             window = (date_of(first), date_of(last - 1))
             value = books.value(metric, now=floor.now, window=window, **whose)
             assert point["value"] == shown(value, definitions.metrics[metric], "USD"), (point, whose)
-            assert ("unavailable" in point) == (metric == "customers" and window[0] < date(2026, 2, 11))
+            assert ("unavailable" in point) == (metric == "buyers" and window[0] < date(2026, 2, 11))
 
 
 async def test_of_a_level_a_point_is_the_end_of_its_step_and_what_waits_is_a_bound(floor: Said) -> None:
