@@ -8,6 +8,9 @@ import msgspec
 
 STAGES = ("normalise", "ledger", "responses")
 
+BETWEEN = "between"
+"""Instead of a digest: other definitions are being derived, and a part of what is published may be by them already."""
+
 
 class Progress(msgspec.Struct, array_like=True):
     """What one stage has done in one partition."""
@@ -21,7 +24,7 @@ class Progress(msgspec.Struct, array_like=True):
     connections: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     """Stage normalise: connection -> (newest receipt, newest `changed_at`)."""
     definitions: str = ""
-    """Digest of the definitions by which all of it is derived (schemas/definitions.py); empty: not said."""
+    """Digest of the definitions by which all is derived (schemas/definitions.py); or `BETWEEN`; empty: not said."""
     kept_from: int = -(2**62)
     """The horizon (microseconds): nothing of before it is kept any more. Told before anything is let go."""
     replayed_at: int = 0

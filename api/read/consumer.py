@@ -21,11 +21,13 @@ from api.client_lifecycle import begun_whole, is_cancelled, stop_quietly
 from api.reaching import what_refuses
 from api.read.catch_up import CatchUp
 from api.read.generations import read_served
+from api.read.holding import Holding
 from api.read.topics import BUSY, SOURCES, VIEW
 from api.read.view import View
 from api.settings import Settings
 from schemas.generations import Served, first_generation
 from schemas.instants import SECOND
+from schemas.progress import STAGES
 from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, RECORD_CHANGES, Topic
 
 log = structlog.get_logger("api")
@@ -149,14 +151,20 @@ class ViewConsumer:
         *,
         latency: Latency,
         on_change: Callable[[], None],
+        on_redefined: Callable[[str], None],
         clock: Callable[[], int],
         served: Served | None = None,
     ) -> None:
-        """`served`: which generation to read; None: the one that `generations` names when Kafka is reached."""
+        """`served`: which generation to read; None: the one that `generations` names when Kafka is reached.
+
+        `on_redefined`: told the digest by which a worker has begun to write that is not what the view holds.
+        """
         self._settings = settings
         self._view = view
         self._latency = latency
         self._on_change = on_change
+        self._on_redefined = on_redefined
+        self._holding = Holding(view.definitions)
         self._clock = clock
         self.served = served
         self._names: dict[str, str] = {}
@@ -164,14 +172,22 @@ class ViewConsumer:
         self._task: asyncio.Task[None] | None = None
         self._problem: str | None = "the view has not begun to load"
         self.is_loaded = False
-        """The view has all that was in its topics at the start: it is whole, though as old as the stages are."""
+        """The view has all that was in its topics at the start, by its definitions: it is whole, though as old as the
+        stages are."""
         self._behind = Behind()
+        self._has_read = False
+        """What comes now is news."""
 
     def problems(self) -> list[str]:
         """What is missing before the numbers may be believed; empty when they may."""
         if self._task is not None and self._task.done():
             return ["the view is not read any more"]
         return [] if self._problem is None else [self._problem]
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether workers derive by other definitions than the view's, so that it stays as it was before."""
+        return self._holding.is_any_held
 
     @property
     def applied(self) -> dict[str, dict[str, int]]:
@@ -288,7 +304,7 @@ class ViewConsumer:
         for tp, records in fetched.items():
             name = self._names[tp.topic]
             apply = self._view.apply
-            for record in records:
+            for record in self._holding.pass_on(name, tp.partition, records, is_served=self.is_loaded):
                 apply(name, record.key, record.value)
                 if name == PANES.name and self.is_loaded and record.value is not None:
                     self._latency.observe(now, record.timestamp * 1000)
@@ -297,6 +313,9 @@ class ViewConsumer:
             # All of it is news: a list of it would be as large as the view.
             self._view.forget_changes()
         self._on_change()
+        if self._has_read:
+            for by in self._holding.take_news():
+                self._on_redefined(by)
 
     async def _catch_up(self, consumer: AIOKafkaConsumer) -> None:
         """Ready, once every stage and the view have passed what was in Kafka at the start."""
@@ -308,9 +327,18 @@ class ViewConsumer:
             return await self._ends(consumer, topic)
 
         steps = CatchUp(ends, self._done, self._applied_of)
-        async for missing in steps.wait_for_view(VIEW):
-            self._problem = missing
-            await asyncio.sleep(0.02)
+        await self._read_all(steps)
+        self._has_read = True
+        for by in self._holding.others:
+            self._on_redefined(by)
+        is_steady = False
+        while not (is_steady and self._is_ours()):
+            # What was derived before a stage said so lies below the ends that are asked after it.
+            is_steady = self._is_ours()
+            if not is_steady:
+                self._problem = "the stages have not derived everything by these definitions yet"
+                await asyncio.sleep(0.02)
+            await self._read_all(steps)
         self.is_loaded = True
         self._on_change()
         async for missing in steps.wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW):
@@ -318,6 +346,15 @@ class ViewConsumer:
             await asyncio.sleep(0.05)
         self._problem = None
         log.info("view.ready")
+
+    async def _read_all(self, steps: CatchUp) -> None:
+        async for missing in steps.wait_for_view(VIEW):
+            self._problem = missing
+            await asyncio.sleep(0.02)
+
+    def _is_ours(self) -> bool:
+        """Whether all that was read is by the view's definitions, of each partition as its stages last said."""
+        return not self._holding.others and not any(stage in STAGES for stage, _ in self._view.redefined)
 
     async def _look_at_sources(self, consumer: AIOKafkaConsumer) -> None:
         while True:

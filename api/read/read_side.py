@@ -62,7 +62,14 @@ class ReadSide:
         self.view = View(config, catalogue)
         self.view.advance(clock())
         self._latency = Latency(registry)
-        self.consumer = ViewConsumer(settings, self.view, latency=self._latency, on_change=self._on_change, clock=clock)
+        self.consumer = ViewConsumer(
+            settings,
+            self.view,
+            latency=self._latency,
+            on_change=self._on_change,
+            on_redefined=self._on_redefined,
+            clock=clock,
+        )
         self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
         self.response_cache = ResponseCache()
         self.leaderboards = Leaderboards(self.view)
@@ -74,6 +81,8 @@ class ReadSide:
         self._loading: asyncio.Task[None] | None = None
         """What is to be served next."""
         self._wanted: Served | None = None
+        self._wanted_by = ""
+        """Digest of the definitions of what is to be served next."""
 
     def problems(self) -> list[str]:
         """What is missing before the numbers may be believed."""
@@ -196,7 +205,7 @@ class ReadSide:
         except ConfigError as error:
             log.error("reload.refused", problems=error.problems)
             return
-        is_settled = self._loading is None or self._loading.done()
+        is_settled = not self._is_loading and not self.consumer.stands_still
         if is_settled and config.says_the_same(self.view.config):
             log.info("reload.unchanged")
             return
@@ -206,14 +215,32 @@ class ReadSide:
             log.warning("reload.too_early", hint="ask again once the api is ready")
             return
         log.info("reload.loading", definitions=digest_of(config))
-        self._begin_to_turn(served)
+        self._begin_to_turn(served, config)
 
-    def _begin_to_turn(self, served: Served) -> None:
+    @property
+    def _is_loading(self) -> bool:
+        return self._loading is not None and not self._loading.done()
+
+    def _on_redefined(self, by: str) -> None:
+        """A worker has begun to write by definitions that are not those of what is served: it stands still from there.
+
+        Nobody may have asked us to reload: a worker that was started again has read the files too. But what they say
+        to nobody who writes would never be whole.
+        """
+        if self._is_loading and by == self._wanted_by:
+            return
+        config = self._config_of_now()
+        if digest_of(config) != by:
+            log.warning("definitions.differ", workers=by, ours=digest_of(config))
+        elif (served := self._wanted or self.consumer.served) is not None:
+            self._begin_to_turn(served, config)
+
+    def _begin_to_turn(self, served: Served, config: Config) -> None:
         """Load this instead of what may be loading."""
         if self._loading is not None:
             self._loading.cancel()
-        self._wanted = served
-        self._loading = asyncio.create_task(self._turn_to(served), name=f"generation {served.generation}")
+        self._wanted, self._wanted_by = served, digest_of(config)
+        self._loading = asyncio.create_task(self._turn_to(served, config), name=f"generation {served.generation}")
         self._loading.add_done_callback(_told_if_failed)
 
     async def _follow_generations(self) -> None:
@@ -224,19 +251,18 @@ class ReadSide:
                     await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
                 wanted = self._wanted or self.consumer.served
                 if served.generation != wanted.generation:
-                    self._begin_to_turn(served)
+                    self._begin_to_turn(served, self._config_of_now())
         finally:
             if self._loading is not None:
                 self._loading.cancel()
                 await asyncio.gather(self._loading, return_exceptions=True)
 
-    async def _turn_to(self, served: Served) -> None:
+    async def _turn_to(self, served: Served, config: Config) -> None:
         """Load a generation beside the one that is served, and serve it once it has all that was delivered by now.
 
         In one step: no answer and no event mixes the two, and none shows a part of one.
         """
         log.info("generation.loading", generation=served.generation)
-        config = self._config_of_now()
         view = View(config, config.catalogue)
         view.advance(self._clock())
 
@@ -244,8 +270,19 @@ class ReadSide:
             if self.view is view:
                 self._on_change()
 
+        def on_redefined(by: str) -> None:
+            # Before it is served the one that is hears of it.
+            if self.view is view:
+                self._on_redefined(by)
+
         consumer = ViewConsumer(
-            self._settings, view, latency=self._latency, on_change=on_change, clock=self._clock, served=served
+            self._settings,
+            view,
+            latency=self._latency,
+            on_change=on_change,
+            on_redefined=on_redefined,
+            clock=self._clock,
+            served=served,
         )
         before = self.consumer
         try:

@@ -86,6 +86,8 @@ class View(Floor):
         self._acknowledgements: dict[str, dict[str, Acknowledgement]] = {}
         """Alert -> origin -> what was done about it."""
         self.progress: dict[tuple[str, int], Progress] = {}
+        self.redefined: set[tuple[str, int]] = set()
+        """Stages and partitions that have last said to be done by other definitions than ours."""
         self.verification: Verification | None = None
         """What the continuous recount found last; None: nothing by our definitions."""
         self.connection_states: dict[str, ConnectionState] = {}
@@ -196,11 +198,14 @@ class View(Floor):
 
     def _apply_progress(self, key: bytes, value: bytes | None) -> None:
         if value is not None:
-            progress = decode_progress(value)
+            progress, place = decode_progress(value), read_progress_key(key)
             # What was done by other definitions is still to be done by ours.
             if progress.definitions in {"", self.definitions}:
-                self.progress[read_progress_key(key)] = progress
+                self.progress[place] = progress
+                self.redefined.discard(place)
                 self.changes.progress = True
+            else:
+                self.redefined.add(place)
 
     def _apply_connection_state(self, key: bytes, value: bytes | None) -> None:
         if value is None:

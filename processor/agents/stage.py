@@ -28,7 +28,7 @@ from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import QUIET, Engagement
 from schemas.instants import SECOND
 from schemas.kafka import Address
-from schemas.progress import Progress, decode_progress, encode_progress, progress_key
+from schemas.progress import BETWEEN, Progress, decode_progress, encode_progress, progress_key
 from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, NOTIFICATIONS, PANES, PROGRESS, Topic
 
 TELL_SECONDS = 0.2
@@ -80,7 +80,8 @@ class StageShard:
         self.origin = f"{self.stage}.{partition}"
         self.progress = Progress()
         self.derived_by = ""
-        """Digest of the definitions by which was derived what the load has read back; empty: nobody said."""
+        """Digest of the definitions by which was derived what the load has read back; empty: nobody said; `BETWEEN`: a
+        worker was killed while it derived."""
         self.read = 0
         """Records that the load has read back so far."""
         self._settled = encode_progress(self.progress)
@@ -93,6 +94,7 @@ class StageShard:
         self._sending: asyncio.Task[None] | None = None
         self.owner = Owner(
             outgoing=deployment.outgoing,
+            definitions=deployment.digest,
             name=f"{deployment.prefix}g{deployment.generation}.{self.stage}-{partition}",
             topics=[deployment.topic(topic) for topic in (*self.owned, PROGRESS)],
             partition=partition,
@@ -148,6 +150,12 @@ class StageShard:
                 # What is committed says where to begin; counters begin anew.
                 await self.dead_letter([self.damaged(PROGRESS, progress_key(self.stage, self.partition))])
         self.derived_by = self.progress.definitions
+        if self.derived_by not in {"", self.deployment.digest}:
+            # Before the first of it: whoever reads what a killed worker has left must not take it for the old numbers.
+            between = encode_progress(msgspec.structs.replace(self.progress, definitions=BETWEEN))
+            await self.owner.send(
+                {self.deployment.topic(PROGRESS): [(progress_key(self.stage, self.partition), between)]}
+            )
         # Told first when all is derived anew: until then nobody may take the old numbers for the new definitions'.
         self.progress.definitions = self.deployment.digest
         self._settled = encode_progress(self.progress)

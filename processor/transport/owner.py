@@ -15,6 +15,7 @@ from processor.transport.fail_stop import FAILED, FENCED, Die, die
 from processor.transport.fetched import Place
 from processor.transport.outgoing import Outgoing
 from processor.transport.packing import Message, Packed, pack
+from schemas.fences import encode_fence
 from schemas.topics import FENCE
 
 MESSAGE_LIMIT = 2 * 1024 * 1024
@@ -59,15 +60,20 @@ class Owner:
         topics: Sequence[str],
         partition: int,
         outgoing: Outgoing,
+        definitions: str = "",
         die: Die = die,
     ) -> None:
-        """`outgoing`: the way out, shared with the other owners of this process."""
+        """`outgoing`: the way out, shared with the other owners of this process.
+
+        `definitions`: the digest of those by which it writes, which its fences say; empty: what it writes has none.
+        """
         self.name = name
         self.topics = tuple(topics)
         self.partition = partition
         self.identity: tuple[int, int] | None = None
         """Producer id and epoch, while the partition is owned."""
         self._outgoing = outgoing
+        self._definitions = definitions
         self._die = die
         self._lock = asyncio.Lock()
         self._sequences: dict[Place, int] = {}
@@ -138,7 +144,7 @@ class Owner:
         return await self._fence()
 
     async def _fence(self) -> dict[str, int]:
-        value = b"%d/%d" % (self.identity or (-1, -1))
+        value = encode_fence(self.identity or (-1, -1), self._definitions)
         fences = await self._send({(topic, self.partition): [(FENCE, value)] for topic in self.topics}, None)
         for (topic, partition), offset in fences.items():
             if offset < 0:

@@ -67,6 +67,55 @@ async def test_metrics_are_defined_changed_and_taken_back_while_deliveries_come_
         assert (await reader.get("/v1/metrics"))["rows"] == before
 
 
+async def test_no_answer_is_between_the_old_and_the_new_of_a_metric_that_is_changed(floor: FloorProcess) -> None:
+    posted = Posted(floor.url, floor.config_file)
+    deliveries = hostile_deliveries(seed=6, events=600, now=clock(), connections=("feed",))
+    own = floor.config_file.with_name("metrics.yaml")
+    line = "metrics: {{talks: {{unit: count, type: simple, from: {}, at: happened_at, credit: rep, agg: count}}}}"
+    forms = [
+        line.format("call"),
+        line.format("call, where: {direction: inbound}"),
+        line.format("call, where: {direction: outbound}"),
+    ]
+    async with Reader(floor.url) as reader:
+        await posted.post(deliveries)
+        own.write_text(forms[0])
+        await floorcast(floor, "reload")
+        await until_served(reader, {"talks"})
+        whole = await settled(reader, "talks")
+        before = whole["talks"]
+        for form, is_asked in ((forms[1], True), (forms[2], False)):
+            own.write_text(form)
+            if is_asked:
+                await floorcast(floor, "reload")
+            # Else the worker alone comes to know of it. What is posted once more changes no number.
+            again = asyncio.create_task(posted.post(deliveries))
+            if not is_asked:
+                floor.kill("worker")
+            seen = await sampled(reader, before)
+            await again
+            after = (await settled(reader, "talks"))["talks"]
+            assert seen == [before, after]
+            assert after != before
+            before = after
+    code, said = await asyncio.to_thread(floor.verify)
+    assert code == 0, said
+
+
+async def sampled(reader: Reader, before: int) -> list[int]:
+    """What is served while it changes: each value once, as often as it turns to it, and for a while after the first."""
+    seen = [before]
+    async with asyncio.timeout(90):
+        ends = None
+        while ends is None or asyncio.get_running_loop().time() < ends:
+            row = await reader.get("/v1/organisation/metrics", window="year", metrics="talks")
+            if row["metrics"]["talks"] != seen[-1]:
+                seen.append(row["metrics"]["talks"])
+                ends = asyncio.get_running_loop().time() + 5
+            await asyncio.sleep(0.01)
+    return seen
+
+
 async def floorcast(floor: FloorProcess, command: str, *, code: int = 0) -> str:
     """Run a command on the floor's folder; what it says on stderr."""
     process = await asyncio.create_subprocess_exec(

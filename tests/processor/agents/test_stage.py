@@ -21,7 +21,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.frames import change_frames
 from schemas.instants import DAY
-from schemas.progress import Progress, decode_progress, encode_progress, progress_key
+from schemas.progress import BETWEEN, Progress, decode_progress, encode_progress, progress_key
 from schemas.topics import DEAD_LETTERS, PROGRESS
 from tests.builders import change, instant, make_config
 
@@ -68,6 +68,9 @@ class Topics:
             self.sent[topic] += len(some)
             if topic == PROGRESS_TOPIC:
                 self.progress += [decode_progress(value) for key, value in some if key == LEDGER_PROGRESS]
+
+    async def acquire(self) -> dict[str, int]:
+        return {PLACE.topic(topic): 1 for topic in (*LedgerShard.owned, PROGRESS)}
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -182,3 +185,47 @@ async def test_of_very_many_kinds_of_problems_a_few_are_named_and_the_rest_is_co
     assert [line["events"] for line in lines] == [1] * 10 + [89]
     assert lines[-1]["problems"] == 89
     await shard.close()
+
+
+async def test_a_worker_that_derives_by_other_definitions_says_so_before_it_writes_any_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    topics = Topics()
+    topics.progress = [Progress(7, definitions="others", counters={"events": 3})]
+
+    class Held:
+        def __len__(self) -> int:
+            return 1
+
+        def fold_into(self, table: dict[bytes, bytes], _prefix: bytes) -> None:
+            table[LEDGER_PROGRESS] = encode_progress(topics.progress[-1])
+
+    async def read_to(_bootstrap: object, _ends: object, apply: Callable[..., None], **_options: object) -> None:
+        apply(PROGRESS_TOPIC, 0, Held())
+
+    monkeypatch.setattr("processor.agents.stage.read_to", read_to)
+
+    async def loaded(*, is_killed: bool) -> LedgerShard:
+        shard = LedgerShard(0, PLACE)
+        monkeypatch.setattr(shard, "owner", topics)
+        if is_killed:
+            monkeypatch.setattr(shard, "write", killed)
+            with pytest.raises(KilledError):
+                await shard.load()
+        else:
+            await shard.load()
+            shard.resume(7)
+            await shard.suspend()
+        return shard
+
+    async def killed(_messages: object) -> None:
+        raise KilledError
+
+    await loaded(is_killed=True)
+    assert topics.progress[-1] == Progress(7, definitions=BETWEEN, counters={"events": 3})
+    await loaded(is_killed=True)
+    assert (await loaded(is_killed=False)).derived_by == BETWEEN
+    assert topics.progress[-1] == Progress(7, definitions="digest", counters={"events": 3})
+    told = len(topics.progress)
+    await loaded(is_killed=False)
+    assert [progress.definitions for progress in topics.progress[told:]] == ["digest"]
