@@ -166,7 +166,7 @@ class LocalBroker:
     def _take_folder(self) -> None:
         make_private(self.data)
         # Not bound to a thread: who stops the broker need not be who started it.
-        lock = FileLock(self.data / "kafka.lock", thread_local=False)
+        lock = FileLock(self.data / "kafka.lock", thread_local=False, mode=0o600)
         try:
             lock.acquire(timeout=0)
         except Timeout:
