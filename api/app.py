@@ -307,7 +307,6 @@ def build_read_side(
     return ReadSide(
         settings,
         config,
-        config.catalogue,
         registry=registry,
         clock=clock,
         # Numbers of events mean something only within one process.

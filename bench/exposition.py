@@ -29,7 +29,6 @@ from bench.cells import count_cell
 from bench.measuring import main_of
 from bench.processes import CONFIG, BenchError
 from bench.results import Bar, Result, Section
-from schemas.catalogue import shipped_catalogue
 from schemas.catalogue.amounts import limbs
 from schemas.config import load_config
 from schemas.panes import encode_pane, pane_key
@@ -82,7 +81,7 @@ def _always() -> list[str]:
     with tempfile.TemporaryDirectory(prefix="floorcast-bench-") as name:
         file = Path(name) / "floorcast.yaml"
         file.write_bytes(orjson.dumps(CONFIG))
-        view = View(load_config(file, {}), shipped_catalogue())
+        view = View(load_config(file, {}))
         values = view.result(PANE, time.time_ns() // 1000)
         return [metric for metric in view.catalogue if values.metrics[metric] is not None]
 

@@ -7,7 +7,7 @@ come in as arguments. Merging is in merged_panes.py.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from schemas.catalogue import Catalogue, Metric, money_digits
+from schemas.catalogue import Metric, money_digits
 from schemas.catalogue.base import Exact, MetricValue, Reading, sample_of
 from schemas.catalogue.dimensions import Dimensions
 from schemas.catalogue.funnel import FunnelReader
@@ -55,8 +55,9 @@ class Values:
 class Floor(MergedPanes):
     """All panes and everybody's teams, and what they mean."""
 
-    def __init__(self, config: Config, catalogue: Catalogue) -> None:
-        super().__init__(config, catalogue)
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        catalogue = self.catalogue
         self.money = frozenset(name for name, entry in catalogue.items() if entry.unit == "money")
         """Metrics that are amounts of money."""
         self._versioned = {name: entry for name, entry in catalogue.items() if isinstance(entry, Versioned)}

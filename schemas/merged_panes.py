@@ -9,7 +9,8 @@ costs few merges, not 1,440.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from schemas.catalogue import Catalogue, Metric, bound
+from schemas.catalogue import Metric
+from schemas.catalogue.defined import bound_under
 from schemas.catalogue.duration import DurationReader
 from schemas.catalogue.plan import Kind
 from schemas.catalogue.simple import SimpleReader
@@ -56,10 +57,10 @@ def team_scope(team: str) -> Scope:
 class MergedPanes:
     """All panes and everybody's teams, as Kafka last told them."""
 
-    def __init__(self, config: Config, catalogue: Catalogue) -> None:
+    def __init__(self, config: Config) -> None:
         self.config = config
-        self.catalogue = catalogue
-        self._bound = bound(catalogue, rules_of(config))
+        self.catalogue = config.catalogue
+        self._bound = bound_under(config.defined, rules_of(config))
         self.calendar = Calendar(config.organisation.zone, config.organisation.first_weekday)
         self.roster = Roster(config, self.calendar)
         self.revision = 0

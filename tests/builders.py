@@ -5,11 +5,13 @@ Owns no expectation. Instants are written as text (`2026-03-18T10:00Z`, any offs
 
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from msgspec import structs
 
-from schemas.catalogue.reading import read_metrics, shipped
+from schemas.catalogue.defined import Defined
+from schemas.catalogue.reading import Read, read_metrics, shipped
 from schemas.config import Config
 from schemas.definitions import digest_of
 from schemas.instants import MINUTE, SECOND, from_datetime
@@ -88,11 +90,12 @@ def make_config(
     week_starts: str = "monday",
     calendar: str | None = None,
     defines: str | None = None,
+    defined: Defined | None = None,
     **sections: Any,
 ) -> Config:
     """Make a configuration with one connection `feed`; `sections` are more top-level entries of `floorcast.yaml`.
 
-    `defines`: the text of a `metrics.yaml` beside it.
+    `defines`: the text of a `metrics.yaml` beside it. `defined`: all that is served, instead.
     """
     data: dict[str, Any] = {
         "organisation": {
@@ -105,8 +108,13 @@ def make_config(
         "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
         **sections,
     }
-    if defines is None:
-        return Config.model_validate(data)
+    if defined is not None:
+        return Config.model_validate(data, context=Read(defined, []))
+    return Config.model_validate(data, context=None if defines is None else _read(defines))
+
+
+@cache
+def _read(defines: str) -> Read:
     read = read_metrics(defines, "metrics.yaml", shipped())
     assert read.problems == []
-    return Config.model_validate(data, context=read)
+    return read

@@ -140,7 +140,7 @@ class Pipeline:
 
     def view(self) -> View:
         """What an api would serve that reads the topics from their beginning."""
-        view = View(self.config, self.config.catalogue)
+        view = View(self.config)
         for topic, values in self.topics.items():
             for (_, key), value in values.items():
                 view.apply(topic, key, value)

@@ -20,6 +20,7 @@ from processor.core.panes import PaneTable
 from processor.core.plan import Contribution, Evaluator
 from processor.core.retention import Horizon
 from schemas.catalogue import bound, parse_catalogue
+from schemas.catalogue.defined import Defined
 from schemas.config.rules import rules_of
 from schemas.floor import ORGANISATION, Scope, rep_scope, team_scope
 from schemas.instants import DAY, HOUR, MINUTE
@@ -30,15 +31,6 @@ from tests.strategies import NOW
 CALM = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-CONFIG = make_config(
-    timezone="Asia/Kuala_Lumpur",
-    teams={"north": {}, "south": {}},
-    reps={"r1": {"team": "north"}, "r2": {"team": "south", "aliases": {"feed": ["old-2"]}}, "r3": {}},
-    currency_rates={"EUR": "1.1"},
-)
-RULES = rules_of(CONFIG)
-CALENDAR = Calendar(CONFIG.organisation.zone, CONFIG.organisation.first_weekday)
-TODAY = CALENDAR.day_of(NOW)
 TEAMS = {"r1": "north", "r2": "south"}
 
 CATALOGUE = """
@@ -97,6 +89,16 @@ def catalogue() -> Any:
 
 
 FOUND = catalogue()
+CONFIG = make_config(
+    timezone="Asia/Kuala_Lumpur",
+    teams={"north": {}, "south": {}},
+    reps={"r1": {"team": "north"}, "r2": {"team": "south", "aliases": {"feed": ["old-2"]}}, "r3": {}},
+    currency_rates={"EUR": "1.1"},
+    defined=Defined(FOUND),
+)
+RULES = rules_of(CONFIG)
+CALENDAR = Calendar(CONFIG.organisation.zone, CONFIG.organisation.first_weekday)
+TODAY = CALENDAR.day_of(NOW)
 PLAN = bound(FOUND, RULES).plan
 
 _instants = st.sampled_from(
@@ -133,7 +135,7 @@ def view_of(edits: Iterable[tuple[Deal, Deal]], chance: random.Random) -> View:
         table.advance(NOW)
         table.replace(old, new)
         messages += table.take_changes()
-    view = View(CONFIG, FOUND)
+    view = View(CONFIG)
     for key, value in messages:
         view.take_pane(key, value)
     return view

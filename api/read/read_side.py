@@ -21,7 +21,6 @@ from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
 from api.read.view import View
 from api.settings import Settings
-from schemas.catalogue import Catalogue
 from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import digest_of
 from schemas.generations import Served
@@ -48,7 +47,6 @@ class ReadSide:
         self,
         settings: Settings,
         config: Config,
-        catalogue: Catalogue,
         *,
         registry: CollectorRegistry,
         clock: Callable[[], int],
@@ -59,7 +57,7 @@ class ReadSide:
         self._clock = clock
         self._moved = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self.view = View(config, catalogue)
+        self.view = View(config)
         self.view.advance(clock())
         self._latency = Latency(registry)
         self.consumer = ViewConsumer(
@@ -263,7 +261,7 @@ class ReadSide:
         In one step: no answer and no event mixes the two, and none shows a part of one.
         """
         log.info("generation.loading", generation=served.generation)
-        view = View(config, config.catalogue)
+        view = View(config)
         view.advance(self._clock())
 
         def on_change() -> None:

@@ -18,7 +18,6 @@ from schemas.alerts import (
     joined_acknowledgements,
     read_acknowledgement_key,
 )
-from schemas.catalogue import Catalogue
 from schemas.config import Config
 from schemas.connection_states import ConnectionState, decode_state
 from schemas.dead_letters import DeadLetter, decode_dead_letter
@@ -71,8 +70,8 @@ class Changes:
 class View(Floor):
     """The api's picture of the floor: its numbers, and what else is served."""
 
-    def __init__(self, config: Config, catalogue: Catalogue) -> None:
-        super().__init__(config, catalogue)
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
         self.business = config.business_calendars()
         self.goals = GoalBook(self)
         self.deals = Deals()

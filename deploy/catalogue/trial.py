@@ -129,7 +129,7 @@ class Trial:
 
     def _counted(self, changes: list[RecordChange], now: int) -> Floor:
         ledger, groups = Ledger("ledger.0", self._definitions), Groups("responses.0", self._definitions)
-        floor = Floor(self.config, self.config.catalogue)
+        floor = Floor(self.config)
         waiting: list[Engagement] = []
         log_at = max([now, *(change.received_at for change in changes)])
         for frame in change_frames(changes) if changes else ():

@@ -85,7 +85,7 @@ class ThresholdsShard(AcknowledgeShard):
         super().__init__(partition, deployment, channels=config.alerts.channels)
         self._rules = config.alerts
         self._clock = clock
-        floor = Floor(config, config.catalogue)
+        floor = Floor(config)
         self._book = ThresholdBook(config, floor)
         self._milestones = MilestoneBook(floor)
         self._watch = _Watch(self, floor, (self._book, self._milestones), horizon, clock, die)
@@ -223,7 +223,7 @@ class _Watch:
     async def _follow(self) -> None:
         """Read all anew and follow it, until the machine's clock is set back."""
         topic, bootstrap = self._shard.deployment.topic, self._shard.deployment.bootstrap
-        self._floor = Floor(self._floor.config, self._floor.config.catalogue)
+        self._floor = Floor(self._floor.config)
         for book in self._books:
             book.rebase(self._floor)
         self._as_of, self._oldest = 0, {}

@@ -15,7 +15,6 @@ from api.app import build_read_side, create_app
 from api.read.view import View
 from api.settings import Settings
 from api.write.ingest import DeliveryLog
-from schemas.catalogue import shipped_catalogue
 from schemas.config import Config
 from schemas.keys import ApiScope, create_key
 from schemas.records import RecordChange
@@ -58,7 +57,7 @@ class ToldPipeline(Pipeline):
 
 def make_view(config: Config) -> View:
     """Make an empty view."""
-    return View(config, shipped_catalogue())
+    return View(config)
 
 
 class Floor:

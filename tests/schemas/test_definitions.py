@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from api.read.view import View
-from schemas.catalogue import shipped_catalogue
 from schemas.definitions import digest_of
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import PROGRESS
@@ -43,7 +42,7 @@ def test_what_changes_no_number_leaves_the_digest(sections: dict[str, Any]) -> N
 
 def test_what_was_done_by_other_definitions_is_not_done_for_the_view() -> None:
     config = make_config(currency_rates={"EUR": "1.25"})
-    view = View(config, shipped_catalogue())
+    view = View(config)
     old, new = (Progress(offset=9, definitions=digest_of(made_by)) for made_by in (make_config(), config))
 
     view.apply(PROGRESS.name, progress_key("ledger", 0), encode_progress(old))

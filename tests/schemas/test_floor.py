@@ -3,7 +3,6 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.catalogue import shipped_catalogue
 from schemas.floor import ORGANISATION, Floor, Scope, rep_scope, team_scope
 from schemas.instants import DAY, MINUTE
 from schemas.panes import encode_pane, pane_key
@@ -20,7 +19,7 @@ Steps = list[tuple[str | None, int, int]]
 
 
 def make_floor() -> Floor:
-    return Floor(CONFIG, shipped_catalogue())
+    return Floor(CONFIG)
 
 
 def put(floor: Floor, rep: str | None, window: Window, calls: int) -> None:

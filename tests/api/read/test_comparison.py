@@ -144,7 +144,7 @@ def test_ids_that_are_kept_shorter_are_said_of_the_comparison_alone() -> None:
     called = "unit: count, type: simple, from: call, at: dialed_at, credit: rep, agg: distinct, of: lead"
     defines = f"metrics: {{called: {{{called}}}}}"
     config = floor_config(defines=defines)
-    view = View(config, config.catalogue)
+    view = View(config)
     span = span_of("30d", NOW, view.calendar)
 
     row = MetricRows(view, span, NOW, ["called", "calls_made"], compare=["previous"]).row(ORGANISATION)
@@ -181,7 +181,7 @@ def test_a_benchmark_is_the_metrics_own_and_versions_are_said_where_a_window_has
         f"{{since: 2026-03-18, {one}}}]}}\n"
     )
     config = floor_config(defines=defines)
-    view = View(config, config.catalogue)
+    view = View(config)
     ToldPipeline(config, view).take(
         [
             dialled("r1", "c1", "2026-03-18T10:00Z", outcome="connected"),

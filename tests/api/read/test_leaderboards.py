@@ -36,7 +36,7 @@ def some_change(chance: random.Random, number: int) -> RecordChange:
 @pytest.mark.parametrize("team", [None, "north"])
 def test_it_is_the_same_after_any_changes(seed: int, by_goal: bool, team: str | None) -> None:
     config = make_config(teams={"north": {}, "south": {}}, reps={"r0": {"team": "north"}}, goals=GOALS)
-    view = View(config, config.catalogue)
+    view = View(config)
     pipeline, held, chance = ToldPipeline(config, view), Leaderboards(view), random.Random(seed)
     span = span_of("month", NOW, view.calendar)
     asked = Asked("calls_made", span, team, by_goal=by_goal, today=view.calendar.day_of(NOW))

@@ -28,7 +28,7 @@ class Watched:
 
     def __init__(self, config: Config | None = None) -> None:
         config = config or config_of()
-        self.view = View(config, config.catalogue)
+        self.view = View(config)
         self.pipeline = ToldPipeline(config, self.view)
         self.book = MilestoneBook(self.view)
         self.now = NOW
@@ -118,7 +118,7 @@ def test_a_restart_tells_nothing_twice_and_ends_what_is_no_goal_any_more() -> No
     assert again.look(NOW, NOW) == []
 
     other = config_of(QUOTA | {"milestones": []})
-    without = MilestoneBook(View(other, other.catalogue))
+    without = MilestoneBook(View(other))
     without.restore(encode_alert(raised))
     assert without.is_needed
     (closed,) = without.look(NOW, NOW)
@@ -141,6 +141,6 @@ def test_it_is_shown_with_its_goal() -> None:
 
 def test_without_milestones_nothing_is_looked_at() -> None:
     config = config_of(QUOTA | {"milestones": []})
-    book = MilestoneBook(View(config, config.catalogue))
+    book = MilestoneBook(View(config))
 
     assert (book.is_needed, book.oldest(NOW), book.look(NOW, NOW)) == (False, {}, [])

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from processor.core.thresholds import ThresholdBook, is_beyond, is_told
 from schemas.alerts import Alert, encode_alert
-from schemas.catalogue import shipped_catalogue
 from schemas.config import Config, Threshold
 from schemas.floor import Floor, Values
 from schemas.instants import DAY, HOUR, MINUTE, SECOND, from_datetime, to_datetime
@@ -37,7 +36,7 @@ class Desk:
 
     def __init__(self, config: Config, rows: Iterable[Alert] = ()) -> None:
         self.config = config
-        self.floor = Floor(config, shipped_catalogue())
+        self.floor = Floor(config)
         self.book = ThresholdBook(config, self.floor)
         self.alerts: dict[str, Alert] = {}
         self.turned: list[Alert] = []

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.catalogue import shipped_catalogue
 from schemas.floor import ORGANISATION, Floor
 from schemas.goals.book import GoalBook
 from schemas.instants import DAY, HOUR
@@ -69,7 +68,7 @@ class Told:
     """A floor, told by a pipeline as it goes, with a book that was there all the time."""
 
     def __init__(self) -> None:
-        self.floor = Floor(CONFIG, shipped_catalogue())
+        self.floor = Floor(CONFIG)
         self.book = GoalBook(self.floor)
         told = self
 
