@@ -15,6 +15,7 @@ from deploy.local.up import Target
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
+from processor.transport.reaching import what_failed
 from schemas.connection_stats import ConnectionStats, connection_stats
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
@@ -107,9 +108,7 @@ def _with_stats(target: Target, kinds: Mapping[str, str], show: Callable[[list[C
     except MissingTopicError as error:
         return _fail(str(error), ExitCode.UNREACHABLE)
     except (KafkaError, TimeoutError) as error:
-        return _fail(
-            f"Kafka at {target.broker} does not do what it is asked for: {type(error).__name__}", ExitCode.UNREACHABLE
-        )
+        return _fail(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
     show(connection_stats(kinds, progress))
     return 0
 

@@ -19,6 +19,7 @@ from processor.transport.appending import Appender, Place
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
+from processor.transport.reaching import what_failed
 from schemas.dead_letters import DeadLetter, decode_dead_letter
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.exit_codes import ExitCode
@@ -296,9 +297,7 @@ def _guarded(work: Callable[[], int], target: Target) -> int:
     except MissingTopicError as error:
         return _fail(str(error), ExitCode.UNREACHABLE)
     except (KafkaError, TimeoutError) as error:
-        return _fail(
-            f"Kafka at {target.broker} does not do what it is asked for: {type(error).__name__}", ExitCode.UNREACHABLE
-        )
+        return _fail(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
 
 
 def _instant(letter: DeadLetter) -> str:

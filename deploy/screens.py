@@ -14,6 +14,7 @@ from api.write.refusals import UnacknowledgedError
 from deploy.local.up import Target
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.reaching import what_failed
 from schemas.config import Config
 from schemas.devices import AccessBook, Device, Entry, key_of, new_device
 from schemas.documents.errors import suggestion
@@ -115,8 +116,7 @@ def _with_book(target: Target, work: Callable[[AccessBook, Put], Awaitable[int]]
     except UnacknowledgedError as error:
         return _fail(error.detail, ExitCode.UNREACHABLE)
     except (KafkaError, TimeoutError) as error:
-        problem = f"Kafka at {target.broker} does not do what it is asked for: {type(error).__name__}"
-        return _fail(problem, ExitCode.UNREACHABLE)
+        return _fail(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
 
 
 async def _work(target: Target, work: Callable[[AccessBook, Put], Awaitable[int]]) -> int:

@@ -19,6 +19,7 @@ from deploy.roster import read_people
 from deploy.settings import Settings
 from processor.transport.appending import Appender
 from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.reaching import what_failed
 from schemas.config import Config
 from schemas.connectors import Connection
 from schemas.documents.errors import suggestion
@@ -155,7 +156,7 @@ def backfill(
     except MissingTopicError as error:
         fail([str(error)], ExitCode.UNREACHABLE)
     except (KafkaError, TimeoutError) as error:
-        fail([f"Kafka does not do what it is asked for: {type(error).__name__}"], ExitCode.UNREACHABLE)
+        fail([asyncio.run(what_failed(target_of(settings).broker, error))], ExitCode.UNREACHABLE)
     except KeyboardInterrupt:
         fail(["stopped; the same command goes on from there"], ExitCode.DIFFERENCES)
     console.flush()

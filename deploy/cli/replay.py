@@ -21,6 +21,7 @@ from processor.replay.replay import replay as run_replay
 from processor.replay.replay import words
 from processor.transport.administration import KafkaError, TopicsError
 from processor.transport.following import MissingTopicError
+from processor.transport.reaching import what_failed
 from schemas.config import ConfigError, load_config
 from schemas.exit_codes import ExitCode
 from schemas.instants import parse_instant
@@ -83,9 +84,10 @@ def _run(target: Target, *, since: int | None, partitions: int | None, data: Pat
         return _explain("\n".join(error.problems), ExitCode.WRONG_USE)
     except (ReplayError, WriteRefusedError) as error:
         return _explain(f"{error}; what is served has not changed", ExitCode.DIFFERENCES)
-    except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
-        what = str(error) if isinstance(error, MissingTopicError) else type(error).__name__
-        return _explain(f"Kafka at {target.broker} does not do what it is asked for: {what}", ExitCode.UNREACHABLE)
+    except MissingTopicError as error:
+        return _explain(f"Kafka at {target.broker} does not do what it is asked for: {error}", ExitCode.UNREACHABLE)
+    except (KafkaError, OSError, TimeoutError) as error:
+        return _explain(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
     except KeyboardInterrupt:
         return _explain("stopped; what is served has not changed", ExitCode.DIFFERENCES)
     print(words(outcome))  # noqa: T201 - the command's output

@@ -20,6 +20,7 @@ from deploy.lookups.client import ApiError, Client, machine_clock
 from deploy.lookups.log import Append, appending, deliveries_of
 from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
+from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config
 from schemas.connectors import build_source
@@ -188,7 +189,7 @@ def main(
         say(str(error))
         return ExitCode.WRONG_USE
     except (KafkaError, OSError) as error:
-        say(f"Kafka does not take it ({type(error).__name__}): the same command goes on from here")
+        say(f"{asyncio.run(what_failed(target.broker, error))}: the same command goes on from here")
         return ExitCode.UNREACHABLE
     except BadAnswerError as error:
         say(f"connections.{name}: an answer of the API cannot be read: {error}")

@@ -28,6 +28,7 @@ from deploy.lookups.pacing import SharedPace, backoff
 from deploy.lookups.rounds import CatchUp, Rounds
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
 from schemas.connection_states import ConnectionState, decode_state, encode_state
@@ -65,8 +66,11 @@ def main(target: Target, folder: Path) -> int:
     signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]]))  # noqa: S606
     try:
         asyncio.run(Owner(target, config, folder).run())
-    except (KafkaError, MissingTopicError, OSError) as error:
-        print(f"Kafka: {type(error).__name__}", file=sys.stderr)  # noqa: T201
+    except MissingTopicError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return ExitCode.UNREACHABLE
+    except (KafkaError, OSError) as error:
+        print(asyncio.run(what_failed(target.broker, error)), file=sys.stderr)  # noqa: T201
         return ExitCode.UNREACHABLE
     return 0
 

@@ -37,6 +37,7 @@ from processor.machine import give_way, outlive_hangup
 from processor.transport.appending import Appender, Stored
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.reaching import what_failed
 from schemas.config import ConfigError, load_config
 from schemas.definitions import digest_of
 from schemas.exit_codes import ExitCode
@@ -142,7 +143,7 @@ class Verifier:
             await self.close()
             problem = f"what was read cannot be kept on disk: {error}"
         except (KafkaError, OSError, TimeoutError) as error:
-            problem = f"Kafka at {self._target.broker} does not do what it is asked for: {type(error).__name__}"
+            problem = await what_failed(self._target.broker, error)
         else:
             return None
         _say(f"not verified: {problem}")

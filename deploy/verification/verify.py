@@ -31,6 +31,7 @@ from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
+from processor.transport.reaching import what_failed
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.exit_codes import ExitCode
@@ -401,8 +402,7 @@ def _explain(error: Exception, target: Target) -> int:
         case httpx.HTTPError():
             return _fail(f"the api at {target.url} does not answer: {type(error).__name__}", ExitCode.UNREACHABLE)
         case _:
-            problem = f"Kafka at {target.broker} does not do what it is asked for: {type(error).__name__}"
-            return _fail(problem, ExitCode.UNREACHABLE)
+            return _fail(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
 
 
 def _fail(problem: str, code: int) -> int:

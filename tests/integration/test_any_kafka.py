@@ -84,6 +84,16 @@ def test_who_is_not_let_in_is_told_why(
     assert words in said
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["connections list", "dead-letters list", "screens list", "replay", "verify --url http://127.0.0.1:9", "lookups"],
+)
+def test_every_command_says_why_it_is_not_let_in(kafka: SecuredKafka, tmp_path: Path, command: str) -> None:
+    code, said = run(kafka, tmp_path, "SCRAM", *command.split(), FLOORCAST_KAFKA_SASL_PASSWORD="another")  # noqa: S106
+    assert code == ExitCode.UNREACHABLE
+    assert "refuses the login of 'ana'" in said
+
+
 def test_a_token_that_kafka_does_not_take_is_told(kafka: SecuredKafka, tmp_path: Path) -> None:
     token = tmp_path / "another"
     token.write_text("not.a.token")
