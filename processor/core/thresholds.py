@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from processor.core.crossings import CrossingBook, Pane, Watched, over, watched_by
 from schemas.alerts import LATE_AFTER, METRIC_THRESHOLD, Alert, Crossing, decode_alert
 from schemas.calendars import BusinessCalendar, clock_instant
 from schemas.catalogue.base import MetricValue
@@ -25,11 +26,7 @@ from schemas.floor import ORGANISATION, Floor, Scope, Values, rep_scope, team_sc
 from schemas.instants import MINUTE
 from schemas.windows import ROLLING_MINUTES, Span, Window, date_of, span_of
 
-LOOKS_AT_ONCE = 250
-"""Numbers that one look makes: some ten milliseconds, after which others have their turn."""
 _TOLD_TURNS = 2
-
-Pane = tuple[Window, str | None]
 
 
 @dataclass(slots=True)
@@ -65,36 +62,25 @@ _LOOKED_AT = _Phase(is_looked_at=True)
 _NOT_NOW = _Phase(is_looked_at=False)
 
 
-class _Key(NamedTuple):
-    """One number that is looked at."""
-
-    rule: str
-    scope: Scope
-
-
-class ThresholdBook:
-    """State: the alerts that were raised, and which numbers may be others since the last look."""
+class ThresholdBook(CrossingBook):
+    """State: the alerts that were raised, beside which numbers may be others since the last look."""
 
     def __init__(self, config: Config, floor: Floor) -> None:
+        super().__init__(floor)
         self._config = config
-        self._floor = floor
         self._calendars = config.business_calendars()
         self._rules = {
             name: _Rule(name, threshold, f"{name}:{threshold.definition}")
             for name, threshold in config.alerts.thresholds.items()
         }
         self._alerts: dict[str, Alert] = {}
-        self._open: dict[_Key, str] = {}
-        self._crossings: dict[_Key, int] = {}
+        self._open: dict[Watched, str] = {}
+        self._crossings: dict[Watched, int] = {}
         """How often a rolling window's number has crossed."""
-        self._clear: dict[_Key, str] = {}
+        self._clear: dict[Watched, str] = {}
         """The period in which a number was last seen on the good side."""
-        self._panes: set[Pane] = set()
-        self._queue: dict[_Key, None] = {}
-        self._restless: set[_Key] = set()
+        self._restless: set[Watched] = set()
         """Numbers that change as time passes: a lead without an answer is part of them."""
-        self._is_all_new = True
-        self._looked_at: int | None = None
 
     # ---------------------------------------------------------------- what was
 
@@ -108,8 +94,8 @@ class ThresholdBook:
         """After all is restored: the alerts that are over because their threshold is not configured any more."""
         prefixes = {rule.prefix for rule in self._rules.values()}
         gone = [alert for alert in self._alerts.values() if alert.is_open and _prefix_of(alert) not in prefixes]
-        found = [self._close(alert, now) for alert in gone]
-        self._open = {_key_of(alert): alert.id for alert in self._alerts.values() if alert.is_open}
+        found = [self._keep(over(alert, now)) for alert in gone]
+        self._open = {watched_by(alert): alert.id for alert in self._alerts.values() if alert.is_open}
         return found
 
     def forget(self, before: int) -> list[str]:
@@ -126,7 +112,7 @@ class ThresholdBook:
     def _is_newest(self, alert: Alert) -> bool:
         # Crossings are counted on from it; an id that was used before would be taken for a repetition.
         number = _crossing_of(alert)
-        return number is not None and number == self._crossings.get(_key_of(alert))
+        return number is not None and number == self._crossings.get(watched_by(alert))
 
     # ---------------------------------------------------------------- what changes
 
@@ -139,51 +125,10 @@ class ThresholdBook:
             found[span.days] = min(first, found.get(span.days, first))
         return found
 
-    def rebase(self, floor: Floor) -> None:
-        """Look at these numbers from now on: they were read in anew."""
-        self._floor = floor
-        self._is_all_new = True
-        self._looked_at = None
-
-    def note_pane(self, pane: Pane) -> None:
-        """A pane has changed."""
-        if not self._is_all_new:
-            self._panes.add(pane)
-
-    def note_roster(self) -> None:
-        """Somebody's entry in the roster has changed, so perhaps who counts for whom."""
-        self._is_all_new = True
-
     # ---------------------------------------------------------------- looking
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether the last look left numbers for the next one."""
-        return bool(self._queue)
-
-    def look(self, as_of: int, now: int, most: int = LOOKS_AT_ONCE) -> list[Alert]:
-        """Look at numbers that may have crossed a limit, at most so many; the alerts that turn.
-
-        `as_of`: all that was delivered until then is in the floor's numbers, and the business clock shows it. `now` is
-        the instant of raising, which may be later.
-        """
-        self._gather(as_of)
-        found: list[Alert] = []
-        while self._queue and most > 0:
-            most -= 1
-            key = next(iter(self._queue))
-            del self._queue[key]
-            found += self._judge(key, as_of, now)
-        return found
-
-    def _gather(self, as_of: int) -> None:
-        """Queue the numbers that may be others than at the last look."""
-        panes, self._panes = self._panes, set()
-        last, self._looked_at = self._looked_at, as_of
-        day_of = self._floor.calendar.day_of
-        is_all_new = self._is_all_new or last is None or day_of(last) != day_of(as_of)
+    def _gather(self, panes: set[Pane], last: int | None, as_of: int, *, is_all_new: bool) -> None:
         is_new_minute = last is None or last // MINUTE != as_of // MINUTE
-        self._is_all_new = False
         if is_all_new:
             # Whoever has left may still have an alert.
             self._queue |= dict.fromkeys(self._open)
@@ -195,7 +140,7 @@ class ThresholdBook:
                 touched = rule.scopes
             else:
                 touched = self._touched(rule, panes, as_of)
-            self._queue |= dict.fromkeys(_Key(rule.name, scope) for scope in touched)
+            self._queue |= dict.fromkeys(Watched(rule.name, scope) for scope in touched)
         if as_of != last:
             self._queue |= dict.fromkeys(self._restless)
 
@@ -263,8 +208,8 @@ class ThresholdBook:
 
     # ---------------------------------------------------------------- one number
 
-    def _judge(self, key: _Key, as_of: int, now: int) -> list[Alert]:
-        rule = self._rules[key.rule]
+    def _judge(self, key: Watched, as_of: int, now: int) -> list[Alert]:
+        rule = self._rules[key.name]
         threshold, span = rule.threshold, self._span(rule, as_of)
         period = date_of(span.first).isoformat() if rule.has_periods else ""
         found: list[Alert] = []
@@ -275,7 +220,7 @@ class ThresholdBook:
             phase = self._phase(threshold, self._calendar_of(threshold, rule.scopes[key.scope]), as_of)
         is_past = rule.has_periods and held is not None and held != _alert_id(rule, key.scope, period)
         if held is not None and (is_past or not phase.is_looked_at):
-            found.append(self._close(self._alerts[held], now))
+            found.append(self._keep(over(self._alerts[held], now)))
             held = None
         if not phase.is_looked_at:
             return found
@@ -293,7 +238,7 @@ class ThresholdBook:
             found.append(self._raise(rule, key, span, values, due_at, max(now, due_at)))
         return found
 
-    def _raise(self, rule: _Rule, key: _Key, span: Span, values: Values, due_at: int, now: int) -> Alert:
+    def _raise(self, rule: _Rule, key: Watched, span: Span, values: Values, due_at: int, now: int) -> Alert:
         occasion = date_of(span.first).isoformat() if rule.has_periods else f"n{self._crossings.get(key, 0) + 1}"
         id = _alert_id(rule, key.scope, occasion)
         earlier = self._alerts.get(id)
@@ -321,14 +266,9 @@ class ThresholdBook:
         threshold = self._rules[crossing.threshold].threshold
         return self._keep(replace(alert, crossing=replace(crossing, value=_number(threshold, values), is_over=False)))
 
-    def _close(self, alert: Alert, now: int) -> Alert:
-        """Nobody looks at this number any more, or its period is over."""
-        crossing = None if alert.crossing is None else replace(alert.crossing, is_over=True)
-        return self._keep(replace(alert.resolved(now), crossing=crossing))
-
     def _keep(self, alert: Alert) -> Alert:
         self._alerts[alert.id] = alert
-        key = _key_of(alert)
+        key = watched_by(alert)
         if alert.is_open:
             self._open[key] = alert.id
         elif self._open.get(key) == alert.id:
@@ -390,14 +330,8 @@ def _crossing_of(alert: Alert) -> int | None:
     return int(occasion[1:]) if occasion.startswith("n") else None
 
 
-def _key_of(alert: Alert) -> _Key:
-    crossing = alert.crossing
-    per, name = ("organisation", "") if crossing is None else (crossing.per, crossing.threshold)
-    return _Key(name, Scope(per, {"rep": alert.rep, "team": alert.team}.get(per)))
-
-
 def _minutes(time_of_day: str) -> int:
     return int(time_of_day[:2]) * 60 + int(time_of_day[3:])
 
 
-__all__ = ["LOOKS_AT_ONCE", "ThresholdBook", "is_beyond", "is_told"]
+__all__ = ["ThresholdBook", "is_beyond", "is_told"]

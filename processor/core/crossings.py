@@ -1,0 +1,95 @@
+"""Numbers that may cross a limit: which to look at now, a slice at a time, and what their alerts have in common.
+
+Owns the queue of thresholds.py and milestones.py, who say what a crossing is. Does no I/O, and reads no clock.
+"""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from schemas.alerts import Alert
+from schemas.floor import Floor, Scope
+from schemas.windows import Window
+
+LOOKS_AT_ONCE = 250
+"""Numbers that one look makes: some ten milliseconds, after which others have their turn."""
+
+Pane = tuple[Window, str | None]
+
+
+class Watched(NamedTuple):
+    """One number that is looked at: of which threshold or goal, and whose."""
+
+    name: str
+    scope: Scope
+
+
+class CrossingBook(ABC):
+    """State: which numbers may be others since the last look."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._queue: dict[Watched, None] = {}
+        self._panes: set[Pane] = set()
+        self.rebase(floor)
+
+    def rebase(self, floor: Floor) -> None:
+        """Look at these numbers from now on: they were read in anew."""
+        self._floor = floor
+        self._is_all_new = True
+        self._looked_at: int | None = None
+
+    def note_pane(self, pane: Pane) -> None:
+        """A pane has changed."""
+        if not self._is_all_new:
+            self._panes.add(pane)
+
+    def note_roster(self) -> None:
+        """Somebody's entry, absence or goal in the roster has changed, so perhaps who counts for whom."""
+        self._is_all_new = True
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last look left numbers for the next one."""
+        return bool(self._queue)
+
+    def look(self, as_of: int, now: int, most: int = LOOKS_AT_ONCE) -> list[Alert]:
+        """Look at numbers that may have crossed a limit, at most so many; the alerts that turn.
+
+        `as_of`: all that was delivered until then is in the floor's numbers, and the business clock shows it. `now` is
+        the instant of raising, which may be later.
+        """
+        panes, self._panes = self._panes, set()
+        last, self._looked_at = self._looked_at, as_of
+        day_of = self._floor.calendar.day_of
+        is_all_new = self._is_all_new or last is None or day_of(last) != day_of(as_of)
+        self._is_all_new = False
+        self._gather(panes, last, as_of, is_all_new=is_all_new)
+        found: list[Alert] = []
+        while self._queue and most > 0:
+            most -= 1
+            watched = next(iter(self._queue))
+            del self._queue[watched]
+            found += self._judge(watched, as_of, now)
+        return found
+
+    @abstractmethod
+    def _gather(self, panes: set[Pane], last: int | None, as_of: int, *, is_all_new: bool) -> None:
+        """Queue the numbers that may be others than at the last look: these panes have changed, or everything has."""
+
+    @abstractmethod
+    def _judge(self, watched: Watched, as_of: int, now: int) -> list[Alert]:
+        """Look at one number; the alerts that turn."""
+
+
+def watched_by(alert: Alert) -> Watched:
+    """The number that an alert is about."""
+    crossing = alert.crossing
+    per, name = ("organisation", "") if crossing is None else (crossing.per, crossing.threshold)
+    return Watched(name, Scope(per, {"rep": alert.rep, "team": alert.team}.get(per)))
+
+
+def over(alert: Alert, now: int) -> Alert:
+    """It ends whatever the number is: its period is over, or nobody looks at that number any more."""
+    crossing = None if alert.crossing is None else replace(alert.crossing, is_over=True)
+    return replace(alert.resolved(now), crossing=crossing)
