@@ -4,13 +4,14 @@ Owns what a screen says alone; what it says of metrics, teams and channels is ch
 the api does (api/read/discretion.py applies the privacy, api/static draws).
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from schemas.config.goals import Number
+from schemas.config.goals import Goal, Number
 from schemas.config.hours import DaySpan, DaySpanOrWeekdays, MonthDays, Weekdays
 from schemas.config.tiles import Tile, WinsTile
 from schemas.documents.values import Duration, Model, Name
@@ -165,6 +166,23 @@ class ScreenConfig(Model):
     def tells_wins(self) -> bool:
         """Whether what is won is anything to this screen."""
         return bool(self.celebrate) or any(isinstance(tile, WinsTile) for scene in self.scenes for tile in scene.tiles)
+
+    def remarks(self, goals: Mapping[str, Goal]) -> dict[str, str]:
+        """What is allowed but does not do what is meant: setting -> why. `goals`: those of the configuration."""
+        found = {
+            f"celebrate.{index}.to": "is read, and no channel is told of celebrations yet"
+            for index, celebrated in enumerate(self.celebrate)
+            if celebrated.to
+        }
+        if self.sound.on or self.sound.files:
+            found["sound"] = "is read, and nothing is heard yet"
+        for index, celebrated in enumerate(self.celebrate):
+            reached = [limit for goal in goals.values() for limit in goal.milestones]
+            if celebrated.on == "goal_reached" and 1 not in reached:
+                found[f"celebrate.{index}.on"] = "no goal has 1 among its milestones, so none is told as reached"
+            elif celebrated.on == "milestone" and not reached:
+                found[f"celebrate.{index}.on"] = "no entry of goals has milestones"
+        return found
 
     def scene(self, name: str) -> Scene | None:
         """The scene of that name."""

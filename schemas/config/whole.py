@@ -21,7 +21,7 @@ from schemas.config.pipelines import Pipeline
 from schemas.config.references import check_references
 from schemas.config.screens import Digest, Origin, ScreenConfig
 from schemas.config.windows import known_window
-from schemas.connectors import AnyConnection
+from schemas.connectors import AnyConnection, build_source
 from schemas.connectors.words import CrmConnection
 from schemas.documents.values import Currency, Duration, Model, Name
 from schemas.instants import DAY, HOUR
@@ -149,11 +149,18 @@ class Config(Model):
             ]
         for name, connection in self.connections.items():
             found += [f"connections.{name}.{setting}: {why}" for setting, why in connection.remarks().items()]
+            if getattr(connection, "api", None) is not None and build_source(connection) is None:
+                found.append(f"connections.{name}.api: sets up and checks webhooks, and is asked for no record yet")
         used = {entry.calendar for entry in self.teams.values()}
         used |= {entry.calendar for entry in self.alerts.thresholds.values()}
         found += [f"calendars.{name}: no team goes by it" for name in self.calendars if name not in used]
         found += [remark for name, entry in self.alerts.thresholds.items() for remark in self._remarks_on(name, entry)]
         found += [remark for name, goal in self.goals.items() for remark in self._remarks_on_goal(name, goal)]
+        for name, screen in self.screens.items():
+            found += [f"screens.{name}.{setting}: {why}" for setting, why in screen.remarks(self.goals).items()]
+        if self.digest is not None:
+            found.append("digest: is read, and no channel is told the day yet")
+        found += [f"reps.{rep}.photo: is read, and not shown yet" for rep, entry in self.reps.items() if entry.photo]
         for index, rule in enumerate(self.lead_response.rules[:-1]):
             if rule.when == RuleCondition():
                 found.append(f"lead_response.rules.{index}: matches every lead, so no rule after it ever does")

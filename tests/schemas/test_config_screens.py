@@ -139,3 +139,30 @@ def test_a_span_may_go_over_midnight(span: str, minutes: tuple[int, int]) -> Non
 @pytest.mark.parametrize(("days", "ends"), [("last 5", (-5, -1)), ("1-5", (1, 5)), ("18", (18, 18))])
 def test_days_may_be_counted_from_the_end_of_the_month(days: str, ends: tuple[int, int]) -> None:
     assert read_days(days) == ends
+
+
+def test_what_is_read_and_does_nothing_yet_is_remarked() -> None:
+    said = parse_config(BASE + WHOLE + "reps: {ana: {photo: ana.jpg}}\n", {}).remarks()
+
+    assert said == [
+        "screens.floor.celebrate.0.to: is read, and no channel is told of celebrations yet",
+        "screens.floor.sound: is read, and nothing is heard yet",
+        "screens.floor.celebrate.1.on: no goal has 1 among its milestones, so none is told as reached",
+        "screens.floor.celebrate.2.on: no entry of goals has milestones",
+        "digest: is read, and no channel is told the day yet",
+        "reps.ana.photo: is read, and not shown yet",
+    ]
+
+
+def test_a_screen_whose_goals_have_milestones_is_not_remarked_on() -> None:
+    goals = "goals: {calls: {metric: calls_made, period: day, amounts: [{each: 50}], milestones: [0.5, 1]}}\n"
+    screens = (
+        "screens: {floor: {celebrate: [{on: goal_reached}, {on: milestone}], scenes: [{tiles: [{kind: leads}]}]}}\n"
+    )
+    assert parse_config(BASE + goals + screens, {}).remarks() == []
+
+
+def test_an_api_that_is_asked_for_no_record_is_remarked() -> None:
+    crm = '{kind: pipedrive, secrets: ["u:p4ssw0rd"], api: {token: abcdefgh, company: acme}}'
+    config = parse_config(BASE.replace("connections: {", f"connections: {{crm: {crm}, "), {})
+    assert config.remarks() == ["connections.crm.api: sets up and checks webhooks, and is asked for no record yet"]
