@@ -156,7 +156,8 @@ def test_what_is_read_and_does_nothing_yet_is_remarked() -> None:
 
 def test_a_screen_whose_goals_have_milestones_is_not_remarked_on() -> None:
     goals = "goals: {calls: {metric: calls_made, period: day, amounts: [{each: 50}], milestones: [0.5, 1]}}\n"
-    screens = "screens: {floor: {celebrate: [{on: goal_reached}, {on: milestone}], scenes: [{name: Now, tiles: [{kind: leads}]}]}}\n"
+    scenes = "scenes: [{name: Now, tiles: [{kind: leads}]}]"
+    screens = f"screens: {{floor: {{celebrate: [{{on: goal_reached}}, {{on: milestone}}], {scenes}}}}}\n"
     assert parse_config(BASE + goals + screens, {}).remarks() == []
 
 
