@@ -104,7 +104,7 @@ class OpenDeals:
         if not {"average_deal_size", "deals_won"} <= view.catalogue.keys():
             return None
         span = Span("", days=True, first=self._today - DAYS + 1, last=self._today)
-        pane = view.merged(rep_scope(rep), span, self._now)
+        pane = view.merged(rep_scope(rep), span, self._now, view.cells_of(["deals_won", "average_deal_size"]))
         won, average = (view.exact(name, pane, self._now) for name in ("deals_won", "average_deal_size"))
         return None if average is None or won is None or won < ENOUGH_WON else average * TIMES
 

@@ -202,7 +202,7 @@ class GoalBook:
         known = held.get(scope)
         if known is not None and known[0] == revision:
             return known[1]
-        pane = floor.merged(scope, span, now)
+        pane = floor.merged(scope, span, now, floor.cells_of([metric]))
         value = floor.exact(metric, pane, now)
         if not floor.moves_by_the_clock(metric, pane):
             held[scope] = revision, value
