@@ -33,7 +33,7 @@ def funnel_segments(
     return [
         {"by": {by: label}, **_shown(way, panes[label], now)}
         for label in sorted(panes, key=segment_order(view, by))
-        if way is not None and way.passed.name in panes[label]
+        if way is not None and any(measure.name in panes[label] for measure in way.measures)
     ]
 
 

@@ -152,7 +152,7 @@ class Books:
                 team is None or self.reading.team_of(counted, span) == team
             )
             is_meant = dimension is None or by is None or dimension.of(counted, span) == by[1]
-            if counted.measure is measure and is_theirs and is_meant:
+            if counted.measure is measure and is_theirs and is_meant and counted.holds(now):
                 share.add(counted)
         return share.steps(way, now)
 
