@@ -180,7 +180,8 @@ def _counted(way: _Way, parts: Sequence[tuple[bool, Condition]], credit: Credit)
 def _turning(facts: Sequence[tuple[str, Condition]], credit: Credit) -> Measure:
     turns = First(("turn",)), First(("turns_at",))
     is_turn = IsSet(("turns_at",))
-    return Measure(tuple(Part(fact, every([meant, is_turn]), _AT, credit, Form.PENDING, turns) for fact, meant in facts))
+    parts = (Part(fact, every([meant, is_turn]), _AT, credit, Form.PENDING, turns) for fact, meant in facts)
+    return Measure(tuple(parts))
 
 
 class Step(NamedTuple):

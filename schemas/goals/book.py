@@ -195,7 +195,10 @@ class GoalBook:
     # ---------------------------------------------------------------- actuals
 
     def _actual(self, metric: str, scope: Scope, span: Span, now: int) -> Exact:
-        """The exact value of a metric, None where not all of the span is kept; of reps remembered until a pane changes."""
+        """The exact value of a metric; of reps remembered until one of their panes changes.
+
+        None where not all of the span is kept.
+        """
         floor = self._floor
         if floor.not_kept(span, now, metric) is not None:
             return None

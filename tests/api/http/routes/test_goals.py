@@ -396,7 +396,5 @@ async def test_what_was_reached_in_a_period_that_is_not_kept_is_null_and_said(tm
     row = await floor.read("/v1/reps/r1/metrics", from_="2026-03-01", to="2026-04-30", metrics="revenue_won")
     assert row["metrics"] == {"revenue_won": None}
     assert (row["goals"]["revenue_won"]["attainment"], row["goals"]["revenue_won"]["state"]) == (None, None)
-    board = await floor.read(
-        "/v1/leaderboards/revenue_won", from_="2026-03-01", to="2026-04-30", rank="attainment"
-    )
+    board = await floor.read("/v1/leaderboards/revenue_won", from_="2026-03-01", to="2026-04-30", rank="attainment")
     assert [(each["rank"], each["value"], each["attainment"]) for each in board["entries"]] == [(None, None, None)] * 4
