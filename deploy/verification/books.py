@@ -179,6 +179,10 @@ class Books:
         """Give the clock of every lead that has one and is neither merged away nor deleted, by lead id."""
         return {clock.lead: self._lead_rules.seen_at(clock, now) for clock in self._clocks}
 
+    def records_of(self, kind: str) -> list[Record]:
+        """Give the records of a kind that are not deleted."""
+        return self._kept.get(kind, [])
+
     def going_on(self) -> set[str]:
         """Give the leads that have not ended."""
         return self._going_on
