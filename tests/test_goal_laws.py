@@ -1,4 +1,4 @@
-"""Goals over the whole pipeline: in any order and repeated, what is served of each is what counting day by day gives."""
+"""Goals over the whole pipeline: in any order and repeated, what is served is what counting day by day gives."""
 
 import random
 from collections.abc import Iterator
@@ -27,7 +27,8 @@ GOALS: dict[str, Any] = {
         "metric": "revenue_won", "period": "month", "ramp": {"0mo": "0.25", "1mo": "0.5", "2mo": 1},
         "amounts": [
             {"since": "2026-01-01", "each": "40"}, {"since": "2026-03-10", "team": "north", "each": "45"},
-            {"since": "2026-01-01", "rep": "r1", "amount": "60"}, {"since": "2026-03-20", "team": "north", "amount": 90},
+            {"since": "2026-01-01", "rep": "r1", "amount": "60"},
+            {"since": "2026-03-20", "team": "north", "amount": 90},
         ],
     },
     "calls": {"metric": "calls_made", "period": "week", "join": "full", "amounts": [{"each": 7}]},
