@@ -94,6 +94,7 @@ def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, i
         worker_port=settings.worker_port,
         verify_every=verification_interval(settings.verify_every),
         asked=asked_connections(config),
+        streams=streaming_connections(config),
         **extra,
     )
 
@@ -104,6 +105,12 @@ def asked_connections(config: Path) -> list[str]:
 
     connections = checked_config(config).connections
     return [name for name, connection in connections.items() if build_source(connection) is not None]
+
+
+def streaming_connections(config: Path) -> list[str]:
+    """The names of the connections whose events are read as they happen."""
+    connections = checked_config(config).connections
+    return [name for name, connection in connections.items() if getattr(connection, "stream", None) is not None]
 
 
 def _has_keys(data: Path) -> bool:

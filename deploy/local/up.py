@@ -100,6 +100,8 @@ class Plan:
     """How often the log is recounted (microseconds); None: never."""
     asked: Sequence[str] = ()
     """The connections whose API is asked."""
+    streams: Sequence[str] = ()
+    """The connections whose events are read as they happen."""
     extra_children: Callable[[Running], list[Child]] = field(default=lambda _running: [])
     """Launched once everything is ready."""
 
@@ -110,8 +112,12 @@ class Plan:
         *arguments: str,
         stop_seconds: float,
         environment: Mapping[str, str] | None = None,
+        of: str | None = None,
     ) -> Program:
-        """A floorcast process of this plan. What Kafka asks for stands in its environment, which is its owner's."""
+        """A floorcast process of this plan. What Kafka asks for stands in its environment, which is its owner's.
+
+        `of`: the connection that it is for, where there is one for each.
+        """
         environment = {
             **os.environ,
             **(PLAIN if isinstance(broker, str) else broker.security).environment,
@@ -122,9 +128,9 @@ class Plan:
         }
         common = ("--config", str(self.config), "--broker", str(broker), "--data", str(self.data))
         return Program(
-            name=name,
-            command=[*floorcast_command(), name, *common, *arguments],
-            log=self.data / "logs" / f"{name}.log",
+            name=name if of is None else f"{name} {of}",
+            command=[*floorcast_command(), name, *([] if of is None else [of]), *common, *arguments],
+            log=self.data / "logs" / f"{name if of is None else f'{name}-{of}'}.log",
             environment=environment,
             stop_seconds=stop_seconds,
         )
@@ -172,6 +178,10 @@ class Surroundings:
     def lookups(self, plan: Plan, broker: Address) -> Child:
         """Who asks the CRMs; it ends at once."""
         return plan.program("lookups", broker, stop_seconds=0.5)
+
+    def stream(self, plan: Plan, broker: Address, connection: str) -> Child:
+        """Who reads a connection's events."""
+        return plan.program("stream", broker, of=connection, stop_seconds=2.0)
 
     async def without_records(self, plan: Plan, broker: Address) -> list[str]:
         """The connections with an API of which nothing is known yet, once whoever asks them has looked."""
@@ -464,6 +474,11 @@ async def _start_all(
     announce(f"ready {running.url}")
     for child in plan.extra_children(running):
         await supervisor.launch(child)
+    for name in plan.streams:
+        reading = world.stream(plan, broker, name)
+        if isinstance(reading, Program):
+            reload.children.append(reading)
+        await supervisor.launch(reading)
     if plan.asked:
         asking = world.lookups(plan, broker)
         if isinstance(asking, Program):
