@@ -12,11 +12,12 @@ from starlette.responses import Response
 from api.http.errors import ForbiddenError, InvalidParameterError
 from api.http.etag import answer, answer_text
 from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, known_dimension, read_names, shown
-from api.read.comparison import BENCHMARK, COMPARISONS, LAST_YEAR, OF_REPS, PREVIOUS
+from api.read.comparison import BENCHMARK, COMPARISONS, OF_REPS
 from api.read.csv_rows import csv_of
 from api.read.metric_rows import MetricRows
 from api.read.rows import Json
 from api.read.view import Scope, View
+from schemas.comparing import LAST_YEAR, PREVIOUS
 
 CSV = "text/csv"
 TABLE: dict[int | str, dict[str, Any]] = {

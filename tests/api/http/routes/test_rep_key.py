@@ -170,7 +170,8 @@ async def test_what_is_of_others_is_refused(floor: Floor, key: dict[str, str], p
 async def test_lists_hold_their_own(floor: Floor, key: dict[str, str]) -> None:
     async def rows(path: str) -> list[Any]:
         found = (await floor.get(path, headers=key)).json()
-        return found.get("rows") or found["entries"]
+        listed: list[Any] = found.get("rows") or found["entries"]
+        return listed
 
     assert [row["rep"] for row in await rows("/v1/reps")] == ["r-17"]
     assert [(row["team"], row["reps"]) for row in await rows("/v1/teams")] == [("north", ["r-17"])]
