@@ -182,7 +182,7 @@ class FakeEvents:
                     return
                 if self._cut > cut:
                     _refuse(context, grpc.StatusCode.UNAVAILABLE, "sfdc.platform.eventbus.grpc.service.unavailable")
-                found = []
+                found: list[Event] = []
                 while place < len(self.events) and len(found) < min(wanted.count, 20):
                     if self.events[place].topic == first.topic_name:
                         found.append(self.events[place])
@@ -230,7 +230,7 @@ class FakeEvents:
     @contextmanager
     def serving(self, port: int = 0) -> Iterator[str]:
         """Give HOST:PORT."""
-        handlers = {
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "GetSchema": grpc.unary_unary_rpc_method_handler(
                 self.get_schema, api.SchemaRequest.FromString, api.SchemaInfo.SerializeToString
             ),

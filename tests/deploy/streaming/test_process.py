@@ -73,9 +73,18 @@ class World:
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, name: str = "sf") -> subprocess.Popen[bytes]:
-        flags = ["--config", self._config, "--broker", self.kafka, "--prefix", self.prefix, "--data", self._folder]
+        flags = [
+            "--config",
+            str(self._config),
+            "--broker",
+            self.kafka,
+            "--prefix",
+            self.prefix,
+            "--data",
+            str(self._folder),
+        ]
         with (self._folder / f"stream-{len(self._started)}.log").open("wb") as log:
-            process = subprocess.Popen([sys.executable, _COMMAND, "stream", name, *flags], stdout=log, stderr=log)
+            process = subprocess.Popen([sys.executable, str(_COMMAND), "stream", name, *flags], stdout=log, stderr=log)
         self._started.append(process)
         return process
 
