@@ -9,7 +9,8 @@ import typer
 
 from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
-from deploy.local.up import Plan, Running, UpError, address, check_access, lock_data, run, take_port
+from deploy.local.ports import UpError, address, take_port
+from deploy.local.up import Plan, Running, check_access, lock_data, run
 from deploy.settings import Settings, verification_interval
 from deploy.simulator import running as demo_runs
 from schemas.config.reading import METRICS
