@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from api.read.goal_rows import goals_of_row, row_json, standings_of
 from api.read.view import View
 from deploy.verification.books import Books
-from deploy.verification.goals import Actual, Dates, Goals, Whose
+from deploy.verification.goal_days import Dates, Whose
+from deploy.verification.goals import Actual, Goals
 from deploy.verification.recount import recount
 from deploy.verification.spans import Span as RecountedSpan
 from schemas.floor import Scope
@@ -144,7 +145,7 @@ def check_windows(view: View, goals: Goals, books: Books, now: int) -> None:
             days = Dates(days.first, days.first)
         actual = actual_of(books, now)
         for whose in whose_are(books):
-            served = goals_of_row(view, Scope(whose.scope, whose.id), span, now, every=True)  # type: ignore[arg-type]
+            served = goals_of_row(view, Scope(whose.scope, whose.id), span, now, every=True)
             expected: dict[str, list[Any]] = {}
             for metric in dict.fromkeys(goal.metric for goal in goals.goals.values()):
                 for name in goals.meant(metric, window, days):
