@@ -25,7 +25,8 @@ from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.funnels import flat
 from deploy.verification.kept import KeptChanges
-from deploy.verification.pieces import Asked, recount_in_pieces
+from deploy.verification.lists import PERIODS, ServedLists, list_differences, served_values
+from deploy.verification.pieces import Asked, recount_with_lists
 from deploy.verification.shapes import LeadClock, Rows, Window
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
@@ -125,7 +126,10 @@ async def verify(
     key: str | None = None,
     say: Say = lambda _done, _total: None,
 ) -> Verdict:
-    """Compare every served number in every window, and every lead clock, with the recount. Raises VerifyError."""
+    """Compare every served number in every window, every goal, lead clock and list with the recount.
+
+    Raises VerifyError.
+    """
     key = key or os.environ.get("FLOORCAST_API_KEY")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     kept = KeptChanges(sys.maxsize)
@@ -235,15 +239,22 @@ async def _compare(
 ) -> tuple[list[Found], str]:
     """Give what differs, and the instant of the last answer compared."""
     served = {window: await fetch(client, {"window": window}) for window in WINDOWS}
+    lists = await fetch_lists(client)
     waiting, as_of = await fetch_waiting(client)
     asked = [Asked(window, of.organisation_at, of.reps_at, of.teams_at) for window, of in served.items()]
     # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
-    rows, clocks = await asyncio.to_thread(recount_in_pieces, kept, config, asked, parse_instant(as_of), definitions)
+    rows, clocks, recounted = await asyncio.to_thread(
+        recount_with_lists, kept, config, asked, parse_instant(as_of), definitions, lists_at=lists.goals_at
+    )
     found = [
         Found(window, difference)
         for (window, of), expected in zip(served.items(), rows, strict=True)
         for difference in differences(expected, of.rows)
     ]
+    if recounted is not None:
+        expected_values = await asyncio.to_thread(recounted.values, lists)
+        for name, values in served_values(lists).items():
+            found += [Found(name, difference) for difference in list_differences(expected_values[name], values)]
     expected_leads = _expected_waiting(clocks)
     # A lead waits for ever, but the log that told of it does not last.
     for lead in sorted(expected_leads.keys() | waiting.keys()):
@@ -318,6 +329,26 @@ def expected_rows(books: Books, served: Served, window: Window) -> Rows:
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"metrics": row["metrics"], "bounds": row["bounds"]}
+
+
+async def fetch_lists(client: httpx.AsyncClient) -> ServedLists:
+    """Ask for all goals, open deals and open leads. Raises VerifyError."""
+    goals, goals_at = await _fetch_pages(client, "/v1/goals", count=PERIODS)
+    deals, deals_at = await _fetch_pages(client, "/v1/deals/open")
+    leads, leads_at = await _fetch_pages(client, "/v1/leads/open")
+    return ServedLists(goals, deals, leads, *map(parse_instant, (goals_at, deals_at, leads_at)))
+
+
+async def _fetch_pages(client: httpx.AsyncClient, path: str, **asked: Any) -> tuple[list[dict[str, Any]], str]:
+    """All rows, and as of when the first page was answered."""
+    found: list[dict[str, Any]] = []
+    answer = await _get(client, path, limit=PAGE, **asked)
+    as_of: str = answer["as_of"]
+    while True:
+        found += answer["rows"]
+        if answer["next"] is None:
+            return found, as_of
+        answer = await _get(client, path, limit=PAGE, cursor=answer["next"], **asked)
 
 
 async def fetch_waiting(client: httpx.AsyncClient) -> tuple[dict[str, tuple[Any, ...]], str]:
