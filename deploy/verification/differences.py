@@ -15,7 +15,7 @@ class What(NamedTuple):
     """Which value: of whom, and which metric. What two differences are the same by, whatever the values are."""
 
     scope: str
-    """`organisation`, `team`, `rep` or `lead`."""
+    """`organisation`, `team`, `rep`, `lead` or `deal`."""
     name: str
     """Of the team, rep or lead; empty for the organisation."""
     value: str

@@ -140,6 +140,16 @@ class Lists:
         return found
 
 
+def lists_of(books: Books, served: ServedLists) -> dict[str, Values]:
+    """The same of books that hold everything."""
+    made = Lists(books.reading, books.records_of("goal"), served.goals_at)
+    for counted in books.counted:
+        made.add(counted)
+    made.add_deals(books)
+    made.add_leads(books)
+    return made.values(served)
+
+
 def served_values(served: ServedLists) -> dict[str, Values]:
     """The same of what is served."""
     goals = Values()

@@ -308,7 +308,8 @@ async def _funnels(client: httpx.AsyncClient, names: Iterable[str], asked: Mappi
         first = await _get(client, f"/v1/funnels/{name}", **asked)
         for pipeline in first["pipelines"]:
             chosen = {} if pipeline is None else {"pipeline": pipeline}
-            found |= flat(name, pipeline, await _get(client, f"/v1/funnels/{name}", **asked, **chosen))
+            answer = await _get(client, f"/v1/funnels/{name}", **asked, **chosen)
+            found |= flat(name, pipeline, answer, parse_instant(answer["as_of"]))
     return found
 
 

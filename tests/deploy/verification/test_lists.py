@@ -11,10 +11,14 @@ import pytest
 
 from deploy.verification import pieces, verify
 from deploy.verification.definitions import with_own
+from deploy.verification.differences import What
 from deploy.verification.kept import KeptChanges
-from deploy.verification.lists import Lists, ServedLists, list_differences, served_values
+from deploy.verification.lists import OPEN_LEADS, Lists, ServedLists, list_differences, served_values
+from deploy.verification.looks import Standing
 from deploy.verification.pieces import recount_with_lists
-from deploy.verification.verify import fetch_lists
+from deploy.verification.recount import recount
+from deploy.verification.rounds import LEVELS, Judged
+from deploy.verification.verify import Served, fetch_lists
 from schemas.config import Config
 from schemas.documents.text import read_document
 from schemas.instants import DAY, HOUR, MINUTE
@@ -127,3 +131,28 @@ async def test_what_is_missing_or_too_much_is_told(tmp_path: Path) -> None:
     assert "open_leads: lead l2: rep" in told(lists, replace(served, leads=served.leads[:1]))
     more = [*served.deals, {**served.deals[0], "deal": "d9"}]
     assert "open_deals: deal d9: rep" in told(lists, replace(served, deals=more))
+
+
+async def test_a_round_of_the_continuous_recount_looks_at_what_stands(tmp_path: Path) -> None:
+    floor, kept = Floor(tmp_path, config(), NOW), KeptChanges(sys.maxsize)
+    floor.take(*log())
+    kept.add(log())
+    standing = Standing(kept, floor.config, DEFINITIONS)
+    transport = httpx.ASGITransport(floor.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+        answers = {name: (await standing.ask(client, name))[0] for name in standing.names}
+    books = standing.recounted()
+
+    assert standing.judged(books, books, answers) == Judged()
+    levels = answers[LEVELS]
+    assert isinstance(levels, Served)
+    assert levels.rows["organisation"]["metrics"]["leads_open"] == 2
+    levels.rows["organisation"]["metrics"]["leads_open"] = 3
+    lists = answers[OPEN_LEADS]
+    assert isinstance(lists, ServedLists)
+    answers[OPEN_LEADS] = replace(lists, leads=changed(lists.leads, 0, touches=9))
+    assert standing.judged(books, books, answers).wrong == {
+        (LEVELS, What("organisation", "", "leads_open")), (OPEN_LEADS, What("lead", "l1", "touches"))
+    }  # fmt: skip
+    before = recount([one for one in log() if one.id != "c1"], floor.config, DEFINITIONS)
+    assert standing.judged(before, books, answers).moving == {(OPEN_LEADS, What("lead", "l1", "touches"))}
