@@ -31,6 +31,7 @@ CONFIG = make_config(
         "year": {"metric": "revenue_won", "period": "year", "amounts": [{"rep": "r3", "amount": "60"}]},
     },
     currency_rates={"EUR": "2"},
+    pipelines={"sales": {"steps": ["a", "b"]}},
 )
 AT = st.integers(0, 30).map(lambda step: NOW - step * 20 * HOUR)
 REPS = st.sampled_from(["r1", "r2", "old-2", "r3", "r4", None])

@@ -36,6 +36,8 @@ class OpenLists:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._terms = reading.terms
+        self._first = next(iter(reading.config.pipelines), None)
+        """The pipeline of deals that name none."""
         self._deals: list[dict[str, Any]] = []
         self._won: list[tuple[int, str | None, list[dict[str, Any]]]] = []
         """When, in which pipeline, and its stays."""
@@ -47,7 +49,7 @@ class OpenLists:
             fact = fields_of("deal", record, self._terms) | of_deal(record)
             status = fact.get("status")
             if status == "won" and fact["closed_at"] is not None:
-                self._won.append((fact["closed_at"], fact.get("pipeline"), stays(record)))
+                self._won.append((fact["closed_at"], fact.get("pipeline") or self._first, stays(record)))
             elif status not in ("won", "lost"):
                 self._deals.append(fact)
 
@@ -64,7 +66,7 @@ class OpenLists:
             amount = self._money(deal.get("amount"), deal.get("currency"), now)
             in_stage, stage = (None, None) if not deal[PATH] or deal[PATH][-1][1] is None else deal[PATH][-1]
             flags = []
-            limit = limits.get((deal.get("pipeline"), stage))
+            limit = limits.get((deal.get("pipeline") or self._first, stage))
             if in_stage is not None and limit is not None and now - in_stage > limit:
                 flags.append("stalled")
             if amount is not None and deal.get("rep") is not None:
