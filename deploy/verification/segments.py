@@ -24,7 +24,7 @@ class Dimension:
         """`leads`: a lead's facts by its id and by those merged into it."""
         self._of = "rep.team" if name == TEAM else str(entry["of"])
         self._terms, self._leads = terms, leads
-        self._other = entry.get("other", "other")
+        self._other = entry.get("other", "Other")
         self._bands = names(entry.get("bands"))
         self._labels = _labels(self._of, entry.get("values"), terms)
 

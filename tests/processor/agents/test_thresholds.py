@@ -16,9 +16,10 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.packing import Message
 from schemas.alerts import Alert, decode_alert, encode_alert
 from schemas.config import Config
+from schemas.fences import encode_fence
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import encode_pane, pane_key
-from schemas.topics import ACKNOWLEDGEMENTS, NOTIFICATIONS, PANES, THRESHOLD_ALERTS
+from schemas.topics import ACKNOWLEDGEMENTS, FENCE, NOTIFICATIONS, PANES, THRESHOLD_ALERTS
 from schemas.windows import day_window, minute_window
 from tests.builders import instant, make_config
 from tests.panes import pane_of
@@ -212,6 +213,35 @@ async def test_nothing_is_looked_at_before_all_that_was_delivered_is_known(monke
     await shard.close()
 
     assert desk.topics.opened == 0
+
+
+async def test_nobody_looks_at_numbers_that_are_partly_of_other_definitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch, FEW)
+    desk.topics.did("r1", 11)
+    desk.topics.did("r2", 11)
+    shard = await desk.start()
+    desk.horizon.settled_at = NINE + 2 * HOUR
+    await asyncio.sleep(0.05)
+    # Another worker takes a partition by a changed metrics.yaml: what it writes has other cells.
+    panes = desk.topics.records[NAMES.topic(PANES)]
+    panes.append(FakeRecord(FENCE, encode_fence((7, 1), "of another configuration")))
+    panes.append(FakeRecord(pane_key("ledger.0", "r1", day_window(NINE // DAY)), encode_pane(pane_of(emails_sent=1))))
+    desk.horizon.settled_at += SECOND
+    await asyncio.sleep(0.05)
+    assert shard.fake.alerts() == []
+
+    panes.append(FakeRecord(FENCE, encode_fence((8, 1), "of this configuration")))
+    desk.horizon.is_current = False  # it has still to derive
+    desk.horizon.settled_at += SECOND
+    await asyncio.sleep(0.05)
+    assert shard.fake.alerts() == []
+
+    desk.topics.did("r1", 9)
+    desk.horizon.is_current = True
+    (alert,) = await shard.wait_for(1)
+    await shard.close()
+
+    assert alert.rep == "r1"
 
 
 async def test_where_nothing_was_ever_delivered_nobody_has_done_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
