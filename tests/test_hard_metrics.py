@@ -29,7 +29,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "timezone": "Asia/Kuala_Lumpur",
         "teams": {"north": {"name": "North"}, "south": {}},
         "reps": {"r1": {"name": "Ana", "team": "north", "since": "2026-03-01"}, "r2": {"aliases": {"feed": ["old-2"]}}},
-        "currency_rates": {"EUR": "1.083"},
+        "currency_rates": {"EUR": [{"rate": "1.083"}, {"since": "2026-03-17", "rate": "1.1"}]},
         "lead_response": {"rules": [{"when": {"team": "south"}, "sla": "5m"}, {"sla": "1h"}]},
     },
     "new york": {

@@ -14,6 +14,7 @@ from schemas.catalogue import Catalogue
 from schemas.catalogue.defined import RESPONSE_BAND, Defined, with_bands
 from schemas.catalogue.reading import Read, shipped
 from schemas.config.alerts import Alerts, Threshold
+from schemas.config.currencies import CurrencyRates
 from schemas.config.floor import BusinessHours, Organisation, Rep, Team
 from schemas.config.goals import Fiscal, Goal
 from schemas.config.leads import Conversation, LeadResponse, RuleCondition
@@ -72,8 +73,10 @@ class Config(Model):
     conversation: Conversation = Conversation()
     alerts: Alerts = Alerts()
     prometheus: PrometheusExport = PrometheusExport()
-    currency_rates: dict[Currency, Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=9)]] = Field(
-        default_factory=dict
+    currency_rates: dict[Currency, CurrencyRates] = Field(
+        default_factory=dict,
+        description="What a unit is worth in the organisation's currency: a number, or several since days, of which "
+        "that of the day of a record's instant holds.",
     )
     cors: list[Origin] = Field(
         default_factory=list, max_length=100, description="Sites whose pages may ask the api, with a key of their own."

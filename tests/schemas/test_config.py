@@ -2,9 +2,11 @@
 
 import pytest
 
+from schemas.catalogue.rules import EVER
 from schemas.config import Config, ConfigError, SlaRule, parse_config
+from schemas.config.rules import rules_of
 from schemas.instants import HOUR, MINUTE
-from tests.builders import make_config
+from tests.builders import instant, make_config
 
 BASE = """\
 organisation: {name: Acme, timezone: Asia/Kuala_Lumpur, currency: USD}
@@ -440,3 +442,33 @@ def test_legacy_signatures_are_remarked() -> None:
         "connections.crm.kind",
         "connections.crm.legacy_signatures",
     ]
+
+
+def test_a_rate_holds_from_its_day_on_and_an_undated_one_for_ever() -> None:
+    said = {"EUR": "1.08", "GBP": [{"since": "2026-01-01", "rate": "1.27"}, {"since": "2026-07-01", "rate": "1.3"}]}
+    config = make_config(timezone="Asia/Kuala_Lumpur", currency_rates=said)
+
+    assert dict(rules_of(config).rates) == {
+        "EUR": ((EVER, 108, 2),),
+        "GBP": ((instant("2025-12-31T16:00Z"), 127, 2), (instant("2026-06-30T16:00Z"), 13, 1)),
+        "USD": ((EVER, 1, 0),),
+    }
+
+
+@pytest.mark.parametrize(
+    ("rates", "problem"),
+    [
+        ('{EUR: [{since: 2026-07-01, rate: "1"}, {since: 2026-01-01, rate: "2"}]}', "5: currency_rates.EUR: must be in the order"),
+        ('{EUR: [{rate: "1"}, {rate: "2"}]}', "5: currency_rates.EUR: must be in the order"),
+        ("{EUR: [{since: soon, rate: 1}]}", "5: currency_rates.EUR.0.since: must be a date such as 2026-03-18"),
+        ("{EUR: [{since: 2026-01-01, rate: -1}]}", "5: currency_rates.EUR.0.rate: Input should be greater than 0"),
+        ("{EUR: [{since: 2026-01-01}]}", "5: currency_rates.EUR.0.rate: is missing"),
+        ("{EUR: dear}", "5: currency_rates.EUR: Input should be a valid decimal"),
+        ("{EUR: []}", "5: currency_rates.EUR: List should have at least 1 item"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_rates_is_named(rates: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parsed(f"\ncurrency_rates: {rates}\n")
+
+    assert [line.partition(problem)[1] for line in error.value.problems] == [problem]
