@@ -4,7 +4,6 @@ Owns what is in it, and what is allowed but perhaps not meant. What its parts sa
 `references.py`. Does not read the file.
 """
 
-from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator

@@ -464,7 +464,7 @@ def test_a_rate_holds_from_its_day_on_and_an_undated_one_for_ever() -> None:
         ("{EUR: [{since: 2026-01-01, rate: -1}]}", "5: currency_rates.EUR.0.rate: Input should be greater than 0"),
         ("{EUR: [{since: 2026-01-01}]}", "5: currency_rates.EUR.0.rate: is missing"),
         ("{EUR: dear}", "5: currency_rates.EUR: Input should be a valid decimal"),
-        ("{EUR: []}", "5: currency_rates.EUR: List should have at least 1 item"),
+        ("{EUR: []}", "5: currency_rates.EUR: must not be empty"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_rates_is_named(rates: str, problem: str) -> None:
