@@ -30,7 +30,7 @@ from schemas.fences import definitions_in
 from schemas.floor import Floor
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.topics import ACKNOWLEDGEMENTS, FENCE, PANES, ROSTER, THRESHOLD_ALERTS, Topic
-from schemas.windows import Window, index_of, is_day, read_window
+from schemas.windows import STANDING, Window, index_of, is_day, read_window, whole_day
 
 BETWEEN_LOOKS_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 1.0
@@ -305,9 +305,9 @@ class _Watch:
                 self._written_by[partition] = by
             if record.key is None or record.key == FENCE:
                 continue
-            window = read_window(record.key.rpartition(b"|")[2].decode())
+            window = whole_day(read_window(record.key.rpartition(b"|")[2].decode()))
             first = self._oldest.get(is_day(window))
-            if first is not None and window >= first:
+            if window == STANDING or (first is not None and window >= first):
                 changed = self._floor.take_pane(record.key, record.value)
                 if changed is not None:
                     for book in self._books:

@@ -315,9 +315,8 @@ def _metric(name: str, binding: _Binding, catalogue: Catalogue) -> Metric:
             lacking[dimension] = error.metric
         if not held.labels:
             segments.pop(dimension, None)
-    keeps = [measure.keep for measure in reader.measures if measure.keep is not None]
     cells = frozenset(measure.name for measure in reader.measures)
-    return Metric(name, catalogue[name], reader, cells, min(keeps, default=None), segments, lacking)
+    return Metric(name, catalogue[name], reader, cells, _kept(reader), segments, lacking)
 
 
 _NO_LABEL = ""
@@ -326,6 +325,15 @@ _NO_LABEL = ""
 def begins_at_zero(catalogue: Catalogue, name: str) -> bool:
     """Whether a metric has a value, 0, where nothing has happened; the others have none there."""
     return _Binding(catalogue, Rules()).reader(name, ()).begins_at_zero
+
+
+def kept_days(catalogue: Catalogue, name: str) -> int | None:
+    """For how many days back a metric can be made; None: as long as records are kept."""
+    return _kept(_Binding(catalogue, Rules()).reader(name, ()))
+
+
+def _kept(reader: Reader) -> int | None:
+    return min((measure.keep for measure in reader.measures if measure.keep is not None), default=None)
 
 
 @cache
@@ -343,6 +351,7 @@ __all__ = [
     "begins_at_zero",
     "binding_problems",
     "bound",
+    "kept_days",
     "money_digits",
     "parse_catalogue",
     "parse_entry",

@@ -136,7 +136,9 @@ class Wording:
             return False
         if FACTS[self._fact].get(name) not in _NUMBERS:
             is_instant = FACTS[self._fact].get(name) is FieldType.INSTANT
-            raise EntryError(path, "is an instant: of it can be asked is_set" if is_instant else "is not a duration, nor a number")
+            raise EntryError(
+                path, "is an instant: of it can be asked is_set" if is_instant else "is not a duration, nor a number"
+            )
         register = First(expanded(self._fact, [name]))
         least = AtLeast(register, number)
         return least if how == "at_least" else every([IsSet(register.fields), opposite(least)])

@@ -16,6 +16,7 @@ from schemas.config.alerts import Alerts, Threshold
 from schemas.config.currencies import CurrencyRates
 from schemas.config.floor import BusinessHours, Organisation, Rep, Team
 from schemas.config.goals import Fiscal, Goal
+from schemas.config.kept import remarks_on_kept
 from schemas.config.leads import Conversation, LeadResponse, RuleCondition
 from schemas.config.pipelines import Pipeline
 from schemas.config.references import check_references
@@ -160,6 +161,7 @@ class Config(Model):
         found += [remark for name, goal in self.goals.items() for remark in self._remarks_on_goal(name, goal)]
         for name, screen in self.screens.items():
             found += [f"screens.{name}.{setting}: {why}" for setting, why in screen.remarks(self.goals).items()]
+        found += remarks_on_kept(self)
         if self.digest is not None:
             found.append("digest: is read, and no channel is told the day yet")
         found += [f"reps.{rep}.photo: is read, and not shown yet" for rep, entry in self.reps.items() if entry.photo]

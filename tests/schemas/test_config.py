@@ -178,7 +178,10 @@ alerts:
     assert (few.comparison, str(few.limit), few.at, few.level) == ("below", "10", "11:00", "breach")
     assert (million.comparison, str(million.limit), million.level) == ("reaches", "1000000.50", "warn")
     assert str(slow.limit) == "0.1"
-    assert config.remarks() == []
+    assert config.remarks() == [
+        "alerts.thresholds.million.window: last_year of a quarter needs retention.records: 460d, and 400d are kept, "
+        "so that comparison is null"
+    ]
     assert len({entry.definition for entry in config.alerts.thresholds.values()}) == 3
 
 
@@ -472,3 +475,40 @@ def test_what_is_wrong_with_rates_is_named(rates: str, problem: str) -> None:
         parsed(f"\ncurrency_rates: {rates}\n")
 
     assert [line.partition(problem)[1] for line in error.value.problems] == [problem]
+
+
+def test_a_limit_below_which_a_level_is_does_not_begin_anew_with_each_period() -> None:
+    parsed(threshold("metric: open_deals, per: rep, below: 3"))
+    parsed(threshold("metric: arr, per: organisation, window: month, below: 1000"))
+
+    assert (
+        "begins at 0 with each month"
+        in problems(BASE + threshold("metric: new_customers, per: organisation, window: month, below: 3"))[0]
+    )
+
+
+def test_ids_that_are_not_kept_for_all_of_a_window_cross_no_limit() -> None:
+    parsed(threshold("metric: contacts_mailed, per: rep, window: month, above: 3"))
+    parsed(threshold("metric: new_customers, per: rep, window: year, above: 3"))
+
+    assert problems(BASE + threshold("metric: emails_per_contact, per: rep, window: quarter, above: 3")) == [
+        "6: alerts.thresholds.few.window: emails_per_contact keeps its ids for 35d, and a quarter is "
+        "longer: give it keep: 91d, or use another window"
+    ]
+
+
+def test_what_is_not_kept_for_all_of_a_window_is_remarked() -> None:
+    text = (
+        "retention: {records: 80d}\n"
+        "goals:\n  mailed: {metric: contacts_mailed, period: quarter, amounts: [{amount: 5}]}\n"
+        "screens:\n  wall: {scenes: [{name: a, tiles: [{kind: figures, metrics: [calls_made], window: year}]}]}\n"
+    )
+    found = parsed(text).remarks()
+
+    assert "goals.mailed.period: a quarter needs retention.records: 92d, and 80d are kept, so it can be null" in found
+    assert (
+        "goals.mailed.period: contacts_mailed keeps its ids for 35d, so it is null once a quarter is older than that"
+        in found
+    )
+    assert any(line.startswith("screens.wall.scenes.0.tiles.0.window: a year needs") for line in found)
+    assert not any("last_year" in line for line in parsed(text.replace("80d", "740d")).remarks())
