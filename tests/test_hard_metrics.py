@@ -192,7 +192,8 @@ def test_hard_metrics_of_a_user_equal_the_recount(name: str, log: list[RecordCha
 
 
 SEGMENTED = {
-    "meetings_by_source": "source", "soon_won": "source", "reached_out": "way", "received": "source", "lost_of_web": "first_touch",
+    "meetings_by_source": "source", "soon_won": "source", "reached_out": "way", "received": "source",
+    "lost_of_web": "first_touch",
     "talks": "team", "leads_touched": "team", "pipeline_now": "team",
 }  # fmt: skip
 

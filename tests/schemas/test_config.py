@@ -461,7 +461,8 @@ def test_a_rate_holds_from_its_day_on_and_an_undated_one_for_ever() -> None:
 @pytest.mark.parametrize(
     ("rates", "problem"),
     [
-        ('{EUR: [{since: 2026-07-01, rate: "1"}, {since: 2026-01-01, rate: "2"}]}', "5: currency_rates.EUR: must be in the order"),
+        ("{EUR: [{since: 2026-07-01, rate: 1}, {since: 2026-01-01, rate: 2}]}",
+         "5: currency_rates.EUR: must be in the order"),
         ('{EUR: [{rate: "1"}, {rate: "2"}]}', "5: currency_rates.EUR: must be in the order"),
         ("{EUR: [{since: soon, rate: 1}]}", "5: currency_rates.EUR.0.since: must be a date such as 2026-03-18"),
         ("{EUR: [{since: 2026-01-01, rate: -1}]}", "5: currency_rates.EUR.0.rate: Input should be greater than 0"),

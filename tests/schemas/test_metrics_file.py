@@ -230,7 +230,8 @@ FAULTS = {
         "4: metrics.c.by: lead does not say lost_reason",
     ],
     "metrics:\n  a:\n    unit: count\n    type: simple\n    from: lead\n    at: received_at\n    agg: count\n"
-    "    versions:\n      - {where: {sorce: web}}\n      - {since: soon}\n      - {since: 2026-02-01, att: closed_at}": [
+    "    versions:\n      - {where: {sorce: web}}\n      - {since: soon}\n"
+    "      - {since: 2026-02-01, att: closed_at}": [
         "9: metrics.a.versions.0.where.sorce: lead has no field sorce; did you mean 'source'?",
         "10: metrics.a.versions.1.since: is not a date such as 2026-03-18",
         "11: metrics.a.versions.2.att: is not a setting here; did you mean 'at'?",
@@ -247,8 +248,9 @@ FAULTS = {
         "2: metrics.a.unit: is money, but agg count counts: money is summed up, with agg sum and value",
         "3: metrics.b.unit: is ratio, but agg count counts: a share is divided, by type ratio",
     ],
-    "metrics:\n  a: {unit: count, type: conversion, base: deals_created, to: {status: won}, at_to: closed_at, open: apart}\n"
-    "  b: {unit: seconds, type: response, stat: within}\n  c: {unit: money, type: response, stat: missed}\n"
+    "metrics:\n  a: {unit: count, type: conversion, base: deals_created, to: {status: won}, at_to: closed_at,"
+    " open: apart}\n  b: {unit: seconds, type: response, stat: within}\n"
+    "  c: {unit: money, type: response, stat: missed}\n"
     "  d: {unit: seconds, type: response, stat: median}\n"
     "  e: {unit: days, type: duration, from: call, start: dialed_at, end: [], stat: p100}\n"
     "  f: {unit: number, type: derived, expr: calls_made + 0x10}": [
