@@ -28,6 +28,11 @@ from schemas.records import FieldType
 
 _TEXTS = frozenset({FieldType.TEXT, FieldType.CHOICE, FieldType.CURRENCY, FieldType.REFERENCE})
 _NUMBERS = frozenset({FieldType.SECONDS, FieldType.NUMBER})
+_A_DURATION = "is a duration: of it can be asked at_least, below or is_set"
+_NO_TEXT: Mapping[FieldType | None, str] = {
+    FieldType.REFERENCES: "is a list of ids: of it can be asked is_set",
+    FieldType.INSTANT: "is an instant: of it can be asked is_set",
+}
 _COUNTED = frozenset({FieldType.NUMBER, FieldType.DECIMAL})
 _LEAST = Decimal("0.000001")
 """No number of a record has more digits behind the point."""
@@ -90,11 +95,7 @@ class Wording:
         if kind in _COUNTED:
             return some(self._equal(name, value, path) for value in values)
         if kind not in _TEXTS:
-            what = {
-                FieldType.REFERENCES: "is a list of ids: of it can be asked is_set",
-                FieldType.INSTANT: "is an instant: of it can be asked is_set",
-            }.get(kind, "is a duration: of it can be asked at_least, below or is_set")
-            raise EntryError(path, what)
+            raise EntryError(path, _NO_TEXT.get(kind, _A_DURATION))
         choices = choices_of(self._fact, name)
         for value in values if choices else ():
             if value not in choices:

@@ -347,7 +347,7 @@ async def test_a_metric_is_looked_at_as_it_is_served(
 def happened_of_all_kinds() -> list[RecordChange]:
     """What happened until three in the afternoon, and what is to come later on that day and after it."""
     day = "2026-03-18T"
-    won = {
+    won: dict[str, Any] = {
         "rep": "r1",
         "status": "won",
         "amount": "100",
@@ -356,8 +356,14 @@ def happened_of_all_kinds() -> list[RecordChange]:
         "customer": "k",
         "lead": "a",
     }
-    lead = {"rep": "r1", "received_at": f"{day}08:00Z", "source": "web", "value": "7", "currency": "USD"}
-    contract = {"rep": "r2", "customer": "k", "monthly_amount": "30", "currency": "USD"}
+    lead: dict[str, Any] = {
+        "rep": "r1",
+        "received_at": f"{day}08:00Z",
+        "source": "web",
+        "value": "7",
+        "currency": "USD",
+    }
+    contract: dict[str, Any] = {"rep": "r2", "customer": "k", "monthly_amount": "30", "currency": "USD"}
     return [
         change("lead", "a", f"{day}08:00Z", **lead, status="customer"),
         change("lead", "b", f"{day}08:00Z", **lead | {"received_at": "2026-03-02T08:00Z"}),
