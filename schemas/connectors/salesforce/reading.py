@@ -153,6 +153,9 @@ def _lead(_reader: Reader, table: Table, id: str, said: Said, type: str) -> Iter
             fields["assigned_at"] = None
         elif type == "UPDATE":
             fields["assigned_at"] = format_instant(said.at)
+    if flag(data.get("IsConverted")) is True and "status" in fields:
+        # A converted lead keeps its word, which counts again should the conversion be undone.
+        yield Statement(table.record, id, said.at, {"status": fields.pop("status")}, yields=1)
     yield Statement(table.record, id, said.at, fields)
     created = instant(data.get("CreatedDate"))
     if type != "UPDATE" and fields.get("rep") is not None and created is not None:
