@@ -505,6 +505,7 @@ def test_a_lead_that_is_no_more_converted_is_what_its_status_says() -> None:
     connector = _connector(statuses={"Working": "qualified"})
 
     assert _record(converted).get("status") == "converted"
+    assert _record(converted, connector=connector).get("status") == "converted"
     assert _record(converted, undone, connector=connector).get("status") == "qualified"
 
 
