@@ -23,6 +23,8 @@ _ADDRESSES: dict[str, ApiScope] = {
 
 _BELOW: dict[str, ApiScope] = {
     "/board/": ApiScope.BOARD,
+    "/photos/": ApiScope.BOARD,
+    "/media/": ApiScope.BOARD,
     "/v1/leaderboards/": ApiScope.BOARD,
     "/v1/series/": ApiScope.BOARD,
     "/v1/funnels/": ApiScope.BOARD,
