@@ -60,7 +60,7 @@ class Rounds:
         self._append = append
         self._catch_up = catch_up
         self._clock = clock
-        self._words: Mapping[str, str] = {}
+        self._words: Mapping[str, str] | None = None
         self._suspected: dict[tuple[str, str], int] = {}
         """What says something new that has no instant of its own -> when that was first seen."""
 
@@ -70,6 +70,8 @@ class Rounds:
         """Ask for all that waits. Gives what has waited too long; raises ApiError if the API cannot be asked."""
         try:
             while pending := self._known.pending(self.name, self._source.batch * 8):
+                if self._words is None:
+                    self._words = await self._client.run(self._source.words())
                 await self._ask_for(pending)
                 await self._catch_up()
         except (ApiError, BadAnswerError) as error:
@@ -201,9 +203,9 @@ class Rounds:
         envelope = self._worded(Envelope(object=object, records=[record]))
         (delivery,) = self._deliveries(envelope, RECONCILIATION, asked_at)
         parsed = parse_delivery(delivery, {self.name: self._connector})
-        newest = newest_news(parsed.changes, known, asked_at)
+        newest = newest_news(parsed.changes, known, asked_at, is_exact=self._source.is_exact)
         named = self._source.objects.get(object)
-        if named is not None and record.get("archived") is not True and "properties" in record:
+        if named is not None and self._source.is_there(record):
             held = known(named.record, self._id_of(named, str(record["id"])))
             if held is not None and held.is_deleted:
                 return max(newest or 0, asked_at), True
@@ -259,7 +261,7 @@ class Rounds:
     def _worded(self, envelope: Envelope) -> Envelope:
         named = self._source.objects.get(envelope.object)
         if named is not None and named.record == "deal":
-            envelope.words = dict(self._words)
+            envelope.words = dict(self._words or {})
         return envelope
 
     def _deliveries(

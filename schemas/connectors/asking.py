@@ -22,10 +22,13 @@ class Ask:
 
     method: str
     path: str
+    """Below `Source.address`, or a whole address: some vendors give their tokens elsewhere."""
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     """Sent as JSON; None: nothing is sent."""
     form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent beside those that let the request in."""
     pace: str = ""
     """Further limit that it falls under, by its name in `Source.paces`."""
     expected: frozenset[int] = frozenset()
@@ -46,6 +49,10 @@ Steps = Generator[Ask, Answer, _T]
 
 class BadAnswerError(Exception):
     """An answer that is not what the vendor documents. The message names the member, never a value."""
+
+
+class NotLetInError(BadAnswerError):
+    """An answer, good by its status, that says that the credentials are not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,11 @@ class Envelope(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What words in the records mean, as the API has said: stage -> `open`, `won` or `lost`."""
 
 
+GONE = "$gone"
+"""Member of a record in an envelope: when it was deleted (microseconds). Beside its id there is nothing else then."""
+HISTORY = "$history"
+"""Member of a record: what further requests have told of its past, as the vendor wrote it."""
+
 encode_envelope = msgspec.json.Encoder().encode
 decode_envelope = msgspec.json.Decoder(Envelope).decode
 
@@ -125,6 +137,9 @@ class Source(Protocol):
     """Limits by name; the one named `` is everybody's."""
     overlap: int
     """How long what has changed may not be found by `changed` yet (microseconds)."""
+    is_exact: bool
+    """Whether records say of each field when it was set. Else only when they were modified last: then a field that is
+    as it was known says nothing new, though its record has changed since."""
 
     def login(self) -> Steps[Mapping[str, str]]:
         """Headers that let requests in."""
@@ -164,6 +179,10 @@ class Source(Protocol):
 
     def everybody(self) -> Steps[Envelope]:
         """The people, those who left too."""
+        ...
+
+    def is_there(self, record: Mapping[str, Any]) -> bool:
+        """Whether what `read` gave of a record says that it is there, not only something of it."""
         ...
 
 

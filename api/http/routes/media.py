@@ -46,7 +46,7 @@ def _photo_of(request: ReadRequest, rep: str) -> str | None:
         # It knows people by other ids, and may ask by no others.
         found = next((each for each in view.roster.people if id_told(discretion.names, each) == rep), None)
     person = None if found is None else view.roster.people.get(found)
-    if person is None or not request.access.allows_team(team_today(view, person.rep, request.now)):
+    if person is None or not request.access.allows(person.rep, team_today(view, person.rep, request.now)):
         return None
     return person.photo
 

@@ -59,6 +59,7 @@ class HubSpotSource:
     # https://developers.hubspot.com/docs/api/usage-details: the least that any plan has; answers tell of more.
     paces: Mapping[str, Pace] = {"": Pace(100, 10 * SECOND), _SEARCH: Pace(5, SECOND)}
     overlap = 10 * MINUTE
+    is_exact = True
 
     def __init__(self, *, address: str | None, token: str, objects: Mapping[str, Object]) -> None:
         """`objects`: those that are records of ours, by their type ids."""
@@ -208,6 +209,10 @@ class HubSpotSource:
                 records += [{**record, "archived": archived == "true"} for record in _results(answer)]
                 cursor = _next(answer)
         return Envelope(object=self.people, records=records)
+
+    def is_there(self, record: Mapping[str, Any]) -> bool:
+        """Not archived, and not its associations alone."""
+        return record.get("archived") is not True and "properties" in record
 
 
 def _modified(object: str) -> str:

@@ -183,6 +183,9 @@ def test_json_is_never_posted() -> None:
         ({"organization": "00D5f000004XyZa", "stream": {}}, "salesforce"),
         ({"organization": "00D5f000004XyZa", "outcomes_field": "Not a name"}, "outcomes_field"),
         ({"organization": "00D5f000004XyZa", "api": {"client_id": "x"}}, "client_secret"),
+        ({"organization": "00D5f000004XyZa", "stream": {"endpoint": "10.0.0.1:7443", "tls": False}}, "stream"),
+        ({"organization": "00D5f000004XyZa", "stream": {"topics": ["Opportunity"]}}, "topics"),
+        ({"organization": "00D5f000004XyZa", "stream": {"endpoint": "no-port"}}, "endpoint"),
     ],
 )
 def test_what_is_wrong_with_the_settings_is_told_by_its_field(settings: dict[str, Any], field: str) -> None:
@@ -190,6 +193,26 @@ def test_what_is_wrong_with_the_settings_is_told_by_its_field(settings: dict[str
         read_connection({"kind": "salesforce", "secrets": ["path-secret-4711"], **settings})
 
     assert field in refusal.value.errors()[0]["loc"]
+
+
+def test_an_api_without_an_address_is_named() -> None:
+    api = {"client_id": "x", "client_secret": "y"}
+    with pytest.raises(ValidationError, match=r"api\.url: must be the address of the organisation"):
+        read_connection(
+            {"kind": "salesforce", "organization": "00D5f000004XyZa", "secrets": ["path-secret-4711"], "api": api}
+        )
+
+
+def test_a_stream_on_this_machine_may_be_plain() -> None:
+    connection = read_connection(
+        {
+            "kind": "salesforce", "organization": "00D5f000004XyZa", "secrets": ["path-secret-4711"],
+            "api": {"url": "http://127.0.0.1:1234", "client_id": "x", "client_secret": "y"},
+            "stream": {"endpoint": "127.0.0.1:7443", "tls": False},
+        }
+    )  # fmt: skip
+
+    assert getattr(connection, "stream").tls is False  # noqa: B009 - of this kind alone
 
 
 # --- XML --------------------------------------------------------------------------------------------------------------
