@@ -11,6 +11,7 @@ from tests.builders import make_config
 
 PEOPLE = {"r1": "Ana Lim"}
 LEADS = {"l1": "Jane Doe"}
+NOBODY: dict[str, str] = {}
 UTC = make_config().organisation.zone
 
 
@@ -37,7 +38,7 @@ def test_a_lead_and_its_rep_are_named_as_far_as_the_channel_may_know(names: Name
 
 
 def test_what_nobody_names_goes_by_its_id() -> None:
-    (alert,) = with_names([make_alert("l9")], "full", rep_name=PEOPLE.get, team_name={}.get, lead_name={}.get)
+    (alert,) = with_names([make_alert("l9")], "full", rep_name=PEOPLE.get, team_name=NOBODY.get, lead_name=NOBODY.get)
 
     assert headline([alert]) == "Lead l9 is overdue"
     assert "(rep Ana Lim, team north)" in lines([alert], UTC)[0]
