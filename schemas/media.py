@@ -26,9 +26,9 @@ def is_media_name(name: str) -> bool:
     )
 
 
-def photo_address(rep: str, photo: str | None) -> str | None:
-    """Where the api serves somebody's picture; None where there is none below `media/`."""
-    return f"/photos/{quote(rep, safe='')}" if photo is not None and is_media_name(photo) else None
+def photo_address(rep: str) -> str:
+    """Where the api serves somebody's picture."""
+    return f"/photos/{quote(rep, safe='')}"
 
 
 def picture_type(head: bytes) -> str | None:

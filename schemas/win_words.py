@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from schemas.config import Config
+from schemas.media import photo_address
 from schemas.naming import Names, called, id_told, without_person
 from schemas.notices import Notice
 from schemas.words import Words
@@ -20,7 +21,9 @@ def told_win(win: Json, names: Names) -> Json:
     if names == "full":
         return win
     rep = win.get("rep")
-    told = win | {"rep": id_told(names, rep), "name": called(names, rep, win.get("name")), "photo": None}
+    told = win | {"rep": id_told(names, rep), "name": called(names, rep, win.get("name"))}
+    is_seen = names == "first" and rep is not None and win.get("photo") is not None
+    told["photo"] = photo_address(told["rep"]) if is_seen else None
     if win.get("deal_name") is not None:
         told["deal_name"] = None  # names of deals are names of people, often
     if rep is not None and win.get("goal") is not None:

@@ -1,33 +1,24 @@
-"""Files of your own: pictures of people, and the sounds of screens."""
+"""Files of your own: pictures of people, and the sounds of screens. For pages, so no description of REST has them."""
 
 import asyncio
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
 from api.http.errors import NotFoundError
 from api.http.parameters import ReadRequest, ReadRoute, shown, team_today
 from schemas.config.media_files import MediaError, read_picture, read_sound
 from schemas.naming import id_told
 
-router = APIRouter(route_class=ReadRoute, tags=["board"], generate_unique_id_function=operation_id)
+router = APIRouter(route_class=ReadRoute)
 
 _NAMELESS = frozenset({"alias", "none"})
 
 
-def _content(kind: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}}
-
-
-@router.get(
-    "/photos/{rep:path}", summary="The picture of a rep", response_class=Response,
-    responses=READ_PROBLEMS | NOT_FOUND | _content("image/*"),
-)  # fmt: skip
+@router.get("/photos/{rep:path}", include_in_schema=False)
 async def photo(request: ReadRequest, rep: str) -> Response:
     """As `reps.NAME.photo` or the CRM names it, below `media/`. A screen that names nobody shows nobody."""
     name = _photo_of(request, rep)
@@ -51,10 +42,7 @@ def _photo_of(request: ReadRequest, rep: str) -> str | None:
     return person.photo
 
 
-@router.get(
-    "/media/{name:path}", summary="A sound of a screen", response_class=Response,
-    responses=READ_PROBLEMS | NOT_FOUND | _content("audio/*"),
-)  # fmt: skip
+@router.get("/media/{name:path}", include_in_schema=False)
 async def media(request: ReadRequest, name: str) -> Response:
     """One of `sound.files`; nothing else of the folder is served."""
     screens = request.view.config.screens
