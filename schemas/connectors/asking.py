@@ -76,6 +76,13 @@ class ApiObject:
     """What our ids have before the vendor's."""
     has_links: bool = False
     """Whether what it points to may change without its modified date."""
+    further: Sequence[str] = ()
+    """Other kinds of our records that such an object may be."""
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """All kinds of our records that it may be."""
+        return (self.record, *self.further)
 
 
 class Envelope(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -151,6 +158,10 @@ class Source(Protocol):
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """How long a refusal for asking too much says to wait, in seconds; None: it does not say."""
+        ...
+
+    def exhausted(self, headers: Mapping[str, str]) -> float | None:
+        """How long nothing more may be asked, in seconds, as an answer says; None: it does not say so."""
         ...
 
     def words(self) -> Steps[Mapping[str, str]]:

@@ -119,6 +119,10 @@ class ZohoSource:
 
     # Records.
 
+    def exhausted(self, headers: Mapping[str, str]) -> float | None:
+        """No answer says so before there is a refusal."""
+        return None
+
     def words(self) -> Steps[Mapping[str, str]]:
         """Which stages are won and lost, as the pick list of the stages says."""
         # https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
