@@ -73,7 +73,7 @@ def _answers() -> list[bytes]:
     found += [encode_envelope(Envelope(object=object, records=[record] * 2)) for object in ("contacts", "deals")]
     changelog = {"time": "2026-03-02T10:00:00Z", "field_key": "stage_id", "old_value": "3", "new_value": "4"}
     entry = {"Modified_Time": "2026-03-18T10:00:00+01:00", "Stage": "Signed", "Moved_To__s": "Lost"}
-    others = {
+    others: dict[str, dict[str, Any]] = {
         "deals": {
             "id": 5, "add_time": "2026-03-01T10:00:00Z", "update_time": "2026-03-03T10:00:00Z", "status": "won",
             "stage_id": 4, "value": 10.5, "currency": "EUR", HISTORY: [changelog, {**changelog, "field_key": "status"}],
