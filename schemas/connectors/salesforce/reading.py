@@ -153,8 +153,8 @@ def _lead(_reader: Reader, table: Table, id: str, said: Said, type: str) -> Iter
             fields["assigned_at"] = None
         elif type == "UPDATE":
             fields["assigned_at"] = format_instant(said.at)
-    if flag(data.get("IsConverted")) is True and "status" in fields:
-        # A converted lead keeps its word, which counts again should the conversion be undone.
+    if "status" in fields and flag(data.get("IsConverted")):
+        # The organisation has a word of its own for converted leads: it yields, until the lead is none any more.
         yield Statement(table.record, id, said.at, {"status": fields.pop("status")}, yields=1)
     yield Statement(table.record, id, said.at, fields)
     created = instant(data.get("CreatedDate"))
