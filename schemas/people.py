@@ -152,11 +152,12 @@ class Roster:
         """
         head, is_own, key = name.partition("attributes.")
         if is_own and not head:
-            return attribute_text(_object(self.field_of(rep, "attributes")).get(key))
+            said: Any = self.field_of(rep, "attributes")
+            return attribute_text(_object(said).get(key))
         entry = self._config.reps.get(rep)
-        said = None if entry is None else getattr(entry, name, None)
-        joined = None if said is not None else join_records(self._records.get(rep, {}))
-        return said if joined is None else joined.get(name)
+        own = None if entry is None else getattr(entry, name, None)
+        joined = None if own is not None else join_records(self._records.get(rep, {}))
+        return own if joined is None else joined.get(name)
 
     def _refresh(self, rep: str) -> None:
         entry = self._config.reps.get(rep)
