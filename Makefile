@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make install   set up $(VENV)"
-	@echo "make demo      everything on this machine, with a simulated CRM; Ctrl-C stops it"
+	@echo "make demo      everything on this machine, with a simulated CRM; CRM=hubspot or salesforce: over a fake of that"
 	@echo "make test      all tests; this and what follows first installs what only developers need"
 	@echo "make floors    a day of a floor over a fake of each CRM, against a recount of it; FLOOR_RECORDS=2000"
 	@echo "make fuzz-bodies  BODIES=100000 wrong bodies of each kind of CRM"
@@ -63,8 +63,9 @@ $(VENV)/developing: requirements-dev.lock requirements-client.lock | install
 	$(PIP) install --require-hashes --target build/client-generator -r requirements-client.lock
 	@touch $@
 
+# CRM=hubspot, CRM=salesforce: over a fake of that CRM, which tells floorcast of its work as the vendor would.
 demo: install
-	@exec $(BIN)/floorcast demo
+	@exec $(BIN)/$(if $(CRM),python -m tests.fakes.demo $(CRM),floorcast demo)
 
 # Two at a time: half of a test's time is waiting for processes to start. A module stays with one of them, so what serves
 # it is started once. The order is that of tests/conftest.py.

@@ -17,6 +17,7 @@ import structlog
 
 from deploy.lookups.pacing import SharedPace, backoff
 from schemas.connectors.asking import Answer, Ask, NotLetInError, Pace, Source, Steps
+from schemas.connectors.json_text import NotJsonError, read_json_mended
 from schemas.instants import SECOND
 
 _T = TypeVar("_T")
@@ -67,6 +68,7 @@ class Client:
         self._logging_in = asyncio.Lock()
         # The environment's proxies are those of whoever started us: an API is reached as the machine reaches anything.
         self._http = httpx.AsyncClient(base_url=source.address, timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self._asks_again_at = 0
         self.requests = 0
         """Sent so far."""
 
@@ -126,6 +128,8 @@ class Client:
 
     async def _send(self, ask: Ask, headers: Mapping[str, str]) -> httpx.Response | None:
         """The response; None: there was none. A request counts whatever becomes of it."""
+        if (wait := self._asks_again_at - self._clock()) > 0:
+            raise ApiError(reason="limit", problem="the limit of requests is all but reached", wait=wait / SECOND)
         limits = {name: self._limits[name] for name in ({"", ask.pace} if ask.pace else {""}) if name in self._limits}
         while isinstance(place := self._pace.take(limits, self._clock()), int):
             # A place that is taken is free sooner than it says, once its request is answered.
@@ -150,6 +154,9 @@ class Client:
         finally:
             self._pace.give_back(place, limits, self._clock())
         self._learn(self.source.limits(response.headers))
+        exhausted = self.source.exhausted(response.headers)
+        if exhausted is not None:
+            self._asks_again_at = self._clock() + round(exhausted * SECOND)
         return response
 
     def _learn(self, limits: Mapping[str, Pace]) -> None:
@@ -190,8 +197,8 @@ def _json(response: httpx.Response, *, careful: bool = True) -> Any:
     if not response.content:
         return None
     try:
-        return orjson.loads(response.content)
-    except orjson.JSONDecodeError:
+        return read_json_mended(response.content)
+    except NotJsonError:
         if careful:
             raise ApiError(
                 reason="unreachable", problem=f"{response.request.url.path}: answered what is not JSON"

@@ -36,7 +36,7 @@ def newest_news(changes: Iterable[RecordChange], known: Known, asked_at: int, *,
             found += [change.changed_at for change in said if _says_anything(change)]
             continue
         news = [change.changed_at for change in said if tells(change, record, asked_at)]
-        if not news and _together(record) != _together(record, said):
+        if not news and _together(record, is_exact=is_exact) != _together(record, said, is_exact=is_exact):
             news = [max(change.changed_at for change in said)]
         found += news
     return max(found, default=None)
@@ -99,25 +99,32 @@ def _tells_otherwise(change: RecordChange, record: Record, _asked_at: int) -> bo
             news = not is_full and (before[-1] if before else None) != value
         else:
             held = record.fields.get(name)
-            news = value is not None if held is None else change.changed_at >= held[0] and value != held[2]
+            if held is None:
+                news = value is not None and (name, value) != (DELETED, False)
+            else:
+                news = change.changed_at >= held[0] and value != held[2]
         if news:
             return True
     return False
 
 
-def _together(record: Record, said: Sequence[RecordChange] = ()) -> tuple[Any, ...]:
+def _together(record: Record, said: Sequence[RecordChange] = (), *, is_exact: bool) -> tuple[Any, ...]:
     """What comes of all words on each field, those said too."""
     if said:
         record = decode_record(record.encode())
         for change in said:
             record.fold(change)
-    pasts = []
+    pasts: list[list[Any]] = []
     for name in sorted(name for name in HISTORIES.get(record.kind, _NONE) if "#" not in name):
-        words = [(at, value) for at, _, value in record.history(name)]
-        pasts.append(
-            [word for word, before in zip(words, [None, *words], strict=False) if not before or word[1] != before[1]]
-        )
-    return {name: value for name, value in record.values().items() if value is not None}, pasts
+        words = [(at, value) for at, _, value in record.history(name) if is_exact or value is not None]
+        found = [
+            word for word, before in zip(words, [None, *words], strict=False) if not before or word[1] != before[1]
+        ]
+        pasts.append(found if is_exact else [value for _, value in found])
+    values = {name: value for name, value in record.values().items() if value is not None}
+    if values.get(DELETED) is False:
+        del values[DELETED]
+    return values, pasts
 
 
 def parts(envelope: Envelope, size_of: Callable[[dict[str, Any]], int], most: int) -> list[Envelope]:

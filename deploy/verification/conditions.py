@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +16,8 @@ Test = Callable[[Fact], bool]
 
 DURATIONS = frozenset({"talk", "talk_seconds", "response"})
 """Fields that are lengths of time: microseconds here, seconds wherever a definition speaks of their number."""
+AMOUNTS = frozenset({"amount", "cost", "list_amount", "units", "value", "monthly_amount"})
+"""Fields that are numbers: 5 and 5.00 are the same there."""
 _ATTRIBUTES = "attributes"
 
 
@@ -30,9 +31,12 @@ def value_of(fact: Fact, name: str) -> Any:
 
 
 def attribute(attributes: Any, key: str) -> Any:
-    """One of a record's attributes, which come as the text of a JSON object."""
-    known = json.loads(attributes, parse_float=Decimal) if isinstance(attributes, str) else attributes
-    return known.get(key) if isinstance(known, Mapping) else None
+    """One of a record's attributes, which come as the text of a JSON object: a text, as it is written there."""
+    known = json.loads(attributes) if isinstance(attributes, str) else attributes
+    found = known.get(key) if isinstance(known, Mapping) else None
+    if found is True or found is False:
+        return str(found).lower()
+    return None if found is None or isinstance(found, list | Mapping) else str(found)
 
 
 def first_set(fact: Fact, fields: Sequence[str]) -> Any:
@@ -83,6 +87,11 @@ def _line(name: str, wanted: Any) -> Test:
         found = [_comparison(name, how, limit) for how, limit in wanted.items()]
         return lambda fact: all(test(fact) for test in found)
     allowed = [_written(one) for one in (wanted if isinstance(wanted, list | tuple) else [wanted])]
+    if name.rpartition(".")[2] in AMOUNTS and _ATTRIBUTES not in name:
+        numbers = [number(one) for one in allowed]
+        return lambda fact: number_in(fact, name) in numbers
+    if _ATTRIBUTES in name:
+        return lambda fact: value_of(fact, name) in allowed
     return lambda fact: _is_among(value_of(fact, name), allowed)
 
 

@@ -118,9 +118,16 @@ class FakeEvents:
 
     # What happens
 
-    def publish(self, topic: str, payload: Mapping[str, Any], *, avro: bytes | None = None) -> Event:
-        """`avro`: in place of what the payload comes to."""
-        schema = schema_of(payload)
+    def publish(
+        self,
+        topic: str,
+        payload: Mapping[str, Any],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        avro: bytes | None = None,
+    ) -> Event:
+        """`schema`: of which the payload is; else one is made for it. `avro`: in place of what the payload comes to."""
+        schema = schema_of(payload) if schema is None else schema
         text = json.dumps(schema)
         id = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
         with self._news:

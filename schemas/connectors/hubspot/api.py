@@ -91,6 +91,10 @@ class HubSpotSource:
         named = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 3600.0}
         return named.get(policy) if isinstance(policy, str) else 2.0 if status == 423 else None
 
+    def exhausted(self, headers: Mapping[str, str]) -> float | None:
+        """No answer says so before there is a refusal."""
+        return None
+
     def words(self) -> Steps[Mapping[str, str]]:
         """Which stages are won and lost."""
         # https://developers.hubspot.com/docs/api-reference/latest/crm/pipelines
@@ -178,7 +182,7 @@ class HubSpotSource:
         total = answer.data.get("total")
         return Changed(found, found[-1][0] if len(found) >= _FOUND else None, total if isinstance(total, int) else None)
 
-    def gone(self, object: str, since: int, cursor: str | None) -> Steps[Page]:
+    def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Archived ones: the whole list, for it cannot be asked for since when."""
         answer = yield self._list(object, cursor, archived=True)
         records = [{**record, "archived": True} for record in _results(answer)]

@@ -119,6 +119,10 @@ class ZohoSource:
 
     # Records.
 
+    def exhausted(self, headers: Mapping[str, str]) -> float | None:
+        """No answer says so before there is a refusal."""
+        return None
+
     def words(self) -> Steps[Mapping[str, str]]:
         """Which stages are won and lost, as the pick list of the stages says."""
         # https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
@@ -209,7 +213,7 @@ class ZohoSource:
         following = _next_token(answer)
         return Changed(found, None if following is None else _CONVERTED + following)
 
-    def gone(self, object: str, since: int, cursor: str | None) -> Steps[Page]:
+    def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Those that are in the recycle bin, and those that are deleted for good."""
         # https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
         page = int(cursor or 1)
