@@ -70,11 +70,11 @@ class Store:
 
 def _base_of(text: str) -> str:
     """The one image that all stages of a Dockerfile begin with."""
-    found = set(re.findall(r"^FROM (\S+)", text, re.MULTILINE))
+    found = {str(name) for name in re.findall(r"^FROM (\S+)", text, re.MULTILINE)}
     if len(found) != 1:
         msg = f"{DOCKERFILE.name}: begins with {', '.join(sorted(found))}, one base was expected"
         raise ImageError(msg)
-    return found.pop().partition("@")[0]
+    return str(found.pop()).partition("@")[0]
 
 
 def _run(command: Sequence[str]) -> str:
