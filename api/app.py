@@ -36,6 +36,7 @@ from api.http.routes import (
     leaderboards,
     leads,
     open_deals,
+    people,
     prometheus,
     reps,
     root,
@@ -88,6 +89,7 @@ READ_ROUTERS: tuple[APIRouter, ...] = (
     connections.router,
     stream.router,
     boards.router,
+    people.router,
     screens.router,
     prometheus.router,
 )
