@@ -9,12 +9,12 @@ from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Literal
 
+import jdatetime
 from babel import Locale
 from babel.dates import format_date, format_time
 from babel.lists import format_list
 from babel.numbers import NumberPattern, format_compact_currency, format_compact_decimal, format_decimal, format_percent
 from babel.units import format_unit
-from persiantools.jdatetime import JalaliDate
 
 from schemas.catalogue.base import MetricValue
 from schemas.instants import to_datetime
@@ -25,7 +25,7 @@ _HOUR = 3600
 _DAY = 86400
 _PERSIAN = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 _LENGTHS = ("narrow", "short", "long")
-_ENGLISH = Locale("en")
+_ENGLISH, _PERSIAN_LOCALE = Locale("en"), Locale("fa")
 _DEFAULT: Literal["default"] = "default"
 """The language's own signs beside digits."""
 
@@ -198,8 +198,8 @@ def own_digits(text: str, locale: Locale) -> str:
 
 
 def _jalali(when: date, parts: str) -> str:
-    return str(_in_persia(when).strftime(parts, locale="fa"))
+    return own_digits(str(_in_persia(when).strftime(parts)), _PERSIAN_LOCALE)
 
 
-def _in_persia(when: date) -> JalaliDate:
-    return JalaliDate(when)  # type: ignore[no-untyped-call]
+def _in_persia(when: date) -> jdatetime.date:
+    return jdatetime.date.fromgregorian(date=when, locale=jdatetime.FA_LOCALE)

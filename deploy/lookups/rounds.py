@@ -15,7 +15,7 @@ from deploy.lookups.comparing import newest_news
 from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
 from processor.core.normalise import parse_delivery
-from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope
+from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope
 from schemas.connectors.base import Connector
 from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import DeadLetter
@@ -60,7 +60,7 @@ class Rounds:
         self._append = append
         self._catch_up = catch_up
         self._clock = clock
-        self._words: Mapping[str, str] = {}
+        self._words: Mapping[str, str] | None = None
         self._suspected: dict[tuple[str, str], int] = {}
         """What says something new that has no instant of its own -> when that was first seen."""
 
@@ -70,6 +70,8 @@ class Rounds:
         """Ask for all that waits. Gives what has waited too long; raises ApiError if the API cannot be asked."""
         try:
             while pending := self._known.pending(self.name, self._source.batch * 8):
+                if self._words is None:
+                    self._words = await self._client.run(self._source.words())
                 await self._ask_for(pending)
                 await self._catch_up()
         except (ApiError, BadAnswerError) as error:
@@ -93,6 +95,14 @@ class Rounds:
             if object not in self._source.objects:
                 self._known.give_up(self.name, [each for each in pending if each.object == object])
                 continue
+            if ALL in ids:
+                # The vendor has lost count of what has changed: everything since a while before it said so.
+                first = min(each.first_at for each in pending if (each.object, each.id) == (object, ALL))
+                await self._reconcile_changed(
+                    self._source.objects[object], first - max(self._source.overlap, HOUR), self._clock() + PATIENCE
+                )
+                self._known.give_up(self.name, [each for each in pending if (each.object, each.id) == (object, ALL)])
+                ids.remove(ALL)
             for chunk in _chunks(ids, self._source.batch):
                 asked_at = self._clock()
                 envelope = await self._client.run(self._source.read(object, chunk))
@@ -133,14 +143,17 @@ class Rounds:
         cursor: str | None = None
         while True:
             page = await self._client.run(self._source.changed(object.name, since, cursor))
-            compared = self._known.compared(self.name, object.name, [id for id, _ in page.found])
-            changed = [(id, at) for id, at in page.found if compared.get(id) != at and at <= begun - PATIENCE]
+            # One that is due may have changed as well: which instant of it was compared is noted for each.
+            noted_as = f"{object.name} due" if page.is_due else object.name
+            compared = self._known.compared(self.name, noted_as, [id for id, _ in page.found])
+            latest = begun if page.is_due else begun - PATIENCE
+            changed = [(id, at) for id, at in page.found if compared.get(id) != at and at <= latest]
             for chunk in _chunks(changed, self._source.batch):
                 asked_at = self._clock()
                 envelope = await self._client.run(self._source.read(object.name, [id for id, _ in chunk]))
-                held = await self._tell(object, envelope, asked_at, begun)
+                held = await self._tell(object, envelope, asked_at, begun, is_due=page.is_due)
                 done = [(id, at) for id, at in chunk if id not in held]
-                self._known.note_compared(self.name, object.name, done, since - HOUR)
+                self._known.note_compared(self.name, noted_as, done, since - HOUR)
             if object.has_links:
                 await self._reconcile_links(object, [id for id, at in page.found if compared.get(id) == at], begun)
             cursor = page.cursor
@@ -157,29 +170,35 @@ class Rounds:
         cursor: str | None = None
         while True:
             asked_at = self._clock()
-            page = await self._client.run(self._source.gone(object.name, since, cursor))
+            page = await self._client.run(self._source.gone(object.name, since, asked_at, cursor))
             await self._tell(object, Envelope(object=object.name, records=page.records), asked_at, begun)
             cursor = page.cursor
             if cursor is None:
                 return
 
-    async def _tell(self, object: ApiObject, envelope: Envelope, asked_at: int, begun: int) -> set[str]:
-        """Store what is new; the ids of what is left to the next round, as its webhook may be under way."""
-        news: list[dict[str, Any]] = []
+    async def _tell(
+        self, object: ApiObject, envelope: Envelope, asked_at: int, begun: int, *, is_due: bool = False
+    ) -> set[str]:
+        """Store what is new; the ids of what is left to the next round, as its webhook may be under way.
+
+        Of what is merely due no webhook was missed.
+        """
+        news: dict[str, list[dict[str, Any]]] = {}
         restored: list[str] = []
         held: set[str] = set()
         for record in envelope.records:
             id = str(record["id"])
-            newest, is_back = self._news(object.name, record, asked_at)
+            newest, is_back, kind = self._news(object.name, record, asked_at)
             if newest is None:
                 self._suspected.pop((object.name, id), None)
-            elif not self._is_old(object.name, id, newest, asked_at, begun):
+            elif not is_due and not self._is_old(object.name, id, newest, asked_at, begun):
                 held.add(id)
             else:
-                news.append(record)
+                news.setdefault(kind if kind in object.kinds else object.record, []).append(record)
                 restored += [id] if is_back else []
-        told = Envelope(object=object.name, records=news, restored=restored)
-        await self._store(self._worded(told), RECONCILIATION, asked_at, {MISSED: object.record})
+        for kind, records in news.items():
+            told = Envelope(object=object.name, records=records, restored=restored)
+            await self._store(self._worded(told), RECONCILIATION, asked_at, {} if is_due else {MISSED: kind})
         return held
 
     def _is_old(self, object: str, id: str, newest: int, asked_at: int, begun: int) -> bool:
@@ -192,8 +211,8 @@ class Rounds:
         del self._suspected[object, id]
         return True
 
-    def _news(self, object: str, record: dict[str, Any], asked_at: int) -> tuple[int | None, bool]:
-        """The newest instant of what a record says that is not known, and whether it was held to be deleted."""
+    def _news(self, object: str, record: dict[str, Any], asked_at: int) -> tuple[int | None, bool, str]:
+        """The newest instant of what a record says that is not known, whether it was held to be deleted, its kind."""
 
         def known(kind: str, id: str) -> Record | None:
             return self._known.record(self.name, kind, id)
@@ -201,13 +220,14 @@ class Rounds:
         envelope = self._worded(Envelope(object=object, records=[record]))
         (delivery,) = self._deliveries(envelope, RECONCILIATION, asked_at)
         parsed = parse_delivery(delivery, {self.name: self._connector})
-        newest = newest_news(parsed.changes, known, asked_at)
+        newest = newest_news(parsed.changes, known, asked_at, is_exact=self._source.is_exact)
+        kind = parsed.changes[0].kind if parsed.changes else ""
         named = self._source.objects.get(object)
-        if named is not None and record.get("archived") is not True and "properties" in record:
-            held = known(named.record, self._id_of(named, str(record["id"])))
+        if named is not None and self._source.is_there(record):
+            held = known(kind or named.record, self._id_of(named, str(record["id"])))
             if held is not None and held.is_deleted:
-                return max(newest or 0, asked_at), True
-        return newest, False
+                return max(newest or 0, asked_at), True, kind
+        return newest, False, kind
 
     async def _compare_ids(self, object: ApiObject) -> None:
         """Records that no list names any more, and that nobody said were deleted."""
@@ -220,17 +240,7 @@ class Rounds:
             cursor = page.cursor
             if cursor is None:
                 break
-        known, lacking = 0, []
-        start = self._id_of(object, "")
-        others = [self._id_of(other, "") for other in self._source.objects.values() if other.record == object.record]
-        for id, record in self._known.ids(self.name, object.record):
-            if not id.startswith(start) or any(len(other) > len(start) and id.startswith(other) for other in others):
-                continue
-            if record.get(DELETED) is True or record.get(MERGED) is not None:
-                continue
-            known += 1
-            if id[len(start) :] not in there and not self._known.others_know(self.name, object.record, id):
-                lacking.append(id[len(start) :])
+        known, lacking = self._not_listed(object, there)
         missing: list[str] = []
         for chunk in _chunks(lacking, self._source.batch):
             envelope = await self._client.run(self._source.read(object.name, chunk))
@@ -243,6 +253,25 @@ class Rounds:
         if not is_trusted:
             log.warning("connection.not_visible", connection=self.name, object=object.name, records=len(missing))
         await self._store(told, RECONCILIATION, asked_at, {MISSED: object.record})
+
+    def _not_listed(self, object: ApiObject, there: set[str]) -> tuple[int, list[str]]:
+        """How many of such records are known, and the ids of those of them that a list does not name."""
+        known = 0
+        lacking: dict[str, None] = {}
+        start = self._id_of(object, "")
+        for kind in object.kinds:
+            others = [self._id_of(other, "") for other in self._source.objects.values() if kind in other.kinds]
+            for id, record in self._known.ids(self.name, kind):
+                if not id.startswith(start + object.begins) or any(
+                    len(other) > len(start) and id.startswith(other) for other in others
+                ):
+                    continue
+                if record.get(DELETED) is True or record.get(MERGED) is not None:
+                    continue
+                known += 1
+                if id[len(start) :] not in there and not self._known.others_know(self.name, kind, id):
+                    lacking[id[len(start) :]] = None
+        return known, list(lacking)
 
     def _are_ids_due(self, now: int) -> bool:
         noted = self._known.fact(f"{self.name}.ids_at")
@@ -259,7 +288,7 @@ class Rounds:
     def _worded(self, envelope: Envelope) -> Envelope:
         named = self._source.objects.get(envelope.object)
         if named is not None and named.record == "deal":
-            envelope.words = dict(self._words)
+            envelope.words = dict(self._words or {})
         return envelope
 
     def _deliveries(

@@ -34,7 +34,8 @@ class Standing:
     pace: Exact
     projection: Exact
     needed_per_day: Exact
-    state: State
+    state: State | None
+    """None: what was reached is not known any more."""
 
     @property
     def is_reached(self) -> bool:
@@ -47,11 +48,11 @@ def standing(
 ) -> Standing:
     """Of a goal that is spread over days.
 
-    `per_day`: the share of what is missing that an average working day has to bring; None: nothing is scheduled any
-    more. `is_over`: the last day is.
+    `actual`: None where not all of the days are kept any more. `per_day`: the share of what is missing that an average
+    working day has to bring; None: nothing is scheduled any more. `is_over`: the last day is.
     """
     if actual is None:
-        return Standing(target, None, None, None, expected, None, None, None, "missed" if is_over else "on_track")
+        return Standing(target, None, None, None, expected, None, None, None, None)
     missing = target - actual
     is_reached = missing <= 0
     pace = Fraction(actual) / expected if expected else None
@@ -74,8 +75,12 @@ def _state_of(pace: Fraction | None, bands: Bands) -> State:
     return "ahead" if pace >= bands.ahead else "behind" if pace < bands.behind else "on_track"
 
 
-def unspread(target: Fraction, actual: Exact, *, is_lower_better: bool, is_over: bool) -> Standing:
+def unspread(
+    target: Fraction, actual: Exact, *, is_lower_better: bool, is_over: bool, is_kept: bool = True
+) -> Standing:  # fmt: skip
     """Of a goal without weight on days: the amount as it stands, in one period or within it."""
+    if not is_kept:
+        return Standing(target, None, None, None, None, None, None, None, None)
     attainment: Exact = None
     is_reached = False
     if actual is not None:
@@ -105,18 +110,13 @@ def remaining_work(work: Work, days: Days, today: Day, now: int, person: Employm
         ahead = person.within(ahead)
     if ahead.last < ahead.first:
         return Fraction(0)
-    absences = () if person is None else person.absences
     left = Fraction(work.total(ahead))
     if ahead.first == today:
         left -= work.passed(today, now) * (Fraction(1) if person is None else person.presence(today))
-    if person is not None and absences:
-        away = {day for absence in absences for day in _days_in(absence.first, absence.last, ahead)}
-        left -= sum((work.of(day) * (1 - person.presence(day)) for day in away), Fraction(0))
+    if person is not None:
+        for first, last, presence in person.absences.away(*ahead):
+            left -= work.total(Days(first, last)) * (1 - presence)
     return left
-
-
-def _days_in(first: Day, last: Day, among: Days) -> range:
-    return range(max(first, among.first), min(last, among.last) + 1)
 
 
 def fit_of(share: Fraction | None, limits: Sequence[Decimal]) -> Fit | None:

@@ -116,19 +116,27 @@ class Cells:
         sign = "▲" if change > 0 else "▼"
         return Change(f"{sign} {text}", kind, self._words.say(f"change.{kind}"), before)
 
+    def state(self, state: str | None) -> str:
+        """How far somebody is, in words; of a period that is not kept nothing."""
+        return "" if state is None else self._words.say(f"goal.{state}")
+
     def goal(self, goal: Json | None, metric: str) -> Goal | None:
         """A goal of a row; None: there is none."""
         if goal is None or goal.get("target") is None:
             return None
-        attainment = goal["attainment"] or 0
+        attainment = goal["attainment"]
         unit = self._catalogue[metric].unit
         target = self._formats.compact(goal["target"], unit, self._currency)
         expected, aim = number(goal.get("expected")), number(goal["target"])
         return Goal(
-            self._words.say("goal.of_target", share=self._formats.share(attainment), target=target),
-            goal["state"],
-            self._words.say(f"goal.{goal['state']}") if self._words.has(f"goal.{goal['state']}") else "",
-            100 * min(1.0, max(0.0, attainment)),
+            self._words.say(
+                "goal.of_target",
+                share=NOTHING if attainment is None else self._formats.share(attainment),
+                target=target,
+            ),
+            goal["state"] or "",
+            self.state(goal["state"]),
+            100 * min(1.0, max(0.0, attainment or 0.0)),
             100 * min(1.0, expected / aim) if aim and goal.get("expected") is not None else None,
         )
 

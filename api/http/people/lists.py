@@ -11,7 +11,7 @@ from api.http.people.cells import Cells
 from api.read.open_deals import OpenDeals, OpenLeads
 from api.read.rows import waiting_clocks
 from api.read.view import View
-from api.read.wins import Win, Wins
+from api.read.won import wins_between
 from api.words.formats import NOTHING, Formats
 from api.words.texts import Words
 from schemas.alerts import LEAD_RESPONSE, LEVELS, METRIC_THRESHOLD, Alert
@@ -19,6 +19,7 @@ from schemas.deals import DealCard
 from schemas.instants import SECOND, parse_instant
 from schemas.leads import LeadClock
 from schemas.windows import span_of
+from schemas.wins import Win
 
 MOST_LEADS = 8
 MOST_OPEN = 20
@@ -217,7 +218,7 @@ class Lists:
         """What was won today, the newest first."""
         view = self._view
         start, end = span_of("today", self._now, view.calendar).bounds(view.calendar)
-        found = [win for win in Wins(view, self._now).between(start, end) if self._is_theirs(win.row["rep"])]
+        found = [win for win in wins_between(view, start, end, self._now) if self._is_theirs(win.row["rep"])]
         return [self._win(win) for win in sorted(found, key=Win.key)[:MOST_WINS]]
 
     def _win(self, win: Win) -> dict[str, Any]:

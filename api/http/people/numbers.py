@@ -205,16 +205,16 @@ class Numbers:
             return None
         way = reader.way(self.asked.pipeline) or reader.ways[0]
         found = funnel_json(self.view, reader, self.scope, self.asked.span, self.now, way.pipeline)
-        most = max((step["entered"] for step in _steps(found)), default=0)
+        most = max((step["entered"] or 0 for step in _steps(found)), default=0)
         steps = [
             {
                 **step,
-                "width": 100 * step["entered"] / most if most else 0,
+                "width": 100 * (step["entered"] or 0) / most if most else 0,
                 "is_worst": step["step"] == found["worst"],
-                "entered_text": self.formats.count(step["entered"]),
+                "entered_text": self.formats.value(step["entered"], "count"),
                 "share": NOTHING if step["conversion"] is None else self.formats.share(step["conversion"]),
                 "days": self.formats.value(step["time_in_stage_days_p50"], "days"),
-                "running_text": self.formats.count(step["running"]),
+                "running_text": self.formats.value(step["running"], "count"),
             }
             for step in _steps(found)
         ]
@@ -246,8 +246,8 @@ class Numbers:
                 {
                     "name": self._period(row["period"]),
                     "share": NOTHING if row["attainment"] is None else self.formats.share(row["attainment"]),
-                    "state": row["state"],
-                    "word": self.words.say(f"goal.{row['state']}") if self.words.has(f"goal.{row['state']}") else "",
+                    "state": row["state"] or "",
+                    "word": self.cells.state(row["state"]),
                     "height": 100 * min(1.2, max(0.0, row["attainment"] or 0.0)) / 1.2,
                     "actual": self.cells.text(metric, row["actual"]),
                     "target": self.cells.text(metric, row["target"]),

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from api.settings import Settings as ApiSettings
-from deploy.local import up
+from deploy.local import ports, up
 from deploy.local.supervisor import Backoff, Child, ChildError, Program, Supervisor, describe_end
 from deploy.settings import Settings as CommandSettings
 from processor.settings import Settings as WorkerSettings
@@ -397,6 +397,30 @@ async def test_up_says_ready_and_leaves_nothing_behind_after_sigterm(tmp_path: P
     assert up.find_running(tmp_path) is None
 
 
+async def test_a_hangup_of_the_terminal_ends_nobody(tmp_path: Path) -> None:
+    """As `nohup floorcast up &` hears it: once it is ready, and again; no child is in the session of the terminal."""
+    announced: list[str] = []
+    said: list[str] = []
+    running = asyncio.create_task(
+        up.run(make_plan(tmp_path), announce=announced.append, say=said.append, surroundings=FakeSurroundings(tmp_path))
+    )
+    await until(lambda: announced == ["ready http://127.0.0.1:18080"])
+    children = psutil.Process().children()
+    before = len(said)
+
+    for heard in (1, 2):
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda heard=heard: len([line for line in said[before:] if "SIGHUP" in line]) == heard)  # type: ignore[misc]
+
+    assert not running.done()
+    assert psutil.Process().children() == children
+    assert len(children) >= 3
+    assert all(os.getsid(child.pid) == child.pid != os.getsid(0) for child in children)
+    assert not [line for line in notes(tmp_path) if line.endswith("ends")]
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await running == 0
+
+
 # As OBEDIENT, but for SIGTERM.
 DEAF = OBEDIENT.replace("signal.signal(signal.SIGTERM, end)", "signal.signal(signal.SIGTERM, lambda *_: note('hears'))")
 
@@ -547,7 +571,7 @@ def test_children_know_the_login_by_their_environment_alone(
 def test_up_on_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     lock = up.lock_data(tmp_path)
     try:
-        with pytest.raises(up.UpError, match="another floorcast up") as refused:
+        with pytest.raises(ports.UpError, match="another floorcast up") as refused:
             up.lock_data(tmp_path)
     finally:
         lock.release()
@@ -563,7 +587,7 @@ async def test_the_local_kafka_is_a_child_like_any_other(tmp_path: Path) -> None
     await supervisor.launch(kafka)
     try:
         await up.reach_broker(kafka.kafka)
-        with pytest.raises(up.UpError, match="ends the connection: does it ask for a login"):
+        with pytest.raises(ports.UpError, match="ends the connection: does it ask for a login"):
             await up.reach_broker(str(kafka.kafka))
         kafka.kill()
         await until(lambda: bool(said))
@@ -572,7 +596,7 @@ async def test_the_local_kafka_is_a_child_like_any_other(tmp_path: Path) -> None
             try:
                 await up.reach_broker(kafka.kafka)
                 break
-            except up.UpError:
+            except ports.UpError:
                 await asyncio.sleep(0.1)
         await up.reach_broker(kafka.kafka)
     finally:
