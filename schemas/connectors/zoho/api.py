@@ -132,8 +132,11 @@ class ZohoSource:
     def words(self) -> Steps[Mapping[str, str]]:
         """Which stages are won and lost, as the pick list of the stages says."""
         # https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
-        answer = yield self._get("/settings/fields", {"module": "Deals"})
+        path = self._path("/settings/fields")
+        answer = yield Ask("GET", path, {"module": "Deals"}, expected=frozenset({_NOTHING, *_REFUSED}))
         found: dict[str, str] = {}
+        if answer.status in _REFUSED:  # the token lacks that scope: labels and probabilities say it then
+            return found
         for each in _rows(answer, "fields"):
             if each.get("api_name") != "Stage":
                 continue
