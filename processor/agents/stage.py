@@ -28,6 +28,7 @@ from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import QUIET, Engagement
 from schemas.instants import SECOND
 from schemas.kafka import Address
+from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import BETWEEN, Progress, decode_progress, encode_progress, progress_key
 from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, NOTIFICATIONS, PANES, PROGRESS, Topic
 
@@ -57,6 +58,8 @@ class Deployment:
     connectors: Mapping[str, Connector]
     outgoing: Outgoing
     """Of all shards of this process."""
+    numbers: Numbers = NONE_KEPT
+    """What is kept of telephone numbers."""
 
     def topic(self, topic: Topic) -> str:
         """A topic of the catalogue, as Kafka knows it."""

@@ -8,6 +8,7 @@ Owns the fold of engagements, what is handed on, how many records a group takes,
 after recovery. Does no I/O.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -17,8 +18,9 @@ from processor.core import bounds
 from processor.core.bounds import SEPARATOR, Smallest
 from processor.core.customers import customer_contributions
 from processor.core.definitions import Definitions
-from processor.core.facts import GroupFacts
+from processor.core.facts import GroupFacts, Known, is_shown
 from processor.core.joining import is_news
+from processor.core.matches import Matched, calls_of, matched, number_contributions
 from processor.core.merges import Merges, Move
 from processor.core.panes import Message, PaneTable
 from processor.core.plan import Contribution
@@ -29,7 +31,8 @@ from processor.core.threads import thread_contributions
 from schemas.damage import DamagedError, check_row
 from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement
 from schemas.leads import ENDED, decode_clock, encode_clock
-from schemas.records import Record, decode_record, is_elsewhere
+from schemas.numbers import teller_of
+from schemas.records import NUMBER, Record, decode_record, is_elsewhere
 from schemas.roster import Teams
 
 SLICE = 200
@@ -51,6 +54,7 @@ class GroupsOutput:
     expired: list[str] = field(default_factory=list)
     """Leads whose groups are gone: nothing is kept of them any more."""
     duplicates: int = 0
+    """Engagements that said nothing new."""
     refused: int = 0
     """Records that a group has not taken, or had to let go, because it is full."""
 
@@ -74,6 +78,10 @@ class Groups:
         """Of groups that hold as many as they take: their own records, and those handed on."""
         self._say = Say()
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
+        self._repeated: dict[str, Counter[str]] = {}
+        """Number -> connections, with how many of their calls another one tells of too."""
+        self.repeated: Counter[str] = Counter()
+        """The sum of it."""
         self._restored_merges: dict[str, bytes] = {}
         self._expiry: Expiry[str] = Expiry()
         self._is_merges_due = False
@@ -175,9 +183,10 @@ class Groups:
             return keys
         own = f"lead|{group[5:]}"
         taken = dict.fromkeys(key for key in keys if key in rows or key == own)
+        taken |= dict.fromkeys(key for key in keys if _is_copy(group, key))
+        held_rows = [key for key in rows if key != own and not _is_copy(group, key)]
         counts = {
-            is_handed: sum(1 for key in rows if (SEPARATOR in key) == is_handed and key != own)
-            for is_handed in (False, True)
+            is_handed: sum(1 for key in held_rows if (SEPARATOR in key) == is_handed) for is_handed in (False, True)
         }
         for key in keys:
             if key in taken:
@@ -190,7 +199,9 @@ class Groups:
             full = self._full.get((group, is_handed))
             if full is None:
                 full = self._full[group, is_handed] = Smallest(
-                    held for held in {*rows, *taken} if (SEPARATOR in held) == is_handed and held != own
+                    held
+                    for held in {*rows, *taken}
+                    if (SEPARATOR in held) == is_handed and held != own and not _is_copy(group, held)
                 )
             over = full.offer(key)
             output.refused += 1
@@ -202,11 +213,32 @@ class Groups:
         return sorted(taken)
 
     def _hand_on(self, group: str, root: str, keys: Iterable[str], output: GroupsOutput) -> None:
-        """Tell the root of a merged lead what its group itself has heard."""
+        """Tell the root of a merged lead what its group itself has heard, and what it was shown."""
         rows, lead = self._rows[group], group[5:]
-        output.engagements += [
-            Engagement(f"lead:{root}", key, rows[key], lead) for key in sorted(keys) if SEPARATOR not in key
-        ]
+        for place in sorted(keys):
+            via, _, key = place.rpartition(SEPARATOR)
+            if not via or is_shown(via):
+                output.engagements.append(Engagement(f"lead:{root}", key, rows[place], via or lead))
+
+    def _show(self, group: str, calls: Mapping[str, Known], repeated: Matched, output: GroupsOutput) -> None:
+        """Tell the leads of duplicates of the calls that make them such, and of what becomes of those.
+
+        What a lead was shown of a call is kept beside the calls, under the lead, so that it is told of every change.
+        """
+        rows = self._rows[group]
+        shown = {place for place in rows if SEPARATOR in place}
+        for duplicate, makers in repeated.items():
+            lead = calls[duplicate].get("lead")
+            if lead is not None:
+                shown |= {f"{lead}{SEPARATOR}{maker}" for maker in makers}
+        before = group.encode() + _SEPARATOR
+        for place in sorted(shown):
+            lead, _, key = place.rpartition(SEPARATOR)
+            row = rows.get(key)
+            if row is not None and rows.get(place) != row:
+                rows[place] = row
+                output.rows.append((before + place.encode(), row))
+                output.engagements.append(Engagement(f"lead:{lead}", key, row, group))
 
     def _facts(self, group: str) -> GroupFacts:
         rows = self._rows.get(group, {})
@@ -222,7 +254,7 @@ class Groups:
             self._update(group, self._facts(group), output)
 
     def _update(self, group: str, facts: GroupFacts, output: GroupsOutput) -> None:
-        contributions, clock = self._derive(group, facts)
+        contributions, clock = self._derive(group, facts, output)
         before = self._counted.get(group, [])
         if contributions != before:
             self.panes.replace(before, contributions)
@@ -284,6 +316,7 @@ class Groups:
         self._full.pop((group, False), None)
         self._full.pop((group, True), None)
         self._say.note(group, ())
+        self._note_repeated(group, Counter())
         if group.startswith("lead:"):
             self._publish_clock(group[5:], None, output.clocks)
             output.expired.append(group[5:])
@@ -397,12 +430,28 @@ class Groups:
             return False
         return clock.team != self._teams.team_on(clock.rep, self._definitions.calendar.day_of(clock.started_at))
 
-    def _derive(self, group: str, facts: GroupFacts) -> tuple[list[Contribution], bytes | None]:
+    def _match(self, group: str, facts: GroupFacts, output: GroupsOutput) -> list[Contribution]:
+        """What the duplicates among the calls of a number take out."""
+        calls = calls_of(group.partition(":")[2], facts.others)
+        repeated = matched(calls, self._definitions)
+        self._show(group, calls, repeated, output)
+        self._note_repeated(group, Counter(teller_of(calls[key].get(NUMBER)) for key in repeated))
+        return number_contributions(calls, repeated, self._definitions)
+
+    def _note_repeated(self, group: str, found: Counter[str]) -> None:
+        self.repeated.subtract(self._repeated.pop(group, {}))
+        if found:
+            self._repeated[group] = found
+            self.repeated.update(found)
+
+    def _derive(self, group: str, facts: GroupFacts, output: GroupsOutput) -> tuple[list[Contribution], bytes | None]:
         kind, _, id = group.partition(":")
         if kind == "thread":
             return thread_contributions(id, facts.others, self._definitions), None
         if kind == "customer":
             return customer_contributions(id, facts.others, self._definitions), None
+        if kind == NUMBER:
+            return self._match(group, facts, output), None
         if kind != "lead":
             return [], None
         result = lead_result(id, facts, self._definitions, self._teams.team_on, self._log_at)
@@ -454,7 +503,7 @@ class Groups:
         self._restored_merges = {}
         for group in list(self._rows):
             facts = self._facts(group)
-            contributions, clock = self._derive(group, facts)
+            contributions, clock = self._derive(group, facts, output)
             lead = group[5:]
             if clock is not None:
                 self._clocks[lead] = clock
@@ -483,6 +532,12 @@ class Groups:
             return True
         self._file(group, records)
         return False
+
+
+def _is_copy(group: str, place: str) -> bool:
+    """Whether a row is there of what is shown: to a lead, or by the group of a number."""
+    via, separator, _ = place.rpartition(SEPARATOR)
+    return bool(separator) and (is_shown(via) or is_shown(group))
 
 
 def _last_instant(records: Mapping[str, Record]) -> int:
