@@ -66,7 +66,13 @@ class Floor(MergedPanes):
 
     def values(self, scope: Scope, span: Span, now: int, metrics: Iterable[str] | None = None) -> Values:
         """The metrics of a scope over a span, for a reader whose clock says `now`."""
-        return self.result(self.merged(scope, span, now), now, metrics, span)
+        metrics = None if metrics is None else [*metrics]
+        pane = self.merged(scope, span, now, None if metrics is None else self.cells_of(metrics))
+        return self.result(pane, now, metrics, span)
+
+    def cells_of(self, metrics: Iterable[str]) -> frozenset[int]:
+        """The cells that these metrics are read from."""
+        return frozenset().union(*(self._bound.metrics[name].cells for name in metrics))
 
     def metrics_of(self, before: Pane, after: Pane) -> tuple[str, ...]:
         """The metrics that may differ between two panes, at whatever clocks: all others are equal."""
@@ -80,11 +86,15 @@ class Floor(MergedPanes):
             )
         return found
 
+    def is_of_levels(self, metric: str) -> bool:
+        """Whether it is made of levels: of what stands, less all that lies after an instant."""
+        return not self._bound.metrics[metric].cells.isdisjoint(self._levels.cells)
+
     def moves_by_the_clock(self, metric: str, pane: Pane | None = None) -> bool:
         """Whether a metric (of this pane) changes though nothing happens: a level, and where leads wait for answers."""
         cells = self._bound.metrics[metric].cells
         pending = cells & self._bound.pending
-        return bool(pending if pane is None else pending & pane.keys()) or not cells.isdisjoint(self._levels.cells)
+        return bool(pending if pane is None else pending & pane.keys()) or self.is_of_levels(metric)
 
     def result(
         self, pane: Pane, now: int, metrics: Iterable[str] | None = None, span: Span | None = None

@@ -100,8 +100,9 @@ DEALS = Topic("deals", "open and won deals, as lists show them", "record", "Deal
 LEAD_CLOCKS = Topic("lead-clocks", "the first clock of each lead", "lead", "LeadClock", compacted=True, derived=True)
 ALERTS = Topic("alerts", "leads that waited too long", "alert", "Alert", compacted=True, derived=True)
 THRESHOLD_ALERTS = Topic(
-    "threshold-alerts", "metrics that crossed a limit", "alert", "Alert", compacted=True, derived=True
-)
+    "threshold-alerts", "metrics that crossed a limit; days and wins that were told", "alert", "Alert",
+    compacted=True, derived=True,
+)  # fmt: skip
 NOTIFICATIONS = Topic(
     "notifications", "what each channel is to be told", "none", "AlertFrame",
     compacted=False, derived=True, retention=7 * DAY,
@@ -137,11 +138,15 @@ CONNECTION_STATES = Topic(
     "connection-states", "how far look-ups and reconciliation are", "connection", "ConnectionState",
     compacted=True, derived=False, spread="one",
 )  # fmt: skip
+STREAM_POSITIONS = Topic(
+    "stream-positions", "how far streams of a CRM's events are", "connection|channel", "StreamPosition",
+    compacted=True, derived=False, spread="one",
+)  # fmt: skip
 
 TOPICS = (
     DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, DEALS, LEAD_CLOCKS,
     ALERTS, THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,
-    CONNECTION_STATES, GENERATIONS, ACCESS,
+    CONNECTION_STATES, STREAM_POSITIONS, GENERATIONS, ACCESS,
 )  # fmt: skip
 VIEW_TOPICS = (
     PANES, ROSTER, DEALS, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,

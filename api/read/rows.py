@@ -116,6 +116,7 @@ def waiting_lead(view: View, clock: LeadClock, now: int) -> Json:
     """
     return {
         "lead": clock.lead,
+        "lead_name": clock.name,
         "rep": clock.rep,
         "name": None if clock.rep is None else view.roster.name_of(clock.rep),
         "team": view.roster.team_on(clock.rep, view.calendar.day_of(now)),
@@ -193,6 +194,19 @@ def lead_json(view: View, clock: LeadClock, now: int) -> Json:
         ],
         "inquiries": [inquiry_json(inquiry) for inquiry in clock.inquiries],
     }
+
+
+def of_one(lead: Json, rep: str) -> Json:
+    """A lead as its owner is shown it who may not see what others did: without who else held or answered it."""
+    return lead | {
+        "touch": _own_touch(lead["touch"], rep),
+        "holders": [holder for holder in lead["holders"] if holder["rep"] == rep],
+        "inquiries": [asked | {"touch": _own_touch(asked["touch"], rep)} for asked in lead["inquiries"]],
+    }
+
+
+def _own_touch(touch: Json | None, rep: str) -> Json | None:
+    return touch if touch is None or touch["rep"] == rep else touch | {"rep": None}
 
 
 def inquiry_json(inquiry: Inquiry) -> Json:

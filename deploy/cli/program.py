@@ -31,6 +31,10 @@ COMMANDS = {
         "deploy.cli.lookups",
         "Ask the CRMs for what their webhooks only name or did not tell; up starts it where there is an api.",
     ),
+    "stream": (
+        "deploy.cli.stream",
+        "Read a connection's events as they happen, where its CRM has a stream of them; up starts one for each.",
+    ),
     "topics": (
         "deploy.cli.topics",
         "Create the topics of the catalogue, or check those that are there; exit 1 if they differ.",
@@ -60,6 +64,7 @@ COMMANDS = {
         "deploy.cli.backfill",
         "Bring what was there before into a connection: from its CRM's API, or the lines of a file.",
     ),
+    "digest": ("deploy.cli.digest", "Print what the digest would say now: the day so far, from the api."),
     "keys": ("deploy.cli.keys", "API keys and display tokens."),
     "screens": ("deploy.cli.screens", "The screens on the walls."),
     "dead-letters": ("deploy.cli.dead_letters", "What could not be read, why, and again after a fix."),

@@ -22,7 +22,7 @@ from processor.core.facts import GroupFacts, Known, is_shown
 from processor.core.joining import is_news
 from processor.core.matches import Matched, calls_of, matched, number_contributions
 from processor.core.merges import Merges, Move
-from processor.core.panes import Message, PaneTable
+from processor.core.panes import Message, PaneTable, differing
 from processor.core.plan import Contribution
 from processor.core.responses import lead_result
 from processor.core.retention import Expiry, Horizon, is_spared, last_instant, marked, newest_version
@@ -88,7 +88,7 @@ class Groups:
         """Whether pointers of merged leads may be too old, since the horizon has moved."""
         self._log_at = 0
         self._coming: list[tuple[int, str]] = []
-        """Heap of (instant, group): first touches that lie after the newest receipt, to be counted plainly by then."""
+        """Heap of (instant, group): touches that lie after the newest receipt, to be counted plainly by then."""
         self._filed: dict[str, int] = {}
         """Group -> the instant under which it stands in the heap: a lead that is edited often stands there once."""
         keeps = definitions.counting.plan.keeps
@@ -99,6 +99,15 @@ class Groups:
 
     def __contains__(self, group: str) -> bool:
         return group in self._rows
+
+    def rep_name(self, rep: str) -> str | None:
+        """What the roster calls somebody; None: nothing."""
+        return self._teams.name_of(rep)
+
+    def lead_name(self, lead: str) -> str | None:
+        """What the CRM calls a lead, by person or company; None: nothing."""
+        row = self._clocks.get(lead)
+        return None if row is None else decode_clock(row).name
 
     @property
     def backlog(self) -> int:
@@ -257,7 +266,7 @@ class Groups:
         contributions, clock = self._derive(group, facts, output)
         before = self._counted.get(group, [])
         if contributions != before:
-            self.panes.replace(before, contributions)
+            self.panes.replace(*differing(before, contributions))
             self._count(group, contributions)
         if group.startswith("lead:"):
             self._publish_clock(group[5:], clock, output.clocks)

@@ -6,6 +6,7 @@ are is for processor/core/paths.py to say. A cell holds whole numbers, so severa
 
 import json
 from dataclasses import astuple, dataclass
+from functools import cached_property
 from typing import Literal
 
 from schemas.catalogue.dimensions import JOINED
@@ -28,10 +29,13 @@ ADVANCED, LOST, OPEN = range(3)
 """What has become of who entered a step."""
 _MOST_STEPS = 64
 _OUTCOMES = 4
+PASSED, STAYED, RUNNING = range(3)
+"""What is counted of an entry."""
+_COUNTED = 4
 _NAME = ".path "
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Path:
     """The steps of a way, in their order, and how it is counted."""
 
@@ -47,12 +51,12 @@ class Path:
     re_entry: ReEntry
     cohort: Cohort
 
-    @property
+    @cached_property
     def fact(self) -> str:
         """What its rows are called in a plan: all that it says, so that what means the same is one."""
         return f"{self.of}{_NAME}{json.dumps(astuple(self), separators=(',', ':'))}"
 
-    @property
+    @cached_property
     def joined(self) -> str:
         """The same, of deals together with their lead."""
         return JOINED + self.fact
@@ -76,6 +80,17 @@ def read_passed(value: int) -> tuple[int, int, bool]:
     """The opposite."""
     step, outcome = divmod(value // 2, _OUTCOMES)
     return step, outcome, value % 2 == 1
+
+
+def pack_turn(counted: int, value: int, *, begins: bool) -> int:
+    """What counts from an instant on, or until it: an entry of a lead whose first touch is still to come."""
+    return (value * _COUNTED + counted) * 2 + begins
+
+
+def read_turn(value: int) -> tuple[int, int, bool]:
+    """(what is counted, what it is, whether it begins)."""
+    held, counted = divmod(value // 2, _COUNTED)
+    return counted, held, value % 2 == 1
 
 
 def pack_time(step: int, microseconds: int) -> int:

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from deploy.cli import app
+from deploy.cli import app, common
 from deploy.cli.program import COMMANDS
-from deploy.local import up
+from deploy.local import ports, up
 from deploy.settings import SettingsError, load_settings, read_environment
 from schemas.addresses import is_loopback
 from schemas.kafka import Kafka
@@ -220,7 +220,7 @@ def test_floorcast_runs_without_its_script() -> None:
     ],
 )
 def test_an_address_is_written_as_one_would_type_it(host: str, port: int, url: str) -> None:
-    assert up.address(host, port) == url
+    assert ports.address(host, port) == url
 
 
 @pytest.mark.parametrize(
@@ -314,3 +314,14 @@ def test_help_loads_nothing_that_a_command_needs() -> None:
     )
 
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("tell", [common.say, common.announce])
+def test_no_name_from_outside_moves_the_cursor_or_turns_a_line_around(
+    tell: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell("column 'a\x1b[2J\x07\u202eb\x9bc\ud83d': two\nlines\tof é and リード")
+
+    assert (
+        "".join(capsys.readouterr()) == "column 'a\ufffd[2J\ufffd\ufffdb\ufffdc\ufffd': two\nlines\tof é and リード\n"
+    )
