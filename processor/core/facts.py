@@ -49,6 +49,12 @@ def is_shown(via: str) -> bool:
     return len(via) == _GROUP_SIZE and via.startswith(f"{NUMBER}:")
 
 
+def is_copy(group: str, place: str) -> bool:
+    """Whether a row of the group at that place is there of what is shown: to a lead, or by the group of a number."""
+    via, separator, _ = place.rpartition(SEPARATOR)
+    return bool(separator) and (is_shown(via) or is_shown(group))
+
+
 def _itself(lead: str) -> str:
     return lead
 

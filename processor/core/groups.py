@@ -8,19 +8,18 @@ Owns the fold of engagements, what is handed on, how many records a group takes,
 after recovery. Does no I/O.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
 
 from processor.core import bounds
-from processor.core.bounds import SEPARATOR, Smallest
+from processor.core.bounds import SEPARATOR
 from processor.core.customers import customer_contributions
 from processor.core.definitions import Definitions
-from processor.core.facts import GroupFacts, Known, is_shown
+from processor.core.facts import GroupFacts, is_copy, is_shown
 from processor.core.joining import is_news
-from processor.core.matches import Matched, calls_of, matched, number_contributions
+from processor.core.matches import Repeats
 from processor.core.merges import Merges, Move
 from processor.core.panes import Message, PaneTable, differing
 from processor.core.plan import Contribution
@@ -31,7 +30,6 @@ from processor.core.threads import thread_contributions
 from schemas.damage import DamagedError, check_row
 from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement
 from schemas.leads import ENDED, decode_clock, encode_clock
-from schemas.numbers import teller_of
 from schemas.records import NUMBER, Record, decode_record, is_elsewhere
 from schemas.roster import Teams
 
@@ -74,14 +72,11 @@ class Groups:
         self._clocks: dict[str, bytes] = {}
         self._teams = Teams(definitions.file_teams, definitions.aliases, definitions.calendar)
         self._merges = Merges()
-        self._full: dict[tuple[str, bool], Smallest] = {}
+        self._full: dict[str, bounds.Full] = {}
         """Of groups that hold as many as they take: their own records, and those handed on."""
         self._say = Say()
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
-        self._repeated: dict[str, Counter[str]] = {}
-        """Number -> connections, with how many of their calls another one tells of too."""
-        self.repeated: Counter[str] = Counter()
-        """The sum of it."""
+        self._repeats = Repeats(definitions)
         self._restored_merges: dict[str, bytes] = {}
         self._expiry: Expiry[str] = Expiry()
         self._is_merges_due = False
@@ -108,6 +103,11 @@ class Groups:
         """What the CRM calls a lead, by person or company; None: nothing."""
         row = self._clocks.get(lead)
         return None if row is None else decode_clock(row).name
+
+    @property
+    def repeated(self) -> Mapping[str, int]:
+        """Connection -> how many of its calls another one tells of too."""
+        return self._repeats.total
 
     @property
     def backlog(self) -> int:
@@ -187,39 +187,16 @@ class Groups:
 
     def _taken(self, group: str, rows: dict[str, bytes], news: Mapping[str, bytes], output: GroupsOutput) -> list[str]:
         """The keys of what the group takes of it. Lets go what has no place any more."""
-        keys = sorted(news)
         if len(rows) + len(news) <= bounds.GROUP_LIMIT:
-            return keys
+            return sorted(news)
         own = f"lead|{group[5:]}"
-        taken = dict.fromkeys(key for key in keys if key in rows or key == own)
-        taken |= dict.fromkeys(key for key in keys if _is_copy(group, key))
-        held_rows = [key for key in rows if key != own and not _is_copy(group, key)]
-        counts = {
-            is_handed: sum(1 for key in held_rows if (SEPARATOR in key) == is_handed) for is_handed in (False, True)
-        }
-        for key in keys:
-            if key in taken:
-                continue
-            is_handed = SEPARATOR in key
-            if counts[is_handed] < bounds.GROUP_LIMIT:
-                counts[is_handed] += 1
-                taken[key] = None
-                continue
-            full = self._full.get((group, is_handed))
-            if full is None:
-                full = self._full[group, is_handed] = Smallest(
-                    held
-                    for held in {*rows, *taken}
-                    if (SEPARATOR in held) == is_handed and held != own and not _is_copy(group, held)
-                )
-            over = full.offer(key)
-            output.refused += 1
-            if over != key:
-                taken[key] = None
-                taken.pop(over, None)
-                if rows.pop(over, None) is not None:
-                    output.rows.append((group.encode() + _SEPARATOR + over.encode(), None))
-        return sorted(taken)
+        full = self._full.setdefault(group, {})
+        taken, gone, refused = bounds.take(rows, news, full, lambda key: key == own or is_copy(group, key))
+        output.refused += refused
+        for key in gone:
+            del rows[key]
+            output.rows.append((group.encode() + _SEPARATOR + key.encode(), None))
+        return taken
 
     def _hand_on(self, group: str, root: str, keys: Iterable[str], output: GroupsOutput) -> None:
         """Tell the root of a merged lead what its group itself has heard, and what it was shown."""
@@ -228,26 +205,6 @@ class Groups:
             via, _, key = place.rpartition(SEPARATOR)
             if not via or is_shown(via):
                 output.engagements.append(Engagement(f"lead:{root}", key, rows[place], via or lead))
-
-    def _show(self, group: str, calls: Mapping[str, Known], repeated: Matched, output: GroupsOutput) -> None:
-        """Tell the leads of duplicates of the calls that make them such, and of what becomes of those.
-
-        What a lead was shown of a call is kept beside the calls, under the lead, so that it is told of every change.
-        """
-        rows = self._rows[group]
-        shown = {place for place in rows if SEPARATOR in place}
-        for duplicate, makers in repeated.items():
-            lead = calls[duplicate].get("lead")
-            if lead is not None:
-                shown |= {f"{lead}{SEPARATOR}{maker}" for maker in makers}
-        before = group.encode() + _SEPARATOR
-        for place in sorted(shown):
-            lead, _, key = place.rpartition(SEPARATOR)
-            row = rows.get(key)
-            if row is not None and rows.get(place) != row:
-                rows[place] = row
-                output.rows.append((before + place.encode(), row))
-                output.engagements.append(Engagement(f"lead:{lead}", key, row, group))
 
     def _facts(self, group: str) -> GroupFacts:
         rows = self._rows.get(group, {})
@@ -322,10 +279,9 @@ class Groups:
         for key in self._rows.pop(group):
             output.rows.append((group.encode() + _SEPARATOR + key.encode(), None))
         self._counted.pop(group, None)
-        self._full.pop((group, False), None)
-        self._full.pop((group, True), None)
+        self._full.pop(group, None)
         self._say.note(group, ())
-        self._note_repeated(group, Counter())
+        self._repeats.forget(group)
         if group.startswith("lead:"):
             self._publish_clock(group[5:], None, output.clocks)
             output.expired.append(group[5:])
@@ -440,18 +396,15 @@ class Groups:
         return clock.team != self._teams.team_on(clock.rep, self._definitions.calendar.day_of(clock.started_at))
 
     def _match(self, group: str, facts: GroupFacts, output: GroupsOutput) -> list[Contribution]:
-        """What the duplicates among the calls of a number take out."""
-        calls = calls_of(group.partition(":")[2], facts.others)
-        repeated = matched(calls, self._definitions)
-        self._show(group, calls, repeated, output)
-        self._note_repeated(group, Counter(teller_of(calls[key].get(NUMBER)) for key in repeated))
-        return number_contributions(calls, repeated, self._definitions)
-
-    def _note_repeated(self, group: str, found: Counter[str]) -> None:
-        self.repeated.subtract(self._repeated.pop(group, {}))
-        if found:
-            self._repeated[group] = found
-            self.repeated.update(found)
+        """What the duplicates among the calls of a number take out; their leads are told."""
+        rows = self._rows[group]
+        contributions, shown = self._repeats.derive(group, rows, facts.others)
+        for place, row in shown.items():
+            rows[place] = row
+            output.rows.append((group.encode() + _SEPARATOR + place.encode(), row))
+            lead, _, key = place.rpartition(SEPARATOR)
+            output.engagements.append(Engagement(f"lead:{lead}", key, row, group))
+        return contributions
 
     def _derive(self, group: str, facts: GroupFacts, output: GroupsOutput) -> tuple[list[Contribution], bytes | None]:
         kind, _, id = group.partition(":")
@@ -541,12 +494,6 @@ class Groups:
             return True
         self._file(group, records)
         return False
-
-
-def _is_copy(group: str, place: str) -> bool:
-    """Whether a row is there of what is shown: to a lead, or by the group of a number."""
-    via, separator, _ = place.rpartition(SEPARATOR)
-    return bool(separator) and (is_shown(via) or is_shown(group))
 
 
 def _last_instant(records: Mapping[str, Record]) -> int:

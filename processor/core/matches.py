@@ -7,9 +7,10 @@ first. The group of a lead asks the same of the calls that it knows.
 """
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from processor.core.bounds import SEPARATOR
 from processor.core.definitions import Definitions
 from processor.core.facts import Known
 from processor.core.plan import Contribution
@@ -78,13 +79,50 @@ def calls_of(number: str, records: Mapping[str, Known]) -> dict[str, Known]:
     }
 
 
-def number_contributions(
-    calls: Mapping[str, Known], duplicates: Iterable[str], definitions: Definitions
-) -> list[Contribution]:
-    """What the ledgers of these have put in, to be taken out."""
-    counting = definitions.counting
-    return [
-        (rep, at, [(cell, key, -amount) for cell, key, amount in values])
-        for duplicate in sorted(duplicates)
-        for rep, at, values in counting.of_record("call", calls[duplicate].get)
-    ]
+class Repeats:
+    """What groups of numbers come to: what is taken out, what leads are shown, and how many duplicates there are."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._found: dict[str, Counter[str]] = {}
+        """Group -> connections, with how many of their calls another one tells of too."""
+        self.total: Counter[str] = Counter()
+        """The sum of it."""
+
+    def derive(
+        self, group: str, rows: Mapping[str, bytes], records: Mapping[str, Known]
+    ) -> tuple[list[Contribution], dict[str, bytes]]:
+        """What the ledgers of duplicates have put in, negative; and what has to be shown to leads, by lead and key.
+
+        That is each call that makes one of the lead's a duplicate, and whatever becomes of it later: `rows` also hold,
+        under the lead, what it was shown last.
+        """
+        calls = calls_of(group.partition(":")[2], records)
+        repeated = matched(calls, self._definitions)
+        self._note(group, Counter(teller_of(calls[key].get(NUMBER)) for key in repeated))
+        shown = {place for place in rows if SEPARATOR in place}
+        for duplicate, makers in repeated.items():
+            lead = calls[duplicate].get("lead")
+            if lead is not None:
+                shown |= {f"{lead}{SEPARATOR}{maker}" for maker in makers}
+        held = {place: rows.get(place.rpartition(SEPARATOR)[2]) for place in sorted(shown)}
+        news = {place: row for place, row in held.items() if row is not None and row != rows.get(place)}
+        return self._taken_out(calls, repeated), news
+
+    def forget(self, group: str) -> None:
+        """There is no such group any more."""
+        self._note(group, Counter())
+
+    def _note(self, group: str, found: Counter[str]) -> None:
+        self.total.subtract(self._found.pop(group, {}))
+        if found:
+            self._found[group] = found
+            self.total.update(found)
+
+    def _taken_out(self, calls: Mapping[str, Known], repeated: Iterable[str]) -> list[Contribution]:
+        counting = self._definitions.counting
+        return [
+            (rep, at, [(cell, key, -amount) for cell, key, amount in values])
+            for duplicate in sorted(repeated)
+            for rep, at, values in counting.of_record("call", calls[duplicate].get)
+        ]
