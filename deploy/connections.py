@@ -17,25 +17,26 @@ from processor.transport.following import Follower, KafkaError, MissingTopicErro
 from processor.transport.generations import read_served
 from processor.transport.reaching import what_failed
 from schemas.connection_stats import ConnectionStats, connection_stats
+from schemas.connectors import Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
 from schemas.progress import Progress, decode_progress, read_progress_key
 from schemas.topics import FENCE, PROGRESS
 
-STAGE = "normalise"
 
-
-def run_list(target: Target, kinds: Mapping[str, str], *, json: bool) -> int:
+def run_list(target: Target, connections: Mapping[str, Connection], *, json: bool) -> int:
     """Print a line for each connection. Exit code 0, or 3 where Kafka is away."""
-    return _with_stats(target, kinds, lambda found: _print_json(found) if json else _print_lines(list_lines(found)))
+    return _with_stats(
+        target, connections, lambda found: _print_json(found) if json else _print_lines(list_lines(found))
+    )
 
 
-def run_show(target: Target, kinds: Mapping[str, str], name: str, *, json: bool) -> int:
+def run_show(target: Target, connections: Mapping[str, Connection], name: str, *, json: bool) -> int:
     """Print all that is known of one connection. Exit code 0, 2 where there is none of that name, or 3."""
-    if name not in kinds:
+    if name not in connections:
         return _fail(
-            f"there is no connection {printable(name)!r} in {target.config}{suggestion(name, kinds)}",
+            f"there is no connection {printable(name)!r} in {target.config}{suggestion(name, connections)}",
             ExitCode.WRONG_USE,
         )
 
@@ -46,7 +47,7 @@ def run_show(target: Target, kinds: Mapping[str, str], name: str, *, json: bool)
         else:
             _print_lines(show_lines(stats))
 
-    return _with_stats(target, kinds, show)
+    return _with_stats(target, connections, show)
 
 
 def list_lines(found: Sequence[ConnectionStats]) -> list[str]:
@@ -67,6 +68,8 @@ def show_lines(stats: ConnectionStats) -> list[str]:
         f"last delivery  {_at(stats.last_delivery_at)}",
         f"last event     {_at(stats.last_event_at)}",
     ]
+    if stats.duplicates is not None:
+        head.append(f"duplicates     {stats.duplicates}")
     lines = head
     if stats.unknown:
         rows = [("RECORD", "UNKNOWN NAME", "COUNT")]
@@ -84,32 +87,32 @@ def show_lines(stats: ConnectionStats) -> list[str]:
     return lines
 
 
-async def read_progress(target: Target) -> list[Progress]:
-    """What each partition of stage normalise last told."""
-    found: dict[int, Progress] = {}
+async def read_progress(target: Target) -> Mapping[tuple[str, int], Progress]:
+    """What each partition of each stage last told."""
+    found: dict[tuple[str, int], Progress] = {}
 
     def apply(_partition: int, records: list[Fetched]) -> None:
         for record in records:
             if record.key is None or record.value is None or record.key == FENCE:
                 continue
-            stage, partition = read_progress_key(record.key)
-            if stage == STAGE:
-                found[partition] = decode_progress(record.value)
+            found[read_progress_key(record.key)] = decode_progress(record.value)
 
     served = await read_served(target.broker, target.prefix, 1)
     async with Follower(target.broker, PROGRESS.full_name(target.prefix, served.generation)) as follower:
         await follower.read_to(await follower.ends(), apply)
-    return list(found.values())
+    return found
 
 
-def _with_stats(target: Target, kinds: Mapping[str, str], show: Callable[[list[ConnectionStats]], None]) -> int:
+def _with_stats(
+    target: Target, connections: Mapping[str, Connection], show: Callable[[list[ConnectionStats]], None]
+) -> int:
     try:
         progress = asyncio.run(read_progress(target))
     except MissingTopicError as error:
         return _fail(str(error), ExitCode.UNREACHABLE)
     except (KafkaError, TimeoutError) as error:
         return _fail(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
-    show(connection_stats(kinds, progress))
+    show(connection_stats(connections, progress))
     return 0
 
 

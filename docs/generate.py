@@ -222,7 +222,7 @@ def _model_section(model: type[BaseModel]) -> str:
         hint = hints[name]
         limits = _bounds(field.metadata) if get_origin(hint) is not Annotated else ""
         kind = _type(hint) + (f", {limits}" if limits else "")
-        rows.append([_code(name), kind, _default(field, hint), _notes(model).get(name, "")])
+        rows.append([_code(field.alias or name), kind, _default(field, hint), _notes(model).get(name, "")])
     return f"## {model.__name__}\n\n{_prose(model.__doc__)}\n\n" + _table(["field", "type", "default", "meaning"], rows)
 
 
@@ -524,6 +524,7 @@ _FIELD_WORDS: Mapping[FieldType, str] = {
     FieldType.DATE: "date such as `2026-03-18`, a day of the organisation",
     FieldType.DATE_OR_INSTANT: "date, a day of the organisation, or an RFC 3339 instant",
     FieldType.ATTRIBUTES: "object",
+    FieldType.PHONE: "telephone number with country code; kept only where `match` needs it, as a keyed hash",
 }
 
 

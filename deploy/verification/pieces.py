@@ -135,6 +135,8 @@ def recount_in_pieces(
 
     for changes in kept.records_in_turn(AT_ONCE):
         _, books = left(changes)
+        if alike := kept.of_same_numbers(changes):
+            books.repeated = left(alike)[1].repeated
         books.count_single()
         sum_up(books)
     for customers, changes in kept.customers_in_turn(AT_ONCE):

@@ -2,6 +2,7 @@
 
 from deploy.connections import list_lines, show_lines
 from schemas.connection_stats import ConnectionStats, connection_stats
+from schemas.connectors import read_connection
 from schemas.instants import parse_instant
 from schemas.progress import Progress
 from schemas.unknown_names import UnknownName, count_unknown
@@ -35,8 +36,16 @@ def test_what_partitions_told_is_summed_for_the_connections_of_the_file() -> Non
         count_unknown(partition.counters, "feed", {("call", "dialedat"): 2})
         count_unknown(partition.counters, "gone", {("call", "x"): 2})
 
-    assert connection_stats({"crm": "hubspot", "feed": "generic"}, [one, other]) == [
-        ConnectionStats("crm", "hubspot", None, None, ()),
+    feed = read_connection({"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]})
+    crm = read_connection(
+        {"kind": "file", "match": {"calls": {"with": "feed", "within": "90s"}}}  # an export, beside the dialler
+    )
+    progress = {("normalise", 0): one, ("normalise", 1): other, ("responses", 0): Progress(), ("ledger", 0): one}
+    progress["responses", 0].counters |= {"repeated.crm": 12, "repeated.feed": 3}
+
+    assert connection_stats({"crm": crm, "feed": feed}, progress) == [
+        ConnectionStats("crm", "file", None, None, (), duplicates=12),
         ConnectionStats("feed", "generic", AT, AT, [UnknownName("call", "dialedat", 4)]),
     ]
-    assert connection_stats({"feed": "generic"}, []) == [ConnectionStats("feed", "generic", None, None, ())]
+    assert connection_stats({"feed": feed}, {}) == [ConnectionStats("feed", "generic", None, None, ())]
+    assert "duplicates     12" in show_lines(connection_stats({"crm": crm}, progress)[0])

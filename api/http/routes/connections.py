@@ -18,9 +18,7 @@ router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["health"], generat
 
 _NOT_KNOWN = dict.fromkeys(
     (
-        "reconciled_at", "missed", "missed_share", "limits", "subscription", "duplicates", "not_visible",
-        "backfill",
-    )
+        "reconciled_at", "missed", "missed_share", "limits", "subscription", "not_visible", "backfill")
 )  # fmt: skip
 """What only asking a CRM would tell."""
 
@@ -32,10 +30,9 @@ async def connections(request: ReadRequest) -> Response:
     """When each last delivered, and which names it sends that floorcast does not know."""
     organisation_allowed(request.access)
     view, now = request.view, request.now
-    kinds = {name: connection.kind for name, connection in view.config.connections.items()}
-    progress = [each for (stage, _), each in view.progress.items() if stage == "normalise"]
     states = view.connection_states
-    rows = [_row(stats, states.get(stats.connection)) for stats in connection_stats(kinds, progress)]
+    found = connection_stats(view.config.connections, view.progress)
+    rows = [_row(stats, states.get(stats.connection)) for stats in found]
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 
 
@@ -49,6 +46,7 @@ def _row(stats: ConnectionStats, state: ConnectionState | None) -> Json:
             "kind": stats.kind,
             "last_delivery_at": instant(stats.last_delivery_at),
             "last_event_at": instant(stats.last_event_at),
+            "duplicates": stats.duplicates,
             "unknown": [asdict(name) for name in stats.unknown],
             # Who speaks our own words has none that mean nothing here.
             "unmapped": None if stats.kind in _OUR_WORDS else [asdict(word) for word in stats.unmapped],

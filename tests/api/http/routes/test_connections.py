@@ -6,6 +6,7 @@ import pytest
 
 from api.http.routes.connections import _row
 from schemas.connection_stats import connection_stats
+from schemas.connectors import read_connection
 from schemas.instants import SECOND, format_instant
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import PROGRESS
@@ -61,7 +62,8 @@ async def test_a_connection_that_never_delivered_is_there_too(floor: Floor) -> N
 def test_words_without_a_counterpart_are_counted_by_connection() -> None:
     progress = Progress(offset=9)
     count_unmapped(progress.counters, "feed", {("call", "outcome", "our-own-guid"): 14})
-    stats = connection_stats({"feed": "close"}, [progress])
+    close = read_connection({"kind": "close", "secrets": ["00" * 32]})
+    stats = connection_stats({"feed": close}, {("normalise", 0): progress})
 
     (row,) = (_row(each, None) for each in stats)
 
