@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Never
 
 import pytest
 
@@ -76,8 +76,8 @@ class Told:
 
 
 def watch(told: Told, book: MissedBook) -> ConnectionWatch:
-    def die(_code: int, reason: str, **_more: Any) -> None:
-        raise AssertionError(reason)
+    def die(code: int, why: str, *, error: BaseException | None = None) -> Never:
+        raise AssertionError(why) from error
 
     return ConnectionWatch(
         bootstrap="nowhere:1", topic="t.connection-states", book=book, connections=frozenset({"hub"}),
