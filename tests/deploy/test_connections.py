@@ -1,6 +1,7 @@
 """How `floorcast connections` shows what is known."""
 
 from deploy.connections import list_lines, show_lines
+from schemas.connection_states import Backfill, ConnectionState, Limits, Subscription
 from schemas.connection_stats import ConnectionStats, connection_stats
 from schemas.connectors import read_connection
 from schemas.instants import parse_instant
@@ -49,3 +50,24 @@ def test_what_partitions_told_is_summed_for_the_connections_of_the_file() -> Non
     ]
     assert connection_stats({"feed": feed}, {}) == [ConnectionStats("feed", "generic", None, None, ())]
     assert "duplicates     12" in show_lines(connection_stats({"crm": crm}, progress)[0])
+
+
+def test_what_is_asked_of_a_crm_is_shown_beside_it() -> None:
+    state = ConnectionState(
+        at=AT, reconciled_at=AT, missed_day={"deal": 2}, changed_day=500, limits=Limits(12, 100, AT),
+        subscription=Subscription("active"), backfill=Backfill(40, None, 0, AT), problem="limit",
+        detail="asked too much",
+    )  # fmt: skip
+
+    lines = show_lines(FEED, state)
+
+    for line in (
+        "reconciled     2026-03-18T09:41:30.344Z",
+        "missed         2 in a day (0.40% of what changed)",
+        "missed         0 in a month",
+        "limit          12 of 100 used, until 2026-03-18T09:41:30.344Z",
+        "subscription   active",
+        "back-fill      40 records so far",
+        "problem        limit: asked too much",
+    ):
+        assert line in lines
