@@ -2,7 +2,7 @@
 
 Owns the limit and what has fired. Reads no topic, and no clock.
 
-    raised      more than 1 % of the records that changed in the last day, of at least 100, were brought by no webhook
+    raised      more than the limit of the records that changed in the last day, of enough, were brought by no webhook
     resolved    it is that much no more, or so few have changed, or there is no such connection any more
 """
 
