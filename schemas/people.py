@@ -15,7 +15,7 @@ import msgspec
 from schemas.absences import NEVER_AWAY, Absence, Absences, Away, absence_of
 from schemas.config import Config
 from schemas.instants import parse_date
-from schemas.records import Record, decode_record
+from schemas.records import Record, attribute_text, decode_record
 from schemas.roster import Membership, join_records, membership_of
 from schemas.windows import Calendar, Day, day_from
 
@@ -147,11 +147,18 @@ class Roster:
         return rep if person is None else person.name
 
     def field_of(self, rep: str, name: str) -> object:
-        """What the file, else the records, say of somebody now; None for nobody, or where nobody says it."""
+        """What the file, else the records, say of somebody now; None for nobody, or where nobody says it.
+
+        `attributes.NAME` is one of the texts that the organisation has for itself.
+        """
+        head, is_own, key = name.partition("attributes.")
+        if is_own and not head:
+            said: Any = self.field_of(rep, "attributes")
+            return attribute_text(_object(said).get(key))
         entry = self._config.reps.get(rep)
-        said = None if entry is None else getattr(entry, name, None)
-        joined = None if said is not None else join_records(self._records.get(rep, {}))
-        return said if joined is None else joined.get(name)
+        own = None if entry is None else getattr(entry, name, None)
+        joined = None if own is not None else join_records(self._records.get(rep, {}))
+        return own if joined is None else joined.get(name)
 
     def _refresh(self, rep: str) -> None:
         entry = self._config.reps.get(rep)
