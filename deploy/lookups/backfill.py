@@ -112,7 +112,8 @@ class Backfill:
             of = None if page.total is None else mark.records + page.total
             self._progressed(object.name, mark.records, of)
             ids = [] if page.records else [id for id, _ in page.found]
-            await self._store(Envelope(object=object.name, records=page.records), asked_at)
+            if page.records:
+                await self._store(Envelope(object=object.name, records=page.records), asked_at)
             size = self._source.batch
             slots = asyncio.Semaphore(AT_ONCE)
             missing = await asyncio.gather(
