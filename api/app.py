@@ -50,6 +50,7 @@ from api.http.routes.screens import Screens
 from api.http.routes.webhooks import WebhookEndpoint
 from api.logs import configure_logs
 from api.read.access import AccessReader
+from api.read.log_check import LogCheck
 from api.read.read_side import ReadSide
 from api.readiness import Readiness
 from api.serving import listen, serve
@@ -60,6 +61,7 @@ from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.connectors.base import Connector, SecretError
 from schemas.devices import COMMAND_LASTS, AccessBook, Command
+from schemas.kafka_facts import KafkaFacts
 from schemas.keys import KeyFileError, KeyStore, has_keys
 from schemas.topics import ALERT_ACTIONS
 
@@ -278,6 +280,13 @@ def main(settings: Settings) -> int:
     access_log = KafkaAccessLog(settings.kafka.options(), settings.prefix, timeout=settings.produce_timeout_seconds)
     paired = Screens(AccessBook(), access_log)
     services: list[Service] = []
+    log_check = None if read_side is None else read_side.log_check
+    if log_check is None:
+        log_check = LogCheck(
+            KafkaFacts(settings.kafka), prefix=settings.prefix, partitions=settings.partitions, clock=system_clock
+        )
+        services = [log_check]
+    readiness.add("ingest", log_check.ingest_problems)
     if read_side is not None:
         reader = AccessReader(
             settings, paired.book, lambda said: tell_device(read_side, paired.book, said, system_clock())
@@ -312,6 +321,7 @@ def build_read_side(
         # Numbers of events mean something only within one process.
         instance=secrets.token_hex(4),
         build=boards.build(),
+        asking=KafkaFacts(settings.kafka),
     )
 
 

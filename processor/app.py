@@ -21,7 +21,7 @@ from processor.machine import outlive_hangup
 from processor.settings import Settings
 from processor.telemetry import Vitals, Watchman, WorkerMetrics, configure_logging
 from processor.topology import build_app
-from processor.transport.administration import KafkaError, TopicsError, ensure_topics
+from processor.transport.administration import KafkaError, TopicsError, ensure_topics, find_generations
 from processor.transport.ends import Ends
 from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
@@ -32,6 +32,7 @@ from schemas.definitions import digest_of
 from schemas.exit_codes import ExitCode
 from schemas.generations import Served
 from schemas.keys import KeyStore
+from schemas.topics import GENERATIONS
 
 SWITCH_SECONDS = 0.0005
 _SETTLING_SECONDS = 20.0
@@ -113,6 +114,7 @@ def _work(settings: Settings, config: Config, served: Served, listener: socket.s
         loop.create_task(switch.watch(), name="generations"),
         loop.create_task(vitals.beat(metrics.on_lag), name="beat"),
         loop.create_task(vitals.follow_ends(Ends(settings.kafka)), name="ends"),
+        *([] if app.log_watch is None else [loop.create_task(app.log_watch.run(), name="log watch")]),
     ]
 
     async def end_tasks(*_args: Any, **_rest: Any) -> None:
@@ -195,6 +197,7 @@ async def _settle(settings: Settings, config: Config) -> Served:
     # Kafka answers; a handover may take longer.
     served = await settled_generation(settings.kafka, settings.prefix, settings.partitions)
     async with asyncio.timeout(_SETTLING_SECONDS):
+        await _refuse_lost_pointer(settings, served)
         await ensure_topics(
             settings.kafka,
             prefix=settings.prefix,
@@ -202,8 +205,20 @@ async def _settle(settings: Settings, config: Config) -> Served:
             partitions=served.partitions,
             log_partitions=served.log_partitions,
             records_kept=config.retention.records,
+            on_remark=lambda line: log.warning("topic.not_advised", why=line),
+            keep_log=True,
         )
     return served
+
+
+async def _refuse_lost_pointer(settings: Settings, served: Served) -> None:
+    """Raise TopicsError where nothing is there of what is to be served, and something of another generation is."""
+    there = await find_generations(settings.kafka, prefix=settings.prefix)
+    if there and served.generation not in there:
+        found, name = max(there), GENERATIONS.full_name(settings.prefix)
+        raise TopicsError(
+            [f"topic {name}: says nothing of generation {found}, whose topics are there: floorcast replay mends it"]
+        )
 
 
 def _say(*lines: str) -> None:

@@ -96,6 +96,8 @@ class Vitals:
         self._live = live
         self.beats = 0
         self.ends: Mapping[Place, int] | None = None
+        self.before: Mapping[Place, int] = {}
+        """What was done when the ends were asked for."""
 
     def signs(self) -> Signs:
         """As it is now. Called in another thread: every part is copied or replaced whole."""
@@ -114,7 +116,8 @@ class Vitals:
         """Ask again and again where the source partitions end."""
         try:
             while True:
-                self.ends = await ends.ask(sorted(self._live.assigned))
+                before = dict(self._live.done)
+                self.ends, self.before = await ends.ask(sorted(self._live.assigned)), before
                 await asyncio.sleep(ENDS_SECONDS)
         finally:
             await ends.close()
@@ -210,7 +213,10 @@ class _Standing(Collector):
             done.add_metric([topic, str(partition)], offset)
             end = (signs.ends or {}).get((topic, partition))
             if end is not None:
-                lag.add_metric([topic, str(partition)], max(0, end - offset))
+                # The ends are some seconds old, so what is done may lie behind them. But what was done before they
+                # were asked for does so only where the log is shorter than what was read: that is told.
+                least = min(0, end - self._vitals.before.get((topic, partition), 0))
+                lag.add_metric([topic, str(partition)], max(least, end - offset))
         yield done
         yield lag
 

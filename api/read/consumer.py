@@ -118,12 +118,16 @@ class Behind:
         self._looked_at: int | None = None
 
     def look(self, now: int, stage: str, topic: str, ends: Mapping[int, int], done: Mapping[int, int]) -> None:
-        """Note the ends of a stage's source at `now`, and forget earlier ones that it has passed."""
+        """Note the ends of a stage's source at `now`, and forget earlier ones that it has passed.
+
+        `done` as of before the ends were asked for: where it lies behind one of them even so, the log is shorter than
+        what was read, and the lag is negative and told as that.
+        """
         self._looked_at = now
         marks = self._marks.setdefault(stage, deque(maxlen=7200))
         marks.append((now, ends))
         for partition, end in ends.items():
-            self.lag[topic, partition] = max(0, end - done.get(partition, 0))
+            self.lag[topic, partition] = end - done.get(partition, 0)
         self.passed(stage, done)
 
     def passed(self, stage: str, done: Mapping[int, int]) -> None:
@@ -196,6 +200,11 @@ class ViewConsumer:
         for tp, offset in sorted(self._positions.items()):
             found.setdefault(self._names[tp.topic], {})[str(tp.partition)] = offset
         return found
+
+    @property
+    def positions(self) -> dict[tuple[str, int], int]:
+        """Topic as Kafka knows it and partition -> the next offset to come into the view."""
+        return {(tp.topic, tp.partition): offset for tp, offset in self._positions.items()}
 
     @property
     def lag(self) -> dict[tuple[str, int], int]:
@@ -359,8 +368,9 @@ class ViewConsumer:
     async def _look_at_sources(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             for stage, topic in SOURCES.items():
+                done = self._done(stage)
                 ends = await self._ends(consumer, topic)
-                self._behind.look(self._clock(), stage, topic.name, ends, self._done(stage))
+                self._behind.look(self._clock(), stage, topic.name, ends, done)
             await asyncio.sleep(1)
 
     async def _ends(self, consumer: AIOKafkaConsumer, topic: Topic) -> Mapping[int, int]:

@@ -137,6 +137,15 @@ class Ingest:
             self._drop(session)
 
     async def _connect(self) -> ProducerSession | None:
+        producer = await self._begin_producer()
+        if producer is None:
+            return None
+        return ProducerSession(
+            producer, self._topic, timeout=self._timeout, budget=self._budget, renew=self._begin_producer
+        )
+
+    async def _begin_producer(self) -> AIOKafkaProducer | None:
+        """One that knows its topic; None: Kafka cannot be reached, for which the trouble is noted."""
         producer = self._make_producer()
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
@@ -153,7 +162,7 @@ class Ingest:
         except BaseException:
             await close_producer(producer)
             raise
-        return ProducerSession(producer, self._topic, timeout=self._timeout, budget=self._budget)
+        return producer
 
     def _drop(self, session: ProducerSession) -> None:
         task = asyncio.create_task(session.drop(), name="ingest-drop")

@@ -19,6 +19,7 @@ from processor.transport.batches import BatchSchema, BatchTransport
 from processor.transport.closing import is_cancelled
 from processor.transport.drained import FETCH_BYTES
 from processor.transport.fail_stop import FAILED, Die, die
+from processor.transport.log_watch import LogWatch
 from processor.transport.recovery import ShardTableManager
 from processor.transport.shards import LiveShards, ShardFactory
 from schemas.kafka import Address, kafka_options
@@ -34,6 +35,8 @@ class StagedApp(faust.App):
     live: LiveShards
     die: Die
     on_assigned: Callable[[set[TP]], Awaitable[None]]
+    log_watch: LogWatch | None = None
+    """Over the topics of all shards."""
 
 
 def build_batched_app(
