@@ -16,12 +16,13 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-board fuzz fuzz-bodies sanitize faults faults-table check check-style check-types check-types-macos check-imports check-board format bench lock clean
+.PHONY: help install dev demo test test-board floors fuzz fuzz-bodies sanitize faults faults-table check check-style check-types check-types-macos check-imports check-board format bench lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
-	@echo "make demo      everything on this machine, with a simulated CRM; Ctrl-C stops it"
+	@echo "make demo      everything on this machine, with a simulated CRM; CRM=hubspot or salesforce: over a fake of that"
 	@echo "make test      all tests; this and what follows first installs what only developers need"
+	@echo "make floors    a day of a floor over a fake of each CRM, against a recount of it; FLOOR_RECORDS=2000"
 	@echo "make fuzz-bodies  BODIES=100000 wrong bodies of each kind of CRM"
 	@echo "make fuzz      whatever reads bytes from outside, on bytes nobody foresaw; SECONDS=600 for longer"
 	@echo "make sanitize  what is compiled, under AddressSanitizer and UBSan"
@@ -62,14 +63,20 @@ $(VENV)/developing: requirements-dev.lock requirements-client.lock | install
 	$(PIP) install --require-hashes --target build/client-generator -r requirements-client.lock
 	@touch $@
 
+# CRM=hubspot, CRM=salesforce: over a fake of that CRM, which tells floorcast of its work as the vendor would.
 demo: install
-	@exec $(BIN)/floorcast demo
+	@exec $(BIN)/$(if $(CRM),python -m tests.fakes.demo $(CRM),floorcast demo)
 
 # Two at a time: half of a test's time is waiting for processes to start. A module stays with one of them, so what serves
 # it is started once. The order is that of tests/conftest.py.
 test: install dev $(NODE_TOOLS)
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 	@$(MAKE) --no-print-directory test-board
+
+# A floor over each fake CRM, as large as a day's. A short form of it is among the tests.
+FLOOR_RECORDS ?= 2000
+floors: install dev
+	FLOOR_RECORDS=$(FLOOR_RECORDS) $(BIN)/python -m pytest tests/deploy/lookups/test_floors.py
 
 # Reproduced by the seed that it prints. A short form of it is among the tests.
 SECONDS ?= 60

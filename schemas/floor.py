@@ -66,7 +66,13 @@ class Floor(MergedPanes):
 
     def values(self, scope: Scope, span: Span, now: int, metrics: Iterable[str] | None = None) -> Values:
         """The metrics of a scope over a span, for a reader whose clock says `now`."""
-        return self.result(self.merged(scope, span, now), now, metrics, span)
+        metrics = None if metrics is None else [*metrics]
+        pane = self.merged(scope, span, now, None if metrics is None else self.cells_of(metrics))
+        return self.result(pane, now, metrics, span)
+
+    def cells_of(self, metrics: Iterable[str]) -> frozenset[int]:
+        """The cells that these metrics are read from."""
+        return frozenset().union(*(self._bound.metrics[name].cells for name in metrics))
 
     def metrics_of(self, before: Pane, after: Pane) -> tuple[str, ...]:
         """The metrics that may differ between two panes, at whatever clocks: all others are equal."""

@@ -23,14 +23,17 @@ _MAX_TOKEN = 256
 
 
 class ApiScope(StrEnum):
-    """What a key may do. `admin` may all, `read` may also show boards."""
+    """What a key may do. `admin` may all, `read` may also show boards; `rep` is apart: one person's own numbers."""
 
+    REP = "rep"
     BOARD = "board"
     READ = "read"
     ADMIN = "admin"
 
     def includes(self, wanted: "ApiScope") -> bool:
         """Whether a key of this scope may do what `wanted` asks for."""
+        if ApiScope.REP in {self, wanted}:
+            return self is wanted
         return _RANKS[self] >= _RANKS[wanted]
 
 
@@ -48,6 +51,8 @@ class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires_at: int | None = None
     screen: str | None = None
     """The screen that it opens and that it sees all with the privacy of; None: whichever it asks for."""
+    rep: str | None = None
+    """Of scope `rep`: whose numbers it shows."""
 
     def is_expired(self, now: int) -> bool:
         """Whether its time has passed at `now`."""
@@ -73,11 +78,19 @@ class UnknownKeyError(Exception):
         super().__init__(f"there is no key {key_id!r}")
 
 
-def create_key(path: Path, scope: ApiScope, *, now: int, team: str | None = None, expires_at: int | None = None) -> str:
+def create_key(
+    path: Path,
+    scope: ApiScope,
+    *,
+    now: int,
+    team: str | None = None,
+    expires_at: int | None = None,
+    rep: str | None = None,
+) -> str:
     """Add a key and give its token, which is shown this once and never stored. Raises KeyFileError."""
     key_id = secrets.token_hex(6)
     token = f"fc_{key_id}.{secrets.token_urlsafe(32)}"
-    key = ApiKey(key_id, _hash(token), scope, now, team, expires_at)
+    key = ApiKey(key_id, _hash(token), scope, now, team, expires_at, rep=rep)
     with _locked(path):
         _write(path, [*list_keys(path), key])
     return token

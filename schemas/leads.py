@@ -97,11 +97,19 @@ class LeadClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Of whom, or of which company: what lists show."""
     received_at: int | None = None
     touches: int = 0
-    """Attempts by a human."""
+    """Attempts by a human, but for those to come."""
     last_touch_at: int | None = None
+    """When the last one of these was."""
     next_step_at: int | None = None
     value: str | None = None
     currency: str | None = None
+    touches_to_come: tuple[int, ...] = ()
+    """Attempts that lie after the newest receipt, the earliest first: whoever reads it says which have come."""
+
+    def touches_by(self, now: int) -> tuple[int, int | None]:
+        """How many attempts by a human there were at `now`, and when the last one was."""
+        come = [at for at in self.touches_to_come if at <= now]
+        return self.touches + len(come), come[-1] if come else self.last_touch_at
 
     @property
     def is_open(self) -> bool:

@@ -235,15 +235,20 @@ class MergedPanes:
         """The revision at which a pane of one of these days last changed."""
         return max((self._day_revisions.get(day, 0) for day in range(first, last + 1)), default=0)
 
-    def merged(self, scope: Scope, span: Span, now: int) -> Pane:
-        """All panes of a scope over a span, in one that nobody may change; levels as of its end, or of now."""
-        pane = self._with_levels_of(scope, span, now)
-        return pane | self._of_rep_days(scope, span, now) if self._rep_days.cells else pane
+    def merged(self, scope: Scope, span: Span, now: int, cells: frozenset[int] | None = None) -> Pane:
+        """All panes of a scope over a span, in one that nobody may change; levels as of its end, or of now.
 
-    def _with_levels_of(self, scope: Scope, span: Span, now: int) -> Pane:
+        `cells`: only these are wanted. What there is of people and days, and of levels, takes a walk over all people of
+        the scope, so it is left out where none of these is of that.
+        """
+        pane = self._with_levels_of(scope, span, now, cells)
+        is_wanted = bool(self._rep_days.cells) if cells is None else not self._rep_days.cells.isdisjoint(cells)
+        return pane | self._of_rep_days(scope, span, now) if is_wanted else pane
+
+    def _with_levels_of(self, scope: Scope, span: Span, now: int, cells: frozenset[int] | None) -> Pane:
         parts = [part for part in self._parts(scope, span) if part]
         pane = parts[0] if len(parts) == 1 else merge(parts)
-        if not self._levels.cells:
+        if not self._levels.cells or (cells is not None and self._levels.cells.isdisjoint(cells)):
             return pane
         end = end_of(span, now, self.calendar)
         key = (scope, span, end, self.revision)

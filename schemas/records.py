@@ -208,12 +208,17 @@ HASH_MASK = (1 << _HASH_BITS) - 1
 """The bits of a digest that say nothing of the delivery."""
 
 
+def at_place(change: RecordChange, place: int) -> RecordChange:
+    """The same change at a place of its own, from 0 to `MAX_PLACE`."""
+    return structs.replace(change, digest=place << _HASH_BITS | change.digest & HASH_MASK)
+
+
 def in_order(changes: Sequence[RecordChange]) -> list[RecordChange]:
     """The changes of one delivery with their places, so that of two of one record and instant the later one wins.
 
     Who reads a delivery calls it once, with all changes in the order in which they stand there. A change that says
     what the one before it says (of the record and instant) has its place; places end at `MAX_PLACE`, and among the
-    changes that share it the hash decides.
+    changes that share it the hash decides. One that has a place of its own already keeps it, if it is the later one.
     """
     last: dict[tuple[str, str, int], RecordChange] = {}
     found: list[RecordChange] = []
@@ -222,10 +227,10 @@ def in_order(changes: Sequence[RecordChange]) -> list[RecordChange]:
         before = last.get(key)
         placed = change
         if before is not None:
-            place, said = before.digest >> _HASH_BITS, before.digest & HASH_MASK
-            if said != change.digest:
+            place, said = before.digest >> _HASH_BITS, change.digest & HASH_MASK
+            if said != before.digest & HASH_MASK:
                 place = min(place + 1, MAX_PLACE)
-            placed = structs.replace(change, digest=place << _HASH_BITS | change.digest)
+            placed = at_place(change, max(place, change.digest >> _HASH_BITS))
         last[key] = placed
         found.append(placed)
     return found

@@ -137,11 +137,15 @@ CONNECTION_STATES = Topic(
     "connection-states", "how far look-ups and reconciliation are", "connection", "ConnectionState",
     compacted=True, derived=False, spread="one",
 )  # fmt: skip
+STREAM_POSITIONS = Topic(
+    "stream-positions", "how far streams of a CRM's events are", "connection|channel", "StreamPosition",
+    compacted=True, derived=False, spread="one",
+)  # fmt: skip
 
 TOPICS = (
     DELIVERIES, DEAD_LETTERS, LATE, RECORD_CHANGES, ENGAGEMENTS, LEDGER, GROUPS, PANES, ROSTER, DEALS, LEAD_CLOCKS,
     ALERTS, THRESHOLD_ALERTS, NOTIFICATIONS, OUTBOX, ALERT_ACTIONS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,
-    CONNECTION_STATES, GENERATIONS, ACCESS,
+    CONNECTION_STATES, STREAM_POSITIONS, GENERATIONS, ACCESS,
 )  # fmt: skip
 VIEW_TOPICS = (
     PANES, ROSTER, DEALS, LEAD_CLOCKS, ALERTS, THRESHOLD_ALERTS, ACKNOWLEDGEMENTS, PROGRESS, VERIFICATIONS,

@@ -23,7 +23,7 @@ from api.http.errors import (
 )
 from api.http.models.common import ProblemAnswer
 from api.http.models.deliveries import SCHEMAS
-from api.http.scopes import scope_of
+from api.http.scopes import is_open_to_reps, scope_of
 from api.read.read_side import ReadSide
 from schemas.windows import WINDOWS
 
@@ -103,7 +103,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
             continue
         operation["security"] = [{_KEY: []}]
         description = operation.get("description", "")
-        operation["description"] = f"{description}\n\nNeeds a key of scope `{wanted}`.".lstrip()
+        or_own = "; one of scope `rep` gets what is their own" if is_open_to_reps(method, path) else ""
+        operation["description"] = f"{description}\n\nNeeds a key of scope `{wanted}`{or_own}.".lstrip()
         for status, response in problems(UnauthenticatedError, ForbiddenError).items():
             responses.setdefault(str(status), response)
     for name in ("HTTPValidationError", "ValidationError"):

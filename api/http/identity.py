@@ -1,4 +1,4 @@
-"""Who asks, and what they may see: by API key, by the cookie of a wallboard, or because the api is open.
+"""Who asks, and what they may see: by API key, by the cookie of a page, or because the api is open.
 
 Owns the middleware that finds it once for a request, and the cookies. Which scope an address needs stands in scopes.py;
 what a route does with a team limit is the route's. Deliveries of CRMs prove themselves to their connector instead.
@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors import ForbiddenError, UnauthenticatedError
-from api.http.scopes import scope_of
+from api.http.scopes import is_open_to_reps, scope_of
 from schemas.addresses import is_loopback
 from schemas.config import Config
 from schemas.instants import SECOND
@@ -26,6 +26,8 @@ _COOKIE_SECONDS = 400 * 86_400
 _COOKIE_PREFIX = "floorcast_board_"
 _SCREEN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _BOARD = "/board/"
+PAGES = {"floor": "floorcast_floor", "me": "floorcast_me"}
+"""Pages of people beside the boards: the first part of their address, and their cookie."""
 _EXPOSITION = "/metrics"
 _ACCESS = "floorcast.access"
 """Where a request's scope holds what it may see."""
@@ -47,6 +49,12 @@ class Access:
     """The screen of the configuration that asks: its privacy holds for whatever is answered."""
     device: str | None = None
     """The screen on the wall, where it was paired."""
+    rep: str | None = None
+    """If set, only what is about this person may be shown."""
+
+    def allows(self, rep: str | None, team: str | None) -> bool:
+        """Whether what belongs to this person, who is of this team, may be shown."""
+        return self.rep in {None, rep} and self.allows_team(team)
 
     def allows_team(self, team: str | None) -> bool:
         """Whether rows of `team` may be shown (None: of nobody's or of the whole organisation)."""
@@ -65,7 +73,8 @@ class Identity:
             wanted = scope_of(scope["method"], scope["path"])
             if wanted is not None:
                 access = authenticate(HTTPConnection(scope))
-                if not access.scope.includes(wanted):
+                is_own = access.rep is not None and is_open_to_reps(scope["method"], scope["path"])
+                if not is_own and not access.scope.includes(wanted):
                     msg = f"this needs a key of scope {wanted}"
                     raise ForbiddenError(msg)
                 if access.screen is not None and scope["path"] == _EXPOSITION:
@@ -87,6 +96,9 @@ def authenticate(request: HTTPConnection) -> Access:
     Who asks for a screen of the configuration sees what that screen may show, whoever they are.
     """
     access = _find(request)
+    if access.rep is not None:
+        # What one person may see is less than any screen shows.
+        return access
     asked = access.screen or _screen_asked(request)
     config: Config = request.app.state.config
     if asked is None or asked not in config.screens:
@@ -105,10 +117,18 @@ def _find(request: HTTPConnection) -> Access:
             msg = "the API key is not valid"
             raise UnauthenticatedError(msg, field="authorization")
         return _access(key, key.scope)
-    key = _board_key(request, store, now)
-    if key is not None:
-        # A browser sends a cookie by itself: it never carries more than a board needs.
-        return _access(key, ApiScope.BOARD)
+    page = _page_asked(request)
+    if page is not None:
+        key = _page_key(request, page, store, now)
+        if key is not None:
+            # Beyond its own address a page reads: a browser sends a cookie by itself, also for a page of another site.
+            is_here = request.scope["path"].startswith(f"/{page}")
+            return _access(key, key.scope if is_here or key.scope is not ApiScope.ADMIN else ApiScope.READ)
+    else:
+        key = _board_key(request, store, now)
+        if key is not None:
+            # A browser sends a cookie by itself: it never carries more than a board needs.
+            return _access(key, ApiScope.REP if key.scope is ApiScope.REP else ApiScope.BOARD)
     if store.is_open:
         _require_direct(request)
         return Access(ApiScope.ADMIN)
@@ -117,7 +137,37 @@ def _find(request: HTTPConnection) -> Access:
 
 
 def _access(key: ApiKey, scope: ApiScope) -> Access:
-    return Access(scope, key.team, key.id, key.expires_at, key.screen, key.id if key.screen is not None else None)
+    device = key.id if key.screen is not None else None
+    return Access(scope, key.team, key.id, key.expires_at, key.screen, device, key.rep)
+
+
+def _page_asked(request: HTTPConnection) -> str | None:
+    """The page of people whose address this is, else the one that asks; None: neither."""
+    first, _, _ = request.scope["path"].removeprefix("/").partition("/")
+    if first in PAGES:
+        return str(first)
+    raw: bytes = request.scope["query_string"]
+    asked = parse_qs(raw.decode("latin-1")).get("page", [""])[-1] if b"page=" in raw else ""
+    return asked if asked in PAGES else None
+
+
+def _page_key(request: HTTPConnection, page: str, store: KeyStore, now: int) -> ApiKey | None:
+    """The key in the address of the page, else in its cookie. No other cookie counts. Raises UnauthenticatedError."""
+    token = token_asked(request) if request.scope["path"] == f"/{page}" else None
+    token = token or request.cookies.get(PAGES[page])
+    if token is None:
+        return None
+    key = store.find(token, now)
+    if key is None and not store.is_open:
+        msg = "this key is not valid: it has expired, was revoked, or was never one of this floorcast"
+        raise UnauthenticatedError(msg, field="token")
+    return key
+
+
+def token_asked(request: HTTPConnection) -> str | None:
+    """The key in the address, if there is one."""
+    raw: bytes = request.scope["query_string"]
+    return parse_qs(raw.decode("latin-1")).get("token", [None])[-1] if b"token=" in raw else None
 
 
 def _screen_asked(request: HTTPConnection) -> str | None:
@@ -196,17 +246,17 @@ def redirect_with_cookie(request: Request, screen: str) -> Response | None:
     rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
     path = f"{_BOARD}{quote(screen, safe='')}"
     response = RedirectResponse(f"{path}?{rest}" if rest else path, status_code=303)
-    keep_token(response, request, screen, token, expires_at=key.expires_at)
+    keep_token(response, request, cookie_of(screen), token, expires_at=key.expires_at)
     response.headers["cache-control"] = "no-store"
     return response
 
 
-def keep_token(response: Response, request: Request, screen: str, token: str, *, expires_at: int | None) -> None:
-    """Let the browser keep the token of a screen in its cookie."""
+def keep_token(response: Response, request: Request, cookie: str, token: str, *, expires_at: int | None) -> None:
+    """Let the browser keep a token in this cookie, which scripts cannot read."""
     now: int = request.app.state.clock()
     age = _COOKIE_SECONDS if expires_at is None else min(_COOKIE_SECONDS, (expires_at - now) // SECOND)
     response.set_cookie(
-        cookie_of(screen),
+        cookie,
         token,
         max_age=age,
         path="/",

@@ -36,8 +36,8 @@ LAST_DATE = date(2241, 12, 31)
 """Dates that instants can be made of in every time zone."""
 MAX_NAMES = 500
 
-_EVERYWHERE = frozenset({"screen"})
-"""Parameters of every route: pages of a board say with it whose cookie counts."""
+_EVERYWHERE = frozenset({"screen", "page"})
+"""Parameters of every route: pages say with them whose cookie counts."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -244,6 +244,7 @@ Cursor = Annotated[str | None, Query(description="`next` of the page before.", m
 
 def known_team(view: View, team: str, access: Access) -> str:
     """A team that exists (404) and that the key may see (403)."""
+    organisation_refused_to_reps(access)
     if not access.allows_team(team):
         msg = f"this key is limited to the team {access.team!r}"
         raise ForbiddenError(msg)
@@ -254,8 +255,8 @@ def known_team(view: View, team: str, access: Access) -> str:
 
 
 def known_rep(view: View, rep: str, access: Access, now: int) -> str:
-    """A rep that exists (404, also for one of another team than the key's)."""
-    if not view.is_known_rep(rep) or not access.allows_team(team_today(view, rep, now)):
+    """A rep that exists (404, also for another one than the key's, and for one of another team)."""
+    if not view.is_known_rep(rep) or not access.allows(rep, team_today(view, rep, now)):
         msg = f"there is no rep {shown(rep)}"
         raise NotFoundError(msg, field="rep")
     return rep
@@ -288,7 +289,9 @@ def team_today(view: View, rep: str | None, now: int) -> str | None:
 
 
 def reps_asked(view: View, team: str | None, access: Access, now: int) -> list[str]:
-    """Reps of a team today (of the key's own if it is limited), else all."""
+    """Reps of a team today (of the key's own if it is limited), else all; of a key of one rep that one."""
+    if access.rep is not None and team is None:
+        return [access.rep] if view.is_known_rep(access.rep) else []
     team = team if team is not None else access.team
     if team is None:
         return view.reps()
@@ -296,8 +299,16 @@ def reps_asked(view: View, team: str | None, access: Access, now: int) -> list[s
     return [rep for rep in view.reps() if team_today(view, rep, now) == team]
 
 
+def organisation_refused_to_reps(access: Access) -> None:
+    """A key of one rep sees neither a team nor the organisation (403): with few people they tell who has what."""
+    if access.rep is not None:
+        msg = "this key shows one rep alone"
+        raise ForbiddenError(msg)
+
+
 def organisation_allowed(access: Access) -> None:
-    """A key limited to a team does not see the whole organisation."""
+    """A key limited to a team does not see the whole organisation, and one of a rep neither."""
+    organisation_refused_to_reps(access)
     if access.team is not None:
         msg = f"this key is limited to the team {access.team!r}"
         raise ForbiddenError(msg)

@@ -9,14 +9,15 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query
 from starlette.responses import Response
 
-from api.http.errors import InvalidParameterError
+from api.http.errors import ForbiddenError, InvalidParameterError
 from api.http.etag import answer, answer_text
 from api.http.parameters import MetricsAsked, ReadRequest, SpanAsked, known_dimension, read_names, shown
-from api.read.comparison import COMPARISONS, OF_REPS
+from api.read.comparison import BENCHMARK, COMPARISONS, OF_REPS
 from api.read.csv_rows import csv_of
 from api.read.metric_rows import MetricRows
 from api.read.rows import Json
 from api.read.view import Scope, View
+from schemas.comparing import LAST_YEAR, PREVIOUS
 
 CSV = "text/csv"
 TABLE: dict[int | str, dict[str, Any]] = {
@@ -25,6 +26,9 @@ TABLE: dict[int | str, dict[str, Any]] = {
     }
 }
 """The other form of a successful answer."""
+
+_OWN = frozenset({PREVIOUS, LAST_YEAR, BENCHMARK})
+"""Comparisons that tell nothing of other people."""
 
 By = Annotated[str | None, Query(description="A dimension: rows get `segments`.", examples=["team"], max_length=200)]
 Compare = Annotated[
@@ -87,6 +91,9 @@ async def read_rows(
     for kind in kinds:
         if kind not in COMPARISONS:
             raise InvalidParameterError(field="compare", detail=f"{shown(kind)} is not one of {', '.join(COMPARISONS)}")
+        if request.access.rep is not None and kind not in _OWN:
+            msg = f"this key shows one rep alone: compare with {', '.join(sorted(_OWN))}"
+            raise ForbiddenError(msg)
     is_csv = format == "csv" if format is not None else prefers_csv(request.headers.get("accept", ""))
     rows = MetricRows(
         view, span, request.now, metrics, by=by, compare=() if is_csv else kinds, every_goal=goals == "all",

@@ -16,8 +16,12 @@ Json = dict[str, object]
 def funnel_json(
     view: View, reader: FunnelReader, scope: Scope, span: Span, now: int, pipeline: str | None
 ) -> Json:  # fmt: skip
-    """The steps of a pipeline (None: of the first), and the one at which most are lost."""
-    return _shown(reader.way(pipeline), view.merged(scope, span, now), now)
+    """The steps of a pipeline (None: of the first), and the one at which most are lost.
+
+    Of a span of which not all is kept the steps alone, without numbers.
+    """
+    way = reader.way(pipeline)
+    return _unknown(way) if view.not_kept(span, now) is not None else _shown(way, view.merged(scope, span, now), now)
 
 
 def funnel_segments(
@@ -25,21 +29,37 @@ def funnel_segments(
 ) -> list[Json]:
     """The same by a dimension: all labels of a list in its order; of people those that occur, nobody's last."""
     whole, parts = view.funnel(metric), view.funnel_parts(metric, by)
+    is_kept = view.not_kept(span, now) is None
     if parts is not None:
+        if not is_kept:
+            return [{"by": {by: label}, **_unknown(part.way(pipeline))} for label, part in parts.items()]
         pane = view.merged(scope, span, now)
         return [{"by": {by: label}, **_shown(part.way(pipeline), pane, now)} for label, part in parts.items()]
-    way = None if whole is None else whole.way(pipeline)
+    way = None if whole is None or not is_kept else whole.way(pipeline)
     panes = view.merged_by_people(scope, span, now, label_on(view, by))
     return [
         {"by": {by: label}, **_shown(way, panes[label], now)}
         for label in sorted(panes, key=segment_order(view, by))
-        if way is not None and way.passed.name in panes[label]
+        if way is not None and any(measure.name in panes[label] for measure in way.measures)
     ]
 
 
 def _shown(way: Way | None, pane: Pane, now: int) -> Json:
     steps = [] if way is None else steps_of(way, pane, now)
     return {"steps": [_step(step) for step in steps], "worst": worst_of(steps)}
+
+
+def _unknown(way: Way | None) -> Json:
+    steps = [] if way is None else [(step, way.labels[step]) for step in way.path.steps]
+    return {
+        "steps": [{"step": step, "label": label, **dict.fromkeys(_NUMBERS)} for step, label in steps], "worst": None
+    }  # fmt: skip
+
+
+_NUMBERS = (
+    "entered", "advanced", "lost", "open", "conversion", "leak", "time_in_stage_days_p50", "running",
+    "oldest_running_seconds",
+)  # fmt: skip
 
 
 def _step(step: Step) -> Json:

@@ -111,6 +111,7 @@ def row_json(view: View, row: GoalRow, found: Standing, now: int) -> Json:
     money = money_digits(view.config.organisation.currency)
     told = goal_json(view, name, found)
     del told["goal"]
+    since = view.goals.not_kept(name, period, now)
     return {
         "goal": name,
         "metric": goal.metric,
@@ -125,6 +126,7 @@ def row_json(view: View, row: GoalRow, found: Standing, now: int) -> Json:
         "deals_needed": needed.deals,
         "leads_needed": needed.leads,
         "currency": view.config.organisation.currency if unit == "money" else None,
+        **({} if since is None else {"unavailable": {goal.metric: since}}),
     }
 
 

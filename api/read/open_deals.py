@@ -104,7 +104,7 @@ class OpenDeals:
         if not {"average_deal_size", "deals_won"} <= view.catalogue.keys():
             return None
         span = Span("", days=True, first=self._today - DAYS + 1, last=self._today)
-        pane = view.merged(rep_scope(rep), span, self._now)
+        pane = view.merged(rep_scope(rep), span, self._now, view.cells_of(["deals_won", "average_deal_size"]))
         won, average = (view.exact(name, pane, self._now) for name in ("deals_won", "average_deal_size"))
         return None if average is None or won is None or won < ENOUGH_WON else average * TIMES
 
@@ -135,7 +135,8 @@ class OpenLeads:
 
     def flags(self, lead: LeadClock) -> list[LeadFlag]:
         """What speaks against it."""
-        now, since = self._now, lead.received_at if lead.last_touch_at is None else lead.last_touch_at
+        now, (_, last_touch_at) = self._now, lead.touches_by(self._now)
+        since = lead.received_at if last_touch_at is None else last_touch_at
         found: list[LeadFlag] = []
         if _is_over(lead.next_step_at, now):
             found.append("no_next_step")
@@ -150,6 +151,7 @@ class OpenLeads:
         """As REST shows it."""
         view = self._view
         value = in_money(lead.value, lead.currency, self._rates, self._now)
+        touches, last_touch_at = lead.touches_by(self._now)
         return {
             "lead": lead.lead,
             "name": lead.name,
@@ -159,8 +161,8 @@ class OpenLeads:
             "status": lead.status,
             "source": lead.source,
             "received_at": _instant(lead.received_at),
-            "touches": lead.touches,
-            "last_touch_at": _instant(lead.last_touch_at),
+            "touches": touches,
+            "last_touch_at": _instant(last_touch_at),
             "next_step_at": _instant(lead.next_step_at),
             "value": None if value is None else write_money(value, self._digits),
             "currency": view.config.organisation.currency,

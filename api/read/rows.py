@@ -195,6 +195,19 @@ def lead_json(view: View, clock: LeadClock, now: int) -> Json:
     }
 
 
+def of_one(lead: Json, rep: str) -> Json:
+    """A lead as its owner is shown it who may not see what others did: without who else held or answered it."""
+    return lead | {
+        "touch": _own_touch(lead["touch"], rep),
+        "holders": [holder for holder in lead["holders"] if holder["rep"] == rep],
+        "inquiries": [asked | {"touch": _own_touch(asked["touch"], rep)} for asked in lead["inquiries"]],
+    }
+
+
+def _own_touch(touch: Json | None, rep: str) -> Json | None:
+    return touch if touch is None or touch["rep"] == rep else touch | {"rep": None}
+
+
 def inquiry_json(inquiry: Inquiry) -> Json:
     """A later clock of a lead: who asked again, and when that was answered."""
     record, _, id = inquiry.record.partition("|")

@@ -1,5 +1,7 @@
 // A goal as tiles show it: how much of it there is, and whether that is as much as by now it should be. Pure.
 
+import { NOTHING } from "./format.js";
+
 /** @typedef {import("./store.js").Goal} Goal */
 /** @typedef {import("./texts.js").TextKey} TextKey */
 
@@ -15,11 +17,22 @@ export const GOAL_SIGNS = { reached: "done", ahead: "ahead", on_track: "live", b
  * @param {import("./texts.js").Texts} texts
  */
 export function goalWord(goal, texts) {
-  return texts.say(WORDS[goal.state] || WORDS.on_track);
+  return texts.say((goal.state && WORDS[goal.state]) || WORDS.on_track);
+}
+
+/**
+ * The attainment in per cent; a dash where there is none: none lost, of at most four.
+ *
+ * @param {Goal} goal
+ * @param {import("./format.js").Formats} formats
+ */
+export function goalPercent(goal, formats) {
+  return goal.attainment === null ? NOTHING : formats.share(goal.attainment);
 }
 
 /** How far it is, of 1. */
 export function goalShare(/** @type {Goal} */ goal) {
+  if (goal.attainment === null && goal.state === "reached") return 1;
   return Math.max(0, Math.min(1, goal.attainment || 0));
 }
 

@@ -58,7 +58,8 @@ export function scopeOf(store, asked, window, isAdditive) {
     currency: (row && row.currency) || store.organisation.currency,
     value: (metric) => (row && metric in row.metrics ? row.metrics[metric] : null),
     bound: (metric) => (row && metric in row.bounds ? row.bounds[metric] : null),
-    goal: (metric) => (row && row.goals && row.goals[metric]) || null,
+    // One without a state is of a window that is not kept: nobody knows how far it is.
+    goal: (metric) => (row && row.goals && row.goals[metric] && row.goals[metric].state ? row.goals[metric] : null),
   };
 }
 

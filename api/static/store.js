@@ -28,7 +28,7 @@ import { difference, nothing } from "./differences.js";
  * @property {Value} [expected]
  * @property {number | null} [pace]
  * @property {Value} [gap]
- * @property {"reached" | "ahead" | "on_track" | "behind" | "missed"} state
+ * @property {"reached" | "ahead" | "on_track" | "behind" | "missed" | null} state  null: what was reached is not kept
  */
 
 /**

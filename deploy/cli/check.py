@@ -13,7 +13,8 @@ from deploy.catalogue.trial import Trial
 from deploy.cli.common import checked_config, fail, group, say, settings_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.connections import read_progress
-from deploy.local.up import UpError, find_running, find_target
+from deploy.local.ports import UpError
+from deploy.local.up import find_running, find_target
 from deploy.settings import Settings
 from deploy.subscribing.online import look_online
 from processor.transport.following import KafkaError, MissingTopicError

@@ -81,7 +81,8 @@ def now() -> int:
 
 def target_of(settings: Settings, url: str | None = None) -> "Target":
     """What to ask or work on; its Kafka has answered."""
-    from deploy.local.up import UpError, find_target, reach_broker  # noqa: PLC0415
+    from deploy.local.ports import UpError  # noqa: PLC0415
+    from deploy.local.up import find_target, reach_broker  # noqa: PLC0415
 
     try:
         target = find_target(settings, url)

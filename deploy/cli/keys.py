@@ -34,21 +34,26 @@ def create(
     now: int,
     print_token: Write,
     say: Write,
+    rep: str | None = None,
 ) -> int:
     """Make a key. `lasts` in microseconds; None: until it is revoked."""
     expires_at = None if lasts is None else now + lasts
     try:
-        token = create_key(path, scope, now=now, team=team, expires_at=expires_at)
+        token = create_key(path, scope, now=now, team=team, expires_at=expires_at, rep=rep)
     except (KeyFileError, TimeoutError) as error:
         say(str(error))
         return ExitCode.WRONG_USE
     print_token(token)
     key_id = token.removeprefix("fc_").partition(".")[0]
     until = "until it is revoked" if expires_at is None else f"until {format_instant(expires_at)}"
-    say(f"key {key_id} of scope {scope}{f' for team {team}' if team else ''}, valid {until}; it is not shown again")
+    whose = f" for rep {rep}" if rep else f" for team {team}" if team else ""
+    say(f"key {key_id} of scope {scope}{whose}, valid {until}; it is not shown again")
     if scope is ApiScope.BOARD:
         say("a wallboard opens with /board/SCREEN?token=TOKEN")
+    elif scope is ApiScope.REP:
+        say("their own page opens with /me?token=TOKEN")
     else:
+        say("the manager's page opens with /floor?token=TOKEN")
         say("requests carry it as Authorization: Bearer TOKEN, floorcast verify takes it from FLOORCAST_API_KEY")
     return 0
 
@@ -69,12 +74,13 @@ def unknown_team(config: Path, team: str, environment: Mapping[str, str]) -> str
 
 def table(keys: list[ApiKey], now: int) -> list[str]:
     """Lines with a heading; never anything of the secret."""
-    rows = [("ID", "SCOPE", "TEAM", "CREATED", "EXPIRES", "EXPIRED")]
+    rows = [("ID", "SCOPE", "TEAM", "REP", "CREATED", "EXPIRES", "EXPIRED")]
     rows += [
         (
             key.id,
             str(key.scope),
             key.team or "-",
+            key.rep or "-",
             format_instant(key.created_at),
             format_instant(key.expires_at) if key.expires_at is not None else "-",
             "yes" if key.is_expired(now) else "no",
@@ -117,8 +123,12 @@ def revoke(path: Path, key_id: str, *, say: Write) -> int:
 @app.command("create")
 def keys_create(
     *,
-    scope: Annotated[Literal["read", "board", "admin"], typer.Option(help="What it may do; board: wallboards only.")],
+    scope: Annotated[
+        Literal["read", "board", "rep", "admin"],
+        typer.Option(help="What it may do; board: wallboards only; rep: one person's own page."),
+    ],
     team: Annotated[str | None, typer.Option(help="Show what belongs to this team only. [default: all]")] = None,
+    rep: Annotated[str | None, typer.Option(help="Whose page it opens; with --scope rep.")] = None,
     expires: Annotated[str | None, typer.Option(metavar="90d", help="Valid for so long. [default: for ever]")] = None,
     config: ConfigFlag = None,
     data: DataFlag = None,
@@ -133,6 +143,7 @@ def keys_create(
         fail(["--expires: must be more than nothing and at most 36500d"], ExitCode.WRONG_USE)
     if team is not None and not team.strip():
         fail(["--team: must not be empty"], ExitCode.WRONG_USE)
+    _check_rep(scope, team, rep)
     warning = None if team is None else unknown_team(settings.config, team, os.environ)
     if warning is not None:
         say(f"warning: {warning}")
@@ -145,13 +156,24 @@ def keys_create(
             now=now(),
             print_token=announce,
             say=say,
+            rep=rep,
         )
     )
 
 
+def _check_rep(scope: str, team: str | None, rep: str | None) -> None:
+    """A key of a person is of one person and nothing else."""
+    if (scope == "rep") != (rep is not None):
+        fail(["--rep: belongs to --scope rep, which needs the id of the person"], ExitCode.WRONG_USE)
+    if rep is not None and not rep.strip():
+        fail(["--rep: must not be empty"], ExitCode.WRONG_USE)
+    if rep is not None and team is not None:
+        fail(["--team: a key of one rep shows no team"], ExitCode.WRONG_USE)
+
+
 @app.command("list")
 def keys_list(*, data: DataFlag = None) -> None:
-    """List the keys: id, scope, team, when made, until when valid."""
+    """List the keys: id, scope, team, rep, when made, until when valid."""
     raise typer.Exit(show(settings_of(data=data).data / "keys.json", now=now(), write=announce, say=say))
 
 

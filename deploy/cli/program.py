@@ -31,6 +31,10 @@ COMMANDS = {
         "deploy.cli.lookups",
         "Ask the CRMs for what their webhooks only name or did not tell; up starts it where there is an api.",
     ),
+    "stream": (
+        "deploy.cli.stream",
+        "Read a connection's events as they happen, where its CRM has a stream of them; up starts one for each.",
+    ),
     "topics": (
         "deploy.cli.topics",
         "Create the topics of the catalogue, or check those that are there; exit 1 if they differ.",

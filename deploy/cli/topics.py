@@ -7,7 +7,8 @@ import typer
 
 from deploy.cli.common import announce, checked_config, fail, group, say, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
-from deploy.local.up import UpError, make_topics
+from deploy.local.ports import UpError
+from deploy.local.up import make_topics
 from schemas.exit_codes import ExitCode
 
 app = group()

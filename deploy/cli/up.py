@@ -9,7 +9,8 @@ import typer
 
 from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
-from deploy.local.up import Plan, Running, UpError, address, check_access, lock_data, run, take_port
+from deploy.local.ports import UpError, address, take_port
+from deploy.local.up import Plan, Running, check_access, lock_data, run
 from deploy.settings import Settings, verification_interval
 from deploy.simulator import running as demo_runs
 from schemas.config.reading import METRICS
@@ -94,6 +95,7 @@ def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, i
         worker_port=settings.worker_port,
         verify_every=verification_interval(settings.verify_every),
         asked=asked_connections(config),
+        streams=streaming_connections(config),
         **extra,
     )
 
@@ -104,6 +106,12 @@ def asked_connections(config: Path) -> list[str]:
 
     connections = checked_config(config).connections
     return [name for name, connection in connections.items() if build_source(connection) is not None]
+
+
+def streaming_connections(config: Path) -> list[str]:
+    """The names of the connections whose events are read as they happen."""
+    connections = checked_config(config).connections
+    return [name for name, connection in connections.items() if getattr(connection, "stream", None) is not None]
 
 
 def _has_keys(data: Path) -> bool:

@@ -16,7 +16,6 @@ import asyncio
 import os
 import secrets
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +30,7 @@ from filelock import FileLock, Timeout
 from deploy.local.broker import LocalBroker
 from deploy.local.kafka_folder import BrokerError
 from deploy.local.login import read_login
+from deploy.local.ports import UpError, address
 from deploy.local.private import make_private, write_private
 from deploy.local.supervisor import Child, ChildError, Program, Supervisor
 from schemas.addresses import is_loopback
@@ -45,19 +45,9 @@ CONSOLE_SCRIPT = "floorcast"
 _READY_PROBE_SECONDS = 2.0
 _BETWEEN_PROBES_SECONDS = 0.1
 _SLOW_SECONDS = 30.0
-_LEFT_PORT_SECONDS = 3.0
 _BROKER_PROBE_SECONDS = 5.0
 _TOPICS_SECONDS = 30.0
 _LOOKED_SECONDS = 60.0
-
-
-class UpError(Exception):
-    """`up` cannot go on. One line per problem. Exit code 2: wrong use or configuration, 3: a service is not there."""
-
-    def __init__(self, problems: Sequence[str], exit_code: int) -> None:
-        self.problems = list(problems)
-        self.exit_code = exit_code
-        super().__init__("\n".join(self.problems))
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -100,6 +90,8 @@ class Plan:
     """How often the log is recounted (microseconds); None: never."""
     asked: Sequence[str] = ()
     """The connections whose API is asked."""
+    streams: Sequence[str] = ()
+    """The connections whose events are read as they happen."""
     extra_children: Callable[[Running], list[Child]] = field(default=lambda _running: [])
     """Launched once everything is ready."""
 
@@ -110,8 +102,12 @@ class Plan:
         *arguments: str,
         stop_seconds: float,
         environment: Mapping[str, str] | None = None,
+        of: str | None = None,
     ) -> Program:
-        """A floorcast process of this plan. What Kafka asks for stands in its environment, which is its owner's."""
+        """A floorcast process of this plan. What Kafka asks for stands in its environment, which is its owner's.
+
+        `of`: the connection that it is for, where there is one for each.
+        """
         environment = {
             **os.environ,
             **(PLAIN if isinstance(broker, str) else broker.security).environment,
@@ -122,9 +118,9 @@ class Plan:
         }
         common = ("--config", str(self.config), "--broker", str(broker), "--data", str(self.data))
         return Program(
-            name=name,
-            command=[*floorcast_command(), name, *common, *arguments],
-            log=self.data / "logs" / f"{name}.log",
+            name=name if of is None else f"{name} {of}",
+            command=[*floorcast_command(), name, *([] if of is None else [of]), *common, *arguments],
+            log=self.data / "logs" / f"{name if of is None else f'{name}-{of}'}.log",
             environment=environment,
             stop_seconds=stop_seconds,
         )
@@ -172,6 +168,10 @@ class Surroundings:
     def lookups(self, plan: Plan, broker: Address) -> Child:
         """Who asks the CRMs; it ends at once."""
         return plan.program("lookups", broker, stop_seconds=0.5)
+
+    def stream(self, plan: Plan, broker: Address, connection: str) -> Child:
+        """Who reads a connection's events."""
+        return plan.program("stream", broker, of=connection, stop_seconds=2.0)
 
     async def without_records(self, plan: Plan, broker: Address) -> list[str]:
         """The connections with an API of which nothing is known yet, once whoever asks them has looked."""
@@ -229,37 +229,6 @@ def floorcast_command(script: Path | None = None) -> list[str]:
         if candidate.name == CONSOLE_SCRIPT and candidate.is_file():
             return [sys.executable, str(candidate.absolute())]
     return [sys.executable, "-c", f"import sys; from deploy.cli import main; sys.exit(main()) # {CONSOLE_SCRIPT}"]
-
-
-def address(host: str, port: int) -> str:
-    """The URL of a server that listens there, as somebody on this machine would type it."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
-
-
-def free_port(host: str, port: int) -> int:
-    """The port itself (0: a free one), if a server can listen there. Raises UpError."""
-    try:
-        family, kind, protocol, _, place = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except socket.gaierror:
-        raise UpError(
-            [f"{host} is not an address or a name that can be resolved: choose another with --host"], 2
-        ) from None
-    with socket.socket(family, kind, protocol) as listener:
-        # As the server will do it: connections of a moment ago are no hindrance.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(place)
-            listener.listen(1)
-        except PermissionError:
-            raise UpError([f"port {port} needs special rights: choose another with --port"], 2) from None
-        except OSError as error:
-            if error.errno == 99:  # EADDRNOTAVAIL
-                raise UpError([f"{host} is not an address of this machine: choose another with --host"], 2) from None
-            raise UpError([f"port {port} on {host} is in use: choose another with --port"], 2) from None
-        return int(listener.getsockname()[1])
 
 
 async def reach_broker(broker: Address) -> None:
@@ -470,6 +439,11 @@ async def _start_all(
     announce(f"ready {running.url}")
     for child in plan.extra_children(running):
         await supervisor.launch(child)
+    for name in plan.streams:
+        reading = world.stream(plan, broker, name)
+        if isinstance(reading, Program):
+            reload.children.append(reading)
+        await supervisor.launch(reading)
     if plan.asked:
         asking = world.lookups(plan, broker)
         if isinstance(asking, Program):
@@ -532,19 +506,6 @@ def _worker_id(data: Path) -> str:
         found = f"up-{secrets.token_hex(4)}"
         write_private(path, found.encode())
     return found
-
-
-def take_port(host: str, port: int, data: Path, *, pause: Callable[[float], None]) -> int:
-    """`free_port`, with patience where an `up` on this folder was killed a moment ago: its api may still be ending."""
-    patience = _LEFT_PORT_SECONDS if (data / "up.json").exists() else 0.0
-    while True:
-        try:
-            return free_port(host, port)
-        except UpError:
-            if patience <= 0:
-                raise
-        pause(_BETWEEN_PROBES_SECONDS)
-        patience -= _BETWEEN_PROBES_SECONDS
 
 
 def check_access(host: str, has_keys: bool) -> bool:

@@ -163,11 +163,11 @@ def begin(config: Config, name: str, since: int, records: Sequence[str], found: 
     if source is None:
         msg = f"connections.{name}: has no api to ask"
         raise BackfillError(msg)
-    kinds = {object.record for object in source.objects.values()}
+    kinds = {kind for object in source.objects.values() for kind in object.kinds}
     if unknown := sorted(set(records) - kinds):
         msg = f"--records: {', '.join(unknown)}: this API has {', '.join(sorted(kinds))}"
         raise BackfillError(msg)
-    objects = [object.name for object in source.objects.values() if not records or object.record in records]
+    objects = [object.name for object in source.objects.values() if not records or set(object.kinds) & set(records)]
     # The same command a while later means a later instant, and the same back-fill.
     if found is not None and list(found.objects) == objects and len(found.done) < len(objects) and found.since <= since:
         return found

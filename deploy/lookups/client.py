@@ -16,7 +16,8 @@ import orjson
 import structlog
 
 from deploy.lookups.pacing import SharedPace, backoff
-from schemas.connectors.asking import Answer, Ask, Pace, Source, Steps
+from schemas.connectors.asking import Answer, Ask, NotLetInError, Pace, Source, Steps
+from schemas.instants import SECOND
 
 _T = TypeVar("_T")
 log = structlog.get_logger("lookups")
@@ -24,6 +25,7 @@ log = structlog.get_logger("lookups")
 ATTEMPTS = 8
 """Of a request that fails, or is refused for asking too much, before it is given up for now."""
 TIMEOUT_SECONDS = 30.0
+_LOOK_AGAIN = SECOND
 _LONGEST_WAIT = 300.0
 """What a vendor tells to wait beyond it is for the next try of whoever asks."""
 
@@ -65,6 +67,7 @@ class Client:
         self._logging_in = asyncio.Lock()
         # The environment's proxies are those of whoever started us: an API is reached as the machine reaches anything.
         self._http = httpx.AsyncClient(base_url=source.address, timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self._asks_again_at = 0
         self.requests = 0
         """Sent so far."""
 
@@ -124,9 +127,12 @@ class Client:
 
     async def _send(self, ask: Ask, headers: Mapping[str, str]) -> httpx.Response | None:
         """The response; None: there was none. A request counts whatever becomes of it."""
+        if (wait := self._asks_again_at - self._clock()) > 0:
+            raise ApiError(reason="limit", problem="the limit of requests is all but reached", wait=wait / SECOND)
         limits = {name: self._limits[name] for name in ({"", ask.pace} if ask.pace else {""}) if name in self._limits}
         while isinstance(place := self._pace.take(limits, self._clock()), int):
-            await self._sleep(place / 1e6)
+            # A place that is taken is free sooner than it says, once its request is answered.
+            await self._sleep(min(place, _LOOK_AGAIN) / 1e6)
         self.requests += 1
         try:
             response = await self._http.request(
@@ -135,7 +141,11 @@ class Client:
                 params=dict(ask.query) or None,
                 content=None if ask.body is None else orjson.dumps(ask.body),
                 data=None if ask.form is None else dict(ask.form),
-                headers={**headers, **({} if ask.body is None else {"content-type": "application/json"})},
+                headers={
+                    **headers,
+                    **ask.headers,
+                    **({} if ask.body is None else {"content-type": "application/json"}),
+                },
             )
         except httpx.TransportError as error:
             log.warning("api.failed", path=ask.path, error=type(error).__name__)
@@ -143,6 +153,9 @@ class Client:
         finally:
             self._pace.give_back(place, limits, self._clock())
         self._learn(self.source.limits(response.headers))
+        exhausted = self.source.exhausted(response.headers)
+        if exhausted is not None:
+            self._asks_again_at = self._clock() + round(exhausted * SECOND)
         return response
 
     def _learn(self, limits: Mapping[str, Pace]) -> None:
@@ -175,6 +188,8 @@ class Client:
         except StopIteration as end:
             headers: Mapping[str, str] = end.value
             return headers
+        except NotLetInError as error:
+            raise ApiError(reason="credentials", problem=f"{ask.path}: {error}") from None
 
 
 def _json(response: httpx.Response, *, careful: bool = True) -> Any:

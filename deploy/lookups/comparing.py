@@ -1,14 +1,16 @@
 """Whether what an API has answered says anything that is not known yet. Pure.
 
-A change of the CRM's own instant is news if it is newer than what is known, or is missing in a history. What has no
-instant but that of the asking (associations, teams) is news if it says something else; so is what several properties
-speak of, of which no webhook tells all: there only what comes of them together counts.
+A change of the CRM's own instant is news if it is newer than what is known, or is missing in a history. Where a CRM
+says only when a record was modified last, what changed in it is not told by that: there it is news if it says something
+else. So is what has no instant but that of the asking (associations, teams). Of what several properties speak of, of
+which no webhook tells all, only what comes of them together counts.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas.connectors.asking import Envelope
+from schemas.instants import SECOND
 from schemas.records import DELETED, ENTERED, HISTORIES, HISTORY_LIMIT, Record, RecordChange, decode_record
 
 Known = Callable[[str, str], Record | None]
@@ -17,8 +19,13 @@ _NONE: frozenset[str] = frozenset()
 _NO_NAMES: Mapping[str, str] = {}
 
 
-def newest_news(changes: Iterable[RecordChange], known: Known, asked_at: int) -> int | None:
-    """The newest instant of what these say that is not known; None: all of it is."""
+SAME = 2 * SECOND
+"""Of two statements of one entry at most so far apart, one is the other as another part of the CRM has written it."""
+
+
+def newest_news(changes: Iterable[RecordChange], known: Known, asked_at: int, *, is_exact: bool = True) -> int | None:
+    """The newest instant of what these say that is not known; None: all of it is. `is_exact`: as `Source` has it."""
+    tells = _tells if is_exact else _tells_otherwise
     by_record: dict[tuple[str, str], list[RecordChange]] = {}
     for change in changes:
         by_record.setdefault((change.kind, change.id), []).append(change)
@@ -28,8 +35,8 @@ def newest_news(changes: Iterable[RecordChange], known: Known, asked_at: int) ->
         if record is None:
             found += [change.changed_at for change in said if _says_anything(change)]
             continue
-        news = [change.changed_at for change in said if _tells(change, record, asked_at)]
-        if not news and _together(record) != _together(record, said):
+        news = [change.changed_at for change in said if tells(change, record, asked_at)]
+        if not news and _together(record, is_exact=is_exact) != _together(record, said, is_exact=is_exact):
             news = [max(change.changed_at for change in said)]
         found += news
     return max(found, default=None)
@@ -71,19 +78,53 @@ def _tells(change: RecordChange, record: Record, asked_at: int) -> bool:
     return False
 
 
-def _together(record: Record, said: Sequence[RecordChange] = ()) -> tuple[Any, ...]:
+def _tells_otherwise(change: RecordChange, record: Record, _asked_at: int) -> bool:
+    """Whether a change says of a field that no other property speaks of something else than is known of its instant."""
+    entered = ENTERED.get(record.kind, _NO_NAMES)
+    histories = HISTORIES.get(record.kind, _NONE)
+    for name, value in change.fields.items():
+        if "#" in name or name in entered.values():
+            continue
+        if name in entered:
+            at = change.fields.get(entered[name], change.changed_at)
+            entries = record.entries(name)
+            is_full = len(entries) == HISTORY_LIMIT and isinstance(at, int) and at < entries[0][0]
+            news = not is_full and not any(
+                isinstance(at, int) and abs(entry[0] - at) <= SAME and entry[3] == value for entry in entries
+            )
+        elif name in histories:
+            past = record.histories.get(name, [])
+            before = [entry[2] for entry in past if entry[0] <= change.changed_at + SAME]
+            is_full = len(past) == HISTORY_LIMIT and change.changed_at < past[0][0]
+            news = not is_full and (before[-1] if before else None) != value
+        else:
+            held = record.fields.get(name)
+            if held is None:
+                news = value is not None and (name, value) != (DELETED, False)
+            else:
+                news = change.changed_at >= held[0] and value != held[2]
+        if news:
+            return True
+    return False
+
+
+def _together(record: Record, said: Sequence[RecordChange] = (), *, is_exact: bool) -> tuple[Any, ...]:
     """What comes of all words on each field, those said too."""
     if said:
         record = decode_record(record.encode())
         for change in said:
             record.fold(change)
-    pasts = []
+    pasts: list[list[Any]] = []
     for name in sorted(name for name in HISTORIES.get(record.kind, _NONE) if "#" not in name):
         words = [(at, value) for at, _, value in record.history(name)]
-        pasts.append(
-            [word for word, before in zip(words, [None, *words], strict=False) if not before or word[1] != before[1]]
-        )
-    return {name: value for name, value in record.values().items() if value is not None}, pasts
+        found = [
+            word for word, before in zip(words, [None, *words], strict=False) if not before or word[1] != before[1]
+        ]
+        pasts.append(found if is_exact else [value for _, value in found])
+    values = {name: value for name, value in record.values().items() if value is not None}
+    if values.get(DELETED) is False:
+        del values[DELETED]
+    return values, pasts
 
 
 def parts(envelope: Envelope, size_of: Callable[[dict[str, Any]], int], most: int) -> list[Envelope]:

@@ -60,7 +60,7 @@ class Rounds:
         self._append = append
         self._catch_up = catch_up
         self._clock = clock
-        self._words: Mapping[str, str] = {}
+        self._words: Mapping[str, str] | None = None
         self._suspected: dict[tuple[str, str], int] = {}
         """What says something new that has no instant of its own -> when that was first seen."""
 
@@ -70,6 +70,8 @@ class Rounds:
         """Ask for all that waits. Gives what has waited too long; raises ApiError if the API cannot be asked."""
         try:
             while pending := self._known.pending(self.name, self._source.batch * 8):
+                if self._words is None:
+                    self._words = await self._client.run(self._source.words())
                 await self._ask_for(pending)
                 await self._catch_up()
         except (ApiError, BadAnswerError) as error:
@@ -165,21 +167,22 @@ class Rounds:
 
     async def _tell(self, object: ApiObject, envelope: Envelope, asked_at: int, begun: int) -> set[str]:
         """Store what is new; the ids of what is left to the next round, as its webhook may be under way."""
-        news: list[dict[str, Any]] = []
+        news: dict[str, list[dict[str, Any]]] = {}
         restored: list[str] = []
         held: set[str] = set()
         for record in envelope.records:
             id = str(record["id"])
-            newest, is_back = self._news(object.name, record, asked_at)
+            newest, is_back, kind = self._news(object.name, record, asked_at)
             if newest is None:
                 self._suspected.pop((object.name, id), None)
             elif not self._is_old(object.name, id, newest, asked_at, begun):
                 held.add(id)
             else:
-                news.append(record)
+                news.setdefault(kind if kind in object.kinds else object.record, []).append(record)
                 restored += [id] if is_back else []
-        told = Envelope(object=object.name, records=news, restored=restored)
-        await self._store(self._worded(told), RECONCILIATION, asked_at, {MISSED: object.record})
+        for kind, records in news.items():
+            told = Envelope(object=object.name, records=records, restored=restored)
+            await self._store(self._worded(told), RECONCILIATION, asked_at, {MISSED: kind})
         return held
 
     def _is_old(self, object: str, id: str, newest: int, asked_at: int, begun: int) -> bool:
@@ -192,8 +195,8 @@ class Rounds:
         del self._suspected[object, id]
         return True
 
-    def _news(self, object: str, record: dict[str, Any], asked_at: int) -> tuple[int | None, bool]:
-        """The newest instant of what a record says that is not known, and whether it was held to be deleted."""
+    def _news(self, object: str, record: dict[str, Any], asked_at: int) -> tuple[int | None, bool, str]:
+        """The newest instant of what a record says that is not known, whether it was held to be deleted, its kind."""
 
         def known(kind: str, id: str) -> Record | None:
             return self._known.record(self.name, kind, id)
@@ -201,13 +204,14 @@ class Rounds:
         envelope = self._worded(Envelope(object=object, records=[record]))
         (delivery,) = self._deliveries(envelope, RECONCILIATION, asked_at)
         parsed = parse_delivery(delivery, {self.name: self._connector})
-        newest = newest_news(parsed.changes, known, asked_at)
+        newest = newest_news(parsed.changes, known, asked_at, is_exact=self._source.is_exact)
+        kind = parsed.changes[0].kind if parsed.changes else ""
         named = self._source.objects.get(object)
-        if named is not None and record.get("archived") is not True and "properties" in record:
-            held = known(named.record, self._id_of(named, str(record["id"])))
+        if named is not None and self._source.is_there(record):
+            held = known(kind or named.record, self._id_of(named, str(record["id"])))
             if held is not None and held.is_deleted:
-                return max(newest or 0, asked_at), True
-        return newest, False
+                return max(newest or 0, asked_at), True, kind
+        return newest, False, kind
 
     async def _compare_ids(self, object: ApiObject) -> None:
         """Records that no list names any more, and that nobody said were deleted."""
@@ -220,17 +224,7 @@ class Rounds:
             cursor = page.cursor
             if cursor is None:
                 break
-        known, lacking = 0, []
-        start = self._id_of(object, "")
-        others = [self._id_of(other, "") for other in self._source.objects.values() if other.record == object.record]
-        for id, record in self._known.ids(self.name, object.record):
-            if not id.startswith(start) or any(len(other) > len(start) and id.startswith(other) for other in others):
-                continue
-            if record.get(DELETED) is True or record.get(MERGED) is not None:
-                continue
-            known += 1
-            if id[len(start) :] not in there and not self._known.others_know(self.name, object.record, id):
-                lacking.append(id[len(start) :])
+        known, lacking = self._not_listed(object, there)
         missing: list[str] = []
         for chunk in _chunks(lacking, self._source.batch):
             envelope = await self._client.run(self._source.read(object.name, chunk))
@@ -243,6 +237,25 @@ class Rounds:
         if not is_trusted:
             log.warning("connection.not_visible", connection=self.name, object=object.name, records=len(missing))
         await self._store(told, RECONCILIATION, asked_at, {MISSED: object.record})
+
+    def _not_listed(self, object: ApiObject, there: set[str]) -> tuple[int, list[str]]:
+        """How many of such records are known, and the ids of those of them that a list does not name."""
+        known = 0
+        lacking: dict[str, None] = {}
+        start = self._id_of(object, "")
+        for kind in object.kinds:
+            others = [self._id_of(other, "") for other in self._source.objects.values() if kind in other.kinds]
+            for id, record in self._known.ids(self.name, kind):
+                if not id.startswith(start) or any(
+                    len(other) > len(start) and id.startswith(other) for other in others
+                ):
+                    continue
+                if record.get(DELETED) is True or record.get(MERGED) is not None:
+                    continue
+                known += 1
+                if id[len(start) :] not in there and not self._known.others_know(self.name, kind, id):
+                    lacking[id[len(start) :]] = None
+        return known, list(lacking)
 
     def _are_ids_due(self, now: int) -> bool:
         noted = self._known.fact(f"{self.name}.ids_at")
@@ -259,7 +272,7 @@ class Rounds:
     def _worded(self, envelope: Envelope) -> Envelope:
         named = self._source.objects.get(envelope.object)
         if named is not None and named.record == "deal":
-            envelope.words = dict(self._words)
+            envelope.words = dict(self._words or {})
         return envelope
 
     def _deliveries(

@@ -152,7 +152,7 @@ class Books:
                 team is None or self.reading.team_of(counted, span) == team
             )
             is_meant = dimension is None or by is None or dimension.of(counted, span) == by[1]
-            if counted.measure is measure and is_theirs and is_meant:
+            if counted.measure is measure and is_theirs and is_meant and counted.holds(now):
                 share.add(counted)
         return share.steps(way, now)
 
@@ -178,6 +178,10 @@ class Books:
     def lead_clocks(self, now: int) -> dict[str, LeadClock]:
         """Give the clock of every lead that has one and is neither merged away nor deleted, by lead id."""
         return {clock.lead: self._lead_rules.seen_at(clock, now) for clock in self._clocks}
+
+    def records_of(self, kind: str) -> list[Record]:
+        """Give the records of a kind that are not deleted."""
+        return self._kept.get(kind, [])
 
     def going_on(self) -> set[str]:
         """Give the leads that have not ended."""

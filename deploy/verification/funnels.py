@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from statistics import median
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 from deploy.verification.conditions import Fact
 from deploy.verification.definitions import Entry, names
 from deploy.verification.facts import PATH
-from deploy.verification.lead_facts import FAMILY
+from deploy.verification.lead_facts import COMING, FAMILY
 from deploy.verification.measures import Counted, Exact, Measure, Sum
 from deploy.verification.shapes import DAY, SECOND, Shown
 from deploy.verification.spans import Span
@@ -109,10 +110,22 @@ class Funnel(Measure):
     def _of(self, fact: Fact) -> Iterator[Counted]:
         for way in self.ways:
             if fact.get("record") == "lead":
-                yield from self._counted(fact, way, _lead_path(fact, way), _is_lead_lost(fact), fact.get("won_at"))
+                yield from self._of_lead(fact, way)
             elif way.takes(fact):
                 is_lost, closed_at = fact.get("status") == "lost", fact["closed_at"]
                 yield from self._counted(fact, way, _deal_path(fact, way), is_lost, closed_at)
+
+    def _of_lead(self, lead: Fact, way: Way) -> Iterator[Counted]:
+        coming_at = lead.get(COMING)
+        is_lost, won_at = _is_lead_lost(lead), lead.get("won_at")
+        for counted in self._counted(lead, way, _lead_path(lead, way), is_lost, won_at):
+            yield replace(counted, ends=coming_at)
+        if coming_at is not None:
+            started_at = lead.get("started_at")
+            response = None if started_at is None else max(0, coming_at - started_at)
+            answered = {**lead, "answered_at": coming_at, "response": response}
+            for counted in self._counted(answered, way, _lead_path(answered, way), is_lost, won_at):
+                yield replace(counted, begins=coming_at)
 
     def _counted(
         self, fact: Fact, way: Way, path: list[Visit], is_lost: bool, ended_at: int | None

@@ -13,6 +13,8 @@ from deploy.verification.records import QUALIFIED, closed_at
 from deploy.verification.terms import Terms
 
 LEAD, TOUCHES, DEALS = "lead", "lead.touches", "lead.deals"
+COMING = "(coming)"
+"""When the first touch comes that is still to come: until then it answers nothing (docs/decisions/0040)."""
 FAMILY = "(family)"
 """Beside the fields of a lead: it with all that belongs to it, for metrics of type `response`."""
 
@@ -23,7 +25,7 @@ class LeadFacts:
     """The facts of one lead."""
 
     def __init__(self, family: Family, rules: LeadRules, terms: Terms, newest: int | None = None) -> None:
-        """`newest`: the newest receipt of the log."""
+        """`newest`: the newest receipt of the log. A touch of after it is still to come."""
         self._family, self._rules, self._terms, self._newest = family, rules, terms, newest
         self._touches = rules.human_touches(family)
         self._cold = self._cold_ones()
@@ -34,8 +36,10 @@ class LeadFacts:
         root = family.lead
         clock = self._rules.clock(family)
         answered_at = None if clock is None or clock.touch is None else clock.touch.at
+        response = None if clock is None else clock.response
+        coming_at: int | None = None
         if answered_at is not None and self._newest is not None and answered_at > self._newest:
-            answered_at = None  # A touch to come answers nothing yet (docs/decisions/0040).
+            coming_at, answered_at, response = answered_at, None, None
         closes = [closed_at(deal) for deal in family.deals if deal.get("status") == "won"]
         won_at = _earliest(closes)
         statuses = [(at, status) for at, _, status in root.history("status")]
@@ -44,7 +48,8 @@ class LeadFacts:
             "started_at": None if clock is None else clock.started_at,
             "answered_at": answered_at,
             "answered_by": None if clock is None or clock.touch is None else clock.touch.rep,
-            "response": None if clock is None else clock.response,
+            "response": response,
+            COMING: coming_at,
             "qualified_at": _earliest(at for at, status in statuses if status in QUALIFIED),
             "won_at": won_at,
             "customer_at": _earliest((won_at, bought_at if root.get("status") == "customer" else None)),

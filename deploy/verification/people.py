@@ -85,14 +85,15 @@ class People:
 
     def is_employed(self, rep: str, day: date) -> bool:
         """Whether a day lies in the time of a person here."""
-        since, until = self.since(rep), self._until(rep)
+        since, until = self.since(rep), self.until(rep)
         return (since is None or since <= day) and (until is None or day <= until)
 
     def since(self, rep: str | None) -> date | None:
         """The first day of a person here, if anybody said it."""
         return self.as_day(self.of(rep, "since"))
 
-    def _until(self, rep: str) -> date | None:
+    def until(self, rep: str) -> date | None:
+        """The last day of a person here; one before all days: they are not here at all."""
         until = self.as_day(self.of(rep, "until"))
         if until is not None or self.of(rep, "active") is not False:
             return until

@@ -38,9 +38,15 @@ class RepDays:
                     yield {"rep": rep, "day": day, "scheduled": self._is_scheduled(rep, day)}
             day += _ONE_DAY
 
+    def presence(self, rep: str, day: date) -> Fraction:
+        """The share of a day on which somebody is not away."""
+        away = sum((share for first, last, share in self._away.get(rep, ()) if first <= day <= last), Fraction(0))
+        return max(Fraction(0), 1 - away)
+
     def _is_scheduled(self, rep: str, day: date) -> bool:
-        away = sum(share for first, last, share in self._away.get(rep, ()) if first <= day <= last)
-        return away < 1 and self._has_work(self._terms.calendar_of(self._terms.people.team_of(rep, day)), day)
+        return self.presence(rep, day) > 0 and self._has_work(
+            self._terms.calendar_of(self._terms.people.team_of(rep, day)), day
+        )
 
     def _has_work(self, calendar: str | None, day: date) -> bool:
         if calendar is None:

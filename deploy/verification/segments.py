@@ -61,7 +61,9 @@ class Dimension:
         return value_of(fact, self._of.removeprefix(f"{kind}.")) if is_meant else None
 
     def _lead(self, fact: Fact) -> Fact | None:
-        named = fact.get("id") if fact.get("record") == "lead" else fact.get("lead")
+        if fact.get("record") == "lead":
+            return fact if fact.get("id") in self._leads else None
+        named = fact.get("lead")
         return None if named is None else self._leads.get(named)
 
     def _of_person(self, rep: str | None, day: date) -> str | None:

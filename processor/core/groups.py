@@ -80,7 +80,7 @@ class Groups:
         """Whether pointers of merged leads may be too old, since the horizon has moved."""
         self._log_at = 0
         self._coming: list[tuple[int, str]] = []
-        """Heap of (instant, group): first touches that lie after the newest receipt, to be counted plainly by then."""
+        """Heap of (instant, group): touches that lie after the newest receipt, to be counted plainly by then."""
         self._filed: dict[str, int] = {}
         """Group -> the instant under which it stands in the heap: a lead that is edited often stands there once."""
         keeps = definitions.counting.plan.keeps

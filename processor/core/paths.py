@@ -4,12 +4,25 @@ Owns the rule: which entries count (`strict`, `visited`, `inferred`; `first`, `e
 them. A function of one record, or of one lead with its deals, as they are now.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from processor.core.deals import CLOSED, Row
-from schemas.catalogue.paths import ADVANCED, LEAD_STEPS, LOST, OPEN, WON, Path, pack_passed, pack_time
+from schemas.catalogue.paths import (
+    ADVANCED,
+    LEAD_STEPS,
+    LOST,
+    OPEN,
+    PASSED,
+    RUNNING,
+    STAYED,
+    WON,
+    Path,
+    pack_passed,
+    pack_time,
+    pack_turn,
+)
 
 Stay = tuple[int, str | None]
 """When a stage was entered, and which; one of no name ends the one before it."""
@@ -64,8 +77,38 @@ def _way_of_deal(path: Path, joined: Sequence[Stay], won_at: int | None) -> list
     return way
 
 
-def lead_rows(path: Path, lead: Row, statuses: Iterable[str | None]) -> Iterator[Row]:
-    """The rows of a lead. `statuses`: of its deals."""
+def lead_rows(path: Path, lead: Row, statuses: Collection[str | None]) -> Iterator[Row]:
+    """The rows of a lead. `statuses`: of its deals.
+
+    While its first touch is still to come the reader's clock decides: what the lead is without it holds until then,
+    what it is with it from then on.
+    """
+    coming_at = lead.get("coming_at")
+    if coming_at is None:
+        yield from _rows_of_lead(path, lead, statuses)
+        return
+    started_at, due_at = lead.get("started_at"), lead.get("due_at")
+    answered = {
+        **lead,
+        "answered_at": coming_at,
+        "response": None if started_at is None else max(0, coming_at - started_at),
+        "within_sla": None if due_at is None else coming_at <= due_at,
+    }
+    for seen, begins in ((lead, False), (answered, True)):
+        for row in _rows_of_lead(path, seen, statuses):
+            yield from _turning(row, coming_at, begins=begins)
+
+
+def _turning(row: Row, turns_at: int, *, begins: bool) -> Iterator[Row]:
+    """What a row counts, each as one that counts from an instant on, or until it."""
+    counted = {PASSED: row["passed"], STAYED: row["stayed"], RUNNING: row["running"]}
+    plain = {**row, "passed": None, "stayed": None, "running": None}
+    for what, value in counted.items():
+        if value is not None:
+            yield {**plain, "turn": pack_turn(what, value, begins=begins), "turns_at": turns_at}
+
+
+def _rows_of_lead(path: Path, lead: Row, statuses: Collection[str | None]) -> Iterator[Row]:
     at: dict[int, int] = {
         place: lead[LEAD_STEPS[step]] for place, step in enumerate(path.steps) if lead.get(LEAD_STEPS[step]) is not None
     }

@@ -4,6 +4,7 @@ Owns the clock. A lead merged away hands all it knows to the group of its root (
 that ends in it, and every touch of those; what the root lacks it takes from them.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -115,22 +116,25 @@ def lead_result(
     if clock.started_at is not None and rep is not None:
         teams.pop((rep, definitions.calendar.day_of(clock.started_at)), None)  # the clock says it
     rows = LeadFacts(lead, whole, clock, facts.others, definitions, log_at, timings)
+    listed = _as_listed(clock, whole, rows)
     answers = [clock.answered_at, *(timing.answered_at for found in timings.values() for timing in found)]
     return LeadResult(
-        rows.contributions(), _as_listed(clock, whole, rows), reps | {of for of, _ in teams}, teams,
-        min((at for at in answers if at is not None and at > log_at), default=None),
+        rows.contributions(), listed, reps | {of for of, _ in teams}, teams,
+        min((at for at in (*answers, *listed.touches_to_come) if at is not None and at > log_at), default=None),
     )  # fmt: skip
 
 
 def _as_listed(clock: LeadClock, whole: Record, rows: LeadFacts) -> LeadClock:
     """The clock with what lists of open leads show beside it."""
-    touches = rows.touch_rows
+    at = [touch["at"] for touch in rows.touch_rows]
+    come = bisect_right(at, rows.log_at)
     return structs.replace(
         clock,
         name=whole.get("name") or whole.get("company"),
         received_at=whole.get("received_at"),
-        touches=len(touches),
-        last_touch_at=touches[-1]["at"] if touches else None,
+        touches=come,
+        last_touch_at=at[come - 1] if come else None,
+        touches_to_come=tuple(at[come:]),
         next_step_at=whole.get("next_step_at"),
         value=whole.get("value"),
         currency=whole.get("currency"),

@@ -224,7 +224,7 @@ class ThresholdBook(CrossingBook):
             held = None
         if not phase.is_looked_at:
             return found
-        pane = self._floor.merged(key.scope, span, as_of)
+        pane = self._floor.merged(key.scope, span, as_of, self._floor.cells_of([threshold.metric]))
         if self._floor.moves_by_the_clock(threshold.metric, pane):
             self._restless.add(key)
         values = self._floor.result(pane, as_of, [threshold.metric], span)

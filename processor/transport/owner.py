@@ -119,14 +119,16 @@ class Owner:
             {(topic, self.partition): batch for topic, batch in messages.items()}, timestamp_ms=timestamp_ms
         )
 
-    async def send_to(self, messages: Mapping[Place, Sequence[Message]], *, timestamp_ms: int | None = None) -> None:
-        """Write to the given (topic, partition)s; return when all is acknowledged.
+    async def send_to(
+        self, messages: Mapping[Place, Sequence[Message]], *, timestamp_ms: int | None = None
+    ) -> Mapping[Place, int]:
+        """Write to the given (topic, partition)s; when all is acknowledged, where the last batch of each begins.
 
         Other owners write to these too, and no fence of ours may lie in them: it is for messages that do no harm when
         stale.
         """
         async with self._lock:
-            await self._send(messages, timestamp_ms)
+            return await self._send(messages, timestamp_ms)
 
     async def close(self) -> None:
         """Send no more, after a send or a renewal in progress. The name stays ours until somebody takes it."""

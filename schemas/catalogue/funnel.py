@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from schemas.catalogue.base import Entry, Exact, Reading, References, Result, check_dimension, shown
-from schemas.catalogue.conditions import Condition, First
+from schemas.catalogue.conditions import Condition, First, IsSet, every
 from schemas.catalogue.counted import Names, credit_of
 from schemas.catalogue.paths import (
     ADVANCED,
@@ -27,6 +27,7 @@ from schemas.catalogue.paths import (
     ReEntry,
     read_passed,
     read_time,
+    read_turn,
 )
 from schemas.catalogue.percentiles import Ranked, between, rank
 from schemas.catalogue.plan import Credit, Form, Measure, Part
@@ -38,7 +39,8 @@ from schemas.panes import Pane
 MAX_STEPS = 60
 ENOUGH = 20
 """A step that fewer have entered is never the worst."""
-_NONE: Mapping[int, int] = {}
+Sample = Mapping[int, int]
+_NONE: Sample = {}
 _AT = First(("at",))
 _MEDIAN = Fraction(1, 2)
 
@@ -140,6 +142,28 @@ class Way:
     """of how long those were in it who have left it,"""
     running: Measure
     """and since when the others are."""
+    turning: Measure | None = None
+    """Of leads: what of these three begins or ends when a first touch comes that lies in the future."""
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """All of them."""
+        counted = (self.passed, self.stayed, self.running)
+        return counted if self.turning is None else (*counted, self.turning)
+
+    def read(self, pane: Pane, now: int) -> tuple[Sample, Sample, Sample]:
+        """What a merged pane holds of the three, for a reader whose clock says `now`."""
+        plain: tuple[Sample, ...] = tuple(pane.get(one.name, _NONE) for one in (self.passed, self.stayed, self.running))
+        turning: Mapping[tuple[int, int], int] = {} if self.turning is None else pane.get(self.turning.name, {})
+        if turning:
+            held = tuple(Counter(sample) for sample in plain)
+            for (turn, at), number in turning.items():
+                counted, value, begins = read_turn(turn)
+                if begins == (at <= now):
+                    held[counted][value] += number
+            plain = tuple({value: number for value, number in sample.items() if number} for sample in held)
+        passed, stayed, running = plain
+        return passed, stayed, running
 
 
 def _counted(way: _Way, parts: Sequence[tuple[bool, Condition]], credit: Credit) -> Way:
@@ -149,7 +173,15 @@ def _counted(way: _Way, parts: Sequence[tuple[bool, Condition]], credit: Credit)
         value = (First((name,)),)
         return Measure(tuple(Part(fact, meant, _AT, credit, Form.SAMPLE, value) for fact, meant in facts))
 
-    return Way(*way, measure("passed"), measure("stayed"), measure("running"))
+    counted = measure("passed"), measure("stayed"), measure("running")
+    return Way(*way, *counted, _turning(facts, credit) if way.path.of == "lead" else None)
+
+
+def _turning(facts: Sequence[tuple[str, Condition]], credit: Credit) -> Measure:
+    turns = First(("turn",)), First(("turns_at",))
+    is_turn = IsSet(("turns_at",))
+    parts = (Part(fact, every([meant, is_turn]), _AT, credit, Form.PENDING, turns) for fact, meant in facts)
+    return Measure(tuple(parts))
 
 
 class Step(NamedTuple):
@@ -180,7 +212,7 @@ class FunnelReader:
     measures: Sequence[Measure] = field(init=False)
 
     def __post_init__(self) -> None:
-        found = tuple(measure for way in self.ways for measure in (way.passed, way.stayed, way.running))
+        found = tuple(measure for way in self.ways for measure in way.measures)
         object.__setattr__(self, "measures", found)
 
     @property
@@ -189,7 +221,7 @@ class FunnelReader:
 
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         entered = reached = 0
-        for value, number in pane.get(self.ways[0].passed.name, _NONE).items() if self.ways else ():
+        for value, number in self.ways[0].read(pane, reading.now)[0].items() if self.ways else ():
             step, _, has_reached = read_passed(value)
             if step == 0:
                 entered += number
@@ -206,11 +238,12 @@ class FunnelReader:
 
 def steps_of(way: Way, pane: Pane, now: int) -> list[Step]:
     """What a merged pane says of each step."""
+    entries, *times = way.read(pane, now)
     passed: dict[int, Counter[int]] = {}
-    for value, number in pane.get(way.passed.name, _NONE).items():
+    for value, number in entries.items():
         step, outcome, _ = read_passed(value)
         passed.setdefault(step, Counter())[outcome] += number
-    stayed, running = (_by_step(pane.get(measure.name, _NONE)) for measure in (way.stayed, way.running))
+    stayed, running = map(_by_step, times)
     last = len(way.path.steps) - 1
     return [
         _step(

@@ -28,6 +28,9 @@ ADVANCED, LOST, OPEN = range(3)
 """What has become of who entered a step."""
 _MOST_STEPS = 64
 _OUTCOMES = 4
+PASSED, STAYED, RUNNING = range(3)
+"""What is counted of an entry."""
+_COUNTED = 4
 _NAME = ".path "
 
 
@@ -76,6 +79,17 @@ def read_passed(value: int) -> tuple[int, int, bool]:
     """The opposite."""
     step, outcome = divmod(value // 2, _OUTCOMES)
     return step, outcome, value % 2 == 1
+
+
+def pack_turn(counted: int, value: int, *, begins: bool) -> int:
+    """What counts from an instant on, or until it: an entry of a lead whose first touch is still to come."""
+    return (value * _COUNTED + counted) * 2 + begins
+
+
+def read_turn(value: int) -> tuple[int, int, bool]:
+    """(what is counted, what it is, whether it begins)."""
+    held, counted = divmod(value // 2, _COUNTED)
+    return counted, held, value % 2 == 1
 
 
 def pack_time(step: int, microseconds: int) -> int:

@@ -22,10 +22,13 @@ class Ask:
 
     method: str
     path: str
+    """Below `Source.address`, or a whole address: some vendors give their tokens elsewhere."""
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     """Sent as JSON; None: nothing is sent."""
     form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent beside those that let the request in."""
     pace: str = ""
     """Further limit that it falls under, by its name in `Source.paces`."""
     expected: frozenset[int] = frozenset()
@@ -46,6 +49,10 @@ Steps = Generator[Ask, Answer, _T]
 
 class BadAnswerError(Exception):
     """An answer that is not what the vendor documents. The message names the member, never a value."""
+
+
+class NotLetInError(BadAnswerError):
+    """An answer, good by its status, that says that the credentials are not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,13 @@ class ApiObject:
     """What our ids have before the vendor's."""
     has_links: bool = False
     """Whether what it points to may change without its modified date."""
+    further: Sequence[str] = ()
+    """Other kinds of our records that such an object may be."""
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """All kinds of our records that it may be."""
+        return (self.record, *self.further)
 
 
 class Envelope(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -86,6 +100,11 @@ class Envelope(msgspec.Struct, omit_defaults=True, kw_only=True):
     words: dict[str, str] = msgspec.field(default_factory=dict)
     """What words in the records mean, as the API has said: stage -> `open`, `won` or `lost`."""
 
+
+GONE = "$gone"
+"""Member of a record in an envelope: when it was deleted (microseconds). Beside its id there is nothing else then."""
+HISTORY = "$history"
+"""Member of a record: what further requests have told of its past, as the vendor wrote it."""
 
 encode_envelope = msgspec.json.Encoder().encode
 decode_envelope = msgspec.json.Decoder(Envelope).decode
@@ -125,6 +144,9 @@ class Source(Protocol):
     """Limits by name; the one named `` is everybody's."""
     overlap: int
     """How long what has changed may not be found by `changed` yet (microseconds)."""
+    is_exact: bool
+    """Whether records say of each field when it was set. Else only when they were modified last: then a field that is
+    as it was known says nothing new, though its record has changed since."""
 
     def login(self) -> Steps[Mapping[str, str]]:
         """Headers that let requests in."""
@@ -136,6 +158,10 @@ class Source(Protocol):
 
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """How long a refusal for asking too much says to wait, in seconds; None: it does not say."""
+        ...
+
+    def exhausted(self, headers: Mapping[str, str]) -> float | None:
+        """How long nothing more may be asked, in seconds, as an answer says; None: it does not say so."""
         ...
 
     def words(self) -> Steps[Mapping[str, str]]:
@@ -164,6 +190,10 @@ class Source(Protocol):
 
     def everybody(self) -> Steps[Envelope]:
         """The people, those who left too."""
+        ...
+
+    def is_there(self, record: Mapping[str, Any]) -> bool:
+        """Whether what `read` gave of a record says that it is there, not only something of it."""
         ...
 
 

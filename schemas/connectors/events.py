@@ -13,6 +13,7 @@ from schemas.connectors.fields import FieldError, read_change
 from schemas.connectors.json_text import NotJsonError, read_json
 from schemas.deliveries import Delivery
 from schemas.instants import checked, parse_instant
+from schemas.records import at_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Statement:
     deleted: bool | None = None
     yields: int = 0
     """How much older its version is made: what is merely concluded yields to what is said."""
+    place: int = 0
+    """Of what is said of one instant, what has the higher place was said later (0 to `MAX_PLACE`)."""
 
 
 class ShapeError(ValueError):
@@ -104,9 +107,10 @@ def read_event(
     else:
         if not readings and sum(parsed.ignored.values()) == counted:
             parsed.ignore("no_fields")  # no event goes uncounted
-        for reading in readings:
+        for statement, reading in zip(said, readings, strict=True):
             parsed.ignore("rounded", reading.rounded)
-            parsed.accept(reading.change, index, field=clock)
+            change = at_place(reading.change, statement.place) if statement.place else reading.change
+            parsed.accept(change, index, field=clock)
 
 
 def member(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -5,13 +5,13 @@ Owns the row, the table and the readings that vendors have in common. Knows no v
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.connectors.base import Parsed
 from schemas.connectors.fields import FieldError
 from schemas.connectors.words import Meanings, Words
-from schemas.instants import checked, format_instant
+from schemas.instants import SECOND, checked, format_instant
 from schemas.records import CHOICES, FIELDS
 
 
@@ -30,6 +30,8 @@ class Said:
     """Words without a counterpart are counted here."""
     before: Mapping[str, Any] | None = None
     """What changed members were before, where the CRM says that; None: it does not, or the object is new."""
+    stages: Mapping[str, str] = field(default_factory=dict)
+    """What a deal in a stage is, as the CRM's API has said."""
 
     def meaning(self, words: Meanings, field: str, word: Any) -> str | None:
         """What a word of the CRM means; one that means nothing here is counted."""
@@ -143,6 +145,11 @@ def epoch_text(value: Any, *, per_second: int) -> str | None:
         msg = "must be a whole number of seconds" if per_second == 1 else "must be a whole number of milliseconds"
         raise ValueError(msg)
     return format_instant(checked(value * (1_000_000 // per_second)))
+
+
+def second_text(at: int) -> str:
+    """An instant in whole seconds, in UTC, without offset: several APIs take no fractions."""
+    return format_instant(at - at % SECOND)[: len("2026-03-18T16:41:30")]
 
 
 def plain_text(value: Any) -> str:

@@ -118,16 +118,18 @@ class GoalBook:
 
         `actual_in`: the days of which the actual is asked; up to today, if left out.
         """
-        today, goal = self._floor.calendar.day_of(now), self.goals[name]
+        floor, goal = self._floor, self.goals[name]
+        today = floor.calendar.day_of(now)
         span = self._to_date(days, today) if actual_in is None else actual_in
         is_over = days.last < today
         if not self._is_spread[name]:
             amount = self._targets.amount(name, scope, days, today)
             if not amount:
                 return None
-            is_lower_better = self._floor.catalogue[goal.metric].better == "lower"
+            is_lower_better = floor.catalogue[goal.metric].better == "lower"
             actual = self._actual(goal.metric, scope, span, now)
-            return unspread(amount, actual, is_lower_better=is_lower_better, is_over=is_over)
+            is_kept = floor.not_kept(span, now, goal.metric) is None
+            return unspread(amount, actual, is_lower_better=is_lower_better, is_over=is_over, is_kept=is_kept)
         target = self._targets.of_scope(name, scope, days, today)
         whole = target.whole
         if not whole:
@@ -155,11 +157,17 @@ class GoalBook:
             return Attained(target, None, is_reached=False)
         return Attained(target, actual / target, is_reached=actual >= target)
 
+    def not_kept(self, name: str, days: Days, now: int) -> str | None:
+        """Since when there is something of what was reached in days that begin earlier; None: it is all there."""
+        return self._floor.not_kept(self._to_date(days, self._floor.calendar.day_of(now)), now, self.goals[name].metric)
+
     def people(self, name: str, scope: Scope, days: Days, now: int) -> People:
         """How many people of a team or of the organisation are at their goal; of a rep nothing is said."""
         if scope.kind == "rep":
             return People(None, None)
         today = self._floor.calendar.day_of(now)
+        if self.not_kept(name, days, now) is not None:
+            return People(None, None)
         share = self._share_at_goal(name, scope.id, days, today, now)
         return People(share, fit_of(share, self.goals[name].fit) if days.last < today else None)
 
@@ -187,8 +195,13 @@ class GoalBook:
     # ---------------------------------------------------------------- actuals
 
     def _actual(self, metric: str, scope: Scope, span: Span, now: int) -> Exact:
-        """The exact value of a metric; of reps remembered until one of their panes changes."""
+        """The exact value of a metric; of reps remembered until one of their panes changes.
+
+        None where not all of the span is kept.
+        """
         floor = self._floor
+        if floor.not_kept(span, now, metric) is not None:
+            return None
         if scope.kind == "rep" and scope.id is not None:
             revision = floor.rep_revision(scope.id)
         else:
@@ -202,7 +215,7 @@ class GoalBook:
         known = held.get(scope)
         if known is not None and known[0] == revision:
             return known[1]
-        pane = floor.merged(scope, span, now)
+        pane = floor.merged(scope, span, now, floor.cells_of([metric]))
         value = floor.exact(metric, pane, now)
         if not floor.moves_by_the_clock(metric, pane):
             held[scope] = revision, value

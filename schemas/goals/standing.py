@@ -34,7 +34,8 @@ class Standing:
     pace: Exact
     projection: Exact
     needed_per_day: Exact
-    state: State
+    state: State | None
+    """None: what was reached is not known any more."""
 
     @property
     def is_reached(self) -> bool:
@@ -47,11 +48,11 @@ def standing(
 ) -> Standing:
     """Of a goal that is spread over days.
 
-    `per_day`: the share of what is missing that an average working day has to bring; None: nothing is scheduled any
-    more. `is_over`: the last day is.
+    `actual`: None where not all of the days are kept any more. `per_day`: the share of what is missing that an average
+    working day has to bring; None: nothing is scheduled any more. `is_over`: the last day is.
     """
     if actual is None:
-        return Standing(target, None, None, None, expected, None, None, None, "missed" if is_over else "on_track")
+        return Standing(target, None, None, None, expected, None, None, None, None)
     missing = target - actual
     is_reached = missing <= 0
     pace = Fraction(actual) / expected if expected else None
@@ -74,8 +75,12 @@ def _state_of(pace: Fraction | None, bands: Bands) -> State:
     return "ahead" if pace >= bands.ahead else "behind" if pace < bands.behind else "on_track"
 
 
-def unspread(target: Fraction, actual: Exact, *, is_lower_better: bool, is_over: bool) -> Standing:
+def unspread(
+    target: Fraction, actual: Exact, *, is_lower_better: bool, is_over: bool, is_kept: bool = True
+) -> Standing:  # fmt: skip
     """Of a goal without weight on days: the amount as it stands, in one period or within it."""
+    if not is_kept:
+        return Standing(target, None, None, None, None, None, None, None, None)
     attainment: Exact = None
     is_reached = False
     if actual is not None:

@@ -68,6 +68,10 @@ class FakeServer:
         self.faults: deque[Response | None] = deque()
         """Given in place of the next answers; None: the connection is cut off without one."""
         self.url = ""
+        self.most_at_once = 0
+        """Requests that were under way at one time."""
+        self._under_way = 0
+        self._counting = threading.Lock()
 
     def answer(self, request: Request) -> Response:
         raise NotImplementedError
@@ -89,9 +93,14 @@ class FakeServer:
                     {name.lower(): value for name, value in self.headers.items()},
                     self.rfile.read(length),
                 )
+                with fake._counting:
+                    fake._under_way += 1
+                    fake.most_at_once = max(fake.most_at_once, fake._under_way)
                 with fake.lock:
                     fake.requests.append((request.method, request.path))
                     response = fake.faults.popleft() if fake.faults else fake.answer(request)
+                with fake._counting:
+                    fake._under_way -= 1
                 if response is None:
                     self.close_connection = True
                     return

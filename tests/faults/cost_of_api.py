@@ -20,7 +20,7 @@ import uvloop
 from rich.console import Console
 
 from bench.exposition import measure
-from deploy.local.up import free_port
+from deploy.local.ports import free_port
 
 REPS = 20_000
 SENT = 64 << 20

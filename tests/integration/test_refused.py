@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from deploy.local.broker import LocalBroker
-from deploy.local.up import free_port
+from deploy.local.ports import free_port
 from schemas.exit_codes import ExitCode
 
 pytestmark = pytest.mark.kafka

@@ -7,18 +7,18 @@ from api.http.models.metrics import WindowAnswer
 
 
 class StepAnswer(Answer):
-    """What became of those that entered a step."""
+    """What became of those that entered a step; no numbers where not all of the window is kept."""
 
     step: str = Field(examples=["offer"])
     label: str = Field(examples=["Offer"])
-    entered: int = Field(examples=[100])
-    advanced: int = Field(description="Entered a later step too; of the last step all.", examples=[40])
-    lost: int = Field(description="Of the others, those that are lost.", examples=[35])
-    open: int = Field(description="Of the others, those that may still come.", examples=[25])
+    entered: int | None = Field(examples=[100])
+    advanced: int | None = Field(description="Entered a later step too; of the last step all.", examples=[40])
+    lost: int | None = Field(description="Of the others, those that are lost.", examples=[35])
+    open: int | None = Field(description="Of the others, those that may still come.", examples=[25])
     conversion: float | None = Field(description="advanced / entered; null for the last step.", examples=[0.4])
     leak: float | None = Field(description="1 - conversion.", examples=[0.6])
     time_in_stage_days_p50: float | None = Field(description="Median of the stays that ended.", examples=[3.2])
-    running: int = Field(description="Stays that last, of deals and leads that are open.", examples=[25])
+    running: int | None = Field(description="Stays that last, of deals and leads that are open.", examples=[25])
     oldest_running_seconds: int | None = Field(description="The longest of these so far.", examples=[86400])
 
 
@@ -48,5 +48,10 @@ class FunnelAnswer(FunnelPart):
         description="Of which it may be asked, the first by default.", examples=[["sales", "renewals"]]
     )
     window: WindowAnswer
+    unavailable: dict[str, str] | None = Field(
+        default=None,
+        description="The metric, where numbers are null because not all of the window is kept -> since when it is.",
+        examples=[{"stage_conversion": "kept since 2025-10-25"}],
+    )
     segments: list[FunnelSegment] | None = Field(default=None, description="With `by`.")
     as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])

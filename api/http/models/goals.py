@@ -27,7 +27,7 @@ class GoalAnswer(Answer):
     needed_per_day: Amount | None = Field(
         description="On each working day that is left; null where none is.", examples=["2857.14"]
     )
-    state: State = Field(examples=["ahead"])
+    state: State | None = Field(description="Null where not all of the window is kept.", examples=["ahead"])
 
 
 class PeriodAnswer(Answer):
@@ -56,7 +56,7 @@ class GoalRowAnswer(Answer):
     pace: float | None = Field(examples=[1.0022222222222221])
     projection: Amount | None = Field(examples=["60133.33"])
     needed_per_day: Amount | None = Field(examples=["2714.29"])
-    state: State = Field(examples=["on_track"])
+    state: State | None = Field(description="Null where not all of the period is kept.", examples=["on_track"])
     share_at_goal: float | None = Field(
         description="Of the people with a target, in teams and the organisation.", examples=[None]
     )
@@ -66,6 +66,11 @@ class GoalRowAnswer(Answer):
     deals_needed: int | None = Field(description="Of the average size of the last 90 days.", examples=[3])
     leads_needed: int | None = Field(description="At the conversion of the last 90 days.", examples=[21])
     currency: str | None = Field(description="Of money.", examples=["EUR"])
+    unavailable: dict[str, str] | None = Field(
+        default=None,
+        description="The metric, where what was reached is null because not all of the period is kept -> since when.",
+        examples=[{"revenue_won": "kept since 2025-10-25"}],
+    )
 
 
 class GoalsAnswer(Answer):

@@ -68,7 +68,7 @@ async def alerts(
     """`open`: raised and not resolved."""
     access, view, now = request.access, request.view, request.now
     held = (view.open_alerts if state == "open" else view.alerts).values()
-    rows = sorted((alert for alert in held if access.allows_team(alert.team)), key=_newest_alert_first)
+    rows = sorted((alert for alert in held if access.allows(alert.rep, alert.team)), key=_newest_alert_first)
     found, following = page(rows, _newest_alert_first, limit, cursor)
     found_json = [alert_json(view, alert) for alert in found]
     return answer(request, {"rows": found_json, "as_of": format_instant(now)} | following)
@@ -128,7 +128,7 @@ async def snooze_alert(request: ReadRequest, alert: str, snooze: Snooze) -> dict
 
 def _alert(view: View, id: str, access: Access) -> Alert:
     held = view.alerts.get(id)
-    if held is None or not access.allows_team(held.team):
+    if held is None or not access.allows(held.rep, held.team):
         msg = f"there is no alert {id[:300]!r}"
         raise NotFoundError(msg)
     return held

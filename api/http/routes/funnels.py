@@ -56,6 +56,9 @@ async def funnel(
         **funnel_json(view, reader, scope, span, now, pipeline),
         "as_of": format_instant(now),
     }
+    since = view.not_kept(span, now)
+    if since is not None:
+        payload["unavailable"] = {metric: since}
     if by is not None:
         payload["segments"] = funnel_segments(view, metric, scope, span, now, pipeline, by)
     return answer(request, payload)

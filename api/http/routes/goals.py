@@ -121,6 +121,8 @@ def _scopes(view: View, access: Access, team: str | None, rep: str | None, now: 
     """Whose goals are asked for and may be seen, in the order of the list."""
     if team is not None:
         known_team(view, team, access)
+    if rep is None and access.rep is not None:
+        return [rep_scope(each) for each in reps_asked(view, None, access, now)]
     if rep is not None:
         known_rep(view, rep, access, now)
         return [rep_scope(rep)] if team is None or team_today(view, rep, now) == team else []

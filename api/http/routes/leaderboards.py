@@ -24,6 +24,8 @@ from schemas.instants import format_instant
 
 router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], generate_unique_id_function=operation_id)
 
+_EVERYBODY = 10_000
+
 
 @router.get(
     "/leaderboards/{metric}",
@@ -33,7 +35,7 @@ router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["metrics"], genera
 )
 async def leaderboard(
     request: ReadRequest, metric: str, span: SpanAsked,
-    team: TeamAsked = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+    team: TeamAsked = None, limit: Annotated[int, Query(ge=1, le=_EVERYBODY)] = 100,
     rank: Annotated[
         Literal["value", "attainment"], Query(description="By what: the metric, or how much of their goal they have.")
     ] = "value",
@@ -58,8 +60,12 @@ async def leaderboard(
             "entries": read_side.leaderboards.top(asked, most, now),
         }
 
+    if access.rep is not None:
+        board = make(_EVERYBODY)
+        board["entries"] = [entry for entry in board["entries"] if entry["rep"] == access.rep]
+        return answer_known(known(board), format_instant(now))
     if request.discretion is not None:
-        board = make(10_000)
+        board = make(_EVERYBODY)
         board["entries"] = request.discretion.listed(board["entries"])[:limit]
         return answer_known(known(board), format_instant(now))
     if view.moves_by_the_clock(metric):

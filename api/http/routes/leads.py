@@ -24,7 +24,7 @@ from api.http.parameters import (
     shown,
     team_today,
 )
-from api.read.rows import lead_json, waiting_clocks, waiting_lead, waiting_order
+from api.read.rows import lead_json, of_one, waiting_clocks, waiting_lead, waiting_order
 from schemas.instants import format_instant
 
 router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["leads"], generate_unique_id_function=operation_id)
@@ -57,7 +57,7 @@ async def waiting_leads(
         if (rep is None or clock.rep == rep)
         and (state is None or clock.state(now, warn_at) == state)
         and (team is None or team_today(view, clock.rep, now) == team)
-        and access.allows_team(team_today(view, clock.rep, now))
+        and access.allows(clock.rep, team_today(view, clock.rep, now))
     ]
     found, following = page(clocks, waiting_order, limit, cursor)
     rows = [waiting_lead(view, clock, now) for clock in found]
@@ -78,10 +78,11 @@ async def lead_clock(request: ReadRequest, lead: str) -> Response:
     """With the touch that stopped it."""
     access, view, now = request.access, request.view, request.now
     clock = view.clocks.get(lead)
-    if clock is None or not access.allows_team(team_today(view, clock.rep, now)):
+    if clock is None or not access.allows(clock.rep, team_today(view, clock.rep, now)):
         msg = f"there is no lead {shown(lead)}"
         raise NotFoundError(msg, field="lead")
-    return answer(request, lead_json(view, clock, now) | {"as_of": format_instant(now)})
+    told = lead_json(view, clock, now)
+    return answer(request, (told if access.rep is None else of_one(told, access.rep)) | {"as_of": format_instant(now)})
 
 
 @router.get(

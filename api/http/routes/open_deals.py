@@ -84,8 +84,8 @@ def _whose(request: ReadRequest, team: str | None, rep: str | None) -> Callable[
         if rep is not None and owner != rep:
             return False
         if team is None and access.team is None:
-            return True
+            return access.rep in {None, owner}
         held = team_today(view, owner, now)
-        return team in {None, held} and access.allows_team(held)
+        return team in {None, held} and access.allows(owner, held)
 
     return is_theirs

@@ -47,15 +47,15 @@ async def roster(request: ReadRequest, team: TeamAsked = None) -> Response:
 
 @router.get("/teams", summary="The teams", response_model=TeamsAnswer, responses=READ_PROBLEMS)
 async def teams(request: ReadRequest) -> Response:
-    """Every team, with who is in it today."""
+    """Every team, with who is in it today; to a key of one rep their own, with nobody else."""
     access, view, now = request.access, request.view, request.now
     members: dict[str | None, list[str]] = {}
-    for rep in view.reps():
+    for rep in reps_asked(view, None, access, now):
         members.setdefault(team_today(view, rep, now), []).append(rep)
     rows = [
         {"team": team, "name": name, "reps": members.get(team, [])}
         for team, name in view.roster.team_names.items()
-        if access.allows_team(team)
+        if access.allows_team(team) and (access.rep is None or team in members)
     ]
     return answer(request, {"rows": rows, "as_of": format_instant(now)})
 

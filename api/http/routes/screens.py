@@ -20,7 +20,7 @@ from api.http.errors import (
     TooManyRequestsError,
     UnavailableError,
 )
-from api.http.identity import access_of, keep_token
+from api.http.identity import access_of, cookie_of, keep_token
 from api.http.models.screens import (
     ClaimedAnswer,
     CodeAnswer,
@@ -170,7 +170,7 @@ async def claimed(request: ReadRequest, code: str) -> Response:
     await screens.put(device)
     await screens.forget(found)
     answer = JSONResponse({"device": device.id, "screen": device.screen}, headers=headers)
-    keep_token(answer, request, device.screen, token, expires_at=None)
+    keep_token(answer, request, cookie_of(device.screen), token, expires_at=None)
     return answer
 
 

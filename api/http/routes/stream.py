@@ -150,6 +150,8 @@ def _filter(
         named_span(view, window, now, "windows")
     wanted_teams = read_names("teams", teams)
     wanted_reps = read_names("reps", reps)
+    if access.rep is not None:
+        wanted_reps = wanted_reps or (access.rep,)
     if access.team is not None:
         if wanted_reps:
             # They may move to another team while the stream is open.

@@ -39,7 +39,9 @@ async def wins(
         # Before they are in order: a cursor names a win, and so perhaps a person.
         win if discretion is None else Win(win.at, discretion.win(win.row))
         for win in Wins(view, request.now).between(start, end)
-        if access.allows_team(win.row["team"]) and team in {None, win.row["team"]} and wanted.wants_win(win.row)
+        if access.allows(win.row["rep"], win.row["team"])
+        and team in {None, win.row["team"]}
+        and wanted.wants_win(win.row)
     ]
     rows, following = page(sorted(found, key=Win.key), Win.key, limit, cursor)
     return answer(request, {"rows": [win.row for win in rows], "as_of": format_instant(request.now)} | following)

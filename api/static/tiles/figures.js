@@ -3,7 +3,7 @@
 import { windowOf } from "../address.js";
 import { element, fillBar, fitText, placeMark, setData, setText } from "../dom.js";
 import { compareDecimals, NOTHING } from "../format.js";
-import { expectedShare, goalShare, goalWord } from "../goals.js";
+import { expectedShare, goalPercent, goalShare, goalWord } from "../goals.js";
 import { scopeOf, teamsOf } from "../scope.js";
 
 /** @typedef {import("../texts.js").TextKey} TextKey */
@@ -73,7 +73,7 @@ export class Figures {
     fitText(figure.value, formats.values(scope.value(figure.name), unit, scope.currency, scope.bound(figure.name)));
     const goal = scope.goal(figure.name);
     figure.bar.hidden = goal === null;
-    setData(figure.node, "goal", goal ? goal.state : "none");
+    setData(figure.node, "goal", (goal && goal.state) || "none");
     setText(figure.note, goal ? this.goalNote(goal, unit, scope) : this.note(figure.name, scope));
     if (goal === null) return;
     fillBar(figure.fill, goalShare(goal));
@@ -88,7 +88,7 @@ export class Figures {
   goalNote(goal, unit, scope) {
     const { formats, texts } = this.context;
     const target = formats.values(goal.target, unit, scope.currency).slice(-1)[0];
-    return texts.say("goal.note", { share: formats.share(goal.attainment || 0), target, state: goalWord(goal, texts) });
+    return texts.say("goal.note", { share: goalPercent(goal, formats), target, state: goalWord(goal, texts) });
   }
 
   /**

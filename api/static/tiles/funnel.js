@@ -11,7 +11,7 @@ const PAUSE = 15000;
  * @typedef {object} Step
  * @property {string} step
  * @property {string} label
- * @property {number} entered
+ * @property {number} entered  null where not all of the window is kept
  * @property {number} advanced
  * @property {number} lost
  * @property {number} open
@@ -53,7 +53,8 @@ export class Funnel {
     if (store.hasSnapshot) this.asked.look(clock);
     const names = { metric: catalogue.label(this.metric), window: texts.window(windowOf(this.settings)) };
     setText(this.heading, texts.say("leaderboard.heading", names));
-    const steps = (this.answer && this.answer.steps) || [];
+    // A window that is not kept has steps without numbers.
+    const steps = ((this.answer && this.answer.steps) || []).filter((step) => step.entered !== null);
     setText(this.empty, this.answer && !steps.length ? texts.say("funnel.none") : "");
     while (this.rows.length < steps.length) this.rows.push(makeStep());
     const most = Math.max(1, ...steps.map((step) => step.entered));

@@ -4,7 +4,7 @@
 import { windowOf } from "../address.js";
 import { arrange, element, fillBar, nameElement, rowCapacity, rowSize, setData, setText } from "../dom.js";
 import { NOTHING } from "../format.js";
-import { goalShare } from "../goals.js";
+import { goalPercent, goalShare } from "../goals.js";
 import { barShare, pageAt, rank, rankByGoal } from "../ranking.js";
 import { isOfTile, scopeOf, teamsOf } from "../scope.js";
 
@@ -128,10 +128,10 @@ export class Leaderboard {
     setText(row.name, entry.name);
     setText(row.team, [store.teamName(entry.team), entry.isNamesake ? entry.rep : ""].filter(Boolean).join(" · "));
     const value = formats.value(entry.value, unit, entry.currency || store.organisation.currency, entry.bound);
-    const attainment = entry.goal ? formats.share(entry.goal.attainment || 0) : NOTHING;
+    const attainment = entry.goal ? goalPercent(entry.goal, formats) : NOTHING;
     setText(row.value, this.isByGoal ? attainment : value);
     setText(row.note, this.isByGoal ? value : entry.goal ? attainment : "");
-    setData(row.note, "state", entry.goal ? entry.goal.state : "none");
+    setData(row.note, "state", (entry.goal && entry.goal.state) || "none");
     fillBar(row.bar, share);
     row.node.classList.toggle("leader", entry.rank === 1 && share > 0);
   }

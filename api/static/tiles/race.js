@@ -3,7 +3,7 @@
 
 import { windowOf } from "../address.js";
 import { arrange, element, fillBar, nameElement, placeMark, rowCapacity, setData, setText } from "../dom.js";
-import { expectedShare, goalShare } from "../goals.js";
+import { expectedShare, goalPercent, goalShare } from "../goals.js";
 import { barShare, pageAt, rank, rankByGoal } from "../ranking.js";
 import { isOfTile } from "../scope.js";
 
@@ -79,9 +79,9 @@ export class Race {
     setText(lane.value, formats.value(entry.value, unit, currency, entry.bound));
     fillBar(lane.runner, share);
     const { goal } = entry;
-    setData(lane.node, "state", goal ? goal.state : "none");
+    setData(lane.node, "state", (goal && goal.state) || "none");
     const target = goal ? formats.value(goal.target, unit, currency) : "";
-    setText(lane.note, goal ? texts.say("goal.of_target", { share: formats.share(goal.attainment || 0), target }) : "");
+    setText(lane.note, goal ? texts.say("goal.of_target", { share: goalPercent(goal, formats), target }) : "");
     placeMark(lane.mark, goal ? expectedShare(goal) : null);
   }
 

@@ -2,7 +2,7 @@
 
 import { windowOf } from "../address.js";
 import { element, fillBar, placeMark, setData, setText } from "../dom.js";
-import { expectedShare, GOAL_SIGNS, goalShare, goalWord } from "../goals.js";
+import { expectedShare, GOAL_SIGNS, goalPercent, goalShare, goalWord } from "../goals.js";
 import { icon, setIcon } from "../icons.js";
 import { scopeOf, teamsOf } from "../scope.js";
 
@@ -46,12 +46,12 @@ export class Thermometer {
       setText(this.target, store.hasSnapshot ? texts.say("goal.none") : "");
       return;
     }
-    const share = formats.share(goal.attainment || 0);
+    const share = goalPercent(goal, formats);
     setText(this.target, texts.say("goal.of_target", { share, target: formats.value(goal.target, unit, scope.currency) }));
     fillBar(this.fill, goalShare(goal));
     placeMark(this.mark, expectedShare(goal));
-    setData(this.node, "state", goal.state);
-    setIcon(this.sign, GOAL_SIGNS[goal.state]);
+    setData(this.node, "state", goal.state || "none");
+    setIcon(this.sign, GOAL_SIGNS[goal.state || "on_track"]);
     setText(this.word, goalWord(goal, texts));
   }
 

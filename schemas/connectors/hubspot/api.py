@@ -59,6 +59,7 @@ class HubSpotSource:
     # https://developers.hubspot.com/docs/api/usage-details: the least that any plan has; answers tell of more.
     paces: Mapping[str, Pace] = {"": Pace(100, 10 * SECOND), _SEARCH: Pace(5, SECOND)}
     overlap = 10 * MINUTE
+    is_exact = True
 
     def __init__(self, *, address: str | None, token: str, objects: Mapping[str, Object]) -> None:
         """`objects`: those that are records of ours, by their type ids."""
@@ -89,6 +90,10 @@ class HubSpotSource:
         policy = data.get("policyName") if isinstance(data, dict) else None
         named = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 3600.0}
         return named.get(policy) if isinstance(policy, str) else 2.0 if status == 423 else None
+
+    def exhausted(self, headers: Mapping[str, str]) -> float | None:
+        """No answer says so before there is a refusal."""
+        return None
 
     def words(self) -> Steps[Mapping[str, str]]:
         """Which stages are won and lost."""
@@ -208,6 +213,10 @@ class HubSpotSource:
                 records += [{**record, "archived": archived == "true"} for record in _results(answer)]
                 cursor = _next(answer)
         return Envelope(object=self.people, records=records)
+
+    def is_there(self, record: Mapping[str, Any]) -> bool:
+        """Not archived, and not its associations alone."""
+        return record.get("archived") is not True and "properties" in record
 
 
 def _modified(object: str) -> str:

@@ -10,18 +10,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from schemas.connectors.answered import place_within, read_answer
 from schemas.connectors.apis import Api, Secret
+from schemas.connectors.asking import HISTORY, BadAnswerError, Envelope
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
 from schemas.connectors.connection import MIN_SECRET
 from schemas.connectors.content import JSON, check_content
-from schemas.connectors.events import LeftOutError, ShapeError, Statement, read_events
+from schemas.connectors.events import LeftOutError, ShapeError, Statement, instant_member, own_id, read_events
 from schemas.connectors.kinds import Kind
-from schemas.connectors.pipedrive.objects import ACTIVITIES, DEAL, OBJECTS, RECORDS, TYPES, USER, all_tables
+from schemas.connectors.pipedrive.answers import PASTS, past_of
+from schemas.connectors.pipedrive.api import ACTIVITIES, PipedriveSource, updated_at
+from schemas.connectors.pipedrive.objects import ACTIVITIES as ACTIVITIES_TABLES
+from schemas.connectors.pipedrive.objects import DEAL, LEAD, OBJECTS, RECORDS, TYPES, USER, all_tables
 from schemas.connectors.pipedrive.shapes import Event, read_event
-from schemas.connectors.tables import Said, Table
+from schemas.connectors.tables import Said, Table, instant_text
 from schemas.connectors.tokens import check_secret
 from schemas.connectors.words import CrmConnection, Words, words_of
-from schemas.deliveries import Delivery
+from schemas.deliveries import SOURCE, Delivery
 from schemas.documents.errors import wrong
 from schemas.records import MERGED
 
@@ -74,7 +79,9 @@ class Pipedrive:
         check_content(request.headers, {JSON})
 
     def parse(self, delivery: Delivery) -> Parsed:
-        """The event of the delivery, or every one of an array of them."""
+        """The event of the delivery, or every one of an array of them; or what the API has answered."""
+        if SOURCE in delivery.headers:
+            return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
         return read_events(delivery, self._statements, namespace=self.namespace, clock="meta.timestamp")
 
     def _statements(self, body: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
@@ -115,13 +122,63 @@ class Pipedrive:
             if isinstance(data.get("type"), str):
                 parsed.ignore_unmapped("activity", "type", data["type"])
             return
-        said = self._said(ACTIVITIES[record], event, parsed)
+        said = self._said(ACTIVITIES_TABLES[record], event, parsed)
         # A type that changed back finds its record deleted.
         yield (
             said
             if was in (None, record) or said.deleted
             else Statement(record, event.id, event.at, said.fields, deleted=False)
         )
+
+    def _answered(
+        self, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed
+    ) -> Iterator[Statement]:
+        """What a whole record says. Its version is when it was updated last; a deal's past has its own."""
+        id = own_id(record.get("id"), "id")
+        try:
+            at = updated_at(record)
+        except BadAnswerError as error:
+            raise ShapeError(str(error)) from None
+        place = place_within(at, asked_at)
+        if envelope.object == ACTIVITIES:
+            yield from self._answered_activity(id, record, at, place, parsed)
+            return
+        table = _TABLES.get(envelope.object)
+        if table is None:
+            reason = "unknown_type"
+            raise LeftOutError(reason)
+        fields = table.read(Said(table.record, record, at, self._words, parsed))
+        if table is DEAL and HISTORY in record:
+            fields = {name: value for name, value in fields.items() if name not in PASTS}
+            yield from past_of(record, id, self._words, parsed)
+        if table is LEAD:
+            # Nothing tells since when somebody has it: since it was made, unless a webhook knows better.
+            assigned_at = fields.pop("assigned_at", None)
+            made = instant_text(record.get("add_time"))
+            if assigned_at is not None and made is not None:
+                yield Statement("lead", id, instant_member(made, "add_time"), {"assigned_at": assigned_at})
+            elif "rep" in fields:
+                fields["assigned_at"] = None
+        yield Statement(table.record, id, at, fields, place=place)
+
+    def _answered_activity(
+        self, id: str, data: Mapping[str, Any], at: int, place: int, parsed: Parsed
+    ) -> Iterator[Statement]:
+        """The record that an activity is. If it was edited, it may have been one of another kind."""
+        record = self._record_of(data.get("type"))
+        is_edited = data.get("update_time") != data.get("add_time")
+        if record is None:
+            if isinstance(data.get("type"), str):
+                parsed.ignore_unmapped("activity", "type", data["type"])
+        else:
+            fields = ACTIVITIES_TABLES[record].read(Said(record, data, at, self._words, parsed))
+            is_gone = data.get("is_deleted") is True or data.get("active_flag") is False
+            yield Statement(
+                record, id, at, fields, deleted=True if is_gone else False if is_edited else None, place=place
+            )
+        for other in RECORDS if is_edited else ():
+            if other != record:
+                yield Statement(other, id, at, deleted=True, place=place)
 
     def _record_of(self, type: Any) -> str | None:
         """The kind of record that activities of a type are; any other word of ours is the kind of a meeting."""
@@ -139,6 +196,13 @@ class Pipedrive:
             or (data.get("active_flag") is False and table.record in RECORDS)
         )
         return Statement(table.record, event.id, event.at, fields, deleted=True if is_gone else None)
+
+
+_TABLES: Mapping[str, Table] = {"deals": DEAL, "leads": LEAD, "users": USER}
+_KINDS: Mapping[str, Sequence[str]] = {
+    **{name: (table.record,) for name, table in _TABLES.items()},
+    ACTIVITIES: RECORDS,
+}
 
 
 def _whole(event: Event) -> Mapping[str, Any]:
@@ -179,4 +243,12 @@ def build_pipedrive(connection: PipedriveConnection) -> Pipedrive:
     )
 
 
-PIPEDRIVE = Kind(PipedriveConnection, build_pipedrive, objects=tuple(all_tables()))
+def pipedrive_source(connection: PipedriveConnection) -> PipedriveSource | None:
+    """Its API; None: the connection has none."""
+    api = connection.api
+    if api is None:
+        return None
+    return PipedriveSource(company=api.company, token=api.token.get_secret_value().strip(), address=api.url)
+
+
+PIPEDRIVE = Kind(PipedriveConnection, build_pipedrive, source=pipedrive_source, objects=tuple(all_tables()))

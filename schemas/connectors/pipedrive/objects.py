@@ -15,7 +15,7 @@ TYPES = {"call": "call", "meeting": "meeting", "email": "email"}
 RECORDS = ("call", "email", "meeting")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?\Z")
-_STATUSES = frozenset({"open", "won", "lost"})
+STATUSES = frozenset({"open", "won", "lost"})
 
 
 # --- Deals ------------------------------------------------------------------------------------------------------------
@@ -33,7 +33,7 @@ def _status(value: Any, said: Said) -> Mapping[str, Any]:
     """Won and lost are said by the status alone; what a stage is for the connection decides while it is open."""
     if value == "deleted":
         return {}
-    status = value if isinstance(value, str) and value in _STATUSES else None
+    status = value if isinstance(value, str) and value in STATUSES else None
     if status is None:
         if value is not None:
             said.parsed.ignore_unmapped("deal", "status", str(value))
@@ -121,9 +121,7 @@ def _done_at(said: Said) -> str | None:
     due, marked = _due(said.data), instant_text(said.data.get("marked_as_done_time"))
     if marked is None:
         before = said.before
-        if before is None:
-            marked = instant_text(said.data.get("update_time")) or format_instant(said.at)
-        elif "done" in before or "type" in before:
+        if before is None or "done" in before or "type" in before:
             marked = format_instant(said.at)
         elif "due_date" in before or "due_time" in before:
             return due if due is not None and due[:10] <= format_instant(said.at)[:10] else None

@@ -78,12 +78,21 @@ def _fields(payload: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, 
     changed = _bitmaps(header.get("changedFields"))
     if changed and not any(_BITMAP.match(each) for each in changed):  # by name: what is there has changed
         return {name: value for name, value in payload.items() if name != HEADER}
-    cleared = set(named_fields(_bitmaps(header.get("nulledFields")), order))
-    return {name: value for name, value in payload.items() if name != HEADER and (value is not None or name in cleared)}
+    nulled = _bitmaps(header.get("nulledFields"))
+    cleared = set(named_fields(nulled, order))
+    said = {name: value for name, value in payload.items() if name != HEADER and (value is not None or name in cleared)}
+    # A part of it was cleared, and no other part is told.
+    return said | {name: {} for name in _parents(nulled, order) if payload[name] is None and name not in cleared}
 
 
 def _bitmaps(value: Any) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _parents(bitmaps: Sequence[str], order: Sequence[str]) -> list[str]:
+    """The fields of which bitmaps name components."""
+    found = (match for match in map(_BITMAP.match, bitmaps) if match is not None and match[1] is not None)
+    return [order[int(match[1])] for match in found if int(match[1]) < len(order)]
 
 
 def named_fields(

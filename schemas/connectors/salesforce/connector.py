@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from schemas.addresses import is_loopback
 from schemas.connectors.apis import Api, Secret
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
 from schemas.connectors.content import check_content, media_type
@@ -52,6 +53,13 @@ class SalesforceStream(Model):
     tls: bool = True
     """Whether it is spoken to by TLS."""
 
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        if not self.tls and not is_loopback(urlsplit(f"//{self.endpoint}").hostname or ""):
+            msg = "tls: may be false on this machine alone: a token would be sent for all to read"
+            raise wrong(msg)
+        return self
+
     @field_validator("topics")
     @classmethod
     def _named(cls, topics: list[str]) -> list[str]:
@@ -88,6 +96,13 @@ class SalesforceConnection(CrmConnection):
             msg = "must be the id of an organisation: 00D and 12 or 15 more letters and digits"
             raise wrong(msg)
         return found
+
+    @model_validator(mode="after")
+    def _api_is_somewhere(self) -> Self:
+        if self.api is not None and self.api.url is None:
+            msg = "api.url: must be the address of the organisation, such as https://acme.my.salesforce.com"
+            raise wrong(msg)
+        return self
 
     @model_validator(mode="after")
     def _stream_needs_api(self) -> Self:

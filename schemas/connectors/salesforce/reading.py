@@ -51,13 +51,32 @@ class Reader:
         if table is None:
             reason = "unknown_type"
             raise LeftOutError(reason)
-        said = Said(table.record, {**data, "Id": id}, at, self.words, parsed)
+        said = Said(table.record, {**_with_name(data, name, id, parsed, type), "Id": id}, at, self.words, parsed)
         try:
             yield from _RULES[name](self, table, id, said, type)
         except FieldError:
             raise
         except ValueError as error:
             raise FieldError(name, str(error)) from None
+
+
+_NAME_PARTS = ("FirstName", "MiddleName", "LastName", "Suffix")
+
+
+def _with_name(data: Mapping[str, Any], object: str, id: str, parsed: Parsed, type: str) -> Mapping[str, Any]:
+    """The name of a person as text: an event has it in parts, of which an update says only those that changed.
+
+    https://developer.salesforce.com/docs/platform/pub-sub-api/guide/event-deserialization-considerations.html
+    """
+    name = data.get("Name")
+    if not isinstance(name, Mapping):
+        return data
+    parts = [name.get(part) for part in _NAME_PARTS]
+    rest = {field: value for field, value in data.items() if field != "Name"}
+    if type == "UPDATE" and not (name.get("FirstName") and name.get("LastName")):
+        parsed.want(object, id)
+        return rest
+    return rest | {"Name": " ".join(part for part in parts if isinstance(part, str) and part) or None}
 
 
 def _plain(_reader: Reader, table: Table, id: str, said: Said, _type: str) -> Iterator[Statement]:

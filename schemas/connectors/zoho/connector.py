@@ -1,6 +1,7 @@
 """The connector of kind `zoho`, and its settings.
 
-Owns the way from Zoho's notifications to changes. Looks nothing up: what a notification does not say is noted.
+Owns the way from Zoho's notifications to changes. Looks nothing up by itself: what a notification does not say is
+noted, and what the API answers comes as a delivery too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +9,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from schemas.connectors.answered import place_within, read_answer
 from schemas.connectors.apis import Api, ApiUrl, Secret
+from schemas.connectors.asking import HISTORY, Envelope
 from schemas.connectors.base import Parsed, SignedRequest
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.events import (
@@ -25,6 +28,7 @@ from schemas.connectors.kinds import Kind
 from schemas.connectors.tables import Said, Table, instant_text
 from schemas.connectors.tokens import Token, check_token, token_of
 from schemas.connectors.words import CrmConnection, Words, words_of
+from schemas.connectors.zoho.api import ZohoSource
 from schemas.connectors.zoho.objects import (
     CALL_RESULTS,
     CALLS,
@@ -35,8 +39,10 @@ from schemas.connectors.zoho.objects import (
     LEADS,
     MODULES,
     USERS,
+    status_of,
 )
-from schemas.deliveries import Delivery
+from schemas.deliveries import SOURCE, Delivery
+from schemas.instants import SECOND, format_instant
 
 MAX_IDS = 10_000
 _OPERATIONS = frozenset({"insert", "update", "edit", "create", "delete", "restore"})
@@ -88,7 +94,9 @@ class Zoho:
         check_content(request.headers, {JSON})
 
     def parse(self, delivery: Delivery) -> Parsed:
-        """The notification of the delivery, or every one of an array of them."""
+        """The notification of the delivery, or every one of an array of them; or what the API has answered."""
+        if SOURCE in delivery.headers:
+            return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
         return read_events(delivery, self._statements, namespace=self.namespace, clock="server_time")
 
     def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
@@ -103,6 +111,9 @@ class Zoho:
             for id in ids:
                 yield _gone(table, id, at)
             return
+        if operation == "restore":
+            for id in ids:
+                yield Statement(table.record, id, at, deleted=False)
         values = _values(event.get("affected_values"))
         named = event.get("affected_fields")
         changed = {name for name in named if isinstance(name, str)} if isinstance(named, list) else set()
@@ -110,30 +121,53 @@ class Zoho:
             said = values.get(id, {})
             # An insert tells what changed, not all that there is; an update may name more than it tells.
             if not said or operation != "update" or not changed <= said.keys():
-                parsed.want(module, id)
+                parsed.want(table.name, id)
             if said:
                 yield Statement(table.record, id, at, self._fields(table, said, at, parsed, changed=said))
 
-    def record(self, module: str, record: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
-        """What a whole record says, as a look-up gives it. Its version is when Zoho says that it was last changed.
-
-        Raises ShapeError, FieldError and LeftOutError.
-        """
-        table = MODULES.get(module)
+    def _answered(
+        self, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed
+    ) -> Iterator[Statement]:
+        """What a whole record says. Its version is when Zoho says that it was last changed, stages have their own."""
+        table = MODULES.get(envelope.object)
         if table is None:
             reason = "unknown_type"
             raise LeftOutError(reason)
-        name = "modified_time" if table is USERS and "modified_time" in record else "Modified_Time"
-        written = record.get(name)
-        at = instant_member(instant_text(written) if isinstance(written, str) else None, name)
-        yield Statement(
-            table.record, own_id(record.get("id"), "id"), at, self._fields(table, record, at, parsed, changed=None)
-        )
+        id = own_id(record.get("id"), "id")
+        name = next((name for name in ("Modified_Time", "modified_time") if record.get(name)), None)
+        if name is None and table is not USERS:
+            msg = "Modified_Time: is missing"
+            raise ShapeError(msg)
+        at = asked_at if name is None else _instant(record[name], name)
+        fields = self._fields(table, record, at, parsed, changed=None, stages=envelope.words)
+        stages = _stages(record) if table is DEALS else []
+        if stages:
+            for each in ("stage", "status", "closed_at"):
+                fields.pop(each, None)
+        for stage, entered in stages:
+            said = self._entry(stage, entered, envelope.words, parsed)
+            # What a stage means may be told later: the same entry then wins by its meaning.
+            yield Statement(table.record, id, entered, said, yields=0 if said["status"] else 1)
+        yield Statement(table.record, id, at, fields, place=place_within(at, asked_at))
+
+    def _entry(self, stage: str, entered: int, stages: Mapping[str, str], parsed: Parsed) -> dict[str, Any]:
+        """A deal is closed when it enters a closing stage."""
+        said = Said("deal", {}, entered, self._words, parsed)
+        status = status_of(stage, said, stages)
+        closed_at = format_instant(entered) if status in ("won", "lost") else None
+        return {"stage": stage, "entered_stage_at": format_instant(entered), "status": status, "closed_at": closed_at}
 
     def _fields(
-        self, table: Table, data: Mapping[str, Any], at: int, parsed: Parsed, *, changed: Mapping[str, Any] | None
+        self,
+        table: Table,
+        data: Mapping[str, Any],
+        at: int,
+        parsed: Parsed,
+        *,
+        changed: Mapping[str, Any] | None,
+        stages: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        said = Said(table.record, data, at, self._words, parsed, before=changed)
+        said = Said(table.record, data, at, self._words, parsed, before=changed, stages=stages or {})
         fields = table.read(said)
         if table is EVENTS:
             named = self._outcomes_field
@@ -142,6 +176,41 @@ class Zoho:
             elif changed is None:
                 fields.setdefault("outcome", "scheduled")
         return fields
+
+
+_KINDS = {table.name: (table.record,) for table in MODULES.values()}
+
+
+def _instant(value: Any, name: str) -> int:
+    return instant_member(instant_text(value) if isinstance(value, str) else None, name)
+
+
+def _stages(record: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """The stages of a deal, each with its entry, in order; none: its history is not told.
+
+    An entry of the history is of one stage. Accounts differ in what its `Modified_Time` is: when the stage was entered,
+    which of the first one is when the deal was made, or when it was left for `Moved_To__s`.
+    """
+    history, created = record.get(HISTORY), record.get("Created_Time")
+    if not isinstance(history, list) or not history or not created:
+        return []
+    made = _instant(created, "Created_Time")
+    rows = dict.fromkeys(  # doubled entries occur
+        (_instant(row.get("Modified_Time"), "Modified_Time"), place, row.get("Stage"), row.get("Moved_To__s"))
+        for place, row in enumerate(history)
+        if isinstance(row, dict) and isinstance(row.get("Stage"), str)
+    )
+    ordered = sorted(rows, key=lambda row: row[:2])
+    if not ordered:
+        return []
+    if ordered[0][0] <= made + SECOND:
+        entries = [(str(stage), at) for at, _, stage, _ in ordered]
+    else:
+        moves = [(moved_to, at) for at, _, _, moved_to in ordered if isinstance(moved_to, str) and moved_to]
+        entries = [(str(ordered[0][2]), made), *moves]
+    return [
+        entry for entry, before in zip(entries, [None, *entries], strict=False) if not before or entry[0] != before[0]
+    ]
 
 
 def _gone(table: Table, id: str, at: int) -> Statement:
@@ -179,4 +248,20 @@ def build_zoho(connection: ZohoConnection) -> Zoho:
     )
 
 
-ZOHO = Kind(ZohoConnection, build_zoho, objects=(CALLS, EVENTS, LEADS, DEALS, USERS))
+def zoho_source(connection: ZohoConnection) -> ZohoSource:
+    """Its API."""
+    api = connection.api
+    return ZohoSource(
+        region=api.region,
+        client={
+            "client_id": api.client_id,
+            "client_secret": api.client_secret.get_secret_value().strip(),
+            "refresh_token": api.refresh_token.get_secret_value().strip(),
+        },
+        address=api.url,
+        accounts=api.accounts_url,
+        outcomes_field=connection.outcomes_field,
+    )
+
+
+ZOHO = Kind(ZohoConnection, build_zoho, source=zoho_source, objects=(CALLS, EVENTS, LEADS, DEALS, USERS))

@@ -129,7 +129,18 @@ def _lead_owner(value: Any, said: Said) -> Mapping[str, Any]:
     return {"rep": owner, **({} if said.before is None else {"assigned_at": format_instant(said.at)})}
 
 
+def _is_converted(said: Said) -> bool:
+    return said.data.get("$converted") is True or said.data.get("Converted__s") is True
+
+
+def _converted(_value: Any, said: Said) -> Mapping[str, Any]:
+    return {"status#1": "converted" if _is_converted(said) else None}
+
+
 def _lead_word(value: Any, said: Said) -> Mapping[str, Any]:
+    """A converted lead keeps the word that it had, and that says nothing any more."""
+    if _is_converted(said):
+        return {"status": None}
     return {"status": said.meaning(said.words.statuses, "status", value)}
 
 
@@ -142,24 +153,27 @@ LEADS = Table(
         row("Lead_Source", "source"),
         instant_row("Created_Time", "received_at"),
         Row("Lead_Status", ("status",), _lead_word, "by `statuses`"),
-        Row(
-            "$converted", ("status#1",), lambda value, _said: {"status#1": "converted" if value is True else None},
-            "`status`: converted",
-        ),
+        Row("$converted", ("status#1",), _converted, "`status`: converted; or `Converted__s`", also=("Converted__s",)),
     ),
 )  # fmt: skip
 
 
-def _stage(value: Any, said: Said) -> Mapping[str, Any]:
-    """By `stages`, else by the probability that comes with it, else by the labels that an account begins with."""
-    status: str | None = said.words.stages.get(value) if isinstance(value, str) else None
-    chance = said.data.get("Probability")
+def status_of(stage: Any, said: Said, stages: Mapping[str, str], chance: Any = None) -> str | None:
+    """By `stages`, else by the account's pipelines, else by the probability, else by the labels it begins with."""
+    status: str | None = said.words.stages.get(stage) if isinstance(stage, str) else None
+    if status is None and isinstance(stage, str):
+        status = stages.get(stage)
     if status is None and isinstance(chance, int | float) and not isinstance(chance, bool):
         status = "won" if chance == 100 else "lost" if chance == 0 else "open"
-    if status is None and value:
-        status = STAGES.get(plain_text(value).casefold())
+    if status is None and stage:
+        status = STAGES.get(plain_text(stage).casefold())
         if status is None:
-            said.parsed.ignore_unmapped("deal", "status", plain_text(value))
+            said.parsed.ignore_unmapped("deal", "status", plain_text(stage))
+    return status
+
+
+def _stage(value: Any, said: Said) -> Mapping[str, Any]:
+    status = status_of(value, said, said.stages, said.data.get("Probability"))
     return {"stage": value, "status": status, **({"closed_at": None} if status == "open" else {})}
 
 

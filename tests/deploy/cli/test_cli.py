@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli import app
 from deploy.cli.program import COMMANDS
-from deploy.local import up
+from deploy.local import ports, up
 from deploy.settings import SettingsError, load_settings, read_environment
 from schemas.addresses import is_loopback
 from schemas.kafka import Kafka
@@ -220,7 +220,7 @@ def test_floorcast_runs_without_its_script() -> None:
     ],
 )
 def test_an_address_is_written_as_one_would_type_it(host: str, port: int, url: str) -> None:
-    assert up.address(host, port) == url
+    assert ports.address(host, port) == url
 
 
 @pytest.mark.parametrize(

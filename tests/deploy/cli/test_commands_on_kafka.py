@@ -21,7 +21,8 @@ from aiokafka import AIOKafkaProducer
 from typer.testing import CliRunner, Result
 
 from deploy.cli import app
-from deploy.local.up import Plan, Surroundings, UpError
+from deploy.local.ports import UpError
+from deploy.local.up import Plan, Surroundings
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.topics import DELIVERIES
 from tests.ports import held_port

@@ -47,6 +47,33 @@ def test_the_token_stands_alone_on_stdout_and_opens_the_api(folder: Path) -> Non
     assert token not in result.stderr
 
 
+def test_a_key_of_one_rep_opens_their_page(folder: Path) -> None:
+    result = floorcast("create", "--scope", "rep", "--rep", "r-17")
+
+    key = KeyStore(folder / ".floorcast" / "keys.json", loopback=True).find(result.stdout.strip(), NOW)
+    assert key is not None
+    assert (key.scope, key.rep, key.team) == (ApiScope.REP, "r-17", None)
+    assert "/me?token=" in result.stderr
+    assert floorcast("list").stdout.splitlines()[1].split()[:4] == [key.id, "rep", "-", "r-17"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--scope", "rep"),
+        ("--scope", "rep", "--rep", " "),
+        ("--scope", "read", "--rep", "r-17"),
+        ("--scope", "rep", "--rep", "r-17", "--team", "north"),
+    ],
+)
+def test_a_rep_belongs_to_the_scope_rep_and_to_nothing_else(folder: Path, wrong: tuple[str, ...]) -> None:
+    result = floorcast("create", *wrong)
+
+    assert result.exit_code == 2
+    assert "--rep" in result.stderr or "--team" in result.stderr
+    assert not (folder / ".floorcast" / "keys.json").exists()
+
+
 def test_a_token_is_never_listed_again(folder: Path) -> None:
     token = floorcast("create", "--scope", "admin").stdout.strip()
     key_id, _, secret = token.removeprefix("fc_").partition(".")

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from api.settings import Settings as ApiSettings
-from deploy.local import up
+from deploy.local import ports, up
 from deploy.local.supervisor import Backoff, Child, ChildError, Program, Supervisor, describe_end
 from deploy.settings import Settings as CommandSettings
 from processor.settings import Settings as WorkerSettings
@@ -547,7 +547,7 @@ def test_children_know_the_login_by_their_environment_alone(
 def test_up_on_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     lock = up.lock_data(tmp_path)
     try:
-        with pytest.raises(up.UpError, match="another floorcast up") as refused:
+        with pytest.raises(ports.UpError, match="another floorcast up") as refused:
             up.lock_data(tmp_path)
     finally:
         lock.release()
@@ -563,7 +563,7 @@ async def test_the_local_kafka_is_a_child_like_any_other(tmp_path: Path) -> None
     await supervisor.launch(kafka)
     try:
         await up.reach_broker(kafka.kafka)
-        with pytest.raises(up.UpError, match="ends the connection: does it ask for a login"):
+        with pytest.raises(ports.UpError, match="ends the connection: does it ask for a login"):
             await up.reach_broker(str(kafka.kafka))
         kafka.kill()
         await until(lambda: bool(said))
@@ -572,7 +572,7 @@ async def test_the_local_kafka_is_a_child_like_any_other(tmp_path: Path) -> None
             try:
                 await up.reach_broker(kafka.kafka)
                 break
-            except up.UpError:
+            except ports.UpError:
                 await asyncio.sleep(0.1)
         await up.reach_broker(kafka.kafka)
     finally:

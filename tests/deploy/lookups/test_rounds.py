@@ -47,7 +47,7 @@ async def reconcile(world: World, last: int | None = None) -> dict[str, int]:
 def deal(world: World) -> str:
     id, events = world.crm.create("deals", {"dealstage": "7001", "amount": "100", "hubspot_owner_id": "901"})
     world.send(events)
-    return id
+    return str(id)
 
 
 async def test_ids_are_asked_for_once_however_many_webhooks_name_them(world: World) -> None:

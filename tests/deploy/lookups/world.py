@@ -1,7 +1,8 @@
-"""A floor over a fake HubSpot in simulated time: what people do, the webhooks that get lost, and whoever asks.
+"""A floor over a fake CRM in simulated time: what people do, the webhooks that get lost, and whoever asks.
 
-Owns the clock, the log (a list) and the loss of webhooks. The numbers that must come out are recounted from the fake's
-own database in `truth.py`, which shares nothing with the connector.
+Owns the clock, the log (a list) and the loss of webhooks, and the floor over HubSpot; the other vendors' are beside it.
+The numbers that must come out are recounted from the fake's own database in `truth.py`, which shares nothing with the
+connector.
 """
 
 import heapq
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 from deploy.lookups.backfill import Backfill, Mark
 from deploy.lookups.client import Client
@@ -27,6 +28,7 @@ from schemas.instants import HOUR, MINUTE, SECOND, parse_instant
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from tests.builders import make_config
+from tests.deploy.lookups.truth import changes_of
 from tests.fakes.hubspot import FakeHubSpot, Owner, batches, iso
 
 START = parse_instant("2026-03-16T08:00:00Z")
@@ -88,9 +90,12 @@ def floor_config(url: str, **connection: Any) -> Config:
 class World:
     """One account, one floor, one connection `hub`."""
 
+    content_type = "application/json"
+    crm: Any
+    """The fake."""
+
     def __init__(self, folder: Path, *, seed: int = 1, lost: float = 0.05, repeated: float = 0.2) -> None:
         self.clock = Clock()
-        self.crm = FakeHubSpot(self.clock.seconds)
         self.log = Log()
         self.folder = folder
         self.lost = lost
@@ -100,16 +105,34 @@ class World:
         self.under_way: list[tuple[int, int, bytes]] = []
         self._order = itertools.count()
         self._stack = AsyncExitStack()
+        self.crm = self.make_crm()
+
+    def make_crm(self) -> Any:
+        """The account, with its people."""
+        crm = FakeHubSpot(self.clock.seconds)
         for place, id in enumerate(REPS):
             team = "East" if place % 2 else "West"
             mail = f"r{id}@example.com"
-            self.crm.owners[id] = Owner(
-                id, int(id) * 10, "Rep", id, mail, team, START // 1000 - 10**9, archived=id == "904"
-            )
+            crm.owners[id] = Owner(id, int(id) * 10, "Rep", id, mail, team, START // 1000 - 10**9, archived=id == "904")
+        return crm
 
-    async def __aenter__(self) -> "World":
+    def config_of(self, url: str) -> Config:
+        return floor_config(url)
+
+    def people(self) -> "People":
+        return FloorOfPeople(self)
+
+    def bodies(self, events: list[dict[str, Any]]) -> list[bytes]:
+        """What the vendor posts of these."""
+        return batches(events)
+
+    def truth(self, now: int) -> list[RecordChange]:
+        """What the fake's own database says."""
+        return changes_of(self.crm, now)
+
+    async def __aenter__(self) -> Self:
         url = self._stack.enter_context(self.crm.serving())
-        self.config = floor_config(url)
+        self.config = self.config_of(url)
         await self.begin()
         return self
 
@@ -172,7 +195,7 @@ class World:
 
     def send(self, events: list[dict[str, Any]]) -> None:
         """As the vendor delivers them: some not, some twice, in no order."""
-        for body in batches(events):
+        for body in self.bodies(events):
             at = self.clock()
             if self.silent[0] <= at < self.silent[1] or self.random.random() < self.lost:
                 continue
@@ -184,7 +207,7 @@ class World:
     async def deliver(self) -> None:
         while self.under_way and self.under_way[0][0] <= self.clock():
             at, _, body = heapq.heappop(self.under_way)
-            await self.log.append([Delivery("hub", at, {"content-type": "application/json"}, body)])
+            await self.log.append([Delivery("hub", at, {"content-type": self.content_type}, body)])
 
     # A day.
 
@@ -195,7 +218,7 @@ class World:
         first, step = self.clock(), int(hours * HOUR / records)
         self.reconciled_at: int | None = None
         due = first
-        floor = FloorOfPeople(self)
+        floor = self.people()
         for number in range(records):
             self.clock.pass_to(first + number * step)
             floor.act()
@@ -231,8 +254,16 @@ class World:
         return output.changes
 
 
-class FloorOfPeople:
+class People(Protocol):
     """What people do in the CRM."""
+
+    def act(self) -> None:
+        """One of them does something."""
+        ...
+
+
+class FloorOfPeople:
+    """Those who work in HubSpot."""
 
     def __init__(self, world: World) -> None:
         self._world = world

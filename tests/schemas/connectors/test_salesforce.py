@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 from pydantic import ValidationError
 
@@ -13,6 +14,7 @@ from schemas.connectors.base import Connector, ContentTypeError, Parsed, Signatu
 from schemas.connectors.salesforce.changes import named_fields
 from schemas.connectors.salesforce.ids import whole_id
 from schemas.connectors.salesforce.soap import MAX_DEPTH, SoapError, read_message
+from schemas.deliveries import Delivery
 from schemas.instants import DAY, parse_instant
 from schemas.records import FIELDS, Record, RecordChange, fold_all, in_order
 from tests.schemas.connectors.cases import FIXTURES, NOW, SALESFORCE, connect, fixture, parse
@@ -183,6 +185,9 @@ def test_json_is_never_posted() -> None:
         ({"organization": "00D5f000004XyZa", "stream": {}}, "salesforce"),
         ({"organization": "00D5f000004XyZa", "outcomes_field": "Not a name"}, "outcomes_field"),
         ({"organization": "00D5f000004XyZa", "api": {"client_id": "x"}}, "client_secret"),
+        ({"organization": "00D5f000004XyZa", "stream": {"endpoint": "10.0.0.1:7443", "tls": False}}, "stream"),
+        ({"organization": "00D5f000004XyZa", "stream": {"topics": ["Opportunity"]}}, "topics"),
+        ({"organization": "00D5f000004XyZa", "stream": {"endpoint": "no-port"}}, "endpoint"),
     ],
 )
 def test_what_is_wrong_with_the_settings_is_told_by_its_field(settings: dict[str, Any], field: str) -> None:
@@ -190,6 +195,26 @@ def test_what_is_wrong_with_the_settings_is_told_by_its_field(settings: dict[str
         read_connection({"kind": "salesforce", "secrets": ["path-secret-4711"], **settings})
 
     assert field in refusal.value.errors()[0]["loc"]
+
+
+def test_an_api_without_an_address_is_named() -> None:
+    api = {"client_id": "x", "client_secret": "y"}
+    with pytest.raises(ValidationError, match=r"api\.url: must be the address of the organisation"):
+        read_connection(
+            {"kind": "salesforce", "organization": "00D5f000004XyZa", "secrets": ["path-secret-4711"], "api": api}
+        )
+
+
+def test_a_stream_on_this_machine_may_be_plain() -> None:
+    connection = read_connection(
+        {
+            "kind": "salesforce", "organization": "00D5f000004XyZa", "secrets": ["path-secret-4711"],
+            "api": {"url": "http://127.0.0.1:1234", "client_id": "x", "client_secret": "y"},
+            "stream": {"endpoint": "127.0.0.1:7443", "tls": False},
+        }
+    )  # fmt: skip
+
+    assert getattr(connection, "stream").tls is False  # noqa: B009 - of this kind alone
 
 
 # --- XML --------------------------------------------------------------------------------------------------------------
@@ -593,3 +618,54 @@ def test_what_cannot_be_read_is_told_by_its_member(event: Any, detail: str) -> N
     (problem,) = parse(_connector(), [event], received_at=LATER).problems
 
     assert problem.detail.startswith(detail)
+
+
+# --- Names in parts ---------------------------------------------------------------------------------------------------
+
+PERSON_ID = "0055f000005mc66AAA"
+
+
+def _person_event(type: str, name: Any, **header: list[str]) -> Parsed:
+    payload = {
+        "ChangeEventHeader": {
+            "entityName": "User", "recordIds": [PERSON_ID], "changeType": type, "commitTimestamp": 1_773_852_090_000,
+            "sequenceNumber": 1, "changedFields": [], "nulledFields": [], "diffFields": [], **header,
+        },
+        "Name": name,
+        "Email": "ana@example.com",
+    }  # fmt: skip
+    body = orjson.dumps({"payload": payload})
+    return SALESFORCE.connector().parse(Delivery("sf", NOW, {"content-type": "application/json"}, body))
+
+
+def test_a_name_in_parts_is_one_name() -> None:
+    parsed = _person_event("CREATE", {"Salutation": "Dr", "FirstName": "Ana", "MiddleName": None, "LastName": "Lim"})
+
+    assert [change.fields["name"] for change in parsed.changes] == ["Ana Lim"]
+    assert not parsed.problems
+
+
+def test_a_part_of_a_name_alone_is_looked_up_and_the_rest_is_taken() -> None:
+    parsed = _person_event("UPDATE", {"FirstName": None, "LastName": "Lim-Berg"}, changedFields=["0x4", "1-0x2"])
+
+    assert parsed.lookups == [("User", PERSON_ID)]
+    assert [dict(change.fields) for change in parsed.changes] == [{"email": "ana@example.com"}]
+
+
+def test_a_part_of_a_name_that_was_cleared_is_looked_up() -> None:
+    parsed = _person_event("UPDATE", None, changedFields=["0x4", "1-0x1"], nulledFields=["1-0x1"])
+
+    assert parsed.lookups == [("User", PERSON_ID)]
+
+
+def test_a_whole_new_name_is_taken() -> None:
+    parsed = _person_event("UPDATE", {"FirstName": "Ana", "LastName": "Berg"}, changedFields=["0x4", "1-0x3"])
+
+    assert [change.fields["name"] for change in parsed.changes] == ["Ana Berg"]
+    assert not parsed.lookups
+
+
+def test_a_name_that_was_cleared_is_cleared() -> None:
+    parsed = _person_event("UPDATE", None, changedFields=["0x6"], nulledFields=["0x2"])
+
+    assert [dict(change.fields) for change in parsed.changes] == [{"name": None, "email": "ana@example.com"}]

@@ -8,11 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.connectors import read_connection
+from schemas.connectors.asking import HISTORY, Envelope, encode_envelope
 from schemas.connectors.base import Connector, Parsed
-from schemas.connectors.fields import read_change
-from schemas.connectors.zoho import Zoho
-from schemas.instants import DAY, parse_instant
-from schemas.records import FIELDS, Record, fold_all, in_order
+from schemas.deliveries import ASKED_AT, LOOKUP, SOURCE, Delivery
+from schemas.instants import DAY, HOUR, SECOND, parse_instant
+from schemas.records import FIELDS, Record, RecordChange, fold_all, in_order
 from tests.schemas.connectors.cases import NOW, ZOHO, connect, fixture, parse
 
 LATER = NOW + 30 * DAY
@@ -54,17 +54,16 @@ def _record(*events: Any, connector: Connector | None = None) -> Record:
     return records[0]
 
 
+def _answer(envelope: Envelope, *, connector: Connector | None = None) -> Parsed:
+    headers = {"content-type": "application/json", SOURCE: LOOKUP, ASKED_AT: str(LATER)}
+    parsed = (connector or _connector()).parse(Delivery("crm", LATER, headers, encode_envelope(envelope)))
+    assert parsed.problems == []
+    return parsed
+
+
 def _looked_up(module: str, name: str, *, connector: Connector | None = None, **more: Any) -> Record:
-    zoho = connector or _connector()
-    assert isinstance(zoho, Zoho)
     (record,) = fixture(f"zoho/enrich_{name}.json")["data"]
-    changes = [
-        read_change(
-            kind=said.kind, record_id=said.record_id, changed_at=said.at, raw=said.fields, received_at=LATER,
-            namespace="", takes_voices=True,
-        ).change
-        for said in zoho.record(module, record | more, Parsed())
-    ]  # fmt: skip
+    changes = _answer(Envelope(object=module, records=[record | more]), connector=connector).changes
     return fold_all(changes[0].kind, changes)
 
 
@@ -232,6 +231,57 @@ def test_a_deal_that_was_looked_up_has_the_version_of_its_last_change() -> None:
     }  # fmt: skip
     assert {entry[0] for entry in record.fields.values()} == {_at("2026-03-18T16:41:30Z")}
     assert record.get("closed_at") is None
+
+
+def test_of_two_edits_within_a_second_the_later_one_counts_however_often_it_is_read() -> None:
+    (deal,) = fixture("zoho/enrich_deal.json")["data"]
+    modified = _at("2026-03-18T16:41:30Z")
+
+    def read(amount: int, asked_at: int) -> list[RecordChange]:
+        headers = {SOURCE: LOOKUP, ASKED_AT: str(asked_at)}
+        body = encode_envelope(Envelope(object="Deals", records=[deal | {"Amount": amount}]))
+        return _connector().parse(Delivery("crm", LATER, headers, body)).changes
+
+    first, second, again = read(100, modified + 300_000), read(200, modified + SECOND), read(200, modified + HOUR)
+
+    assert [(change.fields, change.changed_at, change.digest) for change in second] == [
+        (change.fields, change.changed_at, change.digest) for change in again
+    ]
+    for order in itertools.permutations([first, second, again]):
+        assert fold_all("deal", [change for one in order for change in one]).get("amount") == "200"
+
+
+_ENTRIES = [
+    {"Stage": "Qualification", "Moved_To__s": "Signed", "Modified_Time": "2026-03-10T15:20:05+01:00"},
+    {"Stage": "Signed", "Moved_To__s": None, "Modified_Time": "2026-03-18T17:41:30+01:00"},
+]
+_LEAVINGS = [
+    {"Stage": "Qualification", "Moved_To__s": "Signed", "Modified_Time": "2026-03-18T17:41:30+01:00"},
+    {"Stage": "Signed", "Moved_To__s": None, "Modified_Time": "2026-03-19T17:41:30+01:00"},
+]
+
+
+@pytest.mark.parametrize("history", [_ENTRIES, [*_ENTRIES, *_ENTRIES], _LEAVINGS, [_LEAVINGS[0], *_LEAVINGS]])
+def test_stages_have_the_instants_of_their_history_whatever_an_account_means_by_them(history: Any) -> None:
+    (deal,) = fixture("zoho/enrich_deal.json")["data"]
+    deal |= {"Stage": "Signed", HISTORY: history}
+    changes = _answer(
+        Envelope(object="Deals", records=[deal], words={"Signed": "won", "Qualification": "open"})
+    ).changes
+    record = fold_all("deal", changes)
+
+    assert [(at, value) for at, _, _, value in record.entries("stage")] == [
+        (_at("2026-03-10T14:20:05Z"), "Qualification"), (_at("2026-03-18T16:41:30Z"), "Signed"),
+    ]  # fmt: skip
+    assert (record.get("status"), record.get("closed_at")) == ("won", _at("2026-03-18T16:41:30Z"))
+
+
+def test_a_restored_record_is_there_again() -> None:
+    gone = _event("deal_delete", ids=[DEAL])
+    back = _event("deal_delete", ids=[DEAL], operation="restore", server_time=1774000901000)
+
+    assert not _record(gone, back).is_deleted
+    assert _parse(back).lookups == [("Deals", DEAL)]
 
 
 def test_what_is_said_is_a_field_of_ours() -> None:

@@ -11,6 +11,7 @@ from schemas.goals.book import GoalBook
 from schemas.instants import DAY, HOUR
 from schemas.records import RecordChange
 from schemas.topics import PANES, ROSTER
+from schemas.windows import span_of
 from tests.builders import change, instant, make_config
 from tests.pipeline import Pipeline
 
@@ -125,3 +126,15 @@ def test_a_past_period_is_looked_at_once_while_nothing_of_it_changes(monkeypatch
 
     monkeypatch.setattr(told.floor, "merged", None)
     assert told.book.people("quota", ORGANISATION, before, NOW) == first
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(words(), max_size=12), st.sampled_from(["month", "today", "30d", "1h"]))
+def test_metrics_asked_alone_are_what_they_are_among_all(said: list[RecordChange], window: str) -> None:
+    told = Told()
+    told.pipeline.take(said)
+    span = span_of(window, NOW, told.floor.calendar)
+    for scope in told.floor.scopes():
+        whole = told.floor.values(scope, span, NOW)
+        for metric, value in whole.metrics.items():
+            assert told.floor.values(scope, span, NOW, [metric]).metrics == {metric: value}

@@ -160,3 +160,21 @@ async def test_the_clock_alone_makes_no_new_answer(tmp_path: Path) -> None:
 
     assert first.headers["etag"] == later.headers["etag"]
     assert first.json()["steps"] != later.json()["steps"]
+
+
+async def test_a_window_that_is_not_kept_has_steps_without_numbers(tmp_path: Path) -> None:
+    floor = Floor(tmp_path, config(retention={"records": "40d"}))
+    floor.take(*deal("d1", "r1", "lead", "talk", product="pro"))
+
+    for asked in ({"window": "quarter"}, {"from_": "2026-02-05", "to": "2026-03-18"}):
+        answer = await floor.read("/v1/funnels/by_product", by="product", **asked)
+        assert [step["step"] for step in answer["steps"]] == ["lead", "talk", "offer", "won"]
+        assert {value for step in answer["steps"] for name, value in step.items() if name not in {"step", "label"}} == {
+            None
+        }
+        assert answer["unavailable"] == {"by_product": "kept since 2026-02-06"}
+        assert [part["steps"][0]["entered"] for part in answer["segments"]] == [None, None]
+        assert (await floor.read("/v1/funnels/by_product", by="team", **asked))["segments"] == []
+    kept = await floor.read("/v1/funnels/by_product", from_="2026-02-06", to="2026-03-18")
+    assert "unavailable" not in kept
+    assert kept["steps"][0]["entered"] == 1

@@ -370,3 +370,31 @@ async def test_prometheus_has_the_attainment_of_the_current_period(tmp_path: Pat
         'floorcast_goal_attainment{goal="quota",scope="rep",rep="r3",team="south"} 0.0',
         'floorcast_goal_attainment{goal="quota",scope="rep",rep="r4",team=""} 0.0',
     ]
+
+
+async def test_what_was_reached_in_a_period_that_is_not_kept_is_null_and_said(tmp_path: Path) -> None:
+    goals = {
+        "quota": quota({"each": 100}),
+        "rate": {"metric": "win_rate", "period": "month", "amounts": [{"amount": "0.5"}]},
+    }
+    floor = floor_of(tmp_path, goals, retention={"records": "40d"})
+    floor.take(won("r1", "70", "2026-03-14T10:00Z"), won("r1", "90"))
+
+    before, now = await rows_of(floor, rep="r1", count=2)
+
+    unknown = ("actual", "attainment", "gap", "pace", "projection", "needed_per_day", "state", "deals_needed")
+    assert (before["target"], before["expected"]) == ("100.00", "100.00")
+    assert {before[name] for name in unknown} == {None}
+    assert before["unavailable"] == {"revenue_won": "kept since 2026-03-12"}
+    assert now["actual"] == "90.00"
+    assert "unavailable" not in now
+    organisation, rate = (await rows_of(floor, period="previous"))[:2]
+    assert (organisation["share_at_goal"], organisation["fit"]) == (None, None)
+    assert (rate["goal"], rate["actual"], rate["state"]) == ("rate", None, None)
+    row = await floor.read("/v1/reps/r1/metrics", window="month", metrics="revenue_won")
+    assert row["metrics"] == {"revenue_won": "90.00"}
+    row = await floor.read("/v1/reps/r1/metrics", from_="2026-03-01", to="2026-04-30", metrics="revenue_won")
+    assert row["metrics"] == {"revenue_won": None}
+    assert (row["goals"]["revenue_won"]["attainment"], row["goals"]["revenue_won"]["state"]) == (None, None)
+    board = await floor.read("/v1/leaderboards/revenue_won", from_="2026-03-01", to="2026-04-30", rank="attainment")
+    assert [(each["rank"], each["value"], each["attainment"]) for each in board["entries"]] == [(None, None, None)] * 4

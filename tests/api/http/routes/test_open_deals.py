@@ -162,3 +162,22 @@ async def test_open_leads_by_a_flag(tmp_path: Path, flag: str, leads: list[str])
     )  # fmt: skip
 
     assert await listed(floor, "/v1/leads/open", flag=flag) == leads
+
+
+async def test_a_touch_to_come_is_no_touch_until_it_comes(tmp_path: Path) -> None:
+    floor = floor_of(
+        tmp_path, lead("l1", 30 * DAY),
+        change("call", "c1", NOW - 20 * DAY, rep="r1", lead="l1", direction="outbound", dialed_at=NOW - 20 * DAY),
+        change("call", "c2", NOW, rep="r1", lead="l1", direction="outbound", dialed_at=NOW + HOUR),
+    )  # fmt: skip
+
+    async def seen() -> tuple[Any, ...]:
+        (row,) = (await floor.read("/v1/leads/open"))["rows"]
+        return row["touches"], row["last_touch_at"], row["flags"]
+
+    assert await seen() == (1, "2026-02-26T12:00:00.000Z", ["quiet"])
+    floor.now += HOUR
+    assert await seen() == (2, "2026-03-18T13:00:00.000Z", [])
+    floor.pipeline.pass_time(floor.now)
+    assert floor.pipeline.restart() == 0
+    assert await seen() == (2, "2026-03-18T13:00:00.000Z", [])

@@ -1,0 +1,273 @@
+"""What each day of a goal carries for whom: amounts, hours of work and people, day by day and person by person.
+
+Owns the recount's own reading of targets. No two days are taken together, and nobody shares anything with anybody else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from deploy.verification.books import Reading
+from deploy.verification.comparisons import is_sum
+from deploy.verification.records import Record
+from deploy.verification.shapes import DAY
+
+if TYPE_CHECKING:
+    from schemas.config.goals import Goal
+
+_ONE_DAY = timedelta(days=1)
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+OF_WINDOWS = {"today": "day", "week": "week", "month": "month", "quarter": "quarter", "year": "year"}
+"""Window -> the period that it is the beginning of."""
+
+
+class Whose(NamedTuple):
+    """`organisation`, `team` or `rep`, and which one."""
+
+    scope: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """Days of the organisation, both included."""
+
+    first: date
+    last: date
+
+    def __iter__(self) -> Iterator[date]:
+        day = self.first
+        while day <= self.last:
+            yield day
+            day += _ONE_DAY
+
+
+Calendar = str | None
+"""The name of one; None: every day is like every other."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Amount:
+    """What somebody is to reach in a period, from a day on."""
+
+    since: date
+    order: tuple[Any, ...]
+    """Of those of one day the greatest holds."""
+    value: Fraction
+
+
+class GoalDays:
+    """All goals of a configuration, as records of kind `goal` and `absence` change them."""
+
+    def __init__(self, reading: Reading, records: Iterable[Record]) -> None:
+        """`records`: those of kind `goal`, deleted ones left out."""
+        self.reading, self.terms, self.people = reading, reading.terms, reading.people
+        self._config = reading.config
+        self.goals: Mapping[str, Goal] = {
+            name: goal for name, goal in self._config.goals.items() if goal.metric in self.terms.definitions.metrics
+        }
+        self._amounts: dict[tuple[str, str, str | None], list[_Amount]] = defaultdict(list)
+        for record in records:
+            self._take_record(record)
+        for name, goal in self.goals.items():
+            self._take_file(name, goal)
+        self._here = {rep: (self.people.since(rep), self.people.until(rep)) for rep in self.people.roster}
+        self._works: dict[tuple[Calendar, date], int] = {}
+        self._periods: dict[tuple[str, date], Dates] = {}
+        self._wholes: dict[tuple[Calendar, Dates], int] = {}
+
+    # --- amounts
+
+    def _take_record(self, record: Record) -> None:
+        said, since = record.get("amount"), self.people.as_day(record.get("since"))
+        if said is None or Fraction(said) < 0:
+            return
+        rep, team = self.people.rep(record.get("rep")), record.get("team")
+        key = ("rep", rep) if rep is not None else ("own", team)
+        at, digest = record.version_of("amount")
+        amount = _Amount(since or date.min, (0, at, digest, record.id), Fraction(said))
+        self._amounts[str(record.get("goal")), *key].append(amount)
+
+    def _take_file(self, name: str, goal: Goal) -> None:
+        for place, entry in enumerate(goal.amounts):
+            value = entry.each if entry.amount is None else entry.amount
+            kind = "rep" if entry.rep is not None else "own" if entry.each is None else "each"
+            key = kind, entry.rep or entry.team
+            self._amounts[name, *key].append(_Amount(entry.since or date.min, (1, place), Fraction(str(value))))
+
+    def held(self, name: str, kind: str, id: str | None, day: date) -> Fraction | None:
+        begun = [each for each in self._amounts.get((name, kind, id), ()) if each.since <= day]
+        return max(begun, key=lambda each: (each.since, each.order)).value if begun else None
+
+    def of_person(self, name: str, rep: str, team: str | None, day: date) -> Fraction:
+        for kind, id in (("rep", rep), *((("each", team),) if team is not None else ()), ("each", None)):
+            found = self.held(name, kind, id, day)
+            if found is not None:
+                return found
+        return Fraction(0)
+
+    # --- days
+
+    def period(self, name: str, day: date) -> Dates:
+        """The period of a goal that holds a day."""
+        return self.period_of(self.goals[name].period, day)
+
+    def period_of(self, kind: str, day: date) -> Dates:
+        """The week, month, … that holds a day."""
+        key = kind, day
+        if key not in self._periods:
+            first, after = day, day + _ONE_DAY
+            while not self._begins(kind, first):
+                first -= _ONE_DAY
+            while not self._begins(kind, after):
+                after += _ONE_DAY
+            found = Dates(first, after - _ONE_DAY)
+            self._periods |= {(kind, each): found for each in found}
+        return self._periods[key]
+
+    def _begins(self, kind: str, day: date) -> bool:
+        if kind == "day":
+            return True
+        if kind == "week":
+            return day.weekday() == _WEEKDAYS.index(self._config.organisation.week_starts)
+        starts = "01-01"
+        if kind.startswith("fiscal_"):
+            kind, starts = kind.removeprefix("fiscal_"), self._config.fiscal.year_starts
+        month, first = map(int, starts.split("-"))
+        return day.day == first and (day.month - month) % _MONTHS[kind] == 0
+
+    def days_of_window(self, window: str, first: date, today: date) -> Dates:
+        """The days that a window of days means to goals, those to come included; `first`: its first one."""
+        kind = OF_WINDOWS.get(window)
+        return Dates(first, today) if kind is None else self.period_of(kind, today)
+
+    def _calendar(self, name: str, team: str | None) -> Calendar:
+        return None if self.goals[name].elapsed == "calendar" else self.terms.calendar_of(team)
+
+    def _work(self, calendar: Calendar, day: date) -> int:
+        if calendar is None:
+            return DAY
+        key = calendar, day
+        if key not in self._works:
+            start, end = self.people.start_of(day), self.people.start_of(day + _ONE_DAY)
+            self._works[key] = self.terms.offices[calendar].between(start, end)
+        return self._works[key]
+
+    def _whole(self, calendar: Calendar, days: Dates) -> int:
+        key = calendar, days
+        if key not in self._wholes:
+            self._wholes[key] = sum(self._work(calendar, day) for day in days)
+        return self._wholes[key]
+
+    def _passed(self, calendar: Calendar, day: date, now: int) -> Fraction:
+        """The share of a day's work that is over."""
+        start, end = self.people.start_of(day), self.people.start_of(day + _ONE_DAY)
+        if now >= end or now <= start:
+            return Fraction(now >= end)
+        if calendar is None:
+            return Fraction(min(now - start, DAY), DAY)
+        work = self._work(calendar, day)
+        return Fraction(self.terms.offices[calendar].between(start, now), work) if work else Fraction(0)
+
+    # --- targets
+
+    def is_here(self, rep: str, day: date) -> bool:
+        since, until = self._here[rep]
+        return (since is None or since <= day) and (until is None or day <= until)
+
+    def weight(self, name: str, rep: str, day: date) -> tuple[Fraction, Calendar]:
+        """What a day carries for somebody, and by whose hours."""
+        goal, team = self.goals[name], self.people.team_of(rep, day)
+        calendar, since = self._calendar(name, team), self._here[rep][0]
+        period = self.period(name, day)
+        if not self.is_here(rep, day) or (goal.join == "next_period" and since is not None and since > period.first):
+            return Fraction(0), calendar
+        amount = self.of_person(name, rep, team, day)
+        if not amount:
+            return Fraction(0), calendar
+        carrying = period
+        if goal.join == "full" and since is not None and since > period.first:
+            carrying = Dates(since, period.last)
+        whole = self._whole(calendar, carrying)
+        if not whole:
+            return Fraction(0), calendar
+        present = self.reading.rep_days.presence(rep, day) if goal.absence == "prorate" else Fraction(1)
+        return amount * self._ramp(goal, since, day) * present * self._work(calendar, day) / whole, calendar
+
+    @staticmethod
+    def _ramp(goal: Goal, since: date | None, day: date) -> Fraction:
+        if since is None or not goal.ramp:
+            return Fraction(1)
+        steps = [Fraction(str(share)) for months, share in sorted(goal.ramp.items()) if _later(since, months) <= day]
+        return steps[-1] if steps else Fraction(str(goal.ramp[min(goal.ramp)]))
+
+    def target(self, name: str, whose: Whose, days: Dates, now: int) -> tuple[Fraction, Fraction]:
+        """What is to be reached in these days, and what of it by now."""
+        target = expected = Fraction(0)
+        for day in days:
+            for weight, calendar in self._weights(name, whose, day):
+                target += weight
+                expected += weight * self._passed(calendar, day, now) if weight else 0
+        return target, expected
+
+    def _weights(self, name: str, whose: Whose, day: date) -> Iterator[tuple[Fraction, Calendar]]:
+        if whose.scope == "rep":
+            yield self.weight(name, whose.id or "", day)
+            return
+        own = self.held(name, "own", whose.id, day)
+        if own is None:
+            for rep in self.people.roster:
+                if whose.id is None or self.people.team_of(rep, day) == whose.id:
+                    yield self.weight(name, rep, day)
+            return
+        calendar, period = self._calendar(name, None), self.period(name, day)
+        whole = self._whole(calendar, period)
+        yield (own * self._work(calendar, day) / whole if whole else Fraction(0)), calendar
+
+    def needed_share(self, name: str, whose: Whose, days: Dates, now: int) -> Fraction | None:
+        """What an average working day is of the work that is left."""
+        today = self.people.day_of(now)
+        rep = whose.id if whose.scope == "rep" else None
+        calendar = self._calendar(name, None if rep is None else self.people.team_of(rep, today))
+        left = Fraction(0)
+        for day in days:
+            if day < today or (rep is not None and not self.is_here(rep, day)):
+                continue
+            part = Fraction(self._work(calendar, day))
+            if day == today:
+                part *= 1 - self._passed(calendar, day, now)
+            if rep is not None and self.goals[name].absence == "prorate":
+                part *= self.reading.rep_days.presence(rep, day)
+            left += part
+        working = [work for work in (self._work(calendar, day) for day in days) if work]
+        return Fraction(sum(working), len(working)) / left if working and left else None
+
+    def is_spread(self, name: str) -> bool:
+        """Whether it has a weight on days."""
+        definitions, metric = self.terms.definitions, self.goals[name].metric
+        return definitions.metrics[metric].get("better", "higher") == "higher" and is_sum(definitions, metric)
+
+    def unspread_target(self, name: str, whose: Whose, days: Dates, now: int) -> Fraction | None:
+        day = min(days.last, self.people.day_of(now))
+        period = self.period(name, days.first)
+        if days.last > period.last:
+            return None
+        if whose.scope != "rep":
+            return self.held(name, "own", whose.id, day)
+        rep = whose.id or ""
+        if not any(self.is_here(rep, each) for each in days):
+            return None
+        return self.of_person(name, rep, self.people.team_of(rep, day), day)
+
+
+def _later(day: date, months: int) -> date:
+    """The same day of the month so many months later, else the last one of that month."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    after = date(year + (month == 11), (month + 1) % 12 + 1, 1)
+    return min(date(year, month + 1, 1) + timedelta(days=day.day - 1), after - _ONE_DAY)

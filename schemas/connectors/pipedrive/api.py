@@ -1,0 +1,264 @@
+"""What Pipedrive's API is asked, and how its answers are put together. Pure: `schemas.connectors.asking` says how.
+
+- Deals and activities are read by the second version of the API; leads, users and the changelog of a deal by the first
+  one, which alone has them.
+- A deal's past is its changelog: one request for each deal, and a dear one. Nothing tells it of all deals together.
+- Archived deals and leads are lists of their own. Of deletions only those of deals are told.
+https://pipedrive.readme.io/docs/core-api-concepts-rate-limiting
+https://developers.pipedrive.com/docs/api/v1/Deals
+https://developers.pipedrive.com/docs/api/v1/Leads
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from schemas.connectors.asking import (
+    GONE,
+    HISTORY,
+    Answer,
+    ApiObject,
+    Ask,
+    BadAnswerError,
+    Changed,
+    Envelope,
+    Pace,
+    Page,
+    Steps,
+    member,
+)
+from schemas.connectors.pipedrive.objects import RECORDS
+from schemas.connectors.tables import instant_text, second_text
+from schemas.instants import MINUTE, SECOND, parse_instant
+
+DEALS, LEADS, ACTIVITIES, USERS = "deals", "leads", "activities", "users"
+BATCH = 100
+_FOUND = 500
+_CHANGES = 500
+_MISSING = frozenset({404})
+_ARCHIVED = "archived"
+_UNKNOWN = frozenset({404, 410})
+_LEAST = 50
+"""Of the day's tokens: fewer than the dearest request may need."""
+_DAY_IS_USED, _BLOCKED = 3600.0, 60.0
+_LONGEST_RESET = 120
+
+
+class PipedriveSource:
+    """Pipedrive's API, for one connection."""
+
+    people = USERS
+    batch = BATCH
+    # https://pipedrive.readme.io/docs/core-api-concepts-rate-limiting: the smallest plan's; answers tell of more.
+    paces: Mapping[str, Pace] = {"": Pace(20, 2 * SECOND)}
+    overlap = 5 * MINUTE
+    is_exact = False
+    objects: Mapping[str, ApiObject] = {
+        LEADS: ApiObject(LEADS, "lead"),
+        DEALS: ApiObject(DEALS, "deal"),
+        ACTIVITIES: ApiObject(ACTIVITIES, RECORDS[0], further=RECORDS[1:]),
+    }
+
+    def __init__(self, *, company: str, token: str, address: str | None = None) -> None:
+        self.address = address or f"https://{company}.pipedrive.com"
+        self._token = token
+
+    def login(self) -> Steps[Mapping[str, str]]:
+        """The token of a user: it does not expire."""
+        return {"x-api-token": self._token}
+        yield  # a generator, as others are
+
+    def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
+        """What two seconds may hold, by which plans differ."""
+        most = headers.get("x-ratelimit-limit", "")
+        return {"": Pace(int(most), 2 * SECOND)} if most.isdigit() and int(most) else {}
+
+    def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
+        """Who goes on after refusals is blocked for a while, with a page in place of an answer."""
+        if status == 403 and data is None:
+            return _BLOCKED
+        left, reset = headers.get("x-daily-requests-left", ""), headers.get("x-ratelimit-reset", "")
+        if status == 429 and left.isdigit() and int(left) < _LEAST:
+            return _DAY_IS_USED
+        return float(reset) if status == 429 and reset.isdigit() and int(reset) <= _LONGEST_RESET else None
+
+    def exhausted(self, headers: Mapping[str, str]) -> float | None:
+        """The tokens of the day are the whole company's: the last ones are left to others."""
+        left = headers.get("x-daily-requests-left", "")
+        return _DAY_IS_USED if left.isdigit() and int(left) < _LEAST else None
+
+    def words(self) -> Steps[Mapping[str, str]]:
+        """None: the status of a deal says whether it is won, not its stage."""
+        return {}
+        yield  # a generator, as others are
+
+    def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """Those that are there, archived or not; of deals those that are deleted."""
+        if object == LEADS:
+            return (yield from self._leads(ids))
+        records: list[dict[str, Any]] = []
+        ways: list[tuple[str, Mapping[str, str]]] = [(f"/api/v2/{object}", {})]
+        if object == DEALS:
+            ways += [("/api/v2/deals/archived", {}), ("/api/v2/deals", {"status": "deleted"})]
+        left = list(ids)
+        for path, more in ways:
+            if left:
+                answer = yield Ask("GET", path, {"ids": ",".join(left), "limit": str(_FOUND), **more})
+                found = {record["id"]: record for record in _rows(answer)}
+                records += [_deleted(found[id]) if more else found[id] for id in left if id in found]
+                left = [id for id in left if id not in found]
+        if object == DEALS:
+            for record in records:
+                if GONE not in record:
+                    record[HISTORY] = yield from self._changelog(record["id"])
+        return Envelope(object=object, records=records, missing=left)
+
+    def _leads(self, ids: Sequence[str]) -> Steps[Envelope]:
+        """One by one: nothing else is there."""
+        records: list[dict[str, Any]] = []
+        missing: list[str] = []
+        for id in ids:
+            answer = yield Ask("GET", f"/api/v1/leads/{id}", expected=_UNKNOWN)
+            if answer.status in _UNKNOWN:
+                missing.append(id)
+            else:
+                records.append(_row(member(answer.data, "data", dict)))
+        return Envelope(object=LEADS, records=records, missing=missing)
+
+    def _changelog(self, deal: str) -> Steps[list[dict[str, Any]]]:
+        """What was changed in a deal, as Pipedrive gives it: the newest change first."""
+        changes: list[dict[str, Any]] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            query = {"limit": str(_CHANGES), **({"cursor": cursor} if cursor else {})}
+            answer = yield Ask("GET", f"/api/v1/deals/{deal}/changelog", query, expected=_MISSING)
+            if answer.status in _MISSING:
+                break
+            found = answer.data.get("data") if isinstance(answer.data, dict) else None
+            changes += [change for change in found or () if isinstance(change, dict)]
+            cursor = _next_cursor(answer)
+        return [change for change in changes if change.get("field_key") in CHANGES]
+
+    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """Nothing that a record points to changes without its update time."""
+        return Envelope(object=object)
+        yield  # a generator, as others are
+
+    def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
+        """Page by page; then those that are archived."""
+        is_archived = cursor is not None and cursor.startswith(_ARCHIVED)
+        own = (cursor or "").removeprefix(_ARCHIVED)
+        suffix = f"/{_ARCHIVED}" if is_archived else ""
+        if object == LEADS:
+            found, following = yield from self._newest_leads(suffix, since, int(own or 0))
+        else:
+            found, following = yield from self._updated(object, suffix, since, own)
+        if following is not None:
+            following = (_ARCHIVED if is_archived else "") + following
+        elif not is_archived and object != ACTIVITIES:
+            following = _ARCHIVED
+        return Changed(found, following)
+
+    def _updated(
+        self, object: str, suffix: str, since: int, cursor: str
+    ) -> Steps[tuple[list[tuple[str, int]], str | None]]:
+        """The oldest change first: what changes meanwhile comes once more at the end."""
+        answer = yield Ask(
+            "GET",
+            f"/api/v2/{object}{suffix}",
+            {
+                "updated_since": f"{second_text(since)}Z", "sort_by": "update_time", "sort_direction": "asc",
+                "limit": str(_FOUND), **({"cursor": cursor} if cursor else {}),
+            },
+        )  # fmt: skip
+        return [(record["id"], updated_at(record)) for record in _rows(answer)], _next_cursor(answer)
+
+    def _newest_leads(self, suffix: str, since: int, start: int) -> Steps[tuple[list[tuple[str, int]], str | None]]:
+        """The newest change first, as far as it is wanted: what changes meanwhile makes others come twice."""
+        query = {"start": str(start), "limit": str(_FOUND), "sort": "update_time DESC"}
+        answer = yield Ask("GET", f"/api/v1/leads{suffix}", query)
+        all_found = [(record["id"], updated_at(record)) for record in _rows(answer)]
+        found = [(id, at) for id, at in all_found if at >= since]
+        paging = answer.data.get("additional_data") if isinstance(answer.data, dict) else None
+        pages = paging.get("pagination") if isinstance(paging, dict) else None
+        is_more = isinstance(pages, dict) and pages.get("more_items_in_collection") is True
+        return found, str(start + _FOUND) if is_more and len(found) == len(all_found) else None
+
+    def gone(self, object: str, since: int, cursor: str | None) -> Steps[Page]:
+        """Deals that were deleted in the last 30 days; of other objects nothing tells."""
+        if object != DEALS:
+            return Page([], None)
+        answer = yield Ask(
+            "GET",
+            "/api/v2/deals",
+            {
+                "status": "deleted", "updated_since": f"{second_text(since)}Z", "sort_by": "update_time",
+                "limit": str(_FOUND), **({"cursor": cursor} if cursor else {}),
+            },
+        )  # fmt: skip
+        return Page([_deleted(record) for record in _rows(answer)], _next_cursor(answer))
+
+    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
+        """All that is there."""
+        return (yield from self.changed(object, 0, cursor))
+
+    def everybody(self) -> Steps[Envelope]:
+        """Users, those who are not active any more too: one list without pages."""
+        answer = yield Ask("GET", "/api/v1/users")
+        return Envelope(object=USERS, records=list(_rows(answer)))
+
+    def is_there(self, record: Mapping[str, Any]) -> bool:
+        """A record of an answer is, unless it says otherwise."""
+        return GONE not in record
+
+
+CHANGES = frozenset({"stage_id", "status", "value"})
+"""Fields whose past is kept, as the changelog calls them."""
+
+
+def updated_at(record: Mapping[str, Any]) -> int:
+    """When a record was changed last. One that never was has been since it was made."""
+    for name in ("update_time", "modified", "add_time", "created"):
+        value = record.get(name)
+        if value:
+            return told_at(value, name)
+    msg = "update_time: is missing"
+    raise BadAnswerError(msg)
+
+
+def told_at(value: Any, name: str) -> int:
+    """An instant of an answer. Raises BadAnswerError."""
+    try:
+        text = instant_text(value)
+        if text is None:
+            msg = "is missing"
+            raise ValueError(msg)
+        return parse_instant(text)
+    except ValueError as error:
+        msg = f"{name}: {error}"
+        raise BadAnswerError(msg) from None
+
+
+def _deleted(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": record["id"], GONE: updated_at(record)}
+
+
+def _row(record: dict[str, Any]) -> dict[str, Any]:
+    record["id"] = str(record.get("id", ""))
+    return record
+
+
+def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
+    """The objects of an answer; an empty list may be null."""
+    if isinstance(answer.data, dict) and answer.data.get("data", ()) is None:
+        return
+    for record in member(answer.data, "data", list):
+        if not isinstance(record, dict):
+            msg = "data: must be a list of objects"
+            raise BadAnswerError(msg)
+        yield _row(record)
+
+
+def _next_cursor(answer: Answer) -> str | None:
+    more = answer.data.get("additional_data") if isinstance(answer.data, dict) else None
+    cursor = more.get("next_cursor") if isinstance(more, dict) else None
+    return None if cursor is None or cursor == "" else str(cursor)

@@ -1,0 +1,320 @@
+"""What Zoho's API is asked, and how its answers are put together. Pure: `schemas.connectors.asking` says how.
+
+- A token lasts an hour, and ten may be made in ten minutes: all requests share one, until it is refused.
+- Changes are found by COQL in the order of ids, beyond the last one of each page: so no cap is ever met, and a record
+  that changes meanwhile moves nothing. Leads that were converted are told by the list alone.
+- Deals are read with the history of their stages, which is a module of its own.
+https://www.zoho.com/crm/developer/docs/api/v8/get-records.html
+https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
+https://www.zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from schemas.connectors.asking import (
+    GONE,
+    HISTORY,
+    Answer,
+    ApiObject,
+    Ask,
+    BadAnswerError,
+    Changed,
+    Envelope,
+    NotLetInError,
+    Pace,
+    Page,
+    Steps,
+    member,
+)
+from schemas.connectors.tables import Table, instant_text, second_text
+from schemas.connectors.zoho.objects import CALLS, DEALS, EVENTS, LEADS, USERS
+from schemas.instants import MINUTE, parse_instant
+
+VERSION = "v8"
+BATCH = 50
+"""Ids in one request: COQL takes no more in one list."""
+_FOUND = 2000
+_LISTED = 200
+_NOTHING = 204
+_UNMODIFIED = 304
+_CONVERTED = "converted"
+_OBJECTS: Sequence[Table] = (LEADS, DEALS, CALLS, EVENTS)
+_FURTHER: Mapping[str, Sequence[str]] = {
+    "Calls": ("$se_module",),
+    "Events": ("$se_module",),
+    "Leads": ("Converted__s",),
+    "Deals": ("Probability", "Closing_Date"),
+}
+"""Fields beside those that the tables name."""
+_REFUSED = frozenset({400, 403, 404})
+"""An account without the history of stages: its deals have none."""
+_QUERY, _TOKEN = "coql", "token"
+
+_HOSTS: Mapping[str, str] = {"ca": "zohocloud.ca"}
+
+
+def _domain(region: str) -> str:
+    return f"https://www.zohoapis.{region}"
+
+
+def _accounts(region: str) -> str:
+    return f"https://accounts.{_HOSTS.get(region, f'zoho.{region}')}"
+
+
+class ZohoSource:
+    """Zoho's API, for one connection."""
+
+    people = USERS.name
+    batch = BATCH
+    # https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html: so many at once, of COQL and of all, in the
+    # smallest edition; ten tokens in ten minutes.
+    paces: Mapping[str, Pace] = {"": Pace(5, 1), _QUERY: Pace(5, 1), _TOKEN: Pace(10, 10 * MINUTE)}
+    overlap = 5 * MINUTE
+    is_exact = False
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        client: Mapping[str, str],
+        address: str | None = None,
+        accounts: str | None = None,
+        outcomes_field: str | None = None,
+    ) -> None:
+        """`client`: `client_id`, `client_secret`, `refresh_token`."""
+        self.address = address or _domain(region)
+        self._is_own_address = address is not None
+        self._accounts = accounts or _accounts(region)
+        self._client = dict(client)
+        self._further = {**_FURTHER, **({"Events": ("$se_module", outcomes_field)} if outcomes_field else {})}
+        self.objects: Mapping[str, ApiObject] = {table.name: ApiObject(table.name, table.record) for table in _OBJECTS}
+        self._tables = {table.name: table for table in _OBJECTS}
+        self._domain = ""
+
+    # Token and limits.
+
+    def login(self) -> Steps[Mapping[str, str]]:
+        """An access token. Refusals come with 200 too; the account may live at another address than its region's."""
+        # https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token-expiry.html
+        form = {"grant_type": "refresh_token", **self._client}
+        answer = yield Ask("POST", f"{self._accounts}/oauth/v2/token", form=form, pace=_TOKEN)
+        said = answer.data if isinstance(answer.data, dict) else {}
+        token, domain = said.get("access_token"), said.get("api_domain")
+        if not isinstance(token, str) or not token:
+            msg = "the refresh token is not taken"
+            raise NotLetInError(msg)
+        if not self._is_own_address and isinstance(domain, str) and domain.startswith("https://www.zohoapis."):
+            self._domain = domain.rstrip("/")
+        return {"authorization": f"Zoho-oauthtoken {token}"}
+
+    def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
+        """Answers tell what is left of the day's credits, not how many may be under way."""
+        return {}
+
+    def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
+        """Nothing documented tells how long; where a header does, it is believed."""
+        told = headers.get("retry-after", "")
+        return float(told) if told.isdigit() else None
+
+    # Records.
+
+    def exhausted(self, headers: Mapping[str, str]) -> float | None:
+        """No answer says so before there is a refusal."""
+        return None
+
+    def words(self) -> Steps[Mapping[str, str]]:
+        """Which stages are won and lost, as the pick list of the stages says."""
+        # https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
+        answer = yield self._get("/settings/fields", {"module": "Deals"})
+        found: dict[str, str] = {}
+        for each in _rows(answer, "fields"):
+            if each.get("api_name") != "Stage":
+                continue
+            for value in each.get("pick_list_values") or ():
+                status = _FORECASTS.get(str(value.get("forecast_type", "")).casefold())
+                name = value.get("actual_value") or value.get("display_value")
+                if status is not None and isinstance(name, str):
+                    found[name] = status
+        return found
+
+    def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """Those that are there; nothing is told of the others."""
+        names = dict.fromkeys(row.source for row in self._tables[object].rows if not row.source.startswith("$"))
+        names |= dict.fromkeys(self._further[object])
+        query = {"ids": ",".join(ids), "fields": ",".join([*names, "Modified_Time"])}
+        if object == "Leads":
+            query[_CONVERTED] = "both"
+        answer = yield self._get(f"/{object}", query)
+        records = list(_rows(answer, "data"))
+        if object == "Deals" and records:
+            yield from self._histories(records)
+        found = {record["id"] for record in records}
+        return Envelope(object=object, records=records, missing=[id for id in ids if id not in found])
+
+    def _histories(self, deals: Sequence[dict[str, Any]]) -> Steps[None]:
+        """Put into each deal its stages, in the order in which Zoho made the entries."""
+        by_id: dict[str, list[dict[str, Any]]] = {deal["id"]: [] for deal in deals}
+        ids = ", ".join(f"'{id}'" for id in by_id)
+        last = ""
+        while True:
+            beyond = f"(Potential_Name in ({ids}))"
+            answer = yield self._coql(
+                "id, Potential_Name, Stage, Moved_To__s, Modified_Time",
+                "DealHistory",
+                f"({beyond} and id > {last})" if last else beyond,
+                expected=_REFUSED,
+            )
+            if answer.status in _REFUSED:
+                return
+            rows = list(_rows(answer, "data"))
+            for row in rows:
+                deal = row.get("Potential_Name")
+                id = deal.get("id") if isinstance(deal, dict) else deal
+                if id in by_id:
+                    by_id[str(id)].append(row)
+            if not _is_more(answer):
+                break
+            last = rows[-1]["id"]
+        for deal in deals:
+            deal[HISTORY] = by_id[deal["id"]]
+
+    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """Nothing that a record points to changes without its modified time."""
+        return Envelope(object=object)
+        yield  # a generator, as others are
+
+    def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
+        """By their ids, beyond `cursor`; of leads then those that were converted."""
+        if cursor is not None and cursor.startswith(_CONVERTED):
+            return (yield from self._converted(since, cursor.removeprefix(_CONVERTED)))
+        condition = f"Modified_Time >= '{_written(since)}'"
+        if cursor is not None:
+            condition = f"({condition} and id > {cursor})"
+        found, more = yield from self._ids(object, condition)
+        following = found[-1][0] if more else _CONVERTED if object == "Leads" else None
+        return Changed(found, following)
+
+    def _ids(self, object: str, condition: str) -> Steps[tuple[list[tuple[str, int]], bool]]:
+        answer = yield self._coql("id, Modified_Time", object, condition)
+        found = [(record["id"], _modified(record)) for record in _rows(answer, "data")]
+        return found, _is_more(answer)
+
+    def _converted(self, since: int, token: str) -> Steps[Changed]:
+        answer = yield self._list_of(
+            "/Leads",
+            {
+                "fields": "Modified_Time", _CONVERTED: "true", "per_page": str(_LISTED), "sort_by": "id",
+                "sort_order": "asc",
+            },
+            since, token,
+        )  # fmt: skip
+        found = [(record["id"], _modified(record)) for record in _rows(answer, "data")]
+        following = _next_token(answer)
+        return Changed(found, None if following is None else _CONVERTED + following)
+
+    def gone(self, object: str, since: int, cursor: str | None) -> Steps[Page]:
+        """Those that are in the recycle bin, and those that are deleted for good."""
+        # https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
+        page = int(cursor or 1)
+        answer = yield self._list_of(
+            f"/{object}/deleted", {"type": "all", "page": str(page), "per_page": str(_LISTED)}, since, ""
+        )
+        records = []
+        for record in _rows(answer, "data"):
+            at = _instant(record.get("deleted_time"), "deleted_time")
+            if at >= since:
+                records.append({"id": record["id"], GONE: at})
+        return Page(records, str(page + 1) if _is_more(answer) else None)
+
+    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
+        """All that is there: of ids any time is long enough ago."""
+        return (yield from self.changed(object, 0, cursor))
+
+    def everybody(self) -> Steps[Envelope]:
+        """Users, those who are active no more too."""
+        # https://www.zoho.com/crm/developer/docs/api/v8/get-users.html
+        records: list[dict[str, Any]] = []
+        page = 1
+        while True:
+            query = {"type": "AllUsers", "page": str(page), "per_page": str(_LISTED)}
+            answer = yield self._get("/users", query)
+            records += _rows(answer, "users")
+            if not _is_more(answer):
+                return Envelope(object=self.people, records=records)
+            page += 1
+
+    def is_there(self, record: Mapping[str, Any]) -> bool:
+        """A record of an answer is."""
+        return GONE not in record
+
+    # Requests.
+
+    def _path(self, path: str) -> str:
+        return f"{self._domain}/crm/{VERSION}{path}"
+
+    def _get(self, path: str, query: Mapping[str, str]) -> Ask:
+        return Ask("GET", self._path(path), query)
+
+    def _list_of(self, path: str, query: Mapping[str, str], since: int, token: str) -> Ask:
+        more = {"page_token": token} if token else {}
+        headers = {"if-modified-since": _written(since)}
+        return Ask(
+            "GET", self._path(path), {**query, **more}, headers=headers, expected=frozenset({_NOTHING, _UNMODIFIED})
+        )
+
+    def _coql(self, names: str, module: str, condition: str, expected: frozenset[int] = frozenset()) -> Ask:
+        # Of ids, instants and names that stand in this file: nothing that comes from outside.
+        query = f"select {names} from {module} where {condition} order by id asc limit {_FOUND}"  # noqa: S608
+        return Ask("POST", self._path("/coql"), body={"select_query": query}, pace=_QUERY, expected=expected)
+
+
+_FORECASTS = {"open": "open", "closed won": "won", "closed lost": "lost"}
+
+
+def _written(at: int) -> str:
+    """Zoho takes no fractions."""
+    return f"{second_text(at)}+00:00"
+
+
+def _instant(value: Any, name: str) -> int:
+    try:
+        text = instant_text(value)
+        if text is None:
+            msg = "is missing"
+            raise ValueError(msg)
+        return parse_instant(text)
+    except ValueError as error:
+        msg = f"{name}: {error}"
+        raise BadAnswerError(msg) from None
+
+
+def _modified(record: Mapping[str, Any]) -> int:
+    return _instant(record.get("Modified_Time"), "Modified_Time")
+
+
+def _rows(answer: Answer, name: str) -> Iterator[dict[str, Any]]:
+    """The objects of an answer, each with its id; an answer without a body has none."""
+    if answer.data is None:
+        return
+    for row in member(answer.data, name, list):
+        if not isinstance(row, dict):
+            msg = f"{name}: must be a list of objects"
+            raise BadAnswerError(msg)
+        row["id"] = str(row.get("id", ""))
+        yield row
+
+
+def _info(answer: Answer) -> Mapping[str, Any]:
+    found = answer.data.get("info") if isinstance(answer.data, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _is_more(answer: Answer) -> bool:
+    return _info(answer).get("more_records") is True
+
+
+def _next_token(answer: Answer) -> str | None:
+    """Where the list goes on."""
+    token = _info(answer).get("next_page_token") if _is_more(answer) else None
+    return str(token) if token else None

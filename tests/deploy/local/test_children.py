@@ -1,0 +1,43 @@
+"""The children of `up`: one process for each connection whose events are read."""
+
+from pathlib import Path
+
+import yaml
+
+from deploy.cli.up import streaming_connections
+from deploy.local.supervisor import Program
+from deploy.local.up import Plan, Surroundings
+from tests.deploy.streaming.payloads import settings
+
+API = {"url": "https://acme.my.salesforce.com", "client_id": "x", "client_secret": "y"}
+
+
+def _plan(folder: Path, streams: list[str]) -> Plan:
+    return Plan(
+        config=folder / "floorcast.yaml", data=folder, host="127.0.0.1", port=8080, broker=None, prefix="floorcast.",
+        partitions=4, open_access=True, streams=streams,
+    )  # fmt: skip
+
+
+def test_connections_with_a_stream_have_one(tmp_path: Path) -> None:
+    config = tmp_path / "floorcast.yaml"
+    connections = {
+        "sf": settings(api=API, stream={}),
+        "quiet": settings(api=API, secrets=["another-long-word-4711"]),
+    }
+    config.write_text(
+        yaml.safe_dump(
+            {"organisation": {"name": "A", "timezone": "UTC", "currency": "EUR"}, "connections": connections}
+        )
+    )
+    assert streaming_connections(config) == ["sf"]
+
+
+def test_a_stream_is_a_process_of_its_own_with_its_own_log(tmp_path: Path) -> None:
+    child = Surroundings().stream(_plan(tmp_path, ["sf"]), "127.0.0.1:9092", "sf")
+    assert isinstance(child, Program)
+    line = " ".join(child.command)
+    assert " stream sf --config " in line
+    assert "floorcast" in line.partition(" stream ")[0]
+    assert child.log == tmp_path / "logs" / "stream-sf.log"
+    assert child.name == "stream sf"
