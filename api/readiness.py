@@ -7,7 +7,7 @@ every stage has passed   normalise, ledger and responses have done what was in t
 the topics are those     none is missing, made anew, cut off or has other partitions (read/log_check.py)
 nobody told it to end     for FLOORCAST_DRAIN_SECONDS after SIGTERM it serves on and is not ready (serving.py)
 
-`/readyz?role=ingest` waits for the first alone, and for the last; and that `deliveries` is there. Once ready, only these
+`/readyz?role=ingest` waits for the first alone, for the last, and for `deliveries` to be there. Once ready, only these
 and the topics can take it back: numbers that grow old are told by their freshness.
 """
 

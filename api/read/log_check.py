@@ -115,7 +115,9 @@ class LogCheck:
         self._task: asyncio.Task[None] | None = None
         self._shape: list[Loss] = []
         self._lasting: list[Loss] = []
-        self._problems = ["Kafka's topics have not been looked at yet"]
+        self._problems: list[str] = []
+        self.has_looked = False
+        """Before the first look nothing is known."""
         self._view: object = None
         self._marks: dict[Place, Mark] = {}
         self._looks = 0
@@ -242,6 +244,7 @@ class LogCheck:
             self._marks[place] = advanced(place, mark, positions[place], facts, ends)
 
     def _tell(self, problems: list[str]) -> None:
+        self.has_looked = True
         if problems and problems != self._problems:
             log.error("topics.contradict", problems=problems)
         elif self._problems and not problems:

@@ -99,7 +99,10 @@ class ReadSide:
 
     def problems(self) -> list[str]:
         """What is missing before the numbers may be believed."""
-        return [*self.consumer.problems(), *([] if self.log_check is None else self.log_check.problems())]
+        if self.log_check is None:
+            return self.consumer.problems()
+        found = [*self.consumer.problems(), *self.log_check.problems()]
+        return found or ([] if self.log_check.has_looked else ["Kafka's topics have not been looked at yet"])
 
     @property
     def is_loaded(self) -> bool:
