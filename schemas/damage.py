@@ -5,7 +5,7 @@ work. Connectors refuse more than that. The compiled forms ask the same of what 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -53,12 +53,22 @@ def check_fields(kind: str, fields: Mapping[str, Value]) -> None:
         raise DamagedError(msg)
     for name, value in fields.items():
         fit = fits.get(name)
-        if fit is None:
-            msg = f"a {kind} has a field that none has"
-            raise DamagedError(msg)
-        if value is not None and not fit(value):
-            msg = f"{name} of a {kind} holds what it cannot hold"
-            raise DamagedError(msg)
+        if fit is None or (value is not None and not fit(value)):
+            raise _misfit(kind, name, fit)
+
+
+def _check_values(kind: str, name: str, values: Iterable[Value]) -> None:
+    """The same of all that one field was: a history may be long. The kind is one that there is."""
+    fit = _FITTING[kind].get(name)
+    for value in values:
+        if fit is None or (value is not None and not fit(value)):
+            raise _misfit(kind, name, fit)
+
+
+def _misfit(kind: str, name: str, fit: Callable[[Any], bool] | None) -> DamagedError:
+    if fit is None:
+        return DamagedError(f"a {kind} has a field that none has")
+    return DamagedError(f"{name} of a {kind} holds what it cannot hold")
 
 
 def check_row(row: bytes) -> None:
@@ -70,18 +80,16 @@ def check_row(row: bytes) -> None:
         raise DamagedError(msg) from None
     check_fields(record.kind, {name: value for name, (_, _, value) in record.fields.items()})
     for name, entries in record.histories.items():
-        for _, _, value in entries:
-            check_fields(record.kind, {name: value})
+        _check_values(record.kind, name, (value for _, _, value in entries))
     for name, entered in record.entered.items():
         instant = ENTERED.get(record.kind, {}).get(name)
         if instant is None:
             msg = f"a {record.kind} has entries that none has"
             raise DamagedError(msg)
-        for at, _, _, value in entered:
-            check_fields(record.kind, {name: value, instant: at})
+        _check_values(record.kind, name, (value for _, _, _, value in entered))
+        _check_values(record.kind, instant, (at for at, _, _, _ in entered))
     for name, values in record.named.items():
-        for value in values:
-            check_fields(record.kind, {name: value})
+        _check_values(record.kind, name, values)
     versions = [entry[:2] for entry in record.fields.values()]
     versions += [entry[:2] for entries in record.histories.values() for entry in entries]
     versions += [entry[1:3] for entered in record.entered.values() for entry in entered]

@@ -86,11 +86,15 @@ class Floor(MergedPanes):
             )
         return found
 
+    def is_of_levels(self, metric: str) -> bool:
+        """Whether it is made of levels: of what stands, less all that lies after an instant."""
+        return not self._bound.metrics[metric].cells.isdisjoint(self._levels.cells)
+
     def moves_by_the_clock(self, metric: str, pane: Pane | None = None) -> bool:
         """Whether a metric (of this pane) changes though nothing happens: a level, and where leads wait for answers."""
         cells = self._bound.metrics[metric].cells
         pending = cells & self._bound.pending
-        return bool(pending if pane is None else pending & pane.keys()) or not cells.isdisjoint(self._levels.cells)
+        return bool(pending if pane is None else pending & pane.keys()) or self.is_of_levels(metric)
 
     def result(
         self, pane: Pane, now: int, metrics: Iterable[str] | None = None, span: Span | None = None

@@ -275,9 +275,11 @@ class Record:
     def entry(self, name: str) -> tuple[int, int, Value] | None:
         """(changed_at, digest, value) of the word that a field goes by; None where it was never set."""
         found = self.fields.get(name)
-        # Of most records one voice has spoken.
-        if name in FURTHER and (further := [self.fields[voice] for voice in FURTHER[name] if voice in self.fields]):
-            return newest_word([found, *further])
+        if name in FURTHER:
+            # Of most records one voice has spoken: nothing is made for those.
+            for voice in FURTHER[name]:
+                if voice in self.fields:
+                    return newest_word([found, *map(self.fields.get, FURTHER[name])])
         return found
 
     @property

@@ -29,7 +29,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "timezone": "Asia/Kuala_Lumpur",
         "teams": {"north": {"name": "North"}, "south": {}},
         "reps": {"r1": {"name": "Ana", "team": "north", "since": "2026-03-01"}, "r2": {"aliases": {"feed": ["old-2"]}}},
-        "currency_rates": {"EUR": "1.083"},
+        "currency_rates": {"EUR": [{"rate": "1.083"}, {"since": "2026-03-17", "rate": "1.1"}]},
         "lead_response": {"rules": [{"when": {"team": "south"}, "sla": "5m"}, {"sla": "1h"}]},
     },
     "new york": {
@@ -55,6 +55,7 @@ HARD = """
 dimensions:
   source: {of: lead.source, values: {Web: [web]}, other: Other}
   first_touch: {of: lead.response, bands: [5m, 1h]}
+  way: {of: call.direction}
 cold_sources: [web]
 quiet_after: 1d
 metrics:
@@ -79,6 +80,20 @@ metrics:
       - {note: all calls}
       - {since: 2026-03-17, where: {connected: true}}
       - {since: 2026-03-18, where: {direction: inbound}}
+  # What is made of versions, has them too.
+  talks_of_r1: {unit: ratio, type: ratio, numerator: {metric: talks, where: {rep: r1}}, denominator: talks}
+  soon_lost: {unit: ratio, type: conversion, base: deals_since, to: {status: lost}, at_to: closed_at, within: 1h,
+    open: due, failed: {status: won}}
+  deals_since: {unit: count, type: simple, from: deal, at: created_at, agg: count,
+    versions: [{credit: rep}, {since: 2026-03-18, credit: creator, where: {amount: {at_least: 20, below: 200}}}]}
+  # Numbers that are exactly so.
+  first_touches: {unit: count, type: simple, from: lead.touches, where: {number: [1, 3]}, at: at, credit: rep,
+    agg: count}
+  hundreds: {unit: count, type: simple, from: deal, where: {any: [{amount: 100.00}, {not: {amount: [50, "0.1"]}}]},
+    at: created_at, agg: count}
+  # One of two kinds says the label.
+  reached_out: {unit: count, type: simple, from: [call, email], at: [dialed_at, sent_at], credit: rep, agg: count,
+    by: [way]}
   # Told apart by what the lead says, which may come last.
   meetings_by_source: {unit: count, type: simple, from: meeting, at: [starts_at, booked_at], credit: people, agg: count,
     by: [source]}
@@ -177,7 +192,8 @@ def test_hard_metrics_of_a_user_equal_the_recount(name: str, log: list[RecordCha
 
 
 SEGMENTED = {
-    "meetings_by_source": "source", "soon_won": "source", "received": "source", "lost_of_web": "first_touch",
+    "meetings_by_source": "source", "soon_won": "source", "reached_out": "way", "received": "source",
+    "lost_of_web": "first_touch",
     "talks": "team", "leads_touched": "team", "pipeline_now": "team",
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from schemas.config import Config
 
 _T = TypeVar("_T")
+_UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def group(help: str | None = None) -> typer.Typer:
@@ -67,8 +69,10 @@ def say(line: str) -> None:
 
 
 def _write(line: str, *, err: bool) -> None:
+    # Names come from files and from whoever posts: none of them may move the cursor or turn the line around.
+    shown = _UNSHOWN.sub("\ufffd", line)
     try:
-        typer.echo(line, err=err)
+        typer.echo(shown, err=err)
         (sys.stderr if err else sys.stdout).flush()
     except OSError:  # nobody reads any more; what runs goes on
         return

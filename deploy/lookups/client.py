@@ -17,6 +17,7 @@ import structlog
 
 from deploy.lookups.pacing import SharedPace, backoff
 from schemas.connectors.asking import Answer, Ask, NotLetInError, Pace, Source, Steps
+from schemas.connectors.json_text import NotJsonError, read_json_mended
 from schemas.instants import SECOND
 
 _T = TypeVar("_T")
@@ -196,8 +197,8 @@ def _json(response: httpx.Response, *, careful: bool = True) -> Any:
     if not response.content:
         return None
     try:
-        return orjson.loads(response.content)
-    except orjson.JSONDecodeError:
+        return read_json_mended(response.content)
+    except NotJsonError:
         if careful:
             raise ApiError(
                 reason="unreachable", problem=f"{response.request.url.path}: answered what is not JSON"

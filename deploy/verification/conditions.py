@@ -17,6 +17,8 @@ Test = Callable[[Fact], bool]
 
 DURATIONS = frozenset({"talk", "talk_seconds", "response"})
 """Fields that are lengths of time: microseconds here, seconds wherever a definition speaks of their number."""
+AMOUNTS = frozenset({"amount", "cost", "list_amount", "units", "value", "monthly_amount"})
+"""Fields that are numbers: 5 and 5.00 are the same there."""
 _ATTRIBUTES = "attributes"
 
 
@@ -83,6 +85,9 @@ def _line(name: str, wanted: Any) -> Test:
         found = [_comparison(name, how, limit) for how, limit in wanted.items()]
         return lambda fact: all(test(fact) for test in found)
     allowed = [_written(one) for one in (wanted if isinstance(wanted, list | tuple) else [wanted])]
+    if name.rpartition(".")[2] in AMOUNTS and _ATTRIBUTES not in name:
+        numbers = [number(one) for one in allowed]
+        return lambda fact: number_in(fact, name) in numbers
     return lambda fact: _is_among(value_of(fact, name), allowed)
 
 

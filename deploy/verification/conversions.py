@@ -40,11 +40,9 @@ class Conversion(Measure):
         self._to = condition(entry["to"])
         self._at_to = names(entry.get("at_to"))
         self._within = limit_of(entry, "within")
-        self._fails = [
-            condition(wanted)
-            for wanted in ([entry["failed"]] if entry.get("failed") else map(_FAILED.get, self.sources))
-            if wanted is not None
-        ]
+        own = entry.get("failed")
+        said = map(_FAILED.get, self.sources) if own is None else [own]  # an empty one: only time ends it
+        self._fails = [condition(wanted) for wanted in said if wanted]
 
     def of(self, fact: Fact) -> Iterator[Counted]:
         for member in self._base.of(fact):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ class LeadFacts:
         """`newest`: the newest receipt of the log. A touch of after it is still to come."""
         self._family, self._rules, self._terms, self._newest = family, rules, terms, newest
         self._touches = rules.human_touches(family)
+        self._touched = sorted(touch.at for touch in self._touches)
         self._cold = self._cold_ones()
 
     def lead(self) -> dict[str, Any]:
@@ -86,7 +88,7 @@ class LeadFacts:
         if at is None:
             return None
         since = at - self._terms.definitions.quiet_after
-        return any(since <= touch.at <= at for touch in self._touches)
+        return bisect_left(self._touched, since) < bisect_right(self._touched, at)
 
     def _cold_ones(self) -> list[Touch]:
         """Outbound calls to a lead of a bought list before anybody had reached it or heard from it."""

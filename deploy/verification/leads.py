@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -285,15 +286,20 @@ class LeadRules:
         due: Callable[[int], int],
         office: Office | None,
     ) -> list[Inquiry]:
-        asked = [at for kind, record in engaged if (at := inquiry_instant(kind, record, self._config)) is not None]
+        asked = sorted(
+            at for kind, record in engaged if (at := inquiry_instant(kind, record, self._config)) is not None
+        )
+        in_order = sorted(attempts, key=lambda touch: touch[:3])
+        instants = [touch.at for touch in in_order]
         found: list[Inquiry] = []
         free_from: int | None = answered_at
         while free_from is not None:
-            start = min((at for at in asked if at > free_from), default=None)
-            if start is None:
+            number = bisect_right(asked, free_from)
+            if number == len(asked):
                 break
-            later = [touch for touch in attempts if touch.at > start]
-            answer = min(later, key=lambda touch: touch[:3], default=None)
+            start = asked[number]
+            later = bisect_right(instants, start)
+            answer = in_order[later] if later < len(in_order) else None
             free_from = None if answer is None else answer.at
             found.append(
                 {

@@ -39,7 +39,7 @@ class Level(Measure):
         if start is not None and end is not None and end <= start:
             return
         began = start if start is not None else end
-        on = date.max if began is None else self.terms.people.day_of(began)
+        on = date.min if began is None else self.terms.people.day_of(began)
         what = self._what(fact, on) if self.meets(fact, on) else None
         if what is not None:
             for rep in self.credited(fact):

@@ -14,7 +14,16 @@ from deploy.verification.spans import Span
 from deploy.verification.terms import Terms
 
 TEAM = "team"
-_KINDS = ("new", "expansion", "cross_sell", "renewal")
+_FIXED: Mapping[str, tuple[str, ...]] = {
+    "deal.kind": ("new", "expansion", "cross_sell", "renewal"),
+    "deal.status": ("lost", "open", "won"),
+    "call.direction": ("inbound", "outbound"),
+    "email.direction": ("inbound", "outbound"),
+    "call.outcome": ("busy", "connected", "failed", "no_answer", "voicemail", "wrong_number"),
+    "meeting.outcome": ("cancelled", "held", "no_show", "scheduled"),
+    "lead.status": ("converted", "customer", "disqualified", "new", "qualified"),
+}
+"""Fields that can have no other values, which need no list."""
 
 
 class Dimension:
@@ -24,7 +33,7 @@ class Dimension:
         """`leads`: a lead's facts by its id and by those merged into it."""
         self._of = "rep.team" if name == TEAM else str(entry["of"])
         self._terms, self._leads = terms, leads
-        self._other = entry.get("other", "other")
+        self._other = entry.get("other", "Other")
         self._bands = names(entry.get("bands"))
         self._labels = _labels(self._of, entry.get("values"), terms)
 
@@ -84,8 +93,8 @@ def _labels(of: str, values: Any, terms: Terms) -> dict[str, str]:
         return {str(value): label for label, some in values.items() for value in names(some)}
     if values:
         return {str(value): str(value) for value in values}
-    if of == "deal.kind":
-        return {kind: kind for kind in _KINDS}
+    if of in _FIXED:
+        return {value: value for value in _FIXED[of]}
     if of == "deal.stays.stage":
         pipelines: Mapping[str, Any] = getattr(terms.config, "pipelines", {})
         return {step: step for held in pipelines.values() for step in held.steps if step not in held.won}

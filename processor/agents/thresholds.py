@@ -5,6 +5,7 @@ known as told. What a crossing is, is processor/core/thresholds.py. A number of 
 from all partitions, so exactly one shard looks: that of partition 0 of `alert-actions`, the quietest topic.
 
     look     not before all that was delivered is in the numbers (horizon.py), and up to that instant only
+    reload   not while a partition is written by other definitions than ours: its numbers are not those that are meant
     restart  alerts are read back from `threshold-alerts`, numbers from the beginning of `panes`, beside everything else
 """
 
@@ -25,18 +26,19 @@ from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from schemas.alerts import Alert, encode_alert
 from schemas.config import Config
+from schemas.fences import definitions_in
 from schemas.floor import Floor
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.topics import ACKNOWLEDGEMENTS, FENCE, PANES, ROSTER, THRESHOLD_ALERTS, Topic
-from schemas.windows import Window, index_of, is_day, read_window
+from schemas.windows import STANDING, Window, index_of, is_day, read_window, whole_day
 
 BETWEEN_LOOKS_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 1.0
 """Between looks at a floor so large that one takes long: they shall not take more than a tenth of a core."""
 BETWEEN_QUESTIONS_SECONDS = 0.1
 AFTER_FAILURE_SECONDS = 1.0
-PATIENCE_SECONDS = 60.0
-"""So long is waited, at the start, for stages to derive anew by changed definitions; then it is looked at what is."""
+BETWEEN_WARNINGS_SECONDS = 60.0
+"""While workers derive by different definitions, and nobody looks at limits, the log says so as often as this."""
 FETCH_WAIT_MS = 100
 RECORDS_AT_ONCE = 1_000
 """Panes taken in before the event loop turns: some milliseconds."""
@@ -174,6 +176,9 @@ class _Watch:
         self._as_of = 0
         self._tidied_at = clock()
         self._oldest: dict[bool, Window] = {}
+        self._written_by: dict[int, str] = {}
+        """Partition of panes -> by which definitions its owner writes, as its fence says."""
+        self._warned_at = time.monotonic()
 
     def begin(self) -> None:
         """Look from now on."""
@@ -214,11 +219,22 @@ class _Watch:
         """
         while not self._horizon.settled_at:
             await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
-        settled = time.monotonic()
-        while not self._horizon.is_current and time.monotonic() - settled < PATIENCE_SECONDS:
+        while not self._is_current():
             await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
         while not self._horizon.has_deliveries:
             await asyncio.sleep(BETWEEN_QUESTIONS_SECONDS)
+
+    def _is_current(self) -> bool:
+        """Whether all stages have said to be done by our definitions; else the log has it from time to time."""
+        if self._horizon.is_current:
+            return True
+        self._warn()
+        return False
+
+    def _warn(self) -> None:
+        if time.monotonic() - self._warned_at >= BETWEEN_WARNINGS_SECONDS:
+            self._warned_at = time.monotonic()
+            log.warning("thresholds.held", reason="workers derive by other definitions than this one")
 
     async def _follow(self) -> None:
         """Read all anew and follow it, until the machine's clock is set back."""
@@ -226,7 +242,7 @@ class _Watch:
         self._floor = Floor(self._floor.config)
         for book in self._books:
             book.rebase(self._floor)
-        self._as_of, self._oldest = 0, {}
+        self._as_of, self._oldest, self._written_by = 0, {}, {}
         async with (
             Follower(bootstrap, topic(ROSTER), wait_ms=FETCH_WAIT_MS, at_once=RECORDS_AT_ONCE) as roster,
             Follower(bootstrap, topic(PANES), wait_ms=FETCH_WAIT_MS, at_once=RECORDS_AT_ONCE) as panes,
@@ -237,11 +253,15 @@ class _Watch:
                 if settled_at and self._as_of - settled_at > SET_BACK:
                     log.warning("thresholds.clock_set_back", seconds=(self._as_of - settled_at) / 1e6)
                     return
-                if settled_at > self._as_of:
+                # Asked before panes are read: what was derived before a stage said so is among them.
+                if settled_at > self._as_of and self._is_current():
                     self._let_go(settled_at)
                     await roster.read_to(await roster.ends(), self._take_reps)
                     await panes.read_to(await panes.ends(), self._take_panes)
-                    await self._look(settled_at)
+                    if {*self._written_by.values()} <= {self._shard.deployment.digest}:
+                        await self._look(settled_at)
+                    else:
+                        self._warn()
                 spent = time.monotonic() - began
                 await asyncio.sleep(max(BETWEEN_LOOKS_SECONDS, min(LONGEST_PAUSE_SECONDS, 10 * spent)))
 
@@ -279,13 +299,15 @@ class _Watch:
                 for book in self._books:
                     book.note_roster()
 
-    def _take_panes(self, _partition: int, records: list[Fetched]) -> None:
+    def _take_panes(self, partition: int, records: list[Fetched]) -> None:
         for record in records:
+            if record.key == FENCE and (by := definitions_in(record.value)):
+                self._written_by[partition] = by
             if record.key is None or record.key == FENCE:
                 continue
-            window = read_window(record.key.rpartition(b"|")[2].decode())
+            window = whole_day(read_window(record.key.rpartition(b"|")[2].decode()))
             first = self._oldest.get(is_day(window))
-            if first is not None and window >= first:
+            if window == STANDING or (first is not None and window >= first):
                 changed = self._floor.take_pane(record.key, record.value)
                 if changed is not None:
                     for book in self._books:

@@ -34,18 +34,18 @@ def row_contributions(kind: str, row: bytes, values: Mapping[str, Any], definiti
 
 
 def _deal(deal: Record, definitions: Definitions) -> list[Contribution]:
-    counting = definitions.counting
-    found = counting.of_record("deal", deal_row(deal).get)
-    if deal.is_deleted or deal.get(MERGED) is not None:
+    counting, said = definitions.counting, deal_row(deal)
+    found = counting.of_record("deal", said.get)
+    has_stays = "deal.stays" in counting.plan.programs
+    if deal.is_deleted or deal.get(MERGED) is not None or not (has_stays or counting.deal_paths):
         return found
-    if "deal.stays" in counting.plan.programs:
-        for stay in stays(deal):
-            found += counting.of_row("deal.stays", definitions.with_people(stay).get)
-    if counting.deal_paths:
-        row, joined = definitions.with_people(deal_row(deal)), joined_stays(deal)
-        for path in counting.deal_paths:
-            for entry in deal_rows(path, row, joined):
-                found += counting.of_row(path.fact, entry.get)
+    # Once for all of its rows: a deal may have as many stays as a history keeps.
+    row, joined = definitions.with_people(said), joined_stays(deal)
+    for stay in stays(row, joined) if has_stays else ():
+        found += counting.of_row("deal.stays", stay.get)
+    for path in counting.deal_paths:
+        for entry in deal_rows(path, row, joined):
+            found += counting.of_row(path.fact, entry.get)
     return found
 
 

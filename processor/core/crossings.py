@@ -4,13 +4,14 @@ Owns the queue of thresholds.py and milestones.py, who say what a crossing is. D
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from schemas.alerts import Alert
 from schemas.floor import Floor, Scope
-from schemas.windows import Window
+from schemas.windows import Window, day_window, minute_window
 
 LOOKS_AT_ONCE = 250
 """Numbers that one look makes: some ten milliseconds, after which others have their turn."""
@@ -47,6 +48,13 @@ class CrossingBook(ABC):
     def note_roster(self) -> None:
         """Somebody's entry, absence or goal in the roster has changed, so perhaps who counts for whom."""
         self._is_all_new = True
+
+    def _with_levels(self, oldest: dict[bool, Window], metrics: Iterable[str], now: int) -> dict[bool, Window]:
+        """The oldest window of each size that these metrics are made of: levels also of all that is to come."""
+        if not any(map(self._floor.is_of_levels, metrics)):
+            return oldest
+        coming = {True: day_window(self._floor.calendar.day_of(now)), False: minute_window(now)}
+        return {are_days: min(first, oldest.get(are_days, first)) for are_days, first in coming.items()}
 
     @property
     def is_behind(self) -> bool:

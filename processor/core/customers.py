@@ -4,7 +4,8 @@ Owns the rule: another subscription of the same customer begins after it, not la
 later or never.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right, insort
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from processor.core.deals import Row
@@ -34,10 +35,10 @@ def customer_ends(customer: str, records: Mapping[str, Known]) -> Iterator[Row]:
         for _, record in sorted(records.items())
         if record.kind == "subscription" and not record.is_deleted and record.get("customer") == customer
     ]
-    for subscription in known:
+    renewed = _renewed(known)
+    for place, subscription in enumerate(known):
         if subscription.get("ends_at") is not None:
-            others = (other for other in known if other is not subscription)
-            yield end_row(subscription.values, is_renewed=_is_renewed(subscription, others))
+            yield end_row(subscription.values, is_renewed=place in renewed)
 
 
 def end_row(subscription: Mapping[str, Any], *, is_renewed: bool) -> Row:
@@ -45,12 +46,23 @@ def end_row(subscription: Mapping[str, Any], *, is_renewed: bool) -> Row:
     return {**subscription, "renewed": is_renewed}
 
 
-def _is_renewed(subscription: Known, others: Iterable[Known]) -> bool:
-    start, end = _or(subscription.get("starts_at"), _EVER), subscription.get("ends_at")
-    return any(
-        start < _or(other.get("starts_at"), _EVER) <= end + RENEWED_WITHIN and end < _or(other.get("ends_at"), _NEVER)
-        for other in others
-    )
+def _renewed(known: Sequence[Known]) -> set[int]:
+    """The places of those that another one renews. Not each is compared with each: a sender may name very many."""
+    starts = [_or(record.get("starts_at"), _EVER) for record in known]
+    ends = [_or(record.get("ends_at"), _NEVER) for record in known]
+    found: set[int] = set()
+    later: list[int] = []  # the starts of those that end after the one that is looked at, in order
+    waiting: list[int] = []  # those that end with it
+    for place in sorted(range(len(known)), key=ends.__getitem__, reverse=True):
+        if waiting and ends[waiting[0]] > ends[place]:
+            for each in waiting:
+                insort(later, starts[each])
+            waiting = []
+        waiting.append(place)
+        following = bisect_right(later, starts[place])
+        if following < len(later) and later[following] <= ends[place] + RENEWED_WITHIN:
+            found.add(place)
+    return found
 
 
 def _or(at: int | None, other: int) -> int:

@@ -4,7 +4,7 @@ Owns the rules of these. A deal closed when its status last became won or lost, 
 with or after that; one that is open has none. Its stays follow from the instants at which it entered its stages.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -48,9 +48,8 @@ def joined_stays(deal: Record) -> list[tuple[int, str | None]]:
     return joined
 
 
-def stays(deal: Record) -> Iterator[Row]:
-    """A row for each stay in a stage, in order."""
-    joined, row = joined_stays(deal), deal_row(deal)
+def stays(row: Row, joined: Sequence[tuple[int, str | None]]) -> Iterator[Row]:
+    """A row for each stay in a stage, in order. `row`: of the deal; `joined`: as `joined_stays` gives them."""
     for place, (entered_at, stage) in enumerate(joined):
         if stage is not None:
             left_at = joined[place + 1][0] if place + 1 < len(joined) else None

@@ -20,7 +20,7 @@ from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts
 from processor.core.joining import is_news
 from processor.core.merges import Merges, Move
-from processor.core.panes import Message, PaneTable
+from processor.core.panes import Message, PaneTable, differing
 from processor.core.plan import Contribution
 from processor.core.responses import lead_result
 from processor.core.retention import Expiry, Horizon, is_spared, last_instant, marked, newest_version
@@ -225,7 +225,7 @@ class Groups:
         contributions, clock = self._derive(group, facts)
         before = self._counted.get(group, [])
         if contributions != before:
-            self.panes.replace(before, contributions)
+            self.panes.replace(*differing(before, contributions))
             self._count(group, contributions)
         if group.startswith("lead:"):
             self._publish_clock(group[5:], clock, output.clocks)

@@ -14,7 +14,7 @@ from processor.core.batch import Changes
 from processor.core.counted import record_contributions, row_contributions
 from processor.core.deals import deal_card
 from processor.core.definitions import Definitions
-from processor.core.panes import Message, Panes, PaneTable
+from processor.core.panes import Message, Panes, PaneTable, differing
 from processor.core.plan import Contribution
 from processor.core.retention import (
     Expiry,
@@ -171,7 +171,7 @@ class Ledger:
         record = held.record
         after = record_contributions(record, self._definitions)
         if after != held.before:
-            self.panes.replace(held.before, after)
+            self.panes.replace(*differing(held.before, after))
         kept_from = self.horizon.starts_at
         if speaks_of_the_past(record, kept_from) and not self._stands(record):
             before = self._rows.get(key)

@@ -57,7 +57,8 @@ class MilestoneBook(CrossingBook):
         """The oldest day that means anything to a goal at `now` or later, if there is any; as thresholds say it."""
         today = self._floor.calendar.day_of(now)
         days = [self._goals.period(name, today).first for name in self._milestones]
-        return {True: day_window(min(days))} if days else {}
+        found = {True: day_window(min(days))} if days else {}
+        return self._with_levels(found, [goal.metric for goal in self._milestones.values()], now)
 
     def note_pane(self, pane: Pane) -> None:
         """A pane has changed."""

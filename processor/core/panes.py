@@ -4,7 +4,7 @@ Owns the panes in memory, which of them changed, and when they expire. They are 
 and definitions the same panes come out, whatever happened on the way.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from processor.core.plan import Contribution
@@ -31,6 +31,21 @@ Message = tuple[bytes, bytes | None]
 
 Open = Callable[[Window, str | None], Pane]
 """Finds a pane that is about to change."""
+
+
+def differing(
+    before: Sequence[Contribution], after: Sequence[Contribution]
+) -> tuple[Sequence[Contribution], Sequence[Contribution]]:
+    """Both without what they have in common at the beginning and at the end.
+
+    Of a record or group that counts for thousands of things an edit changes few, and what is taken out to be put in
+    again opens its panes.
+    """
+    most = min(len(before), len(after))
+    start = next((place for place in range(most) if before[place] != after[place]), most)
+    most -= start
+    end = next((place for place in range(most) if before[-1 - place] != after[-1 - place]), most)
+    return before[start : len(before) - end], after[start : len(after) - end]
 
 
 class Panes(Protocol):

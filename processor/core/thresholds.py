@@ -123,7 +123,7 @@ class ThresholdBook(CrossingBook):
             span = self._span(rule, now)
             first = Window(span.windows()[0])
             found[span.days] = min(first, found.get(span.days, first))
-        return found
+        return self._with_levels(found, [rule.threshold.metric for rule in self._rules.values()], now)
 
     # ---------------------------------------------------------------- looking
 

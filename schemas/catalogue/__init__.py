@@ -6,6 +6,7 @@ conditions.py and plan.py.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from schemas.catalogue.base import Entry, LacksDimensionError, Reader
 from schemas.catalogue.conversion import Conversion
 from schemas.catalogue.derived import Derived
-from schemas.catalogue.dimensions import Dimension, Dimensions, with_stages
+from schemas.catalogue.dimensions import ALWAYS, Dimension, Dimensions, with_stages
 from schemas.catalogue.duration import Duration
 from schemas.catalogue.funnel import Funnel
 from schemas.catalogue.level import Level
@@ -31,6 +32,7 @@ from schemas.catalogue.where import EntryError
 from schemas.documents.errors import ConfigError, suggestion
 from schemas.documents.refused import refused
 from schemas.documents.text import Document, Path, read_document
+from schemas.instants import parse_date
 
 TYPES: Mapping[str, type[Entry]] = {
     "simple": Simple,
@@ -154,8 +156,16 @@ def parse_entry(name: str, raw: Any, document: Document, refuse: Callable[[Path,
         return None
     label = name.replace("_", " ").capitalize()
     whole = {"label": label[:60], "description": f"{label}.", **raw}
+    if "versions" in raw:
+        return _versioned(whole, kind, place, document, refuse)
+    return _validated(kind, whole, document, place, refuse)
+
+
+def _validated(
+    kind: type[Entry], raw: Mapping[str, Any], document: Document, place: Path, refuse: Callable[[Path, str], None]
+) -> Entry | None:
     try:
-        return kind.model_validate(whole) if "versions" not in raw else _versioned(whole, kind, place, refuse)
+        return kind.model_validate(raw)
     except ValidationError as error:
         for problem in error.errors(include_url=False):
             refuse(*refused(problem, document, kind, place))
@@ -163,24 +173,35 @@ def parse_entry(name: str, raw: Any, document: Document, refuse: Callable[[Path,
 
 
 def _versioned(
-    raw: Mapping[str, Any], kind: type[Entry], place: Path, refuse: Callable[[Path, str], None]
-) -> Entry | None:  # fmt: skip
+    raw: Mapping[str, Any], kind: type[Entry], place: Path, document: Document, refuse: Callable[[Path, str], None]
+) -> Entry | None:
     versions = raw["versions"]
     if not isinstance(versions, list) or not versions or not all(isinstance(held, dict) for held in versions):
         refuse((*place, "versions"), "must be a list of versions")
         return None
     common = {setting: held for setting, held in raw.items() if setting != "versions"}
-    entries = [
-        kind.model_validate({**common, **{name: held for name, held in one.items() if name not in _OF_VERSIONS}})
-        for one in versions
-    ]
+    since: list[date | None] = []
+    entries: list[Entry | None] = []
+    for index, one in enumerate(versions):
+        own: Path = (*place, "versions", index)
+        said = {name: held for name, held in one.items() if name not in _OF_VERSIONS}
+        if said.get("type", _type_of(raw)) != _type_of(raw):
+            refuse((*own, "type"), "must be the same in all versions")
+            return None
+        found = _validated(kind, {**common, "type": _type_of(raw), **said}, document, own, refuse)
+        try:
+            since.append(None if one.get("since") is None else parse_date(str(one["since"])))
+        except ValueError as error:
+            refuse((*own, "since"), str(error))
+            found = None
+        entries.append(found)
+    sound = [entry for entry in entries if entry is not None]
+    if len(sound) < len(entries):
+        return None
     words = {name: held for name, held in common.items() if name in Entry.model_fields}
-    return Versioned.model_validate(
-        {
-            **words, "type": _type_of(raw), "unit": entries[0].unit, "entries": entries,
-            "since": [one.get("since") for one in versions], "notes": [one.get("note") for one in versions],
-        }
-    )  # fmt: skip
+    notes = [one.get("note") for one in versions]
+    whole = {**words, "type": _type_of(raw), "unit": sound[0].unit, "entries": sound, "since": since, "notes": notes}
+    return _validated(Versioned, whole, document, place, refuse)
 
 
 _OF_VERSIONS = frozenset({"since", "note"})
@@ -199,8 +220,10 @@ def binding_problems(
             for dimension in _by(entry):
                 held = whole.dimensions.get(dimension)
                 if held is None:
+                    if dimension == ALWAYS:
+                        continue
                     raise EntryError(("by",), f"there is no dimension {dimension}")
-                for label in held.labels[:1]:
+                for label in () if held.is_of_person else (held.labels or (_NO_LABEL,))[:1]:
                     binding.narrowed(Narrowing(name=dimension, dimension=held, label=label)).reader(name, ())
         except LacksDimensionError:
             continue  # of a part: it is not told apart then
@@ -292,9 +315,8 @@ def _metric(name: str, binding: _Binding, catalogue: Catalogue) -> Metric:
             lacking[dimension] = error.metric
         if not held.labels:
             segments.pop(dimension, None)
-    keeps = [measure.keep for measure in reader.measures if measure.keep is not None]
     cells = frozenset(measure.name for measure in reader.measures)
-    return Metric(name, catalogue[name], reader, cells, min(keeps, default=None), segments, lacking)
+    return Metric(name, catalogue[name], reader, cells, _kept(reader), segments, lacking)
 
 
 _NO_LABEL = ""
@@ -303,6 +325,15 @@ _NO_LABEL = ""
 def begins_at_zero(catalogue: Catalogue, name: str) -> bool:
     """Whether a metric has a value, 0, where nothing has happened; the others have none there."""
     return _Binding(catalogue, Rules()).reader(name, ()).begins_at_zero
+
+
+def kept_days(catalogue: Catalogue, name: str) -> int | None:
+    """For how many days back a metric can be made; None: as long as records are kept."""
+    return _kept(_Binding(catalogue, Rules()).reader(name, ()))
+
+
+def _kept(reader: Reader) -> int | None:
+    return min((measure.keep for measure in reader.measures if measure.keep is not None), default=None)
 
 
 @cache
@@ -320,6 +351,7 @@ __all__ = [
     "begins_at_zero",
     "binding_problems",
     "bound",
+    "kept_days",
     "money_digits",
     "parse_catalogue",
     "parse_entry",

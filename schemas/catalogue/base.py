@@ -3,7 +3,7 @@
 Owns the entry and the protocol. Each type is one file beside this one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -124,6 +124,12 @@ def check_dimension(narrowing: Narrowing, by: Sequence[str], what: str) -> None:
         raise LacksDimensionError(what, narrowing.name)
 
 
+def check_share(unit: str, what: str) -> None:
+    """Raise EntryError where a share is not called one."""
+    if unit not in {"ratio", "number"}:
+        raise EntryError(("unit",), f"must be ratio: {what} is a share")
+
+
 class Entry(Model):
     """What all entries of `metrics.yaml` hold."""
 
@@ -139,6 +145,10 @@ class Entry(Model):
     """What others reach, and who says so."""
     examples: list[Example] = Field(default_factory=list, max_length=50)
     """What a CRM would send, and the number that comes of it."""
+
+    def each(self, make: "Callable[[Entry], Entry]") -> "Entry":
+        """What is made of it; of one with versions, what is made of each, in the same days."""
+        return make(self)
 
     def version_on(self, day: date) -> int:
         """Which of its versions is in force on a day, from 1."""

@@ -17,6 +17,7 @@ from schemas.catalogue.derived import Derived
 from schemas.catalogue.ratio import Narrowed, Ratio
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Inner
+from schemas.catalogue.versions import Versioned
 from schemas.catalogue.where import EntryError, Wording
 
 Place = tuple[str | int, ...]
@@ -27,16 +28,34 @@ _SOMEWHEN = First(("at",))
 
 def problems_of(entry: Entry) -> Iterator[EntryError]:
     """What is wrong with what an entry says of facts and fields, each with its place in the entry."""
-    yield from _counting(entry, ())
-    if isinstance(entry, Ratio):
-        for setting in ("numerator", "denominator"):
-            part = getattr(entry, setting)
+    for place, version in _versions(entry):
+        yield from _counting(version, place)
+        for setting in ("numerator", "denominator", "base"):
+            part = getattr(version, setting, None)
             if isinstance(part, Inner):
-                yield from _counting(part, (setting,))
+                yield from _counting(part, (*place, setting))
+
+
+def _versions(entry: Entry) -> Iterator[tuple[Place, Entry]]:
+    """Each version with its place in the entry; one that has none is its own."""
+    if not isinstance(entry, Versioned):
+        yield (), entry
+        return
+    yield from ((("versions", number), version) for number, version in enumerate(entry.entries))
 
 
 def problems_of_text(raw: Mapping[str, Any]) -> Iterator[EntryError]:
     """What is wrong with the facts and fields of an entry that cannot be taken as it stands: its other faults."""
+    versions = raw.get("versions")
+    if not isinstance(versions, list):
+        yield from _of_text(raw, ())
+        return
+    for number, version in enumerate(versions):
+        if isinstance(version, dict):
+            yield from _of_text({**raw, **version}, ("versions", number))
+
+
+def _of_text(raw: Mapping[str, Any], place: Place) -> Iterator[EntryError]:
     said = SimpleNamespace()
     for setting in ("from", *_INSTANTS, "credit"):
         value = raw.get(setting)
@@ -45,7 +64,7 @@ def problems_of_text(raw: Mapping[str, Any]) -> Iterator[EntryError]:
             setattr(said, "from_" if setting == "from" else setting, value)
     where = raw.get("where")
     said.where = where if isinstance(where, dict) else {}
-    yield from _counting(said, ())
+    yield from _counting(said, place)
 
 
 def _counting(entry: Any, place: Place) -> Iterator[EntryError]:
@@ -60,7 +79,7 @@ def _counting(entry: Any, place: Place) -> Iterator[EntryError]:
     for fact in facts:
         for setting in _INSTANTS:
             said = getattr(entry, setting, None)
-            if said is not None:
+            if said:  # whether it may be left out, its type says
                 yield from _error_of(partial(instant_of, fact, names, said, setting), place)
         credit = getattr(entry, "credit", None)
         if credit is not None:
@@ -79,6 +98,10 @@ def _error_of(check: Callable[[], object], place: Place) -> Iterator[EntryError]
 
 def made_of(entry: Entry) -> set[str]:
     """The metrics that an entry names."""
+    return {name for _, version in _versions(entry) for name in _made_of(version)}
+
+
+def _made_of(entry: Entry) -> set[str]:
     found: set[str] = set()
     if isinstance(entry, Derived):
         for formula in (entry.expr, entry.without_meetings or ""):
@@ -95,14 +118,22 @@ def made_of(entry: Entry) -> set[str]:
 
 def splits_of(metrics: Mapping[str, Entry], name: str) -> list[str]:
     """The dimensions that a metric can be split by: its own, or those that all its parts have."""
-    entry = metrics[name]
+    return _common([_splits_of(metrics, version) for _, version in _versions(metrics[name])])
+
+
+def _splits_of(metrics: Mapping[str, Entry], entry: Entry) -> list[str]:
     own = getattr(entry, "by", None)
-    if own:
+    if own is not None:
         return list(own)
-    parts = [splits_of(metrics, part) for part in sorted(made_of(entry)) if part in metrics]
+    parts = [splits_of(metrics, part) for part in sorted(_made_of(entry)) if part in metrics]
     inner = (getattr(entry, setting, None) for setting in ("numerator", "denominator"))
-    parts += [list(getattr(part, "by", ())) for part in inner if isinstance(part, Inner)]
-    return [by for by in parts[0] if all(by in others for others in parts)] if parts else []
+    parts += [list(part.by) for part in inner if isinstance(part, Inner)]
+    return _common(parts)
+
+
+def _common(lists: list[list[str]]) -> list[str]:
+    """What all of them hold, in the order of the first."""
+    return [each for each in lists[0] if all(each in others for others in lists)] if lists else []
 
 
 def _names_in(formula: str) -> set[str]:
@@ -124,6 +155,14 @@ _ANY: Powers = {"any": 1}
 
 def unit_problem(entry: Entry, metrics: Mapping[str, Entry]) -> EntryError | None:
     """Where an entry adds what cannot be added, or calls something a share that is none."""
+    for place, version in _versions(entry):
+        found = _unit_problem(version, metrics)
+        if found is not None:
+            return EntryError((*place, *found.path), found.reason)
+    return None
+
+
+def _unit_problem(entry: Entry, metrics: Mapping[str, Entry]) -> EntryError | None:
     if isinstance(entry, Derived):
         try:
             powers = _powers(ast.parse(entry.expr.strip(), mode="eval").body, metrics)

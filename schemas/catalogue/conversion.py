@@ -12,7 +12,17 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from schemas.catalogue.base import Entry, Exact, Reading, References, Result, check_dimension, shown
+from schemas.catalogue.base import (
+    Entry,
+    Exact,
+    Reader,
+    Reading,
+    References,
+    Result,
+    check_dimension,
+    check_share,
+    shown,
+)
 from schemas.catalogue.conditions import AtLeast, Condition, Gap, IsSet, Later, Register, every, opposite
 from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, instant_of, stored_facts
 from schemas.catalogue.plan import Form, Measure, Part
@@ -35,6 +45,7 @@ class Conversion(Entry):
 
     type: Literal["conversion"]
     base: str | Inner
+    """By its name, or in place; when it is bound, what one version of it counts."""
     to: dict[str, Any] = Field(min_length=1)
     at_to: Names
     within: str | None = None
@@ -42,10 +53,13 @@ class Conversion(Entry):
     open: Literal["due", "apart"]
     by: list[str] = Field(default_factory=list, max_length=20)
 
-    def bind(self, catalogue: References) -> "ConversionReader":
+    def bind(self, catalogue: References) -> Reader:
         """Raises EntryError."""
+        check_share(self.unit, "a conversion")
         check_dimension(catalogue.narrowing, self.by, self.label)
-        base, term = self._base(catalogue), self._term()
+        if isinstance(self.base, str):
+            return catalogue.entry(self.base, ("base",)).each(self._of).bind(catalogue)
+        base, term = self._counting(self.base), self._term()
         found: list[list[Part]] = [[], [], [], []]
         for fact in catalogue.narrowing.facts(stored_facts(base.from_)):
             at = instant_of(fact, base.from_, base.at)
@@ -66,10 +80,13 @@ class Conversion(Entry):
         measures = tuple(Measure(tuple(parts)) for parts in found if parts)
         return ConversionReader(self.unit, measures if self.open == "apart" else measures[1:])
 
-    def _base(self, catalogue: References) -> Counting:
-        base: Counting | Entry = self.base if isinstance(self.base, Inner) else catalogue.entry(self.base, ("base",))
+    def _of(self, base: Entry) -> "Conversion":
+        """The same conversion of what one version of the base counts."""
         if not isinstance(base, Counting):
             raise EntryError(("base",), f"{self.base} is not of type simple")
+        return self.model_copy(update={"base": base})
+
+    def _counting(self, base: Counting) -> Counting:
         if base.agg != "count":
             raise EntryError(("base",), "must be of agg count")
         return base

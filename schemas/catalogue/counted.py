@@ -60,6 +60,8 @@ def listed(names: Names) -> list[str]:
 
 def instant_of(fact: str, all_facts: Names, names: Names, setting: str = "at") -> First | None:
     """The instant at which something counts; None where this fact has none of them. Raises EntryError."""
+    if not listed(names):
+        raise EntryError((setting,), "names no instant")
     found = _fields(fact, all_facts, names, setting, _INSTANTS, "an instant")
     return First(expanded(fact, found)) if found else None
 
@@ -116,7 +118,7 @@ def condition_of(
     fact: str, all_facts: Names, where: Mapping[str, Any], at: Register, rules: Rules, narrowing: Narrowing
 ) -> Condition:
     """Where a row counts that is meant. What is internal counts only where it is asked for. Raises EntryError."""
-    meant = narrowing.condition(fact, at)
+    meant = narrowing.condition(fact, at, facts_of(all_facts))
     if meant is None:
         raise EntryError(("by",), f"{fact} does not say {narrowing.name}")
     condition = Wording(fact, facts_of(all_facts), rules, at).condition(where)

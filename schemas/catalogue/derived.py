@@ -58,7 +58,11 @@ def _formula(node: ast.expr, text: str, catalogue: References, parts: dict[str, 
         reader = parts.setdefault(node.id, catalogue.reader(node.id, _PATH))
         return reader.exact
     if isinstance(node, ast.Constant) and type(node.value) in {int, float}:
-        number = Fraction((ast.get_source_segment(text, node) or "").replace("_", ""))  # a double would be rounded
+        written = (ast.get_source_segment(text, node) or "").replace("_", "")
+        try:
+            number = Fraction(written)  # a double would be rounded
+        except ValueError:
+            raise EntryError(_PATH, f"{written} is no decimal number") from None
         return lambda _pane, _reading: number
     raise EntryError(_PATH, f"{ast.unparse(node)} is neither a metric nor a number, sum, difference, product or ratio")
 

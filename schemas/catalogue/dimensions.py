@@ -16,9 +16,11 @@ from schemas.catalogue.tenure import months_of
 from schemas.documents.errors import suggestion
 from schemas.documents.values import Model
 from schemas.instants import parse_duration
-from schemas.records import CHOICES, FIELDS
+from schemas.records import CHOICES, FIELDS, FieldType
 
 MAX_VALUES = 50
+ALWAYS = "team"
+"""The dimension that is there without being defined: the team of each day."""
 ATTRIBUTES = "attributes"
 PERSON = "rep"
 _WITH_ATTRIBUTES = frozenset({"lead", "deal", "rep", "activity"})
@@ -171,13 +173,14 @@ def with_stages(dimensions: Dimensions, pipelines: Iterable[Stages]) -> Dimensio
 
 def problems_of(dimension: Dimension) -> Iterator[Problem]:
     """Everything that is wrong with a dimension whose parts are of the right kinds."""
-    yield from _of(dimension.of)
+    yield from _of(dimension)
     if dimension.values is not None and dimension.bands is not None:
         yield ("bands",), "stands beside values: a dimension has one of them"
     yield from _values(dimension.values or {}, dimension.other)
 
 
-def _of(of: str) -> Iterator[Problem]:
+def _of(dimension: Dimension) -> Iterator[Problem]:
+    of = dimension.of
     owners = {PERSON: FIELDS[PERSON], **{name: dict.fromkeys(fields_of_fact(name)) for name in FACTS}}
     owner = max((name for name in owners if of.startswith(f"{name}.")), key=len, default=None)
     if owner is None:
@@ -191,6 +194,21 @@ def _of(of: str) -> Iterator[Problem]:
             yield ("of",), f"names no attribute: write {owner}.attributes.NAME"
     elif field not in owners[owner]:
         yield ("of",), f"{owner} has no field {field}{suggestion(field, sorted(owners[owner]))}"
+    elif of == f"{PERSON}.{ALWAYS}":
+        yield ("of",), f"is the dimension {ALWAYS}, which is there without being defined"
+    elif dimension.bands is not None:
+        if (_kind_of(owner, field) is not FieldType.SECONDS) and of != _TENURE:
+            yield ("bands",), f"are for durations such as lead.response, and for {_TENURE}: {of} is neither"
+    elif owner != PERSON and _kind_of(owner, field) not in _TEXTS:
+        yield ("of",), f"{of} is no text, so no value of it can be listed"
+
+
+_TENURE = "rep.since"
+_TEXTS = frozenset({FieldType.TEXT, FieldType.CHOICE, FieldType.CURRENCY, FieldType.REFERENCE})
+
+
+def _kind_of(owner: str, field: str) -> FieldType | None:
+    return FIELDS[PERSON].get(field) if owner == PERSON else FACTS[owner].get(field)
 
 
 def _values(values: Mapping[str, list[str]], other: str) -> Iterator[Problem]:
@@ -206,4 +224,4 @@ def _values(values: Mapping[str, list[str]], other: str) -> Iterator[Problem]:
                 yield ("values", name), f"{text} stands for {first} already"
 
 
-__all__ = ["ATTRIBUTES", "MAX_VALUES", "Dimension", "Dimensions", "problems_of"]
+__all__ = ["ALWAYS", "ATTRIBUTES", "MAX_VALUES", "Dimension", "Dimensions", "problems_of"]

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from schemas.catalogue.base import UNIT_SIZES, Entry, Exact, Reading, References, Result, check_dimension, shown
 from schemas.catalogue.conditions import AtLeast, Gap, IsSet, Worked, every, opposite
 from schemas.catalogue.counted import Names, condition_of, credit_of, instant_of, stored_facts
-from schemas.catalogue.percentiles import Ranked, between, rank, share_of
+from schemas.catalogue.percentiles import Ranked, between, rank, share_of, stat_in
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.where import EntryError
 from schemas.panes import Pane
 
-STAT = r"^(p[1-9][0-9]?|mean|sum)$"
+Stat = Annotated[str, *stat_in("mean", "sum")]
 
 
 class Duration(Entry):
@@ -26,10 +26,11 @@ class Duration(Entry):
     where: dict[str, Any] = Field(default_factory=dict)
     start: Names
     end: Names
-    stat: str = Field(pattern=STAT)
+    stat: Stat
     clock: Literal["elapsed", "business"] = "elapsed"
     at: Names | None = None
-    credit: Names
+    credit: Names = Field(default_factory=list)
+    """Left out: it counts for the organisation alone."""
     by: list[str] = Field(default_factory=list, max_length=20)
 
     def bind(self, catalogue: References) -> "DurationReader":

@@ -24,7 +24,7 @@ from schemas.catalogue.conditions import (
     some,
 )
 from schemas.catalogue.rules import Rules
-from schemas.records import FIELDS, FieldType
+from schemas.records import CHOICES, FIELDS, FieldType
 
 _T = FieldType
 
@@ -205,6 +205,19 @@ def is_attribute(fact: str, name: str) -> bool:
 def type_of(fact: str, name: str) -> FieldType | None:
     """Of a field that is not made of others; None where there is none."""
     return FieldType.TEXT if is_attribute(fact, name) else FACTS[fact].get(name)
+
+
+_TOUCHES = frozenset({"call", "email", "meeting"})
+_OWNER: Mapping[str, str] = {"lead.deals": "deal", "deal.stays": "deal", "customer.ends": "subscription"}
+
+
+def choices_of(fact: str, name: str) -> frozenset[str]:
+    """The values that a field may have; none where it may be any text."""
+    if (fact, name) == ("lead.touches", "kind"):
+        return _TOUCHES
+    if name.startswith("lead."):
+        return CHOICES.get(("lead", name.removeprefix("lead.")), frozenset())
+    return CHOICES.get((_OWNER.get(fact, fact.removeprefix("lead/")), name), frozenset())
 
 
 def is_list(fact: str, name: str) -> bool:

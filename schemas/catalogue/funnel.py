@@ -59,7 +59,8 @@ class Funnel(Entry):
     mode: Mode
     re_entry: ReEntry = "first"
     cohort: Cohort = "entered"
-    credit: Names
+    credit: Names = Field(default_factory=list)
+    """Left out: it counts for the organisation alone."""
     by: list[str] = Field(default_factory=list, max_length=20)
 
     def bind(self, catalogue: References) -> "FunnelReader":

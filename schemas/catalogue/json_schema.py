@@ -6,7 +6,9 @@ Owns what the models do not say: that entries stand under names, and how a `wher
 from typing import Any
 
 from schemas.catalogue import TYPES
+from schemas.catalogue.defined import QUIET_AFTER
 from schemas.catalogue.reading import NAME, MetricsFile
+from schemas.instants import DAY
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _WHERE: dict[str, Any] = {
@@ -23,7 +25,6 @@ _WHERE: dict[str, Any] = {
             {
                 "type": "object",
                 "minProperties": 1,
-                "maxProperties": 1,
                 "additionalProperties": False,
                 "properties": {
                     "at_least": {"type": ["string", "number"]},
@@ -40,6 +41,7 @@ def json_schema() -> dict[str, Any]:
     """The schema of a whole file."""
     definitions: dict[str, Any] = {"where": _WHERE}
     whole = _without_titles(MetricsFile.model_json_schema(by_alias=True))
+    whole["properties"]["quiet_after"]["default"] = f"{QUIET_AFTER // DAY}d"
     definitions |= whole.pop("$defs", {})
     entries = []
     for name, kind in TYPES.items():

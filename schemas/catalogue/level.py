@@ -13,12 +13,22 @@ from typing import Any, Literal
 from pydantic import Field
 
 from schemas.catalogue.amounts import total
-from schemas.catalogue.base import Entry, Exact, Reading, References, Result, check_dimension, in_unit, shown
+from schemas.catalogue.base import (
+    Entry,
+    Exact,
+    Reading,
+    References,
+    Result,
+    check_dimension,
+    check_share,
+    in_unit,
+    shown,
+)
 from schemas.catalogue.conditions import AtLeast, Condition, Decimals, First, Gap, IsSet, every, opposite
 from schemas.catalogue.counted import Names, condition_of, credit_of, ids_of, instant_of, stored_facts
 from schemas.catalogue.distinct import number_of_ids
 from schemas.catalogue.plan import Form, Kind, Measure, Part
-from schemas.catalogue.simple import added_value
+from schemas.catalogue.simple import added_value, check_unit
 from schemas.catalogue.where import EntryError
 from schemas.panes import Pane, opening_of
 
@@ -31,9 +41,10 @@ class Level(Entry):
     type: Literal["level"]
     from_: Names = Field(alias="from")
     where: dict[str, Any] = Field(default_factory=dict)
-    start: Names
-    end: Names
-    credit: Names
+    start: Names = Field(default_factory=list)
+    end: Names = Field(default_factory=list)
+    credit: Names = Field(default_factory=list)
+    """Left out: it counts for the organisation alone."""
     agg: Literal["count", "sum", "distinct"]
     value: str | None = None
     of: Names | None = None
@@ -45,8 +56,12 @@ class Level(Entry):
         for setting, agg in (("value", "sum"), ("of", "distinct")):
             if (getattr(self, setting) is not None) != (self.agg == agg):
                 raise EntryError((setting,), f"belongs to agg {agg}, and to no other")
-        if self.stat == "kept" and self.agg != "distinct":
-            raise EntryError(("stat",), "kept needs agg distinct")
+        if self.stat == "kept":
+            if self.agg != "distinct":
+                raise EntryError(("stat",), "kept needs agg distinct")
+            check_share(self.unit, "stat kept")
+        else:
+            check_unit(self.unit, self.agg)
         if catalogue.narrowing.since is not None or catalogue.narrowing.until is not None:
             raise EntryError(("type",), "a level has no versions: give them to its parts")
         check_dimension(catalogue.narrowing, self.by, self.label)
@@ -62,8 +77,8 @@ class Level(Entry):
 
     def _parts(self, fact: str, catalogue: References, left_out: list[Part]) -> list[Part]:
         rules = catalogue.rules
-        start = instant_of(fact, self.from_, self.start, "start")
-        end = instant_of(fact, self.from_, self.end, "end")
+        start = instant_of(fact, self.from_, self.start, "start") if self.start else None
+        end = instant_of(fact, self.from_, self.end, "end") if self.end else None
         at = First((*(start.fields if start else ()), *(end.fields if end else ())))
         if not at.fields:
             raise EntryError(("start",), f"{fact} has neither a start nor an end")

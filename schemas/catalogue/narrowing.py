@@ -30,8 +30,11 @@ class Narrowing:
         joined = [self.dimension.joined(fact) for fact in facts]
         return [*facts, *(fact for fact in joined if fact is not None)]
 
-    def condition(self, fact: str, at: Register) -> Condition | None:
-        """Where a row that counts at an instant is meant; None: nobody can say of this fact."""
+    def condition(self, fact: str, at: Register, beside: Sequence[str] = ()) -> Condition | None:
+        """Where a row that counts at an instant is meant; None: nobody can say of this fact.
+
+        `beside`: all that is counted with it. Where one of those says the label, the others are of none.
+        """
         parts: list[Condition] = []
         if self.since is not None:
             parts.append(AtLeast(at, self.since))
@@ -39,6 +42,8 @@ class Narrowing:
             parts.append(opposite(AtLeast(at, self.until)))
         if self.dimension is not None and self.label is not None:
             found = self.dimension.condition(fact, self.label)
+            if found is None and any(self.dimension.condition(one, self.label) is not None for one in beside):
+                found = self.label == self.dimension.labels[-1] if self.dimension.labels else True
             if found is None:
                 return None
             parts.append(found)

@@ -6,6 +6,7 @@ are is for processor/core/paths.py to say. A cell holds whole numbers, so severa
 
 import json
 from dataclasses import astuple, dataclass
+from functools import cached_property
 from typing import Literal
 
 from schemas.catalogue.dimensions import JOINED
@@ -34,7 +35,7 @@ _COUNTED = 4
 _NAME = ".path "
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Path:
     """The steps of a way, in their order, and how it is counted."""
 
@@ -50,12 +51,12 @@ class Path:
     re_entry: ReEntry
     cohort: Cohort
 
-    @property
+    @cached_property
     def fact(self) -> str:
         """What its rows are called in a plan: all that it says, so that what means the same is one."""
         return f"{self.of}{_NAME}{json.dumps(astuple(self), separators=(',', ':'))}"
 
-    @property
+    @cached_property
     def joined(self) -> str:
         """The same, of deals together with their lead."""
         return JOINED + self.fact

@@ -3,10 +3,15 @@
 Owns the ranks. Exact: a percentile lies between two whole numbers.
 """
 
+import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate
+
+from pydantic import AfterValidator, WithJsonSchema
+
+from schemas.documents.errors import nearest, wrong
 
 
 class Ranked:
@@ -27,6 +32,27 @@ class Ranked:
     def highest(self) -> int:
         """The last one; 0 where there is none."""
         return self._values[-1] if self._values else 0
+
+
+_PERCENTILE = "p[1-9][0-9]?"
+
+
+def stat_in(*words: str) -> tuple[AfterValidator, WithJsonSchema]:
+    """What a `stat` may be that is a percentile or one of these words."""
+    pattern = rf"^({_PERCENTILE}|{'|'.join(words)})$"
+
+    def known(value: str) -> str:
+        if not re.fullmatch(pattern, value, re.ASCII):
+            reason = f"must be p1 to p99, {', '.join(words[:-1])} or {words[-1]}{_meant(value, words)}"
+            raise wrong(reason)
+        return value
+
+    return AfterValidator(known), WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+def _meant(value: str, words: Sequence[str]) -> str:
+    meant = "p50" if value == "median" else nearest(value, words)
+    return f"; did you mean {meant!r}?" if meant else ""
 
 
 def share_of(stat: str) -> Fraction:

@@ -19,6 +19,12 @@ class Narrowed(Model):
     metric: str
     where: dict[str, Any]
 
+    def narrow(self, entry: Entry) -> Entry:
+        """An entry of that metric with the condition added. Raises EntryError."""
+        if not isinstance(entry, Simple):
+            raise EntryError(("metric",), f"{self.metric} is not of type simple")
+        return entry.narrowed(self.where)
+
 
 RatioPart = str | Narrowed | Inner
 
@@ -45,12 +51,10 @@ def _reader_of(part: RatioPart, setting: str, catalogue: References) -> Reader:
     try:
         if isinstance(part, Inner):
             return reader_of(part, part.unit, catalogue, setting)
-        base = catalogue.entry(part.metric, ("metric",))
-        if not isinstance(base, Simple):
-            raise EntryError(("metric",), f"{part.metric} is not of type simple")
-        return reader_of(base.narrowed(part.where), base.unit, catalogue, part.metric)
-    except LacksDimensionError:
-        raise
+        return catalogue.entry(part.metric, ("metric",)).each(part.narrow).bind(catalogue)
+    except LacksDimensionError as error:
+        name = setting if isinstance(part, Inner) else part.metric
+        raise LacksDimensionError(name, error.dimension) from None
     except EntryError as error:
         raise EntryError((setting, *error.path), error.reason) from None
 

@@ -17,7 +17,7 @@ from schemas.catalogue import Catalogue, binding_problems, parse_entry
 from schemas.catalogue.base import Entry
 from schemas.catalogue.checking import made_of, problems_of, problems_of_text, unit_problem
 from schemas.catalogue.defined import QUIET_AFTER, Defined
-from schemas.catalogue.dimensions import Dimension
+from schemas.catalogue.dimensions import ALWAYS, Dimension
 from schemas.catalogue.dimensions import problems_of as problems_of_dimension
 from schemas.catalogue.series import taken_by
 from schemas.documents.errors import ConfigError, suggestion
@@ -97,6 +97,7 @@ class _Reading:
         self._document = document
         self._under = under
         self._off: set[str] = set()
+        self._broken_dimensions: set[str] = set()
 
     def read(self, *, is_users: bool) -> Defined:
         head = self._head()
@@ -131,9 +132,16 @@ class _Reading:
         return (name,) in self._document.lines
 
     def _refuse(self, path: Path, reason: str) -> None:
-        self.problems.append((path, reason))
+        self.problems.append((self._as_written(path), reason))
         if len(path) > 1 and path[0] == "metrics":
             self.broken.add(str(path[1]))
+
+    def _as_written(self, path: Path) -> Path:
+        """What all versions of an entry have in common stands at the entry, and is told once."""
+        if len(path) > 4 and path[0] == "metrics" and path[2] == "versions" and path[:5] not in self._document.lines:
+            common = (*path[:2], *path[4:])
+            return common if common[:3] in self._document.lines else path
+        return path
 
     def _head(self) -> MetricsFile | None:
         # An empty section says nothing.
@@ -143,6 +151,19 @@ class _Reading:
         except ValidationError as error:
             for problem in error.errors(include_url=False):
                 self._refuse(*refused(problem, self._document, MetricsFile))
+            return self._sound_head(said, [problem["loc"] for problem in error.errors(include_url=False)])
+
+    def _sound_head(self, said: dict[str, Any], wrong: list[tuple[str | int, ...]]) -> MetricsFile | None:
+        """The rest of the file: its other faults are told at once, and no metric is wrong for a dimension that is."""
+        self._broken_dimensions = {str(place[1]) for place in wrong if place[0] == "dimensions" and len(place) > 1}
+        sections = {place[0] for place in wrong if place[0] != "dimensions" or len(place) == 1}
+        rest = {name: value for name, value in said.items() if name not in sections}
+        if "dimensions" in rest:
+            sound = {name: one for name, one in rest["dimensions"].items() if name not in self._broken_dimensions}
+            rest["dimensions"] = sound
+        try:
+            return MetricsFile.model_validate(rest)
+        except ValidationError:
             return None
 
     def _raw_metrics(self) -> Mapping[str, Any]:
@@ -188,11 +209,13 @@ class _Reading:
         for name, dimension in own.items():
             if not NAME.match(name):
                 self._refuse(("dimensions", name), f"{name!r} is no name of a dimension: it {_NAME_RULE}")
+            if name == ALWAYS:
+                self._refuse(("dimensions", name), "is there without being defined: give yours another name")
             for path, reason in problems_of_dimension(dimension):
                 self._refuse(("dimensions", name, *path), reason)
         for name, entry in defined.metrics.items():
             for index, by in enumerate(getattr(entry, "by", ())):
-                if by not in defined.dimensions:
+                if by not in {ALWAYS, *defined.dimensions, *self._broken_dimensions}:
                     reason = f"there is no dimension {by!r}{suggestion(by, defined.dimensions)}"
                     self._refuse(("metrics", name, "by", index), reason)
 
@@ -213,6 +236,8 @@ class _Reading:
         binding_broken = {*self.broken}
         for name, path, reason in binding_problems(metrics):
             if name in binding_broken or self._is_made_of_broken(metrics, name):
+                continue
+            if path[:1] == ("by",) and self._broken_dimensions:
                 continue
             if name in own or not own:
                 self._refuse(("metrics", name, *path), reason)

@@ -9,9 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, NamedTuple
-
-from pydantic import Field
+from typing import Annotated, Any, Literal, NamedTuple
 
 from schemas.catalogue.base import (
     UNIT_SIZES,
@@ -22,11 +20,12 @@ from schemas.catalogue.base import (
     References,
     Result,
     check_dimension,
+    check_share,
     shown,
 )
 from schemas.catalogue.conditions import First, Flag, IsSet, every, opposite, some
 from schemas.catalogue.facts import clock_fact
-from schemas.catalogue.percentiles import Ranked, between, rank, share_of
+from schemas.catalogue.percentiles import Ranked, between, rank, share_of, stat_in
 from schemas.catalogue.plan import Form, Measure, Part
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.terms import in_time_reader
@@ -34,7 +33,7 @@ from schemas.catalogue.where import EntryError
 from schemas.instants import parse_duration
 from schemas.panes import Pane
 
-STAT = r"^(due|answered|within|missed|mean|p[1-9][0-9]?)$"
+Stat = Annotated[str, *stat_in("due", "answered", "within", "missed", "mean")]
 
 _START = First(("started_at",))
 _IS_ANSWERED = IsSet(("response",))
@@ -46,7 +45,7 @@ class Response(Entry):
     """`due`, `answered`, the share `within` a time of those as old, those `missed`, or a `mean` or percentile."""
 
     type: Literal["response"]
-    stat: str = Field(pattern=STAT)
+    stat: Stat
     within: str = "sla"
     clock: Literal["received", "assigned", "reassigned", "holder"] | None = None
     stop: Literal["attempt", "contact", "qualified"] | None = None
@@ -57,6 +56,10 @@ class Response(Entry):
         """Raises EntryError."""
         if (self.stat.startswith("p") or self.stat == "mean") and self.unit not in UNIT_SIZES:
             raise EntryError(("unit",), f"must be one of {', '.join(UNIT_SIZES)}: a response takes time")
+        if self.stat == "within":
+            check_share(self.unit, "stat within")
+        elif self.stat in {"due", "answered", "missed"} and self.value is None and self.unit not in {"count", "number"}:
+            raise EntryError(("unit",), f"must be count: stat {self.stat} counts leads")
         if catalogue.narrowing.since is not None or catalogue.narrowing.until is not None:
             raise EntryError(("type",), "a response has no versions: give them to its parts")
         check_dimension(catalogue.narrowing, (), self.label)

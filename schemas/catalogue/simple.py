@@ -6,7 +6,7 @@ What `distinct` and `days` read is in distinct.py.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -39,7 +39,8 @@ class Counting(Model):
     from_: Names = Field(alias="from")
     where: dict[str, Any] = Field(default_factory=dict)
     at: Names
-    credit: Names
+    credit: Names = Field(default_factory=list)
+    """Left out: it counts for the organisation alone."""
     agg: Literal["count", "sum", "distinct", "days"]
     value: str | None = None
     of: Names | None = None
@@ -47,7 +48,7 @@ class Counting(Model):
     keep: str | None = None
     by: list[str] = Field(default_factory=list, max_length=20)
 
-    def narrowed(self, more: dict[str, Any]) -> "Counting":
+    def narrowed(self, more: dict[str, Any]) -> Self:
         """The same with another condition added to its own."""
         where = {**self.where, **more}
         if self.where.keys() & more.keys():
@@ -108,6 +109,7 @@ def reader_of(counting: Counting, unit: str, catalogue: References, name: str | 
             raise EntryError((setting,), "is only for agg distinct")
     if counting.value is not None and counting.agg != "sum":
         raise EntryError(("value",), "is only for agg sum")
+    check_unit(unit, counting.agg)
     check_dimension(catalogue.narrowing, counting.by, name or "what stands in place")
     counted: list[Part] = []
     left_out: list[Part] = []
@@ -132,6 +134,13 @@ def reader_of(counting: Counting, unit: str, catalogue: References, name: str | 
         return DistinctReader(unit, measure, AMOUNT if counting.at_least is None else _whole(counting.at_least))
     measure = Measure(tuple(counted))
     return SimpleReader(unit, measure, Measure(tuple(left_out)) if left_out else None, measure.name, measure.form)
+
+
+def check_unit(unit: str, agg: str) -> None:
+    """Raise EntryError where something is counted and not called a number of things."""
+    if agg != "sum" and unit in {"money", "ratio"}:
+        what = "money is summed up, with agg sum and value" if unit == "money" else "a share is divided, by type ratio"
+        raise EntryError(("unit",), f"is {unit}, but agg {agg} counts: {what}")
 
 
 def _whole(number: str | int) -> int:

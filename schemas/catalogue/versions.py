@@ -4,7 +4,7 @@ Owns when each is in force, and that they are read as one: what their measures h
 stands in its place in the newest version, which reads it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -56,6 +56,11 @@ class Versioned(Entry):
             parts = VersionsReader(tuple(ratio.numerator for ratio in ratios))
             return RatioReader(self.unit, parts, VersionsReader(tuple(ratio.denominator for ratio in ratios)))
         return VersionsReader(tuple(readers))
+
+    def each(self, make: Callable[[Entry], Entry]) -> Entry:
+        """What is made of each version, in the same days."""
+        entries = tuple(make(entry) for entry in self.entries)
+        return self.model_copy(update={"entries": entries, "type": entries[0].type, "unit": entries[0].unit})
 
     def versions_json(self) -> list[dict[str, JsonText]]:
         """As `/v1/metrics` shows them."""

@@ -4,6 +4,7 @@ Owns how a condition is written and what is wrong with one. What the fields mean
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from schemas.catalogue.amounts import number_of
@@ -19,14 +20,22 @@ from schemas.catalogue.conditions import (
     opposite,
     some,
 )
-from schemas.catalogue.facts import FACTS, NUMBERS, expanded, fields_of_fact, flag_of, has_field, type_of
+from schemas.catalogue.facts import FACTS, NUMBERS, choices_of, expanded, fields_of_fact, flag_of, has_field, type_of
 from schemas.catalogue.rules import Rules
 from schemas.documents.errors import suggestion
 from schemas.instants import parse_duration
 from schemas.records import FieldType
 
 _TEXTS = frozenset({FieldType.TEXT, FieldType.CHOICE, FieldType.CURRENCY, FieldType.REFERENCE})
-_NUMBERS = frozenset({FieldType.INSTANT, FieldType.SECONDS, FieldType.NUMBER})
+_NUMBERS = frozenset({FieldType.SECONDS, FieldType.NUMBER})
+_A_DURATION = "is a duration: of it can be asked at_least, below or is_set"
+_NO_TEXT: Mapping[FieldType | None, str] = {
+    FieldType.REFERENCES: "is a list of ids: of it can be asked is_set",
+    FieldType.INSTANT: "is an instant: of it can be asked is_set",
+}
+_COUNTED = frozenset({FieldType.NUMBER, FieldType.DECIMAL})
+_LEAST = Decimal("0.000001")
+"""No number of a record has more digits behind the point."""
 
 
 class EntryError(ValueError):
@@ -82,14 +91,32 @@ class Wording:
             raise EntryError(path, "must be a text, a list of texts, or one of at_least, below, is_set")
         if not has_field(self._fact, name):
             return False
-        if type_of(self._fact, name) not in _TEXTS:
-            raise EntryError(path, "is not a text")
+        kind = type_of(self._fact, name)
+        if kind in _COUNTED:
+            return some(self._equal(name, value, path) for value in values)
+        if kind not in _TEXTS:
+            raise EntryError(path, _NO_TEXT.get(kind, _A_DURATION))
+        choices = choices_of(self._fact, name)
+        for value in values if choices else ():
+            if value not in choices:
+                raise EntryError(path, f"is never {value}{suggestion(value, sorted(choices))}")
         return some(Is(name, value) for value in values)
 
+    def _equal(self, name: str, value: str, path: Where) -> Condition:
+        """A number is exactly this one: so much at least, and no more."""
+        if type_of(self._fact, name) is FieldType.DECIMAL:
+            number, places = _amount(value, path)
+            more = AmountAtLeast(name, *number_of(format(Decimal(value) + _LEAST, "f")))
+            return every([AmountAtLeast(name, number, places), opposite(more)])
+        register, number = First(expanded(self._fact, [name])), _whole(value, path)
+        return every([AtLeast(register, number), opposite(AtLeast(register, number + 1))])
+
     def _compared(self, name: str, wanted: Mapping[str, Any], path: Where) -> Condition:
-        if len(wanted) != 1 or not wanted.keys() <= {"at_least", "below", "is_set"}:
+        if not wanted or not wanted.keys() <= {"at_least", "below", "is_set"}:
             raise EntryError(path, "must be one of at_least, below, is_set")
-        ((how, limit),) = wanted.items()
+        return every(self._comparison(name, how, limit, path) for how, limit in wanted.items())
+
+    def _comparison(self, name: str, how: str, limit: Any, path: Where) -> Condition:
         if how == "is_set":
             names = expanded(self._fact, [name])
             holds = IsSet(names) if type_of(self._fact, name) is not None else has_field(self._fact, name)
@@ -109,7 +136,10 @@ class Wording:
         if not has_field(self._fact, name):
             return False
         if FACTS[self._fact].get(name) not in _NUMBERS:
-            raise EntryError(path, "is not a duration")
+            is_instant = FACTS[self._fact].get(name) is FieldType.INSTANT
+            raise EntryError(
+                path, "is an instant: of it can be asked is_set" if is_instant else "is not a duration, nor a number"
+            )
         register = First(expanded(self._fact, [name]))
         least = AtLeast(register, number)
         return least if how == "at_least" else every([IsSet(register.fields), opposite(least)])

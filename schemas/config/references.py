@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from pydantic_core import PydanticCustomError
 
 from schemas.catalogue import begins_at_zero
-from schemas.catalogue.defined import Defined
+from schemas.catalogue.adding import adds_up
 from schemas.catalogue.funnel import Funnel
 from schemas.catalogue.reading import Read
 from schemas.config.alerts import Threshold
 from schemas.config.goals import Goal
+from schemas.config.kept import too_long
 from schemas.config.screens import ScreenConfig
 from schemas.config.tiles import FiguresTile, FunnelTile, Tile, metrics_of, team_of
 from schemas.config.windows import PERIODS
@@ -148,22 +149,26 @@ def _rates(config: "Config") -> Iterator[Found]:
 def _thresholds(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
     for name, threshold in config.alerts.thresholds.items():
         if threshold.metric not in broken:
-            for field, reason in _of_threshold(threshold, config.defined):
+            for field, reason in _of_threshold(threshold, config):
                 yield ("alerts", "thresholds", name, field), reason
         is_of_all = threshold.per == "organisation"
         if threshold.during is not None and is_of_all and not (threshold.calendar or config.organisation.calendar):
             yield ("alerts", "thresholds", name), "during needs a calendar: the organisation as a whole has none"
 
 
-def _of_threshold(threshold: Threshold, defined: Defined) -> Iterator[tuple[str, str]]:
-    catalogue, name = defined.metrics, threshold.metric
-    if name in defined.switched_off:
+def _of_threshold(threshold: Threshold, config: "Config") -> Iterator[tuple[str, str]]:
+    catalogue, name = config.catalogue, threshold.metric
+    if name in config.defined.switched_off:
         yield "metric", f"{name} is switched off in metrics.yaml"
         return
     if name not in catalogue:
         yield "metric", f"there is no metric {name!r}{suggestion(name, catalogue)}"
         return
-    is_zero_at_first = threshold.window in PERIODS and begins_at_zero(catalogue, name)
+    why = too_long(config, name, threshold.window)
+    if why is not None:
+        yield "window", why
+    # A level goes on from one period to the next.
+    is_zero_at_first = threshold.window in PERIODS and begins_at_zero(catalogue, name) and adds_up(catalogue, name)
     if threshold.comparison == "below" and threshold.limit > 0 and is_zero_at_first and threshold.at is None:
         yield (
             threshold.comparison,

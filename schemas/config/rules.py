@@ -6,16 +6,24 @@ Owns the way from `floorcast.yaml` to the rules of a plan. What they do is for s
 from decimal import Decimal
 
 from schemas.catalogue.rules import EVER, Rules
+from schemas.catalogue.versions import day_start
 from schemas.config.whole import Config
 
 
 def rules_of(config: Config) -> Rules:
     """The rules of a configuration."""
-    rates = {config.organisation.currency: Decimal(1), **config.currency_rates}
+    zone = config.organisation.zone.key
+    rates = {
+        currency: tuple(
+            (EVER if held.since is None else day_start(held.since, zone), *_written(held.rate)) for held in said
+        )
+        for currency, said in config.currency_rates.items()
+    }
+    rates[config.organisation.currency] = ((EVER, 1, 0),)
     name = config.organisation.calendar
     calendar = None if name is None else config.calendars[name].model_dump_json()
     return Rules(
-        rates=tuple((currency, ((EVER, *_written(rate)),)) for currency, rate in sorted(rates.items())),
+        rates=tuple(sorted(rates.items())),
         min_talk=config.conversation.min_talk,
         calls=config.conversation.calls,
         mails=config.conversation.mails,
@@ -24,7 +32,7 @@ def rules_of(config: Config) -> Rules:
         start=config.lead_response.start,
         stop=config.lead_response.stop,
         missed_after=config.lead_response.missed_after,
-        timezone=config.organisation.zone.key,
+        timezone=zone,
         calendar=calendar,
         pipelines=tuple(entry.stages(name, config.stage_names()) for name, entry in config.pipelines.items()),
     )

@@ -4,7 +4,6 @@ Owns what is in it, and what is allowed but perhaps not meant. What its parts sa
 `references.py`. Does not read the file.
 """
 
-from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
@@ -14,8 +13,10 @@ from schemas.catalogue import Catalogue
 from schemas.catalogue.defined import RESPONSE_BAND, Defined, with_bands
 from schemas.catalogue.reading import Read, shipped
 from schemas.config.alerts import Alerts, Threshold
+from schemas.config.currencies import CurrencyRates
 from schemas.config.floor import BusinessHours, Organisation, Rep, Team
 from schemas.config.goals import Fiscal, Goal
+from schemas.config.kept import remarks_on_kept
 from schemas.config.leads import Conversation, LeadResponse, RuleCondition
 from schemas.config.pipelines import Pipeline
 from schemas.config.references import check_references
@@ -72,8 +73,10 @@ class Config(Model):
     conversation: Conversation = Conversation()
     alerts: Alerts = Alerts()
     prometheus: PrometheusExport = PrometheusExport()
-    currency_rates: dict[Currency, Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=9)]] = Field(
-        default_factory=dict
+    currency_rates: dict[Currency, CurrencyRates] = Field(
+        default_factory=dict,
+        description="What a unit is worth in the organisation's currency: a number, or several since days, of which "
+        "that of the day of a record's instant holds.",
     )
     cors: list[Origin] = Field(
         default_factory=list, max_length=100, description="Sites whose pages may ask the api, with a key of their own."
@@ -158,6 +161,7 @@ class Config(Model):
         found += [remark for name, goal in self.goals.items() for remark in self._remarks_on_goal(name, goal)]
         for name, screen in self.screens.items():
             found += [f"screens.{name}.{setting}: {why}" for setting, why in screen.remarks(self.goals).items()]
+        found += remarks_on_kept(self)
         if self.digest is not None:
             found.append("digest: is read, and no channel is told the day yet")
         found += [f"reps.{rep}.photo: is read, and not shown yet" for rep, entry in self.reps.items() if entry.photo]

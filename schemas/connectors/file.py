@@ -67,12 +67,13 @@ def _statements(event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]
     if kind not in FIELDS:
         parsed.ignore_unknown(kind, kind)
         return
-    for field, word in event.get(UNMAPPED, {}).items():
-        parsed.ignore_unmapped(kind, field, word)
+    unmapped = event.get(UNMAPPED)
+    for field, word in unmapped.items() if isinstance(unmapped, dict) else ():
+        parsed.ignore_unmapped(kind, str(field), str(word))
     yield Statement(
         kind,
         own_id(event.get("id"), "id"),
-        instant_member(event.get("changed_at"), "changed_at"),
+        instant_member(text_member(event, "changed_at"), "changed_at"),
         {name: _reference(value) for name, value in member(event, "fields").items()},
         event.get(DELETED),
     )

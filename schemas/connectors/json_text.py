@@ -9,6 +9,7 @@ reader of the field refuses by name.
 """
 
 import json
+import math
 import re
 from typing import Any
 
@@ -17,6 +18,7 @@ import orjson
 MAX_DEPTH = 200
 """Of a body that is read again: Python's reader goes as deep as its caller's stack leaves it room, which differs."""
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BRACKET = re.compile(r"[\[\]{}]")
 
 
@@ -51,3 +53,27 @@ def _integer(digits: str) -> int | float:
     if len(digits) <= 20 and -(1 << 63) <= (value := int(digits)) < 1 << 64:
         return value
     return float(digits)
+
+
+def read_json_mended(text: bytes) -> Any:
+    """Read what a CRM's API has answered: a page of many records, which must not be lost for one value.
+
+    In the place of half a character stands the sign for that (U+FFFD), in that of a number that is none nothing. Raises
+    NotJsonError.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _mended(read_json(text))
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_mended(each) for each in value]
+    if isinstance(value, dict):
+        return {_mended(name): _mended(each) for name, each in value.items()}
+    return value

@@ -33,7 +33,9 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     meant = nearest(name, names)
     if meant is not None:
         return f"; did you mean {meant!r}?"
-    return f"; there are {', '.join(names)}" if 0 < len(names) <= MAX_NAMED else ""
+    if not 0 < len(names) <= MAX_NAMED:
+        return ""
+    return f"; there are {', '.join(' '.join(each.split()) for each in names)}"  # a problem is one line
 
 
 def wrong(reason: str) -> PydanticCustomError:

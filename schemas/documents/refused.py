@@ -28,8 +28,16 @@ def refused(problem: ErrorDetails, document: Document, root: type[BaseModel], pl
         case "union_tag_invalid":
             known = [word.strip("' ") for word in context["expected_tags"].split(",")]
             path, message = (*path, "kind"), f"there is no kind {context['tag']!r}{suggestion(context['tag'], known)}"
-        case "string_type" if problem["input"] is None:
+        case "string_type" | "list_type" | "dict_type" if problem["input"] is None:
             message = "is empty"
+        case "list_type":
+            message = "must be a list"
+        case "dict_type" | "model_type":
+            message = "must be a mapping"
+        case "string_type":
+            message = "must be a text"
+        case "string_too_short" | "too_short":
+            message = "must not be empty"
         case "literal_error":
             known = re.findall(r"'([^']*)'", context["expected"])
             message = f"must be one of {', '.join(known)}"

@@ -21,7 +21,7 @@ from tests.faults.running import Round, Scene
 from tests.faults.screens import SCREENS, watch_on_many_screens
 from tests.faults.stack import Member, until
 from tests.faults.watch import WELL_SECONDS
-from tests.faults.worst import MEMORY_PER_BYTE, STILL_SECONDS, clock, measured_growth, shapes
+from tests.faults.worst import MEMORY_PER_BYTE, SHAPES, STILL_SECONDS, clock, measured_growth
 
 FREEZE_SECONDS = 20.0
 LINK_SECONDS = 12.0
@@ -254,13 +254,14 @@ async def post_worst(scene: Scene) -> None:
     """One shape after the other, each as fast as it is taken, and the next once the numbers are fresh again."""
     posted = 0
     async with measured_growth(scene.stack) as growth:
-        for what, deliveries in shapes(clock()):
+        for shape in SHAPES:
+            deliveries = shape.posts(clock())
             began = time.monotonic()
             posted += sum(len(delivery.body) for delivery in deliveries)
             for delivery in deliveries:
                 await scene.load.also([delivery], at_once=1)
             fresh = await scene.watch.well(time.monotonic()) + time.monotonic() - began - WELL_SECONDS
-            scene.note(f"{what}: {max(fresh, 0):.1f} s")
+            scene.note(f"{shape.what}: {max(fresh, 0):.1f} s")
     scene.heal()
     still, place = scene.watch.stall
     scene.expect(still <= STILL_SECONDS * scene.watch.slowness, f"{place} stood still for {still:.1f} s")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,20 +16,17 @@ import orjson
 import psutil
 
 from deploy.simulator.posting import Post
+from processor.core.bounds import GROUP_LIMIT
 from schemas.connectors.base import MAX_EVENTS
-from schemas.instants import MINUTE, SECOND, format_instant
+from schemas.connectors.fields import MAX_IDS
+from schemas.instants import DAY, HOUR, MINUTE, SECOND, format_instant
+from schemas.records import HISTORY_LIMIT
 from tests.faults.stack import Stack
 
 STILL_SECONDS = 3.0
 """No partition may stand still for longer."""
 MEMORY_PER_BYTE = 64
 """What a worker may take for each byte posted."""
-
-NAMED = 2_911
-CHAIN = 3_000
-MAILS = 20_000
-GROUPS = 10_000
-JUNK_POSTS = 4
 
 _JSON = {"content-type": "application/json"}
 _LARGEST = 1_000_000
@@ -38,57 +35,198 @@ _LOOK_SECONDS = 0.1
 Event = dict[str, object]
 
 
-def shapes(now: int) -> Iterator[tuple[str, list[Post]]]:
-    """What is posted, by what it fills; `now`: microseconds. The order of the posts of a shape is that of its story."""
-    yield "leads that one call names", [*_posts("named", _named(now)), *_posts("edit", _edit(now))]
-    yield "a chain of merges", _posts("chain", _chain(now))
-    yield "a thread", _posts("thread", _thread(now))
-    yield (
-        "events that are none",
-        [
-            Post(0, f"worst-junk-{number}", _JSON, b"[" + b",".join([b"{}"] * MAX_EVENTS) + b"]", 0)
-            for number in range(JUNK_POSTS)
-        ],
-    )
-    yield (
-        "leads, all deleted at once",
-        [
-            *_posts("groups", _groups(now)),
-            *_posts("deleted", [_event("lead", f"w-{number}", now + SECOND, deleted=True) for number in range(GROUPS)]),
-        ],
-    )
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is posted in the order of its story; the last post is what the rest was for."""
+
+    what: str
+    make: Callable[[int, int], list[Post]]
+    """The instant (microseconds) and how many there are of what it fills -> the posts."""
+    size: int
+
+    def posts(self, now: int, size: int | None = None) -> list[Post]:
+        """As few as the limits let them be."""
+        return self.make(now, self.size if size is None else size)
 
 
-def _named(now: int) -> list[Event]:
+def _named(now: int, size: int) -> list[Post]:
     began = now - 10 * MINUTE
-    return [
+    named = [
         _event("call", "worst", began + number * 1000, lead=f"n-{number}", rep="r-1", dialed_at=began)
-        for number in range(NAMED)
+        for number in range(size)
     ]
+    return [*_posts("named", named), *_posts("edit", [_event("call", "worst", now, outcome="connected")])]
 
 
-def _edit(now: int) -> list[Event]:
-    return [_event("call", "worst", now, outcome="connected")]
-
-
-def _chain(now: int) -> list[Event]:
+def _chain(now: int, size: int) -> list[Post]:
     at = now - 10 * MINUTE
     chain = [
         _event("lead", f"c-{number}", at, merged_into=f"c-{number + 1}", received_at=at + number * 1000)
-        for number in range(CHAIN)
+        for number in range(size)
     ]
-    return [*chain, _event("lead", f"c-{CHAIN}", at, rep="r-1", received_at=now)]
+    return _posts("chain", [*chain, _event("lead", f"c-{size}", at, rep="r-1", received_at=now)])
 
 
-def _thread(now: int) -> list[Event]:
-    return [
+def _thread(now: int, size: int) -> list[Post]:
+    mails = [
         _event("email", f"m-{number}", now, direction=("inbound", "outbound")[number % 2], thread="t", sent_at=now)
-        for number in range(MAILS)
+        for number in range(size)
+    ]
+    return _posts("thread", mails)
+
+
+def _junk(_now: int, size: int) -> list[Post]:
+    return [
+        Post(0, f"worst-junk-{number}", _JSON, b"[" + b",".join([b"{}"] * min(size, MAX_EVENTS)) + b"]", 0)
+        for number in range(4)
     ]
 
 
-def _groups(now: int) -> list[Event]:
-    return [_event("lead", f"w-{number}", now, rep="r-1", received_at=now) for number in range(GROUPS)]
+def _deleted(now: int, size: int) -> list[Post]:
+    leads = [_event("lead", f"w-{number}", now, rep="r-1", received_at=now) for number in range(size)]
+    gone = [_event("lead", f"w-{number}", now + SECOND, deleted=True) for number in range(size)]
+    return [*_posts("groups", leads), *_posts("deleted", gone)]
+
+
+def _touched(now: int, size: int) -> list[Post]:
+    """Half of the calls are of as many people, the others a conversation in which every word is another one's."""
+    calls = [
+        _event(
+            "call", f"t-{number}", now, lead="touched", rep=f"t-{number}", dialed_at=now - 40 * HOUR + number * SECOND,
+            direction=("inbound", "outbound")[number % 2],
+        )
+        for number in range(size)
+    ]  # fmt: skip
+    lead = _event("lead", "touched", now, rep="r-1", received_at=now - 40 * HOUR)
+    return [*_posts("touched", [lead, *calls]), *_posts("touch", [_event("call", "t-1", now + 1000, outcome="busy")])]
+
+
+def _followed(now: int, size: int) -> list[Post]:
+    events = [_event("lead", "followed", now, rep="r-1", received_at=now)]
+    for number in range(size // 2):
+        at = now - number * SECOND
+        events += [
+            _event("deal", f"f-{number}", now, lead="followed", status="won", closed_at=at, amount="1"),
+            _event("call", f"f-{number}", now, lead="followed", direction="outbound", dialed_at=at - 40 * DAY),
+        ]
+    return [*_posts("deals", events), *_posts("follow", [_event("call", "f-1", now + 1000, outcome="connected")])]
+
+
+def _subscribed(now: int, size: int) -> list[Post]:
+    """None of them is renewed: each ends after those that begin later."""
+    subscriptions = [
+        _event(
+            "subscription", f"s-{number}", now, customer="worst", rep="r-1", monthly_amount="1",
+            starts_at=now - 30 * DAY + number * SECOND, ends_at=now - number * SECOND,
+        )
+        for number in range(size)
+    ]  # fmt: skip
+    return [*_posts("customer", subscriptions), *_posts("more", [_event("subscription", "s-1", now + 1000, rep="r-2")])]
+
+
+def _attended(now: int, size: int) -> list[Post]:
+    """Nobody attends two of them."""
+    meetings = []
+    for number in range(size // MAX_IDS):
+        at = now - number * MINUTE
+        meeting = _event("meeting", f"a-{number}", now, booked_at=at - HOUR, starts_at=at, outcome="held")
+        people = range(number * MAX_IDS, (number + 1) * MAX_IDS)
+        meetings.append(meeting | {"fields": {**_fields(meeting), "attendees": [f"{one:x}" for one in people]}})
+    return _posts("attended", meetings)
+
+
+def _staged(now: int, size: int) -> list[Post]:
+    """Deals with all the stages that are remembered, and then a word on each of them."""
+    stays = [
+        _event(
+            "deal", f"g-{number}", now - DAY, stage=f"s-{place}", entered_stage_at=now - 300 * DAY + place * HOUR,
+            status="open", rep="r-1",
+        )
+        for number in range(size)
+        for place in range(HISTORY_LIMIT)
+    ]  # fmt: skip
+    return [
+        *_posts("staged", stays),
+        *_posts("priced", [_event("deal", f"g-{n}", now, amount="5") for n in range(size)]),
+    ]
+
+
+def _owned(now: int, size: int) -> list[Post]:
+    """Leads that went through as many hands as are remembered, and then a word on each of them."""
+    owners = [
+        _event("lead", f"o-{number}", now - DAY + place * SECOND, rep=f"o-{place}", received_at=now - DAY)
+        for number in range(size)
+        for place in range(HISTORY_LIMIT)
+    ]
+    return [
+        *_posts("owned", owners),
+        *_posts("named", [_event("lead", f"o-{n}", now, source="web") for n in range(size)]),
+    ]
+
+
+def _moved(now: int, size: int) -> list[Post]:
+    """Whose leads are all of today, and who changes the team today."""
+    leads = [_event("lead", f"h-{number}", now, rep="mover", received_at=now) for number in range(size)]
+    joins, moves = (_event("rep", "mover", at, name="M", team=team) for at, team in ((now, "a"), (now + 1000, "b")))
+    return [*_posts("joins", [joins]), *_posts("led", leads), *_posts("moves", [moves])]
+
+
+def _flipped(now: int, size: int) -> list[Post]:
+    """A lead with many calls is merged into one, into another one, and not at all."""
+    calls = [
+        _event("call", f"p-{number}", now, lead="flipped", direction="outbound", dialed_at=now - number * SECOND)
+        for number in range(size)
+    ]
+    turns = [
+        post
+        for turn, root in enumerate(("left", "right", None))
+        for post in _posts(f"flip-{turn}", [_event("lead", "flipped", now + turn * 1000, merged_into=root)])
+    ]
+    return [*_posts("calls", calls), *turns]
+
+
+def _attributed(now: int, size: int) -> list[Post]:
+    """Each with as many fields of the organisation's own as a record may have."""
+    own = {f"k{number}": "v" for number in range(size)}
+    leads = [_event("lead", f"x-{number}", now, received_at=now) for number in range(120)]
+    return _posts("own", [lead | {"fields": {**_fields(lead), "attributes": own}} for lead in leads])
+
+
+def _peopled(now: int, size: int) -> list[Post]:
+    """Each call is of somebody else."""
+    calls = [
+        _event(
+            "call", f"e-{n}", now, rep=f"e-{n}", direction="outbound", dialed_at=now - n * SECOND, outcome="connected"
+        )
+        for n in range(size)
+    ]
+    return _posts("people", calls)
+
+
+SHAPES = (
+    Shape("leads that one call names", _named, 2_911),
+    Shape("a chain of merges", _chain, 3_000),
+    Shape("a thread", _thread, 20_000),
+    Shape("events that are none", _junk, MAX_EVENTS),
+    Shape("leads, all deleted at once", _deleted, 10_000),
+    Shape("a lead that was called by as many as it takes, then one of the calls", _touched, GROUP_LIMIT),
+    Shape("a lead with as many deals and calls as it takes, then one of the calls", _followed, GROUP_LIMIT),
+    Shape("subscriptions of one customer, then one of them", _subscribed, 9_000),
+    Shape("meetings of 200 people each, nobody in two", _attended, 120_000),
+    Shape("deals with all the stages that are kept, then a word on each", _staged, 600),
+    Shape("leads with all the owners that are kept, then a word on each", _owned, 600),
+    Shape("leads of somebody who then changes the team", _moved, 7_000),
+    Shape("a lead with many calls that is merged to and fro", _flipped, GROUP_LIMIT),
+    Shape("leads with 8 KiB of fields of their own", _attributed, 700),
+    Shape("calls, each of somebody else", _peopled, 9_000),
+)
+"""Each post is within the limits of the api."""
+
+
+def _fields(event: Event) -> dict[str, object]:
+    fields = event["fields"]
+    assert isinstance(fields, dict)
+    return fields
 
 
 def _event(record: str, id: str, at: int, *, deleted: bool | None = None, **fields: object) -> Event:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import structlog
 
-from tests.fuzz import outside, stored
+from tests.fuzz import brought, outside, stored
 from tests.fuzz.target import Target
 
-TARGETS = {target.name: target for target in (*outside.TARGETS, *stored.TARGETS)}
+TARGETS = {target.name: target for target in (*outside.TARGETS, *brought.TARGETS, *stored.TARGETS)}
 FOUND = Path("build") / "fuzz"
 
 

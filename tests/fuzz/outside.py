@@ -88,7 +88,7 @@ alerts:
 
 
 _SETTINGS = parse_config(_CONFIG, {}).connections
-_CONNECTIONS = {name: build_connector(connection) for name, connection in _SETTINGS.items()}
+CONNECTIONS = {name: build_connector(connection) for name, connection in _SETTINGS.items()}
 _ADDRESS = "https://floor.example/webhooks/sf/path-secret-4711"
 _TYPES = (
     "application/json",
@@ -102,12 +102,12 @@ _TYPES = (
 
 def connection_of(kind: str) -> Connector:
     """The connector of the connection of a kind."""
-    return next(_CONNECTIONS[name] for name, connection in _SETTINGS.items() if connection.kind == kind)
+    return next(CONNECTIONS[name] for name, connection in _SETTINGS.items() if connection.kind == kind)
 
 
 def a_body_gives_changes_or_dead_letters(data: bytes) -> None:
     """Of any connection, under any content type; what it gives can be put into frames, and is read from them."""
-    for name, connector in _CONNECTIONS.items():
+    for name, connector in CONNECTIONS.items():
         for kind in _TYPES:
             headers = {
                 "content-type": kind,

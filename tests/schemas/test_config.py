@@ -2,9 +2,11 @@
 
 import pytest
 
+from schemas.catalogue.rules import EVER
 from schemas.config import Config, ConfigError, SlaRule, parse_config
+from schemas.config.rules import rules_of
 from schemas.instants import HOUR, MINUTE
-from tests.builders import make_config
+from tests.builders import instant, make_config
 
 BASE = """\
 organisation: {name: Acme, timezone: Asia/Kuala_Lumpur, currency: USD}
@@ -176,7 +178,10 @@ alerts:
     assert (few.comparison, str(few.limit), few.at, few.level) == ("below", "10", "11:00", "breach")
     assert (million.comparison, str(million.limit), million.level) == ("reaches", "1000000.50", "warn")
     assert str(slow.limit) == "0.1"
-    assert config.remarks() == []
+    assert config.remarks() == [
+        "alerts.thresholds.million.window: last_year of a quarter needs retention.records: 460d, and 400d are kept, "
+        "so that comparison is null"
+    ]
     assert len({entry.definition for entry in config.alerts.thresholds.values()}) == 3
 
 
@@ -440,3 +445,71 @@ def test_legacy_signatures_are_remarked() -> None:
         "connections.crm.kind",
         "connections.crm.legacy_signatures",
     ]
+
+
+def test_a_rate_holds_from_its_day_on_and_an_undated_one_for_ever() -> None:
+    said = {"EUR": "1.08", "GBP": [{"since": "2026-01-01", "rate": "1.27"}, {"since": "2026-07-01", "rate": "1.3"}]}
+    config = make_config(timezone="Asia/Kuala_Lumpur", currency_rates=said)
+
+    assert dict(rules_of(config).rates) == {
+        "EUR": ((EVER, 108, 2),),
+        "GBP": ((instant("2025-12-31T16:00Z"), 127, 2), (instant("2026-06-30T16:00Z"), 13, 1)),
+        "USD": ((EVER, 1, 0),),
+    }
+
+
+@pytest.mark.parametrize(
+    ("rates", "problem"),
+    [
+        ("{EUR: [{since: 2026-07-01, rate: 1}, {since: 2026-01-01, rate: 2}]}",
+         "5: currency_rates.EUR: must be in the order"),
+        ('{EUR: [{rate: "1"}, {rate: "2"}]}', "5: currency_rates.EUR: must be in the order"),
+        ("{EUR: [{since: soon, rate: 1}]}", "5: currency_rates.EUR.0.since: must be a date such as 2026-03-18"),
+        ("{EUR: [{since: 2026-01-01, rate: -1}]}", "5: currency_rates.EUR.0.rate: Input should be greater than 0"),
+        ("{EUR: [{since: 2026-01-01}]}", "5: currency_rates.EUR.0.rate: is missing"),
+        ("{EUR: dear}", "5: currency_rates.EUR: Input should be a valid decimal"),
+        ("{EUR: []}", "5: currency_rates.EUR: must not be empty"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_rates_is_named(rates: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parsed(f"\ncurrency_rates: {rates}\n")
+
+    assert [line.partition(problem)[1] for line in error.value.problems] == [problem]
+
+
+def test_a_limit_below_which_a_level_is_does_not_begin_anew_with_each_period() -> None:
+    parsed(threshold("metric: open_deals, per: rep, below: 3"))
+    parsed(threshold("metric: arr, per: organisation, window: month, below: 1000"))
+
+    assert (
+        "begins at 0 with each month"
+        in problems(BASE + threshold("metric: new_customers, per: organisation, window: month, below: 3"))[0]
+    )
+
+
+def test_ids_that_are_not_kept_for_all_of_a_window_cross_no_limit() -> None:
+    parsed(threshold("metric: contacts_mailed, per: rep, window: month, above: 3"))
+    parsed(threshold("metric: new_customers, per: rep, window: year, above: 3"))
+
+    assert problems(BASE + threshold("metric: emails_per_contact, per: rep, window: quarter, above: 3")) == [
+        "6: alerts.thresholds.few.window: emails_per_contact keeps its ids for 35d, and a quarter is "
+        "longer: give it keep: 91d, or use another window"
+    ]
+
+
+def test_what_is_not_kept_for_all_of_a_window_is_remarked() -> None:
+    text = (
+        "retention: {records: 80d}\n"
+        "goals:\n  mailed: {metric: contacts_mailed, period: quarter, amounts: [{amount: 5}]}\n"
+        "screens:\n  wall: {scenes: [{name: a, tiles: [{kind: figures, metrics: [calls_made], window: year}]}]}\n"
+    )
+    found = parsed(text).remarks()
+
+    assert "goals.mailed.period: a quarter needs retention.records: 92d, and 80d are kept, so it can be null" in found
+    assert (
+        "goals.mailed.period: contacts_mailed keeps its ids for 35d, so it is null once a quarter is older than that"
+        in found
+    )
+    assert any(line.startswith("screens.wall.scenes.0.tiles.0.window: a year needs") for line in found)
+    assert not any("last_year" in line for line in parsed(text.replace("80d", "740d")).remarks())

@@ -69,7 +69,10 @@ def test_a_goal_is_read_as_it_is_written() -> None:
         [Decimal("0.5"), Decimal("0.95")],
         "02-01",
     )
-    assert config.remarks() == []
+    assert config.remarks() == [
+        "goals.quota.period: last_year of a quarter needs retention.records: 460d, and 400d are kept, so that "
+        "comparison is null"
+    ]
 
 
 def test_what_is_left_out_is_the_contracts_default() -> None:
@@ -151,4 +154,6 @@ goals:
         "goals.calls.period: fiscal.year_starts is not set, so the fiscal year is the calendar's",
         "goals.calls.amounts.0.rep: 'r-9' is not in reps; it holds once a record names this person",
         "goals.mails.amounts: are none, so only records of kind goal say how much it is",
+        "goals.calls.period: last_year of a year needs retention.records: 735d, and 400d are kept, so that comparison "
+        "is null",
     ]

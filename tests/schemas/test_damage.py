@@ -1,5 +1,6 @@
 """Frames and rows that nobody of ours has written are refused whole, the same in Python and compiled."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,12 +14,13 @@ from processor.core.groups import Groups
 from processor.core.ledger import Ledger
 from schemas.frames import ChangeFrame, Engagement, change_frames, decode_changes, decode_engagements, engagement_frames
 from schemas.instants import DAY
-from schemas.records import RecordChange, encode_elsewhere, fold_all
+from schemas.records import DELETED, FIELDS, Record, RecordChange, encode_elsewhere, fold_all
 from tests.builders import change, make_config
 from tests.strategies import NOW, logs
 
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 pack = msgspec.msgpack.Encoder().encode
+DEFINITIONS = definitions_of(make_config())
 GOOD = change("call", "c", NOW, lead="l1", dialed_at=NOW, talk_seconds=3, internal=False)
 AMISS: dict[str, Any] = {
     "a kind": {"kind": "calls"},
@@ -71,6 +73,49 @@ def test_a_decimal_that_is_none_is_refused() -> None:
     for amount in ("a lot", "NaN", "1e5", "", "1_000"):
         deal = change("deal", "d", NOW)
         assert refused(pack(ChangeFrame([msgspec.structs.replace(deal, fields={"amount": amount})]))) == [True, True]
+
+
+_JUNK: tuple[Any, ...] = (
+    True, 0, -1, 1.5, 2**63 - 1, 2**64 - 1, -(2**63), float("inf"), "", "x", "a\0b", "2026-03-18", "9999-99-99", "-1e5",
+    "1" * 30, [], ["a", "a"], [1], ["x"] * 300, {}, {"a": 1}, b"\xff",
+)  # fmt: skip
+EVERY_FIELD = [(kind, name) for kind, fields in FIELDS.items() for name in (*fields, DELETED)]
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY_FIELD, ids=lambda said: said)
+def test_whatever_a_field_holds_is_taken_or_refused_alike_as_change_and_as_row(kind: str, name: str) -> None:
+    """Of every kind of record; what is taken, a connector may have written, so it goes through the ledger."""
+    refusals = 0
+    for value in _JUNK:
+        said = msgspec.structs.replace(change(kind, "x", NOW), fields={name: value})
+        (python, compiled) = refused(pack(ChangeFrame([said, GOOD])))
+        assert python == compiled
+        refusals += python
+        row = Record(kind, {name: (NOW, 1, value)}).encode()
+        assert [_is_refused(row_check(compiled=compiled), row) for compiled in (False, True)] == [python] * 2
+        if not python:
+            for is_compiled in (False, True):
+                ledger = Ledger("ledger.0", DEFINITIONS, compiled=is_compiled)
+                output = ledger.fold(decode_changes(pack(ChangeFrame([said]))).changes, NOW)
+                groups = Groups("responses.0", DEFINITIONS, check=row_check(compiled=is_compiled))
+                groups.fold(output.engagements, NOW)
+    assert refusals > len(_JUNK) // 2
+
+
+def _is_refused(check: Callable[[bytes], None], row: bytes) -> bool:
+    try:
+        check(row)
+    except msgspec.MsgspecError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_a_field_that_no_such_record_has_is_refused(kind: str) -> None:
+    foreign = next(name for name in ("dialed_at", "goal", "monthly_amount") if name not in FIELDS[kind])
+    for name in (foreign, "nobody"):
+        said = msgspec.structs.replace(change(kind, "x", NOW), fields={name: None})
+        assert refused(pack(ChangeFrame([said]))) == [True, True]
 
 
 def test_a_text_that_is_not_utf_8_is_refused() -> None:

@@ -199,7 +199,7 @@ def test_versions_begin_with_the_organisations_day() -> None:
          "stat: kept needs agg distinct"),
         ({"type": "level", "start": "created_at", "end": "closed_at", "at": None, "agg": "sum"},
          "value: belongs to agg sum, and to no other"),
-        ({"type": "conversion", "from": None, "at": None, "credit": None, "agg": None, "base": "a",
+        ({"type": "conversion", "from": None, "at": None, "credit": None, "agg": None, "base": "a", "unit": "ratio",
           "to": {"status": "won"}, "at_to": "closed_at", "open": "apart"}, "base: a is not of type simple"),
     ],
 )  # fmt: skip

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from deploy.cli import app
+from deploy.cli import app, common
 from deploy.cli.program import COMMANDS
 from deploy.local import ports, up
 from deploy.settings import SettingsError, load_settings, read_environment
@@ -314,3 +314,14 @@ def test_help_loads_nothing_that_a_command_needs() -> None:
     )
 
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("tell", [common.say, common.announce])
+def test_no_name_from_outside_moves_the_cursor_or_turns_a_line_around(
+    tell: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell("column 'a\x1b[2J\x07\u202eb\x9bc\ud83d': two\nlines\tof é and リード")
+
+    assert (
+        "".join(capsys.readouterr()) == "column 'a\ufffd[2J\ufffd\ufffdb\ufffdc\ufffd': two\nlines\tof é and リード\n"
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.lookups.client import ATTEMPTS, ApiError, Client
 from deploy.lookups.pacing import SharedPace
-from schemas.connectors.asking import Ask, Envelope, Steps
+from schemas.connectors.asking import Ask, Envelope, Steps, decode_envelope, encode_envelope
 from schemas.connectors.hubspot.api import HubSpotSource
 from schemas.connectors.hubspot.objects import BY_TYPE_ID
 from tests.deploy.lookups.world import Clock
@@ -121,6 +121,22 @@ async def test_what_never_answers_is_given_up(account: Account) -> None:
 
     assert caught.value.reason == "unreachable"
     assert len(account.crm.requests) == ATTEMPTS
+
+
+async def test_half_a_character_in_one_record_costs_no_other_of_its_page(account: Account) -> None:
+    """A sender cut a name in the middle of an emoji, and an amount is none."""
+    page = b'{"results":[{"id":"1","name":"Ana \\ud83d"},{"id":"2","name":"Ben","amount":1e400}]}'
+    account.crm.faults.append(Response(200, raw=page))
+
+    def steps() -> Steps[Envelope]:
+        answer = yield Ask("GET", "/odd")
+        return Envelope(object="contacts", records=answer.data["results"])
+
+    async with account.client() as client:
+        found = await client.run(steps())
+
+    assert found.records == [{"id": "1", "name": "Ana \ufffd"}, {"id": "2", "name": "Ben", "amount": None}]
+    assert decode_envelope(encode_envelope(found)) == found
 
 
 @pytest.mark.parametrize(("status", "reason"), [(403, "forbidden"), (404, "refused"), (400, "refused")])

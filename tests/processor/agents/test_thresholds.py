@@ -16,12 +16,16 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.packing import Message
 from schemas.alerts import Alert, decode_alert, encode_alert
 from schemas.config import Config
+from schemas.fences import encode_fence
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import encode_pane, pane_key
-from schemas.topics import ACKNOWLEDGEMENTS, NOTIFICATIONS, PANES, THRESHOLD_ALERTS
+from schemas.records import RecordChange
+from schemas.topics import ACKNOWLEDGEMENTS, FENCE, NOTIFICATIONS, PANES, THRESHOLD_ALERTS
 from schemas.windows import day_window, minute_window
-from tests.builders import instant, make_config
+from tests.builders import change, instant, make_config
+from tests.oracle import row_of
 from tests.panes import pane_of
+from tests.pipeline import Pipeline
 
 NINE = instant("2026-03-18T09:00Z")
 FEW = {"few": {"metric": "calls_made", "per": "rep", "below": 10, "at": "11:00"}}
@@ -214,6 +218,35 @@ async def test_nothing_is_looked_at_before_all_that_was_delivered_is_known(monke
     assert desk.topics.opened == 0
 
 
+async def test_nobody_looks_at_numbers_that_are_partly_of_other_definitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch, FEW)
+    desk.topics.did("r1", 11)
+    desk.topics.did("r2", 11)
+    shard = await desk.start()
+    desk.horizon.settled_at = NINE + 2 * HOUR
+    await asyncio.sleep(0.05)
+    # Another worker takes a partition by a changed metrics.yaml: what it writes has other cells.
+    panes = desk.topics.records[NAMES.topic(PANES)]
+    panes.append(FakeRecord(FENCE, encode_fence((7, 1), "of another configuration")))
+    panes.append(FakeRecord(pane_key("ledger.0", "r1", day_window(NINE // DAY)), encode_pane(pane_of(emails_sent=1))))
+    desk.horizon.settled_at += SECOND
+    await asyncio.sleep(0.05)
+    assert shard.fake.alerts() == []
+
+    panes.append(FakeRecord(FENCE, encode_fence((8, 1), "of this configuration")))
+    desk.horizon.is_current = False  # it has still to derive
+    desk.horizon.settled_at += SECOND
+    await asyncio.sleep(0.05)
+    assert shard.fake.alerts() == []
+
+    desk.topics.did("r1", 9)
+    desk.horizon.is_current = True
+    (alert,) = await shard.wait_for(1)
+    await shard.close()
+
+    assert alert.rep == "r1"
+
+
 async def test_where_nothing_was_ever_delivered_nobody_has_done_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(monkeypatch, FEW)
     desk.horizon.has_deliveries = False
@@ -267,6 +300,88 @@ async def test_panes_that_no_limit_reaches_are_not_kept(monkeypatch: pytest.Monk
             await asyncio.sleep(0.001)
     assert set(held) == set(minutes[60 - 14 :])
     await shard.close()
+
+
+OF_EACH_TYPE = {
+    "open_deals": ("today", "month", "7d"), "mrr": ("today",), "customers": ("today",), "arr": ("month",),
+    "customer_retention": ("month",), "calls_made": ("today",), "contacts_touched": ("month",), "crm_days": ("7d",),
+    "lead_funnel": ("month",), "lead_conversion_rate": ("30d",),
+    "sales_cycle_days_p50": ("30d",), "leads_due": ("today",), "lead_response_seconds_p50": ("7d",),
+    "lead_value_missed": ("month",), "win_rate": ("30d",), "revenue_net": ("year",), "scheduled_days": ("month",),
+}  # fmt: skip
+
+
+LEVELS = {"open_deals": ("24h", "1h"), "mrr": ("4h",)}
+
+
+@pytest.mark.parametrize("limited", [OF_EACH_TYPE, LEVELS], ids=["of each type", "levels in minutes"])
+async def test_a_metric_is_looked_at_as_it_is_served(
+    monkeypatch: pytest.MonkeyPatch, limited: Mapping[str, Sequence[str]]
+) -> None:
+    limits = {
+        f"{metric}-{window}": {"metric": metric, "per": "organisation", "window": window, "above": -1_000_000}
+        for metric, windows in limited.items()
+        for window in windows
+    }
+    desk, now = Desk(monkeypatch, limits), NINE + 6 * HOUR
+    pipeline = Pipeline(desk.config)
+    pipeline.take(happened_of_all_kinds())
+    records = [FakeRecord(key, value) for (_, key), value in pipeline.topics[PANES.name].items()]
+    desk.topics.records[NAMES.topic(PANES)] = [*records]
+    shard = await desk.start()
+    desk.horizon.settled_at = now
+
+    found = await shard.wait_for(len(limits))
+    await shard.close()
+
+    told = {one.crossing.threshold: one.crossing.value for one in found if one.crossing is not None}
+    assert told == {
+        f"{metric}-{window}": row_of(happened_of_all_kinds(), now=now, window=window, config=desk.config)["metrics"][
+            metric
+        ]
+        for metric, windows in limited.items()
+        for window in windows
+    }
+
+
+def happened_of_all_kinds() -> list[RecordChange]:
+    """What happened until three in the afternoon, and what is to come later on that day and after it."""
+    day = "2026-03-18T"
+    won: dict[str, Any] = {
+        "rep": "r1",
+        "status": "won",
+        "amount": "100",
+        "currency": "USD",
+        "kind": "new",
+        "customer": "k",
+        "lead": "a",
+    }
+    lead: dict[str, Any] = {
+        "rep": "r1",
+        "received_at": f"{day}08:00Z",
+        "source": "web",
+        "value": "7",
+        "currency": "USD",
+    }
+    contract: dict[str, Any] = {"rep": "r2", "customer": "k", "monthly_amount": "30", "currency": "USD"}
+    return [
+        change("lead", "a", f"{day}08:00Z", **lead, status="customer"),
+        change("lead", "b", f"{day}08:00Z", **lead | {"received_at": "2026-03-02T08:00Z"}),
+        change("call", "c", f"{day}08:30Z", rep="r1", lead="a", direction="outbound", dialed_at=f"{day}08:30Z"),
+        change("deal", "d1", f"{day}09:00Z", **won, created_at="2026-03-10T09:00Z", closed_at=f"{day}09:00Z"),
+        change("deal", "d2", f"{day}09:00Z", rep="r2", status="lost", created_at="2026-03-01T09:00Z",
+               closed_at=f"{day}10:00Z"),
+        change("deal", "d3", f"{day}09:00Z", rep="r2", status="open", created_at=f"{day}09:00Z"),
+        change("deal", "d4", f"{day}09:00Z", rep="r2", status="open", created_at="2026-02-01T09:00Z"),
+        # These open later today, and in a week.
+        change("deal", "d5", f"{day}09:00Z", rep="r2", status="open", created_at=f"{day}20:00Z"),
+        change("deal", "d6", f"{day}09:00Z", rep="r2", status="open", created_at="2026-03-25T09:00Z"),
+        change("subscription", "s1", f"{day}09:00Z", **contract, starts_at="2026-01-01T00:00Z"),
+        change("subscription", "s2", f"{day}09:00Z", **contract, starts_at="2026-03-20T00:00Z"),
+        change("subscription", "s3", f"{day}09:00Z", **contract | {"customer": "l"}, starts_at="2026-01-01T00:00Z",
+               ends_at="2026-03-05T00:00Z"),
+        change("credit", "g", f"{day}09:00Z", rep="r1", at=f"{day}09:00Z", amount="20", currency="USD"),
+    ]  # fmt: skip
 
 
 async def test_what_is_found_during_a_rebalance_is_written_after_it(monkeypatch: pytest.MonkeyPatch) -> None:

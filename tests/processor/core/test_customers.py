@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from processor.core.customers import customer_ends
 from processor.core.facts import Known
@@ -59,3 +61,40 @@ def test_only_what_ends_is_a_row_with_the_fields_of_the_subscription() -> None:
     (row,) = customer_ends("c1", records)
 
     assert row == {**NEXT, "rep": "r1", "currency": "EUR", "renewed": False}
+
+
+@given(
+    st.lists(st.tuples(st.none() | st.integers(0, 8), st.none() | st.integers(0, 8)), max_size=8),
+    st.integers(0, 3),
+)
+def test_of_many_subscriptions_those_are_renewed_that_another_one_renews(
+    spans: list[tuple[int | None, int | None]], step: int
+) -> None:
+    """As the rule says it of each two; days apart, or many within the time in which a renewal counts."""
+    width = (1 + 12 * step) * DAY
+    known: dict[str, dict[str, Any]] = {
+        f"s{number}": {
+            "customer": "c1", "rep": f"r{number}",
+            "starts_at": None if start is None else START + start * width,
+            "ends_at": None if end is None else START + end * width,
+        }
+        for number, (start, end) in enumerate(spans)
+    }  # fmt: skip
+    records = {
+        id: Known(fold_all("subscription", [change("subscription", id, START, **fields)]).encode())
+        for id, fields in known.items()
+    }
+
+    found = {row["rep"]: row["renewed"] for row in customer_ends("c1", records)}
+
+    def renews(other: dict[str, Any], one: dict[str, Any]) -> bool:
+        begins, end, last = other["starts_at"], one["ends_at"], other["ends_at"]
+        if begins is None or (one["starts_at"] is not None and begins <= one["starts_at"]):
+            return False
+        return bool(begins <= end + 30 * DAY and (last is None or last > end))
+
+    assert found == {
+        one["rep"]: any(renews(other, one) for other in known.values())
+        for one in known.values()
+        if one["ends_at"] is not None
+    }

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.verification import records as recounted
-from processor.core.deals import closed_at, deal_row, stays
+from processor.core.deals import closed_at, deal_row, joined_stays, stays
 from processor.core.retention import speaks_of_the_past
 from schemas.damage import DamagedError, check_row
 from schemas.instants import DAY, HOUR
@@ -35,7 +35,9 @@ def deal(*said: tuple[int, dict[str, Any]]) -> Record:
 
 
 def path(record: Record) -> list[tuple[str, int, int | None]]:
-    return [(stay["stage"], stay["entered_at"], stay["left_at"]) for stay in stays(record)]
+    return [
+        (stay["stage"], stay["entered_at"], stay["left_at"]) for stay in stays(deal_row(record), joined_stays(record))
+    ]
 
 
 # --- closing ----------------------------------------------------------------------------------------------------------
@@ -98,7 +100,7 @@ def test_a_stay_lasts_until_the_next_stage_is_entered() -> None:
     )
 
     assert path(record) == [("lead", MON - HOUR, TUE), ("offer", TUE, None)]
-    assert next(stays(record))["status"] == "won"
+    assert next(stays(deal_row(record), joined_stays(record)))["status"] == "won"
 
 
 def test_a_repeated_stage_enters_nothing() -> None:
