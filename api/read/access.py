@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from api.client_lifecycle import begun_whole, stop_quietly
 from api.settings import Settings
 from schemas.devices import AccessBook, Command, key_of
+from schemas.kafka import QUICK_MS
 from schemas.keys import KeyStore
 from schemas.topics import ACCESS
 
@@ -73,6 +74,7 @@ class AccessReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=_WAIT_MS,
+            request_timeout_ms=QUICK_MS,
         )
         try:
             await begun_whole(consumer.start())

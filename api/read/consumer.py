@@ -27,6 +27,7 @@ from api.read.view import View
 from api.settings import Settings
 from schemas.generations import Served, first_generation
 from schemas.instants import SECOND
+from schemas.kafka import QUICK_MS
 from schemas.progress import STAGES
 from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, RECORD_CHANGES, Topic
 
@@ -44,8 +45,6 @@ _BUSY_WAIT_MS = 50
 _QUIET_WAIT_MS = 500
 
 _SHORTEST_DELAY = 0.2
-_REQUEST_MS = 15_000
-
 # So long a fetch waits for what the last one brought to be applied. aiokafka leaves partitions out of a fetch that are
 # not drained: sent at once, it left out just those that were busy, and held their next messages back until it returned.
 _DRAIN_SECONDS = 0.02
@@ -117,17 +116,27 @@ class Behind:
         self._marks: dict[str, deque[tuple[int, Mapping[int, int]]]] = {}
         self._looked_at: int | None = None
 
-    def look(self, now: int, stage: str, topic: str, ends: Mapping[int, int], done: Mapping[int, int]) -> None:
+    def look(
+        self,
+        now: int,
+        stage: str,
+        topic: str,
+        ends: Mapping[int, int],
+        done: Mapping[int, int],
+        reached: Mapping[int, int] | None = None,
+    ) -> None:
         """Note the ends of a stage's source at `now`, and forget earlier ones that it has passed.
 
         `done` as of before the ends were asked for: where it lies behind one of them even so, the log is shorter than
-        what was read, and the lag is negative and told as that.
+        what was read, and the lag is negative and told as that. `reached`: what the stage has done by whatever
+        definitions, where that is more; the lag is its own, and not the view's.
         """
+        reached = done if reached is None else reached
         self._looked_at = now
         marks = self._marks.setdefault(stage, deque(maxlen=7200))
         marks.append((now, ends))
         for partition, end in ends.items():
-            self.lag[topic, partition] = end - done.get(partition, 0)
+            self.lag[topic, partition] = end - reached.get(partition, 0)
         self.passed(stage, done)
 
     def passed(self, stage: str, done: Mapping[int, int]) -> None:
@@ -276,8 +285,8 @@ class ViewConsumer:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=wait_ms,
-            # A connection that went silent is given up after so long; the default of 40 s would be 40 s of old numbers.
-            request_timeout_ms=_REQUEST_MS,
+            # A connection that went silent is given up after so long, and the leaders are asked for anew.
+            request_timeout_ms=QUICK_MS,
             max_partition_fetch_bytes=4 << 20,
             fetch_max_bytes=32 << 20,
         )
@@ -368,9 +377,9 @@ class ViewConsumer:
     async def _look_at_sources(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             for stage, topic in SOURCES.items():
-                done = self._done(stage)
+                done, reached = self._done(stage), self._reached(stage)
                 ends = await self._ends(consumer, topic)
-                self._behind.look(self._clock(), stage, topic.name, ends, done)
+                self._behind.look(self._clock(), stage, topic.name, ends, done, reached)
             await asyncio.sleep(1)
 
     async def _ends(self, consumer: AIOKafkaConsumer, topic: Topic) -> Mapping[int, int]:
@@ -383,6 +392,11 @@ class ViewConsumer:
             for (of_stage, partition), progress in self._view.progress.items()
             if of_stage == stage
         }
+
+    def _reached(self, stage: str) -> Mapping[int, int]:
+        """As `_done`, by whatever definitions: while a changed configuration is rolled out nothing lags for that."""
+        told = self._view.progress | self._view.redefined
+        return {partition: progress.offset for (of_stage, partition), progress in told.items() if of_stage == stage}
 
     def _applied_of(self, topic: Topic) -> Mapping[int, int]:
         name = self._full(topic)

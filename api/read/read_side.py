@@ -187,6 +187,7 @@ class ReadSide:
             verification=view.verification,
             missed={name: state.missed for name, state in view.connection_states.items()},
             is_ready=not self.problems(),
+            definitions_differ=bool(view.redefined),
         )
 
     async def settle(self, *, unwatched: bool = True) -> int:
@@ -265,7 +266,11 @@ class ReadSide:
             return
         config = self._config_of_now()
         if digest_of(config) != by:
-            log.warning("definitions.differ", workers=by, ours=digest_of(config))
+            log.warning(
+                "definitions.differ",
+                why=f"workers derive by definitions {by} and the files of this api say {digest_of(config)}: give both "
+                "the same floorcast.yaml and metrics.yaml; until then what is served stands still",
+            )
         elif (served := self._wanted or self.consumer.served) is not None:
             self._begin_to_turn(served, config)
 

@@ -7,7 +7,7 @@ really let go of it, and a producer that gets nothing acknowledged for a while i
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -70,8 +70,12 @@ class ProducerSession:
         timeout: float,
         budget: Budget,
         renew: Callable[[], Awaitable[AIOKafkaProducer | None]] | None = None,
+        avoided: Collection[int] = (),
     ) -> None:
-        """`renew`: makes another producer where this one has come out of step; None: it cannot."""
+        """`renew`: makes another producer where this one has come out of step; None: it cannot.
+
+        `avoided`: partitions that are given nothing as long as there are others.
+        """
         self._producer = producer
         self._renew = renew
         self._most = _UNBOUNDED
@@ -79,6 +83,11 @@ class ProducerSession:
         self._alone = 0
         """So many of those that wait go alone: together they were too large."""
         self._closing: set[asyncio.Task[None]] = set()
+        self._avoided = frozenset(avoided)
+        self.stored = 0
+        """Batches that Kafka has acknowledged."""
+        self.stalled_at: int | None = None
+        """The partition whose acknowledgement was overdue last."""
         self._topic = topic
         self._timeout = timeout
         self._budget = budget
@@ -146,7 +155,8 @@ class ProducerSession:
     async def _send_batch(self) -> str | None:
         batch = self._pack()
         size = sum(len(delivery.message) for delivery in self._held)
-        storing = asyncio.create_task(self._store(batch, self._choose(size)))
+        partition = self._choose(size)
+        storing = asyncio.create_task(self._store(batch, partition))
         try:
             sent = self._loop.time()
             # One timer for all of a batch, for the first of them: none waits longer than it may.
@@ -154,6 +164,7 @@ class ProducerSession:
             if not storing.done():
                 log.warning("producer.stalled", topic=self._topic)
                 self._is_held_late = True
+                self.stalled_at = partition
                 self._refuse()
                 patience = sent + self._timeout + _STALL_SECONDS - self._loop.time()
                 await asyncio.wait({storing}, timeout=patience)
@@ -175,6 +186,7 @@ class ProducerSession:
             storing.cancel()
         held, self._held, self._is_held_late = self._held, [], False
         self._give_back(held)
+        self.stored += 1
         self._unanswered += 1
         self._answer(held, stored, turns=_TURNS if self._waiting else 0)
         return None
@@ -257,6 +269,7 @@ class ProducerSession:
         cluster = self._producer.client.cluster
         # Those with a leader; if none has one, any will do to find out.
         known = cluster.available_partitions_for_topic(self._topic) or cluster.partitions_for_topic(self._topic) or {0}
+        known = known - self._avoided or known
         if known != self._spread.keys():
             # Counted anew: one that is back must not take everything until it has caught up.
             self._spread = dict.fromkeys(sorted(known), 0)

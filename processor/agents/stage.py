@@ -34,6 +34,7 @@ from schemas.progress import BETWEEN, STAGES, Progress, decode_progress, encode_
 from schemas.topics import (
     DEAD_LETTERS,
     DEALS,
+    DELIVERIES,
     ENGAGEMENTS,
     LEAD_CLOCKS,
     NOTIFICATIONS,
@@ -186,6 +187,12 @@ class StageShard:
         self.derived_by = self.progress.definitions
         if self.derived_by not in {"", self.deployment.digest}:
             # Before the first of it: whoever reads what a killed worker has left must not take it for the old numbers.
+            if self.source is DELIVERIES and not self.partition:  # one line of a worker is enough
+                log.warning(
+                    "definitions.differ",
+                    why=f"this worker derives by definitions {self.deployment.digest}, and what lies in Kafka was "
+                    f"derived by {self.derived_by}: it is derived anew; apis serve it once their files say the same",
+                )
             between = encode_progress(msgspec.structs.replace(self.progress, definitions=BETWEEN))
             await self.owner.send(
                 {self.deployment.topic(PROGRESS): [(progress_key(self.stage, self.partition), between)]}

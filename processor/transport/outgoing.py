@@ -39,9 +39,12 @@ from aiokafka.structs import TopicPartition
 
 from processor.transport.closing import is_cancelled
 from processor.transport.fetched import Place
-from schemas.kafka import Address, kafka_options
+from schemas.kafka import QUICK_MS, Address, kafka_options
 
 BACKOFF_SECONDS = 0.1
+UNKNOWN_SECONDS = 30.0
+"""So long a partition may be unknown to Kafka before what goes there is refused."""
+
 REQUEST_BYTES = 16 << 20
 """Of all batches of one request; the first goes in any case."""
 
@@ -111,12 +114,14 @@ class Outgoing:
         self,
         bootstrap: Address,
         *,
-        request_timeout_seconds: float = 30.0,
+        request_timeout_seconds: float = QUICK_MS / 1000,
+        unknown_seconds: float = UNKNOWN_SECONDS,
         make_client: Callable[..., AIOKafkaClient] = AIOKafkaClient,
     ) -> None:
         self._bootstrap = bootstrap
         self._make_client = make_client
         self._timeout_ms = int(request_timeout_seconds * 1000)
+        self._unknown_seconds = unknown_seconds
         self._client: AIOKafkaClient | None = None
         self._members: set[object] = set()
         self._joining = asyncio.Lock()
@@ -372,7 +377,7 @@ class Outgoing:
                 continue
             unknown = True
             queue = self._waiting[place]
-            while queue and time.monotonic() - queue[0].at > self._timeout_ms / 1000:
+            while queue and time.monotonic() - queue[0].at > self._unknown_seconds:
                 batch = queue.popleft()
                 self._size -= len(batch.content)
                 batch.shipment.refuse(UnknownTopicOrPartitionError(f"{place[0]}[{place[1]}]"))

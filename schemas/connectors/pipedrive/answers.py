@@ -39,8 +39,9 @@ def past_of(deal: Mapping[str, Any], id: str, words: Words, parsed: Parsed) -> I
 
 def _changes(history: Any, made: int) -> list[tuple[int, str, Any]]:
     """Oldest first: of one instant the change that Pipedrive names first is the later one."""
-    found = []
-    for change in reversed(history if isinstance(history, list) else ()):
+    changes: list[Any] = history if isinstance(history, list) else []
+    found: list[tuple[int, str, Any]] = []
+    for change in reversed(changes):
         at = _instant(change.get("time"), "time")
         if at >= made:  # what is older was another deal's, before this one was made of it
             found.append((at, str(change["field_key"]), change.get("new_value")))

@@ -212,6 +212,27 @@ async def test_a_delivery_that_is_too_large_refuses_none_that_came_with_it(tmp_p
     assert len(stored) == len(set(stored)) + 1  # `{}` came twice
 
 
+async def test_after_a_stall_it_is_ready_once_something_is_acknowledged_and_not_before(tmp_path: Path) -> None:
+    hung, whole = FakeProducer(), FakeProducer()
+
+    async with running(tmp_path, [hung, whole]) as ingest:
+        await until(lambda: ingest.ready)
+        with pytest.raises(UnacknowledgedError):
+            await ingest.accept(make_delivery())
+        assert not ingest.ready
+        await until(lambda: ingest._session is not None and not ingest._session.is_stalled and hung.is_closed)
+
+        assert not ingest.ready  # it is connected to like any other
+
+        accepting = asyncio.create_task(ingest.accept(make_delivery()))
+        await until(lambda: bool(whole.sent))
+        whole.acknowledge_all()
+        await accepting
+        assert ingest.ready
+        # The partition whose leader hung is given nothing for a while.
+        assert whole.sent[0][0] != hung.sent[0][0]
+
+
 async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,7 +247,7 @@ async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(
         accepted = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(2)]
 
         assert [type(outcome) for outcome in outcomes] == [UnacknowledgedError, UnacknowledgedError, BacklogFullError]
-        assert await asyncio.gather(*accepted) == ["0-0", "0-1"]
+        assert await asyncio.gather(*accepted) == ["1-0", "1-1"]  # another partition than the one that stalled
 
 
 async def test_bytes_that_wait_are_bounded(tmp_path: Path) -> None:
