@@ -348,5 +348,7 @@ def _hear_hangup(then: Callable[[], None] | None) -> None:
 
 
 def _refuse(reason: str) -> int:
-    print(f"floorcast api: {reason}", file=sys.stderr)  # noqa: T201 - the one thing said before logs exist
+    """Say why it does not run: a line for people, and the last line of the log for programs."""
+    print(f"floorcast api: {reason}", file=sys.stderr)  # noqa: T201 - what a command says
+    log.critical("process.ended", code=2, why=reason)
     return 2

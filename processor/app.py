@@ -55,21 +55,18 @@ def main(settings: Settings) -> int:
     try:
         config = load_config(settings.config, os.environ)
     except ConfigError as error:
-        _say(*error.problems)
-        return ExitCode.WRONG_USE
+        return _refuse(ExitCode.WRONG_USE, *error.problems)
     try:
         served = asyncio.run(_settle(settings, config))
     except TopicsError as error:
-        _say(*error.problems)
-        return ExitCode.WRONG_USE
+        return _refuse(ExitCode.WRONG_USE, *error.problems)
     except (KafkaError, OSError, TimeoutError) as error:
-        _say(asyncio.run(what_failed(settings.kafka, error)))
-        return ExitCode.UNREACHABLE
+        return _refuse(ExitCode.UNREACHABLE, asyncio.run(what_failed(settings.kafka, error)))
     try:
         listener = _listen(settings.worker_host, settings.worker_port)
     except OSError as error:
-        _say(f"port {settings.worker_port} on {settings.worker_host} cannot be opened: {error.strerror or error}")
-        return ExitCode.WRONG_USE
+        port, host = settings.worker_port, settings.worker_host
+        return _refuse(ExitCode.WRONG_USE, f"port {port} on {host} cannot be opened: {error.strerror or error}")
     return _work(settings, config, served, listener, hangup)
 
 
@@ -100,8 +97,7 @@ def _work(settings: Settings, config: Config, served: Served, listener: socket.s
     try:
         app = build_app(settings, config, served)
     except ConfigError as error:
-        _say(*error.problems)
-        return ExitCode.WRONG_USE
+        return _refuse(ExitCode.WRONG_USE, *error.problems)
     if not native.COMPILED:
         log.warning("native.in_python", state=native.STATE)
     registry = CollectorRegistry()
@@ -222,6 +218,9 @@ async def _refuse_lost_pointer(settings: Settings, served: Served) -> None:
         )
 
 
-def _say(*lines: str) -> None:
+def _refuse(code: ExitCode, *lines: str) -> ExitCode:
+    """Say why it does not run: a line for people each, and the last line of the log for programs."""
     for line in lines:
         sys.stderr.write(f"floorcast worker: {line}\n")
+    log.critical("process.ended", code=int(code), why="; ".join(lines))
+    return code

@@ -28,6 +28,7 @@ from processor.health import LOOK_SECONDS, STILL_SECONDS, Signs, Watch
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.shards import LiveShards, Place, Shard
 from schemas.keys import KeyStore
+from schemas.log_rate import LogRate
 
 BEAT_SECONDS = 0.5
 ENDS_SECONDS = 5.0
@@ -75,6 +76,7 @@ def configure_logging(level: int = logging.INFO) -> None:
             ],
         )
     )
+    handler.addFilter(LogRate())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # A line per fetch or per reconnect attempt: neither tells an operator anything.
     for noisy in ("aiokafka", "kafka", "faust", "mode"):

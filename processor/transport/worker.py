@@ -126,9 +126,9 @@ def run(app: StagedApp, *, loglevel: str = "INFO", override_logging: bool = True
     if logging.getLevelName(loglevel) > logging.INFO:
         msg = f"loglevel {loglevel}: Faust's worker takes INFO or DEBUG"
         raise ValueError(msg)
-    faust.Worker(
-        app, loglevel=loglevel, redirect_stdouts=False, override_logging=override_logging
-    ).execute_from_commandline()
+    worker = faust.Worker(app, loglevel=loglevel, redirect_stdouts=False, override_logging=override_logging, quiet=True)
+    worker.spinner = None  # else it draws on stdout, beside a log of which each line is JSON
+    worker.execute_from_commandline()
 
 
 def _credentials(bootstrap: Address) -> CredentialsT | None:
