@@ -29,12 +29,14 @@ from api.http.routes import (
     alerts,
     boards,
     connections,
+    digest,
     docs,
     funnels,
     goals,
     health,
     leaderboards,
     leads,
+    media,
     open_deals,
     prometheus,
     reps,
@@ -58,6 +60,7 @@ from api.settings import Settings
 from api.write.access_log import KafkaAccessLog
 from api.write.ingest import DeliveryLog, Ingest
 from schemas.config import Config, ConfigError, load_config
+from schemas.config.media_files import media_problems, media_remarks
 from schemas.connectors import build_connector
 from schemas.connectors.base import Connector, SecretError
 from schemas.devices import COMMAND_LASTS, AccessBook, Command
@@ -84,12 +87,14 @@ READ_ROUTERS: tuple[APIRouter, ...] = (
     standouts.router,
     goals.router,
     open_deals.router,
+    digest.router,
     wins.router,
     leads.router,
     alerts.router,
     connections.router,
     stream.router,
     boards.router,
+    media.router,
     screens.router,
     prometheus.router,
 )
@@ -261,6 +266,12 @@ def main(settings: Settings) -> int:
     try:
         config = load_config(settings.config, os.environ)
         connectors = build_connectors(config)
+        if settings.role != "ingest":
+            wrong = media_problems(settings.config, config)
+            if wrong:
+                return _refuse("; ".join(wrong))
+            for remark in media_remarks(settings.config, config):
+                log.warning("media.missing", what=remark)
         for name, connection in config.connections.items():
             for setting, why in connection.remarks().items():
                 log.warning("connection.not_advised", setting=f"connections.{name}.{setting}", why=why)

@@ -40,6 +40,9 @@ def build_app(settings: Settings, config: Config, served: Served) -> StagedApp:
         connectors={name: build_connector(connection) for name, connection in config.connections.items()},
         outgoing=Outgoing(settings.kafka),
         watch=LogWatch(KafkaFacts(settings.kafka), wanted_of(settings.prefix, served)),
+        names={name: config.names_told(name) for name in config.alerts.channels},
+        rep_names={id: rep.name for id, rep in config.reps.items() if rep.name is not None},
+        team_names={name: team.name for name, team in config.teams.items() if team.name is not None},
     )
     alerts = config.alerts
     horizon = Horizon(deployment, lambda: time.time_ns() // 1000)

@@ -12,6 +12,7 @@ import msgspec
 from schemas.frames import partition_of
 from schemas.instants import format_instant
 from schemas.leads import LeadClock
+from schemas.notices import Notice
 
 LEVELS = ("warn", "breach", "escalate")
 
@@ -28,6 +29,11 @@ MAX_EVENTS = 1_000
 LEAD_RESPONSE = "lead_response"
 METRIC_THRESHOLD = "metric_threshold"
 GOAL = "goal"
+DIGEST = "digest"
+WIN = "win"
+
+TOLD_ONLY = frozenset({DIGEST, WIN})
+"""Kinds that channels are told of and nobody lists: they are no alerts, and go the same way."""
 
 
 class Crossing(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -61,6 +67,19 @@ class Crossing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Of a goal: when its period ends (microseconds)."""
 
 
+class Called(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one channel calls those whom an alert is about, by its `names`."""
+
+    lead: str | None
+    """As the CRM calls the person or company; None: not at all, or not here."""
+    rep: str | None
+    team: str | None
+    rep_id: str | None
+    """What is told for the rep's id."""
+    id: str
+    """And for the alert's: those of metrics hold a person's id."""
+
+
 class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One level of one lead's clock that was reached without an answer, or a limit that a metric has crossed.
 
@@ -69,7 +88,7 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     id: str
     kind: str
-    """`lead_response`, `metric_threshold` or `goal`."""
+    """`lead_response`, `metric_threshold`, `goal`; or one of `TOLD_ONLY`."""
     level: str
     lead: str | None
     """None for metrics."""
@@ -92,6 +111,10 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Teams that the lead was in while it was open, before this one: their channels have heard of it too."""
     is_owed: bool = False
     """Resolved because a change of the configuration moved its instant: channels still take it for open."""
+    called: Called | None = None
+    """On its way to a channel."""
+    notice: Notice | None = None
+    """Of what is told only: the message itself."""
 
     @property
     def subject(self) -> str:

@@ -82,6 +82,11 @@ class Teams:
         self._members[rep] = members
         return rep
 
+    def name_of(self, rep: str) -> str | None:
+        """What `rep` records call somebody; None: they do not."""
+        joined = join_records(self._records.get(rep, {}))
+        return None if joined is None else joined.get("name")
+
     def team_on(self, rep: str | None, day: Day) -> str | None:
         """The team of a rep on a day; None for somebody who is not in the roster."""
         return None if rep is None else self._members.get(rep, _NO_TEAM).team_on(day)

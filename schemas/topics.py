@@ -100,8 +100,9 @@ DEALS = Topic("deals", "open and won deals, as lists show them", "record", "Deal
 LEAD_CLOCKS = Topic("lead-clocks", "the first clock of each lead", "lead", "LeadClock", compacted=True, derived=True)
 ALERTS = Topic("alerts", "leads that waited too long", "alert", "Alert", compacted=True, derived=True)
 THRESHOLD_ALERTS = Topic(
-    "threshold-alerts", "metrics that crossed a limit", "alert", "Alert", compacted=True, derived=True
-)
+    "threshold-alerts", "metrics that crossed a limit; days and wins that were told", "alert", "Alert",
+    compacted=True, derived=True,
+)  # fmt: skip
 NOTIFICATIONS = Topic(
     "notifications", "what each channel is to be told", "none", "AlertFrame",
     compacted=False, derived=True, retention=7 * DAY,

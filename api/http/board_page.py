@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -73,7 +74,9 @@ def screen_settings(name: str, screen: ScreenConfig, *, teams: list[str], calend
             "isOn": screen.sound.on,
             "volume": screen.sound.volume,
             "quiet": _times(screen.sound.quiet),
-            "files": {cause: f"/media/{file}" for cause, file in screen.sound.files.items()},
+            "files": {
+                cause: f"/media/{quote(file)}?screen={quote(name)}" for cause, file in screen.sound.files.items()
+            },
         },
         "blank": _times(screen.blank),
     }

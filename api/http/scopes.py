@@ -42,11 +42,13 @@ OF_REPS = frozenset(
     }
 )
 """What a key of scope `rep` may ask: of lists it gets its own rows."""
-_OF_REPS_BELOW = ("/v1/reps/", "/v1/leads/", "/v1/leaderboards/", "/v1/series/", "/v1/funnels/")
+_OF_REPS_BELOW = ("/photos/", "/v1/reps/", "/v1/leads/", "/v1/leaderboards/", "/v1/series/", "/v1/funnels/")
 
 _BELOW: dict[str, ApiScope] = {
     "/floor/": ApiScope.READ,
     "/board/": ApiScope.BOARD,
+    "/photos/": ApiScope.BOARD,
+    "/media/": ApiScope.BOARD,
     "/v1/leaderboards/": ApiScope.BOARD,
     "/v1/series/": ApiScope.BOARD,
     "/v1/funnels/": ApiScope.BOARD,

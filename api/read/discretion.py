@@ -3,20 +3,19 @@
 Owns who is left out and how the others are called. Pure; routes and the stream ask it, the page never does.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any
 
 from schemas.config import Config
 from schemas.config.screens import ScreenConfig
 from schemas.config.tiles import LeaderboardTile, RaceTile, window_of
+from schemas.naming import Names, called, id_told, lead_called, without_person
+from schemas.win_words import told_win
 
 Json = dict[str, Any]
 
-_SYLLABLES = [first + vowel for first in "bdfgklmnprstvz" for vowel in "aeiou"]
 _TOLD_OF_REPS = ("rep", "name", "team", "window", "as_of", "currency")
 
 
@@ -38,7 +37,7 @@ class Discretion:
 
     screen: str
     top: int | None = None
-    names: str = "full"
+    names: Names = "full"
     hide_zero: bool = False
     min_group: int = 1
     rankings: tuple[Ranking, ...] = ()
@@ -54,24 +53,12 @@ class Discretion:
         return self.top is not None or self.hide_zero or self.min_group > 1
 
     def id_of(self, rep: str | None) -> str | None:
-        """A person's id: where their name is not told in full, one that says nothing (ids are often mail addresses)."""
-        if rep is None or self.names == "full":
-            return rep
-        return "p-" + blake2b(rep.encode(), digest_size=6, person=b"rep").hexdigest()
+        """A person's id, or one that says nothing."""
+        return id_told(self.names, rep)
 
     def name_of(self, rep: str | None, name: str | None) -> str | None:
         """What a person is called."""
-        if rep is None:
-            return name
-        match self.names:
-            case "full":
-                return name
-            case "first":
-                return first_name(name or rep)
-            case "alias":
-                return alias(rep)
-            case _:
-                return None
+        return called(self.names, rep, name)
 
     def shown(self, ranking: Ranking, rows: Iterable[Json]) -> list[str]:
         """Whom a ranking shows of all reps, the first one first. Fewer than the smallest group: nobody."""
@@ -127,27 +114,19 @@ class Discretion:
         told["rep"] = self.id_of(rep) if is_shown else None
         told["name"] = self.name_of(rep, name) if is_shown else None
         if rep is not None and told["rep"] != rep and "id" in told and told.get("lead") is None:
-            told["id"] = _without_person(told["id"])
+            told["id"] = without_person(told["id"])
         by = told.get("answered_rep")
         if by is not None:
             is_told = not self.leaves_out or by in shown
             told["answered_rep"] = self.id_of(by) if is_told else None
             told["answered_by"] = self.name_of(by, lead["answered_by"]) if is_told else None
-        if told.get("lead_name") is not None and self.names != "full":
-            told["lead_name"] = first_name(lead["lead_name"]) if self.names == "first" else None
+        if "lead_name" in told:
+            told["lead_name"] = lead_called(self.names, told["lead_name"])
         return told
 
     def win(self, win: Json) -> Json:
         """A win: it goes by `names`, not by who is shown."""
-        if self.names == "full":
-            return win
-        rep = win.get("rep")
-        told = win | {"rep": self.id_of(rep), "name": self.name_of(rep, win.get("name")), "photo": None}
-        if win.get("deal_name") is not None:
-            told["deal_name"] = None  # names of deals are names of people, often
-        if rep is not None and win.get("goal") is not None:
-            told["win"] = f"{win['cause']}:{_without_person(win['win'])}"
-        return told
+        return told_win(win, self.names)
 
 
 def discretion_of(config: Config, screen: str) -> Discretion | None:
@@ -180,26 +159,6 @@ def windows_of(screen: ScreenConfig) -> tuple[str, ...]:
     tiles = [tile for scene in screen.scenes for tile in scene.tiles]
     windows = {window for tile in tiles if (window := window_of(tile)) is not None}
     return tuple(sorted(windows | {"today"}))
-
-
-def first_name(name: str) -> str:
-    """Without surname, and without what a mail address says beside it."""
-    text = name.partition("@")[0] if "@" in name else name
-    if "," in text:
-        text = text.partition(",")[2].strip() or text
-    return (re.split(r"[\s._]+" if "@" in name else r"\s+", text.strip()) or [text])[0]
-
-
-def _without_person(id: str) -> str:
-    """The same for the same: names of alerts and goals hold the id of the person whose they are."""
-    return "x-" + blake2b(id.encode(), digest_size=8, person=b"id").hexdigest()
-
-
-def alias(rep: str) -> str:
-    """A made-up word, the same for the same person everywhere."""
-    digest = blake2b(rep.encode(), digest_size=8, person=b"alias").digest()
-    word = "".join(_SYLLABLES[byte % len(_SYLLABLES)] for byte in digest[:4])
-    return word.capitalize()
 
 
 def _narrowed(row: Json, metrics: set[str]) -> Json:

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from api.read.view import View, rep_scope
 from schemas.catalogue import money_digits
-from schemas.catalogue.amounts import number_of, rate_on
 from schemas.catalogue.base import Exact, write_money
 from schemas.config.rules import rules_of
 from schemas.deals import DealCard
 from schemas.instants import SECOND, format_instant
 from schemas.leads import LeadClock
+from schemas.money import in_money
 from schemas.windows import Span
 
 Json = dict[str, Any]
@@ -176,12 +176,3 @@ def _instant(at: int | None) -> str | None:
 
 def _is_over(at: int | None, now: int) -> bool:
     return at is None or at <= now
-
-
-def in_money(amount: str | None, currency: str | None, rates: Any, at: int) -> Fraction | None:
-    """An amount in the organisation's currency, by the rate of that instant; None without amount or rate."""
-    if amount is None:
-        return None
-    number, places = number_of(amount)
-    rate = (1, 0) if currency is None else rate_on(rates, currency, at)
-    return None if rate is None else Fraction(number * rate[0], 10 ** (places + rate[1]))

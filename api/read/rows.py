@@ -116,6 +116,7 @@ def waiting_lead(view: View, clock: LeadClock, now: int) -> Json:
     """
     return {
         "lead": clock.lead,
+        "lead_name": clock.name,
         "rep": clock.rep,
         "name": None if clock.rep is None else view.roster.name_of(clock.rep),
         "team": view.roster.team_on(clock.rep, view.calendar.day_of(now)),

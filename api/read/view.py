@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from api.read.deals import Deals
 from schemas.alerts import (
     GOAL,
+    TOLD_ONLY,
     Acknowledgement,
     Alert,
     decode_acknowledgement,
@@ -173,7 +174,10 @@ class View(Floor):
             self.alerts.pop(id, None)
             self.milestones.pop(id, None)
         else:
-            alert = self.alerts[id] = decode_alert(value)
+            alert = decode_alert(value)
+            if alert.kind in TOLD_ONLY:
+                return
+            self.alerts[id] = alert
             if alert.kind == GOAL:
                 self.milestones[id] = alert
             if alert.is_open:

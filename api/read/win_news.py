@@ -9,8 +9,8 @@ from heapq import heappop, heappush
 from typing import Literal, NamedTuple
 
 from api.read.view import Changes, View
-from api.read.wins import Json, Win, Wins
 from schemas.instants import DAY, HOUR
+from schemas.wins import Json, Win, Wins
 
 IN_SNAPSHOT = 20
 _LATE = HOUR

@@ -5,12 +5,13 @@ import { apiAddress, CATALOGUE, mainWindow, streamAddress, windowsOf } from "./a
 import { Celebrations } from "./celebrations.js";
 import { Catalogue } from "./catalogue.js";
 import { add, nothing } from "./differences.js";
-import { element, isPhone, setData } from "./dom.js";
+import { element, isPhone, setData, setText } from "./dom.js";
 import { Formats } from "./format.js";
 import { boardState, connections, isNew } from "./freshness.js";
 import { beginningMessage, Notice, troubleMessage } from "./notice.js";
 import { breachScene, Rotation } from "./rotation.js";
 import { isAmong, momentAt } from "./schedule.js";
+import { Sounds } from "./sounds.js";
 import { mountTile, Stage } from "./stage.js";
 import { Store } from "./store.js";
 import { Stream } from "./stream.js";
@@ -65,6 +66,8 @@ export class Board {
     };
     this.celebrations = new Celebrations(settings.celebrates, memoryOf(settings.screen));
     this.celebration = new Celebration(this.context);
+    this.sounds = new Sounds(settings.sound);
+    this.locked = element("p", "sound-locked");
     this.rotation = new Rotation(settings.scenes, settings.rotate);
     this.stage = new Stage(this.context);
     this.breachScene = breachScene(settings.scenes);
@@ -92,7 +95,8 @@ export class Board {
     const masthead = element("header", "masthead");
     const footer = element("footer", "foot");
     setData(this.root, "part", this.settings.isOnePart ? "tile" : "screen");
-    this.root.append(masthead, this.notice.node, this.stage.node, footer, this.celebration.node);
+    this.root.append(masthead, this.notice.node, this.stage.node, footer, this.locked, this.celebration.node);
+    this.sounds.listen(window, navigator.userActivation);
     for (const kind of MASTHEAD) this.chrome.push(mountTile(masthead, { kind }, this.context));
     this.chrome.push(mountTile(footer, { kind: FOOTER }, this.context));
     this.stage.show(this.rotation.scene);
@@ -108,6 +112,7 @@ export class Board {
     clearTimeout(this.tickTimer);
     window.removeEventListener("resize", this.onResize);
     this.stream.close();
+    this.sounds.stop();
     for (const tile of this.chrome) tile.destroy();
     this.stage.destroy();
     this.chrome = [];
@@ -259,7 +264,12 @@ export class Board {
     const isOn = celebrations.isOn(context.clock) && !context.isCalm;
     this.celebration.show(isOn ? celebrations.wins : []);
     const isQuiet = isAmong(settings.sound.quiet, momentAt(context.clock, store.organisation.timezone));
-    if (isOn && begun.length && settings.sound.isOn && !isQuiet) play(settings.sound.files[begun[0].cause], settings.sound.volume);
+    if (isOn && begun.length && !isQuiet) {
+      this.celebration.caption(this.sounds.caption(begun[0].cause));
+      this.sounds.play(begun[0].cause);
+    } else if (!isOn) this.sounds.stop();
+    const isLocked = this.sounds.isLocked && !context.isCalm;
+    setText(this.locked, isLocked ? context.texts.say("sound.locked") : "");
   }
 
   /** The scene for now. A breach brings the waiting leads to the screen, until somebody has answered. */
@@ -311,18 +321,6 @@ export class Board {
     // A phone does not hang there for weeks, and a page that scrolls must not grow by a pixel.
     this.root.style.transform = isPhone() ? "" : "translate(" + x + "px, " + y + "px)";
   }
-}
-
-/**
- * A sound of the server's, where there is one; a browser that nobody has touched may refuse, and the screen goes on.
- * @param {string | undefined} file
- * @param {number} volume
- */
-function play(file, volume) {
-  if (!file) return;
-  const sound = new Audio(file);
-  sound.volume = volume;
-  sound.play().catch(() => undefined);
 }
 
 /** What a screen remembers over reloads, on televisions that allow it. @returns {import("./celebrations.js").Memory} */

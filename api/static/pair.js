@@ -13,6 +13,7 @@ class Pairing {
     this.code = this.node("code");
     setText(this.node("heading"), this.texts.say("pair.heading"));
     setText(this.node("text"), this.texts.say("pair.text"));
+    setText(this.node("sound"), this.texts.say("pair.sound"));
   }
 
   node(/** @type {string} */ id) {

@@ -20,6 +20,7 @@ from deploy.subscribing.online import look_online
 from processor.transport.following import KafkaError, MissingTopicError
 from schemas.catalogue.reading import SHIPPED, shipped
 from schemas.config import Config
+from schemas.config.media_files import media_problems, media_remarks
 from schemas.config.reading import metrics_path
 from schemas.connection_stats import connection_stats
 from schemas.documents.text import read_document
@@ -47,7 +48,7 @@ def check(
     settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     found = checked_files(settings.config)
     path = metrics_path(settings.config, found.metrics)
-    for remark in found.remarks():
+    for remark in [*found.remarks(), *media_remarks(settings.config, found)]:
         say(f"{settings.config}: {remark}")
     typer.echo(f"{settings.config} is right")
     if path.exists():
@@ -98,7 +99,7 @@ def reload(*, config: ConfigFlag = None, data: DataFlag = None) -> None:
 def checked_files(path: Path) -> Config:
     """The configuration, if all of both files is right and all examples come out. Ends the command otherwise."""
     found = checked_config(path)
-    wrong = list(_wrong_examples(found, metrics_path(path, found.metrics)))
+    wrong = [*media_problems(path, found), *_wrong_examples(found, metrics_path(path, found.metrics))]
     if wrong:
         fail(wrong, ExitCode.WRONG_USE)
     return found

@@ -64,6 +64,7 @@ COMMANDS = {
         "deploy.cli.backfill",
         "Bring what was there before into a connection: from its CRM's API, or the lines of a file.",
     ),
+    "digest": ("deploy.cli.digest", "Print what the digest would say now: the day so far, from the api."),
     "keys": ("deploy.cli.keys", "API keys and display tokens."),
     "screens": ("deploy.cli.screens", "The screens on the walls."),
     "dead-letters": ("deploy.cli.dead_letters", "What could not be read, why, and again after a fix."),

@@ -14,6 +14,7 @@ from deploy.local.ports import UpError, address, take_port
 from deploy.local.up import Plan, Running, check_access, lock_data, run
 from deploy.settings import Settings, verification_interval
 from deploy.simulator import running as demo_runs
+from schemas.config.media_files import media_problems
 from schemas.config.reading import METRICS
 from schemas.exit_codes import ExitCode
 from schemas.keys import KeyFileError, has_keys
@@ -32,7 +33,9 @@ def up(
 ) -> None:
     """Run the whole of it on this machine: api, one worker and, without --broker, a local Kafka."""
     settings = settings_of(config=config, host=host, port=port, broker=broker, data=data)
-    checked_config(settings.config)
+    wrong = media_problems(settings.config, checked_config(settings.config))
+    if wrong:
+        fail(wrong, ExitCode.WRONG_USE)
     raise typer.Exit(_up(settings))
 
 

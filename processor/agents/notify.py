@@ -275,7 +275,10 @@ class NotifyShard(StageShard):
     async def _send(self, lane: _Lane, alerts: list[Alert], now: int, *, is_summary: bool = False) -> None:
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await (lane.channel.summarize if is_summary else lane.channel.send)(alerts, now)
+                if alerts[0].notice is not None:
+                    await lane.channel.announce(alerts, now)
+                else:
+                    await (lane.channel.summarize if is_summary else lane.channel.send)(alerts, now)
         except TimeoutError:
             msg = f"not taken within {SEND_SECONDS:g} s"
             raise UnavailableError(msg) from None

@@ -195,6 +195,14 @@ class ResponsesShard(StageShard):
             oldest_at=oldest_at,
         )
 
+    def rep_name(self, rep: str) -> str | None:
+        """As the file, else the roster calls them."""
+        return self.deployment.rep_names.get(rep) or self.groups.rep_name(rep)
+
+    def lead_name(self, lead: str) -> str | None:
+        """As its newest record says."""
+        return self.groups.lead_name(lead)
+
     def _forget(self, leads: Iterable[str]) -> tuple[list[Message], list[tuple[bytes, bytes | None]]]:
         """The alerts of a lead go when nothing is kept of it any more: their rows, and those of its quiet instants."""
         gone = [lead for lead in leads if f"lead:{lead}" not in self.groups]

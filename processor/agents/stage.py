@@ -6,13 +6,14 @@ Owns no rule of the business and no seam over Faust (processor/transport/).
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import msgspec
 import structlog
 
 from processor.agents.outputs import frames_of_engagements
+from processor.core.calling import with_names
 from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
@@ -30,6 +31,7 @@ from schemas.frames import QUIET, Engagement
 from schemas.instants import SECOND
 from schemas.kafka import Address
 from schemas.log_marks import REPLAY, Mark
+from schemas.naming import Names
 from schemas.progress import BETWEEN, STAGES, Progress, decode_progress, encode_progress, progress_key
 from schemas.topics import (
     DEAD_LETTERS,
@@ -75,6 +77,12 @@ class Deployment:
     """Of all shards of this process."""
     watch: LogWatch | None = None
     """Over the topics of all of them; None: nobody looks."""
+    names: Mapping[str, Names] = field(default_factory=dict)
+    """Channel -> how it may be told of people."""
+    team_names: Mapping[str, str] = field(default_factory=dict)
+    """Team -> what the file calls it."""
+    rep_names: Mapping[str, str] = field(default_factory=dict)
+    """Person -> what the file calls them."""
 
     def topic(self, topic: Topic) -> str:
         """A topic of the catalogue, as Kafka knows it."""
@@ -364,10 +372,41 @@ class StageShard:
         await self.hand_on(frames)
 
     async def tell_channels(self, turned: Sequence[Alert], rules: Alerts) -> None:
-        """Hand on what channels are to be told. Before the alerts are written: what is written is known as told."""
+        """Hand on what channels are to be told of alerts, each with the names that it may know.
+
+        Before the alerts are written: what is written is known as told.
+        """
+        names = self.deployment.names
+        await self.hand_to_channels(
+            {
+                channel: with_names(
+                    alerts,
+                    names.get(channel, "full"),
+                    rep_name=self.rep_name,
+                    team_name=self.team_name,
+                    lead_name=self.lead_name,
+                )
+                for channel, alerts in routed(turned, rules).items()
+            }
+        )
+
+    def rep_name(self, rep: str) -> str | None:
+        """What somebody is called; None: nobody says."""
+        return None
+
+    def team_name(self, team: str) -> str | None:
+        """What a team is called; None: by its id."""
+        return self.deployment.team_names.get(team)
+
+    def lead_name(self, lead: str) -> str | None:
+        """What the CRM calls a lead, by person or company; None: it does not."""
+        return None
+
+    async def hand_to_channels(self, told: Mapping[str, Sequence[Alert]]) -> None:
+        """Hand on what each channel is to be told."""
         partitions = self.deployment.partitions
         frames: dict[tuple[str, int], list[Message]] = {}
-        for channel, alerts in routed(turned, rules).items():
+        for channel, alerts in told.items():
             place = self.deployment.topic(NOTIFICATIONS), channel_partition(channel, partitions)
             frames.setdefault(place, []).extend((None, frame) for frame in alert_frames(channel, alerts))
         if frames:

@@ -1,5 +1,7 @@
 """Metrics against their limits, and goals against their milestones: all of `panes` and `roster` in, alerts out.
 
+Days and wins that channels are to be told of are looked at along with them (telling.py).
+
 Owns when is looked, and the order of writing: channels are told before an alert is written, because what is written is
 known as told. What a crossing is, is processor/core/thresholds.py. A number of a team or of the organisation is merged
 from all partitions, so exactly one shard looks: that of partition 0 of `alert-actions`, the quietest topic.
@@ -12,19 +14,22 @@ from all partitions, so exactly one shard looks: that of partition 0 of `alert-a
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import ClassVar, Protocol
 
 import structlog
 
 from processor.agents.acknowledge import AcknowledgeShard
 from processor.agents.stage import Deployment
+from processor.agents.telling import Teller, kept
 from processor.core.milestones import MilestoneBook
 from processor.core.thresholds import ThresholdBook, is_told
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
-from schemas.alerts import Alert, encode_alert
+from processor.transport.packing import Message
+from schemas.alerts import Alert, decode_alert, encode_alert
 from schemas.config import Config
 from schemas.fences import definitions_in
 from schemas.floor import Floor
@@ -90,10 +95,13 @@ class ThresholdsShard(AcknowledgeShard):
         floor = Floor(config)
         self._book = ThresholdBook(config, floor)
         self._milestones = MilestoneBook(floor)
-        self._watch = _Watch(self, floor, (self._book, self._milestones), horizon, clock, die)
+        self._teller = Teller(floor)
+        self._watch = _Watch(self, floor, (self._book, self._milestones), self._teller, horizon, clock, die)
         self._writing = asyncio.Lock()
         self._found: list[Alert] = []
         """What has turned and is not written yet; during a rebalance, until it is over."""
+        self._to_tell: list[tuple[str, Alert]] = []
+        """What channels are to be told beside alerts, likewise."""
         self._is_suspended = False
 
     async def load(self) -> None:
@@ -103,17 +111,21 @@ class ThresholdsShard(AcknowledgeShard):
         for row in published[self.deployment.topic(THRESHOLD_ALERTS)].values():
             self._book.restore(row)
             self._milestones.restore(row)
+            self._teller.restore(decode_alert(row))
         now = self._clock()
         await self.turn(self._book.begin(now))
-        for book in (self._book, self._milestones):
+        begun = self._teller.begin(now)
+        if begun:
+            await self.write({THRESHOLD_ALERTS: _rows(begun)})
+        for book in (self._book, self._milestones, self._teller):
             await self.forget(book.forget(now - FORGET_AFTER))
-        if self._rules.thresholds or self._milestones.is_needed:
+        if self._rules.thresholds or self._milestones.is_needed or self._teller.is_needed:
             self._watch.begin()
 
     async def tick(self, now: int) -> None:
         """Write what was found during a rebalance."""
         self._is_suspended = False
-        if self._found:
+        if self._found or self._to_tell:
             await self.turn([])
 
     async def suspend(self) -> None:
@@ -129,19 +141,33 @@ class ThresholdsShard(AcknowledgeShard):
         await self._watch.end()
         await super().close()
 
-    async def turn(self, turned: Sequence[Alert]) -> None:
-        """Tell and write what has turned."""
+    async def turn(self, turned: Sequence[Alert], told: Sequence[tuple[str, Alert]] = ()) -> None:
+        """Tell and write what has turned; `told`: what channels are told beside alerts, by channel."""
         async with self._writing:
             self._found += turned
-            if not self._found or self._is_suspended:
+            self._to_tell += told
+            if not (self._found or self._to_tell) or self._is_suspended:
                 return
             found, self._found = self._found, []
+            to_tell, self._to_tell = self._to_tell, []
             await self.tell_channels([alert for alert in found if is_told(alert)], self._rules)
+            by_channel: dict[str, list[Alert]] = {}
+            for channel, alert in to_tell:
+                by_channel.setdefault(channel, []).append(alert)
+            await self.hand_to_channels(by_channel)
             for alert in found:
                 if alert.event == "raised":
                     self.count_raised(alert)
-            await self.write({THRESHOLD_ALERTS: [(alert.id.encode(), encode_alert(alert)) for alert in found]})
+            await self.write({THRESHOLD_ALERTS: _rows([*found, *(kept(alert) for _, alert in to_tell)])})
             self.tell_counters()
+
+    def rep_name(self, rep: str) -> str | None:
+        """As the roster calls them."""
+        return self._watch.floor.roster.name_of(rep)
+
+    def team_name(self, team: str) -> str | None:
+        """As the roster calls it."""
+        return self._watch.floor.roster.team_names.get(team)
 
     async def forget(self, ids: Sequence[str]) -> None:
         """Take out what is long over. During a rebalance the rows stay, for whoever loads them next."""
@@ -162,13 +188,15 @@ class _Watch:
         shard: ThresholdsShard,
         floor: Floor,
         books: Sequence[ThresholdBook | MilestoneBook],
+        teller: Teller,
         horizon: Horizon,
         clock: Callable[[], int],
         die: Die,
     ) -> None:
         self._shard = shard
-        self._floor = floor
+        self.floor = floor
         self._books = books
+        self._teller = teller
         self._horizon = horizon
         self._clock = clock
         self._die = die
@@ -239,14 +267,22 @@ class _Watch:
     async def _follow(self) -> None:
         """Read all anew and follow it, until the machine's clock is set back."""
         topic, bootstrap = self._shard.deployment.topic, self._shard.deployment.bootstrap
-        self._floor = Floor(self._floor.config)
-        for book in self._books:
-            book.rebase(self._floor)
+        self.floor = Floor(self.floor.config)
+        for book in (*self._books, self._teller):
+            book.rebase(self.floor)
         self._as_of, self._oldest, self._written_by = 0, {}, {}
-        async with (
-            Follower(bootstrap, topic(ROSTER), wait_ms=FETCH_WAIT_MS, at_once=RECORDS_AT_ONCE) as roster,
-            Follower(bootstrap, topic(PANES), wait_ms=FETCH_WAIT_MS, at_once=RECORDS_AT_ONCE) as panes,
-        ):
+        takers = {ROSTER: self._take_reps, PANES: self._take_panes}
+        takers |= {each: partial(self._take_others, each) for each in self._teller.topics}
+        async with contextlib.AsyncExitStack() as stack:
+            followers = [
+                (
+                    await stack.enter_async_context(
+                        Follower(bootstrap, topic(each), wait_ms=FETCH_WAIT_MS, at_once=RECORDS_AT_ONCE)
+                    ),
+                    take,
+                )
+                for each, take in takers.items()
+            ]
             while True:
                 began = time.monotonic()
                 settled_at = self._horizon.settled_at
@@ -256,8 +292,8 @@ class _Watch:
                 # Asked before panes are read: what was derived before a stage said so is among them.
                 if settled_at > self._as_of and self._is_current():
                     self._let_go(settled_at)
-                    await roster.read_to(await roster.ends(), self._take_reps)
-                    await panes.read_to(await panes.ends(), self._take_panes)
+                    for follower, take in followers:
+                        await follower.read_to(await follower.ends(), take)
                     if {*self._written_by.values()} <= {self._shard.deployment.digest}:
                         await self._look(settled_at)
                     else:
@@ -272,32 +308,42 @@ class _Watch:
             while True:
                 turned = await asyncio.to_thread(book.look, as_of, self._clock())
                 if turned:
+                    self._teller.note(turned)
                     await self._shard.turn(turned)
                 if not book.is_behind:
                     break
-            if is_time_to_tidy:
-                self._tidied_at = as_of
-                await self._shard.forget(book.forget(as_of - FORGET_AFTER))
+        told = await asyncio.to_thread(self._teller.look, as_of, self._clock())
+        if told:
+            await self._shard.turn([], told)
+        if is_time_to_tidy:
+            self._tidied_at = as_of
+            for each in (*self._books, self._teller):
+                await self._shard.forget(each.forget(as_of - FORGET_AFTER))
 
     def _let_go(self, as_of: int) -> None:
         """Keep the panes that mean something to a threshold or a goal, of now or later."""
         oldest: dict[bool, Window] = {}
-        for book in self._books:
+        for book in (*self._books, self._teller):
             for are_days, first in book.oldest(as_of).items():
                 oldest[are_days] = min(first, oldest.get(are_days, first))
         for are_days, first in oldest.items():
             held = self._oldest.get(are_days)
             # Some minutes at a time: each is a walk over all.
             if held is None or index_of(first) - index_of(held) >= (1 if are_days else MINUTES_AT_ONCE):
-                self._floor.forget_before(first)
+                self.floor.forget_before(first)
                 self._oldest[are_days] = first
 
     def _take_reps(self, _partition: int, records: list[Fetched]) -> None:
         for record in records:
             if record.key is not None and record.key != FENCE:
-                self._floor.take_rep(record.key, record.value)
+                self.floor.take_rep(record.key, record.value)
                 for book in self._books:
                     book.note_roster()
+
+    def _take_others(self, topic: Topic, _partition: int, records: list[Fetched]) -> None:
+        for record in records:
+            if record.key is not None and record.key != FENCE:
+                self._teller.take(topic, record.key, record.value)
 
     def _take_panes(self, partition: int, records: list[Fetched]) -> None:
         for record in records:
@@ -308,7 +354,11 @@ class _Watch:
             window = whole_day(read_window(record.key.rpartition(b"|")[2].decode()))
             first = self._oldest.get(is_day(window))
             if window == STANDING or (first is not None and window >= first):
-                changed = self._floor.take_pane(record.key, record.value)
+                changed = self.floor.take_pane(record.key, record.value)
                 if changed is not None:
                     for book in self._books:
                         book.note_pane(changed)
+
+
+def _rows(alerts: Iterable[Alert]) -> list[Message]:
+    return [(alert.id.encode(), encode_alert(alert)) for alert in alerts]

@@ -92,6 +92,15 @@ class Groups:
     def __contains__(self, group: str) -> bool:
         return group in self._rows
 
+    def rep_name(self, rep: str) -> str | None:
+        """What the roster calls somebody; None: nothing."""
+        return self._teams.name_of(rep)
+
+    def lead_name(self, lead: str) -> str | None:
+        """What the CRM calls a lead, by person or company; None: nothing."""
+        row = self._clocks.get(lead)
+        return None if row is None else decode_clock(row).name
+
     @property
     def backlog(self) -> int:
         """How many groups may be too old and were not looked at yet."""

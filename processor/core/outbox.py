@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from processor.core.routing import quiet_until
 from schemas.alerts import (
+    DIGEST,
     Alert,
     AlertFrame,
     Outgoing,
@@ -27,7 +28,7 @@ from schemas.alerts import (
     encode_silence,
 )
 from schemas.config import QuietHours
-from schemas.instants import MINUTE, SECOND
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
 
 Message = tuple[bytes, bytes | None]
 
@@ -35,6 +36,9 @@ SUMMARY_AFTER = 5 * SECOND
 """After the last quiet alert: so many come in one go that each would begin a summary of its own."""
 SUMMARY_AT_MOST_AFTER = 5 * MINUTE
 """After the first one, if they do not end."""
+
+NOTICES_KEPT = 4 * DAY
+"""So long it is known that a day or a win was told: whoever tells may say it again after a restart."""
 
 _SEPARATOR = "\0"  # neither names of channels nor ids hold it
 _NOTHING = Outgoing()
@@ -70,6 +74,7 @@ class Outbox:
         """`quiet`: the channels there are, with their quiet hours."""
         self._quiet = dict(quiet)
         self._boxes = {channel: _Box() for channel in quiet}
+        self._expired_at = 0
 
     @property
     def channels(self) -> list[str]:
@@ -211,9 +216,12 @@ class Outbox:
             if silence is not None and silence.is_acknowledged:
                 messages += self._done(channel, id, is_told=False)
                 continue
-            until = quiet_until(self._quiet[channel], turn.alert.level, now)
+            until = self._rests_until(channel, turn.alert, now)
             if silence is not None:
                 until = max(until or 0, silence.until)
+            if until is None and found and _kind_of(turn.alert) != _kind_of(found[0].alert):
+                box.ready.appendleft(id)  # it is a message of its own
+                break
             if until is None:
                 found.append(turn)
             else:
@@ -222,6 +230,10 @@ class Outbox:
                 if len(box.outgoing[id].waiting) == 1:
                     box.resting.add(id)
         return found, messages
+
+    def _rests_until(self, channel: str, alert: Alert, now: int) -> int | None:
+        # The hour of the day's message was chosen for it.
+        return None if alert.kind == DIGEST else quiet_until(self._quiet[channel], alert.level, now)
 
     def _silence(self, box: _Box, alert: Alert, now: int) -> Silence | None:
         # That a lead waits no longer is told to everybody who believes that it does.
@@ -259,15 +271,29 @@ class Outbox:
 
     def told_open(self, channel: str) -> list[Alert]:
         """The alerts that the channel believes to be open."""
-        return [outgoing.told for outgoing in self._boxes[channel].outgoing.values() if outgoing.told is not None]
+        told = (outgoing.told for outgoing in self._boxes[channel].outgoing.values())
+        return [alert for alert in told if alert is not None and alert.notice is None]
 
     def expire(self, now: int) -> list[Message]:
-        """Forget silences that are over; their rows."""
+        """Forget silences that are over, and days and wins that were told long ago; their rows."""
         messages: list[Message] = []
+        if now - self._expired_at >= HOUR:
+            self._expired_at = now
+            messages += self._expire_notices(now - NOTICES_KEPT)
         for channel, box in self._boxes.items():
             for lead in [lead for lead, silence in box.silences.items() if silence.until <= now]:
                 del box.silences[lead]
                 messages.append((_silence_key(channel, lead), None))
+        return messages
+
+    def _expire_notices(self, before: int) -> list[Message]:
+        messages: list[Message] = []
+        for channel, box in self._boxes.items():
+            for id, outgoing in list(box.outgoing.items()):
+                told = outgoing.told
+                if told is not None and told.notice is not None and not outgoing.waiting and told.raised_at < before:
+                    del box.outgoing[id]
+                    messages.append(self._row(channel, id))
         return messages
 
     def _row(self, channel: str, id: str) -> Message:
@@ -287,6 +313,11 @@ def _keep(box: _Box, id: str, outgoing: Outgoing) -> None:
         box.outgoing[id] = outgoing
     else:
         box.outgoing.pop(id, None)
+
+
+def _kind_of(alert: Alert) -> str:
+    """What goes into one message: alerts of whatever kind, or what is told only."""
+    return alert.kind if alert.notice is not None else ""
 
 
 def channel_of(key: bytes) -> str:

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_v
 from schemas.config.windows import known_window
 from schemas.documents.values import Duration, Model, Name, TimeZone
 from schemas.instants import HOUR
+from schemas.naming import Names
 
 Level = Literal["warn", "breach", "escalate"]
 
@@ -45,7 +46,12 @@ class QuietHours(Model):
         return begin, end
 
 
-class _HttpChannel(Model):
+class _Channel(Model):
+    names: Names | None = None
+    """What it is told of people, as `privacy.names` of screens. Left out: the strictest of the screens, else `full`."""
+
+
+class _HttpChannel(_Channel):
     url: SecretStr
     """Some services know their callers by the address alone, so it is kept like a secret."""
     allow_private: bool = False
@@ -91,7 +97,7 @@ class AlertmanagerChannel(_HttpChannel):
 MailAddress = Annotated[str, Field(max_length=320, pattern=r"^[^@\s<>,]+@[^@\s<>,]+$")]
 
 
-class EmailChannel(Model):
+class EmailChannel(_Channel):
     """Mail by an SMTP server."""
 
     kind: Literal["email"]
@@ -156,7 +162,8 @@ Limit = Annotated[Decimal, BeforeValidator(_limit)]
 """What a metric is compared with, in the metric's unit."""
 
 
-def _time_of_day(value: Any) -> Any:
+def time_of_day(value: Any) -> Any:
+    """`11:00`, also where YAML has read it without quotes."""
     # YAML reads 11:00 without quotes as a number to the base of 60.
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
         return f"{value // 60:02d}:{value % 60:02d}"
@@ -186,7 +193,7 @@ class Threshold(Model):
     """Raised while it is more."""
     reaches: Limit | None = None
     """A milestone: raised once it is as much or more."""
-    at: Annotated[str, BeforeValidator(_time_of_day)] | None = None
+    at: Annotated[str, BeforeValidator(time_of_day)] | None = None
     """With window `today`: looked at from this time on, such as `"11:00"`, on working days only, both by `calendar`."""
     during: Literal["business hours"] | None = None
     """Looked at only while `calendar` says that people work."""

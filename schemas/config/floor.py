@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.calendars import BusinessCalendar, parse_week, public_holidays
 from schemas.documents.values import Currency, DateOrInstant, Model, Name, TimeZone
+from schemas.media import is_media_name
 
 
 class Organisation(Model):
@@ -104,7 +105,16 @@ class Rep(Model):
     region: str | None = Field(default=None, max_length=200)
     role: str | None = Field(default=None, max_length=200)
     photo: str | None = Field(default=None, max_length=1024)
-    """Where the picture lies."""
+    """The picture: a file below `media/` beside this one, of at most 1 MiB: PNG, JPEG, WebP or GIF."""
+
+    @field_validator("photo")
+    @classmethod
+    def _below_media(cls, photo: str | None) -> str | None:
+        if photo is not None and not is_media_name(photo):
+            msg = "must be a file below media/, such as ana.jpg: pages take pictures from floorcast alone"
+            raise ValueError(msg)
+        return photo
+
     attributes: dict[str, Any] | None = None
     """Whatever else is to be said of the person, by name."""
     aliases: dict[Name, list[str]] = Field(default_factory=dict)

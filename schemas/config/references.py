@@ -37,7 +37,12 @@ def check_references(config: "Config", read: Read | None) -> None:
     problems = [found for check in _CHECKS for found in check(config)]
     if read is None or read.is_readable:
         broken = frozenset() if read is None else read.broken
-        problems += [*_thresholds(config, broken), *_goals(config, broken), *_tiles(config, broken)]
+        problems += [
+            *_thresholds(config, broken),
+            *_goals(config, broken),
+            *_tiles(config, broken),
+            *_digest(config, broken),
+        ]
     if problems:
         reasons = "; ".join(f"{'.'.join(map(str, place))}: {reason}" for place, reason in problems)
         # pydantic takes the braces of a message for names of its context.
@@ -201,6 +206,14 @@ def _of_tile(tile: Tile, metric: str, config: "Config") -> Iterator[str]:
         yield f"there is no metric {metric!r}{suggestion(metric, catalogue)}"
     elif isinstance(tile, FunnelTile) and catalogue[metric].type != "funnel":
         yield f"{metric} is no funnel"
+
+
+def _digest(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
+    for name in config.digest.metrics if config.digest is not None else ():
+        if name in config.defined.switched_off:
+            yield ("digest", "metrics"), f"{name} is switched off in metrics.yaml"
+        elif name not in broken and name not in config.catalogue:
+            yield ("digest", "metrics"), f"there is no metric {name!r}{suggestion(name, config.catalogue)}"
 
 
 def _goals(config: "Config", broken: frozenset[str]) -> Iterator[Found]:

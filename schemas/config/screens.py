@@ -6,16 +6,18 @@ the api does (api/read/discretion.py applies the privacy, api/static draws).
 
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from schemas.config.alerts import time_of_day
 from schemas.config.goals import Goal, Number
 from schemas.config.hours import DaySpan, DaySpanOrWeekdays, MonthDays, Weekdays
-from schemas.config.tiles import Tile, WinsTile
+from schemas.config.tiles import MetricName, Tile, WinsTile
 from schemas.documents.values import Duration, Model, Name
 from schemas.instants import SECOND
+from schemas.media import is_media_name
+from schemas.naming import Names
 
 LANGUAGES = ("en", "ms", "id", "fa", "zh-Hans", "zh-Hant", "de")
 RIGHT_TO_LEFT = frozenset({"fa"})
@@ -27,8 +29,7 @@ Origin = Annotated[str, Field(pattern=r"^https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\]
 
 
 def _media_file(name: str) -> str:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.name or name.startswith("."):
+    if not is_media_name(name):
         msg = "must be a file below media/, such as gong.mp3"
         raise ValueError(msg)
     return name
@@ -46,7 +47,7 @@ class Privacy(Model):
 
     top: int | None = Field(default=None, ge=1, le=10_000)
     """So many of a ranking; who comes below is not sent."""
-    names: Literal["full", "first", "alias", "none"] = "full"
+    names: Names = "full"
     hide_zero: bool = False
     """Who has nothing yet is not sent."""
     min_group: int = Field(default=1, ge=1, le=10_000)
@@ -169,13 +170,9 @@ class ScreenConfig(Model):
 
     def remarks(self, goals: Mapping[str, Goal]) -> dict[str, str]:
         """What is allowed but does not do what is meant: setting -> why. `goals`: those of the configuration."""
-        found = {
-            f"celebrate.{index}.to": "is read, and no channel is told of celebrations yet"
-            for index, celebrated in enumerate(self.celebrate)
-            if celebrated.to
-        }
-        if self.sound.on or self.sound.files:
-            found["sound"] = "is read, and nothing is heard yet"
+        found: dict[str, str] = {}
+        if self.sound.files and not self.sound.on:
+            found["sound.files"] = "are not heard: sound.on is false"
         for index, celebrated in enumerate(self.celebrate):
             reached = [limit for goal in goals.values() for limit in goal.milestones]
             if celebrated.on == "goal_reached" and 1 not in reached:
@@ -190,8 +187,14 @@ class ScreenConfig(Model):
 
 
 class Digest(Model):
-    """The day in one message."""
+    """The day in one message, once a day to each of its channels."""
 
-    at: Annotated[str, Field(pattern=r"^(?:[01]\d|2[0-3]):[0-5]\d$")]
+    at: Annotated[str, BeforeValidator(time_of_day)]
+    """In the organisation's time."""
     days: Weekdays = "mon-sun"
     to: Annotated[list[Name], Field(min_length=1, max_length=20)]
+    """Channels; each is told people by its own `names`."""
+    metrics: list[MetricName] = Field(default_factory=list, max_length=20)
+    """What its table has; left out: what the screens show in figures, else the usual ones."""
+    language: Language | None = None
+    """Left out: that of the first screen, else English."""

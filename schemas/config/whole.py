@@ -26,6 +26,7 @@ from schemas.connectors import AnyConnection, build_source
 from schemas.connectors.words import CrmConnection
 from schemas.documents.values import Currency, Duration, Model, Name
 from schemas.instants import DAY, HOUR
+from schemas.naming import Names, strictest
 
 
 class PrometheusExport(Model):
@@ -127,6 +128,18 @@ class Config(Model):
             == (theirs.metrics, theirs.dimensions, theirs.cold_sources, theirs.quiet_after)
         )
 
+    def names_told(self, channel: str) -> Names:
+        """How a channel may be told of people: as it says itself, else as the strictest of the screens."""
+        said = self.alerts.channels[channel].names
+        return said if said is not None else strictest(screen.privacy.names for screen in self.screens.values())
+
+    @property
+    def digest_language(self) -> str:
+        """In which the day is told."""
+        if self.digest is not None and self.digest.language is not None:
+            return self.digest.language
+        return next((screen.language for screen in self.screens.values()), "en")
+
     def stage_names(self) -> dict[str, str]:
         """Stage of deals -> what the connections call it."""
         return {
@@ -162,9 +175,6 @@ class Config(Model):
         for name, screen in self.screens.items():
             found += [f"screens.{name}.{setting}: {why}" for setting, why in screen.remarks(self.goals).items()]
         found += remarks_on_kept(self)
-        if self.digest is not None:
-            found.append("digest: is read, and no channel is told the day yet")
-        found += [f"reps.{rep}.photo: is read, and not shown yet" for rep, entry in self.reps.items() if entry.photo]
         for index, rule in enumerate(self.lead_response.rules[:-1]):
             if rule.when == RuleCondition():
                 found.append(f"lead_response.rules.{index}: matches every lead, so no rule after it ever does")

@@ -125,7 +125,7 @@ def test_a_share_of_the_sla_is_exact() -> None:
             [
                 "6: alerts.channels.a.url: is missing",
                 "7: alerts.channels.b.url: must be an http or https address without user name and fragment",
-                "7: alerts.channels.b.colour: is not a setting here; there are url, allow_private, quiet, kind",
+                "7: alerts.channels.b.colour: is not a setting here; there are names, url, allow_private, quiet, kind",
             ],
         ),
         (

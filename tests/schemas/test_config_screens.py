@@ -141,18 +141,14 @@ def test_days_may_be_counted_from_the_end_of_the_month(days: str, ends: tuple[in
     assert read_days(days) == ends
 
 
-def test_what_is_read_and_does_nothing_yet_is_remarked() -> None:
+def test_celebrations_that_nothing_can_cause_are_remarked() -> None:
     said = parse_config(BASE + WHOLE + "reps: {ana: {photo: ana.jpg}}\n", {}).remarks()
 
     assert said == [
-        "screens.floor.celebrate.0.to: is read, and no channel is told of celebrations yet",
-        "screens.floor.sound: is read, and nothing is heard yet",
         "screens.floor.celebrate.1.on: no goal has 1 among its milestones, so none is told as reached",
         "screens.floor.celebrate.2.on: no entry of goals has milestones",
         "screens.floor.scenes.2.tiles.1.window: last_year of a quarter needs retention.records: 460d, and 400d are "
         "kept, so that comparison is null",
-        "digest: is read, and no channel is told the day yet",
-        "reps.ana.photo: is read, and not shown yet",
     ]
 
 

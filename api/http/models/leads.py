@@ -9,6 +9,7 @@ class WaitingLeadAnswer(Answer):
     """A lead without an answer."""
 
     lead: str = Field(examples=["l-5"])
+    lead_name: str | None = Field(description="As the CRM calls the person, else the company.", examples=["Jane Doe"])
     rep: str | None = Field(examples=["r-17"])
     name: str | None = Field(examples=["Ana Lim"])
     team: str | None = Field(examples=["north"])

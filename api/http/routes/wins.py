@@ -11,8 +11,9 @@ from api.http.etag import answer
 from api.http.models.wins import WinsAnswer
 from api.http.parameters import Cursor, Limit, ReadRequest, ReadRoute, SpanAsked, known_team, page, screen_filter
 from api.read.subscriptions import Filter
-from api.read.wins import Win, Wins
+from api.read.won import wins_between
 from schemas.instants import format_instant
+from schemas.wins import Win
 
 router = APIRouter(prefix="/v1", route_class=ReadRoute, tags=["deals"], generate_unique_id_function=operation_id)
 
@@ -38,7 +39,7 @@ async def wins(
     found = [
         # Before they are in order: a cursor names a win, and so perhaps a person.
         win if discretion is None else Win(win.at, discretion.win(win.row))
-        for win in Wins(view, request.now).between(start, end)
+        for win in wins_between(view, start, end, request.now)
         if access.allows(win.row["rep"], win.row["team"])
         and team in {None, win.row["team"]}
         and wanted.wants_win(win.row)

@@ -56,6 +56,8 @@ export const TEXTS = {
   "celebrate.goal_reached": "Goal reached!",
   "celebrate.milestone": "Milestone!",
   "celebrate.many": "{count} wins!",
+  "celebrate.sound": "♪ {sound}",
+  "sound.locked": "Sound is off: press a key or touch this screen once.",
 
   "win.deal_won": "Deal won",
   "win.goal_reached": "Goal reached: {goal}",
@@ -119,6 +121,7 @@ export const TEXTS = {
   "pair.heading": "Pair this screen",
   "pair.text": "This screen needs a valid key: its own is missing or not valid, has expired, or was revoked. Pair it with this code:",
   "pair.hint": "Whoever runs floorcast types: floorcast screens pair {code} --screen {screen}",
+  "pair.sound": "Touch this screen or press a key once, if it is to play sounds.",
   "pair.busy": "Too many screens ask at once. This one asks again by itself.",
   "pair.away": "floorcast does not answer. This screen asks again by itself.",
 

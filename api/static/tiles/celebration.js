@@ -1,5 +1,6 @@
 // The celebration over the whole screen: who, and how much. Of many it says how many.
 
+import { apiAddress } from "../address.js";
 import { arrange, element, nameElement, setText } from "../dom.js";
 import { icon } from "../icons.js";
 import { winWords } from "../wins.js";
@@ -15,7 +16,8 @@ export class Celebration {
     this.context = context;
     this.heading = element("h2", "celebration-heading");
     this.list = element("ul", "celebration-list");
-    this.node = element("section", "celebration", icon("won"), this.heading, this.list);
+    this.sound = element("p", "celebration-sound");
+    this.node = element("section", "celebration", icon("won"), this.heading, this.list, this.sound);
     this.node.setAttribute("role", "status");
     this.node.hidden = true;
   }
@@ -23,11 +25,19 @@ export class Celebration {
   /** Shows these wins; none: nothing is celebrated. */
   show(/** @type {Win[]} */ wins) {
     this.node.hidden = !wins.length;
-    if (!wins.length) return;
+    if (!wins.length) {
+      this.caption("");
+      return;
+    }
     const { texts } = this.context;
     const heading = HEADINGS[wins[0].cause] || HEADINGS.milestone;
     setText(this.heading, wins.length === 1 ? texts.say(heading) : texts.say("celebrate.many", { count: wins.length }));
     arrange(this.list, wins.length > MOST_NAMED ? [] : wins.map((win) => this.line(win)));
+  }
+
+  /** Says what is heard, for who cannot hear it; empty: nothing is. */
+  caption(/** @type {string} */ sound) {
+    setText(this.sound, sound && this.context.texts.say("celebrate.sound", { sound }));
   }
 
   line(/** @type {Win} */ win) {
@@ -35,8 +45,10 @@ export class Celebration {
     const node = element("li", "celebration-line");
     if (win.photo) {
       const photo = element("img", "photo");
-      photo.src = win.photo;
+      photo.src = apiAddress(this.context.settings, win.photo);
       photo.alt = "";
+      // A file that is not there leaves no hole.
+      photo.addEventListener("error", () => photo.remove());
       node.append(photo);
     }
     const name = nameElement("who-won");

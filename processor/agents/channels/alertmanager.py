@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
+from processor.agents.channels.announcing import notices_of
+from processor.agents.channels.base import idempotency_key
 from processor.agents.channels.http import Poster
 from processor.agents.channels.wording import headline, one_line, summary_headline
-from schemas.alerts import GOAL, LEVELS, Alert
+from schemas.alerts import DIGEST, GOAL, LEVELS, Alert
 from schemas.config import AlertmanagerChannel as Settings
 from schemas.instants import HOUR, SECOND, format_instant
+from schemas.notices import Notice, notice_lines
 
 _ENDS_AFTER = 4
 """Repetitions that may fail before Alertmanager takes an alert for resolved, as Prometheus does it."""
@@ -42,6 +46,11 @@ class AlertmanagerChannel:
         """Post them as they are now."""
         ends_at = now + int(_ENDS_AFTER * self.repeat_seconds) * SECOND
         await self._poster.post(msgspec.json.encode([_posted(alert, ends_at) for alert in alerts]), self._headers, now)
+
+    async def announce(self, told: Sequence[Alert], now: int) -> None:
+        """Post them as alerts that end by themselves; what is taken back ends now."""
+        posted = [_announced(alert, notice, now) for alert, notice in zip(told, notices_of(told), strict=True)]
+        await self._poster.post(msgspec.json.encode(posted), self._headers, now)
 
     async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
         """Post one alert that counts them; it ends by itself."""
@@ -73,15 +82,31 @@ def _summary(alerts: Sequence[Alert], now: int) -> dict[str, Any]:
     }
 
 
+def _announced(alert: Alert, notice: Notice, now: int) -> dict[str, Any]:
+    return {
+        "labels": {
+            "service": "floorcast",
+            "alertname": "Digest" if alert.kind == DIGEST else "Win",
+            "area": "news",
+            "severity": "info",
+            "level": alert.level,
+            "news": idempotency_key("", [replace(alert, turn=1)]),
+        },
+        "annotations": {"summary": notice.title, "description": "\n".join(notice_lines(notice)[1:]).strip()},
+        "startsAt": format_instant(alert.raised_at),
+        "endsAt": format_instant(now + HOUR if alert.is_open else max(now, alert.raised_at)),
+    }
+
+
 def _posted(alert: Alert, ends_at: int) -> dict[str, Any]:
     # What the labels say makes the alert's identity, so nothing in them may change between raised and resolved.
     labels = {
         "service": "floorcast",
         "severity": _SEVERITIES[alert.level],
         "level": alert.level,
-        "rep": one_line(alert.rep),
+        "rep": one_line(alert.rep if alert.called is None else alert.called.rep_id),
         "team": one_line(alert.team),
-        "alert": one_line(alert.id),
+        "alert": one_line(alert.id if alert.called is None else alert.called.id),
     }
     crossing = alert.crossing
     if crossing is None:

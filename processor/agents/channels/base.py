@@ -62,6 +62,10 @@ class Channel(Protocol):
         """Tell; `now` in microseconds. Raises UnavailableError, RefusedError."""
         ...
 
+    async def announce(self, told: Sequence[Alert], now: int) -> None:
+        """Tell of a day, or of wins (in one message): what `notice` of each says. Raises as `send` does."""
+        ...
+
     async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
         """Tell in one message of alerts that were first told long after their instants. Raises as `send` does."""
         ...

@@ -6,10 +6,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from processor.agents.channels.announcing import joined
 from processor.agents.channels.http import Poster
 from processor.agents.channels.wording import for_people, headline, lines, summary_headline, summary_lines
 from schemas.alerts import Alert
 from schemas.config import SlackChannel, TeamsChannel
+from schemas.notices import Notice
 
 
 class ChatChannel(ABC):
@@ -31,11 +33,19 @@ class ChatChannel(ABC):
     def body(self, headline: str, lines: Sequence[str]) -> dict[str, object]:
         """The message as the chat's address takes it, in JSON."""
 
+    @abstractmethod
+    def notice_body(self, notice: Notice) -> dict[str, object]:
+        """The same for what is no alert."""
+
     async def send(self, alerts: Sequence[Alert], now: int) -> None:
         """Post one message for all of them."""
         told = for_people(alerts)
         if told:
             await self._post(headline(told), lines(told, self._zone), now)
+
+    async def announce(self, told: Sequence[Alert], now: int) -> None:
+        """Post one message for all of them."""
+        await self._poster.post(msgspec.json.encode(self.notice_body(joined(told))), {}, now)
 
     async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
         """Post one message that counts them."""

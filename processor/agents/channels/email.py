@@ -12,16 +12,19 @@ from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
 from functools import partial
+from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from processor.agents.channels.announcing import joined
 from processor.agents.channels.base import ChannelSettingError, RefusedError, UnavailableError, idempotency_key
 from processor.agents.channels.guard import guarded_connection
 from processor.agents.channels.wording import for_people, headline, lines, summary_headline, summary_lines
 from schemas.alerts import Alert
 from schemas.config import EmailChannel as Settings
 from schemas.instants import to_datetime
+from schemas.notices import Notice, notice_lines
 
 TIMEOUT_SECONDS = 5.0
 """For each step of the conversation."""
@@ -59,6 +62,14 @@ class EmailChannel:
         if told:
             message = self._message(told, headline(told), lines(told, self._zone), now)
             await asyncio.to_thread(self._deliver, message)
+
+    async def announce(self, told: Sequence[Alert], now: int) -> None:
+        """Send one mail for all of them, with a table where there is one."""
+        notice = joined(told)
+        message = self._message(told, notice.title, notice_lines(notice), now)
+        message["Content-Language"] = notice.language
+        message.add_alternative(_html(notice), subtype="html")
+        await asyncio.to_thread(self._deliver, message)
 
     async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
         """Send one mail that counts them."""
@@ -116,6 +127,21 @@ class EmailChannel:
             make = smtplib.SMTP if self._settings.allow_private else _Guarded
         server: smtplib.SMTP = make(self._host, self._port, timeout=TIMEOUT_SECONDS)
         return server
+
+
+def _html(notice: Notice) -> str:
+    """The same for mail programs that show more than text."""
+    direction = "rtl" if notice.is_right_to_left else "ltr"
+    rows = [
+        "<tr>" + "".join(f"<{cell}>{escape(text)}</{cell}>" for text in row) + "</tr>"
+        for row, cell in zip(notice.table, ["th", *["td"] * len(notice.table)], strict=False)
+    ]
+    table = f'<table border="1" cellpadding="6" style="border-collapse:collapse">{"".join(rows)}</table>'
+    lines = "<br>\n".join(map(escape, notice.lines))
+    return (
+        f'<!doctype html>\n<html lang="{notice.language}" dir="{direction}"><body>\n<h2>{escape(notice.title)}</h2>\n'
+        f"{table if rows else ''}\n<p>{lines}</p>\n</body></html>\n"
+    )
 
 
 class _Guarded(smtplib.SMTP):

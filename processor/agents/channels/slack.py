@@ -6,7 +6,9 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 import re
 from collections.abc import Sequence
 
+from processor.agents.channels.announcing import paragraphs
 from processor.agents.channels.chat import ChatChannel
+from schemas.notices import Notice, table_lines
 
 _SECTION = 3000
 """Characters that a section block may have."""
@@ -20,6 +22,20 @@ class SlackChannel(ChatChannel):
         title = escape(headline)
         blocks = [_section(f"*{title}*"), *_sections(lines)]
         return {"text": title, "parse": "none", "link_names": False, "blocks": blocks}
+
+    def notice_body(self, notice: Notice) -> dict[str, object]:
+        """The same; a table as text that keeps its columns, in which nothing is markup."""
+        title = escape(notice.title)
+        blocks = [_section(f"*{title}*")]
+        if notice.table:
+            text = {"type": "text", "text": "\n".join(table_lines(notice.table))[:_SECTION]}
+            blocks.append({"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [text]}]})
+        return {
+            "text": title,
+            "parse": "none",
+            "link_names": False,
+            "blocks": [*blocks, *_sections(paragraphs(notice.lines))],
+        }
 
 
 def _sections(lines: Sequence[str]) -> list[dict[str, object]]:

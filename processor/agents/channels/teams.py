@@ -5,8 +5,11 @@ https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
+from processor.agents.channels.announcing import paragraphs
 from processor.agents.channels.chat import ChatChannel
+from schemas.notices import Notice
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9.-]*:(?=//)|www(?=\.)|mailto(?=:)", re.IGNORECASE)
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
@@ -29,6 +32,32 @@ class TeamsChannel(ChatChannel):
         }
         attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
         return {"type": "message", "attachments": [attachment]}
+
+    def notice_body(self, notice: Notice) -> dict[str, object]:
+        """A card with a table, where there is one."""
+        body = self.body(notice.title, paragraphs(notice.lines))
+        if notice.table or notice.is_right_to_left:
+            attachments: Any = body["attachments"]
+            card = attachments[0]["content"]
+            card["version"] = "1.5"
+            card["rtl"] = notice.is_right_to_left
+            if notice.table:
+                card["body"].insert(1, _table(notice.table))
+        return body
+
+
+def _table(table: Sequence[Sequence[str]]) -> dict[str, object]:
+    """A table of a card: https://adaptivecards.io/explorer/Table.html ."""
+    return {
+        "type": "Table",
+        "firstRowAsHeader": True,
+        "columns": [{"width": 2 if place == 0 else 1} for place in range(len(table[0]))],
+        "rows": [{"type": "TableRow", "cells": [_cell(text) for text in row]} for row in table],
+    }
+
+
+def _cell(text: str) -> dict[str, object]:
+    return {"type": "TableCell", "items": [{"type": "TextBlock", "text": escape(text), "wrap": True}]}
 
 
 def escape(text: str) -> str:

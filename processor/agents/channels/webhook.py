@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from processor.agents.channels.announcing import notices_of
 from processor.agents.channels.base import ChannelSettingError, idempotency_key
 from processor.agents.channels.http import Poster
 from processor.agents.channels.wording import LISTED
@@ -17,6 +18,7 @@ from schemas.config import WebhookChannel as Settings
 from schemas.connectors.base import SecretError
 from schemas.connectors.standard_webhooks import read_key, sign
 from schemas.instants import SECOND, format_instant
+from schemas.notices import Notice, notice_lines
 
 
 class WebhookChannel:
@@ -46,6 +48,12 @@ class WebhookChannel:
         for alert in alerts:
             key = idempotency_key(self._name, [alert])
             await self._post(key, envelope(alert, key), now)
+
+    async def announce(self, told: Sequence[Alert], now: int) -> None:
+        """Post each of them, with the same for programs."""
+        for alert, notice in zip(told, notices_of(told), strict=True):
+            key = idempotency_key(self._name, [alert])
+            await self._post(key, notice_envelope(alert, notice, key), now)
 
     async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
         """Post one message that counts them."""
@@ -90,6 +98,23 @@ def summary(alerts: Sequence[Alert], key: str, now: int) -> dict[str, Any]:
     }
 
 
+def notice_envelope(alert: Alert, notice: Notice, key: str) -> dict[str, Any]:
+    """The body of a day or a win: in words, and as values."""
+    return {
+        "id": key,
+        "type": notice.type,
+        "timestamp": format_instant(alert.raised_at if alert.resolved_at is None else alert.resolved_at),
+        "data": {
+            "kind": notice.type,
+            "language": notice.language,
+            "title": notice.title,
+            "text": "\n".join(notice_lines(notice)),
+            "table": notice.table,
+        }
+        | msgspec.json.decode(notice.data),
+    }
+
+
 def envelope(alert: Alert, key: str) -> dict[str, Any]:
     """The body: what happened, when, and the alert as REST shows it."""
     at = alert.raised_at if alert.event == "raised" else alert.resolved_at
@@ -98,11 +123,11 @@ def envelope(alert: Alert, key: str) -> dict[str, Any]:
         "type": f"alert.{alert.event}",
         "timestamp": format_instant(alert.raised_at if at is None else at),
         "data": {
-            "id": alert.id,
+            "id": alert.id if alert.called is None else alert.called.id,
             "kind": alert.kind,
             "level": alert.level,
             "lead": alert.lead,
-            "rep": alert.rep,
+            "rep": alert.rep if alert.called is None else alert.called.rep_id,
             "team": alert.team,
             "started_at": format_instant(alert.started_at),
             "due_at": format_instant(alert.due_at),
@@ -110,5 +135,6 @@ def envelope(alert: Alert, key: str) -> dict[str, Any]:
             "resolved_at": None if alert.resolved_at is None else format_instant(alert.resolved_at),
             "late": alert.is_late,
         }
+        | ({} if alert.called is None else {"name": alert.called.rep, "lead_name": alert.called.lead})
         | crossing_fields(alert),
     }

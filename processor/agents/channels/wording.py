@@ -1,7 +1,8 @@
 """How people are told of alerts: a headline and a line for each, in plain text.
 
-Owns the words. Says ids, teams, numbers and times only: no names, addresses or anything else of a person. What comes
-from outside is one line of plain text here; each channel escapes what its own markup takes for more.
+Owns the words. Calls people, teams and leads as far as the channel may know them (processor/core/calling.py), and by
+their ids where nobody says a name. What comes from outside is one line of plain text here; each channel escapes what
+its own markup takes for more.
 """
 
 import unicodedata
@@ -95,8 +96,8 @@ def _one(alert: Alert) -> str:
     if crossing is not None:
         return f"{_label(crossing)} {_window(crossing)}, {_whose(alert, crossing)}: {_crossed(alert, crossing)}"
     if alert.event == "resolved":
-        return f"Lead {plain(alert.lead)} no longer waits"
-    return f"Lead {plain(alert.lead)} is {_WORDS[alert.level]}"
+        return f"Lead {_lead(alert)} no longer waits"
+    return f"Lead {_lead(alert)} is {_WORDS[alert.level]}"
 
 
 def _counted(what: str, alerts: Sequence[Alert]) -> str:
@@ -131,16 +132,16 @@ def _line(alert: Alert, zone: ZoneInfo) -> str:
     whose = ", ".join(
         part
         for part in (
-            f"rep {plain(alert.rep)}" if alert.rep is not None else "nobody's",
-            f"team {plain(alert.team)}" if alert.team is not None else "",
+            _rep(alert) if alert.rep is not None else "nobody's",
+            f"team {_team(alert)}" if alert.team is not None else "",
         )
         if part
     )
     if alert.event == "resolved":
-        return f"Lead {plain(alert.lead)} ({whose}): no longer waiting, was {_WORDS[alert.level]}"
+        return f"Lead {_lead(alert)} ({whose}): no longer waiting, was {_WORDS[alert.level]}"
     again = ", waits again" if alert.event == "reopened" else ""
     return (
-        f"Lead {plain(alert.lead)} ({whose}): {_WORDS[alert.level]} since {_moment(alert.due_at, zone)}, "
+        f"Lead {_lead(alert)} ({whose}): {_WORDS[alert.level]} since {_moment(alert.due_at, zone)}, "
         f"waiting since {_moment(alert.started_at, zone)}{late}{again}"
     )
 
@@ -156,10 +157,28 @@ def _window(crossing: Crossing) -> str:
 def _whose(alert: Alert, crossing: Crossing) -> str:
     if crossing.per == "organisation":
         return "organisation"
-    team = f"team {plain(alert.team)}"
+    team = f"team {_team(alert)}"
     if crossing.per == "team":
         return team
-    return f"rep {plain(alert.rep)}" + ("" if alert.team is None else f" ({team})")
+    return (_rep(alert) or "somebody") + ("" if alert.team is None else f" ({team})")
+
+
+def _rep(alert: Alert) -> str:
+    """Whose it is; nothing, where the channel may not know."""
+    called = alert.called
+    if called is None:
+        return f"rep {plain(alert.rep)}"
+    return "" if called.rep is None else f"rep {plain(called.rep)}"
+
+
+def _team(alert: Alert) -> str:
+    called = alert.called
+    return plain(alert.team if called is None or called.team is None else called.team)
+
+
+def _lead(alert: Alert) -> str:
+    called = alert.called
+    return plain(alert.lead if called is None or called.lead is None else called.lead)
 
 
 def _crossed(alert: Alert, crossing: Crossing) -> str:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from api.read.discretion import Discretion, Ranking, Told, alias, first_name
+from api.read.discretion import Discretion, Ranking, Told
+from schemas.naming import Names, alias, first_name
 
 CALLS = Ranking("today", "calls_made", None, by_goal=False, lower_first=False)
 
@@ -70,7 +71,7 @@ def test_where_lower_is_better_the_lowest_comes_first() -> None:
         ("none", "Ana Lim", None),
     ],
 )
-def test_what_people_are_called(names: str, name: str, told: str | None) -> None:
+def test_what_people_are_called(names: Names, name: str, told: str | None) -> None:
     assert Discretion("floor", names=names).name_of("r-1", name) == told
 
 

@@ -77,6 +77,13 @@ class FakeChannel:
             raise self.failure
         self.told.append([f"{alert.lead} {alert.event}" for alert in alerts])
 
+    async def announce(self, told: Sequence[Alert], now: int) -> None:
+        self.tries += 1
+        await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.told.append([alert.notice.title for alert in told if alert.notice is not None])
+
     async def summarize(self, alerts: Sequence[Alert], now: int) -> None:
         self.tries += 1
         await self.gate.wait()

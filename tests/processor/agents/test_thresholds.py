@@ -14,13 +14,14 @@ from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched
 from processor.transport.outgoing import Outgoing
 from processor.transport.packing import Message
-from schemas.alerts import Alert, decode_alert, encode_alert
+from schemas.alerts import Alert, decode_alert, decode_frame, encode_alert
 from schemas.config import Config
+from schemas.deals import DealCard, encode_deal
 from schemas.fences import encode_fence
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import encode_pane, pane_key
 from schemas.records import RecordChange
-from schemas.topics import ACKNOWLEDGEMENTS, FENCE, NOTIFICATIONS, PANES, THRESHOLD_ALERTS
+from schemas.topics import ACKNOWLEDGEMENTS, DEALS, FENCE, NOTIFICATIONS, PANES, THRESHOLD_ALERTS
 from schemas.windows import day_window, minute_window
 from tests.builders import change, instant, make_config
 from tests.oracle import row_of
@@ -63,6 +64,12 @@ class FakeOwner:
 
     async def close(self) -> None:
         pass
+
+    def told(self) -> list[Alert]:
+        """What channels are to be told."""
+        name = NAMES.topic(NOTIFICATIONS)
+        frames = [decode_frame(value) for topic, value in self.written if topic == name and value is not None]
+        return [alert for frame in frames for alert in frame.alerts]
 
     def alerts(self) -> list[Alert]:
         name = NAMES.topic(THRESHOLD_ALERTS)
@@ -291,7 +298,7 @@ async def test_panes_that_no_limit_reaches_are_not_kept(monkeypatch: pytest.Monk
     shard = await desk.start()
     desk.horizon.settled_at = NINE
     await shard.wait_for(1)
-    held = shard._watch._floor._cells
+    held = shard._watch.floor._cells
 
     assert set(held) == set(minutes[30 - 14 :])
     desk.horizon.settled_at = NINE + 30 * MINUTE
@@ -457,3 +464,55 @@ async def test_a_clock_that_is_set_back_begins_anew_and_tells_nothing_twice(monk
     told = [value for topic, value in shard.fake.written if topic == NAMES.topic(NOTIFICATIONS)]
     assert turns == [("raised", 1), ("resolved", 2), ("reopened", 3)]
     assert len(told) == 2
+
+
+TELLING: dict[str, Any] = {
+    "digest": {"at": "10:00", "to": ["desk"], "metrics": ["calls_made", "deals_won"]},
+    "screens": {
+        "floor": {
+            "scenes": [{"name": "Wins", "tiles": [{"kind": "wins"}]}],
+            "celebrate": [{"on": "deal_won", "to": ["desk"]}],
+        }
+    },
+}
+
+
+def telling() -> Config:
+    channel = {"kind": "webhook", "url": "https://example.com"}
+    return make_config(alerts={"channels": {"desk": channel}}, reps={"r1": {"name": "Ana"}}, **TELLING)
+
+
+async def test_days_and_wins_are_told_once_by_whoever_owns_the_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch, {})
+    desk.config = telling()
+    desk.topics.did("r1", 9)
+    card = DealCard("d1", "r1", "Acme", None, None, None, None, "5", "USD", None, None, NINE + MINUTE)
+    desk.topics.records[NAMES.topic(DEALS)] = [FakeRecord(b"deal|d1", encode_deal(card))]
+    desk.horizon.settled_at = NINE + HOUR
+
+    first = await desk.start()
+    await first.wait_for(3)
+    await first.close()
+    told = [alert.notice for alert in first.fake.told()]
+    second = await desk.start()
+    await asyncio.sleep(0.1)
+    await second.close()
+
+    assert [notice.title for notice in told if notice is not None] == [
+        "Acme: Ana, $5", "The day at Acme: Wednesday, March 18, 2026",
+    ]  # fmt: skip
+    assert "Acme: Ana, $5" in [line for notice in told if notice is not None for line in notice.lines]
+    assert second.fake.written == []
+
+
+async def test_channels_are_told_names_where_the_file_or_the_crm_says_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch, FEW)
+    desk.topics.did("r2", 10)
+    shard = await desk.start()
+    desk.horizon.settled_at = NINE + 2 * HOUR
+    await shard.wait_for(1)
+    await shard.close()
+    (alert,) = shard.fake.told()
+
+    assert alert.called is not None
+    assert (alert.called.rep, alert.called.rep_id, alert.called.id) == ("r1", "r1", alert.id)

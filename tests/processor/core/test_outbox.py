@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from processor.core.outbox import SUMMARY_AFTER, SUMMARY_AT_MOST_AFTER, Message, Outbox
-from schemas.alerts import Alert, AlertFrame, Silence
+from schemas.alerts import DIGEST, WIN, Alert, AlertFrame, Silence
 from schemas.config import QuietHours
-from schemas.instants import MINUTE
+from schemas.instants import DAY, MINUTE
+from schemas.notices import Notice
 from tests.alert_builders import HOUR, START, make_alert, make_crossing
 from tests.builders import instant
 
@@ -342,3 +343,53 @@ def test_a_lead_that_changed_hands_is_resolved_as_it_was_told() -> None:
     (turn,), _ = desk.outbox.next("floor", NOW, 1)
 
     assert (turn.alert.rep, turn.alert.team) == ("r1", "north")
+
+
+def told_only(kind: str, id: str, at: int = NOW) -> Alert:
+    return Alert(f"{kind}:floor:{id}", kind, "warn", id, None, None, at, at, at, notice=Notice(kind, id))
+
+
+def test_the_day_is_told_at_its_hour_and_wins_of_the_night_in_the_morning() -> None:
+    desk = Desk(NIGHT)
+    desk.take(told_only(WIN, "w"), told_only(DIGEST, "d"), now=EVENING)
+
+    assert desk.tell(EVENING) == ["d raised"]
+    assert desk.tell(MORNING) == ["w raised"]
+
+
+def test_a_win_of_the_night_that_is_taken_back_before_the_morning_is_not_told() -> None:
+    desk = Desk(NIGHT)
+    win = told_only(WIN, "w")
+    desk.take(win, now=EVENING)
+    assert desk.tell(EVENING) == []
+    desk.take(win.resolved(EVENING), now=EVENING)
+
+    assert desk.tell(MORNING) == []
+
+
+def test_wins_share_a_message_among_themselves_and_with_nothing_else() -> None:
+    desk = Desk()
+    desk.take(make_alert("l1"), told_only(WIN, "w1"), told_only(WIN, "w2"), told_only(DIGEST, "d"), make_alert("l2"))
+    messages = []
+    while True:
+        turns, _ = desk.outbox.next("floor", NOW, 100)
+        if not turns:
+            break
+        messages.append([turn.alert.lead for turn in turns])
+        desk.outbox.told("floor", turns)
+
+    assert messages == [["l1"], ["w1", "w2"], ["d"], ["l2"]]
+
+
+def test_what_was_told_is_known_for_some_days_and_no_channel_is_reminded_of_it() -> None:
+    desk = Desk()
+    desk.take(told_only(DIGEST, "d"))
+    assert desk.tell() == ["d raised"]
+    desk.restart()
+    desk.take(told_only(DIGEST, "d"))
+
+    assert desk.tell() == []
+    assert desk.outbox.told_open("floor") == []
+    for now in (NOW + 4 * DAY, NOW + 5 * DAY):
+        desk._write(desk.outbox.expire(now))
+    assert desk.rows == {}

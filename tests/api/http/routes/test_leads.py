@@ -295,3 +295,12 @@ async def test_dead_letter_that_is_repeated_is_listed_once(floor: Floor) -> None
         floor.view.apply(DEAD_LETTERS.name, b"0-1", letter)
 
     assert len((await floor.read("/v1/dead-letters"))["rows"]) == 1
+
+
+async def test_a_waiting_lead_is_called_as_the_crm_calls_it(tmp_path: Path) -> None:
+    floor = Floor(tmp_path)
+    floor.take(change("lead", "l1", rep="r1", received_at="2026-03-18T15:00Z", company="Acme Ltd"))
+    assert (await floor.read("/v1/leads/waiting"))["rows"][0]["lead_name"] == "Acme Ltd"
+
+    floor.take(change("lead", "l1", "2026-03-18T01:00Z", name="Jane Doe"))
+    assert (await floor.read("/v1/leads/waiting"))["rows"][0]["lead_name"] == "Jane Doe"

@@ -10,6 +10,7 @@ from api.read.subscriptions import Filter, Subscription
 from processor.core.milestones import MilestoneBook
 from schemas.alerts import encode_alert
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.naming import id_told
 from schemas.topics import THRESHOLD_ALERTS
 from tests.api.reading import Floor, floor_config
 from tests.builders import change, instant
@@ -282,3 +283,17 @@ async def test_a_screen_hears_of_its_teams_under_its_names(tmp_path: Path) -> No
     ]  # fmt: skip
     assert rows[0]["name"] == rows[1]["name"] != "Ana"
     assert not {"r1", "Ana"} & set(answer.text.replace('"', " ").replace(":", " ").split())
+
+
+async def test_a_win_has_the_photo_of_its_rep_where_the_screen_may_show_people(tmp_path: Path) -> None:
+    scenes = [{"name": "Wins", "tiles": [{"kind": "wins"}]}]
+    screens = {names: {"scenes": scenes, "privacy": {"names": names}} for names in ("full", "first", "alias", "none")}
+    wall = Wall(tmp_path, won(), screens=screens, reps={"r1": {"name": "Ana Lim", "photo": "ana.png"}})
+    photos = {}
+    for names in screens:
+        (row,) = (await wall.read("/v1/wins", screen=names))["rows"]
+        photos[names] = row["photo"]
+
+    assert photos["full"] == "/photos/r1"
+    assert photos["first"] == f"/photos/{id_told('first', 'r1')}"
+    assert (photos["alias"], photos["none"]) == (None, None)

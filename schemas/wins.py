@@ -1,20 +1,20 @@
-"""What was won: deals, and goals that were reached, as REST and the stream tell of them.
+"""What was won: deals, and goals that were reached, as REST, the stream and channels tell of them.
 
 Owns the names and forms of wins. What was reopened, deleted or lost again is none any more, and what is to be won at an
 instant that is still to come is none yet. Pure: `now` is an argument.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from api.read.open_deals import in_money
-from api.read.view import View
 from schemas.alerts import Alert
 from schemas.catalogue import money_digits
 from schemas.catalogue.base import write_money
 from schemas.config.rules import rules_of
 from schemas.deals import DealCard
+from schemas.floor import Floor
 from schemas.instants import format_instant
+from schemas.media import is_media_name, photo_address
+from schemas.money import in_money
 
 Json = dict[str, Any]
 
@@ -33,27 +33,17 @@ class Win(NamedTuple):
 
 
 class Wins:
-    """The wins of a view, as of an instant."""
+    """The wins of a floor, as of an instant."""
 
-    def __init__(self, view: View, now: int) -> None:
-        self._view = view
+    def __init__(self, floor: Floor, now: int) -> None:
+        self._floor = floor
         self._now = now
-        self._digits = money_digits(view.config.organisation.currency)
-        self._rates = dict(rules_of(view.config).rates)
-
-    def between(self, start: int, end: int) -> Iterator[Win]:
-        """All from the one instant until the other (excluded), in no order."""
-        for card in self._view.deals.won_since(start):
-            win = self.of_deal(card)
-            if win is not None and win.at < end:
-                yield win
-        for alert in self._view.milestones.values():
-            if start <= alert.due_at < end and (win := self.of_goal(alert)) is not None:
-                yield win
+        self._digits = money_digits(floor.config.organisation.currency)
+        self._rates = dict(rules_of(floor.config).rates)
 
     def of_deal(self, card: DealCard) -> Win | None:
         """The win of a deal, its money by the rate of that instant; None: it is open, or to be won yet."""
-        view, at = self._view, card.won_at
+        floor, at = self._floor, card.won_at
         if at is None or at > self._now:
             return None
         amount = in_money(card.amount, card.currency, self._rates, at)
@@ -61,12 +51,13 @@ class Wins:
             "win": f"deal_won:{card.deal}:{format_instant(at)}",
             "cause": "deal_won",
             "rep": card.rep,
-            "name": None if card.rep is None else view.roster.name_of(card.rep),
-            "team": view.roster.team_on(card.rep, view.calendar.day_of(at)),
+            "name": None if card.rep is None else floor.roster.name_of(card.rep),
+            "team": floor.roster.team_on(card.rep, floor.calendar.day_of(at)),
+            "photo": self._photo(card.rep),
             "deal": card.deal,
             "deal_name": card.name,
             "amount": None if amount is None else write_money(amount, self._digits),
-            "currency": None if amount is None else view.config.organisation.currency,
+            "currency": None if amount is None else floor.config.organisation.currency,
         }
         return Win(at, _whole(win, at))
 
@@ -77,16 +68,16 @@ class Wins:
 
     def as_reached(self, alert: Alert) -> Win | None:
         """The win that a milestone is or was."""
-        view, at, crossing = self._view, alert.due_at, alert.crossing
+        floor, at, crossing = self._floor, alert.due_at, alert.crossing
         if crossing is None or at > self._now:
             return None
         cause = "goal_reached" if crossing.limit == 1 else "milestone"
         if alert.rep is not None:
-            name = view.roster.name_of(alert.rep)
+            name = floor.roster.name_of(alert.rep)
         elif alert.team is not None:
-            name = view.roster.team_names.get(alert.team, alert.team)
+            name = floor.roster.team_names.get(alert.team, alert.team)
         else:
-            name = view.config.organisation.name
+            name = floor.config.organisation.name
         win = {
             # Goal, whose, first day of the period, milestone: the alert's name without its kind.
             "win": f"{cause}:{alert.id.partition(':')[2]}",
@@ -94,11 +85,18 @@ class Wins:
             "rep": alert.rep,
             "name": name,
             "team": alert.team,
+            "photo": self._photo(alert.rep),
             "goal": crossing.threshold,
             "metric": crossing.metric,
             "milestone": crossing.limit,
         }
         return Win(at, _whole(win, at))
+
+    def _photo(self, rep: str | None) -> str | None:
+        person = None if rep is None else self._floor.roster.people.get(rep)
+        if person is None or person.photo is None or not is_media_name(person.photo):
+            return None
+        return photo_address(person.rep)
 
 
 def _whole(win: Json, at: int) -> Json:

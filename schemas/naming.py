@@ -1,0 +1,71 @@
+"""What people and leads are called where not everybody may know them: the rule of `names`, and ids that say nothing.
+
+Owns the four ways of calling somebody. Who is left out altogether is decided where it is shown
+(api/read/discretion.py). Pure.
+"""
+
+import re
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Literal
+
+Names = Literal["full", "first", "alias", "none"]
+
+STRICTNESS: tuple[Names, ...] = ("full", "first", "alias", "none")
+"""From the setting that says most to the one that says nothing."""
+
+_SYLLABLES = [first + vowel for first in "bdfgklmnprstvz" for vowel in "aeiou"]
+
+
+def strictest(settings: Iterable[Names]) -> Names:
+    """The one that says least; `full` of none."""
+    return max(settings, key=STRICTNESS.index, default="full")
+
+
+def called(names: Names, rep: str | None, name: str | None) -> str | None:
+    """What a person of that id and name is called; None: they are not named."""
+    if rep is None:
+        return name
+    match names:
+        case "full":
+            return name
+        case "first":
+            return first_name(name or rep)
+        case "alias":
+            return alias(rep)
+        case "none":
+            return None
+
+
+def lead_called(names: Names, name: str | None) -> str | None:
+    """What a lead is called whom the CRM calls so: a lead is a person as well."""
+    if name is None or names == "full":
+        return name
+    return first_name(name) if names == "first" else None
+
+
+def id_told(names: Names, rep: str | None) -> str | None:
+    """A person's id: where their name is not told in full, one that says nothing (ids are often mail addresses)."""
+    if rep is None or names == "full":
+        return rep
+    return "p-" + blake2b(rep.encode(), digest_size=6, person=b"rep").hexdigest()
+
+
+def without_person(id: str) -> str:
+    """The same for the same: names of alerts and goals hold the id of the person whose they are."""
+    return "x-" + blake2b(id.encode(), digest_size=8, person=b"id").hexdigest()
+
+
+def first_name(name: str) -> str:
+    """Without surname, and without what a mail address says beside it."""
+    text = name.partition("@")[0] if "@" in name else name
+    if "," in text:
+        text = text.partition(",")[2].strip() or text
+    return (re.split(r"[\s._]+" if "@" in name else r"\s+", text.strip()) or [text])[0]
+
+
+def alias(rep: str) -> str:
+    """A made-up word, the same for the same person everywhere."""
+    digest = blake2b(rep.encode(), digest_size=8, person=b"alias").digest()
+    word = "".join(_SYLLABLES[byte % len(_SYLLABLES)] for byte in digest[:4])
+    return word.capitalize()

@@ -1,0 +1,59 @@
+"""`/v1/digest`: what the digest would say now."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.api.reading import Floor, floor_config
+from tests.builders import change, instant
+
+NOW = instant("2026-03-18T09:30Z")
+"""17:30 in Kuala Lumpur."""
+HOOK = {"kind": "webhook", "url": "https://example.com"}
+
+
+def made(path: Path, **more: Any) -> Floor:
+    floor = Floor(path, floor_config(**more), NOW)
+    floor.take(
+        change("call", "c1", NOW, rep="r1", direction="outbound", dialed_at=NOW - 1),
+        change("deal", "d1", NOW, rep="r1", status="won", amount=12, currency="USD", name="Acme"),
+        change("lead", "l1", NOW, rep="r1", received_at=NOW - 7_200_000_000, name="Jane Doe"),
+    )
+    return floor
+
+
+async def test_it_says_the_day_so_far_whether_or_not_it_is_configured(tmp_path: Path) -> None:
+    said = await made(tmp_path).read("/v1/digest")
+
+    assert said["title"] == "The day at Acme: Wednesday, March 18, 2026"
+    assert ["Calls made", "1", "0", "\N{EN DASH}"] in said["table"]
+    assert "Acme: Ana, $12" in said["lines"]
+    assert "Jane Doe, waiting for 2 hr" in said["lines"]
+    assert said["text"].startswith(said["title"])
+    assert said["as_of"] == "2026-03-18T09:30:00.000Z"
+
+
+async def test_it_is_said_as_a_channel_may_know_it_in_the_language_of_the_screens(tmp_path: Path) -> None:
+    screens = {
+        "floor": {
+            "language": "de",
+            "privacy": {"names": "first"},
+            "scenes": [{"name": "A", "tiles": [{"kind": "wins"}]}],
+        }
+    }
+    floor = made(
+        tmp_path, screens=screens, digest={"at": "17:30", "to": ["desk"], "metrics": ["calls_made"]},
+        alerts={"channels": {"desk": HOOK, "boss": HOOK | {"names": "full"}}},
+    )  # fmt: skip
+    said = await floor.read("/v1/digest")
+
+    assert said["table"] == [["Kennzahl", "Heute", "Tag davor", "Änderung"], ["Anrufe", "1", "0", "\N{EN DASH}"]]
+    assert "Jane Doe" not in said["text"]
+    assert "Jane, wartet seit 2 Std." in said["lines"]
+    assert "Jane Doe, wartet seit 2 Std." in (await floor.read("/v1/digest", channel="boss"))["lines"]
+    assert await floor.refused("/v1/digest", channel="x") == (422, "channel")
+
+
+async def test_a_key_of_a_team_does_not_see_the_whole_day(tmp_path: Path) -> None:
+    floor = made(tmp_path)
+
+    assert (await floor.get("/v1/digest", floor.key("read", "north"))).status_code == 403
