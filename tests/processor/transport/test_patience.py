@@ -18,8 +18,11 @@ class HangingClient:
     def __init__(self) -> None:
         self.answers = asyncio.Event()
         self.closed: list[Any] = []
-        connection = SimpleNamespace(_request_timeout=30.0, close=self.closed.append)
+        connection = SimpleNamespace(_request_timeout=30.0, close=self._close)
         self._conns = {(1, ConnectionGroup.COORDINATION): connection, (1, ConnectionGroup.DEFAULT): connection}
+
+    def _close(self, *, reason: Any) -> None:
+        self.closed.append(reason)
 
     async def send(self, node: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT) -> str:
         await self.answers.wait()
