@@ -134,7 +134,7 @@ class Kafka:
 
 
 QUICK_MS = 8_000
-"""So long a client that only reads waits for an answer. Kafka elects other leaders for those of a broker that hangs
+"""So long a client waits for a small answer. Kafka elects other leaders for those of a broker that hangs
 after some nine seconds, and aiokafka's own 40 s would be 40 s of standing still."""
 
 Address = str | Kafka

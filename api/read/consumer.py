@@ -27,7 +27,6 @@ from api.read.view import View
 from api.settings import Settings
 from schemas.generations import Served, first_generation
 from schemas.instants import SECOND
-from schemas.kafka import QUICK_MS
 from schemas.progress import STAGES
 from schemas.topics import DELIVERIES, ENGAGEMENTS, PANES, RECORD_CHANGES, Topic
 
@@ -45,6 +44,8 @@ _BUSY_WAIT_MS = 50
 _QUIET_WAIT_MS = 500
 
 _SHORTEST_DELAY = 0.2
+_REQUEST_MS = 15_000
+"""Longer than for what is small: a fetch may bring many megabytes over a slow line."""
 # So long a fetch waits for what the last one brought to be applied. aiokafka leaves partitions out of a fetch that are
 # not drained: sent at once, it left out just those that were busy, and held their next messages back until it returned.
 _DRAIN_SECONDS = 0.02
@@ -286,7 +287,7 @@ class ViewConsumer:
             auto_offset_reset="earliest",
             fetch_max_wait_ms=wait_ms,
             # A connection that went silent is given up after so long, and the leaders are asked for anew.
-            request_timeout_ms=QUICK_MS,
+            request_timeout_ms=_REQUEST_MS,
             max_partition_fetch_bytes=4 << 20,
             fetch_max_bytes=32 << 20,
         )

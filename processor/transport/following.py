@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from processor.transport.closing import stop_quietly
 from processor.transport.fetched import Fetched
-from schemas.kafka import QUICK_MS, Address, kafka_options
+from schemas.kafka import Address, kafka_options
 
 FETCH_BYTES = 8 << 20
 AT_ONCE = 5_000
@@ -52,7 +52,6 @@ class Follower:
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=self._wait_ms,
-            request_timeout_ms=QUICK_MS,
         )
         await self._consumer.start()
         self._consumer.assign(partitions)

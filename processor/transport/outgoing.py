@@ -39,6 +39,7 @@ from aiokafka.structs import TopicPartition
 
 from processor.transport.closing import is_cancelled
 from processor.transport.fetched import Place
+from processor.transport.patience import limit_waiting
 from schemas.kafka import QUICK_MS, Address, kafka_options
 
 BACKOFF_SECONDS = 0.1
@@ -114,7 +115,7 @@ class Outgoing:
         self,
         bootstrap: Address,
         *,
-        request_timeout_seconds: float = QUICK_MS / 1000,
+        request_timeout_seconds: float = 30.0,
         unknown_seconds: float = UNKNOWN_SECONDS,
         make_client: Callable[..., AIOKafkaClient] = AIOKafkaClient,
     ) -> None:
@@ -150,6 +151,7 @@ class Outgoing:
                 except BaseException:
                     await client.close()
                     raise
+                limit_waiting(client, min(QUICK_MS / 1000, self._timeout_ms / 1000))
                 self._client = client
             self._members.add(sender)
 

@@ -47,6 +47,20 @@ async def test_a_heartbeat_without_an_answer_is_given_up_and_its_connection_clos
     assert len(client.closed) == 1
 
 
+async def test_a_slow_broker_gets_longer_each_time_until_it_has_answered() -> None:
+    client = HangingClient()
+    limit_waiting(client, 0.01, longest=5.0)
+    for _ in range(2):
+        with pytest.raises(RequestTimedOutError):
+            await client.send(1, object())
+    assert (await client._get_conn(1))._request_timeout == 0.04
+
+    client.answers.set()
+    assert await client.send(1, object()) == "an answer"
+
+    assert (await client._get_conn(1))._request_timeout == 0.01
+
+
 async def test_joining_waits_for_the_others() -> None:
     client = HangingClient()
     limit_waiting(client, 0.01)
