@@ -24,6 +24,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.types import (
     AbstractType,
     Array,
@@ -58,10 +59,13 @@ class KafkaFacts:
 
     async def topics(self, names: Collection[str]) -> Facts:
         """What there is of these topics, without creating any. Raises KafkaError, OSError, TimeoutError."""
-        answer = await self._ask(_MetadataRequest(sorted(names)))
+        answer = await self._metadata(sorted(names))
+        is_plain = answer.API_VERSION < _MetadataResponseV7.API_VERSION
         found: dict[str, TopicFacts] = {}
         for topic in answer.topics:
             code, name, topic_id, partitions = _topic_of(topic)
+            if is_plain:
+                partitions = [(error, number, leader, UNTOLD, *rest) for error, number, leader, *rest in partitions]
             if for_code(code) is UnknownTopicOrPartitionError:
                 continue
             if code and for_code(code) is not LeaderNotAvailableError:
@@ -74,6 +78,13 @@ class KafkaFacts:
             copies = min((len(replicas) for _, _, _, _, replicas, *_ in partitions), default=0)
             found[name] = TopicFacts(topic_id, epochs, copies)
         return Facts(found, len(answer.brokers))
+
+    async def _metadata(self, names: list[str]) -> Any:
+        try:
+            return await self._ask(_MetadataRequest(names))
+        except IncompatibleBrokerVersion:
+            # A Kafka that is none, and tells neither ids nor epochs: whether topics are there can be seen all the same.
+            return await self._ask(MetadataRequest(names, False))
 
     async def ends(self, asked: Iterable[Asked]) -> dict[Asked, EpochEnd]:
         """Leaders' answers; what is not answered is left out. Of topics that `topics` was asked for before.
@@ -100,7 +111,7 @@ class KafkaFacts:
                 epochs = {place: (led[place][1], epoch) for place, epoch in mine.items()}
                 try:
                     answer = await self._ask(_EpochRequest(epochs), leader)
-                except (IncompatibleBrokerVersion, NotImplementedError):
+                except IncompatibleBrokerVersion:
                     return found  # a Kafka that is none: its offsets are all there is to go by
                 except NodeNotReadyError:
                     continue
@@ -138,7 +149,9 @@ class KafkaFacts:
                 if place is None:
                     raise NodeNotReadyError
                 return await client.send(place, request)
-        except (IncompatibleBrokerVersion, NotImplementedError):
+        except NotImplementedError as error:  # what aiokafka says of a version that the broker has not
+            raise IncompatibleBrokerVersion(str(error)) from None
+        except IncompatibleBrokerVersion:
             raise
         except (KafkaError, OSError, TimeoutError):
             await self.close()
