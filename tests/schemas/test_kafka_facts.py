@@ -55,7 +55,10 @@ async def test_a_kafka_that_tells_neither_ids_nor_epochs_is_asked_the_old_way(mo
     async def ask(request: Any, node: int | None = None) -> Any:
         if not isinstance(request, MetadataRequest):
             raise IncompatibleBrokerVersion("too old")
-        topics = [(0, "there", False, [(0, 0, 4, [4, 5], [4], []), (0, 1, 5, [5], [5], [])]), (3, "gone", False, [])]
+        topics: list[Any] = [
+            (0, "there", False, [(0, 0, 4, [4, 5], [4], []), (0, 1, 5, [5], [5], [])]),
+            (3, "gone", False, []),
+        ]
         return SimpleNamespace(API_VERSION=MetadataResponse_v5.API_VERSION, topics=topics, brokers=[4, 5])
 
     monkeypatch.setattr(asking, "_ask", ask)
