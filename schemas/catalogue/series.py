@@ -11,7 +11,7 @@ PREFIX = "floorcast_"
 
 TAKEN = frozenset({
     "alert_lateness_seconds", "alerts_late_total", "alerts_raised_total", "behind_seconds", "beyond_bounds_total",
-    "consumer_lag_records", "dead_letters_total", "deals_without_rate", "deliveries_total", "duplicate_changes_total",
+    "consumer_lag_records", "dead_letters_total", "deals_without_rate", "definitions_differ", "deliveries_total", "duplicate_changes_total",
     "end_to_end_seconds", "events_total", "goal_attainment", "ignored_events_total", "last_delivery_timestamp_seconds",
     "reconciled_missed_total",
     "late_changes_total", "lead_oldest_waiting_timestamp_seconds", "lead_response_seconds", "leads_waiting",
