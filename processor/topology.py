@@ -23,10 +23,11 @@ from schemas.connectors import build_connector
 from schemas.definitions import digest_of
 from schemas.generations import Served, group_name, wanted_of
 from schemas.kafka_facts import KafkaFacts
+from schemas.numbers import Numbers
 from schemas.topics import ALERT_ACTIONS, DELIVERIES, ENGAGEMENTS, NOTIFICATIONS, RECORD_CHANGES
 
 
-def build_app(settings: Settings, config: Config, served: Served) -> StagedApp:
+def build_app(settings: Settings, config: Config, served: Served, numbers: Numbers) -> StagedApp:
     """The worker's Faust app, ready to run. Raises ConfigError where a channel for alerts cannot be used."""
     build_channels(config)
     deployment = Deployment(
@@ -40,6 +41,7 @@ def build_app(settings: Settings, config: Config, served: Served) -> StagedApp:
         connectors={name: build_connector(connection) for name, connection in config.connections.items()},
         outgoing=Outgoing(settings.kafka),
         watch=LogWatch(KafkaFacts(settings.kafka), wanted_of(settings.prefix, served)),
+        numbers=numbers,
         names={name: config.names_told(name) for name in config.alerts.channels},
         rep_names={id: rep.name for id, rep in config.reps.items() if rep.name is not None},
         team_names={name: team.name for name, team in config.teams.items() if team.name is not None},

@@ -160,6 +160,7 @@ class ReadSide:
                 behind_seconds=self.behind_seconds(now),
                 verification=view.verification,
                 missed={name: state.missed for name, state in view.connection_states.items()},
+                connections=dict(view.connection_states),
             )
         # A scrape and an answer of REST at the same instant say the same.
         self.broadcaster.flush(now, unwatched=True)
@@ -186,6 +187,7 @@ class ReadSide:
             behind_seconds=self.behind_seconds(now),
             verification=view.verification,
             missed={name: state.missed for name, state in view.connection_states.items()},
+            connections=dict(view.connection_states),
             is_ready=not self.problems(),
             definitions_differ=bool(view.redefined),
         )

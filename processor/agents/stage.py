@@ -32,6 +32,7 @@ from schemas.instants import SECOND
 from schemas.kafka import Address
 from schemas.log_marks import REPLAY, Mark
 from schemas.naming import Names
+from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import BETWEEN, STAGES, Progress, decode_progress, encode_progress, progress_key
 from schemas.topics import (
     DEAD_LETTERS,
@@ -77,6 +78,8 @@ class Deployment:
     """Of all shards of this process."""
     watch: LogWatch | None = None
     """Over the topics of all of them; None: nobody looks."""
+    numbers: Numbers = NONE_KEPT
+    """What is kept of telephone numbers."""
     names: Mapping[str, Names] = field(default_factory=dict)
     """Channel -> how it may be told of people."""
     team_names: Mapping[str, str] = field(default_factory=dict)

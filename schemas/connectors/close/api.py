@@ -29,7 +29,7 @@ from schemas.connectors.asking import (
     Steps,
     member,
 )
-from schemas.connectors.close.objects import CALL, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OBJECTS, OPPORTUNITY
+from schemas.connectors.close.objects import CALL, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
 from schemas.connectors.tables import instant_text, second_text
 from schemas.instants import DAY, MINUTE, SECOND, format_instant, parse_instant
 from schemas.records import MERGED
@@ -43,8 +43,16 @@ _SEARCHED = 200
 _UNKNOWN = frozenset({404})
 _TOO_FAR = frozenset({400})
 _ACTIVITIES = {CALL.name: "call", EMAIL.name: "email", MEETING.name: "meeting"}
+_ACTIONS: Mapping[str, Sequence[str]] = {
+    LEAD.name: ("created", "updated"),
+    OPPORTUNITY.name: ("created", "updated"),
+    CALL.name: ("created", "answered", "completed", "updated"),
+    EMAIL.name: ("created", "sent", "updated"),
+    MEETING.name: ("created", "scheduled", "started", "completed", "canceled", "updated"),
+}
+"""What the event log is asked for: it takes an object with an action, an object alone it does not."""
 _STATUS_CHANGES = {OPPORTUNITY.name: "opportunity", LEAD.name: "lead"}
-_LISTED = "listed "
+_LISTED, _SKIP = "listed ", "skip "
 USERS = "users"
 _RATE = re.compile(r"(limit|remaining|reset)=([0-9]+(?:\.[0-9]+)?)")
 _LONGEST = 120.0
@@ -135,9 +143,13 @@ class CloseSource:
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """By the event log; then by what the lists tell."""
         if cursor is None or not cursor.startswith(_LISTED):
-            rows, following = yield from self._events({"object_type": object}, since, cursor)
-            found = {str(row["object_id"]): _at(row, "date_updated") for row in reversed(rows) if not _is_gone(row)}
-            return Changed(list(found.items()), following or _LISTED)
+            actions = _ACTIONS[object]
+            action, _, own = (cursor or actions[0]).partition(" ")
+            rows, following = yield from self._events({"object_type": object, "action": action}, since, own)
+            found = {str(row["object_id"]): _at(row, "date_updated") for row in reversed(rows)}
+            left = actions[actions.index(action) + 1 :]
+            after = f"{action} {following}" if following else left[0] if left else _LISTED
+            return Changed(list(found.items()), after)
         return (yield from self._made(object, since, cursor.removeprefix(_LISTED)))
 
     def _made(self, object: str, since: int, cursor: str) -> Steps[Changed]:
@@ -163,6 +175,8 @@ class CloseSource:
 
     def _searched(self, since: int, cursor: str) -> Steps[Changed]:
         """Leads by the day of their last update: of those found, what is older is left out."""
+        if cursor.startswith(_SKIP):
+            return (yield from self._all_leads(since, int(cursor.removeprefix(_SKIP))))
         # https://developer.close.com/api/resources/advanced-filtering.md
         day = second_text(since - DAY)[: len("2026-03-18")]
         condition = {
@@ -182,10 +196,23 @@ class CloseSource:
             "_limit": _SEARCHED,
             "cursor": cursor or None,
         }
-        answer = yield Ask("POST", f"{_ROOT}/data/search/", body=body)
+        answer = yield Ask("POST", f"{_ROOT}/data/search/", body=body, expected=_TOO_FAR)
+        if answer.status in _TOO_FAR:
+            return Changed((), f"{_LISTED}{_SKIP}0")
         found = [(row["id"], _at(row, "date_updated")) for row in _rows(answer)]
         following = answer.data.get("cursor") if isinstance(answer.data, dict) else None
         return Changed([(id, at) for id, at in found if at >= since], _LISTED + str(following) if following else None)
+
+    def _all_leads(self, since: int, skip: int) -> Steps[Changed]:
+        """Where the search is refused: all leads, of which what is older is left out."""
+        query = {"_fields": "id,date_updated", "_limit": str(_FOUND), "_skip": str(skip)}
+        answer = yield Ask("GET", f"{_ROOT}/lead/", query, expected=_TOO_FAR)
+        if answer.status in _TOO_FAR:
+            msg = f"lead: more than Close lists: what lies behind {skip} is lacking"
+            raise BadAnswerError(msg)
+        found = [(row["id"], _at(row, "date_updated")) for row in _rows(answer)]
+        following = f"{_LISTED}{_SKIP}{skip + len(found)}" if found and _has_more(answer) else None
+        return Changed([(id, at) for id, at in found if at >= since], following)
 
     def _events(
         self, wanted: Mapping[str, str], since: int, cursor: str | None
@@ -217,8 +244,11 @@ class CloseSource:
         was = next((row["data"] for row in rows if isinstance(row.get("data"), dict)), None)
         if was is None:
             return {}
-        changes, _ = yield from self._events({"object_type": LEAD_STATUS_CHANGE.name, "lead_id": lead}, 0, None)
-        return {**was, HISTORY: [row["data"] for row in changes if isinstance(row.get("data"), dict)]}
+        changes: dict[str, dict[str, Any]] = {}
+        for name in (LEAD_STATUS_CHANGE.name, "status_change.lead"):
+            told, _ = yield from self._events({"object_type": name, "lead_id": lead}, 0, None)
+            changes |= {str(row["object_id"]): row["data"] for row in told if isinstance(row.get("data"), dict)}
+        return {**was, HISTORY: list(changes.values())}
 
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
         """All that is there: the lists alone."""
@@ -238,10 +268,6 @@ class CloseSource:
     def is_there(self, record: Mapping[str, Any]) -> bool:
         """A record of an answer is, unless it names the one that it was merged into."""
         return GONE not in record and MERGED not in record
-
-
-def _is_gone(event: Mapping[str, Any]) -> bool:
-    return event.get("action") in ("deleted", "merged") or event.get("object_type") not in OBJECTS
 
 
 def _merge_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
