@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-board floors fuzz fuzz-bodies sanitize faults faults-table check check-style check-types check-types-macos check-imports check-board format bench lock clean
+.PHONY: help install dev demo test test-board floors fuzz fuzz-bodies sanitize faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
