@@ -5,16 +5,17 @@ Which team somebody is in on a day is the rule of schemas/roster.py; what record
 Pure.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from schemas.absences import Absence, absence_of
+from schemas.absences import NEVER_AWAY, Absence, Absences, Away, absence_of
 from schemas.config import Config
 from schemas.instants import parse_date
-from schemas.records import Record, decode_record
+from schemas.records import Record, attribute_text, decode_record
 from schemas.roster import Membership, join_records, membership_of
 from schemas.windows import Calendar, Day, day_from
 
@@ -36,7 +37,7 @@ class Person:
     attributes: Mapping[str, Any]
     """Whatever else is said of them, by name."""
     membership: Membership
-    absences: tuple[Absence, ...] = ()
+    absences: Absences = NEVER_AWAY
     left_on: Day | None = None
     """The day on which a record said that they are not active any more."""
 
@@ -70,7 +71,7 @@ class Roster:
         self._records: dict[str, dict[str, Record]] = {}
         self._absences: dict[str, tuple[str, Absence]] = {}
         """Id of the record -> whose, and when."""
-        self._away: dict[str, dict[str, Absence]] = {}
+        self._away: dict[str, Away] = defaultdict(Away)
         self.goal_records: dict[str, Record] = {}
         """What records say of the amounts of goals, by id."""
         self.goals_revision = 0
@@ -113,11 +114,11 @@ class Roster:
     def _apply_absence(self, id: str, said: tuple[str, Absence] | None) -> str | None:
         before = self._absences.pop(id, None)
         if before is not None:
-            del self._away[before[0]][id]
+            self._away[before[0]].drop(id)
         now = None
         if said is not None:
             now = self._absences[id] = self.served_id(said[0]), said[1]
-            self._away.setdefault(now[0], {})[id] = now[1]
+            self._away[now[0]].put(id, now[1])
         about = [each[0] for each in (before, now) if each is not None]
         for rep in about:
             self._refresh(rep)
@@ -146,11 +147,18 @@ class Roster:
         return rep if person is None else person.name
 
     def field_of(self, rep: str, name: str) -> object:
-        """What the file, else the records, say of somebody now; None for nobody, or where nobody says it."""
+        """What the file, else the records, say of somebody now; None for nobody, or where nobody says it.
+
+        `attributes.NAME` is one of the texts that the organisation has for itself.
+        """
+        head, is_own, key = name.partition("attributes.")
+        if is_own and not head:
+            said: Any = self.field_of(rep, "attributes")
+            return attribute_text(_object(said).get(key))
         entry = self._config.reps.get(rep)
-        said = None if entry is None else getattr(entry, name, None)
-        joined = None if said is not None else join_records(self._records.get(rep, {}))
-        return said if joined is None else joined.get(name)
+        own = None if entry is None else getattr(entry, name, None)
+        joined = None if own is not None else join_records(self._records.get(rep, {}))
+        return own if joined is None else joined.get(name)
 
     def _refresh(self, rep: str) -> None:
         entry = self._config.reps.get(rep)
@@ -166,7 +174,7 @@ class Roster:
             since=self._day(said["since"]), until=self._day(said["until"]), region=said["region"], role=said["role"],
             photo=said["photo"], attributes=_object(said["attributes"]),
             membership=membership_of(None if entry is None else entry.team, joined, self._calendar),
-            absences=tuple(absence for _, absence in sorted(self._away.get(rep, {}).items())),
+            absences=self._away[rep].all() if rep in self._away else NEVER_AWAY,
             left_on=None if entry is not None and entry.active is False else self._left_on(joined),
         )  # fmt: skip
 

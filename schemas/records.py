@@ -542,3 +542,12 @@ def _enter(entries: list[Entry], more: Sequence[Entry]) -> bool:
 
 def _version_of(entry: tuple[int, int, Value]) -> Version:
     return (entry[0], entry[1])
+
+
+def attribute_text(value: Any) -> str | None:
+    """One of the organisation's own fields as a text, numbers and truths as JSON has them; None of what has parts."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return value if isinstance(value, str) else None

@@ -56,13 +56,12 @@ class RepDays:
     def _scheduled(self, employment: Employment, days: Days, team: str | None) -> int:
         """On how many of these days of one team somebody is to work, and not away for all of the day."""
         work = self._else if team is None else self._works.get(team, self._else)
-        away = {
-            day
-            for absence in employment.absences
-            for day in range(max(days.first, absence.first), min(days.last, absence.last) + 1)
-            if not employment.presence(day) and work.of(day)
-        }
-        return work.working_days(days) - len(away)
+        away = sum(
+            work.working_days(Days(first, last))
+            for first, last, presence in employment.absences.away(*days)
+            if not presence
+        )
+        return work.working_days(days) - away
 
     def _add(self, pane: Pane, rep: str, day: Day, number: int, *, is_scheduled: bool) -> None:
         if not number:

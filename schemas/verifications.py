@@ -32,7 +32,7 @@ class Difference(msgspec.Struct, frozen=True, array_like=True):
 
     window: str
     scope: str
-    """`organisation`, `team`, `rep` or `lead`."""
+    """`organisation`, `team`, `rep`, `lead` or `deal`."""
     metric: str
 
 

@@ -65,7 +65,7 @@ def value_of(kind: str, name: str, field_type: FieldType) -> st.SearchStrategy[A
         case FieldType.CURRENCY:
             found = st.sampled_from(["USD", "EUR", "JPY"])
         case FieldType.ATTRIBUTES:
-            found = st.just("{}")
+            found = st.sampled_from(["{}", '{"tier":"gold"}', '{"tier":3}'])
     return st.one_of(found, found, found, st.none())
 
 

@@ -4,11 +4,8 @@ Each case is a file of tests/fixtures/field, with `T` for the instant of the tes
 passes, tests/integration/test_field_alerts.py plays it on a running floorcast.
 """
 
-import json
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -18,40 +15,24 @@ from deploy.cli import app as floorcast
 from processor.core.normalise import normalise
 from schemas.config import Config, parse_config
 from schemas.connectors import build_connector
-from schemas.connectors.hubspot.signatures import sign_v3
-from schemas.connectors.standard_webhooks import read_key, sign
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import encode_delivery
 from schemas.exit_codes import ExitCode
-from schemas.instants import HOUR, MINUTE, SECOND, format_instant
+from schemas.instants import format_instant
 from schemas.progress import Progress
+from tests import field_cases
 from tests.api.fakes import FakeIngest
 from tests.api.reading import Floor
 from tests.builders import instant
+from tests.field_cases import Json, signed, written
 
-FIELD = Path(__file__).parent / "fixtures" / "field"
 T = instant("2026-03-18T12:00Z")
-UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR}
 URL = "http://127.0.0.1:8080"
-
-Json = dict[str, Any]
 
 
 def case(number: str, at: int = T) -> Json:
     """The case with this number, with `T` at an instant."""
-    (path,) = FIELD.glob(f"{number}-*.json")
-
-    def dated(found: re.Match[str]) -> str:
-        moved = int(found[2] or 0) * UNITS[found[3] or "s"] * (-1 if found[1] == "-" else 1)
-        return str((at + moved) // 1000) if found[4] else format_instant(at + moved)
-
-    # Within a body that is a text, instants stand in quotes that are escaped.
-    text = re.sub(r'(?<=")T(?:([+-])(\d+)([smh]))?( in ms)?(?=\\?")', dated, path.read_text(encoding="utf-8"))
-    found: Json = json.loads(text.replace("127.0.0.1:PORT", "127.0.0.1:8080"))
-    for event in (event for delivery in found["deliveries"] for event in delivery.get("body", ())):
-        if "occurredAt" in event:
-            event["occurredAt"] = int(event["occurredAt"])
-    return found
+    return field_cases.case(number, at, URL)
 
 
 @dataclass
@@ -66,24 +47,9 @@ class Played:
 
     async def deliver(self, delivery: Json) -> httpx.Response:
         """Post one, signed as its sender would; what the log has then goes through all stages."""
-        name = delivery["connection"]
-        connection = self.config.connections[name]
-        raw = delivery.get("raw body")
-        body = (json.dumps(delivery["body"]) if raw is None else raw).encode()
-        path = delivery.get("path", f"/webhooks/{name}")
-        secret = connection.secrets[0].get_secret_value()
-        headers = {"content-type": "application/json"}
-        if connection.kind == "hubspot":
-            said_at = str(self.floor.now // 1000)
-            headers["x-hubspot-request-timestamp"] = said_at
-            headers["x-hubspot-signature-v3"] = sign_v3(
-                secret.encode(), method="POST", url=URL + path, body=body, timestamp=said_at
-            )
-        else:
-            said_at, id_ = str(self.floor.now // SECOND), f"d-{len(self.ingest.accepted)}"
-            signature = sign(read_key(secret, "secret"), message_id=id_, timestamp=said_at, body=body)
-            names = delivery.get("headers", ("webhook-id", "webhook-timestamp", "webhook-signature"))
-            headers |= dict(zip(names, (id_, said_at, signature), strict=True))
+        path, headers, body = signed(
+            delivery, self.config, id=f"d-{len(self.ingest.accepted)}", now=self.floor.now, url=URL
+        )
         before = len(self.ingest.accepted)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.floor.app), base_url=URL) as client:
             answer = await client.post(path, content=body, headers=headers)
@@ -109,12 +75,6 @@ class Played:
 def playing(found: Json, folder: Path) -> Played:
     config, ingest = parse_config(written(found), {}), FakeIngest()
     return Played(config, Floor(folder, config, T, ingest=ingest), ingest)
-
-
-def written(found: Json) -> str:
-    """Its floorcast.yaml."""
-    config = found["config"]
-    return config if isinstance(config, str) else json.dumps(config)
 
 
 def checked(text: str, folder: Path) -> tuple[int, str]:

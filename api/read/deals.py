@@ -22,7 +22,9 @@ Stage = tuple[str | None, str]
 class Deals:
     """All of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_pipeline: str | None = None) -> None:
+        """`first_pipeline`: the one that a deal is in that names none."""
+        self._first_pipeline = first_pipeline
         self.open: dict[str, DealCard] = {}
         self.won: dict[str, DealCard] = {}
         self._won_on: dict[int, dict[str, DealCard]] = {}
@@ -39,7 +41,7 @@ class Deals:
         before = self.won.pop(deal, None)
         if before is not None and before.won_at is not None:
             del self._won_on[before.won_at // DAY][deal]
-            for stage in _left(before):
+            for stage in self._left(before):
                 self._in_stage[stage].pop(deal, None)
                 self._limits.pop(stage, None)
         if value is None:
@@ -50,7 +52,7 @@ class Deals:
             return deal, before
         self.won[deal] = card
         self._won_on.setdefault(card.won_at // DAY, {})[deal] = card
-        for stage in _left(card):
+        for stage in self._left(card):
             self._in_stage.setdefault(stage, {})[deal] = card
             self._limits.pop(stage, None)
         return deal, before
@@ -63,7 +65,7 @@ class Deals:
 
     def stalled_after(self, pipeline: str | None, stage: str, now: int) -> Fraction | None:
         """How long (microseconds) a deal may be in a stage until it stands still; None: too few were won to say."""
-        place = pipeline, stage
+        place = pipeline or self._first_pipeline, stage
         held = self._limits.get(place)
         if held is None or not held[0] <= now < held[1]:
             held = self._limits[place] = self._limit(place, now)
@@ -86,6 +88,6 @@ class Deals:
             return now, until, None
         return now, until, Fraction(between(sample, *rank(len(sample), _SHARE)))
 
-
-def _left(card: DealCard) -> Iterator[Stage]:
-    yield from dict.fromkeys((card.pipeline, stage) for stage, _ in card.stays)
+    def _left(self, card: DealCard) -> Iterator[Stage]:
+        pipeline = card.pipeline or self._first_pipeline
+        yield from dict.fromkeys((pipeline, stage) for stage, _ in card.stays)

@@ -75,7 +75,7 @@ class View(Floor):
         super().__init__(config)
         self.business = config.business_calendars()
         self.goals = GoalBook(self)
-        self.deals = Deals()
+        self.deals = Deals(next(iter(config.pipelines), None))
         self.clocks: dict[str, LeadClock] = {}
         self.waiting: dict[str, LeadClock] = {}
         """Those that wait, and perhaps some whose first touch came since the last `advance`."""

@@ -1,7 +1,7 @@
 """Runs the examples of a catalogue: its records through the stream's own core, and the number read off the floor.
 
 Owns the smallest pipeline there is: one partition, no Kafka, no clock. By UTC, the organisation's currency, default
-rules and what the file defines.
+rules and what the file defines. The recount has to come to the same number.
 """
 
 import json
@@ -12,6 +12,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from deploy.verification.definitions import Definitions
+from deploy.verification.recount import recount
 from processor.core.batch import new_batch
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
@@ -29,13 +31,14 @@ from schemas.floor import ORGANISATION, Floor, Scope, rep_scope, team_scope
 from schemas.frames import Engagement, by_group, change_frames, decode_engagements, engagement_frames
 from schemas.instants import parse_instant
 from schemas.records import FIELDS, FieldType, RecordChange
-from schemas.windows import Calendar, Span, span_between
+from schemas.windows import Calendar, Span, date_of, span_between
 
 _CONNECTION = "example"
 _SECRET = "whsec_ZXhhbXBsZXMtYXJlLW5vdC1zaWduZWQ="  # noqa: S105 - nothing is signed with it
 _WORDS = {FieldType.FLAG: {"true": True, "false": False}}
 _PLAIN = frozenset({"SECONDS", "NUMBER"})
 """Kinds of fields that are numbers in JSON: in the file they are the text that was written."""
+_NOT_ASKED = object()
 _FINE = 3
 """A number that is written with so many decimals or more is a rounded one."""
 
@@ -71,7 +74,9 @@ class Asked:
 class Trial:
     """The examples of what a file defines."""
 
-    def __init__(self, defined: Defined, currency: str) -> None:
+    def __init__(self, defined: Defined, currency: str, definitions: Definitions | None = None) -> None:
+        """`definitions`: the same, as the recount reads it; None: it is not asked."""
+        self._recounted_by = definitions
         self.config = _config(defined, currency)
         self._defined = defined
         self._definitions = definitions_of(self.config)
@@ -84,17 +89,29 @@ class Trial:
             for index, example in enumerate(self._defined.metrics[name].examples):
                 place = ("examples", index)
                 try:
-                    value = self.value(name, self.asked(example))
+                    asked = self.asked(example)
+                    value, recounted = self.value(name, asked), self._recounted(name, asked)
                 except _GivenError as error:
                     yield Wrong(name, (*place, *error.place), error.reason)
                 else:
                     if not agrees(example.is_, value):
                         yield Wrong(name, (*place, "is"), f"is {_shown(value)}, not {_shown(example.is_)}")
+                    elif recounted is not _NOT_ASKED and recounted != value:
+                        reason = f"is {_shown(value)} by the stream, and {_shown(recounted)} by the recount: a fault of"
+                        yield Wrong(name, (*place, "is"), f"{reason} floorcast, which we would like to hear of")
 
     def value(self, name: str, asked: Asked) -> MetricValue:
         """What the stream makes of an example."""
         floor = self._counted(asked.changes, asked.now)
         return floor.values(asked.scope, asked.span, asked.now, [name]).metrics[name]
+
+    def _recounted(self, name: str, asked: Asked) -> object:
+        if self._recounted_by is None:
+            return _NOT_ASKED
+        books = recount(asked.changes, self.config, self._recounted_by)
+        scope = {} if asked.scope.id is None else {asked.scope.kind: asked.scope.id}
+        days = date_of(asked.span.first), date_of(asked.span.last)
+        return books.metrics(now=asked.now, window=days, **scope)["metrics"][name]
 
     def asked(self, example: Example) -> Asked:
         """An example in the terms of the core. Raises _GivenError."""

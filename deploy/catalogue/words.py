@@ -127,6 +127,8 @@ def _said(part: object) -> str:  # noqa: PLR0911 - a table
             return field
         case IsSet(names):
             return f"{' or '.join(names)} is set"
+        case AtLeast(register, 1) if isinstance(register, Gap | Else):
+            return f"{_said(register)} is more than 0"
         case AtLeast(register, number):
             return f"{_said(register)} is {_amount(number)} or more"
         case AmountAtLeast(field, number, places):
@@ -151,7 +153,7 @@ def _number(part: object) -> str:  # noqa: PLR0911 - a table
         case Gap(start, end, _):
             return f"{_said(end)} - {_said(start)}"
         case Else(one, other):
-            return f"{_said(one)}, or else {_said(other)}"
+            return f"({_said(one)}, or else {_said(other)})"
         case Later(inner, by):
             return f"{_said(inner)} + {_amount(by)}"
         case Worked(start, end, _):

@@ -17,6 +17,7 @@ from deploy.local.ports import UpError
 from deploy.local.up import find_running, find_target
 from deploy.settings import Settings
 from deploy.subscribing.online import look_online
+from deploy.verification.definitions import of_file
 from processor.transport.following import KafkaError, MissingTopicError
 from schemas.catalogue.reading import SHIPPED, shipped
 from schemas.config import Config
@@ -99,18 +100,18 @@ def reload(*, config: ConfigFlag = None, data: DataFlag = None) -> None:
 def checked_files(path: Path) -> Config:
     """The configuration, if all of both files is right and all examples come out. Ends the command otherwise."""
     found = checked_config(path)
-    wrong = [*media_problems(path, found), *_wrong_examples(found, metrics_path(path, found.metrics))]
+    wrong = [*media_problems(path, found), *_wrong_examples(found, path, metrics_path(path, found.metrics))]
     if wrong:
         fail(wrong, ExitCode.WRONG_USE)
     return found
 
 
-def _wrong_examples(config: Config, path: Path) -> Iterator[str]:
+def _wrong_examples(config: Config, config_file: Path, path: Path) -> Iterator[str]:
     currency = config.organisation.currency
     own = [name for name in config.catalogue if name in config.defined.own]
     if own:
         document = read_document(path.read_text("utf-8"), str(path))
-        for wrong in Trial(config.defined, currency).wrong(own):
+        for wrong in Trial(config.defined, currency, of_file(config_file)).wrong(own):
             yield document.problem(("metrics", wrong.metric, *wrong.place), wrong.reason)
     # What is shipped is right by itself: a metric that was put in the place of a part of it is the user's.
     for wrong in Trial(shipped(), currency).wrong(shipped().metrics):

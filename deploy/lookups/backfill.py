@@ -131,7 +131,7 @@ class Backfill:
         cursor: str | None = None
         while True:
             asked_at = self._clock()
-            page = await self._client.run(self._source.gone(object.name, self.mark.since, cursor))
+            page = await self._client.run(self._source.gone(object.name, self.mark.since, asked_at, cursor))
             await self._store(Envelope(object=object.name, records=page.records), asked_at)
             cursor = page.cursor
             if cursor is None:

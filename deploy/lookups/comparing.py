@@ -116,7 +116,7 @@ def _together(record: Record, said: Sequence[RecordChange] = (), *, is_exact: bo
             record.fold(change)
     pasts: list[list[Any]] = []
     for name in sorted(name for name in HISTORIES.get(record.kind, _NONE) if "#" not in name):
-        words = [(at, value) for at, _, value in record.history(name)]
+        words = [(at, value) for at, _, value in record.history(name) if is_exact or value is not None]
         found = [
             word for word, before in zip(words, [None, *words], strict=False) if not before or word[1] != before[1]
         ]

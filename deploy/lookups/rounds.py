@@ -15,7 +15,7 @@ from deploy.lookups.comparing import newest_news
 from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
 from processor.core.normalise import parse_delivery
-from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope
+from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope
 from schemas.connectors.base import Connector
 from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import DeadLetter
@@ -95,6 +95,14 @@ class Rounds:
             if object not in self._source.objects:
                 self._known.give_up(self.name, [each for each in pending if each.object == object])
                 continue
+            if ALL in ids:
+                # The vendor has lost count of what has changed: everything since a while before it said so.
+                first = min(each.first_at for each in pending if (each.object, each.id) == (object, ALL))
+                await self._reconcile_changed(
+                    self._source.objects[object], first - max(self._source.overlap, HOUR), self._clock() + PATIENCE
+                )
+                self._known.give_up(self.name, [each for each in pending if (each.object, each.id) == (object, ALL)])
+                ids.remove(ALL)
             for chunk in _chunks(ids, self._source.batch):
                 asked_at = self._clock()
                 envelope = await self._client.run(self._source.read(object, chunk))
@@ -135,14 +143,17 @@ class Rounds:
         cursor: str | None = None
         while True:
             page = await self._client.run(self._source.changed(object.name, since, cursor))
-            compared = self._known.compared(self.name, object.name, [id for id, _ in page.found])
-            changed = [(id, at) for id, at in page.found if compared.get(id) != at and at <= begun - PATIENCE]
+            # One that is due may have changed as well: which instant of it was compared is noted for each.
+            noted_as = f"{object.name} due" if page.is_due else object.name
+            compared = self._known.compared(self.name, noted_as, [id for id, _ in page.found])
+            latest = begun if page.is_due else begun - PATIENCE
+            changed = [(id, at) for id, at in page.found if compared.get(id) != at and at <= latest]
             for chunk in _chunks(changed, self._source.batch):
                 asked_at = self._clock()
                 envelope = await self._client.run(self._source.read(object.name, [id for id, _ in chunk]))
-                held = await self._tell(object, envelope, asked_at, begun)
+                held = await self._tell(object, envelope, asked_at, begun, is_due=page.is_due)
                 done = [(id, at) for id, at in chunk if id not in held]
-                self._known.note_compared(self.name, object.name, done, since - HOUR)
+                self._known.note_compared(self.name, noted_as, done, since - HOUR)
             if object.has_links:
                 await self._reconcile_links(object, [id for id, at in page.found if compared.get(id) == at], begun)
             cursor = page.cursor
@@ -159,14 +170,19 @@ class Rounds:
         cursor: str | None = None
         while True:
             asked_at = self._clock()
-            page = await self._client.run(self._source.gone(object.name, since, cursor))
+            page = await self._client.run(self._source.gone(object.name, since, asked_at, cursor))
             await self._tell(object, Envelope(object=object.name, records=page.records), asked_at, begun)
             cursor = page.cursor
             if cursor is None:
                 return
 
-    async def _tell(self, object: ApiObject, envelope: Envelope, asked_at: int, begun: int) -> set[str]:
-        """Store what is new; the ids of what is left to the next round, as its webhook may be under way."""
+    async def _tell(
+        self, object: ApiObject, envelope: Envelope, asked_at: int, begun: int, *, is_due: bool = False
+    ) -> set[str]:
+        """Store what is new; the ids of what is left to the next round, as its webhook may be under way.
+
+        Of what is merely due no webhook was missed.
+        """
         news: dict[str, list[dict[str, Any]]] = {}
         restored: list[str] = []
         held: set[str] = set()
@@ -175,14 +191,14 @@ class Rounds:
             newest, is_back, kind = self._news(object.name, record, asked_at)
             if newest is None:
                 self._suspected.pop((object.name, id), None)
-            elif not self._is_old(object.name, id, newest, asked_at, begun):
+            elif not is_due and not self._is_old(object.name, id, newest, asked_at, begun):
                 held.add(id)
             else:
                 news.setdefault(kind if kind in object.kinds else object.record, []).append(record)
                 restored += [id] if is_back else []
         for kind, records in news.items():
             told = Envelope(object=object.name, records=records, restored=restored)
-            await self._store(self._worded(told), RECONCILIATION, asked_at, {MISSED: kind})
+            await self._store(self._worded(told), RECONCILIATION, asked_at, {} if is_due else {MISSED: kind})
         return held
 
     def _is_old(self, object: str, id: str, newest: int, asked_at: int, begun: int) -> bool:
@@ -246,7 +262,7 @@ class Rounds:
         for kind in object.kinds:
             others = [self._id_of(other, "") for other in self._source.objects.values() if kind in other.kinds]
             for id, record in self._known.ids(self.name, kind):
-                if not id.startswith(start) or any(
+                if not id.startswith(start + object.begins) or any(
                     len(other) > len(start) and id.startswith(other) for other in others
                 ):
                     continue

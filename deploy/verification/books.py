@@ -94,6 +94,8 @@ class Books:
         self.counted: list[Counted] = []
         self._clocks: list[Clock] = []
         self._going_on: set[str] = set()
+        self.open_leads: list[dict[str, Any]] = []
+        """What lists of open leads show of each, before anybody asks how it looks at an instant."""
         self._leads: dict[str, Fact] = {}
         """A lead's facts by its id and by those of the leads merged into it."""
 
@@ -263,6 +265,8 @@ class Books:
                 clock = self._lead_rules.clock(family)
                 if clock is not None:
                     self._clocks.append(clock)
+                if family.root in self._going_on:
+                    self.open_leads.append(facts.listed(clock))
                 self._leads |= dict.fromkeys((family.root, *(member.id for member in family.members)), lead)
                 self._count(lead_facts.LEAD, [lead])
             if self._is_asked(lead_facts.TOUCHES):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -32,9 +31,12 @@ def value_of(fact: Fact, name: str) -> Any:
 
 
 def attribute(attributes: Any, key: str) -> Any:
-    """One of a record's attributes, which come as the text of a JSON object."""
-    known = json.loads(attributes, parse_float=Decimal) if isinstance(attributes, str) else attributes
-    return known.get(key) if isinstance(known, Mapping) else None
+    """One of a record's attributes, which come as the text of a JSON object: a text, as it is written there."""
+    known = json.loads(attributes) if isinstance(attributes, str) else attributes
+    found = known.get(key) if isinstance(known, Mapping) else None
+    if found is True or found is False:
+        return str(found).lower()
+    return None if found is None or isinstance(found, list | Mapping) else str(found)
 
 
 def first_set(fact: Fact, fields: Sequence[str]) -> Any:
@@ -88,6 +90,8 @@ def _line(name: str, wanted: Any) -> Test:
     if name.rpartition(".")[2] in AMOUNTS and _ATTRIBUTES not in name:
         numbers = [number(one) for one in allowed]
         return lambda fact: number_in(fact, name) in numbers
+    if _ATTRIBUTES in name:
+        return lambda fact: value_of(fact, name) in allowed
     return lambda fact: _is_among(value_of(fact, name), allowed)
 
 

@@ -15,7 +15,7 @@ class What(NamedTuple):
     """Which value: of whom, and which metric. What two differences are the same by, whatever the values are."""
 
     scope: str
-    """`organisation`, `team`, `rep` or `lead`."""
+    """`organisation`, `team`, `rep`, `lead` or `deal`."""
     name: str
     """Of the team, rep or lead; empty for the organisation."""
     value: str
@@ -56,7 +56,7 @@ def _row_differences(scope: str, whose: str, expected: Row | None, served: Row |
         ours, theirs = _values(expected, part), _values(served, part)
         for name in sorted({*ours, *theirs}):
             mine, other = ours.get(name), theirs.get(name)
-            is_same = _same(mine, other) if expected and served else _is_nothing(mine) and _is_nothing(other)
+            is_same = same(mine, other) if expected and served else _is_nothing(mine) and _is_nothing(other)
             if not is_same:
                 label = f"bound of {name}" if part == "bounds" else name
                 found.append(ValueDifference(What(scope, whose, label), mine, other))
@@ -79,7 +79,7 @@ def _is_number(value: float | str) -> bool:
     return not isinstance(value, str) or value.replace(".", "", 1).lstrip("-").isdigit()
 
 
-def _same(ours: Shown, theirs: Shown) -> bool:
+def same(ours: Shown, theirs: Shown) -> bool:
     """Floats may differ in their last digits: others divide and interpolate in another order."""
     if isinstance(ours, int | float) and isinstance(theirs, int | float):
         return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-9)

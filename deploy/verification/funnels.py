@@ -287,20 +287,27 @@ class Share:
         worst = max(enough, key=lambda step: Fraction(step["lost"], step["entered"]), default=None)
         return {"steps": steps, "worst": None if worst is None else worst["step"]}
 
-    def values(self, metric: str) -> Iterator[tuple[str, Shown]]:
-        """Everything that does not move by the clock, each under a name of its own."""
+    def values(self, metric: str, now: int) -> Iterator[tuple[str, Shown]]:
+        """Everything, each under a name of its own."""
         for way in self.ways:
-            yield from flat(metric, way.pipeline, self.steps(way, 0))
+            yield from flat(metric, way.pipeline, self.steps(way, now), now)
 
 
-def flat(metric: str, pipeline: str | None, answer: Mapping[str, Any]) -> Iterator[tuple[str, Shown]]:
-    """What an answer of `/v1/funnels` says that does not move by the clock, each under a name of its own."""
+def flat(metric: str, pipeline: str | None, answer: Mapping[str, Any], as_of: int) -> Iterator[tuple[str, Shown]]:
+    """What an answer of `/v1/funnels` says, each under a name of its own.
+
+    For how long the oldest stay has lasted is told as the second since 1970 in which it began: two answers of different
+    instants say the same, but for the second that each has rounded off.
+    """
     head = metric if pipeline is None else f"{metric} of {pipeline}"
     yield f"{head}, worst", answer["worst"]
     for step in answer["steps"]:
         for name, value in step.items():
-            if name not in _LEFT_OUT:
+            if name == "oldest_running_seconds":
+                began = None if value is None else as_of / SECOND - value
+                yield f"{head}, {name} {step['step']}", began
+            elif name not in _LEFT_OUT:
                 yield f"{head}, {name} {step['step']}", value
 
 
-_LEFT_OUT = frozenset({"step", "label", "oldest_running_seconds"})
+_LEFT_OUT = frozenset({"step", "label"})

@@ -81,6 +81,7 @@ class GoalDays:
         self._works: dict[tuple[Calendar, date], int] = {}
         self._periods: dict[tuple[str, date], Dates] = {}
         self._wholes: dict[tuple[Calendar, Dates], int] = {}
+        self._sums: dict[tuple[str, date], Mapping[tuple[str | None, Calendar], Fraction]] = {}
 
     # --- amounts
 
@@ -222,13 +223,24 @@ class GoalDays:
             return
         own = self.held(name, "own", whose.id, day)
         if own is None:
-            for rep in self.people.roster:
-                if whose.id is None or self.people.team_of(rep, day) == whose.id:
-                    yield self.weight(name, rep, day)
+            for (team, calendar), weight in self._of_all(name, day).items():
+                if whose.id in (None, team):
+                    yield weight, calendar
             return
         calendar, period = self._calendar(name, None), self.period(name, day)
         whole = self._whole(calendar, period)
         yield (own * self._work(calendar, day) / whole if whole else Fraction(0)), calendar
+
+    def _of_all(self, name: str, day: date) -> Mapping[tuple[str | None, Calendar], Fraction]:
+        """What a day carries for the people of each team together."""
+        key = name, day
+        if key not in self._sums:
+            found: dict[tuple[str | None, Calendar], Fraction] = defaultdict(Fraction)
+            for rep in self.people.roster:
+                weight, calendar = self.weight(name, rep, day)
+                found[self.people.team_of(rep, day), calendar] += weight
+            self._sums[key] = found
+        return self._sums[key]
 
     def needed_share(self, name: str, whose: Whose, days: Dates, now: int) -> Fraction | None:
         """What an average working day is of the work that is left."""

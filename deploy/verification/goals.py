@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any
 from deploy.verification.goal_days import OF_WINDOWS, Dates, GoalDays, Whose
 from deploy.verification.measures import Exact
 from deploy.verification.rows import shown
+from deploy.verification.spans import Span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deploy.verification.books import Reading
+    from deploy.verification.records import Record
     from schemas.config.goals import Goal
 
 _PERIODS = ("day", "week", "month", "quarter", "fiscal_quarter", "year", "fiscal_year")
@@ -26,7 +31,11 @@ Actual = Callable[[str, Whose, Dates], Exact]
 
 
 class Goals(GoalDays):
-    """How far everybody is with all goals of a configuration."""
+    """How far everybody is with all goals of a configuration. The values of one instant belong to one `actual_of`."""
+
+    def __init__(self, reading: Reading, records: Iterable[Record]) -> None:
+        super().__init__(reading, records)
+        self._reached: dict[tuple[str, Dates, int], list[tuple[set[str | None], bool]]] = {}
 
     def standing(self, name: str, whose: Whose, days: Dates, now: int, actual_of: Actual) -> dict[str, Any] | None:
         """Where somebody is with a goal in these days, exactly; None: there is nothing to reach."""
@@ -68,26 +77,27 @@ class Goals(GoalDays):
 
     def share_at_goal(self, name: str, team: str | None, days: Dates, now: int, actual_of: Actual) -> Exact:
         """Of the people who on a day have something to reach in a team (None: in any), how many have reached it."""
-        asked = reached = 0
-        for rep in self.people.roster:
-            standing = self._standing_of_person(name, rep, days, now, actual_of)
-            if standing is None or not self._is_of(name, rep, team, days, now):
-                continue
-            asked += 1
-            reached += standing["state"] == "reached"
-        return Fraction(reached, asked) if asked else None
+        outcomes = [reached for teams, reached in self._outcomes(name, days, now, actual_of) if team in teams]
+        return Fraction(sum(outcomes), len(outcomes)) if outcomes else None
 
-    def _standing_of_person(
-        self, name: str, rep: str, days: Dates, now: int, actual_of: Actual
-    ) -> dict[str, Any] | None:  # fmt: skip
-        return self.standing(name, Whose("rep", rep), days, now, actual_of)
+    def _outcomes(
+        self, name: str, days: Dates, now: int, actual_of: Actual
+    ) -> list[tuple[set[str | None], bool]]:  # fmt: skip
+        """Of everybody with something to reach: in which teams (None: in any), and whether they have."""
+        key = name, days, now
+        if key not in self._reached:
+            self._reached.clear()
+            self._reached[key] = [
+                ({None, *self._teams_of(name, rep, days, now)}, standing["state"] == "reached")
+                for rep in self.people.roster
+                if (standing := self.standing(name, Whose("rep", rep), days, now, actual_of)) is not None
+            ]
+        return self._reached[key]
 
-    def _is_of(self, name: str, rep: str, team: str | None, days: Dates, now: int) -> bool:
-        if team is None:
-            return True
+    def _teams_of(self, name: str, rep: str, days: Dates, now: int) -> set[str | None]:
         if not self.is_spread(name):
-            return self.people.team_of(rep, min(days.last, self.people.day_of(now))) == team
-        return any(self.people.team_of(rep, day) == team and self.weight(name, rep, day)[0] for day in days)
+            return {self.people.team_of(rep, min(days.last, self.people.day_of(now)))}
+        return {self.people.team_of(rep, day) for day in days if self.weight(name, rep, day)[0]}
 
     def row(self, name: str, whose: Whose, period: Dates, now: int, actual_of: Actual) -> dict[str, Any] | None:
         """What `/v1/goals` says of somebody in a period; None: there is no row."""
@@ -97,9 +107,8 @@ class Goals(GoalDays):
         goal, entry = self.goals[name], self.terms.definitions.metrics[self.goals[name].metric]
         made = self.as_shown(name, found)
         today = self.people.day_of(now)
-        is_kept = actual_of("calls_made", whose, Dates(period.first, min(period.last, today))) is not None
         share = None
-        if whose.scope != "rep" and is_kept:
+        if whose.scope != "rep" and self._is_known(goal.metric, Dates(period.first, min(period.last, today)), now):
             share = self.share_at_goal(name, whose.id, period, now, actual_of)
         low, high = (Fraction(str(limit)) for limit in goal.fit)
         fit = None
@@ -114,6 +123,12 @@ class Goals(GoalDays):
             "deals_needed": deals,
             "leads_needed": leads,
         }
+
+    def _is_known(self, metric: str, days: Dates, now: int) -> bool:
+        """Whether all of these days is still kept for a metric."""
+        span = Span(None, None, days.first, days.last, now, self.people.day_of(now))
+        leaves = self.reading.formulas.by_name[metric].leaves()
+        return self.terms.is_kept(span) and not any(one.lacks(span) for leaf in leaves for one in leaf.measures)
 
     def _missing(
         self, missing: Fraction, whose: Whose, today: date, actual_of: Actual

@@ -154,6 +154,15 @@ class KeptChanges:
             ]
         return self._people
 
+    def goals(self) -> list[RecordChange]:
+        """Give all that was said of the amounts of goals."""
+        return [_decode(body) for (body,) in self._rows("SELECT body FROM change WHERE kind = 'goal'")]
+
+    def everything(self) -> Iterator[RecordChange]:
+        """Give all changes. Raises TooManyRecordsError."""
+        keys = self._rows("SELECT DISTINCT kind, id FROM change")
+        yield from self._changes(self._bounded(set(), keys))
+
     def records_in_turn(self, most: int) -> Iterator[list[RecordChange]]:
         """Give all records but those of people, with all their changes, about so many records at a time."""
         keys = self._rows("SELECT DISTINCT kind, id FROM change WHERE kind NOT IN (?, ?)", *_OF_PEOPLE)

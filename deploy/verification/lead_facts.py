@@ -9,7 +9,7 @@ from typing import Any
 from deploy.verification.conditions import Fact
 from deploy.verification.facts import fields_of, of_deal
 from deploy.verification.families import Family
-from deploy.verification.leads import LeadRules, Touch
+from deploy.verification.leads import Clock, LeadRules, Touch
 from deploy.verification.records import QUALIFIED, closed_at
 from deploy.verification.terms import Terms
 
@@ -19,6 +19,7 @@ COMING = "(coming)"
 FAMILY = "(family)"
 """Beside the fields of a lead: it with all that belongs to it, for metrics of type `response`."""
 
+_LISTED = ("status", "source", "received_at", "next_step_at", "value", "currency")
 _ENDED = ("disqualified", "converted", "customer")
 
 
@@ -62,6 +63,19 @@ class LeadFacts:
             "deal_at": _earliest(deal.get("created_at") for deal in family.deals),
             "ended_at": _ended_at(statuses),
             FAMILY: family,
+        }
+
+    def listed(self, clock: Clock | None) -> dict[str, Any]:
+        """What lists of open leads show of it, and the instants that decide on what they say."""
+        lead = self._family.lead
+        return {
+            "lead": self._family.root,
+            "rep": self._terms.people.rep(lead.get("rep")),
+            "name": lead.get("name") or lead.get("company"),
+            **{name: lead.get(name) for name in _LISTED},
+            "touches": [touch.at for touch in self._touches],
+            "due_at": None if clock is None else clock.due_at,
+            "answered_at": None if clock is None or clock.touch is None else clock.touch.at,
         }
 
     def touches(self) -> Iterator[Fact]:

@@ -1,4 +1,4 @@
-"""What a round of the continuous recount looks at: windows, and the leads that wait.
+"""What a round of the continuous recount looks at: windows, what stands, and the leads that wait.
 
 Owns how each is recounted, asked for and compared. Which of them a round has, and what follows from several looks, is
 rounds.py's.
@@ -14,10 +14,21 @@ import httpx
 from deploy.verification.books import Books
 from deploy.verification.definitions import Definitions
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
+from deploy.verification.lists import GOALS, OPEN_DEALS, OPEN_LEADS, ServedLists, lists_of, served_values
 from deploy.verification.recount import recount
-from deploy.verification.rounds import Judged, Part, judge, judge_leads, of_windows
+from deploy.verification.rounds import (
+    LEVELS,
+    STANDING,
+    Judged,
+    Part,
+    judge,
+    judge_leads,
+    judge_lists,
+    levels_of,
+    of_windows,
+)
 from deploy.verification.shapes import LeadClock
-from deploy.verification.verify import Served, expected_rows, fetch, fetch_waiting
+from deploy.verification.verify import Served, expected_rows, fetch, fetch_lists, fetch_waiting
 from schemas.config import Config
 from schemas.instants import HOUR, format_instant, parse_instant
 from schemas.verifications import LEADS
@@ -73,6 +84,38 @@ class Windows:
         then = expected_rows(before, served, window)
         rows = (then, then if after is before else expected_rows(after, served, window), served.rows)
         return judge(name, *(of_windows(one, self._definitions, is_whole=self._is_whole) for one in rows))
+
+
+class Standing:
+    """What there is now, and what is to be reached: levels, goals, open deals and leads. All of the log says that."""
+
+    def __init__(self, kept: KeptChanges, config: Config, definitions: Definitions) -> None:
+        self._kept = kept
+        self._config = config
+        self._definitions = definitions
+        self.names = tuple(subject.name for subject in STANDING.subjects)
+
+    def recounted(self) -> Books:
+        return recount(self._kept.everything(), self._config, self._definitions)
+
+    async def ask(self, client: httpx.AsyncClient, name: str) -> tuple[Served | ServedLists, int]:
+        if name == LEVELS:
+            served = await fetch(client, {"window": "today"})
+            return served, max(served.organisation_at, served.reps_at, *served.teams_at.values())
+        lists = await fetch_lists(client)
+        return lists, {GOALS: lists.goals_at, OPEN_DEALS: lists.deals_at, OPEN_LEADS: lists.leads_at}[name]
+
+    def judged(self, before: Books, after: Books, answers: Mapping[str, Served | ServedLists]) -> Judged:
+        return reduce(or_, (self._judged(name, before, after, served) for name, served in answers.items()), Judged())
+
+    def _judged(self, name: str, before: Books, after: Books, served: Served | ServedLists) -> Judged:
+        if isinstance(served, Served):
+            then = expected_rows(before, served, "today")
+            rows = (then, then if after is before else expected_rows(after, served, "today"), served.rows)
+            return judge(name, *(levels_of(one, self._definitions) for one in rows))
+        was = lists_of(before, served)[name]
+        is_now = was if after is before else lists_of(after, served)[name]
+        return judge_lists(name, was, is_now, served_values(served)[name])
 
 
 class WaitingLeads:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
+from deploy.verification.conditions import attribute
 from deploy.verification.records import Record
 from deploy.verification.shapes import EPOCH
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _REMEMBERED = 500
+_ATTRIBUTES = "attributes."
 
 
 class People:
@@ -76,6 +78,8 @@ class People:
 
     def of(self, rep: str | None, name: str) -> Any:
         """What is said of a person now: by the file, else by the newest word of their records."""
+        if name.startswith(_ATTRIBUTES):
+            return attribute(self.of(rep, "attributes"), name.removeprefix(_ATTRIBUTES))
         entry = self._config.reps.get(rep) if rep is not None else None
         own = getattr(entry, name, None)
         if own is not None or rep is None:

@@ -13,8 +13,9 @@ from deploy.verification.books import Books, Reading
 from deploy.verification.definitions import Definitions
 from deploy.verification.forgetting import Remembered
 from deploy.verification.kept import KeptChanges
+from deploy.verification.lists import Lists
 from deploy.verification.measures import Counted
-from deploy.verification.records import fold
+from deploy.verification.records import countable, fold
 from deploy.verification.recount import left_of
 from deploy.verification.rows import Tally
 from deploy.verification.shapes import LeadClock, Row, Rows, Window
@@ -118,16 +119,36 @@ def recount_in_pieces(
 
     By the metrics that are shipped, unless others are given.
     """
+    rows, waiting, _ = recount_with_lists(kept, config, asked, leads_at, definitions)
+    return rows, waiting
+
+
+def recount_with_lists(
+    kept: KeptChanges,
+    config: Config,
+    asked: Sequence[Asked],
+    leads_at: int,
+    definitions: Definitions | None = None,
+    *,
+    lists_at: int | None = None,
+) -> tuple[list[Rows], dict[str, LeadClock], Lists | None]:
+    """Give the same, with goals and lists of what is open, if an instant is said as of which goals are asked for."""
     newest = kept.newest_at
     people = kept.people()
     reading = Reading(config, fold(left_of(people, config, newest).records), definitions)
     sheets = [Sheet(each, reading) for each in asked]
     waiting: dict[str, LeadClock] = {}
+    lists = None
+    if lists_at is not None:
+        told = fold(left_of([*kept.goals(), *people], config, newest).records)
+        lists = Lists(reading, countable(told).get("goal", []), lists_at)
 
     def sum_up(books: Books) -> None:
         for counted in books.counted:
             for sheet in sheets:
                 sheet.add(counted)
+            if lists is not None:
+                lists.add(counted)
 
     def left(changes: Iterable[RecordChange]) -> tuple[Remembered, Books]:
         remembered = left_of([*changes, *people], config, newest)
@@ -137,6 +158,8 @@ def recount_in_pieces(
         _, books = left(changes)
         books.count_single()
         sum_up(books)
+        if lists is not None:
+            lists.add_deals(books)
     for customers, changes in kept.customers_in_turn(AT_ONCE):
         _, books = left(changes)
         books.count_customers(frozenset(customers))
@@ -155,5 +178,7 @@ def recount_in_pieces(
         for lead in frozenset(leads).intersection(known.leads or ()):
             books.count_leads(fold((known.leads or {})[lead]), only=(lead,))
         sum_up(books)
+        if lists is not None:
+            lists.add_leads(books)
         waiting |= {lead: clock for lead, clock in books.lead_clocks(leads_at).items() if clock["waiting"]}
-    return [sheet.rows() for sheet in sheets], waiting
+    return [sheet.rows() for sheet in sheets], waiting, lists

@@ -3,15 +3,18 @@
 Owns the choice of windows and the judgement of values. Recounts nothing (recount.py) and asks nobody (verifier.py).
 
     every round   5m … 24h, today, yesterday, week, 7d, and the leads that wait
-    in turn       30d, month, quarter, year, and spans of four weeks back to where the log begins
+    in turn       30d, month, quarter, year, spans of four weeks back to where the log begins, and what stands: levels,
+                  goals, open deals and leads, which take everything that was ever said
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 from deploy.verification.definitions import Definitions, facts_behind
 from deploy.verification.differences import ValueDifference, What, differences
+from deploy.verification.lists import GOALS, OPEN_DEALS, OPEN_LEADS, list_differences
 from deploy.verification.shapes import ROLLING_MINUTES, Row, Rows, Window
 from schemas.instants import DAY
 from schemas.verifications import KEPT_FIRST, LEADS, Compared, Difference
@@ -59,11 +62,21 @@ class Part:
     first: int
     last: int
     """The days of UTC that it has to see, both included; with a day to spare for time zones."""
+    is_all: bool = False
+    """Whether it has to see everything, whatever days it is of."""
 
     @property
     def name(self) -> str:
         """Of its longest window, which is its only one where it is looked at in turn."""
         return self.subjects[-1].name
+
+
+LEVELS = "levels"
+STANDING = Part(
+    (Subject(LEVELS, "today"), Subject(GOALS, "today"), Subject(OPEN_DEALS, "today"), Subject(OPEN_LEADS, "today")),
+    0, 0, is_all=True,
+)  # fmt: skip
+"""What there is now, and what is to be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +105,10 @@ def plan(
     since: int,
     found: Mapping[str, Compared],
     too_large: Collection[str] = frozenset(),
+    *,
+    is_whole: bool = True,
 ) -> Plan:
-    """Choose what to look at.
+    """Choose what to look at. `is_whole`: nothing of the log has expired, so that all there is can be recounted.
 
     `records`: day of UTC -> records that name an instant in it; `since`: the first day of which nothing has expired;
     `found`: what was compared when; `too_large`: names of parts to which more belongs than their days tell.
@@ -115,11 +130,15 @@ def plan(
             recent = [part]
             break
     in_turn = [part for name, part in (named | spans).items() if name not in _RECENT and can_be(part)]
+    if is_whole and STANDING.name not in too_large:
+        in_turn.append(STANDING)
     looked_at = {subject.name for part in (*recent, *in_turn) for subject in part.subjects}
     return Plan(
         parts=(*recent, *_turn(in_turn, found)),
         names=frozenset(looked_at),
-        left_out=tuple(name for name in named | spans if name not in looked_at),
+        left_out=tuple(
+            name for name in (*named, *spans, *(one.name for one in STANDING.subjects)) if name not in looked_at
+        ),
     )
 
 
@@ -143,7 +162,7 @@ def _span(first: int) -> Part:
 
 _YOUNG = frozenset({"call", "email", "meeting", "activity", "credit"})
 """Facts that are over soon: nothing about them was said long before they count."""
-_OF_THE_WHOLE_LOG = frozenset({"level", "funnel"})
+_OF_THE_WHOLE_LOG = frozenset({"level"})
 """What there is now may have begun whenever."""
 
 Value = tuple[str, What]
@@ -151,7 +170,7 @@ Value = tuple[str, What]
 
 
 def of_windows(rows: Rows, definitions: Definitions, *, is_whole: bool = True) -> Rows:
-    """What can be recounted from the records of some days, all that belongs to them included.
+    """What can be recounted from the records of some days, all that belongs to them included: no levels.
 
     From a log whose beginning has expired (not `is_whole`) that is not what leads and deals count, which may be older
     than the log, and of no team: who is in one may have been said before.
@@ -160,10 +179,13 @@ def of_windows(rows: Rows, definitions: Definitions, *, is_whole: bool = True) -
     names = {name for name, facts in behind.items() if (not facts & _OF_THE_WHOLE_LOG if is_whole else facts <= _YOUNG)}
 
     def some(row: Row) -> Row:
-        return {
+        found: Row = {
             "metrics": {name: value for name, value in row["metrics"].items() if name in names},
             "bounds": {name: bound for name, bound in row["bounds"].items() if name in names},
         }
+        if is_whole and "funnels" in row:
+            found["funnels"] = row["funnels"]
+        return found
 
     return {
         "organisation": some(rows["organisation"]),
@@ -216,6 +238,31 @@ def _judged(subject: str, unexplained: set[What], moved: set[What]) -> Judged:
 
 def _values(found: Iterable[ValueDifference]) -> set[What]:
     return {difference.what for difference in found}
+
+
+def judge_lists(
+    subject: str, before: Mapping[What, Any], after: Mapping[What, Any], served: Mapping[What, Any]
+) -> Judged:
+    """The same for goals and lists of what is open."""
+
+    def differ(one: Mapping[What, Any], other: Mapping[What, Any]) -> set[What]:
+        return _values(list_differences(one, other))
+
+    return _judged(subject, differ(before, served) & differ(after, served), differ(before, after))
+
+
+def levels_of(rows: Rows, definitions: Definitions) -> Rows:
+    """The levels among them."""
+    names = {name for name in definitions.metrics if facts_behind(definitions, name) & _OF_THE_WHOLE_LOG}
+
+    def some(row: Row) -> Row:
+        return {"metrics": {name: value for name, value in row["metrics"].items() if name in names}, "bounds": {}}
+
+    return {
+        "organisation": some(rows["organisation"]),
+        "teams": {team: some(row) for team, row in rows["teams"].items()},
+        "reps": {rep: some(row) for rep, row in rows["reps"].items()},
+    }
 
 
 @dataclass(slots=True)

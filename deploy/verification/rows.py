@@ -52,7 +52,7 @@ class Tally:
         for name, formula in self._formulas.by_name.items():
             for held in self._sums_of(formula) if isinstance(formula, Leaf) else ():
                 if isinstance(held, Share):
-                    found |= held.values(name)
+                    found |= held.values(name, self._span.now)
         return found
 
     def _sum_of(self, measure: Measure) -> Sum:

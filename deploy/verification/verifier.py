@@ -24,7 +24,7 @@ import msgspec
 from deploy.local.up import Target
 from deploy.verification.definitions import of_file
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
-from deploy.verification.looks import LookedAt, StillWaiting, WaitingLeads, Windows
+from deploy.verification.looks import LookedAt, Standing, StillWaiting, WaitingLeads, Windows
 from deploy.verification.rounds import LARGEST, LOOKS, Suspects, Value, described, kept_since, plan
 from deploy.verification.verify import (
     Reader,
@@ -173,9 +173,13 @@ class Verifier:
         log = self._log
         await self._read(log)
         since = kept_since(started_at, self._config.retention.records, log.beginnings, log.first_at)
-        chosen = plan(started_at, await asyncio.to_thread(log.kept.records_by_day), since, self._found, self._too_large)
+        records = await asyncio.to_thread(log.kept.records_by_day)
+        chosen = plan(started_at, records, since, self._found, self._too_large, is_whole=log.is_whole)
         looks: list[LookedAt] = [
-            Windows(part, log.kept, self._config, self._definitions, is_whole=log.is_whole) for part in chosen.parts
+            Standing(log.kept, self._config, self._definitions)
+            if part.is_all
+            else Windows(part, log.kept, self._config, self._definitions, is_whole=log.is_whole)
+            for part in chosen.parts
         ]
         if log.is_whole:
             looks.append(StillWaiting(log.waiting, since * DAY))

@@ -25,7 +25,8 @@ from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.funnels import flat
 from deploy.verification.kept import KeptChanges
-from deploy.verification.pieces import Asked, recount_in_pieces
+from deploy.verification.lists import PERIODS, ServedLists, list_differences, served_values
+from deploy.verification.pieces import Asked, recount_with_lists
 from deploy.verification.shapes import LeadClock, Rows, Window
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
@@ -125,7 +126,10 @@ async def verify(
     key: str | None = None,
     say: Say = lambda _done, _total: None,
 ) -> Verdict:
-    """Compare every served number in every window, and every lead clock, with the recount. Raises VerifyError."""
+    """Compare every served number in every window, every goal, lead clock and list with the recount.
+
+    Raises VerifyError.
+    """
     key = key or os.environ.get("FLOORCAST_API_KEY")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     kept = KeptChanges(sys.maxsize)
@@ -141,11 +145,13 @@ async def verify(
     ):
         persistent: dict[tuple[str, What], Found] | None = None
         quiet = 0
+        # What is open, and what is to be reached, may have been said before a log that has begun to expire.
+        is_whole = not any(follower.positions.values())
         for _ in range(TRIES):
             ends = await follower.ends()
             await follower.read_to(ends, apply)
             await wait_for_stages(client, follower, broker, prefix)
-            found, as_of = await _compare(client, kept, config, definitions)
+            found, as_of = await _compare(client, kept, config, definitions, is_whole=is_whole)
             moved = follower.positions != await follower.ends()
             persistent = {each.what: each for each in found if persistent is None or each.what in persistent}
             if not persistent:
@@ -231,19 +237,27 @@ async def wait_for_stages(
 
 
 async def _compare(
-    client: httpx.AsyncClient, kept: KeptChanges, config: Config, definitions: Definitions | None
+    client: httpx.AsyncClient, kept: KeptChanges, config: Config, definitions: Definitions | None, *, is_whole: bool
 ) -> tuple[list[Found], str]:
     """Give what differs, and the instant of the last answer compared."""
     served = {window: await fetch(client, {"window": window}) for window in WINDOWS}
+    lists = await fetch_lists(client) if is_whole else None
     waiting, as_of = await fetch_waiting(client)
     asked = [Asked(window, of.organisation_at, of.reps_at, of.teams_at) for window, of in served.items()]
     # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
-    rows, clocks = await asyncio.to_thread(recount_in_pieces, kept, config, asked, parse_instant(as_of), definitions)
+    rows, clocks, recounted = await asyncio.to_thread(
+        recount_with_lists, kept, config, asked, parse_instant(as_of), definitions,
+        lists_at=None if lists is None else lists.goals_at,
+    )  # fmt: skip
     found = [
         Found(window, difference)
         for (window, of), expected in zip(served.items(), rows, strict=True)
         for difference in differences(expected, of.rows)
     ]
+    if recounted is not None and lists is not None:
+        expected_values = await asyncio.to_thread(recounted.values, lists)
+        for name, values in served_values(lists).items():
+            found += [Found(name, difference) for difference in list_differences(expected_values[name], values)]
     expected_leads = _expected_waiting(clocks)
     # A lead waits for ever, but the log that told of it does not last.
     for lead in sorted(expected_leads.keys() | waiting.keys()):
@@ -297,7 +311,8 @@ async def _funnels(client: httpx.AsyncClient, names: Iterable[str], asked: Mappi
         first = await _get(client, f"/v1/funnels/{name}", **asked)
         for pipeline in first["pipelines"]:
             chosen = {} if pipeline is None else {"pipeline": pipeline}
-            found |= flat(name, pipeline, await _get(client, f"/v1/funnels/{name}", **asked, **chosen))
+            answer = await _get(client, f"/v1/funnels/{name}", **asked, **chosen)
+            found |= flat(name, pipeline, answer, parse_instant(answer["as_of"]))
     return found
 
 
@@ -318,6 +333,26 @@ def expected_rows(books: Books, served: Served, window: Window) -> Rows:
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"metrics": row["metrics"], "bounds": row["bounds"]}
+
+
+async def fetch_lists(client: httpx.AsyncClient) -> ServedLists:
+    """Ask for all goals, open deals and open leads. Raises VerifyError."""
+    goals, goals_at = await _fetch_pages(client, "/v1/goals", count=PERIODS)
+    deals, deals_at = await _fetch_pages(client, "/v1/deals/open")
+    leads, leads_at = await _fetch_pages(client, "/v1/leads/open")
+    return ServedLists(goals, deals, leads, *map(parse_instant, (goals_at, deals_at, leads_at)))
+
+
+async def _fetch_pages(client: httpx.AsyncClient, path: str, **asked: Any) -> tuple[list[dict[str, Any]], str]:
+    """All rows, and as of when the first page was answered."""
+    found: list[dict[str, Any]] = []
+    answer = await _get(client, path, limit=PAGE, **asked)
+    as_of: str = answer["as_of"]
+    while True:
+        found += answer["rows"]
+        if answer["next"] is None:
+            return found, as_of
+        answer = await _get(client, path, limit=PAGE, cursor=answer["next"], **asked)
 
 
 async def fetch_waiting(client: httpx.AsyncClient) -> tuple[dict[str, tuple[Any, ...]], str]:

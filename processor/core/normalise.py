@@ -94,7 +94,9 @@ def parse_delivery(delivery: Delivery, connectors: Mapping[str, Connector]) -> P
         parsed.changes = in_order(parsed.changes)
         return parsed
     except Exception as error:  # noqa: BLE001 - a fault in one connector must not stop the partition
-        return Parsed(problems=[Problem("unreadable", f"the connector failed with {type(error).__name__}")])
+        parsed = Parsed()
+        parsed.fail(error)
+        return parsed
 
 
 class _Counts:

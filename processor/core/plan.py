@@ -39,7 +39,7 @@ from schemas.catalogue.paths import path_named
 from schemas.catalogue.plan import Credit, Form, Ids, Line, Plan, Program, Site, Waiting
 from schemas.config.floor import BusinessHours
 from schemas.panes import Values
-from schemas.records import DELETED, MERGED
+from schemas.records import DELETED, MERGED, attribute_text
 
 Contribution = tuple[str | None, int | None, Values]
 """(person, instant in microseconds, values): counted in the minute and in the day that hold the instant; without an
@@ -312,9 +312,8 @@ def _is_enough(held: str | int | None, number: int, places: int) -> bool:
 
 
 def _attribute(held: str | None, name: str) -> str | None:
-    """One of the organisation's own fields, if it is a text."""
-    value = None if held is None else _attributes(held).get(name)
-    return value if isinstance(value, str) else None
+    """One of the organisation's own fields, as a text."""
+    return None if held is None else attribute_text(_attributes(held).get(name))
 
 
 @lru_cache(16)

@@ -61,3 +61,11 @@ class Rules:
     """The organisation's, as JSON: durations of `clock: business` go by it. None: all time is business time."""
     pipelines: tuple[Stages, ...] = ()
     """In the order of the file."""
+    aliases: tuple[tuple[str, str], ...] = ()
+    """(an id that records have for somebody, the one that is served), in order."""
+
+    def ids_of(self, person: str) -> tuple[str, ...]:
+        """All ids by which records may call somebody; none of an alias, under which nobody is served."""
+        if any(person == alias for alias, _ in self.aliases):
+            return ()
+        return person, *(alias for alias, served in self.aliases if served == person)

@@ -20,7 +20,17 @@ from schemas.catalogue.conditions import (
     opposite,
     some,
 )
-from schemas.catalogue.facts import FACTS, NUMBERS, choices_of, expanded, fields_of_fact, flag_of, has_field, type_of
+from schemas.catalogue.facts import (
+    FACTS,
+    NUMBERS,
+    PEOPLE,
+    choices_of,
+    expanded,
+    fields_of_fact,
+    flag_of,
+    has_field,
+    type_of,
+)
 from schemas.catalogue.rules import Rules
 from schemas.documents.errors import suggestion
 from schemas.instants import parse_duration
@@ -96,6 +106,8 @@ class Wording:
             return some(self._equal(name, value, path) for value in values)
         if kind not in _TEXTS:
             raise EntryError(path, _NO_TEXT.get(kind, _A_DURATION))
+        if name.rpartition(".")[2] in PEOPLE:
+            values = [id for value in values for id in self._rules.ids_of(value)]
         choices = choices_of(self._fact, name)
         for value in values if choices else ():
             if value not in choices:

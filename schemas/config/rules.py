@@ -32,6 +32,7 @@ def rules_of(config: Config) -> Rules:
         start=config.lead_response.start,
         stop=config.lead_response.stop,
         missed_after=config.lead_response.missed_after,
+        aliases=tuple(sorted(config.aliases().items())),
         timezone=zone,
         calendar=calendar,
         pipelines=tuple(entry.stages(name, config.stage_names()) for name, entry in config.pipelines.items()),

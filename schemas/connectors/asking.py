@@ -76,6 +76,8 @@ class ApiObject:
     """What our ids have before the vendor's."""
     has_links: bool = False
     """Whether what it points to may change without its modified date."""
+    begins: str = ""
+    """What its ids begin with, where another object is the same kind of record."""
     further: Sequence[str] = ()
     """Other kinds of our records that such an object may be."""
 
@@ -101,6 +103,8 @@ class Envelope(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What words in the records mean, as the API has said: stage -> `open`, `won` or `lost`."""
 
 
+ALL = "*"
+"""In place of an id that is to be looked up: all that has changed."""
 GONE = "$gone"
 """Member of a record in an envelope: when it was deleted (microseconds). Beside its id there is nothing else then."""
 HISTORY = "$history"
@@ -120,6 +124,8 @@ class Changed:
     """Where the next page begins; None: there is none."""
     total: int | None = None
     """How many there are from this page on, where the vendor tells."""
+    is_due: bool = False
+    """Whether nobody has changed them, but an instant has passed, which stands in place of their modification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +186,8 @@ class Source(Protocol):
         """A page of those that were modified since."""
         ...
 
-    def gone(self, object: str, since: int, cursor: str | None) -> Steps[Page]:
-        """A page of those that are deleted."""
+    def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
+        """A page of those that were deleted since; `until` is now."""
         ...
 
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:

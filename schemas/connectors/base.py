@@ -56,7 +56,7 @@ class Problem:
     """An event that nobody could read, for `dead-letters`."""
 
     reason: str
-    """A word from a closed list: `not_json`, `bad_shape`, `bad_field`, `clock_ahead`."""
+    """A word from a closed list: `not_json`, `bad_shape`, `bad_field`, `clock_ahead`; `unreadable`: our own fault."""
     detail: str
     """One line that names the field; never a value."""
     index: int | None = None
@@ -109,6 +109,10 @@ class Parsed:
     def refuse(self, reason: str, detail: str, index: int | None = None) -> None:
         """Note an event, or without `index` the whole delivery, that cannot be read."""
         self.problems.append(Problem(reason, detail, index))
+
+    def fail(self, error: Exception, index: int | None = None) -> None:
+        """Note that the connector itself failed with an event: a fault in it costs that event and no other."""
+        self.refuse("unreadable", f"the connector failed with {type(error).__name__}", index)
 
     def accept(self, change: RecordChange, index: int, *, field: str = "changed_at") -> None:
         """Take a change; refuse it for a clock that runs ahead of its delivery; leave out one that sets nothing."""

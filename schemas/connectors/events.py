@@ -104,6 +104,8 @@ def read_event(
         parsed.refuse("bad_shape", str(error), index)
     except FieldError as error:
         parsed.refuse("bad_shape" if error.field == "id" else "bad_field", str(error), index)
+    except Exception as error:  # noqa: BLE001 - a connector's own fault
+        parsed.fail(error, index)
     else:
         if not readings and sum(parsed.ignored.values()) == counted:
             parsed.ignore("no_fields")  # no event goes uncounted

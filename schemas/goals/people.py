@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from schemas.absences import Absence
+from schemas.absences import NEVER_AWAY, Absences
 from schemas.goals.periods import Days
 from schemas.people import Person
 from schemas.roster import Membership
@@ -27,7 +27,7 @@ class Employment:
     since: Day | None = None
     until: Day | None = None
     membership: Membership = _NO_TEAM
-    absences: tuple[Absence, ...] = ()
+    absences: Absences = NEVER_AWAY
 
     def within(self, days: Days) -> Days:
         """Those of the days on which they are there; none of them: the last one before the first."""
@@ -36,8 +36,7 @@ class Employment:
 
     def presence(self, day: Day) -> Fraction:
         """The share of a day on which they are not away."""
-        away = sum((absence.share for absence in self.absences if absence.first <= day <= absence.last), Fraction(0))
-        return max(Fraction(0), 1 - away)
+        return self.absences.presence(day)
 
     def moves_in(self, days: Days) -> tuple[tuple[str | None, ...], tuple[Day, ...]]:
         """The teams of these days in their order, and the days on which each but the first begins."""

@@ -110,18 +110,13 @@ def remaining_work(work: Work, days: Days, today: Day, now: int, person: Employm
         ahead = person.within(ahead)
     if ahead.last < ahead.first:
         return Fraction(0)
-    absences = () if person is None else person.absences
     left = Fraction(work.total(ahead))
     if ahead.first == today:
         left -= work.passed(today, now) * (Fraction(1) if person is None else person.presence(today))
-    if person is not None and absences:
-        away = {day for absence in absences for day in _days_in(absence.first, absence.last, ahead)}
-        left -= sum((work.of(day) * (1 - person.presence(day)) for day in away), Fraction(0))
+    if person is not None:
+        for first, last, presence in person.absences.away(*ahead):
+            left -= work.total(Days(first, last)) * (1 - presence)
     return left
-
-
-def _days_in(first: Day, last: Day, among: Days) -> range:
-    return range(max(first, among.first), min(last, among.last) + 1)
 
 
 def fit_of(share: Fraction | None, limits: Sequence[Decimal]) -> Fit | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
+from schemas.absences import NEVER_AWAY
 from schemas.config.goals import Goal
 from schemas.floor import Floor, Scope
 from schemas.goals.amounts import Amounts, Recorded, recorded_of
@@ -196,5 +197,5 @@ class TargetBook:
         person = self._floor.roster.people[scope.id or ""]
         employment = employment_of(person) or _NOBODY
         if spread.goal.absence == "none":
-            employment = replace(employment, absences=())
+            employment = replace(employment, absences=NEVER_AWAY)
         return needed_share(spread.work_of(employment.membership.team_on(today)), days, today, now, employment)

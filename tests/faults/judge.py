@@ -19,7 +19,7 @@ from schemas.connectors import build_connector
 from schemas.deliveries import decode_delivery
 from schemas.progress import Progress
 from schemas.records import RecordChange
-from schemas.topics import DELIVERIES, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER
+from schemas.topics import DEALS, DELIVERIES, GROUPS, LEAD_CLOCKS, LEDGER, PANES, ROSTER
 from tests.faults.load import Load
 from tests.faults.stack import PARTITIONS, Stack
 from tests.integration.served import Reader, all_differences, settle
@@ -127,7 +127,7 @@ async def _kept_differences(stack: Stack, changes: list[RecordChange], config: C
     pipeline = await asyncio.to_thread(derive)
     state = pipeline.state()
     found: list[str] = []
-    for topic in (LEDGER, GROUPS, PANES, ROSTER, LEAD_CLOCKS):
+    for topic in (LEDGER, GROUPS, PANES, ROSTER, DEALS, LEAD_CLOCKS):
         kept, expected = await stack.kept(topic), state[topic.name]
         for place in sorted(kept.keys() | expected.keys()):
             if kept.get(place) != expected.get(place):

@@ -45,6 +45,13 @@ CONFIGURATION: dict[str, object] = {
     "reps": {"r-1": {"name": "Ana Lim", "team": "north"}},
     "lead_response": {"rules": [{"when": {"source": "demo_request"}, "sla": "5m"}, {"sla": "1h"}]},
     "currency_rates": {"EUR": "1.08"},
+    "pipelines": {
+        "sales": {"steps": ["discovery", "demo", "proposal", "negotiation"], "won": ["won"], "lost": ["lost"]}
+    },
+    "goals": {
+        "calls": {"metric": "calls_made", "period": "week", "amounts": [{"each": 40}]},
+        "won": {"metric": "revenue_won", "period": "month", "amounts": [{"each": "5000"}, {"amount": "90000"}]},
+    },
 }
 COMPACTED_WITHIN_MS = 5_000
 """No message of a compacted topic escapes the cleaner for longer."""

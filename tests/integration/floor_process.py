@@ -156,8 +156,12 @@ class FloorProcess:
 
     def verify(self) -> tuple[int, str]:
         """Run `floorcast verify`; its exit code and what it printed."""
+        return self.run("verify")
+
+    def run(self, command: str) -> tuple[int, str]:
+        """Run a command on its folder; the exit code and what it printed."""
         ended = subprocess.run(
-            [_COMMAND, "verify", "--data", self.data],
+            [_COMMAND, command, "--data", self.data],
             cwd=self.folder,
             capture_output=True,
             text=True,

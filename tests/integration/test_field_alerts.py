@@ -6,17 +6,19 @@ are `T`, the instant of the test, and what lies so far from it.
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from deploy.simulator.known import Event
+from schemas.config import load_config
 from schemas.instants import HOUR, SECOND, format_instant
+from tests import field_cases
+from tests.field_cases import Json, signed, written
 from tests.integration.event_stream import Screen, watching
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import clock, post
@@ -26,24 +28,12 @@ from tests.sinks import HttpSink
 
 pytestmark = [pytest.mark.kafka]
 
-FIELD = Path(__file__).parent.parent / "fixtures" / "field"
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 LATE = 300
-
-Json = dict[str, Any]
 
 
 def case(number: str, at: int, **config: Any) -> Json:
     """The case with this number, with `T` at an instant. `config` replaces parts of its configuration."""
-    (path,) = FIELD.glob(f"{number}-*.json")
-
-    def dated(found: re.Match[str]) -> str:
-        sign, amount, unit = found[1] or "+", int(found[2] or 0), found[3] or "s"
-        moved = timedelta(**{UNITS[unit]: amount}) // timedelta(microseconds=1)
-        return f'"{format_instant(at + (moved if sign == "+" else -moved))}"'
-
-    text = re.sub(r'"T(?:([+-])(\d+)([smh]))?"', dated, path.read_text(encoding="utf-8"))
-    found: Json = json.loads(text)
+    found = field_cases.case(number, at, "http://127.0.0.1:1")
     found["config"] |= config
     return found
 
@@ -236,3 +226,44 @@ async def test_a_planned_call_stops_no_clock_and_what_is_told_late_is_told_toget
         (summary,) = await eventually(is_summed, "told in a summary", 60)
         assert (summary["data"]["leads"], summary["data"]["levels"]["breach"]) == (LATE, LATE)
         assert not [message for message in sink.received if str(message.json["data"]["lead"]).startswith("old-")]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_cases_in_which_no_alert_is_told_are_right_on_a_running_floor(kafka: str, tmp_path: Path) -> None:
+    """All of them on one, whose file is that of case 08 as it is written, with what the others need added to it."""
+    floor = FloorProcess(tmp_path, {}, kafka=kafka)
+    at = clock()
+    cases = {number: field_cases.case(number, at, floor.url) for number in ("04", "08", "09", "12", "15", "17", "18")}
+    crm = json.dumps(cases["04"]["config"]["connections"]["crm"])
+    text = written(cases["08"]).replace("teams:", f"  crm: {crm}\nteams:", 1)
+    text = text.replace("reps:\n", 'reps:\n  r-17: {name: Ana Lim, team: se, aliases: {crm: ["52530071"]}}\n', 1)
+    floor.config_file.write_text(f"{text}lead_response: {json.dumps(cases['04']['config']['lead_response'])}\n")
+    config = load_config(floor.config_file, {})
+    try:
+        await asyncio.to_thread(floor.start)
+        async with Reader(floor.url) as reader, httpx.AsyncClient(base_url=floor.url) as client:
+            for number, found in cases.items():
+                for place, delivery in enumerate(found["deliveries"]):
+                    path, headers, body = signed(delivery, config, id=f"{number}-{place}", now=clock(), url=floor.url)
+                    answer = await client.post(path, content=body, headers=headers)
+                    assert answer.status_code < 300, (number, answer.text)
+
+            async def are_counted() -> Any:
+                row = await reader.get("/v1/organisation/metrics", window="24h", metrics="calls_made")
+                return row["metrics"]["calls_made"] == 4
+
+            await eventually(are_counted, "the calls of cases 08, 09, 15 and 17")
+            (expected,) = cases["04"]["expected"]["leads waiting"]
+            merged = await reader.get("/v1/leads/hs:103")
+            assert {name: merged[name] for name in expected} == expected
+            reps = {rep["rep"]: rep for rep in (await reader.get("/v1/reps"))["rows"]}
+            assert (reps["0123"]["name"], reps["0123"]["team"]) == ("Kari Ek", "se")
+            assert {"no", "se"} <= {team["team"] for team in (await reader.get("/v1/teams"))["rows"]}
+            letters = (await reader.get("/v1/dead-letters"))["rows"]
+            assert [(letter["index"], letter["reason"]) for letter in letters] == [(1, "bad_field")]
+            reopened = await reader.get("/v1/leads/hs:71")
+            assert (reopened["state"] in {"waiting", "warned"}, reopened["status"] in {None, "new"}) == (True, True)
+            assert (await reader.get("/v1/leads/t2"))["rep"] == cases["18"]["expected"]["rep"]
+        await asyncio.to_thread(floor.stop)
+    finally:
+        await asyncio.to_thread(floor.kill_everything)

@@ -56,6 +56,13 @@ CONFIGURATION: dict[str, Any] = {
     },
     "lead_response": {"rules": [{"when": {"source": "demo_request"}, "sla": "5m"}, {"sla": "1h"}]},
     "currency_rates": {"EUR": "1.08"},
+    "pipelines": {
+        "sales": {"steps": ["discovery", "demo", "proposal", "negotiation"], "won": ["won"], "lost": ["lost"]}
+    },
+    "goals": {
+        "calls": {"metric": "calls_made", "period": "week", "amounts": [{"each": 40}, {"team": "north", "amount": 9}]},
+        "won": {"metric": "revenue_won", "period": "month", "amounts": [{"each": "5000"}], "ramp": {"0mo": "0.5"}},
+    },
 }
 
 

@@ -5,6 +5,7 @@ is a limit for each of the next minutes: whatever the start takes, one of them c
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
 
@@ -59,6 +60,14 @@ def configuration(sink: str) -> Json:
             },
             "thresholds": limits | {"million": million, "busy": busy},
         },
+        "goals": {
+            "quota": {
+                "metric": "revenue_won",
+                "period": "year",
+                "amounts": [{"amount": "1000000"}],
+                "milestones": [1],
+            },
+        },
     }
 
 
@@ -82,6 +91,19 @@ async def alerts_of(reader: Reader, threshold: str, state: str = "open") -> list
 def hooks(sink: HttpSink, threshold: str) -> list[Json]:
     posts = [post.json for post in sink.received if post.path == "/hook"]
     return [hook for hook in posts if hook["data"].get("threshold") == threshold]
+
+
+def of_goal(sink: HttpSink) -> list[str]:
+    """What was told of the goal's milestone."""
+    posts = [post.json for post in sink.received if post.path == "/hook"]
+    return [hook["type"] for hook in posts if hook["data"].get("goal") == "quota"]
+
+
+def milestone_is(sink: HttpSink, *types: str) -> Callable[[], Awaitable[bool]]:
+    async def is_so() -> bool:
+        return of_goal(sink) == [*types]
+
+    return is_so
 
 
 async def metrics(floor: FloorProcess) -> str:
@@ -146,10 +168,12 @@ async def test_a_milestone_is_told_once_whatever_becomes_of_it_afterwards(
     await post(floor.url, floor.config_file, deal(1, "900000.00"))
     await post(floor.url, floor.config_file, deal(2, "200000.50"))
     (alert,) = await eventually(is_open, "raised")
+    await eventually(milestone_is(sink, "alert.raised"), "told of the goal")
     assert (alert["value"], alert["limit"], alert["currency"]) == ("1100000.50", "1000000.00", "USD")
 
     await post(floor.url, floor.config_file, deal(2, "200000.50", "lost"))
     await eventually(is_not_open, "resolved")
+    await eventually(milestone_is(sink, "alert.raised", "alert.resolved"), "told that the goal is not reached")
     await post(floor.url, floor.config_file, deal(2, "200000.50"))
     (again,) = await eventually(is_open, "open again")
 
@@ -173,5 +197,9 @@ async def test_a_worker_that_is_killed_tells_nothing_twice_and_what_crossed_mean
 
     assert (told["data"]["team"], told["data"]["value"]) == ("north", 31)
     assert await alerts_of(reader, "million") == before
+    # The goal is reached again, which is not told again in that period.
+    assert of_goal(sink) == ["alert.raised", "alert.resolved"]
+    open_ones = (await reader.get("/v1/alerts", state="open", limit="500"))["rows"]
+    assert "goal" not in {alert["kind"] for alert in open_ones}
     ids = [(hook["data"]["id"], hook["type"]) for post in sink.received if post.path == "/hook" for hook in [post.json]]
     assert len(ids) == len(set(ids))

@@ -182,7 +182,7 @@ class HubSpotSource:
         total = answer.data.get("total")
         return Changed(found, found[-1][0] if len(found) >= _FOUND else None, total if isinstance(total, int) else None)
 
-    def gone(self, object: str, since: int, cursor: str | None) -> Steps[Page]:
+    def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Archived ones: the whole list, for it cannot be asked for since when."""
         answer = yield self._list(object, cursor, archived=True)
         records = [{**record, "archived": True} for record in _results(answer)]

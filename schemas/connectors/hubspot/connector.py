@@ -137,6 +137,9 @@ class HubSpot:
             except (ShapeError, FieldError) as error:
                 parsed.refuse("bad_shape", str(error), index)
                 continue
+            except Exception as error:  # noqa: BLE001 - our own fault
+                parsed.fail(error, index)
+                continue
             for at, name, statements in said:
                 self._take((at, statements), index, delivery.received_at, parsed, name)
 
@@ -196,6 +199,8 @@ class HubSpot:
         except FieldError as error:
             # The fields are ours, the reader of a dead letter knows HubSpot's property.
             parsed.refuse("bad_field", str(error) if name is None else f"{name}: {error.problem}", index)
+        except Exception as error:  # noqa: BLE001 - a connector's own fault
+            parsed.fail(error, index)
         else:
             for reading in readings:
                 parsed.ignore("rounded", reading.rounded)

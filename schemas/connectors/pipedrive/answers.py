@@ -39,19 +39,25 @@ def past_of(deal: Mapping[str, Any], id: str, words: Words, parsed: Parsed) -> I
 
 def _changes(history: Any, made: int) -> list[tuple[int, str, Any]]:
     """Oldest first: of one instant the change that Pipedrive names first is the later one."""
-    found = []
-    for change in reversed(history if isinstance(history, list) else ()):
+    found: list[tuple[int, str, Any]] = []
+    for change in reversed(_said(history)):
         at = _instant(change.get("time"), "time")
         if at >= made:  # what is older was another deal's, before this one was made of it
-            found.append((at, str(change["field_key"]), change.get("new_value")))
+            found.append((at, change["field_key"], change.get("new_value")))
     return sorted(found, key=lambda change: change[0])
+
+
+def _said(history: Any) -> list[Mapping[str, Any]]:
+    """The changes of which it is known what they changed."""
+    entries = history if isinstance(history, list) else []
+    return [change for change in entries if isinstance(change, dict) and isinstance(change.get("field_key"), str)]
 
 
 def _first(deal: Mapping[str, Any], name: str, changes: Sequence[tuple[int, str, Any]]) -> Any:
     """What a field was when the deal was made: what its first change names as former, else what it is."""
     if all(changed != name for _, changed, _ in changes):
         return deal.get(name)
-    for change in reversed(deal[HISTORY]):
+    for change in reversed(_said(deal.get(HISTORY))):
         if change["field_key"] == name:
             return change.get("old_value")
     return deal.get(name)

@@ -183,7 +183,7 @@ class PipedriveSource:
         is_more = isinstance(pages, dict) and pages.get("more_items_in_collection") is True
         return found, str(start + _FOUND) if is_more and len(found) == len(all_found) else None
 
-    def gone(self, object: str, since: int, cursor: str | None) -> Steps[Page]:
+    def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Deals that were deleted in the last 30 days; of other objects nothing tells."""
         if object != DEALS:
             return Page([], None)

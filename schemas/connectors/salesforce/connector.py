@@ -12,20 +12,24 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from schemas.addresses import is_loopback
+from schemas.connectors.answered import read_answer
 from schemas.connectors.apis import Api, Secret
+from schemas.connectors.asking import ALL
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
 from schemas.connectors.content import check_content, media_type
 from schemas.connectors.events import LeftOutError, ShapeError, Statement, instant_member, read_event, read_events
 from schemas.connectors.kinds import Kind, Receipt
+from schemas.connectors.salesforce.answers import said_by
+from schemas.connectors.salesforce.api import SalesforceSource
 from schemas.connectors.salesforce.changes import read_change_event
 from schemas.connectors.salesforce.ids import whole_id
-from schemas.connectors.salesforce.objects import DEAL_TYPES, DISPOSITIONS, LEAD_STATUSES, OBJECTS
+from schemas.connectors.salesforce.objects import DEAL_TYPES, DISPOSITIONS, LEAD, LEAD_STATUSES, OBJECTS
 from schemas.connectors.salesforce.reading import Reader
 from schemas.connectors.salesforce.soap import ACK, Notification, SoapError, read_message
 from schemas.connectors.tables import instant_text
 from schemas.connectors.tokens import Token, check_secret, token_of
 from schemas.connectors.words import CrmConnection, words_of
-from schemas.deliveries import Delivery
+from schemas.deliveries import SOURCE, Delivery
 from schemas.documents.errors import wrong
 from schemas.documents.values import Model
 
@@ -138,7 +142,9 @@ class Salesforce:
         check_content(request.headers, MEDIA)
 
     def parse(self, delivery: Delivery) -> Parsed:
-        """Every notification of a message; of JSON every change event."""
+        """Every notification of a message; of JSON every change event, or what the API has answered."""
+        if SOURCE in delivery.headers:
+            return read_answer(delivery, partial(said_by, self._reader), kinds=_KINDS, namespace=self.namespace)
         if media_type(delivery.headers) in MEDIA:
             return self._parse_message(delivery)
         return read_events(delivery, self._changed, namespace=self.namespace, clock="commitTimestamp")
@@ -181,6 +187,8 @@ class Salesforce:
         for id in change.ids:
             if type in ("DELETE", "GAP_DELETE"):
                 yield Statement(table.record, id, change.at, deleted=True)
+                if table is LEAD:
+                    parsed.want(change.entity, id)  # it may have been merged into another one
             elif type.startswith("GAP_"):
                 parsed.want(change.entity, id)
             else:
@@ -189,9 +197,10 @@ class Salesforce:
                 how = "UPDATE" if type == "UPDATE" else "CREATE"
                 yield from self._reader.statements(change.entity, id, change.fields, change.at, parsed, type=how)
         if type == "GAP_OVERFLOW":
-            parsed.want(change.entity, "*")
+            parsed.want(change.entity, ALL)
 
 
+_KINDS = {table.name: (table.record,) for table in OBJECTS.values()}
 _CHANGES = frozenset({"CREATE", "UPDATE", "DELETE", "UNDELETE", "OVERFLOW"})
 
 
@@ -228,9 +237,22 @@ def build_salesforce(connection: SalesforceConnection) -> Salesforce:
     )
 
 
+def salesforce_source(connection: SalesforceConnection) -> SalesforceSource | None:
+    """Its API; None: the connection has none, or does not say where it is."""
+    api = connection.api
+    if api is None or api.url is None:
+        return None
+    return SalesforceSource(
+        address=api.url,
+        client={"client_id": api.client_id, "client_secret": api.client_secret.get_secret_value().strip()},
+        outcomes_field=connection.outcomes_field,
+    )
+
+
 SALESFORCE = Kind(
     SalesforceConnection,
     build_salesforce,
+    source=salesforce_source,
     objects=tuple(OBJECTS.values()),
     receipt=Receipt(200, "text/xml; charset=utf-8", ACK),
     has_secret_path=True,

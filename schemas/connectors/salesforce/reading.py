@@ -153,6 +153,9 @@ def _lead(_reader: Reader, table: Table, id: str, said: Said, type: str) -> Iter
             fields["assigned_at"] = None
         elif type == "UPDATE":
             fields["assigned_at"] = format_instant(said.at)
+    if "status" in fields and flag(data.get("IsConverted")):
+        # The organisation has a word of its own for converted leads: it yields, until the lead is none any more.
+        yield Statement(table.record, id, said.at, {"status": fields.pop("status")}, yields=1)
     yield Statement(table.record, id, said.at, fields)
     created = instant(data.get("CreatedDate"))
     if type != "UPDATE" and fields.get("rep") is not None and created is not None:

@@ -5,9 +5,11 @@ expand and nothing outside is asked; depth is bounded, size is by who takes the 
 https://developer.salesforce.com/docs/platform/api/guide/sforce-api-om-outboundmessaging-wsdl.html
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
+from xml.parsers.expat import errors
 
 from schemas.connectors.base import MAX_EVENTS
 
@@ -16,6 +18,13 @@ _OUTBOUND = "http://soap.sforce.com/2005/09/outbound"
 _ENVELOPES = ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _BODY = [(f"{envelope} Envelope", f"{envelope} Body", f"{_OUTBOUND} notifications") for envelope in _ENVELOPES]
+_OF_CHARACTERS = frozenset(
+    errors.codes[message]
+    for message in (errors.XML_ERROR_INVALID_TOKEN, errors.XML_ERROR_BAD_CHAR_REF, errors.XML_ERROR_PARTIAL_CHAR)
+)
+_NO_CHARACTER = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
+_REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
+_LAST = 0x10FFFF
 ACK = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n'
     b'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/">\n'
@@ -31,6 +40,10 @@ ACK = (
 
 class SoapError(ValueError):
     """A text that is no Outbound Message. The message says where, and never repeats what stands there."""
+
+
+class _CharacterError(SoapError):
+    """Some character may be none."""
 
 
 @dataclass(slots=True)
@@ -52,7 +65,21 @@ class Message:
 
 
 def read_message(body: bytes) -> Message:
-    """Read a message. Raises SoapError."""
+    """Read a message. Raises SoapError.
+
+    Half of a character, or one that XML cannot hold (a control character that somebody pasted into a field), would cost
+    all notifications of the message: the sign for it (U+FFFD) stands in its place then.
+    """
+    try:
+        return _read(body)
+    except _CharacterError as error:
+        mended = _mended(body)
+        if mended == body:
+            raise SoapError(str(error)) from None
+    return _read(mended)
+
+
+def _read(body: bytes) -> Message:
     reader = _Reader()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
@@ -66,7 +93,7 @@ def read_message(body: bytes) -> Message:
         parser.Parse(body, True)
     except expat.ExpatError as error:
         msg = f"is not XML (line {error.lineno}, column {error.offset})"
-        raise SoapError(msg) from None
+        raise (_CharacterError if error.code in _OF_CHARACTERS else SoapError)(msg) from None
     except (LookupError, UnicodeError) as error:
         msg = "is in an encoding that is not known"
         raise SoapError(msg) from error
@@ -79,6 +106,18 @@ def read_message(body: bytes) -> Message:
         msg = "is not an Outbound Message"
         raise SoapError(msg)
     return reader.message
+
+
+def _mended(body: bytes) -> bytes:
+    """Without what is no character of XML, in UTF-8, which all messages are in."""
+    text = _NO_CHARACTER.sub("\ufffd", body.decode("utf-8", "replace"))
+    return _REFERENCE.sub(_referred, text).encode()
+
+
+def _referred(found: re.Match[str]) -> str:
+    number = int(found[1], 16) if found[1] else int(found[2])
+    is_character = number <= _LAST and not _NO_CHARACTER.match(chr(number))
+    return found[0] if is_character else "\ufffd"
 
 
 def _refuse(*_said: object) -> int:

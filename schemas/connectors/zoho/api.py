@@ -213,7 +213,7 @@ class ZohoSource:
         following = _next_token(answer)
         return Changed(found, None if following is None else _CONVERTED + following)
 
-    def gone(self, object: str, since: int, cursor: str | None) -> Steps[Page]:
+    def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Those that are in the recycle bin, and those that are deleted for good."""
         # https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
         page = int(cursor or 1)

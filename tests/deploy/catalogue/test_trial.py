@@ -3,7 +3,9 @@
 import pytest
 
 from deploy.catalogue.trial import Trial, agrees
+from deploy.verification import definitions
 from schemas.catalogue.reading import read_metrics, shipped
+from schemas.documents.text import read_document
 from tests.builders import make_config
 
 KINDS = {"leading", "lagging"}
@@ -12,12 +14,29 @@ KINDS = {"leading", "lagging"}
 @pytest.fixture(scope="module")
 def trial() -> Trial:
     """The shipped metrics, in a currency without digits after the point."""
-    return Trial(shipped(), "JPY")
+    return Trial(shipped(), "JPY", definitions.shipped())
 
 
 @pytest.mark.parametrize("name", shipped().metrics)
 def test_the_examples_of_each_shipped_metric_come_out(trial: Trial, name: str) -> None:
     assert list(trial.wrong([name])) == []
+
+
+def test_an_example_that_the_recount_has_otherwise_is_told() -> None:
+    text = (
+        "metrics:\n  all_calls:\n    unit: count\n    type: simple\n    from: call\n    at: dialed_at\n    agg: count\n"
+        "    examples:\n      - {window: 2026-03-01/2026-03-31, is: 1, given: [{record: call, id: c, changed_at: "
+        "'2026-03-02T10:00:00Z', fields: {direction: inbound, dialed_at: '2026-03-02T10:00:00Z'}}]}\n"
+    )
+    defined = read_metrics(text, "metrics.yaml", shipped()).defined
+    same = definitions.with_own(read_document(text, "metrics.yaml").value)
+    other = definitions.with_own(
+        read_document(text.replace("agg: count", "agg: count\n    where: {direction: outbound}"), "m").value
+    )
+
+    assert list(Trial(defined, "USD", same).wrong(["all_calls"])) == []
+    (wrong,) = Trial(defined, "USD", other).wrong(["all_calls"])
+    assert wrong.reason.startswith("is 1 by the stream, and 0 by the recount")
 
 
 @pytest.mark.parametrize("name", shipped().metrics)

@@ -397,6 +397,30 @@ async def test_up_says_ready_and_leaves_nothing_behind_after_sigterm(tmp_path: P
     assert up.find_running(tmp_path) is None
 
 
+async def test_a_hangup_of_the_terminal_ends_nobody(tmp_path: Path) -> None:
+    """As `nohup floorcast up &` hears it: once it is ready, and again; no child is in the session of the terminal."""
+    announced: list[str] = []
+    said: list[str] = []
+    running = asyncio.create_task(
+        up.run(make_plan(tmp_path), announce=announced.append, say=said.append, surroundings=FakeSurroundings(tmp_path))
+    )
+    await until(lambda: announced == ["ready http://127.0.0.1:18080"])
+    children = psutil.Process().children()
+    before = len(said)
+
+    for heard in (1, 2):
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda heard=heard: len([line for line in said[before:] if "SIGHUP" in line]) == heard)  # type: ignore[misc]
+
+    assert not running.done()
+    assert psutil.Process().children() == children
+    assert len(children) >= 3
+    assert all(os.getsid(child.pid) == child.pid != os.getsid(0) for child in children)
+    assert not [line for line in notes(tmp_path) if line.endswith("ends")]
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await running == 0
+
+
 # As OBEDIENT, but for SIGTERM.
 DEAF = OBEDIENT.replace("signal.signal(signal.SIGTERM, end)", "signal.signal(signal.SIGTERM, lambda *_: note('hears'))")
 

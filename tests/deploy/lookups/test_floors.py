@@ -11,12 +11,18 @@ import pytest
 from schemas.instants import HOUR, MINUTE
 from tests.deploy.lookups.pipedrive_world import PipedriveWorld
 from tests.deploy.lookups.proof import assert_same
+from tests.deploy.lookups.salesforce_world import SalesforceWorld
 from tests.deploy.lookups.world import World
 from tests.deploy.lookups.zoho_world import ZohoWorld
 
 RECORDS = int(os.environ.get("FLOOR_RECORDS", "120"))
 """What people do in four hours."""
-WORLDS: dict[str, type[World]] = {"hubspot": World, "zoho": ZohoWorld, "pipedrive": PipedriveWorld}
+WORLDS: dict[str, type[World]] = {
+    "hubspot": World,
+    "zoho": ZohoWorld,
+    "pipedrive": PipedriveWorld,
+    "salesforce": SalesforceWorld,
+}
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("make", WORLDS.values(), ids=WORLDS)]
 
 

@@ -112,8 +112,8 @@ async def test_deletions_are_told_page_by_page(world: ZohoWorld) -> None:
         world.crm.delete("Deals", id)
     source = world.client.source
 
-    first = await world.client.run(source.gone("Deals", 0, None))
-    second = await world.client.run(source.gone("Deals", 0, first.cursor))
+    first = await world.client.run(source.gone("Deals", 0, world.clock(), None))
+    second = await world.client.run(source.gone("Deals", 0, world.clock(), first.cursor))
 
     assert [record["id"] for record in [*first.records, *second.records]] == ids[:210]
     assert {record[GONE] for record in first.records} == {world.clock()}

@@ -250,7 +250,7 @@ class World:
             connectors=connectors,
             progress=Progress(),
         )
-        assert output.dead_letters == []
+        assert [(letter.reason, letter.detail) for letter in output.dead_letters] == []
         return output.changes
 
 

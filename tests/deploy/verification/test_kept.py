@@ -37,6 +37,7 @@ def config(start: str = "received", zone: str = "Asia/Kuala_Lumpur") -> Config:
             "reps": {"r1": {"name": "Ana", "team": "north", "aliases": {"feed": ["old-2"]}}},
             "lead_response": {"start": start, "rules": [{"when": {"team": "south"}, "sla": "5m"}, {"sla": "1h"}]},
             "currency_rates": {"EUR": "1.08"},
+            "pipelines": {"p": {"steps": ["s1", "s2"]}},
         }
     )
 
@@ -58,7 +59,11 @@ def kept(log: Sequence[RecordChange], most: int = MANY) -> KeptChanges:
 
 def rows(changes: Sequence[RecordChange], chosen: Config, window: Window) -> Rows:
     """As `verify --every` compares them: without what may have begun before any of these days."""
-    return of_windows(recount(changes, chosen).rows(now=NOW, window=window), shipped())
+    books = recount(changes, chosen)
+    found = books.rows(now=NOW, window=window)
+    found["organisation"] = books.with_funnels(now=NOW, window=window)
+    found["teams"] = {team: books.with_funnels(now=NOW, window=window, team=team) for team in books.teams}
+    return of_windows(found, shipped())
 
 
 @settings(max_examples=50, deadline=None)

@@ -10,6 +10,7 @@ from deploy.verification.rounds import (
     LARGEST,
     LOOKS,
     SPAN,
+    STANDING,
     Judged,
     Plan,
     Suspects,
@@ -33,6 +34,9 @@ EVERYTHING_KEPT = 0
 EVERY_ROUND = {"5m", "15m", "1h", "4h", "24h", "today", "yesterday", "week", "7d"}
 
 
+STANDS = {subject.name for subject in STANDING.subjects}
+
+
 def looked_at(chosen: Plan) -> list[str]:
     return [subject.name for part in chosen.parts for subject in part.subjects]
 
@@ -41,7 +45,7 @@ def test_every_round_looks_at_what_is_recent_and_at_one_more() -> None:
     chosen = plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, {})
 
     assert set(looked_at(chosen)) == EVERY_ROUND | {"30d"}
-    assert chosen.names == set(WINDOW_NAMES)
+    assert chosen.names == set(WINDOW_NAMES) | STANDS
     assert chosen.left_out == ()
 
 
@@ -55,7 +59,8 @@ def test_everything_else_has_its_turn_the_past_too() -> None:
             found[name] = Compared(name, NOW + number)
 
     assert set(found) == names
-    spans = sorted(names - set(WINDOW_NAMES))
+    assert names >= STANDS
+    spans = sorted(names - set(WINDOW_NAMES) - STANDS)
     assert spans[-2:] == ["2026-01-15/2026-02-11", "2026-02-12/2026-03-11"]
     assert len(spans) == 400 // SPAN
 
@@ -63,7 +68,7 @@ def test_everything_else_has_its_turn_the_past_too() -> None:
 def test_where_something_was_wrong_is_looked_at_every_round() -> None:
     found = {
         "quarter": Compared("quarter", NOW + 2, differences=1),
-        **{name: Compared(name, NOW + 1) for name in ("30d", "month", "year")},
+        **{name: Compared(name, NOW + 1) for name in ("30d", "month", "year", *STANDS)},
     }
 
     chosen = looked_at(plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, found))
@@ -100,6 +105,17 @@ def test_what_turned_out_to_be_too_large_makes_room_for_others() -> None:
 
     assert set(looked_at(chosen)) == EVERY_ROUND - {"week", "7d"} | {"month"}
     assert set(chosen.left_out) == {"week", "7d", "30d", "year"}
+
+
+def test_what_stands_is_recounted_by_a_whole_log_only() -> None:
+    found = {name: Compared(name, 1) for name in WINDOW_NAMES}
+
+    assert set(looked_at(plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, found))) == EVERY_ROUND | STANDS
+    without = plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, found, is_whole=False)
+    assert not without.names & STANDS
+    assert set(without.left_out) == STANDS
+    too_large = plan(NOW, {TODAY: 10}, EVERYTHING_KEPT, found, {STANDING.name})
+    assert too_large.names & STANDS == set()
 
 
 def test_what_has_expired_is_left_out() -> None:

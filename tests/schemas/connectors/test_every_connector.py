@@ -1,5 +1,7 @@
 """The cases that each kind of connection must pass."""
 
+import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -8,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processor.core.normalise import parse_delivery
 from schemas.connectors import KINDS
 from schemas.connectors.base import MAX_EVENTS, ContentTypeError, SignatureError
 from schemas.deliveries import Delivery
 from schemas.instants import DAY, MINUTE, SECOND
+from schemas.records import RecordChange, fold_all
 from tests.schemas.connectors.cases import CASES, NOW, ConnectorCase, dump, parse
 
 each = pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
@@ -165,6 +169,84 @@ def test_one_bad_event_does_not_spoil_the_others(case: ConnectorCase) -> None:
 
     assert len(parsed.changes) == 2 * len(parse(case.connector(), case.good).changes)
     assert [(problem.reason, problem.index) for problem in parsed.problems] == [("bad_shape", 1)]
+
+
+NO_VALUE = [
+    b'"\\ud83d"', b'"Ana \xf0\x9f"', b'"\xff"', b"1e400", b"-1e400", b"NaN", b"Infinity", b"1" + b"0" * 400,
+    b"[" * 150 + b"]" * 150, b'{"a": 1, "a": 2}',
+]  # fmt: skip
+
+
+def places_in(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each member that holds no others."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places_in(inner, (*before, key))
+    else:
+        yield before
+
+
+def with_another(event: Any, place: tuple[Any, ...], value: Any) -> Any:
+    """A copy in which that member is another one."""
+    copy = json.loads(json.dumps(event))
+    holder = copy
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = value
+    return copy
+
+
+@each
+@pytest.mark.parametrize("wrong", NO_VALUE, ids=lambda wrong: repr(wrong[:12]))
+def test_a_value_that_is_none_costs_no_other_event_wherever_it_stands(case: ConnectorCase, wrong: bytes) -> None:
+    connector = case.connector()
+    good = [dump(event) for event in case.good]
+    sound = parse(connector, case.good).changes
+    for place in places_in(case.good[0]):
+        odd = dump(with_another(case.good[0], place, "@@")).replace(b'"@@"', wrong)
+
+        parsed = parse(connector, b"[" + b",".join([*good, odd, *good]) + b"]")
+
+        assert parsed.changes[: len(sound)] == parsed.changes[-len(sound) :] == sound
+        assert {problem.index for problem in parsed.problems} <= {len(good)}
+        assert all(problem.reason in {"bad_shape", "bad_field"} for problem in parsed.problems)
+
+
+TWICE: dict[str, tuple[tuple[Any, ...], tuple[Any, Any], str]] = {
+    "generic": (("fields", "rep"), ("r-1", "r-2"), "rep"),
+    "hubspot": (("propertyValue",), ("appointmentscheduled", "contractsent"), "stage"),
+    "close": (("event", "data", "value"), (100, 200), "amount"),
+    "aircall": (("data", "user", "id"), (456123, 456124), "rep"),
+    "pipedrive": (("data", "title"), ("One", "Two"), "name"),
+    "salesforce": (("payload", "Amount"), (100.0, 200.0), "amount"),
+    "zoho": (("affected_values", 0, "values", "Amount"), (100, 200), "amount"),
+}
+"""What an event says twice within one instant: where, as what, and which field of ours it is."""
+
+
+@each
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_of_two_changes_of_one_instant_in_one_delivery_the_later_one_stays(
+    case: ConnectorCase, is_turned: bool
+) -> None:
+    place, values, field = TWICE[case.kind]
+    words = list(reversed(values)) if is_turned else list(values)
+    body = dump([with_another(case.good[0], place, word) for word in words])
+    connectors = {case.kind: case.connector()}
+
+    def said(received_at: int) -> list[RecordChange]:
+        delivery = Delivery(case.kind, received_at, {"content-type": "application/json"}, body)
+        return parse_delivery(delivery, connectors).changes
+
+    (alone,) = {
+        change.fields[field]
+        for change in parse(case.connector(), [with_another(case.good[0], place, words[-1])]).changes
+        if change.fields.get(field) is not None
+    }
+    changes = [*said(NOW), *said(NOW + DAY)]
+    for order in (changes, changes[::-1]):
+        kind = order[0].kind
+        assert fold_all(kind, [change for change in order if change.kind == kind]).get(field) == alone
 
 
 @each

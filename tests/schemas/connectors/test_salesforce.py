@@ -244,6 +244,41 @@ def test_an_encoding_that_is_not_taken_is_told(encoding: str) -> None:
         read_message(body)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"&#xD83D;",
+        b"&#55357;",
+        b"&#0;",
+        b"&#x1F;",
+        b"&#x110000;",
+        b"\x0b",
+        b"\x1b",
+        b"\xf0\x9f",
+        b"\xff",
+        b"\xed\xa0\xbd",
+    ],
+)
+def test_what_is_no_character_of_xml_costs_no_notification(odd: bytes) -> None:
+    """A name that was cut in the middle of an emoji, or pasted from elsewhere; the others of its message are read."""
+    body = _message("opportunity_won", ("<sf:Name>", "<sf:Name>A@B")).replace(b"A@B", b"A" + odd + b"B")
+    whole = read_message(_message("opportunity_won"))
+
+    read = read_message(body)
+
+    assert read.organization == whole.organization
+    assert [note.id for note in read.notifications] == [note.id for note in whole.notifications]
+    said = read.notifications[0].fields
+    assert str(said.pop("Name")).startswith("A\ufffd")
+    assert said == {name: value for name, value in whole.notifications[0].fields.items() if name != "Name"}
+
+
+def test_a_body_that_is_no_xml_stays_none() -> None:
+    for body in (b"\x00", b"&#0;", b"<a>\x0b", b"\xff\xfe", b"<a \x0b/>"):
+        with pytest.raises(SoapError):
+            read_message(body)
+
+
 def test_a_field_of_another_place_is_none_of_a_record() -> None:
     body = _message(
         "opportunity_won", ("<sf:Name>", "<sf:Account><sf:StageName>Elsewhere</sf:StageName></sf:Account><sf:Name>")
@@ -470,6 +505,7 @@ def test_a_lead_that_is_no_more_converted_is_what_its_status_says() -> None:
     connector = _connector(statuses={"Working": "qualified"})
 
     assert _record(converted).get("status") == "converted"
+    assert _record(converted, connector=connector).get("status") == "converted"
     assert _record(converted, undone, connector=connector).get("status") == "qualified"
 
 

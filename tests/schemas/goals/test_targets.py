@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.absences import Absence
+from schemas.absences import Absence, Absences
 from schemas.calendars import BusinessCalendar
 from schemas.config.goals import PERIODS, Goal
 from schemas.goals.amounts import Amounts, Recorded
@@ -75,7 +75,7 @@ def person_of(person: Somebody) -> Employment:
         None if person.since is None else day_from(person.since),
         None if person.until is None else day_from(person.until),
         membership,
-        tuple(Absence(day_from(a), day_from(b), share) for a, b, share in person.away),
+        Absences(Absence(day_from(a), day_from(b), share) for a, b, share in person.away),
     )
 
 
@@ -140,7 +140,7 @@ def test_nobody_scheduled_any_more_leaves_nothing_to_need_a_day() -> None:
     work, today = spread_of(rules()).work_of(None), day("2026-04-30")
     evening = from_datetime(datetime(2026, 4, 30, 18, tzinfo=ZoneInfo(ZONE)))
     noon = from_datetime(datetime(2026, 4, 30, 13, 30, tzinfo=ZoneInfo(ZONE)))
-    away = Employment("r", absences=(Absence(day("2026-04-23"), day("2026-05-03")),))
+    away = Employment("r", absences=Absences((Absence(day("2026-04-23"), day("2026-05-03")),)))
 
     assert needed_share(work, APRIL, today, evening) is None
     assert needed_share(work, APRIL, today, noon) == 2

@@ -95,6 +95,19 @@ async def test_a_deal_stands_still_after_what_most_won_ones_took_there(tmp_path:
     assert await listed(floor, flag="stalled") == []
 
 
+async def test_a_deal_that_names_no_pipeline_stands_still_as_one_of_the_first(tmp_path: Path) -> None:
+    pipelines = {"sales": {"steps": ["offer"]}, "renewals": {"steps": ["offer"]}}
+    floor = floor_of(
+        tmp_path, *(each for number in range(10) for each in won(f"w{number}", HOUR)),
+        *(each for number in range(10) for each in won(f"x{number}", HOUR, pipeline=None)),
+        deal("unsaid", NOW - DAY, pipeline=None), deal("said", NOW - DAY),
+        deal("other", NOW - DAY, pipeline="renewals"),
+        pipelines=pipelines,
+    )  # fmt: skip
+
+    assert await listed(floor, flag="stalled") == ["said", "unsaid"]
+
+
 async def test_a_deal_much_larger_than_the_others_of_its_rep_is_at_risk(tmp_path: Path) -> None:
     floor = floor_of(
         tmp_path, deal("large", amount=4000), deal("nearly", amount=3999), deal("r2", rep="r2", amount=9999)

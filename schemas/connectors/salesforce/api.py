@@ -1,0 +1,371 @@
+"""What Salesforce's API is asked, and how its answers are put together. Pure: `schemas.connectors.asking` says how.
+
+- What changed is found by SOQL in the order of ids, beyond the last one of each page: no cap is met, no cursor expires,
+  and a record that changes meanwhile moves nothing.
+- Fields and objects differ by organisation, and one that is not there refuses a whole request: so each object is
+  described first, once.
+- Opportunities are read with OpportunityHistory, leads with LeadHistory as far as the organisation tracks it, mails
+  with the Task and the people that they belong to.
+- What is deleted is told by the recycle bin (queryAll), which also says into which lead one was merged, and for
+  what it does not hold any more by getDeleted.
+https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobjects-collections-retrieve-post.html
+https://developer.salesforce.com/docs/platform/api-rest/guide/resources-getdeleted.html
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from schemas.connectors.asking import (
+    GONE,
+    HISTORY,
+    Answer,
+    ApiObject,
+    Ask,
+    BadAnswerError,
+    Changed,
+    Envelope,
+    NotLetInError,
+    Pace,
+    Page,
+    Steps,
+    member,
+)
+from schemas.connectors.salesforce.ids import whole_id
+from schemas.connectors.salesforce.objects import (
+    EMAIL,
+    EVENT,
+    LEAD,
+    OBJECTS,
+    OPPORTUNITY,
+    PERSON,
+    TASK,
+    VOICE_CALL,
+    micros,
+)
+from schemas.connectors.tables import second_text
+from schemas.instants import DAY, HOUR, MINUTE
+
+VERSION = "v68.0"
+"""Of the API, in every path."""
+_ROOT = f"/services/data/{VERSION}"
+BATCH = 200
+"""Ids in one request: it has to fit into the address of a query too."""
+_FOUND = 2000
+_MISSING = frozenset({404})
+_REFUSED = frozenset({400, 403, 404})
+_LIMIT_WAIT = 900.0
+"""The limit is of the last 24 hours: a part of it comes back all the time."""
+_LEAST_LEFT = 0.01
+_TOLD_FOR = 15 * DAY
+_MODIFIED = "SystemModstamp"
+TASK_OF, RELATIONS, TRACKED = "$task", "$relations", "$tracked"
+"""Members of a record: of a mail its Task and the people it went to; of a lead the fields whose past is kept."""
+_DUE = "due"
+
+_FILTERS: Mapping[str, str] = {
+    TASK.name: "(TaskSubtype = 'Call' OR (TaskSubtype = null AND CallType != null)"
+    " OR (TaskSubtype = null AND CallDisposition != null) OR (TaskSubtype = null AND CallDurationInSeconds != null))",
+    EVENT.name: "IsChild = false",
+}
+_FURTHER: Mapping[str, Sequence[str]] = {
+    TASK.name: ("TaskSubtype", "Status", "IsClosed", "CompletedDateTime"),
+    VOICE_CALL.name: ("ActivityId",),
+    EMAIL.name: ("Status", "MessageDate", "ReplyToEmailMessageId", "ActivityId", "CreatedById"),
+    EVENT.name: ("IsChild", "GroupEventType", "ActivityDateTime", "DurationInMinutes"),
+    LEAD.name: ("ConvertedOpportunityId",),
+    OPPORTUNITY.name: ("IsClosed", "IsWon", "LastStageChangeDate"),
+}
+"""Fields beside those that the tables name."""
+_BEGINS = {TASK.name: "00T", VOICE_CALL.name: "0LQ"}
+
+
+class SalesforceSource:
+    """Salesforce's API, for one connection."""
+
+    people = PERSON.name
+    batch = BATCH
+    # https://developer.salesforce.com/docs/platform/salesforce-app-limits-cheatsheet: so many long requests at once.
+    paces: Mapping[str, Pace] = {"": Pace(5, 1)}
+    overlap = 5 * MINUTE
+    is_exact = False
+
+    def __init__(self, *, address: str, client: Mapping[str, str], outcomes_field: str | None = None) -> None:
+        """`client`: `client_id`, `client_secret`."""
+        self.address = address
+        self._client = dict(client)
+        self._outcomes_field = outcomes_field
+        self.objects: Mapping[str, ApiObject] = {
+            table.name: ApiObject(table.name, table.record, begins=_BEGINS.get(table.name, ""))
+            for table in (LEAD, OPPORTUNITY, TASK, VOICE_CALL, EMAIL, EVENT)
+        }
+        self._fields: dict[str, frozenset[str]] = {}
+        """Object -> the fields that this organisation has; none: it does not have such objects."""
+        self._tracked: frozenset[str] | None = None
+
+    # Token and limits.
+
+    def login(self) -> Steps[Mapping[str, str]]:
+        """A session by client credentials. There is nothing to refresh it with: another one is asked for."""
+        form = {"grant_type": "client_credentials", **self._client}
+        answer = yield Ask("POST", "/services/oauth2/token", form=form)
+        token = answer.data.get("access_token") if isinstance(answer.data, dict) else None
+        if not isinstance(token, str) or not token:
+            msg = "gives no token"
+            raise NotLetInError(msg)
+        return {"authorization": f"Bearer {token}"}
+
+    def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
+        """Answers tell of the last 24 hours, which no pace keeps."""
+        return {}
+
+    def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
+        """A spent limit is a 403 here, and says nothing of when."""
+        codes = (
+            {error.get("errorCode") for error in data if isinstance(error, dict)} if isinstance(data, list) else set()
+        )
+        return _LIMIT_WAIT if status == 403 and "REQUEST_LIMIT_EXCEEDED" in codes else None
+
+    def exhausted(self, headers: Mapping[str, str]) -> float | None:
+        """The last requests of 24 hours are left to others."""
+        used, _, of = headers.get("sforce-limit-info", "").rpartition("api-usage=")[2].partition("/")
+        of = of.partition(",")[0].partition(";")[0].strip()
+        if not used.isdigit() or not of.isdigit():
+            return None
+        return _LIMIT_WAIT if int(of) - int(used) <= _LEAST_LEFT * int(of) else None
+
+    # Records.
+
+    def words(self) -> Steps[Mapping[str, str]]:
+        """Which stages are won and lost."""
+        rows = yield from self._all("SELECT ApiName, MasterLabel, IsClosed, IsWon FROM OpportunityStage")
+        found: dict[str, str] = {}
+        for row in rows:
+            status = "won" if row.get("IsWon") is True else "lost" if row.get("IsClosed") is True else "open"
+            found |= {str(row[name]): status for name in ("MasterLabel", "ApiName") if row.get(name)}
+        return found
+
+    def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """Those that are there, then, of the others, those that are deleted; the rest is missing."""
+        names = yield from self._names(object)
+        if not names:
+            return Envelope(object=object, missing=list(ids))
+        answer = yield Ask("POST", f"{_ROOT}/composite/sobjects/{object}", body={"ids": list(ids), "fields": names})
+        if not isinstance(answer.data, list):
+            msg = "composite/sobjects: must be a list"
+            raise BadAnswerError(msg)
+        records = [_row(record) for record in answer.data if isinstance(record, dict) and record.get("Id")]
+        found = {record["id"] for record in records}
+        left = [id for id in ids if id not in found]
+        gone = (yield from self._deleted(object, f"Id IN ({_listed(left)})")) if left else []
+        if records and object == OPPORTUNITY.name:
+            yield from self._deal_histories(records)
+        elif records and object == LEAD.name:
+            yield from self._lead_histories(records)
+        elif records and object == EMAIL.name:
+            yield from self._mail_people(records)
+        found |= {record["id"] for record in gone}
+        return Envelope(object=object, records=[*records, *gone], missing=[id for id in left if id not in found])
+
+    def _names(self, object: str) -> Steps[list[str]]:
+        """The fields that are read of an object, as far as the organisation has them. None: it has no such objects."""
+        if object not in self._fields:
+            answer = yield Ask("GET", f"{_ROOT}/sobjects/{object}/describe", expected=_MISSING)
+            fields = [] if answer.status in _MISSING else member(answer.data, "fields", list)
+            self._fields[object] = frozenset(str(each.get("name")) for each in fields if isinstance(each, dict))
+        wanted = ["Id", *(row.source for row in OBJECTS[object].rows), *_FURTHER.get(object, ()), _MODIFIED]
+        if object == EVENT.name and self._outcomes_field is not None:
+            wanted.append(self._outcomes_field)
+        return [name for name in dict.fromkeys(wanted) if name in self._fields[object]]
+
+    def _deal_histories(self, deals: Sequence[dict[str, Any]]) -> Steps[None]:
+        rows = yield from self._all(
+            "SELECT Id, OpportunityId, StageName, Amount, CreatedDate FROM OpportunityHistory "
+            f"WHERE OpportunityId IN ({_listed(deal['id'] for deal in deals)}) ORDER BY CreatedDate, Id"
+        )
+        _put(deals, rows, "OpportunityId")
+
+    def _lead_histories(self, leads: Sequence[dict[str, Any]]) -> Steps[None]:
+        if self._tracked is None:
+            rows = yield from self._all(
+                "SELECT QualifiedApiName, IsFieldHistoryTracked FROM FieldDefinition "
+                "WHERE EntityDefinition.QualifiedApiName = 'Lead'"
+            )
+            tracked = [row.get("QualifiedApiName") for row in rows if row.get("IsFieldHistoryTracked") is True]
+            self._tracked = frozenset(str(name) for name in tracked)
+        rows = yield from self._all(
+            "SELECT Id, LeadId, Field, OldValue, NewValue, CreatedDate FROM LeadHistory "
+            f"WHERE LeadId IN ({_listed(lead['id'] for lead in leads)}) "
+            "AND Field IN ('Status', 'Owner', 'leadConverted') ORDER BY CreatedDate, Id",
+            path="queryAll",
+        )
+        _put(leads, rows, "LeadId")
+        for lead in leads:
+            lead[TRACKED] = sorted(self._tracked & {"Status", "OwnerId", "Owner"})
+
+    def _mail_people(self, mails: Sequence[dict[str, Any]]) -> Steps[None]:
+        """Whose a mail is, its Task says, and to whom it went, its relations."""
+        tasks = {mail["ActivityId"] for mail in mails if mail.get("ActivityId")}
+        owners: dict[str, dict[str, Any]] = {}
+        if tasks:
+            rows = yield from self._all(f"SELECT Id, OwnerId, WhoId FROM Task WHERE Id IN ({_listed(sorted(tasks))})")
+            owners = {row["Id"]: row for row in rows}
+        relations = yield from self._all(
+            "SELECT EmailMessageId, RelationId FROM EmailMessageRelation "
+            f"WHERE EmailMessageId IN ({_listed(mail['id'] for mail in mails)}) AND RelationObjectType = 'Lead'"
+        )
+        for mail in mails:
+            mail[TASK_OF] = owners.get(mail.get("ActivityId") or "")
+            mail[RELATIONS] = sorted(
+                {str(row["RelationId"]) for row in relations if row.get("EmailMessageId") == mail["id"]}
+            )
+
+    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """Nothing that a record points to changes without its modified time."""
+        return Envelope(object=object)
+        yield  # a generator, as others are
+
+    def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
+        """By their ids, beyond `cursor`; then meetings that are over since then, though nobody has touched them."""
+        names = yield from self._names(object)
+        if not names:
+            return Changed((), None)
+        is_due = cursor is not None and cursor.startswith(_DUE)
+        last = (cursor or "").removeprefix(_DUE)
+        at, condition = _MODIFIED, f"{_MODIFIED} >= {_written(since)}"
+        if is_due:
+            at = "EndDateTime"
+            condition = f"{at} >= {_written(since)} AND {at} <= TOMORROW"
+        parts = [condition, *([f"Id > '{last}'"] if last else []), *([_FILTERS[object]] if object in _FILTERS else [])]
+        query = f"SELECT Id, {at} FROM {object} WHERE {' AND '.join(parts)} ORDER BY Id LIMIT {_FOUND}"
+        answer = yield self._query(query)
+        rows = list(_rows(answer))
+        found = [(row["id"], _at(row, at)) for row in rows]
+        is_more = len(rows) >= _FOUND or not answer.data.get("done", True)
+        following = (_DUE if is_due else "") + found[-1][0] if is_more and found else None
+        if following is None and not is_due and object == EVENT.name and self._outcomes_field is None:
+            following = _DUE
+        return Changed(found, following, is_due=is_due)
+
+    def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
+        """What lies in the recycle bin; then what does not even lie there any more."""
+        if not (yield from self._names(object)):
+            return Page([], None)
+        if cursor is None:
+            records = yield from self._deleted(object, f"{_MODIFIED} >= {_written(since)}")
+            return Page(records, "emptied")
+        start, end = max(since, until - _TOLD_FOR + HOUR), until - until % MINUTE
+        if end - start < 2 * MINUTE:
+            start = end - 2 * MINUTE
+        answer = yield Ask(
+            "GET",
+            f"{_ROOT}/sobjects/{object}/deleted/",
+            {"start": f"{second_text(start)}+00:00", "end": f"{second_text(end)}+00:00"},
+            expected=_REFUSED,  # not every object is replicated
+        )
+        if answer.status in _REFUSED:
+            return Page([], None)
+        told = [each for each in member(answer.data, "deletedRecords", list) if isinstance(each, dict)]
+        return Page([{"id": _own_id(each.get("id")), GONE: _at(each, "deletedDate")} for each in told], None)
+
+    def _deleted(self, object: str, condition: str) -> Steps[list[dict[str, Any]]]:
+        """Records of the recycle bin. A lead that was merged into another one is in it, whole, and names it."""
+        names = yield from self._names(object)
+        is_lead = object == LEAD.name and "MasterRecordId" in names
+        chosen = [*names] if is_lead else ["Id", _MODIFIED]
+        rows = yield from self._all(
+            f"SELECT {', '.join(chosen)} FROM {object} WHERE IsDeleted = true AND {condition}", path="queryAll"
+        )
+        merged = [row | {"IsDeleted": True} for row in rows if row.get("MasterRecordId")] if is_lead else []
+        if merged:
+            yield from self._lead_histories(merged)
+        kept = {row["id"] for row in merged}
+        return [*merged, *({"id": row["id"], GONE: _at(row, _MODIFIED)} for row in rows if row["id"] not in kept)]
+
+    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
+        """All that is there."""
+        page = yield from self.changed(object, 0, cursor)
+        return page if page.cursor != _DUE else Changed(page.found, None)
+
+    def everybody(self) -> Steps[Envelope]:
+        """Users, those who are not active any more too."""
+        names = yield from self._names(PERSON.name)
+        rows = yield from self._all(f"SELECT {', '.join(names)} FROM User ORDER BY Id")
+        return Envelope(object=PERSON.name, records=rows)
+
+    def is_there(self, record: Mapping[str, Any]) -> bool:
+        """Neither deleted nor merged into another one."""
+        return GONE not in record and record.get("IsDeleted") is not True
+
+    # Requests.
+
+    # Queries are of ids, instants and names that stand in this file, or that the configuration has checked: nothing in
+    # them comes from outside.
+
+    def _query(self, query: str, path: str = "query") -> Ask:
+        return Ask("GET", f"{_ROOT}/{path}/", {"q": query})
+
+    def _all(self, query: str, path: str = "query") -> Steps[list[dict[str, Any]]]:
+        """All rows of a query, page by page."""
+        answer = yield self._query(query, path)
+        rows = list(_rows(answer))
+        while answer.data.get("done") is False:
+            answer = yield Ask("GET", member(answer.data, "nextRecordsUrl", str))
+            rows += _rows(answer)
+        return rows
+
+
+def _listed(ids: Iterable[str]) -> str:
+    """Ids as a query names them: letters and digits alone."""
+    return ", ".join(f"'{id}'" for id in ids if id.isalnum()) or "''"
+
+
+def _put(records: Sequence[dict[str, Any]], rows: Iterable[dict[str, Any]], name: str) -> None:
+    """Put into each record its rows, in their order: of equal instants the place in it decides."""
+    by_id: dict[str, list[dict[str, Any]]] = {record["id"]: [] for record in records}
+    for row in rows:
+        by_id.get(str(row.get(name)), []).append(row)
+    for record in records:
+        record[HISTORY] = by_id[record["id"]]
+
+
+def _written(at: int) -> str:
+    return f"{second_text(at)}Z"
+
+
+def _own_id(value: Any) -> str:
+    try:
+        found = whole_id(value)
+    except ValueError as error:
+        msg = f"Id: {error}"
+        raise BadAnswerError(msg) from None
+    if found is None:
+        msg = "Id: is missing"
+        raise BadAnswerError(msg)
+    return found
+
+
+def _at(row: Mapping[str, Any], name: str) -> int:
+    try:
+        found = micros(row.get(name))
+    except ValueError as error:
+        msg = f"{name}: {error}"
+        raise BadAnswerError(msg) from None
+    if found is None:
+        msg = f"{name}: is missing"
+        raise BadAnswerError(msg)
+    return found
+
+
+def _row(record: dict[str, Any]) -> dict[str, Any]:
+    record.pop("attributes", None)
+    if "Id" in record:
+        record["id"] = _own_id(record["Id"])
+    return record
+
+
+def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
+    for record in member(answer.data, "records", list):
+        if not isinstance(record, dict):
+            msg = "records: must be a list of objects"
+            raise BadAnswerError(msg)
+        yield _row(record)

@@ -1,0 +1,203 @@
+"""Salesforce's API over its fake: sessions, limits, what an organisation lacks, pages, the recycle bin, histories."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.lookups.client import ApiError
+from schemas.connectors.asking import GONE
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.records import Record, fold_all
+from tests.deploy.lookups.salesforce_world import SalesforceWorld
+from tests.fakes.http import Response
+from tests.fakes.salesforce import iso
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[SalesforceWorld]:
+    async with SalesforceWorld(tmp_path, lost=0.0, repeated=0.0) as found:
+        yield found
+
+
+def record(world: SalesforceWorld, kind: str, id: str) -> Record:
+    return fold_all(kind, [change for change in world.changes() if (change.kind, change.id) == (kind, id)])
+
+
+def deal(world: SalesforceWorld, **more: Any) -> str:
+    fields = {"OwnerId": world.reps[0], "CreatedById": world.reps[0], "StageName": "Prospecting", "Amount": 100, **more}
+    id, _ = world.crm.create("Opportunity", fields)
+    return str(id)
+
+
+def lead(world: SalesforceWorld, **more: Any) -> str:
+    id, _ = world.crm.create(
+        "Lead", {"OwnerId": world.reps[0], "Status": "Open - Not Contacted", "IsConverted": False, **more}
+    )
+    return str(id)
+
+
+async def changed(world: SalesforceWorld, object: str) -> list[str]:
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await world.client.run(world.client.source.changed(object, world.clock() - DAY, cursor))
+        found += [id for id, _ in page.found]
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+async def test_a_session_that_is_over_is_renewed_once(world: SalesforceWorld) -> None:
+    await world.client.run(world.client.source.words())
+    world.crm.sessions.clear()
+    await world.client.run(world.client.source.words())
+    assert len(world.crm.sessions) == 1
+
+    world.crm.faults += [Response(401, [{"errorCode": "INVALID_SESSION_ID"}])] * 1
+    await world.client.run(world.client.source.words())
+
+
+async def test_a_spent_limit_is_no_lack_of_rights(world: SalesforceWorld) -> None:
+    await world.client.run(world.client.source.words())
+    world.crm.faults.append(Response(403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests"}]))
+    with pytest.raises(ApiError) as caught:
+        await world.client.run(world.client.source.words())
+    assert (caught.value.reason, caught.value.wait) == ("limit", 900.0)
+
+    world.crm.faults.append(Response(403, [{"errorCode": "INSUFFICIENT_ACCESS", "message": "no"}]))
+    with pytest.raises(ApiError) as refused:
+        await world.client.run(world.client.source.words())
+    assert refused.value.reason == "forbidden"
+
+
+async def test_the_last_requests_of_a_day_are_left_to_others(world: SalesforceWorld) -> None:
+    world.crm.daily, world.crm.used = 1000, 988
+    await world.client.run(world.client.source.words())
+    await world.client.run(world.client.source.words())
+    with pytest.raises(ApiError) as caught:
+        await world.client.run(world.client.source.words())
+
+    assert caught.value.reason == "limit"
+    assert world.crm.over_limit == 0
+    assert world.crm.used < 1000
+
+
+async def test_what_an_organisation_does_not_have_is_left_out(world: SalesforceWorld) -> None:
+    assert await changed(world, "VoiceCall") == []
+    found = await world.client.run(world.client.source.read("VoiceCall", ["0LQ5g0000000001EAA"]))
+    assert found.missing == ["0LQ5g0000000001EAA"]
+    (found_deal,) = (await world.client.run(world.client.source.read("Opportunity", [deal(world)]))).records
+    assert "CurrencyIsoCode" not in found_deal
+
+
+async def test_all_that_changed_is_found_however_short_the_pages_are(world: SalesforceWorld) -> None:
+    ids = [deal(world) for _ in range(950)]
+    world.crm.page = 300
+
+    assert await changed(world, "Opportunity") == ids
+
+
+async def test_ids_are_answered_in_part_deleted_ones_by_the_recycle_bin(world: SalesforceWorld) -> None:
+    there, gone = deal(world), deal(world)
+    world.crm.delete("Opportunity", gone)
+    found = await world.client.run(world.client.source.read("Opportunity", [there, gone, "0065g0000009999AAA"]))
+
+    assert [each["id"] for each in found.records] == [there, gone]
+    assert GONE in found.records[1]
+    assert found.missing == ["0065g0000009999AAA"]
+
+
+async def test_what_is_out_of_the_recycle_bin_is_told_by_getdeleted(world: SalesforceWorld) -> None:
+    ids = [deal(world) for _ in range(3)]
+    await world.backfill()
+    await world.catch_up()
+    begun = await world.rounds.reconcile(None)
+    world.crm.delete("Opportunity", ids[0])
+    world.crm.rows["Opportunity"][ids[0]].is_emptied = True
+    world.clock.now += 10 * MINUTE
+    await world.rounds.reconcile(begun)
+
+    assert record(world, "deal", ids[0]).is_deleted
+    assert not record(world, "deal", ids[1]).is_deleted
+
+
+async def test_rows_of_one_second_have_the_order_of_the_page(world: SalesforceWorld) -> None:
+    id = deal(world)
+    world.clock.now += HOUR
+    for stage in ("Verbal yes", "Signed", "Gone", "Signed"):
+        world.crm.set("Opportunity", id, {"StageName": stage})
+    world.clock.now += HOUR
+    await world.backfill()
+    await world.backfill()
+
+    found = record(world, "deal", id)
+    assert (found.get("stage"), found.get("status")) == ("Signed", "won")
+    assert found.get("closed_at") == world.clock() // SECOND * SECOND - HOUR
+
+
+async def test_a_history_that_is_not_tracked_leaves_the_last_modification(world: SalesforceWorld) -> None:
+    world.crm.has_field_history = False
+    id = lead(world)
+    made = world.clock()
+    world.clock.now += HOUR
+    world.crm.set("Lead", id, {"Status": "Qualified", "OwnerId": world.reps[1]})
+    world.crm.rows["Lead"][id].history.clear()
+    await world.backfill()
+
+    found = record(world, "lead", id)
+    assert (found.get("status"), found.get("rep")) == ("qualified", world.reps[1])
+    assert {at for at, _, value in found.history("status") if value is not None} == {made + HOUR}
+    assert found.get("assigned_at") == made
+
+
+async def test_an_overflow_has_all_looked_up_that_changed_since(world: SalesforceWorld) -> None:
+    id = deal(world)
+    await world.backfill()
+    world.clock.now += HOUR
+    world.crm.set("Opportunity", id, {"Amount": 700})
+    overflow = world.crm._event("Opportunity", ["000000000000000AAA"], "GAP_OVERFLOW", {})
+    world.send([overflow])
+    world.clock.now += MINUTE
+    await world.deliver()
+    await world.catch_up()
+    await world.rounds.look_up()
+
+    assert record(world, "deal", id).get("amount") == "700"
+    assert world.known.pending_count("hub") == 0
+
+
+async def test_a_meeting_is_held_once_it_is_over_and_no_webhook_was_missed(world: SalesforceWorld) -> None:
+    starts = world.crm.now() + 600
+    fields = {
+        "OwnerId": world.reps[0], "CreatedById": world.reps[0], "StartDateTime": iso(starts), "IsChild": False,
+        "EndDateTime": iso(starts + 1800),
+    }  # fmt: skip
+    id, events = world.crm.create("Event", fields)
+    world.send(events)
+    world.clock.now += MINUTE
+    await world.deliver()
+    begun = await world.rounds.reconcile(None)
+    assert record(world, "meeting", id).get("outcome") == "scheduled"
+
+    world.clock.now += HOUR
+    await world.rounds.reconcile(begun)
+    assert record(world, "meeting", id).get("outcome") == "held"
+    assert world.known.ever_missed("hub") == {}
+
+
+async def test_a_merged_lead_is_known_by_its_master_whatever_its_event_said(world: SalesforceWorld) -> None:
+    one, other = lead(world), lead(world)
+    await world.backfill()
+    world.clock.now += HOUR
+    world.send(world.crm.merge(one, other))
+    world.clock.now += MINUTE
+    await world.deliver()
+    await world.catch_up()
+    await world.rounds.look_up()
+
+    found = record(world, "lead", other)
+    assert (found.get("merged_into"), found.is_deleted) == (one, False)
