@@ -147,7 +147,7 @@ class Rounds:
             noted_as = f"{object.name} due" if page.is_due else object.name
             compared = self._known.compared(self.name, noted_as, [id for id, _ in page.found])
             latest = begun if page.is_due else begun - PATIENCE
-            changed = [(id, at) for id, at in page.found if compared.get(id) != at and at <= latest]
+            changed = [(id, at) for id, at in page.found if compared.get(id, -1) < at <= latest]
             for chunk in _chunks(changed, self._source.batch):
                 asked_at = self._clock()
                 envelope = await self._client.run(self._source.read(object.name, [id for id, _ in chunk]))

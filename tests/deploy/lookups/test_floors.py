@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.instants import HOUR, MINUTE
+from tests.deploy.lookups.close_world import CloseWorld
 from tests.deploy.lookups.pipedrive_world import PipedriveWorld
 from tests.deploy.lookups.proof import assert_same
 from tests.deploy.lookups.salesforce_world import SalesforceWorld
@@ -22,6 +23,7 @@ WORLDS: dict[str, type[World]] = {
     "zoho": ZohoWorld,
     "pipedrive": PipedriveWorld,
     "salesforce": SalesforceWorld,
+    "close": CloseWorld,
 }
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("make", WORLDS.values(), ids=WORLDS)]
 
