@@ -43,7 +43,7 @@ def shown(screen: Screen) -> Any:
 def opened(screen: Screen, **more: Any) -> Screen:
     screen.floor.settings = served(**more)
     screen.open()
-    expect(screen.figure("calls_made")).to_have_text(re.compile("[0-9۰-۹]"))  # noqa: RUF001 - Persian digits
+    expect(screen.figure("calls_made")).to_have_text(re.compile("[0-9۰-۹]"))
     return screen
 
 
@@ -164,7 +164,7 @@ def test_in_persian_no_number_is_cut_off_and_no_word_covers_another(screen: Scre
 
     for place in (screen.figure("revenue_won"), screen.lead("l-1").locator(".running")):
         assert place.evaluate("node => node.scrollWidth <= node.clientWidth")
-        assert re.search("[۰-۹]", place.inner_text())  # noqa: RUF001
+        assert re.search("[۰-۹]", place.inner_text())
         assert not re.search("[0-9]", place.inner_text())
     running, owner = (screen.lead("l-1").locator(part).bounding_box() for part in (".running", ".who"))
     assert running is not None
