@@ -101,17 +101,18 @@ class Backfill:
 
     async def _walk(self, object: ApiObject) -> None:
         while True:
-            mark = self.mark
+            mark, asked_at = self.mark, self._clock()
             page = await self._client.run(self._source.changed(object.name, mark.since, mark.cursor))
             of = None if page.total is None else mark.records + page.total
             self._progressed(object.name, mark.records, of)
-            ids = [id for id, _ in page.found]
+            ids = [] if page.records else [id for id, _ in page.found]
+            await self._store(Envelope(object=object.name, records=page.records), asked_at)
             size = self._source.batch
             slots = asyncio.Semaphore(AT_ONCE)
             missing = await asyncio.gather(
                 *(self._read(object, ids[start : start + size], slots) for start in range(0, len(ids), size))
             )
-            mark.records += len(ids)
+            mark.records += len(page.found)
             mark.missing += sum(missing)
             mark.cursor = page.cursor
             self._progressed(object.name, mark.records, of)

@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from schemas.calendars import BusinessCalendar
 from schemas.catalogue import Catalogue
+from schemas.catalogue.checking import business_durations
 from schemas.catalogue.defined import RESPONSE_BAND, Defined, with_bands
 from schemas.catalogue.reading import Read, shipped
 from schemas.config.alerts import Alerts, Threshold
@@ -174,6 +175,11 @@ class Config(Model):
         found += [remark for name, goal in self.goals.items() for remark in self._remarks_on_goal(name, goal)]
         for name, screen in self.screens.items():
             found += [f"screens.{name}.{setting}: {why}" for setting, why in screen.remarks(self.goals).items()]
+        if self.organisation.calendar is None:
+            found += [
+                f"metrics.{name}.clock: is business, and organisation.calendar is not set, so it goes by elapsed time"
+                for name in business_durations(self.catalogue)
+            ]
         found += remarks_on_kept(self)
         for index, rule in enumerate(self.lead_response.rules[:-1]):
             if rule.when == RuleCondition():
