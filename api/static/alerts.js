@@ -28,6 +28,7 @@ export function alertEntry(alert, context) {
   const owner = alert.rep ? alert.name || store.repName(alert.rep) : store.teamName(alert.team);
   if (alert.goal) return milestone(alert, owner || store.organisation.name || "", context);
   if (alert.metric) return crossing(alert, owner || store.organisation.name || "", context);
+  if (alert.connection) return missing(alert, context);
   const [sign, word] = LEVELS[alert.level];
   return { level: alert.level, sign, word: texts.say(word), owner: owner || texts.say("leads.nobody"), subject: wait(alert, context) };
 }
@@ -78,6 +79,17 @@ function milestone(alert, owner, { catalogue, formats, texts, window }) {
   const about = isHere ? metric : texts.say("alerts.metric_window", { metric, window: texts.window(span) });
   const word = texts.say("alerts.reached", { limit: formats.share(Number(alert.milestone) || 0) });
   return { level: "reached", sign: "done", word, owner: about, subject: owner };
+}
+
+/**
+ * A connection whose webhooks do not bring all that its CRM changes.
+ * @param {Alert} alert
+ * @param {Context} context
+ * @returns {Entry}
+ */
+function missing(alert, { texts }) {
+  const subject = texts.say("alerts.missed");
+  return { level: alert.level, sign: "warned", word: texts.say("alerts.connection"), owner: alert.connection || "", subject };
 }
 
 /** Where a lead comes from, as people would write it. */
