@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-board floors fuzz fuzz-bodies sanitize faults faults-table check check-style check-types check-types-macos check-imports check-board format bench lock clean
+.PHONY: help install dev demo test test-board floors fuzz fuzz-bodies sanitize image faults faults-table check check-style check-types check-types-macos check-imports check-board format bench lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
@@ -26,6 +26,7 @@ help:
 	@echo "make fuzz-bodies  BODIES=100000 wrong bodies of each kind of CRM"
 	@echo "make fuzz      whatever reads bytes from outside, on bytes nobody foresaw; SECONDS=600 for longer"
 	@echo "make sanitize  what is compiled, under AddressSanitizer and UBSan"
+	@echo "make image     the image of deploy/Dockerfile, built without Docker, started, and posted to"
 	@echo "make faults    every fault, with figures: half an hour; ROUNDS=\"kill-worker freeze\" for some of them"
 	@echo "make check     lint, format, types, import rules"
 	@echo "make bench     the benchmark"
@@ -90,6 +91,10 @@ fuzz: install dev
 # A short form of it (SANITIZE=--short) is part of CI.
 sanitize: install dev
 	$(BIN)/python -m tests.sanitize $(SANITIZE)
+
+# Without Docker: Debian's buildah follows deploy/Dockerfile, on a base of Debian's packages. Wants root.
+image: install dev
+	$(BIN)/python -m tests.image
 
 # Goes on after a round that fails. The figures lie in build/faults.json; faults-table puts them into the docs.
 faults: install dev

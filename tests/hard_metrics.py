@@ -34,6 +34,7 @@ dimensions:
   source: {of: lead.source, values: {Web: [web]}, other: Other}
   first_touch: {of: lead.response, bands: [5m, 1h]}
   way: {of: call.direction}
+  told: {of: call.talk_seconds, bands: [30s, 1m]}
   tier: {of: rep.attributes.tier}
   grade: {of: deal.attributes.tier, values: {Gold: [gold], Third: ["3"]}}
 cold_sources: [web]
@@ -74,7 +75,7 @@ metrics:
   golden: {unit: count, type: simple, from: deal, where: {any: [{attributes.tier: gold}, {attributes.tier: "3"}]},
     at: created_at, credit: rep, agg: count, by: [grade]}
   # A person whom records call by another id.
-  of_r2: {unit: count, type: simple, from: call, where: {rep: [r2, r3]}, at: dialed_at, agg: count}
+  of_r2: {unit: count, type: simple, from: call, where: {rep: [r2, r3]}, at: dialed_at, agg: count, by: [told]}
   made_by_r2: {unit: count, type: simple, from: deal, where: {not: {creator: r2}, lead: {is_set: true}},
     at: created_at, agg: count, by: [source]}
   # One of two kinds says the label.

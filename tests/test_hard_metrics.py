@@ -96,7 +96,8 @@ def test_hard_metrics_of_a_user_equal_the_recount(name: str, log: list[RecordCha
 SEGMENTED = {
     "meetings_by_source": "source", "soon_won": "source", "reached_out": "way", "received": "source",
     "lost_of_web": "first_touch",
-    "golden": "grade", "busy_days": "tier", "talks": "team", "leads_touched": "team", "pipeline_now": "team",
+    "golden": "grade", "of_r2": "told", "busy_days": "tier",
+    "talks": "team", "leads_touched": "team", "pipeline_now": "team",
 }  # fmt: skip
 
 

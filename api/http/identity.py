@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors import ForbiddenError, UnauthenticatedError
-from api.http.scopes import is_open_to_reps, scope_of
+from api.http.scopes import PAGES, is_open_to_reps, scope_of
 from schemas.addresses import is_loopback
 from schemas.config import Config
 from schemas.instants import SECOND
@@ -26,8 +26,6 @@ _COOKIE_SECONDS = 400 * 86_400
 _COOKIE_PREFIX = "floorcast_board_"
 _SCREEN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _BOARD = "/board/"
-PAGES = {"floor": "floorcast_floor", "me": "floorcast_me"}
-"""Pages of people beside the boards: the first part of their address, and their cookie."""
 _EXPOSITION = "/metrics"
 _ACCESS = "floorcast.access"
 """Where a request's scope holds what it may see."""

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from api.http.board_page import pairing_page
+from api.http.people.problems import is_of_people, problem_page
 
 _PEOPLE_OPEN = ("/board",)
 _PAGE = Template((Path(__file__).parents[1] / "templates" / "error.html").read_text("utf-8"))
@@ -51,6 +52,8 @@ def error_page(
 ) -> Response | None:
     """The page that says what is wrong; None where a problem document is the right answer."""
     path: str = scope["path"]
+    if is_of_people(path) and "text/html" in Headers(scope=scope).get("accept", ""):
+        return problem_page(scope, status, detail, field=field, headers=headers)
     if not any(path == opened or path.startswith(opened + "/") for opened in _PEOPLE_OPEN):
         return None
     if "text/html" not in Headers(scope=scope).get("accept", ""):

@@ -6,6 +6,9 @@ closed to keys of scope `rep` until it stands among those that show them what is
 
 from schemas.keys import ApiScope
 
+PAGES = {"floor": "floorcast_floor", "me": "floorcast_me"}
+"""Pages of people beside the boards: the first part of their address, and the cookie that holds their key."""
+
 _ADDRESSES: dict[str, ApiScope] = {
     # What boards need.
     "/metrics": ApiScope.BOARD,

@@ -23,10 +23,12 @@ from processor.transport.following import KafkaError
 from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config
+from schemas.connection_states import Backfill as Running
 from schemas.connectors import build_source
 from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope
 from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
+from schemas.instants import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +55,10 @@ class Mark(msgspec.Struct, kw_only=True):
     """Of that object."""
     missing: int = 0
     """Ids that a page named and that were not there when they were read."""
+
+
+_STOPPED_AFTER = 5 * MINUTE
+"""A back-fill that has kept no mark for so long runs no more: no wait for a vendor's limits is longer."""
 
 
 class BackfillError(Exception):
@@ -101,17 +107,18 @@ class Backfill:
 
     async def _walk(self, object: ApiObject) -> None:
         while True:
-            mark = self.mark
+            mark, asked_at = self.mark, self._clock()
             page = await self._client.run(self._source.changed(object.name, mark.since, mark.cursor))
             of = None if page.total is None else mark.records + page.total
             self._progressed(object.name, mark.records, of)
-            ids = [id for id, _ in page.found]
+            ids = [] if page.records else [id for id, _ in page.found]
+            await self._store(Envelope(object=object.name, records=page.records), asked_at)
             size = self._source.batch
             slots = asyncio.Semaphore(AT_ONCE)
             missing = await asyncio.gather(
                 *(self._read(object, ids[start : start + size], slots) for start in range(0, len(ids), size))
             )
-            mark.records += len(ids)
+            mark.records += len(page.found)
             mark.missing += sum(missing)
             mark.cursor = page.cursor
             self._progressed(object.name, mark.records, of)
@@ -222,6 +229,19 @@ async def _run(target: "Target", config: Config, folder: Path, name: str, mark: 
             )
             await backfill.run()
             return backfill.mark
+
+
+def running(folder: Path, name: str, now: int) -> Running | None:
+    """How far a back-fill is that runs now: its mark is kept anew with each page. None: none does."""
+    path = folder / f"{name}.backfill.json"
+    mark = _read_mark(path)
+    if mark is None:
+        return None
+    try:
+        kept_at = path.stat().st_mtime_ns // 1000
+    except OSError:
+        return None
+    return Running(mark.records, None, mark.since, kept_at) if now - kept_at < _STOPPED_AFTER else None
 
 
 def _read_mark(path: Path) -> Mark | None:

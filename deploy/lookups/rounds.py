@@ -15,6 +15,7 @@ from deploy.lookups.comparing import newest_news
 from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
 from processor.core.normalise import parse_delivery
+from schemas.connection_states import Limits
 from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope
 from schemas.connectors.base import Connector
 from schemas.connectors.words import CrmConnection
@@ -63,6 +64,11 @@ class Rounds:
         self._words: Mapping[str, str] | None = None
         self._suspected: dict[tuple[str, str], int] = {}
         """What says something new that has no instant of its own -> when that was first seen."""
+
+    @property
+    def limits(self) -> Limits | None:
+        """Of requests, as the API last told."""
+        return self._client.limits
 
     # Look-ups.
 
@@ -128,7 +134,8 @@ class Rounds:
             await self._reconcile_gone(object, 0 if last is None else since, begun)
         if self._are_ids_due(begun):
             for object in self._source.objects.values():
-                await self._compare_ids(object)
+                if object.is_listed:
+                    await self._compare_ids(object)
             self._known.note(f"{self.name}.ids_at", str(begun))
         await self._catch_up()
         return begun
@@ -142,17 +149,25 @@ class Rounds:
     async def _reconcile_changed(self, object: ApiObject, since: int, begun: int) -> None:
         cursor: str | None = None
         while True:
+            asked_at = self._clock()
             page = await self._client.run(self._source.changed(object.name, since, cursor))
             # One that is due may have changed as well: which instant of it was compared is noted for each.
             noted_as = f"{object.name} due" if page.is_due else object.name
             compared = self._known.compared(self.name, noted_as, [id for id, _ in page.found])
             latest = begun if page.is_due else begun - PATIENCE
-            changed = [(id, at) for id, at in page.found if compared.get(id) != at and at <= latest]
+            changed = [
+                (id, at) for id, at in page.found if at <= latest and (bool(page.records) or compared.get(id, -1) < at)
+            ]
+            whole = {str(record["id"]): record for record in page.records}
             for chunk in _chunks(changed, self._source.batch):
-                asked_at = self._clock()
-                envelope = await self._client.run(self._source.read(object.name, [id for id, _ in chunk]))
+                ids = [id for id, _ in chunk]
+                if whole:
+                    envelope = Envelope(object=object.name, records=[whole[id] for id in ids])
+                else:
+                    asked_at = self._clock()
+                    envelope = await self._client.run(self._source.read(object.name, ids))
                 held = await self._tell(object, envelope, asked_at, begun, is_due=page.is_due)
-                done = [(id, at) for id, at in chunk if id not in held]
+                done = [(id, at) for id, at in chunk if id not in held and compared.get(id, -1) < at]
                 self._known.note_compared(self.name, noted_as, done, since - HOUR)
             if object.has_links:
                 await self._reconcile_links(object, [id for id, at in page.found if compared.get(id) == at], begun)

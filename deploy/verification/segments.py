@@ -59,7 +59,7 @@ class Dimension:
         if not self._bands:
             return self._labels.get(str(found), self._other)
         if found is None:
-            return "unknown" if lead is None else "never"
+            return "unknown" if lead is None and self._of.startswith("lead.") else "never"
         return next((band for band in self._bands if found <= duration(band)), "later")
 
     def _value(self, fact: Fact, lead: Fact | None) -> Any:

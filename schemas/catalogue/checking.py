@@ -14,6 +14,7 @@ from schemas.catalogue.base import Entry
 from schemas.catalogue.conditions import First
 from schemas.catalogue.counted import credit_of, facts_of, instant_of
 from schemas.catalogue.derived import Derived
+from schemas.catalogue.duration import Duration
 from schemas.catalogue.ratio import Narrowed, Ratio
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Inner
@@ -114,6 +115,15 @@ def _made_of(entry: Entry) -> set[str]:
         elif isinstance(part, Narrowed):
             found.add(part.metric)
     return found
+
+
+def business_durations(metrics: Mapping[str, Entry]) -> list[str]:
+    """The metrics that go by business hours, in one of their versions at least."""
+    return [
+        name
+        for name, entry in metrics.items()
+        if any(isinstance(held, Duration) and held.clock == "business" for _, held in _versions(entry))
+    ]
 
 
 def splits_of(metrics: Mapping[str, Entry], name: str) -> list[str]:

@@ -13,6 +13,7 @@ metric, or to write its condition in another order, derives nothing anew.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cached_property
 from hashlib import blake2b
 
 from schemas.catalogue.conditions import Condition, Decimals, Register, canonical, fields_of
@@ -77,7 +78,7 @@ class Kind(Enum):
     """What there is at the end of the span: of the standing pane, less what lies after it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """What a measure counts of one fact."""
 
@@ -91,7 +92,7 @@ class Part:
     sign: int = 1
     """-1: it is taken out there."""
 
-    @property
+    @cached_property
     def text(self) -> str:
         """Canonical."""
         return " ".join(
@@ -100,7 +101,7 @@ class Part:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Measure:
     """A cell: one number, sample or whatever its form is, of one or several facts."""
 
@@ -109,15 +110,15 @@ class Measure:
     keep: int | None = None
     """For how many days ids are kept; None: as long as records. No part of what it means."""
 
-    @property
+    @cached_property
     def text(self) -> str:
         """Canonical: measures that mean the same have the same."""
         kind = "" if self.kind is Kind.SUM else f" {self.kind.name}"
         return f"{VERSION}{kind} " + " | ".join(sorted({part.text for part in self.parts}))
 
-    @property
+    @cached_property
     def name(self) -> int:
-        """What its cell is called in panes: 64 bits of a hash of its text."""
+        """What its cell is called in panes: 64 bits of a hash of its text. Asked for with every number that is made."""
         return int.from_bytes(blake2b(self.text.encode(), digest_size=8).digest(), "big")
 
     @property

@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from schemas.calendars import BusinessCalendar
 from schemas.catalogue import Catalogue
+from schemas.catalogue.checking import business_durations
 from schemas.catalogue.defined import RESPONSE_BAND, Defined, with_bands
 from schemas.catalogue.reading import Read, shipped
 from schemas.config.alerts import Alerts, Threshold
@@ -22,7 +23,7 @@ from schemas.config.pipelines import Pipeline
 from schemas.config.references import check_references
 from schemas.config.screens import Digest, Origin, ScreenConfig
 from schemas.config.windows import known_window
-from schemas.connectors import AnyConnection, build_source
+from schemas.connectors import AnyConnection
 from schemas.connectors.words import CrmConnection
 from schemas.documents.values import Currency, Duration, Model, Name
 from schemas.instants import DAY, HOUR
@@ -165,8 +166,6 @@ class Config(Model):
             ]
         for name, connection in self.connections.items():
             found += [f"connections.{name}.{setting}: {why}" for setting, why in connection.remarks().items()]
-            if getattr(connection, "api", None) is not None and build_source(connection) is None:
-                found.append(f"connections.{name}.api: sets up and checks webhooks, and is asked for no record yet")
         used = {entry.calendar for entry in self.teams.values()}
         used |= {entry.calendar for entry in self.alerts.thresholds.values()}
         found += [f"calendars.{name}: no team goes by it" for name in self.calendars if name not in used]
@@ -174,6 +173,11 @@ class Config(Model):
         found += [remark for name, goal in self.goals.items() for remark in self._remarks_on_goal(name, goal)]
         for name, screen in self.screens.items():
             found += [f"screens.{name}.{setting}: {why}" for setting, why in screen.remarks(self.goals).items()]
+        if self.organisation.calendar is None:
+            found += [
+                f"metrics.{name}.clock: is business, and organisation.calendar is not set, so it goes by elapsed time"
+                for name in business_durations(self.catalogue)
+            ]
         found += remarks_on_kept(self)
         for index, rule in enumerate(self.lead_response.rules[:-1]):
             if rule.when == RuleCondition():

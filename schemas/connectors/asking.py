@@ -76,6 +76,8 @@ class ApiObject:
     """What our ids have before the vendor's."""
     has_links: bool = False
     """Whether what it points to may change without its modified date."""
+    is_listed: bool = True
+    """Whether a list names all that there are, so that what it does not name is gone."""
     begins: str = ""
     """What its ids begin with, where another object is the same kind of record."""
     further: Sequence[str] = ()
@@ -124,6 +126,8 @@ class Changed:
     """Where the next page begins; None: there is none."""
     total: int | None = None
     """How many there are from this page on, where the vendor tells."""
+    records: Sequence[dict[str, Any]] = ()
+    """The same, whole, where the list has them so: they need not be read, and are compared in each round."""
     is_due: bool = False
     """Whether nobody has changed them, but an instant has passed, which stands in place of their modification."""
 

@@ -513,3 +513,19 @@ def test_what_is_not_kept_for_all_of_a_window_is_remarked() -> None:
     )
     assert any(line.startswith("screens.wall.scenes.0.tiles.0.window: a year needs") for line in found)
     assert not any("last_year" in line for line in parsed(text.replace("80d", "740d")).remarks())
+
+
+def test_business_hours_that_nobody_has_said_are_remarked() -> None:
+    metrics = (
+        "metrics: {worked: {unit: days, type: duration, from: deal, start: created_at, end: closed_at, clock: business,"
+        " stat: mean, credit: rep}}"
+    )
+    office = {"office": {"timezone": "UTC", "hours": {"mon-fri": ["09:00-18:00"]}}}
+
+    assert (
+        "metrics.worked.clock: is business, and organisation.calendar is not set, so it goes by elapsed time"
+        in make_config(defines=metrics).remarks()
+    )
+    assert not any(
+        "worked" in line for line in make_config(defines=metrics, calendars=office, calendar="office").remarks()
+    )

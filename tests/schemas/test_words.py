@@ -1,7 +1,5 @@
 """Words of messages: every language says everything, and writes numbers, money and dates as its people do."""
 
-# ruff: noqa: RUF001 - Persian digits are what is looked for.
-
 import json
 import re
 import shutil

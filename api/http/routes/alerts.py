@@ -98,8 +98,8 @@ async def acknowledge_alert(request: ReadRequest, alert: str) -> dict[str, str |
     Of a metric this crossing alone is taken care of; the next one is told again.
     """
     access, view, now = request.access, request.view, request.now
-    held = _alert(view, alert, access)
-    await _act(request, AlertAction(held.id, held.cared_for, now, access.key))
+    held = held_alert(view, alert, access)
+    await act_on(request, AlertAction(held.id, held.cared_for, now, access.key))
     return {"alert": held.id, "acknowledged_at": format_instant(now), "snoozed_until": None}
 
 
@@ -113,20 +113,14 @@ async def snooze_alert(request: ReadRequest, alert: str, snooze: Snooze) -> dict
     What is still so is told afterwards.
     """
     access, view, now = request.access, request.view, request.now
-    held = _alert(view, alert, access)
-    try:
-        length = parse_duration(snooze.for_)
-    except ValueError as error:
-        field = "for"
-        raise InvalidParameterError(field, str(error)) from None
-    if not 0 < length <= LONGEST_SNOOZE:
-        field, reason = "for", "must be longer than 0 and at most 30d"
-        raise InvalidParameterError(field, reason)
-    await _act(request, AlertAction(held.id, held.subject, now, access.key, now + length))
-    return {"alert": held.id, "acknowledged_at": None, "snoozed_until": format_instant(now + length)}
+    held = held_alert(view, alert, access)
+    until = snoozed_until(snooze.for_, now)
+    await act_on(request, AlertAction(held.id, held.subject, now, access.key, until))
+    return {"alert": held.id, "acknowledged_at": None, "snoozed_until": format_instant(until)}
 
 
-def _alert(view: View, id: str, access: Access) -> Alert:
+def held_alert(view: View, id: str, access: Access) -> Alert:
+    """The alert of that id, if it may be seen (404 else)."""
     held = view.alerts.get(id)
     if held is None or not access.allows(held.rep, held.team):
         msg = f"there is no alert {id[:300]!r}"
@@ -134,7 +128,21 @@ def _alert(view: View, id: str, access: Access) -> Alert:
     return held
 
 
-async def _act(request: Request, action: AlertAction) -> None:
+def snoozed_until(length: str, now: int) -> int:
+    """Until when an alert is snoozed for so long (422 where that is no length)."""
+    try:
+        found = parse_duration(length)
+    except ValueError as error:
+        field = "for"
+        raise InvalidParameterError(field, str(error)) from None
+    if not 0 < found <= LONGEST_SNOOZE:
+        field, reason = "for", "must be longer than 0 and at most 30d"
+        raise InvalidParameterError(field, reason)
+    return now + found
+
+
+async def act_on(request: Request, action: AlertAction) -> None:
+    """Tell everybody what somebody did about an alert. Raises NotStoredError."""
     log: ActionLog = request.app.state.alert_actions
     await log.append(encode_action(action))
 

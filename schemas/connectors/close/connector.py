@@ -11,8 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from schemas.connectors.answered import place_within, read_answer
 from schemas.connectors.apis import Api, Secret
+from schemas.connectors.asking import HISTORY, Envelope
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
+from schemas.connectors.close.api import USERS, CloseSource
 from schemas.connectors.close.objects import (
     CHANGES,
     DISPOSITIONS,
@@ -37,7 +40,7 @@ from schemas.connectors.events import (
 from schemas.connectors.kinds import Kind
 from schemas.connectors.tables import Said, Table, instant_text
 from schemas.connectors.words import CrmConnection, Words, words_of
-from schemas.deliveries import Delivery
+from schemas.deliveries import SOURCE, Delivery
 from schemas.documents.errors import wrong
 from schemas.instants import DAY, MINUTE, SECOND, format_instant
 from schemas.records import MERGED
@@ -121,7 +124,9 @@ class Close:
         check_content(request.headers, {JSON})
 
     def parse(self, delivery: Delivery) -> Parsed:
-        """Every event of the delivery: Close posts one, its event log has many."""
+        """Every event of the delivery: Close posts one, its event log has many; or what the API has answered."""
+        if SOURCE in delivery.headers:
+            return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
         return read_events(delivery, self._statements, namespace=self.namespace, clock="date_updated")
 
     def _statements(self, body: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
@@ -158,6 +163,53 @@ class Close:
             closed_at = format_instant(at) if fields.get("status") in ("won", "lost") else None
             yield Statement("deal", id, at, {"closed_at": closed_at}, yields=DAY)
 
+    def _answered(
+        self, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed
+    ) -> Iterator[Statement]:
+        """What a whole record says. Its version is when it was updated last; statuses have their own."""
+        id = own_id(record.get("id"), "id")
+        name = "date_updated" if record.get("date_updated") else "date_created"
+        if envelope.object == USERS:
+            yield _person(record, id, asked_at)
+            return
+        at = _written_at(record, name)
+        if MERGED in record:
+            yield Statement("lead", id, at, {MERGED: record[MERGED]})
+            if not record.get("date_created"):
+                return  # nobody remembers more
+        table = OBJECTS.get(envelope.object)
+        if table is None:
+            reason = "unknown_type"
+            raise LeftOutError(reason)
+        fields = table.read(Said(table.record, record, at, self._words, parsed))
+        if isinstance(record.get(HISTORY), list):
+            for field in ("stage", "status"):
+                fields.pop(field, None)
+            yield from self._past(table, record, id, parsed)
+        if table is LEAD and self._owner_field is not None:
+            owner = _owner(record, self._owner_field, Said("lead", record, at, self._words, parsed))
+            # Nothing tells since when somebody has it: since it was made, unless an event knows better.
+            assigned_at = owner.pop("assigned_at", None)
+            fields |= owner if assigned_at else owner | {"assigned_at": None} if owner else {}
+            if assigned_at:
+                yield Statement("lead", id, _written_at(record, "date_created"), {"assigned_at": assigned_at})
+        yield Statement(table.record, id, at, fields, place=place_within(at, asked_at))
+
+    def _past(self, table: Table, record: Mapping[str, Any], id: str, parsed: Parsed) -> Iterator[Statement]:
+        """The statuses that a lead or an opportunity had since it was made."""
+        changed = STATUS_CHANGE if table is OPPORTUNITY else LEAD_STATUS_CHANGE
+        rows = [row for row in record[HISTORY] if isinstance(row, dict)]
+        changes = sorted(((_written_at(row, "date_created"), row) for row in rows), key=lambda change: change[0])
+        made = _written_at(record, "date_created")
+        names = ("status_id", "status_label", "status_type")
+        before = changes[0][1] if changes else None
+        first = {f"new_{name}": record.get(name) if before is None else before.get(f"old_{name}") for name in names}
+        for at, row in [(made, first), *changes]:
+            fields = changed.read(Said(table.record, row, at, self._words, parsed))
+            if fields.get("stage") is not None:
+                fields["entered_stage_at"] = format_instant(at)
+            yield Statement(table.record, id, at, fields)
+
     def _change(self, event: Mapping[str, Any], name: str, action: str, at: int, parsed: Parsed) -> Iterator[Statement]:
         """An activity that tells of another object's change. Taken from it, the change has happened all the same."""
         if action not in ("created", "updated"):
@@ -169,6 +221,24 @@ class Close:
         at = instant_member(instant_text(happened), "date_created") if isinstance(happened, str) else at
         said = Said(table.record, data, at, self._words, parsed)
         yield Statement(table.record, own_id(data.get(pointer), pointer), at, table.read(said))
+
+
+_KINDS = {name: (table.record,) for name, table in OBJECTS.items()}
+
+
+def _written_at(record: Mapping[str, Any], name: str) -> int:
+    value = record.get(name)
+    return instant_member(instant_text(value) if isinstance(value, str) else None, name)
+
+
+def _person(record: Mapping[str, Any], id: str, asked_at: int) -> Statement:
+    """A user of the organisation. Of those who left Close tells nothing in its list."""
+    name = " ".join(
+        part for part in (record.get("first_name"), record.get("last_name")) if isinstance(part, str) and part
+    )
+    at = _written_at(record, "date_updated") if record.get("date_updated") else asked_at
+    fields = {"active": True, **({"name": name} if name else {})}
+    return Statement("rep", id, at, fields | ({"email": record["email"]} if record.get("email") else {}))
 
 
 _ACTIONS = frozenset(
@@ -229,4 +299,12 @@ def build_close(connection: CloseConnection) -> Close:
     )
 
 
-CLOSE = Kind(CloseConnection, build_close, objects=(*OBJECTS.values(), STATUS_CHANGE, LEAD_STATUS_CHANGE))
+def close_source(connection: CloseConnection) -> CloseSource | None:
+    """Its API; None: the connection has none."""
+    api = connection.api
+    return None if api is None else CloseSource(key=api.key.get_secret_value().strip(), address=api.url)
+
+
+CLOSE = Kind(
+    CloseConnection, build_close, source=close_source, objects=(*OBJECTS.values(), STATUS_CHANGE, LEAD_STATUS_CHANGE)
+)

@@ -94,6 +94,9 @@ class World:
     crm: Any
     """The fake."""
 
+    begun = START
+    """When it was made."""
+
     def __init__(self, folder: Path, *, seed: int = 1, lost: float = 0.05, repeated: float = 0.2) -> None:
         self.clock = Clock()
         self.log = Log()

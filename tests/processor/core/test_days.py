@@ -1,7 +1,5 @@
 """The day in one message: when it is due, and that it is told once."""
 
-# ruff: noqa: RUF001 - Persian digits are what is looked for.
-
 from typing import Any
 
 from processor.core.days import DayBook

@@ -1,16 +1,6 @@
-"""Kind `aircall`: the webhooks of the dialler Aircall.
+"""The connector of kind `aircall`, and its settings.
 
-Owns what Aircall's events say of our records.
-https://developer.aircall.io/docs/webhooks-overview
-https://developer.aircall.io/api-references/
-
-- Each event brings the whole call. Its `timestamp` is in whole seconds, so of two events of one second the place in a
-  call's life decides: it is the version's part below the second.
-- `duration` counts the ringing too. Talk time is `ended_at` less `answered_at`.
-- What is not there yet (`answered_at`, `ended_at` while the call goes on) is not said: an event that comes late must
-  not take away what another one told.
-- The call is whose phone it was answered on: after a transfer `transferred_to`. Of a transfer to a team the vendor
-  names the team's first user there.
+Owns what Aircall's events, and the answers of its API, say of our records.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +8,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from schemas.connectors.aircall.api import CALLS, USERS, AircallSource
+from schemas.connectors.answered import read_answer
 from schemas.connectors.apis import Api, Secret
+from schemas.connectors.asking import Envelope
 from schemas.connectors.base import Parsed, SignedRequest
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.events import (
@@ -31,10 +24,10 @@ from schemas.connectors.events import (
     whole_number,
 )
 from schemas.connectors.kinds import Kind
-from schemas.connectors.tables import Row, Said, Table, epoch_text, id_of, phone, row
+from schemas.connectors.tables import Row, Said, Table, epoch_text, id_of, row
 from schemas.connectors.tokens import Token, check_token, token_of
 from schemas.connectors.words import CrmConnection, Words, words_of
-from schemas.deliveries import Delivery
+from schemas.deliveries import SOURCE, Delivery
 
 _LIFE = (
     "created", "ringing_on_agent", "agent_declined", "answered", "transferred", "external_transferred",
@@ -128,7 +121,7 @@ CALL = Table(
         Row("answered_at", ("answered_at",), _instant("answered_at")),
         Row("ended_at", ("ended_at",), _instant("ended_at")),
         Row("status", ("outcome",), _outcome, "with `tags`, `answered_at`, `voicemail`"),
-        Row("raw_digits", ("number",), lambda value, _said: {"number": phone(value)}),
+        row("raw_digits", "number"),
         Row("participants", ("internal",), _internal, "all of them are users"),
     ),
 )  # fmt: skip
@@ -140,6 +133,9 @@ USER = Table(
         Row("id", ("active",), lambda _value, _said: {"active": True}, "until `user.deleted`"),
     ),
 )  # fmt: skip
+
+
+_KINDS = {CALLS: ("call",), USERS: ("rep",)}
 
 
 class Aircall:
@@ -158,7 +154,9 @@ class Aircall:
         check_content(request.headers, {JSON})
 
     def parse(self, delivery: Delivery) -> Parsed:
-        """The event of the delivery, or every one of an array of them."""
+        """The event of the delivery, or every one of an array of them; or what the API has answered."""
+        if SOURCE in delivery.headers:
+            return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
         return read_events(delivery, self._statements, namespace=self.namespace, clock="timestamp")
 
     def _statements(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:
@@ -173,6 +171,14 @@ class Aircall:
         else:
             reason = "unknown_type"
             raise LeftOutError(reason)
+
+    def _answered(
+        self, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed
+    ) -> Iterator[Statement]:
+        """A call or a user as it was when it was asked for: nothing tells when that was set."""
+        table = CALL if envelope.object == CALLS else USER
+        said = Said(table.record, record, asked_at, self._words, parsed)
+        yield Statement(table.record, own_id(record.get("id"), "id"), asked_at, table.read(said))
 
     def _said(self, table: Table, event: Mapping[str, Any], at: int, parsed: Parsed) -> Statement:
         data = member(event, "data")
@@ -189,4 +195,12 @@ def build_aircall(connection: AircallConnection) -> Aircall:
     )
 
 
-AIRCALL = Kind(AircallConnection, build_aircall, objects=(CALL, USER))
+def aircall_source(connection: AircallConnection) -> AircallSource | None:
+    """Its API; None: the connection has none."""
+    api = connection.api
+    return (
+        None if api is None else AircallSource(id=api.id, token=api.token.get_secret_value().strip(), address=api.url)
+    )
+
+
+AIRCALL = Kind(AircallConnection, build_aircall, source=aircall_source, objects=(CALL, USER))

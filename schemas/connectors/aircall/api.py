@@ -1,0 +1,168 @@
+"""What Aircall's API is asked, and how its answers are put together. Pure: `schemas.connectors.asking` says how.
+
+- Nothing tells when a call was edited: the list of the last day is read anew in each round, whole calls, and compared.
+- Beyond 10,000 calls a list is cut without a word: long before that it is begun anew at the last call's instant.
+- About six months are kept, and no list names what is older: ids are not compared, and no call is taken for deleted.
+https://developer.aircall.io/api-references/#list-all-calls
+"""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from schemas.connectors.asking import (
+    Answer,
+    ApiObject,
+    Ask,
+    BadAnswerError,
+    Changed,
+    Envelope,
+    Pace,
+    Page,
+    Steps,
+    member,
+)
+from schemas.instants import DAY, MINUTE, SECOND
+
+ADDRESS = "https://api.aircall.io"
+CALLS, USERS = "calls", "users"
+_LISTED = 50
+_PAGES = 100
+"""Of one list, half of what is cut."""
+_UNKNOWN = frozenset({404})
+_LONGEST = 300.0
+
+
+class AircallSource:
+    """Aircall's API, for one connection."""
+
+    people = USERS
+    batch = _LISTED
+    # https://developer.aircall.io/api-references/#rate-limiting: of the company, whoever asks.
+    paces: Mapping[str, Pace] = {"": Pace(120, MINUTE)}
+    overlap = DAY
+    """Calls are tagged and ended after they were made."""
+    is_exact = False
+    objects: Mapping[str, ApiObject] = {CALLS: ApiObject(CALLS, "call", is_listed=False)}
+
+    def __init__(self, *, id: str, token: str, address: str | None = None) -> None:
+        self.address = address or ADDRESS
+        self._credentials = base64.b64encode(f"{id}:{token}".encode()).decode()
+
+    def login(self) -> Steps[Mapping[str, str]]:
+        """Id and token of the API: they do not expire."""
+        return {"authorization": f"Basic {self._credentials}"}
+        yield  # a generator, as others are
+
+    def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
+        """Of the minute."""
+        most = headers.get("x-aircallapi-limit", "")
+        return {"": Pace(int(most), MINUTE)} if most.isdigit() and int(most) else {}
+
+    def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
+        """Until the instant that is named, by the clock of the answer."""
+        reset = headers.get("x-aircallapi-reset", "")
+        if status != 429 or not reset.isdigit():
+            return None
+        try:
+            seconds = int(reset) - parsedate_to_datetime(headers.get("date", "")).timestamp()
+        except ValueError:
+            return 60.0
+        return min(max(seconds, 1.0), _LONGEST)
+
+    def exhausted(self, headers: Mapping[str, str]) -> float | None:
+        """There is no limit of a day."""
+        return None
+
+    def words(self) -> Steps[Mapping[str, str]]:
+        """Tags mean what the configuration says."""
+        return {}
+        yield  # a generator, as others are
+
+    def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """One by one: nothing else is there."""
+        records: list[dict[str, Any]] = []
+        missing: list[str] = []
+        for id in ids:
+            answer = yield Ask("GET", f"/v1/calls/{id}", expected=_UNKNOWN)
+            if answer.status in _UNKNOWN:
+                missing.append(id)
+            else:
+                records.append(_row(member(answer.data, "call", dict)))
+        return Envelope(object=object, records=records, missing=missing)
+
+    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """A call points to nothing."""
+        return Envelope(object=object)
+        yield  # a generator, as others are
+
+    def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
+        """All calls that were made since then, whole, the oldest first: what is made meanwhile comes at the end."""
+        start, _, page = (cursor or f"{since // SECOND} 1").partition(" ")
+        query = {"from": start, "order": "asc", "page": page, "per_page": str(_LISTED)}
+        answer = yield Ask("GET", "/v1/calls", query)
+        records = list(_rows(answer, CALLS))
+        found = [(record["id"], _last(record)) for record in records]
+        meta = answer.data.get("meta") if isinstance(answer.data, dict) else None
+        meta = meta if isinstance(meta, dict) else {}
+        total = meta.get("total")
+        following = None
+        if meta.get("next_page_link") and records:
+            following = f"{start} {int(page) + 1}"
+            if int(page) >= _PAGES:
+                last = _second(records[-1])
+                if last <= int(start):
+                    msg = f"{CALLS}: more in one second than Aircall lists: what was made after {start} is lacking"
+                    raise BadAnswerError(msg)
+                following = f"{last} 1"
+        left = total - (int(page) - 1) * _LISTED if isinstance(total, int) else None
+        return Changed(found, following, left, records=records)
+
+    def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
+        """Nothing tells of calls that were deleted."""
+        return Page([], None)
+        yield  # a generator, as others are
+
+    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
+        """What is kept."""
+        return (yield from self.changed(object, 0, cursor))
+
+    def everybody(self) -> Steps[Envelope]:
+        """Users. Those who were deleted are not among them."""
+        records: list[dict[str, Any]] = []
+        page = 1
+        while True:
+            answer = yield Ask("GET", "/v2/users", {"page": str(page), "per_page": str(_LISTED)})
+            records += _rows(answer, USERS)
+            meta = answer.data.get("meta")
+            if not isinstance(meta, dict) or not meta.get("next_page_link"):
+                return Envelope(object=USERS, records=records)
+            page += 1
+
+    def is_there(self, record: Mapping[str, Any]) -> bool:
+        """Every call of an answer is."""
+        return True
+
+
+def _row(record: dict[str, Any]) -> dict[str, Any]:
+    record["id"] = str(record.get("id", ""))
+    return record
+
+
+def _rows(answer: Answer, name: str) -> Iterator[dict[str, Any]]:
+    for record in member(answer.data, name, list):
+        if not isinstance(record, dict):
+            msg = f"{name}: must be a list of objects"
+            raise BadAnswerError(msg)
+        yield _row(record)
+
+
+def _second(record: Mapping[str, Any]) -> int:
+    return member(record, "started_at", int)
+
+
+def _last(record: Mapping[str, Any]) -> int:
+    """The last instant that a call names."""
+    named = (record.get(name) for name in ("started_at", "answered_at", "ended_at"))
+    return max((at for at in named if isinstance(at, int)), default=0) * SECOND

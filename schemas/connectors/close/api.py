@@ -1,0 +1,294 @@
+"""What Close's API is asked, and how its answers are put together. Pure: `schemas.connectors.asking` says how.
+
+- What changed is told by the event log, of 30 days, the newest first. Beyond it activities are found by when they were
+  made, opportunities by when they were updated, leads by a search.
+- Lists end at some offset that Close does not name: so each page begins anew at the instant of the last row of the page
+  before, and skips only what that has of it.
+- Statuses of leads and opportunities are read with all their changes, which are activities of their own.
+https://developer.close.com/api/resources/events.md
+https://developer.close.com/api/overview/pagination.md
+https://developer.close.com/api/overview/rate-limits.md
+"""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from schemas.connectors.asking import (
+    GONE,
+    HISTORY,
+    Answer,
+    ApiObject,
+    Ask,
+    BadAnswerError,
+    Changed,
+    Envelope,
+    Pace,
+    Page,
+    Steps,
+    member,
+)
+from schemas.connectors.close.objects import CALL, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
+from schemas.connectors.tables import instant_text, second_text
+from schemas.instants import DAY, MINUTE, SECOND, format_instant, parse_instant
+from schemas.records import MERGED
+
+ADDRESS = "https://api.close.com"
+_ROOT = "/api/v1"
+BATCH = 50
+_FOUND = 100
+_EVENTS = 50
+_SEARCHED = 200
+_UNKNOWN = frozenset({404})
+_TOO_FAR = frozenset({400})
+_ACTIVITIES = {CALL.name: "call", EMAIL.name: "email", MEETING.name: "meeting"}
+_ACTIONS: Mapping[str, Sequence[str]] = {
+    LEAD.name: ("created", "updated"),
+    OPPORTUNITY.name: ("created", "updated"),
+    CALL.name: ("created", "answered", "completed", "updated"),
+    EMAIL.name: ("created", "sent", "updated"),
+    MEETING.name: ("created", "scheduled", "started", "completed", "canceled", "updated"),
+}
+"""What the event log is asked for: it takes an object with an action, an object alone it does not."""
+_STATUS_CHANGES = {OPPORTUNITY.name: "opportunity", LEAD.name: "lead"}
+_LISTED = "listed "
+USERS = "users"
+_RATE = re.compile(r"(limit|remaining|reset)=([0-9]+(?:\.[0-9]+)?)")
+_LONGEST = 120.0
+_MILLISECOND = 1000
+"""Instants are written in these: the end of one has all that lies in it."""
+
+
+class CloseSource:
+    """Close's API, for one connection."""
+
+    people = USERS
+    batch = BATCH
+    # https://developer.close.com/api/overview/rate-limits.md: no number is promised; answers tell of it.
+    paces: Mapping[str, Pace] = {"": Pace(10, SECOND)}
+    overlap = 5 * MINUTE
+    is_exact = False
+    objects: Mapping[str, ApiObject] = {
+        table.name: ApiObject(table.name, table.record) for table in (LEAD, OPPORTUNITY, CALL, EMAIL, MEETING)
+    }
+
+    def __init__(self, *, key: str, address: str | None = None) -> None:
+        self.address = address or ADDRESS
+        self._key = key
+        self._least = 0
+        self._stretch = 1.0
+
+    def login(self) -> Steps[Mapping[str, str]]:
+        """The key is the user, and there is no password. It does not expire."""
+        return {"authorization": "Basic " + base64.b64encode(f"{self._key}:".encode()).decode()}
+        yield  # a generator, as others are
+
+    def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
+        """Groups of addresses have limits of their own: the least of them is kept by all, in the longest stretch."""
+        said = _rate(headers)
+        if "limit" not in said or said["limit"] < 1:
+            return {}
+        self._least = min(self._least or int(said["limit"]), int(said["limit"]))
+        self._stretch = max(self._stretch, said.get("reset", 1.0))
+        return {"": Pace(self._least, round(self._stretch * SECOND))}
+
+    def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
+        """Until there is room again."""
+        reset = _rate(headers).get("reset")
+        return reset if status == 429 and reset is not None and reset <= _LONGEST else None
+
+    def exhausted(self, headers: Mapping[str, str]) -> float | None:
+        """There is no limit of a day."""
+        return None
+
+    def words(self) -> Steps[Mapping[str, str]]:
+        """None: each status says of what type it is."""
+        return {}
+        yield  # a generator, as others are
+
+    def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """Activities together; leads and opportunities one by one, each with the changes of its status."""
+        records: list[dict[str, Any]] = []
+        if object in _ACTIVITIES:
+            query = {"id__in": ",".join(ids), "_limit": str(_FOUND)}
+            answer = yield Ask("GET", f"{_ROOT}/activity/{_ACTIVITIES[object]}/", query)
+            records = list(_rows(answer))
+        else:
+            for id in ids:
+                answer = yield Ask("GET", f"{_ROOT}/{object}/{id}/", expected=_UNKNOWN)
+                if answer.status not in _UNKNOWN and isinstance(answer.data, dict):
+                    record = {**answer.data, "id": id}
+                    record[HISTORY] = yield from self._status_changes(object, id)
+                    records.append(record)
+        found = {record["id"] for record in records}
+        return Envelope(object=object, records=records, missing=[id for id in ids if id not in found])
+
+    def _status_changes(self, object: str, id: str) -> Steps[list[dict[str, Any]]]:
+        name = _STATUS_CHANGES[object]
+        rows: list[dict[str, Any]] = []
+        while True:
+            query = {f"{name}_id": id, "_limit": str(_FOUND), "_skip": str(len(rows))}
+            answer = yield Ask("GET", f"{_ROOT}/activity/status_change/{name}/", query)
+            found = [row for row in _rows(answer) if row.get(f"{name}_id") == id]
+            rows += found
+            if not _has_more(answer) or not found:
+                return rows
+
+    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
+        """Nothing that a record points to changes without its updated date."""
+        return Envelope(object=object)
+        yield  # a generator, as others are
+
+    def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
+        """By the event log; then by what the lists tell."""
+        if cursor is None or not cursor.startswith(_LISTED):
+            actions = _ACTIONS[object]
+            action, _, own = (cursor or actions[0]).partition(" ")
+            rows, following = yield from self._events({"object_type": object, "action": action}, since, own)
+            found = {str(row["object_id"]): _at(row, "date_updated") for row in reversed(rows)}
+            left = actions[actions.index(action) + 1 :]
+            after = f"{action} {following}" if following else left[0] if left else _LISTED
+            return Changed(list(found.items()), after)
+        return (yield from self._made(object, since, cursor.removeprefix(_LISTED)))
+
+    def _made(self, object: str, since: int, cursor: str) -> Steps[Changed]:
+        if object == LEAD.name:
+            return (yield from self._searched(since, cursor))
+        name, path = "date_created", f"{_ROOT}/activity/{_ACTIVITIES.get(object)}/"
+        order = {}
+        if object == OPPORTUNITY.name:
+            name, path, order = "date_updated", f"{_ROOT}/opportunity/", {"_order_by": "-date_updated"}
+        until, _, skip = cursor.partition(" ")
+        query = {f"{name}__gte": _written(since), "_limit": str(_FOUND), "_skip": skip or "0", **order}
+        query |= {f"{name}__lte": until} if until else {}
+        answer = yield Ask("GET", path, query, expected=_TOO_FAR if skip else frozenset())
+        if answer.status in _TOO_FAR:
+            msg = f"{object}: more of one instant than Close lists ({until}): what lies before it is lacking"
+            raise BadAnswerError(msg)
+        found = [(row["id"], _at(row, name)) for row in _rows(answer)]
+        if not found or not _has_more(answer):
+            return Changed(found, None)
+        last = _written(found[-1][1] + _MILLISECOND)
+        same = sum(_written(at + _MILLISECOND) == last for _, at in found) + (int(skip or 0) if last == until else 0)
+        return Changed(found, f"{_LISTED}{last} {same}")
+
+    def _searched(self, since: int, cursor: str) -> Steps[Changed]:
+        """Leads by the day of their last update: of those found, what is older is left out."""
+        # https://developer.close.com/api/resources/advanced-filtering.md
+        day = second_text(since - DAY)[: len("2026-03-18")]
+        condition = {
+            "type": "moment_range", "before": None,
+            "on_or_after": {"type": "fixed_local_date", "value": day, "which": "start"},
+        }  # fmt: skip
+        updated = {"type": "regular_field", "object_type": "lead", "field_name": "date_updated"}
+        body = {
+            "query": {
+                "type": "and",
+                "queries": [
+                    {"type": "object_type", "object_type": "lead"},
+                    {"type": "field_condition", "field": updated, "condition": condition},
+                ],
+            },
+            "_fields": {"lead": ["id", "date_updated"]},
+            "_limit": _SEARCHED,
+            "cursor": cursor or None,
+        }
+        answer = yield Ask("POST", f"{_ROOT}/data/search/", body=body)
+        found = [(row["id"], _at(row, "date_updated")) for row in _rows(answer)]
+        following = answer.data.get("cursor") if isinstance(answer.data, dict) else None
+        return Changed([(id, at) for id, at in found if at >= since], _LISTED + str(following) if following else None)
+
+    def _events(
+        self, wanted: Mapping[str, str], since: int, cursor: str | None
+    ) -> Steps[tuple[list[dict[str, Any]], str | None]]:
+        """A page of the log, the newest first, and where the next one begins."""
+        query = {**wanted, "date_updated__gte": _written(since), "_limit": str(_EVENTS)}
+        answer = yield Ask("GET", f"{_ROOT}/event/", query | ({"_cursor": cursor} if cursor else {}))
+        rows = [row for row in _rows(answer) if isinstance(row.get("object_id"), str)]
+        following = answer.data.get("cursor_next") if isinstance(answer.data, dict) else None
+        is_over = not rows or _at(rows[-1], "date_updated") < since
+        return [row for row in rows if _at(row, "date_updated") >= since], None if is_over else following
+
+    def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
+        """Deletions of the last 30 days. What a merge deletes has moved, and a merged lead names the one that stays."""
+        rows, following = yield from self._events({"object_type": object, "action": "deleted"}, since, cursor)
+        records = []
+        for row in rows:
+            at, merged = _at(row, "date_updated"), _merge_of(row)
+            if merged is None:
+                records.append({"id": str(row["object_id"]), GONE: at})
+            elif object == LEAD.name and merged[0] != merged[1]:
+                was = yield from self._remembered(merged[0])
+                records.append({**was, "id": merged[0], MERGED: merged[1], "date_updated": format_instant(at)})
+        return Page(records, following)
+
+    def _remembered(self, lead: str) -> Steps[dict[str, Any]]:
+        """What the log still says of a lead that is gone: as it was, with the changes of its status."""
+        rows, _ = yield from self._events({"object_type": LEAD.name, "object_id": lead}, 0, None)
+        was = next((row["data"] for row in rows if isinstance(row.get("data"), dict)), None)
+        if was is None:
+            return {}
+        changes: dict[str, dict[str, Any]] = {}
+        for name in (LEAD_STATUS_CHANGE.name, "status_change.lead"):
+            told, _ = yield from self._events({"object_type": name, "lead_id": lead}, 0, None)
+            changes |= {str(row["object_id"]): row["data"] for row in told if isinstance(row.get("data"), dict)}
+        return {**was, HISTORY: list(changes.values())}
+
+    def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
+        """All that is there: the lists alone."""
+        return (yield from self._made(object, 0, (cursor or "").removeprefix(_LISTED)))
+
+    def everybody(self) -> Steps[Envelope]:
+        """Users of the organisation."""
+        records: list[dict[str, Any]] = []
+        while True:
+            query = {"_limit": str(_FOUND), "_skip": str(len(records))}
+            answer = yield Ask("GET", f"{_ROOT}/user/", query)
+            found = list(_rows(answer))
+            records += found
+            if not _has_more(answer) or not found:
+                return Envelope(object=USERS, records=records)
+
+    def is_there(self, record: Mapping[str, Any]) -> bool:
+        """A record of an answer is, unless it names the one that it was merged into."""
+        return GONE not in record and MERGED not in record
+
+
+def _merge_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
+    meta = event.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    source, stays = meta.get("merge_source_lead_id"), meta.get("merge_destination_lead_id")
+    return (source, stays) if isinstance(source, str) and isinstance(stays, str) and source and stays else None
+
+
+def _rate(headers: Mapping[str, str]) -> dict[str, float]:
+    return {name: float(value) for name, value in _RATE.findall(headers.get("ratelimit", ""))}
+
+
+def _written(at: int) -> str:
+    return format_instant(at).replace("Z", "+00:00")
+
+
+def _at(row: Mapping[str, Any], name: str) -> int:
+    try:
+        text = instant_text(row.get(name) or row.get("date_created"))
+        if text is None:
+            msg = "is missing"
+            raise ValueError(msg)
+        return parse_instant(text)
+    except ValueError as error:
+        msg = f"{name}: {error}"
+        raise BadAnswerError(msg) from None
+
+
+def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
+    for record in member(answer.data, "data", list):
+        if not isinstance(record, dict):
+            msg = "data: must be a list of objects"
+            raise BadAnswerError(msg)
+        yield {**record, "id": str(record.get("id", ""))}
+
+
+def _has_more(answer: Answer) -> bool:
+    return answer.data.get("has_more") is True if isinstance(answer.data, dict) else False

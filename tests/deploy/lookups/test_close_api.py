@@ -1,0 +1,158 @@
+"""Close's API over its fake: limits by headers, lists that end at an offset, the event log, merges, cents."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.connectors.asking import GONE, HISTORY, BadAnswerError
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.records import Record, fold_all
+from tests.deploy.lookups.close_world import CloseWorld
+from tests.fakes.close import iso
+from tests.fakes.http import Response
+
+pytestmark = pytest.mark.asyncio
+DEAL = {
+    "status_id": "stat_act", "status_label": "Active", "status_type": "active", "value": 4_850_000,
+    "value_currency": "EUR", "value_period": "one_time", "user_id": "user_1", "lead_id": "lead_1",
+}  # fmt: skip
+LEAD = {"name": "A lead", "status_id": "stat_pot", "status_label": "Potential"}
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[CloseWorld]:
+    async with CloseWorld(tmp_path, lost=0.0, repeated=0.0) as found:
+        yield found
+
+
+def record(world: CloseWorld, kind: str, id: str) -> Record:
+    return fold_all(kind, [change for change in world.changes() if (change.kind, change.id) == (kind, id)])
+
+
+def call(world: CloseWorld) -> str:
+    data = {"direction": "outbound", "activity_at": iso(world.crm.now()), "disposition": "answered", "duration": 60}
+    return str(world.crm.create("activity.call", data)[0])
+
+
+async def changed(world: CloseWorld, object: str, since: int) -> list[str]:
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await world.client.run(world.client.source.changed(object, since, cursor))
+        found += [id for id, _ in page.found]
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+async def test_a_burst_stays_below_what_the_headers_tell(world: CloseWorld) -> None:
+    world.crm.rolling.most, world.crm.rolling.per = 8, 1.0
+    for _ in range(60):
+        await world.client.run(world.client.source.everybody())
+
+    assert world.crm.over_limit == 0
+
+
+async def test_a_refusal_waits_until_there_is_room(world: CloseWorld) -> None:
+    begun = world.clock()
+    world.crm.faults.append(Response(429, {"error": "x"}, {"RateLimit": "limit=100, remaining=0, reset=7"}))
+    await world.client.run(world.client.source.everybody())
+
+    assert world.clock() - begun >= 7 * SECOND
+
+
+@pytest.mark.parametrize("step", [SECOND, 0], ids=["one after the other", "an import"])
+async def test_all_that_was_made_is_found_though_lists_end(world: CloseWorld, step: int) -> None:
+    """The log forgets: what is older than a month is found by the lists, which end at 150."""
+    ids = []
+    for _ in range(430 if step else 145):
+        ids.append(call(world))
+        world.clock.now += step
+    begun = world.clock()
+    world.clock.now += 40 * DAY
+
+    assert set(await changed(world, "activity.call", begun - HOUR)) == set(ids)
+
+
+async def test_more_of_one_instant_than_close_lists_is_told(world: CloseWorld) -> None:
+    for _ in range(400):
+        call(world)
+    begun = world.clock()
+    world.clock.now += 40 * DAY
+    with pytest.raises(BadAnswerError, match="more of one instant than Close lists"):
+        await changed(world, "activity.call", begun - HOUR)
+
+
+async def test_leads_and_opportunities_of_before_the_log_are_found(world: CloseWorld) -> None:
+    leads = [world.crm.create("lead", LEAD)[0] for _ in range(450)]
+    deals = []
+    for _ in range(250):
+        deals.append(world.crm.create("opportunity", DEAL)[0])
+        world.clock.now += SECOND
+    begun = world.clock()
+    world.clock.now += 40 * DAY
+
+    assert set(await changed(world, "lead", begun - HOUR)) == set(leads)
+    assert set(await changed(world, "opportunity", begun - HOUR)) == set(deals)
+
+
+async def test_an_edit_of_an_old_call_is_found_by_the_event_log(world: CloseWorld) -> None:
+    id = call(world)
+    world.clock.now += 20 * DAY
+    await world.backfill()
+    await world.catch_up()
+    begun = await world.rounds.reconcile(None)
+    world.crm.set("activity.call", id, {"disposition": "busy"})
+    world.clock.now += 5 * MINUTE
+    await world.rounds.reconcile(begun)
+
+    assert record(world, "call", id).get("outcome") == "busy"
+    assert world.known.ever_missed("hub") == {"call": 1}
+
+
+async def test_an_opportunity_has_cents_and_all_its_statuses(world: CloseWorld) -> None:
+    id, _ = world.crm.create("opportunity", DEAL)
+    made = world.clock()
+    won: dict[str, Any] = {"status_id": "stat_won", "status_label": "Won", "status_type": "won"}
+    for status in (won, {"status_id": "stat_ver", "status_type": "active"}, won):
+        world.clock.now += HOUR
+        world.crm.set("opportunity", id, status)
+    (found,) = (await world.client.run(world.client.source.read("opportunity", [id]))).records
+    assert len(found[HISTORY]) == 3
+    await world.backfill()
+
+    deal = record(world, "deal", id)
+    assert (deal.get("amount"), deal.get("currency")) == ("48500", "EUR")
+    assert [(at - made, value) for at, _, _, value in deal.entries("stage")] == [
+        (0, "stat_act"), (HOUR, "stat_won"), (2 * HOUR, "stat_ver"), (3 * HOUR, "stat_won"),
+    ]  # fmt: skip
+    assert (deal.get("status"), deal.get("closed_at")) == ("won", made + 3 * HOUR)
+
+
+async def test_a_merge_deletes_nothing_and_what_the_log_remembers_of_the_lead_stays(world: CloseWorld) -> None:
+    one, other = (world.crm.create("lead", LEAD)[0] for _ in range(2))
+    made = world.clock()
+    id, _ = world.crm.create("opportunity", {**DEAL, "lead_id": other})
+    world.clock.now += HOUR
+    world.crm.merge(one, other)
+    await world.backfill()
+
+    found = record(world, "lead", other)
+    assert (found.get("merged_into"), found.is_deleted, found.get("received_at")) == (one, False, made)
+    assert record(world, "deal", id).get("lead") == one
+
+
+async def test_deletions_are_told_for_thirty_days(world: CloseWorld) -> None:
+    ids = [call(world) for _ in range(60)]
+    for id in ids[:55]:
+        world.crm.delete("activity.call", id)
+    source = world.client.source
+    first = await world.client.run(source.gone("activity.call", world.clock() - DAY, world.clock(), None))
+    second = await world.client.run(source.gone("activity.call", world.clock() - DAY, world.clock(), first.cursor))
+
+    assert {each["id"] for each in [*first.records, *second.records]} == set(ids[:55])
+    assert all(GONE in each for each in first.records)
+    found = await world.client.run(source.read("activity.call", ids[50:]))
+    assert found.missing == ids[50:55]
