@@ -23,7 +23,7 @@ from schemas.config.pipelines import Pipeline
 from schemas.config.references import check_references
 from schemas.config.screens import Digest, Origin, ScreenConfig
 from schemas.config.windows import known_window
-from schemas.connectors import AnyConnection, build_source
+from schemas.connectors import AnyConnection
 from schemas.connectors.words import CrmConnection
 from schemas.documents.values import Currency, Duration, Model, Name
 from schemas.instants import DAY, HOUR
@@ -166,8 +166,6 @@ class Config(Model):
             ]
         for name, connection in self.connections.items():
             found += [f"connections.{name}.{setting}: {why}" for setting, why in connection.remarks().items()]
-            if getattr(connection, "api", None) is not None and build_source(connection) is None:
-                found.append(f"connections.{name}.api: sets up and checks webhooks, and is asked for no record yet")
         used = {entry.calendar for entry in self.teams.values()}
         used |= {entry.calendar for entry in self.alerts.thresholds.values()}
         found += [f"calendars.{name}: no team goes by it" for name in self.calendars if name not in used]

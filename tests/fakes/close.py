@@ -23,6 +23,11 @@ STATUSES = {"stat_act": "active", "stat_ver": "active", "stat_won": "won", "stat
 LEAD_STATUSES = {"stat_pot": "Potential", "stat_qua": "Qualified", "stat_bad": "Bad Fit"}
 OBJECTS = ("lead", "opportunity", "activity.call", "activity.email", "activity.meeting")
 MOST_SKIPPED = 150
+FILTERS = (
+    {"object_type", "object_id"}, {"object_type", "action"}, {"object_id", "action"}, {"lead_id", "object_type"},
+    {"lead_id", "object_type", "action"},
+)  # fmt: skip
+"""Of the event log, beside the date."""
 
 
 def iso(second: int) -> str:
@@ -190,8 +195,9 @@ class FakeClose(FakeServer):
             )
         ]
         start, size = int(query.get("_cursor") or 0), int(query.get("_limit", "50"))
-        if size > 50:
-            return Response(400, {"error": "_limit"})
+        asked = {name for name in query if not name.startswith(("_", "date_updated"))}
+        if size > 50 or asked not in FILTERS:
+            return Response(400, {"error": "this combination of filters is not supported"})
         following = str(start + size) if start + size < len(found) else None
         return Response(200, {"data": found[start : start + size], "cursor_next": following})
 

@@ -157,9 +157,3 @@ def test_a_screen_whose_goals_have_milestones_is_not_remarked_on() -> None:
     scenes = "scenes: [{name: Now, tiles: [{kind: leads}]}]"
     screens = f"screens: {{floor: {{celebrate: [{{on: goal_reached}}, {{on: milestone}}], {scenes}}}}}\n"
     assert parse_config(BASE + goals + screens, {}).remarks() == []
-
-
-def test_an_api_that_is_asked_for_no_record_is_remarked() -> None:
-    crm = '{kind: pipedrive, secrets: ["u:p4ssw0rd"], api: {token: abcdefgh, company: acme}}'
-    config = parse_config(BASE.replace("connections: {", f"connections: {{crm: {crm}, "), {})
-    assert config.remarks() == ["connections.crm.api: sets up and checks webhooks, and is asked for no record yet"]

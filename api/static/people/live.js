@@ -66,13 +66,19 @@ export class LivePage {
   /** Takes over what differs, and leaves alone what somebody is using at the moment. */
   show(/** @type {Document} */ fresh) {
     const focused = this.page.activeElement;
+    const made = fresh.getElementById("main");
+    if (made && partsOf(fresh) !== partsOf(this.page) && !this.main.contains(focused)) {
+      // Something has come or gone: the first win of the day, the last limit that was crossed.
+      this.main.textContent = "";
+      this.main.append(...Array.from(made.childNodes));
+    }
     for (const part of Array.from(this.page.querySelectorAll("[data-live]"))) {
-      const made = fresh.getElementById(part.id);
-      if (!made || made.isEqualNode(part) || (focused && isUsed(part, focused))) continue;
+      const other = fresh.getElementById(part.id);
+      if (!other || other.isEqualNode(part) || (focused && isUsed(part, focused))) continue;
       const places = scrolled(part);
-      part.className = made.className;
+      part.className = other.className;
       part.textContent = "";
-      part.append(...Array.from(made.childNodes));
+      part.append(...Array.from(other.childNodes));
       scrollBack(part, places);
     }
     this.asOf.dataset.lost = (fresh.getElementById("as-of") || this.asOf).dataset.lost;
@@ -114,6 +120,11 @@ export class LivePage {
     this.asOf.classList.add("lost");
     this.asOf.textContent = this.asOf.dataset.lost || "";
   }
+}
+
+/** The names of the parts that a page has. */
+function partsOf(/** @type {Document} */ page) {
+  return Array.from(page.querySelectorAll("main [data-live]"), (part) => part.id).join();
 }
 
 /** Whether somebody types or chooses in this part. */

@@ -29,7 +29,7 @@ from schemas.connectors.asking import (
     Steps,
     member,
 )
-from schemas.connectors.close.objects import CALL, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OBJECTS, OPPORTUNITY
+from schemas.connectors.close.objects import CALL, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
 from schemas.connectors.tables import instant_text, second_text
 from schemas.instants import DAY, MINUTE, SECOND, format_instant, parse_instant
 from schemas.records import MERGED
@@ -43,6 +43,14 @@ _SEARCHED = 200
 _UNKNOWN = frozenset({404})
 _TOO_FAR = frozenset({400})
 _ACTIVITIES = {CALL.name: "call", EMAIL.name: "email", MEETING.name: "meeting"}
+_ACTIONS: Mapping[str, Sequence[str]] = {
+    LEAD.name: ("created", "updated"),
+    OPPORTUNITY.name: ("created", "updated"),
+    CALL.name: ("created", "answered", "completed", "updated"),
+    EMAIL.name: ("created", "sent", "updated"),
+    MEETING.name: ("created", "scheduled", "started", "completed", "canceled", "updated"),
+}
+"""What the event log is asked for: it takes an object with an action, an object alone it does not."""
 _STATUS_CHANGES = {OPPORTUNITY.name: "opportunity", LEAD.name: "lead"}
 _LISTED = "listed "
 USERS = "users"
@@ -135,9 +143,13 @@ class CloseSource:
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """By the event log; then by what the lists tell."""
         if cursor is None or not cursor.startswith(_LISTED):
-            rows, following = yield from self._events({"object_type": object}, since, cursor)
-            found = {str(row["object_id"]): _at(row, "date_updated") for row in reversed(rows) if not _is_gone(row)}
-            return Changed(list(found.items()), following or _LISTED)
+            actions = _ACTIONS[object]
+            action, _, own = (cursor or actions[0]).partition(" ")
+            rows, following = yield from self._events({"object_type": object, "action": action}, since, own)
+            found = {str(row["object_id"]): _at(row, "date_updated") for row in reversed(rows)}
+            left = actions[actions.index(action) + 1 :]
+            after = f"{action} {following}" if following else left[0] if left else _LISTED
+            return Changed(list(found.items()), after)
         return (yield from self._made(object, since, cursor.removeprefix(_LISTED)))
 
     def _made(self, object: str, since: int, cursor: str) -> Steps[Changed]:
@@ -217,8 +229,11 @@ class CloseSource:
         was = next((row["data"] for row in rows if isinstance(row.get("data"), dict)), None)
         if was is None:
             return {}
-        changes, _ = yield from self._events({"object_type": LEAD_STATUS_CHANGE.name, "lead_id": lead}, 0, None)
-        return {**was, HISTORY: [row["data"] for row in changes if isinstance(row.get("data"), dict)]}
+        changes: dict[str, dict[str, Any]] = {}
+        for name in (LEAD_STATUS_CHANGE.name, "status_change.lead"):
+            told, _ = yield from self._events({"object_type": name, "lead_id": lead}, 0, None)
+            changes |= {str(row["object_id"]): row["data"] for row in told if isinstance(row.get("data"), dict)}
+        return {**was, HISTORY: list(changes.values())}
 
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
         """All that is there: the lists alone."""
@@ -238,10 +253,6 @@ class CloseSource:
     def is_there(self, record: Mapping[str, Any]) -> bool:
         """A record of an answer is, unless it names the one that it was merged into."""
         return GONE not in record and MERGED not in record
-
-
-def _is_gone(event: Mapping[str, Any]) -> bool:
-    return event.get("action") in ("deleted", "merged") or event.get("object_type") not in OBJECTS
 
 
 def _merge_of(event: Mapping[str, Any]) -> tuple[str, str] | None:
