@@ -6,47 +6,55 @@ Owns how it is shown. Reads the topic of progress itself, so it needs no api.
 import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 
 import msgspec
 
+from api.read.connection_rows import connection_row
 from deploy.dead_letters import printable
 from deploy.local.up import Target
+from deploy.lookups.owner import read_states
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
 from processor.transport.reaching import what_failed
+from schemas.connection_states import ConnectionState
 from schemas.connection_stats import ConnectionStats, connection_stats
+from schemas.connectors import Connection
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
 from schemas.progress import Progress, decode_progress, read_progress_key
 from schemas.topics import FENCE, PROGRESS
 
-STAGE = "normalise"
 
-
-def run_list(target: Target, kinds: Mapping[str, str], *, json: bool) -> int:
+def run_list(target: Target, connections: Mapping[str, Connection], *, json: bool) -> int:
     """Print a line for each connection. Exit code 0, or 3 where Kafka is away."""
-    return _with_stats(target, kinds, lambda found: _print_json(found) if json else _print_lines(list_lines(found)))
+
+    def show(found: list[ConnectionStats], states: Mapping[str, ConnectionState]) -> None:
+        if json:
+            _print_json(found, states)
+        else:
+            _print_lines(list_lines(found))
+
+    return _with_stats(target, connections, show)
 
 
-def run_show(target: Target, kinds: Mapping[str, str], name: str, *, json: bool) -> int:
+def run_show(target: Target, connections: Mapping[str, Connection], name: str, *, json: bool) -> int:
     """Print all that is known of one connection. Exit code 0, 2 where there is none of that name, or 3."""
-    if name not in kinds:
+    if name not in connections:
         return _fail(
-            f"there is no connection {printable(name)!r} in {target.config}{suggestion(name, kinds)}",
+            f"there is no connection {printable(name)!r} in {target.config}{suggestion(name, connections)}",
             ExitCode.WRONG_USE,
         )
 
-    def show(found: list[ConnectionStats]) -> None:
+    def show(found: list[ConnectionStats], states: Mapping[str, ConnectionState]) -> None:
         (stats,) = (each for each in found if each.connection == name)
         if json:
-            _print_json([stats], alone=True)
+            _print_json([stats], states, alone=True)
         else:
-            _print_lines(show_lines(stats))
+            _print_lines(show_lines(stats, states.get(name)))
 
-    return _with_stats(target, kinds, show)
+    return _with_stats(target, connections, show)
 
 
 def list_lines(found: Sequence[ConnectionStats]) -> list[str]:
@@ -59,7 +67,7 @@ def list_lines(found: Sequence[ConnectionStats]) -> list[str]:
     return _columns(rows)
 
 
-def show_lines(stats: ConnectionStats) -> list[str]:
+def show_lines(stats: ConnectionStats, state: ConnectionState | None = None) -> list[str]:
     """One connection for people."""
     head = [
         f"connection     {stats.connection}",
@@ -67,7 +75,9 @@ def show_lines(stats: ConnectionStats) -> list[str]:
         f"last delivery  {_at(stats.last_delivery_at)}",
         f"last event     {_at(stats.last_event_at)}",
     ]
-    lines = head
+    if stats.duplicates is not None:
+        head.append(f"duplicates     {stats.duplicates}")
+    lines = [*head, *([] if state is None else _state_lines(state))]
     if stats.unknown:
         rows = [("RECORD", "UNKNOWN NAME", "COUNT")]
         rows += [
@@ -84,32 +94,60 @@ def show_lines(stats: ConnectionStats) -> list[str]:
     return lines
 
 
-async def read_progress(target: Target) -> list[Progress]:
-    """What each partition of stage normalise last told."""
-    found: dict[int, Progress] = {}
+def _state_lines(state: ConnectionState) -> list[str]:
+    """What the owner of the look-ups says of it."""
+    found = []
+    if state.is_asked:
+        found.append(f"reconciled     {_at(state.reconciled_at)}")
+        for word, missed, share in (
+            ("a day", state.missed_day, state.share_day),
+            ("a month", state.missed_month, state.share_month),
+        ):
+            part = "" if share is None else f" ({share:.2%} of what changed)"
+            found.append(f"missed         {sum(missed.values())} in {word}{part}")
+        found.append(f"not visible    {state.not_visible}")
+        found.append(f"to be asked    {state.pending}")
+    if state.limits is not None:
+        until = "" if state.limits.resets_at is None else f", until {_at(state.limits.resets_at)}"
+        found.append(f"limit          {state.limits.used} of {state.limits.of} used{until}")
+    if state.subscription is not None:
+        until = "" if state.subscription.expires_at is None else f", until {_at(state.subscription.expires_at)}"
+        found.append(f"subscription   {printable(state.subscription.state)}{until}")
+    if state.backfill is not None:
+        found.append(f"back-fill      {state.backfill.records} records so far")
+    if state.problem is not None:
+        found.append(f"problem        {state.problem}: {printable(state.detail or '')}")
+    return found
+
+
+async def read_progress(target: Target) -> Mapping[tuple[str, int], Progress]:
+    """What each partition of each stage last told."""
+    found: dict[tuple[str, int], Progress] = {}
 
     def apply(_partition: int, records: list[Fetched]) -> None:
         for record in records:
             if record.key is None or record.value is None or record.key == FENCE:
                 continue
-            stage, partition = read_progress_key(record.key)
-            if stage == STAGE:
-                found[partition] = decode_progress(record.value)
+            found[read_progress_key(record.key)] = decode_progress(record.value)
 
     served = await read_served(target.broker, target.prefix, 1)
     async with Follower(target.broker, PROGRESS.full_name(target.prefix, served.generation)) as follower:
         await follower.read_to(await follower.ends(), apply)
-    return list(found.values())
+    return found
 
 
-def _with_stats(target: Target, kinds: Mapping[str, str], show: Callable[[list[ConnectionStats]], None]) -> int:
+def _with_stats(
+    target: Target,
+    connections: Mapping[str, Connection],
+    show: Callable[[list[ConnectionStats], Mapping[str, ConnectionState]], None],
+) -> int:
     try:
-        progress = asyncio.run(read_progress(target))
+        progress, states = asyncio.run(read_progress(target)), asyncio.run(read_states(target))
     except MissingTopicError as error:
         return _fail(str(error), ExitCode.UNREACHABLE)
     except (KafkaError, TimeoutError) as error:
         return _fail(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
-    show(connection_stats(kinds, progress))
+    show(connection_stats(connections, progress), states)
     return 0
 
 
@@ -122,15 +160,10 @@ def _at(instant: int | None) -> str:
     return "-" if instant is None else format_instant(instant)
 
 
-def _print_json(found: Sequence[ConnectionStats], *, alone: bool = False) -> None:
-    rows = [
-        asdict(each)
-        | {
-            "last_delivery_at": None if each.last_delivery_at is None else format_instant(each.last_delivery_at),
-            "last_event_at": None if each.last_event_at is None else format_instant(each.last_event_at),
-        }
-        for each in found
-    ]
+def _print_json(
+    found: Sequence[ConnectionStats], states: Mapping[str, ConnectionState], *, alone: bool = False
+) -> None:
+    rows = [connection_row(each, states.get(each.connection)) for each in found]
     print(msgspec.json.format(msgspec.json.encode(rows[0] if alone else rows), indent=2).decode())  # noqa: T201 - the command's output
 
 

@@ -222,7 +222,7 @@ def _model_section(model: type[BaseModel]) -> str:
         hint = hints[name]
         limits = _bounds(field.metadata) if get_origin(hint) is not Annotated else ""
         kind = _type(hint) + (f", {limits}" if limits else "")
-        rows.append([_code(name), kind, _default(field, hint), _notes(model).get(name, "")])
+        rows.append([_code(field.alias or name), kind, _default(field, hint), _notes(model).get(name, "")])
     return f"## {model.__name__}\n\n{_prose(model.__doc__)}\n\n" + _table(["field", "type", "default", "meaning"], rows)
 
 
@@ -524,6 +524,7 @@ _FIELD_WORDS: Mapping[FieldType, str] = {
     FieldType.DATE: "date such as `2026-03-18`, a day of the organisation",
     FieldType.DATE_OR_INSTANT: "date, a day of the organisation, or an RFC 3339 instant",
     FieldType.ATTRIBUTES: "object",
+    FieldType.PHONE: "telephone number with country code; kept only where `match` needs it, as a keyed hash",
 }
 
 
@@ -632,8 +633,8 @@ def _words() -> list[str]:
     return [*(word for table in tables for word in table), *enumerations]
 
 
-def hubspot_page() -> str:
-    """What the HubSpot connector reads."""
+def hubspot_mapping() -> str:
+    """What the HubSpot connector reads: properties, one by one, where others read objects."""
     words = _words()
     sections = []
     for type_id, target in sorted(BY_TYPE_ID.items(), key=lambda each: _OBJECT_NAMES[each[0]]):
@@ -642,19 +643,18 @@ def hubspot_page() -> str:
         head = f"### {_OBJECT_NAMES[type_id]} (`{type_id}`): record `{target.kind}`"
         sections.append(f"{head}\n\n" + _table(["property", "sets"], rows))
     events = ", ".join(_code(f"*.{action}") for action in STATEMENTS)
-    return _page(
-        "HubSpot: what is read",
-        f"""
-How to connect an account: [connect HubSpot](../guides/connect-hubspot.md). Of each object below these events are
-understood, if HubSpot sends them: {events}. All others are stored, ignored and counted.""",
-        "## Properties\n\nA subscription to a property that is not listed does no harm and says nothing.",
-        *sections,
-        "## Words\n\nAll other words of these properties (custom dispositions, stages of an own pipeline) have no "
-        "counterpart and are counted as `unmapped_value`.",
-        _word_table("call disposition", "`outcome`", {_as_id(word): to for word, to in DISPOSITIONS.items()}),
-        _word_table("lifecycle stage", "`status` of the lead", LIFECYCLE),
-        _word_table("lead status", "`status` of the lead", LEAD_STATUS),
-        _word_table("deal stage", "`status` of the deal", DEFAULT_STAGES),
+    return "\n\n".join(
+        (
+            "Of each object these events are understood, if HubSpot sends them:",
+            events.replace(", `*.propertyChange`", ",\n`*.propertyChange`") + ".",
+            *sections,
+            "### Words\n\nAll other words of these properties (custom dispositions, stages of an own pipeline) have no "
+            "counterpart and are counted as `unmapped_value`.",
+            _word_table("call disposition", "`outcome`", {_as_id(word): to for word, to in DISPOSITIONS.items()}),
+            _word_table("lifecycle stage", "`status` of the lead", LIFECYCLE),
+            _word_table("lead status", "`status` of the lead", LEAD_STATUS),
+            _word_table("deal stage", "`status` of the deal", DEFAULT_STAGES),
+        )
     )
 
 
@@ -675,7 +675,7 @@ _MAPPING = re.compile(r"(?<=<!-- mapping: made by docs/generate.py -->\n).*?(?=<
 def connector_page(kind: str) -> str:
     """The page of a kind: written by hand but for what becomes what, which its tables say."""
     text = (CONNECTORS / f"{kind}.md").read_text(encoding="utf-8")
-    sections = "\n\n".join(map(_object_section, KINDS[kind].objects))
+    sections = "\n\n".join(map(_object_section, KINDS[kind].objects)) or hubspot_mapping()
     found, count = _MAPPING.subn(lambda _: f"\n{sections}\n\n", text)
     if count != 1:
         msg = f"docs/connectors/{kind}.md: has no place for the mapping, or several"
@@ -783,7 +783,6 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "../../deploy/kubernetes/components/prometheus-operator/rules.yaml": prometheus_rule,
     "cli.md": cli,
     "configuration.md": configuration,
-    "hubspot.md": hubspot_page,
     "metrics.md": metrics,
     "metrics.schema.json": metrics_schema,
     "rest.md": rest,
@@ -805,7 +804,9 @@ def main(arguments: Sequence[str]) -> int:
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(text, encoding="utf-8")
     for kind, made in KINDS.items():
-        if made.objects and (text := connector_page(kind)) != (CONNECTORS / f"{kind}.md").read_text(encoding="utf-8"):
+        if (made.objects or kind == "hubspot") and (text := connector_page(kind)) != (
+            CONNECTORS / f"{kind}.md"
+        ).read_text(encoding="utf-8"):
             different.append(f"../connectors/{kind}.md")
             if "--check" not in arguments:
                 (CONNECTORS / f"{kind}.md").write_text(text, encoding="utf-8")

@@ -25,6 +25,7 @@ from processor.transport.administration import KafkaError, TopicsError, ensure_t
 from processor.transport.ends import Ends
 from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
+from processor.transport.number_key import read_numbers
 from processor.transport.reaching import what_failed
 from processor.transport.worker import run
 from schemas.config import Config, ConfigError, load_config
@@ -32,6 +33,7 @@ from schemas.definitions import digest_of
 from schemas.exit_codes import ExitCode
 from schemas.generations import Served
 from schemas.keys import KeyStore
+from schemas.numbers import Numbers
 
 SWITCH_SECONDS = 0.0005
 _SETTLING_SECONDS = 20.0
@@ -57,7 +59,7 @@ def main(settings: Settings) -> int:
         _say(*error.problems)
         return ExitCode.WRONG_USE
     try:
-        served = asyncio.run(_settle(settings, config))
+        served, numbers = asyncio.run(_settle(settings, config))
     except TopicsError as error:
         _say(*error.problems)
         return ExitCode.WRONG_USE
@@ -69,7 +71,7 @@ def main(settings: Settings) -> int:
     except OSError as error:
         _say(f"port {settings.worker_port} on {settings.worker_host} cannot be opened: {error.strerror or error}")
         return ExitCode.WRONG_USE
-    return _work(settings, config, served, listener, hangup)
+    return _work(settings, config, served, numbers, listener, hangup)
 
 
 class Hangup:
@@ -92,12 +94,19 @@ class Hangup:
             then()
 
 
-def _work(settings: Settings, config: Config, served: Served, listener: socket.socket | None, hangup: Hangup) -> int:
+def _work(
+    settings: Settings,
+    config: Config,
+    served: Served,
+    numbers: Numbers,
+    listener: socket.socket | None,
+    hangup: Hangup,
+) -> int:
     # Faust keeps a loop from its import on; one of our own that is open and current is what its worker runs on.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        app = build_app(settings, config, served)
+        app = build_app(settings, config, served, numbers)
     except ConfigError as error:
         _say(*error.problems)
         return ExitCode.WRONG_USE
@@ -189,8 +198,8 @@ def _listen(host: str, port: int) -> socket.socket | None:
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-async def _settle(settings: Settings, config: Config) -> Served:
-    """Which generation to write; its topics are there and right."""
+async def _settle(settings: Settings, config: Config) -> tuple[Served, Numbers]:
+    """Which generation to write, whose topics are there and right; and what is kept of telephone numbers."""
     async with asyncio.timeout(_SETTLING_SECONDS):
         await read_served(settings.kafka, settings.prefix, settings.partitions)
     # Kafka answers; a handover may take longer.
@@ -204,7 +213,7 @@ async def _settle(settings: Settings, config: Config) -> Served:
             log_partitions=served.log_partitions,
             records_kept=config.retention.records,
         )
-    return served
+        return served, await read_numbers(settings.kafka, settings.prefix, config)
 
 
 def _say(*lines: str) -> None:

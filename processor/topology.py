@@ -21,10 +21,11 @@ from schemas.config import Config
 from schemas.connectors import build_connector
 from schemas.definitions import digest_of
 from schemas.generations import Served, group_name
+from schemas.numbers import Numbers
 from schemas.topics import ALERT_ACTIONS, DELIVERIES, ENGAGEMENTS, NOTIFICATIONS, RECORD_CHANGES
 
 
-def build_app(settings: Settings, config: Config, served: Served) -> StagedApp:
+def build_app(settings: Settings, config: Config, served: Served, numbers: Numbers) -> StagedApp:
     """The worker's Faust app, ready to run. Raises ConfigError where a channel for alerts cannot be used."""
     build_channels(config)
     deployment = Deployment(
@@ -37,6 +38,7 @@ def build_app(settings: Settings, config: Config, served: Served) -> StagedApp:
         digest=digest_of(config),
         connectors={name: build_connector(connection) for name, connection in config.connections.items()},
         outgoing=Outgoing(settings.kafka),
+        numbers=numbers,
         names={name: config.names_told(name) for name in config.alerts.channels},
         rep_names={id: rep.name for id, rep in config.reps.items() if rep.name is not None},
         team_names={name: team.name for name, team in config.teams.items() if team.name is not None},

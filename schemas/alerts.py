@@ -29,6 +29,7 @@ MAX_EVENTS = 1_000
 LEAD_RESPONSE = "lead_response"
 METRIC_THRESHOLD = "metric_threshold"
 GOAL = "goal"
+CONNECTION = "connection"
 DIGEST = "digest"
 WIN = "win"
 
@@ -39,6 +40,7 @@ TOLD_ONLY = frozenset({DIGEST, WIN})
 class Crossing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a metric did, of whose alert it is. Numbers as they are served: money as decimal text.
 
+    Of a connection: its name as `threshold`, and the share of records that no webhook brought as values.
     Of a goal: its name as `threshold`, its period as `window`, a milestone as `limit`, and attainments as values.
     """
 
@@ -88,7 +90,7 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     id: str
     kind: str
-    """`lead_response`, `metric_threshold`, `goal`; or one of `TOLD_ONLY`."""
+    """`lead_response`, `metric_threshold`, `goal`, `connection`; or one of `TOLD_ONLY`."""
     level: str
     lead: str | None
     """None for metrics."""
@@ -223,10 +225,12 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def crossing_fields(alert: Alert) -> dict[str, Any]:
-    """What is said of a metric's or a goal's alert beside what is said of every alert; nothing of a lead's."""
+    """What is said of a metric's, a goal's or a connection's alert beside what all say; nothing of a lead's."""
     crossing = alert.crossing
     if crossing is None:
         return {}
+    if alert.kind == CONNECTION:
+        return {"connection": crossing.threshold, "missed_share": crossing.value}
     if alert.kind == GOAL:
         until = None if crossing.until is None else format_instant(crossing.until)
         return {

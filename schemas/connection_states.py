@@ -20,6 +20,23 @@ class Backfill(msgspec.Struct, frozen=True, array_like=True):
     """When that was so (microseconds)."""
 
 
+class Limits(msgspec.Struct, frozen=True, array_like=True):
+    """What may be asked of a CRM's own API, as it last said."""
+
+    used: int
+    of: int
+    resets_at: int | None = None
+    """None: the vendor does not tell."""
+
+
+class Subscription(msgspec.Struct, frozen=True, array_like=True):
+    """Whether the CRM posts to us: of several subscriptions the worst."""
+
+    state: str
+    """`active`, `missing`, `unreachable`, or the vendor's word for what is wrong."""
+    expires_at: int | None = None
+
+
 class ConnectionState(msgspec.Struct, frozen=True, array_like=True):
     """One connection that has an API. Instants are microseconds."""
 
@@ -45,6 +62,12 @@ class ConnectionState(msgspec.Struct, frozen=True, array_like=True):
     backfill: Backfill | None = None
     has_records: bool = True
     """Whether the log holds anything of it beside its people."""
+    limits: Limits | None = None
+    """None: no answer has told them yet, or the vendor does not."""
+    subscription: Subscription | None = None
+    """None: nobody keeps one: it is made by hand, or there is no `public_url`."""
+    is_asked: bool = True
+    """Whether records are asked for; else this says only how its subscriptions are."""
 
     @property
     def share_day(self) -> float | None:

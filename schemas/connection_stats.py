@@ -3,10 +3,11 @@
 Owns the sum over partitions, for the api and the command line. Reads no topic.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.progress import Progress
+from schemas.connectors.connection import Connection
+from schemas.progress import REPEATED, Progress
 from schemas.unknown_names import UnknownName, unknown_names
 from schemas.unmapped_words import UnmappedWord, unmapped_words
 
@@ -24,21 +25,27 @@ class ConnectionStats:
     """Most frequent first."""
     unmapped: Sequence[UnmappedWord] = ()
     """Words of its CRM that mean nothing here, most frequent first."""
+    duplicates: int | None = None
+    """Calls that count nowhere, as another connection tells of them; None: it has no `match`."""
 
 
-def connection_stats(kinds: Mapping[str, str], progress: Iterable[Progress]) -> list[ConnectionStats]:
-    """Of each connection, by its kind, in the order of the file; `progress` is that of all partitions of normalise."""
-    partitions = list(progress)
+def connection_stats(
+    connections: Mapping[str, Connection], progress: Mapping[tuple[str, int], Progress]
+) -> list[ConnectionStats]:
+    """Of each connection, in the order of the file; `progress` by stage and partition."""
+    partitions = [each for (stage, _), each in progress.items() if stage == "normalise"]
+    groups = [each for (stage, _), each in progress.items() if stage == "responses"]
     unknown = unknown_names(each.counters for each in partitions)
     unmapped = unmapped_words(each.counters for each in partitions)
     return [
         ConnectionStats(
             name,
-            kind,
+            connection.kind,
             max((each.connections.get(name, (0, 0))[0] for each in partitions), default=0) or None,
             max((each.connections.get(name, (0, 0))[1] for each in partitions), default=0) or None,
             unknown.get(name, ()),
             unmapped.get(name, ()),
+            None if connection.match is None else sum(each.counters.get(f"{REPEATED}{name}", 0) for each in groups),
         )
-        for name, kind in kinds.items()
+        for name, connection in connections.items()
     ]

@@ -158,6 +158,7 @@ _FITS: Mapping[FieldType, Callable[[Any], bool]] = {
     FieldType.DECIMAL: _is_decimal,
     FieldType.REFERENCE: _is_reference,
     FieldType.REFERENCES: _is_references,
+    FieldType.PHONE: _is_reference,
     FieldType.DATE: _is_date,
     FieldType.DATE_OR_INSTANT: _is_date_or_instant,
 }

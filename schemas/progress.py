@@ -8,6 +8,9 @@ import msgspec
 
 STAGES = ("normalise", "ledger", "responses")
 
+REPEATED = "repeated."
+"""Of stage responses, before a connection: how many of its calls another one tells of too (`match`)."""
+
 BETWEEN = "between"
 """Instead of a digest: other definitions are being derived, and a part of what is published may be by them already."""
 
@@ -20,7 +23,10 @@ class Progress(msgspec.Struct, array_like=True):
     log_at: int = 0
     """The newest receipt of a delivery seen (microseconds): the instant of the log."""
     counters: dict[str, int] = msgspec.field(default_factory=dict)
-    """Ever growing: `events`, `duplicates`, `late`, `ignored.<reason>`, `dead.<connection>.<reason>` …"""
+    """Ever growing: `events`, `duplicates`, `late`, `ignored.<reason>`, `dead.<connection>.<reason>` …
+
+    But for those that begin with `REPEATED`, which say how many there are now.
+    """
     connections: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     """Stage normalise: connection -> (newest receipt, newest `changed_at`)."""
     definitions: str = ""

@@ -51,6 +51,8 @@ class FieldType(Enum):
     DATE_OR_INSTANT = auto()
     """The same, or an instant of it."""
     ATTRIBUTES = auto()
+    PHONE = auto()
+    """A telephone number, as digits with country code; kept as `schemas.numbers` hides it."""
     NUMBER = auto()
     """A whole number; no record has one, but what is made of records may."""
 
@@ -61,8 +63,8 @@ FIELDS: Mapping[str, Mapping[str, FieldType]] = {
     "call": {
         "rep": _T.REFERENCE, "lead": _T.REFERENCE, "deal": _T.REFERENCE, "direction": _T.CHOICE,
         "dialed_at": _T.INSTANT, "answered_at": _T.INSTANT, "ended_at": _T.INSTANT, "outcome": _T.CHOICE,
-        "talk_seconds": _T.SECONDS, "internal": _T.FLAG, "automated": _T.FLAG, "logged_at": _T.INSTANT,
-        "logged_by": _T.REFERENCE,
+        "talk_seconds": _T.SECONDS, "number": _T.PHONE, "internal": _T.FLAG, "automated": _T.FLAG,
+        "logged_at": _T.INSTANT, "logged_by": _T.REFERENCE,
     },
     "email": {
         "rep": _T.REFERENCE, "lead": _T.REFERENCE, "contacts": _T.REFERENCES, "direction": _T.CHOICE,
@@ -133,7 +135,7 @@ ENTERED: Mapping[str, Mapping[str, str]] = {"deal": {"stage": "entered_stage_at"
 """Fields whose past is what was entered when -> the field that says the instant; else it is when that was said."""
 
 NAMED: Mapping[str, frozenset[str]] = {
-    "call": frozenset({"lead"}),
+    "call": frozenset({"lead", "number"}),
     "email": frozenset({"lead", "thread"}),
     "meeting": frozenset({"lead"}),
     "deal": frozenset({"lead"}),
@@ -142,6 +144,9 @@ NAMED: Mapping[str, frozenset[str]] = {
     "subscription": frozenset({"customer"}),
 }
 """Pointers to groups: values that changes gave them are remembered, so that a group left is told so, once."""
+
+NUMBER = "number"
+"""The pointer of calls that two connections tell of (schemas/numbers.py)."""
 
 MERGED = "merged_into"
 """The pointer of a lead or a deal that the CRM has merged into another one."""

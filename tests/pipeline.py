@@ -113,6 +113,7 @@ class Pipeline:
         """Forget all memory, read the rows back, derive, publish what differs; how many messages that were."""
         self._start()
         repaired = 0
+        engaged: list[Engagement] = []
         for p in range(self.partitions):
             self.ledgers[p].restore({key: row for (held_by, key), row in self.rows["ledger"].items() if held_by == p})
             panes = self._published(PANES.name, p)
@@ -125,6 +126,7 @@ class Pipeline:
                     self.groups[p].restore(key, row)
             mine = {key: value for key, value in panes.items() if key.startswith(f"responses.{p}|".encode())}
             groups = self.groups[p].rebuild(mine, self._published(LEAD_CLOCKS.name, p), self.log_at)
+            engaged += groups.engagements
             for topic, messages in (
                 (PANES.name, output.panes + groups.panes),
                 (ROSTER.name, output.roster),
@@ -136,7 +138,12 @@ class Pipeline:
             for topic, rows in (("ledger", output.rows), ("groups", groups.rows)):
                 repaired += len(rows)
                 self._keep(topic, p, rows)
+        self.engage(engaged)
         return repaired
+
+    def repeated(self, connection: str) -> int:
+        """How many calls of a connection count nowhere, as another one tells of them."""
+        return sum(groups.repeated[connection] for groups in self.groups)
 
     def view(self) -> View:
         """What an api would serve that reads the topics from their beginning."""

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from schemas.instants import DAY, HOUR, MINUTE, format_instant, parse_instant
+from schemas.numbers import hide
 from schemas.records import CHOICES, FIELDS, FieldType, RecordChange, make_change
 
 NOW = parse_instant("2026-03-18T15:30:20Z")
@@ -36,10 +37,11 @@ _TEXTS = {
     "kind": ("demo", "cost"), "company": ("Acme",), "size": ("smb",), "region": ("east",), "lost_reason": ("price",),
     "role": ("ae",), "photo": ("https://example.com/a.png",), "goal": ("quota",),
 }  # fmt: skip
+NUMBERS = tuple(hide(number, teller, b"key") for number in ("4930111", "4930222") for teller in ("crm", "air"))
 _DATES = ("2026-01-02", "2026-03-17", "2026-03-18", "2026-03-19")
 
 
-def value_of(kind: str, name: str, field_type: FieldType) -> st.SearchStrategy[Any]:
+def value_of(kind: str, name: str, field_type: FieldType) -> st.SearchStrategy[Any]:  # noqa: PLR0912 - a table
     """Any normalised value of a field, None among them."""
     match field_type:
         case FieldType.REFERENCE:
@@ -66,6 +68,8 @@ def value_of(kind: str, name: str, field_type: FieldType) -> st.SearchStrategy[A
             found = st.sampled_from(["USD", "EUR", "JPY"])
         case FieldType.ATTRIBUTES:
             found = st.sampled_from(["{}", '{"tier":"gold"}', '{"tier":3}'])
+        case FieldType.PHONE:
+            found = st.sampled_from(NUMBERS)
     return st.one_of(found, found, found, st.none())
 
 
@@ -114,7 +118,7 @@ def _long_ago(chance: random.Random, kind: str) -> RecordChange:
     )  # fmt: skip
 
 
-def _drawn(chance: random.Random, kind: str, name: str, field_type: FieldType, received_at: int) -> Any:  # noqa: PLR0911 - a table
+def _drawn(chance: random.Random, kind: str, name: str, field_type: FieldType, received_at: int) -> Any:  # noqa: PLR0911, PLR0912 - a table
     # A merge of long ago is half of what is remembered of two leads: nobody can say what the whole would be.
     if name == "merged_into" or chance.random() < (0.7 if name in {"automated", "internal"} else 0.15):
         return None
@@ -142,6 +146,8 @@ def _drawn(chance: random.Random, kind: str, name: str, field_type: FieldType, r
             return chance.choice(["USD", "EUR"])
         case FieldType.ATTRIBUTES:
             return "{}"
+        case FieldType.PHONE:
+            return chance.choice(NUMBERS)
 
 
 def logs(kinds: tuple[str, ...] = tuple(FIELDS), most: int = 40) -> st.SearchStrategy[list[RecordChange]]:

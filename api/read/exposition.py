@@ -10,12 +10,14 @@ from heapq import heappop, heappush
 from itertools import chain, islice
 from operator import itemgetter
 
+from api.read.connection_exposition import connection_lines
 from api.read.goal_rows import Attainment
 from api.read.view import Scope, Values, View
 from schemas.alerts import LATENESS_SECONDS, LEVELS, METRIC_THRESHOLD
 from schemas.catalogue import Catalogue
 from schemas.catalogue.base import MetricValue
 from schemas.catalogue.series import exported
+from schemas.connection_states import ConnectionState
 from schemas.instants import SECOND
 from schemas.progress import Progress
 from schemas.verifications import Verification
@@ -55,6 +57,7 @@ class Picture:
     verification: Verification | None = None
     missed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Connection -> kind of record -> how many no webhook has brought."""
+    connections: Mapping[str, ConnectionState] = field(default_factory=dict)
     is_ready: bool = False
 
 
@@ -328,6 +331,7 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     for connection, missed in sorted(picture.missed.items()):
         for record, count in sorted(missed.items()):
             yield f'{name}{{connection="{_label(connection)}",record="{record}"}} {count}'
+    yield from connection_lines(picture.connections, picture.progress)
     yield from _head("floorcast_ready", "gauge", "Whether the numbers include all that was in Kafka at the start.")
     yield f"floorcast_ready {int(picture.is_ready)}"
     yield from _head("floorcast_reps_left_out", "gauge", "Reps beyond the number that is exported.")

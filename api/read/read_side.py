@@ -136,6 +136,7 @@ class ReadSide:
                 behind_seconds=self.consumer.behind_seconds(now),
                 verification=view.verification,
                 missed={name: state.missed for name, state in view.connection_states.items()},
+                connections=dict(view.connection_states),
             )
         # A scrape and an answer of REST at the same instant say the same.
         self.broadcaster.flush(now, unwatched=True)
@@ -162,6 +163,7 @@ class ReadSide:
             behind_seconds=self.consumer.behind_seconds(now),
             verification=view.verification,
             missed={name: state.missed for name, state in view.connection_states.items()},
+            connections=dict(view.connection_states),
             is_ready=not self.problems(),
         )
 

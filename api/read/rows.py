@@ -336,6 +336,8 @@ def calendar_json(name: str, calendar: BusinessCalendar, now: int) -> Json:
 
 def reconciled_json(state: ConnectionState | None) -> Json:
     """How far reconciliation is, and what no webhook has brought; null where nobody asks its API."""
+    if state is not None and not state.is_asked:
+        state = None
     return {
         "reconciled_at": None if state is None else instant(state.reconciled_at),
         "missed": None if state is None else {"day": state.missed_day, "month": state.missed_month},

@@ -24,6 +24,7 @@ export function alertEntry(alert, context) {
   const { store, texts } = context;
   const owner = alert.rep ? alert.name || store.repName(alert.rep) : store.teamName(alert.team);
   if (alert.metric) return crossing(alert, owner || store.organisation.name || "", context);
+  if (alert.connection) return missing(alert, context);
   const [sign, word] = LEVELS[alert.level];
   return { level: alert.level, sign, word: texts.say(word), owner: owner || texts.say("leads.nobody"), subject: wait(alert, context) };
 }
@@ -57,6 +58,17 @@ function crossing(alert, owner, { catalogue, formats, texts, window }) {
   const subject = isHere ? metric : texts.say("alerts.metric_window", { metric, window: texts.window(alert.window || "") });
   const level = alert.comparison === "reaches" ? "reached" : alert.level;
   return { level, sign, word: texts.say(word, { limit }), owner: subject, subject: owner };
+}
+
+/**
+ * A connection whose webhooks do not bring all that its CRM changes.
+ * @param {Alert} alert
+ * @param {Context} context
+ * @returns {Entry}
+ */
+function missing(alert, { texts }) {
+  const subject = texts.say("alerts.missed");
+  return { level: alert.level, sign: "warned", word: texts.say("alerts.connection"), owner: alert.connection || "", subject };
 }
 
 /** Where a lead comes from, as people would write it. */

@@ -61,6 +61,7 @@ import { difference, nothing } from "./differences.js";
  * @property {string} raised_at
  * @property {string | null} [resolved_at]
  * @property {string} [metric]
+ * @property {string} [connection]
  * @property {string} [window]
  * @property {string} [comparison]
  * @property {number | string} [limit]

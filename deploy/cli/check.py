@@ -71,13 +71,12 @@ def _online(config: Config, settings: Settings) -> int:
 
 def _last_deliveries(config: Config, settings: Settings) -> dict[str, int]:
     """By connection, as far as a Kafka says so."""
-    kinds = {name: connection.kind for name, connection in config.connections.items()}
     try:
         progress = asyncio.run(read_progress(find_target(settings, None)))
     except (UpError, KafkaError, MissingTopicError, TimeoutError, OSError):
         say("no Kafka is reached, so nobody knows of deliveries")
         return {}
-    found = connection_stats(kinds, progress)
+    found = connection_stats(config.connections, progress)
     return {stats.connection: stats.last_delivery_at for stats in found if stats.last_delivery_at is not None}
 
 

@@ -8,6 +8,7 @@ from deploy import connections
 from deploy.cli.common import checked_config, group, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.local.up import Target
+from schemas.connectors import Connection
 
 app = group("What is known of each connection.")
 
@@ -23,7 +24,7 @@ def connections_list(
 ) -> None:
     """List the connections: kind, last delivery, how many names they send that nobody here knows."""
     target = target_of(settings_of(config=config, broker=broker, prefix=prefix, data=data))
-    raise typer.Exit(connections.run_list(target, _kinds(target), json=json))
+    raise typer.Exit(connections.run_list(target, _connections(target), json=json))
 
 
 @app.command("show")
@@ -38,8 +39,8 @@ def connections_show(
 ) -> None:
     """Show what is known of a connection, with the names of fields and records that it sends and nobody here knows."""
     target = target_of(settings_of(config=config, broker=broker, prefix=prefix, data=data))
-    raise typer.Exit(connections.run_show(target, _kinds(target), name, json=json))
+    raise typer.Exit(connections.run_show(target, _connections(target), name, json=json))
 
 
-def _kinds(target: Target) -> dict[str, str]:
-    return {name: connection.kind for name, connection in checked_config(target.config).connections.items()}
+def _connections(target: Target) -> dict[str, Connection]:
+    return checked_config(target.config).connections

@@ -99,6 +99,7 @@ def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, i
         verify_every=verification_interval(settings.verify_every),
         asked=asked_connections(config),
         streams=streaming_connections(config),
+        keeps=keeps_subscriptions(config),
         **extra,
     )
 
@@ -109,6 +110,13 @@ def asked_connections(config: Path) -> list[str]:
 
     connections = checked_config(config).connections
     return [name for name, connection in connections.items() if build_source(connection) is not None]
+
+
+def keeps_subscriptions(config: Path) -> bool:
+    """Whether there is a connection whose subscriptions an API makes and keeps alive."""
+    from deploy.subscribing.keeping import is_kept  # noqa: PLC0415
+
+    return any(map(is_kept, checked_config(config).connections.values()))
 
 
 def streaming_connections(config: Path) -> list[str]:

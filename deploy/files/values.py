@@ -64,6 +64,7 @@ class Values:
             else self._number,
             FieldType.CURRENCY: self._currency,
             FieldType.ATTRIBUTES: _attributes,
+            FieldType.PHONE: read_id,
         }
         return readers[kind]
 

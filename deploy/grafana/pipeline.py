@@ -175,6 +175,21 @@ PIPELINE = Dashboard(
                     unit="ops",
                     minimum=0,
                 ),
+                lines(
+                    "Changes that no webhook brought, in a day",
+                    ('max by (connection) (floorcast_connection_missed_share{window="day"})', "{{connection}}"),
+                    unit="percentunit",
+                    minimum=0,
+                ),
+                lines(
+                    "Requests used of a CRM's limit",
+                    (
+                        "max by (connection) (floorcast_connection_limit_used / floorcast_connection_limit)",
+                        "{{connection}}",
+                    ),
+                    unit="percentunit",
+                    minimum=0,
+                ),
                 number(
                     "Deals without a rate",
                     "max(floorcast_deals_without_rate)",

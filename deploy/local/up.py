@@ -90,6 +90,8 @@ class Plan:
     """How often the log is recounted (microseconds); None: never."""
     asked: Sequence[str] = ()
     """The connections whose API is asked."""
+    keeps: bool = False
+    """Whether subscriptions are kept alive, which the process that asks does too."""
     streams: Sequence[str] = ()
     """The connections whose events are read as they happen."""
     extra_children: Callable[[Running], list[Child]] = field(default=lambda _running: [])
@@ -438,7 +440,7 @@ async def _start_all(
         if isinstance(reading, Program):
             reload.children.append(reading)
         await supervisor.launch(reading)
-    if plan.asked:
+    if plan.asked or plan.keeps:
         asking = world.lookups(plan, broker)
         if isinstance(asking, Program):
             reload.children.append(asking)

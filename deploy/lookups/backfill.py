@@ -23,10 +23,12 @@ from processor.transport.following import KafkaError
 from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config
+from schemas.connection_states import Backfill as Running
 from schemas.connectors import build_source
 from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope
 from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
+from schemas.instants import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +55,10 @@ class Mark(msgspec.Struct, kw_only=True):
     """Of that object."""
     missing: int = 0
     """Ids that a page named and that were not there when they were read."""
+
+
+_STOPPED_AFTER = 5 * MINUTE
+"""A back-fill that has kept no mark for so long runs no more: no wait for a vendor's limits is longer."""
 
 
 class BackfillError(Exception):
@@ -168,7 +174,11 @@ def begin(config: Config, name: str, since: int, records: Sequence[str], found: 
     if unknown := sorted(set(records) - kinds):
         msg = f"--records: {', '.join(unknown)}: this API has {', '.join(sorted(kinds))}"
         raise BackfillError(msg)
-    objects = [object.name for object in source.objects.values() if not records or set(object.kinds) & set(records)]
+    objects = [
+        object.name
+        for object in source.objects.values()
+        if (set(object.kinds) & set(records) if records else not object.is_on_demand)
+    ]
     # The same command a while later means a later instant, and the same back-fill.
     if found is not None and list(found.objects) == objects and len(found.done) < len(objects) and found.since <= since:
         return found
@@ -223,6 +233,19 @@ async def _run(target: "Target", config: Config, folder: Path, name: str, mark: 
             )
             await backfill.run()
             return backfill.mark
+
+
+def running(folder: Path, name: str, now: int) -> Running | None:
+    """How far a back-fill is that runs now: its mark is kept anew with each page. None: none does."""
+    path = folder / f"{name}.backfill.json"
+    mark = _read_mark(path)
+    if mark is None:
+        return None
+    try:
+        kept_at = path.stat().st_mtime_ns // 1000
+    except OSError:
+        return None
+    return Running(mark.records, None, mark.since, kept_at) if now - kept_at < _STOPPED_AFTER else None
 
 
 def _read_mark(path: Path) -> Mark | None:

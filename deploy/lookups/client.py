@@ -16,8 +16,10 @@ import orjson
 import structlog
 
 from deploy.lookups.pacing import SharedPace, backoff
+from schemas.connection_states import Limits
 from schemas.connectors.asking import Answer, Ask, NotLetInError, Pace, Source, Steps
 from schemas.connectors.json_text import NotJsonError, read_json_mended
+from schemas.connectors.quotas import limits_told
 from schemas.instants import SECOND
 
 _T = TypeVar("_T")
@@ -71,6 +73,8 @@ class Client:
         self._asks_again_at = 0
         self.requests = 0
         """Sent so far."""
+        self.limits: Limits | None = None
+        """As the last answer that spoke of them said."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -154,6 +158,7 @@ class Client:
         finally:
             self._pace.give_back(place, limits, self._clock())
         self._learn(self.source.limits(response.headers))
+        self.limits = limits_told(response.headers, self._clock()) or self.limits
         exhausted = self.source.exhausted(response.headers)
         if exhausted is not None:
             self._asks_again_at = self._clock() + round(exhausted * SECOND)

@@ -21,11 +21,13 @@ import msgspec
 import structlog
 
 from deploy.local.up import Target
+from deploy.lookups.backfill import running
 from deploy.lookups.client import ApiError, Client, machine_clock
 from deploy.lookups.known import Known
 from deploy.lookups.log import appending
 from deploy.lookups.pacing import SharedPace, backoff
 from deploy.lookups.rounds import CatchUp, Rounds
+from deploy.subscribing.keeping import Keeper, is_kept
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.reaching import what_failed
@@ -103,6 +105,7 @@ class _Turn:
     failures: int = 0
     error: ApiError | BadAnswerError | None = None
     told: ConnectionState | None = None
+    keeper: Keeper | None = None
 
     def failed(self, error: ApiError | BadAnswerError) -> float:
         """Note what went wrong; how long to wait before asking again, in seconds."""
@@ -124,13 +127,14 @@ class Owner:
     ) -> None:
         self._target = target
         self._connections = asked(config)
+        self._kept = {name: each for name, each in config.connections.items() if is_kept(each)}
         self._folder = folder
         self._clock = clock
         self._lock = asyncio.Lock()
 
     async def run(self) -> None:
         """Ask, for ever. Raises KafkaError."""
-        if not self._connections:
+        if not self._connections and not self._kept:
             await asyncio.Event().wait()  # until another configuration has something to ask
         connectors = {name: build_connector(connection) for name, connection in self._connections.items()}
         broker, prefix = self._target.broker, self._target.prefix
@@ -149,6 +153,7 @@ class Owner:
                     await follower.read_to(await follower.ends(), known.apply)
 
             states = await read_states(self._target)
+            keepers = {name: Keeper(name, each, self._clock) for name, each in self._kept.items()}
             turns = []
             for name, connection in self._connections.items():
                 source = build_source(connection)
@@ -167,12 +172,19 @@ class Owner:
                     clock=self._clock,
                 )
                 last = states[name].reconciled_at if name in states else None
-                turns.append(_Turn(rounds, connection.reconcile.every, connection.lookups.wait, last))
+                turn = _Turn(rounds, connection.reconcile.every, connection.lookups.wait, last)
+                turn.keeper = keepers.get(name)
+                turns.append(turn)
             await catch_up()
             async with asyncio.TaskGroup() as group:
                 for turn in turns:
                     group.create_task(self._look_up(turn, known, writer, catch_up))
                     group.create_task(self._reconcile(turn))
+                for keeper in keepers.values():
+                    group.create_task(keeper.run())
+                alone = [keeper for name, keeper in keepers.items() if name not in self._connections]
+                if alone:
+                    group.create_task(self._tell_subscriptions(alone, writer))
 
     async def _look_up(self, turn: _Turn, known: Known, writer: Writer, catch_up: CatchUp) -> None:
         """What webhooks name, for ever: no reconciliation holds it up."""
@@ -203,6 +215,19 @@ class Owner:
             log.info("connection.reconciled", connection=turn.rounds.name)
             await asyncio.sleep(max(0, turn.reconciled_at + turn.every - self._clock()) / SECOND)
 
+    async def _tell_subscriptions(self, keepers: Sequence[Keeper], writer: Writer) -> None:
+        """How those of connections are that nothing else is asked of, for ever."""
+        told: dict[str, ConnectionState] = {}
+        while True:
+            for keeper in keepers:
+                state = ConnectionState(at=self._clock(), subscription=keeper.subscription, is_asked=False)
+                held = told.get(keeper.name)
+                if held is None or held.subscription != state.subscription or state.at - held.at >= _TOLD_EVERY:
+                    told[keeper.name] = state
+                    topic = CONNECTION_STATES.full_name(self._target.prefix)
+                    await writer.write(topic, [encode_state(state)], keeper.name.encode())
+            await asyncio.sleep(1.0)
+
     async def _tell(self, turn: _Turn, known: Known, writer: Writer) -> None:
         now, name = self._clock(), turn.rounds.name
         state = ConnectionState(
@@ -218,6 +243,9 @@ class Owner:
             problem=None if turn.error is None else getattr(turn.error, "reason", "bad_answer"),
             detail=None if turn.error is None else str(turn.error),
             has_records=known.has_records(name),
+            backfill=running(self._folder, name, now),
+            limits=turn.rounds.limits,
+            subscription=None if turn.keeper is None else turn.keeper.subscription,
         )
         told = turn.told
         if told is None or msgspec.structs.replace(told, at=now) != state or now - told.at >= _TOLD_EVERY:

@@ -15,6 +15,7 @@ from deploy.lookups.comparing import newest_news
 from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
 from processor.core.normalise import parse_delivery
+from schemas.connection_states import Limits
 from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope
 from schemas.connectors.base import Connector
 from schemas.connectors.words import CrmConnection
@@ -63,6 +64,11 @@ class Rounds:
         self._words: Mapping[str, str] | None = None
         self._suspected: dict[tuple[str, str], int] = {}
         """What says something new that has no instant of its own -> when that was first seen."""
+
+    @property
+    def limits(self) -> Limits | None:
+        """Of requests, as the API last told."""
+        return self._client.limits
 
     # Look-ups.
 
@@ -124,6 +130,8 @@ class Rounds:
         self._words = await self._client.run(self._source.words())
         await self._reconcile_people()
         for object in self._source.objects.values():
+            if object.is_on_demand:
+                continue
             await self._reconcile_changed(object, since, begun)
             await self._reconcile_gone(object, 0 if last is None else since, begun)
         if self._are_ids_due(begun):

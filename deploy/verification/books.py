@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from deploy.verification import customer_facts, lead_facts, thread_facts
+from deploy.verification import customer_facts, lead_facts, matches, thread_facts
 from deploy.verification.conditions import Fact
 from deploy.verification.definitions import Definitions, shipped
 from deploy.verification.facts import SINGLE, facts_of
@@ -83,13 +83,19 @@ class Books:
     """All that counts; rows and clocks are read off it at any `now`. Made by `recount`, which says what to count."""
 
     def __init__(
-        self, records: Records, reading: Reading, *, first_day: date = date.min, newest: int | None = None
-    ) -> None:
-        """What happened before `first_day` counts nowhere. `newest`: the newest receipt of the log; None: after all."""
+        self, records: Records, reading: Reading, *, first_day: date = date.min, newest: int | None = None,
+        repeated: Collection[str] | None = None,
+    ) -> None:  # fmt: skip
+        """What happened before `first_day` counts nowhere. `newest`: the newest receipt of the log; None: after all.
+
+        `repeated`: calls that are counted as another connection's; None: as these records say.
+        """
         self._newest = newest
         self.reading = reading
         self._terms, self._lead_rules = reading.terms, reading.lead_rules
         self._first_day = first_day
+        self.repeated = matches.repeated(records, reading.terms) if repeated is None else repeated
+        """Ids of calls that count in no metric of calls."""
         self._kept = countable(records)
         self.counted: list[Counted] = []
         self._clocks: list[Clock] = []
@@ -234,6 +240,8 @@ class Books:
         for source in SINGLE:
             if self._is_asked(source):
                 for record in self._kept.get(source.partition(".")[0], []):
+                    if source == "call" and record.id in self.repeated:
+                        continue
                     self._count(source, facts_of(source, record, self._terms))
         self.count_customers(_NO_CUSTOMER)
 
@@ -256,7 +264,7 @@ class Books:
 
     def count_leads(self, records: Records, *, only: Collection[str] | None = None) -> None:
         """The clocks of all leads, or only of those, and what they, their touches and their deals count for."""
-        for family in families(records, only=only):
+        for family in families(records, only=only, terms=self._terms):
             facts = LeadFacts(family, self._lead_rules, self._terms, self._newest)
             lead = facts.lead()
             if family.is_known:

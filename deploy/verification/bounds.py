@@ -52,7 +52,7 @@ def family_of(
     for via, kind, name in sorted(taken):
         record = records[kind][name]
         is_ours = record.get("lead") == (via or root)
-        if is_ours and not record.is_deleted and record.get("internal") is not True:
+        if is_ours and not record.is_deleted:
             engaged.append((kind, record))
     return family, engaged
 

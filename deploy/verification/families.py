@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from deploy.verification.bounds import family_of, touching, whole
+from deploy.verification.matches import is_repeated
 from deploy.verification.records import Record, Records
+from deploy.verification.terms import Terms
 
 TOUCHES = frozenset({"call", "email", "meeting"})
 
@@ -30,7 +32,7 @@ class Family:
         return bool(self.members) and not self.is_deleted
 
 
-def families(records: Records, *, only: Collection[str] | None = None) -> Iterator[Family]:
+def families(records: Records, *, terms: Terms, only: Collection[str] | None = None) -> Iterator[Family]:
     """Give every lead, or only those, also one that records name and nobody has spoken of.
 
     It looks at all records once: ask for many leads at a time.
@@ -47,7 +49,14 @@ def families(records: Records, *, only: Collection[str] | None = None) -> Iterat
             own = leads.get(root)
             family, engaged = family_of(root, members[root], touches, records)
             is_deleted = own is not None and own.is_deleted
-            touching_it = [(kind, record) for kind, record in engaged if kind in TOUCHES]
+            calls = [record for kind, record in engaged if kind == "call"]
+            touching_it = [
+                (kind, record)
+                for kind, record in engaged
+                if kind in TOUCHES
+                and record.get("internal") is not True
+                and not (kind == "call" and is_repeated(record, calls, terms))
+            ]
             deals = [deal for kind, deal in engaged if kind == "deal" and deal.get("merged_into") is None]
             yield Family(root, whole(root, family), family, touching_it, deals, is_deleted)
 

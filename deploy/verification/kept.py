@@ -7,7 +7,7 @@ stream.
 
     moment   day ▶ records that name an instant in it        link     lead ▶ records that ever named it
     change   record ▶ its changes, each version once         thread   thread ▶ mails that were ever in it
-    customer customer ▶ subscriptions that were ever theirs
+    customer customer ▶ subscriptions that were ever theirs         number   number ▶ calls that ever had it
 """
 
 import sqlite3
@@ -31,6 +31,8 @@ CREATE TABLE thread (thread TEXT, id TEXT, PRIMARY KEY (thread, id)) WITHOUT ROW
 CREATE INDEX thread_of ON thread (id);
 CREATE TABLE customer (customer TEXT, id TEXT, PRIMARY KEY (customer, id)) WITHOUT ROWID;
 CREATE INDEX customer_of ON customer (id);
+CREATE TABLE number (number TEXT, id TEXT, PRIMARY KEY (number, id)) WITHOUT ROWID;
+CREATE INDEX number_of ON number (id);
 CREATE TABLE fresh (lead TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _INSTANTS = {
@@ -105,6 +107,14 @@ class KeptChanges:
                 if c.kind == "subscription" and c.fields.get("customer") is not None
             ),
         )
+        write(
+            "INSERT OR IGNORE INTO number VALUES (?, ?)",
+            (
+                (c.fields["number"].partition("@")[0], c.id)  # type: ignore[union-attr]
+                for c in changes
+                if c.kind == "call" and c.fields.get("number") is not None
+            ),
+        )
         # Also the leads that a record has left: it stopped their clocks until now.
         write(
             "INSERT OR IGNORE INTO fresh SELECT lead FROM link WHERE kind = ? AND id = ?",
@@ -135,6 +145,7 @@ class KeptChanges:
             records = self._bounded(records, (("email", id) for (id,) in mails))
         for customer in {one for kind, id in records if kind == "subscription" for one in self._customers(id)}:
             records = self._bounded(records, (("subscription", id) for id in self._subscriptions(customer)))
+        records = self._bounded(records, self._same_numbers(id for kind, id in tuple(records) if kind == "call"))
         leads = {
             lead for key in records for (lead,) in self._rows("SELECT lead FROM link WHERE kind = ? AND id = ?", *key)
         }
@@ -201,6 +212,15 @@ class KeptChanges:
             if not leads:
                 return
             yield sorted(leads), list(self._told(records))
+
+    def of_same_numbers(self, changes: Iterable[RecordChange]) -> list[RecordChange]:
+        """Give what was said of calls that ever had a number that a call of these changes had."""
+        return list(self._told(set(self._same_numbers({one.id for one in changes if one.kind == "call"}))))
+
+    def _same_numbers(self, calls: Iterable[str]) -> Iterator[_Key]:
+        query = "SELECT DISTINCT other.id FROM number JOIN number AS other USING (number) WHERE number.id = ?"
+        for call in calls:
+            yield from (("call", id) for (id,) in self._rows(query, call))
 
     def _told(self, records: Iterable[_Key]) -> Iterator[RecordChange]:
         for kind, id in records:

@@ -156,6 +156,8 @@ def recount_with_lists(
 
     for changes in kept.records_in_turn(AT_ONCE):
         _, books = left(changes)
+        if alike := kept.of_same_numbers(changes):
+            books.repeated = left(alike)[1].repeated
         books.count_single()
         sum_up(books)
         if lists is not None:

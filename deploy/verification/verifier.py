@@ -37,6 +37,7 @@ from processor.machine import give_way, outlive_hangup
 from processor.transport.appending import Appender, Stored
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
+from processor.transport.number_key import read_numbers
 from processor.transport.reaching import what_failed
 from schemas.config import ConfigError, load_config
 from schemas.definitions import digest_of
@@ -247,6 +248,7 @@ class Verifier:
             async with asyncio.timeout(SILENT_SECONDS):
                 follower = Follower(broker, DELIVERIES.full_name(prefix))
                 await opened.enter_async_context(follower)
+                numbers = await read_numbers(broker, prefix, self._config)
             kept = KeptChanges(LARGEST + LARGEST // 2)
             opened.callback(kept.close)
             return _Log(
@@ -254,7 +256,7 @@ class Verifier:
                 opened_at=now,
                 follower=follower,
                 kept=kept,
-                reader=Reader(self._config, kept.add),
+                reader=Reader(self._config, kept.add, numbers),
                 waiting=WaitingLeads(kept, self._config, self._clock),
                 beginnings=dict(follower.positions),
             )

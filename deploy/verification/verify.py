@@ -32,12 +32,14 @@ from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.generations import read_served
+from processor.transport.number_key import read_numbers
 from processor.transport.reaching import what_failed
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors import build_connector
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_instant
 from schemas.kafka import Address
+from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES, VIEW_TOPICS, Topic
@@ -133,7 +135,7 @@ async def verify(
     key = key or os.environ.get("FLOORCAST_API_KEY")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     kept = KeptChanges(sys.maxsize)
-    log = Reader(config, kept.add)
+    log = Reader(config, kept.add, await read_numbers(broker, prefix, config))
 
     def apply(partition: int, records: list[Fetched]) -> None:
         log.apply(partition, records)
@@ -171,7 +173,10 @@ async def verify(
 class Reader:
     """Reads `deliveries` and hands over the changes in them."""
 
-    def __init__(self, config: Config, keep: Callable[[list[RecordChange]], None]) -> None:
+    def __init__(
+        self, config: Config, keep: Callable[[list[RecordChange]], None], numbers: Numbers = NONE_KEPT
+    ) -> None:
+        self._numbers = numbers
         self._connectors = {name: build_connector(connection) for name, connection in config.connections.items()}
         self._keep = keep
         self.deliveries = 0
@@ -185,6 +190,7 @@ class Reader:
             partition=partition,
             connectors=self._connectors,
             progress=Progress(),
+            numbers=self._numbers,
         )
         changes = output.changes
         self.changes += len(changes)

@@ -54,6 +54,7 @@ class NormaliseShard(StageShard):
             partition=self.partition,
             connectors=self.deployment.connectors,
             progress=self.progress,
+            numbers=self.deployment.numbers,
         )
         await self.dead_letter(output.dead_letters)
         topic = self.deployment.topic(RECORD_CHANGES)

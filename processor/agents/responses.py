@@ -23,6 +23,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.frames import EngagementFrame, decode_engagements
 from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
+from schemas.progress import REPEATED
 from schemas.topics import ALERTS, GROUPS, LEAD_CLOCKS, PANES, Topic
 
 SWEPT_AT_ONCE = 1_000
@@ -91,6 +92,9 @@ class ResponsesShard(StageShard):
         self.groups.horizon.restore(self.progress.kept_from)
         rows = dict(published[name(LEAD_CLOCKS)])
         output = self.groups.rebuild(published[name(PANES)], published[name(LEAD_CLOCKS)], self.progress.log_at)
+        log_at = self.progress.log_at
+        await self.engage(output.engagements, newest_at=log_at, oldest_at=log_at, is_quiet=True)
+        self._tell_repeated()
         replayed_at, self.progress.replayed_at = self.progress.replayed_at, 0
         is_redefined = replayed_at > 0 or self.derived_by not in {"", self.deployment.digest}
         redefined = _moved(rows, output.clocks) if is_redefined else set()
@@ -177,6 +181,7 @@ class ResponsesShard(StageShard):
             self.progress.count("events", sum(len(frame.engagements) for frame in frames))
             self.progress.count("duplicates", output.duplicates)
             self.progress.count("beyond.group", output.refused)
+        self._tell_repeated()
         await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet)
         turned = self._hear(output.clocks, oldest_at, is_quiet=is_quiet)
         await self.tell_channels(turned.told, self._rules)
@@ -193,6 +198,11 @@ class ResponsesShard(StageShard):
             },
             oldest_at=oldest_at,
         )
+
+    def _tell_repeated(self) -> None:
+        """How many calls count nowhere by now, of each connection: another one's do."""
+        for connection in self.deployment.definitions.matches:
+            self.progress.counters[f"{REPEATED}{connection}"] = self.groups.repeated[connection]
 
     def rep_name(self, rep: str) -> str | None:
         """As the file, else the roster calls them."""

@@ -30,6 +30,7 @@ from schemas.frames import QUIET, Engagement
 from schemas.instants import SECOND
 from schemas.kafka import Address
 from schemas.naming import Names
+from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import BETWEEN, Progress, decode_progress, encode_progress, progress_key
 from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, NOTIFICATIONS, PANES, PROGRESS, Topic
 
@@ -59,6 +60,8 @@ class Deployment:
     connectors: Mapping[str, Connector]
     outgoing: Outgoing
     """Of all shards of this process."""
+    numbers: Numbers = NONE_KEPT
+    """What is kept of telephone numbers."""
     names: Mapping[str, Names] = field(default_factory=dict)
     """Channel -> how it may be told of people."""
     team_names: Mapping[str, str] = field(default_factory=dict)

@@ -21,9 +21,11 @@ from typing import ClassVar, Protocol
 import structlog
 
 from processor.agents.acknowledge import AcknowledgeShard
+from processor.agents.connections import ConnectionWatch
 from processor.agents.stage import Deployment
 from processor.agents.telling import Teller, kept
 from processor.core.milestones import MilestoneBook
+from processor.core.missed import MissedBook
 from processor.core.thresholds import ThresholdBook, is_told
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched
@@ -34,7 +36,7 @@ from schemas.config import Config
 from schemas.fences import definitions_in
 from schemas.floor import Floor
 from schemas.instants import DAY, HOUR, MINUTE
-from schemas.topics import ACKNOWLEDGEMENTS, FENCE, PANES, ROSTER, THRESHOLD_ALERTS, Topic
+from schemas.topics import ACKNOWLEDGEMENTS, CONNECTION_STATES, FENCE, PANES, ROSTER, THRESHOLD_ALERTS, Topic
 from schemas.windows import STANDING, Window, index_of, is_day, read_window, whole_day
 
 BETWEEN_LOOKS_SECONDS = 0.5
@@ -96,6 +98,13 @@ class ThresholdsShard(AcknowledgeShard):
         self._book = ThresholdBook(config, floor)
         self._milestones = MilestoneBook(floor)
         self._teller = Teller(floor)
+        self._missed = MissedBook()
+        asked = {name for name, each in config.connections.items() if getattr(each, "api", None) is not None}
+        self._asked = frozenset(asked)
+        self._connections = ConnectionWatch(
+            bootstrap=deployment.bootstrap, topic=deployment.topic(CONNECTION_STATES), book=self._missed,
+            connections=self._asked, turn=self.turn, clock=clock, die=die,
+        )  # fmt: skip
         self._watch = _Watch(self, floor, (self._book, self._milestones), self._teller, horizon, clock, die)
         self._writing = asyncio.Lock()
         self._found: list[Alert] = []
@@ -112,15 +121,18 @@ class ThresholdsShard(AcknowledgeShard):
             self._book.restore(row)
             self._milestones.restore(row)
             self._teller.restore(decode_alert(row))
+            self._missed.restore(decode_alert(row))
         now = self._clock()
-        await self.turn(self._book.begin(now))
+        await self.turn([*self._book.begin(now), *self._missed.keep_only(self._asked, now)])
         begun = self._teller.begin(now)
         if begun:
             await self.write({THRESHOLD_ALERTS: _rows(begun)})
-        for book in (self._book, self._milestones, self._teller):
+        for book in (self._book, self._milestones, self._teller, self._missed):
             await self.forget(book.forget(now - FORGET_AFTER))
         if self._rules.thresholds or self._milestones.is_needed or self._teller.is_needed:
             self._watch.begin()
+        if self._asked:
+            self._connections.begin()
 
     async def tick(self, now: int) -> None:
         """Write what was found during a rebalance."""
@@ -139,6 +151,7 @@ class ThresholdsShard(AcknowledgeShard):
         """Drop what is held."""
         self._is_suspended = True
         await self._watch.end()
+        await self._connections.end()
         await super().close()
 
     async def turn(self, turned: Sequence[Alert], told: Sequence[tuple[str, Alert]] = ()) -> None:

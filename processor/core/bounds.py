@@ -4,7 +4,7 @@ Owns the bound: those whose keys have the smallest hashes. It does not depend on
 edits and deletions, for a key never changes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from heapq import heapify, heappushpop
 
@@ -35,3 +35,41 @@ class Smallest:
     def offer(self, key: str) -> str:
         """The key that has no place: this one, or that of the one which it displaces."""
         return heappushpop(self._heap, (-rank_of(key), key))[1]
+
+
+Full = dict[bool, Smallest]
+"""Of a group that holds as many as it takes: its own records (False), and those handed on."""
+
+
+def take(
+    rows: Mapping[str, bytes], news: Iterable[str], full: Full, is_exempt: Callable[[str], bool]
+) -> tuple[list[str], list[str], int]:
+    """The keys of what a group takes of news, those of what it lets go for it, and how many have found no place.
+
+    `is_exempt`: keys that are always taken, and take no place.
+    """
+    keys = sorted(news)
+    taken = dict.fromkeys(key for key in keys if key in rows or is_exempt(key))
+    held = [key for key in rows if not is_exempt(key)]
+    counts = {is_handed: sum(1 for key in held if (SEPARATOR in key) == is_handed) for is_handed in (False, True)}
+    gone: list[str] = []
+    refused = 0
+    for key in keys:
+        if key in taken:
+            continue
+        is_handed = SEPARATOR in key
+        if counts[is_handed] < GROUP_LIMIT:
+            counts[is_handed] += 1
+            taken[key] = None
+            continue
+        if is_handed not in full:
+            alike = {one for one in {*rows, *taken} if (SEPARATOR in one) == is_handed and not is_exempt(one)}
+            full[is_handed] = Smallest(alike)
+        over = full[is_handed].offer(key)
+        refused += 1
+        if over != key:
+            taken[key] = None
+            taken.pop(over, None)
+            if over in rows:
+                gone.append(over)
+    return sorted(taken), gone, refused

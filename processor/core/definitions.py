@@ -42,6 +42,8 @@ class Definitions:
     records_kept: int
     cold_sources: frozenset[str]
     """Sources of leads that never asked for us: a call to one before any contact is cold."""
+    matches: Mapping[str, tuple[str, int]]
+    """Connection -> the one whose calls it repeats, and how far apart the two of a call may lie (microseconds)."""
     quiet_after: int
     """How long a lead or deal may go without a touch (microseconds)."""
 
@@ -78,6 +80,11 @@ def definitions_of(config: Config) -> Definitions:
         file_teams={id: rep.team for id, rep in config.reps.items() if rep.team is not None},
         minutes_kept=config.retention.minutes,
         records_kept=config.retention.records,
+        matches={
+            name: (connection.match.calls.other, connection.match.calls.within)
+            for name, connection in config.connections.items()
+            if connection.match is not None
+        },
         cold_sources=frozenset(config.defined.cold_sources),
         quiet_after=config.defined.quiet_after,
     )

@@ -10,9 +10,11 @@ from processor.core import bounds
 from processor.core.bounds import SEPARATOR, smallest
 from processor.core.deals import deal_row, joined_stays
 from processor.core.retention import first_version
-from schemas.records import DELETED, Record, decode_record, decode_values
+from schemas.numbers import HASH_DIGITS
+from schemas.records import DELETED, NUMBER, Record, decode_record, decode_values
 
 _NEVER = 2**62
+_GROUP_SIZE = len(NUMBER) + 1 + HASH_DIGITS
 
 
 class Known:
@@ -39,6 +41,20 @@ class Known:
         """As `first_version` gives it."""
 
 
+def is_shown(via: str) -> bool:
+    """Whether what hands something on to a lead's group is no merged lead, but the group of a number.
+
+    That shows it a call which makes one of the lead's calls a duplicate.
+    """
+    return len(via) == _GROUP_SIZE and via.startswith(f"{NUMBER}:")
+
+
+def is_copy(group: str, place: str) -> bool:
+    """Whether a row of the group at that place is there of what is shown: to a lead, or by the group of a number."""
+    via, separator, _ = place.rpartition(SEPARATOR)
+    return bool(separator) and (is_shown(via) or is_shown(group))
+
+
 def _itself(lead: str) -> str:
     return lead
 
@@ -46,7 +62,7 @@ def _itself(lead: str) -> str:
 class GroupFacts:
     """All records of one group. Leads are whole: their past has a say."""
 
-    __slots__ = ("first_set_at", "is_any_empty", "leads", "others", "root")
+    __slots__ = ("elsewhere", "first_set_at", "is_any_empty", "leads", "others", "root")
 
     def __init__(
         self, rows: Mapping[str, bytes], *, lead: str | None = None, root_of: Callable[[str], str] = _itself
@@ -58,13 +74,20 @@ class GroupFacts:
         self.leads: dict[str, Record] = {}
         """By id: the lead itself and those merged into it."""
         self.others: dict[str, Known] = {}
-        """By key: those that name one of these leads, the thread, or the customer."""
+        """By key: those that name one of these leads, the thread, the customer, or the number."""
+        self.elsewhere: list[Known] = []
+        """Of a lead, calls that need not be its own: those that the groups of numbers show to its duplicates."""
         self.root = None if lead is None else root_of(lead)
         """Where the lead's own chain of merges ends."""
         first, last = _NEVER, -_NEVER
         found: dict[str, tuple[str, Known]] = {}
         for place, row in rows.items():
             via, _, key = place.rpartition(SEPARATOR)
+            if is_shown(via):
+                call = Known(row)
+                self.elsewhere.append(call)
+                first, last = min(first, call.set_at), max(last, call.set_at)
+                continue
             is_ours = not via or root_of(via) == lead
             if key.startswith("lead|"):
                 record = decode_record(row)

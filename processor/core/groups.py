@@ -14,11 +14,12 @@ from heapq import heappop, heappush
 from typing import Final
 
 from processor.core import bounds
-from processor.core.bounds import SEPARATOR, Smallest
+from processor.core.bounds import SEPARATOR
 from processor.core.customers import customer_contributions
 from processor.core.definitions import Definitions
-from processor.core.facts import GroupFacts
+from processor.core.facts import GroupFacts, is_copy, is_shown
 from processor.core.joining import is_news
+from processor.core.matches import Repeats
 from processor.core.merges import Merges, Move
 from processor.core.panes import Message, PaneTable, differing
 from processor.core.plan import Contribution
@@ -29,7 +30,7 @@ from processor.core.threads import thread_contributions
 from schemas.damage import DamagedError, check_row
 from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement
 from schemas.leads import ENDED, decode_clock, encode_clock
-from schemas.records import Record, decode_record, is_elsewhere
+from schemas.records import NUMBER, Record, decode_record, is_elsewhere
 from schemas.roster import Teams
 
 SLICE = 200
@@ -51,6 +52,7 @@ class GroupsOutput:
     expired: list[str] = field(default_factory=list)
     """Leads whose groups are gone: nothing is kept of them any more."""
     duplicates: int = 0
+    """Engagements that said nothing new."""
     refused: int = 0
     """Records that a group has not taken, or had to let go, because it is full."""
 
@@ -70,10 +72,11 @@ class Groups:
         self._clocks: dict[str, bytes] = {}
         self._teams = Teams(definitions.file_teams, definitions.aliases, definitions.calendar)
         self._merges = Merges()
-        self._full: dict[tuple[str, bool], Smallest] = {}
+        self._full: dict[str, bounds.Full] = {}
         """Of groups that hold as many as they take: their own records, and those handed on."""
         self._say = Say()
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
+        self._repeats = Repeats(definitions)
         self._restored_merges: dict[str, bytes] = {}
         self._expiry: Expiry[str] = Expiry()
         self._is_merges_due = False
@@ -100,6 +103,11 @@ class Groups:
         """What the CRM calls a lead, by person or company; None: nothing."""
         row = self._clocks.get(lead)
         return None if row is None else decode_clock(row).name
+
+    @property
+    def repeated(self) -> Mapping[str, int]:
+        """Connection -> how many of its calls another one tells of too."""
+        return self._repeats.total
 
     @property
     def backlog(self) -> int:
@@ -179,43 +187,24 @@ class Groups:
 
     def _taken(self, group: str, rows: dict[str, bytes], news: Mapping[str, bytes], output: GroupsOutput) -> list[str]:
         """The keys of what the group takes of it. Lets go what has no place any more."""
-        keys = sorted(news)
         if len(rows) + len(news) <= bounds.GROUP_LIMIT:
-            return keys
+            return sorted(news)
         own = f"lead|{group[5:]}"
-        taken = dict.fromkeys(key for key in keys if key in rows or key == own)
-        counts = {
-            is_handed: sum(1 for key in rows if (SEPARATOR in key) == is_handed and key != own)
-            for is_handed in (False, True)
-        }
-        for key in keys:
-            if key in taken:
-                continue
-            is_handed = SEPARATOR in key
-            if counts[is_handed] < bounds.GROUP_LIMIT:
-                counts[is_handed] += 1
-                taken[key] = None
-                continue
-            full = self._full.get((group, is_handed))
-            if full is None:
-                full = self._full[group, is_handed] = Smallest(
-                    held for held in {*rows, *taken} if (SEPARATOR in held) == is_handed and held != own
-                )
-            over = full.offer(key)
-            output.refused += 1
-            if over != key:
-                taken[key] = None
-                taken.pop(over, None)
-                if rows.pop(over, None) is not None:
-                    output.rows.append((group.encode() + _SEPARATOR + over.encode(), None))
-        return sorted(taken)
+        full = self._full.setdefault(group, {})
+        taken, gone, refused = bounds.take(rows, news, full, lambda key: key == own or is_copy(group, key))
+        output.refused += refused
+        for key in gone:
+            del rows[key]
+            output.rows.append((group.encode() + _SEPARATOR + key.encode(), None))
+        return taken
 
     def _hand_on(self, group: str, root: str, keys: Iterable[str], output: GroupsOutput) -> None:
-        """Tell the root of a merged lead what its group itself has heard."""
+        """Tell the root of a merged lead what its group itself has heard, and what it was shown."""
         rows, lead = self._rows[group], group[5:]
-        output.engagements += [
-            Engagement(f"lead:{root}", key, rows[key], lead) for key in sorted(keys) if SEPARATOR not in key
-        ]
+        for place in sorted(keys):
+            via, _, key = place.rpartition(SEPARATOR)
+            if not via or is_shown(via):
+                output.engagements.append(Engagement(f"lead:{root}", key, rows[place], via or lead))
 
     def _facts(self, group: str) -> GroupFacts:
         rows = self._rows.get(group, {})
@@ -231,7 +220,7 @@ class Groups:
             self._update(group, self._facts(group), output)
 
     def _update(self, group: str, facts: GroupFacts, output: GroupsOutput) -> None:
-        contributions, clock = self._derive(group, facts)
+        contributions, clock = self._derive(group, facts, output)
         before = self._counted.get(group, [])
         if contributions != before:
             self.panes.replace(*differing(before, contributions))
@@ -290,9 +279,9 @@ class Groups:
         for key in self._rows.pop(group):
             output.rows.append((group.encode() + _SEPARATOR + key.encode(), None))
         self._counted.pop(group, None)
-        self._full.pop((group, False), None)
-        self._full.pop((group, True), None)
+        self._full.pop(group, None)
         self._say.note(group, ())
+        self._repeats.forget(group)
         if group.startswith("lead:"):
             self._publish_clock(group[5:], None, output.clocks)
             output.expired.append(group[5:])
@@ -406,12 +395,25 @@ class Groups:
             return False
         return clock.team != self._teams.team_on(clock.rep, self._definitions.calendar.day_of(clock.started_at))
 
-    def _derive(self, group: str, facts: GroupFacts) -> tuple[list[Contribution], bytes | None]:
+    def _match(self, group: str, facts: GroupFacts, output: GroupsOutput) -> list[Contribution]:
+        """What the duplicates among the calls of a number take out; their leads are told."""
+        rows = self._rows[group]
+        contributions, shown = self._repeats.derive(group, rows, facts.others)
+        for place, row in shown.items():
+            rows[place] = row
+            output.rows.append((group.encode() + _SEPARATOR + place.encode(), row))
+            lead, _, key = place.rpartition(SEPARATOR)
+            output.engagements.append(Engagement(f"lead:{lead}", key, row, group))
+        return contributions
+
+    def _derive(self, group: str, facts: GroupFacts, output: GroupsOutput) -> tuple[list[Contribution], bytes | None]:
         kind, _, id = group.partition(":")
         if kind == "thread":
             return thread_contributions(id, facts.others, self._definitions), None
         if kind == "customer":
             return customer_contributions(id, facts.others, self._definitions), None
+        if kind == NUMBER:
+            return self._match(group, facts, output), None
         if kind != "lead":
             return [], None
         result = lead_result(id, facts, self._definitions, self._teams.team_on, self._log_at)
@@ -463,7 +465,7 @@ class Groups:
         self._restored_merges = {}
         for group in list(self._rows):
             facts = self._facts(group)
-            contributions, clock = self._derive(group, facts)
+            contributions, clock = self._derive(group, facts, output)
             lead = group[5:]
             if clock is not None:
                 self._clocks[lead] = clock

@@ -5,7 +5,7 @@ deleted, has touches and deals all the same; then nothing is known of the lead i
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -37,6 +37,8 @@ class LeadFacts:
     """The newest receipt seen (microseconds). An answer of after it may be still to come for a reader."""
     timings: Mapping[str, Sequence[Timing]] = field(default_factory=dict)
     """Fact -> the clocks that it has a row for."""
+    uncounted: Collection[str] = ()
+    """Keys of calls that touched the lead and count in no metric of calls: another connection's do."""
 
     def contributions(self) -> list[Contribution]:
         """What all rows count for."""
@@ -73,8 +75,8 @@ class LeadFacts:
 
     def joined_rows(self) -> Iterator[tuple[str, Row]]:
         """Kind and row of each record that names the lead, or one merged into it, with the fields of the lead."""
-        for _, record in sorted(self.related.items()):
-            if not record.is_deleted and record.get(MERGED) is None:
+        for key, record in sorted(self.related.items()):
+            if not record.is_deleted and record.get(MERGED) is None and key not in self.uncounted:
                 yield record.kind, {**self.definitions.with_people(record.values), **self._of_lead}
 
     @cached_property

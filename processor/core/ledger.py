@@ -30,9 +30,11 @@ from schemas.damage import check_row
 from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement, record_key
 from schemas.instants import DAY
 from schemas.late import PAST, REFUSED, LateChange
+from schemas.numbers import hash_of
 from schemas.records import (
     MERGED,
     NAMED_IN_ORDER,
+    NUMBER,
     ROSTER_KINDS,
     Record,
     RecordChange,
@@ -361,12 +363,17 @@ def _told(key: str, record: Record, row: bytes, left: Mapping[str, Mapping[str, 
         return found
     found = []
     for pointer in NAMED_IN_ORDER.get(record.kind, ()):
-        current = record.get(pointer)
+        current, group = record.get(pointer), None
         if isinstance(current, str):
             whole = record.encode(is_whole=False) if record.named or record.kept_from is not None else row
-            found.append(Engagement(f"{pointer}:{current}", key, whole))
+            group = _group_of(pointer, current)
+            found.append(Engagement(group, key, whole))
         for value, version in sorted(left.get(pointer, {}).items()):
-            if value != current:
-                elsewhere = encode_elsewhere(record.kind, pointer, value, version)
-                found.append(Engagement(f"{pointer}:{value}", key, elsewhere))
+            if (former := _group_of(pointer, value)) != group:
+                found.append(Engagement(former, key, encode_elsewhere(record.kind, pointer, value, version)))
     return found
+
+
+def _group_of(pointer: str, value: str) -> str:
+    """The group of what a pointer has: two connections that tell of one number tell the same group."""
+    return f"{pointer}:{hash_of(value) if pointer == NUMBER else value}"

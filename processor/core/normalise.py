@@ -16,6 +16,7 @@ from schemas.connectors.file import read_file_events
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import ASKED, FILE, QUIET_SOURCES, SOURCE, Delivery, decode_delivery
 from schemas.frames import by_partition, change_frames, record_key
+from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import Progress
 from schemas.records import RecordChange, in_order
 from schemas.unknown_names import count_unknown
@@ -53,8 +54,12 @@ def normalise(
     partition: int,
     connectors: Mapping[str, Connector],
     progress: Progress,
+    numbers: Numbers = NONE_KEPT,
 ) -> NormaliseOutput:
-    """Read (offset, raw delivery) pairs. Counters go into `progress`, once per offset."""
+    """Read (offset, raw delivery) pairs. Counters go into `progress`, once per offset.
+
+    `numbers`: what is kept of telephone numbers.
+    """
     output = NormaliseOutput()
     counts, done = _Counts(), progress.offset
     for offset, raw in deliveries:
@@ -65,6 +70,7 @@ def normalise(
             parsed = Parsed(problems=[Problem("unreadable", "the stored delivery is not a Delivery")])
         else:
             parsed = parse_delivery(delivery, connectors)
+            parsed.changes = numbers.hidden(delivery.connection, parsed.changes)
             output.oldest_at = min(output.oldest_at, delivery.received_at)
         if delivery.headers.get(SOURCE) in QUIET_SOURCES:
             output.quiet.update(range(len(output.changes), len(output.changes) + len(parsed.changes)))

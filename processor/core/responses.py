@@ -5,7 +5,7 @@ that ends in it, and every touch of those; what the root lacks it takes from the
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -13,6 +13,7 @@ from msgspec import structs
 from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts, Known
 from processor.core.lead_facts import LeadFacts
+from processor.core.matches import matched, without_repeated
 from processor.core.plan import Contribution
 from processor.core.side_clocks import Stint, Timing, Touch, holder_at, holder_clocks, later_inquiries, stints_of
 from processor.core.sla import Terms, terms_of
@@ -91,6 +92,11 @@ def lead_result(
     `log_at`: the newest receipt seen (microseconds). A touch of after it may be still to come for a reader.
     """
     own, members = facts.leads.get(lead), facts.leads
+    others: Mapping[str, Known] = facts.others
+    uncounted: Collection[str] = ()
+    if definitions.matches:
+        others = without_repeated(others, definitions)
+        uncounted = matched(others, definitions, facts.elsewhere).keys()
     if facts.root != lead:
         if own is None or own.is_deleted:
             return NOTHING
@@ -98,11 +104,11 @@ def lead_result(
         return LeadResult([], _without_start(lead, own, rep, definitions, merged_into=facts.root))
     if not members or (own is not None and own.is_deleted):
         # Nobody has spoken of it: what was done for it counts all the same.
-        unknown = LeadFacts(lead, None, None, facts.others, definitions, log_at)
+        unknown = LeadFacts(lead, None, None, others, definitions, log_at, uncounted=uncounted)
         return LeadResult(unknown.contributions(), None)
     whole = whole_of(lead, members)
     rep, reps = definitions.person(whole.get("rep")), frozenset[str]()
-    case = _Case(lead, whole, rep, stints_of(whole, definitions), members, facts.others, definitions, team_on)
+    case = _Case(lead, whole, rep, stints_of(whole, definitions), members, others, definitions, team_on)
     start, side_clocks = _start(case, definitions.lead_response.start), definitions.counting.clocks
     touches = None if start is None and not side_clocks else _touches(case)
     if start is None or touches is None:
@@ -115,7 +121,7 @@ def lead_result(
         timings = {fact: _timings(case, touches, by, stop, teams) for fact, (by, stop) in side_clocks.items()}
     if clock.started_at is not None and rep is not None:
         teams.pop((rep, definitions.calendar.day_of(clock.started_at)), None)  # the clock says it
-    rows = LeadFacts(lead, whole, clock, facts.others, definitions, log_at, timings)
+    rows = LeadFacts(lead, whole, clock, others, definitions, log_at, timings, uncounted)
     listed = _as_listed(clock, whole, rows)
     answers = [clock.answered_at, *(timing.answered_at for found in timings.values() for timing in found)]
     return LeadResult(

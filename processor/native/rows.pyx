@@ -50,6 +50,7 @@ _FORMS = {
     FieldType.FLAG: FLAG, FieldType.INSTANT: INSTANT, FieldType.SECONDS: DURATION, FieldType.REFERENCE: REFERENCE,
     FieldType.DECIMAL: NO_FIELD,  # no plain kind has one
     FieldType.REFERENCES: NO_FIELD,  # a row with a list is left to Python
+    FieldType.PHONE: NO_FIELD,  # and so is one that a group of `match` hears of
 }
 cdef list _texts = [""] * CODES
 cdef uint8_t _name[CODES][NAME_SIZE]

@@ -43,6 +43,7 @@ from schemas.frames import (
 )
 from schemas.generations import Served
 from schemas.kafka import Address
+from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import Progress
 from schemas.records import decode_record
 from schemas.topics import DELIVERIES, LEDGER, PANES, Topic
@@ -75,6 +76,8 @@ class Work:
     """See cut.py; None: all of it is read from the log."""
     spool: Path
     hands: int
+    numbers: Numbers = NONE_KEPT
+    """What is kept of telephone numbers."""
 
     def topic(self, topic: Topic) -> str:
         """As Kafka knows it, of the generation that is made."""
@@ -276,6 +279,7 @@ class Hand:
                 partition=partition,
                 connectors=self._connectors,
                 progress=progress,
+                numbers=self._work.numbers,
             )
             progress.offset = records[-1].offset + 1
             for target, frames in output.frames(partitions).items():

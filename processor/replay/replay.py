@@ -22,6 +22,7 @@ from processor.transport.administration import delete_topics, ensure_topics, fin
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from processor.transport.generations import read_served
+from processor.transport.number_key import read_numbers
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
 from schemas.config import Config
@@ -84,7 +85,8 @@ async def replay(
         await stack.enter_async_context(_alone(pointer))
         made = await _make_room(bootstrap, prefix, served, partitions, config)
         cut, starts = await _cut(log, since)
-        work = Work(bootstrap, prefix, config_file, served, made, cut, _empty(folder), _hands(made))
+        numbers = await read_numbers(bootstrap, prefix, config)
+        work = Work(bootstrap, prefix, config_file, served, made, cut, _empty(folder), _hands(made), numbers)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         known = await _known_letters(bootstrap, prefix)
         hands = await stack.enter_async_context(Hands(work, say))

@@ -24,7 +24,7 @@ from schemas.catalogue.conditions import (
     some,
 )
 from schemas.catalogue.rules import Rules
-from schemas.records import CHOICES, FIELDS, FieldType
+from schemas.records import CHOICES, FIELDS, NUMBER, FieldType
 
 _T = FieldType
 
@@ -39,9 +39,8 @@ _MADE: Mapping[str, Mapping[str, FieldType]] = {
     "activity": {"happened_at": _T.INSTANT},
     "deal": {"ended_at": _T.INSTANT},
 }
-_RECORDS: Mapping[str, Mapping[str, FieldType]] = {
-    kind: {**FIELDS[kind], **_MADE.get(kind, {})} for kind in RECORD_FACTS
-}
+_RECORDS: dict[str, dict[str, FieldType]] = {kind: {**FIELDS[kind], **_MADE.get(kind, {})} for kind in RECORD_FACTS}
+_RECORDS["call"].pop(NUMBER)  # nobody is served a number, nor what is counted by it
 _LEAD: Mapping[str, FieldType] = {
     **FIELDS["lead"],
     "started_at": _T.INSTANT, "answered_at": _T.INSTANT, "answered_by": _T.REFERENCE, "response": _T.SECONDS,

@@ -10,6 +10,10 @@ from schemas.instants import DAY, SECOND
 PREFIX = "floorcast_"
 
 TAKEN = frozenset({
+    "connection_missed_share", "connection_reconciled_timestamp_seconds", "connection_not_visible",
+    "connection_pending_lookups",
+    "connection_limit_used", "connection_limit", "connection_subscription_active",
+    "connection_subscription_expires_timestamp_seconds", "connection_duplicates",
     "alert_lateness_seconds", "alerts_late_total", "alerts_raised_total", "behind_seconds", "beyond_bounds_total",
     "consumer_lag_records", "dead_letters_total", "deals_without_rate", "deliveries_total", "duplicate_changes_total",
     "end_to_end_seconds", "events_total", "goal_attainment", "ignored_events_total", "last_delivery_timestamp_seconds",

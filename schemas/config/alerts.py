@@ -124,14 +124,14 @@ Channel = Annotated[
 ]
 
 
-AlertKind = Literal["lead_response", "metric_threshold", "goal"]
+AlertKind = Literal["lead_response", "metric_threshold", "goal", "connection"]
 
 
 class AlertRoute(Model):
     """Which alerts go where."""
 
     kinds: list[AlertKind] | None = Field(default=None, min_length=1)
-    """Of leads, of metrics. None: both."""
+    """Of leads, of metrics, of goals, of connections that miss changes. None: all."""
     levels: list[Level] | None = Field(default=None, min_length=1)
     """None: all."""
     teams: list[str] | None = Field(default=None, min_length=1)

@@ -145,6 +145,20 @@ def _secrets(config: "Config") -> Iterator[Found]:
                 yield ("connections", name, "secrets", index), f"is a secret of connection {first!r} too"
 
 
+def _matches(config: "Config") -> Iterator[Found]:
+    for name, connection in config.connections.items():
+        if connection.match is None:
+            continue
+        place, other = ("connections", name, "match", "calls", "with"), connection.match.calls.other
+        yield from ((place, reason) for reason in _unknown("connection", "connections", other, config.connections))
+        if other == name:
+            yield place, f"is {name!r} itself: name the connection whose calls count"
+        elif other in config.connections:
+            theirs = config.connections[other].match
+            if theirs is not None:
+                yield place, f"connection {other!r} has a match of its own, so a call could count nowhere"
+
+
 def _rates(config: "Config") -> Iterator[Found]:
     currency = config.organisation.currency
     if currency in config.currency_rates:
@@ -275,4 +289,4 @@ def _pipelines(config: "Config") -> Iterator[Found]:
                 yield ("pipelines",), f"{metric} of metrics.yaml goes by one that is not here: {reason}"
 
 
-_CHECKS = (_calendars, _teams, _teams_of_screens, _channels, _people, _secrets, _rates, _pipelines)
+_CHECKS = (_calendars, _teams, _teams_of_screens, _channels, _people, _secrets, _matches, _rates, _pipelines)

@@ -7,9 +7,24 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from schemas.documents.values import Model
+from schemas.documents.values import Duration, Model, Name
 
 MIN_SECRET = 8
+
+
+class CallMatch(Model):
+    """When a call of this connection is one that another connection tells of too."""
+
+    other: Name = Field(alias="with")
+    """The connection whose call counts: the dialler's."""
+    within: Duration
+    """How far apart the two may have been dialled at most."""
+
+
+class Match(Model):
+    """What another connection tells of too; it counts once."""
+
+    calls: CallMatch
 
 
 class Connection(Model):
@@ -21,6 +36,8 @@ class Connection(Model):
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+(/[^\s]*)?$")
     """Where the CRM thinks it posts: scheme, host and a path prefix if a proxy takes one away."""
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,32}$")] = ""
+    match: Match | None = None
+    """Which of its calls are known from another connection already, and so count nowhere."""
 
     def remarks(self) -> dict[str, str]:
         """What is allowed but not advised: setting -> why. Told by `floorcast check`, and logged at a start."""

@@ -24,6 +24,7 @@ MAX_ATTRIBUTES = 8192
 MAX_IDS = MOST_REFERENCES
 MAX_TALK = LONGEST // SECOND
 MAX_DIGITS = 18
+MIN_PHONE = 3
 MAX_DECIMALS = 6
 _DATE_LENGTH = len("2026-03-18")
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
@@ -222,6 +223,16 @@ def _decimal(value: Any) -> str:
     return text if kept == number else _Rounded(text)
 
 
+def phone(value: Any) -> str | None:
+    """A telephone number as digits with country code; None for one that is withheld. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        msg = "must be text (a telephone number)"
+        raise ValueError(msg)
+    digits = "".join(sign for sign in str(value)[:MAX_TEXT] if sign in "0123456789")
+    # As some write the 00 of international calls.
+    return (digits.removeprefix("00")[:MAX_ID] or None) if len(digits) >= MIN_PHONE else None
+
+
 def read_number(value: Any) -> Decimal:
     """Read a JSON number, or the text of one, exactly. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -293,6 +304,7 @@ _READERS: Mapping[FieldType, _Reader] = {
     FieldType.DECIMAL: _decimal,
     FieldType.CURRENCY: _currency,
     FieldType.ATTRIBUTES: _attributes,
+    FieldType.PHONE: phone,
 }
 
 

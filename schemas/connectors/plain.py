@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
 from schemas.connectors.base import CLOCK_AHEAD, MAX_EVENTS
-from schemas.connectors.fields import MAX_ID, MAX_IDS, MAX_TALK, MAX_TEXT
+from schemas.connectors.fields import MAX_ID, MAX_IDS, MAX_TALK, MAX_TEXT, phone
 from schemas.instants import parse_date, parse_instant
 from schemas.records import CHOICES, DELETED, FIELDS, FieldType, RecordChange, Value, make_change
 
@@ -32,6 +32,7 @@ _TYPES: Mapping[FieldType, Any] = {
     FieldType.CURRENCY: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")],
     FieldType.REFERENCE: _Id,
     FieldType.REFERENCES: Annotated[list[_Id], Meta(max_length=MAX_IDS)],
+    FieldType.PHONE: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)] | _Whole,
     FieldType.DATE: _Date,
     FieldType.DATE_OR_INSTANT: Annotated[str, Meta(min_length=10, max_length=40)],
 }
@@ -168,6 +169,7 @@ _READERS: Mapping[FieldType, _Read | None] = {
     FieldType.DATE: _date,
     FieldType.DATE_OR_INSTANT: _date_or_instant,
     FieldType.SECONDS: _seconds,
+    FieldType.PHONE: phone,
     FieldType.DECIMAL: _decimal,
 }
 

@@ -158,13 +158,3 @@ def plain_text(value: Any) -> str:
         msg = "must be text"
         raise ValueError(msg)
     return str(value).strip()
-
-
-def phone(value: Any) -> str | None:
-    """A number as digits with country code; None for one that is withheld."""
-    if value is None:
-        return None
-    text = plain_text(value)
-    digits = "".join(sign for sign in text if sign in "0123456789")
-    # As some write the 00 of international calls.
-    return (digits.removeprefix("00") or None) if len(digits) >= 3 else None

@@ -21,6 +21,7 @@ from api.read.goal_rows import ExportedGoals
 from api.read.view import Scope, Values, View
 from api.write.refusals import UnacknowledgedError
 from schemas.catalogue import shipped_catalogue
+from schemas.connection_states import ConnectionState, Limits, Subscription
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import STAGES, Progress
 from schemas.records import RecordChange
@@ -34,6 +35,11 @@ from tests.builders import change, make_config
 TOKEN = "fc_0123456789ab.of-the-test"  # noqa: S105 - checked by the server below
 TEAMS = {"ana": "north", "bo": "north", "cy": "south", "dee": None}
 WINDOWS = ("today", "24h")
+
+
+STATE = ConnectionState(
+    at=0, missed_day={"deal": 2}, changed_day=500, limits=Limits(12, 100), subscription=Subscription("active")
+)
 
 
 class ExportedFloor:
@@ -100,6 +106,7 @@ class ExportedFloor:
             waiting=leads.counts,
             oldest=leads.oldest,
             responses=responses.teams,
+            connections={"feed": STATE},
             progress={(stage, 0): self._progress(now) for stage in STAGES},
             lag={("deliveries", 0): 3, ("record-changes", 0): 0, ("engagements", 0): 1},
             deals_without_rate=view.deals_without_rate(),

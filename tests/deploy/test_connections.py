@@ -1,7 +1,9 @@
 """How `floorcast connections` shows what is known."""
 
 from deploy.connections import list_lines, show_lines
+from schemas.connection_states import Backfill, ConnectionState, Limits, Subscription
 from schemas.connection_stats import ConnectionStats, connection_stats
+from schemas.connectors import read_connection
 from schemas.instants import parse_instant
 from schemas.progress import Progress
 from schemas.unknown_names import UnknownName, count_unknown
@@ -35,8 +37,37 @@ def test_what_partitions_told_is_summed_for_the_connections_of_the_file() -> Non
         count_unknown(partition.counters, "feed", {("call", "dialedat"): 2})
         count_unknown(partition.counters, "gone", {("call", "x"): 2})
 
-    assert connection_stats({"crm": "hubspot", "feed": "generic"}, [one, other]) == [
-        ConnectionStats("crm", "hubspot", None, None, ()),
+    feed = read_connection({"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]})
+    crm = read_connection(
+        {"kind": "file", "match": {"calls": {"with": "feed", "within": "90s"}}}  # an export, beside the dialler
+    )
+    progress = {("normalise", 0): one, ("normalise", 1): other, ("responses", 0): Progress(), ("ledger", 0): one}
+    progress["responses", 0].counters |= {"repeated.crm": 12, "repeated.feed": 3}
+
+    assert connection_stats({"crm": crm, "feed": feed}, progress) == [
+        ConnectionStats("crm", "file", None, None, (), duplicates=12),
         ConnectionStats("feed", "generic", AT, AT, [UnknownName("call", "dialedat", 4)]),
     ]
-    assert connection_stats({"feed": "generic"}, []) == [ConnectionStats("feed", "generic", None, None, ())]
+    assert connection_stats({"feed": feed}, {}) == [ConnectionStats("feed", "generic", None, None, ())]
+    assert "duplicates     12" in show_lines(connection_stats({"crm": crm}, progress)[0])
+
+
+def test_what_is_asked_of_a_crm_is_shown_beside_it() -> None:
+    state = ConnectionState(
+        at=AT, reconciled_at=AT, missed_day={"deal": 2}, changed_day=500, limits=Limits(12, 100, AT),
+        subscription=Subscription("active"), backfill=Backfill(40, None, 0, AT), problem="limit",
+        detail="asked too much",
+    )  # fmt: skip
+
+    lines = show_lines(FEED, state)
+
+    for line in (
+        "reconciled     2026-03-18T09:41:30.344Z",
+        "missed         2 in a day (0.40% of what changed)",
+        "missed         0 in a month",
+        "limit          12 of 100 used, until 2026-03-18T09:41:30.344Z",
+        "subscription   active",
+        "back-fill      40 records so far",
+        "problem        limit: asked too much",
+    ):
+        assert line in lines

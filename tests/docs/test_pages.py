@@ -26,6 +26,7 @@ from tests.docs.pages import DOCS, PAGES, README, ROOT, WRITTEN, Block, anchors_
 from tests.docs.pages import name_of as name
 
 ENVIRONMENT = {
+    "AIRCALL_TOKEN": "aircall-token-of-a-sample",
     "HUBSPOT_SECRET": "sample-client-secret",
     "HUBSPOT_TOKEN": "sample-token",
     "SLACK_URL": "https://hooks.example.com/T0",

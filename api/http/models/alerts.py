@@ -10,7 +10,7 @@ class AlertAnswer(Answer):
     """An alert. Rep and team are the lead's owner and their team while it is open, then as they were last."""
 
     id: str = Field(examples=["l-5:breach:1773828000000000:1773831600000000"])
-    kind: str = Field(description="lead_response, metric_threshold, goal.", examples=["lead_response"])
+    kind: str = Field(description="lead_response, metric_threshold, goal, connection.", examples=["lead_response"])
     level: str = Field(description="warn, breach or escalate.", examples=["breach"])
     lead: str | None = Field(description="Null of a metric.", examples=["l-5"])
     rep: str | None = Field(description="The lead's owner; whose number it is.", examples=["r-17"])
@@ -50,6 +50,12 @@ class AlertAnswer(Answer):
         default=None, description="When it was raised; of a resolved one when it was resolved.", examples=[None]
     )
     period: PeriodAnswer | None = Field(default=None, examples=[None])
+    connection: str | None = Field(
+        default=None, description="This and what follows of a connection only: its name.", examples=[None]
+    )
+    missed_share: float | None = Field(
+        default=None, description="Of what changed in the last day, the part that no webhook brought.", examples=[None]
+    )
 
 
 class ActionAnswer(Answer):

@@ -66,7 +66,10 @@ class ConnectionAnswer(Answer):
     )
     limits: LimitsAnswer | None = Field(examples=[None])
     subscription: SubscriptionAnswer | None = Field(examples=[None])
-    duplicates: int | None = Field(examples=[None])
+    duplicates: int | None = Field(
+        description="Calls that count nowhere, as the connection that `match` names tells of them; null without one.",
+        examples=[None],
+    )
     not_visible: int | None = Field(examples=[None])
     backfill: BackfillAnswer | None = Field(examples=[None])
 

@@ -83,6 +83,8 @@ export const TEXTS = {
   "alerts.breach": "Überfällig",
   "alerts.below": "Unter {limit}",
   "alerts.above": "Über {limit}",
+  "alerts.connection": "Verbindung",
+  "alerts.missed": "manche Änderungen kommen nicht von selbst an",
   "alerts.reached": "{limit} erreicht",
   "alerts.metric_window": "{metric}, {window}",
   "alerts.waits": "{source} · {duration}",

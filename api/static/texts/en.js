@@ -95,6 +95,8 @@ export const TEXTS = {
   "alerts.breach": "Breached",
   "alerts.below": "Below {limit}",
   "alerts.above": "Above {limit}",
+  "alerts.connection": "Connection",
+  "alerts.missed": "some changes do not arrive by themselves",
   "alerts.reached": "Reached {limit}",
   "alerts.metric_window": "{metric}, {window}",
   "alerts.waits": "{source} · {duration}",

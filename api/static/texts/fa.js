@@ -83,6 +83,8 @@ export const TEXTS = {
   "alerts.breach": "از مهلت گذشته",
   "alerts.below": "کمتر از {limit}",
   "alerts.above": "بیشتر از {limit}",
+  "alerts.connection": "اتصال",
+  "alerts.missed": "برخی تغییرات خودبه‌خود نمی‌رسند",
   "alerts.reached": "رسیده به {limit}",
   "alerts.metric_window": "{metric}، {window}",
   "alerts.waits": "{source} · {duration}",

@@ -83,6 +83,8 @@ export const TEXTS = {
   "alerts.breach": "Terlewat",
   "alerts.below": "Di bawah {limit}",
   "alerts.above": "Di atas {limit}",
+  "alerts.connection": "Koneksi",
+  "alerts.missed": "beberapa perubahan tidak masuk dengan sendirinya",
   "alerts.reached": "Mencapai {limit}",
   "alerts.metric_window": "{metric}, {window}",
   "alerts.waits": "{source} · {duration}",

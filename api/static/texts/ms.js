@@ -83,6 +83,8 @@ export const TEXTS = {
   "alerts.breach": "Melepasi had",
   "alerts.below": "Di bawah {limit}",
   "alerts.above": "Di atas {limit}",
+  "alerts.connection": "Sambungan",
+  "alerts.missed": "sesetengah perubahan tidak tiba dengan sendirinya",
   "alerts.reached": "Mencapai {limit}",
   "alerts.metric_window": "{metric}, {window}",
   "alerts.waits": "{source} · {duration}",

@@ -83,6 +83,8 @@ export const TEXTS = {
   "alerts.breach": "超时",
   "alerts.below": "低于 {limit}",
   "alerts.above": "高于 {limit}",
+  "alerts.connection": "连接",
+  "alerts.missed": "部分更改没有自动送达",
   "alerts.reached": "达到 {limit}",
   "alerts.metric_window": "{metric}，{window}",
   "alerts.waits": "{source} · {duration}",

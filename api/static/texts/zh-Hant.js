@@ -83,6 +83,8 @@ export const TEXTS = {
   "alerts.breach": "逾時",
   "alerts.below": "低於 {limit}",
   "alerts.above": "高於 {limit}",
+  "alerts.connection": "連線",
+  "alerts.missed": "部分變更沒有自動送達",
   "alerts.reached": "達到 {limit}",
   "alerts.metric_window": "{metric}，{window}",
   "alerts.waits": "{source} · {duration}",

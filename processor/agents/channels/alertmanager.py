@@ -13,13 +13,14 @@ from processor.agents.channels.announcing import notices_of
 from processor.agents.channels.base import idempotency_key
 from processor.agents.channels.http import Poster
 from processor.agents.channels.wording import headline, one_line, summary_headline
-from schemas.alerts import DIGEST, GOAL, LEVELS, Alert
+from schemas.alerts import CONNECTION, DIGEST, GOAL, LEVELS, Alert
 from schemas.config import AlertmanagerChannel as Settings
 from schemas.instants import HOUR, SECOND, format_instant
 from schemas.notices import Notice, notice_lines
 
 _ENDS_AFTER = 4
 """Repetitions that may fail before Alertmanager takes an alert for resolved, as Prometheus does it."""
+_NAMES = {GOAL: "GoalMilestone", CONNECTION: "ConnectionMissesChanges"}
 _SEVERITIES = {"warn": "info", "breach": "warning", "escalate": "critical"}
 """`area` and `severity` are what deploy/alertmanager routes and words by, whoever raised an alert."""
 
@@ -119,7 +120,7 @@ def _posted(alert: Alert, ends_at: int) -> dict[str, Any]:
         }
     else:
         labels |= {
-            "alertname": "GoalMilestone" if alert.kind == GOAL else "MetricThreshold",
+            "alertname": _NAMES.get(alert.kind, "MetricThreshold"),
             "area": "metrics",
             "threshold": crossing.threshold,
             "metric": crossing.metric,

@@ -24,7 +24,7 @@ from schemas.connectors.events import (
     whole_number,
 )
 from schemas.connectors.kinds import Kind
-from schemas.connectors.tables import Row, Said, Table, epoch_text, id_of, phone, row
+from schemas.connectors.tables import Row, Said, Table, epoch_text, id_of, row
 from schemas.connectors.tokens import Token, check_token, token_of
 from schemas.connectors.words import CrmConnection, Words, words_of
 from schemas.deliveries import SOURCE, Delivery
@@ -121,7 +121,7 @@ CALL = Table(
         Row("answered_at", ("answered_at",), _instant("answered_at")),
         Row("ended_at", ("ended_at",), _instant("ended_at")),
         Row("status", ("outcome",), _outcome, "with `tags`, `answered_at`, `voicemail`"),
-        Row("raw_digits", ("number",), lambda value, _said: {"number": phone(value)}),
+        row("raw_digits", "number"),
         Row("participants", ("internal",), _internal, "all of them are users"),
     ),
 )  # fmt: skip

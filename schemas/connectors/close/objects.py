@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from schemas.connectors.fields import read_number
-from schemas.connectors.tables import Row, Said, Table, instant_row, instant_text, phone, row
+from schemas.connectors.tables import Row, Said, Table, instant_row, instant_text, row
 from schemas.instants import format_instant
 
 # https://developer.close.com/api/resources/activities/calls.md
@@ -150,7 +150,7 @@ CALL = Table(
             "unless `outcome_id` is one of `outcomes`; a call logged by hand without either is not connected",
         ),
         row("duration", "talk_seconds", "seconds"),
-        Row("phone", ("number",), lambda value, _said: {"number": phone(value)}),
+        row("phone", "number"),
         instant_row("date_created", "logged_at"),
         row("created_by", "logged_by"),
     ),

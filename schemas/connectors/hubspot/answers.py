@@ -16,7 +16,7 @@ from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.api import LINKS, modified_at
 from schemas.connectors.hubspot.events import STATEMENTS, Account, ShapeError, Statement
 from schemas.connectors.hubspot.objects import Object
-from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, PASTS, UNSENT
+from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, OTHER_PARTY, PASTS, UNSENT
 from schemas.instants import parse_instant
 from schemas.records import FIELDS, MERGED
 
@@ -76,11 +76,21 @@ def _properties(
         for value, at in history if name in PASTS else history[-1:]:
             change = _event("propertyChange", id, target, at, parsed, propertyName=name, propertyValue=value)
             yield at, name, change
+    if target.kind == "call":
+        yield from _number(id, told, target)
     merged = told.get("hs_merged_object_ids", [])
     for (before, _), (now, at) in pairwise([("", 0), *merged]):
         losers = sorted(_ids(now) - _ids(before) - {id})
         if losers:
             yield at, "hs_merged_object_ids", _merged(losers, id, target)
+
+
+def _number(id: str, told: Mapping[str, list[tuple[Any, int]]], target: Object) -> Iterator[Said]:
+    """The other party's number, which the direction tells from ours."""
+    for direction, at in told.get("hs_call_direction", [])[-1:]:
+        name = OTHER_PARTY.get(str(direction).upper(), "")
+        for value, since in told.get(name, [])[-1:]:
+            yield max(at, since), name, [Statement(target.kind, target.prefix + id, {"number": value})]
 
 
 def _told(record: Mapping[str, Any], name: str, modified: int) -> list[tuple[Any, int]]:

@@ -15,7 +15,7 @@ from typing import Any
 from schemas.connectors.base import Parsed
 from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.objects import CLASSIC, IN_ASSOCIATIONS, Object
-from schemas.connectors.hubspot.properties import INFERRED_YIELDS, REMOVAL_YIELDS, WINNING
+from schemas.connectors.hubspot.properties import INFERRED_YIELDS, OTHER_PARTY, REMOVAL_YIELDS, WINNING
 from schemas.instants import checked, format_instant
 from schemas.records import FIELDS, MERGED
 
@@ -157,6 +157,9 @@ def _property_change(
         msg = "propertyName: is missing or not text"
         raise ShapeError(msg)
     reading = target.properties.get(name)
+    if reading is None and target.kind == "call" and name in OTHER_PARTY.values():
+        _want(event.get("objectId"), target, parsed, account)  # whose number it is, the direction says
+        return
     if reading is None:
         raise UnknownPropertyError(target.kind, name)
     if event.get("isSensitive") is True or event.get("propertyValue") == "REDACTED":

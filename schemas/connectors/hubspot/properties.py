@@ -246,7 +246,11 @@ DEAL: Mapping[str, Reading] = {
     "dealtype": _deciding("kind", DEAL_KINDS),
 }
 
+CALLED, CALLING = "hs_call_to_number", "hs_call_from_number"
+OTHER_PARTY: Mapping[str, str] = {"OUTBOUND": CALLED, "INBOUND": CALLING}
+"""Direction of a call -> the property with the other party's number: only a look-up sees both together."""
 FURTHER_PROPERTIES: Mapping[str, tuple[str, ...]] = {
+    "calls": (CALLED, CALLING),
     "contacts": ("hs_merged_object_ids",),
     "deals": ("hs_merged_object_ids",),
 }

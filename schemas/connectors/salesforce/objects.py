@@ -121,6 +121,13 @@ def _seconds(value: Any, _said: Said) -> Mapping[str, Any]:
     return {"talk_seconds": value}
 
 
+def _number(_value: Any, said: Said) -> Mapping[str, Any]:
+    """The other party's, where the change says which of the two that is."""
+    names = {"outbound": "ToPhoneNumber", "inbound": "FromPhoneNumber"}
+    name = names.get(str(said.data.get("CallType") or "").casefold())
+    return {"number": said.data.get(name)} if name is not None and name in said.data else {}
+
+
 def is_open_task(data: Mapping[str, Any]) -> bool:
     """Whether a call is only planned."""
     return flag(data.get("IsClosed")) is False or data.get("Status") in OPEN_TASKS
@@ -156,6 +163,7 @@ VOICE_CALL = Table(
         _owner("OwnerId", "rep"),
         Row("CallType", ("direction", "internal"), _call_type),
         Row("CallDisposition", ("outcome",), _disposition, "free text, by `outcomes`"),
+        Row("ToPhoneNumber", ("number",), _number, "outbound; inbound: `FromPhoneNumber`", ("FromPhoneNumber",)),
         _instant_row("CallStartDateTime", "dialed_at"),
         _instant_row("CallConnectDateTime", "answered_at"),
         _instant_row("CallEndDateTime", "ended_at"),

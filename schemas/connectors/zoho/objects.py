@@ -82,6 +82,11 @@ def _call_result(value: Any, said: Said) -> Mapping[str, Any]:
     return {"outcome": said.meaning(said.words.calls, "outcome", value)}
 
 
+def _number(_value: Any, said: Said) -> Mapping[str, Any]:
+    word = str(said.data.get("Call_Type") or "").casefold()
+    return {"number": said.data.get("Dialled_Number" if word == "outbound" else "Caller_ID")} if word else {}
+
+
 def _related(module: str, field: str) -> Any:
     """`What_Id` is of the module that `$se_module` names."""
 
@@ -100,6 +105,7 @@ CALLS = Table(
         Row("Call_Start_Time", ("dialed_at",), _call_start),
         Row("Outgoing_Call_Status", ("direction", "dialed_at"), _planned, "Scheduled, Overdue, Cancelled: not made"),
         row("Call_Duration_in_seconds", "talk_seconds"),
+        Row("Dialled_Number", ("number",), _number, "outbound; else `Caller_ID`", ("Caller_ID",)),
         Row("Call_Result", ("outcome",), _call_result, "by `outcomes`"),
         Row("What_Id", ("deal",), _related("Deals", "deal"), "if `$se_module` is Deals"),
         Row("What_Id", ("lead",), _related("Leads", "lead"), "if `$se_module` is Leads"),
@@ -195,6 +201,22 @@ DEALS = Table(
         Row("Type", ("kind",), _deal_type, "by `types`"),
         row("Reason_For_Loss__s", "lost_reason"),
         id_row("Account_Name", "customer"),
+    ),
+)  # fmt: skip
+
+
+def _mail_sent(value: Any, _said: Said) -> Mapping[str, Any]:
+    return {"direction": None if not isinstance(value, bool) else "outbound" if value else "inbound"}
+
+
+EMAILS = Table(
+    "Emails", "email", "https://www.zoho.com/crm/developer/docs/api/v8/get-email-rel-list.html",
+    (
+        id_row("owner", "rep"),
+        row("$lead", "lead", "the lead that it was found at"),
+        Row("sent", ("direction",), _mail_sent),
+        instant_row("time", "sent_at"),
+        row("thread_id", "thread"),
     ),
 )  # fmt: skip
 USERS = Table(

@@ -213,6 +213,7 @@ _VALUES: dict[FieldType, st.SearchStrategy[Any]] = {
     FieldType.CURRENCY: st.sampled_from(["USD", "eur"]),
     FieldType.REFERENCE: st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True),
     FieldType.REFERENCES: st.lists(st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True), max_size=5),
+    FieldType.PHONE: st.from_regex(r"\+?[0-9 ()-]{0,20}", fullmatch=True) | st.integers(0, 10**16),
     FieldType.DATE: st.dates(date(1902, 1, 1), date(2241, 12, 31)).map(str),
     FieldType.DATE_OR_INSTANT: st.dates(date(1902, 1, 1), date(2241, 12, 31)).map(str)
     | st.integers(0, 2**32).map(lambda seconds: format_instant(seconds * 10**6)),

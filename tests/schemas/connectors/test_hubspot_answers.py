@@ -1,5 +1,6 @@
 """What an answer of HubSpot's API says of our records, and that it is what webhooks would have said."""
 
+import json
 from typing import Any
 
 import pytest
@@ -167,3 +168,28 @@ def test_lead_objects_are_leads_only_where_the_connection_says_so() -> None:
 
     assert parse(connect("hubspot", SECRET), [event]).ignored == {"unknown_type": 1}
     assert "needs_lookup" in parse(connect("hubspot", SECRET, api=API, leads="both"), [event]).ignored
+
+
+@pytest.mark.parametrize(("direction", "number"), [("OUTBOUND", "4930111"), ("inbound", "4940222"), (None, None)])
+def test_the_number_of_a_call_is_the_other_partys(direction: str | None, number: str | None) -> None:
+    properties = {
+        "hs_call_direction": direction,
+        "hs_call_to_number": "+49 (30) 111",
+        "hs_call_from_number": "0049 40 222",
+        "hs_lastmodifieddate": "2026-03-18T09:00:00Z",
+    }
+
+    call = told("call", answer("calls", {"id": "71", "properties": properties}))
+
+    assert call.get("number") == number
+
+
+def test_an_event_of_a_number_is_looked_up_for_only_the_direction_says_whose_it_is() -> None:
+    event = {
+        "eventId": 7, "subscriptionType": "object.propertyChange", "objectTypeId": "0-48", "objectId": 71,
+        "propertyName": "hs_call_to_number", "propertyValue": "+4930111", "occurredAt": NOW // 1000,
+    }  # fmt: skip
+    body = json.dumps([event]).encode()
+
+    assert parse(connect("hubspot", SECRET, api=API), body).lookups == [("calls", "71")]
+    assert parse(connect("hubspot", SECRET), body).changes == []

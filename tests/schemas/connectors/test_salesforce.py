@@ -538,6 +538,7 @@ def test_a_voice_call_and_its_task_are_one_call_and_it_says_when() -> None:
             "ActivityId": "00T5f00000AbCdE", "CallStartDateTime": _at("2026-03-10T15:02:00Z") // 1000,
             "CallConnectDateTime": _at("2026-03-10T15:02:20Z") // 1000,
             "CallEndDateTime": _at("2026-03-10T15:05:27Z") // 1000, "CallType": "Outbound", "OwnerId": REP,
+            "ToPhoneNumber": "+1 415 555 0100", "FromPhoneNumber": "+49 30 111",
         },
         id="0LQ5f000004XyZaGAK", at="2026-03-10T15:05:40Z",
     )  # fmt: skip
@@ -546,6 +547,7 @@ def test_a_voice_call_and_its_task_are_one_call_and_it_says_when() -> None:
 
     assert record.get("dialed_at") == _at("2026-03-10T15:02:00Z")
     assert record.get("answered_at") == _at("2026-03-10T15:02:20Z")
+    assert record.get("number") == "14155550100"
 
 
 def test_a_mail_and_its_answer_are_one_thread() -> None:

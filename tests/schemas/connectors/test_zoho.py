@@ -197,6 +197,13 @@ def test_a_call_that_was_looked_up() -> None:
     assert record.get("dialed_at") == _at("2026-03-10T15:01:30Z")
 
 
+@pytest.mark.parametrize(("type", "number"), [("Outbound", "4930111"), ("Inbound", "4940222"), ("Missed", "4940222")])
+def test_the_number_of_a_call_is_the_other_partys(type: str, number: str) -> None:
+    call = _looked_up("Calls", "call", Call_Type=type, Dialled_Number="+49 30 111", Caller_ID="004940222")
+
+    assert call.get("number") == number
+
+
 def test_outcomes_of_calls_are_the_organisations_own_pick_list() -> None:
     connector = _connector(outcomes={"Interested": "no_answer"})
 

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from api.http.routes.connections import _row
+from api.read.connection_rows import connection_row
+from schemas.connection_states import Backfill, ConnectionState, Limits, Subscription, encode_state
 from schemas.connection_stats import connection_stats
+from schemas.connectors import read_connection
 from schemas.instants import SECOND, format_instant
 from schemas.progress import Progress, encode_progress, progress_key
-from schemas.topics import PROGRESS
+from schemas.topics import CONNECTION_STATES, PROGRESS
 from schemas.unknown_names import count_unknown
 from schemas.unmapped_words import count_unmapped
 from tests.api.reading import Floor
@@ -61,9 +63,10 @@ async def test_a_connection_that_never_delivered_is_there_too(floor: Floor) -> N
 def test_words_without_a_counterpart_are_counted_by_connection() -> None:
     progress = Progress(offset=9)
     count_unmapped(progress.counters, "feed", {("call", "outcome", "our-own-guid"): 14})
-    stats = connection_stats({"feed": "close"}, [progress])
+    close = read_connection({"kind": "close", "secrets": ["00" * 32]})
+    stats = connection_stats({"feed": close}, {("normalise", 0): progress})
 
-    (row,) = (_row(each, None) for each in stats)
+    (row,) = (connection_row(each, None) for each in stats)
 
     assert row["unmapped"] == [{"record": "call", "field": "outcome", "word": "our-own-guid", "count": 14}]
 
@@ -73,3 +76,29 @@ async def test_connections_need_an_admin_who_sees_the_whole_organisation(floor: 
 
     assert (await floor.refused("/v1/connections", headers=reader))[0] == 403
     assert (await floor.refused("/v1/connections", headers=limited))[0] == 403
+
+
+async def test_what_the_owner_of_the_look_ups_says_is_in_the_row(told: Floor) -> None:
+    state = ConnectionState(
+        at=told.now, reconciled_at=told.now - SECOND, missed_day={"deal": 2}, changed_day=500, not_visible=3,
+        limits=Limits(1200, 250_000), subscription=Subscription("active", told.now + 60 * SECOND),
+        backfill=Backfill(40, None, 0, told.now),
+    )  # fmt: skip
+    told.view.apply(CONNECTION_STATES.name, b"feed", encode_state(state))
+
+    (row,) = (await told.get("/v1/connections")).json()["rows"]
+
+    assert row["missed_share"] == {"day": 0.004, "month": None}
+    assert row["limits"] == {"used": 1200, "of": 250_000, "resets_at": None}
+    assert row["subscription"] == {"state": "active", "expires_at": format_instant(told.now + 60 * SECOND)}
+    assert (row["backfill"], row["not_visible"]) == ({"done": 40, "of": None}, 3)
+
+
+async def test_where_only_subscriptions_are_kept_nothing_else_is_known(told: Floor) -> None:
+    state = ConnectionState(at=told.now, subscription=Subscription("missing"), is_asked=False)
+    told.view.apply(CONNECTION_STATES.name, b"feed", encode_state(state))
+
+    (row,) = (await told.get("/v1/connections")).json()["rows"]
+
+    assert row["subscription"] == {"state": "missing", "expires_at": None}
+    assert (row["missed"], row["missed_share"], row["reconciled_at"], row["limits"]) == (None, None, None, None)
