@@ -233,7 +233,10 @@ def known_dimension(view: View, by: str) -> Dimension | None:
             field="by", detail=f"there is no dimension {shown(by)}; there are {', '.join([TEAM, *view.dimensions])}"
         )
     if not dimension.labels and not dimension.is_of_person:
-        raise InvalidParameterError(field="by", detail=f"{by} is not kept: metrics.yaml lists no values of it")
+        lacking = "metrics.yaml lists no values of it"
+        if dimension.is_of_stages:
+            lacking = "pipelines of floorcast.yaml name no steps"
+        raise InvalidParameterError(field="by", detail=f"{by} is not kept: {lacking}")
     return dimension
 
 

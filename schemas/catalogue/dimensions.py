@@ -77,6 +77,11 @@ class Dimension(Model):
         """Whether it tells persons apart: then nothing is counted for it, and every metric has it."""
         return self.of.startswith("rep.")
 
+    @property
+    def is_of_stages(self) -> bool:
+        """Whether its list are the steps of pipelines."""
+        return self.of == _STAGE
+
     @cached_property
     def _place(self) -> tuple[str, str]:
         """(fact, field)."""

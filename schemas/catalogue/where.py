@@ -42,6 +42,8 @@ _A_DURATION = "is a duration: of it can be asked at_least, below or is_set"
 _NO_TEXT: Mapping[FieldType | None, str] = {
     FieldType.REFERENCES: "is a list of ids: of it can be asked is_set",
     FieldType.INSTANT: "is an instant: of it can be asked is_set",
+    FieldType.SECONDS: _A_DURATION,
+    None: _A_DURATION,
 }
 _COUNTED = frozenset({FieldType.NUMBER, FieldType.DECIMAL})
 _LEAST = Decimal("0.000001")
@@ -105,7 +107,7 @@ class Wording:
         if kind in _COUNTED:
             return some(self._equal(name, value, path) for value in values)
         if kind not in _TEXTS:
-            raise EntryError(path, _NO_TEXT.get(kind, _A_DURATION))
+            raise EntryError(path, _NO_TEXT.get(kind, "is no text: of it can be asked is_set"))
         if name.rpartition(".")[2] in PEOPLE:
             values = [id for value in values for id in self._rules.ids_of(value)]
         choices = choices_of(self._fact, name)

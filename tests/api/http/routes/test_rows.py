@@ -154,3 +154,38 @@ async def test_bands_of_the_time_to_an_answer_are_the_configurations(tmp_path: P
     assert told == {label: None if value is None else float(value) for label, value in recounted.items()}
     with pytest.raises(ValueError, match="must ascend"):
         floor_config(lead_response={"response_bands": ["1h", "5m"]})
+
+
+@pytest.mark.parametrize(
+    ("by", "metric", "lacking"),
+    [
+        ("stage", "time_in_stage_days_p50", "pipelines of floorcast.yaml name no steps"),
+        ("size", "deals_won", "metrics.yaml lists no values of it"),
+    ],
+)
+async def test_a_dimension_without_values_says_where_they_come_from(
+    tmp_path: Path, by: str, metric: str, lacking: str
+) -> None:
+    answer = await Floor(tmp_path).get("/v1/organisation/metrics", metrics=metric, by=by)
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == f"by: {by} is not kept: {lacking}"
+
+
+async def test_an_attribute_of_people_is_a_dimension_of_every_metric(tmp_path: Path) -> None:
+    config = floor_config(
+        defines="dimensions: {desk: {of: rep.attributes.desk}}",
+        reps={"r1": {"attributes": {"desk": "3"}}, "r2": {}},
+    )
+    floor = Floor(tmp_path, config)
+    at = "2026-03-18T05:00Z"
+    floor.take(
+        *(change("call", rep, at, rep=rep, direction="outbound", dialed_at=at) for rep in ("r1", "r2", "r3")),
+        change("rep", "r3", at, attributes='{"desk":4}'),
+    )
+
+    row = await floor.read("/v1/organisation/metrics", metrics="calls_made", by="desk")
+
+    assert [(one["by"]["desk"], one["metrics"]["calls_made"]) for one in row["segments"]] == [
+        ("3", 1), ("4", 1), (None, 1),
+    ]  # fmt: skip
