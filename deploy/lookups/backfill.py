@@ -174,7 +174,11 @@ def begin(config: Config, name: str, since: int, records: Sequence[str], found: 
     if unknown := sorted(set(records) - kinds):
         msg = f"--records: {', '.join(unknown)}: this API has {', '.join(sorted(kinds))}"
         raise BackfillError(msg)
-    objects = [object.name for object in source.objects.values() if not records or set(object.kinds) & set(records)]
+    objects = [
+        object.name
+        for object in source.objects.values()
+        if (set(object.kinds) & set(records) if records else not object.is_on_demand)
+    ]
     # The same command a while later means a later instant, and the same back-fill.
     if found is not None and list(found.objects) == objects and len(found.done) < len(objects) and found.since <= since:
         return found

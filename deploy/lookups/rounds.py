@@ -130,6 +130,8 @@ class Rounds:
         self._words = await self._client.run(self._source.words())
         await self._reconcile_people()
         for object in self._source.objects.values():
+            if object.is_on_demand:
+                continue
             await self._reconcile_changed(object, since, begun)
             await self._reconcile_gone(object, 0 if last is None else since, begun)
         if self._are_ids_due(begun):

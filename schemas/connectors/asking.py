@@ -76,6 +76,8 @@ class ApiObject:
     """What our ids have before the vendor's."""
     has_links: bool = False
     """Whether what it points to may change without its modified date."""
+    is_on_demand: bool = False
+    """Whether it is so dear to ask for that only a back-fill does that names its kind of record."""
     is_listed: bool = True
     """Whether a list names all that there are, so that what it does not name is gone."""
     begins: str = ""

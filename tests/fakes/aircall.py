@@ -73,7 +73,7 @@ class FakeAircall(FakeServer):
 
     def _route(self, request: Request) -> Response:
         query = request.query
-        if request.path == "/v2/users":
+        if request.path in ("/v1/users", "/v2/users"):
             return self._page("users", self.users, query, len(self.users))
         if request.path == "/v1/calls":
             calls = [

@@ -159,6 +159,8 @@ class FakeClose(FakeServer):
             return _page(self.users, query)
         if path == "/data/search/":
             return self._search(request.json())
+        if path == "/lead/":
+            return self._list("lead", query, "date_updated")
         if path == "/opportunity/" and query.get("_order_by") == "-date_updated":
             return self._list("opportunity", query, "date_updated")
         if found := re.fullmatch(r"/activity/status_change/(lead|opportunity)/", path):

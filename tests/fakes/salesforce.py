@@ -86,6 +86,8 @@ class FakeSalesforce(FakeServer):
         self.rows: dict[str, dict[str, Row]] = {name: {} for name in FIELDS}
         self.relations: list[dict[str, Any]] = []
         self.has_field_history = True
+        self.hidden: set[str] = set()
+        """Fields that the description names, and that the user may not see."""
         self._numbers = 0
         self._cursors: dict[str, list[dict[str, Any]]] = {}
 
@@ -225,7 +227,7 @@ class FakeSalesforce(FakeServer):
     def _by_ids(self, object: str, asked: Mapping[str, Any]) -> Response:
         if len(asked["ids"]) > 2000:
             return _error(400, "LIMIT_EXCEEDED", "ids")
-        known = {"Id", "CreatedDate", "SystemModstamp", "IsDeleted", *FIELDS[object]}
+        known = {"Id", "CreatedDate", "SystemModstamp", "IsDeleted", *FIELDS[object]} - self.hidden
         if unknown := set(asked["fields"]) - known:
             return _error(400, "INVALID_FIELD", f"No such column '{min(unknown)}'")
         found: list[dict[str, Any] | None] = []

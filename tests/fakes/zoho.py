@@ -59,6 +59,8 @@ class FakeZoho(FakeServer):
         self.has_history = True
         self.rows: dict[str, dict[str, Row]] = {name: {} for name in ("Leads", "Deals", "Calls", "Events")}
         self.users: list[dict[str, Any]] = []
+        self.mails: dict[str, list[dict[str, Any]]] = {}
+        """Lead -> its mails."""
         self.made_tokens = Rolling(10, 600.0)
         self.tokens: dict[str, float] = {}
         """Access token -> when it expires."""
@@ -129,6 +131,8 @@ class FakeZoho(FakeServer):
             return self._page("users", self.users, request.query)
         if path == "/settings/fields":
             return self._fields()
+        if found := re.fullmatch(r"/Leads/(\d+)/Emails", path):
+            return self._emails(found[1], int(request.query.get("index", "0")))
         found = re.fullmatch(r"/(\w+)(/deleted)?", path)
         if found is None or found[1] not in self.rows:
             return _error(400, "INVALID_MODULE", "the module name given seems to be invalid")
@@ -204,6 +208,15 @@ class FakeZoho(FakeServer):
             if row.deleted_at is not None and not row.is_erased and row.deleted_at >= since.timestamp()
         ]
         return self._page("data", rows, request.query) if rows else Response(204)
+
+    def _emails(self, lead: str, start: int) -> Response:
+        mails = self.mails.get(lead, [])
+        if not mails[start:]:
+            return Response(204)
+        info: dict[str, Any] = {"per_page": 10, "more_records": start + 10 < len(mails)}
+        if info["more_records"]:
+            info["next_index"] = str(start + 10)
+        return Response(200, {"Emails": mails[start : start + 10], "info": info})
 
     def _page(self, name: str, rows: list[dict[str, Any]], query: Mapping[str, str]) -> Response:
         page, size = int(query.get("page", "1")), int(query.get("per_page", "200"))

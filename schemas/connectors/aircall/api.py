@@ -131,9 +131,12 @@ class AircallSource:
     def everybody(self) -> Steps[Envelope]:
         """Users. Those who were deleted are not among them."""
         records: list[dict[str, Any]] = []
-        page = 1
+        page, path = 1, "/v2/users"
         while True:
-            answer = yield Ask("GET", "/v2/users", {"page": str(page), "per_page": str(_LISTED)})
+            answer = yield Ask("GET", path, {"page": str(page), "per_page": str(_LISTED)}, expected=_UNKNOWN)
+            if answer.status in _UNKNOWN and path != "/v1/users":
+                path = "/v1/users"  # the former one
+                continue
             records += _rows(answer, USERS)
             meta = answer.data.get("meta")
             if not isinstance(meta, dict) or not meta.get("next_page_link"):

@@ -52,7 +52,7 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
 }
 """What the event log is asked for: it takes an object with an action, an object alone it does not."""
 _STATUS_CHANGES = {OPPORTUNITY.name: "opportunity", LEAD.name: "lead"}
-_LISTED = "listed "
+_LISTED, _SKIP = "listed ", "skip "
 USERS = "users"
 _RATE = re.compile(r"(limit|remaining|reset)=([0-9]+(?:\.[0-9]+)?)")
 _LONGEST = 120.0
@@ -175,6 +175,8 @@ class CloseSource:
 
     def _searched(self, since: int, cursor: str) -> Steps[Changed]:
         """Leads by the day of their last update: of those found, what is older is left out."""
+        if cursor.startswith(_SKIP):
+            return (yield from self._all_leads(since, int(cursor.removeprefix(_SKIP))))
         # https://developer.close.com/api/resources/advanced-filtering.md
         day = second_text(since - DAY)[: len("2026-03-18")]
         condition = {
@@ -194,10 +196,23 @@ class CloseSource:
             "_limit": _SEARCHED,
             "cursor": cursor or None,
         }
-        answer = yield Ask("POST", f"{_ROOT}/data/search/", body=body)
+        answer = yield Ask("POST", f"{_ROOT}/data/search/", body=body, expected=_TOO_FAR)
+        if answer.status in _TOO_FAR:
+            return Changed((), f"{_LISTED}{_SKIP}0")
         found = [(row["id"], _at(row, "date_updated")) for row in _rows(answer)]
         following = answer.data.get("cursor") if isinstance(answer.data, dict) else None
         return Changed([(id, at) for id, at in found if at >= since], _LISTED + str(following) if following else None)
+
+    def _all_leads(self, since: int, skip: int) -> Steps[Changed]:
+        """Where the search is refused: all leads, of which what is older is left out."""
+        query = {"_fields": "id,date_updated", "_limit": str(_FOUND), "_skip": str(skip)}
+        answer = yield Ask("GET", f"{_ROOT}/lead/", query, expected=_TOO_FAR)
+        if answer.status in _TOO_FAR:
+            msg = f"lead: more than Close lists: what lies behind {skip} is lacking"
+            raise BadAnswerError(msg)
+        found = [(row["id"], _at(row, "date_updated")) for row in _rows(answer)]
+        following = f"{_LISTED}{_SKIP}{skip + len(found)}" if found and _has_more(answer) else None
+        return Changed([(id, at) for id, at in found if at >= since], following)
 
     def _events(
         self, wanted: Mapping[str, str], since: int, cursor: str | None

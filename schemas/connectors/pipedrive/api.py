@@ -181,7 +181,7 @@ class PipedriveSource:
         paging = answer.data.get("additional_data") if isinstance(answer.data, dict) else None
         pages = paging.get("pagination") if isinstance(paging, dict) else None
         is_more = isinstance(pages, dict) and pages.get("more_items_in_collection") is True
-        return found, str(start + _FOUND) if is_more and len(found) == len(all_found) else None
+        return found, str(start + _FOUND) if is_more and found else None
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Deals that were deleted in the last 30 days; of other objects nothing tells."""

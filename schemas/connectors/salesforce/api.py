@@ -12,6 +12,7 @@ https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composit
 https://developer.salesforce.com/docs/platform/api-rest/guide/resources-getdeleted.html
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -53,6 +54,7 @@ BATCH = 200
 _FOUND = 2000
 _MISSING = frozenset({404})
 _REFUSED = frozenset({400, 403, 404})
+_BAD = frozenset({400})
 _LIMIT_WAIT = 900.0
 """The limit is of the last 24 hours: a part of it comes back all the time."""
 _LEAST_LEFT = 0.01
@@ -137,7 +139,9 @@ class SalesforceSource:
 
     def words(self) -> Steps[Mapping[str, str]]:
         """Which stages are won and lost."""
-        rows = yield from self._all("SELECT ApiName, MasterLabel, IsClosed, IsWon FROM OpportunityStage")
+        rows = yield from self._all(
+            "SELECT ApiName, MasterLabel, IsClosed, IsWon FROM OpportunityStage", is_needed=False
+        )
         found: dict[str, str] = {}
         for row in rows:
             status = "won" if row.get("IsWon") is True else "lost" if row.get("IsClosed") is True else "open"
@@ -149,7 +153,12 @@ class SalesforceSource:
         names = yield from self._names(object)
         if not names:
             return Envelope(object=object, missing=list(ids))
-        answer = yield Ask("POST", f"{_ROOT}/composite/sobjects/{object}", body={"ids": list(ids), "fields": names})
+        while True:
+            body = {"ids": list(ids), "fields": names}
+            answer = yield Ask("POST", f"{_ROOT}/composite/sobjects/{object}", body=body, expected=_BAD)
+            if answer.status not in _BAD:
+                break
+            names = self._without_refused(object, names, answer)
         if not isinstance(answer.data, list):
             msg = "composite/sobjects: must be a list"
             raise BadAnswerError(msg)
@@ -168,14 +177,29 @@ class SalesforceSource:
 
     def _names(self, object: str) -> Steps[list[str]]:
         """The fields that are read of an object, as far as the organisation has them. None: it has no such objects."""
-        if object not in self._fields:
-            answer = yield Ask("GET", f"{_ROOT}/sobjects/{object}/describe", expected=_MISSING)
-            fields = [] if answer.status in _MISSING else member(answer.data, "fields", list)
-            self._fields[object] = frozenset(str(each.get("name")) for each in fields if isinstance(each, dict))
         wanted = ["Id", *(row.source for row in OBJECTS[object].rows), *_FURTHER.get(object, ()), _MODIFIED]
         if object == EVENT.name and self._outcomes_field is not None:
             wanted.append(self._outcomes_field)
+        if object not in self._fields:
+            answer = yield Ask("GET", f"{_ROOT}/sobjects/{object}/describe", expected=_MISSING)
+            if answer.status in _MISSING:  # not to be described is not to be absent
+                probe = yield self._query(f"SELECT Id FROM {object} LIMIT 1", is_needed=False)
+                self._fields[object] = frozenset(() if probe.status in _BAD else wanted)
+            else:
+                fields = member(answer.data, "fields", list)
+                self._fields[object] = frozenset(str(each.get("name")) for each in fields if isinstance(each, dict))
         return [name for name in dict.fromkeys(wanted) if name in self._fields[object]]
+
+    def _without_refused(self, object: str, names: list[str], answer: Answer) -> list[str]:
+        """Without the field that an answer says there is not: the user may not see it. Raises BadAnswerError."""
+        errors = answer.data if isinstance(answer.data, list) else []
+        said = " ".join(str(error.get("message", "")) for error in errors if isinstance(error, dict))
+        refused = {name for name in re.findall(r"\w+", said) if name in names} - {"Id", _MODIFIED}
+        if not refused:
+            msg = f"{object}: is refused (400), and no field of it is named"
+            raise BadAnswerError(msg)
+        self._fields[object] -= refused
+        return [name for name in names if name not in refused]
 
     def _deal_histories(self, deals: Sequence[dict[str, Any]]) -> Steps[None]:
         rows = yield from self._all(
@@ -188,7 +212,8 @@ class SalesforceSource:
         if self._tracked is None:
             rows = yield from self._all(
                 "SELECT QualifiedApiName, IsFieldHistoryTracked FROM FieldDefinition "
-                "WHERE EntityDefinition.QualifiedApiName = 'Lead'"
+                "WHERE EntityDefinition.QualifiedApiName = 'Lead'",
+                is_needed=False,
             )
             tracked = [row.get("QualifiedApiName") for row in rows if row.get("IsFieldHistoryTracked") is True]
             self._tracked = frozenset(str(name) for name in tracked)
@@ -197,6 +222,7 @@ class SalesforceSource:
             f"WHERE LeadId IN ({_listed(lead['id'] for lead in leads)}) "
             "AND Field IN ('Status', 'Owner', 'leadConverted') ORDER BY CreatedDate, Id",
             path="queryAll",
+            is_needed=False,
         )
         _put(leads, rows, "LeadId")
         for lead in leads:
@@ -211,7 +237,8 @@ class SalesforceSource:
             owners = {row["Id"]: row for row in rows}
         relations = yield from self._all(
             "SELECT EmailMessageId, RelationId FROM EmailMessageRelation "
-            f"WHERE EmailMessageId IN ({_listed(mail['id'] for mail in mails)}) AND RelationObjectType = 'Lead'"
+            f"WHERE EmailMessageId IN ({_listed(mail['id'] for mail in mails)}) AND RelationObjectType = 'Lead'",
+            is_needed=False,
         )
         for mail in mails:
             mail[TASK_OF] = owners.get(mail.get("ActivityId") or "")
@@ -301,12 +328,14 @@ class SalesforceSource:
     # Queries are of ids, instants and names that stand in this file, or that the configuration has checked: nothing in
     # them comes from outside.
 
-    def _query(self, query: str, path: str = "query") -> Ask:
-        return Ask("GET", f"{_ROOT}/{path}/", {"q": query})
+    def _query(self, query: str, path: str = "query", *, is_needed: bool = True) -> Ask:
+        return Ask("GET", f"{_ROOT}/{path}/", {"q": query}, expected=frozenset() if is_needed else _BAD)
 
-    def _all(self, query: str, path: str = "query") -> Steps[list[dict[str, Any]]]:
-        """All rows of a query, page by page."""
-        answer = yield self._query(query, path)
+    def _all(self, query: str, path: str = "query", *, is_needed: bool = True) -> Steps[list[dict[str, Any]]]:
+        """All rows of a query, page by page. What is not needed may be of an object that the organisation lacks."""
+        answer = yield self._query(query, path, is_needed=is_needed)
+        if answer.status in _BAD:
+            return []
         rows = list(_rows(answer))
         while answer.data.get("done") is False:
             answer = yield Ask("GET", member(answer.data, "nextRecordsUrl", str))

@@ -34,6 +34,7 @@ from schemas.connectors.zoho.objects import (
     CALLS,
     DEAL_TYPES,
     DEALS,
+    EMAILS,
     EVENTS,
     LEAD_STATUSES,
     LEADS,
@@ -129,11 +130,15 @@ class Zoho:
         self, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed
     ) -> Iterator[Statement]:
         """What a whole record says. Its version is when Zoho says that it was last changed, stages have their own."""
-        table = MODULES.get(envelope.object)
+        table = EMAILS if envelope.object == EMAILS.name else MODULES.get(envelope.object)
         if table is None:
             reason = "unknown_type"
             raise LeftOutError(reason)
         id = own_id(record.get("id"), "id")
+        if envelope.object == EMAILS.name:
+            at = _instant(record.get("time"), "time")  # nobody changes a mail
+            yield Statement("email", id, at, EMAILS.read(Said("email", record, at, self._words, parsed)))
+            return
         name = next((name for name in ("Modified_Time", "modified_time") if record.get(name)), None)
         if name is None and table is not USERS:
             msg = "Modified_Time: is missing"
@@ -264,4 +269,4 @@ def zoho_source(connection: ZohoConnection) -> ZohoSource:
     )
 
 
-ZOHO = Kind(ZohoConnection, build_zoho, source=zoho_source, objects=(CALLS, EVENTS, LEADS, DEALS, USERS))
+ZOHO = Kind(ZohoConnection, build_zoho, source=zoho_source, objects=(CALLS, EVENTS, LEADS, DEALS, EMAILS, USERS))

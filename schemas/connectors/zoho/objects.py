@@ -203,6 +203,22 @@ DEALS = Table(
         id_row("Account_Name", "customer"),
     ),
 )  # fmt: skip
+
+
+def _mail_sent(value: Any, _said: Said) -> Mapping[str, Any]:
+    return {"direction": None if not isinstance(value, bool) else "outbound" if value else "inbound"}
+
+
+EMAILS = Table(
+    "Emails", "email", "https://www.zoho.com/crm/developer/docs/api/v8/get-email-rel-list.html",
+    (
+        id_row("owner", "rep"),
+        row("$lead", "lead", "the lead that it was found at"),
+        Row("sent", ("direction",), _mail_sent),
+        instant_row("time", "sent_at"),
+        row("thread_id", "thread"),
+    ),
+)  # fmt: skip
 USERS = Table(
     "Users", "rep", "https://www.zoho.com/crm/developer/docs/api/v8/get-users.html",
     (

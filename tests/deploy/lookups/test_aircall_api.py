@@ -66,6 +66,13 @@ async def test_a_refusal_is_waited_for_until_the_instant_that_it_names(world: Ai
     assert 40 * SECOND <= world.clock() - begun < 50 * SECOND
 
 
+async def test_users_are_asked_for_by_the_former_version_where_there_is_no_other(world: AircallWorld) -> None:
+    world.crm.faults.append(Response(404, {"error": "Not found"}))
+    people = await world.client.run(world.client.source.everybody())
+
+    assert [each["id"] for each in people.records] == ["456123", "456124", "456125"]
+
+
 async def test_what_the_edge_refuses_is_a_lack_of_rights(world: AircallWorld) -> None:
     world.crm.faults.append(Response(403, {"message": "Forbidden"}))
     with pytest.raises(ApiError) as caught:

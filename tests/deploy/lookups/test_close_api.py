@@ -98,6 +98,18 @@ async def test_leads_and_opportunities_of_before_the_log_are_found(world: CloseW
     assert set(await changed(world, "opportunity", begun - HOUR)) == set(deals)
 
 
+async def test_where_the_search_is_refused_the_list_of_leads_is_read(world: CloseWorld) -> None:
+    leads = [world.crm.create("lead", LEAD)[0] for _ in range(140)]
+    world.crm.faults.append(Response(400, {"error": "invalid query"}))
+    page = await world.client.run(world.client.source.changed("lead", world.clock() - DAY, "listed "))
+    listed: list[str] = []
+    while page.cursor is not None:
+        page = await world.client.run(world.client.source.changed("lead", world.clock() - DAY, page.cursor))
+        listed += [id for id, _ in page.found]
+
+    assert set(listed) == set(leads)
+
+
 async def test_an_edit_of_an_old_call_is_found_by_the_event_log(world: CloseWorld) -> None:
     id = call(world)
     world.clock.now += 20 * DAY

@@ -94,6 +94,19 @@ async def test_what_an_organisation_does_not_have_is_left_out(world: SalesforceW
     assert "CurrencyIsoCode" not in found_deal
 
 
+async def test_a_field_that_is_refused_is_left_out_from_then_on(world: SalesforceWorld) -> None:
+    world.crm.hidden = {"Type", "AccountId"}
+    id = deal(world)
+    for _ in range(2):
+        (found,) = (await world.client.run(world.client.source.read("Opportunity", [id]))).records
+        assert found["StageName"] == "Prospecting"
+        assert "Type" not in found
+
+    assert [path for method, path in world.crm.requests if method == "POST" and "composite" in path] == [
+        "/services/data/v68.0/composite/sobjects/Opportunity"
+    ] * 4
+
+
 async def test_all_that_changed_is_found_however_short_the_pages_are(world: SalesforceWorld) -> None:
     ids = [deal(world) for _ in range(950)]
     world.crm.page = 300

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from deploy.lookups.backfill import begin
 from deploy.lookups.client import ApiError
 from schemas.connectors.asking import GONE, HISTORY
 from schemas.instants import DAY, HOUR, MINUTE
 from tests.deploy.lookups.zoho_world import ZohoWorld
 from tests.fakes.http import Response
+from tests.fakes.zoho import iso
 
 pytestmark = pytest.mark.asyncio
 OWNER = {"id": "5725767000000411001"}
@@ -118,6 +120,32 @@ async def test_deletions_are_told_page_by_page(world: ZohoWorld) -> None:
     assert [record["id"] for record in [*first.records, *second.records]] == ids[:210]
     assert {record[GONE] for record in first.records} == {world.clock()}
     assert second.cursor is None
+
+
+async def test_mails_are_asked_for_record_by_record_and_only_if_they_are_named(world: ZohoWorld) -> None:
+    leads = [world.crm.create("Leads", {"Lead_Status": "Not Contacted", "Owner": OWNER})[0] for _ in range(45)]
+    for lead in leads[::2]:
+        world.crm.mails[lead] = [
+            {
+                "message_id": f"m-{lead}-{place}", "sent": place % 2 == 0, "owner": OWNER,
+                "time": iso(world.crm.now() - 60 * place),
+            }
+            for place in range(23)
+        ]  # fmt: skip
+    since = world.clock() - DAY
+    assert "Emails" not in begin(world.config, "hub", since, [], None).objects
+    mark = begin(world.config, "hub", since, ["email"], None)
+    assert list(mark.objects) == ["Emails"]
+
+    await world.backfill(mark=mark)
+    await world.rounds.reconcile(None)
+
+    mails = [change for change in world.changes() if change.kind == "email"]
+    assert len({mail.id for mail in mails}) == 23 * 23
+    assert {mail.fields["lead"] for mail in mails} == set(leads[::2])
+    assert {mail.fields["direction"] for mail in mails} == {"outbound", "inbound"}
+    asked = [path for _, path in world.crm.requests if path.endswith("/Emails")]
+    assert len(asked) == 23 * 3 + 22
 
 
 async def test_a_queue_of_refusals_is_waited_for(world: ZohoWorld) -> None:
