@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-board floors fuzz fuzz-bodies sanitize image faults faults-table check check-style check-types check-types-macos check-imports check-board format bench lock clean
+.PHONY: help install dev demo test test-board floors fuzz fuzz-bodies sanitize image faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
@@ -138,6 +138,10 @@ $(NODE_TOOLS): package.json package-lock.json
 format: install dev
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+# Eight hours of a wallboard in a page whose clock runs ahead: some minutes. HOURS=24 is a day.
+soak: install dev
+	SOAK_HOURS=$(or $(HOURS),8) $(BIN)/pytest tests/api/board/test_soak.py
 
 bench: install dev
 	$(BIN)/python -m bench

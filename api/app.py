@@ -52,7 +52,8 @@ from api.http.routes import (
 from api.http.routes.screens import Screens
 from api.http.routes.webhooks import WebhookEndpoint
 from api.logs import configure_logs
-from api.read.access import AccessReader
+from api.read.access import AccessReader, are_keys_missing
+from api.read.log_check import LogCheck
 from api.read.read_side import ReadSide
 from api.readiness import Readiness
 from api.serving import listen, serve
@@ -64,6 +65,7 @@ from schemas.config.media_files import media_problems, media_remarks
 from schemas.connectors import build_connector
 from schemas.connectors.base import Connector, SecretError
 from schemas.devices import COMMAND_LASTS, AccessBook, Command
+from schemas.kafka_facts import KafkaFacts
 from schemas.keys import KeyFileError, KeyStore, has_keys
 from schemas.topics import ALERT_ACTIONS
 
@@ -154,8 +156,6 @@ def create_app(
     app.state.keys = KeyStore(
         settings.keys, loopback=settings.is_loopback, verifier_sha256=settings.verifier_key_sha256
     )
-    if state is not None and isinstance(paired := state.get("screens"), Screens):
-        app.state.keys.devices = paired.book.find
     app.state.clock = clock
     app.state.registry = registry
     app.state.readiness = readiness
@@ -277,7 +277,7 @@ def main(settings: Settings) -> int:
         for name, connection in config.connections.items():
             for setting, why in connection.remarks().items():
                 log.warning("connection.not_advised", setting=f"connections.{name}.{setting}", why=why)
-        if not settings.is_loopback and not has_keys(settings.keys):
+        if not settings.is_loopback and not has_keys(settings.keys) and asyncio.run(are_keys_missing(settings)):
             return _refuse(f"host {settings.host} is not this machine alone: make a key first (floorcast keys create)")
         listener = listen(settings)
     except (ConfigError, KeyFileError) as error:
@@ -290,11 +290,19 @@ def main(settings: Settings) -> int:
     readiness = Readiness()
     access_log = KafkaAccessLog(settings.kafka.options(), settings.prefix, timeout=settings.produce_timeout_seconds)
     paired = Screens(AccessBook(), access_log)
+    keys = KeyStore(settings.keys, loopback=settings.is_loopback, verifier_sha256=settings.verifier_key_sha256)
+    keys.shared = paired.book
+    reader = AccessReader(settings, paired.book, keys, access_log)
     services: list[Service] = []
-    if read_side is not None:
-        reader = AccessReader(
-            settings, paired.book, lambda said: tell_device(read_side, paired.book, said, system_clock())
+    log_check = None if read_side is None else read_side.log_check
+    if log_check is None:
+        log_check = LogCheck(
+            KafkaFacts(settings.kafka), prefix=settings.prefix, partitions=settings.partitions, clock=system_clock
         )
+        services = [log_check, access_log, reader]
+    readiness.add("ingest", log_check.ingest_problems)
+    if read_side is not None:
+        reader.on_command = lambda said: tell_device(read_side, paired.book, said, system_clock())
         readiness.add("read", read_side.problems)
         readiness.add("read", reader.problems)
         services = [read_side, actions, access_log, reader]
@@ -304,7 +312,7 @@ def main(settings: Settings) -> int:
         config,
         ingest=None if settings.role == "read" else Ingest(settings),
         services=services,
-        state={"read_side": read_side, "alert_actions": actions, "screens": paired},
+        state={"read_side": read_side, "alert_actions": actions, "screens": paired, "keys": keys},
         connectors=connectors,
         registry=registry,
         readiness=readiness,
@@ -325,6 +333,7 @@ def build_read_side(
         # Numbers of events mean something only within one process.
         instance=secrets.token_hex(4),
         build=boards.build(),
+        asking=KafkaFacts(settings.kafka),
     )
 
 
@@ -352,5 +361,7 @@ def _hear_hangup(then: Callable[[], None] | None) -> None:
 
 
 def _refuse(reason: str) -> int:
-    print(f"floorcast api: {reason}", file=sys.stderr)  # noqa: T201 - the one thing said before logs exist
+    """Say why it does not run: a line for people, and the last line of the log for programs."""
+    print(f"floorcast api: {reason}", file=sys.stderr)  # noqa: T201 - what a command says
+    log.critical("process.ended", code=2, why=reason)
     return 2

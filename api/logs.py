@@ -6,6 +6,7 @@ import sys
 import structlog
 
 from api.http.access_log import add_request
+from schemas.log_rate import LogRate
 
 
 def configure_logs() -> None:
@@ -15,8 +16,9 @@ def configure_logs() -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    rate = LogRate()
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        processors=[rate, *shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
@@ -32,6 +34,7 @@ def configure_logs() -> None:
             ],
         )
     )
+    handler.addFilter(rate)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     # uvicorn warns of each malformed request, aiokafka of each try to reach a broker that is away.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

@@ -4,10 +4,11 @@ webhooks are taken       the producer of write/ingest.py has reached Kafka and i
 the view is whole        every topic of read/topics.py is applied up to where it ended when the process started
 every stage has passed   normalise, ledger and responses have done what was in their topics then, and the view has what
                          they made of it (the steps: read/catch_up.py; walked by read/consumer.py)
+the topics are those     none is missing, made anew, cut off or has other partitions (read/log_check.py)
 nobody told it to end     for FLOORCAST_DRAIN_SECONDS after SIGTERM it serves on and is not ready (serving.py)
 
-`/readyz?role=ingest` waits for the first alone, and for the last. Once ready, only these can take it back: numbers that
-grow old are told by their freshness.
+`/readyz?role=ingest` waits for the first alone, for the last, and for `deliveries` to be there. Once ready, only these
+and the topics can take it back: numbers that grow old are told by their freshness.
 """
 
 from collections.abc import Callable

@@ -37,7 +37,9 @@ class Settings(KafkaSettings):
     partitions: int = Field(
         default=4, ge=1, le=256, description="Partitions of each topic, until a replay says another number."
     )
-    data: Path = Field(default=Path(".floorcast"), description="Directory of the API keys (`keys.json`).")
+    data: Path = Field(
+        default=Path(".floorcast"), description="Directory of keys that were made without a Kafka (`keys.json`)."
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     verifier_key_sha256: str | None = Field(

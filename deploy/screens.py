@@ -3,31 +3,18 @@
 Owns what is printed. Reads and writes the topic `access` itself, so it needs no api and no key.
 """
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 
-import msgspec
-
-from api.write.access_log import KafkaAccessLog
-from api.write.refusals import UnacknowledgedError
+from deploy.access import Put, run_with_book
 from deploy.local.up import Target
-from processor.transport.fetched import Fetched
-from processor.transport.following import Follower, KafkaError, MissingTopicError
-from processor.transport.reaching import what_failed
 from schemas.config import Config
-from schemas.devices import AccessBook, Device, Entry, key_of, new_device
+from schemas.devices import AccessBook, Device, new_device
 from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
-from schemas.kafka import kafka_options
-from schemas.topics import ACCESS
 
 DEFAULT_SCREEN = "floor"
-_WRITE_SECONDS = 15.0
-
-Put = Callable[[Entry, bool], Awaitable[None]]
-"""Writes an entry to the topic, or takes it away (False)."""
 
 
 def run_pair(
@@ -50,7 +37,7 @@ def run_pair(
         _print(f"screen {device.id} shows {screen}{f' for team {team}' if team else ''} in a moment")
         return 0
 
-    return _with_book(target, pair)
+    return run_with_book(target, pair, _fail)
 
 
 def run_list(target: Target, *, now: int) -> int:
@@ -64,7 +51,7 @@ def run_list(target: Target, *, now: int) -> int:
             _print(line)
         return 0
 
-    return _with_book(target, show)
+    return run_with_book(target, show, _fail)
 
 
 def run_revoke(target: Target, device: str) -> int:
@@ -80,7 +67,7 @@ def run_revoke(target: Target, device: str) -> int:
         _print(f"screen {device} is revoked: it shows nothing any more")
         return 0
 
-    return _with_book(target, revoke)
+    return run_with_book(target, revoke, _fail)
 
 
 def table(book: AccessBook, now: int) -> list[str]:
@@ -106,38 +93,6 @@ def _line(book: AccessBook, device: Device, now: int) -> tuple[str, str, str, st
         (heard.scene if heard is not None else "") or "-",
         (heard.size if heard is not None else "") or "-",
     )
-
-
-def _with_book(target: Target, work: Callable[[AccessBook, Put], Awaitable[int]]) -> int:
-    try:
-        return asyncio.run(_work(target, work))
-    except MissingTopicError as error:
-        return _fail(str(error), ExitCode.UNREACHABLE)
-    except UnacknowledgedError as error:
-        return _fail(error.detail, ExitCode.UNREACHABLE)
-    except (KafkaError, TimeoutError) as error:
-        return _fail(asyncio.run(what_failed(target.broker, error)), ExitCode.UNREACHABLE)
-
-
-async def _work(target: Target, work: Callable[[AccessBook, Put], Awaitable[int]]) -> int:
-    book = AccessBook()
-
-    def apply(_partition: int, records: list[Fetched]) -> None:
-        for record in records:
-            if record.key is not None:
-                book.apply(record.key, record.value)
-
-    async with Follower(target.broker, ACCESS.full_name(target.prefix)) as follower:
-        await follower.read_to(await follower.ends(), apply)
-    log = KafkaAccessLog(kafka_options(target.broker), target.prefix, timeout=_WRITE_SECONDS)
-
-    async def put(entry: Entry, is_there: bool) -> None:
-        await log.put(key_of(entry), msgspec.json.encode(entry) if is_there else None)
-
-    try:
-        return await work(book, put)
-    finally:
-        await log.stop()
 
 
 def _print(line: str) -> None:

@@ -21,7 +21,7 @@ from processor.machine import outlive_hangup
 from processor.settings import Settings
 from processor.telemetry import Vitals, Watchman, WorkerMetrics, configure_logging
 from processor.topology import build_app
-from processor.transport.administration import KafkaError, TopicsError, ensure_topics
+from processor.transport.administration import KafkaError, TopicsError, ensure_topics, find_generations
 from processor.transport.ends import Ends
 from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
@@ -34,6 +34,7 @@ from schemas.exit_codes import ExitCode
 from schemas.generations import Served
 from schemas.keys import KeyStore
 from schemas.numbers import Numbers
+from schemas.topics import GENERATIONS
 
 SWITCH_SECONDS = 0.0005
 _SETTLING_SECONDS = 20.0
@@ -56,21 +57,18 @@ def main(settings: Settings) -> int:
     try:
         config = load_config(settings.config, os.environ)
     except ConfigError as error:
-        _say(*error.problems)
-        return ExitCode.WRONG_USE
+        return _refuse(ExitCode.WRONG_USE, *error.problems)
     try:
         served, numbers = asyncio.run(_settle(settings, config))
     except TopicsError as error:
-        _say(*error.problems)
-        return ExitCode.WRONG_USE
+        return _refuse(ExitCode.WRONG_USE, *error.problems)
     except (KafkaError, OSError, TimeoutError) as error:
-        _say(asyncio.run(what_failed(settings.kafka, error)))
-        return ExitCode.UNREACHABLE
+        return _refuse(ExitCode.UNREACHABLE, asyncio.run(what_failed(settings.kafka, error)))
     try:
         listener = _listen(settings.worker_host, settings.worker_port)
     except OSError as error:
-        _say(f"port {settings.worker_port} on {settings.worker_host} cannot be opened: {error.strerror or error}")
-        return ExitCode.WRONG_USE
+        port, host = settings.worker_port, settings.worker_host
+        return _refuse(ExitCode.WRONG_USE, f"port {port} on {host} cannot be opened: {error.strerror or error}")
     return _work(settings, config, served, numbers, listener, hangup)
 
 
@@ -108,8 +106,7 @@ def _work(
     try:
         app = build_app(settings, config, served, numbers)
     except ConfigError as error:
-        _say(*error.problems)
-        return ExitCode.WRONG_USE
+        return _refuse(ExitCode.WRONG_USE, *error.problems)
     if not native.COMPILED:
         log.warning("native.in_python", state=native.STATE)
     registry = CollectorRegistry()
@@ -123,6 +120,7 @@ def _work(
         loop.create_task(switch.watch(), name="generations"),
         loop.create_task(vitals.beat(metrics.on_lag), name="beat"),
         loop.create_task(vitals.follow_ends(Ends(settings.kafka)), name="ends"),
+        *([] if app.log_watch is None else [loop.create_task(app.log_watch.run(), name="log watch")]),
     ]
 
     async def end_tasks(*_args: Any, **_rest: Any) -> None:
@@ -205,6 +203,7 @@ async def _settle(settings: Settings, config: Config) -> tuple[Served, Numbers]:
     # Kafka answers; a handover may take longer.
     served = await settled_generation(settings.kafka, settings.prefix, settings.partitions)
     async with asyncio.timeout(_SETTLING_SECONDS):
+        await _refuse_lost_pointer(settings, served)
         await ensure_topics(
             settings.kafka,
             prefix=settings.prefix,
@@ -212,10 +211,25 @@ async def _settle(settings: Settings, config: Config) -> tuple[Served, Numbers]:
             partitions=served.partitions,
             log_partitions=served.log_partitions,
             records_kept=config.retention.records,
+            on_remark=lambda line: log.warning("topic.not_advised", why=line),
+            keep_log=True,
         )
         return served, await read_numbers(settings.kafka, settings.prefix, config)
 
 
-def _say(*lines: str) -> None:
+async def _refuse_lost_pointer(settings: Settings, served: Served) -> None:
+    """Raise TopicsError where nothing is there of what is to be served, and something of another generation is."""
+    there = await find_generations(settings.kafka, prefix=settings.prefix)
+    if there and served.generation not in there:
+        found, name = max(there), GENERATIONS.full_name(settings.prefix)
+        raise TopicsError(
+            [f"topic {name}: says nothing of generation {found}, whose topics are there: floorcast replay mends it"]
+        )
+
+
+def _refuse(code: ExitCode, *lines: str) -> ExitCode:
+    """Say why it does not run: a line for people each, and the last line of the log for programs."""
     for line in lines:
         sys.stderr.write(f"floorcast worker: {line}\n")
+    log.critical("process.ended", code=int(code), why="; ".join(lines))
+    return code

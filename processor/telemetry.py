@@ -28,6 +28,7 @@ from processor.health import LOOK_SECONDS, STILL_SECONDS, Signs, Watch
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.shards import LiveShards, Place, Shard
 from schemas.keys import KeyStore
+from schemas.log_rate import LogRate
 
 BEAT_SECONDS = 0.5
 ENDS_SECONDS = 5.0
@@ -75,6 +76,7 @@ def configure_logging(level: int = logging.INFO) -> None:
             ],
         )
     )
+    handler.addFilter(LogRate())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # A line per fetch or per reconnect attempt: neither tells an operator anything.
     for noisy in ("aiokafka", "kafka", "faust", "mode"):
@@ -96,6 +98,8 @@ class Vitals:
         self._live = live
         self.beats = 0
         self.ends: Mapping[Place, int] | None = None
+        self.before: Mapping[Place, int] = {}
+        """What was done when the ends were asked for."""
 
     def signs(self) -> Signs:
         """As it is now. Called in another thread: every part is copied or replaced whole."""
@@ -114,7 +118,8 @@ class Vitals:
         """Ask again and again where the source partitions end."""
         try:
             while True:
-                self.ends = await ends.ask(sorted(self._live.assigned))
+                before = dict(self._live.done)
+                self.ends, self.before = await ends.ask(sorted(self._live.assigned)), before
                 await asyncio.sleep(ENDS_SECONDS)
         finally:
             await ends.close()
@@ -210,7 +215,10 @@ class _Standing(Collector):
             done.add_metric([topic, str(partition)], offset)
             end = (signs.ends or {}).get((topic, partition))
             if end is not None:
-                lag.add_metric([topic, str(partition)], max(0, end - offset))
+                # The ends are some seconds old, so what is done may lie behind them. But what was done before they
+                # were asked for does so only where the log is shorter than what was read: that is told.
+                least = min(0, end - self._vitals.before.get((topic, partition), 0))
+                lag.add_metric([topic, str(partition)], max(least, end - offset))
         yield done
         yield lag
 

@@ -14,13 +14,15 @@ from processor.agents.stage import Deployment
 from processor.agents.thresholds import ThresholdsShard
 from processor.core.definitions import definitions_of
 from processor.settings import Settings
+from processor.transport.log_watch import LogWatch
 from processor.transport.outgoing import Outgoing
 from processor.transport.worker import StagedApp, build_batched_app
 from schemas.alerts import channel_partition
 from schemas.config import Config
 from schemas.connectors import build_connector
 from schemas.definitions import digest_of
-from schemas.generations import Served, group_name
+from schemas.generations import Served, group_name, wanted_of
+from schemas.kafka_facts import KafkaFacts
 from schemas.numbers import Numbers
 from schemas.topics import ALERT_ACTIONS, DELIVERIES, ENGAGEMENTS, NOTIFICATIONS, RECORD_CHANGES
 
@@ -38,6 +40,7 @@ def build_app(settings: Settings, config: Config, served: Served, numbers: Numbe
         digest=digest_of(config),
         connectors={name: build_connector(connection) for name, connection in config.connections.items()},
         outgoing=Outgoing(settings.kafka),
+        watch=LogWatch(KafkaFacts(settings.kafka), wanted_of(settings.prefix, served)),
         numbers=numbers,
         names={name: config.names_told(name) for name in config.alerts.channels},
         rep_names={id: rep.name for id, rep in config.reps.items() if rep.name is not None},
@@ -59,7 +62,7 @@ def build_app(settings: Settings, config: Config, served: Served, numbers: Numbe
             return ThresholdsShard(partition, deployment, config=config, horizon=horizon)
         return AcknowledgeShard(partition, deployment, channels=alerts.channels)
 
-    return build_batched_app(
+    app = build_batched_app(
         name=group_name(settings.prefix, served.generation),
         bootstrap=settings.kafka,
         stages={
@@ -77,3 +80,5 @@ def build_app(settings: Settings, config: Config, served: Served, numbers: Numbe
         session_timeout_seconds=settings.session_timeout,
         heartbeat_seconds=min(3.0, settings.session_timeout / 4),
     )
+    app.log_watch = deployment.watch
+    return app

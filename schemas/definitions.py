@@ -20,6 +20,9 @@ _NO_DEFINITIONS: Any = {
     "frame_ancestors": True,
     "digest": True,
     "connections": {"__all__": {"secrets", "public_url"}},
+    "organisation": {"name"},
+    "teams": {"__all__": {"name"}},
+    "reps": {"__all__": {"name", "email", "photo"}},
 }
 """What may change without any number changing. A section that does not stand here is a definition."""
 _WORDS = {"label", "description", "owner", "tags", "better", "benchmark", "examples"}
@@ -29,6 +32,8 @@ _WORDS = {"label", "description", "owner", "tags", "better", "benchmark", "examp
 def digest_of(config: Config) -> str:
     """Give the same for two configurations by which the same records make the same numbers."""
     definitions = config.model_dump(mode="json", exclude=_NO_DEFINITIONS)
+    # Who is only named is nobody new: records speak of them anyhow.
+    definitions["reps"] = {id: rep for id, rep in definitions.get("reps", {}).items() if any(rep.values())}
     definitions["metrics"] = _defined(config.defined)
     return sha256(json.dumps(definitions, sort_keys=True).encode()).hexdigest()[:16]
 

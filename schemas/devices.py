@@ -1,12 +1,13 @@
-"""Devices: the screens on the walls, as the topic `access` tells of them, and the codes with which they are paired.
+"""What the topic `access` tells: API keys, the screens on the walls, and the codes with which they are paired.
 
-Owns the records and their fold: every api folds the same topic, so that all of them know every device and code.
+Owns the records and their fold: every api folds the same topic, so that all of them know every key, device and code.
 Reads no clock: `now` is an argument.
 """
 
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -73,18 +74,31 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     scene: str | None = None
 
 
-Entry = Code | Device | Heartbeat | Command
-_KINDS: dict[str, type[Entry]] = {"code": Code, "device": Device, "heartbeat": Heartbeat, "command": Command}
+class Key(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An API key, hashed; without it: that it was taken away, wherever else it is still written down."""
+
+    id: str
+    key: ApiKey | None = None
+
+
+Entry = Code | Device | Heartbeat | Command | Key
+_KINDS: dict[str, type[Entry]] = {
+    "code": Code,
+    "device": Device,
+    "heartbeat": Heartbeat,
+    "command": Command,
+    "key": Key,
+}
 _NAMES: dict[type[Entry], str] = {kind: name for name, kind in _KINDS.items()}
 
 
 def key_of(entry: Entry) -> bytes:
     """The key of its record."""
-    return f"{_NAMES[type(entry)]}|{entry.code if isinstance(entry, Code) else _device_of(entry)}".encode()
+    return f"{_NAMES[type(entry)]}|{entry.code if isinstance(entry, Code) else _id_of(entry)}".encode()
 
 
-def _device_of(entry: Device | Heartbeat | Command) -> str:
-    return entry.id if isinstance(entry, Device) else entry.device
+def _id_of(entry: Device | Heartbeat | Command | Key) -> str:
+    return entry.id if isinstance(entry, Device | Key) else entry.device
 
 
 def hashed(secret: str) -> str:
@@ -124,6 +138,9 @@ class AccessBook:
     devices: dict[str, Device] = field(default_factory=dict)
     heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
+    keys: dict[str, Key] = field(default_factory=dict)
+    is_known: bool = False
+    """All that the topic holds has been read, and what the data folder of this process says is in it."""
 
     def apply(self, key: bytes, value: bytes | None) -> Entry | None:
         """Take a record in, and give what it says; a value of None takes away what its key names."""
@@ -147,10 +164,26 @@ class AccessBook:
         """Every code that still can be paired."""
         return [code for code in self.codes.values() if code.device is None and now < code.expires_at]
 
-    def find(self, device: str) -> ApiKey | None:
-        """What a device may do."""
-        found = self.devices.get(device)
+    def find(self, key_id: str) -> ApiKey | None:
+        """What a key or a device may do."""
+        if (key := self.keys.get(key_id)) is not None:
+            return key.key
+        found = self.devices.get(key_id)
         return None if found is None else found.key()
+
+    def is_revoked(self, key_id: str) -> bool:
+        """Whether the key was taken away."""
+        return (key := self.keys.get(key_id)) is not None and key.key is None
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there is a key that was not taken away."""
+        return any(key.key is not None for key in self.keys.values())
+
+    def missing(self, kept: Iterable[ApiKey], revoked: Iterable[str]) -> list[Key]:
+        """What a data folder says of keys and the topic does not."""
+        news = [Key(key.id, key) for key in kept if key.id not in self.keys]
+        return news + [Key(id) for id in sorted(revoked) if not self.is_revoked(id)]
 
     def is_online(self, device: str, now: int) -> bool:
         """Whether it was heard of a moment ago."""

@@ -5,6 +5,8 @@ Owns the shape of the one record of `generations`. Writes and reads nothing.
 
 import msgspec
 
+from schemas.topics import TOPICS
+
 SERVED = b"served"
 """Key of the record."""
 
@@ -37,6 +39,16 @@ class Served(msgspec.Struct, frozen=True, array_like=True, gc=False):
 def first_generation(partitions: int) -> Served:
     """What is served until the first replay."""
     return Served(1, partitions, partitions)
+
+
+def wanted_of(prefix: str, served: Served) -> dict[str, int]:
+    """Every topic of the catalogue as Kafka knows it while this is served -> its partitions."""
+    return {
+        topic.full_name(prefix, served.generation): topic.partitions(
+            log=served.log_partitions, derived=served.partitions
+        )
+        for topic in TOPICS
+    }
 
 
 def group_name(prefix: str, generation: int) -> str:

@@ -133,6 +133,10 @@ class Kafka:
         return found
 
 
+QUICK_MS = 8_000
+"""So long a client waits for a small answer. Kafka elects other leaders for those of a broker that hangs
+after some nine seconds, and aiokafka's own 40 s would be 40 s of standing still."""
+
 Address = str | Kafka
 """Text is a Kafka that asks for nothing."""
 

@@ -1,6 +1,8 @@
-"""API keys: the file that holds them hashed, and what a running process knows of them.
+"""API keys: the file of a data folder that holds them hashed, and what a running process knows of them.
 
-Owns the file, its lock and the scopes. `floorcast keys` writes it; api and worker ask a KeyStore at each request.
+Owns the file, its lock and the scopes. `floorcast keys` writes it where no Kafka is named; an api writes what it says
+to the topic `access`, where every api reads it (schemas/devices.py), and asks a KeyStore, which knows both, at each
+request.
 """
 
 import hashlib
@@ -8,9 +10,9 @@ import hmac
 import os
 import secrets
 import tempfile
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -59,8 +61,28 @@ class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.expires_at is not None and now >= self.expires_at
 
 
-class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     keys: list[ApiKey]
+    revoked: list[str] = []
+    """Ids of keys that were taken away here, for whoever knows them from the topic."""
+
+
+class SharedKeys(Protocol):
+    """What the topic `access` says of keys, to all apis alike."""
+
+    @property
+    def is_known(self) -> bool:
+        """All that it holds has been read, and what the data folder says is in it."""
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there is a key that was not taken away."""
+
+    def find(self, key_id: str) -> ApiKey | None:
+        """The key or screen of that id; None where there is none, or it was taken away."""
+
+    def is_revoked(self, key_id: str) -> bool:
+        """Whether it was taken away, wherever it is still written down."""
 
 
 class KeyFileError(Exception):
@@ -88,12 +110,25 @@ def create_key(
     rep: str | None = None,
 ) -> str:
     """Add a key and give its token, which is shown this once and never stored. Raises KeyFileError."""
+    key, token = new_key(scope, now=now, team=team, expires_at=expires_at, rep=rep)
+    with _locked(path):
+        file = _read(path)
+        _write(path, _KeyFile([*file.keys, key], file.revoked))
+    return token
+
+
+def new_key(
+    scope: ApiScope,
+    *,
+    now: int,
+    team: str | None = None,
+    expires_at: int | None = None,
+    rep: str | None = None,
+) -> tuple[ApiKey, str]:
+    """A key and its token, which is shown this once and never stored."""
     key_id = secrets.token_hex(6)
     token = f"fc_{key_id}.{secrets.token_urlsafe(32)}"
-    key = ApiKey(key_id, _hash(token), scope, now, team, expires_at, rep=rep)
-    with _locked(path):
-        _write(path, [*list_keys(path), key])
-    return token
+    return ApiKey(key_id, _hash(token), scope, now, team, expires_at, rep=rep), token
 
 
 VERIFIER = "verifier"
@@ -108,16 +143,25 @@ def ephemeral_key() -> tuple[str, str]:
 
 def list_keys(path: Path) -> list[ApiKey]:
     """All keys, the expired ones too, oldest first. Raises KeyFileError."""
+    return _read(path).keys
+
+
+def revoked_keys(path: Path) -> list[str]:
+    """Ids of the keys that were taken away here. Raises KeyFileError."""
+    return _read(path).revoked
+
+
+def _read(path: Path) -> _KeyFile:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return []
+        return _KeyFile([])
     except OSError as error:
         raise KeyFileError(path, f"cannot be read: {error.strerror}") from None
     if len(content) > _MAX_FILE:
         raise KeyFileError(path, f"is larger than {_MAX_FILE} bytes")
     try:
-        return msgspec.json.decode(content, type=_KeyFile).keys
+        return msgspec.json.decode(content, type=_KeyFile)
     except msgspec.DecodeError:
         raise KeyFileError(path, "is not a file of API keys") from None
 
@@ -125,11 +169,11 @@ def list_keys(path: Path) -> list[ApiKey]:
 def revoke_key(path: Path, key_id: str) -> None:
     """Take a key away; a running api refuses it from its next request on. Raises UnknownKeyError, KeyFileError."""
     with _locked(path):
-        keys = list_keys(path)
-        kept = [key for key in keys if key.id != key_id]
-        if len(kept) == len(keys):
+        file = _read(path)
+        kept = [key for key in file.keys if key.id != key_id]
+        if len(kept) == len(file.keys):
             raise UnknownKeyError(key_id)
-        _write(path, kept)
+        _write(path, _KeyFile(kept, [*file.revoked, key_id]))
 
 
 def has_keys(path: Path) -> bool:
@@ -145,9 +189,9 @@ def _locked(path: Path) -> FileLock:
         raise KeyFileError(path, f"cannot be written: {error.strerror}") from None
 
 
-def _write(path: Path, keys: list[ApiKey]) -> None:
+def _write(path: Path, file_of_keys: _KeyFile) -> None:
     """Whole or not at all: a reader never sees half a file."""
-    content = msgspec.json.format(msgspec.json.encode(_KeyFile(keys)), indent=2) + b"\n"
+    content = msgspec.json.format(msgspec.json.encode(file_of_keys), indent=2) + b"\n"
     try:
         # mkstemp makes it readable for its owner only (0600).
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".keys-")
@@ -182,19 +226,31 @@ class KeyStore:
         self._loaded = False
         self._broken = False
         self._by_id: dict[str, ApiKey] = {}
+        self._revoked: frozenset[str] = frozenset()
         self._passing = (
             {}
             if verifier_sha256 is None
             else {VERIFIER: ApiKey(VERIFIER, verifier_sha256, ApiScope.READ, created_at=0)}
         )
-        self.devices: Callable[[str], ApiKey | None] = lambda _id: None
-        """Finds the key of a screen that was paired; those are in no file."""
+        self.shared: SharedKeys | None = None
+        """What the topic `access` says; None: there is the file alone."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all keys are known; before that nobody can be told from anybody."""
+        return self.shared is None or self.shared.is_known
 
     @property
     def is_open(self) -> bool:
         """Whether everyone on this machine may do all: listening on loopback, and no key was ever made."""
         self._refresh()
-        return self._loopback and not self._by_id and not self._broken
+        is_any_shared = self.shared is not None and (not self.shared.is_known or self.shared.has_keys)
+        return self._loopback and not self._by_id and not self._broken and not is_any_shared
+
+    def kept(self) -> tuple[list[ApiKey], frozenset[str]]:
+        """The keys of the file, and the ids that were taken away there."""
+        self._refresh()
+        return list(self._by_id.values()), self._revoked
 
     def find(self, token: str, now: int) -> ApiKey | None:
         """The valid key that `token` is, if any."""
@@ -202,10 +258,15 @@ class KeyStore:
         if len(token) > _MAX_TOKEN or not token.startswith("fc_") or not token.isascii():
             return None
         key_id = token[3:].partition(".")[0]
-        key = self._by_id.get(key_id) or self._passing.get(key_id) or self.devices(key_id)
+        key = self._passing.get(key_id) or self._find(key_id)
         # Hash also for an unknown id, so that the time taken does not tell which ids exist.
         matches = hmac.compare_digest(_hash(token), key.sha256 if key else "0" * 64)
         return key if key is not None and matches and not key.is_expired(now) else None
+
+    def _find(self, key_id: str) -> ApiKey | None:
+        if key_id in self._revoked or (self.shared is not None and self.shared.is_revoked(key_id)):
+            return None
+        return self._by_id.get(key_id) or (None if self.shared is None else self.shared.find(key_id))
 
     def _refresh(self) -> None:
         try:
@@ -219,7 +280,9 @@ class KeyStore:
             return
         self._loaded, self._seen = True, seen
         try:
-            self._by_id, self._broken = {key.id: key for key in list_keys(self._path)}, False
+            file = _read(self._path)
+            self._by_id, self._broken = {key.id: key for key in file.keys}, False
+            self._revoked = frozenset(file.revoked)
         except KeyFileError as error:
             # Closed for all until it is mended: an unreadable file must not open the door.
             self._by_id, self._broken = {}, True

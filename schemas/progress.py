@@ -6,6 +6,8 @@ that is repeated after a crash is folded again (harmless) but not counted again.
 
 import msgspec
 
+from schemas.log_marks import Mark
+
 STAGES = ("normalise", "ledger", "responses")
 
 REPEATED = "repeated."
@@ -35,6 +37,8 @@ class Progress(msgspec.Struct, array_like=True):
     """The horizon (microseconds): nothing of before it is kept any more. Told before anything is let go."""
     replayed_at: int = 0
     """Stage responses: derived by a replay, for which others stood still then (microseconds), and not looked at yet."""
+    marks: dict[str, Mark] = msgspec.field(default_factory=dict)
+    """Topic of the catalogue -> how far this stage has read or written it. Told once a load has published all."""
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add to a counter."""

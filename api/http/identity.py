@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.errors import ForbiddenError, UnauthenticatedError
+from api.http.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 from api.http.scopes import PAGES, is_open_to_reps, scope_of
 from schemas.addresses import is_loopback
 from schemas.config import Config
@@ -107,6 +107,9 @@ def authenticate(request: HTTPConnection) -> Access:
 def _find(request: HTTPConnection) -> Access:
     store: KeyStore = request.app.state.keys
     now: int = request.app.state.clock()
+    if not store.is_known:
+        msg = "the API keys have not been read from Kafka yet"
+        raise UnavailableError(msg, retry_after=1)
     authorization = request.headers.get("authorization")
     if authorization is not None:
         scheme, _, token = authorization.partition(" ")

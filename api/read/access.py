@@ -1,35 +1,50 @@
-"""The topic `access` as this api knows it, read from its beginning and then followed.
+"""The topic `access` as this api knows it, read from its beginning and then followed; and what the data folder adds.
 
-Owns a consumer outside any group. What a record means is schemas/devices.py's; who may do what is asked by routes.
+Owns a consumer outside any group, and that keys which were made or taken away in the folder come into the topic before
+anybody is answered. What a record means is schemas/devices.py's; who may do what is asked by routes.
 """
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
 
+import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from api.client_lifecycle import begun_whole, stop_quietly
 from api.settings import Settings
-from schemas.devices import AccessBook, Command
+from schemas.devices import AccessBook, Command, key_of
+from schemas.kafka import QUICK_MS
+from schemas.keys import KeyStore
 from schemas.topics import ACCESS
 
 log = structlog.get_logger("api")
 
 _WAIT_MS = 500
 _PAUSE_SECONDS = 1.0
+_ASK_SECONDS = 5.0
+
+
+class AccessWriter(Protocol):
+    """Where entries are written: see api/write/access_log.py."""
+
+    async def put(self, key: bytes, value: bytes | None) -> None: ...
 
 
 class AccessReader:
-    """Keeps a book up to date; a service of the api. `on_command` is told what devices are to do."""
+    """Keeps a book up to date; a service of the api. `log`: where what the folder says is written."""
 
-    def __init__(self, settings: Settings, book: AccessBook, on_command: Callable[[Command], None]) -> None:
+    def __init__(self, settings: Settings, book: AccessBook, keys: KeyStore, log: AccessWriter) -> None:
         self._settings = settings
         self._book = book
-        self._on_command = on_command
+        self._keys = keys
+        self._log = log
         self._task: asyncio.Task[None] | None = None
-        self.is_loaded = False
+        self.on_command: Callable[[Command], None] = lambda _command: None
+        """Told what devices are to do."""
 
     async def start(self) -> None:
         """Begin to read."""
@@ -42,8 +57,8 @@ class AccessReader:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def problems(self) -> list[str]:
-        """What is missing before every device is known."""
-        return [] if self.is_loaded else ["paired screens have not been read yet"]
+        """What is missing before every key and device is known."""
+        return [] if self._book.is_known else ["API keys and paired screens have not been read from Kafka yet"]
 
     async def _follow(self) -> None:
         while True:
@@ -59,19 +74,21 @@ class AccessReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=_WAIT_MS,
+            request_timeout_ms=QUICK_MS,
         )
         try:
             await begun_whole(consumer.start())
             partition = TopicPartition(ACCESS.full_name(self._settings.prefix), 0)
             if partition.topic not in await consumer.topics():
-                # Of before there were screens to pair; `floorcast topics` makes it.
-                self.is_loaded = True
+                # `floorcast topics` makes it; until then there are the keys of the folder.
+                self._book.is_known = True
                 return
             consumer.assign([partition])
             end = (await consumer.end_offsets([partition]))[partition]
             await consumer.seek_to_beginning(partition)
             while True:
-                self.is_loaded |= await consumer.position(partition) >= end
+                if await consumer.position(partition) >= end:
+                    await self._add_missing()
                 for records in (await consumer.getmany(timeout_ms=_WAIT_MS)).values():
                     for record in records:
                         if record.key is not None:
@@ -79,7 +96,52 @@ class AccessReader:
         finally:
             await stop_quietly(consumer)
 
+    async def _add_missing(self) -> None:
+        """Write what the folder says of keys and the topic does not."""
+        for entry in self._book.missing(*self._keys.kept()):
+            key, value = key_of(entry), msgspec.json.encode(entry)
+            try:
+                await self._log.put(key, value)
+            except Exception:
+                # Whatever it was, it is tried again in a moment.
+                log.exception("keys.not_shared", key=entry.id)
+                return
+            self._book.apply(key, value)
+            log.info("keys.shared", key=entry.id, revoked=entry.key is None)
+        self._book.is_known = True
+
     def _take(self, key: bytes, value: bytes | None) -> None:
-        entry = self._book.apply(key, value)
+        try:
+            entry = self._book.apply(key, value)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            # Of a newer build, or of nobody: whoever it is about is not let in by it.
+            log.error("access.unreadable", kind=key.partition(b"|")[0].decode("ascii", "replace")[:20])
+            return
         if isinstance(entry, Command):
-            self._on_command(entry)
+            self.on_command(entry)
+
+
+async def are_keys_missing(settings: Settings) -> bool:
+    """Whether the topic `access` is known to hold no API key. False also where Kafka does not answer: nobody knows."""
+    book = AccessBook()
+    consumer = AIOKafkaConsumer(**settings.kafka.options(), enable_auto_commit=False, auto_offset_reset="earliest")
+    try:
+        async with asyncio.timeout(_ASK_SECONDS):
+            await begun_whole(consumer.start())
+            partition = TopicPartition(ACCESS.full_name(settings.prefix), 0)
+            if partition.topic not in await consumer.topics():
+                return True
+            consumer.assign([partition])
+            end = (await consumer.end_offsets([partition]))[partition]
+            await consumer.seek_to_beginning(partition)
+            while await consumer.position(partition) < end:
+                for records in (await consumer.getmany(timeout_ms=_WAIT_MS)).values():
+                    for record in records:
+                        if record.key is not None:
+                            with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+                                book.apply(record.key, record.value)
+            return not book.has_keys
+    except (KafkaError, OSError, TimeoutError):
+        return False
+    finally:
+        await stop_quietly(consumer)

@@ -45,7 +45,7 @@ _QUIET_WAIT_MS = 500
 
 _SHORTEST_DELAY = 0.2
 _REQUEST_MS = 15_000
-
+"""Longer than for what is small: a fetch may bring many megabytes over a slow line."""
 # So long a fetch waits for what the last one brought to be applied. aiokafka leaves partitions out of a fetch that are
 # not drained: sent at once, it left out just those that were busy, and held their next messages back until it returned.
 _DRAIN_SECONDS = 0.02
@@ -117,13 +117,27 @@ class Behind:
         self._marks: dict[str, deque[tuple[int, Mapping[int, int]]]] = {}
         self._looked_at: int | None = None
 
-    def look(self, now: int, stage: str, topic: str, ends: Mapping[int, int], done: Mapping[int, int]) -> None:
-        """Note the ends of a stage's source at `now`, and forget earlier ones that it has passed."""
+    def look(
+        self,
+        now: int,
+        stage: str,
+        topic: str,
+        ends: Mapping[int, int],
+        done: Mapping[int, int],
+        reached: Mapping[int, int] | None = None,
+    ) -> None:
+        """Note the ends of a stage's source at `now`, and forget earlier ones that it has passed.
+
+        `done` as of before the ends were asked for: where it lies behind one of them even so, the log is shorter than
+        what was read, and the lag is negative and told as that. `reached`: what the stage has done by whatever
+        definitions, where that is more; the lag is its own, and not the view's.
+        """
+        reached = done if reached is None else reached
         self._looked_at = now
         marks = self._marks.setdefault(stage, deque(maxlen=7200))
         marks.append((now, ends))
         for partition, end in ends.items():
-            self.lag[topic, partition] = max(0, end - done.get(partition, 0))
+            self.lag[topic, partition] = end - reached.get(partition, 0)
         self.passed(stage, done)
 
     def passed(self, stage: str, done: Mapping[int, int]) -> None:
@@ -198,6 +212,11 @@ class ViewConsumer:
         return found
 
     @property
+    def positions(self) -> dict[tuple[str, int], int]:
+        """Topic as Kafka knows it and partition -> the next offset to come into the view."""
+        return {(tp.topic, tp.partition): offset for tp, offset in self._positions.items()}
+
+    @property
     def lag(self) -> dict[tuple[str, int], int]:
         """(source topic, partition) -> messages that its stage has not done, as of the last second."""
         return self._behind.lag
@@ -267,7 +286,7 @@ class ViewConsumer:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=wait_ms,
-            # A connection that went silent is given up after so long; the default of 40 s would be 40 s of old numbers.
+            # A connection that went silent is given up after so long, and the leaders are asked for anew.
             request_timeout_ms=_REQUEST_MS,
             max_partition_fetch_bytes=4 << 20,
             fetch_max_bytes=32 << 20,
@@ -359,8 +378,9 @@ class ViewConsumer:
     async def _look_at_sources(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             for stage, topic in SOURCES.items():
+                done, reached = self._done(stage), self._reached(stage)
                 ends = await self._ends(consumer, topic)
-                self._behind.look(self._clock(), stage, topic.name, ends, self._done(stage))
+                self._behind.look(self._clock(), stage, topic.name, ends, done, reached)
             await asyncio.sleep(1)
 
     async def _ends(self, consumer: AIOKafkaConsumer, topic: Topic) -> Mapping[int, int]:
@@ -373,6 +393,11 @@ class ViewConsumer:
             for (of_stage, partition), progress in self._view.progress.items()
             if of_stage == stage
         }
+
+    def _reached(self, stage: str) -> Mapping[int, int]:
+        """As `_done`, by whatever definitions: while a changed configuration is rolled out nothing lags for that."""
+        told = self._view.progress | self._view.redefined
+        return {partition: progress.offset for (of_stage, partition), progress in told.items() if of_stage == stage}
 
     def _applied_of(self, topic: Topic) -> Mapping[int, int]:
         name = self._full(topic)

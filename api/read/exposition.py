@@ -59,6 +59,8 @@ class Picture:
     """Connection -> kind of record -> how many no webhook has brought."""
     connections: Mapping[str, ConnectionState] = field(default_factory=dict)
     is_ready: bool = False
+    definitions_differ: bool = False
+    """Workers derive by others than what is served."""
 
 
 @dataclass(slots=True)
@@ -334,6 +336,10 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     yield from connection_lines(picture.connections, picture.progress)
     yield from _head("floorcast_ready", "gauge", "Whether the numbers include all that was in Kafka at the start.")
     yield f"floorcast_ready {int(picture.is_ready)}"
+    yield from _head(
+        "floorcast_definitions_differ", "gauge", "1 while workers derive by other files than the api serves."
+    )
+    yield f"floorcast_definitions_differ {int(picture.definitions_differ)}"
     yield from _head("floorcast_reps_left_out", "gauge", "Reps beyond the number that is exported.")
     yield f"floorcast_reps_left_out {picture.reps_left_out}"
 

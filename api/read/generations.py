@@ -15,6 +15,7 @@ from api.client_lifecycle import begun_whole, stop_quietly
 from api.read.topics import POINTER
 from api.settings import Settings
 from schemas.generations import SERVED, Served, decode_served, first_generation
+from schemas.kafka import QUICK_MS
 
 log = structlog.get_logger("api")
 
@@ -49,6 +50,7 @@ async def _read(settings: Settings) -> AsyncGenerator[Served, None]:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=_WAIT_MS,
+        request_timeout_ms=QUICK_MS,
     )
     try:
         await begun_whole(consumer.start())

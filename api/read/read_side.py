@@ -17,6 +17,7 @@ from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHisto
 from api.read.generations import follow_served
 from api.read.goal_rows import ExportedGoals
 from api.read.leaderboards import Leaderboards
+from api.read.log_check import Asking, LogCheck, Reading
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
 from api.read.view import View
@@ -52,7 +53,9 @@ class ReadSide:
         clock: Callable[[], int],
         instance: str,
         build: str,
+        asking: Asking | None = None,
     ) -> None:
+        """`asking`: tells what Kafka says of the topics; None: nobody looks whether they are still those."""
         self._settings = settings
         self._clock = clock
         self._moved = asyncio.Event()
@@ -67,6 +70,18 @@ class ReadSide:
             on_change=self._on_change,
             on_redefined=self._on_redefined,
             clock=clock,
+        )
+        self.log_check = (
+            None
+            if asking is None
+            else LogCheck(
+                asking,
+                prefix=settings.prefix,
+                partitions=settings.partitions,
+                reading=self._what_is_read,
+                on_lost=self._read_anew,
+                clock=clock,
+            )
         )
         self.broadcaster = Broadcaster(self.view, instance=instance, build=build, freshness=self.freshness)
         self.response_cache = ResponseCache()
@@ -84,7 +99,10 @@ class ReadSide:
 
     def problems(self) -> list[str]:
         """What is missing before the numbers may be believed."""
-        return self.consumer.problems()
+        if self.log_check is None:
+            return self.consumer.problems()
+        found = [*self.consumer.problems(), *self.log_check.problems()]
+        return found or ([] if self.log_check.has_looked else ["Kafka's topics have not been looked at yet"])
 
     @property
     def is_loaded(self) -> bool:
@@ -96,11 +114,17 @@ class ReadSide:
         return freshness_json(
             self.view,
             latency=self._latency.percentiles(now),
-            behind_seconds=self.consumer.behind_seconds(now),
+            behind_seconds=self.behind_seconds(now),
             applied=self.consumer.applied,
             generation=self.consumer.generation,
             now=now,
         )
+
+    def behind_seconds(self, now: int) -> float:
+        """Age of the oldest delivery that is not in the numbers, or for how long they are not to be believed."""
+        since = None if self.log_check is None else self.log_check.doubted_since
+        behind = self.consumer.behind_seconds(now)
+        return behind if since is None else max(behind, (now - since) / SECOND)
 
     async def picture_in_pieces(self) -> Picture:
         """What Prometheus gets, with the event loop free between two pieces of the work."""
@@ -133,7 +157,7 @@ class ReadSide:
                 catalogue=view.catalogue,
                 progress=dict(view.progress),
                 lag=dict(self.consumer.lag),
-                behind_seconds=self.consumer.behind_seconds(now),
+                behind_seconds=self.behind_seconds(now),
                 verification=view.verification,
                 missed={name: state.missed for name, state in view.connection_states.items()},
                 connections=dict(view.connection_states),
@@ -160,11 +184,12 @@ class ReadSide:
             goals=goals.found if view.goals.goals else None,
             deals_without_rate=view.deals_without_rate(),
             negative_durations=view.negative_durations(),
-            behind_seconds=self.consumer.behind_seconds(now),
+            behind_seconds=self.behind_seconds(now),
             verification=view.verification,
             missed={name: state.missed for name, state in view.connection_states.items()},
             connections=dict(view.connection_states),
             is_ready=not self.problems(),
+            definitions_differ=bool(view.redefined),
         )
 
     async def settle(self, *, unwatched: bool = True) -> int:
@@ -181,6 +206,8 @@ class ReadSide:
         self._loop = asyncio.get_running_loop()
         self.broadcaster.pin(self._exported, self._clock())
         await self.consumer.start()
+        if self.log_check is not None:
+            await self.log_check.start()
         self._tasks = [
             asyncio.create_task(self._tell(), name="broadcast"),
             asyncio.create_task(self._follow_generations(), name="generations"),
@@ -191,7 +218,17 @@ class ReadSide:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.log_check is not None:
+            await self.log_check.stop()
         await self.consumer.stop()
+
+    def _what_is_read(self) -> Reading:
+        return Reading(self.view, self.consumer.served, self.consumer.positions, dict(self.view.progress))
+
+    def _read_anew(self) -> None:
+        """What the view was read from is not there any more: read what is, and serve that in its place."""
+        if self.consumer.served is not None and not self._is_loading:
+            self._begin_to_turn(self._wanted or self.consumer.served, self._config_of_now())
 
     def ask_reload(self) -> None:
         """Read both files again; from a signal handler or another thread. Before `start` they are read anyway."""
@@ -231,7 +268,11 @@ class ReadSide:
             return
         config = self._config_of_now()
         if digest_of(config) != by:
-            log.warning("definitions.differ", workers=by, ours=digest_of(config))
+            log.warning(
+                "definitions.differ",
+                why=f"workers derive by definitions {by} and the files of this api say {digest_of(config)}: give both "
+                "the same floorcast.yaml and metrics.yaml; until then what is served stands still",
+            )
         elif (served := self._wanted or self.consumer.served) is not None:
             self._begin_to_turn(served, config)
 

@@ -86,7 +86,7 @@ class View(Floor):
         self._acknowledgements: dict[str, dict[str, Acknowledgement]] = {}
         """Alert -> origin -> what was done about it."""
         self.progress: dict[tuple[str, int], Progress] = {}
-        self.redefined: set[tuple[str, int]] = set()
+        self.redefined: dict[tuple[str, int], Progress] = {}
         """Stages and partitions that have last said to be done by other definitions than ours."""
         self.verification: Verification | None = None
         """What the continuous recount found last; None: nothing by our definitions."""
@@ -205,10 +205,10 @@ class View(Floor):
             # What was done by other definitions is still to be done by ours.
             if progress.definitions in {"", self.definitions}:
                 self.progress[place] = progress
-                self.redefined.discard(place)
+                self.redefined.pop(place, None)
                 self.changes.progress = True
             else:
-                self.redefined.add(place)
+                self.redefined[place] = progress
 
     def _apply_connection_state(self, key: bytes, value: bytes | None) -> None:
         if value is None:

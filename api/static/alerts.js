@@ -15,6 +15,9 @@ const CROSSINGS = {
   below: ["warned", "alerts.below"], above: ["warned", "alerts.above"], reaches: ["done", "alerts.reached"],
 };
 
+/** Periods of goals that are windows as well. @type {Record<string, string>} */
+const PERIODS = { day: "today", week: "week", month: "month", quarter: "quarter", year: "year" };
+
 /**
  * @param {Alert} alert
  * @param {Context} context
@@ -23,6 +26,7 @@ const CROSSINGS = {
 export function alertEntry(alert, context) {
   const { store, texts } = context;
   const owner = alert.rep ? alert.name || store.repName(alert.rep) : store.teamName(alert.team);
+  if (alert.goal) return milestone(alert, owner || store.organisation.name || "", context);
   if (alert.metric) return crossing(alert, owner || store.organisation.name || "", context);
   if (alert.connection) return missing(alert, context);
   const [sign, word] = LEVELS[alert.level];
@@ -58,6 +62,23 @@ function crossing(alert, owner, { catalogue, formats, texts, window }) {
   const subject = isHere ? metric : texts.say("alerts.metric_window", { metric, window: texts.window(alert.window || "") });
   const level = alert.comparison === "reaches" ? "reached" : alert.level;
   return { level, sign, word: texts.say(word, { limit }), owner: subject, subject: owner };
+}
+
+/**
+ * A goal says how much of it is reached, and in which period.
+ * @param {Alert} alert
+ * @param {string} owner
+ * @param {Context} context
+ * @returns {Entry}
+ */
+function milestone(alert, owner, { catalogue, formats, texts, window }) {
+  const metric = catalogue.label(alert.metric || alert.goal || "");
+  const period = (alert.period && alert.period.name) || "";
+  const span = PERIODS[period] || "";
+  const isHere = !span || span === window;
+  const about = isHere ? metric : texts.say("alerts.metric_window", { metric, window: texts.window(span) });
+  const word = texts.say("alerts.reached", { limit: formats.share(Number(alert.milestone) || 0) });
+  return { level: "reached", sign: "done", word, owner: about, subject: owner };
 }
 
 /**

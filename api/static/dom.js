@@ -68,16 +68,21 @@ export function placeMark(mark, share) {
   mark.style.marginInlineStart = (100 * (share || 0)).toFixed(2) + "%";
 }
 
+const SMALLEST = 0.4;
+
 /**
- * The first of `texts` that fits into `node` on one line; the last if none does.
+ * The first of `texts` that fits into `node` on one line; the last, smaller, if none does: a number is never cut off.
  * @param {HTMLElement} node
  * @param {string[]} texts
  */
 export function fitText(node, texts) {
+  if (node.style.fontSize) node.style.fontSize = "";
   for (const text of texts) {
     setText(node, text);
     if (node.scrollWidth <= node.clientWidth) return;
   }
+  const size = parseFloat(getComputedStyle(node).fontSize) * Math.max(SMALLEST, node.clientWidth / node.scrollWidth);
+  node.style.fontSize = Math.floor(size) + "px";
 }
 
 /**

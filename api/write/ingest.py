@@ -8,6 +8,7 @@ may be stored all the same; its repetition does no harm, because the state is a 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
@@ -32,6 +33,10 @@ _BATCH = 512 << 10
 _CONNECT_SECONDS = 5.0
 _BETWEEN_TRIES_SECONDS = 0.5
 _FLUSH_SECONDS = 0.2
+AVOID_SECONDS = 10.0
+"""So long other partitions are preferred to one that stalled: Kafka elects another leader for it meanwhile."""
+DOUBT_SECONDS = 5.0
+"""So long after a stall nothing is called ready that has not acknowledged anything since."""
 
 
 class DeliveryLog(Protocol):
@@ -74,13 +79,23 @@ class Ingest:
         self._session: ProducerSession | None = None
         self._explain = explain or (lambda error: what_refuses(settings.kafka, error))
         self._trouble = "Kafka has not been reached yet"
+        self._stalled: dict[int, float] = {}
+        """Partition -> until when it is given nothing: its leader has not acknowledged in time."""
+        self._doubted_until = 0.0
         self._connecting: asyncio.Task[None] | None = None
         self._dropping: set[asyncio.Task[None]] = set()
 
     @property
     def ready(self) -> bool:
-        """Whether a delivery would be taken now."""
-        return self._session is not None and not self._session.is_stalled
+        """Whether a delivery would be taken now, as far as can be told.
+
+        A broker that hangs is connected to like any other. So after a stall only an acknowledgement counts, or that
+        nobody was refused for a while.
+        """
+        session = self._session
+        if session is None or session.is_stalled:
+            return False
+        return session.stored > 0 or time.monotonic() >= self._doubted_until
 
     def problems(self) -> list[str]:
         """What keeps deliveries from being taken; empty when they are."""
@@ -131,12 +146,34 @@ class Ingest:
             self._session = session
             reason = await session.lost()
             self._session = None
+            self._doubt(session)
             self._trouble = missing_right(self._kafka, reason) or "Kafka does not acknowledge"
             log.warning("producer.dropped", topic=self._topic, reason=reason)
             # In the background: it may take as long as the request that is under way, and Kafka may be back before.
             self._drop(session)
 
     async def _connect(self) -> ProducerSession | None:
+        producer = await self._begin_producer()
+        if producer is None:
+            return None
+        now = time.monotonic()
+        return ProducerSession(
+            producer,
+            self._topic,
+            timeout=self._timeout,
+            budget=self._budget,
+            renew=self._begin_producer,
+            avoided=[partition for partition, until in self._stalled.items() if now < until],
+        )
+
+    def _doubt(self, session: ProducerSession) -> None:
+        now = time.monotonic()
+        if session.stalled_at is not None:
+            self._stalled[session.stalled_at] = now + AVOID_SECONDS
+            self._doubted_until = now + DOUBT_SECONDS
+
+    async def _begin_producer(self) -> AIOKafkaProducer | None:
+        """One that knows its topic; None: Kafka cannot be reached, for which the trouble is noted."""
         producer = self._make_producer()
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
@@ -153,7 +190,7 @@ class Ingest:
         except BaseException:
             await close_producer(producer)
             raise
-        return ProducerSession(producer, self._topic, timeout=self._timeout, budget=self._budget)
+        return producer
 
     def _drop(self, session: ProducerSession) -> None:
         task = asyncio.create_task(session.drop(), name="ingest-drop")

@@ -7,12 +7,12 @@ really let go of it, and a producer that gets nothing acknowledged for a while i
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
@@ -23,6 +23,9 @@ log = structlog.get_logger("api")
 
 RETRY_AFTER = 2
 REFUSAL = "the delivery was not stored: Kafka does not acknowledge; send it again"
+TOO_LARGE = "the delivery was not stored: it is larger than max.message.bytes of the topic {topic}"
+_UNBOUNDED = 1 << 40
+_LEAST = 1 << 10
 # After this long without an acknowledgement, though some are due, the producer is dropped and built anew.
 _STALL_SECONDS = 3.0
 # First the time for an orderly end, then for each cancellation: aiokafka swallows some.
@@ -46,10 +49,10 @@ class PendingDelivery:
         if not self.stored.done():
             self.stored.set_result(id)
 
-    def refuse(self) -> None:
+    def refuse(self, why: str = REFUSAL) -> None:
         """It is not known to be stored."""
         if not self.stored.done():
-            self.stored.set_exception(UnacknowledgedError(REFUSAL, retry_after=RETRY_AFTER))
+            self.stored.set_exception(UnacknowledgedError(why, retry_after=RETRY_AFTER))
 
 
 class ProducerSession:
@@ -59,8 +62,32 @@ class ProducerSession:
     by themselves under load, and one that comes alone goes at once.
     """
 
-    def __init__(self, producer: AIOKafkaProducer, topic: str, *, timeout: float, budget: Budget) -> None:
+    def __init__(
+        self,
+        producer: AIOKafkaProducer,
+        topic: str,
+        *,
+        timeout: float,
+        budget: Budget,
+        renew: Callable[[], Awaitable[AIOKafkaProducer | None]] | None = None,
+        avoided: Collection[int] = (),
+    ) -> None:
+        """`renew`: makes another producer where this one has come out of step; None: it cannot.
+
+        `avoided`: partitions that are given nothing as long as there are others.
+        """
         self._producer = producer
+        self._renew = renew
+        self._most = _UNBOUNDED
+        """Bytes of messages in a batch of several."""
+        self._alone = 0
+        """So many of those that wait go alone: together they were too large."""
+        self._closing: set[asyncio.Task[None]] = set()
+        self._avoided = frozenset(avoided)
+        self.stored = 0
+        """Batches that Kafka has acknowledged."""
+        self.stalled_at: int | None = None
+        """The partition whose acknowledgement was overdue last."""
         self._topic = topic
         self._timeout = timeout
         self._budget = budget
@@ -128,7 +155,8 @@ class ProducerSession:
     async def _send_batch(self) -> str | None:
         batch = self._pack()
         size = sum(len(delivery.message) for delivery in self._held)
-        storing = asyncio.create_task(self._store(batch, self._choose(size)))
+        partition = self._choose(size)
+        storing = asyncio.create_task(self._store(batch, partition))
         try:
             sent = self._loop.time()
             # One timer for all of a batch, for the first of them: none waits longer than it may.
@@ -136,6 +164,7 @@ class ProducerSession:
             if not storing.done():
                 log.warning("producer.stalled", topic=self._topic)
                 self._is_held_late = True
+                self.stalled_at = partition
                 self._refuse()
                 patience = sent + self._timeout + _STALL_SECONDS - self._loop.time()
                 await asyncio.wait({storing}, timeout=patience)
@@ -145,6 +174,8 @@ class ProducerSession:
             if storing.cancelled():
                 return "cancelled by the library"
             stored = storing.result()
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+            return await self._take_apart(size, type(error).__name__)
         except KafkaError as error:
             # A message refused for good leaves a gap in the sequence, after which the broker refuses all that follow.
             return type(error).__name__
@@ -155,8 +186,35 @@ class ProducerSession:
             storing.cancel()
         held, self._held, self._is_held_late = self._held, [], False
         self._give_back(held)
+        self.stored += 1
         self._unanswered += 1
         self._answer(held, stored, turns=_TURNS if self._waiting else 0)
+        return None
+
+    async def _take_apart(self, size: int, reason: str) -> str | None:
+        """Refuse a message that is too large for its topic; send those again that were only together with it.
+
+        Like any message refused for good it leaves a gap in the sequence, so another producer goes on. What arrives
+        meanwhile waits.
+        """
+        held, self._held, self._is_held_late = self._held, [], False
+        if len(held) == 1:
+            log.warning("delivery.too_large", topic=self._topic, bytes=size)
+            self._give_back(held)
+            held[0].refuse(TOO_LARGE.format(topic=self._topic))
+        else:
+            self._most = max(_LEAST, min(self._most, size) // 2)
+            self._alone = len(held)
+            self._waiting.extendleft(reversed(held))
+            self._something_waits.set()
+        self._alone = min(self._alone, len(self._waiting))
+        producer = None if self._renew is None else await self._renew()
+        if producer is None:
+            return reason
+        closing = asyncio.create_task(close_producer(self._producer), name="ingest-close")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        self._producer = producer
         return None
 
     def _answer(self, held: list[PendingDelivery], stored: RecordMetadata, turns: int) -> None:
@@ -172,9 +230,15 @@ class ProducerSession:
     def _pack(self) -> BatchBuilder:
         """Move what waits into a batch, as much as goes in; the first always does."""
         batch = self._producer.create_batch()
-        waiting = self._waiting
+        waiting, size = self._waiting, 0
         while waiting and batch.append(timestamp=None, key=None, value=waiting[0].message) is not None:
+            size += len(waiting[0].message)
             self._held.append(waiting.popleft())
+            if self._alone:
+                self._alone -= 1
+                break
+            if waiting and size + len(waiting[0].message) > self._most:
+                break
         if not waiting:
             self._something_waits.clear()
         return batch
@@ -205,6 +269,7 @@ class ProducerSession:
         cluster = self._producer.client.cluster
         # Those with a leader; if none has one, any will do to find out.
         known = cluster.available_partitions_for_topic(self._topic) or cluster.partitions_for_topic(self._topic) or {0}
+        known = known - self._avoided or known
         if known != self._spread.keys():
             # Counted anew: one that is back must not take everything until it has caught up.
             self._spread = dict.fromkeys(sorted(known), 0)

@@ -1,7 +1,9 @@
 """`floorcast keys`: makes, lists and takes away API keys and display tokens.
 
-Owns what is printed. The file of keys and what a key may do are the api's (schemas.keys). A token is printed once, on
-stdout and alone, so that it can be piped into a file; nothing prints it again.
+Owns what is printed, and where a change goes: into the topic `access` where a Kafka is named, else into the file of the
+data folder, from which the `up` or `api` that runs on it, or starts next, writes it there. What a key may do is the
+api's (schemas/keys.py). A token is printed once, on stdout and alone, so that it can be piped into a file; nothing
+prints it again.
 """
 
 import os
@@ -11,12 +13,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from deploy.cli.common import announce, fail, group, now, say, settings_of
-from deploy.cli.flags import ConfigFlag, DataFlag
+from deploy.access import Fail, Put, run_with_book
+from deploy.cli.common import announce, fail, group, now, say, settings_of, target_of
+from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
+from deploy.local.up import Target, find_running
+from deploy.settings import Settings
 from schemas.config import ConfigError, load_config
+from schemas.devices import AccessBook, Key
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant, parse_duration
-from schemas.keys import ApiKey, ApiScope, KeyFileError, UnknownKeyError, create_key, list_keys, revoke_key
+from schemas.keys import ApiKey, ApiScope, KeyFileError, UnknownKeyError, create_key, list_keys, new_key, revoke_key
 
 app = group("API keys and display tokens.")
 
@@ -35,14 +41,25 @@ def create(
     print_token: Write,
     say: Write,
     rep: str | None = None,
+    target: Target | None = None,
 ) -> int:
-    """Make a key. `lasts` in microseconds; None: until it is revoked."""
+    """Make a key. `lasts` in microseconds; None: until it is revoked. `target`: into its topic; None: into the file."""
     expires_at = None if lasts is None else now + lasts
-    try:
-        token = create_key(path, scope, now=now, team=team, expires_at=expires_at, rep=rep)
-    except (KeyFileError, TimeoutError) as error:
-        say(str(error))
-        return ExitCode.WRONG_USE
+    if target is not None:
+        key, token = new_key(scope, now=now, team=team, expires_at=expires_at, rep=rep)
+
+        async def add(_book: AccessBook, put: Put) -> int:
+            await put(Key(key.id, key), True)
+            return 0
+
+        if (code := run_with_book(target, add, _failing(say))) != 0:
+            return code
+    else:
+        try:
+            token = create_key(path, scope, now=now, team=team, expires_at=expires_at, rep=rep)
+        except (KeyFileError, TimeoutError) as error:
+            say(str(error))
+            return ExitCode.WRONG_USE
     print_token(token)
     key_id = token.removeprefix("fc_").partition(".")[0]
     until = "until it is revoked" if expires_at is None else f"until {format_instant(expires_at)}"
@@ -91,33 +108,84 @@ def table(keys: list[ApiKey], now: int) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def show(path: Path, *, now: int, write: Write, say: Write) -> int:
-    """List all keys, the expired ones too."""
+def show(path: Path, *, now: int, write: Write, say: Write, target: Target | None = None) -> int:
+    """List all keys, the expired ones too: those of the file, and of the topic where there is a Kafka to ask."""
     try:
-        keys = list_keys(path)
+        keys = {key.id: key for key in list_keys(path)}
     except KeyFileError as error:
         say(str(error))
         return ExitCode.WRONG_USE
+    if target is not None:
+
+        async def add(book: AccessBook, _put: Put) -> int:
+            for id, shared in book.keys.items():
+                if shared.key is None:
+                    keys.pop(id, None)
+                else:
+                    keys[id] = shared.key
+            return 0
+
+        if (code := run_with_book(target, add, _failing(say))) != 0:
+            return code
     if not keys:
-        say(f"there are no keys in {path}")
+        say(f"there are no keys in {path}{'' if target is None else f', nor in Kafka at {target.broker}'}")
         return 0
-    for line in table(keys, now):
+    for line in table(sorted(keys.values(), key=lambda key: key.created_at), now):
         write(line)
     return 0
 
 
-def revoke(path: Path, key_id: str, *, say: Write) -> int:
-    """Take a key away."""
+def revoke(path: Path, key_id: str, *, say: Write, target: Target | None = None) -> int:
+    """Take a key away, wherever it is written down."""
+    unknown: str | None = None
     try:
-        revoke_key(path, key_id)
-        left = list_keys(path)
-    except (KeyFileError, UnknownKeyError, TimeoutError) as error:
+        try:
+            revoke_key(path, key_id)
+        except UnknownKeyError as error:
+            unknown = str(error)
+        left = len(list_keys(path))
+    except (KeyFileError, TimeoutError) as error:
         say(str(error))
         return ExitCode.WRONG_USE
-    say(f"key {key_id} is revoked: a running api refuses it from now on")
+    if target is not None:
+
+        async def take_away(book: AccessBook, put: Put) -> int:
+            nonlocal unknown, left
+            shared = book.keys.get(key_id)
+            if unknown is not None and (shared is None or shared.key is None):
+                return 0
+            unknown = None
+            await put(Key(key_id), True)
+            left += sum(key.key is not None for id, key in book.keys.items() if id != key_id)
+            return 0
+
+        if (code := run_with_book(target, take_away, _failing(say))) != 0:
+            return code
+    if unknown is not None:
+        say(unknown)
+        return ExitCode.WRONG_USE
+    say(f"key {key_id} is revoked: every api refuses it in a moment")
     if not left:
         say("that was the last key: an api on loopback is open to this machine again")
     return 0
+
+
+def _failing(say: Write) -> Fail:
+    def fail_with(problem: str, code: int) -> int:
+        say(problem)
+        return code
+
+    return fail_with
+
+
+def _named(settings: Settings) -> Target | None:
+    """The Kafka that the command line or the environment names."""
+    return None if settings.broker is None else target_of(settings)
+
+
+def _reachable(settings: Settings) -> Target | None:
+    """The Kafka that is named, or that of the `up` that runs on the folder."""
+    return target_of(settings) if settings.broker is not None or find_running(settings.data) is not None else None
 
 
 @app.command("create")
@@ -131,10 +199,15 @@ def keys_create(
     rep: Annotated[str | None, typer.Option(help="Whose page it opens; with --scope rep.")] = None,
     expires: Annotated[str | None, typer.Option(metavar="90d", help="Valid for so long. [default: for ever]")] = None,
     config: ConfigFlag = None,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
     data: DataFlag = None,
 ) -> None:
-    """Make a key and print its token: this once."""
-    settings = settings_of(config=config, data=data)
+    """Make a key and print its token: this once.
+
+    It lies in Kafka where one is named, else in the data folder until an up or api runs on that.
+    """
+    settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     try:
         lasts = None if expires is None else parse_duration(expires)
     except ValueError as error:
@@ -157,6 +230,7 @@ def keys_create(
             print_token=announce,
             say=say,
             rep=rep,
+            target=_named(settings),
         )
     )
 
@@ -172,14 +246,21 @@ def _check_rep(scope: str, team: str | None, rep: str | None) -> None:
 
 
 @app.command("list")
-def keys_list(*, data: DataFlag = None) -> None:
+def keys_list(*, broker: BrokerFlag = None, prefix: PrefixFlag = None, data: DataFlag = None) -> None:
     """List the keys: id, scope, team, rep, when made, until when valid."""
-    raise typer.Exit(show(settings_of(data=data).data / "keys.json", now=now(), write=announce, say=say))
+    settings = settings_of(broker=broker, prefix=prefix, data=data)
+    path = settings.data / "keys.json"
+    raise typer.Exit(show(path, now=now(), write=announce, say=say, target=_reachable(settings)))
 
 
 @app.command("revoke")
 def keys_revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="As keys list shows it.")], *, data: DataFlag = None
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="As keys list shows it.")],
+    *,
+    broker: BrokerFlag = None,
+    prefix: PrefixFlag = None,
+    data: DataFlag = None,
 ) -> None:
-    """Take a key away: a running api refuses it from its next request on."""
-    raise typer.Exit(revoke(settings_of(data=data).data / "keys.json", key_id, say=say))
+    """Take a key away: every running api refuses it in a moment."""
+    settings = settings_of(broker=broker, prefix=prefix, data=data)
+    raise typer.Exit(revoke(settings.data / "keys.json", key_id, say=say, target=_reachable(settings)))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.common import announce, checked_config, fail, group, settings_of, target_of
+from deploy.cli.common import announce, checked_config, fail, group, say, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.local.ports import UpError
 from deploy.local.up import make_topics
@@ -34,7 +34,14 @@ def topics(
     checked_config(target.config)
     try:
         made = asyncio.run(
-            make_topics(target.config, target.broker, target.prefix, settings.partitions, announce if alter else None)
+            make_topics(
+                target.config,
+                target.broker,
+                target.prefix,
+                settings.partitions,
+                announce if alter else None,
+                on_remark=say,
+            )
         )
     except UpError as error:
         # Topics that differ are what this command looks for.

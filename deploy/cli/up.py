@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of
+from deploy.access import has_shared_keys
+from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
 from deploy.local.ports import UpError, address, take_port
 from deploy.local.up import Plan, Running, check_access, lock_data, run
@@ -59,7 +60,7 @@ def demo(
 def _up(settings: Settings, demo: tuple[float, int] | None = None) -> int:
     data = settings.data.absolute()
     try:
-        open_access = check_access(settings.host, _has_keys(data))
+        open_access = check_access(settings.host, _has_keys(data, settings))
         lock = lock_data(data)
         try:
             port = take_port(settings.host, settings.port, data, pause=time.sleep)
@@ -125,8 +126,11 @@ def streaming_connections(config: Path) -> list[str]:
     return [name for name, connection in connections.items() if getattr(connection, "stream", None) is not None]
 
 
-def _has_keys(data: Path) -> bool:
+def _has_keys(data: Path, settings: Settings) -> bool:
+    """Whether a key was made, in the data folder or in the Kafka that is named."""
     try:
-        return has_keys(data / "keys.json")
+        if has_keys(data / "keys.json") or settings.broker is None:
+            return has_keys(data / "keys.json")
     except KeyFileError as error:
         fail([str(error)], ExitCode.WRONG_USE)
+    return has_shared_keys(target_of(settings))

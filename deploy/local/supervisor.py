@@ -176,7 +176,9 @@ class Program:
                 text = log.read(_LAST_BYTES).decode(errors="replace")
         except OSError:
             return []
-        lines = [line for line in text.splitlines() if line.strip() and not _is_routine(line)]
+        lines = [_readable(line) for line in text.splitlines() if line.strip() and not _is_routine(line)]
+        # Who refuses to run says so twice, for people and for programs.
+        lines = [line for number, line in enumerate(lines) if not any(line in other for other in lines[:number])]
         return [line[:_LINE_LENGTH] for line in lines][-_LAST_LINES:]
 
     def _cap_log(self) -> None:
@@ -189,6 +191,15 @@ class Program:
                     older.write_bytes(self.log.read_bytes())
                 os.truncate(self.log, 0)
                 self._log_start = 0
+
+
+def _readable(line: str) -> str:
+    """A line of a structured log that says why something is so, as that sentence; any other as it is."""
+    try:
+        entry = json.loads(line) if line.startswith("{") else None
+    except ValueError:
+        return line
+    return str(entry["why"]) if isinstance(entry, dict) and entry.get("why") and not entry.get("traceback") else line
 
 
 def _is_routine(line: str) -> bool:

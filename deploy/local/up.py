@@ -247,7 +247,12 @@ async def reach_broker(broker: Address) -> None:
 
 
 async def make_topics(
-    config: Path, broker: Address, prefix: str, partitions: int, on_altered: Callable[[str], None] | None = None
+    config: Path,
+    broker: Address,
+    prefix: str,
+    partitions: int,
+    on_altered: Callable[[str], None] | None = None,
+    on_remark: Callable[[str], None] = lambda _line: None,
 ) -> list[str]:
     """Create or check the topics of the generation that is served; the names of the new ones. Raises UpError.
 
@@ -269,6 +274,7 @@ async def make_topics(
                 log_partitions=served.log_partitions,
                 records_kept=kept,
                 on_altered=on_altered,
+                on_remark=on_remark,
             )
     except TopicsError as error:
         raise UpError(error.problems, 2) from None

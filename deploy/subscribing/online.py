@@ -8,9 +8,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from deploy.subscribing.asking import Asker, OnlineError
+from deploy.subscribing.hubspot import open_hubspot
 from deploy.subscribing.steps import PLACE
 from deploy.subscribing.vendors import ACTIVE, Done, Opens, Vendor, vendor_of
 from schemas.connectors import KINDS, Connection
+from schemas.connectors.hubspot.connector import HubSpotConnection
 from schemas.instants import format_instant
 
 
@@ -34,8 +36,15 @@ def look_online(
     """Token, subscription, limits and last delivery of one connection."""
     with ExitStack() as stack:
         try:
-            vendor = vendor_of(connection, lambda *given, **named: stack.enter_context(opens(*given, **named)))
-            if vendor is None:
+            opened: Opens = lambda *given, **named: stack.enter_context(opens(*given, **named))  # noqa: E731
+            hubspot = open_hubspot(connection, opened) if isinstance(connection, HubSpotConnection) else None
+            vendor = vendor_of(connection, opened)
+            if hubspot is not None:
+                yield Finding(f"the token is good: {hubspot.greet()}")
+                yield from (Finding(seen.words, is_wrong=seen.is_wrong) for seen in hubspot.rights())
+                if (limits := hubspot.limits()) is not None:
+                    yield Finding(f"limits: {limits}")
+            elif vendor is None:
                 yield Finding("has no API to ask: it only listens")
             else:
                 yield from _of_vendor(vendor, hook_url(name, connection), connection)

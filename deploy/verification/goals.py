@@ -88,15 +88,15 @@ class Goals(GoalDays):
         if key not in self._reached:
             self._reached.clear()
             self._reached[key] = [
-                ({None, *self._teams_of(name, rep, days, now)}, standing["state"] == "reached")
+                ({None, *self._teams_of(name, rep, days)}, standing["state"] == "reached")
                 for rep in self.people.roster
                 if (standing := self.standing(name, Whose("rep", rep), days, now, actual_of)) is not None
             ]
         return self._reached[key]
 
-    def _teams_of(self, name: str, rep: str, days: Dates, now: int) -> set[str | None]:
+    def _teams_of(self, name: str, rep: str, days: Dates) -> set[str | None]:
         if not self.is_spread(name):
-            return {self.people.team_of(rep, min(days.last, self.people.day_of(now)))}
+            return {self.people.team_of(rep, day) for day in days if self.is_here(rep, day)}
         return {self.people.team_of(rep, day) for day in days if self.weight(name, rep, day)[0]}
 
     def row(self, name: str, whose: Whose, period: Dates, now: int, actual_of: Actual) -> dict[str, Any] | None:

@@ -84,7 +84,7 @@ class People:
         own = getattr(entry, name, None)
         if own is not None or rep is None:
             return own
-        records = [record for record in self._said.get(rep, ()) if record.get(name) is not None]
+        records = [record for record in self._said.get(rep, ()) if name in record.fields]
         return max(records, key=lambda record: record.version_of(name)).get(name) if records else None
 
     def is_employed(self, rep: str, day: date) -> bool:

@@ -27,7 +27,7 @@ from schemas.alerts import (
     read_acknowledgement_key,
 )
 from schemas.instants import DAY
-from schemas.topics import ACKNOWLEDGEMENTS, NOTIFICATIONS, Topic
+from schemas.topics import ACKNOWLEDGEMENTS, ALERT_ACTIONS, NOTIFICATIONS, Topic
 
 SILENCE = 30 * DAY
 """After an acknowledgement; by then the lead has been answered, or everybody knows."""
@@ -37,6 +37,7 @@ class AcknowledgeShard(StageShard):
     """One partition of `alert-actions`."""
 
     stage: ClassVar[str] = "acknowledge"
+    source: ClassVar[Topic] = ALERT_ACTIONS
     owned: ClassVar[Sequence[Topic]] = (ACKNOWLEDGEMENTS,)
 
     def __init__(self, partition: int, deployment: Deployment, *, channels: Iterable[str]) -> None:

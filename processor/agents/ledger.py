@@ -20,7 +20,7 @@ from processor.transport.packing import Message
 from schemas.dead_letters import DeadLetter
 from schemas.frames import receipt_of, record_key
 from schemas.late import LateChange, encode_late
-from schemas.topics import DEALS, LATE, LEDGER, PANES, ROSTER, Topic
+from schemas.topics import DEALS, LATE, LEDGER, PANES, RECORD_CHANGES, ROSTER, Topic
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,7 @@ class LedgerShard(StageShard):
     """One partition of `record-changes`."""
 
     stage: ClassVar[str] = "ledger"
+    source: ClassVar[Topic] = RECORD_CHANGES
     owned: ClassVar[Sequence[Topic]] = LEDGER_TOPICS
 
     def __init__(self, partition: int, deployment: Deployment) -> None:

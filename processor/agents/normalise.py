@@ -14,7 +14,7 @@ from processor.core.unknown_news import UnknownNews
 from processor.transport.fetched import Fetched
 from processor.transport.packing import Message
 from schemas.frames import QUIET
-from schemas.topics import RECORD_CHANGES, Topic
+from schemas.topics import DELIVERIES, RECORD_CHANGES, Topic
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +25,7 @@ class NormaliseShard(StageShard):
     """One partition of `deliveries`."""
 
     stage: ClassVar[str] = "normalise"
+    source: ClassVar[Topic] = DELIVERIES
     owned: ClassVar[Sequence[Topic]] = ()
 
     def __init__(self, partition: int, deployment: Deployment) -> None:

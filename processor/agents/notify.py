@@ -22,7 +22,7 @@ from processor.transport.fetched import Fetched
 from schemas.alerts import Alert, AlertFrame, Waiting, decode_frame
 from schemas.config import QuietHours
 from schemas.instants import DAY, SECOND
-from schemas.topics import FENCE, OUTBOX, Topic
+from schemas.topics import FENCE, NOTIFICATIONS, OUTBOX, Topic
 
 SEND_SECONDS = 30.0
 """For one message, whatever the channel's own limits are."""
@@ -60,6 +60,7 @@ class NotifyShard(StageShard):
     """One partition of `notifications`, with the channels that lie in it."""
 
     stage: ClassVar[str] = "notify"
+    source: ClassVar[Topic] = NOTIFICATIONS
     owned: ClassVar[Sequence[Topic]] = (OUTBOX,)
 
     def __init__(

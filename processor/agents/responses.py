@@ -24,7 +24,7 @@ from schemas.frames import EngagementFrame, decode_engagements
 from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
 from schemas.progress import REPEATED
-from schemas.topics import ALERTS, GROUPS, LEAD_CLOCKS, PANES, Topic
+from schemas.topics import ALERTS, ENGAGEMENTS, GROUPS, LEAD_CLOCKS, PANES, Topic
 
 SWEPT_AT_ONCE = 1_000
 """Groups looked at in a second in which nothing else may happen."""
@@ -49,6 +49,7 @@ class ResponsesShard(StageShard):
     """One partition of `engagements`."""
 
     stage: ClassVar[str] = "responses"
+    source: ClassVar[Topic] = ENGAGEMENTS
     owned: ClassVar[Sequence[Topic]] = (*GROUP_TOPICS, ALERTS)
 
     def __init__(

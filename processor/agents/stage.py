@@ -5,7 +5,7 @@ Owns no rule of the business and no seam over Faust (processor/transport/).
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -18,6 +18,7 @@ from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
 from processor.transport.fetched import Fetched, Records
+from processor.transport.log_watch import Followed, LogWatch
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
@@ -29,16 +30,31 @@ from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import QUIET, Engagement
 from schemas.instants import SECOND
 from schemas.kafka import Address
+from schemas.log_marks import REPLAY, Mark
 from schemas.naming import Names
 from schemas.numbers import NONE_KEPT, Numbers
-from schemas.progress import BETWEEN, Progress, decode_progress, encode_progress, progress_key
-from schemas.topics import DEAD_LETTERS, ENGAGEMENTS, NOTIFICATIONS, PANES, PROGRESS, Topic
+from schemas.progress import BETWEEN, STAGES, Progress, decode_progress, encode_progress, progress_key
+from schemas.topics import (
+    DEAD_LETTERS,
+    DEALS,
+    DELIVERIES,
+    ENGAGEMENTS,
+    LEAD_CLOCKS,
+    NOTIFICATIONS,
+    PANES,
+    PROGRESS,
+    ROSTER,
+    Topic,
+)
 
 TELL_SECONDS = 0.2
 """How long progress may wait for a batch to travel with: a shard that has five batches a second tells none alone."""
 
 _PROBLEMS_TOLD = 10
 """Kinds of problems of one batch that the log names."""
+
+MADE_ANEW = frozenset({PANES, ROSTER, DEALS, LEAD_CLOCKS, PROGRESS})
+"""What a load publishes anew where it is not there: a loss of it is made good by a restart."""
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +76,8 @@ class Deployment:
     connectors: Mapping[str, Connector]
     outgoing: Outgoing
     """Of all shards of this process."""
+    watch: LogWatch | None = None
+    """Over the topics of all of them; None: nobody looks."""
     numbers: Numbers = NONE_KEPT
     """What is kept of telephone numbers."""
     names: Mapping[str, Names] = field(default_factory=dict)
@@ -82,6 +100,8 @@ class StageShard:
     """One partition of one stage: its owner, its progress, and what lies in its topics."""
 
     stage: ClassVar[str]
+    source: ClassVar[Topic]
+    """What it reads."""
     owned: ClassVar[Sequence[Topic]]
     """Topics in whose partition of our number nobody else writes under our keys; `progress` is added."""
 
@@ -103,6 +123,10 @@ class StageShard:
         """Messages of the batch in hand that are no frames."""
         self._telling: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
+        self._followed: dict[Topic, Followed] = {}
+        self._has_resumed = False
+        self._was_known = True
+        """Whether the load has found progress of an earlier owner."""
         self.owner = Owner(
             outgoing=deployment.outgoing,
             definitions=deployment.digest,
@@ -116,6 +140,9 @@ class StageShard:
 
     async def close(self) -> None:
         """Drop what is held. Progress not told yet is told by the next owner: it begins at what is committed."""
+        if self.deployment.watch is not None:
+            for followed in self._followed.values():
+                self.deployment.watch.leave(followed)
         if self._telling is not None:
             self._telling.cancel()
         if self._sending is not None:
@@ -132,7 +159,14 @@ class StageShard:
 
     def resume(self, offset: int) -> None:
         """All below `offset` was committed, so it is done, also if nobody lived to say so."""
+        if offset and not self._was_known and self.stage in STAGES and self.deployment.watch is not None:
+            # Whoever begins tells so before anything is committed.
+            source, progress = self.deployment.topic(self.source), self.deployment.topic(PROGRESS)
+            self.deployment.watch.refuse(
+                f"{source}[{self.partition}] was read up to {offset}, of which {progress} knows nothing: {REPLAY}"
+            )
         self.progress.offset = max(self.progress.offset, offset)
+        self._has_resumed = True
         self._settle()
 
     async def recover(self) -> Published:
@@ -160,9 +194,16 @@ class StageShard:
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 # What is committed says where to begin; counters begin anew.
                 await self.dead_letter([self.damaged(PROGRESS, progress_key(self.stage, self.partition))])
+        await self._watch_logs(is_known=held is not None)
         self.derived_by = self.progress.definitions
         if self.derived_by not in {"", self.deployment.digest}:
             # Before the first of it: whoever reads what a killed worker has left must not take it for the old numbers.
+            if self.source is DELIVERIES and not self.partition:  # one line of a worker is enough
+                log.warning(
+                    "definitions.differ",
+                    why=f"this worker derives by definitions {self.deployment.digest}, and what lies in Kafka was "
+                    f"derived by {self.derived_by}: it is derived anew; apis serve it once their files say the same",
+                )
             between = encode_progress(msgspec.structs.replace(self.progress, definitions=BETWEEN))
             await self.owner.send(
                 {self.deployment.topic(PROGRESS): [(progress_key(self.stage, self.partition), between)]}
@@ -171,6 +212,57 @@ class StageShard:
         self.progress.definitions = self.deployment.digest
         self._settled = encode_progress(self.progress)
         return published
+
+    async def _watch_logs(self, *, is_known: bool) -> None:
+        """Compare what an earlier owner has left with what lies in Kafka, and have it watched from now on."""
+        watch, self._was_known = self.deployment.watch, is_known
+        if watch is None:
+            return
+        held = {topic.name: topic for topic in (self.source, *self.owned)}
+        marks = {
+            (self.deployment.topic(held[name]), self.partition): mark
+            for name, mark in self.progress.marks.items()
+            if name in held and held[name] not in MADE_ANEW
+        }
+        self._followed = {self.source: self._follow(self.source, lambda: self.progress.offset)}
+        for topic in (*self.owned, PROGRESS):
+            self._followed[topic] = self._written(topic)
+        await watch.begin(self._followed.values(), marks)
+        if not is_known:
+            told = {self.deployment.topic(PROGRESS): [(self._key, encode_progress(self.progress))]}
+            await self.owner.send(told)
+
+    def _follow(self, topic: Topic, offset: Callable[[], int]) -> Followed:
+        place = self.deployment.topic(topic), self.partition
+        return Followed(place, offset, can_be_made_anew=topic in MADE_ANEW, on_new_mark=self._tell_marks)
+
+    def _written(self, topic: Topic) -> Followed:
+        name = self.deployment.topic(topic)
+        return self._follow(topic, lambda: self.owner.written.get(name, 0))
+
+    @property
+    def _key(self) -> bytes:
+        """Of our record in `progress`."""
+        return progress_key(self.stage, self.partition)
+
+    def _sure_marks(self) -> dict[str, Mark]:
+        """Of source and outputs; those of an earlier owner until the first look."""
+        sure = {
+            topic.name: followed.mark
+            for topic, followed in self._followed.items()
+            if topic is not PROGRESS and followed.mark != Mark()
+        }
+        return self.progress.marks | sure
+
+    def _tell_marks(self) -> None:
+        """Called after a look that has made newer marks. What the batch in hand counts stays out of it."""
+        if not self._has_resumed:
+            return  # the load tells them with its end: until then outputs may be not yet published anew
+        settled = decode_progress(self._settled)
+        settled.marks = self.progress.marks = self._sure_marks()
+        self._settled = self._done = encode_progress(settled)
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
 
     async def write(self, messages: Mapping[Topic, Sequence[Message]], *, oldest_at: int | None = None) -> None:
         """Write to our own partitions; return when all is acknowledged.
@@ -213,6 +305,7 @@ class StageShard:
         self._settle()
 
     def _settle(self) -> None:
+        self.progress.marks = self._sure_marks()
         self._settled = self._done = encode_progress(self.progress)
         if self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)

@@ -318,6 +318,7 @@ def carried_progress(work: Work, told: Told, done: Mapping[str, Progress], stood
                     held.count(name, amount)
     for name, progress in found.items():
         progress.replayed_at = stood_at if name.startswith("responses|") else 0
+        progress.marks = {}  # of other topics, or of a log that this replay has read as it is
     return found
 
 

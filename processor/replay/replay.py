@@ -18,7 +18,14 @@ from processor.replay.hand import Work, WriteRefusedError
 from processor.replay.handover import hand_over, pointer_owner
 from processor.replay.hands import Hands, ReplayError, Say
 from processor.replay.spool import Spool
-from processor.transport.administration import delete_topics, ensure_topics, find_generations
+from processor.transport.administration import (
+    add_partitions,
+    delete_topics,
+    ensure_topics,
+    find_generations,
+    make_missing,
+    partitions_of,
+)
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
 from processor.transport.generations import read_served
@@ -31,7 +38,7 @@ from schemas.generations import Served
 from schemas.instants import format_instant
 from schemas.kafka import Address
 from schemas.progress import Progress, decode_progress, read_progress_key
-from schemas.topics import DEAD_LETTERS, DELIVERIES, FENCE, LEDGER, PROGRESS, RECORD_CHANGES
+from schemas.topics import DEAD_LETTERS, DELIVERIES, FENCE, LEDGER, PROGRESS, RECORD_CHANGES, TOPICS, Topic
 
 MAX_HANDS = 8
 """More would only wait for Kafka."""
@@ -78,12 +85,12 @@ async def replay(
     began = time.monotonic()
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(Follower(bootstrap, DELIVERIES.full_name(prefix)))
-        served = await read_served(bootstrap, prefix, len(log.positions))
+        served = await _as_found(bootstrap, prefix, len(log.positions), config)
         pointer = pointer_owner(bootstrap, prefix)
         stack.push_async_callback(pointer.close)
         await pointer.acquire()
         await stack.enter_async_context(_alone(pointer))
-        made = await _make_room(bootstrap, prefix, served, partitions, config)
+        made = await _make_room(bootstrap, prefix, served, partitions, config, len(log.positions))
         cut, starts = await _cut(log, since)
         numbers = await read_numbers(bootstrap, prefix, config)
         work = Work(bootstrap, prefix, config_file, served, made, cut, _empty(folder), _hands(made), numbers)
@@ -143,13 +150,56 @@ async def _alone(pointer: Owner) -> AsyncIterator[None]:
         await asyncio.gather(looking, return_exceptions=True)
 
 
-async def _make_room(bootstrap: Address, prefix: str, served: Served, partitions: int | None, config: Config) -> Served:
+async def _as_found(bootstrap: Address, prefix: str, log_partitions: int, config: Config) -> Served:
+    """What is served, with the partitions that its topics were made with; those that are gone are made anew, empty.
+
+    Somebody may have added partitions: nothing was read of those. Where the pointer is lost, the newest generation that
+    is there was served.
+    """
+    said, there = await read_served(bootstrap, prefix, log_partitions), await find_generations(bootstrap, prefix=prefix)
+    generation = said.generation if said.generation in there or not there else max(there)
+    names = {topic.full_name(prefix, generation): topic for topic in TOPICS}
+    found = await partitions_of(bootstrap, list(names))
+    # Partitions are only ever added, so the fewest are those of the beginning.
+    derived = [
+        found[name] for name, topic in names.items() if name in found and topic.derived and topic.spread == "own"
+    ]
+    log = [found[name] for name, topic in names.items() if name in found and _is_spread_as_log(topic)]
+    served = Served(
+        generation, min(derived, default=said.partitions), min(log, default=said.log_partitions), said.switched_at
+    )
+    await make_missing(
+        bootstrap,
+        prefix=prefix,
+        generation=generation,
+        partitions=served.partitions,
+        log_partitions=served.log_partitions,
+        records_kept=config.retention.records,
+    )
+    return served
+
+
+def _is_spread_as_log(topic: Topic) -> bool:
+    return topic.spread == "log" or (not topic.derived and topic.spread == "own")
+
+
+async def _spread_log(bootstrap: Address, prefix: str, partitions: int) -> None:
+    """Whoever adds partitions to the log does not think of the other topics that go by its number."""
+    names = [topic.full_name(prefix) for topic in TOPICS if not topic.derived and topic.spread == "own"]
+    found = await partitions_of(bootstrap, names)
+    await add_partitions(bootstrap, {name: partitions for name, held in found.items() if held < partitions})
+
+
+async def _make_room(
+    bootstrap: Address, prefix: str, served: Served, partitions: int | None, config: Config, log_partitions: int
+) -> Served:
     """Delete what no one serves: earlier generations, and what replays that were killed have left. Begin a new one."""
     there = await find_generations(bootstrap, prefix=prefix)
     await delete_topics(
         bootstrap, [name for number, names in there.items() if number != served.generation for name in names]
     )
-    made = Served(max([served.generation, *there]) + 1, partitions or served.partitions, served.log_partitions)
+    made = Served(max([served.generation, *there]) + 1, partitions or served.partitions, log_partitions)
+    await _spread_log(bootstrap, prefix, log_partitions)
     await ensure_topics(
         bootstrap,
         prefix=prefix,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -29,7 +29,8 @@ from aiokafka.errors import (
 
 from processor.transport.alteration import Difference, alter
 from schemas.kafka import Address, kafka_options
-from schemas.topics import TOPICS
+from schemas.topic_settings import MIN_INSYNC, SEVERAL, remark
+from schemas.topics import DELIVERIES, PROGRESS, TOPICS
 
 SETTLING_TRIES = 100
 SETTLING_SECONDS = 0.1
@@ -64,6 +65,8 @@ async def ensure_topics(
     create: bool = True,
     log_partitions: int | None = None,
     on_altered: Callable[[str], None] | None = None,
+    on_remark: Callable[[str], None] = lambda _line: None,
+    keep_log: bool = False,
 ) -> list[str]:
     """Create what is missing and return its names.
 
@@ -74,24 +77,24 @@ async def ensure_topics(
 
     `records_kept` in microseconds: how long `deliveries` are kept, by `retention.records` of the configuration.
     `log_partitions`: of topics that are not derived, where those have another number than `partitions`.
+    `on_remark`: called with a line for each topic that a cluster of several could keep more safely.
+    `keep_log`: a log that is gone while what was made of it is there is named, not made anew: nobody would miss what
+    was in it.
     """
-    log_partitions = partitions if log_partitions is None else log_partitions
-    wanted = {
-        topic.full_name(prefix, generation): _Wanted(
-            topic.settings(records_kept), topic.partitions(log=log_partitions, derived=partitions)
-        )
-        for topic in TOPICS
-    }
+    wanted = _wanted(prefix, generation, records_kept, derived=partitions, log=log_partitions)
     admin = AIOKafkaAdminClient(**kafka_options(bootstrap))
     try:
         await admin.start()
         missing = sorted(set(wanted) - await _names(admin))
         if missing and not create:
             raise TopicsError([f"topic {name}: is missing (floorcast topics creates it)" for name in missing])
-        if missing:
-            brokers = len((await admin.describe_cluster())["brokers"])
-            await _create(admin, {name: wanted[name] for name in missing}, min(REPLICAS, brokers))
-        problems, differences = await _compare(admin, wanted)
+        lost = DELIVERIES.full_name(prefix, generation)
+        if keep_log and lost in missing and PROGRESS.full_name(prefix, generation) not in missing:
+            raise TopicsError([f"topic {lost}: is missing, with what was delivered: floorcast topics creates it"])
+        await _create(admin, {name: wanted[name] for name in missing})
+        problems, differences = await _compared(admin, wanted, made=frozenset(missing))
+        for remark in await _remarks(admin, wanted):
+            on_remark(remark)
         for_good = problems or not all(each.can_be_altered for each in differences)
         if differences and not for_good and on_altered is not None:
             await _alter(admin, wanted, differences, on_altered)
@@ -112,8 +115,32 @@ async def _names(admin: AIOKafkaAdminClient) -> set[str]:
     return set(await admin.list_topics())
 
 
-async def _create(admin: AIOKafkaAdminClient, topics: Mapping[str, _Wanted], replicas: int) -> None:
-    settings = {"min.insync.replicas": str(max(1, replicas - 1))}
+async def make_missing(
+    bootstrap: Address, *, prefix: str, generation: int, partitions: int, records_kept: int, log_partitions: int
+) -> list[str]:
+    """Create what is missing, look at nothing that is there, and return its names. Raises TopicsError, KafkaError."""
+    wanted = _wanted(prefix, generation, records_kept, derived=partitions, log=log_partitions)
+    async with _administration(bootstrap) as admin:
+        missing = sorted(set(wanted) - await _names(admin))
+        await _create(admin, {name: wanted[name] for name in missing})
+        return missing
+
+
+def _wanted(prefix: str, generation: int, records_kept: int, *, derived: int, log: int | None) -> dict[str, _Wanted]:
+    """Every topic of the catalogue as it has to be. `log`: None: as many partitions as what is derived."""
+    return {
+        topic.full_name(prefix, generation): _Wanted(
+            topic.settings(records_kept), topic.partitions(log=derived if log is None else log, derived=derived)
+        )
+        for topic in TOPICS
+    }
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: Mapping[str, _Wanted]) -> None:
+    if not topics:
+        return
+    replicas = min(REPLICAS, len((await admin.describe_cluster())["brokers"]))
+    settings = {MIN_INSYNC: str(max(1, replicas - 1))}
     answer = await admin.create_topics(
         [
             NewTopic(name, wanted.partitions, replicas, topic_configs=dict(wanted.settings) | settings)
@@ -145,6 +172,40 @@ async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> list[dict[
     return descriptions
 
 
+async def _compared(
+    admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted], made: frozenset[str]
+) -> tuple[list[str], list[Difference]]:
+    """As `_compare`, once what was made a moment ago is known to whichever broker answers.
+
+    Until then one may not know such a topic, or tell of it what topics are by default.
+    """
+    for _ in range(SETTLING_TRIES):
+        problems, differences = await _compare(admin, wanted)
+        if not made or not (problems or any(each.topic in made for each in differences)):
+            break
+        await asyncio.sleep(SETTLING_SECONDS)
+    return problems, differences
+
+
+async def _remarks(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) -> list[str]:
+    """What a cluster of several brokers could do better, by topic."""
+    brokers = len((await admin.describe_cluster())["brokers"])
+    if brokers < SEVERAL:
+        return []
+    copies = {
+        each["topic"]: min((len(partition["replicas"]) for partition in each["partitions"]), default=brokers)
+        for each in await _described(admin, list(wanted))
+    }
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
+    held = {
+        name: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for _code, _message, _type, name, entries in answer.resources
+    }
+    found = (remark(name, copies.get(name, brokers), held.get(name, {}), brokers) for name in sorted(wanted))
+    return [each for each in found if each is not None]
+
+
 async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) -> tuple[list[str], list[Difference]]:
     """What is wrong with the topics themselves, and with their settings."""
     problems = []
@@ -156,6 +217,7 @@ async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
         elif found != partitions:
             problems.append(
                 f"topic {description['topic']}: has {found} partitions, wanted {partitions} (FLOORCAST_PARTITIONS)"
+                + (" - floorcast replay --partitions takes the new ones in" if found > partitions else "")
             )
     differences = []
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
@@ -207,6 +269,22 @@ async def find_generations(bootstrap: Address, *, prefix: str) -> dict[int, list
     return found
 
 
+async def partitions_of(bootstrap: Address, names: Sequence[str]) -> dict[str, int]:
+    """How many partitions each of these topics has; those that are not there are left out. Raises KafkaError."""
+    async with _administration(bootstrap) as admin:
+        there = await _names(admin)
+        wanted = [name for name in names if name in there]
+        return {each["topic"]: len(each["partitions"]) for each in await _described(admin, wanted)} if wanted else {}
+
+
+async def add_partitions(bootstrap: Address, topics: Mapping[str, int]) -> None:
+    """Let these topics have so many partitions, which is more than they have. Raises KafkaError."""
+    if not topics:
+        return
+    async with _administration(bootstrap) as admin:
+        await admin.create_partitions({name: NewPartitions(number) for name, number in topics.items()})
+
+
 async def delete_topics(bootstrap: Address, names: Sequence[str]) -> None:
     """Delete these topics. Raises KafkaError, TopicsError."""
     if not names:
@@ -256,9 +334,12 @@ async def _administration(bootstrap: Address) -> AsyncIterator[AIOKafkaAdminClie
 __all__ = [
     "KafkaError",
     "TopicsError",
+    "add_partitions",
     "commit_offsets",
     "delete_topics",
     "ensure_topics",
     "find_generations",
     "has_members",
+    "make_missing",
+    "partitions_of",
 ]

@@ -11,7 +11,7 @@ fetches. A record waited for its stage 20 ms by that at 1,000 events/s, and wait
 Private names used, all in faust-streaming 0.15.3 unless said otherwise:
 `AIOKafkaConsumerThread._create_worker_consumer`, `._consumer`, `._fetch_records`; `Consumer._new_consumer_thread`,
 `._drain_messages`, `._active_partitions`, `._read_offset`, `._new_offset`, `._add_gap`, `._acked`, `._acked_index`,
-`._committed_offset`; aiokafka 0.14.0: `AIOKafkaConsumer._fetch_max_wait_ms`, `._fetcher._prefetch_backoff`,
+`._committed_offset`; aiokafka 0.14.0: `AIOKafkaConsumer._fetch_max_wait_ms`, `._client`, `._fetcher._prefetch_backoff`,
 `._fetcher._create_fetch_waiter`, `._fetcher._max_partition_fetch_bytes`,
 `._fetcher._subscriptions.reassignment_in_progress`, `._coordinator._coordination_task`.
 """
@@ -29,6 +29,7 @@ from mode import ServiceT
 
 from processor.transport.drained import Drained, fetch_bytes
 from processor.transport.fail_stop import FAILED
+from processor.transport.patience import limit_waiting, patience
 from schemas.kafka_refusals import missing_right_within
 
 STANDING_SECONDS = 0.02
@@ -102,6 +103,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust hard-codes 1500 ms, for which a partition of which nothing was taken yet would not be asked for.
         consumer._fetch_max_wait_ms = cast(BatchTransport, transport).fetch_wait_ms
+        limit_waiting(consumer._client, patience(self.app.conf.broker_session_timeout))
         return consumer
 
     async def on_start(self) -> None:

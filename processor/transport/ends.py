@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from processor.transport.closing import is_cancelled, stop_quietly
 from processor.transport.shards import Place
-from schemas.kafka import Address, kafka_options
+from schemas.kafka import QUICK_MS, Address, kafka_options
 
 _ASK_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
@@ -52,7 +52,9 @@ class Ends:
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            consumer = AIOKafkaConsumer(**kafka_options(self._bootstrap), enable_auto_commit=False)
+            consumer = AIOKafkaConsumer(
+                **kafka_options(self._bootstrap), enable_auto_commit=False, request_timeout_ms=QUICK_MS
+            )
             try:
                 await consumer.start()
             except BaseException:

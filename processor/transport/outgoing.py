@@ -39,9 +39,13 @@ from aiokafka.structs import TopicPartition
 
 from processor.transport.closing import is_cancelled
 from processor.transport.fetched import Place
-from schemas.kafka import Address, kafka_options
+from processor.transport.patience import limit_waiting
+from schemas.kafka import QUICK_MS, Address, kafka_options
 
 BACKOFF_SECONDS = 0.1
+UNKNOWN_SECONDS = 30.0
+"""So long a partition may be unknown to Kafka before what goes there is refused."""
+
 REQUEST_BYTES = 16 << 20
 """Of all batches of one request; the first goes in any case."""
 
@@ -112,11 +116,13 @@ class Outgoing:
         bootstrap: Address,
         *,
         request_timeout_seconds: float = 30.0,
+        unknown_seconds: float = UNKNOWN_SECONDS,
         make_client: Callable[..., AIOKafkaClient] = AIOKafkaClient,
     ) -> None:
         self._bootstrap = bootstrap
         self._make_client = make_client
         self._timeout_ms = int(request_timeout_seconds * 1000)
+        self._unknown_seconds = unknown_seconds
         self._client: AIOKafkaClient | None = None
         self._members: set[object] = set()
         self._joining = asyncio.Lock()
@@ -145,6 +151,7 @@ class Outgoing:
                 except BaseException:
                     await client.close()
                     raise
+                limit_waiting(client, min(QUICK_MS / 1000, self._timeout_ms / 1000))
                 self._client = client
             self._members.add(sender)
 
@@ -372,7 +379,7 @@ class Outgoing:
                 continue
             unknown = True
             queue = self._waiting[place]
-            while queue and time.monotonic() - queue[0].at > self._timeout_ms / 1000:
+            while queue and time.monotonic() - queue[0].at > self._unknown_seconds:
                 batch = queue.popleft()
                 self._size -= len(batch.content)
                 batch.shipment.refuse(UnknownTopicOrPartitionError(f"{place[0]}[{place[1]}]"))

@@ -72,6 +72,8 @@ class Owner:
         self.partition = partition
         self.identity: tuple[int, int] | None = None
         """Producer id and epoch, while the partition is owned."""
+        self.written: dict[str, int] = {}
+        """Of our own topics: up to here at least all is acknowledged, exclusive."""
         self._outgoing = outgoing
         self._definitions = definitions
         self._die = die
@@ -163,11 +165,15 @@ class Owner:
             timestamp_ms = int(time.time() * 1000)
         lots = [_Lot(place, batch, timestamp_ms) for place, batch in messages.items() if batch]
         try:
-            return await self._ship(lots)
+            offsets = await self._ship(lots)
         except ProducerFenced as error:
             self._die(FENCED, f"{self.name}: fenced, a newer owner than {self.identity} has the partition", error=error)
         except Exception as error:
             self._die(FAILED, f"{self.name}: sending failed: {error!r}", error=error)
+        for (topic, partition), offset in offsets.items():
+            if partition == self.partition and topic in self.topics:
+                self.written[topic] = max(self.written.get(topic, 0), offset + 1)
+        return offsets
 
     async def _ship(self, lots: "list[_Lot]") -> dict[Place, int]:
         """Batch by batch of each partition; the next ones are packed while the last ones travel."""

@@ -19,6 +19,7 @@ from processor.transport.batches import BatchSchema, BatchTransport
 from processor.transport.closing import is_cancelled
 from processor.transport.drained import FETCH_BYTES
 from processor.transport.fail_stop import FAILED, Die, die
+from processor.transport.log_watch import LogWatch
 from processor.transport.recovery import ShardTableManager
 from processor.transport.shards import LiveShards, ShardFactory
 from schemas.kafka import Address, kafka_options
@@ -34,6 +35,8 @@ class StagedApp(faust.App):
     live: LiveShards
     die: Die
     on_assigned: Callable[[set[TP]], Awaitable[None]]
+    log_watch: LogWatch | None = None
+    """Over the topics of all shards."""
 
 
 def build_batched_app(
@@ -123,9 +126,9 @@ def run(app: StagedApp, *, loglevel: str = "INFO", override_logging: bool = True
     if logging.getLevelName(loglevel) > logging.INFO:
         msg = f"loglevel {loglevel}: Faust's worker takes INFO or DEBUG"
         raise ValueError(msg)
-    faust.Worker(
-        app, loglevel=loglevel, redirect_stdouts=False, override_logging=override_logging
-    ).execute_from_commandline()
+    worker = faust.Worker(app, loglevel=loglevel, redirect_stdouts=False, override_logging=override_logging, quiet=True)
+    worker.spinner = None  # else it draws on stdout, beside a log of which each line is JSON
+    worker.execute_from_commandline()
 
 
 def _credentials(bootstrap: Address) -> CredentialsT | None:

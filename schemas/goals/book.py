@@ -13,6 +13,7 @@ from schemas.catalogue.base import Exact
 from schemas.config.goals import PERIODS, Goal
 from schemas.floor import ORGANISATION, Floor, Scope, rep_scope
 from schemas.goals.metrics import is_spread
+from schemas.goals.people import employment_of
 from schemas.goals.periods import Days, Periods, period_of_window
 from schemas.goals.remembering import let_go
 from schemas.goals.shares import Shares
@@ -249,7 +250,9 @@ class GoalBook:
             found = self.standing(name, rep_scope(person.rep), days, now)
             if found is None:
                 return NO_TEAMS, False
-            return frozenset({None, person.team_on(min(days.last, today))}), found.is_reached
+            employment = employment_of(person)
+            teams = () if employment is None else employment.moves_in(employment.within(days))[0]
+            return frozenset({None, *teams}), found.is_reached
         target = self._targets.of_person(name, person, days, today)
         if not target.whole:
             return NO_TEAMS, False

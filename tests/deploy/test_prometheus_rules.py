@@ -9,12 +9,14 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
 from tests.deploy.exported_floor import ExportedFloor, clock
 from tests.deploy.observing import PROMETHEUS, complaints, run, tool
 
 RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
 TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
+RUNBOOKS = PROMETHEUS.parents[1] / "docs" / "runbooks"
 FROM_ELSEWHERE = {"up", "alertmanager_notifications_failed_total"}
 OPTIONAL = {"floorcast_utc_offset_seconds"}
 """Rules do without where an api does not tell it."""
@@ -95,6 +97,26 @@ def test_every_alert_has_an_example_and_says_what_it_is_about() -> None:
         assert set(rule["labels"]) == {"severity", "area"}
         assert {"summary", "description"} <= set(rule["annotations"])
         assert rule["annotations"].get("dashboard", "/d/floorcast-pipeline") in dashboards
+
+
+def test_every_alert_has_a_page_that_says_what_it_means_what_to_look_at_and_what_to_do() -> None:
+    pages = {path.stem: path.read_text() for path in RUNBOOKS.glob("*.md") if path.stem != "README"}
+    alerts = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules() if "alert" in rule}
+
+    assert alerts.keys() == pages.keys()
+    for name, url in alerts.items():
+        assert url.endswith(f"/docs/runbooks/{name}.md")
+        title, meaning, *rest = pages[name].split("\n\n")
+        assert (title, rest[0]) == (f"# {name}", "## What to look at")
+        assert meaning.endswith(".")
+        assert "## What to do" in rest
+        assert f"[{name}]({name}.md)" in (RUNBOOKS / "README.md").read_text()
+
+
+def test_every_exit_code_is_documented() -> None:
+    table = (RUNBOOKS / "README.md").read_text()
+
+    assert [code.name for code in ExitCode if f"| {code.value} |" not in table] == []
 
 
 def test_rules_ask_only_for_series_that_are_exported_or_recorded(exported: bytes) -> None:

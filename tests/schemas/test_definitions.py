@@ -40,6 +40,19 @@ def test_what_changes_no_number_leaves_the_digest(sections: dict[str, Any]) -> N
     assert digest_of(make_config(**sections)) == digest_of(make_config())
 
 
+def test_a_name_is_no_definition() -> None:
+    reps = {"r-1": {"name": "Ana Lim", "email": "ana@example.com", "team": "north"}}
+    teams = {"north": {"name": "North"}}
+    married = {"r-1": {"name": "Ana Gray", "email": "gray@example.com", "team": "north"}, "r-2": {"name": "New"}}
+
+    assert digest_of(make_config(reps=reps, teams=teams)) == digest_of(
+        make_config(reps=married, teams={"north": {"name": "Northern lights"}})
+    )
+    assert digest_of(make_config(reps=reps, teams=teams)) != digest_of(
+        make_config(reps={"r-1": {"team": "south"}}, teams={"north": {}, "south": {}})
+    )
+
+
 def test_what_was_done_by_other_definitions_is_not_done_for_the_view() -> None:
     config = make_config(currency_rates={"EUR": "1.25"})
     view = View(config)

@@ -87,10 +87,10 @@ async def floor(
     answer = redirect_without_token(request, "floor")
     if answer is not None:
         return answer
-    if is_other:
-        return redirect_to(f"/floor?{urlencode(query)}" if query else "/floor")
     access, view, now = request.access, request.view, request.now
     asked = read_asked("/floor", query, view, access, now)
+    if is_other:
+        return redirect_to(asked.link())
     words, formats = look_of(request, view)
     return await _floor(request, asked, words, formats)
 
@@ -162,11 +162,11 @@ async def me(
     answer = redirect_without_token(request, "me")
     if answer is not None:
         return answer
-    if is_other:
-        return redirect_to(f"/me?{urlencode(query)}" if query else "/me")
     access, view, now = request.access, request.view, request.now
     rep = known_rep(view, access.rep or "", access, now)
     asked = read_asked("/me", query, view, access, now)
+    if is_other:
+        return redirect_to(asked.link())
     words, formats = look_of(request, view)
     numbers = Numbers(view, asked, now, scope=rep_scope(rep), words=words, formats=formats, sees_all=False)
     lists = Lists(view, asked, now, frozenset({rep}), words, formats)

@@ -3,7 +3,7 @@
 
 import { sourceText } from "../alerts.js";
 import { windowOf } from "../address.js";
-import { arrange, element, fillBar, nameElement, rowCapacity, setData, setText } from "../dom.js";
+import { arrange, element, fillBar, fitText, nameElement, rowCapacity, setData, setText } from "../dom.js";
 import { icon, setIcon } from "../icons.js";
 import { isOfTile, scopeOf, teamsOf } from "../scope.js";
 
@@ -119,7 +119,7 @@ export class Leads {
     const source = sourceText(lead.source);
     setText(row.lead, [lead.lead_name, isFirst ? source : ""].filter(Boolean).join(" · "));
     setText(row.source, source);
-    setText(row.clock, formats.duration(Math.floor(Math.max(0, now - started) / 1000)));
+    fitText(row.clock, [formats.duration(Math.floor(Math.max(0, now - started) / 1000))]);
     const allowed = Date.parse(lead.due_at) - started;
     fillBar(row.bar, state === "breached" ? 1 : allowed > 0 ? Math.max(0, Math.min(1, (now - started) / allowed)) : 0);
   }

@@ -19,7 +19,7 @@ from tests.api.board.builders import CATALOGUE, Json, make_snapshot
 
 STATIC = Path(__file__).parents[3] / "api" / "static"
 CHROMIUM = Path("/usr/bin/chromium")
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; media-src 'self'"
 CONTENT_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 needs_browser = [
@@ -41,6 +41,8 @@ class Floor:
         """Of the screen, as the api puts them into its page; None: the address says what is shown."""
         self.answers: dict[str, Json] = {}
         """What is answered besides the stream and the catalogue, by path."""
+        self.files: dict[str, tuple[str, bytes]] = {}
+        """Pictures and sounds by path, each with its type."""
         self.number = 0
         self.requests: list[tuple[str, str | None]] = []
         self._screens: list[queue.SimpleQueue[bytes | None]] = []
@@ -108,6 +110,9 @@ class FloorHandler(BaseHTTPRequestHandler):
             answer = self.server.floor.answers.get(path)
             if answer is not None:
                 self._answer(200, "application/json", json.dumps(answer).encode())
+                return
+            if path in self.server.floor.files:
+                self._answer(200, *self.server.floor.files[path])
                 return
             file = STATIC / path.removeprefix("/static/")
             if file.is_file():

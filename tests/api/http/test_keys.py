@@ -3,9 +3,11 @@
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from schemas.addresses import is_loopback
+from schemas.devices import AccessBook, Key, key_of
 from schemas.instants import DAY
 from schemas.keys import (
     ApiScope,
@@ -16,6 +18,7 @@ from schemas.keys import (
     ephemeral_key,
     has_keys,
     list_keys,
+    new_key,
     revoke_key,
 )
 
@@ -25,6 +28,61 @@ NOW = 1_773_850_890_344_000
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
     return tmp_path / "data" / "keys.json"
+
+
+class TestSharedKeys:
+    """What the topic says, beside the file."""
+
+    def test_nobody_is_known_before_the_topic_was_read(self, keys: Path) -> None:
+        store, book = KeyStore(keys, loopback=True), AccessBook()
+        store.shared = book
+        assert not store.is_known
+        assert not store.is_open
+
+        book.is_known = True
+
+        assert store.is_known
+        assert store.is_open
+
+    def test_a_key_of_the_topic_opens_and_closes_the_door_for_others(self, keys: Path) -> None:
+        store, book = KeyStore(keys, loopback=True), AccessBook(is_known=True)
+        store.shared = book
+        key, token = new_key(ApiScope.READ, now=NOW)
+
+        entry = Key(key.id, key)
+        book.apply(key_of(entry), msgspec.json.encode(entry))
+
+        assert store.find(token, NOW) == key
+        assert not store.is_open
+
+    def test_what_was_taken_away_in_either_place_is_taken_away(self, keys: Path) -> None:
+        token = create_key(keys, ApiScope.READ, now=NOW)
+        (key,) = list_keys(keys)
+        store, book = KeyStore(keys, loopback=False), AccessBook(is_known=True)
+        store.shared = book
+        assert store.find(token, NOW) is not None
+
+        book.apply(key_of(Key(key.id)), msgspec.json.encode(Key(key.id)))
+        assert store.find(token, NOW) is None
+
+        another = create_key(keys, ApiScope.READ, now=NOW)
+        other = list_keys(keys)[-1]
+        book.apply(key_of(Key(other.id, other)), msgspec.json.encode(Key(other.id, other)))
+        revoke_key(keys, other.id)
+        assert store.find(another, NOW) is None
+
+    def test_the_folder_adds_what_the_topic_lacks_and_brings_nothing_back(self, keys: Path) -> None:
+        for _ in range(3):
+            create_key(keys, ApiScope.READ, now=NOW)
+        new, shared, gone = list_keys(keys)
+        revoke_key(keys, gone.id)
+        book = AccessBook()
+        for entry in (Key(shared.id), Key(gone.id, gone)):
+            book.apply(key_of(entry), msgspec.json.encode(entry))
+
+        found = book.missing(*KeyStore(keys, loopback=True).kept())
+
+        assert found == [Key(new.id, new), Key(gone.id)]
 
 
 class TestKeyFile:

@@ -416,6 +416,14 @@ def test_one_slow_value_shows_in_the_highest_percentile_alone() -> None:
 # How far behind
 
 
+def test_a_lag_is_negative_where_the_log_is_shorter_than_what_was_read() -> None:
+    behind = Behind()
+
+    behind.look(1 * SECOND, "normalise", "deliveries", {0: 34}, {0: 100})
+
+    assert behind.lag == {("deliveries", 0): -66}
+
+
 def test_behind_is_the_age_of_the_oldest_end_that_a_stage_has_not_passed() -> None:
     behind = Behind()
     behind.look(NOW, "ledger", "record-changes", {0: 5, 1: 0}, {0: 5})

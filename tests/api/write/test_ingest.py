@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
 from api.write.ingest import Ingest
 from api.write.refusals import BacklogFullError, UnacknowledgedError
@@ -52,9 +52,12 @@ class FakeProducer:
         capacity: int = 1_000,
         failure: Exception | None = None,
         is_prompt: bool = False,
+        largest: int | None = None,
     ) -> None:
+        """`largest`: bytes of a batch that its topic takes; it answers at once then."""
         self.failure = failure
         self.is_prompt = is_prompt
+        self._largest = largest
         self.sent: list[tuple[int, list[bytes], asyncio.Future[SimpleNamespace]]] = []
         self._capacity = capacity
         self.is_closed = False
@@ -79,6 +82,11 @@ class FakeProducer:
     async def send_batch(self, batch: FakeBatch, _topic: str, *, partition: int) -> asyncio.Future[SimpleNamespace]:
         future: asyncio.Future[SimpleNamespace] = asyncio.get_running_loop().create_future()
         self.sent.append((partition, batch.values, future))
+        if self._largest is not None:
+            if sum(map(len, batch.values)) > self._largest:
+                future.set_exception(MessageSizeTooLargeError())
+            else:
+                future.set_result(SimpleNamespace(partition=partition, offset=0))
         if self.is_prompt:
             self.acknowledge_all()
         return future
@@ -182,6 +190,49 @@ async def test_producer_that_failed_for_good_is_replaced(tmp_path: Path) -> None
         assert await again == "0-0"
 
 
+async def test_a_delivery_that_is_too_large_refuses_none_that_came_with_it(tmp_path: Path) -> None:
+    producers = [FakeProducer(largest=100) for _ in range(3)]
+
+    async with running(tmp_path, producers, produce_timeout_seconds=_PATIENCE_SECONDS) as ingest:
+        await until(lambda: ingest.ready)
+        accepting = [
+            asyncio.create_task(ingest.accept(make_delivery(body)))
+            for body in (b"{}", b"x" * 90 * 10, b"[]", b"x", b"y")
+        ]
+        results = await asyncio.gather(*accepting, return_exceptions=True)
+        later = await ingest.accept(make_delivery())
+
+    refused = [result for result in results if isinstance(result, Exception)]
+    assert [type(each) for each in refused] == [UnacknowledgedError]
+    assert "max.message.bytes" in str(refused[0])
+    assert isinstance(results[1], UnacknowledgedError)
+    assert later
+    stored = [value for producer in producers for _, values, future in producer.sent if future.exception() is None
+              for value in values]  # fmt: skip
+    assert len(stored) == len(set(stored)) + 1  # `{}` came twice
+
+
+async def test_after_a_stall_it_is_ready_once_something_is_acknowledged_and_not_before(tmp_path: Path) -> None:
+    hung, whole = FakeProducer(), FakeProducer()
+
+    async with running(tmp_path, [hung, whole]) as ingest:
+        await until(lambda: ingest.ready)
+        with pytest.raises(UnacknowledgedError):
+            await ingest.accept(make_delivery())
+        assert not ingest.ready
+        await until(lambda: ingest._session is not None and not ingest._session.is_stalled and hung.is_closed)
+
+        assert not ingest.ready  # it is connected to like any other
+
+        accepting = asyncio.create_task(ingest.accept(make_delivery()))
+        await until(lambda: bool(whole.sent))
+        whole.acknowledge_all()
+        await accepting
+        assert ingest.ready
+        # The partition whose leader hung is given nothing for a while.
+        assert whole.sent[0][0] != hung.sent[0][0]
+
+
 async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +247,7 @@ async def test_what_a_stalled_producer_holds_counts_until_it_is_dropped(
         accepted = [asyncio.create_task(ingest.accept(make_delivery())) for _ in range(2)]
 
         assert [type(outcome) for outcome in outcomes] == [UnacknowledgedError, UnacknowledgedError, BacklogFullError]
-        assert await asyncio.gather(*accepted) == ["0-0", "0-1"]
+        assert await asyncio.gather(*accepted) == ["1-0", "1-1"]  # another partition than the one that stalled
 
 
 async def test_bytes_that_wait_are_bounded(tmp_path: Path) -> None:

@@ -107,7 +107,10 @@ class Office:
         self.bootstrap = bootstrap
         self.topic = f"{prefix}office"
         self.outgoing = Outgoing(
-            bootstrap, request_timeout_seconds=request_timeout_seconds, make_client=self._make_line
+            bootstrap,
+            request_timeout_seconds=request_timeout_seconds,
+            unknown_seconds=request_timeout_seconds,
+            make_client=self._make_line,
         )
         self.lines: list[Line] = []
         self.desks: list[Desk] = []

@@ -398,3 +398,22 @@ async def test_what_was_reached_in_a_period_that_is_not_kept_is_null_and_said(tm
     assert (row["goals"]["revenue_won"]["attainment"], row["goals"]["revenue_won"]["state"]) == (None, None)
     board = await floor.read("/v1/leaderboards/revenue_won", from_="2026-03-01", to="2026-04-30", rank="attainment")
     assert [(each["rank"], each["value"], each["attainment"]) for each in board["entries"]] == [(None, None, None)] * 4
+
+
+async def test_who_was_in_two_teams_in_a_period_counts_in_the_share_of_both(tmp_path: Path) -> None:
+    goals = {
+        "quota": quota({"each": 100}),
+        "rate": {"metric": "win_rate", "period": "month", "amounts": [
+            {"rep": "r9", "amount": "0.5"}, {"team": "north", "amount": "0.5"}, {"team": "south", "amount": "0.5"},
+        ]},
+    }  # fmt: skip
+    floor = floor_of(tmp_path, goals, reps={"r1": {"team": "north"}})
+    floor.take(change("rep", "r9", "2026-03-01T09:00Z", name="Nina", team="north"), won("r9", "100"))
+    floor.take(change("rep", "r9", "2026-04-10T09:00Z", team="south"))
+
+    shares = {(row["goal"], row["team"]): row["share_at_goal"] for row in await rows_of(floor) if row["scope"] != "rep"}
+
+    assert shares == {
+        ("quota", None): 0.5, ("quota", "north"): 0.5, ("quota", "south"): 1.0,
+        ("rate", "north"): 1.0, ("rate", "south"): 1.0,
+    }  # fmt: skip

@@ -24,9 +24,9 @@ class Wall:
     def __init__(self, path: Path, **screens: Any) -> None:
         self.log = FakeAccessLog()
         self.floor = Floor(path, floor_config(screens=screens or {"floor": {"scenes": SCENES}}))
-        self.paired = Screens(AccessBook(), self.log)
+        self.paired = Screens(AccessBook(is_known=True), self.log)
         self.floor.app.state.screens = self.paired
-        self.floor.app.state.keys.devices = self.paired.book.find
+        self.floor.app.state.keys.shared = self.paired.book
         self.admin = self.floor.key("admin")
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
@@ -95,7 +95,7 @@ async def test_secrets_are_stored_as_hashes_only(wall: Wall) -> None:
 
 async def test_another_api_knows_it_from_the_log(wall: Wall) -> None:
     device, _ = await wall.device(team="north")
-    book = AccessBook()
+    book = AccessBook(is_known=True)
     for name, value in wall.log.records:
         book.apply(name, value)
 

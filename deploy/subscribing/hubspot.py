@@ -1,0 +1,82 @@
+"""What HubSpot is asked for its set-up: whether the token is good, which objects it may read, whether there are leads.
+
+Owns these requests. HubSpot has no API that tells a private app's token of its webhooks: they are made by hand.
+https://developers.hubspot.com/docs/api-reference/latest/account/account-information
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from deploy.subscribing.asking import Asker, OnlineError
+from schemas.connectors.hubspot.api import ADDRESS, VERSION
+from schemas.connectors.hubspot.connector import HubSpotConnection
+from schemas.connectors.quotas import limits_told
+
+_CONTACTS, _LEADS = "contacts", "leads"
+_OBJECTS = (_CONTACTS, "deals", "calls", "emails", "meetings")
+"""What is read of every account, each by a scope of its own or by that of contacts."""
+_OWNERS = f"/crm/owners/{VERSION}"
+
+
+class Seen(NamedTuple):
+    """One thing that was looked at, in words."""
+
+    words: str
+    is_wrong: bool = False
+
+
+class HubSpotSetup:
+    """One connection's account. Everything raises OnlineError but what only says that a right is missing."""
+
+    def __init__(self, connection: HubSpotConnection, api: Asker) -> None:
+        """`api` sends the token with each request."""
+        self._leads = connection.leads
+        self._api = api
+
+    def greet(self) -> str:
+        """That the token is taken: the account's own details need no scope."""
+        said = self._api.ask("GET", f"/account-info/{VERSION}/details")
+        return f"portal {said.get('portalId')}" if isinstance(said, dict) else "of an account"
+
+    def rights(self) -> Iterator[Seen]:
+        """Each object that is asked for, and whether the token may read it; and whether there are Lead objects."""
+        lacking = [name for name in _OBJECTS if self._first(f"/crm/objects/{VERSION}/{name}") is None]
+        if self._first(_OWNERS) is None:
+            lacking.append("owners")
+        if lacking:
+            yield Seen(f"a scope is missing: the token may not read {', '.join(lacking)}", is_wrong=True)
+        else:
+            yield Seen(f"the scopes are there: {', '.join((*_OBJECTS, 'owners'))} can be read")
+        leads = self._first(f"/crm/objects/{VERSION}/{_LEADS}")
+        is_asked = self._leads != _CONTACTS
+        if leads is None:
+            yield Seen("whether there are Lead objects is not known: crm.objects.leads.read is missing", is_asked)
+        elif leads and not is_asked:
+            yield Seen("the portal has Lead objects, which leads: contacts does not read")
+        else:
+            yield Seen("the portal has Lead objects" if leads else "the portal has no Lead objects")
+        yield Seen("webhooks: HubSpot does not tell of them; the last delivery does")
+
+    def _first(self, path: str) -> Sequence[Any] | None:
+        """The first of a list; None: there is no right to it."""
+        try:
+            said = self._api.ask("GET", f"{path}?limit=1")
+        except OnlineError as error:
+            if "(403)" in str(error):
+                return None
+            raise
+        found = said.get("results") if isinstance(said, dict) else None
+        return found if isinstance(found, list) else []
+
+    def limits(self) -> str | None:
+        """By the headers of the last answer."""
+        told = limits_told(self._api.headers, 0)
+        return None if told is None else f"{told.of - told.used} of {told.of} requests left"
+
+
+def open_hubspot(connection: HubSpotConnection, opens: Any) -> HubSpotSetup | None:
+    """None: it has no API to ask."""
+    if connection.api is None:
+        return None
+    headers = {"authorization": f"Bearer {connection.api.token.get_secret_value().strip()}"}
+    return HubSpotSetup(connection, opens(connection.api.url or ADDRESS, headers=headers))

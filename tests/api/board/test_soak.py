@@ -1,0 +1,66 @@
+"""A screen hangs for weeks: hours of it in a page whose clock runs ahead, and no memory that grows with them.
+
+`make soak` takes eight hours of the page's clock; the suite takes minutes of it.
+"""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.api.board.builders import instant, make_freshness, make_reps, make_row, make_snapshot, now
+from tests.api.board.scripted import Screen, needs_browser
+from tests.api.board.test_celebrations import served, win
+
+pytestmark = needs_browser
+
+HOURS = float(os.environ.get("SOAK_HOURS", "0.1"))
+STEP_SECONDS = 5
+"""As often as the server says something at least; a page that hears nothing for longer reconnects."""
+GROWTH = 2_000_000
+"""Bytes of the page's heap: what one picture more or less takes, not what hours leave behind."""
+
+
+def held(session: Any) -> tuple[int, int]:
+    """Bytes of the heap and nodes of the page, without garbage."""
+    session.send("HeapProfiler.collectGarbage")
+    counters = session.send("Memory.getDOMCounters")
+    return session.send("Runtime.getHeapUsage")["usedSize"], counters["nodes"]
+
+
+def test_hours_leave_nothing_behind(screen: Screen) -> None:
+    figures = {"kind": "figures", "metrics": ["calls_made"]}
+    scenes = [
+        {"name": "A", "tiles": [{"kind": "leaderboard", "metric": "calls_made"}, figures]},
+        {"name": "B", "tiles": [{"kind": "wins"}, {"kind": "leads"}, {"kind": "freshness"}]},
+    ]
+    screen.floor.answers["/v1/wins"] = {"rows": []}
+    screen.floor.settings = served(scenes=scenes, rotate="10s")
+    screen.floor.snapshot = make_snapshot(rows=[make_row({"calls_made": 1}), *make_reps(40)])
+    screen.page.clock.install()
+    screen.open()
+    expect(screen.figure("calls_made")).to_have_text("1")
+    session = screen.page.context.new_cdp_session(screen.page)
+    steps = int(HOURS * 3600 / STEP_SECONDS)
+    settled = min(60, steps // 3)
+    before: tuple[int, int] | None = None
+    seen: set[str] = set()
+    for step in range(steps):
+        screen.floor.publish("metrics", {"rows": [make_row({"calls_made": step})]})
+        # The page goes by the server's clock: that runs ahead as well.
+        at = instant(now() + timedelta(seconds=STEP_SECONDS * step))
+        screen.floor.publish("freshness", make_freshness(server_time=at))
+        if step % 40 == 0:
+            screen.floor.publish("win", win(step % 7))
+        screen.page.clock.run_for(STEP_SECONDS * 1000)
+        seen.add(screen.page.locator(".scene").get_attribute("data-count") or "")
+        if step == settled:
+            before = held(session)
+    after = held(session)
+
+    assert seen == {"2", "3"}  # both scenes had their turns
+    assert before is not None
+    assert after[0] - before[0] < GROWTH
+    assert after[1] < 2 * before[1]
+    assert screen.complaints == []

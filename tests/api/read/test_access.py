@@ -1,0 +1,108 @@
+"""Keys in the topic `access`: every api knows a new or a revoked one in a moment, wherever it was made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from api.read.access import AccessReader, are_keys_missing
+from api.settings import Settings
+from api.write.access_log import KafkaAccessLog
+from deploy.cli import keys as command
+from deploy.local.up import Target
+from processor.transport.administration import ensure_topics
+from schemas.devices import AccessBook
+from schemas.instants import DAY
+from schemas.keys import ApiScope, KeyStore, create_key, list_keys, revoke_key
+from tests.integration.waiting import until_true
+
+pytestmark = pytest.mark.kafka
+NOW = 1_774_000_000_000_000
+SECONDS = 20.0
+
+
+@asynccontextmanager
+async def api_on(folder: Path, kafka: str, prefix: str) -> AsyncIterator[KeyStore]:
+    """What an api knows of keys, on a data folder of its own."""
+    settings = Settings(broker=kafka, prefix=prefix, data=folder)
+    book, log = AccessBook(), KafkaAccessLog(settings.kafka.options(), prefix, timeout=SECONDS)
+    store = KeyStore(settings.keys, loopback=True)
+    store.shared = book
+    reader = AccessReader(settings, book, store, log)
+    await reader.start()
+    try:
+        yield store
+    finally:
+        await reader.stop()
+        await log.stop()
+
+
+async def until(found: bool, store: KeyStore, token: str) -> None:
+    async def is_so() -> bool:
+        return (store.find(token, NOW) is not None) is found
+
+    await until_true(is_so, SECONDS)
+
+
+async def until_known(store: KeyStore) -> None:
+    async def is_known() -> bool:
+        return store.is_known
+
+    await until_true(is_known, SECONDS)
+
+
+async def test_a_key_that_was_made_without_kafka_is_known_to_all_once_an_api_runs(
+    kafka: str, prefix: str, tmp_path: Path
+) -> None:
+    await ensure_topics(kafka, prefix=prefix, generation=1, partitions=1, records_kept=DAY)
+    assert await are_keys_missing(Settings(broker=kafka, prefix=prefix, data=tmp_path))
+    file = tmp_path / "one" / "keys.json"
+    token = create_key(file, ApiScope.ADMIN, now=NOW)
+    (key,) = list_keys(file)
+
+    async with api_on(tmp_path / "one", kafka, prefix) as one, api_on(tmp_path / "two", kafka, prefix) as two:
+        await until_known(one)
+        await until(True, two, token)
+        assert not two.is_open
+        assert not await are_keys_missing(Settings(broker=kafka, prefix=prefix, data=tmp_path))
+
+        revoke_key(file, key.id)
+        assert one.find(token, NOW) is None
+        await until(False, two, token)
+
+    # What is still in a folder of before does not come back.
+    create_key(tmp_path / "three" / "keys.json", ApiScope.READ, now=NOW)
+    async with api_on(tmp_path / "one", kafka, prefix) as again:
+        await until_known(again)
+        assert again.find(token, NOW) is None
+
+
+def test_a_key_that_is_made_where_a_kafka_is_named_lies_there_alone(kafka: str, prefix: str, tmp_path: Path) -> None:
+    asyncio.run(ensure_topics(kafka, prefix=prefix, generation=1, partitions=1, records_kept=DAY))
+    target = Target(kafka, prefix, tmp_path / "floorcast.yaml", None)
+    path = tmp_path / "keys.json"
+    printed: list[str] = []
+    said: list[str] = []
+
+    assert command.create(
+        path, ApiScope.READ, team=None, lasts=None, now=NOW, print_token=printed.append, say=said.append, target=target
+    ) == 0  # fmt: skip
+    key_id = printed[0].removeprefix("fc_").partition(".")[0]
+    listed: list[str] = []
+    assert command.show(path, now=NOW, write=listed.append, say=said.append, target=target) == 0
+    assert listed[1].split()[0] == key_id
+    assert command.revoke(path, key_id, say=said.append, target=target) == 0
+    assert command.revoke(path, "nothing", say=said.append, target=target) == 2
+
+    async def refused() -> bool:
+        async with api_on(tmp_path, kafka, prefix) as store:
+            await until_known(store)
+            return store.find(printed[0], NOW) is None
+
+    assert asyncio.run(refused())
+    assert not path.exists()
+    assert not any(printed[0] in line for line in said)
