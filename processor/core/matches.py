@@ -8,7 +8,7 @@ first. The group of a lead asks the same of the calls that it knows.
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from processor.core.bounds import SEPARATOR
 from processor.core.definitions import Definitions
@@ -17,8 +17,8 @@ from processor.core.plan import Contribution
 from schemas.numbers import hash_of, teller_of
 from schemas.records import NUMBER
 
-Matched = Mapping[str, Collection[str]]
-"""Key of a duplicate -> those of the calls that make it one."""
+Matched = Mapping[str, str]
+"""Key of a duplicate -> the call that makes it one: of several the one that was dialled first."""
 
 _Likeness = tuple[str, str, str, str]
 """Connection, hash of the number, person, direction."""
@@ -41,8 +41,8 @@ def matched(calls: Mapping[str, Known], definitions: Definitions, others: Iterab
             repeated.append((key, (other, *rest), at, within))
     for found in dialled.values():
         found.sort()
-    pairs = ((key, list(_near(dialled.get(alike, []), at, within))) for key, alike, at, within in repeated)
-    return {key: makers for key, makers in pairs if makers}
+    pairs = ((key, _nearest(dialled.get(alike, []), at, within)) for key, alike, at, within in repeated)
+    return {key: maker for key, maker in pairs if maker is not None}
 
 
 def _told(call: Known, definitions: Definitions) -> tuple[str, tuple[str, str, str], int] | None:
@@ -56,12 +56,9 @@ def _told(call: Known, definitions: Definitions) -> tuple[str, tuple[str, str, s
     return teller_of(kept), (hash_of(kept), person, direction), at
 
 
-def _near(dialled: list[tuple[int, str]], at: int, within: int) -> Iterator[str]:
-    for place in range(bisect_left(dialled, (at - within, "")), len(dialled)):
-        other_at, key = dialled[place]
-        if other_at > at + within:
-            return
-        yield key
+def _nearest(dialled: list[tuple[int, str]], at: int, within: int) -> str | None:
+    place = bisect_left(dialled, (at - within, ""))
+    return dialled[place][1] if place < len(dialled) and dialled[place][0] <= at + within else None
 
 
 def without_repeated(records: Mapping[str, Known], definitions: Definitions) -> Mapping[str, Known]:
@@ -94,17 +91,17 @@ class Repeats:
     ) -> tuple[list[Contribution], dict[str, bytes]]:
         """What the ledgers of duplicates have put in, negative; and what has to be shown to leads, by lead and key.
 
-        That is each call that makes one of the lead's a duplicate, and whatever becomes of it later: `rows` also hold,
-        under the lead, what it was shown last.
+        That is a call that makes one of the lead's a duplicate, and whatever becomes of it later: `rows` also hold,
+        under the lead, what it was shown last. One is enough: which of them names the lead, the lead knows by itself.
         """
         calls = calls_of(group.partition(":")[2], records)
         repeated = matched(calls, self._definitions)
         self._note(group, Counter(teller_of(calls[key].get(NUMBER)) for key in repeated))
         shown = {place for place in rows if SEPARATOR in place}
-        for duplicate, makers in repeated.items():
+        for duplicate, maker in repeated.items():
             lead = calls[duplicate].get("lead")
             if lead is not None:
-                shown |= {f"{lead}{SEPARATOR}{maker}" for maker in makers}
+                shown.add(f"{lead}{SEPARATOR}{maker}")
         held = {place: rows.get(place.rpartition(SEPARATOR)[2]) for place in sorted(shown)}
         news = {place: row for place, row in held.items() if row is not None and row != rows.get(place)}
         return self._taken_out(calls, repeated), news

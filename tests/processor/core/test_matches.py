@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from processor.core.definitions import definitions_of
+from processor.core.matches import Repeats
 from schemas.config import Config
 from schemas.instants import MINUTE, SECOND
-from schemas.numbers import hide
-from schemas.records import RecordChange
+from schemas.numbers import hash_of, hide
+from schemas.records import Record, RecordChange
 from tests.builders import change, make_config
 from tests.oracle import recount
 from tests.pipeline import Pipeline, served
@@ -151,3 +153,22 @@ def test_another_within_holds_for_what_is_known_already() -> None:
 
     row: Any = served(pipeline.view(), now=NOW, window="today")["organisation"]["metrics"]
     assert row["calls_made"] == 1
+
+
+def test_a_duplicate_that_many_calls_make_one_costs_as_much_as_any() -> None:
+    def told(teller: str, number: int, **fields: Any) -> RecordChange:
+        said = {"rep": "r1", "direction": "outbound", "dialed_at": AT + number, "outcome": "connected"} | fields
+        return change("call", f"{teller}{number}", NOW - MINUTE, number=hide("4930111", teller, KEY), **said)
+
+    notes = [told("crm", number, lead=f"l{number}") for number in range(300)]
+    many = [*notes, *(told("air", number) for number in range(300))]
+    repeats = Repeats(definitions_of(CONFIG))
+    known = {f"call|{each.id}": Record("call") for each in many}
+    for each in many:
+        known[f"call|{each.id}"].fold(each)
+    group = f"number:{hash_of(str(many[0].fields['number']))}"
+    taken, shown = repeats.derive(group, {key: record.encode() for key, record in known.items()}, known)
+
+    assert repeats.total == {"crm": 300}
+    assert taken
+    assert len(shown) <= 300
