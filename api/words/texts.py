@@ -14,7 +14,7 @@ import yaml
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal
 
-from api.words.formats import own_digits
+from schemas.formats import own_digits
 
 _API = Path(__file__).parents[1]
 LANGUAGES: Mapping[str, str] = {

@@ -54,13 +54,13 @@ def test_metrics_are_called_as_on_the_wallboard(language: str) -> None:
 @pytest.mark.parametrize(
     ("language", "written"),
     [
-        ("en", ["12,345.5", "12%", "5.5%", "+25%", "€12,000", "€12.50", "1 hr 2 min",
+        ("en", ["12,345.5", "12%", "5.5%", "+25%", "€12,000", "€12.50", "1h 02m",
                 "Wednesday, March 18, 2026", "17:30"]),
-        ("de", ["12.345,5", "12\xa0%", "5,5\xa0%", "+25\xa0%", "12.000\xa0€", "12,50\xa0€", "1 Std. 2 Min.",
+        ("de", ["12.345,5", "12\xa0%", "5,5\xa0%", "+25\xa0%", "12.000\xa0€", "12,50\xa0€", "1 Std., 02 Min.",
                 "Mittwoch, 18. März 2026", "17:30"]),
-        ("fa", ["۱۲٬۳۴۵٫۵", "۱۲٪", "۵٫۵٪", "+۲۵٪", "\u200e€\xa0۱۲٬۰۰۰", "\u200e€\xa0۱۲٫۵۰", "۱ ساعت ۲ دقیقه",
+        ("fa", ["۱۲٬۳۴۵٫۵", "۱۲٪", "۵٫۵٪", "+۲۵٪", "\u200e€\xa0۱۲٬۰۰۰", "\u200e€\xa0۱۲٫۵۰", "۱ ساعت ۰۲ دقیقه",
                 "چهارشنبه ۲۷ اسفند ۱۴۰۴", "۱۷:۳۰"]),
-        ("id", ["12.345,5", "12%", "5,5%", "+25%", "€12.000", "€12,50", "1 j 2 mnt", "Rabu, 18 Maret 2026", "17:30"]),
+        ("id", ["12.345,5", "12%", "5,5%", "+25%", "€12.000", "€12,50", "1 jam, 02 mnt", "Rabu, 18 Maret 2026", "17:30"]),
     ],
 )  # fmt: skip
 def test_numbers_and_dates_are_written_as_its_people_do(language: str, written: list[str]) -> None:
@@ -79,4 +79,4 @@ def test_a_value_that_looks_like_a_place_is_none() -> None:
 
 
 def test_less_is_written_with_a_minus_and_nothing_is_zero_seconds() -> None:
-    assert (words_of("en").change(-0.5), words_of("en").duration(0)) == ("\N{MINUS SIGN}50%", "0 sec")
+    assert (words_of("en").change(-0.5), words_of("en").duration(0)) == ("\N{MINUS SIGN}50%", "0s")

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from api.read.rows import Json
-from api.words.formats import NOTHING, Formats
 from api.words.texts import Words
 from schemas.catalogue import Catalogue
 from schemas.catalogue.base import MetricValue
+from schemas.formats import NOTHING, Formats
 
 BARS_WIDTH, BARS_HEIGHT = 120, 28
 _GAP = 0.22

@@ -12,10 +12,10 @@ from api.read.open_deals import OpenDeals, OpenLeads
 from api.read.rows import waiting_clocks
 from api.read.view import View
 from api.read.won import wins_between
-from api.words.formats import NOTHING, Formats
 from api.words.texts import Words
 from schemas.alerts import LEAD_RESPONSE, LEVELS, METRIC_THRESHOLD, Alert
 from schemas.deals import DealCard
+from schemas.formats import NOTHING, Formats
 from schemas.instants import SECOND, parse_instant
 from schemas.leads import LeadClock
 from schemas.windows import span_of

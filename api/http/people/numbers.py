@@ -20,9 +20,9 @@ from api.read.rows import Json
 from api.read.segments import Parts
 from api.read.standouts import standouts
 from api.read.view import Scope, View, rep_scope
-from api.words.formats import NOTHING, Formats
 from api.words.texts import Words
 from schemas.catalogue import shipped_catalogue
+from schemas.formats import NOTHING, Formats
 from schemas.instants import parse_instant
 from schemas.windows import Span, date_of, first_day_of, span_of
 

@@ -19,8 +19,8 @@ from api.http.people.asked import NAMES
 from api.http.people.rendering import words_of
 from api.http.scopes import PAGES
 from api.read.view import View
-from api.words.formats import Formats
 from api.words.texts import Words
+from schemas.formats import Formats
 from schemas.keys import ApiScope, KeyStore
 
 MOST_BODY = 16 << 10

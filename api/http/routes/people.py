@@ -37,9 +37,9 @@ from api.read.comparison import COMPARISONS
 from api.read.read_side import ReadSide
 from api.read.segments import TEAM
 from api.read.view import ORGANISATION, View, rep_scope, team_scope
-from api.words.formats import Formats
 from api.words.texts import LANGUAGES, Words
 from schemas.alerts import AlertAction
+from schemas.formats import Formats
 from schemas.keys import ApiScope
 from schemas.windows import WINDOWS, date_of
 

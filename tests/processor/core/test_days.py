@@ -98,7 +98,7 @@ def test_it_says_what_has_changed_what_is_reached_and_who_waits() -> None:
     )
     assert [line for line in alert.notice.lines if line] == [
         "As of 17:30", "Goals", "Calls made: 50 of 100 (50%), behind pace", "Nothing was won today",
-        "1 lead is waiting for an answer, overdue: 1", "Jane Doe, waiting for 2 hr",
+        "1 lead is waiting for an answer, overdue: 1", "Jane Doe, waiting for 2h 00m",
     ]  # fmt: skip
 
 

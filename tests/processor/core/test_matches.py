@@ -157,13 +157,13 @@ def test_another_within_holds_for_what_is_known_already() -> None:
 
 def test_a_duplicate_that_many_calls_make_one_costs_as_much_as_any() -> None:
     def told(teller: str, number: int, **fields: Any) -> RecordChange:
-        said = {"rep": "r1", "direction": "outbound", "dialed_at": AT + number, "outcome": "connected"} | fields
+        said: dict[str, Any] = {"rep": "r1", "direction": "outbound", "dialed_at": AT + number} | fields
         return change("call", f"{teller}{number}", NOW - MINUTE, number=hide("4930111", teller, KEY), **said)
 
     notes = [told("crm", number, lead=f"l{number}") for number in range(300)]
     many = [*notes, *(told("air", number) for number in range(300))]
     repeats = Repeats(definitions_of(CONFIG))
-    known = {f"call|{each.id}": Record("call") for each in many}
+    known: dict[str, Any] = {f"call|{each.id}": Record("call") for each in many}
     for each in many:
         known[f"call|{each.id}"].fold(each)
     group = f"number:{hash_of(str(many[0].fields['number']))}"

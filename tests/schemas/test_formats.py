@@ -11,7 +11,7 @@ import pytest
 from babel import Locale
 
 import api
-from api.words.formats import NOTHING, Formats
+from schemas.formats import NOTHING, Formats
 from tests.builders import instant
 
 AT = instant("2026-03-18T16:21:30Z")
