@@ -64,6 +64,8 @@ class Rounds:
         self._words: Mapping[str, str] | None = None
         self._suspected: dict[tuple[str, str], int] = {}
         """What says something new that has no instant of its own -> when that was first seen."""
+        self._is_first = False
+        """Whether the connection is new: what a round brings then, no webhook could have brought."""
 
     @property
     def limits(self) -> Limits | None:
@@ -121,7 +123,7 @@ class Rounds:
 
     async def reconcile(self, last: int | None) -> int:
         """One round; when it began (microseconds). `last`: when the last whole one began. Raises ApiError."""
-        begun = self._clock()
+        begun, self._is_first = self._clock(), last is None
         settings = self._settings.reconcile
         overlap = self._source.overlap if settings.overlap is None else settings.overlap
         since = (begun if last is None else last) - max(overlap, settings.settle)
@@ -198,7 +200,7 @@ class Rounds:
     ) -> set[str]:
         """Store what is new; the ids of what is left to the next round, as its webhook may be under way.
 
-        Of what is merely due no webhook was missed.
+        Of what is merely due, or happened before the connection was there, no webhook was missed.
         """
         news: dict[str, list[dict[str, Any]]] = {}
         restored: list[str] = []
@@ -215,7 +217,8 @@ class Rounds:
                 restored += [id] if is_back else []
         for kind, records in news.items():
             told = Envelope(object=object.name, records=records, restored=restored)
-            await self._store(self._worded(told), RECONCILIATION, asked_at, {} if is_due else {MISSED: kind})
+            is_missed = not (is_due or self._is_first)
+            await self._store(self._worded(told), RECONCILIATION, asked_at, {MISSED: kind} if is_missed else {})
         return held
 
     def _is_old(self, object: str, id: str, newest: int, asked_at: int, begun: int) -> bool:

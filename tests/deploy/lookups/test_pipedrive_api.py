@@ -163,8 +163,9 @@ async def test_an_activity_whose_type_changed_is_no_record_of_its_former_kind(wo
     await world.deliver()
     await world.catch_up()
     world.crm.set("activity", id, {"type": "meeting"})
+    begun = world.clock()
     world.clock.now += HOUR
-    await world.rounds.reconcile(None)
+    await world.rounds.reconcile(begun)
 
     assert record(world, "call", id).is_deleted
     assert not record(world, "meeting", id).is_deleted

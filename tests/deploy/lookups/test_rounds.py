@@ -10,7 +10,7 @@ from deploy.lookups.client import ApiError
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import Record, fold_all
-from tests.deploy.lookups.world import CONNECTED, World
+from tests.deploy.lookups.world import CONNECTED, START, World
 from tests.fakes.http import Response
 from tests.fakes.hubspot import iso
 
@@ -34,7 +34,7 @@ async def look_up(world: World) -> None:
     await world.rounds.look_up()
 
 
-async def reconcile(world: World, last: int | None = None) -> dict[str, int]:
+async def reconcile(world: World, last: int | None = START) -> dict[str, int]:
     """What it counted as missed. Long enough after all that happened."""
     before = world.known.ever_missed("hub")
     world.clock.now += 5 * MINUTE
@@ -103,6 +103,17 @@ async def test_a_lost_webhook_is_missed_once(world: World) -> None:
     assert await reconcile(world) == {"deal": 1}
     assert record(world, "deal", id).get("amount") == "500"
     assert await reconcile(world) == {}
+
+
+async def test_what_was_there_before_the_connection_is_not_missed(world: World) -> None:
+    world.lost = 1.0
+    deal(world)
+
+    assert await reconcile(world, None) == {}
+    assert world.known.has_records("hub")
+
+    deal(world)
+    assert await reconcile(world) == {"deal": 1}
 
 
 async def test_a_webhook_that_is_under_way_is_not_missed(world: World) -> None:
