@@ -69,7 +69,8 @@ export class Funnel {
    */
   fill(row, step, most) {
     const { formats, texts } = this.context;
-    const isWorst = this.answer !== null && this.answer.worst === step.step;
+    // Where nobody is lost, no step is one to look at.
+    const isWorst = this.answer !== null && this.answer.worst === step.step && step.lost > 0;
     setData(row.node, "worst", String(isWorst));
     setText(row.label, step.label);
     setText(row.entered, formats.count(step.entered));
