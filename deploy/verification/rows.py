@@ -47,8 +47,10 @@ class Tally:
         return {"metrics": metrics, "bounds": bounds}
 
     def funnels(self) -> dict[str, Shown]:
-        """All steps of all funnels."""
+        """All steps of all funnels; nothing of a window that is not kept."""
         found: dict[str, Shown] = {}
+        if not self._is_kept:
+            return found
         for name, formula in self._formulas.by_name.items():
             for held in self._sums_of(formula) if isinstance(formula, Leaf) else ():
                 if isinstance(held, Share):

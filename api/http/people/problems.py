@@ -58,7 +58,7 @@ def _refusal(words: Words, status: int, field: str | None, key: ApiKey | None) -
     if status == 401:
         return words.say("key.refused") if field == "token" else ""
     if key is None:
-        return words.say("problem.forbidden")
+        return ""
     kinds = {ApiScope.BOARD: "key.of_boards", ApiScope.REP: "key.of_reps"}
     return words.say(kinds.get(key.scope, "key.of_managers"))
 
