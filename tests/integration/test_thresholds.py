@@ -152,7 +152,8 @@ async def test_too_few_calls_by_that_minute_are_told_without_any_event(
     assert hooks(sink, name)[1]["type"] == "alert.resolved"
     assert hooks(sink, name)[1]["data"]["value"] == 10
     assert await alerts_of(reader, name) == []
-    assert any("rep r-1 (team north): 9, below 10 at" in post.body.decode() for post in sink.received)
+    said = [post.body.decode() for post in sink.received]
+    assert any("rep r-1 (team North): 9, below 10 at" in text for text in said), said
 
 
 @pytest.mark.asyncio(loop_scope="module")
