@@ -203,14 +203,16 @@ def running(tmp_path: Path, **settings: Any) -> Iterator[tuple[subprocess.Popen[
 
 
 def refused(tmp_path: Path, **settings: Any) -> list[str]:
-    """Lines that the process says when it ends with exit code 2."""
+    """What the process says to people when it ends with exit code 2; the last line of its log says that it ended."""
     process = start(tmp_path, **settings)
     try:
         _, said = process.communicate(timeout=_PATIENCE_SECONDS)
     finally:
         process.kill()
     assert process.returncode == 2, said.decode()
-    return said.decode().splitlines()
+    *lines, last = said.decode().splitlines()
+    assert orjson.loads(last)["event"] == "process.ended"
+    return [line for line in lines if not line.startswith("{")]
 
 
 def test_process_takes_signals_and_ends_in_order_while_kafka_is_away(tmp_path: Path) -> None:
@@ -274,11 +276,23 @@ def test_signed_delivery_is_answered_202_once_it_lies_in_kafka(tmp_path: Path, k
     assert stored.headers == {"content-type": "application/json", "webhook-id": "m-1"}
 
 
-def test_process_refuses_to_be_reached_from_outside_without_keys(tmp_path: Path) -> None:
-    lines = refused(tmp_path, host="0.0.0.0", port=held_port())  # noqa: S104 - what is refused
+@pytest.mark.kafka
+def test_process_refuses_to_be_reached_from_outside_without_keys(tmp_path: Path, kafka: str, prefix: str) -> None:
+    where = {"broker": kafka, "prefix": prefix}
+    lines = refused(tmp_path, host="0.0.0.0", port=held_port(), **where)  # noqa: S104 - what is refused
 
     assert len(lines) == 1
     assert "floorcast keys create" in lines[0]
+
+
+def test_process_that_cannot_know_of_keys_yet_serves_nobody(tmp_path: Path) -> None:
+    with running(tmp_path, host="0.0.0.0") as (process, url):  # noqa: S104 - what is served to nobody
+        answers = [httpx.get(f"{url}/v1/{what}", timeout=_PATIENCE_SECONDS).status_code for what in ("reps", "metrics")]
+        ready = httpx.get(f"{url}/readyz", timeout=_PATIENCE_SECONDS).status_code
+        assert process.poll() is None
+
+    assert set(answers) <= {401, 503}
+    assert ready == 503
 
 
 def test_process_says_in_one_line_that_its_port_is_taken(tmp_path: Path) -> None:
