@@ -94,11 +94,11 @@ def remembered(changes: Sequence[RecordChange], config: Config, waits: Waits, ne
         for place, limit in enumerate(limits):
             if place and limit == limits[place - 1]:
                 continue  # of the same day: a group is let go when a day begins, and never within one
-            before = _latest(heard[since:place])
+            before = _held(heard, since, place)
             known = _known(kind, names.get((kind, name), {name}), before)
             if before and _are_old(known, limit) and not (kind == "lead" and waits(name, [*before, *reps])):
                 since = place
-        kept[kind][name] = _latest(heard[since:])
+        kept[kind][name] = _held(heard, since, len(heard))
     last_lives = [life for life in lives if life.is_last and not life.has_gone(horizon, final)]
     return Remembered(
         first_day,
@@ -203,6 +203,15 @@ def _groups(lives: Iterable[_Life], final: int) -> tuple[dict[_Group, _Heard], d
     return old, names, ({*found} | {("lead", target) for target in merged}) - aged
 
 
+def _held(heard: _Heard, since: int, until: int) -> list[RecordChange]:
+    """What a group holds that was let go at the one place, at the other: of what has spoken since then all it is.
+
+    A record tells a group what it is, and not what has just been said of it.
+    """
+    spoke = {(change.kind, change.id, life) for _, change, life in heard[since:until]}
+    return _latest(entry for entry in heard[:until] if (entry[1].kind, entry[1].id, entry[2]) in spoke)
+
+
 def _latest(heard: Iterable[tuple[int, RecordChange, int]]) -> list[RecordChange]:
     """What a group holds of it: of a record that was forgotten and spoke anew what it says since."""
     heard = list(heard)
@@ -257,9 +266,17 @@ def _are_old(changes: Iterable[RecordChange], limit: int) -> bool:
     for (kind, _), own in by_record.items():
         fields = _current(own)
         heard = {name: value for name, value in fields.items() if "#" not in name}
-        if not fields or any(at >= limit for at in _happening(kind, heard)):
+        if not fields or any(at >= limit for at in (*_happening(kind, heard), *_entries(own))):
             return False
     return True
+
+
+def _entries(changes: Iterable[RecordChange]) -> Iterator[int]:
+    """When a deal has entered its stages: each entry counts, whatever was said of others since."""
+    for change in changes:
+        if change.kind == "deal" and "stage" in change.fields:
+            entered = change.fields.get("entered_stage_at")
+            yield entered if isinstance(entered, int) else change.changed_at
 
 
 def _happening(kind: str, fields: Mapping[str, Any]) -> Iterator[int]:

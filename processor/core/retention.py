@@ -142,7 +142,7 @@ def last_instant(record: Record) -> int:
     what was corrected would bring it back. A record of which no field was ever set has no instant: it is never old.
     What was too old when it was last heard of is not let go on that day.
     """
-    last = max(newest_version(record), _pointed_at(record), *_happening(record.kind, record.get))
+    last = max(newest_version(record), _pointed_at(record), _entered_at(record), *_happening(record.kind, record.get))
     return _NEVER if last == _EVER else max(last, record.kept_from or _EVER)
 
 
@@ -152,6 +152,11 @@ def marked(record: Record, kept_from: int) -> bytes:
     if last_instant(record) < kept_from:
         record.kept_from = kept_from
     return record.encode()
+
+
+def _entered_at(record: Record) -> int:
+    """When it last entered something of which each entry counts, such as a stage."""
+    return max((entries[-1][0] for entries in record.entered.values() if entries), default=_EVER)
 
 
 def newest_version(record: Record) -> int:
@@ -195,6 +200,8 @@ def is_spared(record: Record) -> bool:
 def speaks_of_the_past(record: Record, horizon: int) -> bool:
     """Whether all that it names happened before the horizon, and nobody waits for it: it counts nowhere any more."""
     names_any = False
+    if _entered_at(record) >= horizon:
+        return False
     for at in _happening(record.kind, record.get):
         if at >= horizon:
             return False
