@@ -24,7 +24,7 @@ from schemas.merged_panes import (
     team_scope,
     without_rate,
 )
-from schemas.panes import Pane
+from schemas.panes import Pane, opening_of
 from schemas.windows import Span, date_of, first_minute_kept
 
 
@@ -82,7 +82,9 @@ class Floor(MergedPanes):
         found = self._metrics_of.get(cells)
         if found is None:
             found = self._metrics_of[cells] = tuple(
-                name for name, metric in self._bound.metrics.items() if not cells.isdisjoint(metric.cells)
+                name
+                for name, metric in self._bound.metrics.items()
+                if not cells.isdisjoint(metric.cells) or not cells.isdisjoint(map(opening_of, metric.cells))
             )
         return found
 

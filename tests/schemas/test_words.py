@@ -60,7 +60,8 @@ def test_metrics_are_called_as_on_the_wallboard(language: str) -> None:
                 "Mittwoch, 18. März 2026", "17:30"]),
         ("fa", ["۱۲٬۳۴۵٫۵", "۱۲٪", "۵٫۵٪", "+۲۵٪", "\u200e€\xa0۱۲٬۰۰۰", "\u200e€\xa0۱۲٫۵۰", "۱ ساعت ۰۲ دقیقه",
                 "چهارشنبه ۲۷ اسفند ۱۴۰۴", "۱۷:۳۰"]),
-        ("id", ["12.345,5", "12%", "5,5%", "+25%", "€12.000", "€12,50", "1 jam, 02 mnt", "Rabu, 18 Maret 2026", "17:30"]),
+        ("id", ["12.345,5", "12%", "5,5%", "+25%", "€12.000", "€12,50", "1 jam, 02 mnt",
+                "Rabu, 18 Maret 2026", "17:30"]),
     ],
 )  # fmt: skip
 def test_numbers_and_dates_are_written_as_its_people_do(language: str, written: list[str]) -> None:

@@ -282,6 +282,17 @@ def test_whoever_applies_every_event_sees_what_rest_serves(
         screen.check()
 
 
+def test_what_was_there_when_the_day_began_is_told_too() -> None:
+    desk = Desk(CONFIG)
+    screen = Screen(desk, Filter(windows=("today",))).connect()
+    desk.take(change("subscription", "s1", desk.now, customer="c1", ends_at=desk.now - 8 * HOUR))
+    desk.flush()
+    screen.read()
+
+    assert screen.rows["today", "organisation"]["metrics"]["customer_retention"] == 0.0
+    screen.check()
+
+
 def test_goals_are_told_when_they_change_and_once_a_minute_what_moves_by_the_clock() -> None:
     desk = Desk(GOALS, instant("2026-03-18T02:00:10Z"))
     screen = Screen(desk, Filter(metrics=("calls_made",), reps=frozenset({"r1"}))).connect()

@@ -118,12 +118,10 @@ def test_what_changes_is_told_and_who_falls_out_makes_a_new_picture() -> None:
 def test_a_win_goes_by_names_and_not_by_who_is_shown() -> None:
     win = {"win": "w", "rep": "z", "name": "Zoe Dubois", "photo": "/photos/z"}
 
-    assert Discretion("floor", top=1, names="first").win(win) == {
-        "win": "w",
-        "rep": Discretion("floor", names="first").id_of("z"),
-        "name": "Zoe",
-        "photo": None,
-    }
+    discretion = Discretion("floor", top=1, names="first")
+    hidden = discretion.id_of("z")
+    assert discretion.win(win) == {"win": "w", "rep": hidden, "name": "Zoe", "photo": f"/photos/{hidden}"}
+    assert Discretion("floor", top=1, names="alias").win(win)["photo"] is None
 
 
 def test_no_name_of_a_win_or_an_alert_names_somebody_whom_the_screen_does_not_name() -> None:
