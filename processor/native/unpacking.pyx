@@ -134,7 +134,9 @@ cdef bint _read_record(const uint8_t **at, const uint8_t *end, Fields *fields) n
     if not read_varint(at, end, &length) or not 0 < length <= end - at[0]:
         return False
     end = at[0] + length
-    at[0] += 1  # attributes, of which there are none
+    if at[0][0] & 0x80:  # attributes, of which there are none: of a byte that goes on aiokafka reads the next one too
+        return False
+    at[0] += 1
     if not (
         read_varint(at, end, &fields.timestamp)
         and read_varint(at, end, &fields.offset)

@@ -288,6 +288,7 @@ def test_damaged_records_are_refused_or_read_and_nothing_else(
         b"\x12\x00\x00\x00\x01\x01\x02\x01\x01\x00",  # a header without a name
         b"\x0e\x00\x00\x00\x01\x01\x00\x00",  # longer than what is in it
         b"\x0c\x00\x00\x00\x01\x01\x00\x00",  # something after the last record
+        b"\x0c\x81\x00\x00\x01\x01\x00",  # attributes of more than a byte
         b"\xfe\xff\xff\xff\x0f" + bytes(10),  # 2 GiB
         b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01" + bytes(10),  # all there is
     ],
