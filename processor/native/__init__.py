@@ -25,15 +25,21 @@ _MODULES: Final = ("rows", "batch", "plan", "panes", "ledger", "packing", "unpac
 
 def _state_of(folder: Path) -> str:
     """`compiled`, or why the compiled modules in `folder` are not used: all are, or none."""
-    found = [
-        [library.stat().st_mtime for suffix in EXTENSION_SUFFIXES if (library := folder / f"{name}{suffix}").is_file()]
-        for name in _MODULES
-    ]
-    if not all(found):
+    # Of an older version of the program it may do other things than the source says. What one module is made of another
+    # may include, so a change of that makes all of them old; a change of a module's own source only that one.
+    shared = max((source.stat().st_mtime for source in folder.glob("*.pxd")), default=0.0)
+    states = [_state_of_one(folder, name, shared) for name in _MODULES]
+    return next((state for state in ("not compiled", "older than its source") if state in states), "compiled")
+
+
+def _state_of_one(folder: Path, name: str, shared: float) -> str:
+    libraries = [library for suffix in EXTENSION_SUFFIXES if (library := folder / f"{name}{suffix}").is_file()]
+    if not libraries:
         return "not compiled"
-    # Of an older version of the program it may do other things than the source says.
-    written = max((source.stat().st_mtime for source in folder.glob("*.p[yx][xd]")), default=0.0)
-    return "compiled" if min(map(min, found)) >= written else "older than its source"
+    source = folder / f"{name}.pyx"
+    written = max(shared, source.stat().st_mtime if source.is_file() else 0.0)
+    is_new = min(library.stat().st_mtime for library in libraries) >= written
+    return "compiled" if is_new else "older than its source"
 
 
 STATE: Final = _state_of(Path(__file__).parent)

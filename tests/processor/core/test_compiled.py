@@ -389,7 +389,14 @@ def test_what_was_not_compiled_or_is_older_than_its_source_is_not_used(tmp_path:
     assert state_of(folder) == "compiled"
 
     newer = max(path.stat().st_mtime for path in folder.iterdir()) + 10
-    os.utime(folder / "rows.pxd", (newer, newer))
+    os.utime(folder / "rows.pyx", (newer, newer))
+    assert state_of(folder) == "older than its source"
+    # That one alone is made again, and the others are what they were.
+    for library in folder.glob("rows.*.so"):
+        os.utime(library, (newer, newer))
+    assert state_of(folder) == "compiled"
+
+    os.utime(folder / "rows.pxd", (newer + 10, newer + 10))
     assert state_of(folder) == "older than its source"
 
     for library in folder.glob("ledger.*.so"):
