@@ -3,7 +3,7 @@
 Chains the pure cores exactly as the agents do. Messages between stages are passed through their encodings.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from api.read.view import View
 from deploy.verification.shapes import Row, Rows
@@ -154,18 +154,8 @@ class Pipeline:
         return view
 
     def state(self) -> dict[str, dict[tuple[int, bytes], bytes]]:
-        """Everything published and kept, but for what counts nowhere: what a lead's former root still holds of it."""
-        merges = Merges()
-        merges.apply(
-            {key.decode().split(SEPARATOR)[1]: row for (_, key), row in self.rows["groups"].items() if _is_merge(key)}
-        )
-
-        def is_left_over(key: bytes) -> bool:
-            group, *rest = key.decode().split(SEPARATOR)
-            return len(rest) > 1 and f"lead:{merges.root_of(rest[0])}" != group
-
-        groups = {place: row for place, row in self.rows["groups"].items() if not is_left_over(place[1])}
-        return self.topics | self.rows | {"groups": groups}
+        """Everything published and kept, but for what counts nowhere."""
+        return self.topics | self.rows | {"groups": without_left_over(self.rows["groups"])}
 
     def _published(self, topic: str, p: int) -> dict[bytes, bytes]:
         return {key: value for (partition, key), value in self.topics.get(topic, {}).items() if partition == p}
@@ -184,6 +174,18 @@ class Pipeline:
                 self.rows[topic].pop((p, key), None)
             else:
                 self.rows[topic][p, key] = row
+
+
+def without_left_over(groups: Mapping[tuple[int, bytes], bytes]) -> dict[tuple[int, bytes], bytes]:
+    """Rows of groups without what counts nowhere: what a lead's former root still holds of it."""
+    merges = Merges()
+    merges.apply({key.decode().split(SEPARATOR)[1]: row for (_, key), row in groups.items() if _is_merge(key)})
+
+    def is_left_over(key: bytes) -> bool:
+        group, *rest = key.decode().split(SEPARATOR)
+        return len(rest) > 1 and f"lead:{merges.root_of(rest[0])}" != group
+
+    return {place: row for place, row in groups.items() if not is_left_over(place[1])}
 
 
 def _is_merge(key: bytes) -> bool:
