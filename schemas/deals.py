@@ -26,6 +26,8 @@ class DealCard(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """None: it is open."""
     stays: tuple[tuple[str, int], ...] = ()
     """Of one that is won: each stage that it has left, and how long it was there."""
+    is_quiet: bool = False
+    """Whether no webhook told first that it was won: it is listed and counted, and celebrated by nobody."""
 
 
 encode_deal = msgspec.msgpack.Encoder().encode

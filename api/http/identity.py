@@ -123,7 +123,7 @@ def _find(request: HTTPConnection) -> Access:
         key = _page_key(request, page, store, now)
         if key is not None:
             # Beyond its own address a page reads: a browser sends a cookie by itself, also for a page of another site.
-            is_here = request.scope["path"].startswith(f"/{page}")
+            is_here = request.scope["path"].removeprefix("/").partition("/")[0] == page
             return _access(key, key.scope if is_here or key.scope is not ApiScope.ADMIN else ApiScope.READ)
     else:
         key = _board_key(request, store, now)

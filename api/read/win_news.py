@@ -1,7 +1,7 @@
 """What the stream tells of wins: those of today and of the last hour, what is corrected in them, what is taken back.
 
-Owns the difference against what was last told: what a back-fill says of older days is told by REST alone. Pure: `now`
-is an argument.
+Owns the difference against what was last told: what was first told by no webhook (a back-fill, a reconciliation, a
+file, a replay) is told by REST alone. Pure: `now` is an argument.
 """
 
 from collections.abc import Iterator
@@ -58,6 +58,8 @@ class WinTeller:
         for cause in sorted(causes):
             win = self._find(view, wins, cause, now)
             told = self._told.pop(cause, None)
+            if told is None and self._is_quiet(view, cause):
+                continue
             if win is not None and win.at >= since:
                 self._told[cause] = win
                 if told is None or told.row != win.row:
@@ -91,6 +93,11 @@ class WinTeller:
             yield from (("deal", card.deal) for card in view.deals.won_since(since))
             yield from (("goal", id) for id, alert in view.milestones.items() if alert.due_at >= since)
 
+    def _is_quiet(self, view: View, cause: _Cause) -> bool:
+        kind, id = cause
+        card = view.deals.won.get(id) if kind == "deal" else None
+        return card is not None and card.is_quiet
+
     def _find(self, view: View, wins: Wins, cause: _Cause, now: int) -> Win | None:
         kind, id = cause
         if kind == "goal":
@@ -109,6 +116,6 @@ def _before(view: View, wins: Wins, changes: Changes, cause: _Cause) -> Win | No
     kind, id = cause
     if kind == "deal":
         card = changes.deals.get(id)
-        return None if card is None else wins.of_deal(card)
+        return None if card is None or card.is_quiet else wins.of_deal(card)
     alert = view.milestones.get(id) if id in changes.alerts else None
     return None if alert is None else wins.as_reached(alert)

@@ -86,7 +86,7 @@ class LedgerShard(StageShard):
 
     async def _take(self, changes: Changes, oldest_at: int, newest_at: int, is_new: bool, *, is_quiet: bool) -> None:
         await self.reach(newest_at, self.ledger.horizon)
-        output = self.ledger.fold(changes, self.progress.log_at)
+        output = self.ledger.fold(changes, self.progress.log_at, is_quiet=is_quiet)
         if is_new:
             self.progress.count("events", len(changes))
             self.progress.count("duplicates", output.duplicates)

@@ -2,7 +2,7 @@
 
 Owns what was told. A channel hears of a cause once, whichever screens name it: a deal that is won a second time is the
 same cause, unless a screen says `again`. What is taken back is told in a line of its own, and not told again when it
-is won a second time. Does no I/O, and reads no clock.
+is won a second time. What no webhook told first is not told. Does no I/O, and reads no clock.
 """
 
 from collections.abc import Iterator
@@ -145,7 +145,8 @@ class CelebrationBook:
             is_gone = win is None or (has_left and alert.id not in present)
             if is_gone and as_of - alert.due_at < _KEPT:
                 yield _channel_of(alert), self._keep(_taken_back(alert, now))
-        if win is None:
+        card = self._deals.get(key)
+        if win is None or (card is not None and card.is_quiet):
             return
         knowing = set() if has_left else {_channel_of(alert) for alert in held}
         for id, telling in present.items():

@@ -56,12 +56,21 @@ def stays(row: Row, joined: Sequence[tuple[int, str | None]]) -> Iterator[Row]:
             yield {**row, "stage": stage, "entered_at": entered_at, "left_at": left_at}
 
 
-def deal_card(id: str, deal: Record, person: Callable[[str | None], str | None]) -> bytes | None:
-    """What lists show of it; None: it is in none, as it is lost, deleted or merged. `person`: who is served as whom."""
-    status = deal.get("status")
-    if status == "lost" or deal.is_deleted or deal.get(MERGED) is not None:
+def is_won(deal: Record) -> bool:
+    """Whether it stands among what was won."""
+    return deal.get("status") == "won" and not deal.is_deleted and deal.get(MERGED) is None
+
+
+def deal_card(
+    id: str, deal: Record, person: Callable[[str | None], str | None], *, is_quiet: bool = False
+) -> bytes | None:
+    """What lists show of it; None: it is in none, as it is lost, deleted or merged. `person`: who is served as whom.
+
+    `is_quiet`: no webhook told first that it was won.
+    """
+    if deal.get("status") == "lost" or deal.is_deleted or deal.get(MERGED) is not None:
         return None
-    joined, is_won = joined_stays(deal), status == "won"
+    joined, was_won = joined_stays(deal), is_won(deal)
     entered_at, stage = joined[-1] if joined else (None, None)
     left = [(held, at, end) for (at, held), (end, _) in pairwise(joined) if held is not None]
     return encode_deal(
@@ -77,7 +86,8 @@ def deal_card(id: str, deal: Record, person: Callable[[str | None], str | None])
             currency=deal.get("currency"),
             next_step_at=deal.get("next_step_at"),
             created_at=deal.get("created_at"),
-            won_at=closed_at(deal) if is_won else None,
-            stays=tuple((held, end - at) for held, at, end in left) if is_won else (),
+            won_at=closed_at(deal) if was_won else None,
+            stays=tuple((held, end - at) for held, at, end in left) if was_won else (),
+            is_quiet=is_quiet and was_won,
         )
     )

@@ -12,7 +12,7 @@ import msgspec
 
 from processor.core.batch import Changes
 from processor.core.counted import record_contributions, row_contributions
-from processor.core.deals import deal_card
+from processor.core.deals import deal_card, is_won
 from processor.core.definitions import Definitions
 from processor.core.panes import Message, Panes, PaneTable, differing
 from processor.core.plan import Contribution
@@ -27,6 +27,7 @@ from processor.core.retention import (
 )
 from processor.native import COMPILED
 from schemas.damage import check_row
+from schemas.deals import decode_deal
 from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement, record_key
 from schemas.instants import DAY
 from schemas.late import PAST, REFUSED, LateChange
@@ -86,6 +87,8 @@ class Ledger:
         """`compiled`: whether plain records are left to `processor.native`, which does the same."""
         self._definitions = definitions
         self._rows: dict[bytes, bytes] = {}
+        self._quietly_won: set[bytes] = set()
+        """Deals of which no webhook told first that they were won. With the row it is all that makes their card."""
         self.horizon = Horizon(definitions.calendar, definitions.records_kept)
         self._expiry: Expiry[bytes] = Expiry()
         self.panes: Panes
@@ -110,10 +113,11 @@ class Ledger:
         """How many rows may be too old and were not looked at yet."""
         return len(self._expiry.due)
 
-    def fold(self, changes: Changes, log_at: int) -> LedgerOutput:
+    def fold(self, changes: Changes, log_at: int, *, is_quiet: bool = False) -> LedgerOutput:
         """Take a batch of changes in. `log_at` is the newest receipt seen (microseconds).
 
-        Of a batch of `new_batch` what is plain is never decoded.
+        Of a batch of `new_batch` what is plain is never decoded. `is_quiet`: no webhook told of it, so nothing that is
+        won by it is celebrated.
         """
         output = LedgerOutput()
         self._advance(log_at)
@@ -124,6 +128,8 @@ class Ledger:
         past: dict[bytes, Record] = {}
         for key, held in self._gather(changes, output, doubtful).items():
             if held.is_news:
+                if held.record.kind == DEAL:
+                    self._note_won(key, held.record, is_quiet=is_quiet)
                 self._settle(key, held, output, past, bool(doubtful) and key in doubtful)
         if past:
             output.late += self._news(changes, past)
@@ -196,8 +202,17 @@ class Ledger:
         elif record.kind == DEAL:
             output.deals.append((key, self._card(key, record)))
 
+    def _note_won(self, key: bytes, deal: Record, *, is_quiet: bool) -> None:
+        """Before its row is written: who told first that it was won. A correction of what is won tells nothing new."""
+        before = self._rows.get(key)
+        if not is_won(deal):
+            self._quietly_won.discard(key)
+        elif before is None or not is_won(decode_record(before)):
+            (self._quietly_won.add if is_quiet else self._quietly_won.discard)(key)
+
     def _card(self, key: bytes, deal: Record) -> bytes | None:
-        return deal_card(key.decode().partition("|")[2], deal, self._definitions.person)
+        is_quiet = key in self._quietly_won
+        return deal_card(key.decode().partition("|")[2], deal, self._definitions.person, is_quiet=is_quiet)
 
     def _news(self, changes: Changes, records: dict[bytes, Record]) -> list[LateChange]:
         """The changes that said something new of these records."""
@@ -268,6 +283,7 @@ class Ledger:
         record = decode_record(row)
         if self._is_expired(key, record):
             del self._rows[key]
+            self._quietly_won.discard(key)
             _let_go(key, record.kind, output)
             return None
         return record
@@ -286,6 +302,7 @@ class Ledger:
         """Derive everything from the rows; what differs from what was published comes out as messages."""
         output = LedgerOutput()
         self._advance(log_at)
+        self._quietly_won = {key for key, card in published_deals.items() if _is_quiet(card)}
         expired: list[bytes] = []
         self.panes.count(self._derive(published_roster, published_deals, output, expired))
         for key in (*expired, *output.damaged):
@@ -332,6 +349,13 @@ class Ledger:
                 card = self._card(key, decode_record(row))
                 if published_deals.pop(key, None) != card:
                     output.deals.append((key, card))
+
+
+def _is_quiet(card: bytes) -> bool:
+    try:
+        return decode_deal(card).is_quiet
+    except msgspec.MsgspecError:
+        return False  # of nobody's making: it is published anew
 
 
 def _let_go(key: bytes, kind: str, output: LedgerOutput) -> None:

@@ -342,7 +342,7 @@ class Hand:
         log_at: int,
         engage: Callable[[Iterable[Engagement]], None],
     ) -> None:
-        output = share.ledger.fold(changes, log_at)
+        output = share.ledger.fold(changes, log_at, is_quiet=True)  # a replay celebrates nothing
         share.done.count("events", len(changes))
         share.done.count("duplicates", output.duplicates)
         share.done.count("beyond.named", output.dropped)

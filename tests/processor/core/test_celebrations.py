@@ -188,3 +188,16 @@ def test_nobody_is_told_where_no_screen_asks_for_it() -> None:
 
     assert not worker.book.is_needed
     assert worker.deal().told() == []
+
+
+def test_what_no_webhook_told_first_is_told_to_nobody_and_what_was_told_stays() -> None:
+    worker = Worker(celebrating({}))
+    assert worker.deal(is_quiet=True).told() == []
+    worker.start()
+    assert worker.deal(is_quiet=True).told() == []
+    assert worker.gone().told() == []
+
+    assert worker.deal("d2").told() == [WON]
+    # After a replay nobody knows any more that a webhook had told it: it is won all the same.
+    assert worker.deal("d2", is_quiet=True).told() == []
+    assert worker.gone("d2").told() == [BACK]

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from deploy.verification import records as recounted
 from processor.core.deals import closed_at, deal_row, joined_stays, stays
+from processor.core.definitions import definitions_of
+from processor.core.ledger import Ledger, LedgerOutput
 from processor.core.retention import speaks_of_the_past
 from schemas.damage import DamagedError, check_row
+from schemas.deals import decode_deal
 from schemas.instants import DAY, HOUR
 from schemas.records import (
     FIELD_CODES,
@@ -24,7 +27,7 @@ from schemas.records import (
     fold_all,
     make_change,
 )
-from tests.builders import change
+from tests.builders import change, make_config
 from tests.strategies import NOW, changes
 
 MON, TUE, WED, THU = (NOW + place * DAY for place in range(4))
@@ -191,3 +194,45 @@ def test_entries_that_nobody_has_written_are_refused() -> None:
 
     with pytest.raises(DamagedError):
         check_row(row)
+
+
+class Told:
+    """A ledger that hears of one deal, and the card that was published last."""
+
+    def __init__(self) -> None:
+        self.definitions = definitions_of(make_config())
+        self.ledger = Ledger("ledger.0", self.definitions)
+        self.rows: dict[bytes, bytes] = {}
+        self.cards: dict[bytes, bytes] = {}
+
+    def hears(self, at: int, *, is_quiet: bool = False, **fields: Any) -> bool:
+        """Whether it is won quietly then."""
+        output = self.ledger.fold([change("deal", "d1", at, **fields)], NOW + DAY, is_quiet=is_quiet)
+        self.take(output)
+        return decode_deal(self.cards[b"deal|d1"]).is_quiet
+
+    def take(self, output: LedgerOutput) -> None:
+        self.rows |= {key: row for key, row in output.rows if row is not None}
+        for key, card in output.deals:
+            self.cards.pop(key, None) if card is None else self.cards.update({key: card})
+
+    def restart(self) -> None:
+        self.ledger = Ledger("ledger.0", self.definitions)
+        self.ledger.restore(dict(self.rows))
+        output = self.ledger.rebuild({}, {}, dict(self.cards), NOW + DAY)
+        assert output.deals == [], "what was published is what is derived"
+
+
+def test_who_told_first_that_it_was_won_is_remembered_over_a_restart() -> None:
+    told = Told()
+    assert not told.hears(NOW, is_quiet=True, status="open", amount=1, currency="USD")
+    assert told.hears(NOW + 1, is_quiet=True, status="won")
+    assert told.hears(NOW + 2, amount=2), "a webhook that corrects it"
+    told.restart()
+    assert told.hears(NOW + 3, closed_at=NOW)
+
+    assert not told.hears(NOW + 4, status="open")
+    assert not told.hears(NOW + 5, status="won"), "a webhook says that it was won again"
+    told.restart()
+    assert not told.hears(NOW + 6, is_quiet=True, amount=3), "and a reconciliation corrects it"
+    told.restart()

@@ -9,9 +9,10 @@ import pytest
 from api.read.subscriptions import Filter, Subscription
 from processor.core.milestones import MilestoneBook
 from schemas.alerts import encode_alert
+from schemas.deals import DealCard, encode_deal
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.naming import id_told
-from schemas.topics import THRESHOLD_ALERTS
+from schemas.topics import DEALS, THRESHOLD_ALERTS
 from tests.api.reading import Floor, floor_config
 from tests.builders import change, instant
 
@@ -297,3 +298,27 @@ async def test_a_win_has_the_photo_of_its_rep_where_the_screen_may_show_people(t
     assert photos["full"] == "/photos/r1"
     assert photos["first"] == f"/photos/{id_told('first', 'r1')}"
     assert (photos["alias"], photos["none"]) == (None, None)
+
+
+async def test_what_no_webhook_told_first_is_listed_and_celebrated_by_nobody(tmp_path: Path) -> None:
+    wall = Wall(tmp_path)
+    assert wall.watch()["wins"] == []
+
+    def tell(*, is_quiet: bool, won_at: int | None = NOW - HOUR) -> None:
+        card = DealCard("d1", "r1", "Acme", None, None, None, None, "12", "EUR", None, None, won_at, is_quiet=is_quiet)
+        wall.view.apply(DEALS.name, b"deal|d1", encode_deal(card))
+
+    tell(is_quiet=True)
+    assert wall.told() == []
+    assert await wall.listed() == ["deal_won:d1:2026-03-18T11:00:00.000Z"]
+    assert wall.watch()["wins"] == []
+    tell(is_quiet=True, won_at=None)
+    assert wall.told() == []
+
+    # A webhook tells that it was won again; what is read anew by a replay takes nothing back.
+    tell(is_quiet=False)
+    assert [win["withdrawn"] for win in wall.told()] == [False]
+    tell(is_quiet=True)
+    assert wall.told() == []
+    tell(is_quiet=True, won_at=None)
+    assert [win["withdrawn"] for win in wall.told()] == [True]
