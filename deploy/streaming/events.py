@@ -144,8 +144,9 @@ def _text_of(event: Received, schemas: Schemas, channel: str) -> bytes:
         payload = schemas.decode(event)
         text = orjson.dumps(known | {"payload": payload}, default=_as_text)
     except (ValueError, orjson.JSONEncodeError):
-        # It lies in the log as it came, and becomes a dead letter: nothing is lost.
-        return orjson.dumps(known | {"avro": base64.b64encode(event.payload).decode()})
+        # It lies in the log as it came, and becomes a dead letter: nothing is lost, but of what no message could hold.
+        raw = base64.b64encode(event.payload).decode()
+        return orjson.dumps(known | ({"avro": raw} if len(raw) <= MOST_EVENT_BYTES else {"bytes": len(event.payload)}))
     if len(text) <= MOST_EVENT_BYTES:
         return text
     header = dict(payload.get(HEADER) or {})

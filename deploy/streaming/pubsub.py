@@ -111,7 +111,11 @@ class PubSub:
             num_requested=AT_ONCE,
         )
         subscription = Subscription(self, call, access, self._silence)
-        await subscription.ask(first)
+        try:
+            await subscription.ask(first)
+        except BaseException:
+            subscription.cancel()
+            raise
         return subscription
 
     async def _access_now(self) -> Access:

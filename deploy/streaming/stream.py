@@ -44,15 +44,13 @@ from schemas.connectors.salesforce.connector import SalesforceApi, SalesforceStr
 from schemas.connectors.salesforce.token import Access, log_in
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.exit_codes import ExitCode
-from schemas.instants import DAY, SECOND
+from schemas.instants import HOUR
 from schemas.stream_positions import StreamPosition, encode_position, position_key
 from schemas.topics import DELIVERIES, STREAM_POSITIONS
 
 log = structlog.get_logger("stream")
 
-KEPT = 3 * DAY
-"""How long the vendor keeps events."""
-_TOLD_EVERY = SECOND
+_TOLD_EVERY_SECONDS = 1.0
 _RENEWED_SECONDS = 4 * 3600.0
 _TOKEN_SECONDS = 30.0
 _LEAVE_SECONDS = 1.5
@@ -279,7 +277,7 @@ class Channel:
             mark = events[-1].replay_id
         was_broken = self.position.problem is not None
         self.position = StreamPosition(mark or self.position.replay_id, partition, offset, now)
-        if not events or was_broken or time.monotonic() - self._told_at >= _TOLD_EVERY / SECOND:
+        if not events or was_broken or time.monotonic() - self._told_at >= _TOLD_EVERY_SECONDS:
             await self._tell()
 
     async def _tell(self) -> None:
@@ -289,7 +287,7 @@ class Channel:
     async def _failed(self, error: PubSubError) -> None:
         connection = self.store.connection
         if error.reason == "position":
-            since = max(self.position.at - DAY // 24, 0)
+            since = max(self.position.at - HOUR, 0)  # clocks differ
             log.warning("stream.gap", connection=connection, channel=self.name)
             lost = lost_since(since, connection=connection, channel=self.name, received_at=self.clock())
             offset = await self.store.append([lost])

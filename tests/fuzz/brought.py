@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from deploy.streaming.events import Received, Schemas, deliveries_of
 from processor.core.normalise import parse_delivery
 from schemas.alerts import decode_acknowledgement, decode_action, decode_alert, decode_frame, decode_outgoing
 from schemas.catalogue.reading import read_metrics, shipped
@@ -25,6 +26,8 @@ from schemas.leads import LeadClock, decode_clock, encode_clock
 from schemas.progress import Progress, decode_progress, encode_progress
 from schemas.verifications import decode_verification
 from tests.deploy.files.imports import Imports
+from tests.deploy.streaming.payloads import CHANNEL, CONNECTOR, won
+from tests.fakes.salesforce_events import encoded, schema_of
 from tests.fuzz.outside import CONNECTIONS, FIXTURES
 from tests.fuzz.target import Target
 from tests.strategies import NOW
@@ -155,6 +158,21 @@ def a_catalogue_is_read_or_said_wrong(data: bytes) -> None:
         assert all(problem.startswith("metrics.yaml") and "\n" not in problem for problem in read.problems)
 
 
+# --- Change events ----------------------------------------------------------------------------------------------------
+
+_EVENT = won(1)
+_SCHEMA = schema_of(_EVENT)
+_SCHEMAS = Schemas()
+_SCHEMAS.add("s-1", json.dumps(_SCHEMA))
+
+
+def an_event_is_stored_and_gives_changes_or_a_dead_letter(data: bytes) -> None:
+    events = [Received(b"m-1", "s-1", data)]
+    (delivery,) = deliveries_of(events, _SCHEMAS, connection="sf", channel=CHANNEL, received_at=NOW)
+    parsed = CONNECTOR.parse(delivery)
+    assert parsed.changes or parsed.problems or parsed.ignored
+
+
 # --- Messages ---------------------------------------------------------------------------------------------------------
 
 _READERS: tuple[Callable[[bytes], Any], ...] = (
@@ -176,6 +194,7 @@ TARGETS = (
     Target("answers", _answers(), an_answer_gives_changes_or_dead_letters),
     Target("api-json", _answers(), an_answer_of_an_api_can_be_kept),
     Target("files", _files(), a_file_is_imported_or_its_lines_are_refused),
+    Target("change-events", [encoded(_EVENT, _SCHEMA)], an_event_is_stored_and_gives_changes_or_a_dead_letter),
     Target("catalogue", [_METRICS], a_catalogue_is_read_or_said_wrong),
     Target(
         "messages",
