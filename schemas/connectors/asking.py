@@ -13,6 +13,9 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from schemas.connectors.tables import instant_text
+from schemas.instants import parse_instant
+
 _T = TypeVar("_T")
 
 
@@ -216,3 +219,16 @@ def member(data: Any, name: str, kind: type[_T]) -> _T:
         msg = f"{name}: is missing or of another type than documented"
         raise BadAnswerError(msg)
     return found
+
+
+def instant_told(value: Any, name: str) -> int:
+    """An instant that must be there, in microseconds. Raises BadAnswerError."""
+    try:
+        text = instant_text(value)
+        if text is None:
+            msg = "is missing"
+            raise ValueError(msg)
+        return parse_instant(text)
+    except ValueError as error:
+        msg = f"{name}: {error}"
+        raise BadAnswerError(msg) from None

@@ -27,11 +27,12 @@ from schemas.connectors.asking import (
     Pace,
     Page,
     Steps,
+    instant_told,
     member,
 )
 from schemas.connectors.close.objects import CALL, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
-from schemas.connectors.tables import instant_text, second_text
-from schemas.instants import DAY, MINUTE, SECOND, format_instant, parse_instant
+from schemas.connectors.tables import second_text
+from schemas.instants import DAY, MINUTE, SECOND, format_instant
 from schemas.records import MERGED
 
 ADDRESS = "https://api.close.com"
@@ -286,15 +287,7 @@ def _written(at: int) -> str:
 
 
 def _at(row: Mapping[str, Any], name: str) -> int:
-    try:
-        text = instant_text(row.get(name) or row.get("date_created"))
-        if text is None:
-            msg = "is missing"
-            raise ValueError(msg)
-        return parse_instant(text)
-    except ValueError as error:
-        msg = f"{name}: {error}"
-        raise BadAnswerError(msg) from None
+    return instant_told(row.get(name) or row.get("date_created"), name)
 
 
 def _rows(answer: Answer) -> Iterator[dict[str, Any]]:

@@ -24,11 +24,12 @@ from schemas.connectors.asking import (
     Pace,
     Page,
     Steps,
+    instant_told,
     member,
 )
 from schemas.connectors.pipedrive.objects import RECORDS
-from schemas.connectors.tables import instant_text, second_text
-from schemas.instants import MINUTE, SECOND, parse_instant
+from schemas.connectors.tables import second_text
+from schemas.instants import MINUTE, SECOND
 
 DEALS, LEADS, ACTIVITIES, USERS = "deals", "leads", "activities", "users"
 BATCH = 100
@@ -220,22 +221,9 @@ def updated_at(record: Mapping[str, Any]) -> int:
     for name in ("update_time", "modified", "add_time", "created"):
         value = record.get(name)
         if value:
-            return told_at(value, name)
+            return instant_told(value, name)
     msg = "update_time: is missing"
     raise BadAnswerError(msg)
-
-
-def told_at(value: Any, name: str) -> int:
-    """An instant of an answer. Raises BadAnswerError."""
-    try:
-        text = instant_text(value)
-        if text is None:
-            msg = "is missing"
-            raise ValueError(msg)
-        return parse_instant(text)
-    except ValueError as error:
-        msg = f"{name}: {error}"
-        raise BadAnswerError(msg) from None
 
 
 def _deleted(record: Mapping[str, Any]) -> dict[str, Any]:

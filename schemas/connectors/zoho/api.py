@@ -25,11 +25,12 @@ from schemas.connectors.asking import (
     Pace,
     Page,
     Steps,
+    instant_told,
     member,
 )
-from schemas.connectors.tables import Table, instant_text, second_text
+from schemas.connectors.tables import Table, second_text
 from schemas.connectors.zoho.objects import CALLS, DEALS, EMAILS, EVENTS, LEADS, USERS
-from schemas.instants import MINUTE, parse_instant
+from schemas.instants import MINUTE
 
 VERSION = "v8"
 BATCH = 50
@@ -221,8 +222,8 @@ class ZohoSource:
                 rows = [] if answer.status in _REFUSED else list(_rows(answer, EMAILS.name))
                 records += [{**row, "id": str(row["message_id"]), LEAD: lead} for row in rows if row.get("message_id")]
                 index = _info(answer).get("next_index") if rows and _is_more(answer) else None
-        found = [record for record in records if _instant(record.get("time"), "time") >= since]
-        return Changed([(each["id"], _instant(each["time"], "time")) for each in found], following, records=found)
+        found = [record for record in records if instant_told(record.get("time"), "time") >= since]
+        return Changed([(each["id"], instant_told(each["time"], "time")) for each in found], following, records=found)
 
     def _leads_of_mails(self, cursor: str | None) -> Steps[tuple[list[str], str | None]]:
         """The ids of a few leads: whoever is stopped begins again with the first of them."""
@@ -260,7 +261,7 @@ class ZohoSource:
         )
         records = []
         for record in _rows(answer, "data"):
-            at = _instant(record.get("deleted_time"), "deleted_time")
+            at = instant_told(record.get("deleted_time"), "deleted_time")
             if at >= since:
                 records.append({"id": record["id"], GONE: at})
         return Page(records, str(page + 1) if _is_more(answer) else None)
@@ -317,20 +318,8 @@ def _written(at: int) -> str:
     return f"{second_text(at)}+00:00"
 
 
-def _instant(value: Any, name: str) -> int:
-    try:
-        text = instant_text(value)
-        if text is None:
-            msg = "is missing"
-            raise ValueError(msg)
-        return parse_instant(text)
-    except ValueError as error:
-        msg = f"{name}: {error}"
-        raise BadAnswerError(msg) from None
-
-
 def _modified(record: Mapping[str, Any]) -> int:
-    return _instant(record.get("Modified_Time"), "Modified_Time")
+    return instant_told(record.get("Modified_Time"), "Modified_Time")
 
 
 def _rows(answer: Answer, name: str) -> Iterator[dict[str, Any]]:
