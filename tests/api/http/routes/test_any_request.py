@@ -38,9 +38,10 @@ _BEYOND_A_SCHEMA = {
     "body",
     "compare",
     "metric",
+    "channel",
 }
-"""What is wrong about these, OpenAPI cannot say: two dates that belong together, a page that there is not, a metric of
-another kind than is asked for."""
+"""What is wrong about these, OpenAPI cannot say: two dates that belong together, a page or channel that there is not, a
+metric of another kind than is asked for."""
 
 schema = schemathesis.openapi.from_asgi("/openapi.json", _floor.app).exclude(path="/v1/stream")  # it does not end
 
