@@ -118,6 +118,11 @@ class RowsAnswer(Answer):
 
     rows: list[RowAnswer]
     as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    next: str | None = Field(
+        default=None,
+        description="Where `limit` was given: the `cursor` of the next page; null on the last one.",
+        examples=["WzAsInItMTciXQ"],
+    )
 
 
 class MetricVersion(Answer):
