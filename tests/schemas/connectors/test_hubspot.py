@@ -776,9 +776,33 @@ def test_a_contact_put_on_a_call_wins_over_one_taken_off_in_the_same_save() -> N
         _association("CALL_TO_CONTACT", 1, 3),
     ]
 
-    assert [change.fields for change in _changes(events[0])] == [{"lead": None}]
     for order in itertools.permutations(events):
         assert _fold(_changes(*order)).get("lead") == "3"
+
+
+@pytest.mark.parametrize(
+    ("name", "pointer"), [("CALL_TO_CONTACT", "lead"), ("EMAIL_TO_CONTACT", "lead"), ("MEETING_TO_DEAL", "deal"),
+                          ("DEAL_TO_CONTACT", "lead")]
+)  # fmt: skip
+def test_of_two_that_are_associated_only_the_one_that_is_taken_off_goes(name: str, pointer: str) -> None:
+    """Nothing is looked up: the one associated last counts, and taking off the other says nothing of it."""
+
+    def at(second: int, other: int, *, removed: bool = False) -> dict[str, Any]:
+        return _association(name, 1, other, associationRemoved=removed) | {"occurredAt": T + second * 1000}
+
+    one, two, off_one, off_two = at(1, 51), at(2, 52), at(3, 51, removed=True), at(3, 52, removed=True)
+    again = at(4, 52)
+    for told, left in (
+        ([one, off_one], None),
+        ([one, two, off_one], "52"),
+        ([one, two, off_two], None),
+        ([one, two, off_one, off_two], None),
+        ([one, two, off_two, again], "52"),
+        ([one, two, off_two, at(5, 51)], "51"),
+    ):
+        states = {_fold(_changes(*order)).encode() for order in itertools.permutations(told)}
+        assert len(states) == 1
+        assert _fold(_changes(*told)).get(pointer) == left
 
 
 @pytest.mark.parametrize("name", ["CONTACT_TO_COMPANY", "EMAIL_TO_DEAL", "CONTACT_TO_LEAD", "nonsense"])
