@@ -10,6 +10,7 @@ import { compareDecimals } from "./format.js";
  * @property {string} rep
  * @property {string} name
  * @property {string | null} team
+ * @property {string | null} photo
  * @property {string} [currency]
  * @property {Value} value
  * @property {number} [bound]
@@ -58,7 +59,7 @@ function ranked(rows, metric, direction, standing, compareNames) {
     // Whose name the screen is not told has none: an id is no name.
     rep: row.rep || "", name: row.name === null ? "" : row.name || row.rep || "", team: row.team || null, currency: row.currency,
     value: metric in row.metrics ? row.metrics[metric] : null, bound: row.bounds[metric], rank: null, apart: "",
-    goal: (row.goals && row.goals[metric]) || null,
+    goal: (row.goals && row.goals[metric]) || null, photo: row.photo || null,
   }));
   const order = (/** @type {Entry} */ a, /** @type {Entry} */ b) => {
     const [one, other] = [standing(a), standing(b)];
