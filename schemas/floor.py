@@ -4,7 +4,7 @@ Whoever has read all of `panes` and `roster` asks here for the metrics of a scop
 come in as arguments. Merging is in merged_panes.py.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,15 +20,14 @@ from schemas.catalogue.versions import Versioned
 from schemas.columns import Column
 from schemas.config import Config
 from schemas.instants import MINUTE, format_instant
+from schemas.left_out import negative_durations, without_rate
 from schemas.merged_panes import (
     DECODED_WINDOWS,
     ORGANISATION,
     MergedPanes,
     Scope,
-    negative_durations,
     rep_scope,
     team_scope,
-    without_rate,
 )
 from schemas.panes import Pane, opening_of
 from schemas.windows import Span, Window, date_of, first_minute_kept
@@ -75,6 +74,13 @@ class Floor(MergedPanes):
         metrics = None if metrics is None else [*metrics]
         pane = self.merged(scope, span, now, None if metrics is None else self.cells_of(metrics))
         return self.result(pane, now, metrics, span)
+
+    def merged_by_scope(self, scopes: Sequence[Scope], span: Span, now: int) -> Iterator[tuple[Scope, Pane]]:
+        """Each of them with its merged pane; those of people are made at once."""
+        reps = [scope.id for scope in scopes if scope.kind == "rep" and scope.id is not None]
+        panes = iter(self.merged_of(reps, span, now))
+        for scope in scopes:
+            yield scope, next(panes) if scope.kind == "rep" else self.merged(scope, span, now)
 
     def cells_of(self, metrics: Iterable[str]) -> frozenset[int]:
         """The cells that these metrics are read from."""
@@ -223,12 +229,12 @@ class Floor(MergedPanes):
     def deals_without_rate(self) -> int:
         """Won deals in a currency that has no rate: they are left out of money metrics."""
         won = without_rate(self._bound.metrics.get("revenue_won"))
-        return 0 if won is None else self.times_left_out(won)
+        return 0 if won is None else self.left_out.times(won)
 
     def negative_durations(self) -> Mapping[str, int]:
         """Metric -> how many it leaves out because they end before they start, of every duration."""
         found = {name: negative_durations(metric) for name, metric in self._bound.metrics.items()}
-        return {name: sum(map(self.times_left_out, cells)) for name, cells in found.items() if cells}
+        return {name: sum(map(self.left_out.times, cells)) for name, cells in found.items() if cells}
 
     def comes_due(self, pane: Pane, since: int, now: int) -> bool:
         """Whether something waits in a merged pane whose time is over by now, and was not before."""

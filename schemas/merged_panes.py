@@ -10,19 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from schemas.bulk_panes import BulkPanes
-from schemas.catalogue import Metric
 from schemas.catalogue.defined import bound_under
-from schemas.catalogue.duration import DurationReader
 from schemas.catalogue.plan import Form, Kind
-from schemas.catalogue.simple import SimpleReader
-from schemas.catalogue.versions import VersionsReader
 from schemas.columns import parts_in
 from schemas.config import Config
 from schemas.config.rules import rules_of
 from schemas.instants import DAY, MINUTE
+from schemas.left_out import LeftOut
 from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
 from schemas.pane_store import PaneStore
-from schemas.panes import Pane, decode_pane, exchange, merge, pane_key, read_pane_key
+from schemas.panes import Pane, exchange, merge, pane_key, read_pane_key
 from schemas.people import Person, Roster
 from schemas.rep_days import RepDays
 from schemas.sums import Sums
@@ -85,10 +82,7 @@ class MergedPanes:
         self._blocks: dict[int, dict[Scope, Pane]] = {}
         self._windows_in: dict[int, int] = {}
         """Block -> in how many of its windows there is a pane."""
-        self._noted: dict[int, dict[tuple[Window, str | None, str], int]] = {
-            cell: {} for cell in _noted_cells(self._bound.metrics)
-        }
-        """How often something was left out of a metric, by the cell that counts it."""
+        self.left_out = LeftOut(self._bound.metrics)
         self._levels = Levels(plan)
         self._rep_days = RepDays(config, plan, self.calendar)
         self._rep_day_panes: dict[tuple[Scope, Day, Day], Pane] = {}
@@ -116,7 +110,7 @@ class MergedPanes:
             before = self.store.put(window, origin, place, value)
         self._count_windows(window, is_first=is_first)
         self._bulk.note(window, origin, place, before)
-        self._note(origin, rep, window, value)
+        self.left_out.note(origin, rep, window, value)
         self._forget_merged(window, rep)
         self.revision += 1
         self._rep_revisions[rep] = self.revision
@@ -164,19 +158,6 @@ class MergedPanes:
                 self._blocks.pop(block, None)
         elif is_first:
             self._windows_in[block] = self._windows_in.get(block, 0) + 1
-
-    def _note(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
-        """Keep how often something was left out beside the bytes, which are not decoded before somebody asks."""
-        if is_day(window):
-            for cell, held in self._noted.items():
-                if value is not None and _written(cell) in value:
-                    held[window, rep, origin] = decode_pane(value).get(cell, 0)
-                else:
-                    held.pop((window, rep, origin), None)
-
-    def times_left_out(self, cell: int) -> int:
-        """How often something was left out of a metric on all days that are kept."""
-        return sum(self._noted.get(cell, {}).values())
 
     def _forget_merged(self, window: Window, rep: str | None) -> None:
         self._rep_panes.get(window, {}).pop(rep, None)
@@ -520,26 +501,3 @@ def _block_of(window: Window) -> int:
     """Number of the block that holds the window; odd for days, as the windows are."""
     size = _DAYS_IN_BLOCK if is_day(window) else _MINUTES_IN_BLOCK
     return index_of(window) // size * 2 + (window & 1)
-
-
-def without_rate(metric: Metric | None) -> int | None:
-    """The cell that counts for how many rows of a metric there was no rate."""
-    reader = None if metric is None else metric.reader
-    return reader.left_out.name if isinstance(reader, SimpleReader) and reader.left_out is not None else None
-
-
-def negative_durations(metric: Metric) -> list[int]:
-    """The cells that count what a metric leaves out because it ends before it starts."""
-    readers = metric.reader.readers if isinstance(metric.reader, VersionsReader) else (metric.reader,)
-    return [reader.negative.name for reader in readers if isinstance(reader, DurationReader)]
-
-
-def _noted_cells(metrics: Mapping[str, Metric]) -> set[int]:
-    won = without_rate(metrics.get("revenue_won"))
-    negative = {cell for metric in metrics.values() for cell in negative_durations(metric)}
-    return negative if won is None else negative | {won}
-
-
-def _written(cell: int) -> bytes:
-    """The name of a cell, as it stands in the bytes of a pane."""
-    return cell.to_bytes(8, "big")
