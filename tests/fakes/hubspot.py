@@ -169,7 +169,7 @@ class FakeHubSpot(FakeServer):
                 stays.histories.setdefault(name, []).append((gone.get(name) or "", at))
         if gone.created < stays.created:
             stays.created = gone.created
-            stays.histories[CREATED[object]] = gone.histories[CREATED[object]]
+            stays.histories[CREATED[object]].append((iso(gone.created), at))
         merged = [*filter(None, (stays.get("hs_merged_object_ids") or "").split(";")), loser]
         merged += [id for id in (gone.get("hs_merged_object_ids") or "").split(";") if id and id not in merged]
         stays.histories.setdefault("hs_merged_object_ids", []).append((";".join(merged), at))

@@ -37,6 +37,10 @@ class Told:
         """What has changed and no round has found."""
         return set(self._at)
 
+    def is_known(self, record: str) -> bool:
+        """Whether all of it is known, as it is now."""
+        return self._known.get(record) == self._is.get(record)
+
     def happened(self, record: str, state: State, at: int, *, is_told: bool, is_whole: bool) -> None:
         """It is so now: a webhook tells of it, or none. `is_whole`: it tells all of the record, not what changed."""
         if self._happened_at.get(record) != at:

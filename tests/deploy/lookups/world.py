@@ -320,7 +320,11 @@ class People(Protocol):
 
 
 class FloorOfPeople:
-    """Those who work in HubSpot."""
+    """Those who work in HubSpot.
+
+    Of a contact that is merged away HubSpot tells nothing any more. So that there is one answer, nobody merges one that
+    neither a webhook nor a round has told of.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -449,7 +453,9 @@ class FloorOfPeople:
 
     def _merge(self) -> None:
         winner, loser = self._any("contacts"), self._any("contacts")
-        if winner is not None and loser is not None and winner != loser:
+        told = self._world.told
+        is_known = loser is not None and (told is None or told.is_known(loser))
+        if winner is not None and loser is not None and winner != loser and is_known:
             self._world.send(self._crm.merge("contacts", winner, loser))
 
     def _associate(self) -> None:
