@@ -12,14 +12,12 @@ from typing import Any
 
 from api.read.discretion import Discretion, Told
 from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot, payload_for
-from api.read.events import AlertNews, Departure, Event, Followed, LeadNews, Owner, Untold
+from api.read.events import Departure, Event, Followed, Untold
 from api.read.goal_news import first_told, goal_news
+from api.read.owned_news import OwnedTeller
 from api.read.remembered import RememberedEvents
 from api.read.rows import (
     Json,
-    absent_lead,
-    alert_json,
-    lead_news,
     open_alerts,
     row_maker,
     scope_fields,
@@ -67,10 +65,7 @@ class Broadcaster:
         self._unseen: set[Scope] = set()
         """Who may be new, gone, or have another name or team: what one call did not get to."""
         self._day: int | None = None
-        self._leads: dict[str, Owner] = {}
-        """The waiting leads that were told, and whose they were then."""
-        self._alerts: dict[str, Owner] = {}
-        """The open alerts that were told, and whose they were then."""
+        self._owned = OwnedTeller()
         self._wins = WinTeller()
         self._freshness_sent_at = 0
         self._progress_waits = False
@@ -198,7 +193,8 @@ class Broadcaster:
             if self._is_watched(window, selection)
         }
         self._view = view
-        self._followed, self._heads, self._leads, self._alerts, self._day = {}, {}, {}, {}, None
+        self._followed, self._heads, self._day = {}, {}, None
+        self._owned = OwnedTeller()
         self._wins = WinTeller()
         self._unseen.clear()
         view.advance(now)
@@ -268,8 +264,10 @@ class Broadcaster:
             followed.is_due |= is_watched or unwatched or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY
             if followed.is_due and room != 0:
                 room = self._flush_window(window, followed, now, room)
-        self._flush_leads(changes, changed_heads, now)
-        self._flush_alerts(changes, now)
+        for lead in self._owned.leads(view, changes, changed_heads, now):
+            self._emit("lead", None, lead, now)
+        for alert in self._owned.alerts(view, changes):
+            self._emit("alert", None, alert, now)
         for news in self._wins.news(view, changes, now):
             self._emit("win", None, news, now)
         if departures:
@@ -421,39 +419,6 @@ class Broadcaster:
             touched |= view.levels_moved(since, now)
             touched |= followed.goals.keys()
         return touched & self._heads.keys()
-
-    def _flush_leads(self, changes: Changes, changed_heads: set[Scope], now: int) -> None:
-        leads = changes.leads
-        if changes.everything:
-            leads = {*leads, *self._view.waiting, *self._leads}
-        movers = {scope.id for scope in changed_heads if scope.kind == "rep"}
-        if movers:
-            leads = {*leads, *(lead for lead, owner in self._leads.items() if owner.rep in movers)}
-        for lead in sorted(leads):
-            told = self._leads.get(lead)
-            clock = self._view.clocks.get(lead)
-            news = absent_lead(lead, "deleted") if clock is None else lead_news(self._view, clock, now)
-            owner = Owner(news["rep"], news["team"])
-            if clock is not None and clock.is_waiting(now):
-                self._leads[lead] = owner
-            elif told is None:
-                continue  # nobody has it on a screen
-            else:
-                del self._leads[lead]
-            self._emit("lead", None, LeadNews(news, owner, told), now)
-
-    def _flush_alerts(self, changes: Changes, now: int) -> None:
-        view, alerts = self._view, changes.alerts
-        if changes.everything:
-            alerts = {*alerts, *view.open_alerts, *self._alerts}
-        for id in sorted(alerts):
-            alert = view.alerts.get(id)
-            if alert is None or not (alert.is_open or id in self._alerts):
-                continue  # nobody has it on a screen
-            told, owner = self._alerts.pop(id, None), Owner(alert.rep, alert.team)
-            if alert.is_open:
-                self._alerts[id] = owner
-            self._emit("alert", None, AlertNews(alert_json(view, alert), owner, told), now)
 
     def _emit(self, kind: str, window: str | None, payload: Any, now: int, *, weight: int = 1) -> None:
         self._number += 1
