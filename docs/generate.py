@@ -778,7 +778,26 @@ def prometheus_rule() -> str:
     return note + yaml.safe_dump(resource, sort_keys=False, width=120)
 
 
+def runbooks() -> str:
+    """The pages of docs/runbooks, for an api to serve."""
+    folder = REFERENCE.parent / "runbooks"
+    pages = {file.stem: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}
+    note = "# Made by docs/generate.py from docs/runbooks. Change those, then run it.\n"
+    return note + yaml.dump(pages, Dumper=_Blocks, sort_keys=True, width=1000, allow_unicode=True)
+
+
+class _Blocks(yaml.SafeDumper):
+    """Writes texts of several lines as they are read."""
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Blocks.add_representer(str, _Blocks.represent_str)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
+    "../../api/runbooks.yaml": runbooks,
     "../metrics.md": metric_entries,
     "../../deploy/kubernetes/components/prometheus-operator/rules.yaml": prometheus_rule,
     "cli.md": cli,
