@@ -65,13 +65,11 @@ def limit_waiting(
                 answer = await send(node, request, group=group)
         except TimeoutError:
             patience_with[place] = min(longest, 2 * allowed)
-            left_alone_until[node] = clock() + REST_SECONDS
             held = client._conns.get(place)
             if held is not None:
                 held.close(reason=CloseReason.CONNECTION_TIMEOUT)
             raise RequestTimedOutError from None
         patience_with.pop(place, None)
-        left_alone_until.pop(node, None)
         return answer
 
     def is_left_alone(node: int, group: Any) -> bool:
@@ -86,6 +84,7 @@ def limit_waiting(
         began = clock()
         found = await connection(node, group=group, **rest)
         if found is None and clock() - began >= _SILENT_SECONDS:
+            # Not for a request without an answer: whoever leads waits for its followers, and one of those hangs.
             left_alone_until[node] = clock() + REST_SECONDS
         if found is not None:
             is_default = group is ConnectionGroup.DEFAULT

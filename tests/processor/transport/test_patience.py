@@ -1,6 +1,7 @@
 """A broker that hangs is waited for less long than the group waits for a silent worker; joining may take longer."""
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,10 +20,12 @@ class HangingClient:
         self.answers = asyncio.Event()
         self.closed: list[Any] = []
         self._request_timeout_ms = 30_000
-        self.cluster = SimpleNamespace(brokers=lambda: self.brokers)
         self.brokers = [1]
+        self.cluster = SimpleNamespace(brokers=lambda: self.brokers)
         self.is_connected = True
         self.attempts = 0
+        self.is_silent: Callable[[], None] | None = None
+        """Called at each attempt to connect, which then fails."""
         connection = SimpleNamespace(_request_timeout=30.0, close=self._close, connected=lambda: self.is_connected)
         self._conns = {(1, group): connection for group in (ConnectionGroup.COORDINATION, ConnectionGroup.DEFAULT)}
 
@@ -36,7 +39,10 @@ class HangingClient:
 
     async def _get_conn(self, node: int, *, group: Any = ConnectionGroup.DEFAULT, no_hint: bool = False) -> Any:
         self.attempts += 1
-        return self._conns[node, group]
+        if self.is_silent is None or self._conns[node, group].connected():
+            return self._conns[node, group]
+        self.is_silent()
+        return None
 
 
 def test_it_is_shorter_than_the_session_unless_that_is_very_short() -> None:
@@ -98,30 +104,40 @@ async def test_joining_may_take_as_long_as_before_on_a_connection_that_was_made_
     assert (await client._get_conn(1, group=ConnectionGroup.COORDINATION))._request_timeout == 30.0
 
 
-@pytest.mark.parametrize(("brokers", "is_left_alone"), [([1, 2], True), ([1], False)])
-async def test_a_silent_broker_is_left_alone_for_a_while_where_there_are_others(
-    brokers: list[int], is_left_alone: bool
+@pytest.mark.parametrize(("brokers", "attempts"), [([1, 2], 1), ([1], 3)])
+async def test_a_broker_that_lets_itself_be_connected_to_and_is_silent_is_left_alone_where_there_are_others(
+    brokers: list[int], attempts: int
 ) -> None:
     client, now = HangingClient(), [0.0]
-    client.brokers = brokers
-    limit_waiting(client, 0.01, clock=lambda: now[0])
+    client.brokers, client.is_connected, client.is_silent = brokers, False, lambda: now.__setitem__(0, now[0] + 3.0)
+    limit_waiting(client, 6.0, clock=lambda: now[0])
+
+    for group in (ConnectionGroup.COORDINATION, ConnectionGroup.DEFAULT, ConnectionGroup.COORDINATION):
+        assert await client._get_conn(1, group=group) is None
+
+    assert client.attempts == attempts
+    now[0] += REST_SECONDS
+    client.is_silent = None
+    assert await client._get_conn(1) is not None
+
+
+async def test_a_broker_that_waits_for_others_is_connected_to_again_at_once() -> None:
+    client = HangingClient()
+    client.brokers = [1, 2]
+    limit_waiting(client, 0.01)
     with pytest.raises(RequestTimedOutError):
         await client.send(1, object())
 
-    assert (await client._get_conn(1) is None) == is_left_alone
-    assert (await client._get_conn(1, group=ConnectionGroup.COORDINATION) is None) == is_left_alone
-    now[0] += REST_SECONDS
     assert await client._get_conn(1) is not None
 
 
 async def test_a_connection_that_still_lives_is_used_whatever_another_one_did() -> None:
-    client = HangingClient()
+    client, now = HangingClient(), [0.0]
     client.brokers = [1, 2]
     alive = SimpleNamespace(_request_timeout=30.0, connected=lambda: True)
     client._conns[1, ConnectionGroup.COORDINATION] = alive
-    limit_waiting(client, 0.01)
-    with pytest.raises(RequestTimedOutError):
-        await client.send(1, object())
+    client.is_connected, client.is_silent = False, lambda: now.__setitem__(0, now[0] + 3.0)
+    limit_waiting(client, 6.0, clock=lambda: now[0])
 
     assert await client._get_conn(1) is None
     assert await client._get_conn(1, group=ConnectionGroup.COORDINATION) is alive
