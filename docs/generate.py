@@ -489,8 +489,9 @@ key, on loopback, everything is open to this machine itself; through a proxy (`F
 is needed all the same. Headers of a proxy are believed if its address is among `FLOORCAST_TRUSTED_PROXIES`.
 
 `HEAD` is answered wherever `GET` is, but on the stream. `Accept-Encoding: gzip` is honoured. A parameter that an
-address does not have is 422. Every answer has an `x-request-id`, by which the log knows the request. Pages of the sites
-under `cors` in [floorcast.yaml](configuration.md) may ask, with a key.
+address does not have is 422. Every answer has an `x-request-id`, by which the log knows the request: the one that it
+brought (at most 64 letters, digits, `.`, `_` and `-`), else a new one. Pages of the sites under `cors` in
+[floorcast.yaml](configuration.md) may ask, with a key.
 
 The stream sends `snapshot` first: rows, waiting leads, open alerts, the last 20 wins of today, freshness. Then
 `metrics` (rows with the metrics that changed, as whole values), `lead`, `alert` and `win` (one of them, as in REST) and

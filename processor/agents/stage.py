@@ -345,12 +345,12 @@ class StageShard:
         """
         if letters:
             alike = Counter((letter.connection, letter.reason, letter.detail) for letter in letters)
-            first = {(letter.connection, letter.reason, letter.detail): letter.id for letter in reversed(letters)}
+            first = {(letter.connection, letter.reason, letter.detail): letter for letter in reversed(letters)}
             for problem, events in alike.most_common(_PROBLEMS_TOLD):
                 connection, reason, detail = problem
                 log.warning(
                     "delivery.refused", connection=connection, reason=reason, detail=detail,
-                    delivery=first[problem], events=events,
+                    delivery=first[problem].id, request=first[problem].request or None, events=events,
                 )  # fmt: skip
             if len(alike) > _PROBLEMS_TOLD:
                 rest = len(letters) - sum(events for _, events in alike.most_common(_PROBLEMS_TOLD))

@@ -176,7 +176,8 @@ async def test_of_very_many_kinds_of_problems_a_few_are_named_and_the_rest_is_co
     topics = Topics()
     shard = shard_on(topics, monkeypatch)
     letters = [
-        DeadLetter("feed", "bad_field", f"fields.f{number}: is wrong", 0, 7, number, START) for number in range(99)
+        DeadLetter("feed", "bad_field", f"fields.f{number}: is wrong", 0, 7, number, START, request=f"r-{number}")
+        for number in range(99)
     ]
 
     with capture_logs() as lines:
@@ -184,6 +185,7 @@ async def test_of_very_many_kinds_of_problems_a_few_are_named_and_the_rest_is_co
 
     assert len(lines) == 11
     assert [line["events"] for line in lines] == [1] * 10 + [89]
+    assert [line["request"] for line in lines[:-1]] == [f"r-{number}" for number in range(10)]
     assert lines[-1]["problems"] == 89
     await shard.close()
 
