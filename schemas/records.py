@@ -14,14 +14,12 @@ import msgspec
 from msgspec import structs
 
 from schemas import row_bytes
+from schemas.pasts import HISTORY_LIMIT, enter, remember
 from schemas.row_bytes import Entry, Pasts, read_row
 from schemas.voices import FURTHER, LEAVING, LEFT, VOICES, is_left, joined_history, newest_word
 
 Value = row_bytes.Value
 Version = row_bytes.Version
-
-HISTORY_LIMIT = 64
-"""Entries of a history that are kept, the newest."""
 
 NAMED_LIMIT = 64
 """Values of a pointer that a record remembers, the newest, the current one among them."""
@@ -334,13 +332,13 @@ class Record:
         histories, named = HISTORIES.get(self.kind, _NONE), NAMED.get(self.kind, _NONE)
         for name, value in change.fields.items():
             news |= self._set(name, (at, digest, value), name in named)
-            if name in histories and _remember(self.histories.setdefault(name, []), [(at, digest, value)]):
+            if name in histories and remember(self.histories.setdefault(name, []), [(at, digest, value)]):
                 news = True
         for name, instant in ENTERED.get(self.kind, _NO_FIELDS).items():
             if name in change.fields:
                 said = change.fields.get(instant)
                 entered_at = said if isinstance(said, int) else at
-                news |= _enter(self.entered.setdefault(name, []), [(entered_at, at, digest, change.fields[name])])
+                news |= enter(self.entered.setdefault(name, []), [(entered_at, at, digest, change.fields[name])])
         self._settle_left(named)
         return news
 
@@ -353,9 +351,9 @@ class Record:
         for name, entry in other.fields.items():
             news |= self._set(name, entry, name in named)
         for name, entries in other.histories.items():
-            news |= _remember(self.histories.setdefault(name, []), entries)
+            news |= remember(self.histories.setdefault(name, []), entries)
         for name, entered in other.entered.items():
-            news |= _enter(self.entered.setdefault(name, []), entered)
+            news |= enter(self.entered.setdefault(name, []), entered)
         for name, values in other.named.items():
             current = ids_in(self.get(name))
             for value, version in values.items():
@@ -551,37 +549,6 @@ def fold_all(kind: str, changes: Iterable[RecordChange]) -> Record:
     for change in changes:
         record.fold(change)
     return record
-
-
-def _remember(history: list[tuple[int, int, Value]], entries: list[tuple[int, int, Value]]) -> bool:
-    """Union by version, the newest `HISTORY_LIMIT` kept. True if the history is another one now."""
-    known = {(at, digest) for at, digest, _ in history}
-    fresh = [entry for entry in entries if (entry[0], entry[1]) not in known]
-    if not fresh:
-        return False
-    joined = sorted(history + fresh, key=_version_of)[-HISTORY_LIMIT:]
-    if joined == history:
-        return False
-    history[:] = joined
-    return True
-
-
-def _enter(entries: list[Entry], more: Sequence[Entry]) -> bool:
-    """Per instant the newest version, of the newest `HISTORY_LIMIT` instants. True if they are others now."""
-    by_instant = {entry[0]: entry for entry in entries}
-    for entry in more:
-        held = by_instant.get(entry[0])
-        if held is None or held[1:3] < entry[1:3]:
-            by_instant[entry[0]] = entry
-    joined = [by_instant[at] for at in sorted(by_instant)[-HISTORY_LIMIT:]]
-    if joined == entries:
-        return False
-    entries[:] = joined
-    return True
-
-
-def _version_of(entry: tuple[int, int, Value]) -> Version:
-    return (entry[0], entry[1])
 
 
 def attribute_text(value: Any) -> str | None:
