@@ -200,6 +200,9 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
             *_others(found),
         ],
         short=short,
+        after="What the board itself takes is the difference between the page that draws and the one that listens: the "
+        "pause between two drawings, the drawing, and a frame. Where nothing of the machine is idle the figures are "
+        "those of the machine.",
     )  # fmt: skip
 
 
