@@ -8,6 +8,7 @@ from schemas.config import Config
 from schemas.instants import SECOND
 from schemas.records import RecordChange, make_change
 from tests.builders import make_config
+from tests.deploy.lookups.told import State
 from tests.deploy.lookups.world import People, World
 from tests.fakes.salesforce import CLIENT, STAGES, FakeSalesforce, Row, bodies, iso, second_of
 
@@ -52,6 +53,9 @@ class SalesforceWorld(World):
     def about(self, body: bytes) -> set[str]:
         header = json.loads(body)["ChangeEventHeader"]
         return {str(id) for id in header["recordIds"]}
+
+    def amend(self, id: str, state: State) -> None:
+        pass
 
     def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
         users = self.crm.rows["User"].values()

@@ -169,7 +169,18 @@ class World:
         for change in self.truth(0, ids):
             if change.id in changes:
                 changes[change.id].append(change)
-        return {id: state_of(said) for id, said in changes.items()}
+        found = {id: state_of(said) for id, said in changes.items()}
+        for id, state in found.items():
+            self.amend(id, state)
+        return found
+
+    def amend(self, id: str, state: State) -> None:
+        """Say of a record what stands there and not in ours: of whom was merged away, who stays tells."""
+        state.pop("merged_into", None)
+        contact = self.crm.things["contacts"].get(id)
+        merged = None if contact is None else contact.get("hs_merged_object_ids")
+        if merged is not None:
+            state["merged"] = merged
 
     async def __aenter__(self) -> Self:
         url = self._stack.enter_context(self.crm.serving())
