@@ -36,13 +36,7 @@ class SalesforceWorld(World):
         return crm
 
     def config_of(self, url: str) -> Config:
-        settings = {
-            "kind": "salesforce",
-            "organization": "00D5g000004XYZa",
-            "secrets": ["a-secret-of-the-path"],
-            "api": {"url": url, **CLIENT},
-        }
-        return make_config(connections={"hub": settings}, pipelines=PIPELINES)
+        return make_config(connections={"hub": settings_of(url)}, pipelines=PIPELINES)
 
     def people(self) -> People:
         return _People(self)
@@ -83,6 +77,16 @@ class SalesforceWorld(World):
                 for at, fields in said(self.crm, object, row, now):
                     found.append(make_change(kind=kind, id=row.id, changed_at=at, fields=fields, received_at=now))
         return found
+
+
+def settings_of(url: str) -> dict[str, Any]:
+    """What stands under `connections`."""
+    return {
+        "kind": "salesforce",
+        "organization": "00D5g000004XYZa",
+        "secrets": ["a-secret-of-the-path"],
+        "api": {"url": url, **CLIENT},
+    }
 
 
 def said(crm: FakeSalesforce, object: str, row: Row, now: int) -> Iterator[tuple[int, dict[str, Any]]]:

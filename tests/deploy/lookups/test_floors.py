@@ -54,7 +54,7 @@ async def test_what_webhooks_bring_is_not_missed(make: type[World], tmp_path: Pa
 
         assert_same(world)
         assert world.known.ever_missed("hub") == {}
-        assert world.known.not_visible("hub") == 0
+        assert world.rounds.not_visible == 0
 
 
 async def test_a_back_fill_from_nothing_gives_the_same_and_twice_changes_nothing(

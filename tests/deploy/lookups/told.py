@@ -40,7 +40,7 @@ class Told:
 
     def is_known(self, record: str) -> bool:
         """Whether all of it is known, as it is now."""
-        return self._known.get(record) == self._is.get(record)
+        return record in self._is and self._known[record] == self._is[record]
 
     def happened(self, record: str, state: State, at: int, *, is_told: bool, is_whole: bool) -> None:
         """It is so now: a webhook tells of it, or none. `is_whole`: it tells all of the record, not what changed."""
