@@ -38,9 +38,8 @@ def problem_page(scope: Scope, status: int, detail: str, *, field: str | None, h
         refusal = _refusal(words, status, field, key)
         context: dict[str, Any] = {"page": page, "title": words.say(f"key.heading.{page}"), "refusal": refusal}
         return rendered("key", words, status=status, headers=headers, here=_here(path, page, query), **context)
-    heading, text = _words(scope, words, status, field, dict(query), detail)
+    heading, text, hint = _words(scope, words, status, field, dict(query), detail)
     back = f"/{page}" if status in {404, 422} else None
-    hint = detail if status == 422 else ""
     return rendered(
         "problem", words, status=status, headers=headers, title=heading, heading=heading, text=text, hint=hint,
         back=back,
@@ -78,23 +77,23 @@ def _key_of(scope: Scope, page: str, query: list[tuple[str, str]]) -> ApiKey | N
 
 def _words(
     scope: Scope, words: Words, status: int, field: str | None, query: dict[str, str], detail: str
-) -> tuple[str, str]:
-    """Heading and text."""
+) -> tuple[str, str, str]:
+    """Heading and text; and what a program is told, where that says more: what may be asked instead."""
     asked = query.get(field or "", "")
     if field in {"metrics", "metric"}:
         catalogue = _catalogue(scope)
         names = [name for name in query.get("metrics", query.get("sort", "")).split(",") if name.strip()]
         unknown = next((name.strip() for name in names if name.strip() not in catalogue), asked)
-        return words.say("problem.metrics", name=unknown), ""
+        return words.say("problem.metrics", name=unknown), "", ""
     if field == "team" and status == 404:
-        return words.say("problem.team", name=asked), ""
+        return words.say("problem.team", name=asked), "", ""
     if field == "rep":
-        return words.say("problem.rep"), ""
+        return words.say("problem.rep"), "", ""
     if field in _DATES:
         kind = "problem.date" if asked and "date" in detail else "problem.dates"
-        return words.say(kind, name=asked), ""
+        return words.say(kind, name=asked), "", ""
     if field == "window":
-        return words.say("problem.window", name=asked), ""
+        return words.say("problem.window", name=asked), "", detail
     found = {
         403: "problem.elsewhere" if field == "origin" else "problem.forbidden",
         404: "problem.not_found",
@@ -102,7 +101,7 @@ def _words(
         503: "problem.starting",
     }.get(status, "problem.other")
     text = words.say("problem.starting.text") if status == 503 else ""
-    return words.say(found, name=asked), text
+    return words.say(found, name=asked), text, detail if status == 422 else ""
 
 
 def _catalogue(scope: Scope) -> frozenset[str]:
