@@ -35,6 +35,7 @@ def metric_json(catalogue: Catalogue, name: str, today: date) -> Json:
         "unit": entry.unit,
         "better": entry.better,
         "type": entry.type,
+        "additive": entry.is_additive,
         "definition": entry.description,
         "description": entry.description,
         "version": entry.version_on(today),

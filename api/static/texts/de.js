@@ -36,7 +36,6 @@ export const TEXTS = {
 
   "goal.none": "Dafür gibt es kein Ziel",
   "goal.of_target": "{share} von {target}",
-  "goal.note": "{share} von {target} · {state}",
   "goal.reached": "erreicht",
   "goal.ahead": "über Plan",
   "goal.on_track": "im Plan",
@@ -44,10 +43,11 @@ export const TEXTS = {
   "goal.missed": "verfehlt",
 
   "trend.today": "heute {value}",
+  "trend.none": "Noch keine Zahlen",
 
   "funnel.none": "Dieser Trichter hat keine Stufen",
   "funnel.go_on": "{share} kommen weiter",
-  "funnel.worst": "{share} kommen weiter · hier geht am meisten verloren",
+  "funnel.worst": "hier geht am meisten verloren",
 
   "wins.heading": "Letzte Erfolge",
   "wins.none": "Noch nichts gewonnen. Der erste Erfolg steht hier.",
@@ -100,7 +100,6 @@ export const TEXTS = {
   "alerts.missed": "manche Änderungen kommen nicht von selbst an",
   "alerts.reached": "{limit} erreicht",
   "alerts.metric_window": "{metric}, {window}",
-  "alerts.waits": "{source} · {duration}",
   "alerts.more": "+{count} weitere",
   "alerts.lost": "Verbindung verloren",
   "alerts.last_known": "Letzte bekannte Zahlen, Stand {time}",

@@ -36,7 +36,6 @@ export const TEXTS = {
 
   "goal.none": "برای این هدفی نیست",
   "goal.of_target": "{share} از {target}",
-  "goal.note": "{share} از {target} · {state}",
   "goal.reached": "رسیده",
   "goal.ahead": "جلوتر از برنامه",
   "goal.on_track": "طبق برنامه",
@@ -44,10 +43,11 @@ export const TEXTS = {
   "goal.missed": "از دست رفته",
 
   "trend.today": "امروز {value}",
+  "trend.none": "هنوز عددی نیست",
 
   "funnel.none": "این قیف مرحله‌ای ندارد",
   "funnel.go_on": "{share} ادامه می‌دهند",
-  "funnel.worst": "{share} ادامه می‌دهند · بیشترین ریزش اینجاست",
+  "funnel.worst": "بیشترین ریزش اینجاست",
 
   "wins.heading": "آخرین بردها",
   "wins.none": "هنوز بردی نیست. اولین برد اینجا می‌آید.",
@@ -100,7 +100,6 @@ export const TEXTS = {
   "alerts.missed": "برخی تغییرات خودبه‌خود نمی‌رسند",
   "alerts.reached": "رسیده به {limit}",
   "alerts.metric_window": "{metric}، {window}",
-  "alerts.waits": "{source} · {duration}",
   "alerts.more": "+{count} دیگر",
   "alerts.lost": "ارتباط قطع شد",
   "alerts.last_known": "آخرین اعداد معلوم، تا {time}",

@@ -36,7 +36,6 @@ export const TEXTS = {
 
   "goal.none": "Tidak ada target untuk ini",
   "goal.of_target": "{share} dari {target}",
-  "goal.note": "{share} dari {target} · {state}",
   "goal.reached": "tercapai",
   "goal.ahead": "di atas laju",
   "goal.on_track": "sesuai laju",
@@ -44,10 +43,11 @@ export const TEXTS = {
   "goal.missed": "meleset",
 
   "trend.today": "hari ini {value}",
+  "trend.none": "Belum ada angka",
 
   "funnel.none": "Corong ini tidak punya tahap",
   "funnel.go_on": "{share} berlanjut",
-  "funnel.worst": "{share} berlanjut · paling banyak hilang di sini",
+  "funnel.worst": "paling banyak hilang di sini",
 
   "wins.heading": "Kemenangan terbaru",
   "wins.none": "Belum ada kemenangan. Yang pertama akan tampil di sini.",
@@ -100,7 +100,6 @@ export const TEXTS = {
   "alerts.missed": "beberapa perubahan tidak masuk dengan sendirinya",
   "alerts.reached": "Mencapai {limit}",
   "alerts.metric_window": "{metric}, {window}",
-  "alerts.waits": "{source} · {duration}",
   "alerts.more": "+{count} lagi",
   "alerts.lost": "Koneksi terputus",
   "alerts.last_known": "Angka terakhir yang diketahui, per {time}",

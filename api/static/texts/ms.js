@@ -36,7 +36,6 @@ export const TEXTS = {
 
   "goal.none": "Tiada sasaran untuk ini",
   "goal.of_target": "{share} daripada {target}",
-  "goal.note": "{share} daripada {target} · {state}",
   "goal.reached": "tercapai",
   "goal.ahead": "mendahului rentak",
   "goal.on_track": "mengikut rentak",
@@ -44,10 +43,11 @@ export const TEXTS = {
   "goal.missed": "terlepas",
 
   "trend.today": "hari ini {value}",
+  "trend.none": "Belum ada nombor",
 
   "funnel.none": "Corong ini tiada peringkat",
   "funnel.go_on": "{share} diteruskan",
-  "funnel.worst": "{share} diteruskan · paling banyak hilang di sini",
+  "funnel.worst": "paling banyak hilang di sini",
 
   "wins.heading": "Kemenangan terkini",
   "wins.none": "Belum ada kemenangan. Yang pertama akan tertera di sini.",
@@ -100,7 +100,6 @@ export const TEXTS = {
   "alerts.missed": "sesetengah perubahan tidak tiba dengan sendirinya",
   "alerts.reached": "Mencapai {limit}",
   "alerts.metric_window": "{metric}, {window}",
-  "alerts.waits": "{source} · {duration}",
   "alerts.more": "+{count} lagi",
   "alerts.lost": "Sambungan terputus",
   "alerts.last_known": "Angka terakhir diketahui, setakat {time}",

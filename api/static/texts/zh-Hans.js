@@ -36,7 +36,6 @@ export const TEXTS = {
 
   "goal.none": "没有为此设定目标",
   "goal.of_target": "{share}，目标 {target}",
-  "goal.note": "{share}，目标 {target} · {state}",
   "goal.reached": "已达成",
   "goal.ahead": "超前",
   "goal.on_track": "按进度",
@@ -44,10 +43,11 @@ export const TEXTS = {
   "goal.missed": "未达成",
 
   "trend.today": "今天 {value}",
+  "trend.none": "还没有数字",
 
   "funnel.none": "此漏斗没有步骤",
   "funnel.go_on": "{share} 进入下一步",
-  "funnel.worst": "{share} 进入下一步 · 此处流失最多",
+  "funnel.worst": "此处流失最多",
 
   "wins.heading": "最新赢单",
   "wins.none": "还没有赢单。第一笔会显示在这里。",
@@ -100,7 +100,6 @@ export const TEXTS = {
   "alerts.missed": "部分更改没有自动送达",
   "alerts.reached": "达到 {limit}",
   "alerts.metric_window": "{metric}，{window}",
-  "alerts.waits": "{source} · {duration}",
   "alerts.more": "还有 {count} 条",
   "alerts.lost": "连接已断开",
   "alerts.last_known": "最后已知数据，截至 {time}",

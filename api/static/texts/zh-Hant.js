@@ -36,7 +36,6 @@ export const TEXTS = {
 
   "goal.none": "沒有為此設定目標",
   "goal.of_target": "{share}，目標 {target}",
-  "goal.note": "{share}，目標 {target} · {state}",
   "goal.reached": "已達成",
   "goal.ahead": "超前",
   "goal.on_track": "按進度",
@@ -44,10 +43,11 @@ export const TEXTS = {
   "goal.missed": "未達成",
 
   "trend.today": "今天 {value}",
+  "trend.none": "還沒有數字",
 
   "funnel.none": "此漏斗沒有步驟",
   "funnel.go_on": "{share} 進入下一步",
-  "funnel.worst": "{share} 進入下一步 · 此處流失最多",
+  "funnel.worst": "此處流失最多",
 
   "wins.heading": "最新成交",
   "wins.none": "還沒有成交。第一筆會顯示在這裡。",
@@ -100,7 +100,6 @@ export const TEXTS = {
   "alerts.missed": "部分變更沒有自動送達",
   "alerts.reached": "達到 {limit}",
   "alerts.metric_window": "{metric}，{window}",
-  "alerts.waits": "{source} · {duration}",
   "alerts.more": "還有 {count} 筆",
   "alerts.lost": "連線中斷",
   "alerts.last_known": "最後已知數據，截至 {time}",
