@@ -282,6 +282,7 @@ def dead_letter_json(letter: DeadLetter) -> Json:
         "delivery": f"{letter.partition}-{letter.offset}",
         "index": letter.index,
         "received_at": instant(letter.received_at or None),
+        "request": letter.request or None,
     }
 
 

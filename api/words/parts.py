@@ -41,6 +41,11 @@ def _of_bands(dimension: Dimension, label: str, words: Words, formats: Formats) 
     return words.segment("band.within", duration=formats.round_duration(parse_duration(label) / SECOND))
 
 
+def readable(name: str) -> str:
+    """A name that programs gave, as people read it: `demo_request` is demo request."""
+    return " ".join(name.replace("_", " ").split())
+
+
 def stage_name(pipeline: str | None, stage: str, pipelines: Iterable[Stages]) -> str:
     """What people call a stage of a pipeline; None: of the first that has one of this name."""
     held = [each for each in pipelines if each.name == pipeline] if pipeline is not None else [*pipelines]

@@ -12,7 +12,7 @@ from api.read.open_deals import OpenDeals, OpenLeads
 from api.read.rows import waiting_clocks
 from api.read.view import View
 from api.read.won import wins_between
-from api.words.parts import stage_name
+from api.words.parts import readable, stage_name
 from api.words.texts import Words
 from schemas.alerts import LEAD_RESPONSE, LEVELS, METRIC_THRESHOLD, Alert
 from schemas.config.rules import rules_of
@@ -101,7 +101,7 @@ class Lists:
 
     def _lead(self, clock: LeadClock, state: str, alert: Alert | None) -> WaitingLead:
         formats, since = self._formats, clock.started_at or self._now
-        source = clock.source or ""
+        source = readable(clock.source or "")
         return WaitingLead(
             lead=clock.lead,
             title=clock.name or source or self._words.say("leads.unnamed"),
@@ -195,9 +195,9 @@ class Lists:
 
     def _open_lead(self, row: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "title": row["name"] or row["source"] or self._words.say("leads.unnamed"),
+            "title": row["name"] or readable(row["source"] or "") or self._words.say("leads.unnamed"),
             "name": self._name(row["rep"]),
-            "source": row["source"] or NOTHING,
+            "source": readable(row["source"] or "") or NOTHING,
             "received": self._moment(row["received_at"]),
             "touched": self._moment(row["last_touch_at"]),
             "touches": self._formats.count(row["touches"]),

@@ -35,7 +35,7 @@ def problem_page(scope: Scope, status: int, detail: str, *, field: str | None, h
     query = parse_qsl(scope["query_string"].decode("latin-1"))
     if status == 401 or (status == 403 and path == f"/{page}" and field != "origin"):
         key = _key_of(scope, page, query)
-        refusal = _refusal(words, status, field, key)
+        refusal = _refusal(words, status, field, key, is_unknown=key is None and bool(dict(query).get("token")))
         context: dict[str, Any] = {"page": page, "title": words.say(f"key.heading.{page}"), "refusal": refusal}
         return rendered("key", words, status=status, headers=headers, here=_here(path, page, query), **context)
     heading, text, hint = _words(scope, words, status, field, dict(query), detail)
@@ -52,8 +52,13 @@ def _here(path: str, page: str, query: list[tuple[str, str]]) -> str:
     return f"/{page}?{rest}" if rest and path == f"/{page}" else f"/{page}"
 
 
-def _refusal(words: Words, status: int, field: str | None, key: ApiKey | None) -> str:
-    """Why the door stays closed; empty where nobody has shown a key yet."""
+def _refusal(words: Words, status: int, field: str | None, key: ApiKey | None, *, is_unknown: bool) -> str:
+    """Why the door stays closed; empty where nobody has shown a key yet.
+
+    `is_unknown`: the address has one that nobody knows, which is no error where everything is open.
+    """
+    if is_unknown:
+        return words.say("key.refused")
     if status == 401:
         return words.say("key.refused") if field == "token" else ""
     if key is None:
