@@ -16,6 +16,8 @@ from schemas.sums import Sums
 from schemas.windows import Day, Span, Window
 
 _SAFE = 2**62
+_MANY_DAYS = 7
+"""A series asks for one day after the other: their totals are not to drive out those of longer spans."""
 
 
 class BulkPanes:
@@ -59,6 +61,8 @@ class BulkPanes:
         if not cells <= self._in_columns - self._levels:
             return None
         windows = span.windows()
+        if len(windows) < _MANY_DAYS:
+            return None
         first, last = Window(windows[0]), Window(windows[-1])
         found: Pane = {}
         for (cell, key), total in self._sums.totals(first, last, cells).items():

@@ -105,6 +105,7 @@ SPANS = (
     Span("days", days=True, first=TODAY - 3, last=TODAY),
     Span("day", days=True, first=TODAY, last=TODAY),
     Span("next", days=True, first=TODAY - 2, last=TODAY + 1),
+    Span("weeks", days=True, first=TODAY - 9, last=TODAY),
     Span("minutes", days=False, first=NOW // MINUTE - 2, last=NOW // MINUTE),
 )
 
