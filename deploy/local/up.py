@@ -34,6 +34,7 @@ from deploy.local.ports import UpError, address
 from deploy.local.private import make_private, write_private
 from deploy.local.supervisor import Child, ChildError, Program, Supervisor
 from schemas.addresses import is_loopback
+from schemas.exit_codes import ExitCode
 from schemas.instants import SECOND
 from schemas.kafka import PLAIN, Address, Kafka
 
@@ -48,6 +49,9 @@ _SLOW_SECONDS = 30.0
 _BROKER_PROBE_SECONDS = 5.0
 _TOPICS_SECONDS = 30.0
 _LOOKED_SECONDS = 60.0
+
+DEMO = "demo"
+"""Below a data folder: that of `floorcast demo`, which leaves the folder itself alone."""
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -151,7 +155,13 @@ class Surroundings:
     async def make_topics(self, broker: Address, plan: Plan, say: Callable[[str], None]) -> None:
         """Create or check the topics of the catalogue, and alter them on a Kafka of our own. Raises UpError."""
         on_altered = say if plan.broker is None else None
-        await make_topics(plan.config, broker, plan.prefix, plan.partitions, on_altered)
+        try:
+            await make_topics(plan.config, broker, plan.prefix, plan.partitions, on_altered)
+        except UpError as error:
+            if plan.broker is None and error.exit_code == ExitCode.WRONG_USE:
+                # Our Kafka ends with us, and what mends its topics needs it.
+                raise UpError([*error.problems, _MENDING.format(data=plan.data)], error.exit_code) from None
+            raise
 
     async def is_ready(self, url: str) -> bool:
         """Whether everything is there: `/readyz` says 200."""
@@ -246,6 +256,12 @@ async def reach_broker(broker: Address) -> None:
         raise UpError([problem], 3)
 
 
+_MENDING = (
+    "floorcast broker --data {data} --port 9092 runs this Kafka alone: beside it do what is said above, with "
+    "--broker 127.0.0.1:9092, then end it and start again"
+)
+
+
 async def make_topics(
     config: Path,
     broker: Address,
@@ -297,7 +313,11 @@ async def answers_ready(url: str) -> bool:
 
 
 def find_running(data: Path) -> Running | None:
-    """The `up` that runs on this data folder."""
+    """The `up` that runs on this data folder; where none does, the demo that runs below it."""
+    return _running_in(data) or _running_in(data / DEMO)
+
+
+def _running_in(data: Path) -> Running | None:
     try:
         running = msgspec.json.decode((data / "up.json").read_bytes(), type=Running)
         os.kill(running.pid, 0)
@@ -323,7 +343,8 @@ def find_target(settings: "Settings", url: str | None = None) -> Target:
             problem = f"no floorcast up runs on {settings.data}: name its folder with --data, or a Kafka with --broker"
             raise UpError([problem], 2)
         return Target(settings.kafka_at(settings.broker), settings.prefix, settings.config, url)
-    login = read_login(settings.data) if running.has_login else settings.kafka_security
+    folder = settings.data if _running_in(settings.data) is not None else settings.data / DEMO
+    login = read_login(folder) if running.has_login else settings.kafka_security
     return Target(
         broker=Kafka(running.broker, login or PLAIN),
         prefix=settings.prefix if "prefix" in given else running.prefix,
