@@ -16,13 +16,14 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-board floors fuzz fuzz-bodies sanitize image faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
+.PHONY: help install dev demo test test-board floors hard fuzz fuzz-bodies sanitize image faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
 	@echo "make demo      everything on this machine, with a simulated CRM; CRM=hubspot or salesforce: over a fake of that"
 	@echo "make test      all tests; this and what follows first installs what only developers need"
 	@echo "make floors    a day of a floor over a fake of each CRM, against a recount of it; FLOOR_RECORDS=2000"
+	@echo "make hard      every metric of 20,000 events of all kinds against a recount; HARD_EVENTS=4000"
 	@echo "make fuzz-bodies  BODIES=100000 wrong bodies of each kind of CRM"
 	@echo "make fuzz      whatever reads bytes from outside, on bytes nobody foresaw; SECONDS=600 for longer"
 	@echo "make sanitize  what is compiled, under AddressSanitizer and UBSan"
@@ -78,6 +79,12 @@ test: install dev $(NODE_TOOLS)
 FLOOR_RECORDS ?= 2000
 floors: install dev
 	FLOOR_RECORDS=$(FLOOR_RECORDS) $(BIN)/python -m pytest tests/deploy/lookups/test_floors.py
+
+# Every metric, segment and comparison, and a user's own that are hard to count, of events of all kinds on a running
+# floorcast: shuffled, twice, after kill -9, after a change of metrics.yaml under load. A short form is among the tests.
+HARD_EVENTS ?= 20000
+hard: install dev
+	HARD_EVENTS=$(HARD_EVENTS) $(BIN)/python -m pytest tests/integration/test_hard_metrics.py
 
 # Reproduced by the seed that it prints. A short form of it is among the tests.
 SECONDS ?= 60

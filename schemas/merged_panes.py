@@ -19,7 +19,7 @@ from schemas.config import Config
 from schemas.config.rules import rules_of
 from schemas.instants import DAY, MINUTE
 from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
-from schemas.panes import Pane, decode_pane, exchange, merge, pane_key, read_pane_key
+from schemas.panes import NAME_BYTES, Pane, decode_pane, exchange, merge, pane_key, read_pane_key
 from schemas.people import Person, Roster
 from schemas.rep_days import RepDays
 from schemas.windows import STANDING, Calendar, Day, Span, Window, days_kept, index_of, is_day, whole_day
@@ -527,4 +527,4 @@ def _noted_cells(metrics: Mapping[str, Metric]) -> set[int]:
 
 def _written(cell: int) -> bytes:
     """The name of a cell, as it stands in the bytes of a pane."""
-    return cell.to_bytes(8, "big")
+    return cell.to_bytes(NAME_BYTES, "big")
