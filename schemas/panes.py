@@ -29,7 +29,7 @@ NAME_BYTES = 5
 """Of what a cell is called."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[int | bytes | list[int | bytes | bool | None | list[int | bool | None]]]).decode
+_decode = msgspec.msgpack.Decoder(list[int | bytes | list[int | bytes | bool | list[int | bool | None] | None]]).decode
 _NAMES = struct.Struct(">BI")
 _UNITS: tuple[tuple[bool | None, int], ...] = ((True, 10**6), (False, 1000), (None, 1))
 """What keys are multiples of, and how that is written: most instants are whole seconds or milliseconds."""

@@ -2,6 +2,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 cdef enum:
     CODES = 64
+    MOST_LISTED = 32   # ids in a list that is plain
 
 cdef enum Kind:
     NOT_PLAIN = 0
@@ -16,6 +17,7 @@ cdef enum Form:
     INSTANT = 3
     DURATION = 4
     REFERENCE = 5
+    LISTED = 6
 
 cdef enum Fold:
     STALE = 0
@@ -53,6 +55,7 @@ cdef Fold fold(
     Row *row, int64_t at, uint64_t digest, const uint8_t *fields, const uint8_t *end, uint32_t entries,
     const uint8_t *codes,
 ) except *
+cdef bint skip_value(const uint8_t **at, const uint8_t *end) noexcept
 cdef bint is_sound(const Row *row) noexcept
 cdef bytes write_row(Row *row)
 cdef int64_t oldest_version(const Row *row) noexcept

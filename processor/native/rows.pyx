@@ -49,8 +49,8 @@ cdef int64_t _first_change = FIRST_CHANGE, _last_change = LAST_CHANGE
 _FORMS = {
     FieldType.FLAG: FLAG, FieldType.INSTANT: INSTANT, FieldType.SECONDS: DURATION, FieldType.REFERENCE: REFERENCE,
     FieldType.DECIMAL: NO_FIELD,  # no plain kind has one
-    FieldType.REFERENCES: NO_FIELD,  # a row with a list is left to Python
-    FieldType.PHONE: NO_FIELD,  # and so is one that a group of `match` hears of
+    FieldType.REFERENCES: LISTED,
+    FieldType.PHONE: NO_FIELD,  # a row that a group of `match` hears of is left to Python
 }
 cdef list _texts = [""] * CODES
 cdef uint8_t _name[CODES][NAME_SIZE]
@@ -170,7 +170,7 @@ cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept:
             slot.at = set_at
             slot.digest = digest
             slot.value = at
-            if not skip_scalar(&at, end):
+            if not skip_value(&at, end):
                 return False
             slot.size = <uint32_t>(at - slot.value)
             row.is_set |= <uint64_t>1 << code
@@ -188,6 +188,36 @@ cdef bint is_name(const uint8_t *text, uint32_t size) noexcept:
     return size > 0
 
 
+cdef bint skip_value(const uint8_t **at, const uint8_t *end) noexcept:
+    """What `fits`: a list of texts, or anything that has no parts."""
+    cdef const uint8_t *text
+    cdef uint32_t count, size
+    if at[0] >= end or not (at[0][0] >> 4 == 9 or at[0][0] == 0xDC):
+        return skip_scalar(at, end)
+    if not read_array(at, end, &count):
+        return False
+    for _ in range(count):
+        if not read_text(at, end, &text, &size):
+            return False
+    return True
+
+
+cdef bint _is_list(const uint8_t *at, const uint8_t *end) noexcept:
+    """Whether it is a list of a few ids, each once."""
+    cdef const uint8_t *texts[MOST_LISTED]
+    cdef uint32_t sizes[MOST_LISTED]
+    cdef uint32_t count, place, other
+    if not read_array(&at, end, &count) or not 0 < count <= MOST_LISTED:
+        return False
+    for place in range(count):
+        if not read_text(&at, end, &texts[place], &sizes[place]) or not is_name(texts[place], sizes[place]):
+            return False
+        for other in range(place):
+            if sizes[other] == sizes[place] and memcmp(texts[other], texts[place], sizes[place]) == 0:
+                return False
+    return True
+
+
 cdef bint fits(Kind kind, int code, const uint8_t *at, const uint8_t *end) noexcept:
     """Whether the value at `at` is one that this field of this kind may have (`schemas.damage`)."""
     cdef Form form = _form[<int>kind][code]
@@ -202,6 +232,8 @@ cdef bint fits(Kind kind, int code, const uint8_t *at, const uint8_t *end) noexc
         return True
     if head == 0xC2 or head == 0xC3:
         return form == FLAG
+    if head >> 4 == 9 or head == 0xDC:
+        return form == LISTED and _is_list(at, end)
     if head >> 5 == 5 or 0xD9 <= head <= 0xDB:
         return form == TEXT or (form == REFERENCE and read_text(&at, end, &text, &size) and is_name(text, size))
     if not read_integer(&at, end, &number):
@@ -253,7 +285,7 @@ cdef Fold fold(
     """
     cdef const uint8_t *text
     cdef const uint8_t *value
-    cdef uint32_t length
+    cdef uint32_t length, count
     cdef int64_t number
     cdef Py_ssize_t size
     cdef uint8_t *to
@@ -267,7 +299,7 @@ cdef Fold fold(
         code = codes[place]
         read_text(&fields, end, &text, &length)  # its name
         value = fields
-        skip_scalar(&fields, end)
+        skip_value(&fields, end)
         is_newer = _is_newer(row, code, at, digest)
         is_pointer = _named[<int>row.kind] >> code & 1
         if not is_newer and not is_pointer:
@@ -279,6 +311,11 @@ cdef Fold fold(
             size = 1
         elif read_integer(&value, end, &number):
             size = write_integer(to, number)
+        elif read_array(&value, end, &count):
+            size = write_head(to, 0x90, 16, 0xDC, count)
+            for _ in range(count):
+                read_text(&value, end, &text, &length)
+                size += write_text(to + size, text, length)
         else:
             read_text(&value, end, &text, &length)
             if is_pointer and _moves(row, code, text, length):
@@ -372,7 +409,7 @@ cdef bint is_sound(const Row *row) noexcept:
     """Whether its texts are UTF-8 for sure and its versions such as a connector gives: a row that nobody of ours need
     have written (`schemas.damage.check_row` says it of all others)."""
     cdef int code
-    cdef uint32_t size
+    cdef uint32_t size, count
     cdef const uint8_t *at
     cdef const uint8_t *text
     cdef const Slot *slot
@@ -385,8 +422,11 @@ cdef bint is_sound(const Row *row) noexcept:
             if not _first_change <= slot.at <= _last_change:
                 return False
             at = slot.value
-            if read_text(&at, slot.value + slot.size, &text, &size) and not is_ascii(text, size):
-                return False
+            count = 1
+            read_array(&at, slot.value + slot.size, &count)
+            for _ in range(count):
+                if read_text(&at, slot.value + slot.size, &text, &size) and not is_ascii(text, size):
+                    return False
         rest >>= 1
     return True
 

@@ -1,6 +1,6 @@
 """What lies in no list of a dimension: read off what there is in all, less what all the other labels hold.
 
-Owns which readers can be read so, and the taking away. A floor that does not use a dimension then stores nothing for it.
+Owns which readers can be read so, and the taking away. A floor that does not use a dimension stores nothing for it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,13 +54,11 @@ class RemainderReader:
 
 def with_remainder(whole: Reader, by_label: Mapping[str, Reader]) -> Mapping[str, Reader]:
     """The readers of all labels, of which the last one is what is left, if all of them together are the whole."""
-    *others, last = by_label.values()
-    if not all(map(_can_be_taken_away, (whole, *by_label.values()))):
-        return by_label
+    *others, last = by_label
     shapes = {_shape(reader) for reader in (whole, *by_label.values())}
-    if len(shapes) > 1 or not others:
+    if not others or len(shapes) > 1 or not all(map(_can_be_taken_away, (whole, *by_label.values()))):
         return by_label
-    return {**by_label, next(reversed(by_label)): RemainderReader(whole, tuple(others))} if last != whole else by_label
+    return {**by_label, last: RemainderReader(whole, tuple(by_label[label] for label in others))}
 
 
 def _can_be_taken_away(reader: Reader) -> bool:

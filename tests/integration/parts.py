@@ -20,7 +20,7 @@ from deploy.verification.rows import shown
 from schemas.instants import parse_instant, to_datetime
 from tests.integration.served import Reader
 
-SPLITS: tuple[tuple[str, dict[str, str]], ...] = (
+SPLITS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/v1/organisation/metrics", {}),
     ("/v1/teams/north/metrics", {"team": "north"}),
 )
@@ -87,7 +87,7 @@ class Parts:
         return compared, lines
 
     def _compared(
-        self, comparing: Comparing, name: str, whose: dict[str, str], now: int
+        self, comparing: Comparing, name: str, whose: dict[str, Any], now: int
     ) -> Iterator[tuple[str, Exact, Exact]]:
         value = comparing.value(name, **whose)
         yield "previous", value, comparing.value(name, comparing.previous(), **whose)
