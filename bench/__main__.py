@@ -25,6 +25,7 @@ from bench import (
     report,
     sizing,
     streams,
+    views,
     workers,
 )
 from bench.contenders import CONTENDERS
@@ -36,6 +37,7 @@ OWN: dict[str, Run] = {
     "ingest": ingest.run,
     "leaderboard": leaderboard.run,
     "goals": goals.run,
+    "views": views.run,
     "exposition": exposition.run,
     "panes": panes.run,
     "streams": streams.run,

@@ -79,7 +79,7 @@ class Rounds:
         try:
             while pending := self._known.pending(self.name, self._source.batch * 8):
                 if self._words is None:
-                    self._words = await self._client.run(self._source.words())
+                    self._words = await self._client.run(self._source.words(), may_wait=False)
                 await self._ask_for(pending)
                 await self._catch_up()
         except (ApiError, BadAnswerError) as error:
@@ -113,7 +113,7 @@ class Rounds:
                 ids.remove(ALL)
             for chunk in _chunks(ids, self._source.batch):
                 asked_at = self._clock()
-                envelope = await self._client.run(self._source.read(object, chunk))
+                envelope = await self._client.run(self._source.read(object, chunk), may_wait=False)
                 # Under an id that was merged away there may lie another record: it has been asked for all the same.
                 told = {record["id"] for record in envelope.records}
                 envelope.missing = [id for id in chunk if id not in told]
