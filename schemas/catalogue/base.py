@@ -14,6 +14,7 @@ from pydantic import Field
 from schemas.catalogue.examples import Benchmark, Example
 from schemas.catalogue.narrowing import Narrowing
 from schemas.catalogue.plan import Measure
+from schemas.catalogue.rough import Rough, Totals
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
@@ -79,6 +80,15 @@ class Sampled(Protocol):
 
     def sample(self, pane: Pane, reading: Reading) -> Exact:
         """The divisor of a share or mean, or how many cases there are; None: there is no saying."""
+        ...
+
+
+@runtime_checkable
+class RoughReader(Protocol):
+    """A reader that can say about how large a metric of everybody is, without looking at each."""
+
+    def rough(self, totals: Totals, size: int) -> Rough | None:
+        """Of so many people. None: there is no saying."""
         ...
 
 

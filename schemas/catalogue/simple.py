@@ -6,8 +6,10 @@ What `distinct` and `days` read is in distinct.py.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from schemas.catalogue.amounts import total
@@ -27,6 +29,7 @@ from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, 
 from schemas.catalogue.distinct import AMOUNT, DISTINCT_KEYS, DistinctReader, PeopleReader, keep_of
 from schemas.catalogue.facts import FACTS, REP_DAYS, is_list
 from schemas.catalogue.plan import Form, Ids, Kind, Measure, Part
+from schemas.catalogue.rough import Rough, Totals, rough_total
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
@@ -102,13 +105,16 @@ class SimpleReader:
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))
 
+    def rough(self, totals: Totals, size: int) -> Rough | None:
+        return rough_total(totals(self.cell), size)
+
 
 @dataclass(frozen=True, slots=True)
 class SumReader:
     """Adds up what several say of rows that differ."""
 
     unit: str
-    readers: Sequence[Reader]
+    readers: Sequence[SimpleReader]
 
     @property
     def measures(self) -> Sequence[Measure]:
@@ -119,10 +125,17 @@ class SumReader:
         return True
 
     def exact(self, pane: Pane, reading: Reading) -> int | Fraction:
-        return sum((reader.exact(pane, reading) or 0 for reader in self.readers), start=0)
+        return sum((reader.exact(pane, reading) for reader in self.readers), start=0)
 
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))
+
+    def rough(self, totals: Totals, size: int) -> Rough | None:
+        parts: dict[int | None, NDArray[np.int64]] = {}
+        for reader in self.readers:
+            for key, amounts in totals(reader.cell).items():
+                parts[key] = parts.get(key, 0) + amounts.astype(np.int64)
+        return rough_total(parts, size)
 
 
 def reader_of(counting: Counting, unit: str, catalogue: References, name: str | None = None) -> Reader:
@@ -135,7 +148,7 @@ def reader_of(counting: Counting, unit: str, catalogue: References, name: str | 
     check_unit(unit, counting.agg)
     apart = _apart(counting, catalogue)
     if apart:
-        return SumReader(unit, tuple(reader_of(part, unit, catalogue, name) for part in apart))
+        return SumReader(unit, tuple(cast(SimpleReader, reader_of(part, unit, catalogue, name)) for part in apart))
     check_dimension(catalogue.narrowing, counting.by, name or "what stands in place")
     counted: list[Part] = []
     left_out: list[Part] = []
