@@ -124,9 +124,14 @@ def encode_pane(pane: Pane) -> bytes:
     cells = sorted(pane)
     values = (pane[cell] for cell in cells)
     return _encode([
-        b"".join(cell.to_bytes(NAME_BYTES, "big") for cell in cells),
+        b"".join(map(written_name, cells)),
         *(value if isinstance(value, int) else _packed(value) for value in values),
     ])  # fmt: skip
+
+
+def written_name(cell: int) -> bytes:
+    """The name of a cell as it stands in the bytes of a pane: a pane without it has no such cell."""
+    return cell.to_bytes(NAME_BYTES, "big")
 
 
 def _packed(held: Mapping[Any, int]) -> Any:
