@@ -156,6 +156,11 @@ class Entry(Model):
     examples: list[Example] = Field(default_factory=list, max_length=50)
     """What a CRM would send, and the number that comes of it."""
 
+    @property
+    def is_additive(self) -> bool:
+        """Whether the numbers of several teams may be added up."""
+        return False
+
     def each(self, make: "Callable[[Entry], Entry]") -> "Entry":
         """What is made of it; of one with versions, what is made of each, in the same days."""
         return make(self)

@@ -65,6 +65,11 @@ class Simple(Entry, Counting):
 
     type: Literal["simple"]
 
+    @property
+    def is_additive(self) -> bool:
+        """Whether the numbers of several teams may be added up: not where one thing may count in two of them."""
+        return self.agg in {"count", "sum"}
+
     def bind(self, catalogue: References) -> Reader:
         """Raises EntryError."""
         return reader_of(self, self.unit, catalogue)
