@@ -10,7 +10,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from processor.native.rows cimport CODES, NOT_PLAIN, Kind, code_of, fits, is_name, kind_of_text
+from processor.native.lists cimport is_name
+from processor.native.rows cimport CODES, NOT_PLAIN, Kind, code_of, fits, kind_of_text
 from processor.native.wire cimport (
     is_text,
     read_array,

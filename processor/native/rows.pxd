@@ -2,7 +2,6 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 cdef enum:
     CODES = 64
-    MOST_LISTED = 32   # ids in a list that is plain
 
 cdef enum Kind:
     NOT_PLAIN = 0
@@ -48,14 +47,12 @@ cdef Kind kind_of_text(const uint8_t *text, Py_ssize_t size) noexcept
 cdef int code_of(const uint8_t *text, uint32_t size) noexcept
 cdef void begin(Row *row, Kind kind) noexcept
 cdef void drop(Row *row) noexcept
-cdef bint is_name(const uint8_t *text, uint32_t size) noexcept
 cdef bint fits(Kind kind, int code, const uint8_t *at, const uint8_t *end) noexcept
 cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept
 cdef Fold fold(
     Row *row, int64_t at, uint64_t digest, const uint8_t *fields, const uint8_t *end, uint32_t entries,
     const uint8_t *codes,
 ) except *
-cdef bint skip_value(const uint8_t **at, const uint8_t *end) noexcept
 cdef bint is_sound(const Row *row) noexcept
 cdef bytes write_row(Row *row)
 cdef int64_t oldest_version(const Row *row) noexcept

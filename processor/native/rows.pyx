@@ -12,19 +12,9 @@ from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from processor.native.wire cimport (
-    is_ascii,
-    read_array,
-    read_integer,
-    read_map,
-    read_number,
-    read_text,
-    skip_scalar,
-    write_head,
-    write_integer,
-    write_number,
-    write_text,
-)
+from processor.native.lists cimport is_list, is_name, skip_value
+from processor.native.wire cimport is_ascii, read_array, read_integer, read_map, read_number, read_text
+from processor.native.wire cimport write_head, write_integer, write_number, write_text
 
 from processor.core.retention import INSTANTS
 from schemas.damage import FIRST_CHANGE, LAST_CHANGE, LONGEST
@@ -179,45 +169,6 @@ cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept:
     return at == end
 
 
-cdef bint is_name(const uint8_t *text, uint32_t size) noexcept:
-    """Whether it is part of a key for sure: nothing that cannot be shown, as far as ASCII goes."""
-    cdef uint32_t place
-    for place in range(size):
-        if text[place] < 0x20 or text[place] == 0x7F:
-            return False
-    return size > 0
-
-
-cdef bint skip_value(const uint8_t **at, const uint8_t *end) noexcept:
-    """What `fits`: a list of texts, or anything that has no parts."""
-    cdef const uint8_t *text
-    cdef uint32_t count, size
-    if at[0] >= end or not (at[0][0] >> 4 == 9 or at[0][0] == 0xDC):
-        return skip_scalar(at, end)
-    if not read_array(at, end, &count):
-        return False
-    for _ in range(count):
-        if not read_text(at, end, &text, &size):
-            return False
-    return True
-
-
-cdef bint _is_list(const uint8_t *at, const uint8_t *end) noexcept:
-    """Whether it is a list of a few ids, each once."""
-    cdef const uint8_t *texts[MOST_LISTED]
-    cdef uint32_t sizes[MOST_LISTED]
-    cdef uint32_t count, place, other
-    if not read_array(&at, end, &count) or not 0 < count <= MOST_LISTED:
-        return False
-    for place in range(count):
-        if not read_text(&at, end, &texts[place], &sizes[place]) or not is_name(texts[place], sizes[place]):
-            return False
-        for other in range(place):
-            if sizes[other] == sizes[place] and memcmp(texts[other], texts[place], sizes[place]) == 0:
-                return False
-    return True
-
-
 cdef bint fits(Kind kind, int code, const uint8_t *at, const uint8_t *end) noexcept:
     """Whether the value at `at` is one that this field of this kind may have (`schemas.damage`)."""
     cdef Form form = _form[<int>kind][code]
@@ -233,7 +184,7 @@ cdef bint fits(Kind kind, int code, const uint8_t *at, const uint8_t *end) noexc
     if head == 0xC2 or head == 0xC3:
         return form == FLAG
     if head >> 4 == 9 or head == 0xDC:
-        return form == LISTED and _is_list(at, end)
+        return form == LISTED and is_list(at, end)
     if head >> 5 == 5 or 0xD9 <= head <= 0xDB:
         return form == TEXT or (form == REFERENCE and read_text(&at, end, &text, &size) and is_name(text, size))
     if not read_integer(&at, end, &number):
