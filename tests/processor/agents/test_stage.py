@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,6 +14,7 @@ from processor.agents.normalise import NormaliseShard
 from processor.agents.stage import Deployment
 from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched
+from processor.transport.log_watch import LogWatch
 from processor.transport.outgoing import Outgoing
 from schemas.connectors.base import MAX_EVENTS
 from schemas.connectors.generic import Generic
@@ -254,7 +255,7 @@ async def test_what_was_committed_without_progress_is_refused_once_a_shard_begin
         """Nothing is there yet."""
 
     monkeypatch.setattr("processor.agents.stage.read_to", read_to)
-    shard = LedgerShard(0, replace(PLACE, watch=Watch()))
+    shard = LedgerShard(0, replace(PLACE, watch=cast(LogWatch, Watch())))
     topics = Topics()
     monkeypatch.setattr(shard, "owner", topics)
     await shard.load()
