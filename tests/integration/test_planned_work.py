@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from random import Random
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -25,7 +26,16 @@ from tests.docs.pages import DOCS, blocks_of
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import post_of
 from tests.integration.served import Reader
-from tests.integration.test_log_truth import call, configuration, delete, post, until_ready_with, until_refused
+from tests.integration.test_log_truth import (
+    call,
+    calls,
+    configuration,
+    delete,
+    post,
+    readiness,
+    until_ready_with,
+    until_refused,
+)
 from tests.integration.waiting import eventually
 
 pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
@@ -90,6 +100,18 @@ async def restart(floor: FloorProcess, name: str) -> None:
     await asyncio.to_thread(floor.wait_for_another, name, child.pid)
 
 
+async def until_back_with(reader: Reader, expected: int) -> None:
+    """Wait until an api that was started again is ready with so many calls."""
+
+    async def is_right() -> bool:
+        try:
+            return (await readiness(reader))[0] == 200 and await calls(reader) == expected
+        except (aiohttp.ClientError, OSError):
+            return False
+
+    await eventually(is_right, f"back with {expected} calls", _SECONDS)
+
+
 async def status_of(floor: FloorProcess, secret: str, number: int) -> int:
     """What a delivery that is signed with this secret is answered."""
     async with HttpSender(f"{floor.url}/webhooks/feed") as send:
@@ -151,7 +173,7 @@ async def test_two_versions_side_by_side_are_one_floor(floor: FloorProcess, read
 
     for name in ("worker", "api"):
         await restart(floor, name)
-        await until_ready_with(reader, 40)
+        await until_back_with(reader, 40)
 
     await page.run(floor, kafka)
     assert page.is_done
