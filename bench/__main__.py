@@ -16,6 +16,7 @@ from bench import (
     engines,
     exposition,
     freshness,
+    glass,
     goals,
     ingest,
     leaderboard,
@@ -24,6 +25,7 @@ from bench import (
     report,
     sizing,
     streams,
+    views,
     workers,
 )
 from bench.contenders import CONTENDERS
@@ -32,9 +34,11 @@ from bench.results import Section, save
 
 OWN: dict[str, Run] = {
     "freshness": freshness.run,
+    "glass": glass.run,
     "ingest": ingest.run,
     "leaderboard": leaderboard.run,
     "goals": goals.run,
+    "views": views.run,
     "exposition": exposition.run,
     "streams": streams.run,
     "recovery": recovery.run,

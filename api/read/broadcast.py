@@ -477,8 +477,8 @@ class Broadcaster:
             # A number of its own: nobody who saw an earlier one has seen this window since.
             self._number += 1
             followed = self._followed[window] = Followed(self._number, used_at=now, flushed_at=now, span=span)
-            for scope in self._view.scopes():
-                pane = followed.panes[scope] = self._view.merged(scope, span, now)
+            for scope, pane in self._view.merged_by_scope([*self._view.scopes()], span, now):
+                followed.panes[scope] = pane
                 followed.values[scope] = self._view.result(pane, now, span=span)
         followed.used_at = now
         return followed

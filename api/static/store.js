@@ -13,6 +13,7 @@ import { difference, nothing } from "./differences.js";
  * @property {string} [rep]
  * @property {string | null} [team]
  * @property {string} [name]
+ * @property {string | null} [photo] where their picture is; without one there is none any more
  * @property {{ name: string, from?: string, to?: string }} [window]
  * @property {string} [currency]
  * @property {Record<string, Value>} metrics
@@ -192,7 +193,7 @@ export class Store {
         if (before !== row.metrics[name]) changed.values.push({ window, scope, metric: name, before, after: row.metrics[name] });
       }
       held.set(scope, {
-        ...known, ...row, metrics: { ...known.metrics, ...row.metrics }, bounds: { ...bounds, ...row.bounds },
+        ...known, ...row, photo: row.photo || null, metrics: { ...known.metrics, ...row.metrics }, bounds: { ...bounds, ...row.bounds },
         goals: { ...known.goals, ...row.goals },
       });
     }
@@ -269,8 +270,13 @@ export class Store {
     return this.leads.size > 0 || rows.some((row) => Object.values(row.metrics).some((value) => Number(value) !== 0));
   }
 
-  repName(/** @type {string} */ rep) {
-    return this.nameOf("rep:" + rep) || rep;
+  /**
+   * What a person is called; nothing, where the screen is told no name.
+   * @param {string} rep
+   * @param {string | null | undefined} name as it came with what is said of them
+   */
+  personName(rep, name) {
+    return name === null ? "" : name || this.nameOf("rep:" + rep) || rep;
   }
 
   /** A team by the name that somebody has given it; where nobody has, by its id, in a form for people. */

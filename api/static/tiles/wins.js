@@ -1,9 +1,10 @@
 // What was won last: who, how much, when; the newest first.
 
-import { arrange, element, nameElement, rowCapacity, setData, setText } from "../dom.js";
+import { arrange, element, fitNames, nameElement, rowCapacity, rowSize, setData, setText } from "../dom.js";
 import { Asked } from "../asked.js";
 import { dayAndTime } from "../format.js";
 import { icon } from "../icons.js";
+import { Portrait } from "../portrait.js";
 import { isOfTile } from "../scope.js";
 import { winWords } from "../wins.js";
 
@@ -45,7 +46,13 @@ export class Wins {
     setText(this.heading, texts.say("wins.heading"));
     setText(this.empty, store.hasSnapshot && !wins.length ? texts.say("wins.none") : "");
     arrange(this.list, wins.map((win) => this.row(win.win).node));
+    setData(this.list, "size", rowSize(this.list, wins.length));
     for (const win of wins) this.fill(this.row(win.win), win);
+    fitNames(wins.map((win) => {
+      const { amount, who } = this.row(win.win);
+      const key = [this.list.clientWidth, this.list.dataset.size, amount.textContent, who.textContent].join(" ");
+      return { name: who, key };
+    }));
     const shown = new Set(wins.map((win) => win.win));
     for (const id of Array.from(this.rows.keys())) if (!shown.has(id)) this.rows.delete(id);
   }
@@ -74,6 +81,8 @@ export class Wins {
     const { clock, formats } = this.context;
     const words = winWords(win, this.context);
     setData(row.node, "cause", win.cause);
+    row.portrait.show(this.context.settings, win.rep ? words.who : "", win.photo);
+    row.sign.toggleAttribute("hidden", !row.portrait.node.hidden);
     setText(row.who, words.who);
     setText(row.what, words.what);
     setText(row.amount, words.amount);
@@ -91,7 +100,9 @@ function makeRow(/** @type {string} */ id) {
   const what = nameElement("what");
   const amount = element("span", "amount");
   const when = element("time", "when");
-  const node = element("li", "win", icon("won"), element("span", "win-words", who, what), amount, when);
+  const portrait = new Portrait();
+  const sign = icon("won");
+  const node = element("li", "win", portrait.node, sign, element("span", "win-words", who, what), element("span", "win-sum", amount, when));
   setData(node, "win", id);
-  return { node, who, what, amount, when };
+  return { node, portrait, sign, who, what, amount, when };
 }

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 
 from schemas.catalogue import begins_at_zero
@@ -42,18 +43,22 @@ async def test_catalogue_names_label_unit_direction_definition_and_version(floor
 
     assert [row["name"] for row in answer["rows"]] == list(floor.view.catalogue)
     assert set(METRICS) <= {row["name"] for row in answer["rows"]}
-    fields = "name label unit better type definition description version versions by tags owner benchmark"
+    fields = "name label unit better type additive definition description version versions by tags owner benchmark"
     assert all([*row] == fields.split() for row in answer["rows"])
     assert all(row["definition"] == row["description"] for row in answer["rows"])
     (calls,) = (row for row in answer["rows"] if row["name"] == "calls_made")
     assert calls | {"definition": "", "description": "", "by": []} == {
         "name": "calls_made", "label": "Calls made", "unit": "count", "better": "higher", "type": "simple",
-        "definition": "", "description": "", "version": 1, "versions": [{"version": 1, "since": None, "note": None}],
-        "by": [], "tags": ["leading", "activity"], "owner": None, "benchmark": None,
+        "additive": True, "definition": "", "description": "", "version": 1,
+        "versions": [{"version": 1, "since": None, "note": None}], "by": [], "tags": ["leading", "activity"],
+        "owner": None, "benchmark": None,
     }  # fmt: skip
     lower = {row["name"] for row in answer["rows"] if row["better"] == "lower"}
     assert lower >= {"lead_response_seconds_p50", "lead_response_seconds_p90", "sales_cycle_days_p50", "deals_lost"}
     assert not lower & {"talk_seconds", "calls_made", "win_rate", "lead_response_within_sla"}
+    additive = {row["name"] for row in answer["rows"] if row["additive"]}
+    assert additive >= {"calls_made", "talk_seconds", "revenue_won", "open_pipeline"}
+    assert not additive & {"win_rate", "lead_response_seconds_p50", "reps_active", "contacts_mailed"}
     assert answer["as_of"] == "2026-03-18T15:30:20.500Z"
 
 
@@ -66,8 +71,8 @@ async def test_catalogue_has_what_a_user_defines(tmp_path: Path) -> None:
 
     assert answer["rows"][-1] | {"versions": []} == {
         "name": "demos", "label": "Demos", "unit": "count", "better": "higher", "type": "simple",
-        "definition": "Demos.", "description": "Demos.", "version": 1, "versions": [], "by": [], "tags": [],
-        "owner": "revops", "benchmark": {"value": "3", "source": "us"},
+        "additive": True, "definition": "Demos.", "description": "Demos.", "version": 1, "versions": [], "by": [],
+        "tags": [], "owner": "revops", "benchmark": {"value": "3", "source": "us"},
     }  # fmt: skip
     assert "talk_seconds" not in {row["name"] for row in answer["rows"]}
 
@@ -129,6 +134,37 @@ async def test_list_has_rows_and_as_of(floor: Floor) -> None:
     assert [row["rep"] for row in everybody["rows"]] == ["r1", "r2", "r3", "r4"]
     assert [row["rep"] for row in north["rows"]] == ["r1", "r2"]
     assert all(list(row["metrics"]) == list(floor.view.catalogue) for row in north["rows"])
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 1000])
+async def test_pages_of_a_list_are_the_list(floor: Floor, limit: int) -> None:
+    whole = await floor.read("/v1/reps/metrics", metrics="calls_made")
+    path, rows, sizes = "/v1/reps/metrics", [], []
+    answer = await floor.get(path, metrics="calls_made", limit=limit)
+    while True:
+        page = answer.json()
+        rows += page["rows"]
+        sizes.append(len(page["rows"]))
+        assert set(page) == {"rows", "as_of", "next"}
+        assert ("link" in answer.headers) == (page["next"] is not None)
+        if page["next"] is None:
+            break
+        address = answer.headers["link"].removeprefix("<").removesuffix('>; rel="next"')
+        assert httpx.URL(address).params["cursor"] == page["next"]
+        answer = await floor.get(address)
+
+    assert rows == whole["rows"]
+    assert all(size == limit for size in sizes[:-1])
+
+
+async def test_a_page_is_of_the_team_that_is_asked_for_and_goes_on_where_somebody_came(floor: Floor) -> None:
+    first = await floor.read("/v1/reps/metrics", team="north", limit=1)
+    floor.take(change("rep", "r11", name="New", team="north"), change("rep", "a", name="Before", team="north"))
+    second = await floor.read("/v1/reps/metrics", team="north", limit=1, cursor=first["next"])
+    third = await floor.read("/v1/reps/metrics", team="north", limit=1, cursor=second["next"])
+
+    assert [page["rows"][0]["rep"] for page in (first, second, third)] == ["r1", "r11", "r2"]
+    assert third["next"] is None
 
 
 async def test_nothing_is_0_for_counts_and_null_for_ratios(floor: Floor) -> None:
