@@ -11,6 +11,7 @@ was lost: the order of deliveries means nothing, and of what has a key only keys
 import gzip
 import os
 import struct
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
@@ -171,9 +172,10 @@ def _records(path: Path, topic: str | None = None) -> Iterator[_Record]:
                 counts[record.topic] += 1
                 if topic in (None, record.topic):
                     yield record
-            if record.counts != {name: counts[name] for name in record.counts}:
+            # What is read to its end has its sum compared.
+            if packed.read(1) or record.counts != {name: counts[name] for name in record.counts}:
                 raise EOFError
-    except (EOFError, gzip.BadGzipFile, msgspec.MsgspecError, struct.error) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, msgspec.MsgspecError, struct.error) as error:
         msg = f"{path} is not a whole backup ({type(error).__name__}): nothing of it is used"
         raise BackupError(msg) from None
 
