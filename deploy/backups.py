@@ -175,7 +175,7 @@ def _records(path: Path, topic: str | None = None) -> Iterator[_Record]:
             # What is read to its end has its sum compared.
             if packed.read(1) or record.counts != {name: counts[name] for name in record.counts}:
                 raise EOFError
-    except (EOFError, gzip.BadGzipFile, zlib.error, msgspec.MsgspecError, struct.error) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, msgspec.MsgspecError, struct.error, UnicodeDecodeError) as error:
         msg = f"{path} is not a whole backup ({type(error).__name__}): nothing of it is used"
         raise BackupError(msg) from None
 
