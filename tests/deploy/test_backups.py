@@ -103,7 +103,10 @@ async def test_a_file_that_is_not_whole_is_refused_and_nothing_of_it_is_used(
 
 @pytest.mark.kafka
 def test_commands_say_what_is_missing(kafka: str, prefix: str, tmp_path: Path) -> None:
-    (tmp_path / "floorcast.yaml").write_text("organisation: {name: A, timezone: UTC, currency: USD}\nconnections: {}\n")
+    (tmp_path / "floorcast.yaml").write_text(
+        "organisation: {name: A, timezone: UTC, currency: USD}\n"
+        'connections: {feed: {kind: generic, secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}}\n'
+    )
     place = ("--broker", kafka, "--prefix", prefix, "--config", str(tmp_path / "floorcast.yaml"))
 
     nowhere = CliRunner().invoke(app, ["backup", str(tmp_path / "a.backup"), *place])
