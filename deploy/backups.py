@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import msgspec
-from aiokafka import AIOKafkaProducer
 
 from deploy.local.private import private_opener
+from processor.transport.appending import Filler
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
-from schemas.kafka import Address, kafka_options
+from schemas.kafka import Address
 from schemas.topics import ACCESS, ALERT_ACTIONS, CONNECTION_STATES, DELIVERIES, FENCE, MAX_MESSAGE, STREAM_POSITIONS
 
 SAVED = {topic.name: topic for topic in (DELIVERIES, ALERT_ACTIONS, ACCESS, CONNECTION_STATES, STREAM_POSITIONS)}
@@ -33,8 +33,7 @@ SAVED = {topic.name: topic for topic in (DELIVERIES, ALERT_ACTIONS, ACCESS, CONN
 _MAGIC = b"floorcast backup 1\n"
 _LENGTH = struct.Struct(">I")
 _DIGEST = 16
-_AT_ONCE = 2_000
-"""Records that are sent before their acknowledgements are waited for."""
+_SAID_EACH = 1_000
 
 Say = Callable[[str, int, int], None]
 
@@ -91,34 +90,19 @@ async def restore(kafka: Address, prefix: str, path: Path, *, say: Say) -> Mappi
     """
     totals = Counter(record.topic for record in _records(path))
     added = Counter(dict.fromkeys(SAVED, 0))
-    producer = AIOKafkaProducer(
-        **kafka_options(kafka), enable_idempotence=True, acks="all", max_request_size=MAX_MESSAGE, linger_ms=5
-    )
-    await producer.start()
-    try:
+    async with Filler(kafka) as filler:
         for name, topic in SAVED.items():
             full = topic.full_name(prefix)
             held, partitions = await _held(kafka, full, by_key=topic.compacted)
-            sent = []
             for done, record in enumerate(_records(path, name), 1):
                 if _digest(record.key, record.value, by_key=topic.compacted) in held:
                     continue
-                sent.append(
-                    await producer.send(
-                        full, record.value, key=record.key, partition=record.partition % partitions,
-                        timestamp_ms=record.timestamp,
-                    )
-                )  # fmt: skip
+                await filler.add(full, record.partition % partitions, record.key, record.value, record.timestamp)
                 added[name] += 1
-                if len(sent) >= _AT_ONCE:
-                    while sent:
-                        await sent.pop()
+                if done % _SAID_EACH == 0:
                     say(name, done, totals[name])
-            while sent:
-                await sent.pop()
+            await filler.settle()
             say(name, totals[name], totals[name])
-    finally:
-        await producer.stop()
     return added
 
 
