@@ -29,7 +29,7 @@ help:
 	@echo "make fuzz      whatever reads bytes from outside, on bytes nobody foresaw; SECONDS=600 for longer"
 	@echo "make sanitize  what is compiled, under AddressSanitizer and UBSan"
 	@echo "make image     the image of deploy/Dockerfile, built without Docker, started, and posted to"
-	@echo "make faults    every fault, with figures: half an hour; ROUNDS=\"kill-worker freeze\" for some of them"
+	@echo "make faults    every fault, with figures: an hour; ROUNDS=\"kill-worker freeze\" for some of them"
 	@echo "make check     lint, format, types, import rules"
 	@echo "make bench     the benchmark"
 
