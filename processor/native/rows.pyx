@@ -57,7 +57,9 @@ def _prepare():
         _named[place] = sum(1 << _codes[name] for name in names)
         _instants[place] = sum(1 << _codes[name] for name in INSTANTS[kind])
         for name, field_type in FIELDS[kind].items():
-            _form[place][<int>_codes[name]] = _FORMS.get(field_type, TEXT)
+            # Each id of a pointer has a group that is to be told: a list of them is left to Python.
+            is_many = field_type is FieldType.REFERENCES and name in names
+            _form[place][<int>_codes[name]] = NO_FIELD if is_many else _FORMS.get(field_type, TEXT)
         _form[place][<int>_codes[DELETED]] = FLAG
     for bucket in range(BUCKETS):
         _first[bucket] = -1

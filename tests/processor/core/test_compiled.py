@@ -145,16 +145,17 @@ def test_what_is_plain_is_taken_whatever_it_says() -> None:
         change("email", "e", NOW, automated=True, sent_at=NOW, rep=None),
         change("meeting", "m", NOW, booked_at=NOW, rep="ré", deleted=True),
         change("meeting", "people", NOW, starts_at=NOW, outcome="held", rep="r1", attendees=["r2", "r3"]),
-        change("email", "many", NOW, sent_at=NOW, direction="outbound", rep="r1", contacts=["p1", "p2"]),
     ]
+    # Each of its contacts may be a lead, whose group is to be told: that is left to the core in Python.
+    many = change("email", "many", NOW, sent_at=NOW, direction="outbound", rep="r1", contacts=["p1", "p2"])
     ledger = Ledger("ledger.0", DEFINITIONS, compiled=True)
     rows: dict[bytes, bytes] = {}
-    batch = in_frames(plain)
+    batch = in_frames([*plain, many])
     assert ledger._plain is not None
     assert ledger._plain.takes(batch)
     left = ledger._plain.fold(batch, rows, 0, Expiry(), lambda key, output: None, LedgerOutput())
-    assert left == []
-    assert sorted(rows) == [b"call|c", b"email|e", b"email|many", b"meeting|m", b"meeting|people"]
+    assert list(left) == [many]
+    assert sorted(rows) == [b"call|c", b"email|e", b"meeting|m", b"meeting|people"]
 
 
 @CALM
