@@ -44,12 +44,17 @@ class Values:
             for name, value in self.metrics.items()
             if before.metrics.get(name, self) != value or before.bounds.get(name) != self.bounds.get(name)
         }
-        return Values(changed, {name: bound for name, bound in self.bounds.items() if name in changed})
+        return Values(
+            changed,
+            {name: bound for name, bound in self.bounds.items() if name in changed},
+            {name: since for name, since in self.unavailable.items() if name in changed},
+        )
 
     def replaced_by(self, changed: "Values") -> "Values":
         """These, where `changed` does not say otherwise."""
         kept = {name: bound for name, bound in self.bounds.items() if name not in changed.metrics}
-        return Values(self.metrics | changed.metrics, kept | changed.bounds)
+        lacking = {name: since for name, since in self.unavailable.items() if name not in changed.metrics}
+        return Values(self.metrics | changed.metrics, kept | changed.bounds, lacking | changed.unavailable)
 
 
 class Floor(MergedPanes):

@@ -27,6 +27,7 @@ from schemas.windows import STANDING, Calendar, Day, Span, Window, days_kept, in
 DECODED_WINDOWS = 256
 """Of so many windows the panes of reps stay decoded, which takes ten times the memory of their bytes."""
 LEVELS_REMEMBERED = 4096
+_SPANS_REMEMBERED = 256
 _EMPTY: Pane = {}
 _NO_DAY: Day = 2**31
 """Of what stands: after all others."""
@@ -77,6 +78,8 @@ class MergedPanes:
         self._blocks: dict[int, dict[Scope, Pane]] = {}
         self._windows_in: dict[int, int] = {}
         """Block -> in how many of its windows there is a pane."""
+        self._pieces_of: dict[tuple[bool, int, int], Sequence[tuple[int, bool]]] = {}
+        """(days, first, last) -> what there is in such a span, until a window comes or goes."""
         self._noted: dict[int, dict[tuple[Window, str | None, str], int]] = {
             cell: {} for cell in _noted_cells(self._bound.metrics)
         }
@@ -143,6 +146,7 @@ class MergedPanes:
             cell = self._cells[window] = {}
             block = _block_of(window)
             self._windows_in[block] = self._windows_in.get(block, 0) + 1
+            self._pieces_of.clear()
         if rep not in cell:
             cell[rep] = {}
             self._count_cell(rep, 1)
@@ -158,6 +162,7 @@ class MergedPanes:
         if not cell:
             # Minutes expire: what was remembered of them must go with them.
             del self._cells[window]
+            self._pieces_of.clear()
             self._rep_panes.pop(window, None)
             block = _block_of(window)
             self._windows_in[block] -= 1
@@ -400,15 +405,32 @@ class MergedPanes:
         return self._cells.get(window, ())
 
     def _parts(self, scope: Scope, span: Span) -> Iterator[Pane]:
+        size = _DAYS_IN_BLOCK if span.days else _MINUTES_IN_BLOCK
+        for number, is_block in self._pieces(span):
+            yield self._block(scope, number, size) if is_block else self._pane(scope, Window(number))
+
+    def _pieces(self, span: Span) -> Sequence[tuple[int, bool]]:
+        """The blocks and single windows of a span in which there is anything: (number, whether it is a block).
+
+        Most of a span is empty, and it is asked for once for each rep.
+        """
+        key = (span.days, span.first, span.last)
+        held = self._pieces_of.get(key)
+        if held is not None:
+            return held
         size, kind = (_DAYS_IN_BLOCK, 1) if span.days else (_MINUTES_IN_BLOCK, 0)
+        found: list[tuple[int, bool]] = []
         index = span.first
         while index <= span.last:
-            if index % size == 0 and index + size - 1 <= span.last:
-                yield self._block(scope, index // size * 2 + kind, size)
-                index += size
-            else:
-                yield self._pane(scope, Window(index * 2 + kind))
-                index += 1
+            is_block = index % size == 0 and index + size - 1 <= span.last
+            number = (index // size if is_block else index) * 2 + kind
+            if (number in self._windows_in) if is_block else (number in self._cells):
+                found.append((number, is_block))
+            index += size if is_block else 1
+        if len(self._pieces_of) >= _SPANS_REMEMBERED:
+            self._pieces_of.clear()
+        self._pieces_of[key] = found
+        return found
 
     def _block(self, scope: Scope, block: int, size: int) -> Pane:
         if block not in self._windows_in:

@@ -29,6 +29,7 @@ from api.read.subscriptions import Filter, Subscription
 from api.read.view import ORGANISATION, Changes, Scope, Values, View, rep_scope, team_scope
 from api.read.win_news import IN_SNAPSHOT, WinTeller
 from schemas.instants import MINUTE, SECOND, format_instant
+from schemas.panes import Pane
 from schemas.windows import Span, Window, span_of
 
 KEPT_WINDOW = 300 * SECOND
@@ -334,21 +335,26 @@ class Broadcaster:
         scopes = set(self._heads) if is_new_day else self._touched(followed, span, now)
         whole = scopes if is_new_day else followed.untold.heads
         followed.span, followed.flushed_at, followed.untold = span, now, Untold()
-        # Of tens of thousands at once: no loop of Python over them.
-        whole = (whole & scopes) | {scope for scope, is_whole in followed.left.items() if is_whole}
-        left = followed.left = followed.left | dict.fromkeys(scopes, False) | dict.fromkeys(whole, True)
-        if room is not None and any(scope.kind != "rep" for scope in left):
+        # This is called once for each piece of what is left: only what is new of it is looked at.
+        left = followed.left
+        left |= dict.fromkeys(scopes - left.keys(), False)
+        left |= dict.fromkeys(whole & scopes, True)
+        followed.has_groups |= any(scope.kind != "rep" for scope in scopes)
+        if room is not None and followed.has_groups:
             # What is of everybody is merged ahead: at once it would take as long as all reps together.
             for number in span.windows():
                 room -= -(-view.merge_ahead(Window(number), _CHEAPER * room) // _CHEAPER)
                 if room <= 0:
                     return 0
+            followed.has_groups = False
         make_row = row_maker(view, span, now)
         rows = []
         count = len(left) if room is None else min(room, len(left))
         for _ in range(count):
             scope, is_whole = left.popitem()
             told = self._refresh(followed, scope, span, now, is_whole=is_whole)
+            if followed.is_new:
+                continue  # it is in the snapshot of whoever asks first, and no news
             goals = goal_news(view, followed.goals, scope, span, now, is_whole=is_whole)
             if told.metrics or goals:
                 row = make_row(self._heads[scope], told)
@@ -356,6 +362,10 @@ class Broadcaster:
         if rows:
             self._emit("metrics", window, rows, now, weight=len(rows))
         followed.is_due = bool(left)
+        if followed.is_new and not left:
+            followed.is_new = False
+            self._number += 1
+            followed.since = self._number
         return None if room is None else room - count
 
     def _refresh(self, followed: Followed, scope: Scope, span: Span, now: int, *, is_whole: bool) -> Values:
@@ -364,7 +374,7 @@ class Broadcaster:
         pane, before, held = view.merged(scope, span, now), followed.panes.get(scope), followed.values.get(scope)
         followed.panes[scope] = pane
         if held is None or before is None:
-            values = told = view.result(pane, now, span=span)
+            values = told = self._made(followed, pane, span, now)
         else:
             # Most changes are of one or two measures: the other metrics are what they were.
             made = view.result(pane, now, view.metrics_of(before, pane), span)
@@ -372,6 +382,14 @@ class Broadcaster:
             values = held.replaced_by(told) if told.metrics else held
         followed.values[scope] = values
         return values if is_whole else told
+
+    def _made(self, followed: Followed, pane: Pane, span: Span, now: int) -> Values:
+        """All values of a pane that nothing is known of: of most metrics what they are of an empty one."""
+        view = self._view
+        if followed.blank is None or followed.blank[:2] != (span, now):
+            followed.blank = span, now, view.result({}, now, span=span)
+        blank = followed.blank[2]
+        return blank.replaced_by(view.result(pane, now, view.metrics_of({}, pane), span))
 
     def _touched(self, followed: Followed, span: Span, now: int) -> set[Scope]:
         """Whose values may be others now: only of those they are made again."""
@@ -470,16 +488,35 @@ class Broadcaster:
             payload = told.discretion.win(payload)
         return None if payload is None else encoded(self._instance, event.kind, event.number, payload)
 
+    def follow(self, windows: Iterable[str], now: int) -> None:
+        """Begin to follow these, also without a client; the next calls of `flush` make their values.
+
+        Whoever shares an event loop calls it, and `flush` until all is done, before `subscribe` or `snapshot`: these
+        make at once what is not there yet.
+        """
+        for window in windows:
+            if window not in self._followed:
+                self._begin_to_follow(window, now)
+            self._followed[window].used_at = now
+
+    def _begin_to_follow(self, window: str, now: int) -> Followed:
+        # A number of its own: nobody who saw an earlier one has seen this window since.
+        self._number += 1
+        span = span_of(window, now, self._view.calendar)
+        followed = Followed(self._number, used_at=now, flushed_at=now, span=span)
+        followed.is_due = followed.is_new = followed.has_groups = True
+        # They are taken from the end.
+        followed.left = dict.fromkeys(reversed([*self._view.scopes()]), False)
+        self._followed[window] = followed
+        return followed
+
     def _follow(self, window: str, now: int) -> Followed:
+        """A window with all its values."""
         followed = self._followed.get(window)
         if followed is None:
-            span = span_of(window, now, self._view.calendar)
-            # A number of its own: nobody who saw an earlier one has seen this window since.
-            self._number += 1
-            followed = self._followed[window] = Followed(self._number, used_at=now, flushed_at=now, span=span)
-            for scope in self._view.scopes():
-                pane = followed.panes[scope] = self._view.merged(scope, span, now)
-                followed.values[scope] = self._view.result(pane, now, span=span)
+            followed = self._begin_to_follow(window, now)
+        if followed.is_new:
+            self._flush_window(window, followed, now, None)
         followed.used_at = now
         return followed
 

@@ -95,10 +95,16 @@ class Followed:
     values: dict[Scope, Values] = field(default_factory=dict)
     panes: dict[Scope, Pane] = field(default_factory=dict)
     """What the values were made of: only metrics of measures that are others now are made again."""
+    blank: tuple[Span, int, Values] | None = None
+    """The values of an empty pane over a span at an instant, of which those of others differ little."""
     goals: Told = field(default_factory=dict)
     untold: Untold = field(default_factory=Untold)
     """What has changed while nobody looked."""
+    is_new: bool = False
+    """Whether there are not all of its values yet."""
     is_due: bool = False
     """Whether it is to be brought up to date, and is not yet."""
     left: dict[Scope, bool] = field(default_factory=dict)
     """Whose values are still to be made anew, and whether a client gets all of them: what one call did not get to."""
+    has_groups: bool = False
+    """Whether there are teams or the organisation among those, whose panes are not merged ahead yet."""

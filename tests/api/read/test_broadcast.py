@@ -748,6 +748,27 @@ def test_what_is_sent_in_pieces_is_in_the_end_what_is_sent_at_once(most: int) ->
     assert (rounds > 0) is (most < 10)
 
 
+@pytest.mark.parametrize("most", [1, 3, 50])
+def test_a_window_that_is_made_in_pieces_is_what_it_is_at_once(most: int) -> None:
+    desk, other = Desk(), Desk()
+    for each in (desk, other):
+        each.take(*(change("call", f"c{n}", rep=f"r-{n}", direction="outbound", dialed_at=NOW) for n in range(20)))
+    watching = Screen(desk, Filter(("today",))).connect()
+    desk.broadcaster.follow(["1h"], desk.now)
+    while not desk.broadcaster.flush(desk.now, unwatched=True, most=most):
+        desk.take(change("call", "c3", NOW + SECOND, outcome="connected"))
+        other.take(change("call", "c3", NOW + SECOND, outcome="connected"))
+    watching.read()
+    told = watching.kinds.count("metrics")
+
+    rows = Screen(desk, Filter(("1h",))).connect().rows
+
+    assert rows == Screen(other, Filter(("1h",))).connect().rows
+    assert len(rows) > 20
+    watching.read()
+    assert watching.kinds.count("metrics") == told  # who looks at another window is told nothing of it
+
+
 def test_a_piece_of_a_flush_makes_few_values_and_merges_few_reps(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(make_config(teams={"north": {"name": "North"}}))
     desk.broadcaster.pin(("today", "1h"), desk.now)
