@@ -24,6 +24,7 @@ from bench import (
     report,
     sizing,
     streams,
+    views,
     workers,
 )
 from bench.contenders import CONTENDERS
@@ -35,6 +36,7 @@ OWN: dict[str, Run] = {
     "ingest": ingest.run,
     "leaderboard": leaderboard.run,
     "goals": goals.run,
+    "views": views.run,
     "exposition": exposition.run,
     "streams": streams.run,
     "recovery": recovery.run,

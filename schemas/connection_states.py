@@ -30,10 +30,11 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Subscription(msgspec.Struct, frozen=True, array_like=True):
-    """Whether the CRM posts to us: of several subscriptions the worst."""
+    """Whether the CRM posts to us, or its stream of events is read: of several subscriptions the worst."""
 
     state: str
-    """`active`, `missing`, `unreachable`, or the vendor's word for what is wrong."""
+    """`active`, `missing`, `unreachable`, or the vendor's word for what is wrong. Of a stream also `silent`: nobody
+    reads it; `credentials`, `forbidden`, `limit`, `refused`: why it cannot be read."""
     expires_at: int | None = None
 
 
@@ -65,7 +66,7 @@ class ConnectionState(msgspec.Struct, frozen=True, array_like=True):
     limits: Limits | None = None
     """None: no answer has told them yet, or the vendor does not."""
     subscription: Subscription | None = None
-    """None: nobody keeps one: it is made by hand, or there is no `public_url`."""
+    """None: nobody keeps one: it is made by hand, or there is no `public_url`, and no stream."""
     is_asked: bool = True
     """Whether records are asked for; else this says only how its subscriptions are."""
 

@@ -31,6 +31,11 @@ def photo_address(rep: str) -> str:
     return f"/photos/{quote(rep, safe='')}"
 
 
+def photo_of(rep: str, photo: str | None) -> str | None:
+    """Where somebody's picture is served; None: there is none, or what a CRM calls one lies elsewhere."""
+    return photo_address(rep) if photo is not None and is_media_name(photo) else None
+
+
 def picture_type(head: bytes) -> str | None:
     """What a picture is, by its first bytes and whatever it is called; None: nothing that is served."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -13,7 +13,7 @@ from schemas.config.rules import rules_of
 from schemas.deals import DealCard
 from schemas.floor import Floor
 from schemas.instants import format_instant
-from schemas.media import is_media_name, photo_address
+from schemas.media import photo_of
 from schemas.money import in_money
 
 Json = dict[str, Any]
@@ -94,9 +94,7 @@ class Wins:
 
     def _photo(self, rep: str | None) -> str | None:
         person = None if rep is None else self._floor.roster.people.get(rep)
-        if person is None or person.photo is None or not is_media_name(person.photo):
-            return None
-        return photo_address(person.rep)
+        return None if person is None else photo_of(person.rep, person.photo)
 
 
 def _whole(win: Json, at: int) -> Json:

@@ -11,12 +11,13 @@ from typing import Any
 from schemas.config import Config
 from schemas.config.screens import ScreenConfig
 from schemas.config.tiles import LeaderboardTile, RaceTile, window_of
+from schemas.media import photo_address
 from schemas.naming import Names, called, id_told, lead_called, without_person
 from schemas.win_words import told_win
 
 Json = dict[str, Any]
 
-_TOLD_OF_REPS = ("rep", "name", "team", "window", "as_of", "currency")
+_TOLD_OF_REPS = ("rep", "name", "team", "photo", "window", "as_of", "currency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,14 @@ class Discretion:
         return [self._called(entry) for entry in kept[: self.top]] if len(kept) >= self.min_group else []
 
     def _called(self, row: Json) -> Json:
-        return row | {"rep": self.id_of(row["rep"]), "name": self.name_of(row["rep"], row["name"])}
+        told = row | {"rep": self.id_of(row["rep"]), "name": self.name_of(row["rep"], row["name"])}
+        if "photo" in told and self.names != "full":
+            # A face says who it is: only who is called by a name is seen.
+            photo = photo_address(told["rep"]) if self.names == "first" else None
+            told = {name: value for name, value in told.items() if name != "photo"}
+            if photo is not None:
+                told["photo"] = photo
+        return told
 
     def lead(self, lead: Json, shown: set[str]) -> Json:
         """A lead or an alert; `shown`: the reps whom the screen shows."""

@@ -17,6 +17,7 @@ from schemas.connection_states import ConnectionState
 from schemas.dead_letters import DeadLetter
 from schemas.instants import SECOND, format_instant
 from schemas.leads import Inquiry, LeadClock
+from schemas.media import photo_of
 from schemas.progress import STAGES
 from schemas.verifications import Verification
 from schemas.windows import Span
@@ -85,10 +86,13 @@ def scope_fields(view: View, scope: Scope, now: int) -> Json:
         return {}
     if scope.kind == "team":
         return {"team": scope.id, "name": view.roster.team_names.get(scope.id, scope.id)}
+    person = view.roster.people.get(scope.id)
+    photo = None if person is None else photo_of(scope.id, person.photo)
     return {
         "rep": scope.id,
         "name": view.roster.name_of(scope.id),
         "team": view.roster.team_on(scope.id, view.calendar.day_of(now)),
+        **({} if photo is None else {"photo": photo}),
     }
 
 

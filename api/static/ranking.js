@@ -10,6 +10,7 @@ import { compareDecimals } from "./format.js";
  * @property {string} rep
  * @property {string} name
  * @property {string | null} team
+ * @property {string | null} photo
  * @property {string} [currency]
  * @property {Value} value
  * @property {number} [bound]
@@ -57,7 +58,7 @@ function ranked(rows, metric, direction, standing, compareNames) {
   const entries = rows.map((row) => ({
     rep: row.rep || "", name: row.name || row.rep || "", team: row.team || null, currency: row.currency,
     value: metric in row.metrics ? row.metrics[metric] : null, bound: row.bounds[metric], rank: null, isNamesake: false,
-    goal: (row.goals && row.goals[metric]) || null,
+    goal: (row.goals && row.goals[metric]) || null, photo: row.photo || null,
   }));
   const order = (/** @type {Entry} */ a, /** @type {Entry} */ b) => {
     const [one, other] = [standing(a), standing(b)];

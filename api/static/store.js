@@ -13,6 +13,7 @@ import { difference, nothing } from "./differences.js";
  * @property {string} [rep]
  * @property {string | null} [team]
  * @property {string} [name]
+ * @property {string | null} [photo] where their picture is; without one there is none any more
  * @property {{ name: string, from?: string, to?: string }} [window]
  * @property {string} [currency]
  * @property {Record<string, Value>} metrics
@@ -192,7 +193,7 @@ export class Store {
         if (before !== row.metrics[name]) changed.values.push({ window, scope, metric: name, before, after: row.metrics[name] });
       }
       held.set(scope, {
-        ...known, ...row, metrics: { ...known.metrics, ...row.metrics }, bounds: { ...bounds, ...row.bounds },
+        ...known, ...row, photo: row.photo || null, metrics: { ...known.metrics, ...row.metrics }, bounds: { ...bounds, ...row.bounds },
         goals: { ...known.goals, ...row.goals },
       });
     }

@@ -24,7 +24,7 @@ from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config
 from schemas.connection_states import Backfill as Running
-from schemas.connectors import build_source
+from schemas.connectors import build_source, daily_limit
 from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope
 from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
@@ -222,7 +222,8 @@ async def _run(target: "Target", config: Config, folder: Path, name: str, mark: 
         msg = f"connections.{name}: has no api to ask"
         raise BackfillError(msg)
     pace = SharedPace(folder / f"{name}.limits.json")
-    async with Client(source, pace) as client, Writer(target.broker) as writer:
+    daily = daily_limit(config.connections[name])
+    async with Client(source, pace, daily=daily) as client, Writer(target.broker) as writer:
         with _bar() as progressed:
             backfill = Backfill(
                 name,

@@ -19,8 +19,8 @@ from deploy.lookups.pacing import SharedPace, backoff
 from schemas.connection_states import Limits
 from schemas.connectors.asking import Answer, Ask, NotLetInError, Pace, Source, Steps
 from schemas.connectors.json_text import NotJsonError, read_json_mended
-from schemas.connectors.quotas import limits_told
-from schemas.instants import SECOND
+from schemas.connectors.quotas import Day, day_told, limits_told
+from schemas.instants import HOUR, SECOND
 
 _T = TypeVar("_T")
 log = structlog.get_logger("lookups")
@@ -31,6 +31,10 @@ TIMEOUT_SECONDS = 30.0
 _LOOK_AGAIN = SECOND
 _LONGEST_WAIT = 300.0
 """What a vendor tells to wait beyond it is for the next try of whoever asks."""
+RESERVE = 0.2
+"""The part of a day's requests that is left to look-ups: without them what a webhook names is not known."""
+_RESERVE_FOR = HOUR
+"""So long after an answer has told that no more is left than the reserve, one that may wait asks again."""
 
 
 class ApiError(Exception):
@@ -56,12 +60,15 @@ class Client:
         source: Source,
         pace: SharedPace,
         *,
+        daily: int | None = None,
         clock: Callable[[], int] = machine_clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        """`daily`: how many requests a day has by the settings, where the vendor only says how many are left."""
         self.source = source
         self._pace = pace
+        self._daily = daily
         self._clock = clock
         self._sleep = sleep
         self._chance = chance
@@ -71,6 +78,10 @@ class Client:
         # The environment's proxies are those of whoever started us: an API is reached as the machine reaches anything.
         self._http = httpx.AsyncClient(base_url=source.address, timeout=TIMEOUT_SECONDS, follow_redirects=False)
         self._asks_again_at = 0
+        self._most_left = 0
+        """The most that an answer said to be left of a day: where nothing tells how much a day has."""
+        self._may_ask_again_at = 0
+        """For what may wait."""
         self.requests = 0
         """Sent so far."""
         self.limits: Limits | None = None
@@ -84,15 +95,25 @@ class Client:
     ) -> None:
         await self._http.aclose()
 
-    async def run(self, steps: Steps[_T]) -> _T:
-        """What the steps find. Raises ApiError, BadAnswerError."""
+    async def run(self, steps: Steps[_T], *, may_wait: bool = True) -> _T:
+        """What the steps find. Raises ApiError, BadAnswerError.
+
+        What may wait is refused while no more is left of the day than the reserve of look-ups, which may not.
+        """
         try:
             ask = next(steps)
             while True:
+                if may_wait:
+                    self._check_reserve()
                 ask = steps.send(await self._ask(ask))
         except StopIteration as end:
             found: _T = end.value
             return found
+
+    def _check_reserve(self) -> None:
+        if (wait := self._may_ask_again_at - self._clock()) > 0:
+            problem = "what is left of the day's requests is kept for look-ups"
+            raise ApiError(reason="limit", problem=problem, wait=wait / SECOND)
 
     async def _ask(self, ask: Ask) -> Answer:
         renewed = False
@@ -158,11 +179,18 @@ class Client:
         finally:
             self._pace.give_back(place, limits, self._clock())
         self._learn(self.source.limits(response.headers))
-        self.limits = limits_told(response.headers, self._clock()) or self.limits
+        self.limits = limits_told(response.headers, self._clock(), self._daily) or self.limits
+        if (day := day_told(response.headers)) is not None:
+            self._note_day(day)
         exhausted = self.source.exhausted(response.headers)
         if exhausted is not None:
             self._asks_again_at = self._clock() + round(exhausted * SECOND)
         return response
+
+    def _note_day(self, day: Day) -> None:
+        self._most_left = max(self._most_left, day.left)
+        is_low = day.left <= RESERVE * (day.of or self._daily or self._most_left)
+        self._may_ask_again_at = self._clock() + _RESERVE_FOR if is_low else 0
 
     def _learn(self, limits: Mapping[str, Pace]) -> None:
         self._limits.update(limits)

@@ -23,8 +23,10 @@ SAME = 2 * SECOND
 """Of two statements of one entry at most so far apart, one is the other as another part of the CRM has written it."""
 
 
-def newest_news(changes: Iterable[RecordChange], known: Known, asked_at: int, *, is_exact: bool = True) -> int | None:
-    """The newest instant of what these say that is not known; None: all of it is. `is_exact`: as `Source` has it."""
+def instants_of_news(
+    changes: Iterable[RecordChange], known: Known, asked_at: int, *, is_exact: bool = True
+) -> list[int]:
+    """The instants of what these say that is not known; none: all of it is. `is_exact`: as `Source` has it."""
     tells = _tells if is_exact else _tells_otherwise
     by_record: dict[tuple[str, str], list[RecordChange]] = {}
     for change in changes:
@@ -39,7 +41,7 @@ def newest_news(changes: Iterable[RecordChange], known: Known, asked_at: int, *,
         if not news and _together(record, is_exact=is_exact) != _together(record, said, is_exact=is_exact):
             news = [max(change.changed_at for change in said)]
         found += news
-    return max(found, default=None)
+    return found
 
 
 def _says_anything(change: RecordChange) -> bool:
@@ -96,7 +98,9 @@ def _tells_otherwise(change: RecordChange, record: Record, _asked_at: int) -> bo
             past = record.histories.get(name, [])
             before = [entry[2] for entry in past if entry[0] <= change.changed_at + SAME]
             is_full = len(past) == HISTORY_LIMIT and change.changed_at < past[0][0]
-            news = not is_full and (before[-1] if before else None) != value
+            # What has been said of that very instant becomes no other thing by being said again.
+            is_said = any(entry[0] == change.changed_at and entry[2] == value for entry in past)
+            news = not is_full and not is_said and (before[-1] if before else None) != value
         else:
             held = record.fields.get(name)
             if held is None:

@@ -27,25 +27,27 @@ from deploy.lookups.known import Known
 from deploy.lookups.log import appending
 from deploy.lookups.pacing import SharedPace, backoff
 from deploy.lookups.rounds import CatchUp, Rounds
+from deploy.lookups.streams import Streams
 from deploy.subscribing.keeping import Keeper, is_kept
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
-from schemas.connection_states import ConnectionState, decode_state, encode_state
-from schemas.connectors import Connection, build_connector, build_source
+from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state
+from schemas.connectors import Connection, build_connector, build_source, daily_limit
 from schemas.connectors.asking import BadAnswerError
 from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import encode_dead_letter
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND
-from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, DELIVERIES
+from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, DELIVERIES, STREAM_POSITIONS
 
 log = structlog.get_logger("lookups")
 
 _TOLD_EVERY = 10 * SECOND
 _IDLE_SECONDS = 0.2
+_LOOK_SECONDS = 5.0
 _MONTH = 30 * DAY
 
 
@@ -128,6 +130,7 @@ class Owner:
         self._target = target
         self._connections = asked(config)
         self._kept = {name: each for name, each in config.connections.items() if is_kept(each)}
+        self._streams = Streams(config)
         self._folder = folder
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -160,7 +163,8 @@ class Owner:
                 if source is None:
                     continue
                 pace = SharedPace(self._folder / f"{name}.limits.json")
-                client = await stack.enter_async_context(Client(source, pace, clock=self._clock))
+                client = Client(source, pace, daily=daily_limit(connection), clock=self._clock)
+                client = await stack.enter_async_context(client)
                 rounds = Rounds(
                     name,
                     connection,
@@ -182,6 +186,8 @@ class Owner:
                     group.create_task(self._reconcile(turn))
                 for keeper in keepers.values():
                     group.create_task(keeper.run())
+                if self._streams:
+                    group.create_task(self._follow_streams())
                 alone = [keeper for name, keeper in keepers.items() if name not in self._connections]
                 if alone:
                     group.create_task(self._tell_subscriptions(alone, writer))
@@ -228,6 +234,13 @@ class Owner:
                     await writer.write(topic, [encode_state(state)], keeper.name.encode())
             await asyncio.sleep(1.0)
 
+    async def _follow_streams(self) -> None:
+        """What those who read streams write down of them, for ever."""
+        async with Follower(self._target.broker, STREAM_POSITIONS.full_name(self._target.prefix)) as follower:
+            await follower.read_to(await follower.ends(), self._streams.apply)
+            while True:
+                await follower.wait(_LOOK_SECONDS, self._streams.apply)
+
     async def _tell(self, turn: _Turn, known: Known, writer: Writer) -> None:
         now, name = self._clock(), turn.rounds.name
         state = ConnectionState(
@@ -245,12 +258,16 @@ class Owner:
             has_records=known.has_records(name),
             backfill=running(self._folder, name, now),
             limits=turn.rounds.limits,
-            subscription=None if turn.keeper is None else turn.keeper.subscription,
+            subscription=self._subscription(turn, now),
         )
         told = turn.told
         if told is None or msgspec.structs.replace(told, at=now) != state or now - told.at >= _TOLD_EVERY:
             turn.told = state
             await writer.write(CONNECTION_STATES.full_name(self._target.prefix), [encode_state(state)], name.encode())
+
+    def _subscription(self, turn: _Turn, now: int) -> Subscription | None:
+        kept = None if turn.keeper is None else turn.keeper.subscription
+        return self._streams.subscription(turn.rounds.name, now) or kept
 
 
 async def read_states(target: Target) -> dict[str, ConnectionState]:

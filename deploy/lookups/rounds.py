@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from deploy.lookups.client import ApiError, Client
-from deploy.lookups.comparing import newest_news
+from deploy.lookups.comparing import instants_of_news
 from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
 from processor.core.normalise import parse_delivery
@@ -32,6 +32,8 @@ PATIENCE = MINUTE
 GIVEN_UP_AFTER = DAY
 GONE_AT_MOST = 10
 GONE_SHARE = 0.01
+
+_NEVER: Mapping[str, int] = {}
 
 CatchUp = Callable[[], Awaitable[None]]
 
@@ -64,6 +66,8 @@ class Rounds:
         self._words: Mapping[str, str] | None = None
         self._suspected: dict[tuple[str, str], int] = {}
         """What says something new that has no instant of its own -> when that was first seen."""
+        self._counted: set[tuple[str, str]] = set()
+        """What this round has found missed: pages overlap, and a record counts once."""
         self._is_first = False
         """Whether the connection is new: what a round brings then, no webhook could have brought."""
 
@@ -79,7 +83,7 @@ class Rounds:
         try:
             while pending := self._known.pending(self.name, self._source.batch * 8):
                 if self._words is None:
-                    self._words = await self._client.run(self._source.words())
+                    self._words = await self._client.run(self._source.words(), may_wait=False)
                 await self._ask_for(pending)
                 await self._catch_up()
         except (ApiError, BadAnswerError) as error:
@@ -113,7 +117,7 @@ class Rounds:
                 ids.remove(ALL)
             for chunk in _chunks(ids, self._source.batch):
                 asked_at = self._clock()
-                envelope = await self._client.run(self._source.read(object, chunk))
+                envelope = await self._client.run(self._source.read(object, chunk), may_wait=False)
                 # Under an id that was merged away there may lie another record: it has been asked for all the same.
                 told = {record["id"] for record in envelope.records}
                 envelope.missing = [id for id in chunk if id not in told]
@@ -124,6 +128,7 @@ class Rounds:
     async def reconcile(self, last: int | None) -> int:
         """One round; when it began (microseconds). `last`: when the last whole one began. Raises ApiError."""
         begun, self._is_first = self._clock(), last is None
+        self._counted.clear()
         settings = self._settings.reconcile
         overlap = self._source.overlap if settings.overlap is None else settings.overlap
         since = (begun if last is None else last) - max(overlap, settings.settle)
@@ -147,7 +152,7 @@ class Rounds:
     async def _reconcile_people(self) -> None:
         asked_at = self._clock()
         envelope = await self._client.run(self._source.everybody())
-        news = [record for record in envelope.records if self._news(envelope.object, record, asked_at)[0] is not None]
+        news = [record for record in envelope.records if self._news(envelope.object, record, asked_at)[0]]
         await self._store(Envelope(object=envelope.object, records=news), RECONCILIATION, asked_at)
 
     async def _reconcile_changed(self, object: ApiObject, since: int, begun: int) -> None:
@@ -170,7 +175,7 @@ class Rounds:
                 else:
                     asked_at = self._clock()
                     envelope = await self._client.run(self._source.read(object.name, ids))
-                held = await self._tell(object, envelope, asked_at, begun, is_due=page.is_due)
+                held = await self._tell(object, envelope, asked_at, begun, dict(chunk), is_due=page.is_due)
                 done = [(id, at) for id, at in chunk if id not in held and compared.get(id, -1) < at]
                 self._known.note_compared(self.name, noted_as, done, since - HOUR)
             if object.has_links:
@@ -196,43 +201,56 @@ class Rounds:
                 return
 
     async def _tell(
-        self, object: ApiObject, envelope: Envelope, asked_at: int, begun: int, *, is_due: bool = False
+        self,
+        object: ApiObject,
+        envelope: Envelope,
+        asked_at: int,
+        begun: int,
+        modified: Mapping[str, int] = _NEVER,
+        *,
+        is_due: bool = False,
     ) -> set[str]:
         """Store what is new; the ids of what is left to the next round, as its webhook may be under way.
 
-        Of what is merely due, or happened before the connection was there, no webhook was missed.
+        Of what is merely due, or happened before the connection was there, no webhook was missed. `modified`: when each
+        was touched last, where a page says it.
         """
         news: dict[str, list[dict[str, Any]]] = {}
         restored: list[str] = []
         held: set[str] = set()
         for record in envelope.records:
             id = str(record["id"])
-            newest, is_back, kind = self._news(object.name, record, asked_at)
-            if newest is None:
+            found, is_back, kind = self._news(object.name, record, asked_at)
+            if not found:
                 self._suspected.pop((object.name, id), None)
-            elif not is_due and not self._is_old(object.name, id, newest, asked_at, begun):
+            elif not is_due and not self._is_old(object.name, id, found, asked_at, begun):
                 held.add(id)
             else:
-                news.setdefault(kind if kind in object.kinds else object.record, []).append(record)
+                kind = kind if kind in object.kinds else object.record
+                touched_at = modified.get(id, asked_at) if object.falls_due else asked_at
+                has_fallen_due = is_due or all(touched_at < at < asked_at for at in found)
+                is_missed = not (has_fallen_due or self._is_first or (object.name, id) in self._counted)
+                if is_missed:
+                    self._counted.add((object.name, id))
+                news.setdefault(kind if is_missed else "", []).append(record)
                 restored += [id] if is_back else []
-        for kind, records in news.items():
+        for missed, records in news.items():
             told = Envelope(object=object.name, records=records, restored=restored)
-            is_missed = not (is_due or self._is_first)
-            await self._store(self._worded(told), RECONCILIATION, asked_at, {MISSED: kind} if is_missed else {})
+            await self._store(self._worded(told), RECONCILIATION, asked_at, {MISSED: missed} if missed else {})
         return held
 
-    def _is_old(self, object: str, id: str, newest: int, asked_at: int, begun: int) -> bool:
-        """Whether its webhook would have been here by now."""
-        if newest < asked_at:
-            return newest <= begun - PATIENCE
+    def _is_old(self, object: str, id: str, found: Sequence[int], asked_at: int, begun: int) -> bool:
+        """Whether its webhook would have been here by now; by those instants of its news that the CRM names, if any."""
+        if told := [at for at in found if at < asked_at]:
+            return max(told) <= begun - PATIENCE
         first = self._suspected.setdefault((object, id), begun)
         if first > begun - PATIENCE:
             return False
         del self._suspected[object, id]
         return True
 
-    def _news(self, object: str, record: dict[str, Any], asked_at: int) -> tuple[int | None, bool, str]:
-        """The newest instant of what a record says that is not known, whether it was held to be deleted, its kind."""
+    def _news(self, object: str, record: dict[str, Any], asked_at: int) -> tuple[list[int], bool, str]:
+        """The instants of what a record says that is not known, whether it was held to be deleted, its kind."""
 
         def known(kind: str, id: str) -> Record | None:
             return self._known.record(self.name, kind, id)
@@ -240,14 +258,14 @@ class Rounds:
         envelope = self._worded(Envelope(object=object, records=[record]))
         (delivery,) = self._deliveries(envelope, RECONCILIATION, asked_at)
         parsed = parse_delivery(delivery, {self.name: self._connector})
-        newest = newest_news(parsed.changes, known, asked_at, is_exact=self._source.is_exact)
+        found = instants_of_news(parsed.changes, known, asked_at, is_exact=self._source.is_exact)
         kind = parsed.changes[0].kind if parsed.changes else ""
         named = self._source.objects.get(object)
         if named is not None and self._source.is_there(record):
             held = known(kind or named.record, self._id_of(named, str(record["id"])))
             if held is not None and held.is_deleted:
-                return max(newest or 0, asked_at), True, kind
-        return newest, False, kind
+                return [*found, asked_at], True, kind
+        return found, False, kind
 
     async def _compare_ids(self, object: ApiObject) -> None:
         """Records that no list names any more, and that nobody said were deleted."""

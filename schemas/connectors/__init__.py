@@ -60,6 +60,12 @@ def build_source(connection: Connection) -> Source | None:
     return source
 
 
+def daily_limit(connection: Connection) -> int | None:
+    """How many requests a day an API allows, as the settings say where it does not tell; None: they do not."""
+    limit: int | None = getattr(getattr(connection, "api", None), "daily_limit", None)
+    return limit
+
+
 __all__ = [
     "KINDS",
     "AnyConnection",
@@ -69,5 +75,6 @@ __all__ = [
     "Source",
     "build_connector",
     "build_source",
+    "daily_limit",
     "read_connection",
 ]

@@ -44,6 +44,7 @@ def _is_loopback(host: str) -> bool:
 
 ApiUrl = Annotated[str, Field(max_length=300), AfterValidator(_url)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
+DailyLimit = Annotated[int | None, Field(ge=1, le=1_000_000_000)]
 
 
 class Api(Model):

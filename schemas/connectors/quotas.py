@@ -1,35 +1,87 @@
 """How much of what may be asked a vendor says is used: read off the headers of its answers.
 
-Owns the names of those headers. What a plan has in all is told by few; what is not told is not made up.
+Owns the names of those headers. What a plan has in all is told by few; what is not told is not made up: where an answer
+only says what is left of a day, the settings may say how much a day has.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from schemas.connection_states import Limits
 from schemas.instants import SECOND
 
 _SALESFORCE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})")
 _CLOSE = re.compile(r"limit=(\d{1,9}), *remaining=(\d{1,9}), *reset=(\d{1,6}(?:\.\d{1,6})?)")
+_COUNT = re.compile(r"[0-9]{1,12}")
+# https://pipedrive.readme.io/docs/core-api-concepts-rate-limiting: of the company, until its midnight.
+# https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html: of 24 hours, told once half of them is used.
+_LEFT_OF_A_DAY = ("x-daily-requests-left", "x-api-credits-remaining")
+_LONGEST_RESET = 10
+"""Seconds. What names another number as the end of two seconds counts in something else."""
 
 
-def limits_told(headers: Mapping[str, str], now: int) -> Limits | None:
-    """By the headers of an answer, in lower case; None: they say nothing."""
-    # https://developers.hubspot.com/docs/api/usage-details: of the day where the token has one, else of ten seconds.
-    for most, left in (
-        ("x-hubspot-ratelimit-daily", "x-hubspot-ratelimit-daily-remaining"),
-        ("x-hubspot-ratelimit-max", "x-hubspot-ratelimit-remaining"),
-    ):
-        of, remaining = headers.get(most, ""), headers.get(left, "")
-        if of.isdecimal() and remaining.isdecimal():
-            return Limits(max(0, int(of) - int(remaining)), int(of))
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What is left of the requests of a day, or of 24 hours."""
+
+    left: int
+    of: int | None
+    """None: the vendor does not tell."""
+
+
+def day_told(headers: Mapping[str, str]) -> Day | None:
+    """By the headers of an answer, in lower case; None: they say nothing of a day."""
+    # https://developers.hubspot.com/docs/api/usage-details
+    of, left = _count(headers, "x-hubspot-ratelimit-daily"), _count(headers, "x-hubspot-ratelimit-daily-remaining")
+    if of is not None and left is not None:
+        return Day(left, of)
     # https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_api_usage.htm: of 24 hours.
     found = _SALESFORCE.search(headers.get("sforce-limit-info", ""))
     if found is not None:
-        return Limits(int(found[1]), int(found[2]))
+        return Day(max(0, int(found[2]) - int(found[1])), int(found[2]))
+    lefts = (_count(headers, name) for name in _LEFT_OF_A_DAY)
+    left = next((left for left in lefts if left is not None), None)
+    return None if left is None else Day(left, None)
+
+
+def limits_told(headers: Mapping[str, str], now: int, daily: int | None = None) -> Limits | None:
+    """By the headers of an answer, in lower case; None: they say nothing. The limit of a day before that of a moment.
+
+    `daily`: how much a day has by the settings, where the vendor only says what is left.
+    """
+    day = day_told(headers)
+    of = None if day is None else day.of or daily
+    if day is not None and of is not None:
+        return Limits(max(0, of - day.left), of)
+    # HubSpot's ten seconds; https://pipedrive.readme.io/docs/core-api-concepts-rate-limiting: two seconds.
+    for vendor in ("x-hubspot-ratelimit-{}", "x-ratelimit-{}"):
+        told = _of_a_moment(headers, vendor.format("max"), vendor.format("remaining")) or _of_a_moment(
+            headers, vendor.format("limit"), vendor.format("remaining")
+        )
+        if told is not None:
+            reset = _count(headers, vendor.format("reset"))
+            ends = None if reset is None or reset > _LONGEST_RESET else now + reset * SECOND
+            return Limits(*told, ends)
+    # https://developer.aircall.io/api-references/#rate-limiting: of a minute, which ends at an instant (unix seconds).
+    told = _of_a_moment(headers, "x-aircallapi-limit", "x-aircallapi-remaining")
+    if told is not None:
+        reset = _count(headers, "x-aircallapi-reset")
+        return Limits(*told, None if reset is None else reset * SECOND)
     # https://developer.close.com/topics/rate-limits/
     found = _CLOSE.search(headers.get("ratelimit", ""))
     if found is not None:
         of_close = int(found[1])
         return Limits(max(0, of_close - int(found[2])), of_close, now + round(float(found[3]) * SECOND))
     return None
+
+
+def _of_a_moment(headers: Mapping[str, str], most: str, remaining: str) -> tuple[int, int] | None:
+    """(Used, of)."""
+    of, left = _count(headers, most), _count(headers, remaining)
+    return None if of is None or left is None else (max(0, of - left), of)
+
+
+def _count(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name, "").strip()
+    return int(text) if _COUNT.fullmatch(text) else None

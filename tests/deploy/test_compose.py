@@ -27,9 +27,9 @@ from schemas.keys import list_keys
 REPOSITORY = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 DOCKERFILE = REPOSITORY / "deploy" / "Dockerfile"
-OURS = ("scrape-token", "api", "worker", "floorcast", "verifier-token", "verifier")
+OURS = ("scrape-token", "api", "worker", "lookups", "stream", "floorcast", "verifier-token", "verifier")
 ONE_SHOT = ("scrape-token", "floorcast", "verifier-token")
-UNASKED = (*ONE_SHOT, "verifier")
+UNASKED = (*ONE_SHOT, "verifier", "lookups", "stream")
 """Without a healthcheck."""
 KAFKAS_OWN = {"KAFKA_HEAP_OPTS"}
 """Read by its scripts; all other variables become a property."""
@@ -232,6 +232,26 @@ def test_the_recount_is_optional_and_has_a_key_of_its_own(services: dict[str, di
     written = DOCKERFILE.read_text().replace("\\\n", " ")
     made = " ".join(re.findall(r"install -d (.+)", written)).split()
     assert {service["environment"]["FLOORCAST_DATA"], "/run/floorcast/verifier"} <= set(made)
+
+
+def test_back_fills_share_the_limits_with_the_look_ups(services: dict[str, dict[str, Any]]) -> None:
+    """Both keep what they may ask of a CRM in one folder, which belongs to the user of the image."""
+    folders = {
+        Path(services[name]["environment"].get("FLOORCAST_DATA", "/var/lib/floorcast")) / "lookups": mounts
+        for name in ("lookups", "floorcast")
+        for mounts in [{volume["target"]: volume["source"] for volume in services[name]["volumes"]}]
+    }
+
+    ((folder, mounts),) = folders.items()
+    assert mounts[str(folder)] == "lookups"
+    assert f" {folder} " in DOCKERFILE.read_text()
+
+
+def test_a_stream_names_its_connection_and_runs_where_it_is_asked_for(folder: Path) -> None:
+    done = compose(folder, "config", FLOORCAST_STREAM="sf")
+
+    found = yaml.safe_load(done.stdout)["services"]["stream"]
+    assert (found["command"], found["profiles"]) == (["stream", "sf"], ["stream"])
 
 
 def test_prometheus_finds_the_token_where_it_is_made(services: dict[str, dict[str, Any]]) -> None:

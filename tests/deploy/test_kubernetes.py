@@ -70,7 +70,10 @@ def test_every_manifest_is_one_that_kubernetes_takes(path: Path, found: Json) ->
 
 
 def test_there_are_the_parts_that_are_promised() -> None:
-    assert {"floorcast-ingest", "floorcast-read", "floorcast-worker"} <= PODS.keys()
+    assert {
+        "floorcast-ingest", "floorcast-read", "floorcast-worker", "floorcast-verifier", "floorcast-lookups",
+        "floorcast-stream",
+    } <= PODS.keys()  # fmt: skip
     assert {path.parent.name for path in KUSTOMIZATIONS} >= {"base", "single-node", "strimzi", "external-kafka"}
 
 
@@ -154,6 +157,22 @@ def test_a_worker_s_name_is_its_pod_s() -> None:
     assert container["args"] == ["worker", "--worker-id", "$(POD_NAME)"]
     (of_pod,) = [entry["valueFrom"] for entry in container["env"] if entry["name"] == "POD_NAME"]
     assert of_pod == {"fieldRef": {"fieldPath": "metadata.name"}}
+
+
+def test_the_name_of_a_stream_s_connection_is_where_the_component_says() -> None:
+    (container,) = PODS["floorcast-stream"]["spec"]["containers"]
+    (place,) = re.findall(r"path: /spec/template/spec/containers/0/env/(\d)/value",
+                          (FOLDER / "components/stream/kustomization.yaml").read_text())  # fmt: skip
+    assert container["args"] == ["stream", "$(CONNECTION)"]
+    assert container["env"][int(place)]["name"] == "CONNECTION"
+
+
+@pytest.mark.parametrize("part", ["lookups", "stream"])
+def test_who_asks_a_crm_is_alone_and_reaches_it(part: str) -> None:
+    (found,) = [found for found in WORKLOADS if name(found) == f"floorcast-{part}"]
+    assert (found["spec"]["replicas"], found["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    (policy,) = [each for each in of_kind("NetworkPolicy") if name(each) == f"floorcast-{part}"]
+    assert {"protocol": "TCP", "port": 443} in policy["spec"]["egress"][0]["ports"]
 
 
 def test_every_setting_exists() -> None:

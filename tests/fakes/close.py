@@ -99,12 +99,9 @@ class FakeClose(FakeServer):
                 **{f"new_{name}": thing.data.get(name) for name in ("status_id", "status_label", "status_type")},
             }  # fmt: skip
             thing.changes.append(change)
-            events.append(
-                {
-                    **self._event(thing, "created", {}), "object_type": f"activity.{object}_status_change",
-                    "object_id": change["id"], "data": change,
-                }
-            )  # fmt: skip
+            event = self._event(thing, "created", {})
+            event |= {"object_type": f"activity.{object}_status_change", "object_id": change["id"], "data": change}
+            events.append(event)
         return events
 
     def delete(self, object: str, id: str, **meta: Any) -> list[dict[str, Any]]:

@@ -161,9 +161,15 @@ class FakeHubSpot(FakeServer):
         return [self._event("object.deletion", object, id, self.now())]
 
     def merge(self, object: str, winner: str, loser: str) -> list[dict[str, Any]]:
-        """The loser's id lives on in the winner's `hs_merged_object_ids`."""
+        """The loser's id lives on in the winner's `hs_merged_object_ids`; what the winner lacks comes from it."""
         at = self.now()
         gone, stays = self.things[object][loser], self.things[object][winner]
+        for name in gone.histories:
+            if not stays.get(name) and gone.get(name):
+                stays.histories.setdefault(name, []).append((gone.get(name) or "", at))
+        if gone.created < stays.created:
+            stays.created = gone.created
+            stays.histories[CREATED[object]].append((iso(gone.created), at))
         merged = [*filter(None, (stays.get("hs_merged_object_ids") or "").split(";")), loser]
         merged += [id for id in (gone.get("hs_merged_object_ids") or "").split(";") if id and id not in merged]
         stays.histories.setdefault("hs_merged_object_ids", []).append((";".join(merged), at))

@@ -87,6 +87,9 @@ class RowAnswer(Answer):
     rep: str | None = Field(default=None, examples=["r-17"])
     name: str | None = Field(default=None, examples=["Ana Lim"])
     team: str | None = Field(default=None, description="The rep's team today.", examples=["north"])
+    photo: str | None = Field(
+        default=None, description="Where the rep's picture is; left out without one.", examples=["/photos/r-17"]
+    )
     window: WindowAnswer
     as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
     metrics: dict[str, int | float | str | None] = Field(
@@ -118,6 +121,11 @@ class RowsAnswer(Answer):
 
     rows: list[RowAnswer]
     as_of: Instant = Field(examples=["2026-03-18T09:41:30.344Z"])
+    next: str | None = Field(
+        default=None,
+        description="Where `limit` was given: the `cursor` of the next page; null on the last one.",
+        examples=["WzAsInItMTciXQ"],
+    )
 
 
 class MetricVersion(Answer):

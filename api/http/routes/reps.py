@@ -1,18 +1,23 @@
 """The catalogue, the roster, and rows of metrics of reps, teams and the organisation."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.http.description import NOT_FOUND, READ_PROBLEMS, operation_id
+from api.http.errors import InvalidParameterError
 from api.http.etag import answer
 from api.http.models.metrics import MetricsAnswer, RepsAnswer, RowAnswer, RowsAnswer, TeamsAnswer
 from api.http.parameters import (
+    Cursor,
     ReadRequest,
     ReadRoute,
     TeamAsked,
     known_rep,
     known_team,
     organisation_allowed,
+    page,
     reps_asked,
     team_today,
 )
@@ -66,11 +71,32 @@ async def teams(request: ReadRequest) -> Response:
     response_model=RowsAnswer,
     responses=TABLE | READ_PROBLEMS | NOT_FOUND,
 )
-async def metrics_of_reps(request: ReadRequest, asked: RowsAsked, team: TeamAsked = None) -> Response:
-    """A row per rep."""
+async def metrics_of_reps(
+    request: ReadRequest, asked: RowsAsked, team: TeamAsked = None,
+    limit: Annotated[
+        int | None, Query(ge=1, le=1000, description="Rows of a page; all rows come if it is left out.")
+    ] = None,
+    cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """A row per rep, by their ids. With `limit` a page of them: `next` is the `cursor` of the page after it."""
     access, view, now = request.access, request.view, request.now
-    rows = [asked.row(rep_scope(rep)) for rep in reps_asked(view, team, access, now)]
-    return asked.answer("rep", rows, {"rows": rows, "as_of": format_instant(now)})
+    if cursor is not None and limit is None:
+        raise InvalidParameterError(field="cursor", detail="is of a page: give limit too")
+    reps = reps_asked(view, team, access, now)
+    following: dict[str, Any] = {}
+    if limit is not None:
+        reps, following = page(reps, _by_id, limit, cursor)
+    rows = [asked.row(rep_scope(rep)) for rep in reps]
+    found = asked.answer("rep", rows, {"rows": rows, "as_of": format_instant(now), **following})
+    if following.get("next") is not None:
+        # A table has no other place to say it.
+        after = request.url.include_query_params(cursor=following["next"])
+        found.headers["link"] = f'<{after.path}?{after.query}>; rel="next"'
+    return found
+
+
+def _by_id(rep: str) -> tuple[int, str]:
+    return 0, rep
 
 
 # `path`: an id may hold slashes, and a percent-encoded one has become a plain one when routes are matched.

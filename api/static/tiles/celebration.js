@@ -1,8 +1,8 @@
 // The celebration over the whole screen: who, and how much. Of many it says how many.
 
-import { apiAddress } from "../address.js";
 import { arrange, element, nameElement, setText } from "../dom.js";
 import { icon } from "../icons.js";
+import { Portrait } from "../portrait.js";
 import { winWords } from "../wins.js";
 
 /** @typedef {import("../store.js").Win} Win */
@@ -43,14 +43,9 @@ export class Celebration {
   line(/** @type {Win} */ win) {
     const { who, what, amount } = winWords(win, this.context);
     const node = element("li", "celebration-line");
-    if (win.photo) {
-      const photo = element("img", "photo");
-      photo.src = apiAddress(this.context.settings, win.photo);
-      photo.alt = "";
-      // A file that is not there leaves no hole.
-      photo.addEventListener("error", () => photo.remove());
-      node.append(photo);
-    }
+    const portrait = new Portrait();
+    portrait.show(this.context.settings, win.rep ? who : "", win.photo);
+    node.append(portrait.node);
     const name = nameElement("who-won");
     setText(name, who);
     node.append(name, element("span", "amount", amount), element("span", "what name-text", what));

@@ -5,6 +5,7 @@ import { windowOf } from "../address.js";
 import { arrange, element, fillBar, nameElement, rowCapacity, rowSize, setData, setText } from "../dom.js";
 import { NOTHING } from "../format.js";
 import { goalPercent, goalShare } from "../goals.js";
+import { Portrait } from "../portrait.js";
 import { barShare, pageAt, rank, rankByGoal } from "../ranking.js";
 import { isOfTile, scopeOf, teamsOf } from "../scope.js";
 
@@ -125,6 +126,7 @@ export class Leaderboard {
     const row = this.row(entry.rep);
     const unit = catalogue.unit(this.metric);
     setText(row.rank, entry.rank === null ? "" : formats.count(entry.rank));
+    row.portrait.show(this.context.settings, entry.name, entry.photo);
     setText(row.name, entry.name);
     setText(row.team, [store.teamName(entry.team), entry.isNamesake ? entry.rep : ""].filter(Boolean).join(" · "));
     const value = formats.value(entry.value, unit, entry.currency || store.organisation.currency, entry.bound);
@@ -159,11 +161,12 @@ function move(row, before) {
 function makeRow(/** @type {string} */ rep) {
   const bar = element("span", "bar");
   const rankText = element("span", "rank");
+  const portrait = new Portrait();
   const name = nameElement("name");
   const team = nameElement("team");
   const note = element("span", "attained");
   const value = element("span", "value");
-  const node = element("li", "row", rankText, element("span", "who", name, team), note, value, bar);
+  const node = element("li", "row", rankText, portrait.node, element("span", "who", name, team), note, value, bar);
   setData(node, "rep", rep);
-  return { node, bar, rank: rankText, name, team, note, value, animation: /** @type {Animation | null} */ (null) };
+  return { node, portrait, bar, rank: rankText, name, team, note, value, animation: /** @type {Animation | null} */ (null) };
 }

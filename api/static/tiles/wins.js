@@ -4,6 +4,7 @@ import { arrange, element, nameElement, rowCapacity, setData, setText } from "..
 import { Asked } from "../asked.js";
 import { dayAndTime } from "../format.js";
 import { icon } from "../icons.js";
+import { Portrait } from "../portrait.js";
 import { isOfTile } from "../scope.js";
 import { winWords } from "../wins.js";
 
@@ -74,6 +75,8 @@ export class Wins {
     const { clock, formats } = this.context;
     const words = winWords(win, this.context);
     setData(row.node, "cause", win.cause);
+    row.portrait.show(this.context.settings, win.rep ? words.who : "", win.photo);
+    row.sign.toggleAttribute("hidden", !row.portrait.node.hidden);
     setText(row.who, words.who);
     setText(row.what, words.what);
     setText(row.amount, words.amount);
@@ -91,7 +94,9 @@ function makeRow(/** @type {string} */ id) {
   const what = nameElement("what");
   const amount = element("span", "amount");
   const when = element("time", "when");
-  const node = element("li", "win", icon("won"), element("span", "win-words", who, what), amount, when);
+  const portrait = new Portrait();
+  const sign = icon("won");
+  const node = element("li", "win", portrait.node, sign, element("span", "win-words", who, what), amount, when);
   setData(node, "win", id);
-  return { node, who, what, amount, when };
+  return { node, portrait, sign, who, what, amount, when };
 }

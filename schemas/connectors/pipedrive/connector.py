@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from schemas.connectors.answered import place_within, read_answer
-from schemas.connectors.apis import Api, Secret
+from schemas.connectors.apis import Api, DailyLimit, Secret
 from schemas.connectors.asking import HISTORY, BadAnswerError, Envelope
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
 from schemas.connectors.connection import MIN_SECRET
@@ -51,6 +51,8 @@ class PipedriveApi(Api):
     """The first part of the address: `acme` of `acme.pipedrive.com`."""
     token: Secret
     """The API token of somebody who sees everything."""
+    daily_limit: DailyLimit = None
+    """How many tokens a day the company has, by plan and seats: answers only say how many are left."""
 
 
 class PipedriveConnection(CrmConnection):

@@ -97,7 +97,12 @@ class SalesforceSource:
         self._client = dict(client)
         self._outcomes_field = outcomes_field
         self.objects: Mapping[str, ApiObject] = {
-            table.name: ApiObject(table.name, table.record, begins=_BEGINS.get(table.name, ""))
+            table.name: ApiObject(
+                table.name,
+                table.record,
+                begins=_BEGINS.get(table.name, ""),
+                falls_due=table.name == EVENT.name and outcomes_field is None,
+            )
             for table in (LEAD, OPPORTUNITY, TASK, VOICE_CALL, EMAIL, EVENT)
         }
         self._fields: dict[str, frozenset[str]] = {}

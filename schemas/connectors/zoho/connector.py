@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from schemas.connectors.answered import place_within, read_answer
-from schemas.connectors.apis import Api, ApiUrl, Secret
+from schemas.connectors.apis import Api, ApiUrl, DailyLimit, Secret
 from schemas.connectors.asking import HISTORY, Envelope
 from schemas.connectors.base import Parsed, SignedRequest
 from schemas.connectors.content import JSON, check_content
@@ -62,6 +62,8 @@ class ZohoApi(Api):
     """A refresh token that was made once for this client."""
     accounts_url: ApiUrl | None = None
     """Scheme, host and port that give tokens, in place of the region's."""
+    daily_limit: DailyLimit = None
+    """How many API credits 24 hours have, by edition and users: answers only say how many are left."""
 
 
 class ZohoConnection(CrmConnection):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.read.discretion import Discretion, Ranking, Told
-from schemas.naming import Names, alias, first_name
+from schemas.naming import Names, alias, first_name, id_told
 
 CALLS = Ranking("today", "calls_made", None, by_goal=False, lower_first=False)
 
@@ -135,3 +135,15 @@ def test_no_name_of_a_win_or_an_alert_names_somebody_whom_the_screen_does_not_na
     assert "z@x" not in str(Discretion("floor", top=1).lead(alert, set()))
     assert Discretion("floor", top=1).win(win) == win
     assert discretion.win(win | {"win": "deal_won:d", "goal": None, "deal_name": "Zoe"})["deal_name"] is None
+
+
+@pytest.mark.parametrize(
+    ("names", "photo"),
+    [("full", "/photos/z"), ("first", f"/photos/{id_told('first', 'z')}"), ("alias", None), ("none", None)],
+)
+@pytest.mark.parametrize("top", [None, 5])
+def test_a_face_is_shown_of_who_is_called_by_a_name(names: Any, photo: str | None, top: int | None) -> None:
+    row = {"rep": "z", "name": "Zoe Dubois", "team": None, "photo": "/photos/z", "metrics": {"calls_made": 3}}
+    told = Discretion("floor", rankings=(CALLS,), names=names, top=top).rows("today", [row])
+
+    assert [each.get("photo") for each in told.values()] == [photo]

@@ -1,5 +1,7 @@
 """A floor over a fake Aircall, and what its database comes to by the contract, with no word of the connector."""
 
+import json
+from collections.abc import Collection
 from typing import Any
 
 from schemas.config import Config
@@ -15,6 +17,8 @@ BUSY = "Line was busy"
 
 class AircallWorld(World):
     """One company of Aircall."""
+
+    has_instants = False
 
     def make_crm(self) -> FakeAircall:
         crm = FakeAircall(self.clock.seconds)
@@ -34,15 +38,24 @@ class AircallWorld(World):
     def bodies(self, events: list[dict[str, Any]]) -> list[bytes]:
         return bodies(events)
 
-    def truth(self, now: int) -> list[RecordChange]:
+    def about(self, body: bytes) -> set[str]:
+        return {str(json.loads(body)["data"]["id"])}
+
+    def tells_all(self, id: str) -> bool:
+        return True
+
+    def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
         found = [
             make_change(
                 kind="rep", id=str(user["id"]), changed_at=self.begun, received_at=now,
                 fields={"name": user["name"], "email": user["email"], "active": True},
             )
             for user in self.crm.users
+            if only is None
         ]  # fmt: skip
         for id, call in self.crm.calls.items():
+            if only is not None and str(id) not in only:
+                continue
             fields = said(call)
             found.append(make_change(kind="call", id=str(id), changed_at=now, fields=fields, received_at=now))
         return found

@@ -1,6 +1,7 @@
 """A floor over a fake Close, and what its database comes to by the contract, with no word of the connector."""
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ REPS = ("user_1", "user_2", "user_3")
 DISPOSITIONS = {"answered": "connected", "no-answer": "no_answer", "vm-left": "voicemail", "busy": "busy"}
 MEANINGS = {"Potential": "new", "Qualified": "qualified", "Bad Fit": "disqualified"}
 TYPES = {"active": "open", "won": "won", "lost": "lost"}
+PIPELINES = {"pipe_1": {"steps": ["stat_act", "stat_ver"], "won": ["stat_won"], "lost": ["stat_los"]}}
 HELD = "outcome_held"
 
 
@@ -36,7 +38,7 @@ class CloseWorld(World):
         settings = {
             "kind": "close", "secrets": ["ab" * 32], "api": {"key": KEY, "url": url}, "outcomes": {HELD: "held"}
         }  # fmt: skip
-        return make_config(connections={"hub": settings})
+        return make_config(connections={"hub": settings}, pipelines=PIPELINES)
 
     def people(self) -> People:
         return _People(self)
@@ -44,16 +46,30 @@ class CloseWorld(World):
     def bodies(self, events: list[dict[str, Any]]) -> list[bytes]:
         return bodies(events)
 
-    def truth(self, now: int) -> list[RecordChange]:
+    def about(self, body: bytes) -> set[str]:
+        event = json.loads(body)["event"]
+        if event["object_type"].endswith("_status_change"):
+            of = event["object_type"].removeprefix("activity.").removesuffix("_status_change")
+            return {str(event["data"][f"{of}_id"])}
+        # Of a status only the event of its own tells.
+        return set() if "status_id" in event["changed_fields"] else {str(event["object_id"])}
+
+    def tells_all(self, id: str) -> bool:
+        return id.startswith("acti")  # of others it does not tell the past
+
+    def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
         found = [
             make_change(
                 kind="rep", id=user["id"], changed_at=int(second_of(user["date_updated"])) * SECOND, received_at=now,
                 fields={"name": f"Rep {user['id']}", "email": user["email"], "active": True},
             )
             for user in self.crm.users
+            if only is None
         ]  # fmt: skip
         for things in self.crm.things.values():
             for thing in things.values():
+                if only is not None and thing.id not in only:
+                    continue
                 for kind, at, fields in said(thing):
                     found.append(
                         make_change(kind=kind, id=thing.id, changed_at=at * SECOND, fields=fields, received_at=now)

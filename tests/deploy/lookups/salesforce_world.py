@@ -1,6 +1,7 @@
 """A floor over a fake Salesforce, and what its database comes to by the contract, with no word of the connector."""
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from schemas.config import Config
@@ -10,6 +11,7 @@ from tests.builders import make_config
 from tests.deploy.lookups.world import People, World
 from tests.fakes.salesforce import CLIENT, STAGES, FakeSalesforce, Row, bodies, iso, second_of
 
+PIPELINES = {"sales": {"steps": ["Prospecting", "Verbal yes"], "won": ["Signed"], "lost": ["Gone"]}}
 QUEUE = "00G5g0000000001EAA"
 STATUSES = {"Open - Not Contacted": "new", "Qualified": "qualified", "Unqualified": "disqualified"}
 DISPOSITIONS = {"Connected": "connected", "No Answer": "no_answer", "Left Voicemail": "voicemail"}
@@ -39,7 +41,7 @@ class SalesforceWorld(World):
             "secrets": ["a-secret-of-the-path"],
             "api": {"url": url, **CLIENT},
         }
-        return make_config(connections={"hub": settings})
+        return make_config(connections={"hub": settings}, pipelines=PIPELINES)
 
     def people(self) -> People:
         return _People(self)
@@ -47,7 +49,11 @@ class SalesforceWorld(World):
     def bodies(self, events: list[dict[str, Any]]) -> list[bytes]:
         return bodies(events)
 
-    def truth(self, now: int) -> list[RecordChange]:
+    def about(self, body: bytes) -> set[str]:
+        header = json.loads(body)["ChangeEventHeader"]
+        return {str(id) for id in header["recordIds"]}
+
+    def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
         users = self.crm.rows["User"].values()
         found = [
             make_change(
@@ -57,9 +63,12 @@ class SalesforceWorld(World):
                 },
             )
             for row in users
+            if only is None
         ]  # fmt: skip
         for object, kind in KINDS.items():
             for row in self.crm.rows[object].values():
+                if only is not None and not {row.id, row.fields.get("ConvertedOpportunityId")} & set(only):
+                    continue
                 if deal := row.fields.get("ConvertedOpportunityId"):
                     found.append(
                         make_change(
@@ -137,6 +146,7 @@ def _lead(row: Row) -> Iterator[tuple[int, dict[str, Any]]]:
     for entry in reversed(rows):
         if entry["Field"] in first:
             first[entry["Field"]] = entry["OldValue"]
+    yield row.modified * SECOND, {"name": fields["Name"], "company": fields.get("Company")}
     yield made, {"received_at": made, "status": STATUSES[first["Status"]], **_owner(first["Owner"], made)}
     for entry in rows:
         at = second_of(entry["CreatedDate"]) * SECOND
@@ -277,6 +287,7 @@ class _People:
             self._world.send(self._crm.merge(winner, loser))
 
     def _convert(self) -> None:
+        taken = {row.fields.get("ConvertedOpportunityId") for row in self._crm.rows["Lead"].values()}
         lead, deal = self._any("Lead", IsConverted=False), self._any("Opportunity")
-        if deal is not None:
+        if deal is not None and deal not in taken:
             self._set("Lead", lead, {"IsConverted": True, "ConvertedOpportunityId": deal})

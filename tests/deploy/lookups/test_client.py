@@ -113,6 +113,50 @@ async def test_the_limit_of_the_day_is_told_and_not_waited_for(account: Account)
     assert (caught.value.reason, caught.value.wait) == ("limit", 3600.0)
 
 
+def of_the_day(left: int, of: int | None) -> Response:
+    if of is None:
+        return Response(200, {"results": []}, {"X-API-CREDITS-REMAINING": str(left)})
+    told = {"X-HubSpot-RateLimit-Daily": str(of), "X-HubSpot-RateLimit-Daily-Remaining": str(left)}
+    return Response(200, {"results": []}, told)
+
+
+async def test_the_last_fifth_of_a_day_is_left_to_look_ups(account: Account) -> None:
+    account.crm.faults += [of_the_day(201, 1000), of_the_day(200, 1000)]
+    async with account.client() as client:
+        await client.run(account.source.words())
+        await client.run(account.source.words())
+        with pytest.raises(ApiError) as caught:
+            await client.run(account.source.words())
+        await client.run(account.source.words(), may_wait=False)
+
+    assert (caught.value.reason, caught.value.wait) == ("limit", 3600.0)
+    assert "look-ups" in str(caught.value)
+    assert client.requests == 3
+
+
+async def test_after_an_hour_what_may_wait_asks_once_more_and_goes_on_in_a_new_day(account: Account) -> None:
+    account.crm.faults += [of_the_day(10, 1000), of_the_day(9, 1000), of_the_day(990, 1000)]
+    async with account.client() as client:
+        for _ in range(2):
+            await client.run(account.source.words())
+            with pytest.raises(ApiError):
+                await client.run(account.source.words())
+            await account.clock.sleep(3600)
+        await client.run(account.source.words())
+        await client.run(account.source.words())
+
+    assert client.requests == 4
+
+
+async def test_without_a_total_the_reserve_is_a_fifth_of_the_most_that_was_left(account: Account) -> None:
+    account.crm.faults += [of_the_day(1000, None), of_the_day(201, None), of_the_day(200, None)]
+    async with account.client() as client:
+        for _ in range(3):
+            await client.run(account.source.words())
+        with pytest.raises(ApiError):
+            await client.run(account.source.words())
+
+
 async def test_what_never_answers_is_given_up(account: Account) -> None:
     account.crm.faults += [Response(500)] * ATTEMPTS
     async with account.client() as client:

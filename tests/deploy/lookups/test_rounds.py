@@ -279,3 +279,14 @@ async def test_a_back_fill_that_was_stopped_goes_on(world: World) -> None:
 
     await world.backfill(mark=kept[-1])
     assert len({change.id for change in world.changes() if change.kind == "call"}) == 450
+
+
+async def test_what_was_missed_long_ago_does_not_wait_for_its_associations(world: World) -> None:
+    _, contact = world.crm.create("contacts", {"lifecyclestage": "lead"})
+    world.send(contact)
+    world.crm.create("calls", {"hs_timestamp": iso(world.crm.now()), "hubspot_owner_id": "901"})
+    (call,), (lead,) = world.crm.things["calls"], world.crm.things["contacts"]
+    world.crm.associate("calls", call, "contacts", lead)
+
+    assert await reconcile(world) == {"call": 1}
+    assert record(world, "call", call).get("lead") == lead

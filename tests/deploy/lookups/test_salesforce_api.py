@@ -214,3 +214,33 @@ async def test_a_merged_lead_is_known_by_its_master_whatever_its_event_said(worl
 
     found = record(world, "lead", other)
     assert (found.get("merged_into"), found.is_deleted) == (one, False)
+
+
+async def test_a_deletion_that_two_lists_tell_is_missed_once(world: SalesforceWorld) -> None:
+    id, events = world.crm.create("Opportunity", {"OwnerId": world.reps[0], "CreatedById": world.reps[0],
+                                                  "StageName": "Prospecting", "Amount": 100})  # fmt: skip
+    world.send(events)
+    last = await world.rounds.reconcile(None)
+    world.clock.now += MINUTE
+    await world.deliver()
+    world.crm.delete("Opportunity", id)
+    world.clock.now += 15 * MINUTE
+    await world.rounds.reconcile(last)
+
+    assert record(world, "deal", id).is_deleted
+    assert world.known.ever_missed("hub") == {"deal": 1}
+
+
+async def test_of_a_meeting_that_ended_after_its_webhook_nothing_was_missed(world: SalesforceWorld) -> None:
+    last = await world.rounds.reconcile(None)
+    ends = world.crm.now() + 120
+    fields = {"OwnerId": world.reps[0], "CreatedById": world.reps[0], "StartDateTime": iso(ends - 60),
+              "EndDateTime": iso(ends), "IsChild": False}  # fmt: skip
+    id, events = world.crm.create("Event", fields)
+    world.send(events)
+    world.clock.now += 15 * MINUTE
+    await world.deliver()
+    await world.rounds.reconcile(last)
+
+    assert record(world, "meeting", id).get("outcome") == "held"
+    assert world.known.ever_missed("hub") == {}

@@ -1,6 +1,6 @@
 """What the fake HubSpot's own database says of our records: by the contract, with no word of the connector."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from schemas.instants import parse_instant
@@ -16,8 +16,13 @@ MEETINGS = {"SCHEDULED": "scheduled", "COMPLETED": "held", "NO_SHOW": "no_show",
 DIRECTIONS = {"OUTBOUND": "outbound", "INBOUND": "inbound", "EMAIL": "outbound", "INCOMING_EMAIL": "inbound"}
 
 
-def changes_of(crm: FakeHubSpot, now: int) -> list[RecordChange]:
-    """Every record as it is now, with the past of what has one."""
+def changes_of(
+    crm: FakeHubSpot, now: int, only: Collection[str] | None = None, *, is_new: bool = False
+) -> list[RecordChange]:
+    """Every record as it is now, with the past of what has one; `only`: of these ids.
+
+    `is_new`: of what was merged away nothing is left but where it went.
+    """
 
     def change(kind: str, id: str, at: int, fields: Mapping[str, Value]) -> RecordChange:
         return make_change(kind=kind, id=id, changed_at=at * 1000, fields=fields, received_at=now)
@@ -31,9 +36,15 @@ def changes_of(crm: FakeHubSpot, now: int) -> list[RecordChange]:
             },
         )
         for owner in crm.owners.values()
+        if only is None or owner.id in only
     ]  # fmt: skip
     for object, kind in KINDS.items():
         for thing in crm.things[object].values():
+            if only is not None and thing.id not in only:
+                continue
+            if is_new and thing.merged_into is not None:
+                found.append(change(kind, thing.id, thing.modified[-1], {"merged_into": thing.merged_into}))
+                continue
             for at, fields in said(object, thing):
                 found.append(change(kind, thing.id, at, fields))
             if thing.archived_at is not None:

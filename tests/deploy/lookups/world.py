@@ -7,8 +7,9 @@ connector.
 
 import heapq
 import itertools
+import json
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from schemas.instants import HOUR, MINUTE, SECOND, parse_instant
 from schemas.progress import Progress
 from schemas.records import RecordChange
 from tests.builders import make_config
+from tests.deploy.lookups.told import State, Told, state_of
 from tests.deploy.lookups.truth import changes_of
 from tests.fakes.hubspot import FakeHubSpot, Owner, batches, iso
 
@@ -75,6 +77,14 @@ class Log:
             self.deliveries.append(Stored(len(self.deliveries), encode_delivery(delivery)))
 
 
+PIPELINES = {
+    "default": {
+        "steps": ["appointmentscheduled", "contractsent", "7001"], "won": ["closedwon", "7002"],
+        "lost": ["closedlost", "7003"],
+    }
+}  # fmt: skip
+
+
 def floor_config(url: str, **connection: Any) -> Config:
     settings = {
         "kind": "hubspot",
@@ -84,7 +94,13 @@ def floor_config(url: str, **connection: Any) -> Config:
         "stages": {"7001": {"name": "Verbal yes"}},
         **connection,
     }
-    return make_config(connections={"hub": settings})
+    return make_config(connections={"hub": settings}, pipelines=PIPELINES)
+
+
+def subjects(event: dict[str, Any]) -> set[str]:
+    """The records of HubSpot that an event tells of."""
+    named = [event[name] for name in ("objectId", "fromObjectId") if name in event]
+    return {str(id) for id in (*named, *event.get("mergedObjectIds", ()))}
 
 
 class World:
@@ -93,6 +109,9 @@ class World:
     content_type = "application/json"
     crm: Any
     """The fake."""
+
+    has_instants = True
+    """Whether it says when a record was modified last."""
 
     begun = START
     """When it was made."""
@@ -106,6 +125,9 @@ class World:
         self.silent = (0, 0)
         self.random = random.Random(seed)
         self.under_way: list[tuple[int, int, bytes]] = []
+        self.told: Told | None = None
+        self.is_new = False
+        """Whether floorcast comes to an account that is there already, and of which no webhook has told it."""
         self._order = itertools.count()
         self._stack = AsyncExitStack()
         self.crm = self.make_crm()
@@ -129,9 +151,25 @@ class World:
         """What the vendor posts of these."""
         return batches(events)
 
-    def truth(self, now: int) -> list[RecordChange]:
-        """What the fake's own database says."""
-        return changes_of(self.crm, now)
+    def about(self, body: bytes) -> set[str]:
+        """The ids of the records that a body tells of."""
+        return set().union(*(subjects(event) for event in json.loads(body)))
+
+    def tells_all(self, id: str) -> bool:
+        """Whether a webhook of a record tells all of it, so that one that was lost before does not matter any more."""
+        return False
+
+    def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
+        """What the fake's own database says, of all records or of those with these ids."""
+        return changes_of(self.crm, now, only, is_new=self.is_new)
+
+    def states(self, ids: Collection[str]) -> dict[str, State]:
+        """What it says of each of these, but for what comes of the clock alone."""
+        changes: dict[str, list[RecordChange]] = {id: [] for id in ids}
+        for change in self.truth(0, ids):
+            if change.id in changes:
+                changes[change.id].append(change)
+        return {id: state_of(said) for id, said in changes.items()}
 
     async def __aenter__(self) -> Self:
         url = self._stack.enter_context(self.crm.serving())
@@ -194,13 +232,22 @@ class World:
         await backfill.run()
         return backfill.mark
 
+    def forget(self) -> None:
+        """The log is lost: all that there is comes from the CRM."""
+        self.log.deliveries.clear()
+        self.is_new = True
+
     # Webhooks.
 
     def send(self, events: list[dict[str, Any]]) -> None:
         """As the vendor delivers them: some not, some twice, in no order."""
         for body in self.bodies(events):
             at = self.clock()
-            if self.silent[0] <= at < self.silent[1] or self.random.random() < self.lost:
+            is_lost = self.silent[0] <= at < self.silent[1] or self.random.random() < self.lost
+            if self.told is not None:
+                for id, state in self.states(self.about(body)).items():
+                    self.told.happened(id, state, at, is_told=not is_lost, is_whole=self.tells_all(id))
+            if is_lost:
                 continue
             copies = 2 if self.random.random() < self.repeated else 1
             for _ in range(copies):
@@ -219,6 +266,7 @@ class World:
     ) -> None:
         """`records` made over so many hours, with look-ups and reconciliations; then two hours of nothing new."""
         first, step = self.clock(), int(hours * HOUR / records)
+        self.told = Told(has_instants=self.has_instants)
         self.reconciled_at: int | None = None
         due = first
         floor = self.people()
@@ -230,8 +278,7 @@ class World:
                 await self.catch_up()
                 await self.rounds.look_up()
             if self.clock() >= due:
-                self.reconciled_at = await self.rounds.reconcile(self.reconciled_at)
-                due = self.reconciled_at + every
+                due = await self.reconcile() + every
             if number == restart_at:
                 self.known.close()
                 await self.begin(anew=number % 2 == 0)
@@ -242,7 +289,14 @@ class World:
         for _ in range(3):
             self.clock.now += 40 * MINUTE
             await self.deliver()
-            self.reconciled_at = await self.rounds.reconcile(self.reconciled_at)
+            await self.reconcile()
+
+    async def reconcile(self) -> int:
+        """One round; when it began."""
+        begun = self.reconciled_at = await self.rounds.reconcile(self.reconciled_at)
+        if self.told is not None:
+            self.told.compared(begun)
+        return begun
 
     def changes(self) -> list[RecordChange]:
         """Everything that lies in the log, as the first stage reads it."""
@@ -266,7 +320,11 @@ class People(Protocol):
 
 
 class FloorOfPeople:
-    """Those who work in HubSpot."""
+    """Those who work in HubSpot.
+
+    Of a contact that is merged away HubSpot tells nothing any more. So that there is one answer, nobody merges one that
+    neither a webhook nor a round has told of.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -395,7 +453,9 @@ class FloorOfPeople:
 
     def _merge(self) -> None:
         winner, loser = self._any("contacts"), self._any("contacts")
-        if winner is not None and loser is not None and winner != loser:
+        told = self._world.told
+        is_known = loser is not None and (told is None or told.is_known(loser))
+        if winner is not None and loser is not None and winner != loser and is_known:
             self._world.send(self._crm.merge("contacts", winner, loser))
 
     def _associate(self) -> None:

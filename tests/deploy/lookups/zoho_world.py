@@ -1,6 +1,7 @@
 """A floor over a fake Zoho, and what its database comes to by the contract, with no word of the connector."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from schemas.config import Config
@@ -11,6 +12,11 @@ from tests.deploy.lookups.world import People, World
 from tests.fakes.zoho import CLIENT, STAGES, FakeZoho, Row, bodies, iso
 
 REPS = ("5725767000000411001", "5725767000000411002", "5725767000000411003")
+PIPELINES = {
+    "Standard": {
+        "steps": ["Qualification", "Verbal yes", "Negotiation/Review"], "won": ["Signed"], "lost": ["Gone elsewhere"],
+    }
+}  # fmt: skip
 STATUSES = {"Not Contacted": "new", "Qualified": "qualified", "Junk Lead": "disqualified"}
 RESULTS = {"Interested": "connected", "No response/Busy": "no_answer"}
 FORECASTS = {"Open": "open", "Closed Won": "won", "Closed Lost": "lost"}
@@ -37,7 +43,7 @@ class ZohoWorld(World):
             "secrets": ["tok_9f2c_sales_metrics_zoho"],
             "api": {"region": "eu", **CLIENT, "url": url, "accounts_url": url},
         }
-        return make_config(connections={"hub": settings})
+        return make_config(connections={"hub": settings}, pipelines=PIPELINES)
 
     def people(self) -> People:
         return _People(self)
@@ -45,16 +51,26 @@ class ZohoWorld(World):
     def bodies(self, events: list[dict[str, Any]]) -> list[bytes]:
         return bodies(events)
 
-    def truth(self, now: int) -> list[RecordChange]:
+    def about(self, body: bytes) -> set[str]:
+        event = json.loads(body)
+        return {str(id) for id in event["ids"]}
+
+    def tells_all(self, id: str) -> bool:
+        return True  # it is looked up
+
+    def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
         found = [
             make_change(
                 kind="rep", id=user["id"], changed_at=parse_instant(user["Modified_Time"]), received_at=now,
                 fields={"name": user["full_name"], "email": user["email"], "active": user["status"] == "active"},
             )
             for user in self.crm.users
+            if only is None
         ]  # fmt: skip
         for rows in self.crm.rows.values():
             for row in rows.values():
+                if only is not None and row.id not in only:
+                    continue
                 for kind, at, fields in said(row):
                     found.append(
                         make_change(kind=kind, id=row.id, changed_at=at * SECOND, fields=fields, received_at=now)

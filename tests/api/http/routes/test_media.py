@@ -79,3 +79,13 @@ async def test_a_sound_is_served_to_the_screens_that_play_it_and_nothing_else_is
     assert (await floor.get("/media/ana.png", screen="floor")).status_code == 404
     page = (await floor.get("/board/floor")).text
     assert "/media/gong.wav?screen=floor" in page
+
+
+async def test_a_row_says_where_the_face_is_and_nothing_where_there_is_none(tmp_path: Path) -> None:
+    config = floor_config(reps={"r1": {"name": "Ana", "photo": "ana.png"}, "r2": {"name": "Ben"}})
+    rows = (await Floor(tmp_path, config).get("/v1/reps/metrics?window=today&metrics=calls_made")).json()["rows"]
+
+    assert {row["rep"]: row.get("photo", "-") for row in rows if row["rep"] in {"r1", "r2"}} == {
+        "r1": "/photos/r1",
+        "r2": "-",
+    }

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 
 from schemas.catalogue import begins_at_zero
@@ -129,6 +130,37 @@ async def test_list_has_rows_and_as_of(floor: Floor) -> None:
     assert [row["rep"] for row in everybody["rows"]] == ["r1", "r2", "r3", "r4"]
     assert [row["rep"] for row in north["rows"]] == ["r1", "r2"]
     assert all(list(row["metrics"]) == list(floor.view.catalogue) for row in north["rows"])
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 1000])
+async def test_pages_of_a_list_are_the_list(floor: Floor, limit: int) -> None:
+    whole = await floor.read("/v1/reps/metrics", metrics="calls_made")
+    path, rows, sizes = "/v1/reps/metrics", [], []
+    answer = await floor.get(path, metrics="calls_made", limit=limit)
+    while True:
+        page = answer.json()
+        rows += page["rows"]
+        sizes.append(len(page["rows"]))
+        assert set(page) == {"rows", "as_of", "next"}
+        assert ("link" in answer.headers) == (page["next"] is not None)
+        if page["next"] is None:
+            break
+        address = answer.headers["link"].removeprefix("<").removesuffix('>; rel="next"')
+        assert httpx.URL(address).params["cursor"] == page["next"]
+        answer = await floor.get(address)
+
+    assert rows == whole["rows"]
+    assert all(size == limit for size in sizes[:-1])
+
+
+async def test_a_page_is_of_the_team_that_is_asked_for_and_goes_on_where_somebody_came(floor: Floor) -> None:
+    first = await floor.read("/v1/reps/metrics", team="north", limit=1)
+    floor.take(change("rep", "r11", name="New", team="north"), change("rep", "a", name="Before", team="north"))
+    second = await floor.read("/v1/reps/metrics", team="north", limit=1, cursor=first["next"])
+    third = await floor.read("/v1/reps/metrics", team="north", limit=1, cursor=second["next"])
+
+    assert [page["rows"][0]["rep"] for page in (first, second, third)] == ["r1", "r11", "r2"]
+    assert third["next"] is None
 
 
 async def test_nothing_is_0_for_counts_and_null_for_ratios(floor: Floor) -> None:
