@@ -21,18 +21,16 @@ from schemas.instants import DAY, MINUTE
 from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
 from schemas.panes import Pane, decode_pane, exchange, merge, pane_key, read_pane_key
 from schemas.people import Person, Roster
+from schemas.pieces import DAYS_IN_BLOCK, MINUTES_IN_BLOCK, Pieces, block_of
 from schemas.rep_days import RepDays
 from schemas.windows import STANDING, Calendar, Day, Span, Window, days_kept, index_of, is_day, whole_day
 
 DECODED_WINDOWS = 256
 """Of so many windows the panes of reps stay decoded, which takes ten times the memory of their bytes."""
 LEVELS_REMEMBERED = 4096
-_SPANS_REMEMBERED = 256
 _EMPTY: Pane = {}
 _NO_DAY: Day = 2**31
 """Of what stands: after all others."""
-_MINUTES_IN_BLOCK = 60
-_DAYS_IN_BLOCK = 28
 
 
 class Scope(NamedTuple):
@@ -76,10 +74,7 @@ class MergedPanes:
         self._exchanged: dict[Window, dict[str | None, Pane]] = {}
         """Panes of reps that lie in the scopes' panes of the window, and are others by now."""
         self._blocks: dict[int, dict[Scope, Pane]] = {}
-        self._windows_in: dict[int, int] = {}
-        """Block -> in how many of its windows there is a pane."""
-        self._pieces_of: dict[tuple[bool, int, int], Sequence[tuple[int, bool]]] = {}
-        """(days, first, last) -> what there is in such a span, until a window comes or goes."""
+        self._windows = Pieces()
         self._noted: dict[int, dict[tuple[Window, str | None, str], int]] = {
             cell: {} for cell in _noted_cells(self._bound.metrics)
         }
@@ -144,9 +139,7 @@ class MergedPanes:
         cell = self._cells.get(window)
         if cell is None:
             cell = self._cells[window] = {}
-            block = _block_of(window)
-            self._windows_in[block] = self._windows_in.get(block, 0) + 1
-            self._pieces_of.clear()
+            self._windows.add(window)
         if rep not in cell:
             cell[rep] = {}
             self._count_cell(rep, 1)
@@ -162,13 +155,9 @@ class MergedPanes:
         if not cell:
             # Minutes expire: what was remembered of them must go with them.
             del self._cells[window]
-            self._pieces_of.clear()
             self._rep_panes.pop(window, None)
-            block = _block_of(window)
-            self._windows_in[block] -= 1
-            if not self._windows_in[block]:
-                del self._windows_in[block]
-                self._blocks.pop(block, None)
+            if self._windows.drop(window):
+                self._blocks.pop(block_of(window), None)
         return True
 
     def _note(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
@@ -192,7 +181,7 @@ class MergedPanes:
                 del self._scope_panes[window], self._exchanged[window]
             else:
                 exchanged.setdefault(rep, held or _EMPTY)
-        block = self._blocks.get(_block_of(window))
+        block = self._blocks.get(block_of(window))
         if block is not None:
             for scope in self.scopes_of(window, rep):
                 block.pop(scope, None)
@@ -405,35 +394,12 @@ class MergedPanes:
         return self._cells.get(window, ())
 
     def _parts(self, scope: Scope, span: Span) -> Iterator[Pane]:
-        size = _DAYS_IN_BLOCK if span.days else _MINUTES_IN_BLOCK
-        for number, is_block in self._pieces(span):
+        size = DAYS_IN_BLOCK if span.days else MINUTES_IN_BLOCK
+        for number, is_block in self._windows.pieces(span):
             yield self._block(scope, number, size) if is_block else self._pane(scope, Window(number))
 
-    def _pieces(self, span: Span) -> Sequence[tuple[int, bool]]:
-        """The blocks and single windows of a span in which there is anything: (number, whether it is a block).
-
-        Most of a span is empty, and it is asked for once for each rep.
-        """
-        key = (span.days, span.first, span.last)
-        held = self._pieces_of.get(key)
-        if held is not None:
-            return held
-        size, kind = (_DAYS_IN_BLOCK, 1) if span.days else (_MINUTES_IN_BLOCK, 0)
-        found: list[tuple[int, bool]] = []
-        index = span.first
-        while index <= span.last:
-            is_block = index % size == 0 and index + size - 1 <= span.last
-            number = (index // size if is_block else index) * 2 + kind
-            if (number in self._windows_in) if is_block else (number in self._cells):
-                found.append((number, is_block))
-            index += size if is_block else 1
-        if len(self._pieces_of) >= _SPANS_REMEMBERED:
-            self._pieces_of.clear()
-        self._pieces_of[key] = found
-        return found
-
     def _block(self, scope: Scope, block: int, size: int) -> Pane:
-        if block not in self._windows_in:
+        if not self._windows.has_block(block):
             return _EMPTY
         held = self._blocks.setdefault(block, {})
         pane = held.get(scope)
@@ -521,12 +487,6 @@ class MergedPanes:
         if window == STANDING:
             return _NO_DAY
         return index_of(window) if is_day(window) else self.calendar.day_of(index_of(window) * MINUTE)
-
-
-def _block_of(window: Window) -> int:
-    """Number of the block that holds the window; odd for days, as the windows are."""
-    size = _DAYS_IN_BLOCK if is_day(window) else _MINUTES_IN_BLOCK
-    return index_of(window) // size * 2 + (window & 1)
 
 
 def without_rate(metric: Metric | None) -> int | None:

@@ -12,8 +12,9 @@ from typing import Any
 
 from api.read.discretion import Discretion, Told
 from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot, payload_for
-from api.read.events import AlertNews, Departure, Event, Followed, LeadNews, Owner, Untold
+from api.read.events import AlertNews, Event, Followed, LeadNews, Owner, Untold
 from api.read.goal_news import first_told, goal_news
+from api.read.heads import Heads
 from api.read.remembered import RememberedEvents
 from api.read.rows import (
     Json,
@@ -62,11 +63,7 @@ class Broadcaster:
         self._told: dict[Filter, Told] = {}
         """What screens were told of people, where something is kept from them."""
         self._pinned: frozenset[str] = frozenset()
-        self._heads: dict[Scope, Json] = {}
-        """Everybody there is, with name and team as last told."""
-        self._unseen: set[Scope] = set()
-        """Who may be new, gone, or have another name or team: what one call did not get to."""
-        self._day: int | None = None
+        self._heads = Heads()
         self._leads: dict[str, Owner] = {}
         """The waiting leads that were told, and whose they were then."""
         self._alerts: dict[str, Owner] = {}
@@ -193,9 +190,8 @@ class Broadcaster:
         """Tell of another view from now on: every client gets a snapshot of it, which makes all before it void."""
         windows = {*filter(self._is_watched, self._followed), *pinned}
         self._view = view
-        self._followed, self._heads, self._leads, self._alerts, self._day = {}, {}, {}, {}, None
+        self._followed, self._heads, self._leads, self._alerts = {}, Heads(), {}, {}
         self._wins = WinTeller()
-        self._unseen.clear()
         view.advance(now)
         view.forget_changes()
         self._pinned = frozenset(pinned)
@@ -248,7 +244,7 @@ class Broadcaster:
         view = self._view
         view.advance(now)
         changes = view.take_changes()
-        changed_heads, departures = self._look_at_heads(changes, now, None if most is None else _CHEAPER * most)
+        changed_heads, departures = self._heads.look(view, changes, now, None if most is None else _CHEAPER * most)
         room = most
         gone = {departure.scope for departure in departures if departure.is_gone}
         for window, followed in list(self._followed.items()):
@@ -278,53 +274,7 @@ class Broadcaster:
             self._freshness_sent_at = now
             self._progress_waits = False
             self._emit("freshness", None, self._freshness(now), now)
-        return not self._unseen and not any(followed.is_due for followed in self._followed.values())
-
-    def _look_at_heads(self, changes: Changes, now: int, most: int | None) -> tuple[set[Scope], list[Departure]]:
-        """Who is new, or has another name or team; and who has gone or left a team. At midnight moves come to pass.
-
-        Of so many at most: who is seen later is told of then, with all their values.
-        """
-        view, day = self._view, self._view.calendar.day_of(now)
-        looked_at: set[Scope]
-        if changes.everything or day != self._day:
-            self._day = day
-            looked_at = {*view.scopes(), *self._heads}
-        else:
-            looked_at = {rep_scope(rep) for rep in changes.reps}
-            looked_at |= {rep_scope(rep) for _, rep in changes.panes if rep is not None}
-            if changes.reps:
-                looked_at |= {team_scope(team) for team in view.roster.team_names}
-                looked_at |= {scope for scope in self._heads if scope.kind == "team"}
-        if self._unseen or (most is not None and len(looked_at) > most):
-            self._unseen |= looked_at
-            looked_at = {
-                self._unseen.pop() for _ in range(len(self._unseen) if most is None else min(most, len(self._unseen)))
-            }
-        changed: set[Scope] = set()
-        departures: list[Departure] = []
-        for scope in looked_at:
-            known = self._heads.get(scope)
-            head = scope_fields(view, scope, now) if self._exists(scope) else None
-            if head == known:
-                continue
-            if head is None:
-                del self._heads[scope]
-            else:
-                self._heads[scope] = head
-                changed.add(scope)
-            was_in = None if known is None else known.get("team")
-            is_in = None if head is None else head.get("team")
-            if known is not None and (head is None or was_in != is_in):
-                departures.append(Departure(scope, was_in, head is None, is_in))
-        return changed, departures
-
-    def _exists(self, scope: Scope) -> bool:
-        if scope.id is None:
-            return True
-        if scope.kind == "team":
-            return scope.id in self._view.roster.team_names
-        return self._view.is_known_rep(scope.id)
+        return not self._heads.unseen and not any(followed.is_due for followed in self._followed.values())
 
     def _flush_window(self, window: str, followed: Followed, now: int, room: int | None) -> int | None:
         """Tell of a window what there is room for; how much room that leaves (None: there is no limit)."""
@@ -332,7 +282,7 @@ class Broadcaster:
         span = span_of(window, now, view.calendar)
         # Once a day every row is sent whole: it is of another day now, also where the values are the same.
         is_new_day = span.days and span != followed.span
-        scopes = set(self._heads) if is_new_day else self._touched(followed, span, now)
+        scopes = set(self._heads.known) if is_new_day else self._touched(followed, span, now)
         whole = scopes if is_new_day else followed.untold.heads
         followed.span, followed.flushed_at, followed.untold = span, now, Untold()
         # This is called once for each piece of what is left: only what is new of it is looked at.
@@ -357,7 +307,7 @@ class Broadcaster:
                 continue  # it is in the snapshot of whoever asks first, and no news
             goals = goal_news(view, followed.goals, scope, span, now, is_whole=is_whole)
             if told.metrics or goals:
-                row = make_row(self._heads[scope], told)
+                row = make_row(self._heads.known[scope], told)
                 rows.append((scope, row | {"goals": goals} if goals else row))
         if rows:
             self._emit("metrics", window, rows, now, weight=len(rows))
@@ -395,9 +345,9 @@ class Broadcaster:
         """Whose values may be others now: only of those they are made again."""
         view, untold = self._view, followed.untold
         if untold.everything:
-            return set(self._heads)
+            return set(self._heads.known)
         if view.has_rep_days and (span != followed.span or untold.roster):
-            return set(self._heads)
+            return set(self._heads.known)
         inside = span.windows()
         panes = {pane for pane in untold.panes if pane[0] in inside or view.is_in_levels(pane[0], span, now)}
         if span != followed.span:
@@ -405,7 +355,7 @@ class Broadcaster:
                 window = Window(number)
                 panes |= {(window, rep) for rep in view.reps_in(window)}
         if len(panes) > _MANY:
-            return set(self._heads)  # to find out who they are would take longer than it saves
+            return set(self._heads.known)  # to find out who they are would take longer than it saves
         touched = {scope for window, rep in panes for scope in view.scopes_of(window, rep)} | untold.heads
         if untold.roster:
             # A past move changes what was done for which team.
@@ -418,7 +368,7 @@ class Broadcaster:
             touched |= {scope for scope, pane in followed.panes.items() if view.comes_due(pane, since, now)}
             touched |= view.levels_moved(since, now)
             touched |= followed.goals.keys()
-        return touched & self._heads.keys()
+        return touched & self._heads.known.keys()
 
     def _flush_leads(self, changes: Changes, changed_heads: set[Scope], now: int) -> None:
         leads = changes.leads
@@ -524,7 +474,7 @@ class Broadcaster:
         return any(window in wanted.windows for wanted in self._subscriptions)
 
     def _head(self, scope: Scope, now: int) -> Json:
-        head = self._heads.get(scope)
+        head = self._heads.known.get(scope)
         return scope_fields(self._view, scope, now) if head is None else head
 
     def _encode(self, kind: str, payload: Mapping[str, Any]) -> bytes:
