@@ -337,7 +337,10 @@ class Broadcaster:
         """All values of a pane that nothing is known of: of most metrics what they are of an empty one."""
         view = self._view
         if followed.blank is None or followed.blank[:2] != (span, now):
-            followed.blank = span, now, view.result({}, now, span=span)
+            blank = view.result({}, now, span=span)
+            if followed.blank is not None and followed.blank[2] == blank:
+                blank = followed.blank[2]  # what is shared of it lies in memory once
+            followed.blank = span, now, blank
         blank = followed.blank[2]
         return blank.replaced_by(view.result(pane, now, view.metrics_of({}, pane), span))
 

@@ -253,7 +253,8 @@ def _lines(
     metrics: Iterable[tuple[str, int, str, str]], window: str, rep: str, team: str | None, values: Values
 ) -> _Lines:
     labels = f'{{rep="{_label(rep)}",team="{_label(team or "")}",window="{window}"}} '
-    made = ((name, factor, values.metrics.get(metric)) for name, factor, metric, _ in metrics)
+    held = values.metrics
+    made = ((name, factor, held.get(metric)) for name, factor, metric, _ in metrics)
     return tuple(None if value is None else name + labels + _number(value, factor) for name, factor, value in made)
 
 
