@@ -42,6 +42,7 @@ from api.http.routes import (
     prometheus,
     reps,
     root,
+    runbooks,
     screens,
     series,
     standouts,
@@ -180,7 +181,7 @@ def create_app(
         for router in READ_ROUTERS:
             _add(app, router)
         app.mount("/static", boards.static_files())
-    for router in (health.router, docs.router, root.router):
+    for router in (health.router, docs.router, runbooks.router, root.router):
         _add(app, router)
     return app
 

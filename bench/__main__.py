@@ -16,6 +16,7 @@ from bench import (
     engines,
     exposition,
     freshness,
+    glass,
     goals,
     ingest,
     leaderboard,
@@ -33,6 +34,7 @@ from bench.results import Section, save
 
 OWN: dict[str, Run] = {
     "freshness": freshness.run,
+    "glass": glass.run,
     "ingest": ingest.run,
     "leaderboard": leaderboard.run,
     "goals": goals.run,

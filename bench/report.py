@@ -20,7 +20,8 @@ from deploy.local.kafka_jars import KAFKA_VERSION
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 ORDER = (
-    "engines", "freshness", "ingest", "leaderboard", "exposition", "streams", "recovery", "replay", "workers", "curves",
+    "engines", "freshness", "glass", "ingest", "leaderboard", "exposition", "streams", "recovery", "replay", "workers",
+    "curves",
 )  # fmt: skip
 """What is not named here comes after, by name."""
 

@@ -102,8 +102,10 @@ async def _measure(people: int, days: int) -> dict[str, float]:
             for rep in range(people):
                 place = chosen.randrange(len(kinds))
                 told[rep] += calls[place] if day > today - 90 else 0
-                view.apply(PANES.name, pane_key("ledger.0", f"r-{rep}", window), kinds[place])
+                # Each is a text of its own, as what comes from Kafka is.
+                view.apply(PANES.name, pane_key("ledger.0", f"r-{rep}", window), bytes(bytearray(kinds[place])))
             view.forget_changes()
+        view.settle()
         found["loading, CPU"] = time.process_time() - begun
         gc.collect()
         found["memory of the view"] = (memory_of() - before) / 2**20

@@ -104,6 +104,7 @@ def as_json(letter: DeadLetter) -> dict[str, object]:
         "detail": letter.detail,
         "delivery": f"{letter.partition}-{letter.offset}" if is_of_a_delivery(letter) else None,
         "index": letter.index,
+        "request": letter.request or None,
     }
 
 

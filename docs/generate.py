@@ -489,8 +489,9 @@ key, on loopback, everything is open to this machine itself; through a proxy (`F
 is needed all the same. Headers of a proxy are believed if its address is among `FLOORCAST_TRUSTED_PROXIES`.
 
 `HEAD` is answered wherever `GET` is, but on the stream. `Accept-Encoding: gzip` is honoured. A parameter that an
-address does not have is 422. Every answer has an `x-request-id`, by which the log knows the request. Pages of the sites
-under `cors` in [floorcast.yaml](configuration.md) may ask, with a key.
+address does not have is 422. Every answer has an `x-request-id`, by which the log knows the request: the one that it
+brought (at most 64 letters, digits, `.`, `_` and `-`), else a new one. Pages of the sites under `cors` in
+[floorcast.yaml](configuration.md) may ask, with a key.
 
 The stream sends `snapshot` first: rows, waiting leads, open alerts, the last 20 wins of today, freshness. Then
 `metrics` (rows with the metrics that changed, as whole values), `lead`, `alert` and `win` (one of them, as in REST) and
@@ -778,7 +779,26 @@ def prometheus_rule() -> str:
     return note + yaml.safe_dump(resource, sort_keys=False, width=120)
 
 
+def runbooks() -> str:
+    """The pages of docs/runbooks, for an api to serve."""
+    folder = REFERENCE.parent / "runbooks"
+    pages = {file.stem: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}
+    note = "# Made by docs/generate.py from docs/runbooks. Change those, then run it.\n"
+    return note + yaml.dump(pages, Dumper=_Blocks, sort_keys=True, width=1000, allow_unicode=True)
+
+
+class _Blocks(yaml.SafeDumper):
+    """Writes texts of several lines as they are read."""
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Blocks.add_representer(str, _Blocks.represent_str)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
+    "../../api/runbooks.yaml": runbooks,
     "../metrics.md": metric_entries,
     "../../deploy/kubernetes/components/prometheus-operator/rules.yaml": prometheus_rule,
     "cli.md": cli,

@@ -18,6 +18,8 @@ class DeadLetter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     received_at: int
     stage: str = "normalise"
     """Which stage refused it: the others read frames, whose offsets are those of another topic."""
+    request: str = ""
+    """Id of the request that brought the delivery; empty where none did."""
 
     @property
     def id(self) -> str:

@@ -24,6 +24,8 @@ SOURCE = "floorcast-source"
 can set it, for of those only the headers that a connector names are kept."""
 ASKED_AT = "floorcast-asked-at"
 """Header beside it: when that was asked (microseconds)."""
+REQUEST = "floorcast-request"
+"""Header of a webhook: the id of the request that brought it, which its answer and the api's log carry too."""
 LOOKUP, BACKFILL, RECONCILIATION, FILE = "lookup", "backfill", "reconciliation", "file"
 SOURCES = frozenset({LOOKUP, BACKFILL, RECONCILIATION, FILE})
 QUIET_SOURCES = SOURCES - {LOOKUP}

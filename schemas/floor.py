@@ -4,28 +4,33 @@ Whoever has read all of `panes` and `roster` asks here for the metrics of a scop
 come in as arguments. Merging is in merged_panes.py.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from schemas.catalogue import Metric, money_digits
-from schemas.catalogue.base import Exact, MetricValue, Reading, sample_of
+from schemas.catalogue.base import Exact, MetricValue, Reading, RoughReader, sample_of
 from schemas.catalogue.dimensions import Dimensions
 from schemas.catalogue.funnel import FunnelReader
+from schemas.catalogue.rough import Rough
 from schemas.catalogue.versions import Versioned
+from schemas.columns import Column
 from schemas.config import Config
 from schemas.instants import MINUTE, format_instant
+from schemas.left_out import negative_durations, without_rate
 from schemas.merged_panes import (
     DECODED_WINDOWS,
     ORGANISATION,
     MergedPanes,
     Scope,
-    negative_durations,
     rep_scope,
     team_scope,
-    without_rate,
 )
 from schemas.panes import Pane, opening_of
-from schemas.windows import Span, date_of, first_minute_kept
+from schemas.windows import Span, Window, date_of, first_minute_kept
 
 
 @dataclass(slots=True, eq=False)
@@ -84,7 +89,7 @@ class Floor(MergedPanes):
         self.money = frozenset(name for name, entry in catalogue.items() if entry.unit == "money")
         """Metrics that are amounts of money."""
         self._versioned = {name: entry for name, entry in catalogue.items() if isinstance(entry, Versioned)}
-        self._money_digits = money_digits(config.organisation.currency)
+        self.money_digits = money_digits(config.organisation.currency)
         self._metrics_of: dict[frozenset[int], tuple[str, ...]] = {}
 
     def values(self, scope: Scope, span: Span, now: int, metrics: Iterable[str] | None = None) -> Values:
@@ -92,6 +97,13 @@ class Floor(MergedPanes):
         metrics = None if metrics is None else [*metrics]
         pane = self.merged(scope, span, now, None if metrics is None else self.cells_of(metrics))
         return self.result(pane, now, metrics, span)
+
+    def merged_by_scope(self, scopes: Sequence[Scope], span: Span, now: int) -> Iterator[tuple[Scope, Pane]]:
+        """Each of them with its merged pane; those of people are made at once."""
+        reps = [scope.id for scope in scopes if scope.kind == "rep" and scope.id is not None]
+        panes = iter(self.merged_of(reps, span, now))
+        for scope in scopes:
+            yield scope, next(panes) if scope.kind == "rep" else self.merged(scope, span, now)
 
     def cells_of(self, metrics: Iterable[str]) -> frozenset[int]:
         """The cells that these metrics are read from."""
@@ -110,6 +122,23 @@ class Floor(MergedPanes):
                 if not cells.isdisjoint(metric.cells) or not cells.isdisjoint(map(opening_of, metric.cells))
             )
         return found
+
+    def totals_of(self, metric: str, places: NDArray[np.int64], span: Span) -> dict[Column, NDArray[Any]] | None:
+        """What a metric is read from, by column, of everybody at these places; None: it is not plain numbers alone."""
+        held = self._bound.metrics[metric]
+        if not isinstance(held.reader, RoughReader) or not held.cells.isdisjoint(self._rep_days.cells):
+            return None
+        windows = span.windows()
+        return self._bulk.totals(places, Window(windows[0]), Window(windows[-1]), held.cells)
+
+    def rough(self, metric: str, totals: Mapping[Column, NDArray[Any]], size: int) -> Rough | None:
+        """About how large a metric of so many people is, of whom these are the totals; None: there is no saying."""
+        reader = self._bound.metrics[metric].reader
+        if not isinstance(reader, RoughReader):
+            return None
+        return reader.rough(
+            lambda cell: {key: amounts for (held, key), amounts in totals.items() if held == cell}, size
+        )
 
     def is_of_levels(self, metric: str) -> bool:
         """Whether it is made of levels: of what stands, less all that lies after an instant."""
@@ -183,7 +212,7 @@ class Floor(MergedPanes):
 
     def reading(self, now: int) -> Reading:
         """What metrics may look at, for a reader whose clock says `now`."""
-        return Reading(now=now, money_digits=self._money_digits)
+        return Reading(now=now, money_digits=self.money_digits)
 
     @property
     def dimensions(self) -> Dimensions:
@@ -224,12 +253,12 @@ class Floor(MergedPanes):
     def deals_without_rate(self) -> int:
         """Won deals in a currency that has no rate: they are left out of money metrics."""
         won = without_rate(self._bound.metrics.get("revenue_won"))
-        return 0 if won is None else self.times_left_out(won)
+        return 0 if won is None else self.left_out.times(won)
 
     def negative_durations(self) -> Mapping[str, int]:
         """Metric -> how many it leaves out because they end before they start, of every duration."""
         found = {name: negative_durations(metric) for name, metric in self._bound.metrics.items()}
-        return {name: sum(map(self.times_left_out, cells)) for name, cells in found.items() if cells}
+        return {name: sum(map(self.left_out.times, cells)) for name, cells in found.items() if cells}
 
     def comes_due(self, pane: Pane, since: int, now: int) -> bool:
         """Whether something waits in a merged pane whose time is over by now, and was not before."""

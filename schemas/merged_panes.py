@@ -1,28 +1,29 @@
 """Panes of all origins and the roster, merged for a rep, a team or the organisation.
 
 Owns who counts for whom, and the merging; what metrics make of merged panes is in floor.py. Pure: messages and `now`
-come in as arguments. Panes are kept as the bytes received and decoded when they are read; what is merged is remembered
-until a part of it changes. Long spans are merged from blocks (an hour of minutes, four weeks of days), so that a change
-costs few merges, not 1,440.
+come in as arguments. Panes lie in a store, as bytes or in columns, and are decoded when they are read; what is merged
+is remembered until a part of it changes. Long spans are merged from blocks (an hour of minutes, four weeks of days), so
+that a change costs few merges, not 1,440. The panes of many people, and of all teams, are made from columns at once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from schemas.catalogue import Metric
+from schemas.bulk_panes import BulkPanes
 from schemas.catalogue.defined import bound_under
-from schemas.catalogue.duration import DurationReader
-from schemas.catalogue.plan import Kind
-from schemas.catalogue.simple import SimpleReader
-from schemas.catalogue.versions import VersionsReader
+from schemas.catalogue.plan import Form, Kind
+from schemas.columns import parts_in
 from schemas.config import Config
 from schemas.config.rules import rules_of
 from schemas.instants import DAY, MINUTE
+from schemas.left_out import LeftOut
 from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
-from schemas.panes import Pane, decode_pane, exchange, merge, pane_key, read_pane_key
+from schemas.pane_store import PaneStore
+from schemas.panes import Pane, exchange, merge, pane_key, read_pane_key
 from schemas.people import Person, Roster
 from schemas.pieces import DAYS_IN_BLOCK, MINUTES_IN_BLOCK, Pieces, block_of
 from schemas.rep_days import RepDays
+from schemas.sums import Sums
 from schemas.windows import STANDING, Calendar, Day, Span, Window, days_kept, index_of, is_day, whole_day
 
 DECODED_WINDOWS = 256
@@ -68,26 +69,24 @@ class MergedPanes:
         """Grows with every change of the roster."""
         self._rep_revisions: dict[str | None, int] = {}
         self._day_revisions: dict[Day, int] = {}
-        self._cells: dict[Window, dict[str | None, dict[str, bytes]]] = {}
+        plan = self._bound.plan
+        self._days = plan.of_kind(Kind.DAYS)
+        self.store = PaneStore(parts_in(plan))
+        counts = frozenset(cell for cell, form in plan.forms.items() if form is Form.COUNT)
+        self._bulk = BulkPanes(self.store, Sums(self.store, self._days), counts, self._days, plan.of_kind(Kind.LEVEL))
         self._rep_panes: dict[Window, dict[str | None, Pane]] = {}
         self._scope_panes: dict[Window, dict[Scope, Pane]] = {}
         self._exchanged: dict[Window, dict[str | None, Pane]] = {}
         """Panes of reps that lie in the scopes' panes of the window, and are others by now."""
         self._blocks: dict[int, dict[Scope, Pane]] = {}
         self._windows = Pieces()
-        self._noted: dict[int, dict[tuple[Window, str | None, str], int]] = {
-            cell: {} for cell in _noted_cells(self._bound.metrics)
-        }
-        """How often something was left out of a metric, by the cell that counts it."""
-        self._levels = Levels(self._bound.plan)
-        self._rep_days = RepDays(config, self._bound.plan, self.calendar)
+        self.left_out = LeftOut(self._bound.metrics)
+        self._levels = Levels(plan)
+        self._rep_days = RepDays(config, plan, self.calendar)
         self._rep_day_panes: dict[tuple[Scope, Day, Day], Pane] = {}
         """What people and days come to, until the roster changes."""
-        self._days = self._bound.plan.of_kind(Kind.DAYS)
         self._level_panes: dict[tuple[Scope, Span, Instant, int], Pane] = {}
         """What levels were at the end of a span, at a revision."""
-        self._cells_of: dict[str, int] = {}
-        """Rep -> in how many windows they have a pane."""
 
     # ---------------------------------------------------------------- messages in
 
@@ -97,14 +96,20 @@ class MergedPanes:
         # What is kept for fewer days is one more origin of the day.
         window, keep = whole_day(stored), days_kept(stored)
         origin = f"{origin}.{keep}" if keep else origin
-        was_there = rep in self._cells.get(window, ())
+        place = self.store.place(rep)
+        is_first = window not in self.store
+        if window in self._scope_panes and rep not in self._exchanged.setdefault(window, {}):
+            self._exchanged[window][rep] = self._rep_pane(window, rep)
         if value is None:
-            if not self._take_out(origin, rep, window):
+            before = self.store.take_out(window, origin, place)
+            if before is None:
                 return None
         else:
-            self._put_in(origin, rep, window, value)
-        self._note(origin, rep, window, value)
-        self._forget_merged(window, rep, was_there=was_there)
+            before = self.store.put(window, origin, place, value)
+        self._count_windows(window, is_first=is_first)
+        self._bulk.note(window, origin, place, before)
+        self.left_out.note(origin, rep, window, value)
+        self._forget_merged(window, rep)
         self.revision += 1
         self._rep_revisions[rep] = self.revision
         if is_day(window):
@@ -126,71 +131,38 @@ class MergedPanes:
     def forget_before(self, first: Window) -> None:
         """Let go of the panes of all windows of this size before `first`, of which nobody will ask any more."""
         gone = [
-            pane_key(origin, rep, window)
-            for window, cell in self._cells.items()
+            (window, origin, place)
+            for window in self.store.windows()
             if window < first and is_day(window) == is_day(first)
-            for rep, origins in cell.items()
-            for origin in origins
+            for origin, place in self.store.all_in(window)
         ]
-        for key in gone:
-            self.take_pane(key, None)
+        for window, origin, place in gone:
+            self.take_pane(pane_key(origin, self.store.names[place], window), None)
 
-    def _put_in(self, origin: str, rep: str | None, window: Window, value: bytes) -> None:
-        cell = self._cells.get(window)
-        if cell is None:
-            cell = self._cells[window] = {}
-            self._windows.add(window)
-        if rep not in cell:
-            cell[rep] = {}
-            self._count_cell(rep, 1)
-        cell[rep][origin] = value
+    def settle(self) -> None:
+        """All there was has come in: put it in columns. What comes from now on is looked at in between."""
+        for _ in self.store.pack_all():
+            pass
+        self.store.is_loading = False
 
-    def _take_out(self, origin: str, rep: str | None, window: Window) -> bool:
-        cell = self._cells.get(window)
-        if cell is None or rep not in cell or cell[rep].pop(origin, None) is None:
-            return False
-        if not cell[rep]:
-            del cell[rep]
-            self._count_cell(rep, -1)
-        if not cell:
-            # Minutes expire: what was remembered of them must go with them.
-            del self._cells[window]
+    def _count_windows(self, window: Window, *, is_first: bool) -> None:
+        """How many windows of a block have a pane; what was remembered of one without any goes with it."""
+        if window not in self.store:
             self._rep_panes.pop(window, None)
             if self._windows.drop(window):
                 self._blocks.pop(block_of(window), None)
-        return True
+        elif is_first:
+            self._windows.add(window)
 
-    def _note(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
-        """Keep how often something was left out beside the bytes, which are not decoded before somebody asks."""
-        if is_day(window):
-            for cell, held in self._noted.items():
-                if value is not None and _written(cell) in value:
-                    held[window, rep, origin] = decode_pane(value).get(cell, 0)
-                else:
-                    held.pop((window, rep, origin), None)
-
-    def times_left_out(self, cell: int) -> int:
-        """How often something was left out of a metric on all days that are kept."""
-        return sum(self._noted.get(cell, {}).values())
-
-    def _forget_merged(self, window: Window, rep: str | None, *, was_there: bool) -> None:
-        held = self._rep_panes.get(window, {}).pop(rep, None)
-        if window in self._scope_panes:
-            exchanged = self._exchanged.setdefault(window, {})
-            if (held is None and was_there and rep not in exchanged) or window not in self._cells:
-                del self._scope_panes[window], self._exchanged[window]
-            else:
-                exchanged.setdefault(rep, held or _EMPTY)
+    def _forget_merged(self, window: Window, rep: str | None) -> None:
+        self._rep_panes.get(window, {}).pop(rep, None)
+        if window not in self.store:
+            self._scope_panes.pop(window, None)
+            self._exchanged.pop(window, None)
         block = self._blocks.get(block_of(window))
         if block is not None:
             for scope in self.scopes_of(window, rep):
                 block.pop(scope, None)
-
-    def _count_cell(self, rep: str | None, step: int) -> None:
-        if rep is not None:
-            count = self._cells_of[rep] = self._cells_of.get(rep, 0) + step
-            if not count:
-                del self._cells_of[rep]
 
     # ---------------------------------------------------------------- queries
 
@@ -204,11 +176,11 @@ class MergedPanes:
 
     def reps(self) -> list[str]:
         """Everybody in the roster, and everybody somebody's records name, in order."""
-        return sorted(self._cells_of.keys() | self.roster.people.keys())
+        return sorted({*self.store.people(), *self.roster.people})
 
     def is_known_rep(self, rep: str) -> bool:
         """Whether there is anything to say of them."""
-        return rep in self.roster.people or rep in self._cells_of
+        return rep in self.roster.people or (rep in self.store.places and self.store.has_any(self.store.places[rep]))
 
     def scopes_of(self, window: Window, rep: str | None) -> list[Scope]:
         """Whose numbers a pane is part of."""
@@ -235,13 +207,27 @@ class MergedPanes:
         `cells`: only these are wanted. What there is of people and days, and of levels, takes a walk over all people of
         the scope, so it is left out where none of these is of that.
         """
-        pane = self._with_levels_of(scope, span, now, cells)
+        parts = [part for part in self._parts(scope, span) if part]
+        return self._completed(parts[0] if len(parts) == 1 else merge(parts), scope, span, now, cells)
+
+    def merged_of(
+        self, reps: Sequence[str], span: Span, now: int, cells: frozenset[int] | None = None
+    ) -> list[Pane]:  # fmt: skip
+        """The panes of many people, each as `merged` has it, but made at once."""
+        first, last = span.windows()[0], span.windows()[-1]
+        places = [self.store.place(rep) for rep in reps]
+        panes = self._bulk.of_people(places, Window(first), Window(last), cells, self._day_of)
+        return [self._completed(pane, rep_scope(rep), span, now, cells) for rep, pane in zip(reps, panes, strict=True)]
+
+    def _completed(self, pane: Pane, scope: Scope, span: Span, now: int, cells: frozenset[int] | None) -> Pane:
+        """What was merged, with what there is of levels, and of people and days."""
+        pane = self._with_levels_of(pane, scope, span, now, cells)
         is_wanted = bool(self._rep_days.cells) if cells is None else not self._rep_days.cells.isdisjoint(cells)
         return pane | self._of_rep_days(scope, span, now) if is_wanted else pane
 
-    def _with_levels_of(self, scope: Scope, span: Span, now: int, cells: frozenset[int] | None) -> Pane:
-        parts = [part for part in self._parts(scope, span) if part]
-        pane = parts[0] if len(parts) == 1 else merge(parts)
+    def _with_levels_of(
+        self, pane: Pane, scope: Scope, span: Span, now: int, cells: frozenset[int] | None
+    ) -> Pane:  # fmt: skip
         if not self._levels.cells or (cells is not None and self._levels.cells.isdisjoint(cells)):
             return pane
         end = end_of(span, now, self.calendar)
@@ -286,19 +272,19 @@ class MergedPanes:
         for number in span.windows():
             window = Window(number)
             day = self._day_of(window)
-            for rep in self._cells.get(window, ()):
+            for rep in self.reps_in(window):
                 if self._is_in(scope, rep, day):
                     parts.setdefault(label_on(rep, day), []).append(self._rep_pane(window, rep))
         found = {label: merge(panes) for label, panes in parts.items()}
         if self._levels.cells:
             day = end_of(span, now, self.calendar).day
-            for rep in sorted({rep for held in self._cells.values() for rep in held}, key=str):
+            for rep in sorted(self._with_panes(), key=str):
                 if self._is_in(scope, rep, day):
                     found.setdefault(label_on(rep, day), {})
             for label, pane in found.items():
                 meant = [
                     Scope("rep", rep)
-                    for rep in (None, *self._cells_of)
+                    for rep in (None, *self.store.people())
                     if self._is_in(scope, rep, day) and label_on(rep, day) == label
                 ]
                 found[label] = self._with_levels(pane, span, now, meant)
@@ -333,7 +319,7 @@ class MergedPanes:
         """What a scope's level on a day is summed up from: of a team its people of that day, wherever they were."""
         if scope.kind != "team":
             return [scope]
-        return [rep_scope(rep) for rep in self._cells_of if self.roster.team_on(rep, day) == scope.id]
+        return [rep_scope(rep) for rep in self.store.people() if self.roster.team_on(rep, day) == scope.id]
 
     def _after(self, at: Instant) -> Iterator[Span]:
         """The stored windows after an instant, each once: the rest of its day, and the days after it."""
@@ -354,13 +340,17 @@ class MergedPanes:
         For who shares an event loop, before `merged` is asked for them. Gives how many reps there were; none: all is
         merged.
         """
-        cell = self._cells.get(window)
-        if cell is None:
+        if window not in self.store:
             return 0
         held, exchanged = self._scope_panes.get(window), self._exchanged.get(window)
-        if held is None or (exchanged and 2 * len(exchanged) > len(cell) and _EMPTY not in exchanged.values()):
+        is_fresh = exchanged and _EMPTY not in exchanged.values()
+        if held is None or (is_fresh and 2 * len(exchanged or ()) > self.store.size(window)):
+            if self.store.blocks(window):
+                self._scope_panes[window] = self._merge_scopes(window)
+                self._exchanged.pop(window, None)
+                return most
             held = self._scope_panes[window] = {}
-            exchanged = self._exchanged[window] = dict.fromkeys(cell, _EMPTY)
+            exchanged = self._exchanged[window] = dict.fromkeys(self.reps_in(window), _EMPTY)
         if not exchanged:
             return 0
         some = dict(exchanged.popitem() for _ in range(min(most, len(exchanged))))
@@ -391,7 +381,12 @@ class MergedPanes:
 
     def reps_in(self, window: Window) -> Iterable[str | None]:
         """Who has a pane of this window."""
-        return self._cells.get(window, ())
+        return [self.store.names[place] for place in self.store.places_in(window)]
+
+    def _with_panes(self) -> set[str | None]:
+        """Everybody who has a pane, and nobody if something has no rep."""
+        nobody = {None} if self.store.has_any(0) else set()
+        return {*self.store.people(), *nobody}
 
     def _parts(self, scope: Scope, span: Span) -> Iterator[Pane]:
         size = DAYS_IN_BLOCK if span.days else MINUTES_IN_BLOCK
@@ -411,37 +406,37 @@ class MergedPanes:
         return pane
 
     def _pane(self, scope: Scope, window: Window) -> Pane:
-        cell = self._cells.get(window)
-        if cell is None:
+        if window not in self.store:
             return _EMPTY
-        if scope.kind != "rep":
-            return self._scope_pane(window, scope)
-        return self._rep_pane(window, scope.id) if scope.id in cell else _EMPTY
+        return self._scope_pane(window, scope) if scope.kind != "rep" else self._rep_pane(window, scope.id)
 
     def _rep_pane(self, window: Window, rep: str | None) -> Pane:
         held = self._rep_panes.get(window)
+        pane = None if held is None else held.get(rep)
+        if pane is not None:
+            return pane
+        place = self.store.places.get(rep)
+        parts = [] if place is None else self.store.panes(window, place)
+        if not parts:
+            return _EMPTY
+        pane = parts[0] if len(parts) == 1 else merge(parts)
+        for cell in self._days & pane.keys():
+            # That a person did something on a day counts once, on however many minutes it was.
+            if pane[cell] > 0 and rep is not None:
+                pane[cell] = {(rep, self._day_of(window)): 1}
+            else:
+                del pane[cell]
         if held is None:
             while len(self._rep_panes) >= DECODED_WINDOWS:
                 del self._rep_panes[next(iter(self._rep_panes))]
             held = self._rep_panes[window] = {}
-        pane = held.get(rep)
-        if pane is None:
-            origins = self._cells.get(window, {}).get(rep, {})
-            parts = [decode_pane(value) for value in origins.values()]
-            pane = parts[0] if len(parts) == 1 else merge(parts)
-            for cell in self._days & pane.keys():
-                # That a person did something on a day counts once, on however many minutes it was.
-                if pane[cell] > 0 and rep is not None:
-                    pane[cell] = {(rep, self._day_of(window)): 1}
-                else:
-                    del pane[cell]
-            held[rep] = pane
+        held[rep] = pane
         return pane
 
     def _scope_pane(self, window: Window, scope: Scope) -> Pane:
         held = self._scope_panes.get(window)
         exchanged = self._exchanged.pop(window, None)
-        if held is None or (exchanged and 2 * len(exchanged) > len(self._cells[window])):
+        if held is None or (exchanged and 2 * len(exchanged) > self.store.size(window)):
             held = self._scope_panes[window] = self._merge_scopes(window)
         elif exchanged:
             self._exchange(window, held, exchanged)
@@ -449,10 +444,10 @@ class MergedPanes:
 
     def _exchange(self, window: Window, held: dict[Scope, Pane], exchanged: Mapping[str | None, Pane]) -> None:
         """Bring the scopes' panes up to date by the few reps that have changed, instead of by everybody."""
-        day, cell = self._day_of(window), self._cells[window]
+        day = self._day_of(window)
         made: dict[Scope, Pane] = {}
         for rep, before in exchanged.items():
-            after = self._rep_pane(window, rep) if rep in cell else _EMPTY
+            after = self._rep_pane(window, rep)
             team = self.roster.team_on(rep, day)
             for scope in (ORGANISATION,) if team is None else (ORGANISATION, team_scope(team)):
                 if scope not in made:
@@ -462,18 +457,20 @@ class MergedPanes:
         held |= made
 
     def _merge_scopes(self, window: Window) -> dict[Scope, Pane]:
-        """The organisation's and all teams' panes of a window, in one pass over its reps."""
-        scopes: dict[Scope, Pane] = {}
-        self._add(window, scopes, self._cells.get(window, ()))
-        return scopes
+        """The organisation's and all teams' panes of a window, at once."""
+        day, scopes = self._day_of(window), [*map(team_scope, self.roster.team_names)]
+        places = {scope.id: number for number, scope in enumerate(scopes)}
+        # The last group is of those without a team.
+        teams = [places.get(self.roster.team_on(name, day), len(scopes)) for name in self.store.names]
+        panes = self._bulk.of_groups(window, teams, len(scopes) + 1, day)
+        found = {scope: pane for scope, pane in zip(scopes, panes, strict=False) if pane}
+        return found | {ORGANISATION: merge(panes)}
 
     def _add(self, window: Window, held: dict[Scope, Pane], reps: Iterable[str | None]) -> None:
         """Merge the panes of reps that are in none of the scopes' panes yet into those."""
-        day, cell = self._day_of(window), self._cells[window]
+        day = self._day_of(window)
         parts: dict[Scope, list[Pane]] = {}
         for rep in reps:
-            if rep not in cell:
-                continue
             pane = self._rep_pane(window, rep)
             parts.setdefault(ORGANISATION, []).append(pane)
             team = self.roster.team_on(rep, day)
@@ -487,26 +484,3 @@ class MergedPanes:
         if window == STANDING:
             return _NO_DAY
         return index_of(window) if is_day(window) else self.calendar.day_of(index_of(window) * MINUTE)
-
-
-def without_rate(metric: Metric | None) -> int | None:
-    """The cell that counts for how many rows of a metric there was no rate."""
-    reader = None if metric is None else metric.reader
-    return reader.left_out.name if isinstance(reader, SimpleReader) and reader.left_out is not None else None
-
-
-def negative_durations(metric: Metric) -> list[int]:
-    """The cells that count what a metric leaves out because it ends before it starts."""
-    readers = metric.reader.readers if isinstance(metric.reader, VersionsReader) else (metric.reader,)
-    return [reader.negative.name for reader in readers if isinstance(reader, DurationReader)]
-
-
-def _noted_cells(metrics: Mapping[str, Metric]) -> set[int]:
-    won = without_rate(metrics.get("revenue_won"))
-    negative = {cell for metric in metrics.values() for cell in negative_durations(metric)}
-    return negative if won is None else negative | {won}
-
-
-def _written(cell: int) -> bytes:
-    """The name of a cell, as it stands in the bytes of a pane."""
-    return cell.to_bytes(8, "big")

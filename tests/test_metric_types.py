@@ -335,11 +335,11 @@ def test_segments_of_people_are_those_of_their_rows(edits: list[tuple[Deal, Deal
 @given(st.lists(st.tuples(deals, deals), max_size=6), st.randoms(use_true_random=False))
 def test_ids_that_are_kept_shorter_go_before_the_rest(edits: list[tuple[Deal, Deal]], chance: random.Random) -> None:
     view = view_of(edits, chance)
-    for window, cells in view._cells.items():
+    for window in view.store.windows():
         day = window >> 1 if window & 1 else None
-        for origins in cells.values():
-            kept = {int(origin.partition(".")[2].partition(".")[2]) for origin in origins if origin.count(".") == 2}
-            assert all(day is not None and day >= TODAY - keep for keep in kept)
+        origins = {origin for origin, _ in view.store.all_in(window)}
+        kept = {int(origin.partition(".")[2].partition(".")[2]) for origin in origins if origin.count(".") == 2}
+        assert all(day is not None and day >= TODAY - keep for keep in kept)
 
 
 def test_nothing_is_left_of_what_was_taken_out() -> None:

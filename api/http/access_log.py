@@ -1,10 +1,14 @@
 """Each request has an id, which its answer and every line of the log about it carry; refusals and readings are logged.
 
+The id is that of `x-request-id`, where the request brings one. A delivery keeps it: lines and dead letters of workers
+name it too.
+
 Owns the id and the line. A line names the route, never the path, the query or an address: those hold ids, secrets and
 personal data. What comes many times a second and is counted elsewhere (deliveries that were taken, scrapes, probes,
 files) has a line only when it was refused.
 """
 
+import re
 import secrets
 import time
 from contextvars import ContextVar
@@ -27,6 +31,9 @@ _LINES_PER_SECOND = 20
 _LINES_AT_ONCE = 200
 """Anybody can ask for what there is not, and as often as they like."""
 
+_GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+"""An id that somebody before us gave, such as a proxy. It gets into the log: nothing else is taken for one."""
+
 _request: ContextVar[str | None] = ContextVar("request", default=None)
 
 
@@ -36,6 +43,11 @@ def add_request(_logger: Any, _method: str, event: structlog.typing.EventDict) -
     if request is not None:
         event.setdefault("request", request)
     return event
+
+
+def current_request() -> str | None:
+    """The id of the request that is being answered."""
+    return _request.get()
 
 
 class AccessLog:
@@ -54,7 +66,7 @@ class AccessLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        id = f"{self._prefix}-{next(self._numbers):x}"
+        id = _given(scope) or f"{self._prefix}-{next(self._numbers):x}"
         answer = answer_of(scope)
         answer.added = ((b"x-request-id", id.encode()),)
         _request.set(id)
@@ -85,3 +97,10 @@ class AccessLog:
             seconds=round(seconds, 6),
             **more,
         )
+
+
+def _given(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value.decode("ascii") if _GIVEN.fullmatch(value) else None
+    return None

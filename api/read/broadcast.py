@@ -7,7 +7,7 @@ argument.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from api.read.discretion import Discretion, Told
@@ -44,6 +44,8 @@ FRESHNESS_AT_MOST_EVERY = SECOND
 _CHEAPER = 4
 """So many reps are looked at, or merged into their teams, in the time in which the values of one are made anew."""
 _MANY = 5_000
+_TOGETHER = 16
+"""As many scopes are merged together as are worth it."""
 
 _EVENT_ID = re.compile(r"([0-9a-zA-Z_-]{1,64}):([0-9]{1,15})")
 
@@ -300,9 +302,10 @@ class Broadcaster:
         make_row = row_maker(view, span, now)
         rows = []
         count = len(left) if room is None else min(room, len(left))
-        for _ in range(count):
-            scope, is_whole = left.popitem()
-            told = self._refresh(followed, scope, span, now, is_whole=is_whole)
+        some = dict(left.popitem() for _ in range(count))
+        for scope, pane in self._merged([*some], span, now):
+            is_whole = some[scope]
+            told = self._refresh(followed, scope, pane, span, now, is_whole=is_whole)
             if followed.is_new:
                 continue  # it is in the snapshot of whoever asks first, and no news
             goals = goal_news(view, followed.goals, scope, span, now, is_whole=is_whole)
@@ -318,10 +321,18 @@ class Broadcaster:
             followed.since = self._number
         return None if room is None else room - count
 
-    def _refresh(self, followed: Followed, scope: Scope, span: Span, now: int, *, is_whole: bool) -> Values:
+    def _merged(self, scopes: Sequence[Scope], span: Span, now: int) -> Iterable[tuple[Scope, Pane]]:
+        """Each with its pane: of many people they are made at once."""
+        if len(scopes) < _TOGETHER:
+            return ((scope, self._view.merged(scope, span, now)) for scope in scopes)
+        return self._view.merged_by_scope(scopes, span, now)
+
+    def _refresh(
+        self, followed: Followed, scope: Scope, pane: Pane, span: Span, now: int, *, is_whole: bool
+    ) -> Values:  # fmt: skip
         """Make the values of a scope anew; what a client does not have yet (`is_whole`: all of them)."""
         view = self._view
-        pane, before, held = view.merged(scope, span, now), followed.panes.get(scope), followed.values.get(scope)
+        before, held = followed.panes.get(scope), followed.values.get(scope)
         followed.panes[scope] = pane
         if held is None or before is None:
             values = told = self._made(followed, pane, span, now)

@@ -358,6 +358,9 @@ class ViewConsumer:
                 self._problem = "the stages have not derived everything by these definitions yet"
                 await asyncio.sleep(0.02)
             await self._read_all(steps)
+        for _ in self._view.store.pack_all():
+            await asyncio.sleep(0)
+        self._view.settle()
         self.is_loaded = True
         self._on_change()
         async for missing in steps.wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW):

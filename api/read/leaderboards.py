@@ -1,41 +1,37 @@
-"""Leaderboards: everybody by one metric in one window, kept in order while single people change.
+"""Leaderboards: everybody by one metric in one window.
 
-Owns the order and what an entry says. To look at 20,000 people takes seconds, so who has not changed since the last
-look is not looked at again. Pure: `now` is an argument.
+Owns the order and what an entry says. What is read from plain numbers is added up for all people at once, as doubles;
+it is read exactly only of those who may be among the first. Of all else the value of each is remembered until a pane of
+theirs changes: to look at 20,000 people takes seconds. Pure: `now` is an argument.
 """
 
-from bisect import bisect_left, insort
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from api.read.goal_rows import GoalOfEntry, goal_of_entry
 from api.read.view import View, rep_scope
 from schemas.catalogue.base import MetricValue
+from schemas.catalogue.rough import Rough
 from schemas.people import Person
 from schemas.windows import Day, Span
 
 _MOST = 16
 """Leaderboards remembered."""
+_FEW = 20
+"""So many people are looked at one by one: for more it is cheaper to read all at once."""
+_SHOWN_ERROR = 2.0**-46
+"""A double that is shown differs from the exact value by so much of it at most, by far."""
 
 Json = dict[str, Any]
 Place = tuple[bool, Decimal, str, str]
 """Where somebody stands: whether they have nothing to be ranked by, the number (the best is the least), name, id."""
 _ZERO = Decimal(0)
-
-
-class _Entry(NamedTuple):
-    """Somebody on a leaderboard, and what that was made of."""
-
-    pane_revision: int
-    person: Person | None
-    goals_revision: int
-    place: Place | None
-    """None: they are not shown."""
-    value: MetricValue
-    goal: GoalOfEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +45,35 @@ class Asked:
     today: Day
 
 
+class _Entry(NamedTuple):
+    """Of somebody, what is shown, and what that was made of."""
+
+    pane_revision: int
+    person: Person | None
+    goals_revision: int
+    value: MetricValue
+    goal: GoalOfEntry
+
+
 @dataclass
 class _Board:
-    """One leaderboard, as of two revisions."""
+    """What is remembered of everybody on one leaderboard."""
 
     entries: dict[str, _Entry] = field(default_factory=dict)
-    order: list[Place] = field(default_factory=list)
-    revision: int = -1
-    roster_revision: int = -1
+
+
+class _Crowd(NamedTuple):
+    """Who may be on a leaderboard, in the order of their names."""
+
+    reps: Sequence[str]
+    names: Sequence[str]
+    places: NDArray[np.int64]
+    away: NDArray[np.bool_]
+    """Who has left: shown as long as there is something to show."""
+
+
+Read = Callable[[int], tuple[MetricValue, MetricValue]]
+"""By number in the crowd: the value that is shown, and what ranks it."""
 
 
 class Leaderboards:
@@ -65,88 +82,178 @@ class Leaderboards:
     def __init__(self, view: View) -> None:
         self._view = view
         self._boards: OrderedDict[Asked, _Board] = OrderedDict()
+        self._crowds: dict[tuple[str | None, Day], tuple[tuple[int, int], _Crowd]] = {}
 
     def top(self, asked: Asked, limit: int, now: int) -> list[Json]:
         """The first entries: ties share a rank, and are ordered by name; without a number there is no rank."""
-        # What counts by the clock alone is looked at anew each time.
-        board = _Board() if self._view.moves_by_the_clock(asked.metric) else self._remembered(asked)
-        self._refresh(board, asked, now)
-        found: list[Json] = []
+        crowd = self._crowd(asked)
+        found = None if asked.by_goal else self._plain(crowd, asked, now)
+        rough, read, key_of = found or self._remembered(crowd, asked, now)
+        is_least_best = not asked.by_goal and self._view.catalogue[asked.metric].better == "lower"
+        shown: list[tuple[Place, MetricValue]] = []
+        for number in _best(rough, limit, key_of, crowd.away, is_least_best=is_least_best, slack=self._slack(asked)):
+            value, ranked = read(number)
+            if crowd.away[number] and not (value is not None and Decimal(str(value))):
+                continue
+            order = _ZERO if ranked is None else Decimal(str(ranked)) * (1 if is_least_best else -1)
+            shown.append(((ranked is None, order, crowd.names[number], crowd.reps[number]), value))
+        shown.sort(key=lambda entry: entry[0])
+        entries: list[Json] = []
         rank, before = 0, None
-        for number, (is_without, order, _, rep) in enumerate(board.order[:limit], start=1):
+        for number, ((is_without, order, name, rep), value) in enumerate(shown[:limit], start=1):
             if order != before:
                 rank, before = number, order
-            found.append(self._shown(rep, None if is_without else rank, board.entries[rep], asked))
-        return found
+            entries.append(self._shown(rep, name, None if is_without else rank, value, asked, now))
+        return entries
 
-    def _remembered(self, asked: Asked) -> _Board:
+    def _shown(self, rep: str, name: str, rank: int | None, value: MetricValue, asked: Asked, now: int) -> Json:
         board = self._boards.get(asked)
-        if board is None:
-            board = self._boards[asked] = _Board()
-            if len(self._boards) > _MOST:
-                self._boards.popitem(last=False)
-        else:
-            self._boards.move_to_end(asked)
-        return board
-
-    def _refresh(self, board: _Board, asked: Asked, now: int) -> None:
-        view = self._view
-        if board.roster_revision == view.roster_revision:
-            for rep in view.reps_changed_since(board.revision):
-                before, after = board.entries.get(rep), self._entry(board, rep, asked, now)
-                if before is not None and before.place is not None:
-                    del board.order[bisect_left(board.order, before.place)]
-                if after is not None and after.place is not None:
-                    insort(board.order, after.place)
-        else:
-            self._look_at_all(board, asked, now, {*view.reps(), *board.entries})
-        board.revision, board.roster_revision = view.revision, view.roster_revision
-
-    def _look_at_all(self, board: _Board, asked: Asked, now: int, reps: Iterable[str]) -> None:
-        found = [self._entry(board, rep, asked, now) for rep in reps]
-        board.order = sorted(entry.place for entry in found if entry is not None and entry.place is not None)
-
-    def _entry(self, board: _Board, rep: str, asked: Asked, now: int) -> _Entry | None:
-        """What is shown of somebody now, remembered; None: there is nobody of that name in that team."""
-        view = self._view
-        if not view.is_known_rep(rep) or (
-            asked.team is not None and view.roster.team_on(rep, asked.today) != asked.team
-        ):
-            board.entries.pop(rep, None)
-            return None
-        person, goals_revision = view.roster.people.get(rep), view.roster.goals_revision
-        pane_revision = view.rep_revision(rep)
-        held = board.entries.get(rep)
-        has_same_panes = held is not None and held.pane_revision == pane_revision
-        if held is not None and has_same_panes and held.person is person and held.goals_revision == goals_revision:
-            return held
-        value = held.value if held is not None and has_same_panes else self._value(rep, asked, now)
-        goal = goal_of_entry(view, asked.metric, rep, asked.span, now)
-        place = self._place(rep, person, value, goal, asked)
-        made = board.entries[rep] = _Entry(pane_revision, person, goals_revision, place, value, goal)
-        return made
-
-    def _value(self, rep: str, asked: Asked, now: int) -> MetricValue:
-        return self._view.values(rep_scope(rep), asked.span, now, [asked.metric]).metrics[asked.metric]
-
-    def _place(
-        self, rep: str, person: Person | None, value: MetricValue, goal: GoalOfEntry, asked: Asked
-    ) -> Place | None:
-        # Somebody who has left is shown as long as there is something to show.
-        if person is not None and not person.active and not (value is not None and Decimal(str(value))):
-            return None
-        ranked = goal.attainment if asked.by_goal else value
-        is_least_best = not asked.by_goal and self._view.catalogue[asked.metric].better == "lower"
-        order = _ZERO if ranked is None else Decimal(str(ranked)) * (1 if is_least_best else -1)
-        return ranked is None, order, self._view.roster.name_of(rep), rep
-
-    def _shown(self, rep: str, rank: int | None, entry: _Entry, asked: Asked) -> Json:
+        entry = None if board is None else board.entries.get(rep)
+        goal = entry.goal if entry is not None and asked.by_goal else self._goal(rep, asked, now)
         return {
             "rank": rank,
             "rep": rep,
-            "name": self._view.roster.name_of(rep),
+            "name": name,
             "team": self._view.roster.team_on(rep, asked.today),
-            "value": entry.value,
-            "target": entry.goal.target,
-            **({"attainment": entry.goal.attainment} if asked.by_goal else {}),
+            "value": value,
+            "target": goal.target,
+            **({"attainment": goal.attainment} if asked.by_goal else {}),
         }
+
+    def _goal(self, rep: str, asked: Asked, now: int) -> GoalOfEntry:
+        return goal_of_entry(self._view, asked.metric, rep, asked.span, now)
+
+    def _slack(self, asked: Asked) -> float:
+        """By how much a value that is shown may differ from the exact one, whatever its size."""
+        is_money = not asked.by_goal and asked.metric in self._view.money
+        return 10.0**-self._view.money_digits if is_money else 0.0
+
+    def _crowd(self, asked: Asked) -> _Crowd:
+        view = self._view
+        revision = view.roster_revision, view.store.people_revision
+        held = self._crowds.get((asked.team, asked.today))
+        if held is not None and held[0] == revision:
+            return held[1]
+        team_on, name_of, people = view.roster.team_on, view.roster.name_of, view.roster.people
+        reps = [rep for rep in view.reps() if asked.team is None or team_on(rep, asked.today) == asked.team]
+        named = sorted((name_of(rep), rep) for rep in reps)
+        persons = [people.get(rep) for _, rep in named]
+        crowd = _Crowd(
+            [rep for _, rep in named],
+            [name for name, _ in named],
+            np.array([view.store.place(rep) for _, rep in named], np.int64),
+            np.array([person is not None and not person.active for person in persons], np.bool_),
+        )
+        if len(self._crowds) >= _MOST:
+            self._crowds.clear()
+        self._crowds[asked.team, asked.today] = revision, crowd
+        return crowd
+
+    def _plain(self, crowd: _Crowd, asked: Asked, now: int) -> "tuple[Rough, Read, Callable[[int], object]] | None":
+        """From totals of everybody; None where the metric is not read from plain numbers alone."""
+        view = self._view
+        if view.not_kept(asked.span, now, asked.metric) is not None:
+            return None
+        found = view.totals_of(asked.metric, crowd.places, asked.span)
+        rough = None if found is None else view.rough(asked.metric, found, len(crowd.reps))
+        if found is None or rough is None:
+            return None
+        columns = [(cell, key, amounts.tolist()) for (cell, key), amounts in found.items()]
+
+        def amounts_of(number: int) -> tuple[int, ...]:
+            return tuple(amounts[number] for _, _, amounts in columns)
+
+        known: dict[object, MetricValue] = {}
+
+        def read(number: int) -> tuple[MetricValue, MetricValue]:
+            amounts = amounts_of(number)
+            if amounts not in known:
+                pane: dict[int, Any] = {}
+                for (cell, key, _), amount in zip(columns, amounts, strict=True):
+                    if not amount:
+                        continue
+                    if key is None:
+                        pane[cell] = amount
+                    else:
+                        pane.setdefault(cell, {})[key] = amount
+                known[amounts] = view.result(pane, now, [asked.metric], asked.span).metrics[asked.metric]
+            return known[amounts], known[amounts]
+
+        return rough, read, amounts_of
+
+    def _remembered(self, crowd: _Crowd, asked: Asked, now: int) -> "tuple[Rough, Read, Callable[[int], object]]":
+        """From what is remembered of each, once it is right again."""
+        board = self._board(asked)
+        self._refresh(board, crowd, asked, now)
+        entries = [board.entries[rep] for rep in crowd.reps]
+        ranked = [entry.goal.attainment if asked.by_goal else entry.value for entry in entries]
+        values = np.array([np.nan if value is None else float(value) for value in ranked], np.float64)
+
+        def read(number: int) -> tuple[MetricValue, MetricValue]:
+            return entries[number].value, ranked[number]
+
+        return Rough(values, 0.0), read, lambda number: (entries[number].value, ranked[number])
+
+    def _board(self, asked: Asked) -> _Board:
+        # What counts by the clock alone is looked at anew each time.
+        if self._view.moves_by_the_clock(asked.metric):
+            self._boards.pop(asked, None)
+        board = self._boards.setdefault(asked, _Board())
+        self._boards.move_to_end(asked)
+        while len(self._boards) > _MOST:
+            self._boards.popitem(last=False)
+        return board
+
+    def _refresh(self, board: _Board, crowd: _Crowd, asked: Asked, now: int) -> None:
+        view, entries = self._view, board.entries
+        goals_revision, people = view.roster.goals_revision, view.roster.people
+        changed: list[str] = []
+        for rep in crowd.reps:
+            held, person = entries.get(rep), people.get(rep)
+            if held is None or held.pane_revision != view.rep_revision(rep):
+                changed.append(rep)
+            elif held.person is not person or held.goals_revision != goals_revision:
+                goal = self._goal(rep, asked, now)
+                entries[rep] = held._replace(person=person, goals_revision=goals_revision, goal=goal)
+        for rep, value in self._values(changed, asked, now):
+            entries[rep] = _Entry(
+                view.rep_revision(rep), people.get(rep), goals_revision, value, self._goal(rep, asked, now)
+            )
+
+    def _values(self, reps: Sequence[str], asked: Asked, now: int) -> Iterator[tuple[str, MetricValue]]:
+        view, metrics = self._view, [asked.metric]
+        if len(reps) <= _FEW:
+            for rep in reps:
+                yield rep, view.values(rep_scope(rep), asked.span, now, metrics).metrics[asked.metric]
+            return
+        for rep, pane in zip(reps, view.merged_of(reps, asked.span, now, view.cells_of(metrics)), strict=True):
+            yield rep, view.result(pane, now, metrics, asked.span).metrics[asked.metric]
+
+
+def _best(
+    rough: Rough, limit: int, key_of: Callable[[int], object], away: NDArray[np.bool_], *, is_least_best: bool,
+    slack: float,
+) -> Iterator[int]:  # fmt: skip
+    """Everybody who may be among so many of the best, by number; of who have all the same the first of them.
+
+    In the order of the values, those without one last. Who has left may not be shown: they take nobody's place.
+    """
+    keys = rough.values if is_least_best else -rough.values
+    # Whoever comes first by name does so among equals. NaN is last.
+    order = np.argsort(keys, kind="stable")
+    same: Counter[object] = Counter()
+    last: float | None = None
+    count = 0
+    ordered: list[float] = keys[order].tolist()
+    for key, number in zip(ordered, order.tolist(), strict=True):
+        if last is not None and not key <= last:
+            return
+        held = key_of(number)
+        if not away[number]:
+            same[held] += 1
+            if same[held] > limit:
+                continue
+            count += 1
+        yield number
+        if count == limit and last is None and key == key:  # noqa: PLR0124 - not NaN
+            last = key + 2 * (rough.error + slack + abs(key) * _SHOWN_ERROR)

@@ -35,6 +35,7 @@ def metric_json(catalogue: Catalogue, name: str, today: date) -> Json:
         "unit": entry.unit,
         "better": entry.better,
         "type": entry.type,
+        "additive": entry.is_additive,
         "definition": entry.description,
         "description": entry.description,
         "version": entry.version_on(today),
@@ -282,6 +283,7 @@ def dead_letter_json(letter: DeadLetter) -> Json:
         "delivery": f"{letter.partition}-{letter.offset}",
         "index": letter.index,
         "received_at": instant(letter.received_at or None),
+        "request": letter.request or None,
     }
 
 

@@ -6,7 +6,7 @@ import { icon, setIcon } from "./icons.js";
 /** @typedef {import("./store.js").Alert} Alert */
 /** @typedef {import("./texts.js").TextKey} TextKey */
 /** @typedef {import("./tiles/index.js").Context} Context */
-/** @typedef {{ level: string, sign: string, word: string, owner: string, subject: string }} Entry */
+/** @typedef {{ level: string, sign: string, word: string, owner: string, subject: string, duration?: string }} Entry */
 
 /** @type {Record<string, [string, TextKey]>} */
 const LEVELS = { escalate: ["escalated", "alerts.escalate"], breach: ["breached", "alerts.breach"], warn: ["warned", "alerts.warn"] };
@@ -25,12 +25,12 @@ const PERIODS = { day: "today", week: "week", month: "month", quarter: "quarter"
  */
 export function alertEntry(alert, context) {
   const { store, texts } = context;
-  const owner = alert.rep ? alert.name || store.repName(alert.rep) : store.teamName(alert.team);
+  const owner = alert.rep ? store.personName(alert.rep, alert.name) : store.teamName(alert.team);
   if (alert.goal) return milestone(alert, owner || store.organisation.name || "", context);
   if (alert.metric) return crossing(alert, owner || store.organisation.name || "", context);
   if (alert.connection) return missing(alert, context);
   const [sign, word] = LEVELS[alert.level];
-  return { level: alert.level, sign, word: texts.say(word), owner: owner || texts.say("leads.nobody"), subject: wait(alert, context) };
+  return { level: alert.level, sign, word: texts.say(word), owner: owner || (alert.rep ? "" : texts.say("leads.nobody")), ...wait(alert, context) };
 }
 
 /**
@@ -38,12 +38,11 @@ export function alertEntry(alert, context) {
  * @param {Alert} alert
  * @param {Context} context
  */
-function wait(alert, { formats, now, store, texts }) {
+function wait(alert, { formats, now, store }) {
   const lead = store.leads.get(alert.lead || "");
   const started = Date.parse((lead && lead.started_at) || alert.started_at || "");
   const duration = Number.isNaN(started) ? "" : formats.duration(Math.floor(Math.max(0, now - started) / 1000));
-  const source = (lead && lead.lead_name) || sourceText(lead && lead.source);
-  return source && duration ? texts.say("alerts.waits", { source, duration }) : source || duration;
+  return { subject: (lead && lead.lead_name) || sourceText(lead && lead.source), duration };
 }
 
 /**
@@ -102,7 +101,8 @@ export function makeChip() {
   const word = element("span", "word");
   const owner = nameElement("owner");
   const subject = nameElement("subject");
-  return { node: element("li", "chip", sign, word, owner, subject), sign, word, owner, subject };
+  const duration = element("span", "duration");
+  return { node: element("li", "chip", sign, word, owner, subject, duration), sign, word, owner, subject, duration };
 }
 
 /**
@@ -115,4 +115,5 @@ export function fillChip(chip, entry) {
   setText(chip.word, entry.word);
   setText(chip.owner, entry.owner);
   setText(chip.subject, entry.subject);
+  setText(chip.duration, entry.duration || "");
 }

@@ -272,14 +272,21 @@ export class Board {
     setText(this.locked, isLocked ? context.texts.say("sound.locked") : "");
   }
 
-  /** The scene for now. A breach brings the waiting leads to the screen, until somebody has answered. */
+  /**
+   * The scene for now. A breach brings the waiting leads to the screen, until somebody has answered; a scene that somebody
+   * has sent has its turn all the same.
+   */
   turn() {
-    const { context, rotation, settings, store } = this;
+    const { breachScene: leads, context, rotation, settings, store } = this;
     const moment = momentAt(context.clock, store.organisation.timezone);
-    const isBreach = this.breachScene !== null && context.state !== "disconnected"
+    const isBreach = leads !== null && context.state !== "disconnected"
       && store.waitingLeads().some((lead) => stateAt(lead, context.now) === "breached");
-    if (isBreach && rotation.scene !== this.breachScene) rotation.turnTo(settings.scenes.indexOf(/** @type {Scene} */ (this.breachScene)));
-    context.scene = rotation.sceneAt(context.clock, moment, isBreach || this.celebrations.isOn(context.clock));
+    const isHeld = (isBreach && !rotation.isSent) || this.celebrations.isOn(context.clock);
+    context.scene = rotation.sceneAt(context.clock, moment, isHeld);
+    if (isBreach && !rotation.isSent && context.scene !== leads) {
+      rotation.turnTo(settings.scenes.indexOf(leads));
+      context.scene = leads;
+    }
     context.window = mainWindow(context.scene);
     this.stage.show(context.scene);
     setData(this.root, "blank", String(isAmong(settings.blank, moment)));

@@ -6,6 +6,7 @@
  * @property {string} label
  * @property {string} unit
  * @property {"higher" | "lower"} [better] which values rank first
+ * @property {boolean} [additive] whether the numbers of several teams may be added up
  */
 
 /** @type {Record<string, string>} */
@@ -61,7 +62,8 @@ export class Catalogue {
   }
 
   isAdditive(/** @type {string} */ name) {
-    return ADDITIVE.has(name);
+    const entry = this.entries.get(name);
+    return entry && entry.additive !== undefined ? entry.additive : ADDITIVE.has(name);
   }
 }
 

@@ -68,6 +68,21 @@ export function placeMark(mark, share) {
   mark.style.marginInlineStart = (100 * (share || 0)).toFixed(2) + "%";
 }
 
+/**
+ * Lets names that do not fit into their lines take two, in smaller letters; `key` says what a name stands beside, so that
+ * none is measured again for nothing. All are written before the first is measured.
+ * @param {{ name: HTMLElement, key: string }[]} places
+ */
+export function fitNames(places) {
+  const stale = places.filter(({ name, key }) => name.dataset.fits !== key);
+  for (const { name, key } of stale) {
+    name.dataset.fits = key;
+    name.classList.remove("long");
+  }
+  const long = stale.filter(({ name }) => name.scrollWidth > name.clientWidth);
+  for (const { name } of long) name.classList.add("long");
+}
+
 const SMALLEST = 0.4;
 
 /**
@@ -107,11 +122,11 @@ function heightOf(/** @type {HTMLElement} */ node) {
  * How large the words of so many rows may be, that share the height of a list.
  * @param {HTMLElement} list
  * @param {number} count
- * @returns {"small" | "medium" | "large"}
+ * @returns {"small" | "medium" | "large" | "huge"}
  */
 export function rowSize(list, count) {
   const height = isPhone() ? 0 : heightOf(list) / Math.max(1, count);
-  return height > 9.5 ? "large" : height > 5.4 ? "medium" : "small";
+  return height > 26 ? "huge" : height > 9.5 ? "large" : height > 5.4 ? "medium" : "small";
 }
 
 /** How many of the children of a list stand on its first line; those that do not fit wrap below what is seen. */

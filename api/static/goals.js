@@ -3,6 +3,7 @@
 import { NOTHING } from "./format.js";
 
 /** @typedef {import("./store.js").Goal} Goal */
+/** @typedef {import("./store.js").Value} Value */
 /** @typedef {import("./texts.js").TextKey} TextKey */
 
 /** @type {Record<string, TextKey>} */
@@ -28,6 +29,49 @@ export function goalWord(goal, texts) {
  */
 export function goalPercent(goal, formats) {
   return goal.attainment === null ? NOTHING : formats.share(goal.attainment);
+}
+
+// Of all together, where the teams' goals do not say one word: as the bands of a goal are if nothing else is said.
+const BEHIND = 0.9;
+const AHEAD = 1.05;
+
+/**
+ * What several teams have to reach together; null: one of them has no goal, or one that cannot be added up.
+ * @param {{ value: import("./store.js").Value, goal: Goal | null }[]} parts
+ * @returns {Goal | null}
+ */
+export function goalOfAll(parts) {
+  /** @type {Goal[]} */
+  const goals = [];
+  for (const { value, goal } of parts) {
+    if (goal === null || goal.attainment === null || !goal.state) return null;
+    // Where less is better, it is not the value's part of the target.
+    if (Math.abs(goal.attainment - Number(value) / Number(goal.target)) > 0.001) return null;
+    goals.push(goal);
+  }
+  const sum = (/** @type {(Value | undefined)[]} */ values) => values.reduce((/** @type {number} */ all, value) => all + Number(value), 0);
+  const [actual, target] = [sum(parts.map(({ value }) => value)), sum(goals.map((goal) => goal.target))];
+  if (!(target > 0)) return null;
+  const isSpread = goals.every((goal) => goal.expected !== null && goal.expected !== undefined);
+  const expected = isSpread ? sum(goals.map((goal) => goal.expected)) : null;
+  return { target, expected, attainment: actual / target, state: stateOf(goals, actual, target, expected) };
+}
+
+/**
+ * @param {Goal[]} goals of the teams
+ * @param {number} actual
+ * @param {number} target
+ * @param {number | null} expected
+ * @returns {Goal["state"]}
+ */
+function stateOf(goals, actual, target, expected) {
+  if (actual >= target) return "reached";
+  const states = new Set(goals.map((goal) => goal.state));
+  states.delete("reached");
+  if (states.size === 1) return goals.map((goal) => goal.state).filter((state) => state !== "reached")[0];
+  if (expected === null) return "behind";
+  const pace = expected > 0 ? actual / expected : 1;
+  return pace >= AHEAD ? "ahead" : pace < BEHIND ? "behind" : "on_track";
 }
 
 /** How far it is, of 1. */

@@ -16,7 +16,7 @@ import { compareDecimals } from "./format.js";
  * @property {number} [bound]
  * @property {number | null} rank
  * @property {import("./store.js").Goal | null} goal
- * @property {boolean} isNamesake whether somebody else on the board has the same name and team
+ * @property {"" | "team" | "rep"} apart by what they are told from others of their name, where there are any
  */
 
 const MOST_ROWS = 12;
@@ -56,8 +56,9 @@ export function rankByGoal(rows, metric, compareNames) {
 function ranked(rows, metric, direction, standing, compareNames) {
   /** @type {Entry[]} */
   const entries = rows.map((row) => ({
-    rep: row.rep || "", name: row.name || row.rep || "", team: row.team || null, currency: row.currency,
-    value: metric in row.metrics ? row.metrics[metric] : null, bound: row.bounds[metric], rank: null, isNamesake: false,
+    // Whose name the screen is not told has none: an id is no name.
+    rep: row.rep || "", name: row.name === null ? "" : row.name || row.rep || "", team: row.team || null, currency: row.currency,
+    value: metric in row.metrics ? row.metrics[metric] : null, bound: row.bounds[metric], rank: null, apart: "",
     goal: (row.goals && row.goals[metric]) || null, photo: row.photo || null,
   }));
   const order = (/** @type {Entry} */ a, /** @type {Entry} */ b) => {
@@ -66,18 +67,32 @@ function ranked(rows, metric, direction, standing, compareNames) {
     return direction * compareDecimals(one, other);
   };
   entries.sort((a, b) => order(a, b) || compareNames(a.name, b.name) || (a.rep < b.rep ? -1 : 1));
-  const people = new Map();
   entries.forEach((entry, index) => {
     const above = entries[index - 1];
     entry.rank = standing(entry) === null ? null : above && order(above, entry) === 0 ? above.rank : index + 1;
-    people.set(personOf(entry), (people.get(personOf(entry)) || 0) + 1);
   });
-  for (const entry of entries) entry.isNamesake = people.get(personOf(entry)) > 1;
+  tellApart(entries);
   return entries;
 }
 
-function personOf(/** @type {Entry} */ entry) {
+/** People of one name are told apart by their teams; within a team by their ids. */
+function tellApart(/** @type {Entry[]} */ entries) {
+  const names = counts(entries.map((entry) => entry.name));
+  const members = counts(entries.map(memberOf));
+  for (const entry of entries) {
+    if (!entry.name || Number(names.get(entry.name)) < 2) continue;
+    entry.apart = entry.team === null || Number(members.get(memberOf(entry))) > 1 ? "rep" : "team";
+  }
+}
+
+function memberOf(/** @type {Entry} */ entry) {
   return JSON.stringify([entry.name, entry.team]);
+}
+
+function counts(/** @type {string[]} */ keys) {
+  const found = new Map();
+  for (const key of keys) found.set(key, (found.get(key) || 0) + 1);
+  return found;
 }
 
 /**

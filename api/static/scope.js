@@ -1,5 +1,7 @@
 // Whose numbers the big figures are: the organisation's, one team's, or the sum of several where a sum is right. Pure.
 
+import { goalOfAll } from "./goals.js";
+
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./store.js").Row} Row */
 /** @typedef {import("./store.js").Value} Value */
@@ -56,11 +58,27 @@ export function scopeOf(store, asked, window, isAdditive) {
   return {
     keys: [teams.length ? "team:" + teams[0] : "organisation"],
     currency: (row && row.currency) || store.organisation.currency,
-    value: (metric) => (row && metric in row.metrics ? row.metrics[metric] : null),
+    value: (metric) => valueOf(row, metric),
     bound: (metric) => (row && metric in row.bounds ? row.bounds[metric] : null),
-    // One without a state is of a window that is not kept: nobody knows how far it is.
-    goal: (metric) => (row && row.goals && row.goals[metric] && row.goals[metric].state ? row.goals[metric] : null),
+    goal: (metric) => goalOf(row, metric),
   };
+}
+
+/**
+ * @param {Row | null} row
+ * @param {string} metric
+ */
+function valueOf(row, metric) {
+  return row && metric in row.metrics ? row.metrics[metric] : null;
+}
+
+/**
+ * One without a state is of a window that is not kept: nobody knows how far it is.
+ * @param {Row | null} row
+ * @param {string} metric
+ */
+function goalOf(row, metric) {
+  return row && row.goals && row.goals[metric] && row.goals[metric].state ? row.goals[metric] : null;
 }
 
 /**
@@ -79,13 +97,17 @@ function sumOfTeams(store, teams, window, isAdditive) {
       /** @type {number | null} */
       let sum = null;
       for (const team of teams) {
-        const row = store.teamRow(window, team);
-        const value = row ? row.metrics[metric] : null;
-        if (typeof value === "number") sum = (sum || 0) + value;
+        const value = valueOf(store.teamRow(window, team), metric);
+        // Money is a text. It is shown here, not counted with.
+        if (value !== null) sum = (sum || 0) + Number(value);
       }
       return sum;
     },
     bound: () => null,
-    goal: () => null,
+    goal: (metric) => {
+      if (!isAdditive(metric)) return null;
+      const rows = teams.map((team) => store.teamRow(window, team));
+      return goalOfAll(rows.map((row) => ({ value: valueOf(row, metric), goal: goalOf(row, metric) })));
+    },
   };
 }

@@ -270,8 +270,13 @@ export class Store {
     return this.leads.size > 0 || rows.some((row) => Object.values(row.metrics).some((value) => Number(value) !== 0));
   }
 
-  repName(/** @type {string} */ rep) {
-    return this.nameOf("rep:" + rep) || rep;
+  /**
+   * What a person is called; nothing, where the screen is told no name.
+   * @param {string} rep
+   * @param {string | null | undefined} name as it came with what is said of them
+   */
+  personName(rep, name) {
+    return name === null ? "" : name || this.nameOf("rep:" + rep) || rep;
   }
 
   /** A team by the name that somebody has given it; where nobody has, by its id, in a form for people. */

@@ -34,6 +34,7 @@ from deploy.local.ports import UpError, address
 from deploy.local.private import make_private, write_private
 from deploy.local.supervisor import Child, ChildError, Program, Supervisor
 from schemas.addresses import is_loopback
+from schemas.exit_codes import ExitCode
 from schemas.instants import SECOND
 from schemas.kafka import PLAIN, Address, Kafka
 
@@ -151,7 +152,13 @@ class Surroundings:
     async def make_topics(self, broker: Address, plan: Plan, say: Callable[[str], None]) -> None:
         """Create or check the topics of the catalogue, and alter them on a Kafka of our own. Raises UpError."""
         on_altered = say if plan.broker is None else None
-        await make_topics(plan.config, broker, plan.prefix, plan.partitions, on_altered)
+        try:
+            await make_topics(plan.config, broker, plan.prefix, plan.partitions, on_altered)
+        except UpError as error:
+            if plan.broker is None and error.exit_code == ExitCode.WRONG_USE:
+                # Our Kafka ends with us, and what mends its topics needs it.
+                raise UpError([*error.problems, _MENDING.format(data=plan.data)], error.exit_code) from None
+            raise
 
     async def is_ready(self, url: str) -> bool:
         """Whether everything is there: `/readyz` says 200."""
@@ -244,6 +251,12 @@ async def reach_broker(broker: Address) -> None:
     problem = await why_not(broker)
     if problem is not None:
         raise UpError([problem], 3)
+
+
+_MENDING = (
+    "floorcast broker --data {data} --port 9092 runs this Kafka alone: beside it do what is said above, with "
+    "--broker 127.0.0.1:9092, then end it and start again"
+)
 
 
 async def make_topics(

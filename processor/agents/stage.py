@@ -159,8 +159,10 @@ class StageShard:
 
     def resume(self, offset: int) -> None:
         """All below `offset` was committed, so it is done, also if nobody lived to say so."""
-        if offset and not self._was_known and self.stage in STAGES and self.deployment.watch is not None:
-            # Whoever begins tells so before anything is committed.
+        is_unknown = offset and not self._was_known and not self._has_resumed
+        if is_unknown and self.stage in STAGES and self.deployment.watch is not None:
+            # Whoever begins tells so before anything is committed. What is committed later is our own: a shard that is
+            # kept over a rebalance resumes again.
             source, progress = self.deployment.topic(self.source), self.deployment.topic(PROGRESS)
             self.deployment.watch.refuse(
                 f"{source}[{self.partition}] was read up to {offset}, of which {progress} knows nothing: {REPLAY}"
@@ -343,12 +345,12 @@ class StageShard:
         """
         if letters:
             alike = Counter((letter.connection, letter.reason, letter.detail) for letter in letters)
-            first = {(letter.connection, letter.reason, letter.detail): letter.id for letter in reversed(letters)}
+            first = {(letter.connection, letter.reason, letter.detail): letter for letter in reversed(letters)}
             for problem, events in alike.most_common(_PROBLEMS_TOLD):
                 connection, reason, detail = problem
                 log.warning(
                     "delivery.refused", connection=connection, reason=reason, detail=detail,
-                    delivery=first[problem], events=events,
+                    delivery=first[problem].id, request=first[problem].request or None, events=events,
                 )  # fmt: skip
             if len(alike) > _PROBLEMS_TOLD:
                 rest = len(letters) - sum(events for _, events in alike.most_common(_PROBLEMS_TOLD))

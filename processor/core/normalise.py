@@ -14,7 +14,7 @@ import msgspec
 from schemas.connectors.base import Connector, Parsed, Problem
 from schemas.connectors.file import read_file_events
 from schemas.dead_letters import DeadLetter
-from schemas.deliveries import ASKED, FILE, QUIET_SOURCES, SOURCE, Delivery, decode_delivery
+from schemas.deliveries import ASKED, FILE, QUIET_SOURCES, REQUEST, SOURCE, Delivery, decode_delivery
 from schemas.frames import by_partition, change_frames, record_key
 from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import Progress
@@ -79,7 +79,7 @@ def normalise(
             output.dead_letters += [
                 DeadLetter(
                     delivery.connection, problem.reason, problem.detail, partition, offset, problem.index,
-                    delivery.received_at,
+                    delivery.received_at, request=delivery.headers.get(REQUEST, ""),
                 )
                 for problem in parsed.problems
             ]  # fmt: skip

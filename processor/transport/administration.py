@@ -206,7 +206,7 @@ async def _remarks(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
     return [each for each in found if each is not None]
 
 
-_TAKEN_IN = " - floorcast replay --partitions takes the new ones in"
+_TAKEN_IN = " - floorcast replay --partitions {found} takes the new ones in"
 
 
 async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) -> tuple[list[str], list[Difference]]:
@@ -220,7 +220,11 @@ async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
         elif found != partitions:
             problems.append(
                 f"topic {description['topic']}: has {found} partitions, wanted {partitions} (FLOORCAST_PARTITIONS)"
-                + (_TAKEN_IN if found > partitions and description["topic"].endswith(DELIVERIES.name) else "")
+                + (
+                    _TAKEN_IN.format(found=found)
+                    if found > partitions and description["topic"].endswith(DELIVERIES.name)
+                    else ""
+                )
             )
     differences = []
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])

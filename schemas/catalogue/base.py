@@ -14,6 +14,7 @@ from pydantic import Field
 from schemas.catalogue.examples import Benchmark, Example
 from schemas.catalogue.narrowing import Narrowing
 from schemas.catalogue.plan import Measure
+from schemas.catalogue.rough import Rough, Totals
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
@@ -82,6 +83,15 @@ class Sampled(Protocol):
         ...
 
 
+@runtime_checkable
+class RoughReader(Protocol):
+    """A reader that can say about how large a metric of everybody is, without looking at each."""
+
+    def rough(self, totals: Totals, size: int) -> Rough | None:
+        """Of so many people. None: there is no saying."""
+        ...
+
+
 def sample_of(reader: Reader, pane: Pane, reading: Reading) -> Exact:
     """How many cases a value is made of; of counts and sums it is the value itself."""
     return reader.sample(pane, reading) if isinstance(reader, Sampled) else reader.exact(pane, reading)
@@ -145,6 +155,11 @@ class Entry(Model):
     """What others reach, and who says so."""
     examples: list[Example] = Field(default_factory=list, max_length=50)
     """What a CRM would send, and the number that comes of it."""
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether the numbers of several teams may be added up."""
+        return False
 
     def each(self, make: "Callable[[Entry], Entry]") -> "Entry":
         """What is made of it; of one with versions, what is made of each, in the same days."""

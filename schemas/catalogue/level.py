@@ -51,6 +51,11 @@ class Level(Entry):
     stat: Literal["end", "kept"] = "end"
     by: list[str] = Field(default_factory=list, max_length=20)
 
+    @property
+    def is_additive(self) -> bool:
+        """Whether the numbers of several teams may be added up."""
+        return self.agg in {"count", "sum"}
+
     def bind(self, catalogue: References) -> "LevelReader":
         """Raises EntryError."""
         for setting, agg in (("value", "sum"), ("of", "distinct")):

@@ -5,8 +5,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from schemas.catalogue.base import Entry, Exact, LacksDimensionError, Reader, Reading, References, Result, shown
+from schemas.catalogue.base import (
+    Entry,
+    Exact,
+    LacksDimensionError,
+    Reader,
+    Reading,
+    References,
+    Result,
+    RoughReader,
+    shown,
+)
 from schemas.catalogue.plan import Measure
+from schemas.catalogue.rough import Rough, Totals, rough_ratio
 from schemas.catalogue.simple import Inner, Simple, reader_of
 from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
@@ -78,6 +89,12 @@ class RatioReader:
     def exact(self, pane: Pane, reading: Reading) -> Exact:
         part, whole = self.numerator.exact(pane, reading), self.denominator.exact(pane, reading)
         return Fraction(part) / whole if whole and part is not None else None
+
+    def rough(self, totals: Totals, size: int) -> Rough | None:
+        if not isinstance(self.numerator, RoughReader) or not isinstance(self.denominator, RoughReader):
+            return None
+        part, whole = self.numerator.rough(totals, size), self.denominator.rough(totals, size)
+        return None if part is None or whole is None else rough_ratio(part, whole)
 
     def sample(self, pane: Pane, reading: Reading) -> Exact:
         return self.denominator.exact(pane, reading)

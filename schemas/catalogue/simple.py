@@ -27,6 +27,7 @@ from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, 
 from schemas.catalogue.distinct import AMOUNT, DISTINCT_KEYS, DistinctReader, keep_of
 from schemas.catalogue.facts import REP_DAYS
 from schemas.catalogue.plan import Form, Kind, Measure, Part
+from schemas.catalogue.rough import Rough, Totals, rough_total
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
@@ -60,6 +61,11 @@ class Simple(Entry, Counting):
     """An entry that counts by itself."""
 
     type: Literal["simple"]
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether the numbers of several teams may be added up: not where one thing may count in two of them."""
+        return self.agg in {"count", "sum"}
 
     def bind(self, catalogue: References) -> Reader:
         """Raises EntryError."""
@@ -100,6 +106,9 @@ class SimpleReader:
 
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))
+
+    def rough(self, totals: Totals, size: int) -> Rough | None:
+        return rough_total(totals(self.cell), size)
 
 
 def reader_of(counting: Counting, unit: str, catalogue: References, name: str | None = None) -> Reader:

@@ -57,6 +57,11 @@ class Versioned(Entry):
             return RatioReader(self.unit, parts, VersionsReader(tuple(ratio.denominator for ratio in ratios)))
         return VersionsReader(tuple(readers))
 
+    @property
+    def is_additive(self) -> bool:
+        """Whether the numbers of several teams may be added up, in all versions."""
+        return all(entry.is_additive for entry in self.entries)
+
     def each(self, make: Callable[[Entry], Entry]) -> Entry:
         """What is made of each version, in the same days."""
         entries = tuple(make(entry) for entry in self.entries)

@@ -273,7 +273,8 @@ def test_signed_delivery_is_answered_202_once_it_lies_in_kafka(tmp_path: Path, k
 
     assert answer.status_code == 202
     assert (stored.connection, stored.body) == ("feed", body)
-    assert stored.headers == {"content-type": "application/json", "webhook-id": "m-1"}
+    request = answer.headers["x-request-id"]
+    assert stored.headers == {"content-type": "application/json", "webhook-id": "m-1", "floorcast-request": request}
 
 
 @pytest.mark.kafka

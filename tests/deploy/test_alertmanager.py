@@ -130,7 +130,7 @@ def test_over_an_hour_says_it_all_of_its_own_team_only(alertmanager: str, sink: 
 @pytest.mark.parametrize(
     ("status", "title", "text"),
     [
-        ("firing", "CRITICAL: LeadWaitingOverOneHour", "A lead waits\nFor 1h 2m"),
+        ("firing", "CRITICAL: LeadWaitingOverOneHour", "A lead waits\nFor 1h 2m\nhttp://floor/docs/runbooks/X.md"),
         ("resolved", "over: LeadWaitingOverOneHour", "A lead waits"),
     ],
 )
@@ -139,7 +139,11 @@ def test_a_message_says_what_is_wrong_and_when_it_is_over(status: str, title: st
     alert = {
         "status": status,
         "labels": labels,
-        "annotations": {"summary": "A lead waits", "description": "For 1h 2m"},
+        "annotations": {
+            "summary": "A lead waits",
+            "description": "For 1h 2m",
+            "runbook_url": "http://floor/docs/runbooks/X.md",
+        },
         "startsAt": "2026-03-18T10:00:00Z",
         "endsAt": "2026-03-18T11:00:00Z",
     }

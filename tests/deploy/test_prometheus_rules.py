@@ -113,6 +113,13 @@ def test_every_alert_has_a_page_that_says_what_it_means_what_to_look_at_and_what
         assert f"[{name}]({name}.md)" in (RUNBOOKS / "README.md").read_text()
 
 
+def test_pages_are_where_people_reach_an_api_and_no_alert_carries_that_as_a_label() -> None:
+    configured = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
+
+    assert configured["global"]["external_labels"].keys() == {"floorcast_url"}
+    assert configured["alerting"]["alert_relabel_configs"] == [{"regex": "floorcast_url", "action": "labeldrop"}]
+
+
 def test_every_exit_code_is_documented() -> None:
     table = (RUNBOOKS / "README.md").read_text()
 

@@ -12,6 +12,7 @@ from random import Random
 
 import psutil
 
+from tests.faults.cluster_rounds import CLUSTER_ROUNDS
 from tests.faults.link import Link, State
 from tests.faults.load import Try
 from tests.faults.places import MemoryLimit, clock_environment, set_clock, small_disk
@@ -393,4 +394,5 @@ ROUNDS = (
     Round("million", f"kill -9 of a worker with {RECORDS:,} records in its tables", alone=recover, seconds=1200),
     mixed(1),
     mixed(2),
+    *CLUSTER_ROUNDS,
 )  # fmt: skip

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.faults.cluster import Cluster
 from tests.faults.judge import Judgment, judge
 from tests.faults.load import RATE, Load
 from tests.faults.result import Result
@@ -35,12 +36,24 @@ class Scene:
     stack: Stack
     load: Load
     watch: Watch
-    kafka: Kafka
+    brokers: Kafka | Cluster
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What else is worth a line in the table."""
     healed_at: float = 0.0
     """When the fault was over (monotonic): recovery counts from here."""
+
+    @property
+    def kafka(self) -> Kafka:
+        """The one node."""
+        assert isinstance(self.brokers, Kafka)
+        return self.brokers
+
+    @property
+    def cluster(self) -> Cluster:
+        """The three nodes."""
+        assert isinstance(self.brokers, Cluster)
+        return self.brokers
 
     def heal(self) -> None:
         """From now on nothing is wrong with the world any more."""
@@ -68,6 +81,7 @@ class Round:
     """For the table."""
     apply: Callable[[Scene], Awaitable[None]] | None = None
     workers: int = 2
+    kafka: Callable[[Path], Kafka | Cluster] = Kafka
     linked: bool = False
     """The api and the first worker reach Kafka over links, which run in this process and cost time."""
     rate: float = RATE
@@ -95,8 +109,9 @@ async def run_round(one: Round, folder: Path, *, seed: int, slowness: float = 1.
     try:
         async with asyncio.timeout(one.seconds * slowness), AsyncExitStack() as exits:
             place = folder / "kafka" if one.prepare is None else exits.enter_context(one.prepare(folder))
-            kafka = await exits.enter_async_context(Kafka(place))
-            if one.alone is not None:
+            made = Kafka(place, linked=True) if one.linked else one.kafka(place)
+            kafka: Kafka | Cluster = await exits.enter_async_context(made)
+            if one.alone is not None and isinstance(kafka, Kafka):
                 await one.alone(folder, kafka, result)
             else:
                 environment = {} if one.environment is None else one.environment(folder)
@@ -112,10 +127,16 @@ async def run_round(one: Round, folder: Path, *, seed: int, slowness: float = 1.
 
 
 async def _run(
-    one: Round, folder: Path, kafka: Kafka, environment: Mapping[str, str], seed: int, slowness: float, result: Result
+    one: Round,
+    folder: Path,
+    kafka: Kafka | Cluster,
+    environment: Mapping[str, str],
+    seed: int,
+    slowness: float,
+    result: Result,
 ) -> None:
     async with (
-        Stack(folder, kafka, workers=one.workers, linked=one.linked, environment=environment) as stack,
+        Stack(folder, kafka, workers=one.workers, environment=environment) as stack,
         Load(stack.api.url, stack.config_file, seed=seed, rate=one.rate / slowness) as load,
         Watch(stack, load, slowness=slowness) as watch,
     ):

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import yaml
 from aiokafka import AIOKafkaProducer
@@ -73,10 +73,30 @@ async def until(done: Callable[[], bool], what: str, seconds: float = _START_SEC
         await asyncio.sleep(0.05)
 
 
+class Brokers(Protocol):
+    """What a floorcast here needs to know of the Kafka that it runs on."""
+
+    in_sync: int
+    """So many copies acknowledge a write."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, without a link in between."""
+        ...
+
+    def address_of(self, member: str) -> str:
+        """Where it is for a process of this name."""
+        ...
+
+
 class Kafka:
     """The local Kafka with a link in front of it for the api and one for the first worker; all others go directly."""
 
-    def __init__(self, folder: Path) -> None:
+    in_sync = 1
+
+    def __init__(self, folder: Path, *, linked: bool = False) -> None:
+        """`linked`: the links are used; they run in this process and cost time."""
+        self._linked = linked
         self.api_link, self.worker_link = Link(), Link()
         doors = [Door(link.target, link.port) for link in (self.api_link, self.worker_link)]
         self._broker = LocalBroker(folder, die_with_parent=True, short_lived=True, doors=doors)
@@ -104,9 +124,10 @@ class Kafka:
         """Where it is, without a link in between."""
         return self._broker.bootstrap
 
-    @property
-    def port(self) -> int:
-        return self._broker.port
+    def address_of(self, member: str) -> str:
+        """Where it is for a process of this name."""
+        link = {"api": self.api_link, "worker-1": self.worker_link}.get(member) if self._linked else None
+        return self.address if link is None else f"{HOST}:{link.port}"
 
     @property
     def alive(self) -> bool:
@@ -219,15 +240,13 @@ class Stack:
     def __init__(
         self,
         folder: Path,
-        kafka: Kafka,
+        kafka: Brokers,
         *,
         workers: int = 2,
-        linked: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.kafka = kafka
-        self._linked = linked
         self.prefix = f"f{secrets.token_hex(4)}."
         self.config_file = folder / "floorcast.yaml"
         self._environment = {
@@ -238,7 +257,7 @@ class Stack:
             **(environment or {}),
         }
         self.workers = [self.new_worker(number) for number in range(1, workers + 1)]
-        self.api = self._member("api", kafka.api_link.port if linked else kafka.port, [])
+        self.api = self._member("api", [])
 
     @property
     def config(self) -> Config:
@@ -249,14 +268,14 @@ class Stack:
         return [*self.workers, self.api]
 
     def new_worker(self, number: int) -> Member:
-        """One more worker, not started yet. The first one is behind a link, if there are links."""
-        broker = self.kafka.worker_link.port if self._linked and number == 1 else self.kafka.port
-        return self._member(f"worker-{number}", broker, ["--worker-id", f"w{number}"])
+        """One more worker, not started yet."""
+        return self._member(f"worker-{number}", ["--worker-id", f"w{number}"])
 
-    def _member(self, name: str, broker: int, arguments: list[str]) -> Member:
+    def _member(self, name: str, arguments: list[str]) -> Member:
         port = held_port()
         command = [sys.executable, str(_COMMAND), name.partition("-")[0], "--config", str(self.config_file)]
-        command += ["--broker", f"{HOST}:{broker}", "--data", str(self.folder / name), "--port", str(port), *arguments]
+        command += ["--broker", self.kafka.address_of(name), "--data", str(self.folder / name)]
+        command += ["--port", str(port), *arguments]
         return Member(name, command, self.folder / f"{name}.log", self._environment, port)
 
     async def __aenter__(self) -> Self:
@@ -351,7 +370,7 @@ class Stack:
                 self.topic(topic),
                 {
                     **topic.settings(kept),
-                    "min.insync.replicas": "1",
+                    "min.insync.replicas": str(self.kafka.in_sync),
                     "max.compaction.lag.ms": str(COMPACTED_WITHIN_MS),
                 },
             )

@@ -90,6 +90,18 @@ class FloorProcess:
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
+        self.launch()
+        until(lambda: self._says_ready() or self._ended(), "ready")
+        assert self._says_ready(), self.words()
+
+    def wait_for_end(self) -> tuple[int, str]:
+        """Wait until it has ended by itself; the exit code and what it said."""
+        until(self._ended, "ended")
+        assert self._up is not None
+        return self._up.wait(), self._output("err").read_text(encoding="utf-8")
+
+    def launch(self) -> None:
+        """Start it."""
         self._starts += 1
         command: list[str | Path] = [
             _COMMAND,
@@ -110,8 +122,6 @@ class FloorProcess:
                 stderr=err,
                 env=_environment() | self._settings,
             )
-        until(lambda: self._says_ready() or self._ended(), "ready")
-        assert self._says_ready(), self.words()
 
     def stop(self) -> None:
         """Ask it to end (SIGTERM); it must, and nothing may be left of it."""

@@ -61,6 +61,13 @@ class Reader:
         assert status == 200, (path, parameters, status, body)
         return body
 
+    async def text(self, path: str) -> str:
+        """The text of an answer that has to be a 200."""
+        assert self._session is not None
+        async with self._room, self._session.get(f"{self._url}{path}") as answer:
+            assert answer.status == 200, (path, answer.status)
+            return await answer.text()
+
     async def pages(self, path: str) -> list[tuple[str, Json]]:
         """All entries of a list, over its pages, each with the instant of its page."""
         found: list[tuple[str, Json]] = []

@@ -84,6 +84,7 @@ class DeadLetterAnswer(Answer):
     delivery: str = Field(examples=["2-1017"])
     index: int | None = Field(examples=[0])
     received_at: Instant | None = Field(examples=["2026-03-18T09:41:30.344Z"])
+    request: str | None = Field(description="`x-request-id` of the webhook that brought it.", examples=["4613ee63-77"])
 
 
 class DeadLettersAnswer(Answer):

@@ -151,6 +151,7 @@ class MetricAnswer(Answer):
     unit: str = Field(description="count, number, ratio, seconds, days or money.", examples=["count"])
     better: Literal["higher", "lower"] = Field(description="Which values rank first.", examples=["higher"])
     type: str = Field(description="How it is made: simple, ratio, derived, duration, …", examples=["simple"])
+    additive: bool = Field(description="Whether the numbers of several teams may be added up.", examples=[True])
     definition: str = Field(examples=["Outbound calls, at the instant of dialling."])
     description: str = Field(
         description="The same text as `definition`.", examples=["Outbound calls, at the instant of dialling."]

@@ -92,6 +92,8 @@ class Screens:
     log: AccessLog
     asked: Limits = field(default_factory=lambda: Limits(CODES_A_MINUTE))
     wrong: Limits = field(default_factory=lambda: Limits(WRONG_CODES_A_MINUTE))
+    heard_here: set[str] = field(default_factory=set)
+    """Devices that have said something to this api: their streams come here too, and it knows whether one is open."""
 
     async def put(self, entry: Entry) -> None:
         """Tell every api; this one knows it at once."""
@@ -224,6 +226,7 @@ async def heartbeat(request: ReadRequest, said: HeartbeatSaid) -> Response:
     device = access_of(request).device
     if device is not None:
         screens = _screens(request)
+        screens.heard_here.add(device)
         await screens.put(Heartbeat(device, request.now, said.build, said.scene, said.size))
     return Response(status_code=204)
 
@@ -268,7 +271,8 @@ async def command(request: ReadRequest, device: str, said: CommandSaid) -> dict[
         there = "" if screen is None else f"; there are {', '.join(scene.name for scene in screen.scenes)}"
         raise InvalidParameterError(field="scene", detail=f"there is no scene {shown(said.scene)}{there}")
     broadcaster = request.app.state.read_side.broadcaster
-    delivered = broadcaster.has_device(device) or screens.book.is_online(device, now)
+    is_elsewhere = device not in screens.heard_here and screens.book.is_online(device, now)
+    delivered = broadcaster.has_device(device) or is_elsewhere
     await screens.put(Command(device, now, identify=bool(said.identify), reload=bool(said.reload), scene=said.scene))
     return {"delivered": delivered}
 

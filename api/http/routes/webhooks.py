@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry, Counter
 from starlette.types import Receive, Scope, Send
 
+from api.http.access_log import current_request
 from api.http.description import problems
 from api.http.errors import (
     ApiError,
@@ -37,7 +38,7 @@ from api.write.refusals import RefusedError
 from schemas.config import Connection
 from schemas.connectors import KINDS
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
-from schemas.deliveries import Delivery
+from schemas.deliveries import REQUEST, Delivery
 from schemas.instants import MINUTE
 
 log = structlog.get_logger("api")
@@ -198,6 +199,8 @@ class WebhookEndpoint:
             raise TooManyDeliveriesError(wait)
         kept_headers = self._kept_headers[name]
         kept = {header: value for header, value in headers.items() if header in kept_headers}
+        if request := current_request():
+            kept[REQUEST] = request
         return await self._ingest.accept(Delivery(name, now, kept, whole))
 
     def _admit(self, headers: Mapping[str, str]) -> bool:

@@ -37,7 +37,6 @@ export const TEXTS = {
 
   "goal.none": "There is no goal for this",
   "goal.of_target": "{share} of {target}",
-  "goal.note": "{share} of {target} · {state}",
   "goal.reached": "reached",
   "goal.ahead": "ahead of pace",
   "goal.on_track": "on pace",
@@ -45,10 +44,11 @@ export const TEXTS = {
   "goal.missed": "missed",
 
   "trend.today": "today {value}",
+  "trend.none": "No numbers yet",
 
   "funnel.none": "This funnel has no steps",
   "funnel.go_on": "{share} go on",
-  "funnel.worst": "{share} go on · most is lost here",
+  "funnel.worst": "most is lost here",
 
   "wins.heading": "Latest wins",
   "wins.none": "Nothing won yet. The first win will stand here.",
@@ -99,7 +99,6 @@ export const TEXTS = {
   "alerts.missed": "some changes do not arrive by themselves",
   "alerts.reached": "Reached {limit}",
   "alerts.metric_window": "{metric}, {window}",
-  "alerts.waits": "{source} · {duration}",
   "alerts.more": "+{count} more",
   "alerts.lost": "Connection lost",
   "alerts.last_known": "Last known numbers, as of {time}",

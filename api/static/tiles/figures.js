@@ -3,7 +3,8 @@
 import { windowOf } from "../address.js";
 import { element, fillBar, fitText, placeMark, setData, setText } from "../dom.js";
 import { compareDecimals, NOTHING } from "../format.js";
-import { expectedShare, goalPercent, goalShare, goalWord } from "../goals.js";
+import { expectedShare, GOAL_SIGNS, goalPercent, goalShare, goalWord } from "../goals.js";
+import { icon, setIcon } from "../icons.js";
 import { scopeOf, teamsOf } from "../scope.js";
 
 /** @typedef {import("../texts.js").TextKey} TextKey */
@@ -66,7 +67,7 @@ export class Figures {
    * @param {Scope} scope
    */
   fill(figure, scope) {
-    const { catalogue, formats } = this.context;
+    const { catalogue, formats, texts } = this.context;
     const unit = catalogue.unit(figure.name);
     setData(figure.node, "unit", unit);
     setText(figure.label, catalogue.label(figure.name));
@@ -74,8 +75,11 @@ export class Figures {
     const goal = scope.goal(figure.name);
     figure.bar.hidden = goal === null;
     setData(figure.node, "goal", (goal && goal.state) || "none");
-    setText(figure.note, goal ? this.goalNote(goal, unit, scope) : this.note(figure.name, scope));
+    setText(figure.words, goal ? this.goalNote(goal, unit, scope) : this.note(figure.name, scope));
+    figure.state.hidden = goal === null;
     if (goal === null) return;
+    setIcon(figure.sign, GOAL_SIGNS[goal.state || "on_track"]);
+    setText(figure.word, goalWord(goal, texts));
     fillBar(figure.fill, goalShare(goal));
     placeMark(figure.mark, expectedShare(goal));
   }
@@ -88,7 +92,7 @@ export class Figures {
   goalNote(goal, unit, scope) {
     const { formats, texts } = this.context;
     const target = formats.values(goal.target, unit, scope.currency).slice(-1)[0];
-    return texts.say("goal.note", { share: goalPercent(goal, formats), target, state: goalWord(goal, texts) });
+    return texts.say("goal.of_target", { share: goalPercent(goal, formats), target });
   }
 
   /**
@@ -131,11 +135,15 @@ function light(/** @type {Figure} */ figure) {
 function makeFigure(/** @type {string} */ name) {
   const label = element("dt", "label");
   const value = element("dd", "value");
-  const note = element("dd", "note");
+  const words = element("span", "note-words");
+  const sign = icon("live");
+  const word = element("span", "word");
+  const state = element("span", "goal-word", sign, word);
+  const note = element("dd", "note", words, state);
   const fill = element("span", "goal-fill");
   const mark = element("span", "goal-mark");
   const bar = element("dd", "goal-bar", fill, mark);
   const node = element("div", "figure", label, value, note, bar);
   setData(node, "metric", name);
-  return { name, node, label, value, note, bar, fill, mark, changedAt: 0, timer: 0 };
+  return { name, node, label, value, words, sign, word, state, bar, fill, mark, changedAt: 0, timer: 0 };
 }

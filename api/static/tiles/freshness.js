@@ -29,17 +29,20 @@ export class Freshness {
   }
 
   update() {
-    const { clock, formats, now, store, texts } = this.context;
+    const { clock, formats, now, state, store, texts } = this.context;
+    // A screen that hears nothing cannot say that anything is live, nor that anything is right.
+    const isHeard = state !== "disconnected" && state !== "refused";
     setText(this.heading, texts.say("freshness.heading"));
+    this.delay.hidden = !isHeard;
     const p95 = latency(store.freshness);
     setText(this.delay, texts.say("freshness.delay", { duration: p95 === null ? NOTHING : formats.latency(p95) }));
-    const found = verification(store.freshness);
+    const found = isHeard ? verification(store.freshness) : null;
     const time = found === null ? "" : dayAndTime(formats, found.at, clock);
     const key = found !== null && found.isStale ? "freshness.not_verified" : "freshness.verified";
     setText(this.verified, found === null ? "" : texts.say(key, { time, count: found.differences }));
     const entries = connections(store.freshness, now).slice(0, rowCapacity(this.list, ROW_REM, GAP_REM));
     while (this.rows.length < entries.length) this.rows.push(makeRow());
-    entries.forEach((entry, index) => this.fill(this.rows[index], entry));
+    entries.forEach((entry, index) => this.fill(this.rows[index], isHeard ? entry : { ...entry, age: null, state: "disconnected" }));
     arrange(this.list, this.rows.slice(0, entries.length).map((row) => row.node));
   }
 

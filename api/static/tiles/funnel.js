@@ -2,21 +2,13 @@
 
 import { windowOf } from "../address.js";
 import { Asked } from "../asked.js";
-import { arrange, element, nameElement, setData, setText } from "../dom.js";
+import { arrange, element, fitNames, nameElement, setData, setText } from "../dom.js";
 import { teamsOf } from "../scope.js";
+import { stepsTogether } from "../together.js";
 
 const PAUSE = 15000;
 
-/**
- * @typedef {object} Step
- * @property {string} step
- * @property {string} label
- * @property {number} entered  null where not all of the window is kept
- * @property {number} advanced
- * @property {number} lost
- * @property {number} open
- * @property {number | null} conversion
- */
+/** @typedef {import("../together.js").Step} Step */
 
 export class Funnel {
   /**
@@ -30,7 +22,7 @@ export class Funnel {
     this.heading = element("h2", "heading");
     this.list = element("ol", "funnel");
     this.empty = element("p", "empty");
-    /** @type {{ steps: Step[], worst: string | null } | null} */
+    /** @type {import("../together.js").FunnelAnswer | null} */
     this.answer = null;
     /** @type {ReturnType<typeof makeStep>[]} */
     this.rows = [];
@@ -41,11 +33,11 @@ export class Funnel {
     root.append(element("div", "tile-head", this.heading), this.list, this.empty);
   }
 
-  ask() {
+  async ask() {
     const teams = teamsOf(this.context.settings, this.settings);
-    return this.context.ask("/v1/funnels/" + encodeURIComponent(this.metric), {
-      window: windowOf(this.settings), team: teams.length === 1 ? teams[0] : undefined, pipeline: this.settings.pipeline,
-    });
+    const path = "/v1/funnels/" + encodeURIComponent(this.metric);
+    const query = { window: windowOf(this.settings), pipeline: this.settings.pipeline };
+    return stepsTogether(await Promise.all((teams.length ? teams : [undefined]).map((team) => this.context.ask(path, { ...query, team }))));
   }
 
   update() {
@@ -57,9 +49,13 @@ export class Funnel {
     const steps = ((this.answer && this.answer.steps) || []).filter((step) => step.entered !== null);
     setText(this.empty, this.answer && !steps.length ? texts.say("funnel.none") : "");
     while (this.rows.length < steps.length) this.rows.push(makeStep());
-    const most = Math.max(1, ...steps.map((step) => step.entered));
+    const most = Math.max(1, ...steps.map((step) => Number(step.entered)));
     steps.forEach((step, index) => this.fill(this.rows[index], step, most));
     arrange(this.list, this.rows.slice(0, steps.length).map((row) => row.node));
+    fitNames(this.rows.slice(0, steps.length).map((row) => {
+      const key = [this.list.clientWidth, row.note.textContent, row.entered.textContent, row.label.textContent].join(" ");
+      return { name: row.label, key };
+    }));
   }
 
   /**
@@ -73,9 +69,10 @@ export class Funnel {
     const isWorst = this.answer !== null && this.answer.worst === step.step && step.lost > 0;
     setData(row.node, "worst", String(isWorst));
     setText(row.label, step.label);
-    setText(row.entered, formats.count(step.entered));
+    setText(row.entered, formats.count(Number(step.entered)));
     const share = step.conversion === null ? "" : texts.say("funnel.go_on", { share: formats.share(step.conversion) });
-    setText(row.note, isWorst ? texts.say("funnel.worst", { share: formats.share(step.conversion || 0) }) : share);
+    setText(row.note, share);
+    setText(row.worst, isWorst ? texts.say("funnel.worst") : "");
     row.advanced.style.width = percent(step.advanced, most);
     row.open.style.width = percent(step.open, most);
     row.lost.style.width = percent(step.lost, most);
@@ -98,10 +95,11 @@ function percent(count, most) {
 function makeStep() {
   const label = nameElement("label");
   const note = element("span", "note");
+  const worst = element("span", "worst");
   const entered = element("span", "value");
   const advanced = element("span", "advanced");
   const open = element("span", "open");
   const lost = element("span", "lost");
   const track = element("span", "funnel-track", advanced, open, lost);
-  return { node: element("li", "step", element("span", "step-words", label, note, entered), track), label, note, entered, advanced, open, lost };
+  return { node: element("li", "step", element("span", "step-words", label, note, worst, entered), track), label, note, worst, entered, advanced, open, lost };
 }

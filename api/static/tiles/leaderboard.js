@@ -2,7 +2,7 @@
 // are made larger.
 
 import { windowOf } from "../address.js";
-import { arrange, element, fillBar, nameElement, rowCapacity, rowSize, setData, setText } from "../dom.js";
+import { arrange, element, fillBar, fitNames, nameElement, rowCapacity, rowSize, setData, setText } from "../dom.js";
 import { NOTHING } from "../format.js";
 import { goalPercent, goalShare } from "../goals.js";
 import { Portrait } from "../portrait.js";
@@ -63,7 +63,18 @@ export class Leaderboard {
       const share = !this.isByGoal ? barShare(entry.value, best, isLowerBetter) : entry.goal ? goalShare(entry.goal) : 0;
       this.fill(entry, share);
     }
+    this.fitNames(entries);
     this.forget(standings);
+  }
+
+  /** A name has what value and attainment leave of the row. */
+  fitNames(/** @type {Entry[]} */ entries) {
+    const room = this.list.clientWidth + " " + this.list.dataset.size;
+    fitNames(entries.map(({ rep, name }) => {
+      const row = this.row(rep);
+      const beside = [row.value, row.note, row.apart].map((node) => (node.textContent || "").length);
+      return { name: row.name, key: [room, ...beside, name].join(" ") };
+    }));
   }
 
   /** A row without the metric is of somebody whom this screen is not told of here. @returns {Entry[]} */
@@ -128,7 +139,9 @@ export class Leaderboard {
     setText(row.rank, entry.rank === null ? "" : formats.count(entry.rank));
     row.portrait.show(this.context.settings, entry.name, entry.photo);
     setText(row.name, entry.name);
-    setText(row.team, [store.teamName(entry.team), entry.isNamesake ? entry.rep : ""].filter(Boolean).join(" · "));
+    const team = store.teamName(entry.team);
+    setText(row.team, entry.apart === "team" ? "" : team);
+    setText(row.apart, entry.apart === "team" ? team : entry.apart ? entry.rep : "");
     const value = formats.value(entry.value, unit, entry.currency || store.organisation.currency, entry.bound);
     const attainment = entry.goal ? goalPercent(entry.goal, formats) : NOTHING;
     setText(row.value, this.isByGoal ? attainment : value);
@@ -164,9 +177,10 @@ function makeRow(/** @type {string} */ rep) {
   const portrait = new Portrait();
   const name = nameElement("name");
   const team = nameElement("team");
+  const apart = nameElement("apart");
   const note = element("span", "attained");
   const value = element("span", "value");
-  const node = element("li", "row", rankText, portrait.node, element("span", "who", name, team), note, value, bar);
+  const node = element("li", "row", rankText, portrait.node, element("span", "who", name, apart, team), note, value, bar);
   setData(node, "rep", rep);
-  return { node, portrait, bar, rank: rankText, name, team, note, value, animation: /** @type {Animation | null} */ (null) };
+  return { node, portrait, bar, rank: rankText, name, team, apart, note, value, animation: /** @type {Animation | null} */ (null) };
 }

@@ -3,7 +3,7 @@
 
 import { sourceText } from "../alerts.js";
 import { windowOf } from "../address.js";
-import { arrange, element, fillBar, fitText, nameElement, rowCapacity, setData, setText } from "../dom.js";
+import { arrange, element, fillBar, fitNames, fitText, nameElement, rowCapacity, setData, setText } from "../dom.js";
 import { icon, setIcon } from "../icons.js";
 import { isOfTile, scopeOf, teamsOf } from "../scope.js";
 
@@ -59,6 +59,11 @@ export class Leads {
     setText(this.heading, texts.say("leads.heading"));
     this.place(shown);
     shown.forEach((lead, index) => this.fill(this.row(lead.lead), lead, index === 0));
+    fitNames(shown.map((lead, index) => {
+      const { clock, owner } = this.row(lead.lead);
+      const key = [this.list.clientWidth, index === 0, (clock.textContent || "").length, owner.textContent].join(" ");
+      return { name: owner, key };
+    }));
     this.count(leads, shown.length);
     this.showAnswered();
     this.showEmpty(store.hasSnapshot && !leads.length);
@@ -114,7 +119,7 @@ export class Leads {
     setData(row.node, "state", state);
     setIcon(row.sign, state);
     setText(row.word, texts.say(LEAD_WORDS[state]));
-    setText(row.owner, lead.rep ? lead.name || store.repName(lead.rep) : texts.say("leads.nobody"));
+    setText(row.owner, lead.rep ? store.personName(lead.rep, lead.name) : texts.say("leads.nobody"));
     row.owner.classList.toggle("nobody", !lead.rep);
     const source = sourceText(lead.source);
     setText(row.lead, [lead.lead_name, isFirst ? source : ""].filter(Boolean).join(" · "));

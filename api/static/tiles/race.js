@@ -2,7 +2,7 @@
 // first one is.
 
 import { windowOf } from "../address.js";
-import { arrange, element, fillBar, nameElement, placeMark, rowCapacity, setData, setText } from "../dom.js";
+import { arrange, element, fillBar, fitNames, nameElement, placeMark, rowCapacity, rowSize, setData, setText } from "../dom.js";
 import { expectedShare, goalPercent, goalShare } from "../goals.js";
 import { barShare, pageAt, rank, rankByGoal } from "../ranking.js";
 import { isOfTile } from "../scope.js";
@@ -50,14 +50,26 @@ export class Race {
     const range = { first: page.first + 1, last: page.last, total: standings.length };
     setText(this.range, page.count > 1 ? texts.say("leaderboard.range", range) : "");
     setText(this.empty, store.hasSnapshot && !standings.length ? texts.say("leaderboard.empty") : "");
+    setData(this.list, "size", rowSize(this.list, page.size));
     arrange(this.list, entries.map((entry) => this.lane(entry.rep).node));
     const best = standings.length ? standings[0].value : null;
     for (const entry of entries) {
       const share = !hasGoals ? barShare(entry.value, best, isLowerBetter) : entry.goal ? goalShare(entry.goal) : 0;
       this.fill(entry, share);
     }
+    this.fitNames(entries);
     const known = new Set(standings.map((entry) => entry.rep));
     for (const rep of Array.from(this.lanes.keys())) if (!known.has(rep)) this.lanes.delete(rep);
+  }
+
+  /** A name has what value and attainment leave of the lane. */
+  fitNames(/** @type {Entry[]} */ entries) {
+    const room = this.list.clientWidth + " " + this.list.dataset.size;
+    fitNames(entries.map((entry) => {
+      const { apart, name, note, value } = this.lane(entry.rep);
+      const beside = [apart, note, value].map((node) => (node.textContent || "").length);
+      return { name, key: [room, ...beside, entry.name].join(" ") };
+    }));
   }
 
   lane(/** @type {string} */ rep) {
@@ -76,6 +88,7 @@ export class Race {
     const unit = catalogue.unit(this.metric);
     const currency = entry.currency || store.organisation.currency;
     setText(lane.name, entry.name);
+    setText(lane.apart, entry.apart === "team" ? store.teamName(entry.team) : entry.apart ? entry.rep : "");
     setText(lane.value, formats.value(entry.value, unit, currency, entry.bound));
     fillBar(lane.runner, share);
     const { goal } = entry;
@@ -92,11 +105,12 @@ export class Race {
 
 function makeLane(/** @type {string} */ rep) {
   const name = nameElement("name");
+  const apart = nameElement("apart");
   const note = element("span", "note");
   const value = element("span", "value");
   const runner = element("span", "lane-fill");
   const mark = element("span", "lane-mark");
-  const node = element("li", "lane", element("span", "lane-words", name, note, value), element("span", "lane-track", runner, mark));
+  const node = element("li", "lane", element("span", "lane-words", element("span", "who", name, apart), note, value), element("span", "lane-track", runner, mark));
   setData(node, "rep", rep);
-  return { node, name, note, value, runner, mark };
+  return { node, name, apart, note, value, runner, mark };
 }

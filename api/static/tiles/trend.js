@@ -5,6 +5,7 @@ import { Asked } from "../asked.js";
 import { element, setText } from "../dom.js";
 import { dateAt } from "../schedule.js";
 import { scopeOf, teamsOf } from "../scope.js";
+import { pointsTogether } from "../together.js";
 
 const PAUSE = 60000;
 const DAY = 86400000;
@@ -14,7 +15,7 @@ const HEIGHT = 400;
 /** Days that a window reaches back, if the server has not told where it begins. @type {Record<string, number>} */
 const DAYS = { week: 7, month: 31, quarter: 92, year: 366, "7d": 7, "30d": 30 };
 
-/** @typedef {{ from: string, value: import("../store.js").Value }} Point */
+/** @typedef {import("../together.js").Point} Point */
 
 export class Trend {
   /**
@@ -39,27 +40,29 @@ export class Trend {
     this.node = element("div", "trend", element("div", "trend-scale", this.most, this.least), element("div", "trend-plot"),
       element("div", "trend-days", this.first, this.last));
     this.node.children[1].append(this.chart);
+    this.empty = element("p", "empty");
     /** @type {Point[]} */
     this.points = [];
     this.drawn = "";
-    this.asked = new Asked(() => this.ask(), PAUSE, (answer) => { this.points = answer.points || []; });
+    this.asked = new Asked(() => this.ask(), PAUSE, (points) => { this.points = points; });
   }
 
   mount(/** @type {HTMLElement} */ root) {
-    root.append(element("div", "tile-head", this.heading, this.now), this.node);
+    root.append(element("div", "tile-head", this.heading, this.now), this.node, this.empty);
   }
 
   async ask() {
-    const { clock, settings, store } = this.context;
+    const { catalogue, clock, settings, store } = this.context;
     if (!store.hasSnapshot) return null;
     const { timezone } = store.organisation;
     const teams = teamsOf(settings, this.settings);
     const window = windowOf(this.settings);
     const row = store.rowsOf(window)[0];
     const begin = row && row.window && row.window.from ? Date.parse(row.window.from) : clock - (DAYS[window] - 1) * DAY;
-    return this.context.ask("/v1/series/" + encodeURIComponent(this.metric), {
-      from: dateAt(begin, timezone), to: dateAt(clock, timezone), step: "1d", team: teams.length === 1 ? teams[0] : undefined,
-    });
+    const path = "/v1/series/" + encodeURIComponent(this.metric);
+    const query = { from: dateAt(begin, timezone), to: dateAt(clock, timezone), step: "1d" };
+    const answers = (teams.length ? teams : [undefined]).map((team) => this.context.ask(path, { ...query, team }));
+    return pointsTogether(await Promise.all(answers), catalogue.isAdditive(this.metric));
   }
 
   update() {
@@ -72,6 +75,10 @@ export class Trend {
     setText(this.heading, texts.say("leaderboard.heading", names));
     setText(this.now, texts.say("trend.today", { value: formats.value(today, unit, scope.currency) }));
     const points = this.points.map((point, index) => (index === this.points.length - 1 ? { ...point, value: today } : point));
+    this.chart.setAttribute("aria-label", texts.say("leaderboard.heading", names));
+    const hasNumbers = points.some((point) => point.value !== null);
+    this.node.hidden = !hasNumbers;
+    setText(this.empty, store.hasSnapshot && !hasNumbers ? texts.say("trend.none") : "");
     this.draw(points, (value) => formats.values(value, unit, scope.currency).slice(-1)[0]);
   }
 
@@ -112,6 +119,6 @@ export class Trend {
 
   destroy() {
     this.asked.end();
-    for (const node of [this.heading.parentElement, this.node]) if (node) node.remove();
+    for (const node of [this.heading.parentElement, this.node, this.empty]) if (node) node.remove();
   }
 }

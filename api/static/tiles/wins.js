@@ -1,6 +1,6 @@
 // What was won last: who, how much, when; the newest first.
 
-import { arrange, element, nameElement, rowCapacity, setData, setText } from "../dom.js";
+import { arrange, element, fitNames, nameElement, rowCapacity, rowSize, setData, setText } from "../dom.js";
 import { Asked } from "../asked.js";
 import { dayAndTime } from "../format.js";
 import { icon } from "../icons.js";
@@ -46,7 +46,13 @@ export class Wins {
     setText(this.heading, texts.say("wins.heading"));
     setText(this.empty, store.hasSnapshot && !wins.length ? texts.say("wins.none") : "");
     arrange(this.list, wins.map((win) => this.row(win.win).node));
+    setData(this.list, "size", rowSize(this.list, wins.length));
     for (const win of wins) this.fill(this.row(win.win), win);
+    fitNames(wins.map((win) => {
+      const { amount, who } = this.row(win.win);
+      const key = [this.list.clientWidth, this.list.dataset.size, amount.textContent, who.textContent].join(" ");
+      return { name: who, key };
+    }));
     const shown = new Set(wins.map((win) => win.win));
     for (const id of Array.from(this.rows.keys())) if (!shown.has(id)) this.rows.delete(id);
   }
@@ -96,7 +102,7 @@ function makeRow(/** @type {string} */ id) {
   const when = element("time", "when");
   const portrait = new Portrait();
   const sign = icon("won");
-  const node = element("li", "win", portrait.node, sign, element("span", "win-words", who, what), amount, when);
+  const node = element("li", "win", portrait.node, sign, element("span", "win-words", who, what), element("span", "win-sum", amount, when));
   setData(node, "win", id);
   return { node, portrait, sign, who, what, amount, when };
 }

@@ -169,5 +169,6 @@ CATALOGUE = [
         ("emails_received", "Emails received", "count"),
         ("meetings_booked", "Meetings booked", "count"),
         ("average_deal_size", "Average deal size", "money"),
+        ("stage_conversion", "Stage conversion", "ratio"),
     )
 ]

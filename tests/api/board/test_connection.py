@@ -29,7 +29,7 @@ def test_silence_is_a_disconnection_within_ten_seconds_that_keeps_the_last_numbe
 
     expect(screen.tile("status")).to_contain_text("Disconnected")
     expect(screen.tile("strip")).to_contain_text(re.compile(r"Connection lost.*as of \d\d:\d\d"))
-    expect(screen.page.locator(".scene")).to_have_css("opacity", "0.42")
+    expect(screen.page.locator(".scene")).to_have_css("opacity", "0.56")
     expect(screen.figure("calls_made")).to_have_text("1,284")
     expect(screen.page.locator(".verified")).to_be_hidden()
     expect(screen.page.locator(".connection")).to_have_count(0)

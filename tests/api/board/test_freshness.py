@@ -99,5 +99,5 @@ def test_numbers_that_stand_still_upstream_are_shown_as_stale(screen: Screen) ->
     screen.floor.publish("freshness", make_freshness(behind_seconds=75))
 
     expect(screen.tile("status")).to_contain_text("Stale")
-    expect(screen.page.locator(".scene")).to_have_css("opacity", "0.42")
+    expect(screen.page.locator(".scene")).to_have_css("opacity", "0.56")
     expect(screen.figure("calls_made")).to_have_text("1,284")

@@ -181,12 +181,12 @@ def test_nothing_is_kept_of_minutes_that_have_expired() -> None:
         put(view, "r1", minute)
         put(view, "r2", minute)
 
-    assert view._cells == {}
+    assert [*view.store.windows()] == []
+    assert [*view.store.people()] == []
     assert view._rep_panes == {}
     assert view._scope_panes == {}
     assert view._blocks == {}
     assert len(view._windows) == 0
-    assert view._cells_of == {}
 
 
 def test_asking_for_empty_windows_leaves_nothing_behind() -> None:

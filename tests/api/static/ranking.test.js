@@ -26,10 +26,11 @@ test("where less is better the smallest leads; money ranks to the cent", () => {
   assert.deepEqual(ranked(money, "revenue_won").map((entry) => [entry.rank, entry.name]), [[1, "Ben"], [2, "Ana"]]);
 });
 
-test("two people of one name and team can be told apart", () => {
+test("people of one name are told apart by team, in one team by id; who has no name is told apart by nothing", () => {
   const entries = ranked([rep("1", "Ana", {}), rep("2", "Ana", {}), rep("3", "Ana", {}, "south"), rep("4", "Ben", {})]);
 
-  assert.deepEqual(entries.map((entry) => [entry.rep, entry.isNamesake]), [["1", true], ["2", true], ["3", false], ["4", false]]);
+  assert.deepEqual(entries.map((entry) => [entry.rep, entry.apart]), [["1", "rep"], ["2", "rep"], ["3", "team"], ["4", ""]]);
+  assert.deepEqual(ranked([rep("p-1", null, {}), rep("p-2", null, {})]).map(({ name, apart }) => [name, apart]), [["", ""], ["", ""]]);
 });
 
 test("pages have each row once, at most twelve, and no page is nearly empty", () => {

@@ -41,8 +41,11 @@ test("whose a row is: a rep's, a team's, the organisation's", () => {
 
   assert.deepEqual(store.repRows("today").map(({ rep }) => rep), ["r-1"]);
   assert.deepEqual(store.teamRows("today").map(({ team }) => team), ["north", "far_east"]);
-  assert.equal(store.repName("r-1"), "Ana Lim");
-  assert.equal(store.repName("r-9"), "r-9");
+  assert.equal(store.personName("r-1", undefined), "Ana Lim");
+  assert.equal(store.personName("r-1", "Ana L."), "Ana L.");
+  assert.equal(store.personName("r-9", undefined), "r-9");
+  // Privacy: an id is no name.
+  assert.equal(store.personName("p-3f", null), "");
   assert.equal(store.teamName("north"), "The North");
 });
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,6 +14,7 @@ from processor.agents.normalise import NormaliseShard
 from processor.agents.stage import Deployment
 from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched
+from processor.transport.log_watch import LogWatch
 from processor.transport.outgoing import Outgoing
 from schemas.connectors.base import MAX_EVENTS
 from schemas.connectors.generic import Generic
@@ -55,6 +56,7 @@ class Topics:
         """Messages, by topic."""
         self.writes = 0
         self.writes_left = 1_000
+        self.written: dict[str, int] = {}
 
     async def send(self, messages: Mapping[str, Sequence[Any]], *, timestamp_ms: int | None = None) -> None:
         await self.send_to({(topic, 0): some for topic, some in messages.items()})
@@ -175,7 +177,8 @@ async def test_of_very_many_kinds_of_problems_a_few_are_named_and_the_rest_is_co
     topics = Topics()
     shard = shard_on(topics, monkeypatch)
     letters = [
-        DeadLetter("feed", "bad_field", f"fields.f{number}: is wrong", 0, 7, number, START) for number in range(99)
+        DeadLetter("feed", "bad_field", f"fields.f{number}: is wrong", 0, 7, number, START, request=f"r-{number}")
+        for number in range(99)
     ]
 
     with capture_logs() as lines:
@@ -183,6 +186,7 @@ async def test_of_very_many_kinds_of_problems_a_few_are_named_and_the_rest_is_co
 
     assert len(lines) == 11
     assert [line["events"] for line in lines] == [1] * 10 + [89]
+    assert [line["request"] for line in lines[:-1]] == [f"r-{number}" for number in range(10)]
     assert lines[-1]["problems"] == 89
     await shard.close()
 
@@ -229,3 +233,39 @@ async def test_a_worker_that_derives_by_other_definitions_says_so_before_it_writ
     told = len(topics.progress)
     await loaded(is_killed=False)
     assert [progress.definitions for progress in topics.progress[told:]] == ["digest"]
+
+
+@pytest.mark.parametrize("committed", [0, 5])
+async def test_what_was_committed_without_progress_is_refused_once_a_shard_begins_and_not_when_it_is_kept(
+    monkeypatch: pytest.MonkeyPatch, committed: int
+) -> None:
+    """Whoever begins on a new floor finds no progress; what is committed after that is its own."""
+
+    class Watch:
+        async def begin(self, _followed: object, _left: object) -> None:
+            """Nothing contradicts."""
+
+        def refuse(self, why: str) -> None:
+            raise KilledError(why)
+
+        def leave(self, _followed: object) -> None:
+            """Nothing is watched."""
+
+    async def read_to(*_args: object, **_options: object) -> None:
+        """Nothing is there yet."""
+
+    monkeypatch.setattr("processor.agents.stage.read_to", read_to)
+    shard = LedgerShard(0, replace(PLACE, watch=cast(LogWatch, Watch())))
+    topics = Topics()
+    monkeypatch.setattr(shard, "owner", topics)
+    await shard.load()
+
+    if committed:
+        with pytest.raises(KilledError, match=r"was read up to 5, of which test\.g1\.progress knows nothing"):
+            shard.resume(committed)
+    else:
+        shard.resume(0)
+        shard.resume(39)  # kept over a rebalance, after 39 of its own
+
+        assert shard.progress.offset == 39
+    await shard.close()

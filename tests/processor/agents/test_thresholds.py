@@ -298,14 +298,14 @@ async def test_panes_that_no_limit_reaches_are_not_kept(monkeypatch: pytest.Monk
     shard = await desk.start()
     desk.horizon.settled_at = NINE
     await shard.wait_for(1)
-    held = shard._watch.floor._cells
+    held = shard._watch.floor.store
 
-    assert set(held) == set(minutes[30 - 14 :])
+    assert set(held.windows()) == set(minutes[30 - 14 :])
     desk.horizon.settled_at = NINE + 30 * MINUTE
     async with asyncio.timeout(10):
         while minutes[30] in held:
             await asyncio.sleep(0.001)
-    assert set(held) == set(minutes[60 - 14 :])
+    assert set(held.windows()) == set(minutes[60 - 14 :])
     await shard.close()
 
 

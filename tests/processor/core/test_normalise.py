@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from processor.core.normalise import normalise
 from schemas.connectors.generic import Generic
-from schemas.deliveries import BACKFILL, FILE, LOOKUP, RECONCILIATION, SOURCE, Delivery, encode_delivery
+from schemas.deliveries import BACKFILL, FILE, LOOKUP, RECONCILIATION, REQUEST, SOURCE, Delivery, encode_delivery
 from schemas.frames import decode_changes
 from schemas.instants import DAY, format_instant
 from schemas.progress import Progress
@@ -77,3 +77,12 @@ def test_unknown_names_are_counted_once_an_offset_by_connection() -> None:
     assert unknown_names([progress.counters]) == {
         "feed": [UnknownName("call", "dialedat", 2), UnknownName("kall", "kall", 2)]
     }
+
+
+def test_what_could_not_be_read_names_the_request_that_brought_it() -> None:
+    brought = encode_delivery(Delivery("feed", NOW, {"content-type": "application/json", REQUEST: "4613ee63-77"}, b"{"))
+    asked_for = encode_delivery(Delivery("feed", NOW, {"content-type": "application/json"}, b"{"))
+
+    letters = normalise([(0, brought), (1, asked_for)], partition=1, connectors=CONNECTORS, progress=Progress())
+
+    assert [letter.request for letter in letters.dead_letters] == ["4613ee63-77", ""]

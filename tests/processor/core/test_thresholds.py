@@ -75,10 +75,12 @@ class Desk:
         """Another process that reads back what was written, and all panes."""
         other = Desk(self.config, self.alerts.values())
         other.begin(now)
-        for window, cell in self.floor._cells.items():
-            for rep, origins in cell.items():
-                for origin, value in origins.items():
-                    other.floor.take_pane(pane_key(origin, rep, window), value)
+        store = self.floor.store
+        for window in store.windows():
+            for origin, place in store.all_in(window):
+                value = store.held(window, origin, place)
+                assert isinstance(value, bytes)
+                other.floor.take_pane(pane_key(origin, store.names[place], window), value)
         return other
 
 

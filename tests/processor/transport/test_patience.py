@@ -1,6 +1,7 @@
 """A broker that hangs is waited for less long than the group waits for a silent worker; joining may take longer."""
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ from aiokafka.client import ConnectionGroup
 from aiokafka.errors import RequestTimedOutError
 from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest
 
-from processor.transport.patience import LEAST_SECONDS, limit_waiting, patience
+from processor.transport.patience import LEAST_SECONDS, REST_SECONDS, limit_waiting, patience
 
 
 class HangingClient:
@@ -18,18 +19,30 @@ class HangingClient:
     def __init__(self) -> None:
         self.answers = asyncio.Event()
         self.closed: list[Any] = []
-        connection = SimpleNamespace(_request_timeout=30.0, close=self._close)
-        self._conns = {(1, ConnectionGroup.COORDINATION): connection, (1, ConnectionGroup.DEFAULT): connection}
+        self._request_timeout_ms = 30_000
+        self.brokers = [1]
+        self.cluster = SimpleNamespace(brokers=lambda: self.brokers)
+        self.is_connected = True
+        self.attempts = 0
+        self.is_silent: Callable[[], None] | None = None
+        """Called at each attempt to connect, which then fails."""
+        connection = SimpleNamespace(_request_timeout=30.0, close=self._close, connected=lambda: self.is_connected)
+        self._conns = {(1, group): connection for group in (ConnectionGroup.COORDINATION, ConnectionGroup.DEFAULT)}
 
     def _close(self, *, reason: Any) -> None:
         self.closed.append(reason)
+        self.is_connected = False
 
     async def send(self, node: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT) -> str:
         await self.answers.wait()
         return "an answer"
 
     async def _get_conn(self, node: int, *, group: Any = ConnectionGroup.DEFAULT, no_hint: bool = False) -> Any:
-        return self._conns[node, group]
+        self.attempts += 1
+        if self.is_silent is None or self._conns[node, group].connected():
+            return self._conns[node, group]
+        self.is_silent()
+        return None
 
 
 def test_it_is_shorter_than_the_session_unless_that_is_very_short() -> None:
@@ -81,3 +94,50 @@ async def test_what_the_client_asks_by_itself_is_limited_too() -> None:
     limit_waiting(client, 2.0)
 
     assert (await client._get_conn(1))._request_timeout == 2.0
+
+
+async def test_joining_may_take_as_long_as_before_on_a_connection_that_was_made_quickly() -> None:
+    client = HangingClient()
+    limit_waiting(client, 2.0)
+
+    assert client._request_timeout_ms == 2_000  # for what is said at the beginning of a connection
+    assert (await client._get_conn(1, group=ConnectionGroup.COORDINATION))._request_timeout == 30.0
+
+
+@pytest.mark.parametrize(("brokers", "attempts"), [([1, 2], 1), ([1], 3)])
+async def test_a_broker_that_lets_itself_be_connected_to_and_is_silent_is_left_alone_where_there_are_others(
+    brokers: list[int], attempts: int
+) -> None:
+    client, now = HangingClient(), [0.0]
+    client.brokers, client.is_connected, client.is_silent = brokers, False, lambda: now.__setitem__(0, now[0] + 3.0)
+    limit_waiting(client, 6.0, clock=lambda: now[0])
+
+    for group in (ConnectionGroup.COORDINATION, ConnectionGroup.DEFAULT, ConnectionGroup.COORDINATION):
+        assert await client._get_conn(1, group=group) is None
+
+    assert client.attempts == attempts
+    now[0] += REST_SECONDS
+    client.is_silent = None
+    assert await client._get_conn(1) is not None
+
+
+async def test_a_broker_that_waits_for_others_is_connected_to_again_at_once() -> None:
+    client = HangingClient()
+    client.brokers = [1, 2]
+    limit_waiting(client, 0.01)
+    with pytest.raises(RequestTimedOutError):
+        await client.send(1, object())
+
+    assert await client._get_conn(1) is not None
+
+
+async def test_a_connection_that_still_lives_is_used_whatever_another_one_did() -> None:
+    client, now = HangingClient(), [0.0]
+    client.brokers = [1, 2]
+    alive = SimpleNamespace(_request_timeout=30.0, connected=lambda: True)
+    client._conns[1, ConnectionGroup.COORDINATION] = alive
+    client.is_connected, client.is_silent = False, lambda: now.__setitem__(0, now[0] + 3.0)
+    limit_waiting(client, 6.0, clock=lambda: now[0])
+
+    assert await client._get_conn(1) is None
+    assert await client._get_conn(1, group=ConnectionGroup.COORDINATION) is alive

@@ -43,18 +43,22 @@ async def test_catalogue_names_label_unit_direction_definition_and_version(floor
 
     assert [row["name"] for row in answer["rows"]] == list(floor.view.catalogue)
     assert set(METRICS) <= {row["name"] for row in answer["rows"]}
-    fields = "name label unit better type definition description version versions by tags owner benchmark"
+    fields = "name label unit better type additive definition description version versions by tags owner benchmark"
     assert all([*row] == fields.split() for row in answer["rows"])
     assert all(row["definition"] == row["description"] for row in answer["rows"])
     (calls,) = (row for row in answer["rows"] if row["name"] == "calls_made")
     assert calls | {"definition": "", "description": "", "by": []} == {
         "name": "calls_made", "label": "Calls made", "unit": "count", "better": "higher", "type": "simple",
-        "definition": "", "description": "", "version": 1, "versions": [{"version": 1, "since": None, "note": None}],
-        "by": [], "tags": ["leading", "activity"], "owner": None, "benchmark": None,
+        "additive": True, "definition": "", "description": "", "version": 1,
+        "versions": [{"version": 1, "since": None, "note": None}], "by": [], "tags": ["leading", "activity"],
+        "owner": None, "benchmark": None,
     }  # fmt: skip
     lower = {row["name"] for row in answer["rows"] if row["better"] == "lower"}
     assert lower >= {"lead_response_seconds_p50", "lead_response_seconds_p90", "sales_cycle_days_p50", "deals_lost"}
     assert not lower & {"talk_seconds", "calls_made", "win_rate", "lead_response_within_sla"}
+    additive = {row["name"] for row in answer["rows"] if row["additive"]}
+    assert additive >= {"calls_made", "talk_seconds", "revenue_won", "open_pipeline"}
+    assert not additive & {"win_rate", "lead_response_seconds_p50", "reps_active", "contacts_mailed"}
     assert answer["as_of"] == "2026-03-18T15:30:20.500Z"
 
 
@@ -67,8 +71,8 @@ async def test_catalogue_has_what_a_user_defines(tmp_path: Path) -> None:
 
     assert answer["rows"][-1] | {"versions": []} == {
         "name": "demos", "label": "Demos", "unit": "count", "better": "higher", "type": "simple",
-        "definition": "Demos.", "description": "Demos.", "version": 1, "versions": [], "by": [], "tags": [],
-        "owner": "revops", "benchmark": {"value": "3", "source": "us"},
+        "additive": True, "definition": "Demos.", "description": "Demos.", "version": 1, "versions": [], "by": [],
+        "tags": [], "owner": "revops", "benchmark": {"value": "3", "source": "us"},
     }  # fmt: skip
     assert "talk_seconds" not in {row["name"] for row in answer["rows"]}
 

@@ -9,7 +9,7 @@ import pytest
 from api.app import tell_device
 from api.http.routes.screens import Screens
 from api.read.subscriptions import Filter
-from schemas.devices import CODE_LASTS, CODE_LETTERS, AccessBook, Command
+from schemas.devices import CODE_LASTS, CODE_LETTERS, AccessBook, Command, Heartbeat
 from schemas.instants import SECOND
 from tests.api.fakes import FakeAccessLog
 from tests.api.reading import Floor, floor_config
@@ -195,6 +195,31 @@ async def test_a_screen_is_told_what_to_do(wall: Wall, said: dict[str, Any], sta
     if status == 202:
         assert answer.json() == {"delivered": False}
     assert (await wall.ask("POST", "/v1/screens/nobody", said, **wall.admin)).status_code == 404
+
+
+async def test_a_screen_whose_stream_has_gone_is_told_nothing_though_it_was_heard_of_a_moment_ago(wall: Wall) -> None:
+    device, token = await wall.device()
+    said = {"build": "1", "scene": "Today", "size": "1920x1080"}
+    cookie = {"cookie": f"floorcast_board_floor={token}"}
+    assert (await wall.ask("POST", "/v1/screens/heartbeat?screen=floor", said, **cookie)).status_code == 204
+
+    async def delivered() -> bool:
+        answer = await wall.ask("POST", f"/v1/screens/{device}", {"identify": True}, **wall.admin)
+        found: bool = answer.json()["delivered"]
+        return found
+
+    assert not await delivered()
+    wall.floor.read_side.broadcaster.subscribe(Filter(device=device), None, wall.floor.now)
+    assert await delivered()
+
+
+async def test_a_screen_of_another_api_is_told_by_it(wall: Wall) -> None:
+    device, _ = await wall.device()
+    await wall.paired.put(Heartbeat(device, wall.floor.now))
+
+    answer = await wall.ask("POST", f"/v1/screens/{device}", {"reload": True}, **wall.admin)
+
+    assert answer.json() == {"delivered": True}
 
 
 def test_only_that_screen_hears_it_and_only_in_time(wall: Wall) -> None:

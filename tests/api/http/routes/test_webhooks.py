@@ -72,9 +72,25 @@ async def test_authentic_delivery_is_stored_raw_with_the_kept_headers_only(
 
     assert answer.status_code == 202
     assert answer.json() == {"delivery": "0-0"}
-    kept = {"content-type": "application/json", "x-kept": "yes"}
+    request = answer.headers["x-request-id"]
+    kept = {"content-type": "application/json", "x-kept": "yes", "floorcast-request": request}
     assert ingest.accepted == [Delivery("feed", NOW, kept, b'{"a": 1}')]
     assert counted(registry, "feed", "accepted") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "is_taken"),
+    [("b7ad6b71-0920.a_1", True), ("a" * 64, True), ("a" * 65, False), ("a b", False), ("a=1", False), ("", False)],
+)
+async def test_a_delivery_keeps_the_id_of_its_request(
+    client: httpx.AsyncClient, ingest: FakeIngest, given: str, is_taken: bool
+) -> None:
+    forged = {"X-Request-ID": given, "Floorcast-Request": "forged"}
+
+    answer = await client.post("/webhooks/feed", content=b"{}", headers={**SIGNED, **forged})
+
+    assert (answer.headers["x-request-id"] == given) == is_taken
+    assert [stored.headers["floorcast-request"] for stored in ingest.accepted] == [answer.headers["x-request-id"]]
 
 
 async def test_receipts_and_refusals_carry_the_security_headers(client: httpx.AsyncClient) -> None:

@@ -1,0 +1,159 @@
+"""Panes of many people at once, from columns: each as if their own panes had been merged one by one.
+
+Owns the way from totals back to panes. What is in no column (samples, ids, what waits) is decoded and merged as ever.
+"""
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.columns import Block, Column
+from schemas.pane_store import Held, PaneStore
+from schemas.panes import Pane, decode_pane, merge
+from schemas.sums import Sums
+from schemas.windows import Day, Window
+
+_SAFE = 2**62
+
+
+class BulkPanes:
+    """Merges what is in a store. `days`: cells of which only matters on which days somebody has something."""
+
+    def __init__(
+        self, store: PaneStore, sums: Sums, counts: frozenset[int], days: frozenset[int], levels: frozenset[int]
+    ) -> None:
+        """`counts`: cells without keys. `levels`: those of which the panes of a span are not what is read."""
+        self._store = store
+        self._sums = sums
+        self._days = days
+        self._in_columns = (counts | store.parts) - days
+        self._levels = levels
+
+    def note(self, window: Window, origin: str, place: int, before: Held) -> None:
+        """A pane has changed that was like this before."""
+        self._sums.note(window, origin, place, before)
+
+    def totals(
+        self, places: NDArray[np.int64], first: Window, last: Window, cells: frozenset[int]
+    ) -> dict[Column, NDArray[Any]] | None:  # fmt: skip
+        """What these people have of these cells; None where not all of that is in columns, or adds up."""
+        if not cells <= self._in_columns - self._levels:
+            return None
+        return {column: _at(total, places) for column, total in self._sums.totals(first, last, cells).items()}
+
+    def of_people(
+        self, places: Sequence[int], first: Window, last: Window, cells: frozenset[int] | None,
+        day_of: Callable[[Window], Day],
+    ) -> list[Pane]:  # fmt: skip
+        """The pane of each of them over a stretch of windows; of these cells (None: of all) at least."""
+        totals = self._sums.totals(first, last, cells)
+        found: list[Pane] = [{} for _ in places]
+        index = np.array(places, np.int64)
+        for column, total in totals.items():
+            amounts = _at(total, index)
+            hits = np.flatnonzero(amounts)
+            cell, key = column
+            for number, amount in zip(hits.tolist(), amounts[hits].tolist(), strict=True):
+                if key is None:
+                    found[number][cell] = amount
+                else:
+                    found[number].setdefault(cell, {})[key] = amount
+        if cells is not None and cells <= self._in_columns:
+            return found
+        parts: dict[int, list[Pane]] = {place: [] for place in places}
+        for window in self._store.windows_between(first, last):
+            for place, rest in self._rests(window, parts, cells):
+                parts[place].append(rest)
+            for cell in self._days if cells is None else self._days & cells:
+                for place in self._present(window, cell, parts):
+                    # What nobody did is done on no person's day.
+                    if not place:
+                        continue
+                    parts[place].append({cell: {(self._store.names[place], day_of(window)): 1}})
+        return [pane | merge(parts[place]) if parts[place] else pane for place, pane in zip(places, found, strict=True)]
+
+    def of_groups(self, window: Window, group_of: Sequence[int], number: int, day: Day) -> list[Pane]:
+        """The panes of so many groups in one window. `group_of`: the group of each place."""
+        groups = np.array(group_of, np.int64)
+        order = np.argsort(groups, kind="stable")
+        starts = np.searchsorted(groups[order], np.arange(number))
+        some = np.flatnonzero(np.bincount(groups, minlength=number))
+        found: list[Pane] = [{} for _ in range(number)]
+        for (cell, key), total in self._sums.of(window, window, None).items():
+            for group, amount in _by_group(_at(total, order), starts, some):
+                if key is None:
+                    found[group][cell] = amount
+                else:
+                    found[group].setdefault(cell, {})[key] = amount
+        parts: list[list[Pane]] = [[] for _ in range(number)]
+        everybody = range(len(group_of))
+        for place, rest in self._rests(window, everybody, None):
+            parts[group_of[place]].append(rest)
+        for cell in self._days:
+            for place in self._present(window, cell, everybody):
+                if place:
+                    parts[group_of[place]].append({cell: {(self._store.names[place], day): 1}})
+        return [pane | merge(rests) if rests else pane for pane, rests in zip(found, parts, strict=True)]
+
+    def _rests(
+        self, window: Window, places: Container[int], cells: frozenset[int] | None
+    ) -> Iterator[tuple[int, Pane]]:  # fmt: skip
+        """What of these people's panes is in no column, by origin."""
+        fresh = self._store.fresh(window)
+        names = None if cells is None else [cell.to_bytes(8, "big") for cell in cells - self._in_columns - self._days]
+        for origin, block in self._store.blocks(window).items():
+            over = fresh.get(origin, {})
+            for place, rest in block.rests():
+                if place not in over and place in places and (names is None or any(name in rest for name in names)):
+                    yield place, decode_pane(rest)
+        for held in fresh.values():
+            for place, value in held.items():
+                if value is not None and place in places and (names is None or any(name in value for name in names)):
+                    found = {cell: part for cell, part in decode_pane(value).items() if self._is_rest(cell, part)}
+                    if found:
+                        yield place, found
+
+    def _is_rest(self, cell: int, held: Any) -> bool:
+        return type(held) is not int and cell not in self._store.parts
+
+    def _present(self, window: Window, cell: int, places: Container[int]) -> Iterator[int]:
+        """Who of them has more than nothing in a cell, of all origins together."""
+        amounts: dict[int, int] = {}
+        fresh, cells = self._store.fresh(window), np.array([cell], np.uint64)
+        for origin, block in self._store.blocks(window).items():
+            over = fresh.get(origin, {})
+            for place, amount in _of_column(block, cells):
+                if place not in over:
+                    amounts[place] = amounts.get(place, 0) + amount
+        name = cell.to_bytes(8, "big")
+        for held in fresh.values():
+            for place, value in held.items():
+                if value is not None and name in value:
+                    amounts[place] = amounts.get(place, 0) + int(decode_pane(value).get(cell, 0))
+        return (place for place, amount in amounts.items() if amount > 0 and place in places)
+
+
+def _of_column(block: Block, cells: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
+    for number in block.numbers(cells):
+        places, amounts = block.column(number)
+        yield from zip(places.tolist(), amounts.tolist(), strict=True)
+
+
+def _at(total: NDArray[Any], index: NDArray[np.int64]) -> NDArray[Any]:
+    """Of those places; 0 of who came after the total was made."""
+    if len(index) and int(index.max()) >= len(total):
+        total = np.append(total, np.zeros(int(index.max()) + 1 - len(total), total.dtype))
+    return total[index]
+
+
+def _by_group(amounts: NDArray[Any], starts: NDArray[Any], some: NDArray[Any]) -> Iterator[tuple[int, int]]:
+    """(group, sum of its amounts), of those whose sum is not 0."""
+    if amounts.dtype != object and len(amounts) * max(-int(amounts.min()), int(amounts.max())) >= _SAFE:
+        amounts = amounts.astype(object)
+    # Groups follow one another: each goes up to the beginning of the next.
+    sums = np.add.reduceat(amounts, starts[some])
+    for group, amount in zip(some.tolist(), sums.tolist(), strict=True):
+        if amount:
+            yield group, amount

@@ -1,0 +1,56 @@
+"""How often something was left out of a metric: a deal without a rate, a duration that ends before it starts.
+
+Owns the count of all days, kept beside the panes: who asks for it has no need to read them all.
+"""
+
+from collections.abc import Mapping
+
+from schemas.catalogue import Metric
+from schemas.catalogue.duration import DurationReader
+from schemas.catalogue.simple import SimpleReader
+from schemas.catalogue.versions import VersionsReader
+from schemas.panes import decode_pane
+from schemas.windows import Window, is_day
+
+
+class LeftOut:
+    """By the cell that counts it."""
+
+    def __init__(self, metrics: Mapping[str, Metric]) -> None:
+        self._held: dict[int, dict[tuple[Window, str | None, str], int]] = {cell: {} for cell in _noted_cells(metrics)}
+
+    def note(self, origin: str, rep: str | None, window: Window, value: bytes | None) -> None:
+        """A pane has come (None: is gone); only one that says something of this is decoded."""
+        if is_day(window):
+            for cell, held in self._held.items():
+                if value is not None and _written(cell) in value:
+                    held[window, rep, origin] = decode_pane(value).get(cell, 0)
+                elif held:
+                    held.pop((window, rep, origin), None)
+
+    def times(self, cell: int) -> int:
+        """On all days that are kept."""
+        return sum(self._held.get(cell, {}).values())
+
+
+def without_rate(metric: Metric | None) -> int | None:
+    """The cell that counts for how many rows of a metric there was no rate."""
+    reader = None if metric is None else metric.reader
+    return reader.left_out.name if isinstance(reader, SimpleReader) and reader.left_out is not None else None
+
+
+def negative_durations(metric: Metric) -> list[int]:
+    """The cells that count what a metric leaves out because it ends before it starts."""
+    readers = metric.reader.readers if isinstance(metric.reader, VersionsReader) else (metric.reader,)
+    return [reader.negative.name for reader in readers if isinstance(reader, DurationReader)]
+
+
+def _noted_cells(metrics: Mapping[str, Metric]) -> set[int]:
+    won = without_rate(metrics.get("revenue_won"))
+    negative = {cell for metric in metrics.values() for cell in negative_durations(metric)}
+    return negative if won is None else negative | {won}
+
+
+def _written(cell: int) -> bytes:
+    """The name of a cell, as it stands in the bytes of a pane."""
+    return cell.to_bytes(8, "big")

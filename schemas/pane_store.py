@@ -1,0 +1,217 @@
+"""All panes as they were received: what changes by person, what lies still in columns.
+
+Owns where a pane is found. A pane comes in whole and takes the place of the one before it; those of days are packed
+into blocks (columns.py) once there are many of them, and what comes for a packed day afterwards lies over its block.
+People are known by their place, which is theirs as long as the process lives; place 0 is what belongs to nobody.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from schemas.columns import Block, pack
+from schemas.panes import Pane, decode_pane
+from schemas.windows import Window, is_day
+
+NOBODY = 0
+FRESH_AT_MOST = 25_000
+"""Panes of days that are in no block, with those of the day that changes; more are packed."""
+Held = bytes | Block | None
+"""A pane: its bytes, or the block that it lies in."""
+
+
+class PaneStore:
+    """Panes by window, origin and place. `parts`: see `columns.parts_in`."""
+
+    def __init__(self, parts: frozenset[int]) -> None:
+        self.parts = parts
+        self.names: list[str | None] = [None]
+        self.places: dict[str | None, int] = {None: NOBODY}
+        self._fresh: dict[Window, dict[str, dict[int, bytes | None]]] = {}
+        """None: the pane that the block of that origin has is gone."""
+        self._blocks: dict[Window, dict[str, Block]] = {}
+        self._panes_in: dict[Window, int] = {}
+        self._panes_of: list[int] = [0]
+        self.people_revision = 0
+        """Grows when somebody has a first pane, or none any more."""
+        self._fresh_days = 0
+        self._packed = 0
+        self.is_loading = True
+        """More comes at once than is looked at: an eighth of what is packed may lie beside it."""
+        self._changing: Window | None = None
+        """The day that somebody's pane came for last: it is not packed while others can be."""
+
+    # ---------------------------------------------------------------- panes in
+
+    def place(self, rep: str | None) -> int:
+        """The place of somebody, from now on if they had none."""
+        place = self.places.get(rep)
+        if place is None:
+            place = self.places[rep] = len(self.names)
+            self.names.append(rep)
+            self._panes_of.append(0)
+        return place
+
+    def put(self, window: Window, origin: str, place: int, value: bytes) -> Held:
+        """Take in a pane; gives the one that was there."""
+        before = self.held(window, origin, place)
+        if before is None:
+            self._panes_in[window] = self._panes_in.get(window, 0) + 1
+            self._panes_of[place] += 1
+            self.people_revision += self._panes_of[place] == 1
+        self._lay(window, origin, place, value)
+        if window & 1:
+            self._changing = window
+            if self._fresh_days > self._fresh_at_most():
+                self._pack_some()
+        return before
+
+    def take_out(self, window: Window, origin: str, place: int) -> Held:
+        """Take a pane away; gives it. None: there was none."""
+        before = self.held(window, origin, place)
+        if before is None:
+            return None
+        self._panes_of[place] -= 1
+        self.people_revision += not self._panes_of[place]
+        left = self._panes_in[window] = self._panes_in[window] - 1
+        if not left:
+            # Minutes and days expire: nothing that lies there is kept for long.
+            self._forget(window)
+        elif origin in self._blocks.get(window, ()):
+            self._lay(window, origin, place, None)
+        else:
+            fresh = self._fresh[window][origin]
+            del fresh[place]
+            self._fresh_days -= window & 1
+        return before
+
+    def _lay(self, window: Window, origin: str, place: int, value: bytes | None) -> None:
+        origins = self._fresh.get(window)
+        if origins is None:
+            origins = self._fresh[window] = {}
+        fresh = origins.get(origin)
+        if fresh is None:
+            fresh = origins[origin] = {}
+        self._fresh_days += (window & 1) and place not in fresh
+        fresh[place] = value
+
+    def _forget(self, window: Window) -> None:
+        fresh = self._fresh.pop(window, {})
+        if is_day(window):
+            self._fresh_days -= sum(map(len, fresh.values()))
+        self._packed -= sum(map(len, self._blocks.pop(window, {}).values()))
+        del self._panes_in[window]
+
+    # ---------------------------------------------------------------- packing
+
+    def _fresh_at_most(self) -> int:
+        if self.is_loading:
+            return max(FRESH_AT_MOST, self._packed // 8)
+        of_today = self._fresh.get(self._changing, _NONE) if self._changing is not None else _NONE
+        return FRESH_AT_MOST + sum(map(len, of_today.values()))
+
+    def _pack_some(self) -> None:
+        sizes = {
+            window: sum(map(len, origins.values()))
+            for window, origins in self._fresh.items()
+            if is_day(window) and window != self._changing
+        }
+        if sizes:
+            self.pack(max(sizes, key=sizes.__getitem__))
+
+    def pack_all(self) -> Iterator[Window]:
+        """Pack every day that has panes in no block, one with each step."""
+        for window in [window for window in self._fresh if is_day(window)]:
+            self.pack(window)
+            yield window
+
+    def pack(self, window: Window) -> None:
+        """Put what came for a day into its blocks."""
+        blocks, fresh = self._blocks.get(window, {}), self._fresh.get(window, {})
+        made = {origin: Block(pack(panes, self.parts, blocks.get(origin))) for origin, panes in fresh.items()}
+        for origin, block in made.items():
+            self._fresh_days -= len(fresh[origin])
+            self._packed += len(block) - (len(blocks[origin]) if origin in blocks else 0)
+        if made:
+            self._blocks[window] = blocks | made
+            del self._fresh[window]
+
+    # ---------------------------------------------------------------- queries
+
+    def held(self, window: Window, origin: str, place: int) -> Held:
+        """A pane, wherever it lies; None: there is none."""
+        fresh = self._fresh.get(window, _NONE).get(origin)
+        if fresh is not None and place in fresh:
+            return fresh[place]
+        block = self._blocks.get(window, _NO_BLOCKS).get(origin)
+        return block if block is not None and block.has(place) else None
+
+    def __contains__(self, window: Window) -> bool:
+        return window in self._panes_in
+
+    def size(self, window: Window) -> int:
+        """How many panes a window has."""
+        return self._panes_in.get(window, 0)
+
+    def windows(self) -> Iterable[Window]:
+        """Those that have panes."""
+        return self._panes_in
+
+    def windows_between(self, first: Window, last: Window) -> list[Window]:
+        """Those of the size of the first, both included, in order."""
+        if (last - first) // 2 < len(self._panes_in):
+            return [Window(number) for number in range(first, last + 1, 2) if number in self._panes_in]
+        return sorted(window for window in self._panes_in if first <= window <= last and not (window - first) % 2)
+
+    def has(self, window: Window, place: int) -> bool:
+        """Whether somebody has a pane in a window, of whatever origin."""
+        fresh, blocks = self._fresh.get(window, _NONE), self._blocks.get(window, _NO_BLOCKS)
+        for held in fresh.values():
+            if held.get(place) is not None:
+                return True
+        return any(block.has(place) and place not in fresh.get(origin, ()) for origin, block in blocks.items())
+
+    def has_any(self, place: int) -> bool:
+        """Whether somebody has a pane at all."""
+        return self._panes_of[place] > 0
+
+    def people(self) -> Iterator[str]:
+        """All who have one."""
+        return (name for name, number in zip(self.names, self._panes_of, strict=True) if number and name is not None)
+
+    def all_in(self, window: Window) -> list[tuple[str, int]]:
+        """(origin, place) of each pane of a window."""
+        fresh = self._fresh.get(window, _NONE)
+        found = [
+            (origin, place) for origin, held in fresh.items() for place, value in held.items() if value is not None
+        ]
+        for origin, block in self._blocks.get(window, _NO_BLOCKS).items():
+            over = fresh.get(origin, ())
+            found += [(origin, place) for place in block.places() if place not in over]
+        return found
+
+    def places_in(self, window: Window) -> list[int]:
+        """Who has a pane in a window, in order."""
+        return sorted({place for _, place in self.all_in(window)})
+
+    def panes(self, window: Window, place: int) -> list[Pane]:
+        """Somebody's panes in a window, of all origins."""
+        fresh, found = self._fresh.get(window, _NONE), []
+        for held in fresh.values():
+            value = held.get(place)
+            if value is not None:
+                found.append(decode_pane(value))
+        for origin, block in self._blocks.get(window, _NO_BLOCKS).items():
+            if place not in fresh.get(origin, ()) and (pane := block.pane(place)) is not None:
+                found.append(pane)
+        return found
+
+    def blocks(self, window: Window) -> Mapping[str, Block]:
+        """By origin."""
+        return self._blocks.get(window, _NO_BLOCKS)
+
+    def fresh(self, window: Window) -> Mapping[str, Mapping[int, bytes | None]]:
+        """What lies over the blocks of a window, and beside them, by origin and place."""
+        return self._fresh.get(window, _NONE)
+
+
+_NONE: dict[str, dict[int, bytes | None]] = {}
+_NO_BLOCKS: dict[str, Block] = {}

@@ -1,0 +1,234 @@
+"""Totals of everybody over stretches of windows: added up once, then moved by what comes in.
+
+Owns which totals are kept. A total is an array with a number for each place; what has changed since it was asked for
+last is told by `note`, and put into it when somebody asks again. Numbers are never rounded and never wrap.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.columns import Block, Column
+from schemas.pane_store import Held, PaneStore
+from schemas.panes import Pane, decode_pane
+from schemas.windows import Window, is_day
+
+Total = NDArray[Any]
+Totals = Mapping[Column, Total]
+Stretch = tuple[Window, Window]
+"""The first and the last one: both days, or both minutes."""
+
+KEPT = 24
+"""Stretches whose totals are kept."""
+_MANY = 500
+"""Panes of a window that are in no block, from which on its own totals are kept too."""
+_NOTED = 50_000
+"""Panes that may change before totals are made anew instead of being moved."""
+_SAFE = 2**62
+
+
+@dataclass(slots=True)
+class _Kept:
+    cells: frozenset[int] | None
+    """Of which cells they are; None: of all."""
+    totals: dict[Column, Total] = field(default_factory=dict)
+
+
+class Sums:
+    """Totals of what is in a store. `apart`: cells that do not add up from one window to the next."""
+
+    def __init__(self, store: PaneStore, apart: frozenset[int]) -> None:
+        self._store = store
+        self._apart = apart
+        self._kept: OrderedDict[Stretch, _Kept] = OrderedDict()
+        self._noted: dict[tuple[Window, str, int], Held] = {}
+        """What has changed since -> how it was before."""
+
+    def note(self, window: Window, origin: str, place: int, before: Held) -> None:
+        """A pane has changed that was like this before."""
+        if self._kept:
+            self._noted.setdefault((window, origin, place), before)
+            if len(self._noted) > _NOTED:
+                self.forget()
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        self._kept.clear()
+        self._noted.clear()
+
+    def totals(self, first: Window, last: Window, cells: frozenset[int] | None) -> Totals:
+        """By column, of these cells (None: of all); where nobody has anything there may be none."""
+        self._settle()
+        kept = self._kept.get((first, last))
+        if kept is None:
+            kept = self._kept[first, last] = _Kept(frozenset())
+        self._kept.move_to_end((first, last))
+        if kept.cells is not None and cells is None:
+            kept.totals, kept.cells = self._rolled(first, last, None) or self.of(first, last, None), None
+        elif kept.cells is not None and cells is not None and not cells <= kept.cells:
+            lacking = cells - kept.cells
+            kept.totals |= self._rolled(first, last, lacking) or self.of(first, last, lacking)
+            kept.cells |= lacking
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        if cells is None:
+            return kept.totals
+        return {column: total for column, total in kept.totals.items() if column.cell in cells}
+
+    def of(self, first: Window, last: Window, cells: frozenset[int] | None) -> dict[Column, Total]:
+        """The same, made anew and not kept."""
+        adding = _Adding(len(self._store.names), self._apart)
+        self._add(adding, first, last, cells, 1)
+        return adding.totals
+
+    def _rolled(self, first: Window, last: Window, cells: frozenset[int] | None) -> dict[Column, Total] | None:
+        """The same, made of what is kept of a stretch that is nearly the same one, if there is any."""
+        for (begin, end), kept in self._kept.items():
+            gap = abs(first - begin) + abs(last - end)
+            if (first - begin) % 2 or not gap or 4 * gap > last - first:
+                continue
+            if kept.cells is None or (cells is not None and cells <= kept.cells):
+                adding = _Adding(len(self._store.names), self._apart)
+                for column, total in kept.totals.items():
+                    if cells is None or column.cell in cells:
+                        adding.add_total(column, total)
+                self._add(adding, begin, Window(first - 2), cells, -1)
+                self._add(adding, first, Window(begin - 2), cells, 1)
+                self._add(adding, Window(last + 2), end, cells, -1)
+                self._add(adding, Window(end + 2), last, cells, 1)
+                return adding.totals
+        return None
+
+    def _add(self, adding: "_Adding", first: Window, last: Window, cells: frozenset[int] | None, sign: int) -> None:
+        wanted = None if cells is None else np.array([*cells], np.uint64)
+        for window in self._store.windows_between(first, last):
+            fresh = self._store.fresh(window)
+            if is_day(window) and first != last and sum(map(len, fresh.values())) > _MANY:
+                for column, total in self.totals(window, window, None).items():
+                    if cells is None or column.cell in cells:
+                        adding.add_total(column, total, sign)
+                continue
+            for origin, block in self._store.blocks(window).items():
+                adding.add_block(block, wanted, fresh.get(origin, {}), sign)
+            for panes in fresh.values():
+                for place, value in panes.items():
+                    if value is not None:
+                        adding.add_pane(self._entries(decode_pane(value)), place, cells, sign)
+
+    def _settle(self) -> None:
+        """Move what is kept by what has changed."""
+        noted, self._noted = self._noted, {}
+        for (window, origin, place), before in noted.items():
+            kept = [
+                held
+                for (first, last), held in self._kept.items()
+                if first <= window <= last and (window - first) % 2 == 0
+            ]
+            if not kept:
+                continue
+            now = self._store.held(window, origin, place)
+            deltas = dict(self._entries(_pane_of(now, place)))
+            for column, amount in self._entries(_pane_of(before, place)):
+                deltas[column] = deltas.get(column, 0) - amount
+            for column, delta in deltas.items():
+                if delta and column.cell not in self._apart:
+                    for held in kept:
+                        if held.cells is None or column.cell in held.cells:
+                            held.totals[column] = self._moved(held.totals.get(column), place, delta)
+
+    def _entries(self, pane: Pane) -> Iterator[tuple[Column, int]]:
+        """What of a pane is in columns."""
+        for cell, held in pane.items():
+            if type(held) is int:
+                yield Column(cell, None), held
+            elif cell in self._store.parts:
+                for key, amount in held.items():
+                    yield Column(cell, key), amount
+
+    def _moved(self, total: Total | None, place: int, delta: int) -> Total:
+        size = len(self._store.names)
+        if total is None:
+            total = np.zeros(size, np.int64)
+        elif place >= len(total):
+            total = np.append(total, np.zeros(size - len(total), total.dtype))
+        after = int(total[place]) + delta
+        if not -_SAFE < after < _SAFE and total.dtype != object:
+            total = total.astype(object)
+        total[place] = after
+        return total
+
+
+def _pane_of(held: Held, place: int) -> Pane:
+    if isinstance(held, Block):
+        return held.pane(place) or {}
+    return {} if held is None else decode_pane(held)
+
+
+class _Adding:
+    """Totals while they are made."""
+
+    def __init__(self, size: int, apart: frozenset[int]) -> None:
+        self.totals: dict[Column, Total] = {}
+        self._size = size
+        self._apart = apart
+        self._bounds: dict[Column, int] = {}
+        """No number of a total is larger."""
+
+    def add_block(
+        self, block: Block, cells: NDArray[np.uint64] | None, over: Mapping[int, bytes | None], sign: int = 1
+    ) -> None:
+        """The columns of these cells; not of those of whom there is something else."""
+        gone = np.array([*over], np.int64) if over else None
+        for number in block.numbers(cells):
+            name = block.name(number)
+            if name.cell in self._apart:
+                continue
+            places, amounts = block.column(number)
+            if gone is not None:
+                stays = ~np.isin(places, gone)
+                places, amounts = places[stays], amounts[stays]
+            if not len(places):
+                continue
+            total = self._total(name, _bound(amounts))
+            first, last = int(places[0]), int(places[-1])
+            _put(total, slice(first, last + 1) if last - first + 1 == len(places) else places, amounts, sign)
+
+    def add_total(self, column: Column, other: Total, sign: int = 1) -> None:
+        """A total of a part of the stretch."""
+        total = self._total(column, _SAFE if other.dtype == object else _bound(other))
+        _put(total, slice(len(other)), other, sign)
+
+    def add_pane(
+        self, entries: Iterable[tuple[Column, int]], place: int, cells: frozenset[int] | None, sign: int = 1
+    ) -> None:
+        """What of a single pane is in columns."""
+        for column, amount in entries:
+            if (cells is None or column.cell in cells) and column.cell not in self._apart:
+                self._total(column, abs(amount))[place] += amount * sign
+
+    def _total(self, column: Column, bound: int) -> Total:
+        held = self.totals.get(column)
+        if held is None:
+            held = self.totals[column] = np.zeros(self._size, np.int64)
+        bound = self._bounds[column] = self._bounds.get(column, 0) + bound
+        if bound >= _SAFE and held.dtype != object:
+            held = self.totals[column] = held.astype(object)
+        return held
+
+
+def _put(total: Total, places: slice | NDArray[Any], amounts: NDArray[Any], sign: int) -> None:
+    amounts = amounts.astype(object) if total.dtype == object else amounts
+    if sign > 0:
+        total[places] += amounts
+    else:
+        total[places] -= amounts
+
+
+def _bound(amounts: NDArray[Any]) -> int:
+    if amounts.itemsize < 8:
+        return 1 << 8 * amounts.itemsize - 1
+    return max(-int(amounts.min()), int(amounts.max()))

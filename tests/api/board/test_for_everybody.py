@@ -1,0 +1,103 @@
+"""Every tile in every state, in English and in Persian, on a television and on a phone: axe, and no number cut off."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.api.board.floors import FLOORS, LONG, SCENES, every_tile, win
+from tests.api.board.scripted import FloorServer, Screen, needs_browser
+
+pytestmark = needs_browser
+
+SIZES = {"television": (1920, 1080), "phone": (390, 844)}
+STATES = ("nobody", "many", "stale")
+VIOLATIONS = """window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));"""
+CUT_OFF = """() => Array.from(document.querySelectorAll("#board *")).filter((node) => {
+    const isNumber = node.offsetParent && !node.children.length && /\\p{Nd}/u.test(node.textContent);
+    // Names may end in an ellipsis; what does not fit into the lists is counted beside them.
+    if (!isNumber || node.closest(".name-text, .alert-list, .connection-list, .heading, .subtitle")) return false;
+    if (getComputedStyle(node).overflowX !== "visible" && node.scrollWidth > node.clientWidth + 1) return true;
+    const box = node.getBoundingClientRect();
+    for (let at = node.parentElement; at; at = at.parentElement) {
+      if (getComputedStyle(at).overflowX === "visible" && !at.matches(".tile")) continue;
+      const room = at.getBoundingClientRect();
+      if (box.left < room.left - 1 || box.right > room.right + 1 || box.bottom > room.bottom + 2) return true;
+    }
+    return false;
+  }).map((node) => `${node.className}: ${node.textContent}`)"""
+"""Numbers of which a part is not seen."""
+SCROLLS = """() => { const { scrollWidth, scrollHeight } = document.scrollingElement;
+    return scrollWidth > innerWidth || (innerWidth > 600 && scrollHeight > innerHeight); }"""
+REFUSED = "503 (Service Unavailable)"
+"""What Chromium itself writes of a server that is away."""
+
+
+def complaints(page: Page, where: str) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        *(f"{where}: {each['id']}: {node['html'][:150]}" for each in found for node in each["nodes"][:3]),
+        *(f"{where}: cut off: {number}" for number in page.evaluate(CUT_OFF)),
+        *([f"{where}: scrolls"] if page.evaluate(SCROLLS) else []),
+    ]
+
+
+def show(screen: Screen, scene: str) -> None:
+    screen.floor.publish("screen", {"scene": scene})
+    expect(screen.page.locator(".scene")).to_have_attribute("data-scene", scene)
+    expect(screen.tile("title")).to_contain_text(scene)
+
+
+@pytest.mark.parametrize(
+    ("language", "size", "theme"),
+    [
+        ("en", "television", "dark"),
+        ("en", "phone", "dark"),
+        ("fa", "television", "dark"),
+        ("fa", "phone", "dark"),
+        ("en", "television", "light"),
+    ],
+)
+def test_every_tile_in_every_state(browser: Browser, server: FloorServer, language: str, size: str, theme: str) -> None:
+    width, height = SIZES[size]
+    # Calm: what is on its way between two places has no colour of its own.
+    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+    try:
+        screen = Screen(context.new_page(), server)
+        page, floor = screen.page, screen.floor
+        page.add_init_script(VIOLATIONS)
+        floor.settings = every_tile(language, theme=theme, rotate="60s", celebrate=[{"on": "deal_won"}])
+        found: list[str] = []
+        FLOORS["nobody"](floor)
+        screen.open()
+        for state in STATES:
+            FLOORS[state](floor)
+            floor.publish("snapshot", floor.snapshot)
+            expect(page.locator("#board")).to_have_attribute("data-state", "stale" if state == "stale" else "live")
+            for scene in SCENES:
+                show(screen, scene["name"])
+                found += complaints(page, f"{state} {scene['name']}")
+        floor.publish("screen", {"identify": True, "device": "d-1", "name": "Lobby"})
+        expect(page.locator(".identity")).to_be_visible()
+        found += complaints(page, "identity")
+        page.locator(".identity").evaluate("node => node.remove()")
+        page.emulate_media(reduced_motion="no-preference")
+        floor.publish("win", win(1, LONG, win="deal_won:d-9:2026-03-18T09:00:00.000Z"))
+        expect(page.locator(".celebration")).to_contain_text(LONG)
+        page.wait_for_timeout(700)  # it rises for half a second
+        found += complaints(page, "celebration")
+        page.emulate_media(reduced_motion="reduce")
+        floor.is_refusing = True
+        floor.cut()
+        expect(page.locator("#board")).to_have_attribute("data-state", "disconnected", timeout=15_000)
+        found += complaints(page, "disconnected")
+        floor.is_refusing = False
+        FLOORS["new"](floor)
+        expect(page.locator("#board")).to_have_attribute("data-state", "new", timeout=15_000)
+        found += complaints(page, "new")
+
+        assert found == []
+        assert [said for said in screen.complaints if REFUSED not in said] == []
+        assert page.evaluate("violations") == []
+    finally:
+        context.close()

@@ -1,0 +1,233 @@
+"""Panes in columns are the panes that came: whatever was packed, when, and what was asked for before."""
+
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.catalogue.plan import Form, Kind
+from schemas.columns import Block, Column, pack, parts_in
+from schemas.floor import ORGANISATION, Floor, rep_scope, team_scope
+from schemas.instants import DAY, MINUTE
+from schemas.pane_store import PaneStore
+from schemas.panes import Pane, decode_pane, encode_pane, merge, pane_key
+from schemas.records import fold_all
+from schemas.sums import Sums
+from schemas.windows import Span, Window, day_window, is_day
+from tests.builders import change, instant, make_config
+from tests.panes import shipped
+
+NOW = instant("2026-03-18T10:00Z")
+TODAY = NOW // DAY
+REPS: tuple[str | None, ...] = ("r1", "r2", "r3", None)
+ORIGINS = ("ledger.0", "ledger.1", "responses.0")
+CONFIG = make_config(
+    reps={"r1": {"team": "north"}, "r2": {"team": "south"}, "r3": {}}, teams={"north": {}, "south": {}}
+)
+PLAN = shipped().plan
+BY_FORM = {form: [cell for cell, held in PLAN.forms.items() if held is form][:2] for form in Form}
+DAYS = sorted(PLAN.of_kind(Kind.DAYS))[:1]
+# Of any width, and so large that a few of them are more than 64 bits.
+amounts = st.one_of(st.integers(-3, 3), st.integers(-(2**62) + 1, 2**62 - 1)).filter(bool)
+KEYS: dict[Form, Any] = {
+    Form.NUMBER: st.integers(0, 1),
+    Form.DECIMAL: st.sampled_from([512, 513, 1024]),
+    Form.SAMPLE: st.integers(-5, 5),
+    Form.PENDING: st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    Form.ID: st.binary(min_size=16, max_size=16).map(lambda drawn: bytes([drawn[0] & 3]) * 16),
+}
+
+
+@st.composite
+def panes(draw: st.DrawFn) -> Pane:
+    found: Pane = {cell: draw(amounts) for cell in [*BY_FORM[Form.COUNT], *DAYS] if draw(st.booleans())}
+    for form, keys in KEYS.items():
+        for cell in BY_FORM[form]:
+            if draw(st.integers(0, 3)) == 0:
+                found[cell] = draw(st.dictionaries(keys, amounts, min_size=1, max_size=3))
+    return found
+
+
+places = st.sampled_from([0, 1, 2, 3, 9, 300, 70_000])
+tables = st.dictionaries(places, panes(), max_size=5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(tables, st.dictionaries(places, st.none() | panes(), max_size=5))
+def test_a_block_holds_the_panes_and_those_that_came_over_them(first: dict[int, Pane], then: dict[int, Any]) -> None:
+    parts = parts_in(PLAN)
+    block = Block(pack({place: encode_pane(pane) for place, pane in first.items()}, parts))
+    over = {place: None if pane is None else encode_pane(pane) for place, pane in then.items()}
+    both = Block(memoryview(pack(over, parts, block)))
+
+    for held, meant in ((block, first), (both, {**first, **then})):
+        there = sorted(place for place, pane in meant.items() if pane is not None)
+        assert held.places() == there
+        assert len(held) == len(there)
+        for place in (-1, 0, 1, 2, 3, 4, 9, 300, 301, 70_000, 70_001):
+            assert held.has(place) == (place in there)
+            assert held.pane(place) == meant.get(place)
+        numbers = [held.column(number) for number in held.numbers(None)]
+        assert all(len({*places.tolist()}) == len(places) == len(amounts) for places, amounts in numbers)
+
+
+@pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 20, 1000])
+def test_a_column_that_most_people_have_is_one_of_everybody(size: int) -> None:
+    cell = BY_FORM[Form.COUNT][0]
+    value = {place: encode_pane({cell: place - 500 or 1}) for place in range(size) if place % 3}
+    block = Block(pack(value, frozenset()))
+
+    assert {place: block.pane(place) for place in block.places()} == {
+        place: decode_pane(held) for place, held in value.items()
+    }
+
+
+@pytest.mark.parametrize("amount", [2**63, -(2**63), {b"x": 1}])
+def test_what_is_no_pane_of_ours_is_not_packed(amount: Any) -> None:
+    cell = BY_FORM[Form.DECIMAL][0] if isinstance(amount, dict) else BY_FORM[Form.COUNT][0]
+    with pytest.raises(ValueError, match="64 bits"):
+        pack({1: encode_pane({cell: amount})}, parts_in(PLAN))
+
+
+Step = tuple[str, str | None, Window, Pane]
+
+
+def windows() -> st.SearchStrategy[Window]:
+    days = st.integers(TODAY - 3, TODAY + 1).map(day_window)
+    return st.one_of(days, days, st.integers(NOW // MINUTE - 3, NOW // MINUTE).map(lambda minute: Window(minute * 2)))
+
+
+steps = st.lists(st.tuples(st.sampled_from(ORIGINS), st.sampled_from(REPS), windows(), panes()), max_size=14)
+SPANS = (
+    Span("days", days=True, first=TODAY - 3, last=TODAY),
+    Span("day", days=True, first=TODAY, last=TODAY),
+    Span("next", days=True, first=TODAY - 2, last=TODAY + 1),
+    Span("minutes", days=False, first=NOW // MINUTE - 2, last=NOW // MINUTE),
+)
+
+
+def plain(said: dict[tuple[str, str | None, Window], Pane], rep: str | None, span: Span) -> Pane:
+    """Merged one by one, without any store. What is counted by days is left out."""
+    found = [pane for (_, who, window), pane in said.items() if who == rep and window in span.windows()]
+    return {cell: value for cell, value in merge(found).items() if cell not in PLAN.of_kind(Kind.DAYS)}
+
+
+def without(pane: Pane, cells: Iterable[int]) -> Pane:
+    return {cell: value for cell, value in pane.items() if cell not in cells}
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps, st.randoms(use_true_random=False))
+def test_whatever_is_packed_and_asked_for_the_numbers_are_those_of_the_panes(
+    given_steps: list[Step], chance: random.Random
+) -> None:
+    floor = Floor(CONFIG)
+    said: dict[tuple[str, str | None, Window], Pane] = {}
+    left_out = {*PLAN.of_kind(Kind.LEVEL), *PLAN.of_kind(Kind.DAYS), *floor._rep_days.cells}
+    cells = frozenset([*BY_FORM[Form.COUNT], *BY_FORM[Form.DECIMAL], *BY_FORM[Form.SAMPLE][:1]])
+    people = ["r1", "r2", "r3", "nobody"]
+    for origin, rep, window, pane in given_steps:
+        key = pane_key(origin, rep, window)
+        if not pane:
+            said.pop((origin, rep, window), None)
+        else:
+            said[origin, rep, window] = pane
+        floor.take_pane(key, encode_pane(pane) if pane else None)
+        if chance.random() < 0.3 and is_day(window):
+            floor.store.pack(window)
+        if chance.random() < 0.5:
+            span = chance.choice(SPANS)
+            wanted = chance.choice([None, cells])
+            for who, found in zip(people, floor.merged_of(people, span, NOW, wanted), strict=True):
+                expected = plain(said, who, span)
+                unasked = set() if wanted is None else (found.keys() | expected.keys()) - wanted
+                assert without(found, left_out | unasked) == without(expected, left_out | unasked)
+    for span in SPANS:
+        everybody = [floor.merged(rep_scope(who), span, NOW) for who in people]
+        assert floor.merged_of(people, span, NOW) == everybody
+        for scope, theirs in ((ORGANISATION, REPS), (team_scope("north"), ("r1",)), (team_scope("south"), ("r2",))):
+            merged = merge(plain(said, who, span) for who in theirs)
+            assert without(floor.merged(scope, span, NOW), left_out) == without(merged, left_out)
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps, st.randoms(use_true_random=False))
+def test_a_floor_that_packs_serves_what_one_that_does_not_serves(steps: list[Step], chance: random.Random) -> None:
+    packed, other = Floor(CONFIG), Floor(CONFIG)
+    metrics = ["calls_made", "crm_days", "talk_seconds", "contacts_touched", "open_deals", "revenue_won"]
+    scopes = [ORGANISATION, rep_scope("r1"), rep_scope("r3"), team_scope("north"), team_scope("east")]
+    for number, (origin, rep, window, pane) in enumerate(steps):
+        for floor in (packed, other):
+            floor.take_pane(pane_key(origin, rep, window), encode_pane(pane) if pane else None)
+        if number == len(steps) // 2:
+            moved = b"rep|r3", fold_all("rep", [change("rep", "r3", NOW - DAY, team="east")]).encode()
+            for floor in (packed, other):
+                floor.take_rep(*moved)
+        if is_day(window) and chance.random() < 0.4:
+            packed.store.pack(window)
+        if chance.random() < 0.4:
+            packed.merge_ahead(window, 2)
+            packed.merged(chance.choice(scopes), chance.choice(SPANS), NOW)
+    for span in SPANS:
+        for scope in scopes:
+            assert packed.merged(scope, span, NOW) == other.merged(scope, span, NOW)
+            assert packed.values(scope, span, NOW, metrics) == other.values(scope, span, NOW, metrics)
+    assert packed.reps() == other.reps()
+    assert packed.deals_without_rate() == other.deals_without_rate()
+    for window in [*packed.store.windows()]:
+        assert sorted(packed.reps_in(window), key=str) == sorted(other.reps_in(window), key=str)
+
+
+def test_a_total_that_is_more_than_64_bits_is_exact() -> None:
+    cell, number = BY_FORM[Form.COUNT][0], 2**62 - 1
+    store = PaneStore(parts_in(PLAN))
+    sums = Sums(store, frozenset())
+    place = store.place("r1")
+    for day in range(10):
+        sums.note(day_window(day), "a", place, store.put(day_window(day), "a", place, encode_pane({cell: number})))
+        if day % 2:
+            store.pack(day_window(day))
+        if day in {3, 7}:
+            assert sums.totals(day_window(0), day_window(9), None)[Column(cell, None)][place] == number * (day + 1)
+
+    assert sums.totals(day_window(0), day_window(9), None)[Column(cell, None)][place] == number * 10
+    assert sums.totals(day_window(1), day_window(9), None)[Column(cell, None)][place] == number * 9
+
+
+def test_a_stretch_that_moves_on_is_that_of_its_own_days() -> None:
+    cell = BY_FORM[Form.COUNT][0]
+    store = PaneStore(frozenset())
+    sums = Sums(store, frozenset())
+    place = store.place("r1")
+    for day in range(100):
+        store.put(day_window(day), "a", place, encode_pane({cell: 2**day % 1009 + 1}))
+        if day % 3:
+            store.pack(day_window(day))
+    for first, last in ((0, 80), (1, 81), (4, 81), (4, 90), (2, 88), (3, 99)):
+        found = sums.totals(day_window(first), day_window(last), frozenset({cell}))
+        assert found[Column(cell, None)][place] == sum(2**day % 1009 + 1 for day in range(first, last + 1))
+
+
+def test_a_day_is_packed_once_there_are_many_and_gone_with_its_last_pane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.pane_store.FRESH_AT_MOST", 10)
+    store = PaneStore(frozenset())
+    cell = BY_FORM[Form.COUNT][0]
+    where = [(day_window(day), "a", store.place(f"r{rep}")) for day in range(4) for rep in range(8)]
+    for window, origin, place in where:
+        assert store.put(window, origin, place, encode_pane({cell: 1})) is None
+    packed = [window for window in store.windows() if store.blocks(window)]
+    assert packed
+    assert day_window(3) not in packed
+    assert [*store.pack_all()]
+    assert all(store.blocks(window) and not store.fresh(window) for window in store.windows())
+
+    for window, origin, place in where:
+        assert store.take_out(window, origin, place) is not None
+        assert store.take_out(window, origin, place) is None
+        assert not store.has(window, place)
+    assert [*store.windows()] == []
+    assert [*store.people()] == []
+    assert store._fresh_days == store._packed == 0
