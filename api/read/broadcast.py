@@ -7,27 +7,25 @@ argument.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from api.read.discretion import Discretion, Told
 from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot, payload_for
-from api.read.events import AlertNews, Event, Followed, LeadNews, Owner, Untold
+from api.read.events import Event, Followed, Untold
 from api.read.goal_news import first_told, goal_news
 from api.read.heads import Heads
+from api.read.owned_news import OwnedTeller
 from api.read.remembered import RememberedEvents
 from api.read.rows import (
     Json,
-    absent_lead,
-    alert_json,
-    lead_news,
     open_alerts,
     row_maker,
     scope_fields,
     waiting_leads,
 )
-from api.read.subscriptions import Filter, Subscription
-from api.read.view import ORGANISATION, Changes, Scope, Values, View, rep_scope, team_scope
+from api.read.subscriptions import EVERYBODY, Filter, Selection, Subscription
+from api.read.view import ORGANISATION, Scope, Values, View, rep_scope, team_scope
 from api.read.win_news import IN_SNAPSHOT, WinTeller
 from schemas.instants import MINUTE, SECOND, format_instant
 from schemas.panes import Pane
@@ -47,6 +45,7 @@ _MANY = 5_000
 _TOGETHER = 16
 """As many scopes are merged together as are worth it."""
 
+_NO_HEAD: Json = {}
 _EVENT_ID = re.compile(r"([0-9a-zA-Z_-]{1,64}):([0-9]{1,15})")
 
 
@@ -66,10 +65,7 @@ class Broadcaster:
         """What screens were told of people, where something is kept from them."""
         self._pinned: frozenset[str] = frozenset()
         self._heads = Heads()
-        self._leads: dict[str, Owner] = {}
-        """The waiting leads that were told, and whose they were then."""
-        self._alerts: dict[str, Owner] = {}
-        """The open alerts that were told, and whose they were then."""
+        self._owned = OwnedTeller()
         self._wins = WinTeller()
         self._freshness_sent_at = 0
         self._progress_waits = False
@@ -85,7 +81,7 @@ class Broadcaster:
         """A new client, and what it gets first: what it missed, or a snapshot."""
         self.flush(now, unwatched=True)
         for window in wanted.windows:
-            self._follow(window, now)
+            self._follow(window, wanted.selection, now)
         subscription = Subscription(wanted)
         missed = self._missed(wanted, last_event_id, now)
         first = self._snapshot(wanted, now) if missed is None else missed
@@ -141,7 +137,7 @@ class Broadcaster:
     def _rows(self, wanted: Filter, window: str, now: int) -> list[Json]:
         """All rows of a window that a client asks for."""
         rows = []
-        followed = self._follow(window, now)
+        followed = self._follow(window, wanted.selection, now)
         make_row = row_maker(self._view, followed.span, now)
         for scope, values in followed.values.items():
             head = self._head(scope, now)
@@ -173,7 +169,7 @@ class Broadcaster:
         events = self._events.after(last)
         if events is None or last > self._number:
             return None
-        if any(self._followed[window].since > last for window in wanted.windows):
+        if any(self._followed[window].shown[wanted.selection].since > last for window in wanted.windows):
             return None
         if any(needs_snapshot(wanted, event) for event in events):
             return None
@@ -186,19 +182,25 @@ class Broadcaster:
         """Follow these windows always: they are exported."""
         self._pinned = frozenset(windows)
         for window in self._pinned:
-            self._follow(window, now)
+            self._follow(window, EVERYBODY, now)
 
     def turn_to(self, view: View, pinned: Iterable[str], now: int) -> None:
         """Tell of another view from now on: every client gets a snapshot of it, which makes all before it void."""
-        windows = {*filter(self._is_watched, self._followed), *pinned}
+        shown = {
+            (window, selection)
+            for window, followed in self._followed.items()
+            for selection in followed.shown
+            if self._is_watched(window, selection)
+        }
         self._view = view
-        self._followed, self._heads, self._leads, self._alerts = {}, Heads(), {}, {}
+        self._followed, self._heads = {}, Heads()
+        self._owned = OwnedTeller()
         self._wins = WinTeller()
         view.advance(now)
         view.forget_changes()
         self._pinned = frozenset(pinned)
-        for window in windows:
-            self._follow(window, now)
+        for window, selection in shown | {(window, EVERYBODY) for window in self._pinned}:
+            self._follow(window, selection, now)
         # So that what is in the snapshots is known as told; the events of it are nobody's.
         subscriptions, self._subscriptions = self._subscriptions, {}
         self.flush(now, unwatched=True)
@@ -251,21 +253,20 @@ class Broadcaster:
         gone = {departure.scope for departure in departures if departure.is_gone}
         for window, followed in list(self._followed.items()):
             is_watched = self._is_watched(window)
-            if now - followed.used_at > KEPT_WINDOW and not is_watched and window not in self._pinned:
+            if not self._is_still_followed(window, followed, now):
                 del self._followed[window]
                 continue
             for scope in gone:
-                followed.values.pop(scope, None)
-                followed.panes.pop(scope, None)
-                followed.left.pop(scope, None)
-                followed.goals.pop(scope, None)
+                followed.forget(scope)
             followed.untold.note(changes, changed_heads)
             # The clock may have been set back.
             followed.is_due |= is_watched or unwatched or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY
             if followed.is_due and room != 0:
                 room = self._flush_window(window, followed, now, room)
-        self._flush_leads(changes, changed_heads, now)
-        self._flush_alerts(changes, now)
+        for lead in self._owned.leads(view, changes, changed_heads, now):
+            self._emit("lead", None, lead, now)
+        for alert in self._owned.alerts(view, changes):
+            self._emit("alert", None, alert, now)
         for news in self._wins.news(view, changes, now):
             self._emit("win", None, news, now)
         if departures:
@@ -284,8 +285,11 @@ class Broadcaster:
         span = span_of(window, now, view.calendar)
         # Once a day every row is sent whole: it is of another day now, also where the values are the same.
         is_new_day = span.days and span != followed.span
-        scopes = set(self._heads.known) if is_new_day else self._touched(followed, span, now)
+        scopes = self._shown_of(followed, self._heads.known if is_new_day else self._touched(followed, span, now))
         whole = scopes if is_new_day else followed.untold.heads
+        for scope in followed.untold.heads - scopes:
+            # Whoever has left what is looked at comes back as somebody new.
+            followed.forget(scope)
         followed.span, followed.flushed_at, followed.untold = span, now, Untold()
         # This is called once for each piece of what is left: only what is new of it is looked at.
         left = followed.left
@@ -303,11 +307,11 @@ class Broadcaster:
         rows = []
         count = len(left) if room is None else min(room, len(left))
         some = dict(left.popitem() for _ in range(count))
-        for scope, pane in self._merged([*some], span, now):
+        is_many = len(some) >= _TOGETHER
+        one_by_one = ((scope, view.merged(scope, span, now)) for scope in some)
+        for scope, pane in view.merged_by_scope([*some], span, now) if is_many else one_by_one:
             is_whole = some[scope]
-            told = self._refresh(followed, scope, pane, span, now, is_whole=is_whole)
-            if followed.is_new:
-                continue  # it is in the snapshot of whoever asks first, and no news
+            told = self._refresh(followed, scope, pane, now, is_whole=is_whole)
             goals = goal_news(view, followed.goals, scope, span, now, is_whole=is_whole)
             if told.metrics or goals:
                 row = make_row(self._heads.known[scope], told)
@@ -315,27 +319,29 @@ class Broadcaster:
         if rows:
             self._emit("metrics", window, rows, now, weight=len(rows))
         followed.is_due = bool(left)
-        if followed.is_new and not left:
-            followed.is_new = False
-            self._number += 1
-            followed.since = self._number
         return None if room is None else room - count
 
-    def _merged(self, scopes: Sequence[Scope], span: Span, now: int) -> Iterable[tuple[Scope, Pane]]:
-        """Each with its pane: of many people they are made at once."""
-        if len(scopes) < _TOGETHER:
-            return ((scope, self._view.merged(scope, span, now)) for scope in scopes)
-        return self._view.merged_by_scope(scopes, span, now)
+    def _is_still_followed(self, window: str, followed: Followed, now: int) -> bool:
+        """Let go of what nobody has looked at for long; whether anything is left."""
+        for selection, shown in list(followed.shown.items()):
+            is_pinned = selection == EVERYBODY and window in self._pinned
+            if now - shown.used_at > KEPT_WINDOW and not is_pinned and not self._is_watched(window, selection):
+                followed.hide(selection)
+                for scope in [scope for scope in followed.values if not self._shown_of(followed, [scope])]:
+                    followed.forget(scope)
+        return bool(followed.shown)
 
-    def _refresh(
-        self, followed: Followed, scope: Scope, pane: Pane, span: Span, now: int, *, is_whole: bool
-    ) -> Values:  # fmt: skip
+    def _shown_of(self, followed: Followed, scopes: Iterable[Scope]) -> set[Scope]:
+        """Those of whom somebody sees a row."""
+        return {scope for scope in scopes if followed.has(scope, self._heads.known.get(scope, _NO_HEAD).get("team"))}
+
+    def _refresh(self, followed: Followed, scope: Scope, pane: Pane, now: int, *, is_whole: bool) -> Values:
         """Make the values of a scope anew; what a client does not have yet (`is_whole`: all of them)."""
-        view = self._view
+        view, span = self._view, followed.span
         before, held = followed.panes.get(scope), followed.values.get(scope)
         followed.panes[scope] = pane
         if held is None or before is None:
-            values = told = self._made(followed, pane, span, now)
+            values = told = self._made(followed, pane, now)
         else:
             # Most changes are of one or two measures: the other metrics are what they were.
             made = view.result(pane, now, view.metrics_of(before, pane), span)
@@ -344,16 +350,15 @@ class Broadcaster:
         followed.values[scope] = values
         return values if is_whole else told
 
-    def _made(self, followed: Followed, pane: Pane, span: Span, now: int) -> Values:
+    def _made(self, followed: Followed, pane: Pane, now: int) -> Values:
         """All values of a pane that nothing is known of: of most metrics what they are of an empty one."""
-        view = self._view
+        view, span = self._view, followed.span
         if followed.blank is None or followed.blank[:2] != (span, now):
             blank = view.result({}, now, span=span)
             if followed.blank is not None and followed.blank[2] == blank:
                 blank = followed.blank[2]  # what is shared of it lies in memory once
             followed.blank = span, now, blank
-        blank = followed.blank[2]
-        return blank.replaced_by(view.result(pane, now, view.metrics_of({}, pane), span))
+        return followed.blank[2].replaced_by(view.result(pane, now, view.metrics_of({}, pane), span))
 
     def _touched(self, followed: Followed, span: Span, now: int) -> set[Scope]:
         """Whose values may be others now: only of those they are made again."""
@@ -383,39 +388,6 @@ class Broadcaster:
             touched |= view.levels_moved(since, now)
             touched |= followed.goals.keys()
         return touched & self._heads.known.keys()
-
-    def _flush_leads(self, changes: Changes, changed_heads: set[Scope], now: int) -> None:
-        leads = changes.leads
-        if changes.everything:
-            leads = {*leads, *self._view.waiting, *self._leads}
-        movers = {scope.id for scope in changed_heads if scope.kind == "rep"}
-        if movers:
-            leads = {*leads, *(lead for lead, owner in self._leads.items() if owner.rep in movers)}
-        for lead in sorted(leads):
-            told = self._leads.get(lead)
-            clock = self._view.clocks.get(lead)
-            news = absent_lead(lead, "deleted") if clock is None else lead_news(self._view, clock, now)
-            owner = Owner(news["rep"], news["team"])
-            if clock is not None and clock.is_waiting(now):
-                self._leads[lead] = owner
-            elif told is None:
-                continue  # nobody has it on a screen
-            else:
-                del self._leads[lead]
-            self._emit("lead", None, LeadNews(news, owner, told), now)
-
-    def _flush_alerts(self, changes: Changes, now: int) -> None:
-        view, alerts = self._view, changes.alerts
-        if changes.everything:
-            alerts = {*alerts, *view.open_alerts, *self._alerts}
-        for id in sorted(alerts):
-            alert = view.alerts.get(id)
-            if alert is None or not (alert.is_open or id in self._alerts):
-                continue  # nobody has it on a screen
-            told, owner = self._alerts.pop(id, None), Owner(alert.rep, alert.team)
-            if alert.is_open:
-                self._alerts[id] = owner
-            self._emit("alert", None, AlertNews(alert_json(view, alert), owner, told), now)
 
     def _emit(self, kind: str, window: str | None, payload: Any, now: int, *, weight: int = 1) -> None:
         self._number += 1
@@ -452,40 +424,26 @@ class Broadcaster:
             payload = told.discretion.win(payload)
         return None if payload is None else encoded(self._instance, event.kind, event.number, payload)
 
-    def follow(self, windows: Iterable[str], now: int) -> None:
-        """Begin to follow these, also without a client; the next calls of `flush` make their values.
-
-        Whoever shares an event loop calls it, and `flush` until all is done, before `subscribe` or `snapshot`: these
-        make at once what is not there yet.
-        """
-        for window in windows:
-            if window not in self._followed:
-                self._begin_to_follow(window, now)
-            self._followed[window].used_at = now
-
-    def _begin_to_follow(self, window: str, now: int) -> Followed:
-        # A number of its own: nobody who saw an earlier one has seen this window since.
-        self._number += 1
-        span = span_of(window, now, self._view.calendar)
-        followed = Followed(self._number, used_at=now, flushed_at=now, span=span)
-        followed.is_due = followed.is_new = followed.has_groups = True
-        # They are taken from the end.
-        followed.left = dict.fromkeys(reversed([*self._view.scopes()]), False)
-        self._followed[window] = followed
-        return followed
-
-    def _follow(self, window: str, now: int) -> Followed:
-        """A window with all its values."""
+    def _follow(self, window: str, selection: Selection, now: int) -> Followed:
         followed = self._followed.get(window)
         if followed is None:
-            followed = self._begin_to_follow(window, now)
-        if followed.is_new:
-            self._flush_window(window, followed, now, None)
-        followed.used_at = now
+            span = span_of(window, now, self._view.calendar)
+            followed = self._followed[window] = Followed(flushed_at=now, span=span)
+        # A number of its own: nobody who saw an earlier one has seen this part of the window since.
+        if followed.show(selection, self._number + 1, now):
+            self._number += 1
+            scopes = [
+                scope
+                for scope in self._view.scopes()
+                if scope not in followed.values and selection.has(scope, self._head(scope, now).get("team"))
+            ]
+            for scope, pane in self._view.merged_by_scope(scopes, followed.span, now):
+                followed.panes[scope] = pane
+                followed.values[scope] = self._made(followed, pane, now)
         return followed
 
-    def _is_watched(self, window: str) -> bool:
-        return any(window in wanted.windows for wanted in self._subscriptions)
+    def _is_watched(self, window: str, selection: Selection | None = None) -> bool:
+        return any(window in wanted.windows and selection in (None, wanted.selection) for wanted in self._subscriptions)
 
     def _head(self, scope: Scope, now: int) -> Json:
         head = self._heads.known.get(scope)

@@ -201,11 +201,6 @@ class ReadSide:
             await asyncio.sleep(0)
         return now
 
-    async def follow(self, windows: Iterable[str]) -> None:
-        """Have the values of these windows made, as `settle` does it: then whoever subscribes to them finds them."""
-        self.broadcaster.follow(windows, self._clock())
-        await self.settle()
-
     async def start(self) -> None:
         """Begin to load, and to tell what changes."""
         self._loop = asyncio.get_running_loop()

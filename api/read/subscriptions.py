@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.read.discretion import Discretion
 from api.read.view import Scope
@@ -12,6 +12,30 @@ from api.read.view import Scope
 QUEUE = 256
 """Events that a client may be behind before it gets a snapshot instead."""
 QUEUE_BYTES = 8 << 20
+
+
+class Selection(NamedTuple):
+    """Whose rows are shown: of these teams and who is in them, and of these reps. None of both: everybody's."""
+
+    teams: frozenset[str] | None = None
+    reps: frozenset[str] | None = None
+
+    def has(self, scope: Scope, team: str | None) -> bool:
+        """Whether rows of this scope are. `team`: the rep's own, today."""
+        if self.teams is None and self.reps is None:
+            return True
+        if scope.kind == "rep":
+            return self.has_rep(scope.id, team)
+        return scope.kind == "team" and self.teams is not None and scope.id in self.teams
+
+    def has_rep(self, rep: str | None, team: str | None) -> bool:
+        """Whether what is of this rep is shown."""
+        if self.teams is None and self.reps is None:
+            return True
+        return (self.teams is not None and team in self.teams) or (self.reps is not None and rep in self.reps)
+
+
+EVERYBODY = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +55,16 @@ class Filter:
 
     def wants(self, scope: Scope, team: str | None) -> bool:
         """Whether rows of this scope are asked for. `team`: the rep's own, today."""
-        if self.teams is None and self.reps is None:
-            return True
-        if scope.kind == "rep":
-            return self.wants_lead(scope.id, team)
-        return scope.kind == "team" and self.teams is not None and scope.id in self.teams
+        return self.selection.has(scope, team)
+
+    @property
+    def selection(self) -> Selection:
+        """Whose rows it asks for."""
+        return Selection(self.teams, self.reps)
 
     def wants_lead(self, rep: str | None, team: str | None) -> bool:
         """Whether leads of this rep are asked for."""
-        if self.teams is None and self.reps is None:
-            return True
-        return (self.teams is not None and team in self.teams) or (self.reps is not None and rep in self.reps)
+        return self.selection.has_rep(rep, team)
 
     def wants_win(self, win: Mapping[str, Any]) -> bool:
         """Whether this win is told."""

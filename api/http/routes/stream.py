@@ -22,7 +22,7 @@ from api.http.parameters import (
     read_names,
     screen_filter,
 )
-from api.read.read_side import ReadSide
+from api.read.broadcast import Broadcaster
 from api.read.subscriptions import Filter
 from api.read.view import View
 from schemas.instants import SECOND
@@ -69,8 +69,7 @@ async def stream(
     it is taken back. `Last-Event-ID` is meant for a client that asks for the same as before.
     """
     access, view, now = request.access, request.view, request.now
-    read_side: ReadSide = request.app.state.read_side
-    broadcaster = read_side.broadcaster
+    broadcaster: Broadcaster = request.app.state.read_side.broadcaster
     if broadcaster.clients >= MAX_CLIENTS:
         msg = "too many streams are open"
         raise UnavailableError(msg, retry_after=5)
@@ -82,7 +81,6 @@ async def stream(
         )
 
     async def tell(write: Write) -> None:
-        await read_side.follow(wanted.windows)
         # Not before the answer begins: of a client that has gone by then nothing must stay.
         subscription, first = broadcaster.subscribe(wanted, last_event_id or also_last_event_id, now_of(request))
         allowed_at = now
@@ -96,10 +94,8 @@ async def stream(
                         return
                     allowed_at = current
                 if subscription.is_lagging:
-                    await read_side.settle()
-                    if subscription.is_lagging:  # else it was given a snapshot meanwhile
-                        subscription.is_lagging = False
-                        piece = broadcaster.snapshot(wanted, now_of(request))
+                    subscription.is_lagging = False
+                    piece = broadcaster.snapshot(wanted, current)
                 if piece:
                     await write(piece)
         finally:

@@ -1,6 +1,7 @@
 """What is pushed: whoever applies the snapshot and every event sees what REST serves, at any time."""
 
 import json
+import random
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -748,27 +749,6 @@ def test_what_is_sent_in_pieces_is_in_the_end_what_is_sent_at_once(most: int) ->
     assert (rounds > 0) is (most < 10)
 
 
-@pytest.mark.parametrize("most", [1, 3, 50])
-def test_a_window_that_is_made_in_pieces_is_what_it_is_at_once(most: int) -> None:
-    desk, other = Desk(), Desk()
-    for each in (desk, other):
-        each.take(*(change("call", f"c{n}", rep=f"r-{n}", direction="outbound", dialed_at=NOW) for n in range(20)))
-    watching = Screen(desk, Filter(("today",))).connect()
-    desk.broadcaster.follow(["1h"], desk.now)
-    while not desk.broadcaster.flush(desk.now, unwatched=True, most=most):
-        desk.take(change("call", "c3", NOW + SECOND, outcome="connected"))
-        other.take(change("call", "c3", NOW + SECOND, outcome="connected"))
-    watching.read()
-    told = watching.kinds.count("metrics")
-
-    rows = Screen(desk, Filter(("1h",))).connect().rows
-
-    assert rows == Screen(other, Filter(("1h",))).connect().rows
-    assert len(rows) > 20
-    watching.read()
-    assert watching.kinds.count("metrics") == told  # who looks at another window is told nothing of it
-
-
 def test_a_piece_of_a_flush_makes_few_values_and_merges_few_reps(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(make_config(teams={"north": {"name": "North"}}))
     desk.broadcaster.pin(("today", "1h"), desk.now)
@@ -806,3 +786,72 @@ def test_a_piece_of_a_flush_makes_few_values_and_merges_few_reps(monkeypatch: py
 def expected_calls(desk: Desk) -> Any:
     """Of the organisation, as told."""
     return desk.broadcaster.followed_values("today")[ORGANISATION].metrics["calls_made"]
+
+
+def test_nobody_is_followed_whom_no_screen_shows() -> None:
+    desk = Desk()
+    north = Screen(desk, Filter(teams=frozenset({"north"}))).connect()
+    theirs = {scope.id for scope in desk.broadcaster.followed_values("today")}
+    one = Screen(desk, Filter(reps=frozenset({"r3"}))).connect()
+    both = {scope.id for scope in desk.broadcaster.followed_values("today")}
+    one.disconnect()
+    desk.now += KEPT_WINDOW + SECOND
+    desk.take(call("c1", NOW))
+    desk.flush()
+
+    assert theirs == {"north", "r1", "r2"}
+    assert both == {"north", "r1", "r2", "r3"}
+    assert {scope.id for scope in desk.broadcaster.followed_values("today")} == theirs
+    north.read()
+    north.check()
+
+
+def test_a_part_of_a_window_that_was_not_followed_comes_with_a_snapshot() -> None:
+    desk = Desk()
+    Screen(desk, Filter(teams=frozenset({"north"}))).connect()
+    other = Screen(desk, Filter(teams=frozenset({"south"})), last_id="i1:1").connect()
+    other.disconnect()
+    desk.take(change("call", "c1", NOW, rep="r3", direction="outbound", dialed_at=NOW))
+    desk.flush()
+    other.kinds.clear()
+    other.connect()
+
+    assert other.kinds == ["metrics", "freshness"]
+    other.check()
+    assert Screen(desk, Filter(reps=frozenset({"r4"})), last_id=other.last_id).connect().kinds == ["snapshot"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_screens_of_parts_that_come_and_go_show_what_is_served_while_people_move(seed: int) -> None:
+    chance = random.Random(seed)
+    desk = Desk()
+    screens: list[Screen] = []
+    away: list[Screen] = []
+    for _ in range(60):
+        match chance.randrange(7):
+            case 0:
+                teams = frozenset(chance.sample(["north", "south", "west"], chance.randrange(3)))
+                reps = frozenset(chance.sample(["r1", "r2", "r3", "r9"], chance.randrange(3)))
+                windows = chance.choice([("today",), ("1h", "today"), ("week",)])
+                wanted = chance.choice([Filter(windows, teams or None, reps or None), Filter(windows)])
+                screens.append(Screen(desk, wanted).connect())
+            case 1 if screens:
+                away.append(screens.pop(chance.randrange(len(screens))))
+                away[-1].disconnect()
+            case 2 if away:
+                screens.append(away.pop(chance.randrange(len(away))).connect())
+            case 3:
+                rep, team = chance.choice(["r4", "r9"]), chance.choice(["north", "south", "west"])
+                desk.take(change("rep", rep, desk.now, team=team))
+            case 4:
+                desk.now += chance.choice([SECOND, MINUTE, HOUR, KEPT_WINDOW, DAY])
+            case _:
+                rep = chance.choice(["r1", "r2", "r3", "r4", "r9"])
+                at = desk.now - chance.choice([0, MINUTE, HOUR])
+                desk.take(change("call", f"c{chance.randrange(9)}", desk.now, rep=rep, direction="outbound",
+                                 dialed_at=at))  # fmt: skip
+        if chance.random() < 0.7:
+            desk.flush(chance.choice([None, 2]))
+            for screen in screens:
+                screen.read()
+                screen.check()
