@@ -38,7 +38,15 @@ class Settings(KafkaSettings):
         default=4, ge=1, le=256, description="Partitions of each topic, until a replay says another number."
     )
     data: Path = Field(
-        default=Path(".floorcast"), description="Directory of keys that were made without a Kafka (`keys.json`)."
+        default=Path(".floorcast"),
+        description="Directory of keys that were made without a Kafka (`keys.json`), and of what the view held "
+        "(`view.snapshot`): an api that finds that there need not read it all from Kafka.",
+    )
+    snapshot_seconds: float = Field(
+        default=300.0,
+        ge=1,
+        le=3600,
+        description="So often the view is written to the data directory, and when the process ends.",
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -114,6 +122,11 @@ class Settings(KafkaSettings):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address listened on."""
         return is_loopback(self.host)
+
+    @property
+    def snapshot(self) -> Path:
+        """Where the view's panes lie between two starts."""
+        return self.data / "view.snapshot"
 
     @property
     def keys(self) -> Path:

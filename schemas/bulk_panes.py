@@ -35,6 +35,10 @@ class BulkPanes:
         """A pane has changed that was like this before."""
         self._sums.note(window, origin, place, before)
 
+    def forget(self) -> None:
+        """Another store than the one that was summed up lies there now."""
+        self._sums.forget()
+
     def totals(
         self, places: NDArray[np.int64], first: Window, last: Window, cells: frozenset[int]
     ) -> dict[Column, NDArray[Any]] | None:  # fmt: skip

@@ -5,10 +5,13 @@ Owns the count of all days, kept beside the panes: who asks for it has no need t
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from schemas.catalogue import Metric
 from schemas.catalogue.duration import DurationReader
 from schemas.catalogue.simple import SimpleReader
 from schemas.catalogue.versions import VersionsReader
+from schemas.pane_store import PaneStore
 from schemas.panes import decode_pane
 from schemas.windows import Window, is_day
 
@@ -27,6 +30,20 @@ class LeftOut:
                     held[window, rep, origin] = decode_pane(value).get(cell, 0)
                 elif held:
                     held.pop((window, rep, origin), None)
+
+    def restore(self, store: PaneStore) -> None:
+        """All that a store holds."""
+        for window in store.windows():
+            for origin, block in store.blocks(window).items():
+                over = store.fresh(window).get(origin, {})
+                for cell, held in self._held.items():
+                    for number in block.numbers(np.array([cell], np.uint64)) if is_day(window) else ():
+                        for place, amount in zip(*(each.tolist() for each in block.column(number)), strict=True):
+                            if amount and place not in over:
+                                held[window, store.names[place], origin] = amount
+            for origin, panes in store.fresh(window).items():
+                for place, value in panes.items():
+                    self.note(origin, store.names[place], window, value)
 
     def times(self, cell: int) -> int:
         """On all days that are kept."""

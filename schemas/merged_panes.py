@@ -18,7 +18,7 @@ from schemas.config.rules import rules_of
 from schemas.instants import DAY, MINUTE
 from schemas.left_out import LeftOut
 from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
-from schemas.pane_store import PaneStore
+from schemas.pane_store import Contents, PaneStore
 from schemas.panes import Pane, exchange, merge, pane_key, read_pane_key
 from schemas.people import Person, Roster
 from schemas.pieces import DAYS_IN_BLOCK, MINUTES_IN_BLOCK, Pieces, block_of
@@ -139,6 +139,20 @@ class MergedPanes:
         for window, origin, place in gone:
             self.take_pane(pane_key(origin, self.store.names[place], window), None)
 
+    def restore(self, contents: Contents) -> None:
+        """Hold panes that another one held, where nothing is held yet."""
+        self.store.restore(contents)
+        self._bulk.forget()
+        self.revision += 1
+        for window in self.store.windows():
+            block = _block_of(window)
+            self._windows_in[block] = self._windows_in.get(block, 0) + 1
+            if is_day(window):
+                self._day_revisions[index_of(window)] = self.revision
+        for rep in self._with_panes():
+            self._rep_revisions[rep] = self.revision
+        self.left_out.restore(self.store)
+
     def settle(self) -> None:
         """All there was has come in: put it in columns. What comes from now on is looked at in between."""
         for _ in self.store.pack_all():
@@ -215,9 +229,10 @@ class MergedPanes:
     ) -> list[Pane]:  # fmt: skip
         """The panes of many people, each as `merged` has it, but made at once."""
         first, last = span.windows()[0], span.windows()[-1]
-        places = [self.store.place(rep) for rep in reps]
-        panes = self._bulk.of_people(places, Window(first), Window(last), cells, self._day_of)
-        return [self._completed(pane, rep_scope(rep), span, now, cells) for rep, pane in zip(reps, panes, strict=True)]
+        places = {rep: self.store.places[rep] for rep in reps if rep in self.store.places}
+        merged = self._bulk.of_people([*places.values()], Window(first), Window(last), cells, self._day_of)
+        panes = dict(zip(places, merged, strict=True))
+        return [self._completed(panes.get(rep, _EMPTY), rep_scope(rep), span, now, cells) for rep in reps]
 
     def _completed(self, pane: Pane, scope: Scope, span: Span, now: int, cells: frozenset[int] | None) -> Pane:
         """What was merged, with what there is of levels, and of people and days."""

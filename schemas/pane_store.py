@@ -5,7 +5,8 @@ into blocks (columns.py) once there are many of them, and what comes for a packe
 People are known by their place, which is theirs as long as the process lives; place 0 is what belongs to nobody.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from schemas.columns import Block, pack
 from schemas.panes import Pane, decode_pane
@@ -16,6 +17,15 @@ FRESH_AT_MOST = 25_000
 """Panes of days that are in no block, with those of the day that changes; more are packed."""
 Held = bytes | Block | None
 """A pane: its bytes, or the block that it lies in."""
+
+
+class Contents(NamedTuple):
+    """All of a store, as of one moment: nobody changes it."""
+
+    names: Sequence[str | None]
+    """By place."""
+    blocks: Sequence[tuple[Window, str, Block]]
+    fresh: Sequence[tuple[Window, str, Mapping[int, bytes | None]]]
 
 
 class PaneStore:
@@ -133,6 +143,37 @@ class PaneStore:
         if made:
             self._blocks[window] = blocks | made
             del self._fresh[window]
+
+    # ---------------------------------------------------------------- all of it
+
+    def contents(self) -> Contents:
+        """All there is now. Of what is in blocks nothing is copied."""
+        blocks = [(window, origin, block) for window, held in self._blocks.items() for origin, block in held.items()]
+        fresh = [
+            (window, origin, dict(panes)) for window, held in self._fresh.items() for origin, panes in held.items()
+        ]
+        return Contents(tuple(self.names), blocks, fresh)
+
+    def restore(self, contents: Contents) -> None:
+        """Hold that, where nothing is held yet but places. What is mapped from a file stays there."""
+        places = [self.place(name) for name in contents.names]
+        if places != [*range(len(places))]:
+            msg = "somebody has a place already"
+            raise ValueError(msg)
+        for window, origin, block in contents.blocks:
+            self._blocks.setdefault(window, {})[origin] = block
+            held = block.places()
+            self._panes_in[window] = self._panes_in.get(window, 0) + len(held)
+            self._packed += len(held)
+            for place in held:
+                self._panes_of[place] += 1
+        for window, origin, panes in contents.fresh:
+            for place, value in panes.items():
+                if value is None:
+                    self.take_out(window, origin, place)
+                else:
+                    self.put(window, origin, place, value)
+        self.people_revision += 1
 
     # ---------------------------------------------------------------- queries
 

@@ -22,6 +22,7 @@ from api.reaching import what_refuses
 from api.read.catch_up import CatchUp
 from api.read.generations import read_served
 from api.read.holding import Holding
+from api.read.snapshots import Snapshots
 from api.read.topics import BUSY, SOURCES, VIEW
 from api.read.view import View
 from api.settings import Settings
@@ -168,8 +169,11 @@ class ViewConsumer:
         on_redefined: Callable[[str], None],
         clock: Callable[[], int],
         served: Served | None = None,
+        snapshots: Snapshots | None = None,
     ) -> None:
-        """`served`: which generation to read; None: the one that `generations` names when Kafka is reached.
+        """`snapshots`: where panes may lie that need not be read; None: nowhere.
+
+        `served`: which generation to read; None: the one that `generations` names when Kafka is reached.
 
         `on_redefined`: told the digest by which a worker has begun to write that is not what the view holds.
         """
@@ -181,6 +185,7 @@ class ViewConsumer:
         self._holding = Holding(view.definitions)
         self._clock = clock
         self.served = served
+        self._snapshots = snapshots
         self._names: dict[str, str] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._task: asyncio.Task[None] | None = None
@@ -296,11 +301,30 @@ class ViewConsumer:
         consumer._fetcher._prefetch_backoff = _DRAIN_SECONDS
         partitions = [place for topic in topics for place in self._places(topic)]
         consumer.assign(partitions)
-        for tp, offset in (await consumer.beginning_offsets(partitions)).items():
+        begins = await consumer.beginning_offsets(partitions)
+        if PANES in topics:
+            await self._restore(begins)
+        for tp, offset in begins.items():
             position = max(offset, self._positions.get(tp, 0))
             consumer.seek(tp, position)
             self._positions[tp] = position
         return consumer
+
+    async def _restore(self, begins: Mapping[TopicPartition, int]) -> None:
+        """Take what lies in a snapshot, once, where nothing was read yet."""
+        name = self._full(PANES)
+        if self._snapshots is None or self.served is None or self._positions:
+            return
+        there = {tp.partition: offset for tp, offset in begins.items() if tp.topic == name}
+        found = await self._snapshots.restore(self._view, self.served, name, there)
+        self._positions = {TopicPartition(name, partition): offset for partition, offset in (found or {}).items()}
+
+    async def keep(self, snapshots: Snapshots) -> None:
+        """Write a snapshot, where all of the view is to be believed."""
+        if self.served is not None and self.is_loaded and not self.problems() and self._is_ours():
+            name = self._full(PANES)
+            positions = {tp.partition: offset for tp, offset in self._positions.items() if tp.topic == name}
+            await snapshots.keep(self._view, self.served, name, positions)
 
     async def _follow(self, consumer: AIOKafkaConsumer, *, pause_seconds: float = 0.0) -> None:
         partitions = consumer.assignment()

@@ -38,6 +38,8 @@ class Picture:
     windows: Mapping[str, Mapping[Scope, Values]] = field(default_factory=dict)
     teams: Mapping[str, str | None] = field(default_factory=dict)
     """Rep -> team today; the reps that are exported."""
+    teams_exported: Sequence[str] = ()
+    """Teams that have series of their own, because not every rep has."""
     reps_left_out: int = 0
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """(team, state) -> leads."""
@@ -199,7 +201,7 @@ class Exposition:
     """
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, str], tuple[Values, str | None, _Lines]] = {}
+        self._held: dict[tuple[str, Scope], tuple[Values, str | None, _Lines]] = {}
 
     def pieces(self, picture: Picture) -> Iterator[bytes]:
         """The text exposition format, version 0.0.4, as what is joined; several may be made in turn.
@@ -224,15 +226,19 @@ class Exposition:
         held, now = self._held, {}
         rows: list[_Lines] = []
         for window, values in picture.windows.items():
-            for rep, team in picture.teams.items():
-                found = values.get(Scope("rep", rep))
+            whose = chain(
+                ((Scope("team", team), "", team) for team in picture.teams_exported),
+                ((Scope("rep", rep), rep, team) for rep, team in picture.teams.items()),
+            )
+            for scope, rep, team in whose:
+                found = values.get(scope)
                 if found is None:
                     continue
-                known = held.get((window, rep))
+                known = held.get((window, scope))
                 # Values are made anew, never changed.
                 if known is None or known[0] is not found or known[1] != team:
                     known = (found, team, _lines(metrics, window, rep, team, found))
-                now[window, rep] = known
+                now[window, scope] = known
                 rows.append(known[2])
                 if len(rows) % _ROWS_IN_A_PIECE == 0:
                     yield b""
@@ -252,7 +258,8 @@ def _text(lines: Iterable[str]) -> bytes:
 def _lines(
     metrics: Iterable[tuple[str, int, str, str]], window: str, rep: str, team: str | None, values: Values
 ) -> _Lines:
-    labels = f'{{rep="{_label(rep)}",team="{_label(team or "")}",window="{window}"}} '
+    who = f'rep="{_label(rep)}",' if rep else ""
+    labels = f'{{{who}team="{_label(team or "")}",window="{window}"}} '
     held = values.metrics
     made = ((name, factor, held.get(metric)) for name, factor, metric, _ in metrics)
     return tuple(None if value is None else name + labels + _number(value, factor) for name, factor, value in made)

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from api.read.broadcast import Broadcaster
 from api.read.consumer import Latency, ViewConsumer
+from api.read.exported_part import ExportedPart, is_part, windows_in_whole
 from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHistogram, WaitingLeads, crossed_limits
 from api.read.generations import follow_served
 from api.read.goal_rows import ExportedGoals
@@ -20,6 +21,7 @@ from api.read.leaderboards import Leaderboards
 from api.read.log_check import Asking, LogCheck, Reading
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
+from api.read.snapshots import Snapshots
 from api.read.view import View
 from api.settings import Settings
 from schemas.config import Config, ConfigError, load_config
@@ -34,9 +36,13 @@ GATHER_SECONDS = 0.004
 AT_ONCE = 100
 """Scopes whose values are made anew before the event loop turns again."""
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
+_SNAPSHOT_SECONDS = 30.0
+"""Longer nobody waits for one to be written: not at an end either."""
 _BETWEEN_LOOKS_SECONDS = 0.05
 _GOALS_AT_ONCE = 20
 """Attainments of which a pane has changed, looked at before the event loop turns: a few milliseconds."""
+_MADE_AT_ONCE = 20
+"""Teams and reps whose values are made at a scrape before the event loop turns: a few milliseconds."""
 _LOOKED_AT_ONCE = 2_000
 """Reps and waiting leads that a scrape looks at before the event loop turns again."""
 
@@ -59,6 +65,7 @@ class ReadSide:
         self._settings = settings
         self._clock = clock
         self._moved = asyncio.Event()
+        self._snapshots = None if asking is None else Snapshots(settings.snapshot, asking, clock)
         self._tasks: list[asyncio.Task[None]] = []
         self.view = View(config)
         self.view.advance(clock())
@@ -70,6 +77,7 @@ class ReadSide:
             on_change=self._on_change,
             on_redefined=self._on_redefined,
             clock=clock,
+            snapshots=self._snapshots,
         )
         self.log_check = (
             None
@@ -89,7 +97,7 @@ class ReadSide:
         self.exposition = Exposition()
         self._responses = ResponseHistogram(self.view)
         self._loaded_once = False
-        self._exported = tuple(config.prometheus.windows)
+        self._exported = windows_in_whole(config)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loading: asyncio.Task[None] | None = None
         """What is to be served next."""
@@ -132,13 +140,18 @@ class ReadSide:
         if not self.is_loaded:
             return self.picture(self._clock())
         teams, waiting = ExportedReps(self.view, self._clock()), WaitingLeads(self.view, self._clock())
-        for part in (teams, waiting):
-            while not part.look_at(_LOOKED_AT_ONCE):
+        for each in (teams, waiting):
+            while not each.look_at(_LOOKED_AT_ONCE):
+                await asyncio.sleep(0)
+        part = None
+        if is_part(self.view.config):
+            part = ExportedPart(self.view, self.leaderboards, self._clock())
+            while not part.look_at(_MADE_AT_ONCE):
                 await asyncio.sleep(0)
         goals = ExportedGoals(self.view, teams.teams, self._clock())
         while not goals.look_at(_GOALS_AT_ONCE):
             await asyncio.sleep(0)
-        return self.picture(await self.settle(), teams, waiting, goals)
+        return self.picture(await self.settle(), teams, waiting, goals, part)
 
     def picture(
         self,
@@ -146,10 +159,11 @@ class ReadSide:
         reps: ExportedReps | None = None,
         leads: WaitingLeads | None = None,
         goals: ExportedGoals | None = None,
+        part: ExportedPart | None = None,
     ) -> Picture:
         """What Prometheus gets, as of now; nothing in it is changed later. No sales numbers while the view loads.
 
-        `reps`, `leads` and `goals`: what has been looked at a moment ago; None: it is now.
+        `reps`, `leads`, `goals` and `part`: what has been looked at a moment ago; None: it is now.
         """
         view = self.view
         if not self.is_loaded:
@@ -170,10 +184,16 @@ class ReadSide:
         leads.look_at()
         goals = goals or ExportedGoals(view, reps.teams, now)
         goals.look_at()
+        if is_part(view.config):
+            part = part or ExportedPart(view, self.leaderboards, now)
+            part.look_at()
         return Picture(
             catalogue=view.catalogue,
-            windows={window: self.broadcaster.followed_values(window) for window in self._exported},
-            teams=reps.teams,
+            windows={window: self.broadcaster.followed_values(window) for window in self._exported}
+            if part is None
+            else part.windows,
+            teams=reps.teams if part is None else part.reps,
+            teams_exported=() if part is None else part.teams,
             reps_left_out=reps.left_out,
             waiting=leads.counts,
             oldest=leads.oldest,
@@ -211,6 +231,7 @@ class ReadSide:
         self._tasks = [
             asyncio.create_task(self._tell(), name="broadcast"),
             asyncio.create_task(self._follow_generations(), name="generations"),
+            asyncio.create_task(self._keep_snapshots(), name="snapshots"),
         ]
 
     async def stop(self) -> None:
@@ -218,9 +239,23 @@ class ReadSide:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._keep_snapshot()
         if self.log_check is not None:
             await self.log_check.stop()
         await self.consumer.stop()
+
+    async def _keep_snapshots(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.snapshot_seconds)
+            await self._keep_snapshot()
+
+    async def _keep_snapshot(self) -> None:
+        """Where nothing speaks against what is served."""
+        if self._snapshots is None or self._is_loading or self.problems():
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SNAPSHOT_SECONDS):
+                await self.consumer.keep(self._snapshots)
 
     def _what_is_read(self) -> Reading:
         return Reading(self.view, self.consumer.served, self.consumer.positions, dict(self.view.progress))
@@ -332,7 +367,7 @@ class ReadSide:
                 await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
             # What a client has of the old one is not the same as anything of the new one.
             view.revision += self.view.revision + 1
-            self._exported = tuple(config.prometheus.windows)
+            self._exported = windows_in_whole(config)
             self.view, self.consumer = view, consumer
             self.leaderboards = Leaderboards(view)
             self._responses = ResponseHistogram(view)

@@ -42,6 +42,7 @@ def check_references(config: "Config", read: Read | None) -> None:
             *_goals(config, broken),
             *_tiles(config, broken),
             *_digest(config, broken),
+            *_export(config, broken),
         ]
     if problems:
         reasons = "; ".join(f"{'.'.join(map(str, place))}: {reason}" for place, reason in problems)
@@ -163,6 +164,13 @@ def _rates(config: "Config") -> Iterator[Found]:
     currency = config.organisation.currency
     if currency in config.currency_rates:
         yield ("currency_rates", currency), f"{currency} is the organisation's own currency"
+
+
+def _export(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
+    reps = config.prometheus.reps
+    if not isinstance(reps, str) and reps.by not in broken and reps.by not in config.catalogue:
+        reason = f"there is no metric {reps.by!r}{suggestion(reps.by, config.catalogue)}"
+        yield ("prometheus", "reps", "by"), reason
 
 
 def _thresholds(config: "Config", broken: frozenset[str]) -> Iterator[Found]:

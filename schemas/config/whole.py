@@ -4,7 +4,7 @@ Owns what is in it, and what is allowed but perhaps not meant. What its parts sa
 `references.py`. Does not read the file.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
@@ -30,10 +30,22 @@ from schemas.instants import DAY, HOUR
 from schemas.naming import Names, strictest
 
 
+class TopReps(Model):
+    """The reps who are first on a leaderboard."""
+
+    top: int = Field(ge=1, le=1000, description="So many, in each window.")
+    by: str = Field(description="The metric of the leaderboard.")
+
+
 class PrometheusExport(Model):
-    """Which windows are exported per rep and team."""
+    """Which windows are exported, and of whom."""
 
     windows: list[str] = Field(default=["today", "1h"], max_length=13)
+    reps: Literal["all", "none"] | TopReps = Field(
+        default="all",
+        description="Who has series: every rep, none, or those first on a leaderboard (`{top: 50, by: revenue_won}`). "
+        "Where not all have, teams have series of their own, without the label `rep`.",
+    )
 
     @field_validator("windows")
     @classmethod

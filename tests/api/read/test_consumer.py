@@ -130,6 +130,39 @@ async def test_view_holds_what_lies_in_kafka_and_follows_what_comes(log: Log) ->
 
 
 @pytest.mark.kafka
+async def test_an_api_that_starts_again_goes_on_from_its_snapshot(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Pipeline(log.config, partitions=PARTITIONS)
+    pipeline.take(some_changes())
+    await log.publish(pipeline)
+    taken: list[str] = []
+    take = View.apply
+
+    def counted(self: View, topic: str, key: bytes | None, value: bytes | None) -> None:
+        taken.append(topic)
+        take(self, topic, key, value)
+
+    async with log.reading() as read_side:
+        await until(lambda: not read_side.problems())
+    assert log.settings.snapshot.exists()
+    pipeline.take([change("call", "meanwhile", NOW, rep="r1", direction="outbound", dialed_at=NOW)])
+    await log.publish(pipeline)
+
+    monkeypatch.setattr(View, "apply", counted)
+    async with log.reading() as read_side:
+        await until(lambda: not read_side.problems())
+        # Only what was published meanwhile, and not what lay there before.
+        assert taken.count(PANES.name) == len(pipeline.topics[PANES.name])
+        for window in WINDOWS:
+            assert served(read_side.view, now=NOW, window=window) == served(pipeline.view(), now=NOW, window=window)
+
+    log.settings.snapshot.write_bytes(log.settings.snapshot.read_bytes()[:-1])
+    async with log.reading() as read_side:
+        await until(lambda: not read_side.problems())
+        for window in WINDOWS:
+            assert served(read_side.view, now=NOW, window=window) == served(pipeline.view(), now=NOW, window=window)
+
+
+@pytest.mark.kafka
 async def test_numbers_are_served_once_the_view_is_whole_and_believed_once_the_stages_have_passed(log: Log) -> None:
     async with log.producing() as send:
         await send(DELIVERIES, None, b"a delivery")

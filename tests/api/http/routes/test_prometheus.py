@@ -4,12 +4,15 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from api.app import build_read_side, create_app
+from api.read.exported_part import windows_in_whole
 from api.settings import Settings
+from schemas.config import ConfigError, parse_config
 from tests.api.fakes import FakeIngest
-from tests.api.reading import Floor
+from tests.api.reading import Floor, floor_config
 from tests.builders import change
 
 
@@ -86,3 +89,56 @@ async def test_scrape_leaves_the_loop_to_others_between_its_pieces(tmp_path: Pat
     metrics = answer.text.count("# TYPE floorcast_")
     assert metrics > 20
     assert turns > 20
+
+
+@pytest.mark.parametrize(
+    ("reps", "people"),
+    [("all", {"r1", "r2", "r3", "r4"}), ("none", set()), ({"top": 1, "by": "calls_made"}, {"r3"})],
+)
+async def test_who_has_series_is_chosen_in_the_configuration(tmp_path: Path, reps: Any, people: set[str]) -> None:
+    config = floor_config(prometheus={"windows": ["today", "1h"], "reps": reps})
+    floor = Floor(tmp_path, config)
+    floor.read_side.broadcaster.pin(windows_in_whole(config), floor.now)
+    calls = [("r1", "15:00"), ("r3", "15:10"), ("r3", "15:20"), ("r2", "09:00")]
+    floor.take(
+        *(
+            change("call", f"c{number}", rep=rep, direction="outbound", dialed_at=f"2026-03-18T{at}Z")
+            for number, (rep, at) in enumerate(calls)
+        )
+    )
+
+    text = (await floor.get("/metrics")).text
+    lines = [line for line in text.splitlines() if line.startswith("floorcast_calls_made{")]
+
+    assert {line.partition('rep="')[2].partition('"')[0] for line in lines if "rep=" in line} == people
+    teams = [line for line in lines if "rep=" not in line]
+    assert teams == (
+        []
+        if reps == "all"
+        else [
+            'floorcast_calls_made{team="north",window="today"} 2',
+            'floorcast_calls_made{team="south",window="today"} 2',
+            'floorcast_calls_made{team="north",window="1h"} 1',
+            'floorcast_calls_made{team="south",window="1h"} 2',
+        ]
+    )
+    assert ('floorcast_calls_made{rep="r3",team="south",window="1h"} 2' in lines) == ("r3" in people)
+
+
+@pytest.mark.parametrize(
+    ("reps", "why"),
+    [
+        ("{top: 5, by: calls_maid}", "prometheus.reps.by: there is no metric 'calls_maid'; did you mean 'calls_made'?"),
+        ("{top: 0, by: calls_made}", "prometheus.reps"),
+        ("{top: 5}", "prometheus.reps"),
+        ("some", "prometheus.reps"),
+    ],
+)
+def test_an_export_that_means_nothing_is_refused_by_its_name(reps: str, why: str) -> None:
+    text = "organisation: {name: A, timezone: UTC, currency: USD}\n"
+    text += "connections: {feed: {kind: generic, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}}\n"
+    with pytest.raises(ConfigError) as refused:
+        parse_config(f"{text}prometheus: {{reps: {reps}}}\n", {})
+
+    assert all("floorcast.yaml:3: prometheus.reps" in problem for problem in refused.value.problems)
+    assert any(why in problem for problem in refused.value.problems)
