@@ -145,8 +145,7 @@ class MergedPanes:
         self._bulk.forget()
         self.revision += 1
         for window in self.store.windows():
-            block = _block_of(window)
-            self._windows_in[block] = self._windows_in.get(block, 0) + 1
+            self._windows.add(window)
             if is_day(window):
                 self._day_revisions[index_of(window)] = self.revision
         for rep in self._with_panes():
