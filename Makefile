@@ -144,9 +144,9 @@ format: install dev
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-# Eight hours of a wallboard in a page whose clock runs ahead: some minutes. HOURS=24 is a day.
+# Eight hours of a wallboard, in a page whose clock runs ahead, and of an api: some minutes. HOURS=24 is a day.
 soak: install dev
-	SOAK_HOURS=$(or $(HOURS),8) $(BIN)/pytest tests/api/board/test_soak.py
+	SOAK_HOURS=$(or $(HOURS),8) $(BIN)/pytest -s tests/api/board/test_soak.py tests/api/test_soak.py
 
 bench: install dev
 	$(BIN)/python -m bench

@@ -211,8 +211,9 @@ LIMITS = (
     ),
     Limit(
         f"start of an api within {API_START:.0f} s", lambda need, _: need.api_start / API_START,
-        "It reads all that its memory then holds. Run two of them: webhooks are taken while the view loads, and screens"
-        " stay with the other one.",
+        "So long it takes from Kafka alone: it reads all that its memory then holds. One that finds the snapshot in its"
+        " data folder, no older than twelve hours, goes on from there. Run two of them: webhooks are taken while the"
+        " view loads, and screens stay with the other one.",
     ),
     Limit(
         f"network into Kafka, {NETWORK / 1e6:.0f} MB/s for each of {BROKERS} brokers",

@@ -13,9 +13,11 @@ from schemas.columns import Block, Column
 from schemas.pane_store import Held, PaneStore
 from schemas.panes import Pane, decode_pane, merge
 from schemas.sums import Sums
-from schemas.windows import Day, Window
+from schemas.windows import Day, Span, Window
 
 _SAFE = 2**62
+_MANY_DAYS = 7
+"""A series asks for one day after the other: their totals are not to drive out those of longer spans."""
 
 
 class BulkPanes:
@@ -46,6 +48,30 @@ class BulkPanes:
         if not cells <= self._in_columns - self._levels:
             return None
         return {column: _at(total, places) for column, total in self._sums.totals(first, last, cells).items()}
+
+    def of_rep(self, rep: str | None, span: Span, cells: frozenset[int] | None) -> Pane | None:
+        """Somebody's pane of some cells over days, from totals that others will ask for too.
+
+        None: not all is in columns, or so little that it is found sooner where it lies. In the block of each day it
+        would have to be searched for.
+        """
+        place = self._store.places.get(rep)
+        if place is None or cells is None or not span.days or not self._store.is_packed:
+            return None
+        if not cells <= self._in_columns - self._levels:
+            return None
+        windows = span.windows()
+        if len(windows) < _MANY_DAYS:
+            return None
+        first, last = Window(windows[0]), Window(windows[-1])
+        found: Pane = {}
+        for (cell, key), total in self._sums.totals(first, last, cells).items():
+            amount = int(total[place]) if place < len(total) else 0
+            if amount and key is None:
+                found[cell] = amount
+            elif amount:
+                found.setdefault(cell, {})[key] = amount
+        return found
 
     def of_people(
         self, places: Sequence[int], first: Window, last: Window, cells: frozenset[int] | None,

@@ -14,7 +14,7 @@ from schemas.digest import Digest, Figure, Reached
 from schemas.floor import Floor, Scope
 from schemas.instants import format_instant, to_datetime
 from schemas.leads import LeadClock
-from schemas.naming import Names, lead_called
+from schemas.naming import Names, called, lead_called
 from schemas.notices import Notice
 from schemas.win_words import metric_label, told_win, win_line
 from schemas.windows import date_of
@@ -66,6 +66,9 @@ class _Says:
         """A row of the table."""
         unit = self._floor.catalogue[figure.metric].unit
         change = _UNKNOWN if figure.change is None else self._words.change(figure.change)
+        if figure.change and unit == "ratio":
+            # Of a share the difference is told, which is no share of the share before.
+            change = self._words.say("digest.points", points=change)
         return self._label(figure.metric), self._value(figure.today, unit), self._value(figure.before, unit), change
 
     def goal(self, reached: Reached) -> str:
@@ -87,12 +90,15 @@ class _Says:
         return self._words.say("digest.leads", len(digest.waiting), breached=self._words.number(digest.breached))
 
     def lead(self, clock: LeadClock, now: int) -> str:
-        """One that waits: by name, as far as that may be told, else by where it came from."""
+        """One that waits: by name, as far as that may be told, else by where it came from; and who has it."""
         name = lead_called(self._names, clock.name)
         if name is None:
             name = self._words.say("lead.of", source=clock.source) if clock.source else self._words.say("lead")
         waited = self._words.duration(max(0, now - (clock.started_at or now)) // 1_000_000)
-        return self._words.say("digest.lead", lead=name, duration=waited)
+        who = None if clock.rep is None else called(self._names, clock.rep, self._floor.roster.name_of(clock.rep))
+        if who is None:
+            return self._words.say("digest.lead", lead=name, duration=waited)
+        return self._words.say("digest.lead_of", lead=name, who=who, duration=waited)
 
     def more(self, number: int) -> list[str]:
         """That there are more than are listed."""

@@ -115,6 +115,13 @@ class Formats:
             return self._pair(whole, _HOUR, "hour", _MINUTE, "minute", "00")
         return self._pair(whole, _DAY, "day", _HOUR, "hour", "0")
 
+    def round_duration(self, seconds: float) -> str:
+        """5m, 1h, 90m, 2d: in the largest unit of which there is a whole number."""
+        whole = round(seconds)
+        units = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"), (1, "second"))
+        size, unit = next((size, unit) for size, unit in units if whole % size == 0)
+        return self._unit(whole // size, unit)
+
     def time(self, at: int) -> str:
         """hh:mm of an instant."""
         return self._own(format_time(self._local(at), "HH:mm", locale=self.locale))
@@ -131,12 +138,12 @@ class Formats:
         """Wednesday, 18 March 2026; in Persian by the Jalali calendar."""
         when = self._date(at)
         if self._is_persian:
-            return f"{_jalali(when, '%A')} {self._long(when)}"
+            return f"{_jalali(when, '%A')} {self.long_date(when)}"
         return str(format_date(when, "full", locale=self.locale))
 
     def dates(self, first: date, last: date) -> str:
         """One day, or from one to another."""
-        return self.full_date(first) if first == last else f"{self._long(first)} \N{EN DASH} {self._long(last)}"
+        return self.full_date(first) if first == last else f"{self.long_date(first)} \N{EN DASH} {self.long_date(last)}"
 
     def month(self, at: int | date) -> str:
         """Mar 2026; in Persian by the Jalali calendar."""
@@ -151,7 +158,8 @@ class Formats:
         day = "" if self._date(at) == self._date(now) else f"{self.day(at)} "
         return day + self.time(at)
 
-    def _long(self, when: date) -> str:
+    def long_date(self, when: date) -> str:
+        """18 March 2026; in Persian by the Jalali calendar."""
         if self._is_persian:
             return self._own(f"{_in_persia(when).day} {_jalali(when, '%B %Y')}")
         return str(format_date(when, "long", locale=self.locale))

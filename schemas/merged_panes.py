@@ -220,6 +220,9 @@ class MergedPanes:
         `cells`: only these are wanted. What there is of people and days, and of levels, takes a walk over all people of
         the scope, so it is left out where none of these is of that.
         """
+        found = self._bulk.of_rep(scope.id, span, cells) if scope.kind == "rep" else None
+        if found is not None:
+            return self._completed(found, scope, span, now, cells)
         parts = [part for part in self._parts(scope, span) if part]
         return self._completed(parts[0] if len(parts) == 1 else merge(parts), scope, span, now, cells)
 

@@ -192,6 +192,11 @@ class PaneStore:
         """How many panes a window has."""
         return self._panes_in.get(window, 0)
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether some days are in blocks."""
+        return self._packed > 0
+
     def windows(self) -> Iterable[Window]:
         """Those that have panes."""
         return self._panes_in

@@ -16,7 +16,7 @@ from api.read.comparison import BENCHMARK, COMPARISONS, OF_REPS
 from api.read.csv_rows import csv_of
 from api.read.metric_rows import MetricRows
 from api.read.rows import Json
-from api.read.view import Scope, View
+from api.read.view import Scope, View, rep_scope
 from schemas.comparing import LAST_YEAR, PREVIOUS
 
 CSV = "text/csv"
@@ -52,6 +52,11 @@ class Asked:
 
     def __init__(self, request: ReadRequest, rows: MetricRows, compare: Sequence[str], *, is_csv: bool) -> None:
         self._request, self._rows, self._compare, self._is_csv = request, rows, compare, is_csv
+
+    def rows(self, reps: Sequence[str]) -> list[Json]:
+        """The rows of these reps."""
+        self._rows.expect(reps)
+        return [self._rows.row(rep_scope(rep)) for rep in reps]
 
     def row(self, scope: Scope) -> Json:
         """The row of a rep, a team or the organisation."""

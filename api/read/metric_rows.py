@@ -35,6 +35,10 @@ class MetricRows:
         self._parts = Parts(view, now, self.metrics, by)
         self._comparisons = Comparisons(self._parts, span, sees_organisation=sees_organisation)
 
+    def expect(self, reps: Sequence[str]) -> None:
+        """Rows of all these reps will be asked for."""
+        self._parts.expect(reps)
+
     def row(self, scope: Scope) -> Json:
         """The row of a rep, a team or the organisation."""
         values = self._parts.values(scope, self._span)

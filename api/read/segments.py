@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from api.read.view import Scope, Values, View
+from api.read.view import Scope, Values, View, rep_scope
 from schemas.catalogue.base import Exact
 from schemas.catalogue.dimensions import UNKNOWN, Dimension
 from schemas.catalogue.tenure import band_of, whole_months
@@ -44,6 +44,11 @@ class Parts:
         self._is_of_person = by is not None and (dimension is None or dimension.is_of_person)
         self._by_people: dict[tuple[Scope, Span], Mapping[str | None, Pane]] = {}
         self._panes: dict[tuple[Scope, Span], Pane] = {}
+        self._expected: Sequence[str] = ()
+
+    def expect(self, reps: Sequence[str]) -> None:
+        """All these reps will be asked for: they are merged at once."""
+        self._expected = reps
 
     def segments(self, scope: Scope, span: Span) -> list[Part]:
         """Its parts: all labels of a list in its order; of people those that occur, nobody's last."""
@@ -81,6 +86,9 @@ class Parts:
     def _pane(self, scope: Scope, span: Span, part: Part) -> Pane:
         if self._is_of_person and not part.is_whole:
             return self._panes_of_people(scope, span).get(part.label, _EMPTY)
+        if (scope, span) not in self._panes and scope.kind == "rep" and len(self._expected) > 1:
+            merged = self.view.merged_of(self._expected, span, self.now)
+            self._panes |= {(rep_scope(rep), span): pane for rep, pane in zip(self._expected, merged, strict=True)}
         if (scope, span) not in self._panes:
             self._panes[scope, span] = self.view.merged(scope, span, self.now)
         return self._panes[scope, span]

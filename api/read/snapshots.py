@@ -34,6 +34,7 @@ class Snapshots:
         self._written: tuple[int, Mapping[int, int]] | None = None
         """When one was written last, and up to where it goes."""
         self._writing = asyncio.Lock()
+        self._has_told = False
 
     async def restore(
         self, view: View, served: Served, topic: str, begins: Mapping[int, int]
@@ -88,7 +89,10 @@ class Snapshots:
                 snapshot = Snapshot(view.definitions, served, now, marks, contents)
                 size = await asyncio.to_thread(write_snapshot, self._path, snapshot)
             except (KafkaError, OSError, TimeoutError) as error:
-                log.warning("snapshot.not_written", error=type(error).__name__)
+                # Some folders are not to be written: who runs it hears of it once.
+                tell = log.debug if self._has_told else log.warning
+                tell("snapshot.not_written", error=type(error).__name__)
+                self._has_told = True
                 return
-            self._written = now, positions
+            self._written, self._has_told = (now, positions), False
             log.info("snapshot.written", bytes=size)

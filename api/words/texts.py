@@ -1,54 +1,29 @@
-"""The texts of a language: those of the pages (api/texts) beside those of the wallboard (api/static/texts).
+"""The texts of a language: those of pages and of the wallboard, and what metrics and their parts are called.
 
-Owns how a text is found and filled in, and which language somebody is answered in. What a language says of windows,
-goals, states and metrics stands once, in the catalogue of the wallboard; both are read as the data that they are.
+Owns how a text is found and filled in, and which language somebody is answered in. What is said stands in the file of
+the language (schemas/words).
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
 
-import yaml
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal
 
+from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.base import Entry
+from schemas.config.screens import LANGUAGES as _LANGUAGES
 from schemas.formats import own_digits
+from schemas.words import language_file
 
-_API = Path(__file__).parents[1]
-LANGUAGES: Mapping[str, str] = {
-    "en": "English",
-    "ms": "Bahasa Melayu",
-    "id": "Bahasa Indonesia",
-    "fa": "فارسی",
-    "zh-Hans": "简体中文",
-    "zh-Hant": "繁體中文",
-    "de": "Deutsch",
-}
+LANGUAGES: Mapping[str, str] = {language: language_file(language)["called"] for language in _LANGUAGES}
 """The languages there are, as each calls itself."""
 _CHINESE_TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
-_OBJECT = re.compile(r"^export const (TEXTS|METRICS) = (\{.*?\});$", re.DOTALL | re.MULTILINE)
 _HOLE = re.compile(r"\{(\w+)\}")
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?")
 
 Text = str | Mapping[str, str]
 """Words, or words by number (the plural categories of CLDR)."""
-
-
-@cache
-def _read(language: str) -> tuple[Mapping[str, Text], Mapping[str, str]]:
-    """All texts of a language, and what it calls shipped metrics."""
-    module = (_API / "static" / "texts" / f"{language}.js").read_text("utf-8")
-    # What stands between the braces of these modules is YAML too: its keys may lack quotes, a comma may be the last.
-    objects = {name: _load(body) for name, body in _OBJECT.findall(module)}
-    pages: dict[str, Text] = _load((_API / "texts" / f"{language}.yaml").read_text("utf-8"))
-    return objects["TEXTS"] | pages, objects["METRICS"]
-
-
-def _load(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
-    return found
 
 
 class Words:
@@ -58,12 +33,18 @@ class Words:
         """`locale`: how numbers are written, where it says more than the language (its region)."""
         self.language = language
         self.locale = locale or Locale.parse(language, sep="-")
-        self.texts, self._metrics = _read(language)
+        said = language_file(language)
+        self.texts: Mapping[str, Text] = said["board"] | said["pages"]
+        self._metrics: Mapping[str, Mapping[str, str]] = said["metrics"]
+        self._tags: Mapping[str, str] = said["tags"]
+        self._segments: Mapping[str, Text] = said["segments"]
         self.direction = "rtl" if self.locale.text_direction == "rtl" else "ltr"
 
     def say(self, key: str, /, **values: object) -> str:
         """The text `key`, filled in; `count` decides between one and many. Whole numbers are written by the locale."""
-        text = self.texts[key]
+        return self._said(self.texts[key], values)
+
+    def _said(self, text: Text, values: Mapping[str, object]) -> str:
         if not isinstance(text, str):
             category = self.locale.plural_form(_count(values.get("count")))
             text = text.get(category) or text["other"]
@@ -83,9 +64,28 @@ class Words:
         key = f"window.{name}"
         return self.say(key) if key in self.texts else name
 
-    def metric(self, name: str, label: str) -> str:
-        """What a metric is called: as its language says of shipped ones, else as the catalogue does."""
-        return self._metrics.get(name) or label
+    def metric(self, name: str, entry: Entry) -> str:
+        """What a metric is called: a shipped one in this language, one of your own as its file says."""
+        shipped = shipped_catalogue().get(name)
+        if shipped is None or shipped.label != entry.label or name not in self._metrics:
+            return entry.label
+        return self._metrics[name]["label"]
+
+    def description(self, name: str, entry: Entry) -> str:
+        """What a metric counts, likewise."""
+        shipped = shipped_catalogue().get(name)
+        if shipped is None or shipped.description != entry.description or name not in self._metrics:
+            return entry.description
+        return self._metrics[name]["description"]
+
+    def tag(self, name: str) -> str:
+        """A tag of metrics; your own are said as they are written."""
+        return self._tags.get(name, name)
+
+    def segment(self, key: str, /, **values: object) -> str | None:
+        """What a part is called whose label stands for something; None: it is a name of your own."""
+        text = self._segments.get(key)
+        return None if text is None else self._said(text, values)
 
 
 def _count(value: object) -> int:

@@ -11,7 +11,7 @@ from deploy.access import has_shared_keys
 from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFlag
 from deploy.local.ports import UpError, address, take_port
-from deploy.local.up import Plan, Running, check_access, lock_data, run
+from deploy.local.up import DEMO, Plan, Running, check_access, lock_data, run
 from deploy.settings import Settings, verification_interval
 from deploy.simulator import running as demo_runs
 from schemas.config.media_files import media_problems
@@ -53,7 +53,7 @@ def demo(
     """
     settings = settings_of(host="127.0.0.1", port=port, data=data)
     # A demo runs on a Kafka of its own and begins anew each time.
-    settings = settings.model_copy(update={"broker": None, "data": settings.data / "demo"})
+    settings = settings.model_copy(update={"broker": None, "data": settings.data / DEMO})
     raise typer.Exit(_up(settings, demo=(rate, seed)))
 
 

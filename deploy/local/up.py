@@ -50,6 +50,9 @@ _BROKER_PROBE_SECONDS = 5.0
 _TOPICS_SECONDS = 30.0
 _LOOKED_SECONDS = 60.0
 
+DEMO = "demo"
+"""Below a data folder: that of `floorcast demo`, which leaves the folder itself alone."""
+
 
 class Running(msgspec.Struct, frozen=True):
     """What `up.json` says."""
@@ -310,7 +313,11 @@ async def answers_ready(url: str) -> bool:
 
 
 def find_running(data: Path) -> Running | None:
-    """The `up` that runs on this data folder."""
+    """The `up` that runs on this data folder; where none does, the demo that runs below it."""
+    return _running_in(data) or _running_in(data / DEMO)
+
+
+def _running_in(data: Path) -> Running | None:
     try:
         running = msgspec.json.decode((data / "up.json").read_bytes(), type=Running)
         os.kill(running.pid, 0)
@@ -336,7 +343,8 @@ def find_target(settings: "Settings", url: str | None = None) -> Target:
             problem = f"no floorcast up runs on {settings.data}: name its folder with --data, or a Kafka with --broker"
             raise UpError([problem], 2)
         return Target(settings.kafka_at(settings.broker), settings.prefix, settings.config, url)
-    login = read_login(settings.data) if running.has_login else settings.kafka_security
+    folder = settings.data if _running_in(settings.data) is not None else settings.data / DEMO
+    login = read_login(folder) if running.has_login else settings.kafka_security
     return Target(
         broker=Kafka(running.broker, login or PLAIN),
         prefix=settings.prefix if "prefix" in given else running.prefix,

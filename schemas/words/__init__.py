@@ -1,7 +1,7 @@
-"""What messages say in each of the languages, and how numbers, money and dates are written in it.
+"""What is said in each of the languages: a language is one file here, for messages, pages and the wallboard.
 
-Owns texts and plurals, by CLDR (Babel); how a value is written is `schemas.formats`'. A language is one file here; the
-wallboard's own words are in api/static/texts. Pure.
+Owns that file, and the texts and plurals of messages, by CLDR (Babel); how a value is written is `schemas.formats`'.
+What pages say of it is in api/words. Pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,8 +30,8 @@ class Words:
     def __init__(self, language: str, said: Mapping[str, Any]) -> None:
         self.language = language
         self.direction = "rtl" if language in _RIGHT_TO_LEFT else "ltr"
-        self.texts: Mapping[str, str | Mapping[str, str]] = said["texts"]
-        self.metrics: Mapping[str, str] = said["metrics"]
+        self.texts: Mapping[str, str | Mapping[str, str]] = said["messages"]
+        self.metrics: Mapping[str, str] = {name: entry["label"] for name, entry in said["metrics"].items()}
         """What shipped metrics are called; those that are missing, and those of your own, by their label."""
         self._locale = Locale.parse(language, sep="-")
         self._formats = Formats(self._locale, UTC)
@@ -90,7 +90,13 @@ def _filled(text: str, values: Mapping[str, str]) -> list[str]:
 
 
 @cache
+def language_file(language: str) -> Mapping[str, Any]:
+    """The whole file of a language of the configuration, by its parts."""
+    found: dict[str, Any] = yaml.load((_FOLDER / f"{language}.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
+    return found
+
+
+@cache
 def words_of(language: str) -> Words:
-    """The words of a language of the configuration."""
-    path = _FOLDER / f"{language}.yaml"
-    return Words(language, yaml.safe_load(path.read_text("utf-8")))
+    """The words of messages in a language of the configuration."""
+    return Words(language, language_file(language))

@@ -105,6 +105,7 @@ SPANS = (
     Span("days", days=True, first=TODAY - 3, last=TODAY),
     Span("day", days=True, first=TODAY, last=TODAY),
     Span("next", days=True, first=TODAY - 2, last=TODAY + 1),
+    Span("weeks", days=True, first=TODAY - 9, last=TODAY),
     Span("minutes", days=False, first=NOW // MINUTE - 2, last=NOW // MINUTE),
 )
 
@@ -148,6 +149,10 @@ def test_whatever_is_packed_and_asked_for_the_numbers_are_those_of_the_panes(
     for span in SPANS:
         everybody = [floor.merged(rep_scope(who), span, NOW) for who in people]
         assert floor.merged_of(people, span, NOW) == everybody
+        counted = frozenset([*BY_FORM[Form.COUNT], *BY_FORM[Form.DECIMAL]]) - left_out
+        for who, pane in zip(people, everybody, strict=True):
+            some = floor.merged(rep_scope(who), span, NOW, counted)
+            assert {c: some[c] for c in counted & some.keys()} == {c: pane[c] for c in counted & pane.keys()}
         for scope, theirs in ((ORGANISATION, REPS), (team_scope("north"), ("r1",)), (team_scope("south"), ("r2",))):
             merged = merge(plain(said, who, span) for who in theirs)
             assert without(floor.merged(scope, span, NOW), left_out) == without(merged, left_out)

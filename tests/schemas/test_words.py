@@ -1,9 +1,6 @@
 """Words of messages: every language says everything, and writes numbers, money and dates as its people do."""
 
-import json
 import re
-import shutil
-import subprocess
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -39,16 +36,6 @@ def test_every_text_that_is_said_is_in_the_catalogue_and_every_one_of_it_is_said
     said |= {f"goal.{state}" for state in ("reached", "ahead", "on_track", "behind", "missed")}
 
     assert said == set(words_of("en").texts)
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="the wallboard's texts are JavaScript")
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_metrics_are_called_as_on_the_wallboard(language: str) -> None:
-    module = (ROOT / "api/static/texts" / f"{language}.js").as_uri()
-    script = f"import {{ METRICS }} from {json.dumps(module)}; console.log(JSON.stringify(METRICS))"
-    told = subprocess.run(["node", "--input-type=module", "-e", script], capture_output=True, check=True, text=True)
-
-    assert words_of(language).metrics == json.loads(told.stdout)
 
 
 @pytest.mark.parametrize(

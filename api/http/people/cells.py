@@ -4,6 +4,7 @@ Owns what of a row of metrics is said how. Numbers come from api/read, their for
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from api.words.texts import Words
 from schemas.catalogue import Catalogue
 from schemas.catalogue.base import MetricValue
 from schemas.formats import NOTHING, Formats
+from schemas.instants import parse_instant
 
 BARS_WIDTH, BARS_HEIGHT = 120, 28
 _GAP = 0.22
@@ -73,7 +75,7 @@ class Cells:
 
     def label(self, metric: str) -> str:
         """What a metric is called."""
-        return self._words.metric(metric, self._catalogue[metric].label)
+        return self._words.metric(metric, self._catalogue[metric])
 
     def text(self, metric: str, value: MetricValue, bound: float | None = None) -> str:
         """A value alone."""
@@ -86,13 +88,23 @@ class Cells:
             metric,
             self.label(metric),
             self.text(metric, value, row["bounds"].get(metric)),
-            row.get("unavailable", {}).get(metric, ""),
+            self._why(row.get("unavailable", {}).get(metric)),
             None if compare is None else self._change(row.get("compare", {}).get(compare), metric, compare),
             goal,
             # One bar is enough, and the goal's says more.
             100 * max(0.0, number(value)) / best if best and goal is None else 0,
             is_nothing(value),
         )
+
+    def _why(self, unavailable: str | None) -> str:
+        """Why there is no value: since when it is kept, a day or an instant."""
+        if unavailable is None:
+            return ""
+        since, formats = unavailable.removeprefix("kept since "), self._formats
+        if "T" in since:
+            at = parse_instant(since)
+            return self._words.say("floor.kept_since", time=f"{formats.day(at)} {formats.time(at)}")
+        return self._words.say("floor.kept_since", time=formats.long_date(date.fromisoformat(since)))
 
     def _change(self, compared: Json | None, metric: str, kind: str) -> Change | None:
         if compared is None:

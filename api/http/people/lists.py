@@ -12,8 +12,10 @@ from api.read.open_deals import OpenDeals, OpenLeads
 from api.read.rows import waiting_clocks
 from api.read.view import View
 from api.read.won import wins_between
+from api.words.parts import readable, stage_name
 from api.words.texts import Words
 from schemas.alerts import LEAD_RESPONSE, LEVELS, METRIC_THRESHOLD, Alert
+from schemas.config.rules import rules_of
 from schemas.deals import DealCard
 from schemas.formats import NOTHING, Formats
 from schemas.instants import SECOND, parse_instant
@@ -62,6 +64,7 @@ class Lists:
     ) -> None:
         self._view, self._asked, self._now, self._reps = view, asked, now, reps
         self._words, self._formats = words, formats
+        self._pipelines = rules_of(view.config).pipelines
         self._cells = Cells(view.catalogue, words, formats, view.config.organisation.currency)
 
     def _is_theirs(self, rep: str | None) -> bool:
@@ -98,7 +101,7 @@ class Lists:
 
     def _lead(self, clock: LeadClock, state: str, alert: Alert | None) -> WaitingLead:
         formats, since = self._formats, clock.started_at or self._now
-        source = clock.source or ""
+        source = readable(clock.source or "")
         return WaitingLead(
             lead=clock.lead,
             title=clock.name or source or self._words.say("leads.unnamed"),
@@ -174,7 +177,7 @@ class Lists:
         return {
             "title": row["name"] or row["deal"],
             "name": self._name(row["rep"]),
-            "stage": row["stage"] or NOTHING,
+            "stage": NOTHING if row["stage"] is None else stage_name(row["pipeline"], row["stage"], self._pipelines),
             "amount": self._formats.value(row["amount"], "money", row["currency"]),
             "age": NOTHING if row["age_seconds"] is None else self._formats.duration(row["age_seconds"]),
             "next": self._moment(row["next_step_at"]),
@@ -192,9 +195,9 @@ class Lists:
 
     def _open_lead(self, row: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "title": row["name"] or row["source"] or self._words.say("leads.unnamed"),
+            "title": row["name"] or readable(row["source"] or "") or self._words.say("leads.unnamed"),
             "name": self._name(row["rep"]),
-            "source": row["source"] or NOTHING,
+            "source": readable(row["source"] or "") or NOTHING,
             "received": self._moment(row["received_at"]),
             "touched": self._moment(row["last_touch_at"]),
             "touches": self._formats.count(row["touches"]),

@@ -17,11 +17,13 @@ from api.read.leaderboards import Asked as Ranked
 from api.read.leaderboards import Leaderboards
 from api.read.metric_rows import MetricRows
 from api.read.rows import Json
-from api.read.segments import Parts
+from api.read.segments import TEAM, Parts
 from api.read.standouts import standouts
 from api.read.view import Scope, View, rep_scope
+from api.words.parts import part_name
 from api.words.texts import Words
 from schemas.catalogue import shipped_catalogue
+from schemas.config.rules import rules_of
 from schemas.formats import NOTHING, Formats
 from schemas.instants import parse_instant
 from schemas.windows import Span, date_of, first_day_of, span_of
@@ -56,6 +58,14 @@ class Person(NamedTuple):
     team: str
     rank: str
     cells: list[Cell]
+
+
+class Described(NamedTuple):
+    """A metric in the table of all: its value, with what it counts."""
+
+    cell: Cell
+    meaning: str
+    tags: list[str]
 
 
 class People(NamedTuple):
@@ -167,21 +177,33 @@ class Numbers:
         if not metrics:
             return [], []
         row = self.rows(metrics, by=by).row(self.scope)
-        teams = self.view.roster.team_names
         rows = []
         for segment in row["segments"]:
-            label = segment["by"][by]
-            if by == "team":
-                label = teams.get(label, label)
             cells = [self.cells.cell(segment, name, self.asked.compare) for name in metrics]
-            rows.append((label or self.words.say("floor.no_label"), cells))
+            rows.append((self._part(by, segment["by"][by]), cells))
         return metrics, rows
 
-    def everything(self) -> list[Cell]:
-        """Every metric that is not null, with comparison and goal, in the order of the catalogue."""
-        metrics = [name for name, value in self.values.items() if value is not None]
+    def _part(self, by: str, label: str | None) -> str:
+        if not label:
+            return self.words.say("floor.no_label")
+        if by == TEAM:
+            return self.view.roster.team_names.get(label, label)
+        pipelines = rules_of(self.view.config).pipelines
+        return part_name(self.view.dimensions[by], label, self.words, self.formats, pipelines)
+
+    def everything(self) -> list[Described]:
+        """Every metric, with comparison and goal, and what it counts, in the order of the catalogue."""
+        catalogue, words = self.view.catalogue, self.words
+        metrics = [*self.values]
         row = self.rows(metrics, of_reps=self.scope.kind == "rep").row(self.scope)
-        return [self.cells.cell(row, name, self.asked.compare) for name in metrics]
+        return [
+            Described(
+                self.cells.cell(row, name, self.asked.compare),
+                words.description(name, catalogue[name]),
+                [words.tag(tag) for tag in catalogue[name].tags],
+            )
+            for name in metrics
+        ]
 
     def standouts(self, reps: Sequence[str]) -> list[dict[str, Any]]:
         """Who is far from their team in what is shown."""

@@ -35,12 +35,11 @@ def problem_page(scope: Scope, status: int, detail: str, *, field: str | None, h
     query = parse_qsl(scope["query_string"].decode("latin-1"))
     if status == 401 or (status == 403 and path == f"/{page}" and field != "origin"):
         key = _key_of(scope, page, query)
-        refusal = _refusal(words, status, field, key)
+        refusal = _refusal(words, status, field, key, is_unknown=key is None and bool(dict(query).get("token")))
         context: dict[str, Any] = {"page": page, "title": words.say(f"key.heading.{page}"), "refusal": refusal}
         return rendered("key", words, status=status, headers=headers, here=_here(path, page, query), **context)
-    heading, text = _words(scope, words, status, field, dict(query), detail)
+    heading, text, hint = _words(scope, words, status, field, dict(query), detail)
     back = f"/{page}" if status in {404, 422} else None
-    hint = detail if status == 422 else ""
     return rendered(
         "problem", words, status=status, headers=headers, title=heading, heading=heading, text=text, hint=hint,
         back=back,
@@ -53,8 +52,13 @@ def _here(path: str, page: str, query: list[tuple[str, str]]) -> str:
     return f"/{page}?{rest}" if rest and path == f"/{page}" else f"/{page}"
 
 
-def _refusal(words: Words, status: int, field: str | None, key: ApiKey | None) -> str:
-    """Why the door stays closed; empty where nobody has shown a key yet."""
+def _refusal(words: Words, status: int, field: str | None, key: ApiKey | None, *, is_unknown: bool) -> str:
+    """Why the door stays closed; empty where nobody has shown a key yet.
+
+    `is_unknown`: the address has one that nobody knows, which is no error where everything is open.
+    """
+    if is_unknown:
+        return words.say("key.refused")
     if status == 401:
         return words.say("key.refused") if field == "token" else ""
     if key is None:
@@ -78,23 +82,23 @@ def _key_of(scope: Scope, page: str, query: list[tuple[str, str]]) -> ApiKey | N
 
 def _words(
     scope: Scope, words: Words, status: int, field: str | None, query: dict[str, str], detail: str
-) -> tuple[str, str]:
-    """Heading and text."""
+) -> tuple[str, str, str]:
+    """Heading and text; and what a program is told, where that says more: what may be asked instead."""
     asked = query.get(field or "", "")
     if field in {"metrics", "metric"}:
         catalogue = _catalogue(scope)
         names = [name for name in query.get("metrics", query.get("sort", "")).split(",") if name.strip()]
         unknown = next((name.strip() for name in names if name.strip() not in catalogue), asked)
-        return words.say("problem.metrics", name=unknown), ""
+        return words.say("problem.metrics", name=unknown), "", ""
     if field == "team" and status == 404:
-        return words.say("problem.team", name=asked), ""
+        return words.say("problem.team", name=asked), "", ""
     if field == "rep":
-        return words.say("problem.rep"), ""
+        return words.say("problem.rep"), "", ""
     if field in _DATES:
         kind = "problem.date" if asked and "date" in detail else "problem.dates"
-        return words.say(kind, name=asked), ""
+        return words.say(kind, name=asked), "", ""
     if field == "window":
-        return words.say("problem.window", name=asked), ""
+        return words.say("problem.window", name=asked), "", detail
     found = {
         403: "problem.elsewhere" if field == "origin" else "problem.forbidden",
         404: "problem.not_found",
@@ -102,7 +106,7 @@ def _words(
         503: "problem.starting",
     }.get(status, "problem.other")
     text = words.say("problem.starting.text") if status == 503 else ""
-    return words.say(found, name=asked), text
+    return words.say(found, name=asked), text, detail if status == 422 else ""
 
 
 def _catalogue(scope: Scope) -> frozenset[str]:

@@ -1,5 +1,4 @@
-// Everything that the board says in English. A text is words, or words by number (the plural categories of CLDR).
-// `{name}` is replaced by what it is said with.
+// Made of schemas/words/en.yaml by api/words/board.py. Change that file, then run it.
 
 export const LANGUAGE = "en";
 export const DIRECTION = "ltr";
@@ -52,11 +51,13 @@ export const TEXTS = {
 
   "wins.heading": "Latest wins",
   "wins.none": "Nothing won yet. The first win will stand here.",
+
   "celebrate.deal_won": "Deal won!",
   "celebrate.goal_reached": "Goal reached!",
   "celebrate.milestone": "Milestone!",
   "celebrate.many": "{count} wins!",
   "celebrate.sound": "♪ {sound}",
+
   "sound.locked": "Sound is off: press a key or touch this screen once.",
 
   "win.deal_won": "Deal won",
@@ -106,9 +107,7 @@ export const TEXTS = {
 
   "freshness.as_of": "As of {time}",
   "freshness.verified": { one: "verified {time}, {count} difference", other: "verified {time}, {count} differences" },
-  "freshness.not_verified": {
-    one: "not verified since {time}, {count} difference", other: "not verified since {time}, {count} differences",
-  },
+  "freshness.not_verified": { one: "not verified since {time}, {count} difference", other: "not verified since {time}, {count} differences" },
   "freshness.delay": "Delay p95 {duration}",
   "freshness.heading": "Freshness",
   "freshness.closed": "closed",
@@ -129,16 +128,12 @@ export const TEXTS = {
   "quoted": "“{name}”",
 
   "new.heading": "Ready for the first event",
-  "new.text": {
-    one: "No event has been delivered yet. Let your CRM send its webhooks to this address:",
-    other: "No event has been delivered yet. Let your CRMs send their webhooks to these addresses:",
-  },
+  "new.text": { one: "No event has been delivered yet. Let your CRM send its webhooks to this address:", other: "No event has been delivered yet. Let your CRMs send their webhooks to these addresses:" },
   "new.no_connections": "No CRM is connected yet. Name one under connections in floorcast.yaml.",
   "new.hint": "The numbers appear here by themselves with the first event.",
 
   "trouble.key.heading": "The key of this screen is not valid",
-  "trouble.key.text":
-    "It has expired, was revoked, or was never one of this floorcast. Ask whoever runs floorcast for a new link to this board, and open it here once.",
+  "trouble.key.text": "It has expired, was revoked, or was never one of this floorcast. Ask whoever runs floorcast for a new link to this board, and open it here once.",
   "trouble.forbidden.heading": "The key of this screen is not for {names}",
   "trouble.forbidden.text": "It is limited to another team. Correct teams= in the address of this page, or ask for another key.",
   "trouble.team.heading": { one: "There is no team {names}", other: "There are no teams {names}" },
@@ -152,8 +147,7 @@ export const TEXTS = {
   "trouble.starting.heading": "floorcast is not ready yet",
   "trouble.starting.text": "It is reading what has been received so far. The numbers appear here by themselves.",
   "trouble.away.heading": "floorcast does not answer",
-  "trouble.away.text":
-    "This screen keeps trying by itself. If this lasts, look whether the server runs, and whether this screen has a network.",
+  "trouble.away.text": "This screen keeps trying by itself. If this lasts, look whether the server runs, and whether this screen has a network.",
 };
 
 /** What shipped metrics are called; those of your own are called as metrics.yaml says. @type {Record<string, string>} */

@@ -61,6 +61,7 @@ def test_hours_leave_nothing_behind(screen: Screen) -> None:
 
     assert seen == {"2", "3"}  # both scenes had their turns
     assert before is not None
+    print(f"\n{HOURS:g} h: heap {before[0]:,} -> {after[0]:,} bytes, {before[1]:,} -> {after[1]:,} nodes")  # noqa: T201
     assert after[0] - before[0] < GROWTH
     assert after[1] < 2 * before[1]
     assert screen.complaints == []

@@ -10,13 +10,14 @@ from jinja2 import Environment, nodes
 
 import api
 from api.words.texts import LANGUAGES, Words, words_for
+from schemas.catalogue import shipped_catalogue
+from schemas.words import language_file
 
 API = Path(api.__file__).parent
 TEMPLATES = sorted((API / "templates" / "people").glob("*.html"))
 SOURCES = [*sorted((API / "http" / "people").glob("*.py")), API / "http" / "routes" / "people.py"]
 OWN = {language: Words(language) for language in LANGUAGES}
-PAGES = (API / "texts" / "en.yaml").read_text("utf-8")
-KEYS = re.findall(r"^([a-z_0-9.]+[a-z0-9_]):", PAGES, re.MULTILINE)
+KEYS = list(language_file("en")["pages"])
 
 
 def holes(text: object) -> set[str]:
@@ -83,8 +84,9 @@ def test_one_and_many_and_numbers() -> None:
     assert OWN["en"].say("freshness.verified", time="12:03", count=1) == "verified 12:03, 1 difference"
     assert OWN["en"].say("freshness.verified", time="12:03", count=1234) == "verified 12:03, 1,234 differences"
     assert OWN["fa"].say("open.more", count=1234) == "و ۱٬۲۳۴ مورد دیگر"
-    assert OWN["de"].metric("calls_made", "Calls made") == "Anrufe"
-    assert OWN["de"].metric("our_own", "Our own") == "Our own"
+    calls = shipped_catalogue()["calls_made"]
+    assert OWN["de"].metric("calls_made", calls) == "Anrufe"
+    assert OWN["de"].metric("our_own", calls) == "Calls made"
     assert (OWN["fa"].direction, OWN["de"].direction) == ("rtl", "ltr")
 
 

@@ -240,6 +240,22 @@ def test_an_up_that_was_killed_is_not_found(folder: Path) -> None:
     assert up.find_running(folder) is None
 
 
+def test_commands_find_the_demo_where_no_up_runs(folder: Path) -> None:
+    (folder / "demo").mkdir()
+    demo = up.Running("http://127.0.0.1:8081", "127.0.0.1:9093", os.getpid(), "floorcast.", "demo.yaml")
+    (folder / "demo" / "up.json").write_bytes(msgspec.json.encode(demo))
+    found = up.find_running(folder)
+    assert found is not None
+    assert found.url == "http://127.0.0.1:8081"
+
+    own = msgspec.structs.replace(demo, url="http://127.0.0.1:8080")
+    (folder / "up.json").write_bytes(msgspec.json.encode(own))
+
+    found = up.find_running(folder)
+    assert found is not None
+    assert found.url == "http://127.0.0.1:8080"
+
+
 def running_up(folder: Path, **changes: object) -> up.Running:
     found = up.Running("http://127.0.0.1:8080", "127.0.0.1:9092", os.getpid(), "acme.", "/etc/floorcast.yaml")
     found = msgspec.structs.replace(found, **changes)

@@ -98,7 +98,7 @@ def test_it_says_what_has_changed_what_is_reached_and_who_waits() -> None:
     )
     assert [line for line in alert.notice.lines if line] == [
         "As of 17:30", "Goals", "Calls made: 50 of 100 (50%), behind pace", "Nothing was won today",
-        "1 lead is waiting for an answer, overdue: 1", "Jane Doe, waiting for 2h 00m",
+        "1 lead is waiting for an answer, 1 overdue", "Jane Doe (Ana), waiting for 2h 00m",
     ]  # fmt: skip
 
 
@@ -113,4 +113,5 @@ def test_it_is_told_in_its_language_by_the_names_of_the_channel() -> None:
     assert "۲۷ اسفند ۱۴۰۴" in said
     assert "Jane" not in said
     assert "Jane" not in alert.notice.data
+    assert "Ana" not in said
     assert not set("0123456789") & set(said)

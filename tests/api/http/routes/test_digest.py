@@ -27,7 +27,7 @@ async def test_it_says_the_day_so_far_whether_or_not_it_is_configured(tmp_path: 
     assert said["title"] == "The day at Acme: Wednesday, March 18, 2026"
     assert ["Calls made", "1", "0", "\N{EN DASH}"] in said["table"]
     assert "Acme: Ana, $12" in said["lines"]
-    assert "Jane Doe, waiting for 2h 00m" in said["lines"]
+    assert "Jane Doe (Ana), waiting for 2h 00m" in said["lines"]
     assert said["text"].startswith(said["title"])
     assert said["as_of"] == "2026-03-18T09:30:00.000Z"
 
@@ -48,9 +48,21 @@ async def test_it_is_said_as_a_channel_may_know_it_in_the_language_of_the_screen
 
     assert said["table"] == [["Kennzahl", "Heute", "Tag davor", "Änderung"], ["Anrufe", "1", "0", "\N{EN DASH}"]]
     assert "Jane Doe" not in said["text"]
-    assert "Jane, wartet seit 2 Std., 00 Min." in said["lines"]
-    assert "Jane Doe, wartet seit 2 Std., 00 Min." in (await floor.read("/v1/digest", channel="boss"))["lines"]
+    assert "Jane (Ana), wartet seit 2 Std., 00 Min." in said["lines"]
+    assert "Jane Doe (Ana), wartet seit 2 Std., 00 Min." in (await floor.read("/v1/digest", channel="boss"))["lines"]
     assert await floor.refused("/v1/digest", channel="x") == (422, "channel")
+
+
+async def test_a_share_changes_by_points(tmp_path: Path) -> None:
+    floor = made(tmp_path, digest={"at": "17:30", "to": ["desk"], "metrics": ["connect_rate"], "language": "de"},
+                 alerts={"channels": {"desk": HOOK}})  # fmt: skip
+    day = 86_400_000_000
+    floor.take(
+        change("call", "c2", NOW, rep="r1", direction="outbound", outcome="connected", dialed_at=NOW - 2),
+        change("call", "c3", NOW, rep="r1", direction="outbound", dialed_at=NOW - day),
+    )
+
+    assert (await floor.read("/v1/digest"))["table"][1] == ["Verbindungsquote", "50\xa0%", "0\xa0%", "+50\xa0%-Pkt."]
 
 
 async def test_a_key_of_a_team_does_not_see_the_whole_day(tmp_path: Path) -> None:

@@ -255,6 +255,20 @@ async def test_any_metric_can_be_chosen_and_sorted_by(floor: Page) -> None:
     assert "by Calls made" in page.of("reps")
 
 
+async def test_a_source_is_read_as_words(floor: Page) -> None:
+    page = await floor.texts("/floor")
+
+    assert "demo request" in page.of("waiting")
+    assert "demo request" in page.of("leads")
+    assert "demo_request" not in page.of("main")
+
+
+async def test_a_key_that_nobody_knows_is_refused_where_everything_is_open_too(floor: Page) -> None:
+    answer = await floor.open("/me?token=fc_no.key")
+
+    assert "This key is not valid" in answer.text
+
+
 async def test_waiting_leads_stand_by_state_with_who_has_to_answer(floor: Page) -> None:
     page = await floor.texts("/floor")
 
