@@ -132,6 +132,8 @@ class Broadcaster:
         if wanted.wins:
             wins = [win for win in self._wins.of_today(self._view, now) if wanted.wants_win(win)][:IN_SNAPSHOT]
             payload["wins"] = wins if told is None else [told.discretion.win(win) for win in wins]
+            gone = [win for win in self._wins.taken_back() if wanted.wants_win(win)]
+            payload["taken_back"] = gone if told is None else [told.discretion.win(win) for win in gone]
         return self._encode("snapshot", payload)
 
     def _rows(self, wanted: Filter, window: str, now: int) -> list[Json]:

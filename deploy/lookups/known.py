@@ -193,10 +193,14 @@ class Known:
         query = "SELECT sum(count) FROM changed WHERE connection = ? AND hour >= ?"
         return int(self._file.execute(query, (connection, since // HOUR)).fetchone()[0] or 0)
 
-    def not_visible(self, connection: str) -> int:
-        """How many records were asked for and not there, without anybody having said that they were deleted."""
+    def unseen_count(self, connection: str) -> int:
+        """How many records were asked for and not there, whatever was said of them since."""
         query = "SELECT count(*) FROM unseen WHERE connection = ?"
         return int(self._file.execute(query, (connection,)).fetchone()[0])
+
+    def unseen(self, connection: str) -> list[tuple[str, str]]:
+        """Object and id of each of them."""
+        return list(self._file.execute("SELECT object, id FROM unseen WHERE connection = ?", (connection,)))
 
     def apply(self, partition: int, records: Sequence[Message]) -> None:
         """Take in more of the log: all of it, or nothing."""

@@ -251,7 +251,7 @@ class Owner:
             missed=known.ever_missed(name),
             changed_day=known.changed(name, now - DAY),
             changed_month=known.changed(name, now - _MONTH),
-            not_visible=known.not_visible(name),
+            not_visible=turn.rounds.not_visible,
             pending=known.pending_count(name),
             problem=None if turn.error is None else getattr(turn.error, "reason", "bad_answer"),
             detail=None if turn.error is None else str(turn.error),

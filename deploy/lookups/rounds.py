@@ -33,6 +33,7 @@ GIVEN_UP_AFTER = DAY
 GONE_AT_MOST = 10
 GONE_SHARE = 0.01
 
+_LOOKED_AT_SINGLY = 200
 _NEVER: Mapping[str, int] = {}
 
 CatchUp = Callable[[], Awaitable[None]]
@@ -75,6 +76,24 @@ class Rounds:
     def limits(self) -> Limits | None:
         """Of requests, as the API last told."""
         return self._client.limits
+
+    @property
+    def not_visible(self) -> int:
+        """How many records were asked for and not there, without anybody having said that they were deleted.
+
+        A record may be deleted before it is asked for: one by one that is looked at of a few, for so it happens. Of
+        many a right was lost.
+        """
+        count = self._known.unseen_count(self.name)
+        if count > _LOOKED_AT_SINGLY:
+            return count
+        return sum(not self._is_deleted(object, id) for object, id in self._known.unseen(self.name))
+
+    def _is_deleted(self, object: str, id: str) -> bool:
+        named = self._source.objects.get(object)
+        kinds = () if named is None else named.kinds
+        found = [self._known.record(self.name, kind, self._id_of(named, id)) for kind in kinds if named is not None]
+        return any(record is not None and record.is_deleted for record in found)
 
     # Look-ups.
 

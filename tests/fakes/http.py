@@ -70,6 +70,8 @@ class FakeServer:
         self.url = ""
         self.most_at_once = 0
         """Requests that were under way at one time."""
+        self.delay = 0.0
+        """Seconds that each answer takes."""
         self._under_way = 0
         self._counting = threading.Lock()
 
@@ -96,6 +98,7 @@ class FakeServer:
                 with fake._counting:
                     fake._under_way += 1
                     fake.most_at_once = max(fake.most_at_once, fake._under_way)
+                time.sleep(fake.delay)
                 with fake.lock:
                     fake.requests.append((request.method, request.path))
                     response = fake.faults.popleft() if fake.faults else fake.answer(request)

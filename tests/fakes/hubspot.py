@@ -9,6 +9,7 @@ https://developers.hubspot.com/docs/api-reference/error-handling
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -66,14 +67,15 @@ class FakeHubSpot(FakeServer):
         clock: Callable[[], float],
         *,
         takes: str = "pat-token-1",
-        per_ten_seconds: int = 100,
+        per_stretch: int = 100,
+        stretch: float = 10.0,
         index_lag: float = 30.0,
         stages: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
-        """`stages`: id -> (isClosed, probability)."""
+        """`per_stretch`: requests in any `stretch` of seconds. `stages`: id -> (isClosed, probability)."""
         super().__init__(clock)
         self.tokens = {takes}
-        self.rolling = Rolling(per_ten_seconds, 10.0)
+        self.rolling = Rolling(per_stretch, stretch)
         self.searches = Rolling(5, 1.0)
         self.index_lag = index_lag
         self.things: dict[str, dict[str, Thing]] = {name: {} for name in TYPE_IDS}
@@ -212,7 +214,7 @@ class FakeHubSpot(FakeServer):
             response.headers |= {
                 "X-HubSpot-RateLimit-Max": str(self.rolling.most),
                 "X-HubSpot-RateLimit-Remaining": str(self.rolling.left),
-                "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
+                "X-HubSpot-RateLimit-Interval-Milliseconds": str(round(self.rolling.per * 1000)),
             }
         return response
 
@@ -292,7 +294,13 @@ class FakeHubSpot(FakeServer):
             return _error(400, "VALIDATION_ERROR", "paging beyond what a query gives")
         horizon = self.now() - round(self.index_lag * 1000)
         found = []
-        for thing in self.things[object].values():
+        beyond = [int(each["value"]) for group in asked.get("filterGroups") or () for each in group["filters"]
+                  if (each["propertyName"], each["operator"]) == ("hs_object_id", "GT")]  # fmt: skip
+        # Ids are given in their order, and of a large account most pages lie far behind its beginning.
+        ids = list(self.things[object])
+        start = bisect_right(ids, min(beyond), key=int) if beyond else 0
+        for id in ids[start:]:
+            thing = self.things[object][id]
             indexed = max((at for at in thing.modified if at <= horizon), default=None)
             if indexed is None or thing.archived_at is not None or thing.merged_into is not None:
                 continue

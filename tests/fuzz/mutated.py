@@ -8,6 +8,7 @@ import argparse
 import json
 import random
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def _changed(raw: bytes, dice: random.Random) -> bytes:
         if dice.random() < 0.2:
             del holder[key]
         else:
-            holder[key] = dice.choice(_JUNK)
+            holder[key] = deepcopy(dice.choice(_JUNK))  # what is put in may be changed next
     return json.dumps(body).encode()
 
 
@@ -84,7 +85,7 @@ def main() -> None:
     said = arguments.parse_args()
     for kind in KINDS:
         check(kind, connection_of(kind), said.bodies, said.seed)
-        print(f"{kind}: {said.bodies} bodies")  # noqa: T201 - the command's output
+        print(f"{kind}: {said.bodies} bodies", flush=True)  # noqa: T201 - the command's output
 
 
 if __name__ == "__main__":

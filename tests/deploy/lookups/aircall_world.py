@@ -8,6 +8,7 @@ from schemas.config import Config
 from schemas.instants import SECOND
 from schemas.records import RecordChange, make_change
 from tests.builders import make_config
+from tests.deploy.lookups.told import State
 from tests.deploy.lookups.world import People, World
 from tests.fakes.aircall import ID, KEY, FakeAircall, bodies
 
@@ -43,6 +44,9 @@ class AircallWorld(World):
 
     def tells_all(self, id: str) -> bool:
         return True
+
+    def amend(self, id: str, state: State) -> None:
+        pass
 
     def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
         found = [

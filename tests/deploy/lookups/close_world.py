@@ -9,6 +9,7 @@ from schemas.config import Config
 from schemas.instants import SECOND
 from schemas.records import RecordChange, make_change
 from tests.builders import make_config
+from tests.deploy.lookups.told import State
 from tests.deploy.lookups.world import People, World
 from tests.fakes.close import KEY, LEAD_STATUSES, STATUSES, FakeClose, Thing, bodies, iso, second_of
 
@@ -56,6 +57,9 @@ class CloseWorld(World):
 
     def tells_all(self, id: str) -> bool:
         return id.startswith("acti")  # of others it does not tell the past
+
+    def amend(self, id: str, state: State) -> None:
+        pass
 
     def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
         found = [

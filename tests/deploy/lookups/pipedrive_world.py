@@ -9,6 +9,7 @@ from schemas.config import Config
 from schemas.instants import MINUTE, SECOND, parse_instant
 from schemas.records import RecordChange, make_change
 from tests.builders import make_config
+from tests.deploy.lookups.told import State
 from tests.deploy.lookups.world import People, World
 from tests.fakes.pipedrive import KEY, FakePipedrive, Item, bodies
 
@@ -54,6 +55,9 @@ class PipedriveWorld(World):
 
     def tells_all(self, id: str) -> bool:
         return id not in self.crm.items["deal"]  # whose past it does not tell
+
+    def amend(self, id: str, state: State) -> None:
+        pass
 
     def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
         found = [

@@ -8,6 +8,7 @@ from schemas.config import Config
 from schemas.instants import SECOND
 from schemas.records import RecordChange, make_change
 from tests.builders import make_config
+from tests.deploy.lookups.told import State
 from tests.deploy.lookups.world import People, World
 from tests.fakes.salesforce import CLIENT, STAGES, FakeSalesforce, Row, bodies, iso, second_of
 
@@ -35,13 +36,7 @@ class SalesforceWorld(World):
         return crm
 
     def config_of(self, url: str) -> Config:
-        settings = {
-            "kind": "salesforce",
-            "organization": "00D5g000004XYZa",
-            "secrets": ["a-secret-of-the-path"],
-            "api": {"url": url, **CLIENT},
-        }
-        return make_config(connections={"hub": settings}, pipelines=PIPELINES)
+        return make_config(connections={"hub": settings_of(url)}, pipelines=PIPELINES)
 
     def people(self) -> People:
         return _People(self)
@@ -52,6 +47,9 @@ class SalesforceWorld(World):
     def about(self, body: bytes) -> set[str]:
         header = json.loads(body)["ChangeEventHeader"]
         return {str(id) for id in header["recordIds"]}
+
+    def amend(self, id: str, state: State) -> None:
+        pass
 
     def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
         users = self.crm.rows["User"].values()
@@ -79,6 +77,16 @@ class SalesforceWorld(World):
                 for at, fields in said(self.crm, object, row, now):
                     found.append(make_change(kind=kind, id=row.id, changed_at=at, fields=fields, received_at=now))
         return found
+
+
+def settings_of(url: str) -> dict[str, Any]:
+    """What stands under `connections`."""
+    return {
+        "kind": "salesforce",
+        "organization": "00D5g000004XYZa",
+        "secrets": ["a-secret-of-the-path"],
+        "api": {"url": url, **CLIENT},
+    }
 
 
 def said(crm: FakeSalesforce, object: str, row: Row, now: int) -> Iterator[tuple[int, dict[str, Any]]]:

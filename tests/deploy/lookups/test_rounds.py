@@ -189,7 +189,7 @@ async def test_a_token_that_lost_a_right_empties_nothing(world: World) -> None:
     await reconcile(world, world.clock())
 
     assert not any(record(world, "deal", id).is_deleted for id in ids)
-    assert world.known.not_visible("hub") == 30
+    assert world.rounds.not_visible == 30
 
 
 async def test_what_is_not_there_is_counted_and_deletes_nothing(world: World) -> None:
@@ -198,7 +198,7 @@ async def test_what_is_not_there_is_counted_and_deletes_nothing(world: World) ->
     await look_up(world)
 
     assert not record(world, "deal", id).is_deleted
-    assert world.known.not_visible("hub") == 1
+    assert world.rounds.not_visible == 1
     assert world.known.pending_count("hub") == 0
 
 

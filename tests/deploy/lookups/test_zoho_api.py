@@ -8,8 +8,8 @@ import pytest
 from deploy.lookups.backfill import begin
 from deploy.lookups.client import ApiError
 from schemas.connectors.asking import GONE, HISTORY
-from schemas.instants import DAY, HOUR, MINUTE
-from tests.deploy.lookups.zoho_world import ZohoWorld
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from tests.deploy.lookups.zoho_world import REPS, ZohoWorld
 from tests.fakes.http import Response
 from tests.fakes.zoho import iso
 
@@ -166,4 +166,22 @@ async def test_records_that_no_list_names_any_more_are_found_by_their_ids(world:
 
     gone = {change.id for change in world.changes() if change.fields.get("deleted")}
     assert gone == {ids[3]}
-    assert world.known.not_visible("hub") == 0
+    assert world.rounds.not_visible == 0
+
+
+async def test_what_was_deleted_before_it_was_asked_for_is_no_lack_of_rights(world: ZohoWorld) -> None:
+    id, made = world.crm.create("Deals", {"Owner": {"id": REPS[0]}, "Stage": "Qualification"})
+    world.send(made)
+    world.clock.now += SECOND
+    gone = world.crm.delete("Deals", id)
+    world.clock.now += MINUTE
+    await world.deliver()
+    await world.catch_up()
+    await world.rounds.look_up()
+    assert world.rounds.not_visible == 1
+
+    world.send(gone)
+    world.clock.now += MINUTE
+    await world.deliver()
+    await world.catch_up()
+    assert world.rounds.not_visible == 0

@@ -31,6 +31,7 @@ class Told:
         self._at: dict[str, int] = {}
         """Record -> when it changed last, of those that no round has found since."""
         self._suspected: set[str] = set()
+        self._first_at: dict[str, int] = {}
 
     @property
     def changed(self) -> set[str]:
@@ -39,7 +40,7 @@ class Told:
 
     def is_known(self, record: str) -> bool:
         """Whether all of it is known, as it is now."""
-        return self._known.get(record) == self._is.get(record)
+        return record in self._is and self._known[record] == self._is[record]
 
     def happened(self, record: str, state: State, at: int, *, is_told: bool, is_whole: bool) -> None:
         """It is so now: a webhook tells of it, or none. `is_whole`: it tells all of the record, not what changed."""
@@ -57,6 +58,7 @@ class Told:
                 known.pop(name, None)
         self._happened_at[record] = at
         self._is[record] = state
+        self._first_at.setdefault(record, at)
         self._at[record] = at
 
     def compared(self, begun: int) -> None:
@@ -69,7 +71,8 @@ class Told:
                 is_due = at <= begun - PATIENCE
             else:
                 is_due = not is_missed or record in self._suspected
-                self._suspected.add(record)
+                if self._first_at[record] <= begun - PATIENCE:
+                    self._suspected.add(record)
             if is_due:
                 del self._at[record]
                 self._suspected.discard(record)

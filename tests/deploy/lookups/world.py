@@ -86,15 +86,18 @@ PIPELINES = {
 
 
 def floor_config(url: str, **connection: Any) -> Config:
-    settings = {
+    return make_config(connections={"hub": settings_of(url) | connection}, pipelines=PIPELINES)
+
+
+def settings_of(url: str) -> dict[str, Any]:
+    """What stands under `connections`."""
+    return {
         "kind": "hubspot",
         "secrets": ["a-secret-of-hubspot"],
         "public_url": "https://floor.example.com",
         "api": {"token": "pat-token-1", "url": url},
         "stages": {"7001": {"name": "Verbal yes"}},
-        **connection,
     }
-    return make_config(connections={"hub": settings}, pipelines=PIPELINES)
 
 
 def subjects(event: dict[str, Any]) -> set[str]:
@@ -116,8 +119,10 @@ class World:
     begun = START
     """When it was made."""
 
-    def __init__(self, folder: Path, *, seed: int = 1, lost: float = 0.05, repeated: float = 0.2) -> None:
-        self.clock = Clock()
+    def __init__(
+        self, folder: Path, *, seed: int = 1, lost: float = 0.05, repeated: float = 0.2, clock: Clock | None = None
+    ) -> None:
+        self.clock = clock or Clock()
         self.log = Log()
         self.folder = folder
         self.lost = lost
@@ -169,7 +174,18 @@ class World:
         for change in self.truth(0, ids):
             if change.id in changes:
                 changes[change.id].append(change)
-        return {id: state_of(said) for id, said in changes.items()}
+        found = {id: state_of(said) for id, said in changes.items()}
+        for id, state in found.items():
+            self.amend(id, state)
+        return found
+
+    def amend(self, id: str, state: State) -> None:
+        """Say of a record what stands there and not in ours: of whom was merged away, who stays tells."""
+        state.pop("merged_into", None)
+        contact = self.crm.things["contacts"].get(id)
+        merged = None if contact is None else contact.get("hs_merged_object_ids")
+        if merged is not None:
+            state["merged"] = merged
 
     async def __aenter__(self) -> Self:
         url = self._stack.enter_context(self.crm.serving())

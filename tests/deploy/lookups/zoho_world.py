@@ -8,6 +8,7 @@ from schemas.config import Config
 from schemas.instants import SECOND, parse_instant
 from schemas.records import RecordChange, make_change
 from tests.builders import make_config
+from tests.deploy.lookups.told import State
 from tests.deploy.lookups.world import People, World
 from tests.fakes.zoho import CLIENT, STAGES, FakeZoho, Row, bodies, iso
 
@@ -57,6 +58,9 @@ class ZohoWorld(World):
 
     def tells_all(self, id: str) -> bool:
         return True  # it is looked up
+
+    def amend(self, id: str, state: State) -> None:
+        pass
 
     def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
         found = [
