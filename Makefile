@@ -16,13 +16,18 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help install dev demo test test-board floors backfills fuzz fuzz-bodies sanitize image digests faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
+=======
+.PHONY: help install dev demo test test-board floors hard backfills fuzz fuzz-bodies sanitize image faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
+>>>>>>> main
 
 help:
 	@echo "make install   set up $(VENV)"
 	@echo "make demo      everything on this machine, with a simulated CRM; CRM=hubspot or salesforce: over a fake of that"
 	@echo "make test      all tests; this and what follows first installs what only developers need"
 	@echo "make floors    a day of a floor over a fake of each CRM, against a recount of it; FLOOR_RECORDS=2000"
+	@echo "make hard      every metric of 20,000 events of all kinds against a recount; HARD_EVENTS=4000"
 	@echo "make backfills  as real processes: killed half-way, and of 100,000 records; a quarter of an hour"
 	@echo "make fuzz-bodies  BODIES=100000 wrong bodies of each kind of CRM"
 	@echo "make fuzz      whatever reads bytes from outside, on bytes nobody foresaw; SECONDS=600 for longer"
@@ -80,6 +85,12 @@ test: install dev $(NODE_TOOLS)
 FLOOR_RECORDS ?= 2000
 floors: install dev
 	FLOOR_RECORDS=$(FLOOR_RECORDS) $(BIN)/python -m pytest tests/deploy/lookups/test_floors.py
+
+# Every metric, segment and comparison, and a user's own that are hard to count, of events of all kinds on a running
+# floorcast: shuffled, twice, after kill -9, after a change of metrics.yaml under load. A short form is among the tests.
+HARD_EVENTS ?= 20000
+hard: install dev
+	HARD_EVENTS=$(HARD_EVENTS) $(BIN)/python -m pytest tests/integration/test_hard_metrics.py
 
 # Back-fills as real processes, each with a Kafka of its own: killed half-way, and a large one at the vendor's limit.
 # BACKFILLS=hubspot, salesforce or large: that one alone.

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -49,13 +49,23 @@ def check(
     settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     found = checked_files(settings.config)
     path = metrics_path(settings.config, found.metrics)
-    for remark in [*found.remarks(), *media_remarks(settings.config, found)]:
-        say(f"{settings.config}: {remark}")
+    remarks = [*found.remarks(), *media_remarks(settings.config, found)]
+    for remark in _placed(remarks, settings.config, path) if remarks else ():
+        say(remark)
     typer.echo(f"{settings.config} is right")
     if path.exists():
         typer.echo(f"{path} is right")
     if online:
         raise typer.Exit(_online(found, settings))
+
+
+def _placed(remarks: Iterable[str], config: Path, metrics: Path) -> Iterator[str]:
+    """Remarks with the file and line of the field that each begins with."""
+    documents = {path: read_document(path.read_text("utf-8"), str(path)) for path in (config, metrics) if path.exists()}
+    for remark in remarks:
+        field, _, reason = remark.partition(": ")
+        place = tuple(int(part) if part.isdecimal() else part for part in field.split("."))
+        yield documents[metrics if place[0] == "metrics" and metrics in documents else config].problem(place, reason)
 
 
 def _online(config: Config, settings: Settings) -> int:
