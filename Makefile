@@ -16,11 +16,7 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help install dev demo test test-board floors backfills fuzz fuzz-bodies sanitize image digests faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
-=======
-.PHONY: help install dev demo test test-board floors hard backfills fuzz fuzz-bodies sanitize image faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
->>>>>>> main
+.PHONY: help install dev demo test test-board floors hard backfills fuzz fuzz-bodies sanitize image digests faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
 
 help:
 	@echo "make install   set up $(VENV)"

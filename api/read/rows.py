@@ -66,19 +66,12 @@ def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json
         row = {**head, "window": window, "as_of": as_of, "metrics": metrics, "bounds": values.bounds}
         if values.unavailable:
             row["unavailable"] = values.unavailable
-<<<<<<< HEAD
-        versions = {name: places for name, places in crossing.items() if name in metrics}
-        if versions:
-            row["versions"] = versions
-        if has_money(view, metrics):
-=======
         if crossing:
-            behind = _with_parts(view, values.metrics)
+            behind = _with_parts(view, metrics)
             versions = {name: places for name, places in crossing.items() if name in behind}
             if versions:
                 row["versions"] = versions
-        if has_money(view, values.metrics):
->>>>>>> main
+        if has_money(view, metrics):
             row["currency"] = currency
         return row
 
