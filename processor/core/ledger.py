@@ -33,6 +33,7 @@ from schemas.instants import DAY
 from schemas.late import PAST, REFUSED, LateChange
 from schemas.numbers import hash_of
 from schemas.records import (
+    CONTACTS,
     MERGED,
     NAMED_IN_ORDER,
     NUMBER,
@@ -43,12 +44,13 @@ from schemas.records import (
     decode_record,
     decode_values,
     encode_elsewhere,
+    ids_in,
 )
 
 if TYPE_CHECKING:
     from processor.native.ledger import Plain
 
-DEAL = "deal"
+DEAL, LEAD = "deal", "lead"
 SLICE = 500
 """Rows looked at in one batch, to see whether they are still kept: a few milliseconds."""
 PART = 1 << 14
@@ -428,19 +430,20 @@ def _told(key: str, record: Record, row: bytes, left: Mapping[str, Mapping[str, 
         if entry is not None:
             found.append(Engagement(MERGES_GROUP, key, Record("lead", {MERGED: entry}).encode()))
         return found
+    pointers = NAMED_IN_ORDER.get(record.kind, ())
+    groups = dict.fromkeys(_group_of(pointer, id) for pointer in pointers for id in ids_in(record.get(pointer)))
     found = []
-    for pointer in NAMED_IN_ORDER.get(record.kind, ()):
-        current, group = record.get(pointer), None
-        if isinstance(current, str):
-            whole = record.encode(is_whole=False) if record.named or record.kept_from is not None else row
-            group = _group_of(pointer, current)
-            found.append(Engagement(group, key, whole))
+    if groups:
+        whole = record.encode(is_whole=False) if record.named or record.kept_from is not None else row
+        found += [Engagement(group, key, whole) for group in groups]
+    for pointer in pointers:
         for value, version in sorted(left.get(pointer, {}).items()):
-            if (former := _group_of(pointer, value)) != group:
+            if (former := _group_of(pointer, value)) not in groups:
                 found.append(Engagement(former, key, encode_elsewhere(record.kind, pointer, value, version)))
     return found
 
 
 def _group_of(pointer: str, value: str) -> str:
     """The group of what a pointer has: two connections that tell of one number tell the same group."""
-    return f"{pointer}:{hash_of(value) if pointer == NUMBER else value}"
+    kind = LEAD if pointer == CONTACTS else pointer
+    return f"{kind}:{hash_of(value) if pointer == NUMBER else value}"

@@ -18,9 +18,9 @@ from processor.core.retention import speaks_of_the_past
 from schemas.damage import DamagedError, check_row
 from schemas.deals import decode_deal
 from schemas.instants import DAY, HOUR
+from schemas.pasts import HISTORY_LIMIT
 from schemas.records import (
     FIELD_CODES,
-    HISTORY_LIMIT,
     Record,
     RecordChange,
     decode_record,
