@@ -16,19 +16,21 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-board floors backfills fuzz fuzz-bodies sanitize image faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
+.PHONY: help install dev demo test test-board floors hard backfills fuzz fuzz-bodies sanitize image digests faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
 	@echo "make demo      everything on this machine, with a simulated CRM; CRM=hubspot or salesforce: over a fake of that"
 	@echo "make test      all tests; this and what follows first installs what only developers need"
 	@echo "make floors    a day of a floor over a fake of each CRM, against a recount of it; FLOOR_RECORDS=2000"
+	@echo "make hard      every metric of 20,000 events of all kinds against a recount; HARD_EVENTS=4000"
 	@echo "make backfills  as real processes: killed half-way, and of 100,000 records; a quarter of an hour"
 	@echo "make fuzz-bodies  BODIES=100000 wrong bodies of each kind of CRM"
 	@echo "make fuzz      whatever reads bytes from outside, on bytes nobody foresaw; SECONDS=600 for longer"
 	@echo "make sanitize  what is compiled, under AddressSanitizer and UBSan"
 	@echo "make image     the image of deploy/Dockerfile, built without Docker, started, and posted to"
-	@echo "make faults    every fault, with figures: half an hour; ROUNDS=\"kill-worker freeze\" for some of them"
+	@echo "make digests   pin the images of others by digest; asks a registry through skopeo or docker"
+	@echo "make faults    every fault, with figures: an hour; ROUNDS=\"kill-worker freeze\" for some of them"
 	@echo "make check     lint, format, types, import rules"
 	@echo "make bench     the benchmark"
 
@@ -80,6 +82,12 @@ FLOOR_RECORDS ?= 2000
 floors: install dev
 	FLOOR_RECORDS=$(FLOOR_RECORDS) $(BIN)/python -m pytest tests/deploy/lookups/test_floors.py
 
+# Every metric, segment and comparison, and a user's own that are hard to count, of events of all kinds on a running
+# floorcast: shuffled, twice, after kill -9, after a change of metrics.yaml under load. A short form is among the tests.
+HARD_EVENTS ?= 20000
+hard: install dev
+	HARD_EVENTS=$(HARD_EVENTS) $(BIN)/python -m pytest tests/integration/test_hard_metrics.py
+
 # Back-fills as real processes, each with a Kafka of its own: killed half-way, and a large one at the vendor's limit.
 # BACKFILLS=hubspot, salesforce or large: that one alone.
 backfills: install dev
@@ -99,6 +107,10 @@ sanitize: install dev
 	$(BIN)/python -m tests.sanitize $(SANITIZE)
 
 # Without Docker: Debian's buildah follows deploy/Dockerfile, on a base of Debian's packages. Wants root.
+# Changes files; `python -m deploy.digests --check` only looks.
+digests: install
+	$(BIN)/python -m deploy.digests
+
 image: install dev
 	$(BIN)/python -m tests.image
 

@@ -110,7 +110,7 @@ async def opened(browser: Browser, url: str) -> tuple[Page, Page]:
     board = await context.new_page()
     await board.add_init_script(_ON_GLASS)
     await board.goto(url + _BOARD)
-    await board.wait_for_selector('#board[data-state="live"]', timeout=_PATIENCE_SECONDS * 1000)
+    await board.wait_for_selector('#board:not([data-state="connecting"])', timeout=_PATIENCE_SECONDS * 1000)
     return board, bare
 
 
@@ -200,6 +200,9 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
             *_others(found),
         ],
         short=short,
+        after="What the board itself takes is the difference between the page that draws and the one that listens: the "
+        "pause between two drawings, the drawing, and a frame. Where nothing of the machine is idle the figures are "
+        "those of the machine.",
     )  # fmt: skip
 
 

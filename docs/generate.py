@@ -493,10 +493,10 @@ address does not have is 422. Every answer has an `x-request-id`, by which the l
 brought (at most 64 letters, digits, `.`, `_` and `-`), else a new one. Pages of the sites under `cors` in
 [floorcast.yaml](configuration.md) may ask, with a key.
 
-The stream sends `snapshot` first: rows, waiting leads, open alerts, the last 20 wins of today, freshness. Then
-`metrics` (rows with the metrics that changed, as whole values), `lead`, `alert` and `win` (one of them, as in REST) and
-`freshness`. What changes by time alone is sent too. Each event has an `id`; whoever comes back with `Last-Event-ID`
-gets what was missed, or a new snapshot. Every 5 s without news there is a comment.""",
+The stream sends `snapshot` first: rows, waiting leads, open alerts, the last 20 wins of today, what was `taken_back` of
+wins, freshness. Then `metrics` (rows with the metrics that changed, as whole values), `lead`, `alert` and `win` (one of
+them, as in REST) and `freshness`. What changes by time alone is sent too. Each event has an `id`; whoever comes back
+with `Last-Event-ID` gets what was missed, or a new snapshot. Every 5 s without news there is a comment.""",
         *(f"## {name.capitalize()}\n\n" + "\n\n".join(found) for name, found in groups.items()),
         "## Errors\n\n`application/problem+json` (RFC 9457). `type` is `urn:floorcast:problem:` and one of these "
         "words; `field` names the parameter, header or setting to look at, where there is one.\n\n"

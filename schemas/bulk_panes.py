@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from schemas.columns import Block, Column
 from schemas.pane_store import Held, PaneStore
-from schemas.panes import Pane, decode_pane, merge
+from schemas.panes import Pane, decode_pane, merge, written_name
 from schemas.sums import Sums
 from schemas.windows import Day, Span, Window
 
@@ -132,7 +132,7 @@ class BulkPanes:
     ) -> Iterator[tuple[int, Pane]]:  # fmt: skip
         """What of these people's panes is in no column, by origin."""
         fresh = self._store.fresh(window)
-        names = None if cells is None else [cell.to_bytes(8, "big") for cell in cells - self._in_columns - self._days]
+        names = None if cells is None else [*map(written_name, cells - self._in_columns - self._days)]
         for origin, block in self._store.blocks(window).items():
             over = fresh.get(origin, {})
             for place, rest in block.rests():
@@ -157,7 +157,7 @@ class BulkPanes:
             for place, amount in _of_column(block, cells):
                 if place not in over:
                     amounts[place] = amounts.get(place, 0) + amount
-        name = cell.to_bytes(8, "big")
+        name = written_name(cell)
         for held in fresh.values():
             for place, value in held.items():
                 if value is not None and name in value:

@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.instants import DAY, EARLIEST, LATEST, parse_date
 from schemas.records import DELETED, ENTERED, FIELDS, FieldType, RecordChange, Value, decode_record
-from schemas.voices import VOICES
+from schemas.voices import LEFT, VOICES
 
 LONGEST = 10 * 365 * DAY
 """Microseconds; no talk is longer."""
@@ -89,7 +89,8 @@ def check_row(row: bytes) -> None:
         _check_values(record.kind, name, (value for _, _, _, value in entered))
         _check_values(record.kind, instant, (at for at, _, _, _ in entered))
     for name, values in record.named.items():
-        _check_values(record.kind, name, values)
+        is_list = FIELDS[record.kind].get(name) is FieldType.REFERENCES
+        _check_values(record.kind, name, ([value] for value in values) if is_list else values)
     versions = [entry[:2] for entry in record.fields.values()]
     versions += [entry[:2] for entries in record.histories.values() for entry in entries]
     versions += [entry[1:3] for entered in record.entered.values() for entry in entered]
@@ -168,6 +169,6 @@ _FITTING: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
         for name, field_type in fields.items()
         for voice in (name, *VOICES.get(kind, {}).get(name, ()))
     }
-    | {DELETED: _is_flag}
+    | {DELETED: _is_flag, **dict.fromkeys(LEFT.get(kind, {}).values(), _is_reference)}
     for kind, fields in FIELDS.items()
 }

@@ -12,7 +12,7 @@ from schemas.catalogue.duration import DurationReader
 from schemas.catalogue.simple import SimpleReader
 from schemas.catalogue.versions import VersionsReader
 from schemas.pane_store import PaneStore
-from schemas.panes import decode_pane
+from schemas.panes import decode_pane, written_name
 from schemas.windows import Window, is_day
 
 
@@ -26,7 +26,7 @@ class LeftOut:
         """A pane has come (None: is gone); only one that says something of this is decoded."""
         if is_day(window):
             for cell, held in self._held.items():
-                if value is not None and _written(cell) in value:
+                if value is not None and written_name(cell) in value:
                     held[window, rep, origin] = decode_pane(value).get(cell, 0)
                 elif held:
                     held.pop((window, rep, origin), None)
@@ -66,8 +66,3 @@ def _noted_cells(metrics: Mapping[str, Metric]) -> set[int]:
     won = without_rate(metrics.get("revenue_won"))
     negative = {cell for metric in metrics.values() for cell in negative_durations(metric)}
     return negative if won is None else negative | {won}
-
-
-def _written(cell: int) -> bytes:
-    """The name of a cell, as it stands in the bytes of a pane."""
-    return cell.to_bytes(8, "big")

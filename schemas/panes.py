@@ -6,7 +6,10 @@ here it is a number. Does not derive panes from records, and makes no metric.
 Whatever was put in can be taken out again, in any order, and what returns to 0 is gone: panes are a commutative group.
 """
 
+import struct
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -22,8 +25,18 @@ Values = Sequence[tuple[int, Key | None, int]]
 Pane = dict[int, Any]
 """Cell -> an amount (int), or key -> amount (dict). Nothing in it is 0 or empty."""
 
+NAME_BYTES = 5
+"""Of what a cell is called."""
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict[int | str, int | str | list[int | bytes | list[int]]]).decode
+_decode = msgspec.msgpack.Decoder(list[int | bytes | list[int | bytes | bool | list[int | bool | None] | None]]).decode
+_NAMES = struct.Struct(">BI")
+_UNITS: tuple[tuple[bool | None, int], ...] = ((True, 10**6), (False, 1000), (None, 1))
+"""What keys are multiples of, and how that is written: most instants are whole seconds or milliseconds."""
+_SIZES = dict(_UNITS)
+_ID = 16
+_EARLIER = 0x80, 0xDE
+"""How panes of earlier builds begin: they were maps."""
 
 
 def add(pane: Pane, values: Values, sign: int) -> None:
@@ -99,33 +112,119 @@ def _settle(pane: Pane, cell: int, value: Any) -> None:
 def encode_pane(pane: Pane) -> bytes:
     """The same pane always gives the same bytes, so that what is published can be compared.
 
-    A map of cells, in their order, to the amount, or to keys and amounts by turns, in the order of the keys.
+    A list: the names of the cells, in their order and one behind the other, then what each of them holds.
+
+    - An amount, where there are no keys.
+    - Keys and amounts by turns, in the order of the keys. Of keys that are there once or twice: a unit (`_UNITS`), the
+      first key in it, and by how much the next one is larger, as often as its amount says.
+    - Ids one behind the other, and where not all are there once a list of that and of their amounts.
+    - Of pairs that are there once: the unit in a list of its own, then by turns the first of the pair, as keys are, and
+      by how much the second one is larger than that.
     """
-    return _encode({cell: value if isinstance(value, int) else _flat(value) for cell, value in sorted(pane.items())})
+    cells = sorted(pane)
+    values = (pane[cell] for cell in cells)
+    return _encode([
+        b"".join(map(written_name, cells)),
+        *(value if isinstance(value, int) else _packed(value) for value in values),
+    ])  # fmt: skip
 
 
-def _flat(amounts: Mapping[Any, int]) -> list[Any]:
-    return [part for entry in sorted(amounts.items()) for part in entry]
+def written_name(cell: int) -> bytes:
+    """The name of a cell as it stands in the bytes of a pane: a pane without it has no such cell."""
+    return cell.to_bytes(NAME_BYTES, "big")
+
+
+def _packed(held: Mapping[Any, int]) -> Any:
+    keys = sorted(held)
+    amounts = [held[key] for key in keys]
+    first, size = keys[0], len(keys)
+    if isinstance(first, bytes):
+        ids = b"".join(keys)
+        return ids if amounts == [1] * size else [ids, *amounts]
+    if isinstance(first, tuple):
+        if len(first) == 2 and amounts == [1] * size and all(-_WIDE <= end - at < _WIDE for at, end in keys):
+            return _pairs(keys)
+    elif min(amounts) > 0 and sum(amounts) <= 2 * size:
+        mark, unit = _unit_of(keys)
+        steps = [mark, first // unit, *[0] * (amounts[0] - 1)]
+        for place in range(1, size):
+            steps += [(keys[place] - keys[place - 1]) // unit, *[0] * (amounts[place] - 1)]
+        return steps
+    return [part for entry in zip(keys, amounts, strict=True) for part in entry]
+
+
+_WIDE = 2**63
+
+
+def _pairs(keys: Sequence[tuple[int, int]]) -> list[Any]:
+    mark, unit = _unit_of([part for key in keys for part in key])
+    found: list[Any] = [[mark]]
+    last = 0
+    for at, end in keys:
+        found += [(at - last) // unit, (end - at) // unit]
+        last = at
+    return found
+
+
+def _unit_of(numbers: Sequence[int]) -> tuple[bool | None, int]:
+    return next((mark, unit) for mark, unit in _UNITS if not any(number % unit for number in numbers))
 
 
 def decode_pane(value: bytes) -> Pane:
-    """The opposite of `encode_pane`. What an earlier version called by a word is left out.
+    """The opposite of `encode_pane`. A pane of an earlier build is empty: its cells have other names by now.
 
     Raises msgspec.MsgspecError.
     """
+    if value and (value[0] & 0xF0 == _EARLIER[0] or value[0] in (_EARLIER[1], _EARLIER[1] + 1)):
+        return {}
+    names, *values = _decode(value) or [b""]
+    if not isinstance(names, bytes) or len(names) != NAME_BYTES * len(values):
+        msg = "a pane has other names than values"
+        raise msgspec.ValidationError(msg)
     pane: Pane = {}
-    for cell, held in _decode(value).items():
-        if isinstance(cell, str):
-            continue
-        if isinstance(held, int):
-            pane[cell] = held
-            continue
-        keys, amounts = held[::2], held[1::2]
-        if len(keys) != len(amounts) or not {*map(type, amounts)} <= {int} or len({*map(type, keys)}) > 1:
-            msg = "a cell holds something else than keys of one kind and amounts"
-            raise msgspec.ValidationError(msg)
-        pane[cell] = dict(zip((tuple(key) if isinstance(key, list) else key for key in keys), amounts, strict=True))
+    for (high, low), held in zip(_NAMES.iter_unpack(names), values, strict=True):
+        pane[high << 32 | low] = held if isinstance(held, int) else _unpacked(held)
     return pane
+
+
+def _unpacked(held: Any) -> dict[Any, int]:
+    try:
+        if isinstance(held, bytes):
+            return dict.fromkeys(_ids(held), 1)
+        first = held[0]
+        if isinstance(first, bytes):
+            return dict(zip(_ids(first), _whole(held[1:]), strict=True))
+        if first is None or isinstance(first, bool):
+            unit = _SIZES[first]
+            keys = [key * unit for key in accumulate(_whole(held[1:]))]
+            found = dict.fromkeys(keys, 1)
+            return found if len(found) == len(keys) else dict(Counter(keys))
+        if isinstance(first, list):
+            return _tuples(held)
+        return dict(zip(_whole(held[::2]), _whole(held[1::2]), strict=True))
+    except (IndexError, KeyError, ValueError, TypeError):
+        msg = "a cell holds something else than keys of one kind and amounts"
+        raise msgspec.ValidationError(msg) from None
+
+
+def _ids(held: bytes) -> list[bytes]:
+    if len(held) % _ID or not held:
+        raise ValueError(held)
+    return [held[place : place + _ID] for place in range(0, len(held), _ID)]
+
+
+def _tuples(held: Sequence[Any]) -> dict[Any, int]:
+    if len(held[0]) > 1:
+        return dict(zip((tuple(_whole(key)) for key in held[::2]), _whole(held[1::2]), strict=True))
+    unit = _SIZES[held[0][0]]
+    starts = accumulate(_whole(held[1::2]))
+    return {(at * unit, (at + gap) * unit): 1 for at, gap in zip(starts, _whole(held[2::2]), strict=True)}
+
+
+def _whole(numbers: Sequence[Any]) -> Sequence[int]:
+    if not {*map(type, numbers)} <= {int}:
+        raise ValueError(numbers)
+    return numbers
 
 
 def pane_key(origin: str, rep: str | None, window: Window) -> bytes:

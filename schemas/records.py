@@ -14,14 +14,12 @@ import msgspec
 from msgspec import structs
 
 from schemas import row_bytes
+from schemas.pasts import HISTORY_LIMIT, enter, remember
 from schemas.row_bytes import Entry, Pasts, read_row
-from schemas.voices import FURTHER, VOICES, joined_history, newest_word
+from schemas.voices import FURTHER, LEAVING, LEFT, VOICES, is_left, joined_history, newest_word
 
 Value = row_bytes.Value
 Version = row_bytes.Version
-
-HISTORY_LIMIT = 64
-"""Entries of a history that are kept, the newest."""
 
 NAMED_LIMIT = 64
 """Values of a pointer that a record remembers, the newest, the current one among them."""
@@ -127,7 +125,8 @@ ROSTER_KINDS = frozenset({"rep", "absence", "goal"})
 HISTORIES: Mapping[str, frozenset[str]] = {
     "lead": frozenset({"rep", "status", *VOICES["lead"]["status"]}),
     "rep": frozenset({"team"}),
-    "deal": frozenset({"amount", "status", *VOICES["deal"]["status"]}),
+    "deal": frozenset({"amount", "status", *VOICES["deal"]["status"], *LEFT["deal"].values()}),
+    **{kind: frozenset(LEFT[kind].values()) for kind in ("call", "email", "meeting")},
 }
 """Fields whose past matters: kept as sets of (version, value), joined by union."""
 
@@ -136,14 +135,20 @@ ENTERED: Mapping[str, Mapping[str, str]] = {"deal": {"stage": "entered_stage_at"
 
 NAMED: Mapping[str, frozenset[str]] = {
     "call": frozenset({"lead", "number"}),
-    "email": frozenset({"lead", "thread"}),
+    "email": frozenset({"lead", "contacts", "thread"}),
     "meeting": frozenset({"lead"}),
     "deal": frozenset({"lead"}),
     "activity": frozenset({"lead"}),
     "credit": frozenset({"customer"}),
     "subscription": frozenset({"customer"}),
 }
-"""Pointers to groups: values that changes gave them are remembered, so that a group left is told so, once."""
+"""Pointers to groups: values that changes gave them are remembered, so that a group left is told so, once.
+
+`contacts` are leads as `lead` is one, and each of them is a value by itself.
+"""
+
+CONTACTS = "contacts"
+"""The pointers of mails to all to whom they went: those of them that are leads were touched by it."""
 
 NUMBER = "number"
 """The pointer of calls that two connections tell of (schemas/numbers.py)."""
@@ -170,9 +175,10 @@ FIELD_CODES: Mapping[str, int] = {
     )
 }  # fmt: skip
 # Beyond the codes of fields, so that whoever knows those alone leaves the row to who knows voices.
-_CODES: Mapping[str, int] = dict(FIELD_CODES) | {
+_CODES: dict[str, int] = dict(FIELD_CODES) | {
     voice: 64 + number for number, voice in enumerate(voice for voices in FURTHER.values() for voice in voices)
 }
+_CODES |= {left: 96 + number for number, left in enumerate(LEAVING.values())}
 _FIELD_NAMES: Mapping[int, str] = {code: name for name, code in _CODES.items()}
 # Among the pointers of a row, the last of them: no pointer, but `Record.kept_from`.
 _KEPT_FROM: Final = 63
@@ -285,7 +291,13 @@ class Record:
             for voice in FURTHER[name]:
                 if voice in self.fields:
                     return newest_word([found, *map(self.fields.get, FURTHER[name])])
+        elif found is not None and name in LEAVING and self._has_left(name, found):
+            return (found[0], found[1], None)
         return found
+
+    def _has_left(self, pointer: str, entry: tuple[int, int, Value]) -> bool:
+        left = self.histories.get(LEAVING[pointer])
+        return left is not None and is_left(entry, left)
 
     @property
     def is_deleted(self) -> bool:
@@ -320,13 +332,14 @@ class Record:
         histories, named = HISTORIES.get(self.kind, _NONE), NAMED.get(self.kind, _NONE)
         for name, value in change.fields.items():
             news |= self._set(name, (at, digest, value), name in named)
-            if name in histories and _remember(self.histories.setdefault(name, []), [(at, digest, value)]):
+            if name in histories and remember(self.histories.setdefault(name, []), [(at, digest, value)]):
                 news = True
         for name, instant in ENTERED.get(self.kind, _NO_FIELDS).items():
             if name in change.fields:
                 said = change.fields.get(instant)
                 entered_at = said if isinstance(said, int) else at
-                news |= _enter(self.entered.setdefault(name, []), [(entered_at, at, digest, change.fields[name])])
+                news |= enter(self.entered.setdefault(name, []), [(entered_at, at, digest, change.fields[name])])
+        self._settle_left(named)
         return news
 
     def merge(self, other: "Record") -> bool:
@@ -338,14 +351,24 @@ class Record:
         for name, entry in other.fields.items():
             news |= self._set(name, entry, name in named)
         for name, entries in other.histories.items():
-            news |= _remember(self.histories.setdefault(name, []), entries)
+            news |= remember(self.histories.setdefault(name, []), entries)
         for name, entered in other.entered.items():
-            news |= _enter(self.entered.setdefault(name, []), entered)
+            news |= enter(self.entered.setdefault(name, []), entered)
         for name, values in other.named.items():
-            current = self.get(name)
+            current = ids_in(self.get(name))
             for value, version in values.items():
-                news |= value != current and self._leave(name, value, version)
+                news |= value not in current and self._leave(name, value, version)
+        self._settle_left(named)
         return news
+
+    def _settle_left(self, pointers: frozenset[str]) -> None:
+        """Note the pointers whose ids were taken off: whichever was heard first."""
+        for pointer in LEFT.get(self.kind, _NO_FIELDS) if self.histories else ():
+            entry = self.fields.get(pointer)
+            if entry is None or not isinstance(id := entry[2], str):
+                continue
+            if pointer in pointers and self._has_left(pointer, entry):
+                self._leave(pointer, id, entry[:2])
 
     def _set(self, name: str, entry: tuple[int, int, Value], is_pointer: bool) -> bool:
         """Let an entry win or lose. True if it said anything new."""
@@ -355,15 +378,20 @@ class Record:
         if is_newer:
             self.fields[name] = entry
         if is_pointer:
+            ids, held = ids_in(value), () if old is None else ids_in(old[2])
             if is_newer:
-                others = self.named.get(name)
-                if others is not None and isinstance(value, str):
-                    others.pop(value, None)
-                if old is not None and isinstance(old[2], str) and old[2] != value:
-                    self._leave(name, old[2], old[:2])
+                if (others := self.named.get(name)) is not None:
+                    for id in ids:
+                        others.pop(id, None)
+                if old is not None:
+                    for id in held:
+                        if id not in ids:
+                            self._leave(name, id, old[:2])
                 self._trim(name)
-            elif old is not None and isinstance(value, str) and value != old[2]:
-                news = self._leave(name, value, entry[:2])
+            else:
+                for id in ids:
+                    if id not in held:
+                        news |= self._leave(name, id, entry[:2])
         return news
 
     def _leave(self, name: str, value: str, version: Version) -> bool:
@@ -383,7 +411,7 @@ class Record:
         others = self.named.get(name)
         if others is None:
             return
-        while len(others) > NAMED_LIMIT - isinstance(self.get(name), str):
+        while len(others) > max(0, NAMED_LIMIT - len(ids_in(self.get(name)))):
             del others[min(others, key=lambda held: (others[held], held))]
             self.dropped += 1
         if not others:
@@ -470,7 +498,7 @@ def decode_values(row: bytes) -> tuple[str, int, dict[str, Value]]:
     """
     kind, patches, histories, named, _ = read_row(row, _PASTS)
     names = _FIELD_NAMES
-    if kind in VOICES and _has_voices(patches, histories):
+    if _has_voices(patches, histories):
         record = decode_record(row)
         spoken_of = dict.fromkeys(name.partition("#")[0] for name in record.fields)
         return kind, next(iter(record.fields.values()))[0], {name: record.get(name) for name in spoken_of}
@@ -510,43 +538,17 @@ _NO_HISTORIES: dict[int, list[tuple[int, int, Value]]] = {}
 _NO_NAMED: dict[int, list[tuple[int, int, str]]] = {}
 
 
+def ids_in(value: Value) -> Sequence[str]:
+    """What a pointer has: one id, several, or none."""
+    return (value,) if isinstance(value, str) else value if isinstance(value, list) else ()
+
+
 def fold_all(kind: str, changes: Iterable[RecordChange]) -> Record:
     """The state after all these changes, in whatever order they stand."""
     record = Record(kind)
     for change in changes:
         record.fold(change)
     return record
-
-
-def _remember(history: list[tuple[int, int, Value]], entries: list[tuple[int, int, Value]]) -> bool:
-    """Union by version, the newest `HISTORY_LIMIT` kept. True if the history is another one now."""
-    known = {(at, digest) for at, digest, _ in history}
-    fresh = [entry for entry in entries if (entry[0], entry[1]) not in known]
-    if not fresh:
-        return False
-    joined = sorted(history + fresh, key=_version_of)[-HISTORY_LIMIT:]
-    if joined == history:
-        return False
-    history[:] = joined
-    return True
-
-
-def _enter(entries: list[Entry], more: Sequence[Entry]) -> bool:
-    """Per instant the newest version, of the newest `HISTORY_LIMIT` instants. True if they are others now."""
-    by_instant = {entry[0]: entry for entry in entries}
-    for entry in more:
-        held = by_instant.get(entry[0])
-        if held is None or held[1:3] < entry[1:3]:
-            by_instant[entry[0]] = entry
-    joined = [by_instant[at] for at in sorted(by_instant)[-HISTORY_LIMIT:]]
-    if joined == entries:
-        return False
-    entries[:] = joined
-    return True
-
-
-def _version_of(entry: tuple[int, int, Value]) -> Version:
-    return (entry[0], entry[1])
 
 
 def attribute_text(value: Any) -> str | None:

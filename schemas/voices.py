@@ -42,6 +42,23 @@ FURTHER: Mapping[str, Sequence[str]] = {
 }
 """Field -> the further voices that it has in any kind of record. Rows number them in this order: append only."""
 
+LEFT: Mapping[str, Mapping[str, str]] = {
+    "call": {"lead": "lead#left", "deal": "deal#left"},
+    "email": {"lead": "lead#left"},
+    "meeting": {"lead": "lead#left", "deal": "deal#left"},
+    "deal": {"lead": "lead#left"},
+}
+"""Kind of record -> pointer -> what says that one id was taken off. It clears the pointer if that has this id, and says
+nothing of any other: a CRM that tells of each association by itself does not say which of several is left."""
+
+LEAVING: Mapping[str, str] = {pointer: left for lefts in LEFT.values() for pointer, left in lefts.items()}
+"""Pointer -> the same, in any kind of record. Rows number them in this order: append only."""
+
+
+def is_left(entry: Entry, left: Iterable[Entry]) -> bool:
+    """Whether the id that a pointer was said to have was taken off since."""
+    return any(said[2] == entry[2] and said[:2] > entry[:2] for said in left)
+
 
 def newest_word(entries: Iterable[Entry | None]) -> Entry | None:
     """The entry that counts: the newest that says something, else the newest. None: nothing was ever said."""

@@ -23,14 +23,11 @@ def shipped() -> BoundCatalogue:
 def cell_of(metric: str) -> int:
     """The cell of a `simple` or `duration`.
 
-    `responses`, `pending`, `pending_until` and `answered_from` are of clocks; `deals_closed` are won or lost,
-    `without_rate` won for unknown money.
+    `responses`, `pending`, `pending_until` and `answered_from` are of clocks; `without_rate` are won for unknown money.
     """
     clocks = ("leads_answered", "pending", "pending_until", "answered_from")
     if metric in clocks:
         return shipped().metrics["leads_due"].reader.measures[clocks.index(metric)].name
-    if metric == "deals_closed":
-        return shipped().metrics["win_rate"].reader.measures[-1].name
     if metric == "without_rate":
         return shipped().metrics["revenue_won"].reader.measures[-1].name
     if metric == "responses":

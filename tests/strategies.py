@@ -28,7 +28,7 @@ changed = st.sampled_from([NOW - offset for offset in (0, 1, 1000, HOUR, 30 * HO
 
 _POINTERS = {
     "rep": REPS, "booked_by": REPS, "creator": REPS, "lead": LEADS, "merged_into": LEADS, "thread": THREADS,
-    "deal": ("d1", "d2"), "logged_by": REPS, "customer": ("c1", "c2"), "contacts": ("p1", "p2", "l1"),
+    "deal": ("d1", "d2"), "logged_by": REPS, "customer": ("c1", "c2"), "contacts": ("p1", "l1", "l2"),
     "attendees": REPS,
 }  # fmt: skip
 _TEXTS = {

@@ -12,7 +12,7 @@ from api.read.view import Scope, Values, View
 from schemas.alerts import Alert, crossing_fields
 from schemas.calendars import BusinessCalendar
 from schemas.catalogue import Catalogue
-from schemas.catalogue.checking import splits_of
+from schemas.catalogue.checking import made_of, splits_of
 from schemas.connection_states import ConnectionState
 from schemas.dead_letters import DeadLetter
 from schemas.instants import SECOND, format_instant
@@ -62,17 +62,32 @@ def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json
     crossing = view.versions_in(span)
 
     def make(head: Json, values: Values) -> Json:
-        row = {**head, "window": window, "as_of": as_of, "metrics": values.metrics, "bounds": values.bounds}
+        metrics = values.metrics
+        row = {**head, "window": window, "as_of": as_of, "metrics": metrics, "bounds": values.bounds}
         if values.unavailable:
             row["unavailable"] = values.unavailable
-        versions = {name: places for name, places in crossing.items() if name in values.metrics}
-        if versions:
-            row["versions"] = versions
-        if has_money(view, values.metrics):
+        if crossing:
+            behind = _with_parts(view, metrics)
+            versions = {name: places for name, places in crossing.items() if name in behind}
+            if versions:
+                row["versions"] = versions
+        if has_money(view, metrics):
             row["currency"] = currency
         return row
 
     return make
+
+
+def _with_parts(view: View, names: Iterable[str]) -> set[str]:
+    """These metrics, and all that they are made of: what is made of several versions has none of its own."""
+    found: set[str] = set()
+    waiting = [*names]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += made_of(view.catalogue[name])
+    return found
 
 
 def window_json(view: View, span: Span) -> Json:

@@ -13,6 +13,8 @@ from schemas.instants import DAY, HOUR
 from schemas.wins import Json, Win, Wins
 
 IN_SNAPSHOT = 20
+_TAKEN_BACK = 200
+"""So many that were taken back are remembered, for boards that are opened afterwards."""
 _LATE = HOUR
 """So long after its instant a win is told, also where that was yesterday."""
 _LISTED = 31 * DAY
@@ -34,6 +36,8 @@ class WinTeller:
 
     def __init__(self) -> None:
         self._told: dict[_Cause, Win] = {}
+        self._taken_back: dict[_Cause, Json] = {}
+        """By cause, the last one at the end."""
         self._coming: list[tuple[int, str]] = []
         """Heap of (instant, deal): what is to be won yet."""
         self._day: tuple[int, int] | None = None
@@ -66,13 +70,26 @@ class WinTeller:
                     news.append(WinNews(win.row, None if told is None else told.row))
             told = told or _before(view, wins, changes, cause)
             if told is not None and now - told.at < _LISTED and (win is None or win.row["win"] != told.row["win"]):
-                gone.append(WinNews(told.row | {"withdrawn": True}, None))
+                row = told.row | {"withdrawn": True}
+                gone.append(WinNews(row, None))
+                if win is None:
+                    self._note_taken_back(cause, row)
         return news + gone
 
     def of_today(self, view: View, now: int) -> list[Json]:
         """Those of today that were told, the newest first."""
         _, start = self._today(view, now)
         return [win.row for win in sorted(self._told.values(), key=Win.key) if win.at >= start]
+
+    def taken_back(self) -> list[Json]:
+        """What was taken back since this began: who did not see it won does not celebrate it a second time either."""
+        return list(self._taken_back.values())
+
+    def _note_taken_back(self, cause: _Cause, row: Json) -> None:
+        self._taken_back.pop(cause, None)
+        self._taken_back[cause] = row
+        if len(self._taken_back) > _TAKEN_BACK:
+            del self._taken_back[next(iter(self._taken_back))]
 
     def next_instant(self) -> int | None:
         """When the next deal is won by time alone (microseconds)."""

@@ -37,8 +37,10 @@ export class Celebrations {
     if (now >= this.until) this.wins = [];
     /** @type {Win[]} */
     const begun = [];
-    for (const { id, after } of changed.wins) {
+    for (const { id, after, said } of changed.wins) {
       if (after === null) {
+        // Whoever has not seen it won, in this browser, has nothing to celebrate when it is won a second time.
+        if (said) this.remember(said);
         this.wins = this.wins.filter((win) => win.win !== id);
         continue;
       }

@@ -99,6 +99,7 @@ import { difference, nothing } from "./differences.js";
  * @property {Lead[]} [leads]
  * @property {Alert[]} [alerts]
  * @property {Win[]} [wins]
+ * @property {Win[]} [taken_back] what is won no more
  * @property {import("./freshness.js").Freshness} [freshness]
  * @property {Organisation} [organisation]
  */
@@ -171,7 +172,12 @@ export class Store {
     for (const win of (snapshot.wins || []).slice().reverse()) this.putWin(win, unheeded);
     if (snapshot.freshness) this.freshness = snapshot.freshness;
     if (snapshot.organisation) this.organisation = snapshot.organisation;
-    return difference(before, this, isFirst);
+    const changed = difference(before, this, isFirst);
+    for (const win of snapshot.taken_back || []) {
+      this.withdrawn.add(win.win);
+      changed.wins.push({ id: win.win, before: null, after: null, said: win });
+    }
+    return changed;
   }
 
   /**
@@ -235,7 +241,7 @@ export class Store {
     if (after) this.withdrawn.delete(win.win);
     else this.withdrawn.add(win.win);
     for (const oldest of Array.from(this.wins.keys()).slice(0, -MOST_WINS)) this.wins.delete(oldest);
-    changed.wins.push({ id: win.win, before, after });
+    changed.wins.push({ id: win.win, before, after, said: win });
   }
 
   /** @returns {Row[]} */

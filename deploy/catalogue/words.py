@@ -31,19 +31,38 @@ from schemas.catalogue.conditions import (
 )
 from schemas.catalogue.facts import CLOCK_NAMES, RECORD_FACTS
 from schemas.catalogue.plan import Credit, Form, Ids, Line, Program, Site, Waiting, plan_of
-from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.catalogue.versions import Versioned
+from schemas.instants import DAY, HOUR, MINUTE, SECOND, format_instant
 
 _GROUPS = {"lead": "responses, in the group of the lead", "thread": "responses, in the group of the thread",
            "customer": "responses, in the group of the customer"}  # fmt: skip
+_LONGEST = 3650 * DAY
+"""What is longer is no time that something took, but an instant: from then on a version is in force."""
 _UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
 
 
 def entry_text(name: str, entry: Entry) -> str:
     """The entry as it would stand in `metrics.yaml`, without its examples."""
-    said = entry.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"examples"})
-    said = _with_flags(said)
+    said = _versions_said(entry) if isinstance(entry, Versioned) else _written(entry)
     ordered = {"label": entry.label, "description": entry.description, "unit": entry.unit, "type": entry.type} | said
     return yaml.safe_dump({name: ordered}, sort_keys=False, allow_unicode=True, width=110).rstrip()
+
+
+def _written(entry: Entry) -> dict[str, Any]:
+    said = entry.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"examples"})
+    return {name: _with_flags(part) for name, part in said.items()}
+
+
+def _versions_said(entry: Versioned) -> dict[str, Any]:
+    """What all versions have in common, and of each what it has for itself."""
+    all_said = [_written(each) for each in entry.entries]
+    common = {name: part for name, part in all_said[0].items() if all(said.get(name) == part for said in all_said)}
+    versions = [
+        {name: part for name, part in (("since", since and since.isoformat()), ("note", note)) if part is not None}
+        | {name: part for name, part in said.items() if name not in common}
+        for said, since, note in zip(all_said, entry.since, entry.notes, strict=True)
+    ]
+    return {**common, "versions": versions}
 
 
 def _with_flags(part: Any) -> Any:
@@ -129,6 +148,8 @@ def _said(part: object) -> str:  # noqa: PLR0911 - a table
             return f"{' or '.join(names)} is set"
         case AtLeast(register, 1) if isinstance(register, Gap | Else):
             return f"{_said(register)} is more than 0"
+        case AtLeast(First(names), number) if number > _LONGEST:
+            return f"{' or else '.join(names)} is {format_instant(number)} or later"
         case AtLeast(register, number):
             return f"{_said(register)} is {_amount(number)} or more"
         case AmountAtLeast(field, number, places):
@@ -168,7 +189,7 @@ def _is_choice(part: object) -> bool:
     return isinstance(part, Not) and isinstance(part.part, All)
 
 
-def _said_not(part: object) -> str:
+def _said_not(part: object) -> str:  # noqa: PLR0911 - a table
     match part:
         case Not(inner):
             return _said(inner)
@@ -176,6 +197,8 @@ def _said_not(part: object) -> str:
             return f"{' and '.join(names)} is not set"
         case Is(field, text):
             return f"{field} is not {text}"
+        case AtLeast(First(names), number) if number > _LONGEST:
+            return f"{' or else '.join(names)} is before {format_instant(number)} or not set"
         case AtLeast(register, number):
             return f"{_said(register)} is less than {_amount(number)} or not set"
         case All():

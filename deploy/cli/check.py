@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -14,18 +14,22 @@ from deploy.cli.common import checked_config, fail, group, say, settings_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.connections import read_progress
 from deploy.local.ports import UpError
-from deploy.local.up import find_running, find_target
+from deploy.local.up import Target, find_running, find_target
+from deploy.lookups.owner import read_states
 from deploy.settings import Settings
 from deploy.subscribing.online import look_online
+from deploy.subscribing.rights import rights_of
 from deploy.verification.definitions import of_file
 from processor.transport.following import KafkaError, MissingTopicError
 from schemas.catalogue.reading import SHIPPED, shipped
 from schemas.config import Config
 from schemas.config.media_files import media_problems, media_remarks
 from schemas.config.reading import metrics_path
+from schemas.connection_states import ConnectionState, Subscription
 from schemas.connection_stats import connection_stats
 from schemas.documents.text import read_document
 from schemas.exit_codes import ExitCode
+from schemas.progress import Progress
 
 app = group()
 
@@ -49,8 +53,9 @@ def check(
     settings = settings_of(config=config, broker=broker, prefix=prefix, data=data)
     found = checked_files(settings.config)
     path = metrics_path(settings.config, found.metrics)
-    for remark in [*found.remarks(), *media_remarks(settings.config, found)]:
-        say(f"{settings.config}: {remark}")
+    remarks = [*found.remarks(), *media_remarks(settings.config, found)]
+    for remark in _placed(remarks, settings.config, path) if remarks else ():
+        say(remark)
     typer.echo(f"{settings.config} is right")
     if path.exists():
         typer.echo(f"{path} is right")
@@ -58,26 +63,43 @@ def check(
         raise typer.Exit(_online(found, settings))
 
 
+def _placed(remarks: Iterable[str], config: Path, metrics: Path) -> Iterator[str]:
+    """Remarks with the file and line of the field that each begins with."""
+    documents = {path: read_document(path.read_text("utf-8"), str(path)) for path in (config, metrics) if path.exists()}
+    for remark in remarks:
+        field, _, reason = remark.partition(": ")
+        place = tuple(int(part) if part.isdecimal() else part for part in field.split("."))
+        yield documents[metrics if place[0] == "metrics" and metrics in documents else config].problem(place, reason)
+
+
 def _online(config: Config, settings: Settings) -> int:
-    deliveries = _last_deliveries(config, settings)
+    deliveries, streams = _from_kafka(config, settings)
     code = 0
     for name, connection in config.connections.items():
-        for finding in look_online(name, connection, last_delivery_at=deliveries.get(name)):
+        for finding in look_online(
+            name, connection, last_delivery_at=deliveries.get(name), stream=streams.get(name), rights=rights_of
+        ):
             typer.echo(f"connections.{name}: {'WRONG: ' if finding.is_wrong else ''}{finding.words}")
             if finding.is_wrong:
                 code = max(code, int(ExitCode.UNREACHABLE if finding.is_away else ExitCode.DIFFERENCES))
     return code
 
 
-def _last_deliveries(config: Config, settings: Settings) -> dict[str, int]:
-    """By connection, as far as a Kafka says so."""
+def _from_kafka(config: Config, settings: Settings) -> tuple[dict[str, int], dict[str, Subscription]]:
+    """When each connection last delivered, and how their streams are, as far as a Kafka says so."""
     try:
-        progress = asyncio.run(read_progress(find_target(settings, None)))
+        target = find_target(settings, None)
+        progress, states = asyncio.run(_read(target))
     except (UpError, KafkaError, MissingTopicError, TimeoutError, OSError):
-        say("no Kafka is reached, so nobody knows of deliveries")
-        return {}
+        say("no Kafka is reached, so nobody knows of deliveries and streams")
+        return {}, {}
     found = connection_stats(config.connections, progress)
-    return {stats.connection: stats.last_delivery_at for stats in found if stats.last_delivery_at is not None}
+    deliveries = {stats.connection: stats.last_delivery_at for stats in found if stats.last_delivery_at is not None}
+    return deliveries, {name: told.subscription for name, told in states.items() if told.subscription is not None}
+
+
+async def _read(target: Target) -> tuple[Mapping[tuple[str, int], Progress], Mapping[str, ConnectionState]]:
+    return await read_progress(target), await read_states(target)
 
 
 @app.command()

@@ -60,6 +60,14 @@ COMMANDS = {
         "deploy.cli.replay",
         "Make all numbers anew from the log, while the old ones are served; then switch.",
     ),
+    "backup": (
+        "deploy.cli.backups",
+        "Save what cannot be made anew in FILE: deliveries, what people did, keys and screens.",
+    ),
+    "restore": (
+        "deploy.cli.backups",
+        "Add to the topics what FILE has and they lack.",
+    ),
     "backfill": (
         "deploy.cli.backfill",
         "Bring what was there before into a connection: from its CRM's API, or the lines of a file.",

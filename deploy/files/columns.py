@@ -4,7 +4,7 @@ Owns the choice of columns, those of a field's own name too. Pure.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from deploy.files.header import Layout, folded
@@ -21,9 +21,10 @@ Cell = Callable[[Cells], str]
 class Columns:
     """Where a file has what: of CSV by its layout, of objects (None) by path."""
 
-    def __init__(self, layout: Layout | None, reading: FileReading) -> None:
-        """Raises UseError, naming every column that is not there."""
+    def __init__(self, layout: Layout | None, reading: FileReading, members: Collection[str] = ()) -> None:
+        """`members`: of objects, the folded names that any of them has. Raises UseError, naming columns not there."""
         self._layout = layout
+        self._members = members
         problems: list[str] = []
         self.fields: dict[str, Sequence[str]] = dict(reading.columns)
         """Field -> its columns, as they are named."""
@@ -53,7 +54,7 @@ class Columns:
     def _own(self, name: str) -> str | None:
         """The column of a field's own name; more than one is asked for by `Layout.place`."""
         if self._layout is None:
-            return name
+            return name if folded(name) in self._members else None
         return name if self._layout.columns.get(name) else None
 
     def _joined(self, columns: Sequence[str], *, takes_objects: bool = False) -> Cell:

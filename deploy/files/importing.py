@@ -4,7 +4,7 @@ Owns the steps and the exit code. Kafka is behind `Log`; what is printed goes to
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -120,6 +120,17 @@ class _File:
         begin = self.layout.lines
         yield from read_csv(islice(_without_mark(lines), begin, None), self.layout.delimiter, first=begin + 1)
 
+    def members(self, fields: Iterable[str]) -> set[str]:
+        """Of objects: the folded names of fields that any of them has as a member."""
+        lacking, found = {folded(name) for name in fields}, set[str]()
+        for line in self.lines():
+            here = lacking.intersection(map(folded, line.cells)) if isinstance(line.cells, dict) else set[str]()
+            found |= here
+            lacking -= here
+            if not lacking:
+                break
+        return found
+
     def is_unchanged(self) -> bool:
         return _stamp(self.path) == self.changed
 
@@ -139,7 +150,8 @@ class Importer:
             None if task.complete is None else read_whole(task.complete, self.reading, self._calendar)
         )
         self._file = _open(task.path, self.reading)
-        self._columns = Columns(self._file.layout, self.reading)
+        members = self._file.members(self.reading.types) if self._file.layout is None else ()
+        self._columns = Columns(self._file.layout, self.reading, members)
 
     def mapping(self) -> str:
         """For `--print-mapping`."""

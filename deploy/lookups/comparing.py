@@ -11,7 +11,8 @@ from typing import Any
 
 from schemas.connectors.asking import Envelope
 from schemas.instants import SECOND
-from schemas.records import DELETED, ENTERED, HISTORIES, HISTORY_LIMIT, Record, RecordChange, decode_record
+from schemas.pasts import HISTORY_LIMIT
+from schemas.records import DELETED, ENTERED, HISTORIES, Record, RecordChange, decode_record
 
 Known = Callable[[str, str], Record | None]
 """Kind and id of a record -> what the log says of it."""

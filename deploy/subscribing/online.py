@@ -3,16 +3,19 @@
 Owns the order of the questions and what counts as wrong.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from deploy.subscribing.asking import Asker, OnlineError
 from deploy.subscribing.hubspot import open_hubspot
+from deploy.subscribing.rights import Rights
 from deploy.subscribing.steps import PLACE
 from deploy.subscribing.vendors import ACTIVE, Done, Opens, Vendor, vendor_of
+from schemas.connection_states import Subscription
 from schemas.connectors import KINDS, Connection
 from schemas.connectors.hubspot.connector import HubSpotConnection
+from schemas.connectors.salesforce import SalesforceConnection
 from schemas.instants import format_instant
 
 
@@ -31,9 +34,18 @@ def hook_url(name: str, connection: Connection) -> str:
 
 
 def look_online(
-    name: str, connection: Connection, *, last_delivery_at: int | None, opens: Opens = Asker
+    name: str,
+    connection: Connection,
+    *,
+    last_delivery_at: int | None,
+    stream: Subscription | None = None,
+    rights: Callable[[Connection], Rights | None] = lambda _connection: None,
+    opens: Opens = Asker,
 ) -> Iterator[Finding]:
-    """Token, subscription, limits and last delivery of one connection."""
+    """Token, rights, subscription, limits and last delivery of one connection.
+
+    `stream`: how its stream is, as far as a Kafka says so. `rights`: asks for each object that is read of it.
+    """
     with ExitStack() as stack:
         try:
             opened: Opens = lambda *given, **named: stack.enter_context(opens(*given, **named))  # noqa: E731
@@ -47,17 +59,25 @@ def look_online(
             elif vendor is None:
                 yield Finding("has no API to ask: it only listens")
             else:
-                yield from _of_vendor(vendor, hook_url(name, connection), connection)
+                yield from _of_vendor(vendor, hook_url(name, connection), connection, rights)
         except OnlineError as error:
             yield Finding(str(error), is_wrong=True, is_away=error.is_away)
+    if isinstance(connection, SalesforceConnection) and connection.stream is not None:
+        state = "not known, as no Kafka tells" if stream is None else stream.state
+        yield Finding(f"stream: {state}", is_wrong=stream is not None and stream.state != ACTIVE)
     if KINDS[connection.kind].takes_webhooks:
         told = "none yet" if last_delivery_at is None else format_instant(last_delivery_at)
         yield Finding(f"last delivery: {told}")
 
 
-def _of_vendor(vendor: Vendor, url: str, connection: Connection) -> Iterator[Finding]:
+def _of_vendor(
+    vendor: Vendor, url: str, connection: Connection, rights: Callable[[Connection], Rights | None]
+) -> Iterator[Finding]:
     yield Finding(f"the token is good: {vendor.greet()}")
-    if connection.public_url is None:
+    yield from _of_rights(rights(connection))
+    if isinstance(connection, SalesforceConnection):
+        yield Finding("outbound messages: Salesforce does not tell of them; the last delivery does")
+    elif connection.public_url is None:
         yield Finding("public_url is not set: no subscription is looked for")
     else:
         for state in vendor.look(url):
@@ -67,6 +87,17 @@ def _of_vendor(vendor: Vendor, url: str, connection: Connection) -> Iterator[Fin
     limits = vendor.limits()
     if limits is not None:
         yield Finding(f"limits: {limits}")
+
+
+def _of_rights(found: Rights | None) -> Iterator[Finding]:
+    if found is None:
+        return
+    if found.readable:
+        yield Finding(f"can be read: {', '.join(found.readable)}")
+    if found.refused:
+        yield Finding(f"a right or scope is missing: the token may not read {', '.join(found.refused)}", is_wrong=True)
+    if found.unknown is not None:
+        yield Finding(f"what can be read is not known: {found.unknown}", is_wrong=True, is_away=True)
 
 
 def connect(name: str, connection: Connection, now: int, *, opens: Opens = Asker) -> Done | None:

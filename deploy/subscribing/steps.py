@@ -35,7 +35,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
         "make a self client in the API console and a refresh token of the scopes ZohoCRM.modules.ALL, "
         "ZohoCRM.coql.READ, ZohoCRM.users.READ, ZohoCRM.settings.READ, ZohoCRM.org.READ, ZohoCRM.notifications.ALL",
         "name the connection with `api`, `public_url` and a random token of at most 50 characters in `secrets`",
-        "the channel is made by this command, and expires after a week: keep it renewed with --keep",
+        "the channel is made by this command, and expires after a week: up renews it, or this command with --keep",
     ),
     "pipedrive": (
         "make an API token of an admin: what that user does not see is not sent",

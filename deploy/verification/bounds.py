@@ -27,11 +27,11 @@ def smallest(places: Iterable[Place]) -> set[Place]:
 
 
 def touching(records: Records) -> dict[str, set[Place]]:
-    """Lead -> all records that ever named it, as many as its group takes."""
+    """Lead -> all records that ever named it, or went to it, as many as its group takes."""
     named: dict[str, set[Place]] = defaultdict(set)
     for kind in ("call", "email", "meeting", "deal", "activity"):
         for record in records.get(kind, {}).values():
-            for lead in record.ever_named("lead"):
+            for lead in record.ever_touched():
                 named[lead].add(("", kind, record.id))
     return {lead: smallest(places) for lead, places in named.items()}
 
@@ -48,11 +48,16 @@ def family_of(
     )
     family = [member for member in members if member.id == root or (member.id, "lead", member.id) in handed]
     taken = smallest([*touches.get(root, ()), *(place for place in handed if place[1] != "lead")])
-    engaged = []
+    engaged: list[tuple[str, Record]] = []
+    seen: set[tuple[str, str]] = set()  # a mail may have gone to several leads of a family
+    is_known = bool(family) and not any(member.id == root and member.is_deleted for member in family)
     for via, kind, name in sorted(taken):
         record = records[kind][name]
-        is_ours = record.get("lead") == (via or root)
-        if is_ours and not record.is_deleted:
+        # A mail went to a lead only if there is one: other contacts are nobody here.
+        went_to_it = is_known and (via or root) in (record.get("contacts") or ())
+        is_ours = record.get("lead") == (via or root) or went_to_it
+        if is_ours and not record.is_deleted and (kind, name) not in seen:
+            seen.add((kind, name))
             engaged.append((kind, record))
     return family, engaged
 

@@ -44,10 +44,13 @@ _Horizon = Callable[[int], tuple[date, int]]
 _POINTERS = {
     "call": ("lead",),
     "meeting": ("lead",),
-    "email": ("lead", "thread"),
+    "email": ("lead", "contacts", "thread"),
     "deal": ("lead",),
     "activity": ("lead",),
 }
+
+_GROUPS = {"contacts": "lead"}
+"""Pointers to groups that are called otherwise."""
 
 Waits = Callable[[str, Sequence["RecordChange"]], bool]
 """Whether a lead waits or has not ended, by these changes and no others."""
@@ -174,9 +177,9 @@ def _groups(lives: Iterable[_Life], final: int) -> tuple[dict[_Group, _Heard], d
             if kind == "lead" and change.fields.get("merged_into") is not None:
                 merged[str(change.fields["merged_into"])].add(name)
             named += [
-                (field, str(change.fields[field]))
+                (_GROUPS.get(field, field), id)
                 for field in _POINTERS.get(kind, ())
-                if change.fields.get(field) is not None
+                for id in _ids(change.fields.get(field))
             ]
             for group in named:
                 since.setdefault(group, change.received_at)
@@ -245,15 +248,23 @@ def _known(pointer: str, names: set[str], heard: Iterable[RecordChange]) -> list
         by_record[change.kind, change.id].append(change)
     known: list[RecordChange] = []
     for (kind, _), own in by_record.items():
-        if kind not in _POINTERS or _current(own).get(pointer) in names:
+        pointers = [field for field in _POINTERS.get(kind, ()) if _GROUPS.get(field, field) == pointer]
+        now = _current(own)
+        if kind not in _POINTERS or any(names.intersection(_ids(now.get(field))) for field in pointers):
             known += own
         else:
             known += [
-                structs.replace(change, fields={pointer: change.fields[pointer]})
+                structs.replace(change, fields={field: change.fields[field]})
                 for change in own
-                if change.fields.get(pointer) in names
+                for field in pointers
+                if names.intersection(_ids(change.fields.get(field)))
             ]
     return known
+
+
+def _ids(said: Any) -> list[str]:
+    """What a pointer was said to be: one id, several, or none."""
+    return [str(id) for id in said] if isinstance(said, list) else [] if said is None else [str(said)]
 
 
 def _are_old(changes: Iterable[RecordChange], limit: int) -> bool:

@@ -307,3 +307,6 @@ def _links(change: RecordChange) -> Iterator[tuple[str, str, str]]:
     lead = change.fields.get("merged_into" if change.kind == "lead" else "lead")
     if isinstance(lead, str):
         yield lead, change.kind, change.id
+    contacts = change.fields.get("contacts")
+    for contact in contacts if isinstance(contacts, list) else ():
+        yield contact, change.kind, change.id

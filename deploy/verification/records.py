@@ -54,6 +54,11 @@ class Record:
         """All that the pointer was ever said to be."""
         return {str(value) for change in self.changes if (value := change.fields.get(pointer)) is not None}
 
+    def ever_touched(self) -> set[str]:
+        """All leads that it was ever said to be of, and all contacts to whom it ever went."""
+        went = {str(id) for change in self.changes for id in change.fields.get("contacts") or ()}  # type: ignore[union-attr]
+        return self.ever_named("lead") | went
+
 
 Records = dict[str, dict[str, Record]]
 """By kind, by id."""
@@ -63,7 +68,7 @@ def said_of(changes: Sequence[RecordChange], name: str) -> list[tuple[int, int, 
     """What a field was after each change that speaks of it: (changed_at, digest, value). Oldest version first.
 
     Several properties of a CRM may speak of one field, as `name`, `name#1`, `name#2`: each has its own last word, and
-    among those that are not empty the latest counts.
+    among those that are not empty the latest counts. `name#left` takes one id off a pointer, if it has that one.
     """
     words: dict[str, list[RecordChange]] = defaultdict(list)
     for change in changes:
@@ -74,8 +79,12 @@ def said_of(changes: Sequence[RecordChange], name: str) -> list[tuple[int, int, 
     last: dict[str, Any] = {}
     found: list[tuple[int, int, Any]] = []
     for change, voice in sorted(spoken, key=lambda word: (word[0].changed_at, word[0].digest)):
-        last.pop(voice, None)
-        last[voice] = change.fields[voice]  # the latest one stands last
+        if voice == f"{name}#left":
+            if last.get(name) == change.fields[voice]:
+                last[name] = None
+        else:
+            last.pop(voice, None)
+            last[voice] = change.fields[voice]  # the latest one stands last
         said = [value for value in last.values() if value is not None]
         found.append((change.changed_at, change.digest, said[-1] if said else None))
     return found

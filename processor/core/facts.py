@@ -62,7 +62,7 @@ def _itself(lead: str) -> str:
 class GroupFacts:
     """All records of one group. Leads are whole: their past has a say."""
 
-    __slots__ = ("elsewhere", "first_set_at", "is_any_empty", "leads", "others", "root")
+    __slots__ = ("elsewhere", "first_set_at", "is_any_empty", "leads", "others", "root", "written_to")
 
     def __init__(
         self, rows: Mapping[str, bytes], *, lead: str | None = None, root_of: Callable[[str], str] = _itself
@@ -75,10 +75,14 @@ class GroupFacts:
         """By id: the lead itself and those merged into it."""
         self.others: dict[str, Known] = {}
         """By key: those that name one of these leads, the thread, the customer, or the number."""
+        self.written_to: set[str] = set()
+        """Keys of those of them, mails, that have a lead only among the contacts to whom they went."""
         self.elsewhere: list[Known] = []
         """Of a lead, calls that need not be its own: those that the groups of numbers show to its duplicates."""
         self.root = None if lead is None else root_of(lead)
         """Where the lead's own chain of merges ends."""
+        # Whoever is written to is a lead only if the CRM has said anything of one.
+        written_to: dict[str, bool] = {}
         first, last = _NEVER, -_NEVER
         found: dict[str, tuple[str, Known]] = {}
         for place, row in rows.items():
@@ -99,12 +103,22 @@ class GroupFacts:
                 set_at = other.set_at
                 if is_ours:
                     found[place] = (key, other)
+                    if other.kind == "email" and lead is not None:
+                        named = other.get("lead")
+                        is_its = named is not None and root_of(named) == lead
+                        written_to[key] = not is_its
             first, last = min(first, set_at), max(last, set_at)
         if len(found) > bounds.GROUP_LIMIT:
             # Each merged lead hands on as many as a group takes.
             within = smallest(found, bounds.GROUP_LIMIT)
             found = {place: entry for place, entry in found.items() if place in within}
         self.others = {key: other for key, other in found.values() if not other.is_elsewhere}
+        if any(written_to.values()):
+            self.written_to = {key for key, is_contact in written_to.items() if is_contact and key in self.others}
+            own = self.leads.get(lead or "")
+            if not self.leads or (own is not None and own.is_deleted):
+                self.others = {key: other for key, other in self.others.items() if key not in self.written_to}
+                self.written_to = set()
         self.first_set_at = first
         """When one of their fields was set (microseconds): a bound of all instants that they name, from below."""
         self.is_any_empty = last == _NEVER

@@ -38,7 +38,8 @@ class LeadFacts:
     timings: Mapping[str, Sequence[Timing]] = field(default_factory=dict)
     """Fact -> the clocks that it has a row for."""
     uncounted: Collection[str] = ()
-    """Keys of calls that touched the lead and count in no metric of calls: another connection's do."""
+    """Keys of what touched the lead and is no row beside it: calls of which another connection's count, and mails of
+    another lead, or of none, that went to it too."""
 
     def contributions(self) -> list[Contribution]:
         """What all rows count for."""

@@ -93,10 +93,10 @@ def lead_result(
     """
     own, members = facts.leads.get(lead), facts.leads
     others: Mapping[str, Known] = facts.others
-    uncounted: Collection[str] = ()
+    uncounted: Collection[str] = facts.written_to
     if definitions.matches:
         others = without_repeated(others, definitions)
-        uncounted = matched(others, definitions, facts.elsewhere).keys()
+        uncounted = {*facts.written_to, *matched(others, definitions, facts.elsewhere)}
     if facts.root != lead:
         if own is None or own.is_deleted:
             return NOTHING

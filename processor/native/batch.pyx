@@ -10,7 +10,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from processor.native.rows cimport CODES, NOT_PLAIN, Kind, code_of, fits, is_name, kind_of_text
+from processor.native.lists cimport is_name
+from processor.native.rows cimport CODES, NOT_PLAIN, Kind, code_of, fits, kind_of_text
 from processor.native.wire cimport (
     is_text,
     read_array,
@@ -119,7 +120,7 @@ cdef class ChangeBatch:
         """Read a plain change. False where it is not, with `at` anywhere."""
         cdef const uint8_t *begin = at[0]
         cdef const uint8_t *text
-        cdef uint32_t size, entries
+        cdef uint32_t size, entries, count
         cdef uint64_t known = 0
         cdef int64_t number
         cdef bint is_negative
@@ -165,6 +166,10 @@ cdef class ChangeBatch:
             elif head >> 5 == 5 or 0xD9 <= head <= 0xDB:
                 if not read_text(at, end, &text, &size) or not is_text(text, size):
                     return False
+            elif read_array(at, end, &count):
+                for _ in range(count):
+                    if not read_text(at, end, &text, &size) or not is_text(text, size):
+                        return False
             elif not read_integer(at, end, &number):
                 return False
         if not read_integer(at, end, &item.received_at) or not _earliest <= item.received_at <= _latest:

@@ -10,16 +10,21 @@ from processor.native.plan cimport COUNT, ID, PENDING, CompiledPlan, half_of, ke
 from processor.native.wire cimport (
     read_array,
     read_integer,
-    read_map,
     read_number,
     write_head,
     write_integer,
     write_number,
 )
 
+cdef extern from *:
+    bint __builtin_sub_overflow(int64_t one, int64_t other, int64_t *result) nogil
+
 cdef enum:
     INLINE = 6
-    CELL_SIZE = 9 + 5 + 19 + 9  # a name, the head of an array, a key, an amount: at most
+    NAME = 5  # bytes
+    CELL_SIZE = NAME + 5 + 7 + 19 + 9  # a name, the head of an array, a unit or the head of ids, a key, an amount: at most
+    SECONDS = 1000000
+    MILLISECONDS = 1000
     SMALL = 4096
 
 cdef struct Cell:
@@ -87,106 +92,270 @@ cdef inline int add_to(Opened *pane, uint32_t cell, uint64_t key, uint64_t low, 
     pane.count += 1
     return 0
 
+cdef inline bint read_unit(const uint8_t **at, const uint8_t *end, int64_t *unit) noexcept:
+    """What keys are multiples of; False where none is written."""
+    cdef uint8_t head
+    if at[0] >= end:
+        return False
+    head = at[0][0]
+    if head != 0xC0 and head != 0xC2 and head != 0xC3:
+        return False
+    unit[0] = SECONDS if head == 0xC3 else MILLISECONDS if head == 0xC2 else 1
+    at[0] += 1
+    return True
+
+cdef inline bint read_bytes(const uint8_t **at, const uint8_t *end, const uint8_t **data, uint32_t *size) noexcept:
+    cdef const uint8_t *here = at[0]
+    cdef int width, place
+    if here >= end or not 0xC4 <= here[0] <= 0xC6:
+        return False
+    width = 1 << (here[0] - 0xC4)
+    if end - here < width + 1:
+        return False
+    size[0] = 0
+    for place in range(width):
+        size[0] = size[0] << 8 | here[1 + place]
+    here += 1 + width
+    if end - here < <Py_ssize_t>size[0]:
+        return False
+    data[0] = here
+    at[0] = here + size[0]
+    return True
+
+cdef inline bint read_ids(Opened *pane, int cell, const uint8_t **at, const uint8_t *end) except -1:
+    """Ids that are there once, or a list of ids and amounts."""
+    cdef const uint8_t *ids
+    cdef uint32_t size, parts = 0, place
+    cdef int64_t amount = 1
+    cdef bint is_list = read_array(at, end, &parts)
+    if not read_bytes(at, end, &ids, &size) or size % 16 or (is_list and parts != size // 16 + 1):
+        return False
+    for place in range(size // 16):
+        if is_list and not read_integer(at, end, &amount):
+            return False
+        add_to(pane, cell, half_of(ids + 16 * place), half_of(ids + 16 * place + 8), amount)
+    return True
+
+cdef inline bint read_pairs(Opened *pane, int cell, const uint8_t **at, const uint8_t *end, uint32_t parts) except -1:
+    """Pairs that are there once, by their differences, or pairs and amounts."""
+    cdef int64_t unit = 1, amount, key, other
+    cdef uint64_t start = 0
+    cdef uint32_t size, place
+    if not read_array(at, end, &size):
+        return False
+    if size == 1:
+        if not read_unit(at, end, &unit):
+            return False
+        for place in range((parts - 1) // 2):
+            if not read_integer(at, end, &key) or not read_integer(at, end, &other):
+                return False
+            start += <uint64_t>(key * unit)
+            add_to(pane, cell, key_of(<int64_t>start), key_of(<int64_t>(start + <uint64_t>(other * unit))), 1)
+        return True
+    for place in range(parts // 2):
+        if (
+            (place and not read_array(at, end, &size)) or size != 2 or not read_integer(at, end, &key)
+            or not read_integer(at, end, &other) or not read_integer(at, end, &amount)
+        ):
+            return False
+        add_to(pane, cell, key_of(key), key_of(other), amount)
+    return True
+
+cdef inline bint read_keys(Opened *pane, int cell, const uint8_t **at, const uint8_t *end, uint32_t parts) except -1:
+    """Keys by their differences, as often as they are there, or keys and amounts."""
+    cdef int64_t unit, key, amount
+    cdef uint64_t number, last = 0
+    cdef bint is_negative
+    cdef uint32_t place
+    if read_unit(at, end, &unit):
+        for place in range(parts - 1):
+            if not read_number(at, end, &number, &is_negative):
+                return False
+            last += number * <uint64_t>unit
+            add_to(pane, cell, key_of(<int64_t>last), 0, 1)
+        return True
+    for place in range(parts // 2):
+        if not read_integer(at, end, &key) or not read_integer(at, end, &amount):
+            return False
+        add_to(pane, cell, key_of(key), 0, amount)
+    return True
+
 cdef inline int read_pane(Opened *pane, CompiledPlan plan, bytes value) except -1:
     """Put in what `write_pane` wrote."""
     cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(value)
     cdef const uint8_t *end = at + PyBytes_GET_SIZE(value)
-    cdef const uint8_t *id
-    cdef uint32_t entries, parts
+    cdef const uint8_t *names
+    cdef uint32_t entries, size, place, parts
     cdef uint64_t name
-    cdef int64_t key, amount, other
-    cdef bint is_negative
-    cdef uint32_t size
-    cdef int cell = -1
-    if not read_map(&at, end, &entries):
+    cdef int64_t amount
+    cdef int cell = -1, byte
+    cdef bint is_read
+    if not read_array(&at, end, &entries) or not read_bytes(&at, end, &names, &size) or size != NAME * (entries - 1):
         raise ValueError(value)
-    for _ in range(entries):
-        if not read_number(&at, end, &name, &is_negative):
-            raise ValueError(value)
+    for place in range(entries - 1):
+        name = 0
+        for byte in range(NAME):
+            name = name << 8 | names[NAME * place + byte]
         cell = plan.find(name, cell + 1)
         if cell < 0:
             raise ValueError(value)
         if plan.forms[cell] == COUNT:
-            if not read_integer(&at, end, &amount):
-                raise ValueError(value)
-            add_to(pane, cell, 0, 0, amount)
-            continue
-        if not read_array(&at, end, &parts):
+            is_read = read_integer(&at, end, &amount)
+            if is_read:
+                add_to(pane, cell, 0, 0, amount)
+        elif plan.forms[cell] == ID:
+            is_read = read_ids(pane, cell, &at, end)
+        else:
+            is_read = read_array(&at, end, &parts) and parts and (
+                read_pairs(pane, cell, &at, end, parts) if plan.forms[cell] == PENDING
+                else read_keys(pane, cell, &at, end, parts)
+            )
+        if not is_read:
             raise ValueError(value)
-        for _ in range(parts // 2):
-            if plan.forms[cell] == ID:
-                if end - at < 18 or at[0] != 0xC4 or at[1] != 16:
-                    raise ValueError(value)
-                id = at + 2
-                at += 18
-                if not read_integer(&at, end, &amount):
-                    raise ValueError(value)
-                add_to(pane, cell, half_of(id), half_of(id + 8), amount)
-                continue
-            if plan.forms[cell] == PENDING:
-                if (
-                    not read_array(&at, end, &size) or size != 2 or not read_integer(&at, end, &key)
-                    or not read_integer(&at, end, &other) or not read_integer(&at, end, &amount)
-                ):
-                    raise ValueError(value)
-                add_to(pane, cell, key_of(key), key_of(other), amount)
-                continue
-            if not read_integer(&at, end, &key) or not read_integer(&at, end, &amount):
-                raise ValueError(value)
-            add_to(pane, cell, key_of(key), 0, amount)
     return 0
 
-cdef inline int write_id(uint8_t *to, uint64_t key, uint64_t low) noexcept:
-    """Sixteen bytes, as msgpack writes them."""
+cdef inline Py_ssize_t write_bytes_head(uint8_t *to, uint32_t size) noexcept:
+    if size < 0x100:
+        to[0], to[1] = 0xC4, <uint8_t>size
+        return 2
+    if size < 0x10000:
+        to[0], to[1], to[2] = 0xC5, <uint8_t>(size >> 8), <uint8_t>size
+        return 3
+    to[0], to[1], to[2], to[3], to[4] = 0xC6, <uint8_t>(size >> 24), <uint8_t>(size >> 16), <uint8_t>(size >> 8), <uint8_t>size
+    return 5
+
+cdef inline Py_ssize_t write_ids(uint8_t *to, const Cell *cells, int count) noexcept:
+    cdef uint8_t *at = to
+    cdef bint are_single = True
+    cdef int place, byte
+    for place in range(count):
+        are_single = are_single and cells[place].amount == 1
+    if not are_single:
+        at += write_head(at, 0x90, 16, 0xDC, count + 1)
+    at += write_bytes_head(at, 16 * count)
+    for place in range(count):
+        for byte in range(8):
+            at[byte] = <uint8_t>(cells[place].key >> (56 - 8 * byte))
+            at[8 + byte] = <uint8_t>(cells[place].low >> (56 - 8 * byte))
+        at += 16
+    if not are_single:
+        for place in range(count):
+            at += write_integer(at, cells[place].amount)
+    return at - to
+
+cdef inline int64_t unit_of(const Cell *cells, int count, bint are_pairs) noexcept:
+    """The largest of the units that all keys are multiples of."""
+    cdef int64_t unit = SECONDS, key, low
     cdef int place
-    to[0], to[1] = 0xC4, 16
-    for place in range(8):
-        to[2 + place] = <uint8_t>(key >> (56 - 8 * place))
-        to[10 + place] = <uint8_t>(low >> (56 - 8 * place))
-    return 18
+    for place in range(count):
+        key, low = value_of(cells[place].key), value_of(cells[place].low) if are_pairs else 0
+        while unit > 1 and (key % unit or low % unit):
+            unit //= 1000
+    return unit
+
+cdef inline uint8_t mark_of(int64_t unit) noexcept:
+    return 0xC3 if unit == SECONDS else 0xC2 if unit == MILLISECONDS else 0xC0
+
+cdef inline Py_ssize_t write_pairs(uint8_t *to, const Cell *cells, int count) noexcept:
+    cdef uint8_t *at = to
+    cdef bint are_short = True
+    cdef int64_t unit, key, gap
+    cdef int place
+    for place in range(count):
+        are_short = are_short and cells[place].amount == 1 and not __builtin_sub_overflow(
+            value_of(cells[place].low), value_of(cells[place].key), &gap
+        )
+    if are_short:
+        unit = unit_of(cells, count, True)
+        at += write_head(at, 0x90, 16, 0xDC, 2 * count + 1)
+        at[0], at[1] = 0x91, mark_of(unit)
+        at += 2
+        for place in range(count):
+            key = value_of(cells[place].key)
+            if place:
+                at += write_number(at, (cells[place].key - cells[place - 1].key) // <uint64_t>unit)
+            else:
+                at += write_integer(at, key // unit)
+            at += write_integer(at, (value_of(cells[place].low) - key) // unit)
+        return at - to
+    at += write_head(at, 0x90, 16, 0xDC, 2 * count)
+    for place in range(count):
+        at[0] = 0x92
+        at += 1
+        at += write_integer(at, value_of(cells[place].key))
+        at += write_integer(at, value_of(cells[place].low))
+        at += write_integer(at, cells[place].amount)
+    return at - to
+
+cdef inline Py_ssize_t write_keys(uint8_t *to, const Cell *cells, int count) noexcept:
+    cdef uint8_t *at = to
+    cdef int64_t unit, total = 0, again
+    cdef int place
+    for place in range(count):
+        # More than twice as many as there are keys: by turns with their amounts they are shorter.
+        total = 2 * count + 1 if not 0 < cells[place].amount <= 2 * count - total else total + cells[place].amount
+        if total > 2 * count:
+            break
+    if total <= 2 * count:
+        unit = unit_of(cells, count, False)
+        at += write_head(at, 0x90, 16, 0xDC, <uint32_t>total + 1)
+        at[0] = mark_of(unit)
+        at += 1
+        for place in range(count):
+            if place:
+                at += write_number(at, (cells[place].key - cells[place - 1].key) // <uint64_t>unit)
+            else:
+                at += write_integer(at, value_of(cells[place].key) // unit)
+            for again in range(1, cells[place].amount):
+                at[0] = 0
+                at += 1
+        return at - to
+    at += write_head(at, 0x90, 16, 0xDC, 2 * count)
+    for place in range(count):
+        at += write_integer(at, value_of(cells[place].key))
+        at += write_integer(at, cells[place].amount)
+    return at - to
 
 cdef inline bytes write_pane(const Opened *pane, CompiledPlan plan):
     """As `encode_pane`; None for an empty pane."""
     cdef uint8_t small[SMALL]
     cdef uint8_t *out = small
     cdef uint8_t *to
-    cdef const Cell *held
-    cdef int place, last, cells = 0
+    cdef int place, last, byte, cells = 0
     cdef uint32_t cell
+    cdef uint64_t name
     if not pane.count:
         return None
     for place in range(pane.count):
         cells += place == 0 or pane.cells[place].cell != pane.cells[place - 1].cell
-    if pane.count * CELL_SIZE + 5 > SMALL:
-        out = <uint8_t *>PyMem_Malloc(pane.count * CELL_SIZE + 5)
+    if pane.count * CELL_SIZE + 10 > SMALL:
+        out = <uint8_t *>PyMem_Malloc(pane.count * CELL_SIZE + 10)
         if out == NULL:
             raise MemoryError
-    to = out + write_head(out, 0x80, 16, 0xDE, cells)
+    to = out + write_head(out, 0x90, 16, 0xDC, cells + 1)
+    to += write_bytes_head(to, NAME * cells)
+    for place in range(pane.count):
+        cell = pane.cells[place].cell
+        if place == 0 or cell != pane.cells[place - 1].cell:
+            name = plan.names[cell]
+            for byte in range(NAME):
+                to[byte] = <uint8_t>(name >> 8 * (NAME - 1 - byte))
+            to += NAME
     place = 0
     while place < pane.count:
         cell = pane.cells[place].cell
-        to += write_number(to, plan.names[cell])
-        if plan.forms[cell] == COUNT:
-            to += write_integer(to, pane.cells[place].amount)
-            place += 1
-            continue
         last = place
         while last < pane.count and pane.cells[last].cell == cell:
             last += 1
-        to += write_head(to, 0x90, 16, 0xDC, 2 * (last - place))
-        while place < last:
-            held = &pane.cells[place]
-            if plan.forms[cell] == ID:
-                to += write_id(to, held.key, held.low)
-            elif plan.forms[cell] == PENDING:
-                to[0] = 0x92
-                to += 1
-                to += write_integer(to, value_of(held.key))
-                to += write_integer(to, value_of(held.low))
-            else:
-                to += write_integer(to, value_of(held.key))
-            to += write_integer(to, held.amount)
-            place += 1
+        if plan.forms[cell] == COUNT:
+            to += write_integer(to, pane.cells[place].amount)
+        elif plan.forms[cell] == ID:
+            to += write_ids(to, &pane.cells[place], last - place)
+        elif plan.forms[cell] == PENDING:
+            to += write_pairs(to, &pane.cells[place], last - place)
+        else:
+            to += write_keys(to, &pane.cells[place], last - place)
+        place = last
     try:
         return PyBytes_FromStringAndSize(<char *>out, to - out)
     finally:

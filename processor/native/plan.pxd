@@ -7,6 +7,7 @@ cdef enum:
     REGISTERS = 256
     CONDITIONS = 2048
     ALWAYS = 0x7FFFFFFF
+    MOST_NAMES = 128       # whom a row counts for, or ids that it holds; of more Python says it
 
 cdef enum:
     # What the keys of a cell are: `schemas.catalogue.plan.Form`.
@@ -55,13 +56,17 @@ cdef struct Line:
     int when
     int form
     uint32_t cell
-    int register           # of ids: the first of their fields among the numbers
-    int ids                # how many
+    int register           # of ids: where their fields begin among the numbers
+    int ids                # how many numbers those are
     bint are_people
+
+cdef struct Name:
+    const uint8_t *text    # UTF-8, in the row or an alias; NULL: nobody
+    uint32_t size
 
 cdef struct Site:
     int at
-    int credit, credits
+    int credit, credits    # where its fields begin among the numbers, and how many numbers those are
     int line, lines
 
 cdef struct Program:
@@ -88,8 +93,9 @@ cdef class CompiledPlan:
     cdef int *keeps        # for how many days a cell is kept; 0: as long as records. NULL: none is kept shorter
 
     cdef int evaluate(self, const Row *row, Entries *out) except -2
-    cdef int _person(self, const Site *site, const Row *row, const uint8_t **rep, uint32_t *size) except -2
-    cdef int _identify(self, const Line *line, const Row *row, Entry *entry) except -2
+    cdef int _chosen(self, const Row *row, int first, int numbers, bint are_people, Name *found) except -2
+    cdef int _resolve(self, Name *name) except -1
+    cdef int _identify(self, const Name *name, Entry *entry) except -1
     cdef int find(self, uint64_t name, int first) noexcept
 
 cdef inline uint64_t key_of(int64_t value) noexcept:

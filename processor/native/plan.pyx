@@ -14,7 +14,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from processor.native.rows cimport NOT_PLAIN, Kind, Row, drop, kind_of, read_row
-from processor.native.wire cimport read_integer, read_text
+from processor.native.wire cimport read_array, read_integer, read_text
 
 from hashlib import blake2b
 
@@ -137,7 +137,9 @@ cdef class CompiledPlan:
         cdef const Line *line
         cdef const Text *text
         cdef Entry entry
-        cdef int place, other, reference
+        cdef Name people[MOST_NAMES]
+        cdef Name names[MOST_NAMES]
+        cdef int place, other, reference, count, person, id
         cdef bint is_so
         out.count = 0
         if program.standing != HERE:
@@ -199,94 +201,95 @@ cdef class CompiledPlan:
                 continue
             entry.site = <uint32_t>place
             entry.at = values[site.at]
-            is_so = False  # whether it is known who it was
+            count = -1  # until it is known for whom it counts
             for other in range(site.line, site.line + site.lines):
                 line = &self._lines[other]
                 reference = line.when
                 if reference != ALWAYS and not (holds[reference] if reference >= 0 else not holds[~reference]):
                     continue
-                if not is_so:
-                    if self._person(site, row, &entry.rep, &entry.rep_size) < 0:
+                if count < 0:
+                    count = self._chosen(row, site.credit, site.credits, True, people)
+                    if count < 0:
                         return -1
-                    is_so = True
+                    if not count:
+                        people[0].text, people[0].size, count = NULL, 0, 1
                 entry.line = <uint32_t>other
                 entry.cell = line.cell
-                entry.key = entry.low = 0
-                entry.amount = 1
-                if line.form == COUNT:
-                    _append(out, &entry)
-                elif line.form == ID:
-                    reference = self._identify(line, row, &entry)
+                if line.form == ID:
+                    reference = self._chosen(row, line.register, line.ids, line.are_people, names)
                     if reference < 0:
                         return -1
-                    if reference:
+                for person in range(count):
+                    entry.rep, entry.rep_size = people[person].text, people[person].size
+                    entry.key = entry.low = 0
+                    entry.amount = 1
+                    if line.form == COUNT:
                         _append(out, &entry)
-                elif is_known[line.register]:
-                    entry.key = key_of(values[line.register])
-                    if line.form == SAMPLE:
-                        _append(out, &entry)
-                    else:
-                        _append_parts(out, &entry, values[line.register])
+                    elif line.form == ID:
+                        for id in range(reference):
+                            self._identify(&names[id], &entry)
+                            _append(out, &entry)
+                    elif is_known[line.register]:
+                        entry.key = key_of(values[line.register])
+                        if line.form == SAMPLE:
+                            _append(out, &entry)
+                        else:
+                            _append_parts(out, &entry, values[line.register])
         return 0
 
-    cdef int _person(self, const Site *site, const Row *row, const uint8_t **rep, uint32_t *size) except -2:
-        """Whom it counts for; -1: something else than a text is there."""
-        cdef const uint8_t *at
-        cdef const uint8_t *end
-        cdef int place, code
-        cdef PyObject *alias
+    cdef int _chosen(self, const Row *row, int first, int numbers, bint are_people, Name *found) except -2:
+        """What the first of these fields that is set holds, each once; how many, or -1: that is for Python to say.
+
+        A number below 0 says how many fields follow of which all count together. Persons: as they are served.
+        """
+        cdef int place = first, count = 0, known = 0, other, code, fields
+        while place < first + numbers and not count:
+            code = self._numbers[place]
+            place += 1
+            if code >= 0:
+                count = _texts_of(row, code, found, 0)
+                continue
+            fields = -code
+            for other in range(place, place + fields):
+                if count >= 0:
+                    count = _texts_of(row, self._numbers[other], found, count)
+            place += fields
+        if count < 0:
+            return -1
+        for place in range(count):
+            if are_people and self._aliases:
+                self._resolve(&found[place])
+            for other in range(known):
+                if found[other].size == found[place].size and (
+                    memcmp(found[other].text, found[place].text, found[place].size) == 0
+                ):
+                    break
+            else:
+                found[known] = found[place]
+                known += 1
+        return known
+
+    cdef int _resolve(self, Name *name) except -1:
+        """Make it the id under which that person is served: its bytes lie in the alias, which stays."""
+        cdef PyObject *alias = PyDict_GetItem(self._aliases, (<const char *>name.text)[:name.size].decode("utf-8"))
         cdef Py_ssize_t length
-        rep[0] = NULL
-        size[0] = 0
-        for place in range(site.credit, site.credit + site.credits):
-            code = self._numbers[place]
-            if not row.is_set >> code & 1 or row.slots[code].value[0] == 0xC0:
-                continue
-            at = row.slots[code].value
-            end = at + row.slots[code].size
-            if not read_text(&at, end, rep, size):
-                return -1
-            if size[0]:
-                break
-            rep[0] = NULL
-        if rep[0] != NULL and self._aliases:
-            id = (<const char *>rep[0])[:size[0]].decode("utf-8")
-            alias = PyDict_GetItem(self._aliases, id)
-            if alias != NULL:  # its bytes lie in the alias, which stays
-                rep[0] = <const uint8_t *>PyUnicode_AsUTF8AndSize(<object>alias, &length)
-                size[0] = <uint32_t>length
+        if alias != NULL:
+            name.text = <const uint8_t *>PyUnicode_AsUTF8AndSize(<object>alias, &length)
+            name.size = <uint32_t>length
         return 0
 
-    cdef int _identify(self, const Line *line, const Row *row, Entry *entry) except -2:
-        """Put the id that the first of its fields that is set holds into the entry's key; 0: none is, -1: no text."""
-        cdef const uint8_t *at
-        cdef const uint8_t *text
-        cdef uint32_t size
-        cdef int place, code
-        cdef bytes id
+    cdef int _identify(self, const Name *name, Entry *entry) except -1:
+        """Put what a pane holds of an id into the entry's key."""
+        cdef bytes id = (<const char *>name.text)[:name.size]
         cdef const uint8_t *digest
-        for place in range(line.register, line.register + line.ids):
-            code = self._numbers[place]
-            if not row.is_set >> code & 1 or row.slots[code].value[0] == 0xC0:
-                continue
-            at = row.slots[code].value
-            if not read_text(&at, at + row.slots[code].size, &text, &size):
-                return -1
-            if not size:
-                continue
-            id = (<const char *>text)[:size]
-            if line.are_people and self._aliases:
-                who = id.decode("utf-8")
-                id = (<str>self._aliases.get(who, who)).encode("utf-8")
-            found = self._digests.get(id)
-            if found is None:
-                if len(self._digests) >= DIGESTS:
-                    self._digests.clear()
-                found = self._digests[id] = blake2b(id, digest_size=16).digest()
-            digest = <const uint8_t *>PyBytes_AS_STRING(<bytes>found)
-            entry.key = half_of(digest)
-            entry.low = half_of(digest + 8)
-            return 1
+        found = self._digests.get(id)
+        if found is None:
+            if len(self._digests) >= DIGESTS:
+                self._digests.clear()
+            found = self._digests[id] = blake2b(id, digest_size=16).digest()
+        digest = <const uint8_t *>PyBytes_AS_STRING(<bytes>found)
+        entry.key = half_of(digest)
+        entry.low = half_of(digest + 8)
         return 0
 
     cdef int find(self, uint64_t name, int first) noexcept:
@@ -318,13 +321,16 @@ cdef class CompiledPlan:
             if self.evaluate(&held, &out) < 0:
                 return None
             found = []
-            values = None
+            by_person = {}
             for place in range(out.count):
                 entry = &out.data[place]
                 if entry.site != last:
                     last = entry.site
-                    rep = None if entry.rep == NULL else (<const char *>entry.rep)[:entry.rep_size].decode("utf-8")
-                    values = []
+                    by_person = {}
+                rep = None if entry.rep == NULL else (<const char *>entry.rep)[:entry.rep_size].decode("utf-8")
+                values = by_person.get(rep)
+                if values is None:
+                    values = by_person[rep] = []
                     found.append((rep, entry.at, values))
                 key = None
                 if self.forms[entry.cell] == ID:
@@ -371,6 +377,24 @@ cdef int _append_parts(Entries *out, Entry *entry, int64_t value) except -1:
         rest >>= LIMB
         limb += 1
     return 0
+
+
+cdef int _texts_of(const Row *row, int code, Name *found, int count) noexcept:
+    """Put the texts of a field, one or a list, behind those that were found; how many there are then, or -1."""
+    cdef const uint8_t *at
+    cdef const uint8_t *end
+    cdef uint32_t texts = 1
+    if not row.is_set >> code & 1 or row.slots[code].value[0] == 0xC0:
+        return count
+    at = row.slots[code].value
+    end = at + row.slots[code].size
+    read_array(&at, end, &texts)
+    for _ in range(texts):
+        if count == MOST_NAMES or not read_text(&at, end, &found[count].text, &found[count].size):
+            return -1
+        if found[count].size:
+            count += 1
+    return count
 
 
 cdef inline int _integer(const Row *row, int code, int64_t *value) noexcept:

@@ -16,6 +16,7 @@ cdef enum Form:
     INSTANT = 3
     DURATION = 4
     REFERENCE = 5
+    LISTED = 6
 
 cdef enum Fold:
     STALE = 0
@@ -46,7 +47,6 @@ cdef Kind kind_of_text(const uint8_t *text, Py_ssize_t size) noexcept
 cdef int code_of(const uint8_t *text, uint32_t size) noexcept
 cdef void begin(Row *row, Kind kind) noexcept
 cdef void drop(Row *row) noexcept
-cdef bint is_name(const uint8_t *text, uint32_t size) noexcept
 cdef bint fits(Kind kind, int code, const uint8_t *at, const uint8_t *end) noexcept
 cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept
 cdef Fold fold(

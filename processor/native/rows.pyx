@@ -12,19 +12,9 @@ from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from processor.native.wire cimport (
-    is_ascii,
-    read_array,
-    read_integer,
-    read_map,
-    read_number,
-    read_text,
-    skip_scalar,
-    write_head,
-    write_integer,
-    write_number,
-    write_text,
-)
+from processor.native.lists cimport is_list, is_name, skip_value
+from processor.native.wire cimport is_ascii, read_array, read_integer, read_map, read_number, read_text
+from processor.native.wire cimport write_head, write_integer, write_number, write_text
 
 from processor.core.retention import INSTANTS
 from schemas.damage import FIRST_CHANGE, LAST_CHANGE, LONGEST
@@ -49,8 +39,8 @@ cdef int64_t _first_change = FIRST_CHANGE, _last_change = LAST_CHANGE
 _FORMS = {
     FieldType.FLAG: FLAG, FieldType.INSTANT: INSTANT, FieldType.SECONDS: DURATION, FieldType.REFERENCE: REFERENCE,
     FieldType.DECIMAL: NO_FIELD,  # no plain kind has one
-    FieldType.REFERENCES: NO_FIELD,  # a row with a list is left to Python
-    FieldType.PHONE: NO_FIELD,  # and so is one that a group of `match` hears of
+    FieldType.REFERENCES: LISTED,
+    FieldType.PHONE: NO_FIELD,  # a row that a group of `match` hears of is left to Python
 }
 cdef list _texts = [""] * CODES
 cdef uint8_t _name[CODES][NAME_SIZE]
@@ -170,22 +160,13 @@ cdef bint read_row(Row *row, const uint8_t *at, Py_ssize_t size) noexcept:
             slot.at = set_at
             slot.digest = digest
             slot.value = at
-            if not skip_scalar(&at, end):
+            if not skip_value(&at, end):
                 return False
             slot.size = <uint32_t>(at - slot.value)
             row.is_set |= <uint64_t>1 << code
     if not read_map(&at, end, &length) or length or not read_map(&at, end, &length) or length:
         return False
     return at == end
-
-
-cdef bint is_name(const uint8_t *text, uint32_t size) noexcept:
-    """Whether it is part of a key for sure: nothing that cannot be shown, as far as ASCII goes."""
-    cdef uint32_t place
-    for place in range(size):
-        if text[place] < 0x20 or text[place] == 0x7F:
-            return False
-    return size > 0
 
 
 cdef bint fits(Kind kind, int code, const uint8_t *at, const uint8_t *end) noexcept:
@@ -202,6 +183,8 @@ cdef bint fits(Kind kind, int code, const uint8_t *at, const uint8_t *end) noexc
         return True
     if head == 0xC2 or head == 0xC3:
         return form == FLAG
+    if head >> 4 == 9 or head == 0xDC:
+        return form == LISTED and is_list(at, end)
     if head >> 5 == 5 or 0xD9 <= head <= 0xDB:
         return form == TEXT or (form == REFERENCE and read_text(&at, end, &text, &size) and is_name(text, size))
     if not read_integer(&at, end, &number):
@@ -253,7 +236,7 @@ cdef Fold fold(
     """
     cdef const uint8_t *text
     cdef const uint8_t *value
-    cdef uint32_t length
+    cdef uint32_t length, count
     cdef int64_t number
     cdef Py_ssize_t size
     cdef uint8_t *to
@@ -267,7 +250,7 @@ cdef Fold fold(
         code = codes[place]
         read_text(&fields, end, &text, &length)  # its name
         value = fields
-        skip_scalar(&fields, end)
+        skip_value(&fields, end)
         is_newer = _is_newer(row, code, at, digest)
         is_pointer = _named[<int>row.kind] >> code & 1
         if not is_newer and not is_pointer:
@@ -279,6 +262,11 @@ cdef Fold fold(
             size = 1
         elif read_integer(&value, end, &number):
             size = write_integer(to, number)
+        elif read_array(&value, end, &count):
+            size = write_head(to, 0x90, 16, 0xDC, count)
+            for _ in range(count):
+                read_text(&value, end, &text, &length)
+                size += write_text(to + size, text, length)
         else:
             read_text(&value, end, &text, &length)
             if is_pointer and _moves(row, code, text, length):
@@ -372,7 +360,7 @@ cdef bint is_sound(const Row *row) noexcept:
     """Whether its texts are UTF-8 for sure and its versions such as a connector gives: a row that nobody of ours need
     have written (`schemas.damage.check_row` says it of all others)."""
     cdef int code
-    cdef uint32_t size
+    cdef uint32_t size, count
     cdef const uint8_t *at
     cdef const uint8_t *text
     cdef const Slot *slot
@@ -385,8 +373,11 @@ cdef bint is_sound(const Row *row) noexcept:
             if not _first_change <= slot.at <= _last_change:
                 return False
             at = slot.value
-            if read_text(&at, slot.value + slot.size, &text, &size) and not is_ascii(text, size):
-                return False
+            count = 1
+            read_array(&at, slot.value + slot.size, &count)
+            for _ in range(count):
+                if read_text(&at, slot.value + slot.size, &text, &size) and not is_ascii(text, size):
+                    return False
         rest >>= 1
     return True
 

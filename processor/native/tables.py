@@ -44,7 +44,8 @@ Line = tuple[int, int, int, int, int, bool]
 """Condition, form, cell, register or the first field of ids, how many fields, whether they are people."""
 
 Site = tuple[int, int, int, int, int]
-"""Register, the first field of the credit, how many, the first line, how many."""
+"""Register, where the fields of the credit begin among the numbers, how many numbers those are, the first line, how
+many lines."""
 
 
 class TooMuchError(Exception):
@@ -76,7 +77,8 @@ class Tables:
             if site.at is None:
                 raise TooMuchError
             at = self._register(site.at)
-            credit = self._pooled(_codes(site.credit))
+            people = _codes(site.credit)
+            credit = self._pooled(people)
             first = len(self.lines) + len(lines)
             for line in site.lines:
                 register, ids, are_people = -1, 0, False
@@ -91,7 +93,7 @@ class Tables:
                     raise TooMuchError
                 when = ALWAYS if line.when is True else self._reference(line.when)
                 lines.append((when, line.form.value, self._cell_of[line.cell], register, ids, are_people))
-            sites.append((at, credit, len(site.credit), first, len(site.lines)))
+            sites.append((at, credit, len(people), first, len(site.lines)))
         if len(self._register_ops) > REGISTERS or len(self._condition_ops) > CONDITIONS:
             raise TooMuchError
         made = [len(self.ops), len(self._register_ops)]
@@ -154,8 +156,11 @@ class Tables:
 
 
 def _codes(names: Credit) -> list[int]:
-    """Of fields of which the first that is set counts. Raises TooMuchError where it is several at once."""
-    codes = [FIELD_CODES[name] for name in names if isinstance(name, str)]
-    if len(codes) < len(names):
-        raise TooMuchError
+    """Of fields of which the first that is set counts. Before several that count together stands how many, below 0."""
+    codes: list[int] = []
+    for held in names:
+        if isinstance(held, str):
+            codes.append(FIELD_CODES[held])
+        else:
+            codes += [-len(held), *(FIELD_CODES[name] for name in held)]
     return codes

@@ -5,7 +5,7 @@ appended once more, key, value, headers and timestamp are those of the original.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,6 +22,7 @@ _FETCH_BYTES = 64 * 1024
 _READ_SECONDS = 15.0
 _SEND_SECONDS = 30.0
 _STOP_SECONDS = 5.0
+_FILLED_AT_ONCE = 2_000
 
 Place = tuple[int, int]
 """Partition and offset."""
@@ -121,4 +122,39 @@ class Appender:
                 await self._producer.stop()
 
 
-__all__ = ["Appender", "KafkaError", "Place", "Stored"]
+class Filler:
+    """Appends many messages to any topics, as they were elsewhere. Use as an async context manager."""
+
+    def __init__(self, bootstrap: Address) -> None:
+        self._producer = AIOKafkaProducer(
+            **kafka_options(bootstrap), enable_idempotence=True, acks="all", max_request_size=MAX_MESSAGE, linger_ms=5
+        )
+        self._sent: list[Awaitable[object]] = []
+
+    async def __aenter__(self) -> Self:
+        async with asyncio.timeout(_READ_SECONDS):
+            await self._producer.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._producer.stop()
+
+    async def add(self, topic: str, partition: int, key: bytes | None, value: bytes | None, timestamp: int) -> None:
+        """Hand one over; what was handed over before is waited for now and then. `timestamp`: milliseconds."""
+        self._sent.append(await self._producer.send(topic, value, key=key, partition=partition, timestamp_ms=timestamp))
+        if len(self._sent) >= _FILLED_AT_ONCE:
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until all replicas have everything."""
+        sent, self._sent = self._sent, []
+        for acknowledgement in sent:
+            async with asyncio.timeout(_SEND_SECONDS):
+                await acknowledgement
+
+
+__all__ = ["Appender", "Filler", "KafkaError", "Place", "Stored"]

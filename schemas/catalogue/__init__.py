@@ -24,6 +24,7 @@ from schemas.catalogue.level import Level
 from schemas.catalogue.narrowing import WHOLE, Narrowing
 from schemas.catalogue.plan import Plan, plan_of
 from schemas.catalogue.ratio import Ratio
+from schemas.catalogue.remainder import with_remainder
 from schemas.catalogue.response import Response
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Simple
@@ -301,16 +302,18 @@ def bound(catalogue: Mapping[str, Entry], rules: Rules) -> BoundCatalogue:
 
 def _metric(name: str, binding: _Binding, catalogue: Catalogue) -> Metric:
     reader = binding.reader(name, ())
-    segments: dict[str, dict[str, Reader]] = {}
+    segments: dict[str, Mapping[str, Reader]] = {}
     lacking: dict[str, str] = {}
     for dimension, held in catalogue.dimensions.items():
         if held.is_of_person:
             continue
         try:
-            segments[dimension] = {
+            by_label = {
                 label: binding.narrowed(Narrowing(name=dimension, dimension=held, label=label)).reader(name, ())
                 for label in held.labels or (_NO_LABEL,)
             }
+            # The last of bands is what is unknown, and of what a record says by itself nothing is.
+            segments[dimension] = by_label if held.bands is not None else with_remainder(reader, by_label)
         except LacksDimensionError as error:
             lacking[dimension] = error.metric
         if not held.labels:

@@ -1,7 +1,7 @@
 """What `agg: distinct` and `agg: days` read of merged panes: how many ids, or pairs of person and day, there are.
 
-Owns how long ids are kept. An id counts that stands in the panes of a window more often than 0, or as often as is asked
-for, over all panes and origins.
+Owns how long ids are kept, and that people are not kept as ids where they are those for whom it counts. An id counts
+that stands in the panes of a window more often than 0, or as often as is asked for, over all panes and origins.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,6 +58,28 @@ class DistinctReader:
 
     def exact(self, pane: Pane, reading: Reading) -> int:
         return number_of_ids(pane.get(self.measure.name, _NONE), self.at_least)
+
+    def result(self, pane: Pane, reading: Reading) -> Result:
+        return Result(shown(self.exact(pane, reading), self.unit, reading))
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleReader:
+    """Counts the people for whom something counts at all: what tells on which days they did something says that too."""
+
+    unit: str
+    measure: Measure
+
+    @property
+    def measures(self) -> Sequence[Measure]:
+        return (self.measure,)
+
+    @property
+    def begins_at_zero(self) -> bool:
+        return True
+
+    def exact(self, pane: Pane, reading: Reading) -> int:
+        return len({rep for rep, _day in pane.get(self.measure.name, ())})
 
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))

@@ -27,7 +27,8 @@ LEAD_STEPS = {
 """Step of a lead -> the field that holds when it was entered, in their order."""
 ADVANCED, LOST, OPEN = range(3)
 """What has become of who entered a step."""
-_MOST_STEPS = 64
+_FAR = 10**17
+"""Microseconds: half of them are 1,500 years, and 60 steps of so many are a whole number of 64 bits."""
 _OUTCOMES = 4
 PASSED, STAYED, RUNNING = range(3)
 """What is counted of an entry."""
@@ -94,11 +95,11 @@ def read_turn(value: int) -> tuple[int, int, bool]:
 
 
 def pack_time(step: int, microseconds: int) -> int:
-    """How long somebody was in a step, or since when they are."""
-    return microseconds * _MOST_STEPS + step
+    """How long somebody was in a step, or since when they are: whole seconds stay multiples of seconds."""
+    return step * _FAR + max(1 - _FAR // 2, min(microseconds, _FAR // 2 - 1))
 
 
 def read_time(value: int) -> tuple[int, int]:
     """(step, microseconds)."""
-    microseconds, step = divmod(value, _MOST_STEPS)
-    return step, microseconds
+    step, microseconds = divmod(value + _FAR // 2, _FAR)
+    return step, microseconds - _FAR // 2

@@ -17,6 +17,7 @@ from functools import cached_property
 from hashlib import blake2b
 
 from schemas.catalogue.conditions import Condition, Decimals, Register, canonical, fields_of
+from schemas.panes import NAME_BYTES
 
 VERSION = 1
 """Of the canonical text. Another one gives every measure another name, and derives all of them anew."""
@@ -118,8 +119,8 @@ class Measure:
 
     @cached_property
     def name(self) -> int:
-        """What its cell is called in panes: 64 bits of a hash of its text. Asked for with every number that is made."""
-        return int.from_bytes(blake2b(self.text.encode(), digest_size=8).digest(), "big")
+        """What its cell is called in panes: 40 bits of a hash of its text. Asked for with every number that is made."""
+        return int.from_bytes(blake2b(self.text.encode(), digest_size=NAME_BYTES).digest(), "big")
 
     @property
     def form(self) -> Form:

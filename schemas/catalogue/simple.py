@@ -4,10 +4,12 @@ What `distinct` and `days` read is in distinct.py.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from schemas.catalogue.amounts import total
@@ -24,14 +26,15 @@ from schemas.catalogue.base import (
 )
 from schemas.catalogue.conditions import Condition, Decimals, Rated, Register, every, opposite
 from schemas.catalogue.counted import Names, condition_of, credit_of, facts_of, ids_of, instant_of, value_of
-from schemas.catalogue.distinct import AMOUNT, DISTINCT_KEYS, DistinctReader, keep_of
-from schemas.catalogue.facts import REP_DAYS
-from schemas.catalogue.plan import Form, Kind, Measure, Part
+from schemas.catalogue.distinct import AMOUNT, DISTINCT_KEYS, DistinctReader, PeopleReader, keep_of
+from schemas.catalogue.facts import FACTS, REP_DAYS, is_list
+from schemas.catalogue.plan import Form, Ids, Kind, Measure, Part
 from schemas.catalogue.rough import Rough, Totals, rough_total
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.where import EntryError
 from schemas.documents.values import Model
 from schemas.panes import Pane
+from schemas.records import FieldType
 
 
 class Counting(Model):
@@ -111,6 +114,35 @@ class SimpleReader:
         return rough_total(totals(self.cell), size)
 
 
+@dataclass(frozen=True, slots=True)
+class SumReader:
+    """Adds up what several say of rows that differ."""
+
+    unit: str
+    readers: Sequence[SimpleReader]
+
+    @property
+    def measures(self) -> Sequence[Measure]:
+        return tuple(measure for reader in self.readers for measure in reader.measures)
+
+    @property
+    def begins_at_zero(self) -> bool:
+        return True
+
+    def exact(self, pane: Pane, reading: Reading) -> int | Fraction:
+        return sum((reader.exact(pane, reading) for reader in self.readers), start=0)
+
+    def result(self, pane: Pane, reading: Reading) -> Result:
+        return Result(shown(self.exact(pane, reading), self.unit, reading))
+
+    def rough(self, totals: Totals, size: int) -> Rough | None:
+        parts: dict[int | None, NDArray[np.int64]] = {}
+        for reader in self.readers:
+            for key, amounts in totals(reader.cell).items():
+                parts[key] = parts.get(key, 0) + amounts.astype(np.int64)
+        return rough_total(parts, size)
+
+
 def reader_of(counting: Counting, unit: str, catalogue: References, name: str | None = None) -> Reader:
     """What counts this, and reads it. `name`: of the metric that it is a part of. Raises EntryError."""
     for setting in DISTINCT_KEYS:
@@ -119,6 +151,9 @@ def reader_of(counting: Counting, unit: str, catalogue: References, name: str | 
     if counting.value is not None and counting.agg != "sum":
         raise EntryError(("value",), "is only for agg sum")
     check_unit(unit, counting.agg)
+    apart = _apart(counting, catalogue)
+    if apart:
+        return SumReader(unit, tuple(cast(SimpleReader, reader_of(part, unit, catalogue, name)) for part in apart))
     check_dimension(catalogue.narrowing, counting.by, name or "what stands in place")
     counted: list[Part] = []
     left_out: list[Part] = []
@@ -136,6 +171,9 @@ def reader_of(counting: Counting, unit: str, catalogue: References, name: str | 
             left_out.append(Part(fact, every([when, opposite(where)]), at, credit, Form.COUNT))
     if len({part.form for part in counted}) != 1:
         raise EntryError(("value",), "is not the same kind of number in all of from")
+    if _are_those_credited(counting, counted):
+        people = tuple(replace(part, form=Form.COUNT, value=()) for part in counted)
+        return PeopleReader(unit, Measure(people, Kind.DAYS, keep_of(counting.keep)))
     if counting.agg in {"distinct", "days"}:
         kind = Kind.DAYS if counting.agg == "days" else Kind.SUM
         is_kept = counting.agg == "distinct" and counting.from_ not in (REP_DAYS, [REP_DAYS])
@@ -143,6 +181,39 @@ def reader_of(counting: Counting, unit: str, catalogue: References, name: str | 
         return DistinctReader(unit, measure, AMOUNT if counting.at_least is None else _whole(counting.at_least))
     measure = Measure(tuple(counted))
     return SimpleReader(unit, measure, Measure(tuple(left_out)) if left_out else None, measure.name, measure.form)
+
+
+def _apart(counting: Counting, catalogue: References) -> list[Counting]:
+    """The same for each of several values of a field that has a fixed set of them, where one list says which.
+
+    What counts won and lost deals, shares its cells with what counts either of them. Versions have to count alike.
+    """
+    narrowing, facts = catalogue.narrowing, facts_of(counting.from_)
+    if counting.agg not in {"count", "sum"} or not (narrowing.since is None is narrowing.until):
+        return []
+    lists = [name for name, value in counting.where.items() if isinstance(value, list) and len(value) > 1]
+    if len(lists) != 1 or any(FACTS[fact].get(lists[0]) is not FieldType.CHOICE for fact in facts):
+        return []
+    values = [*dict.fromkeys(value for value in counting.where[lists[0]] if isinstance(value, str))]
+    if len(values) < len(counting.where[lists[0]]):
+        return []  # what is wrong with it is said where it is read
+    return [counting.model_copy(update={"where": {**counting.where, lists[0]: value}}) for value in values]
+
+
+def _are_those_credited(counting: Counting, counted: Sequence[Part]) -> bool:
+    """Whether the ids to count are the people for whom each row counts, one for each row."""
+    return (
+        counting.agg == "distinct"
+        and counting.at_least is None
+        and counting.from_ not in (REP_DAYS, [REP_DAYS])
+        and all(
+            isinstance(part.value, Ids)
+            and part.value.are_people
+            and part.value.fields == part.credit
+            and not any(not isinstance(name, str) or is_list(part.fact, name) for name in part.credit)
+            for part in counted
+        )
+    )
 
 
 def check_unit(unit: str, agg: str) -> None:

@@ -16,7 +16,7 @@ import orjson
 from schemas.damage import LONGEST, MOST_REFERENCES
 from schemas.instants import SECOND, parse_date, parse_instant
 from schemas.records import CHOICES, DELETED, FIELDS, FieldType, RecordChange, Value, make_change
-from schemas.voices import VOICES
+from schemas.voices import LEFT, VOICES
 
 MAX_TEXT = 1024
 MAX_ID = 256
@@ -365,4 +365,6 @@ def _readers_of(kind: str, namespace: str, takes_voices: bool) -> Mapping[str, _
     }
     for name, voices in VOICES.get(kind, {}).items() if takes_voices else ():
         found |= dict.fromkeys(voices, found[name])
+    for name, left in LEFT.get(kind, {}).items() if takes_voices else ():
+        found[left] = found[name]
     return found

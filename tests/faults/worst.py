@@ -20,7 +20,7 @@ from processor.core.bounds import GROUP_LIMIT
 from schemas.connectors.base import MAX_EVENTS
 from schemas.connectors.fields import MAX_IDS
 from schemas.instants import DAY, HOUR, MINUTE, SECOND, format_instant
-from schemas.records import HISTORY_LIMIT
+from schemas.pasts import HISTORY_LIMIT
 from tests.faults.stack import Stack
 
 STILL_SECONDS = 3.0

@@ -164,11 +164,11 @@ class FloorProcess:
         """Every process that is about our folder: `up`, its children, and what those may have left behind."""
         return [process for process in psutil.process_iter() if str(self.folder) in _command_line(process)]
 
-    def verify(self) -> tuple[int, str]:
+    def verify(self, seconds: float = READY_SECONDS) -> tuple[int, str]:
         """Run `floorcast verify`; its exit code and what it printed."""
-        return self.run("verify")
+        return self.run("verify", seconds)
 
-    def run(self, command: str) -> tuple[int, str]:
+    def run(self, command: str, seconds: float = READY_SECONDS) -> tuple[int, str]:
         """Run a command on its folder; the exit code and what it printed."""
         ended = subprocess.run(
             [_COMMAND, command, "--data", self.data],
@@ -176,7 +176,7 @@ class FloorProcess:
             capture_output=True,
             text=True,
             check=False,
-            timeout=READY_SECONDS,
+            timeout=seconds,
             env=_environment(),
         )
         return ended.returncode, ended.stdout + ended.stderr

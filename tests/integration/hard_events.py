@@ -4,6 +4,7 @@ Owns the events, drawn from a seed. Everything is said of everything, in no orde
 """
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from deploy.simulator.known import Event
@@ -12,12 +13,9 @@ from schemas.records import CHOICES, FIELDS, FieldType
 
 _KINDS = ("lead", "deal", "call", "email", "meeting", "subscription", "activity", "rep", "absence", "credit")
 _OFTEN = {"lead": 6, "deal": 5, "call": 5, "email": 4, "meeting": 4}
-_IDS = {"rep": ("r1", "r2", "r3"), "lead": tuple(f"l{number}" for number in range(12))}
 _REPS = ("r1", "r2", "r3", "old-2")
-_POINTERS = {
-    "lead": _IDS["lead"], "merged_into": _IDS["lead"], "thread": ("t1", "t2", "t3"), "deal": ("deal1", "deal2"),
-    "customer": ("c1", "c2", "c3"), "contacts": ("p1", "p2", "p3", "l1"),
-}  # fmt: skip
+_FEW = 1_000
+"""So many events are told of the fewest records; of more of them there are more."""
 _TEXTS = {
     "team": ("north", "south"), "source": ("demo_request", "web"), "kind": ("demo", "cost", "tool_used"),
     "stage": ("s1", "s2"),
@@ -28,20 +26,48 @@ def hard_events(seed: int, count: int, now: int) -> list[Event]:
     """So many events of the last forty days, most of them of the last two."""
     chance = random.Random(f"hard {seed}")
     kinds = [kind for kind in _KINDS for _ in range(_OFTEN.get(kind, 1))]
-    return [_event(chance, chance.choice(kinds), now) for _ in range(count)]
+    named = _Named(max(1, count // _FEW))
+    return [_event(chance, chance.choice(kinds), now, named) for _ in range(count)]
 
 
-def _event(chance: random.Random, kind: str, now: int) -> Event:
-    ids = _IDS.get(kind) or [f"{kind}{number}" for number in range(40)]
+class _Named:
+    """What there is that events may be told of, and may name."""
+
+    def __init__(self, times: int) -> None:
+        """`times`: as many as the fewest."""
+
+        def some(prefix: str, count: int) -> list[str]:
+            return [f"{prefix}{number}" for number in range(count * times)]
+
+        leads = some("l", 12)
+        self._ids = {"rep": list(_REPS[:3]), "lead": leads}
+        self._others = {kind: some(kind, 40) for kind in _KINDS if kind not in self._ids}
+        self._pointers = {
+            "lead": leads, "merged_into": leads, "thread": some("t", 3), "deal": some("deal", 2),
+            "customer": some("c", 3), "contacts": [*some("p", 3), "l1"],
+        }  # fmt: skip
+
+    def ids(self, kind: str) -> list[str]:
+        """Of all records of a kind."""
+        return self._ids.get(kind) or self._others[kind]
+
+    def by(self, name: str) -> Sequence[str]:
+        """What a field of that name may hold."""
+        return self._pointers.get(name, _REPS)
+
+
+def _event(chance: random.Random, kind: str, now: int, named: _Named) -> Event:
     types = FIELDS[kind]
     names = sorted(types) if chance.random() < 0.6 else chance.sample(sorted(types), chance.randint(1, len(types)))
     changed_at = now - chance.choice([chance.randrange(2 * DAY), chance.randrange(2 * DAY), chance.randrange(40 * DAY)])
-    fields = {name: _drawn(chance, kind, name, types[name], changed_at) for name in names if "#" not in name}
-    event: Event = {"record": kind, "id": chance.choice(ids), "changed_at": format_instant(changed_at)}
+    fields = {name: _drawn(chance, kind, name, types[name], changed_at, named) for name in names if "#" not in name}
+    event: Event = {"record": kind, "id": chance.choice(named.ids(kind)), "changed_at": format_instant(changed_at)}
     return event | ({"deleted": chance.random() < 0.6} if chance.random() < 0.05 else {}) | {"fields": fields}
 
 
-def _drawn(chance: random.Random, kind: str, name: str, field_type: FieldType, at: int) -> Any:  # noqa: PLR0911 - a table
+def _drawn(  # noqa: PLR0911 - a table
+    chance: random.Random, kind: str, name: str, field_type: FieldType, at: int, named: _Named
+) -> Any:
     # Of few leads most would be one before long.
     if chance.random() < (0.85 if name in {"merged_into", "internal", "automated"} else 0.12):
         return None
@@ -49,9 +75,9 @@ def _drawn(chance: random.Random, kind: str, name: str, field_type: FieldType, a
         case FieldType.INSTANT:
             return format_instant(at + chance.choice([0, -MINUTE, 30 * MINUTE, -HOUR, 3 * HOUR, -DAY, 20 * DAY]))
         case FieldType.REFERENCE:
-            return chance.choice(_POINTERS.get(name, _REPS))
+            return chance.choice(named.by(name))
         case FieldType.REFERENCES:
-            return chance.sample(_POINTERS.get(name, _REPS), chance.randint(1, 2))
+            return chance.sample(named.by(name), chance.randint(1, 2))
         case FieldType.DATE | FieldType.DATE_OR_INSTANT:
             return format_instant(at + chance.choice([0, -20, 5]) * DAY)[:10]
         case FieldType.CHOICE:

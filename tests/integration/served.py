@@ -80,11 +80,11 @@ class Reader:
             cursor = {"cursor": page["next"]}
 
 
-async def settle(reader: Reader, broker: Address, prefix: str) -> None:
+async def settle(reader: Reader, broker: Address, prefix: str, seconds: float = SETTLE_SECONDS) -> None:
     """Wait until all that was acknowledged has passed every stage and is in the view."""
     state: Json = {}
 
-    async with asyncio.timeout(SETTLE_SECONDS), Follower(broker, DELIVERIES.full_name(prefix, 1)) as follower:
+    async with asyncio.timeout(seconds), Follower(broker, DELIVERIES.full_name(prefix, 1)) as follower:
 
         async def look() -> None:
             state.update(await reader.get("/v1/freshness"))

@@ -215,7 +215,7 @@ def _is_made_by_dividing(name: str) -> bool:
 def test_shipped_metrics_of_one_pane() -> None:
     pane = pane_of(
         calls_made=4, calls_connected=3, talk_seconds=90_500_000, conversations_by_call=1, conversations_by_mail=2,
-        meetings_held=3, deals_won=2, deals_closed=5, revenue_won="1000.005",
+        meetings_held=3, deals_won=2, deals_lost=3, revenue_won="1000.005",
         sales_cycle_days_p50=[DAY, 2 * DAY, 4 * DAY, 4 * DAY], leads_answered=2, responses=[MINUTE, 3 * MINUTE],
         pending=[(NOW - HOUR, NOW), (NOW - MINUTE, NOW + 1)],
     )  # fmt: skip
@@ -259,3 +259,54 @@ def test_a_percentile_is_that_of_the_sample_written_out() -> None:
     assert [sample[place] for place in range(len(sample))] == [1, 5, 5, 9, 9, 9]
     assert between(sample, *rank(6, Fraction(1, 2))) == 7
     assert between(sample, *rank(6, Fraction(9, 10))) == 9
+
+
+def test_what_lies_in_no_list_of_a_dimension_is_what_is_left_of_the_whole() -> None:
+    won = shipped().metrics["average_deal_size"]
+    none, stored = won.segments["kind"]["none"], {*shipped().plan.forms}
+    cells = [[measure.name for measure in reader.measures] for reader in (won.reader, won.segments["kind"]["new"])]
+    reading = Reading(now=NOW, money_digits=2)
+
+    def pane(*held: tuple[int, str]) -> Pane:
+        """So many won deals of a kind, of 100.00 each; of "": of any."""
+        return {
+            cell: amount * 10_000 if place == 0 else amount
+            for amount, kind in held
+            for place, cell in ((0, cells[kind == "new"][0]), (2, cells[kind == "new"][2]))
+        }
+
+    sums = {cell: {512: amount} if amount > 100 else amount for cell, amount in pane((5, ""), (2, "new")).items()}
+    assert none.result(sums, reading).value == "100.00"
+    assert none.exact({**sums, cells[0][0]: {512: 20_000}, cells[0][2]: 2}, reading) is None  # all of them are new
+    assert {measure.name for measure in none.measures} <= stored
+
+
+def test_people_for_whom_something_counts_are_read_off_their_days() -> None:
+    people, days = shipped().metrics["crm_people"], shipped().metrics["crm_days"]
+    (cell,) = people.cells
+    pane: Pane = {cell: {("r1", 20_000): 1, ("r1", 20_001): 1, ("r2", 20_000): 1}}
+    reading = Reading(now=NOW, money_digits=2)
+
+    assert people.cells == days.cells
+    assert (people.reader.exact(pane, reading), days.reader.exact(pane, reading)) == (2, 3)
+    assert (people.keep, days.keep) == (35, None)
+
+
+def test_deals_won_or_lost_share_the_cells_of_those_won_and_those_lost() -> None:
+    metrics = shipped().metrics
+
+    assert metrics["win_rate"].cells == metrics["deals_won"].cells | metrics["deals_lost"].cells
+    assert metrics["hold_rate"].cells == metrics["meetings_held"].cells | metrics["meetings_no_show"].cells
+
+
+@pytest.mark.parametrize("values", [["won", "wun"], ["won", 3], ["won", "won"]])
+def test_a_list_of_values_is_checked_and_counted_as_one(values: list[Any]) -> None:
+    where = {"status": values}
+    found = entry(**{"from": "deal"}, where=where, at="closed_at")
+    if values == ["won", "won"]:
+        plain = entry(**{"from": "deal"}, where={"status": "won"}, at="closed_at")
+        both = bound(catalogue(a=found, b=plain), Rules()).metrics
+        assert both["a"].cells == both["b"].cells
+        return
+    with pytest.raises(ConfigError, match=r"where\.status"):
+        catalogue(a=found)

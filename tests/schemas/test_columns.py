@@ -85,7 +85,7 @@ def test_a_column_that_most_people_have_is_one_of_everybody(size: int) -> None:
     }
 
 
-@pytest.mark.parametrize("amount", [2**63, -(2**63), {b"x": 1}])
+@pytest.mark.parametrize("amount", [2**63, -(2**63), {bytes(16): 1}])
 def test_what_is_no_pane_of_ours_is_not_packed(amount: Any) -> None:
     cell = BY_FORM[Form.DECIMAL][0] if isinstance(amount, dict) else BY_FORM[Form.COUNT][0]
     with pytest.raises(ValueError, match="64 bits"):

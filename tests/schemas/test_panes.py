@@ -3,23 +3,29 @@
 import random
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.panes import Key, Pane, add, decode_pane, encode_pane, exchange, merge
 
-_amounts = st.integers(-3, 1000).filter(bool)
+_amounts = st.integers(-3, 1000).filter(bool) | st.sampled_from([1, 1, 1, 2])
 _keys: list[st.SearchStrategy[Key]] = [
     st.integers(-(2**63), 2**63 - 1),
     st.integers(-2, 2),
+    st.integers(-2, 2).map(lambda number: number * 1_000_000),
+    st.integers(-(10**6), 10**6).map(lambda number: number * 1000),
     st.binary(min_size=16, max_size=16),
     st.tuples(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6)),
+    st.tuples(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1)),
+    st.tuples(*[st.integers(-(10**6), 10**6).map(lambda number: number * 1000)] * 2),
+    st.tuples(*[st.integers(-2, 2)] * 3),
 ]
 # A cell has one kind of keys for ever, as its form says: the number of a cell chooses it here.
 panes = st.fixed_dictionaries(
     {},
-    optional={2**63 + 1: _amounts, 7: _amounts}
-    | {2**40 + place: st.dictionaries(keys, _amounts, min_size=1, max_size=5) for place, keys in enumerate(_keys)},
+    optional={2**39 + 1: _amounts, 7: _amounts}
+    | {2**38 + place: st.dictionaries(keys, _amounts, min_size=1, max_size=5) for place, keys in enumerate(_keys)},
 )
 
 
@@ -88,7 +94,17 @@ def test_what_one_origin_takes_out_of_another_is_gone() -> None:
     assert merge([{1: 2, 2: {5: 1, 6: 1}, 3: {7: 1}}, {1: -2, 2: {5: -1}, 3: {7: -1}}]) == {2: {6: 1}}
 
 
-def test_what_an_earlier_version_called_by_a_word_is_left_out() -> None:
-    old = msgspec.msgpack.encode({"calls_made": 3, "cycles": [1, 2]})
+@pytest.mark.parametrize("size", [1, 16])
+def test_what_earlier_builds_wrote_is_left_out(size: int) -> None:
+    by_words = msgspec.msgpack.encode({f"calls_made_{place}": 3 for place in range(size)})
+    by_longer_names = msgspec.msgpack.encode({2**63 + place: [1, 2] for place in range(size)})
 
-    assert decode_pane(old) == {}
+    assert [decode_pane(old) for old in (by_words, by_longer_names)] == [{}, {}]
+
+
+def test_what_is_there_once_takes_no_room_for_that_and_instants_are_differences_of_whole_seconds() -> None:
+    ids = {bytes([place] * 16): 1 for place in range(3)}
+    took = {place * 60_000_000: 1 for place in range(1, 4)}
+    waiting = {(1_700_000_000_000_000 + place, 1_700_003_600_000_000 + place): 1 for place in (0, 60_000_000)}
+
+    assert [len(encode_pane({1: held})) - len(encode_pane({1: 0})) for held in (ids, took, waiting)] == [49, 4, 14]

@@ -33,7 +33,7 @@ _PAGE = """<!doctype html>
 {body}</body>
 </html>
 """
-_BESIDE = re.compile(r"(\w+)\.md(#[\w-]+)?")
+_BESIDE = re.compile(r"([\w-]+)\.md(#[\w-]+)?")
 """A link to another of these pages; others lead out of what an api has, and are shown as their words."""
 
 
@@ -68,7 +68,7 @@ def _rendered(name: str) -> str:
         if before.type == "heading_open":
             before.attrSet("id", re.sub(r"[^\w]+", "-", token.content.lower()).strip("-"))
         _keep_links(token.children or [])
-    title = "Runbooks" if name == INDEX else name
+    title = _pages()[name].partition("\n")[0].removeprefix("# ")
     return _PAGE.format(title=title, body=markdown.renderer.render(tokens, markdown.options, {}))
 
 

@@ -18,6 +18,7 @@ from schemas.connectors.hubspot.objects import CLASSIC, IN_ASSOCIATIONS, Object
 from schemas.connectors.hubspot.properties import INFERRED_YIELDS, OTHER_PARTY, REMOVAL_YIELDS, WINNING
 from schemas.instants import checked, format_instant
 from schemas.records import FIELDS, MERGED
+from schemas.voices import LEFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +243,9 @@ def _association_change(
         if pointer in FIELDS[kind]:  # `lead` and `deal` are names of fields that point to such a record
             holds = True
             _want(event.get(("fromObjectId", "toObjectId")[holder]), ends[holder], parsed, account)
-            value = None if removed else ids[other]
-            yield Statement(kind, ids[holder], {pointer: value}, yields=REMOVAL_YIELDS if removed else 0)
+            # Of several contacts another one may be the record's: only who was taken off is its lead no more.
+            said = LEFT[kind][pointer] if removed else pointer
+            yield Statement(kind, ids[holder], {said: ids[other]}, yields=REMOVAL_YIELDS if removed else 0)
     if not holds:
         raise LeftOutError(_UNKNOWN_TYPE)
 

@@ -177,7 +177,9 @@ LEAD_STATUS = {"NEW": "new", "UNQUALIFIED": "disqualified", "OPEN_DEAL": "conver
 
 
 def _lead_owner(value: str | None, at: int) -> Facts:
-    return Facts({"rep": value, "assigned_at": None if value is None else format_instant(at)})
+    if value is None:  # `hubspot_owner_assigneddate` stays what it was: what it said of an owner is over
+        return Facts({"rep": None, "assigned_at": None, "assigned_at#1": None})
+    return Facts({"rep": value, "assigned_at": format_instant(at)})
 
 
 LEAD: Mapping[str, Reading] = {

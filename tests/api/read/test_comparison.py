@@ -179,6 +179,8 @@ def test_a_benchmark_is_the_metrics_own_and_versions_are_said_where_a_window_has
         "denominator: calls_made}\n"
         f"  dialled: {{unit: count, versions: [{{{one}}}, {{since: 2026-03-10, {one}, where: {{direction: inbound}}}}, "
         f"{{since: 2026-03-18, {one}}}]}}\n"
+        "  part: {unit: ratio, type: ratio, numerator: twice, denominator: calls_made}\n"
+        "  twice: {unit: count, type: derived, expr: dialled * 2}\n"
     )
     config = floor_config(defines=defines)
     view = View(config)
@@ -190,9 +192,10 @@ def test_a_benchmark_is_the_metrics_own_and_versions_are_said_where_a_window_has
         ]
     )
 
-    def row(first: str, last: str) -> Any:
+    def row(first: str, last: str, *names: str) -> Any:
         span = span_between(date.fromisoformat(first), date.fromisoformat(last))
-        return MetricRows(view, span, NOW, ["rate", "dialled"], compare=["benchmark"]).row(rep_scope("r1"))
+        asked = [*names] or ["rate", "dialled"]
+        return MetricRows(view, span, NOW, asked, compare=["benchmark"]).row(rep_scope("r1"))
 
     crossing = row("2026-03-17", "2026-03-18")
     assert crossing["metrics"] == {"rate": 0.5, "dialled": 2}
@@ -201,3 +204,6 @@ def test_a_benchmark_is_the_metrics_own_and_versions_are_said_where_a_window_has
     assert crossing["compare"]["benchmark"]["change"] == {"rate": float(1 / 6), "dialled": None}
     assert "versions" not in row("2026-03-18", "2026-03-18")
     assert row("2026-03-01", "2026-03-31")["versions"] == {"dialled": [1, 2, 3]}
+    # What is made of it has no versions of its own: the row names the part that has.
+    assert row("2026-03-17", "2026-03-18", "part")["versions"] == {"dialled": [2, 3]}
+    assert "versions" not in row("2026-03-17", "2026-03-18", "rate")

@@ -96,3 +96,19 @@ test("a memory that cannot be read is an empty one", () => {
   const broken = { load: () => "{", save: () => undefined };
   assert.deepEqual(new Celebrations([rule()], broken).seen, []);
 });
+
+test("what was taken back before the screen was opened, or that it never saw, is the same deal when it is won again", () => {
+  const kept = memory();
+  const celebrations = new Celebrations([rule({ atLeast: "1000" })], kept);
+  const gone = (id, fields) => ({ ...nothing(), wins: [{ id: win(id).win, before: null, after: null, said: win(id, fields) }] });
+  const second = (id) => come({ ...win(id), win: `deal_won:${id}:2026-03-18T10:00:00.000Z` });
+
+  celebrations.note({ ...gone("a"), isFirst: true }, 0);
+  celebrations.note(gone("b"), 0);
+  // Too small to be celebrated then: now it is the first time.
+  celebrations.note(gone("c", { amount: "10.00" }), 0);
+
+  assert.equal(celebrations.note(second("a"), 1000).length, 0);
+  assert.equal(celebrations.note(second("b"), 1000).length, 0);
+  assert.equal(celebrations.note(second("c"), 1000).length, 1);
+});

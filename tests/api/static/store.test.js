@@ -122,3 +122,14 @@ test("the cleared store has no number left, and takes the next snapshot for the 
   assert.deepEqual([store.hasSnapshot, store.rowsOf("today"), store.waitingLeads()], [false, [], []]);
   assert.equal(store.apply("snapshot", { rows: [] }).isFirst, true);
 });
+
+test("a picture says what was taken back: nobody lists it any more, and boards have heard of it", () => {
+  const store = new Store(["today"]);
+  const won = { win: "deal_won:d-1:2026-03-18T09:00:00.000Z", cause: "deal_won", withdrawn: true };
+
+  const changed = store.apply("snapshot", { rows: [], taken_back: [won] });
+
+  assert.deepEqual(changed.wins, [{ id: won.win, before: null, after: null, said: won }]);
+  assert.ok(store.withdrawn.has(won.win));
+  assert.equal(store.wins.size, 0);
+});

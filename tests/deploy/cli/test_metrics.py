@@ -245,3 +245,34 @@ class TestReload:
 
         assert result.exit_code == 2
         assert result.stderr == "no floorcast up runs on .floorcast: name its folder with --data\n"
+
+
+VERSIONED = """\
+  talked_to: {unit: count, type: simple, from: call, at: dialed_at, credit: rep, agg: count,
+    versions: [{note: all}, {since: 2026-03-18, note: ours, where: {direction: outbound}}]}
+  worked: {unit: seconds, type: duration, from: deal, start: created_at, end: closed_at, stat: p50, clock: business}
+"""
+
+
+def test_versions_are_shown_as_they_are_written_with_the_instants_between_them(folder: Path) -> None:
+    (folder / "metrics.yaml").write_text(DEMOS + VERSIONED)
+
+    text, _, plan = floorcast("metrics", "show", "talked_to").stdout.partition("How it is counted:")
+
+    assert yaml.safe_load(text)["talked_to"]["versions"] == [
+        {"note": "all"}, {"since": "2026-03-18", "note": "ours", "where": {"direction": "outbound"}},
+    ]  # fmt: skip
+    assert "where dialed_at is before 2026-03-18T00:00:00.000Z or not set" in plan
+    assert "where dialed_at is 2026-03-18T00:00:00.000Z or later and direction is outbound" in plan
+
+
+def test_a_remark_names_the_file_and_the_line_that_it_is_about(folder: Path) -> None:
+    (folder / "metrics.yaml").write_text(DEMOS + VERSIONED)
+    limit = "alerts: {thresholds: {odd: {metric: win_rate, per: organisation, window: 7d, below: 3}}}\n"
+    (folder / "floorcast.yaml").write_text(CONFIG + limit)
+
+    result = floorcast("check")
+
+    assert (result.exit_code, [line.split(": ")[:2] for line in result.stderr.splitlines()]) == (
+        0, [["floorcast.yaml:4", "alerts.thresholds.odd.below"], ["metrics.yaml:31", "metrics.worked.clock"]],
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import RecordChange
+from tests.builders import instant
 from tests.deploy.files.imports import Imports, Log
 
 CONFIG: dict[str, Any] = {
@@ -53,6 +54,32 @@ def folded(changes: list[RecordChange]) -> dict[tuple[str, str], dict[str, Any]]
 def calls(*ids: str) -> str:
     lines = [f"{id},r1,outbound,2026-03-18T09:00:00Z" for id in ids]
     return "\n".join(["id,rep,direction,dialed_at", *lines, ""])
+
+
+def test_what_no_object_of_a_file_has_is_no_column_and_clears_nothing(imports: Imports, tmp_path: Path) -> None:
+    """What webhooks set stays, where the file does not speak of it; a member that others have is an empty cell."""
+    lines = [
+        {"id": "1", "rep": "r1", "direction": "outbound", "dialed_at": "2026-03-18T09:00:00Z", "Outcome": "connected"},
+        {"id": "2", "rep": "r1", "direction": "outbound", "dialed_at": "2026-03-18T09:00:00Z"},
+    ]
+    name = write(tmp_path, "\n".join(map(json.dumps, lines)), "calls.ndjson")
+
+    imports.run(["files", name, "--record", "call", *AS_OF], tmp_path)
+
+    said = folded(imports.changes())
+    assert said["call", "1"].keys() == {"rep", "direction", "dialed_at", "outcome"}
+    assert said["call", "2"]["outcome"] is None
+
+
+def test_deals_of_objects_close_when_they_changed_where_none_says_its_close(imports: Imports, tmp_path: Path) -> None:
+    deal = {"id": "1", "rep": "r1", "status": "won", "amount": 5, "changed_at": "2026-03-18T09:00:00Z"}
+    name = write(tmp_path, json.dumps(deal), "deals.ndjson")
+
+    outcome = imports.run(["files", name, "--record", "deal"], tmp_path)
+
+    assert outcome is not None
+    assert (outcome.exit_code, outcome.lines["taken"]) == (0, 1)
+    assert folded(imports.changes())["deal", "1"]["closed_at"] == instant("2026-03-18T09:00Z")
 
 
 def test_a_stopped_import_goes_on_where_it_was(

@@ -81,4 +81,6 @@ def test_fences_and_streams_of_other_connections_say_nothing_of_it(streams: Stre
 def test_what_has_no_stream_has_no_such_subscription(streams: Streams) -> None:
     assert streams
     assert streams.subscription("posts", NOW) is None
-    assert not Streams(Config.model_validate({"organisation": ORGANISATION, "connections": {}}))
+    assert not Streams(
+        Config.model_validate({"organisation": ORGANISATION, "connections": {"files": {"kind": "file"}}})
+    )

@@ -218,7 +218,10 @@ def test_salesforces_messages_are_made_by_hand() -> None:
     found = [
         each.words for each in look_online("crm", connection("salesforce"), last_delivery_at=None, opens=opens(crm))
     ]
-    assert found[1] == "limits: 99 of 100 requests left in 24 h"
+    assert found[1:3] == [
+        "outbound messages: Salesforce does not tell of them; the last delivery does",
+        "limits: 99 of 100 requests left in 24 h",
+    ]
 
 
 def test_too_many_requests_wait_as_told() -> None:

@@ -287,7 +287,9 @@ def test_a_thread_goes_when_its_last_mail_is_old() -> None:
 
 def test_reading_back_lets_go_what_nobody_let_go_before() -> None:
     ledger, successor = make_ledger(), make_ledger()
-    rows = fold(ledger, a_call("1", START), a_call("2", START + 20 * DAY)).rows
+    at = START + 20 * DAY
+    mail = change("email", "2", at, rep="ana", direction="outbound", sent_at=at, contacts=["c1"])
+    rows = fold(ledger, a_call("1", START), mail).rows
     successor.restore({key: row for key, row in rows if row is not None})
 
     output = successor.rebuild({}, {}, {}, START + 31 * DAY)

@@ -203,7 +203,7 @@ def test_a_lead_that_becomes_due_is_seen_without_an_event() -> None:
 def test_a_share_of_nothing_neither_raises_nor_resolves() -> None:
     desk = Desk(configured({"weak": {"metric": "win_rate", "per": "organisation", "window": "7d", "below": 0.5}}))
     assert desk.look(NINE) == []
-    desk.did("r1", NINE, deals_won=1, deals_closed=3)
+    desk.did("r1", NINE, deals_won=1, deals_lost=2)
     assert events(desk.look(NINE + SECOND)) == [("raised", None)]
 
     desk.did("r1", NINE)

@@ -602,10 +602,11 @@ _OTHERS_DECIDE = [
         ],
         1000 * T,
     ),
+    # Whoever has no owner is assigned to nobody: here the date that HubSpot keeps decides nothing.
     (
         CONTACT,
         [("hubspot_owner_assigneddate", "1700000000000"), ("hubspot_owner_id", "1"), ("hubspot_owner_id", "")],
-        AT,
+        None,
     ),
     (DEAL, [("createdate", "1700000000000"), ("hs_createdate", "1600000000000"), ("hs_createdate", "")], AT),
     (DEAL, [("hs_createdate", "1700000000000"), ("createdate", "1600000000000"), ("createdate", "")], AT),
@@ -656,7 +657,10 @@ def test_a_cleared_creation_date_lets_the_creation_decide(type_id: str, name: st
 
 @pytest.mark.parametrize("type_id", sorted(KINDS))
 def test_no_two_properties_share_a_voice(type_id: str) -> None:
-    """What a stage or a claim lets one conclude (`closed_at#1`) is never taken back, so these may share one."""
+    """What a stage or a claim lets one conclude (`closed_at#1`) is never taken back, so these may share one.
+
+    Whoever has no owner is assigned to nobody, so the owner clears what the date of it has said.
+    """
     setters: dict[str, set[str]] = {}
     for name, reading in BY_TYPE_ID[type_id].properties.items():
         for value in ("true", "false", "1", "closedwon", "FAILED", None):
@@ -665,8 +669,8 @@ def test_no_two_properties_share_a_voice(type_id: str) -> None:
                 for voice in {**facts.said, **facts.inferred}:
                     setters.setdefault(voice, set()).add(name)
 
-    created = BY_TYPE_ID[type_id].created
-    assert {voice: names for voice, names in setters.items() if len(names) > 1 and voice != "closed_at#1"} == {}
+    created, shared = BY_TYPE_ID[type_id].created, {"closed_at#1", "assigned_at#1"}
+    assert {voice: names for voice, names in setters.items() if len(names) > 1 and voice not in shared} == {}
     assert created not in setters
 
 
@@ -776,9 +780,33 @@ def test_a_contact_put_on_a_call_wins_over_one_taken_off_in_the_same_save() -> N
         _association("CALL_TO_CONTACT", 1, 3),
     ]
 
-    assert [change.fields for change in _changes(events[0])] == [{"lead": None}]
     for order in itertools.permutations(events):
         assert _fold(_changes(*order)).get("lead") == "3"
+
+
+@pytest.mark.parametrize(
+    ("name", "pointer"), [("CALL_TO_CONTACT", "lead"), ("EMAIL_TO_CONTACT", "lead"), ("MEETING_TO_DEAL", "deal"),
+                          ("DEAL_TO_CONTACT", "lead")]
+)  # fmt: skip
+def test_of_two_that_are_associated_only_the_one_that_is_taken_off_goes(name: str, pointer: str) -> None:
+    """Nothing is looked up: the one associated last counts, and taking off the other says nothing of it."""
+
+    def at(second: int, other: int, *, removed: bool = False) -> dict[str, Any]:
+        return _association(name, 1, other, associationRemoved=removed) | {"occurredAt": T + second * 1000}
+
+    one, two, off_one, off_two = at(1, 51), at(2, 52), at(3, 51, removed=True), at(3, 52, removed=True)
+    again = at(4, 52)
+    for told, left in (
+        ([one, off_one], None),
+        ([one, two, off_one], "52"),
+        ([one, two, off_two], None),
+        ([one, two, off_one, off_two], None),
+        ([one, two, off_two, again], "52"),
+        ([one, two, off_two, at(5, 51)], "51"),
+    ):
+        states = {_fold(_changes(*order)).encode() for order in itertools.permutations(told)}
+        assert len(states) == 1
+        assert _fold(_changes(*told)).get(pointer) == left
 
 
 @pytest.mark.parametrize("name", ["CONTACT_TO_COMPANY", "EMAIL_TO_DEAL", "CONTACT_TO_LEAD", "nonsense"])

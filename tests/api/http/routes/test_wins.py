@@ -151,7 +151,9 @@ async def test_what_is_taken_back_is_withdrawn(tmp_path: Path, age: int) -> None
 
     assert dict(wall.told_names()) == dict.fromkeys(names, True)
     assert await wall.listed(window="30d") == [name("stays", "18T11:00")]
-    assert [win["deal"] for win in wall.watch()["wins"]] == ["stays"]
+    seen = wall.watch()
+    assert [win["deal"] for win in seen["wins"]] == ["stays"]
+    assert {win["win"]: win["withdrawn"] for win in seen["taken_back"]} == dict.fromkeys(names, True)
     wall.take(*(change("deal", deal, NOW + 1, **fields) for deal, fields in back.items()))
     assert wall.told() == []
 

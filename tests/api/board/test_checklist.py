@@ -1,0 +1,142 @@
+"""The checklist of a wallboard, and the test that holds each line of it.
+
+What is expected of a wallboard on the left; on the right where it is tested: a function of a module below `tests/`,
+or the title of a test of JavaScript (its beginning will do). What a television, a network or a person has to do is not
+here.
+"""
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[2]
+BOARD, STATIC, ROUTES = "api/board/", "api/static/", "api/http/routes/"
+CHECKLIST: dict[str, tuple[tuple[str, str], ...]] = {
+    "legible from three metres, figures of 72 points, safe margins": (
+        (BOARD + "test_scenes.py", "test_everything_can_be_read_from_three_metres_and_nothing_stands_at_the_edge"),
+    ),
+    "at most six figures in a scene, each with target and state": (
+        (STATIC + "address.test.js", "without parameters it is today's calls, with six figures; more than six are"),
+        (BOARD + "test_scenes.py", "test_a_figure_shows_its_goal_and_its_state_in_words_and_a_sign"),
+        (BOARD + "test_scenes.py", "test_a_board_of_several_teams_shows_the_goal_of_all_of_them"),
+    ),
+    "nothing below the fold; 1080p, 4K, upright, ultra-wide": (
+        (BOARD + "test_shapes.py", "test_nothing_scrolls_or_leaves_the_screen"),
+        (BOARD + "test_for_everybody.py", "test_every_tile_in_every_state"),
+    ),
+    "long names and many reps: pages, never smaller": (
+        (BOARD + "test_leaderboard.py", "test_many_reps_are_paged_at_full_size_and_nobody_stands_on_two_pages"),
+        (BOARD + "test_leaderboard.py", "test_two_people_of_one_name_can_be_told_apart"),
+        (STATIC + "ranking.test.js", "pages have each row once, at most twelve, and no page is nearly empty"),
+    ),
+    "scenes of 10 to 60 s": (("schemas/test_config_screens.py", "test_what_is_wrong_is_named"),),
+    "a breach pins its scene": (
+        (BOARD + "test_scenes.py", "test_a_breach_pins_the_waiting_leads_until_somebody_answers_and_a_scene_that_is"),
+        (BOARD + "test_scenes.py", "test_where_no_scene_shows_leads_a_strip_of_alerts_stands_on_every_one"),
+        (STATIC + "rotation.test.js", "a breach brings the scene with the waiting leads"),
+    ),
+    "no empty frame between scenes": (
+        (BOARD + "test_scenes.py", "test_scenes_take_turns_without_an_empty_frame_and_only_the_one_that_is_shown_is"),
+    ),
+    "a celebration interrupts, and the rotation goes on where it was": (
+        (STATIC + "rotation.test.js", "what holds a scene takes nothing of its turn: it goes on where it was"),
+    ),
+    "age of each source and p95 always, the state by colour, sign and word": (
+        (BOARD + "test_freshness.py", "test_freshness_names_each_connection_with_age_state_and_delay"),
+        (STATIC + "freshness.test.js", "the worst connection comes first; one that has never delivered is no failure"),
+    ),
+    "old numbers dimmed, with their time, kept and never zero": (
+        (
+            BOARD + "test_connection.py",
+            "test_silence_is_a_disconnection_within_ten_seconds_that_keeps_the_last_numbers",
+        ),
+        (BOARD + "test_freshness.py", "test_numbers_that_stand_still_upstream_are_shown_as_stale"),
+    ),
+    "not known is not zero": ((BOARD + "test_values.py", "test_a_null_is_a_dash_and_a_zero_is_a_zero"),),
+    "server-sent events with Last-Event-ID, pauses with jitter, sequence, skew": (
+        (
+            BOARD + "test_connection.py",
+            "test_a_broken_connection_comes_back_with_the_last_event_id_and_the_new_numbers",
+        ),
+        (STATIC + "stream.test.js", "silence is broken by a new connection, and pauses grow to ten seconds"),
+        (STATIC + "stream.test.js", "an event of another instance, or one that cannot be read, asks for a new picture"),
+        (BOARD + "test_leads.py", "test_clocks_follow_the_server_when_the_television_is_wrong"),
+    ),
+    "a new build is taken by itself": (
+        (BOARD + "test_connection.py", "test_the_page_reloads_itself_once_when_a_new_build_is_served"),
+    ),
+    "hours leave no memory behind": ((BOARD + "test_soak.py", "test_hours_leave_nothing_behind"),),
+    "old Chromium": ((STATIC + "files.test.js", "what is looked for is found"),),
+    "tokens that read only, expire and can be revoked; pairing by code": (
+        (ROUTES + "test_screens.py", "test_a_code_is_paired_and_its_browser_gets_the_cookie_once"),
+        (ROUTES + "test_screens.py", "test_a_device_reads_what_its_screen_shows_and_nothing_else"),
+        (ROUTES + "test_screens.py", "test_a_revoked_screen_is_gone_for_good"),
+        (BOARD + "test_trouble.py", "test_a_key_that_is_taken_away_takes_the_numbers_off_the_screen"),
+    ),
+    "nothing of people beyond the settings": (
+        (ROUTES + "test_screens_privacy.py", "test_no_answer_to_it_names_them"),
+        (BOARD + "test_scenes.py", "test_a_screen_that_is_told_no_names_shows_no_ids_in_their_place"),
+    ),
+    "nothing burns in: shifts, dark hours": (
+        (BOARD + "test_shapes.py", "test_the_picture_shifts_a_few_pixels_against_burn_in"),
+        (BOARD + "test_scenes.py", "test_in_dark_hours_nothing_shines"),
+        (BOARD + "test_checklist.py", "test_no_white_burns_in_and_digits_stand_still"),
+    ),
+    "contrast in both themes, from right to left, Persian digits": (
+        (BOARD + "test_for_everybody.py", "test_every_tile_in_every_state"),
+        (BOARD + "test_celebrations.py", "test_in_persian_no_number_is_cut_off_and_no_word_covers_another"),
+        (STATIC + "format.test.js", "each language writes numbers, money, durations and dates as it does"),
+    ),
+    "rows move only when a rank changes, and not on calm screens; nothing flashes": (
+        (BOARD + "test_leaderboard.py", "test_the_leaderboard_sorts_itself_anew_when_a_rank_changes"),
+        (BOARD + "test_leaderboard.py", "test_reduced_motion_moves_nothing"),
+        (BOARD + "test_checklist.py", "test_nothing_moves_for_ever_or_for_long"),
+    ),
+    "sound: quiet hours, a cap, a caption, unlocked by a touch": (
+        (STATIC + "sounds.test.js", "a sound is played no louder than is good for a room"),
+        (BOARD + "test_celebrations.py", "test_in_quiet_hours_nothing_is_heard"),
+        (BOARD + "test_celebrations.py", "test_a_sound_is_played_with_a_caption_once_the_screen_was_touched"),
+    ),
+    "a burst is one celebration": (
+        (BOARD + "test_celebrations.py", "test_a_burst_names_up_to_five_and_counts_more"),
+        (STATIC + "celebrations.test.js", "what comes meanwhile joins, and it ends all the same"),
+    ),
+    "ranks by value and by own target, ties said, only the top, zeros not shamed": (
+        (BOARD + "test_leaderboard.py", "test_equal_values_share_a_rank_and_the_next_rank_is_skipped"),
+        ("api/read/test_discretion.py", "test_who_is_not_shown_is_not_sent"),
+    ),
+    "corrections": ((BOARD + "test_values.py", "test_a_correction_lowers_a_number"),),
+    "screens are listed, identified, reloaded and sent a scene": (
+        (ROUTES + "test_screens.py", "test_a_screen_is_listed_with_what_it_says_and_for_how_long_it_was_silent"),
+        (ROUTES + "test_screens.py", "test_a_screen_is_told_what_to_do"),
+        (ROUTES + "test_screens.py", "test_only_that_screen_hears_it_and_only_in_time"),
+    ),
+}
+
+
+@pytest.mark.parametrize("line", CHECKLIST)
+def test_each_line_is_held_by_tests_that_there_are(line: str) -> None:
+    for module, test in CHECKLIST[line]:
+        text = (TESTS / module).read_text("utf-8")
+        assert (f'test("{test}' if module.endswith(".js") else f"def {test}") in text, f"{module}: {test}"
+
+
+def styles() -> str:
+    folder = TESTS.parent / "api" / "static"
+    return "\n".join((folder / name).read_text("utf-8") for name in ("board.css", "tiles.css"))
+
+
+def test_no_white_burns_in_and_digits_stand_still() -> None:
+    root = styles().partition(":root {")[2].partition("}")[0]
+
+    assert "--text: #e9ebe6" in root
+    assert "#fff" not in root
+    assert "font-variant-numeric: tabular-nums" in styles()
+
+
+def test_nothing_moves_for_ever_or_for_long() -> None:
+    text = styles()
+    leaderboard = (TESTS.parent / "api" / "static" / "tiles" / "leaderboard.js").read_text("utf-8")
+
+    assert "infinite" not in text
+    assert "MOVE = { duration: 500" in leaderboard
