@@ -27,6 +27,8 @@ from api.settings import Settings
 # What a header costs beside its bytes (as HTTP/2 counts): it also bounds their number.
 _HEADER_OVERHEAD = 32
 
+_SPOKEN = ("1.0", "1.1")
+
 MAX_PIPELINED = 16
 """Requests of one connection that may wait for the answer to an earlier one. Hardly a client sends any so; those that
 are left over are sent again by it, on another connection (RFC 9112, 9.3.2)."""
@@ -201,9 +203,14 @@ class BoundedProtocol(HttpToolsProtocol):
                 lengths += value.strip() != b"0"
             elif name == b"transfer-encoding":
                 codings.append(value.strip().lower())
+        version = self.parser.get_http_version()
+        if version not in _SPOKEN:
+            self._refuse_as(400, f"HTTP/{version} is not spoken here")
         if hosts > 1:
             self._refuse_as(400, "host: is said more than once")
-        if codings and (codings != [b"chunked"] or self.parser.get_http_version() == "1.0"):
+        if not hosts and version != "1.0":
+            self._refuse_as(400, "host: is missing")
+        if codings and (codings != [b"chunked"] or version == "1.0"):
             self._refuse_as(400, "transfer-encoding: only chunked is understood")
         # The parser takes what follows the head for the other protocol: a body would be read as a request.
         if (lengths or codings) and self.parser.should_upgrade():

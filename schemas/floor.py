@@ -33,28 +33,51 @@ from schemas.panes import Pane, opening_of
 from schemas.windows import Span, Window, date_of, first_minute_kept
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Values:
     """The metrics of one scope in one window, at one clock."""
 
-    metrics: dict[str, MetricValue] = field(default_factory=dict)
+    own: dict[str, MetricValue] = field(default_factory=dict)
     bounds: dict[str, float] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
     """Why a metric has no value: since when it is kept."""
+    shared: Mapping[str, MetricValue] = field(default_factory=dict)
+    """What holds where `own` does not say otherwise: very many people of whom little is known have one of it."""
+
+    @property
+    def metrics(self) -> dict[str, MetricValue]:
+        """By name. Made for who asks, unless all of it is its own."""
+        return {**self.shared, **self.own} if self.shared else self.own
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Values):
+            return NotImplemented
+        said = (self.metrics, self.bounds, self.unavailable)
+        return said == (other.metrics, other.bounds, other.unavailable)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def since(self, before: "Values") -> "Values":
         """What differs from `before`. A bound belongs to its value: when it is another one, both are named."""
+        known = before.metrics
         changed = {
             name: value
             for name, value in self.metrics.items()
-            if before.metrics.get(name, self) != value or before.bounds.get(name) != self.bounds.get(name)
+            if known.get(name, self) != value or before.bounds.get(name) != self.bounds.get(name)
         }
-        return Values(changed, {name: bound for name, bound in self.bounds.items() if name in changed})
+        return Values(
+            changed,
+            {name: bound for name, bound in self.bounds.items() if name in changed},
+            {name: since for name, since in self.unavailable.items() if name in changed},
+        )
 
     def replaced_by(self, changed: "Values") -> "Values":
-        """These, where `changed` does not say otherwise."""
-        kept = {name: bound for name, bound in self.bounds.items() if name not in changed.metrics}
-        return Values(self.metrics | changed.metrics, kept | changed.bounds)
+        """These, where `changed` does not say otherwise. What both share with others stays shared."""
+        said = changed.metrics
+        kept = {name: bound for name, bound in self.bounds.items() if name not in said}
+        lacking = {name: since for name, since in self.unavailable.items() if name not in said}
+        own, shared = (self.own | said, self.shared) if self.shared else (said, self.own)
+        return Values(own, kept | changed.bounds, lacking | changed.unavailable, shared)
 
 
 class Floor(MergedPanes):
@@ -142,16 +165,17 @@ class Floor(MergedPanes):
     ) -> Values:
         reading = self.reading(now)
         values = Values()
+        found = values.own
         since = None if span is None else self._kept_since(span, now)
         for name in metrics:
             metric = self._bound.metrics[name]
             lacking = since if since is not None or span is None else self._ids_kept_since(metric, span, now)
             if lacking is not None:
-                values.metrics[name] = None
+                found[name] = None
                 values.unavailable[name] = lacking
                 continue
             result = metric.reader_of(label).result(pane, reading)
-            values.metrics[name] = result.value
+            found[name] = result.value
             if result.bound is not None:
                 values.bounds[name] = result.bound
         return values

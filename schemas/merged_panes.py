@@ -21,6 +21,7 @@ from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
 from schemas.pane_store import Contents, PaneStore
 from schemas.panes import Pane, exchange, merge, pane_key, read_pane_key
 from schemas.people import Person, Roster
+from schemas.pieces import DAYS_IN_BLOCK, MINUTES_IN_BLOCK, Pieces, block_of
 from schemas.rep_days import RepDays
 from schemas.sums import Sums
 from schemas.windows import STANDING, Calendar, Day, Span, Window, days_kept, index_of, is_day, whole_day
@@ -31,8 +32,6 @@ LEVELS_REMEMBERED = 4096
 _EMPTY: Pane = {}
 _NO_DAY: Day = 2**31
 """Of what stands: after all others."""
-_MINUTES_IN_BLOCK = 60
-_DAYS_IN_BLOCK = 28
 
 
 class Scope(NamedTuple):
@@ -80,8 +79,7 @@ class MergedPanes:
         self._exchanged: dict[Window, dict[str | None, Pane]] = {}
         """Panes of reps that lie in the scopes' panes of the window, and are others by now."""
         self._blocks: dict[int, dict[Scope, Pane]] = {}
-        self._windows_in: dict[int, int] = {}
-        """Block -> in how many of its windows there is a pane."""
+        self._windows = Pieces()
         self.left_out = LeftOut(self._bound.metrics)
         self._levels = Levels(plan)
         self._rep_days = RepDays(config, plan, self.calendar)
@@ -147,8 +145,7 @@ class MergedPanes:
         self._bulk.forget()
         self.revision += 1
         for window in self.store.windows():
-            block = _block_of(window)
-            self._windows_in[block] = self._windows_in.get(block, 0) + 1
+            self._windows.add(window)
             if is_day(window):
                 self._day_revisions[index_of(window)] = self.revision
         for rep in self._with_panes():
@@ -163,22 +160,19 @@ class MergedPanes:
 
     def _count_windows(self, window: Window, *, is_first: bool) -> None:
         """How many windows of a block have a pane; what was remembered of one without any goes with it."""
-        block = _block_of(window)
         if window not in self.store:
             self._rep_panes.pop(window, None)
-            self._windows_in[block] -= 1
-            if not self._windows_in[block]:
-                del self._windows_in[block]
-                self._blocks.pop(block, None)
+            if self._windows.drop(window):
+                self._blocks.pop(block_of(window), None)
         elif is_first:
-            self._windows_in[block] = self._windows_in.get(block, 0) + 1
+            self._windows.add(window)
 
     def _forget_merged(self, window: Window, rep: str | None) -> None:
         self._rep_panes.get(window, {}).pop(rep, None)
         if window not in self.store:
             self._scope_panes.pop(window, None)
             self._exchanged.pop(window, None)
-        block = self._blocks.get(_block_of(window))
+        block = self._blocks.get(block_of(window))
         if block is not None:
             for scope in self.scopes_of(window, rep):
                 block.pop(scope, None)
@@ -412,18 +406,12 @@ class MergedPanes:
         return {*self.store.people(), *nobody}
 
     def _parts(self, scope: Scope, span: Span) -> Iterator[Pane]:
-        size, kind = (_DAYS_IN_BLOCK, 1) if span.days else (_MINUTES_IN_BLOCK, 0)
-        index = span.first
-        while index <= span.last:
-            if index % size == 0 and index + size - 1 <= span.last:
-                yield self._block(scope, index // size * 2 + kind, size)
-                index += size
-            else:
-                yield self._pane(scope, Window(index * 2 + kind))
-                index += 1
+        size = DAYS_IN_BLOCK if span.days else MINUTES_IN_BLOCK
+        for number, is_block in self._windows.pieces(span):
+            yield self._block(scope, number, size) if is_block else self._pane(scope, Window(number))
 
     def _block(self, scope: Scope, block: int, size: int) -> Pane:
-        if block not in self._windows_in:
+        if not self._windows.has_block(block):
             return _EMPTY
         held = self._blocks.setdefault(block, {})
         pane = held.get(scope)
@@ -513,9 +501,3 @@ class MergedPanes:
         if window == STANDING:
             return _NO_DAY
         return index_of(window) if is_day(window) else self.calendar.day_of(index_of(window) * MINUTE)
-
-
-def _block_of(window: Window) -> int:
-    """Number of the block that holds the window; odd for days, as the windows are."""
-    size = _DAYS_IN_BLOCK if is_day(window) else _MINUTES_IN_BLOCK
-    return index_of(window) // size * 2 + (window & 1)

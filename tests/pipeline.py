@@ -67,13 +67,13 @@ class Pipeline:
 
     def _fold(self, p: int, batch: Changes, newest_at: int) -> None:
         self.log_at = max(self.log_at, newest_at)
-        output = self.ledgers[p].fold(batch, self.log_at)
-        self._publish(PANES.name, p, output.panes)
-        self._publish(ROSTER.name, p, output.roster)
-        self._publish(DEALS.name, p, output.deals)
-        self._keep("ledger", p, output.rows)
-        self.late += output.late
-        self.engage(output.engagements)
+        for output in self.ledgers[p].fold_parts(batch, self.log_at):
+            self._publish(PANES.name, p, output.panes)
+            self._publish(ROSTER.name, p, output.roster)
+            self._publish(DEALS.name, p, output.deals)
+            self._keep("ledger", p, output.rows)
+            self.late += output.late
+            self.engage(output.engagements)
 
     def engage(self, engagements: Iterable[Engagement]) -> None:
         """Hand engagements to their groups, and what those hand on, until it ends."""

@@ -12,8 +12,9 @@ from typing import Any
 
 from api.read.discretion import Discretion, Told
 from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot, payload_for
-from api.read.events import Departure, Event, Followed, Untold
+from api.read.events import Event, Followed, Untold
 from api.read.goal_news import first_told, goal_news
+from api.read.heads import Heads
 from api.read.owned_news import OwnedTeller
 from api.read.remembered import RememberedEvents
 from api.read.rows import (
@@ -24,9 +25,10 @@ from api.read.rows import (
     waiting_leads,
 )
 from api.read.subscriptions import EVERYBODY, Filter, Selection, Subscription
-from api.read.view import ORGANISATION, Changes, Scope, Values, View, rep_scope, team_scope
+from api.read.view import ORGANISATION, Scope, Values, View, rep_scope, team_scope
 from api.read.win_news import IN_SNAPSHOT, WinTeller
 from schemas.instants import MINUTE, SECOND, format_instant
+from schemas.panes import Pane
 from schemas.windows import Span, Window, span_of
 
 KEPT_WINDOW = 300 * SECOND
@@ -40,6 +42,8 @@ FRESHNESS_AT_MOST_EVERY = SECOND
 _CHEAPER = 4
 """So many reps are looked at, or merged into their teams, in the time in which the values of one are made anew."""
 _MANY = 5_000
+_TOGETHER = 16
+"""As many scopes are merged together as are worth it."""
 
 _NO_HEAD: Json = {}
 _EVENT_ID = re.compile(r"([0-9a-zA-Z_-]{1,64}):([0-9]{1,15})")
@@ -60,11 +64,7 @@ class Broadcaster:
         self._told: dict[Filter, Told] = {}
         """What screens were told of people, where something is kept from them."""
         self._pinned: frozenset[str] = frozenset()
-        self._heads: dict[Scope, Json] = {}
-        """Everybody there is, with name and team as last told."""
-        self._unseen: set[Scope] = set()
-        """Who may be new, gone, or have another name or team: what one call did not get to."""
-        self._day: int | None = None
+        self._heads = Heads()
         self._owned = OwnedTeller()
         self._wins = WinTeller()
         self._freshness_sent_at = 0
@@ -195,10 +195,9 @@ class Broadcaster:
             if self._is_watched(window, selection)
         }
         self._view = view
-        self._followed, self._heads, self._day = {}, {}, None
+        self._followed, self._heads = {}, Heads()
         self._owned = OwnedTeller()
         self._wins = WinTeller()
-        self._unseen.clear()
         view.advance(now)
         view.forget_changes()
         self._pinned = frozenset(pinned)
@@ -251,7 +250,7 @@ class Broadcaster:
         view = self._view
         view.advance(now)
         changes = view.take_changes()
-        changed_heads, departures = self._look_at_heads(changes, now, None if most is None else _CHEAPER * most)
+        changed_heads, departures = self._heads.look(view, changes, now, None if most is None else _CHEAPER * most)
         room = most
         gone = {departure.scope for departure in departures if departure.is_gone}
         for window, followed in list(self._followed.items()):
@@ -280,53 +279,7 @@ class Broadcaster:
             self._freshness_sent_at = now
             self._progress_waits = False
             self._emit("freshness", None, self._freshness(now), now)
-        return not self._unseen and not any(followed.is_due for followed in self._followed.values())
-
-    def _look_at_heads(self, changes: Changes, now: int, most: int | None) -> tuple[set[Scope], list[Departure]]:
-        """Who is new, or has another name or team; and who has gone or left a team. At midnight moves come to pass.
-
-        Of so many at most: who is seen later is told of then, with all their values.
-        """
-        view, day = self._view, self._view.calendar.day_of(now)
-        looked_at: set[Scope]
-        if changes.everything or day != self._day:
-            self._day = day
-            looked_at = {*view.scopes(), *self._heads}
-        else:
-            looked_at = {rep_scope(rep) for rep in changes.reps}
-            looked_at |= {rep_scope(rep) for _, rep in changes.panes if rep is not None}
-            if changes.reps:
-                looked_at |= {team_scope(team) for team in view.roster.team_names}
-                looked_at |= {scope for scope in self._heads if scope.kind == "team"}
-        if self._unseen or (most is not None and len(looked_at) > most):
-            self._unseen |= looked_at
-            looked_at = {
-                self._unseen.pop() for _ in range(len(self._unseen) if most is None else min(most, len(self._unseen)))
-            }
-        changed: set[Scope] = set()
-        departures: list[Departure] = []
-        for scope in looked_at:
-            known = self._heads.get(scope)
-            head = scope_fields(view, scope, now) if self._exists(scope) else None
-            if head == known:
-                continue
-            if head is None:
-                del self._heads[scope]
-            else:
-                self._heads[scope] = head
-                changed.add(scope)
-            was_in = None if known is None else known.get("team")
-            is_in = None if head is None else head.get("team")
-            if known is not None and (head is None or was_in != is_in):
-                departures.append(Departure(scope, was_in, head is None, is_in))
-        return changed, departures
-
-    def _exists(self, scope: Scope) -> bool:
-        if scope.id is None:
-            return True
-        if scope.kind == "team":
-            return scope.id in self._view.roster.team_names
-        return self._view.is_known_rep(scope.id)
+        return not self._heads.unseen and not any(followed.is_due for followed in self._followed.values())
 
     def _flush_window(self, window: str, followed: Followed, now: int, room: int | None) -> int | None:
         """Tell of a window what there is room for; how much room that leaves (None: there is no limit)."""
@@ -334,30 +287,36 @@ class Broadcaster:
         span = span_of(window, now, view.calendar)
         # Once a day every row is sent whole: it is of another day now, also where the values are the same.
         is_new_day = span.days and span != followed.span
-        scopes = self._shown_of(followed, self._heads if is_new_day else self._touched(followed, span, now))
+        scopes = self._shown_of(followed, self._heads.known if is_new_day else self._touched(followed, span, now))
         whole = scopes if is_new_day else followed.untold.heads
         for scope in followed.untold.heads - scopes:
             # Whoever has left what is looked at comes back as somebody new.
             followed.forget(scope)
         followed.span, followed.flushed_at, followed.untold = span, now, Untold()
-        # Of tens of thousands at once: no loop of Python over them.
-        whole = (whole & scopes) | {scope for scope, is_whole in followed.left.items() if is_whole}
-        left = followed.left = followed.left | dict.fromkeys(scopes, False) | dict.fromkeys(whole, True)
-        if room is not None and any(scope.kind != "rep" for scope in left):
+        # This is called once for each piece of what is left: only what is new of it is looked at.
+        left = followed.left
+        left |= dict.fromkeys(scopes - left.keys(), False)
+        left |= dict.fromkeys(whole & scopes, True)
+        followed.has_groups |= any(scope.kind != "rep" for scope in scopes)
+        if room is not None and followed.has_groups:
             # What is of everybody is merged ahead: at once it would take as long as all reps together.
             for number in span.windows():
                 room -= -(-view.merge_ahead(Window(number), _CHEAPER * room) // _CHEAPER)
                 if room <= 0:
                     return 0
+            followed.has_groups = False
         make_row = row_maker(view, span, now)
         rows = []
         count = len(left) if room is None else min(room, len(left))
-        for _ in range(count):
-            scope, is_whole = left.popitem()
-            told = self._refresh(followed, scope, span, now, is_whole=is_whole)
+        some = dict(left.popitem() for _ in range(count))
+        is_many = len(some) >= _TOGETHER
+        one_by_one = ((scope, view.merged(scope, span, now)) for scope in some)
+        for scope, pane in view.merged_by_scope([*some], span, now) if is_many else one_by_one:
+            is_whole = some[scope]
+            told = self._refresh(followed, scope, pane, now, is_whole=is_whole)
             goals = goal_news(view, followed.goals, scope, span, now, is_whole=is_whole)
             if told.metrics or goals:
-                row = make_row(self._heads[scope], told)
+                row = make_row(self._heads.known[scope], told)
                 rows.append((scope, row | {"goals": goals} if goals else row))
         if rows:
             self._emit("metrics", window, rows, now, weight=len(rows))
@@ -376,15 +335,15 @@ class Broadcaster:
 
     def _shown_of(self, followed: Followed, scopes: Iterable[Scope]) -> set[Scope]:
         """Those of whom somebody sees a row."""
-        return {scope for scope in scopes if followed.has(scope, self._heads.get(scope, _NO_HEAD).get("team"))}
+        return {scope for scope in scopes if followed.has(scope, self._heads.known.get(scope, _NO_HEAD).get("team"))}
 
-    def _refresh(self, followed: Followed, scope: Scope, span: Span, now: int, *, is_whole: bool) -> Values:
+    def _refresh(self, followed: Followed, scope: Scope, pane: Pane, now: int, *, is_whole: bool) -> Values:
         """Make the values of a scope anew; what a client does not have yet (`is_whole`: all of them)."""
-        view = self._view
-        pane, before, held = view.merged(scope, span, now), followed.panes.get(scope), followed.values.get(scope)
+        view, span = self._view, followed.span
+        before, held = followed.panes.get(scope), followed.values.get(scope)
         followed.panes[scope] = pane
         if held is None or before is None:
-            values = told = view.result(pane, now, span=span)
+            values = told = self._made(followed, pane, now)
         else:
             # Most changes are of one or two measures: the other metrics are what they were.
             made = view.result(pane, now, view.metrics_of(before, pane), span)
@@ -393,13 +352,23 @@ class Broadcaster:
         followed.values[scope] = values
         return values if is_whole else told
 
+    def _made(self, followed: Followed, pane: Pane, now: int) -> Values:
+        """All values of a pane that nothing is known of: of most metrics what they are of an empty one."""
+        view, span = self._view, followed.span
+        if followed.blank is None or followed.blank[:2] != (span, now):
+            blank = view.result({}, now, span=span)
+            if followed.blank is not None and followed.blank[2] == blank:
+                blank = followed.blank[2]  # what is shared of it lies in memory once
+            followed.blank = span, now, blank
+        return followed.blank[2].replaced_by(view.result(pane, now, view.metrics_of({}, pane), span))
+
     def _touched(self, followed: Followed, span: Span, now: int) -> set[Scope]:
         """Whose values may be others now: only of those they are made again."""
         view, untold = self._view, followed.untold
         if untold.everything:
-            return set(self._heads)
+            return set(self._heads.known)
         if view.has_rep_days and (span != followed.span or untold.roster):
-            return set(self._heads)
+            return set(self._heads.known)
         inside = span.windows()
         panes = {pane for pane in untold.panes if pane[0] in inside or view.is_in_levels(pane[0], span, now)}
         if span != followed.span:
@@ -407,7 +376,7 @@ class Broadcaster:
                 window = Window(number)
                 panes |= {(window, rep) for rep in view.reps_in(window)}
         if len(panes) > _MANY:
-            return set(self._heads)  # to find out who they are would take longer than it saves
+            return set(self._heads.known)  # to find out who they are would take longer than it saves
         touched = {scope for window, rep in panes for scope in view.scopes_of(window, rep)} | untold.heads
         if untold.roster:
             # A past move changes what was done for which team.
@@ -420,7 +389,7 @@ class Broadcaster:
             touched |= {scope for scope, pane in followed.panes.items() if view.comes_due(pane, since, now)}
             touched |= view.levels_moved(since, now)
             touched |= followed.goals.keys()
-        return touched & self._heads.keys()
+        return touched & self._heads.known.keys()
 
     def _emit(self, kind: str, window: str | None, payload: Any, now: int, *, weight: int = 1) -> None:
         self._number += 1
@@ -472,14 +441,14 @@ class Broadcaster:
             ]
             for scope, pane in self._view.merged_by_scope(scopes, followed.span, now):
                 followed.panes[scope] = pane
-                followed.values[scope] = self._view.result(pane, now, span=followed.span)
+                followed.values[scope] = self._made(followed, pane, now)
         return followed
 
     def _is_watched(self, window: str, selection: Selection | None = None) -> bool:
         return any(window in wanted.windows and selection in (None, wanted.selection) for wanted in self._subscriptions)
 
     def _head(self, scope: Scope, now: int) -> Json:
-        head = self._heads.get(scope)
+        head = self._heads.known.get(scope)
         return scope_fields(self._view, scope, now) if head is None else head
 
     def _encode(self, kind: str, payload: Mapping[str, Any]) -> bytes:

@@ -114,6 +114,10 @@ class Followed:
     """Whether it is to be brought up to date, and is not yet."""
     left: dict[Scope, bool] = field(default_factory=dict)
     """Whose values are still to be made anew, and whether a client gets all of them: what one call did not get to."""
+    has_groups: bool = False
+    """Whether there are teams or the organisation among those, whose panes are not merged ahead yet."""
+    blank: tuple[Span, int, Values] | None = None
+    """The values of an empty pane over a span at an instant, of which those of others differ little."""
 
     def has(self, scope: Scope, team: str | None) -> bool:
         """Whether somebody looks at rows of this scope. `team`: the rep's own, today."""

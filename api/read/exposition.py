@@ -260,7 +260,8 @@ def _lines(
 ) -> _Lines:
     who = f'rep="{_label(rep)}",' if rep else ""
     labels = f'{{{who}team="{_label(team or "")}",window="{window}"}} '
-    made = ((name, factor, values.metrics.get(metric)) for name, factor, metric, _ in metrics)
+    held = values.metrics
+    made = ((name, factor, held.get(metric)) for name, factor, metric, _ in metrics)
     return tuple(None if value is None else name + labels + _number(value, factor) for name, factor, value in made)
 
 

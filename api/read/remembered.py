@@ -6,7 +6,7 @@ from api.read.events import Event
 
 REMEMBERED = 2_000
 """Events."""
-REMEMBERED_ROWS = 100_000
+REMEMBERED_ROWS = 25_000
 """Rows in those events."""
 
 

@@ -62,15 +62,16 @@ def row_maker(view: View, span: Span, now: int) -> Callable[[Json, Values], Json
     crossing = view.versions_in(span)
 
     def make(head: Json, values: Values) -> Json:
-        row = {**head, "window": window, "as_of": as_of, "metrics": values.metrics, "bounds": values.bounds}
+        metrics = values.metrics
+        row = {**head, "window": window, "as_of": as_of, "metrics": metrics, "bounds": values.bounds}
         if values.unavailable:
             row["unavailable"] = values.unavailable
         if crossing:
-            behind = _with_parts(view, values.metrics)
+            behind = _with_parts(view, metrics)
             versions = {name: places for name, places in crossing.items() if name in behind}
             if versions:
                 row["versions"] = versions
-        if has_money(view, values.metrics):
+        if has_money(view, metrics):
             row["currency"] = currency
         return row
 

@@ -86,15 +86,17 @@ class LedgerShard(StageShard):
 
     async def _take(self, changes: Changes, oldest_at: int, newest_at: int, is_new: bool, *, is_quiet: bool) -> None:
         await self.reach(newest_at, self.ledger.horizon)
-        output = self.ledger.fold(changes, self.progress.log_at, is_quiet=is_quiet)
         if is_new:
             self.progress.count("events", len(changes))
-            self.progress.count("duplicates", output.duplicates)
-            self.progress.count("late", len(output.late))
-            self.progress.count("beyond.named", output.dropped)
-        await self._refuse(output.late)
-        await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet)
-        await self.write(ledger_messages(output), oldest_at=oldest_at)
+        # What a part has changed is written before the next is made: together they may take very much memory.
+        for output in self.ledger.fold_parts(changes, self.progress.log_at, is_quiet=is_quiet):
+            if is_new:
+                self.progress.count("duplicates", output.duplicates)
+                self.progress.count("late", len(output.late))
+                self.progress.count("beyond.named", output.dropped)
+            await self._refuse(output.late)
+            await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet)
+            await self.write(ledger_messages(output), oldest_at=oldest_at)
 
     async def _refuse(self, late: Sequence[LateChange]) -> None:
         """Keep what counts nowhere where somebody can look at it."""

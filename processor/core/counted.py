@@ -4,15 +4,18 @@ Owns which facts those are: the stays of a deal, the steps of funnels that it en
 that names no customer, which so nobody can renew. Everything that takes two records is counted by a group.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from processor.core.customers import end_row
-from processor.core.deals import deal_row, joined_stays, stays
+from processor.core.deals import Row, deal_row, joined_stays, stays
 from processor.core.definitions import Definitions
 from processor.core.paths import deal_rows
-from processor.core.plan import Contribution
+from processor.core.plan import Contribution, Evaluator
 from schemas.records import DELETED, MERGED, Record, decode_record
+
+_DEALS_REMEMBERED = 512
+"""As many as a ledger takes in at once, if they have all the stages that are kept (`ledger.PART`)."""
 
 
 def record_contributions(record: Record, definitions: Definitions) -> list[Contribution]:
@@ -41,12 +44,27 @@ def _deal(deal: Record, definitions: Definitions) -> list[Contribution]:
         return found
     # Once for all of its rows: a deal may have as many stays as a history keeps.
     row, joined = definitions.with_people(said), joined_stays(deal)
-    for stay in stays(row, joined) if has_stays else ():
-        found += counting.of_row("deal.stays", stay.get)
+    if has_stays:
+        found += _of_stays(row, joined, counting)
     for path in counting.deal_paths:
         for entry in deal_rows(path, row, joined):
             found += counting.of_row(path.fact, entry.get)
     return found
+
+
+def _of_stays(row: Row, joined: Sequence[tuple[int, str | None]], counting: Evaluator) -> Sequence[Contribution]:
+    """What the stays count for, remembered: most words on a deal say nothing that a stay looks at."""
+    try:
+        key = (tuple(joined), *(row.get(name) for name in counting.read_by_stays))
+        known = counting.of_stays.get(key)
+    except TypeError:  # one of them is a list
+        return [entry for stay in stays(row, joined) for entry in counting.of_row("deal.stays", stay.get)]
+    if known is None:
+        known = [entry for stay in stays(row, joined) for entry in counting.of_row("deal.stays", stay.get)]
+        if len(counting.of_stays) >= _DEALS_REMEMBERED:
+            counting.of_stays.clear()
+        counting.of_stays[key] = known
+    return known
 
 
 def _subscription(values: Mapping[str, Any], definitions: Definitions) -> list[Contribution]:

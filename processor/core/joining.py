@@ -21,6 +21,11 @@ def is_news(held: bytes, row: bytes, kept_from: int) -> bool:
     pointer = _left(record) or _left(other)
     if pointer is not None:
         return _standing(record, pointer) < _standing(other, pointer)
+    known = record.fields
+    for name, entry in other.fields.items():
+        # Most often what is heard is news, and it is seen so without joining the two.
+        if name not in known or known[name][:2] < entry[:2]:
+            return True
     before = _said(record)
     record.merge(other)
     return _said(record) != before

@@ -67,6 +67,13 @@ class Evaluator:
         """and groups deals by what their lead is."""
         self.clocks = {fact: CLOCK_NAMES[fact] for fact in plan.programs if fact in CLOCK_NAMES}
         """Which other clocks of leads are counted: the fact -> what starts and what stops them."""
+        stays = plan.programs.get("deal.stays")
+        reads = frozenset[str]() if stays is None else stays.reads
+        own = {"attributes" if name.startswith("attributes.") else name for name in reads}
+        self.read_by_stays = tuple(sorted(own - {"stage", "entered_at", "left_at"}))
+        """The fields of a deal that its stays look at,"""
+        self.of_stays: dict[tuple[Any, ...], Sequence[Contribution]] = {}
+        """and what they count for, by those and by the stays: for who asks for one deal before and after a word."""
         functions = {fact: _compiled(program) for fact, program in plan.programs.items()}
         self._records = {fact: function for fact, function in functions.items() if fact in RECORD_FACTS}
         self._rows = {fact: function for fact, function in functions.items() if fact not in RECORD_FACTS}

@@ -322,6 +322,21 @@ def test_what_is_not_http_is_answered_400(address: Address, ingest: FakeIngest, 
     assert not ingest.accepted
 
 
+@pytest.mark.parametrize(
+    "request_line",
+    [b"GET /livez HTTP/1.1\r\n\r\n", b"GET /livez\r\n\r\n", b"GET /livez HTTP/1.2\r\nHost: floor\r\n\r\n"],
+    ids=["no host", "HTTP/0.9", "HTTP/1.2"],
+)
+def test_request_that_does_not_say_for_whom_it_is_or_how_it_is_meant_is_refused(
+    address: Address, request_line: bytes
+) -> None:
+    with connect(address) as client:
+        client.sendall(request_line)
+        answer = read_to_end(client)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
 _SMUGGLED = b"GET /livez HTTP/1.1\r\nHost: floor\r\n\r\n"
 
 

@@ -87,7 +87,7 @@ class Killed:
     def _go_on(self) -> None:
         process = self._backfill()
         said, _ = process.communicate(timeout=_HALF_WAY_SECONDS)
-        assert process.returncode == 0, said
+        assert process.returncode == 0, f"{said}\n{self.floor.words()}"
         assert "goes on where it was stopped" in said, said
 
     def _wait(self) -> list[str]:

@@ -1,12 +1,13 @@
 """The worst legal deliveries: what they cost grows as they do, and not faster."""
 
 import cProfile
+import tracemalloc
 
 import pytest
 
 from tests.builders import make_config
-from tests.faults.cost import Worker, take
-from tests.faults.worst import SHAPES, Shape, clock
+from tests.faults.cost import Worker, costs_of, take
+from tests.faults.worst import MEMORY_PER_BYTE, SHAPES, Shape, clock
 
 FEW, MANY = 100, 400
 ROOM = 1.25
@@ -47,3 +48,18 @@ def test_what_the_worst_deliveries_cost_is_linear_in_what_they_say(shape: Shape)
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.what)
 def test_each_delivery_is_one_that_the_api_takes(shape: Shape) -> None:
     assert all(len(post.body) <= 1 << 20 for post in shape.posts(clock()))
+
+
+def test_a_delivery_that_names_very_many_people_takes_no_more_memory_than_others() -> None:
+    (shape,) = (shape for shape in SHAPES if shape.what.startswith("meetings of 200 people"))
+    now = clock()
+    costs_of(shape.posts(now, 200), now, Worker(make_config(), partitions=1))  # what is made once is made
+    posts = shape.posts(now)
+    tracemalloc.start()
+    try:
+        costs_of(posts, now, Worker(make_config(), partitions=1))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak <= MEMORY_PER_BYTE * sum(len(post.body) for post in posts)

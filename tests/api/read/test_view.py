@@ -186,7 +186,7 @@ def test_nothing_is_kept_of_minutes_that_have_expired() -> None:
     assert view._rep_panes == {}
     assert view._scope_panes == {}
     assert view._blocks == {}
-    assert view._windows_in == {}
+    assert len(view._windows) == 0
 
 
 def test_asking_for_empty_windows_leaves_nothing_behind() -> None:

@@ -366,3 +366,31 @@ def test_a_pointer_that_nobody_needs_any_more_goes() -> None:
     assert merges.expire(3, lambda lead: lead == "l6") == []
     assert merges.expire(3, lambda lead: lead == "l1") == ["lead|l0"]
     assert merges.expire(0, lambda lead: False) == []
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_counts_for_very_many_people_is_handed_out_in_parts_that_are_together_the_whole(
+    monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    people = [f"p-{number}" for number in range(30)]
+    said = [
+        *(change("meeting", f"m-{n}", NOW + n, starts_at=NOW, outcome="held", attendees=people) for n in range(9)),
+        # A short word about each of them opens as many panes again.
+        *(change("meeting", f"m-{n}", NOW + 100 + n, starts_at=NOW - DAY) for n in range(9)),
+        change("call", "c", NOW, rep="p-1", direction="outbound", dialed_at=NOW),
+    ]
+    whole, parted = (Ledger("ledger.0", definitions_of(CONFIG), compiled=compiled) for _ in range(2))
+    at_once = list(whole.fold_parts(said, NOW))
+
+    monkeypatch.setattr("processor.core.ledger.PART", 100)
+    parts = list(parted.fold_parts(said, NOW))
+
+    assert len(at_once) == 1
+    assert len(parts) >= 5
+    # A key is told again where a later part changes it: the last word of each is the same.
+    for told in ("rows", "panes", "roster", "deals"):
+        one, other = (dict(message for part in of for message in getattr(part, told)) for of in (at_once, parts))
+        assert {key: value for key, value in other.items() if value is not None} == {
+            key: value for key, value in one.items() if value is not None
+        }
+    assert sum(part.duplicates for part in parts) == 0

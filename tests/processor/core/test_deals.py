@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.verification import records as recounted
+from processor.core.counted import record_contributions
 from processor.core.deals import closed_at, deal_row, joined_stays, stays
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger, LedgerOutput
@@ -236,3 +237,18 @@ def test_who_told_first_that_it_was_won_is_remembered_over_a_restart() -> None:
     told.restart()
     assert not told.hears(NOW + 6, is_quiet=True, amount=3), "and a reconciliation corrects it"
     told.restart()
+
+
+@pytest.mark.parametrize("word", [{"amount": "7"}, {"rep": "r2"}, {"stage": "won"}, {"status": "lost"}])
+def test_what_stays_count_for_is_remembered_for_those_who_are_in_the_same_stages_alone(word: dict[str, Any]) -> None:
+    definitions, fresh = definitions_of(make_config()), definitions_of(make_config())
+    held = deal(
+        *((MON + n * HOUR, {"rep": "r1", "stage": stage, "status": "open"}) for n, stage in enumerate(("a", "b", "c")))
+    )
+    before = record_contributions(held, definitions)
+    held.fold(change("deal", "d1", TUE, **word))
+
+    after = record_contributions(held, definitions)
+
+    assert before
+    assert after == record_contributions(held, fresh)
