@@ -103,10 +103,11 @@ class GroupFacts:
                 set_at = other.set_at
                 if is_ours:
                     found[place] = (key, other)
-                    if other.kind == "email" and lead is not None:
+                    # A merged lead may hand on that it is elsewhere what names the one that stays.
+                    if other.kind == "email" and lead is not None and not other.is_elsewhere:
                         named = other.get("lead")
                         is_its = named is not None and root_of(named) == lead
-                        written_to[key] = not is_its
+                        written_to[key] = written_to.get(key, True) and not is_its
             first, last = min(first, set_at), max(last, set_at)
         if len(found) > bounds.GROUP_LIMIT:
             # Each merged lead hands on as many as a group takes.

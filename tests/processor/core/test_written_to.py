@@ -123,3 +123,20 @@ def test_the_row_of_a_mail_is_the_same_whatever_comes_first() -> None:
     rows = {fold_all("email", order).encode() for order in permutations(many)}
 
     assert len(rows) == 1
+
+
+def test_a_mail_that_a_merged_lead_once_had_is_still_the_own_one_of_the_lead_that_stays() -> None:
+    """Though that lead is deleted, and the mail also went to it as a contact."""
+    changes = [
+        lead("b", merged_into="a"),
+        mail("09:30", lead="a", contacts=["a"]),
+        mail("09:35", lead="b"),
+        change("lead", "a", "2026-03-18T09:45Z", deleted=True),
+        mail("09:40", lead="a"),
+    ]
+    rows = recount(changes, CONFIG).rows(now=NOW, window="today")
+    for order in permutations(changes):
+        pipeline = Pipeline(CONFIG)
+        for each in order:
+            pipeline.take([each])
+        assert not list(differences(rows, served(pipeline.view(), now=NOW, window="today")))
