@@ -93,10 +93,9 @@ async def test_rows_panes_and_late_changes_on_the_broker(kafka: str, prefix: str
     await shard.close()
 
     assert set(await kept(place, LEDGER)) == {b"call|2", b"call|3", b"deal|open"}
-    # Of days and minutes, those of one call (`.35` is the part of its day that is kept for so many days); the open
-    # deal stands in levels, which have no end.
+    # Of days and minutes, those of one call; the open deal stands in levels, which have no end.
     windows = {key.removeprefix(b"ledger.0|") for key in await kept(place, PANES)}
-    assert windows == {b"ana|d20570", b"ana|d20570.35", b"ana|m29621520", b"|s0"}
+    assert windows == {b"ana|d20570", b"ana|m29621520", b"|s0"}
     late = [(key, decode_late(value or b"").reason) for key, value in await messages(place, LATE)]
     assert sorted(late) == [(b"call|3", PAST), (b"call|4", REFUSED)]
     (told,) = [decode_progress(value) for value in (await kept(place, PROGRESS)).values()]
