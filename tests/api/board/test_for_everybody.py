@@ -101,3 +101,39 @@ def test_every_tile_in_every_state(browser: Browser, server: FloorServer, langua
         assert page.evaluate("violations") == []
     finally:
         context.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "size"),
+    [
+        ("ms", (3840, 2160)),
+        ("id", (1080, 1920)),
+        ("zh-Hans", (1280, 720)),
+        ("zh-Hant", (3440, 1440)),
+        ("de", (1920, 1080)),
+        ("de", (390, 844)),
+    ],
+)
+def test_every_language_and_size_once(
+    browser: Browser, server: FloorServer, language: str, size: tuple[int, int]
+) -> None:
+    """Of which German has the longest words."""
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+    try:
+        screen = Screen(context.new_page(), server)
+        screen.page.add_init_script(VIOLATIONS)
+        screen.floor.settings = every_tile(language, theme="dark", rotate="60s")
+        FLOORS["many"](screen.floor)
+        screen.open()
+        found: list[str] = []
+        for scene in SCENES:
+            show(screen, scene["name"])
+            found += complaints(screen.page, scene["name"])
+
+        assert screen.page.locator("html").get_attribute("lang") == language
+        assert found == []
+        assert screen.complaints == []
+        assert screen.page.evaluate("violations") == []
+    finally:
+        context.close()

@@ -46,13 +46,24 @@ def opened(
         context.close()
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("locale", ["en-US", "fa-IR"])
+EVERYBODY = [("en-US", "en", "desk"), ("en-US", "en", "phone"), ("fa-IR", "fa", "desk"), ("fa-IR", "fa", "phone")]
+OTHERS = [
+    ("ms-MY", "ms", "phone"),
+    ("id-ID", "id", "desk"),
+    ("zh-CN", "zh-Hans", "phone"),
+    ("zh-TW", "zh-Hant", "desk"),
+    ("de-DE", "de", "phone"),
+]
+
+
+@pytest.mark.parametrize(("locale", "language", "size"), [*EVERYBODY, *OTHERS])
 @pytest.mark.parametrize("page", ["/floor?window=month&by=team", "/me"])
-def test_it_can_be_read_by_everybody(browser: Browser, world: World, page: str, locale: str, size: str) -> None:
+def test_it_can_be_read_by_everybody(
+    browser: Browser, world: World, page: str, locale: str, language: str, size: str
+) -> None:
     with opened(browser, world, page, locale=locale, size=size) as found:
         html = found.locator("html")
-        expect(html).to_have_attribute("lang", locale[:2])
+        expect(html).to_have_attribute("lang", language)
         expect(html).to_have_attribute("dir", "rtl" if locale == "fa-IR" else "ltr")
         found.locator("#everything summary").click()
         # Nothing lies beside the page: only tables are moved aside, each by itself.
