@@ -183,7 +183,11 @@ def decode_pane(value: bytes) -> Pane:
         raise msgspec.ValidationError(msg)
     pane: Pane = {}
     for (high, low), held in zip(_NAMES.iter_unpack(names), values, strict=True):
-        pane[high << 32 | low] = held if isinstance(held, int) else _unpacked(held)
+        value = held if isinstance(held, int) else _unpacked(held)
+        if value == {}:
+            msg = "a cell holds nothing"
+            raise msgspec.ValidationError(msg)
+        pane[high << 32 | low] = value
     return pane
 
 
@@ -196,7 +200,7 @@ def _unpacked(held: Any) -> dict[Any, int]:
             return dict(zip(_ids(first), _whole(held[1:]), strict=True))
         if first is None or isinstance(first, bool):
             unit = _SIZES[first]
-            keys = [key * unit for key in accumulate(_whole(held[1:]))]
+            keys = _within([key * unit for key in accumulate(_whole(held[1:]))])
             found = dict.fromkeys(keys, 1)
             return found if len(found) == len(keys) else dict(Counter(keys))
         if isinstance(first, list):
@@ -217,8 +221,17 @@ def _tuples(held: Sequence[Any]) -> dict[Any, int]:
     if len(held[0]) > 1:
         return dict(zip((tuple(_whole(key)) for key in held[::2]), _whole(held[1::2]), strict=True))
     unit = _SIZES[held[0][0]]
-    starts = accumulate(_whole(held[1::2]))
-    return {(at * unit, (at + gap) * unit): 1 for at, gap in zip(starts, _whole(held[2::2]), strict=True)}
+    starts = _within([at * unit for at in accumulate(_whole(held[1::2]))])
+    gaps = _whole(held[2::2])
+    ends = _within([at + gap * unit for at, gap in zip(starts, gaps, strict=True)])
+    return dict.fromkeys(zip(starts, ends, strict=True), 1)
+
+
+def _within(keys: list[int]) -> list[int]:
+    """Differences may add up to what no pane can hold."""
+    if keys and not -_WIDE <= min(keys) <= max(keys) < _WIDE:
+        raise ValueError(keys)
+    return keys
 
 
 def _whole(numbers: Sequence[Any]) -> Sequence[int]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.panes import Key, Pane, add, decode_pane, encode_pane, exchange, merge
+from schemas.panes import Key, Pane, add, decode_pane, encode_pane, exchange, merge, written_name
 
 _amounts = st.integers(-3, 1000).filter(bool) | st.sampled_from([1, 1, 1, 2])
 _keys: list[st.SearchStrategy[Key]] = [
@@ -108,3 +108,11 @@ def test_what_is_there_once_takes_no_room_for_that_and_instants_are_differences_
     waiting = {(1_700_000_000_000_000 + place, 1_700_003_600_000_000 + place): 1 for place in (0, 60_000_000)}
 
     assert [len(encode_pane({1: held})) - len(encode_pane({1: 0})) for held in (ids, took, waiting)] == [49, 4, 14]
+
+
+@pytest.mark.parametrize(
+    "held", [[None], [True], [[None]], [None, 2**63 - 1, 1], [[None], 2**63 - 1, 1], [[False], 1, 2**62]]
+)
+def test_a_cell_that_holds_nothing_or_more_than_a_cell_can_is_refused(held: list[object]) -> None:
+    with pytest.raises(msgspec.ValidationError, match="a cell holds"):
+        decode_pane(msgspec.msgpack.encode([written_name(7), held]))
