@@ -183,11 +183,11 @@ def decode_pane(value: bytes) -> Pane:
         raise msgspec.ValidationError(msg)
     pane: Pane = {}
     for (high, low), held in zip(_NAMES.iter_unpack(names), values, strict=True):
-        value = held if isinstance(held, int) else _unpacked(held)
-        if value == {}:
+        content = held if isinstance(held, int) else _unpacked(held)
+        if content == {}:
             msg = "a cell holds nothing"
             raise msgspec.ValidationError(msg)
-        pane[high << 32 | low] = value
+        pane[high << 32 | low] = content
     return pane
 
 
