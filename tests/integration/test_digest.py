@@ -38,9 +38,12 @@ def noon() -> str:
     return "Etc/GMT" if ahead == 0 else f"Etc/GMT{'-' if ahead > 0 else '+'}{abs(ahead)}"
 
 
+ZONE = noon()
+
+
 def there() -> datetime:
     """What the clocks of the organisation say."""
-    return to_datetime(clock()).astimezone(ZoneInfo(noon()))
+    return to_datetime(clock()).astimezone(ZoneInfo(ZONE))
 
 
 def configuration(prompt: str, slow: str, *, at: str) -> Json:
@@ -49,7 +52,7 @@ def configuration(prompt: str, slow: str, *, at: str) -> Json:
         "slow": {"kind": "slack", "url": f"{slow}/slow", "allow_private": True},
     }
     return {
-        "organisation": {"name": "Days", "timezone": noon(), "currency": "USD"},
+        "organisation": {"name": "Days", "timezone": ZONE, "currency": "USD"},
         "connections": {"feed": {"kind": "generic", "secrets": [SECRET]}},
         "reps": {"r-1": {"name": "Ana Lim"}},
         "alerts": {"channels": channels},
