@@ -8,6 +8,8 @@ People are known by their place, which is theirs as long as the process lives; p
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec import MsgspecError
+
 from schemas.columns import Block, pack
 from schemas.panes import Pane, decode_pane
 from schemas.windows import Window, is_day
@@ -134,15 +136,32 @@ class PaneStore:
             yield window
 
     def pack(self, window: Window) -> None:
-        """Put what came for a day into its blocks."""
+        """Put what came for a day into its blocks. What cannot be read stays as it came, for whoever asks for it."""
         blocks, fresh = self._blocks.get(window, {}), self._fresh.get(window, {})
-        made = {origin: Block(pack(panes, self.parts, blocks.get(origin))) for origin, panes in fresh.items()}
-        for origin, block in made.items():
-            self._fresh_days -= len(fresh[origin])
+        left: dict[str, dict[int, bytes | None]] = {}
+        for origin, panes in fresh.items():
+            taken = panes
+            try:
+                block = Block(pack(taken, self.parts, blocks.get(origin)))
+            except MsgspecError:
+                left[origin] = {place: value for place, value in panes.items() if not self._can_be_packed(value)}
+                taken = {place: value for place, value in panes.items() if place not in left[origin]}
+                block = Block(pack(taken, self.parts, blocks.get(origin)))
+            self._fresh_days -= len(taken)
             self._packed += len(block) - (len(blocks[origin]) if origin in blocks else 0)
-        if made:
-            self._blocks[window] = blocks | made
+            blocks = blocks | {origin: block}
+        if fresh:
+            self._blocks[window] = blocks
             del self._fresh[window]
+        if left:
+            self._fresh[window] = left
+
+    def _can_be_packed(self, value: bytes | None) -> bool:
+        try:
+            pack({NOBODY: value}, self.parts)
+        except MsgspecError:
+            return False
+        return True
 
     # ---------------------------------------------------------------- all of it
 

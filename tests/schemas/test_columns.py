@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import ValidationError
 
 from schemas.catalogue.plan import Form, Kind
 from schemas.columns import Block, Column, pack, parts_in
@@ -236,3 +237,27 @@ def test_a_day_is_packed_once_there_are_many_and_gone_with_its_last_pane(monkeyp
     assert [*store.windows()] == []
     assert [*store.people()] == []
     assert store._fresh_days == store._packed == 0
+
+
+@pytest.mark.parametrize("others", [0, 3])
+def test_a_pane_that_cannot_be_read_holds_up_none_of_its_day(others: int) -> None:
+    """It lies where it came, and whoever asks for it hears of that."""
+    store = PaneStore(frozenset())
+    cell, day = BY_FORM[Form.COUNT][0], day_window(1)
+    bad = store.place("bad")
+    store.put(day, "a", bad, b"\x92\xc4\x05abcde\x91\xc0")
+    good = [store.place(f"r{number}") for number in range(others)]
+    for place in good:
+        store.put(day, "a", place, encode_pane({cell: place}))
+
+    for _ in range(2):
+        store.pack(day)
+        assert [store.panes(day, place) for place in good] == [[{cell: place}] for place in good]
+        with pytest.raises(ValidationError, match="holds nothing"):
+            store.panes(day, bad)
+    assert (store._packed, store._fresh_days) == (others, 1)
+
+    store.put(day, "a", bad, encode_pane({cell: 7}))
+    store.pack(day)
+    assert store.panes(day, bad) == [{cell: 7}]
+    assert (store._packed, store._fresh_days) == (others + 1, 0)
