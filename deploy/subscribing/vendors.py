@@ -7,6 +7,7 @@ none to make. What a vendor shows only once (a key, a token) is handed on to who
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, Protocol, TypeVar
 from zlib import crc32
 
@@ -172,6 +173,9 @@ class Close:
 class Aircall:
     """`/v1/webhooks`: one for the address."""
 
+    most = 50
+    """Of a page."""
+
     def __init__(self, connection: AircallConnection, opens: Opens) -> None:
         api = _there(connection.api)
         basic = (api.id, api.token.get_secret_value().strip())
@@ -184,9 +188,14 @@ class Aircall:
 
     def look(self, url: str) -> list[State]:
         """The webhook of this address."""
-        for each in members(self._api.ask("GET", "/v1/webhooks"), "webhooks"):
-            if each.get("url") == url:
-                return [State(ACTIVE if each.get("active") else "inactive", str(each.get("webhook_id")))]
+        for page in count(1):
+            said = self._api.ask("GET", f"/v1/webhooks?per_page={self.most}&page={page}")
+            hooks = members(said, "webhooks")
+            for each in hooks:
+                if each.get("url") == url:
+                    return [State(ACTIVE if each.get("active") else "inactive", str(each.get("webhook_id")))]
+            if len(hooks) < self.most:
+                break
         return [State(MISSING)]
 
     def subscribe(self, url: str, now: int) -> Done:
