@@ -8,6 +8,7 @@ from schemas.connection_states import Subscription
 from schemas.connectors import read_connection
 from schemas.instants import DAY
 from tests.deploy.subscribing.crms import NOW, SETTINGS, Opens
+from tests.fakes import aircall
 
 
 @pytest.mark.parametrize("kind", ["pipedrive", "zoho"])
@@ -42,8 +43,11 @@ def test_what_would_give_out_a_secret_is_left_to_the_command(kind: str, crms: Op
     assert (missing, crm.hooks) == (Subscription("missing"), {})
 
     connect("crm", crm.connection(), NOW)
+    if kind == "aircall":
+        assert keep_once("crm", crm.connection(), NOW) == Subscription("another token than in secrets")
+    entry = crm.connection(secrets=[aircall.TOKEN if kind == "aircall" else "00" * 16])
     next(iter(crm.hooks.values())).update({"status": "paused"} if kind == "close" else {"active": False})
-    assert keep_once("crm", crm.connection(), NOW) == Subscription("active")
+    assert keep_once("crm", entry, NOW) == Subscription("active")
 
 
 def test_only_what_can_be_made_is_kept(crms: Opens) -> None:

@@ -23,13 +23,15 @@ def test_subscriptions_are_made_once(kind: str, crms: Opens) -> None:
     crm = crms(kind)
 
     first = connect("crm", crm.connection(), NOW)
-    second = connect("crm", crm.connection(), NOW)
-
     assert first is not None
+    entry = crm.connection(**({"secrets": first.secrets} if first.secrets else {}))
+    second = connect("crm", entry, NOW)
+
     assert second is not None
-    assert (len(first.actions), second.actions, len(crm.hooks)) == (MADE[kind], [], MADE[kind])
+    assert (len(first.actions), second.actions, second.secrets) == (MADE[kind], [], [])
+    assert len(crm.hooks) == MADE[kind]
     assert first.secrets == {"close": [close.SIGNATURE_KEY], "aircall": [aircall.TOKEN]}.get(kind, [])
-    found = list(look_online("crm", crm.connection(), last_delivery_at=NOW))
+    found = list(look_online("crm", entry, last_delivery_at=NOW))
     assert not any(each.is_wrong for each in found), found
     assert found[-1].words == "last delivery: 2026-11-29T12:00:00.000Z"
 
@@ -42,18 +44,38 @@ def test_what_the_vendor_switched_off_is_mended(crms: Opens) -> None:
     }
     for kind, wrong in wrongs.items():
         crm = crms(kind)
-        connect("crm", crm.connection(), NOW)
+        entry = crm.connection(**({"secrets": [aircall.TOKEN]} if kind == "aircall" else {}))
+        connect("crm", entry, NOW)
         next(iter(crm.hooks.values())).update(wrong)
-        found = list(look_online("crm", crm.connection(), last_delivery_at=None))
+        found = list(look_online("crm", entry, last_delivery_at=None))
         assert sum(each.is_wrong for each in found) == 1
 
-        done = connect("crm", crm.connection(), NOW)
+        done = connect("crm", entry, NOW)
 
         assert done is not None
         assert len(done.actions) == 1
         assert len(crm.hooks) == MADE[kind]
-        found = list(look_online("crm", crm.connection(), last_delivery_at=None))
+        found = list(look_online("crm", entry, last_delivery_at=None))
         assert not any(each.is_wrong for each in found)
+
+
+@pytest.mark.parametrize("kind", ["aircall", "zoho"])
+def test_a_token_that_is_not_in_secrets_is_told_and_mended(kind: str, crms: Opens) -> None:
+    """Every delivery would be refused. Aircall chooses it and tells it again; Zoho takes ours."""
+    crm = crms(kind)
+    connect("crm", crm.connection(), NOW)
+    entry = crm.connection(secrets=["another-token"])
+    found = list(look_online("crm", entry, last_delivery_at=None))
+    (wrong,) = [each.words for each in found if each.is_wrong]
+    assert wrong.startswith("subscription: another token than in secrets")
+
+    done = connect("crm", entry, NOW)
+
+    assert done is not None
+    assert done.secrets == ([aircall.TOKEN] if kind == "aircall" else [])
+    if kind == "aircall":
+        entry = crm.connection(secrets=["another-token", aircall.TOKEN])
+    assert not any(each.is_wrong for each in look_online("crm", entry, last_delivery_at=None))
 
 
 def test_a_subscription_that_lacks_events_is_told_and_mended(crms: Opens) -> None:
