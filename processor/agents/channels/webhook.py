@@ -134,8 +134,8 @@ def envelope(alert: Alert, key: str) -> dict[str, Any]:
             "raised_at": format_instant(alert.raised_at),
             "resolved_at": None if alert.resolved_at is None else format_instant(alert.resolved_at),
             "late": alert.is_late,
-            "request": alert.request or None,
         }
+        | ({"request": alert.request or None} if alert.crossing is None else {})
         | ({} if alert.called is None else {"name": alert.called.rep, "lead_name": alert.called.lead})
         | crossing_fields(alert),
     }
