@@ -19,7 +19,7 @@ from processor.native.wire cimport write_head, write_integer, write_number, writ
 from processor.core.retention import INSTANTS
 from schemas.damage import FIRST_CHANGE, LAST_CHANGE, LONGEST
 from schemas.instants import EARLIEST, LATEST
-from schemas.records import DELETED, FIELD_CODES, FIELDS, NAMED_IN_ORDER, FieldType
+from schemas.records import CONTACTS, DELETED, FIELD_CODES, FIELDS, NAMED_IN_ORDER, FieldType
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -42,7 +42,7 @@ _FORMS = {
     FieldType.REFERENCES: LISTED,
     FieldType.PHONE: NO_FIELD,  # a row that a group of `match` hears of is left to Python
 }
-cdef list _texts = [""] * CODES
+cdef list _groups = [""] * CODES  # whom a pointer tells
 cdef uint8_t _name[CODES][NAME_SIZE]
 cdef uint32_t _name_size[CODES]
 cdef int _next[CODES]
@@ -57,14 +57,12 @@ def _prepare():
         _named[place] = sum(1 << _codes[name] for name in names)
         _instants[place] = sum(1 << _codes[name] for name in INSTANTS[kind])
         for name, field_type in FIELDS[kind].items():
-            # Each id of a pointer has a group that is to be told: a list of them is left to Python.
-            is_many = field_type is FieldType.REFERENCES and name in names
-            _form[place][<int>_codes[name]] = NO_FIELD if is_many else _FORMS.get(field_type, TEXT)
+            _form[place][<int>_codes[name]] = _FORMS.get(field_type, TEXT)
         _form[place][<int>_codes[DELETED]] = FLAG
     for bucket in range(BUCKETS):
         _first[bucket] = -1
     for name, code in _codes.items():
-        _texts[code] = name
+        _groups[code] = "lead" if name == CONTACTS else name
         written = name.encode("ascii")
         if not 0 < len(written) <= NAME_SIZE:
             raise RuntimeError(f"the name {name} is too long to be found here")
@@ -202,19 +200,26 @@ cdef inline bint _is_newer(const Row *row, int code, int64_t at, uint64_t digest
     return not row.is_set >> code & 1 or slot.at < at or (slot.at == at and slot.digest < digest)
 
 
-cdef inline bint _moves(const Row *row, int code, const uint8_t *text, uint32_t size) noexcept:
-    """Whether a pointer that has a value, or was cleared, is said to have another one; NULL: none."""
-    cdef const Slot *slot = &row.slots[code]
-    cdef const uint8_t *at = slot.value
-    cdef const uint8_t *held
-    cdef uint32_t held_size
-    if not row.is_set >> code & 1:
-        return False
-    if at[0] == 0xC0:
-        return text != NULL
-    if text == NULL or not read_text(&at, slot.value + slot.size, &held, &held_size):
-        return True
-    return held_size != size or memcmp(held, text, size) != 0
+cdef bint _holds(const uint8_t *ids, const uint8_t *end, const uint8_t *id, uint32_t size) noexcept:
+    """Whether an id is among those of a pointer: none, one or a list."""
+    cdef const uint8_t *text
+    cdef uint32_t length, count = 1
+    read_array(&ids, end, &count)
+    for _ in range(count):
+        if read_text(&ids, end, &text, &length) and length == size and memcmp(text, id, size) == 0:
+            return True
+    return False
+
+
+cdef bint _lacks(const uint8_t *ids, const uint8_t *end, const uint8_t *others, const uint8_t *others_end) noexcept:
+    """Whether any of the other ids is not among these."""
+    cdef const uint8_t *text
+    cdef uint32_t length, count = 1
+    read_array(&others, others_end, &count)
+    for _ in range(count):
+        if read_text(&others, others_end, &text, &length) and not _holds(ids, end, text, length):
+            return True
+    return False
 
 
 cdef inline void _set(
@@ -245,7 +250,8 @@ cdef Fold fold(
     cdef int code
     cdef uint32_t place
     cdef Fold found = STALE
-    cdef bint is_newer, is_pointer
+    cdef bint is_newer
+    cdef const Slot *held
     _make_room(&row.values, end - fields)  # what is written as short as can be needs no more than it had
     to = row.values.data
     for place in range(entries):
@@ -254,11 +260,15 @@ cdef Fold fold(
         value = fields
         skip_value(&fields, end)
         is_newer = _is_newer(row, code, at, digest)
-        is_pointer = _named[<int>row.kind] >> code & 1
-        if not is_newer and not is_pointer:
+        if (_named[<int>row.kind] & row.is_set) >> code & 1:
+            held = &row.slots[code]
+            # An id that it had and has not now, or that it had once, is to be remembered.
+            if _lacks(value, fields, held.value, held.value + held.size) if is_newer else _lacks(
+                held.value, held.value + held.size, value, fields
+            ):
+                return HAND_BACK
+        if not is_newer:
             continue
-        if is_pointer and value[0] == 0xC0 and _moves(row, code, NULL, 0):
-            return HAND_BACK
         if value[0] == 0xC0 or value[0] == 0xC2 or value[0] == 0xC3:
             to[0] = value[0]
             size = 1
@@ -271,13 +281,10 @@ cdef Fold fold(
                 size += write_text(to + size, text, length)
         else:
             read_text(&value, end, &text, &length)
-            if is_pointer and _moves(row, code, text, length):
-                return HAND_BACK
             size = write_text(to, text, length)
-        if is_newer:
-            _set(row, code, at, digest, to, <uint32_t>size)
-            found = NEWS
-            to += size
+        _set(row, code, at, digest, to, <uint32_t>size)
+        found = NEWS
+        to += size
     return found
 
 
@@ -406,20 +413,26 @@ cdef int64_t oldest_version(const Row *row) noexcept:
 
 
 cdef list groups_of(const Row *row):
-    """The groups that it names."""
+    """The groups that it names, each once."""
     cdef int code
     cdef const uint8_t *at
+    cdef const uint8_t *end
     cdef const uint8_t *text
-    cdef uint32_t size
+    cdef uint32_t size, count
     cdef uint64_t rest = _named[<int>row.kind] & row.is_set
     found = []
     for code in range(CODES):
         if not rest:
             break
         if rest & 1:
-            at = row.slots[code].value
-            if at[0] != 0xC0 and read_text(&at, at + row.slots[code].size, &text, &size):
-                found.append(f"{_texts[code]}:{(<const char *>text)[:size].decode('utf-8')}")
+            at, count = row.slots[code].value, 1
+            end = at + row.slots[code].size
+            read_array(&at, end, &count)
+            for _ in range(count):
+                if read_text(&at, end, &text, &size):
+                    group = f"{_groups[code]}:{(<const char *>text)[:size].decode('utf-8')}"
+                    if group not in found:
+                        found.append(group)
         rest >>= 1
     return found
 

@@ -146,17 +146,36 @@ def test_what_is_plain_is_taken_whatever_it_says() -> None:
         change("email", "e", NOW, automated=True, sent_at=NOW, rep=None),
         change("meeting", "m", NOW, booked_at=NOW, rep="ré", deleted=True),
         change("meeting", "people", NOW, starts_at=NOW, outcome="held", rep="r1", attendees=["r2", "r3"]),
+        change("email", "many", NOW, sent_at=NOW, direction="outbound", rep="r1", contacts=["p1", "p2"], lead="p1"),
+        change("email", "many", NOW + 1, contacts=["p2", "p3", "p1"]),
+        change("email", "many", NOW - 1, contacts=["p1"], thread=None),
     ]
-    # Each of its contacts may be a lead, whose group is to be told: that is left to the core in Python.
-    many = change("email", "many", NOW, sent_at=NOW, direction="outbound", rep="r1", contacts=["p1", "p2"])
+    # An id that was taken off is to be remembered, and its group told: that is left to the core in Python.
+    moved = [
+        change("email", "many", NOW + 2, contacts=["p2", "p3"]),
+        change("email", "many", NOW - 2, contacts=["p4"]),
+    ]
     ledger = Ledger("ledger.0", DEFINITIONS, compiled=True)
     rows: dict[bytes, bytes] = {}
-    batch = in_frames([*plain, many])
+    batch = in_frames([*plain, *moved])
     assert ledger._plain is not None
     assert ledger._plain.takes(batch)
     left = ledger._plain.fold(batch, rows, 0, Expiry(), lambda key, output: None, LedgerOutput())
-    assert list(left) == [many]
-    assert sorted(rows) == [b"call|c", b"email|e", b"meeting|m", b"meeting|people"]
+    assert list(left) == moved
+    assert sorted(rows) == [b"call|c", b"email|e", b"email|many", b"meeting|m", b"meeting|people"]
+
+
+def test_each_contact_is_a_lead_that_is_told_once() -> None:
+    said = [
+        change("email", "e", NOW, sent_at=NOW, contacts=["p1", "l1"], lead="l1", thread="t"),
+        change("email", "e", NOW + 1, contacts=["l2", "p1", "l1"]),
+        change("email", "e", NOW + 2, contacts=["l2"], lead=None),
+        change("email", "e", NOW - 1, contacts=["l3"]),
+    ]
+    for log in (said, said[::-1], said[1:] + said[:1]):
+        _, fast = both([one] for one in log)
+        groups = {f"lead:{lead}" for lead in ("l1", "l2", "l3", "p1")} | {"thread:t"}
+        assert {group for group, _ in fast.engaged} == groups
 
 
 @CALM
