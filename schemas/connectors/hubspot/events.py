@@ -200,7 +200,8 @@ def _property_text(value: Any) -> str | None:
 def _merge(event: Mapping[str, Any], target: Object, _at: int, parsed: Parsed, account: Account) -> Iterator[Statement]:
     """Losers of a merge point to the record that stays.
 
-    A merge may make a new record: then the former primary one is a loser too.
+    A merge may make a new record: then the former primary one is a loser too, merged before the others, for its values
+    are those of the new record.
     """
     if MERGED not in FIELDS[target.kind]:
         raise LeftOutError(_UNKNOWN_TYPE)
@@ -218,7 +219,8 @@ def _merge(event: Mapping[str, Any], target: Object, _at: int, parsed: Parsed, a
     for loser in losers:
         if loser == stays:
             continue
-        yield Statement(target.kind, target.prefix + loser, {MERGED: target.prefix + stays})
+        is_first = loser == primary_id
+        yield Statement(target.kind, target.prefix + loser, {MERGED: target.prefix + stays}, yields=int(is_first))
     _want(stays, target, parsed, account)  # what it has taken over, no event tells
 
 

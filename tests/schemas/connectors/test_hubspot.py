@@ -268,6 +268,8 @@ def test_a_merge_points_its_losers_and_the_former_primary_to_the_new_record() ->
     assert {change.id: change.fields for change in changes} == {
         loser: {"merged_into": "151200388811"} for loser in ("151200348501", "151200348299", "151200348811")
     }
+    # The values of the primary one are those of the new record: it is merged before the others.
+    assert min(changes, key=lambda change: change.changed_at).id == "151200348811"
 
 
 def test_a_merge_into_a_record_that_was_there_leaves_that_one_alone() -> None:
