@@ -119,7 +119,7 @@ def _own_id(event: Mapping[str, Any], target: Object) -> str:
 
 
 _UNKNOWN_TYPE = "unknown_type"
-MERGED_IDS = frozenset({"hs_merged_object_ids", "hs_calculated_merged_vids"})
+MERGED_IDS = ("hs_merged_object_ids", "hs_calculated_merged_vids")
 _MERGED_ID = re.compile(r"([0-9]{1,20})(?::[0-9]*)?")
 _LISTED_YIELDS = 2
 _Statements = Callable[[Mapping[str, Any], Any, int, Parsed, Account], Iterator[Statement]]
