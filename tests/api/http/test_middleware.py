@@ -210,7 +210,7 @@ class TestLog:
             (line["method"], line["route"], line["status"]) for line in lines if line["event"] == "request.answered"
         ]
         assert found == [
-            ("GET", None, 401), ("GET", "/v1/leads/{lead:path}", 404), ("GET", None, 404), ("GET", None, 401),
+            ("GET", None, 401), ("GET", "/v1/leads/{lead:text}", 404), ("GET", None, 404), ("GET", None, 401),
         ]  # fmt: skip
         assert "canary" not in str(lines)
 
