@@ -397,6 +397,16 @@ currency_rates: {EUR: "1.1"}
     ]
 
 
+def test_a_key_that_two_connections_write_in_other_letters_is_shared() -> None:
+    key = "b9260244ef33625f9b4b26a27db08758cdd39478b852c73f2d33ab042eb8abb4"
+
+    found = problems(
+        BASE + f"  a: {{kind: close, secrets: ['{key}']}}\n  b: {{kind: close, secrets: ['{key.upper()}']}}\n"
+    )
+
+    assert found == ["5: connections.b.secrets.0: is a secret of connection 'a' too"]
+
+
 def test_zones_currencies_kinds_and_settings_are_named_with_what_was_probably_meant() -> None:
     found = problems(
         """\

@@ -162,9 +162,7 @@ class TestOtherSites:
 class TestUnknownParameters:
     async def test_they_are_named(self, floor: Floor) -> None:
         paths = [
-            route.path.replace(":path}", "}").format(
-                rep="r1", team="north", metric="calls_made", lead="l1", alert="a", code="c"
-            )
+            route.path_format.format(rep="r1", team="north", metric="calls_made", lead="l1", alert="a", code="c")
             for route in floor.app.routes
             if isinstance(route, APIRoute) and route.path.startswith("/v1/") and "GET" in (route.methods or ())
         ]
