@@ -148,10 +148,7 @@ class AlertRoute(Model):
 
 
 def time_of_day(value: Any) -> Any:
-    """`11:00`, also where YAML has read it without quotes."""
-    # YAML reads 11:00 without quotes as a number to the base of 60.
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
-        return f"{value // 60:02d}:{value % 60:02d}"
+    """`11:00`, as it is written."""
     if not isinstance(value, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII) is None:
         msg = 'must be a time of day such as "11:00"'
         raise ValueError(msg)
