@@ -87,11 +87,11 @@ def by_merges(root: str, others: Sequence[Record]) -> list[Record]:
     found: list[Record] = []
     ways = [iter(into[root])]
     while ways:
-        record = next(ways[-1], None)
-        if record is None:
+        following = next(ways[-1], None)
+        if following is None:
             ways.pop()
         else:
-            found.append(record)
-            ways.append(iter(into[record.id]))
+            found.append(following)
+            ways.append(iter(into[following.id]))
     held = {record.id for record in found}
     return found + [record for record in left if record.id not in held]

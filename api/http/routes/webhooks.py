@@ -280,7 +280,8 @@ def _name(scope: Scope) -> str:
 
 def _is_below(name: str, scope: Scope) -> bool:
     """Whether an address goes on behind the connection's name, by more than slashes."""
-    return scope["path_params"].get("rest", name).strip("/") != name
+    found: dict[str, str] = scope["path_params"]
+    return found.get("rest", name).strip("/") != name
 
 
 class _LostDeliveries:
