@@ -303,10 +303,4 @@ def _by_word(texts: Mapping[str, str]) -> dict[str, list[str]]:
     return found
 
 
-def money_fields(types: Iterable[str]) -> frozenset[str]:
-    """Amounts, whose currency stands beside them."""
-    return _MONEY.intersection(types)
-
-
-_MONEY = frozenset({"amount", "cost", "list_amount", "value", "monthly_amount"})
-__all__ = ["ANY", "CHANGED_AT", "ID", "FileReading", "Options", "join_mapping", "money_fields", "written"]
+__all__ = ["ANY", "CHANGED_AT", "ID", "FileReading", "Options", "join_mapping", "written"]
