@@ -3,7 +3,7 @@
 Owns the join of both (an option wins), what is wrong with it, and how it is written for `--print-mapping`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
