@@ -13,7 +13,6 @@ _NOT_KNOWN = dict.fromkeys(
 """What only asking a CRM would tell."""
 
 
-
 def connection_row(stats: ConnectionStats, state: ConnectionState | None) -> Json:
     """What `/v1/connections` and `floorcast connections --json` say of one; null: not known, or not told."""
     asked = {} if state is None else _asked(state)
