@@ -28,6 +28,11 @@ class Settings(KafkaSettings):
         default=Path(".floorcast"),
         description="Folder for local state and the API keys (`keys.json`); may be empty at any start.",
     )
+    state: Path | None = Field(
+        default=None,
+        description="Folder of checkpoints of what this worker holds: one that finds them starts within a moment. May "
+        "be empty, lost or of long ago at any start, which then takes as long as without.",
+    )
     worker_id: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9._-]{1,128}$",

@@ -5,9 +5,10 @@ Owns no rule of the business and no seam over Faust (processor/transport/).
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 import structlog
@@ -17,28 +18,42 @@ from processor.core.calling import with_names
 from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
-from processor.transport.fetched import Fetched, Records
+from processor.transport.checkpoints import (
+    DERIVED_AT_MOST,
+    Checkpoint,
+    Checkpoints,
+    Held,
+    Piece,
+    read_checkpoint,
+    write_checkpoint,
+)
+from processor.transport.fetched import Fetched, Place, Records
+from processor.transport.following import KafkaError
 from processor.transport.log_watch import Followed, LogWatch
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
-from processor.transport.reading import read_to
+from processor.transport.reading import Apply, GapError, read_to
+from processor.transport.shards import Capture
 from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partition
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import QUIET, Engagement
-from schemas.instants import SECOND
+from schemas.instants import MINUTE, SECOND
 from schemas.kafka import Address
 from schemas.log_marks import REPLAY, Mark
 from schemas.naming import Names
 from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import BETWEEN, STAGES, Progress, decode_progress, encode_progress, progress_key
+from schemas.snapshot_doubts import Wanted
+from schemas.snapshots import SnapshotFile
 from schemas.topics import (
     DEAD_LETTERS,
     DEALS,
     DELIVERIES,
     ENGAGEMENTS,
+    FENCE,
     LEAD_CLOCKS,
     NOTIFICATIONS,
     PANES,
@@ -46,6 +61,11 @@ from schemas.topics import (
     ROSTER,
     Topic,
 )
+
+T = TypeVar("T")
+
+KEPT_EVERY = 5 * MINUTE
+"""Between two checkpoints of a shard."""
 
 TELL_SECONDS = 0.2
 """How long progress may wait for a batch to travel with: a shard that has five batches a second tells none alone."""
@@ -86,6 +106,12 @@ class Deployment:
     """Team -> what the file calls it."""
     rep_names: Mapping[str, str] = field(default_factory=dict)
     """Person -> what the file calls them."""
+    checkpoints: Checkpoints | None = None
+    """Where shards write down what they hold; None: nowhere."""
+
+    def now(self) -> int:
+        """Of the machine's clock (microseconds)."""
+        return 0 if self.checkpoints is None else self.checkpoints.clock()
 
     def topic(self, topic: Topic) -> str:
         """A topic of the catalogue, as Kafka knows it."""
@@ -94,6 +120,19 @@ class Deployment:
 
 Published = dict[str, dict[bytes, bytes]]
 """Topic -> key -> last value, of one partition."""
+
+News = dict[str, dict[bytes, bytes | None]]
+"""The same of what was published since; None is a tombstone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Since(Generic[T]):
+    """What an earlier owner held once, and what was published since."""
+
+    kept: Checkpoint[T]
+    news: News
+    progress: bytes
+    """The newest."""
 
 
 class StageShard:
@@ -125,6 +164,10 @@ class StageShard:
         self._sending: asyncio.Task[None] | None = None
         self._followed: dict[Topic, Followed] = {}
         self._has_resumed = False
+        self.derived_at = 0
+        """When all that is held was last derived from the log (microseconds)."""
+        self._file: SnapshotFile | None = None
+        self._wanted = Wanted(deployment.digest, deployment.generation, deployment.partitions)
         self._was_known = True
         """Whether the load has found progress of an earlier owner."""
         self.owner = Owner(
@@ -134,6 +177,10 @@ class StageShard:
             topics=[deployment.topic(topic) for topic in (*self.owned, PROGRESS)],
             partition=partition,
         )
+        if deployment.checkpoints is not None:
+            self._file = deployment.checkpoints.file(self.owner.name)
+            code = f"{deployment.digest} {deployment.checkpoints.code}"
+            self._wanted = Wanted(code, deployment.generation, deployment.partitions)
 
     async def tick(self, now: int) -> None:
         """Nothing of this stage depends on time alone."""
@@ -176,26 +223,103 @@ class StageShard:
 
         Of panes only those of this origin.
         """
+        return await self._read_back(await self.owner.acquire())
+
+    async def recover_since(self, state_of: Callable[[Iterator[Piece]], T]) -> "Published | Since[T]":
+        """Become the owner; what a checkpoint holds and what was published since, or all, as `recover`.
+
+        `state_of` makes of a checkpoint's pieces what they were made of.
+        """
         fences = await self.owner.acquire()
+        since = await self._read_since(fences, state_of)
+        if since is None:
+            return await self._read_back(fences)
+        self.derived_at = since.kept.derived_at
+        await self._go_on_with(since.progress)
+        return since
+
+    async def _read_back(self, fences: Mapping[str, int]) -> Published:
+        self.derived_at = self.deployment.now()
         published: Published = {topic: {} for topic in fences}
-        panes, ours = self.deployment.topic(PANES), f"{self.origin}|".encode()
 
         def apply(topic: str, _partition: int, records: Records) -> None:
             self.read += len(records)
-            records.fold_into(published[topic], ours if topic == panes else b"")
+            records.fold_into(published[topic], self._beginning(topic))
+
+        await self._read(fences, apply)
+        await self._go_on_with(published[self.deployment.topic(PROGRESS)].get(self._key))
+        return published
+
+    async def _read_since(
+        self, fences: Mapping[str, int], state_of: Callable[[Iterator[Piece]], T]
+    ) -> "Since[T] | None":  # fmt: skip
+        """What lies in the folder, proved against the log; None: nothing that is to be believed."""
+        if self._file is None:
+            return None
+        places = {(topic, self.partition): 0 for topic in fences}
+        try:
+            kept = await self._file.find(partial(read_checkpoint, state_of=state_of), self._wanted, places)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("snapshot.not_proved", error=type(error).__name__)
+            return None
+        if kept is None:
+            return None
+        news: News = {topic: {} for topic in fences}
+
+        def apply(topic: str, _partition: int, records: Records) -> None:
+            self.read += len(records)
+            beginning = self._beginning(topic)
+            news[topic] |= {
+                record.key: record.value
+                for record in records
+                if record.key is not None and record.key != FENCE and record.key.startswith(beginning)
+            }
+
+        doubt: str | None = "more than a week ago all was derived from the log"
+        if self.deployment.now() - kept.derived_at <= DERIVED_AT_MOST:
+            try:
+                await self._read(fences, apply, {place: mark.offset for place, mark in kept.source.places.items()})
+                since = Since(kept, news, news[self.deployment.topic(PROGRESS)].get(self._key, kept.progress) or b"")
+                doubt = self.doubt_of(since)
+            except GapError as error:
+                doubt = str(error)
+        if doubt is None:
+            return since
+        self._file.throw_away(doubt)
+        return None
+
+    def doubt_of(self, since: "Since[Any]") -> str | None:
+        """Why what was published since a checkpoint may not be taken in; None: it may."""
+        try:
+            if decode_progress(since.progress).definitions != self.deployment.digest:
+                return "others have derived by other definitions since"
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return "what was published since cannot be read"
+        return None
+
+    async def _read(self, fences: Mapping[str, int], apply: Apply, starts: Mapping[Place, int] | None = None) -> None:
+        panes, ours = self.deployment.topic(PANES), self._beginning(self.deployment.topic(PANES))
 
         def wanted(topic: str, key: bytes) -> bool:
             return topic != panes or key.startswith(ours)
 
         ends = {(topic, self.partition): offset for topic, offset in fences.items()}
-        await read_to(self.deployment.bootstrap, ends, apply, wanted=wanted)
-        held = published[self.deployment.topic(PROGRESS)].get(progress_key(self.stage, self.partition))
+        await read_to(
+            self.deployment.bootstrap, ends, apply, wanted=wanted, starts=starts, is_whole=starts is not None
+        )  # fmt: skip
+
+    def _beginning(self, topic: str) -> bytes:
+        """Of our keys in a topic."""
+        return f"{self.origin}|".encode() if topic == self.deployment.topic(PANES) else b""
+
+    async def _go_on_with(self, held: bytes | None) -> None:
+        """Go on with the progress of the owner before us."""
         if held is not None:
             try:
                 self.progress = decode_progress(held)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 # What is committed says where to begin; counters begin anew.
-                await self.dead_letter([self.damaged(PROGRESS, progress_key(self.stage, self.partition))])
+                await self.dead_letter([self.damaged(PROGRESS, self._key)])
         await self._watch_logs(is_known=held is not None)
         self.derived_by = self.progress.definitions
         if self.derived_by not in {"", self.deployment.digest}:
@@ -207,13 +331,30 @@ class StageShard:
                     f"derived by {self.derived_by}: it is derived anew; apis serve it once their files say the same",
                 )
             between = encode_progress(msgspec.structs.replace(self.progress, definitions=BETWEEN))
-            await self.owner.send(
-                {self.deployment.topic(PROGRESS): [(progress_key(self.stage, self.partition), between)]}
-            )
+            await self.owner.send({self.deployment.topic(PROGRESS): [(self._key, between)]})
         # Told first when all is derived anew: until then nobody may take the old numbers for the new definitions'.
         self.progress.definitions = self.deployment.digest
         self._settled = encode_progress(self.progress)
-        return published
+
+    def capture(self, *, is_last: bool) -> Capture | None:
+        """What is to be written of this stage so that a start need not read it all; None: nothing."""
+        return None
+
+    def captured(self, held: Callable[[], Held], *, is_last: bool) -> Capture | None:
+        """What writes a checkpoint of what `held` gives, as of now, if it is time for one. Not within a batch.
+
+        `is_last`: no batch comes after it.
+        """
+        if self._file is None:
+            return None
+        positions = {
+            (self.deployment.topic(topic), self.partition): self.owner.written[self.deployment.topic(topic)]
+            for topic in (*self.owned, PROGRESS)
+        }
+        if not self._file.is_due(positions, every=0 if is_last else KEPT_EVERY):
+            return None
+        write = partial(write_checkpoint, held=held(), progress=self._settled, derived_at=self.derived_at)
+        return partial(self._file.keep, self._wanted, positions, write)
 
     async def _watch_logs(self, *, is_known: bool) -> None:
         """Compare what an earlier owner has left with what lies in Kafka, and have it watched from now on."""
@@ -320,7 +461,7 @@ class StageShard:
         done, self._done = self._done, None
         if done is None:
             return {}
-        return {self.deployment.topic(PROGRESS): [(progress_key(self.stage, self.partition), done)]}
+        return {self.deployment.topic(PROGRESS): [(self._key, done)]}
 
     def _tell(self) -> None:
         self._telling = None
