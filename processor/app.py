@@ -35,6 +35,7 @@ from schemas.generations import Served
 from schemas.keys import KeyStore
 from schemas.numbers import Numbers
 from schemas.topics import GENERATIONS
+from schemas.tracing import start_tracing
 
 SWITCH_SECONDS = 0.0005
 _SETTLING_SECONDS = 20.0
@@ -103,8 +104,9 @@ def _work(
     # Faust keeps a loop from its import on; one of our own that is open and current is what its worker runs on.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    tracing = start_tracing(settings.traces, "floorcast-worker")
     try:
-        app = build_app(settings, config, served, numbers)
+        app = build_app(settings, config, served, numbers, tracing)
     except ConfigError as error:
         return _refuse(ExitCode.WRONG_USE, *error.problems)
     if not native.COMPILED:
@@ -135,6 +137,8 @@ def _work(
         except SystemExit as end:
             if end.code or not switch.is_due:
                 return end.code if isinstance(end.code, int) else 1
+        finally:
+            tracing.close()
     if switch.is_due:
         _begin_anew()
     return 0

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from schemas.kafka import Kafka, KafkaSettings
+from schemas.tracing import TRACES_PATTERN
 
 
 class Settings(KafkaSettings):
@@ -32,6 +33,11 @@ class Settings(KafkaSettings):
         default=None,
         description="Folder of checkpoints of what this worker holds: one that finds them starts within a moment. May "
         "be empty, lost or of long ago at any start, which then takes as long as without.",
+    traces: str = Field(
+        default="",
+        pattern=TRACES_PATTERN,
+        description="The collector that is told traces by OTLP, such as `http://collector:4318`; empty: none are made. "
+        "OpenTelemetry's own variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) hold beside it.",
     )
     worker_id: str | None = Field(
         default=None,

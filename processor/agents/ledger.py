@@ -16,13 +16,14 @@ from processor.agents.stage import Deployment, Since, StageShard
 from processor.core.batch import Changes, new_batch, row_check
 from processor.core.ledger import Ledger
 from processor.core.ledger_state import LedgerNews, state_of
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
 from processor.transport.shards import Capture
 from schemas.dead_letters import DeadLetter
 from schemas.frames import receipt_of, record_key
 from schemas.late import LateChange, encode_late
 from schemas.panes import read_pane_key
+from schemas.requests import requests_in
 from schemas.topics import DEALS, LATE, LEDGER, PANES, RECORD_CHANGES, ROSTER, Topic
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,8 @@ class LedgerShard(StageShard):
     def __init__(self, partition: int, deployment: Deployment) -> None:
         super().__init__(partition, deployment)
         self.ledger = Ledger(self.origin, deployment.definitions)
+        self._requests: dict[str, str] = {}
+        """Of the batch in hand."""
 
     async def load(self) -> None:
         """Have the rows and panes back, derive what no checkpoint has, and publish where what was published differs."""
@@ -87,6 +90,7 @@ class LedgerShard(StageShard):
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, write, and only then call the batch done."""
+        self._requests = {key: id for record in records for key, id in requests_in(headers_of(record)).items()}
         for is_new, part in self.parts(records):
             for is_quiet, alike in by_loudness(part):
                 await self._fold(alike, is_new, is_quiet=is_quiet)
@@ -121,7 +125,9 @@ class LedgerShard(StageShard):
                 self.progress.count("late", len(output.late))
                 self.progress.count("beyond.named", output.dropped)
             await self._refuse(output.late)
-            await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet)
+            await self.engage(
+                output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet, requests=self._requests
+            )
             await self.write(ledger_messages(output), oldest_at=oldest_at)
 
     async def _refuse(self, late: Sequence[LateChange]) -> None:
