@@ -33,6 +33,7 @@ class Settings(KafkaSettings):
         default=None,
         description="Folder of checkpoints of what this worker holds: one that finds them starts within a moment. May "
         "be empty, lost or of long ago at any start, which then takes as long as without.",
+    )
     traces: str = Field(
         default="",
         pattern=TRACES_PATTERN,

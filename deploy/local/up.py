@@ -173,7 +173,17 @@ class Surroundings:
         listening = ("--host", plan.host, "--port", str(plan.port))
         knows = {"FLOORCAST_VERIFIER_KEY_SHA256": self._verifiers_key}
         return [
-            plan.program("worker", broker, "--worker-id", worker_id, "--port", port, stop_seconds=2.0),
+            plan.program(
+                "worker",
+                broker,
+                "--worker-id",
+                worker_id,
+                "--port",
+                port,
+                "--state",
+                str(plan.data / "state"),
+                stop_seconds=2.0,
+            ),
             plan.program("api", broker, *listening, stop_seconds=1.5, environment=knows),
         ]
 

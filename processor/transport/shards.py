@@ -71,7 +71,7 @@ class Shard(Protocol):
         """Say now what was to be said later: after this the partition may be another worker's."""
 
     def capture(self, *, is_last: bool) -> Capture | None:
-        """Take what is held as of now, if it is to be written down. Asked between batches; `is_last`: before the end."""
+        """Take what is held as of now, between two batches, if it is to be written. `is_last`: before the end."""
 
     async def close(self) -> None:
         """Drop what is held and close the owner. A new shard is made if the partition comes back."""

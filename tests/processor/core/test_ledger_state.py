@@ -51,7 +51,7 @@ class Life:
         if self.compiled:
             taken = new_batch(compiled=True)
             for frame in change_frames(changes):
-                taken.add(frame)  # type: ignore[attr-defined]  # of a batch
+                taken.add(frame)
         return self.ledger.fold(taken, self.log_at, is_quiet=is_quiet)
 
     def publish(self, output: LedgerOutput, chance: random.Random | None = None) -> None:
