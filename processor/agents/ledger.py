@@ -12,15 +12,16 @@ import msgspec
 import structlog
 
 from processor.agents.outputs import LEDGER_TOPICS, by_loudness, ledger_messages
-from processor.agents.stage import Deployment, Since, StageShard
-from processor.core.batch import Changes, new_batch, row_check
+from processor.agents.restoring import Since
+from processor.agents.stage import Deployment, StageShard
+from processor.core.batch import Batch, new_batch, row_check
 from processor.core.ledger import Ledger
 from processor.core.ledger_state import LedgerNews, state_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
 from processor.transport.shards import Capture
 from schemas.dead_letters import DeadLetter
-from schemas.frames import receipt_of, record_key
+from schemas.frames import record_key
 from schemas.late import LateChange, encode_late
 from schemas.panes import read_pane_key
 from schemas.requests import requests_in
@@ -81,7 +82,7 @@ class LedgerShard(StageShard):
 
     def capture(self, *, is_last: bool) -> Capture | None:
         """All that is held."""
-        return self.captured(self.ledger.held, is_last=is_last)
+        return self.take_down(self.ledger.held, is_last=is_last)
 
     async def tick(self, now: int) -> None:
         """Let go what is too old, where there is more of it than goes along with batches."""
@@ -107,14 +108,12 @@ class LedgerShard(StageShard):
         await self.dead_letter(letters)
         if not batch:
             return
-        if not self.ledger.horizon.moves_at(batch.newest_at):
-            await self._take(batch, batch.oldest_at, batch.newest_at, is_new, is_quiet=is_quiet)
-            return
-        for part in self.ledger.horizon.parts(batch, receipt_of):
-            receipts = [receipt_of(change) for change in part]
-            await self._take(part, min(receipts), max(receipts), is_new, is_quiet=is_quiet)
+        # What was delivered before midnight meets what was kept till then.
+        for part in batch.parts(self.ledger.horizon.at):
+            await self._take(part, is_new, is_quiet=is_quiet)
 
-    async def _take(self, changes: Changes, oldest_at: int, newest_at: int, is_new: bool, *, is_quiet: bool) -> None:
+    async def _take(self, changes: Batch, is_new: bool, *, is_quiet: bool) -> None:
+        oldest_at, newest_at = changes.oldest_at, changes.newest_at
         await self.reach(newest_at, self.ledger.horizon)
         if is_new:
             self.progress.count("events", len(changes))

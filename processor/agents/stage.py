@@ -7,40 +7,30 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import structlog
 
 from processor.agents.outputs import frames_of_engagements
+from processor.agents.restoring import Published, Restoring, Since
 from processor.core.calling import with_names
 from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
-from processor.transport.checkpoints import (
-    DERIVED_AT_MOST,
-    Checkpoint,
-    Checkpoints,
-    Held,
-    Piece,
-    read_checkpoint,
-    write_checkpoint,
-)
-from processor.transport.fetched import Fetched, Place, Records
-from processor.transport.following import KafkaError
+from processor.transport.checkpoints import Checkpoints, Held, Piece
+from processor.transport.fetched import Fetched, Place
 from processor.transport.log_watch import Followed, LogWatch
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
-from processor.transport.reading import Apply, GapError, read_to
 from processor.transport.shards import Capture
 from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partition
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
 from schemas.frames import QUIET, Engagement, by_partition
-from schemas.instants import MINUTE, SECOND
+from schemas.instants import SECOND
 from schemas.kafka import Address
 from schemas.log_marks import REPLAY, Mark
 from schemas.naming import Names
@@ -48,13 +38,11 @@ from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import BETWEEN, STAGES, Progress, decode_progress, encode_progress, progress_key
 from schemas.requests import request_headers
 from schemas.snapshot_doubts import Wanted
-from schemas.snapshots import SnapshotFile
 from schemas.topics import (
     DEAD_LETTERS,
     DEALS,
     DELIVERIES,
     ENGAGEMENTS,
-    FENCE,
     LEAD_CLOCKS,
     NOTIFICATIONS,
     PANES,
@@ -65,9 +53,6 @@ from schemas.topics import (
 from schemas.tracing import OFF, Headers, Tracing
 
 T = TypeVar("T")
-
-KEPT_EVERY = 5 * MINUTE
-"""Between two checkpoints of a shard."""
 
 TELL_SECONDS = 0.2
 """How long progress may wait for a batch to travel with: a shard that has five batches a second tells none alone."""
@@ -114,30 +99,9 @@ class Deployment:
     checkpoints: Checkpoints | None = None
     """Where shards write down what they hold; None: nowhere."""
 
-    def now(self) -> int:
-        """Of the machine's clock (microseconds)."""
-        return 0 if self.checkpoints is None else self.checkpoints.clock()
-
     def topic(self, topic: Topic) -> str:
         """A topic of the catalogue, as Kafka knows it."""
         return topic.full_name(self.prefix, self.generation)
-
-
-Published = dict[str, dict[bytes, bytes]]
-"""Topic -> key -> last value, of one partition."""
-
-News = dict[str, dict[bytes, bytes | None]]
-"""The same of what was published since; None is a tombstone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Since(Generic[T]):
-    """What an earlier owner held once, and what was published since."""
-
-    kept: Checkpoint[T]
-    news: News
-    progress: bytes
-    """The newest."""
 
 
 def _group_of(record: str) -> str:
@@ -162,8 +126,6 @@ class StageShard:
         self.derived_by = ""
         """Digest of the definitions by which was derived what the load has read back; empty: nobody said; `BETWEEN`: a
         worker was killed while it derived."""
-        self.read = 0
-        """Records that the load has read back so far."""
         self._settled = encode_progress(self.progress)
         """Progress as of the last batch that is done: counters of the batch in hand are not in it."""
         self._done: bytes | None = None
@@ -174,10 +136,6 @@ class StageShard:
         self._sending: asyncio.Task[None] | None = None
         self._followed: dict[Topic, Followed] = {}
         self._has_resumed = False
-        self.derived_at = 0
-        """When all that is held was last derived from the log (microseconds)."""
-        self._file: SnapshotFile | None = None
-        self._wanted = Wanted(deployment.digest, deployment.generation, deployment.partitions)
         self._was_known = True
         """Whether the load has found progress of an earlier owner."""
         self.owner = Owner(
@@ -187,10 +145,18 @@ class StageShard:
             topics=[deployment.topic(topic) for topic in (*self.owned, PROGRESS)],
             partition=partition,
         )
-        if deployment.checkpoints is not None:
-            self._file = deployment.checkpoints.file(self.owner.name)
-            code = f"{deployment.digest} {deployment.checkpoints.code}"
-            self._wanted = Wanted(code, deployment.generation, deployment.partitions)
+        self._restoring = Restoring(
+            self.owner.name,
+            deployment.bootstrap,
+            beginnings={deployment.topic(PANES): f"{self.origin}|".encode()},
+            wanted=Wanted(deployment.digest, deployment.generation, deployment.partitions),
+            checkpoints=deployment.checkpoints,
+        )
+
+    @property
+    def read(self) -> int:
+        """Records that the load has read back so far."""
+        return self._restoring.read
 
     async def tick(self, now: int) -> None:
         """Nothing of this stage depends on time alone."""
@@ -233,94 +199,39 @@ class StageShard:
 
         Of panes only those of this origin.
         """
-        return await self._read_back(await self.owner.acquire())
+        return await self._read_back(await self._acquire())
 
-    async def recover_since(self, state_of: Callable[[Iterator[Piece]], T]) -> "Published | Since[T]":
+    async def recover_since(self, state_of: Callable[[Iterator[Piece]], T]) -> Published | Since[T]:
         """Become the owner; what a checkpoint holds and what was published since, or all, as `recover`.
 
         `state_of` makes of a checkpoint's pieces what they were made of.
         """
-        fences = await self.owner.acquire()
-        since = await self._read_since(fences, state_of)
+        fences = await self._acquire()
+        since = await self._restoring.since(fences, state_of, self.doubt_of)
         if since is None:
             return await self._read_back(fences)
-        self.derived_at = since.kept.derived_at
-        await self._go_on_with(since.progress)
+        await self._go_on_with(self._progress_since(since))
         return since
 
-    async def _read_back(self, fences: Mapping[str, int]) -> Published:
-        self.derived_at = self.deployment.now()
-        published: Published = {topic: {} for topic in fences}
+    async def _acquire(self) -> dict[Place, int]:
+        return {(topic, self.partition): offset for topic, offset in (await self.owner.acquire()).items()}
 
-        def apply(topic: str, _partition: int, records: Records) -> None:
-            self.read += len(records)
-            records.fold_into(published[topic], self._beginning(topic))
-
-        await self._read(fences, apply)
+    async def _read_back(self, fences: Mapping[Place, int]) -> Published:
+        published = await self._restoring.from_log(fences)
         await self._go_on_with(published[self.deployment.topic(PROGRESS)].get(self._key))
         return published
 
-    async def _read_since(
-        self, fences: Mapping[str, int], state_of: Callable[[Iterator[Piece]], T]
-    ) -> "Since[T] | None":  # fmt: skip
-        """What lies in the folder, proved against the log; None: nothing that is to be believed."""
-        if self._file is None:
-            return None
-        places = {(topic, self.partition): 0 for topic in fences}
-        try:
-            kept = await self._file.find(partial(read_checkpoint, state_of=state_of), self._wanted, places)
-        except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("snapshot.not_proved", error=type(error).__name__)
-            return None
-        if kept is None:
-            return None
-        news: News = {topic: {} for topic in fences}
+    def _progress_since(self, since: Since[Any]) -> bytes:
+        return since.news[self.deployment.topic(PROGRESS)].get(self._key, since.kept.progress) or b""
 
-        def apply(topic: str, _partition: int, records: Records) -> None:
-            self.read += len(records)
-            beginning = self._beginning(topic)
-            news[topic] |= {
-                record.key: record.value
-                for record in records
-                if record.key is not None and record.key != FENCE and record.key.startswith(beginning)
-            }
-
-        doubt: str | None = "more than a week ago all was derived from the log"
-        if self.deployment.now() - kept.derived_at <= DERIVED_AT_MOST:
-            try:
-                await self._read(fences, apply, {place: mark.offset for place, mark in kept.source.places.items()})
-                since = Since(kept, news, news[self.deployment.topic(PROGRESS)].get(self._key, kept.progress) or b"")
-                doubt = self.doubt_of(since)
-            except GapError as error:
-                doubt = str(error)
-        if doubt is None:
-            return since
-        self._file.throw_away(doubt)
-        return None
-
-    def doubt_of(self, since: "Since[Any]") -> str | None:
+    def doubt_of(self, since: Since[Any]) -> str | None:
         """Why what was published since a checkpoint may not be taken in; None: it may."""
         try:
-            if decode_progress(since.progress).definitions != self.deployment.digest:
+            if decode_progress(self._progress_since(since)).definitions != self.deployment.digest:
                 return "others have derived by other definitions since"
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return "what was published since cannot be read"
         return None
-
-    async def _read(self, fences: Mapping[str, int], apply: Apply, starts: Mapping[Place, int] | None = None) -> None:
-        panes, ours = self.deployment.topic(PANES), self._beginning(self.deployment.topic(PANES))
-
-        def wanted(topic: str, key: bytes) -> bool:
-            return topic != panes or key.startswith(ours)
-
-        ends = {(topic, self.partition): offset for topic, offset in fences.items()}
-        await read_to(
-            self.deployment.bootstrap, ends, apply, wanted=wanted, starts=starts, is_whole=starts is not None
-        )  # fmt: skip
-
-    def _beginning(self, topic: str) -> bytes:
-        """Of our keys in a topic."""
-        return f"{self.origin}|".encode() if topic == self.deployment.topic(PANES) else b""
 
     async def _go_on_with(self, held: bytes | None) -> None:
         """Go on with the progress of the owner before us."""
@@ -350,21 +261,11 @@ class StageShard:
         """What is to be written of this stage so that a start need not read it all; None: nothing."""
         return None
 
-    def captured(self, held: Callable[[], Held], *, is_last: bool) -> Capture | None:
-        """What writes a checkpoint of what `held` gives, as of now, if it is time for one. Not within a batch.
-
-        `is_last`: no batch comes after it.
-        """
-        if self._file is None:
-            return None
-        positions = {
-            (self.deployment.topic(topic), self.partition): self.owner.written[self.deployment.topic(topic)]
-            for topic in (*self.owned, PROGRESS)
-        }
-        if not self._file.is_due(positions, every=0 if is_last else KEPT_EVERY):
-            return None
-        write = partial(write_checkpoint, held=held(), progress=self._settled, derived_at=self.derived_at)
-        return partial(self._file.keep, self._wanted, positions, write)
+    def take_down(self, held: Callable[[], Held], *, is_last: bool) -> Capture | None:
+        """What writes a checkpoint of what `held` gives, if it is time for one; for `capture`."""
+        topics = [self.deployment.topic(topic) for topic in (*self.owned, PROGRESS)]
+        positions = {(topic, self.partition): self.owner.written[topic] for topic in topics}
+        return self._restoring.capture(positions, self._settled, held, is_last=is_last)
 
     async def _watch_logs(self, *, is_known: bool) -> None:
         """Compare what an earlier owner has left with what lies in Kafka, and have it watched from now on."""

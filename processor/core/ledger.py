@@ -14,6 +14,7 @@ from processor.core.batch import Changes
 from processor.core.counted import record_contributions, row_contributions
 from processor.core.deals import deal_card, is_won
 from processor.core.definitions import Definitions
+from processor.core.engaging import told
 from processor.core.ledger_state import LONG_AGO, LedgerNews, LedgerState
 from processor.core.panes import Message, Panes, PaneTable, differing
 from processor.core.plan import Contribution
@@ -29,31 +30,23 @@ from processor.core.retention import (
 from processor.native import COMPILED
 from schemas.damage import check_row
 from schemas.deals import decode_deal
-from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement, record_key
+from schemas.frames import Engagement, record_key
 from schemas.instants import DAY
 from schemas.late import PAST, REFUSED, LateChange
-from schemas.numbers import hash_of
 from schemas.panes import read_pane_key
 from schemas.records import (
-    CONTACTS,
-    MERGED,
-    NAMED_IN_ORDER,
-    NUMBER,
     ROSTER_KINDS,
     Record,
     RecordChange,
     Value,
-    Version,
     decode_record,
     decode_values,
-    encode_elsewhere,
-    ids_in,
 )
 
 if TYPE_CHECKING:
     from processor.native.ledger import Plain
 
-DEAL, LEAD = "deal", "lead"
+DEAL = "deal"
 SLICE = 500
 """Rows looked at in one batch, to see whether they are still kept: a few milliseconds."""
 PART = 1 << 14
@@ -229,7 +222,7 @@ class Ledger:
             past[key] = Record(record.kind) if before is None else decode_record(before)
         record.kept_from = None
         row = record.encode()
-        output.engagements += _told(key.decode(), record, row, record.left)
+        output.engagements += told(key.decode(), record, row, record.left)
         output.dropped += record.dropped
         spared = self._expiry.spared
         if is_doubtful or (spared and key in spared):
@@ -503,40 +496,3 @@ def _let_go(key: bytes, kind: str, output: LedgerOutput) -> None:
         output.roster.append((key, None))
     elif kind == DEAL:
         output.deals.append((key, None))
-
-
-def engagements_of(key: str, record: Record, row: bytes) -> list[Engagement]:
-    """All that groups must hear of a record if they know nothing of it: those that it remembers to have named."""
-    return _told(key, record, row, record.named)
-
-
-def _told(key: str, record: Record, row: bytes, left: Mapping[str, Mapping[str, Version]]) -> list[Engagement]:
-    """What a record is to the groups that it names, and to those that it has `left`.
-
-    A lead has a group of its own, a rep is in the roster, and where a lead was merged to is known to everybody.
-    """
-    if record.kind == "rep":
-        return [Engagement(ROSTER_GROUP, key, row)]
-    if record.kind == "lead":
-        found = [Engagement(f"lead:{key[5:]}", key, row)]
-        entry = record.fields.get(MERGED)
-        if entry is not None:
-            found.append(Engagement(MERGES_GROUP, key, Record("lead", {MERGED: entry}).encode()))
-        return found
-    pointers = NAMED_IN_ORDER.get(record.kind, ())
-    groups = dict.fromkeys(_group_of(pointer, id) for pointer in pointers for id in ids_in(record.get(pointer)))
-    found = []
-    if groups:
-        whole = record.encode(is_whole=False) if record.named or record.kept_from is not None else row
-        found += [Engagement(group, key, whole) for group in groups]
-    for pointer in pointers:
-        for value, version in sorted(left.get(pointer, {}).items()):
-            if (former := _group_of(pointer, value)) not in groups:
-                found.append(Engagement(former, key, encode_elsewhere(record.kind, pointer, value, version)))
-    return found
-
-
-def _group_of(pointer: str, value: str) -> str:
-    """The group of what a pointer has: two connections that tell of one number tell the same group."""
-    kind = LEAD if pointer == CONTACTS else pointer
-    return f"{kind}:{hash_of(value) if pointer == NUMBER else value}"

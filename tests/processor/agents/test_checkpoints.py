@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from processor.agents import stage
+from processor.agents import restoring
 from processor.agents.ledger import LedgerShard
 from processor.agents.stage import Deployment
 from processor.core.definitions import definitions_of
@@ -179,7 +179,7 @@ class Floor:
 @pytest.fixture
 def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Floor:
     floor = Floor(tmp_path / "state")
-    monkeypatch.setattr(stage, "read_to", floor.kafka.read_to)
+    monkeypatch.setattr(restoring, "read_to", floor.kafka.read_to)
     return floor
 
 
@@ -191,7 +191,7 @@ async def kept_and_killed(floor: Floor) -> None:
     for day in range(12, 15):
         at = START + day * DAY
         frames = change_frames([change("call", f"c{day}", at, rep="bob", direction="outbound", dialed_at=at)])
-        await shard.process([Record(floor.offset + number, None, frame) for number, frame in enumerate(frames)])  # type: ignore[list-item]  # as Kafka's
+        await shard.process([Record(floor.offset + number, None, frame) for number, frame in enumerate(frames)])
     await shard.suspend()
     await shard.close()
 
@@ -243,7 +243,7 @@ async def test_what_was_left_half_written_is_published(floor: Floor) -> None:
     ["definitions", "code", "generation", "partitions", "old", "ahead", "other topic", "older epoch", "shorter",
      "begins later", "cut", "flipped", "empty", "other words since", "no row", "no pane", "no progress", "long ago"],
 )  # fmt: skip
-async def test_whatever_speaks_against_it_throws_it_away(floor: Floor, doubt: str) -> None:  # noqa: C901, PLR0912, PLR0915 - a table
+async def test_whatever_speaks_against_it_throws_it_away(floor: Floor, doubt: str) -> None:  # noqa: PLR0912, PLR0915 - a table
     await kept_and_killed(floor)
     path, rows, progress = floor.folder / FILE, PLACE.topic(LEDGER), PLACE.topic(PROGRESS)
     whole = path.read_bytes()
@@ -311,6 +311,7 @@ async def test_a_worker_without_a_folder_that_it_may_write_lives_as_ever(floor: 
     with capture_logs() as said:
         await floor.live(shard, 1, 2)
         await floor.write(shard)
+        await shard.suspend()
 
     assert [line["error"] for line in said if line["event"] == "snapshot.not_written"] == ["FileExistsError"]
     await same_from_the_log(floor, shard)
@@ -337,7 +338,7 @@ async def test_one_that_is_killed_while_it_writes_leaves_the_one_before(
     with pytest.raises(KeyboardInterrupt):
         await floor.write(shard)
     monkeypatch.undo()
-    monkeypatch.setattr(stage, "read_to", floor.kafka.read_to)
+    monkeypatch.setattr(restoring, "read_to", floor.kafka.read_to)
 
     assert (floor.folder / FILE).read_bytes() == before
     (left,) = [each for each in floor.folder.iterdir() if each.name != FILE]
