@@ -195,6 +195,8 @@ def test_versions_begin_with_the_organisations_day() -> None:
         ({"by": ["source_of_calls"]}, "by: deal does not say source_of_calls"),
         ({"from": "subscriptions"}, "from: there is no fact subscriptions; did you mean"),
         ({"where": {"amount": {"at_least": "many"}}}, "where.amount.at_least: must be a number"),
+        ({"where": {"amount": {"at_least": "1_000"}}}, "where.amount.at_least: must be a number"),
+        ({"where": {"amount": {"at_least": "\u0663"}}}, "where.amount.at_least: must be a number"),
         ({"type": "level", "start": "created_at", "end": "closed_at", "at": None, "stat": "kept"},
          "stat: kept needs agg distinct"),
         ({"type": "level", "start": "created_at", "end": "closed_at", "at": None, "agg": "sum"},
