@@ -83,7 +83,7 @@ def test_a_key_of_one_team_shows_that_team_without_being_asked(screen: Screen) -
 
 def nothing_yet(**fields: Any) -> Json:
     return make_snapshot(
-        rows=[make_row({"calls_made": 0, "revenue_won": "0.00", "win_rate": None})],
+        rows=[make_row({"calls_made": 0, "revenue_won": "0.00", "win_rate": None, "reps_active": 3})],
         leads=[],
         freshness=make_freshness(
             connections=[{"connection": "feed", "last_delivery_at": None}],
