@@ -10,12 +10,16 @@ from jinja2 import Environment, nodes
 
 import api
 from api.words.texts import LANGUAGES, Words, words_for
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import shipped
 from schemas.words import language_file
 
 API = Path(api.__file__).parent
 TEMPLATES = sorted((API / "templates" / "people").glob("*.html"))
-SOURCES = [*sorted((API / "http" / "people").glob("*.py")), API / "http" / "routes" / "people.py"]
+BOARD_TEMPLATES = sorted((API / "templates").glob("*.html"))
+SOURCES = [
+    *sorted((API / "http" / "people").glob("*.py")),
+    *(API / "http" / name for name in ("routes/people.py", "pages.py", "board_page.py")),
+]
 OWN = {language: Words(language) for language in LANGUAGES}
 KEYS = list(language_file("en")["pages"])
 
@@ -69,12 +73,12 @@ def test_every_text_that_is_said_is_there() -> None:
 WORDS = re.compile(r"[^\W\d_]{2,}")
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*TEMPLATES, *BOARD_TEMPLATES], ids=lambda path: path.name)
 def test_no_template_says_what_is_in_no_catalogue(path: Path) -> None:
     tree = Environment(autoescape=True).parse(path.read_text("utf-8"))
     text = "".join(node.data for node in tree.find_all(nodes.TemplateData))
-    # What stands between tags is read, and so is what these attributes say.
-    read = re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL)
+    # What stands between tags is read, and so is what these attributes say; what begins with $ is filled in.
+    read = re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>|\$\w+", " ", text, flags=re.DOTALL)
     spoken = re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', text)
 
     assert WORDS.findall(" ".join([read, *spoken])) == []
@@ -84,7 +88,7 @@ def test_one_and_many_and_numbers() -> None:
     assert OWN["en"].say("freshness.verified", time="12:03", count=1) == "verified 12:03, 1 difference"
     assert OWN["en"].say("freshness.verified", time="12:03", count=1234) == "verified 12:03, 1,234 differences"
     assert OWN["fa"].say("open.more", count=1234) == "و ۱٬۲۳۴ مورد دیگر"
-    calls = shipped_catalogue()["calls_made"]
+    calls = shipped().metrics["calls_made"]
     assert OWN["de"].metric("calls_made", calls) == "Anrufe"
     assert OWN["de"].metric("our_own", calls) == "Calls made"
     assert (OWN["fa"].direction, OWN["de"].direction) == ("rtl", "ltr")

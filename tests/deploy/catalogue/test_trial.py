@@ -9,6 +9,7 @@ from schemas.documents.text import read_document
 from tests.builders import make_config
 
 KINDS = {"leading", "lagging"}
+SORTS = {"efficiency", "effectiveness"}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,8 @@ def test_each_shipped_metric_says_what_it_is(name: str) -> None:
     entry = shipped().metrics[name]
 
     assert len(KINDS & {*entry.tags}) == 1
-    assert len(entry.tags) == 2
+    assert len(SORTS & {*entry.tags}) == 1
+    assert {*entry.tags} <= KINDS | SORTS | {"activity"}
     assert entry.examples
     assert entry.description.endswith(".")
     assert entry.description != f"{entry.label}."
@@ -147,6 +149,21 @@ _TALK = "from: call, at: dialed_at, credit: rep, agg: sum, value: talk"
 def test_times_that_are_added_up_are_in_seconds_unless_days_are_said(entry: str, value: str) -> None:
     example = f"{{window: 2026-03-02/2026-03-02, rep: r, is: {value}, given: {_CALLS}}}"
     text = f"metrics:\n  a: {{{entry}, examples: [{example}]}}\n"
+    read = read_metrics(text, "metrics.yaml", shipped())
+    trial = Trial(read.defined, "USD", definitions.with_own(read_document(text, "metrics.yaml").value))
+
+    assert read.problems == []
+    assert list(trial.wrong(["a"])) == []
+
+
+@pytest.mark.parametrize(("stat", "value"), [("mean", "1/24"), ("p50", "1/24"), ("p90", "1/24")])
+def test_the_time_to_an_answer_may_be_said_in_days(stat: str, value: str) -> None:
+    given = (
+        "[{record: lead, id: l, changed_at: '2026-03-02T08:00:00Z', fields: {received_at: '2026-03-02T09:00:00Z'}}, "
+        + _CALLS.removeprefix("[").replace("rep: r, ", "rep: r, lead: l, ")
+    )
+    example = f"{{window: 2026-03-02/2026-03-02, is: {value}, given: {given}}}"
+    text = f"metrics:\n  a: {{unit: days, type: response, stat: {stat}, examples: [{example}]}}\n"
     read = read_metrics(text, "metrics.yaml", shipped())
     trial = Trial(read.defined, "USD", definitions.with_own(read_document(text, "metrics.yaml").value))
 

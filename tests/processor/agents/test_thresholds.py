@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from processor.agents import thresholds
-from processor.agents.stage import Deployment, Published
+from processor.agents.restoring import Published
+from processor.agents.stage import Deployment
 from processor.agents.thresholds import ThresholdsShard
 from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched
@@ -58,7 +59,7 @@ class FakeOwner:
     async def send(self, messages: Mapping[str, Sequence[Message]], *, timestamp_ms: int | None = None) -> None:
         await self.send_to({(topic, 0): batch for topic, batch in messages.items()})
 
-    async def send_to(self, messages: Mapping[tuple[str, int], Sequence[Message]]) -> None:
+    async def send_to(self, messages: Mapping[tuple[str, int], Sequence[Message]], *, headers: object = None) -> None:
         await asyncio.sleep(0)
         self.written += [(topic, value) for (topic, _), batch in messages.items() for _, value in batch]
 
