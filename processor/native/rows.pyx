@@ -241,14 +241,12 @@ cdef Fold fold(
 
     Its values lie in a buffer of the row. HAND_BACK: the row is not what it was and must not be used.
     """
-    cdef const uint8_t *text
-    cdef const uint8_t *value
-    cdef uint32_t length, count
+    cdef const uint8_t *text, *value, *held_end
+    cdef uint32_t length, count, place
     cdef int64_t number
     cdef Py_ssize_t size
     cdef uint8_t *to
     cdef int code
-    cdef uint32_t place
     cdef Fold found = STALE
     cdef bint is_newer
     cdef const Slot *held
@@ -262,10 +260,9 @@ cdef Fold fold(
         is_newer = _is_newer(row, code, at, digest)
         if (_named[<int>row.kind] & row.is_set) >> code & 1:
             held = &row.slots[code]
+            held_end = held.value + held.size
             # An id that it had and has not now, or that it had once, is to be remembered.
-            if _lacks(value, fields, held.value, held.value + held.size) if is_newer else _lacks(
-                held.value, held.value + held.size, value, fields
-            ):
+            if _lacks(value, fields, held.value, held_end) if is_newer else _lacks(held.value, held_end, value, fields):
                 return HAND_BACK
         if not is_newer:
             continue
@@ -415,9 +412,7 @@ cdef int64_t oldest_version(const Row *row) noexcept:
 cdef list groups_of(const Row *row):
     """The groups that it names, each once."""
     cdef int code
-    cdef const uint8_t *at
-    cdef const uint8_t *end
-    cdef const uint8_t *text
+    cdef const uint8_t *at, *end, *text
     cdef uint32_t size, count
     cdef uint64_t rest = _named[<int>row.kind] & row.is_set
     found = []
