@@ -125,6 +125,8 @@ def main() -> int:
     parser.add_argument("--from", dest="other", required=True, help="a commit or tag: the version before")
     parser.add_argument("--events", type=int, default=300, help="of each step")
     given = parser.parse_args()
+    # Whoever ends this ends all that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with TemporaryDirectory(prefix="floorcast-upgrade-") as folder:
         try:
             sources = _sources_of(given.other, Path(folder) / "other")
