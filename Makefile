@@ -107,11 +107,13 @@ fuzz: install dev
 sanitize: install dev
 	$(BIN)/python -m tests.sanitize $(SANITIZE)
 
-# Without Docker: Debian's buildah follows deploy/Dockerfile, on a base of Debian's packages. Wants root.
 # Changes files; `python -m deploy.digests --check` only looks.
 digests: install
 	$(BIN)/python -m deploy.digests
 
+# Without Docker: Debian's buildah follows deploy/Dockerfile, on a base of Debian's packages. Wants root. No part of CI: it
+# makes that base, installs every library and compiles all anew, for minutes; what CI can see of the Dockerfile without
+# building it the tests look at.
 image: install dev
 	$(BIN)/python -m tests.image
 
