@@ -6,20 +6,24 @@ and panes.
 
 import time
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import structlog
 
 from processor.agents.outputs import LEDGER_TOPICS, by_loudness, ledger_messages
+from processor.agents.restoring import Since
 from processor.agents.stage import Deployment, StageShard
-from processor.core.batch import Changes, new_batch
+from processor.core.batch import Batch, new_batch, row_check
 from processor.core.ledger import Ledger
+from processor.core.ledger_state import LedgerNews, state_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
+from processor.transport.shards import Capture
 from schemas.dead_letters import DeadLetter
-from schemas.frames import receipt_of, record_key
+from schemas.frames import record_key
 from schemas.late import LateChange, encode_late
+from schemas.panes import read_pane_key
 from schemas.requests import requests_in
 from schemas.topics import DEALS, LATE, LEDGER, PANES, RECORD_CHANGES, ROSTER, Topic
 
@@ -43,19 +47,42 @@ class LedgerShard(StageShard):
         """Of the batch in hand."""
 
     async def load(self) -> None:
-        """Read the rows back, derive, and publish where what was published differs."""
-        published = await self.recover()
+        """Have the rows and panes back, derive what no checkpoint has, and publish where what was published differs."""
+        found = await self.recover_since(state_of)
         name = self.deployment.topic
-        self.ledger.restore(published.pop(name(LEDGER)))
         self.ledger.horizon.restore(self.progress.kept_from)
         began = time.monotonic()
-        output = self.ledger.rebuild(
-            published[name(PANES)], published[name(ROSTER)], published[name(DEALS)], self.progress.log_at
-        )
+        if isinstance(found, Since):
+            self.ledger.adopt(found.kept.state)
+            news = LedgerNews(*(found.news[name(topic)] for topic in LEDGER_TOPICS))
+            output = self.ledger.catch_up(news, self.progress.log_at)
+        else:
+            self.ledger.restore(found.pop(name(LEDGER)))
+            output = self.ledger.rebuild(
+                found[name(PANES)], found[name(ROSTER)], found[name(DEALS)], self.progress.log_at
+            )
         seconds = round(time.monotonic() - began, 3)
         log.info("ledger.derived", partition=self.partition, records=len(self.ledger), seconds=seconds)
         await self.dead_letter([self.damaged(LEDGER, key, index) for index, key in enumerate(output.damaged)])
         await self.write(ledger_messages(output))
+
+    def doubt_of(self, since: Since[Any]) -> str | None:
+        """Why what was published since a checkpoint may not be taken in; None: it may."""
+        check, name = row_check(), self.deployment.topic
+        try:
+            for key, row in since.news[name(LEDGER)].items():
+                key.decode()
+                if row is not None:
+                    check(row)
+            for key in since.news[name(PANES)]:
+                read_pane_key(key)
+        except (msgspec.MsgspecError, ValueError):
+            return "what was published since cannot be read"
+        return super().doubt_of(since)
+
+    def capture(self, *, is_last: bool) -> Capture | None:
+        """All that is held."""
+        return self.take_down(self.ledger.held, is_last=is_last)
 
     async def tick(self, now: int) -> None:
         """Let go what is too old, where there is more of it than goes along with batches."""
@@ -81,14 +108,12 @@ class LedgerShard(StageShard):
         await self.dead_letter(letters)
         if not batch:
             return
-        if not self.ledger.horizon.moves_at(batch.newest_at):
-            await self._take(batch, batch.oldest_at, batch.newest_at, is_new, is_quiet=is_quiet)
-            return
-        for part in self.ledger.horizon.parts(batch, receipt_of):
-            receipts = [receipt_of(change) for change in part]
-            await self._take(part, min(receipts), max(receipts), is_new, is_quiet=is_quiet)
+        # What was delivered before midnight meets what was kept till then.
+        for part in batch.parts(self.ledger.horizon.at):
+            await self._take(part, is_new, is_quiet=is_quiet)
 
-    async def _take(self, changes: Changes, oldest_at: int, newest_at: int, is_new: bool, *, is_quiet: bool) -> None:
+    async def _take(self, changes: Batch, is_new: bool, *, is_quiet: bool) -> None:
+        oldest_at, newest_at = changes.oldest_at, changes.newest_at
         await self.reach(newest_at, self.ledger.horizon)
         if is_new:
             self.progress.count("events", len(changes))

@@ -1,14 +1,13 @@
-"""The metric catalogue: `metrics.yaml` read, checked and bound to the rules of a configuration.
+"""The metric catalogue: entries of `metrics.yaml` parsed, checked and bound to the rules of a configuration.
 
 Owns the registry of types and the errors of a catalogue. Types are one file each; what they are made of is in facts.py,
 conditions.py and plan.py.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import cache
 from typing import Any
 
 from babel.numbers import get_currency_precision
@@ -22,7 +21,7 @@ from schemas.catalogue.duration import Duration
 from schemas.catalogue.funnel import Funnel
 from schemas.catalogue.level import Level
 from schemas.catalogue.narrowing import WHOLE, Narrowing
-from schemas.catalogue.plan import Plan, plan_of
+from schemas.catalogue.plan import Measure, OneNameError, Plan, plan_of
 from schemas.catalogue.ratio import Ratio
 from schemas.catalogue.remainder import with_remainder
 from schemas.catalogue.response import Response
@@ -30,9 +29,9 @@ from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Simple
 from schemas.catalogue.versions import Versioned
 from schemas.catalogue.where import EntryError
-from schemas.documents.errors import ConfigError, suggestion
+from schemas.documents.errors import suggestion
 from schemas.documents.refused import refused
-from schemas.documents.text import Document, Path, read_document
+from schemas.documents.text import Document, Path
 from schemas.instants import parse_date
 
 TYPES: Mapping[str, type[Entry]] = {
@@ -71,6 +70,12 @@ class Metric:
     lacking: Mapping[str, str] = field(default_factory=dict)
     """Dimension that it cannot be told apart by -> the metric that is not counted by it: itself, or a part of it."""
 
+    @property
+    def measures(self) -> Iterator[Measure]:
+        """All that is counted for it, apart by dimensions too."""
+        for reader in (self.reader, *(held for part in self.segments.values() for held in part.values())):
+            yield from reader.measures
+
     def reader_of(self, label: tuple[str, str] | None) -> Reader:
         """What reads the part of it that has a label of a dimension; None: all of it."""
         return self.reader if label is None else self.segments[label[0]][label[1]]
@@ -85,51 +90,6 @@ class BoundCatalogue:
     pending: frozenset[int]
     """Cells of which the clock decides what they count for."""
     dimensions: Dimensions = field(default_factory=dict)
-
-
-@cache
-def shipped_catalogue() -> Catalogue:
-    """The metrics of the product."""
-    text = files("schemas.catalogue").joinpath("metrics.yaml").read_text("utf-8")
-    return parse_catalogue(text, "metrics.yaml", is_ours=True)
-
-
-@lru_cache(64)
-def shipped_plan(rules: Rules) -> Plan:
-    """The plan of the metrics of the product. The same object for the same rules."""
-    return bound(shipped_catalogue(), rules).plan
-
-
-def parse_catalogue(text: str, source: str, *, is_ours: bool = False) -> Catalogue:
-    """The catalogue in `text`. Raises ConfigError with a line for each problem, in the order of the file."""
-    document = read_document(text, source, is_ours=is_ours)
-    entries = document.value.get("metrics") if isinstance(document.value, dict) else None
-    if not isinstance(entries, dict):
-        raise ConfigError([document.problem((), "must be a mapping with metrics")])
-    problems: list[tuple[Path, str]] = []
-    catalogue = Catalogue(dimensions=_dimensions(document, problems))
-    for name, raw in entries.items():
-        entry = parse_entry(name, raw, document, lambda path, reason: problems.append((path, reason)))
-        if entry is not None:
-            catalogue[name] = entry
-    if not problems:
-        problems = [(("metrics", name, *path), reason) for name, path, reason in binding_problems(catalogue)]
-    if problems:
-        problems.sort(key=lambda found: document.line(found[0]))
-        raise ConfigError(list(dict.fromkeys(document.problem(path, reason) for path, reason in problems)))
-    return catalogue
-
-
-def _dimensions(document: Document, problems: list[tuple[Path, str]]) -> Dimensions:
-    """What `dimensions` says."""
-    found: dict[str, Dimension] = {}
-    for name, raw in (document.value.get("dimensions") or {}).items():
-        try:
-            found[name] = Dimension.model_validate(raw)
-        except ValidationError as error:
-            place: Path = ("dimensions", name)
-            problems += [refused(problem, document, Dimension, place) for problem in error.errors(include_url=False)]
-    return found
 
 
 def _type_of(raw: Mapping[str, Any]) -> Any:
@@ -285,18 +245,26 @@ class _Binding:
         return made
 
 
+class CollisionError(ValueError):
+    """Two metrics that count something else would be counted under one name."""
+
+    def __init__(self, one: str, other: str) -> None:
+        self.metrics = (one, other)
+        super().__init__(f"{other} would be counted under the name of {one}")
+
+
 def bound(catalogue: Mapping[str, Entry], rules: Rules) -> BoundCatalogue:
-    """The metrics of a catalogue that was parsed, under these rules."""
+    """The metrics of a catalogue that was parsed, under these rules. Raises CollisionError."""
     given = _whole(catalogue, None)
     whole = Catalogue(given, with_stages(given.dimensions, rules.pipelines))
     binding = _Binding(whole, rules)
     metrics = {name: _metric(name, binding, whole) for name in whole}
-    plan = plan_of(
-        measure
-        for metric in metrics.values()
-        for reader in (metric.reader, *(held for part in metric.segments.values() for held in part.values()))
-        for measure in reader.measures
-    )
+    try:
+        plan = plan_of(measure for metric in metrics.values() for measure in metric.measures)
+    except OneNameError as error:
+        raise CollisionError(
+            *(next(name for name, held in metrics.items() if measure in held.measures) for measure in error.measures)
+        ) from error
     return BoundCatalogue(metrics, plan, plan.pending, whole.dimensions)
 
 
@@ -356,8 +324,5 @@ __all__ = [
     "bound",
     "kept_days",
     "money_digits",
-    "parse_catalogue",
     "parse_entry",
-    "shipped_catalogue",
-    "shipped_plan",
 ]

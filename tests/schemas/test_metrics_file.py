@@ -1,10 +1,10 @@
 """The user's `metrics.yaml`: what it puts on top of the shipped metrics, and how its faults are named."""
 
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 
-from schemas.catalogue import shipped_catalogue
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.reading import MAX_OWN, Read, read_metrics, shipped
 from schemas.catalogue.rules import Rules
@@ -56,7 +56,7 @@ class TestOnTopOfTheShippedOne:
     def test_a_metric_of_ones_own_stands_beside_the_shipped_ones(self, tmp_path: Path) -> None:
         config = loaded(tmp_path)
 
-        assert [*config.catalogue] == [*shipped_catalogue(), "demos"]
+        assert [*config.catalogue] == [*shipped().metrics, "demos"]
         assert config.defined.own == {"demos"}
         entry = config.catalogue["demos"]
         assert (entry.label, entry.owner, entry.tags, len(entry.examples)) == (
@@ -64,13 +64,13 @@ class TestOnTopOfTheShippedOne:
         )  # fmt: skip
 
     def test_without_a_file_there_is_what_is_shipped(self, tmp_path: Path) -> None:
-        assert loaded(tmp_path, None).catalogue == shipped_catalogue()
+        assert loaded(tmp_path, None).catalogue == shipped().metrics
 
     @pytest.mark.parametrize("text", ["", "metrics:\n", "# nothing yet\n"])
     def test_an_empty_file_defines_nothing(self, text: str) -> None:
         found = read(text)
 
-        assert (found.problems, found.defined.metrics) == ([], shipped_catalogue())
+        assert (found.problems, found.defined.metrics) == ([], shipped().metrics)
 
     def test_the_file_may_have_another_name(self, tmp_path: Path) -> None:
         (tmp_path / "numbers").mkdir()
@@ -83,14 +83,14 @@ class TestOnTopOfTheShippedOne:
         found = read(f"metrics:\n  meetings_held: {{unit: count, {HELD.replace('rep', '[booked_by, rep]')}}}")
 
         assert found.problems == []
-        assert found.defined.metrics["meetings_held"] != shipped_catalogue()["meetings_held"]
-        assert [*found.defined.metrics] == [*shipped_catalogue()]
+        assert found.defined.metrics["meetings_held"] != shipped().metrics["meetings_held"]
+        assert [*found.defined.metrics] == [*shipped().metrics]
 
     def test_one_that_is_switched_off_is_gone(self) -> None:
         found = read("metrics: {talk_seconds: false}")
 
         assert found.problems == []
-        assert [*found.defined.metrics] == [name for name in shipped_catalogue() if name != "talk_seconds"]
+        assert [*found.defined.metrics] == [name for name in shipped().metrics if name != "talk_seconds"]
 
     def test_one_that_says_nothing_of_itself_is_called_by_its_name(self) -> None:
         entry = read(f"metrics:\n  partner_demos: {{unit: count, {HELD}}}").defined.metrics["partner_demos"]
@@ -259,7 +259,24 @@ FAULTS = {
         "4: metrics.c.unit: must be count: stat missed counts leads",
         "5: metrics.d.stat: must be p1 to p99, due, answered, within, missed or mean; did you mean 'p50'?",
         "6: metrics.e.stat: must be p1 to p99, mean or sum",
-        "7: metrics.f.expr: 0x10 is no decimal number",
+        "7: metrics.f.expr: 0x10: must be a number",
+    ],
+    "metrics:\n  a: {unit: number, type: derived, expr: calls_made + 1e999999999}\n"
+    f"  b: {{unit: count, {HELD}, examples: [{{given: [{{record: call, id: c, changed_at: x}}], window: march,"
+    " is: 1}]}\n"
+    "  c: {unit: count, type: simple, from: deal, at: closed_at, agg: count, where: {amount: {below: 1e-99999999}}}": [
+        "2: metrics.a.expr: 1e999999999: has more than 30 digits before or behind the point",
+        "3: metrics.b.examples.0.window: must be the first and the last day, such as 2026-03-01/2026-03-31",
+        "4: metrics.c.where.amount.below: has more than 30 digits before or behind the point",
+    ],
+    "metrics:\n  a: {unit: days, type: ratio, numerator: talk_seconds, denominator: calls_made}\n"
+    "  b: {unit: ratio, type: ratio, numerator: {from: call, at: dialed_at, agg: sum, value: talk}, denominator:"
+    " calls_made}\n"
+    "  c: {unit: money, type: ratio, numerator: {from: lead, at: received_at, agg: sum, value: response},"
+    " denominator: leads_received}": [
+        "2: metrics.a.unit: is days, but seconds divided by count is seconds",
+        "3: metrics.b.unit: is ratio, but seconds divided by count is no share; use number, seconds, days or money",
+        "4: metrics.c.unit: is money, but seconds divided by count is seconds",
     ],
     "metrics:\n  a: {unit: count, type: simple, from: call, at: dialed_at, agg: count,\n"
     "    where: {direction: outbond, dialed_at: {below: 5m}, talk: {least: 5m}}}\n"
@@ -332,6 +349,24 @@ class TestFaults:
         (told,) = caught.value.problems
         assert told.endswith("floorcast.yaml:6: alerts.thresholds.few.metric: talk_seconds is switched off in "
                              "metrics.yaml")  # fmt: skip
+
+    def test_two_metrics_of_one_name_in_panes_are_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        theirs = bound_under(shipped(), Rules()).metrics["calls_made"].reader.measures[0]
+        name = type(theirs).name
+        assert isinstance(name, cached_property)
+        monkeypatch.setattr(
+            type(theirs), "name", property(lambda held: theirs_name if "tour" in held.text else name.func(held))
+        )
+        theirs_name = name.func(theirs)
+
+        with pytest.raises(ConfigError) as caught:
+            loaded(tmp_path, DEMOS.replace("kind: demo", "kind: tour"))
+
+        (told,) = caught.value.problems
+        assert told.endswith(
+            "metrics.yaml:2: metrics.demos: has by a rare chance the same name as calls_made in what is stored: "
+            "add a condition to its where, also one that always holds"
+        )
 
     def test_a_file_that_is_named_has_to_be_there(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"floorcast\.yaml:4: metrics: .*ours\.yaml: cannot be read: No such"):

@@ -28,6 +28,7 @@ from schemas.connectors.asking import (
     NotLetInError,
     Pace,
     Page,
+    Source,
     Steps,
     member,
 )
@@ -63,6 +64,8 @@ _MODIFIED = "SystemModstamp"
 TASK_OF, RELATIONS, TRACKED = "$task", "$relations", "$tracked"
 """Members of a record: of a mail its Task and the people it went to; of a lead the fields whose past is kept."""
 _DUE = "due"
+_HELD = frozenset({"outcome"})
+"""What becomes of a meeting by the clock alone, where no field names its outcome."""
 
 _FILTERS: Mapping[str, str] = {
     TASK.name: "(TaskSubtype = 'Call' OR (TaskSubtype = null AND CallType != null)"
@@ -81,7 +84,7 @@ _FURTHER: Mapping[str, Sequence[str]] = {
 _BEGINS = {TASK.name: "00T", VOICE_CALL.name: "0LQ"}
 
 
-class SalesforceSource:
+class SalesforceSource(Source):
     """Salesforce's API, for one connection."""
 
     people = PERSON.name
@@ -101,7 +104,7 @@ class SalesforceSource:
                 table.name,
                 table.record,
                 begins=_BEGINS.get(table.name, ""),
-                falls_due=table.name == EVENT.name and outcomes_field is None,
+                falls_due=_HELD if table.name == EVENT.name and outcomes_field is None else frozenset(),
             )
             for table in (LEAD, OPPORTUNITY, TASK, VOICE_CALL, EMAIL, EVENT)
         }
@@ -250,11 +253,6 @@ class SalesforceSource:
             mail[RELATIONS] = sorted(
                 {str(row["RelationId"]) for row in relations if row.get("EmailMessageId") == mail["id"]}
             )
-
-    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
-        """Nothing that a record points to changes without its modified time."""
-        return Envelope(object=object)
-        yield  # a generator, as others are
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """By their ids, beyond `cursor`; then meetings that are over since then, though nobody has touched them."""

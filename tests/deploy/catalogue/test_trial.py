@@ -9,6 +9,7 @@ from schemas.documents.text import read_document
 from tests.builders import make_config
 
 KINDS = {"leading", "lagging"}
+SORTS = {"efficiency", "effectiveness"}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,8 @@ def test_each_shipped_metric_says_what_it_is(name: str) -> None:
     entry = shipped().metrics[name]
 
     assert len(KINDS & {*entry.tags}) == 1
-    assert len(entry.tags) == 2
+    assert len(SORTS & {*entry.tags}) == 1
+    assert {*entry.tags} <= KINDS | SORTS | {"activity"}
     assert entry.examples
     assert entry.description.endswith(".")
     assert entry.description != f"{entry.label}."
@@ -123,3 +125,65 @@ def test_a_number_agrees(written: str | None, value: float | str | None) -> None
 )
 def test_a_number_does_not(written: str | None, value: float | str | None) -> None:
     assert not agrees(written, value)
+
+
+_CALLS = (
+    "[{record: call, id: c, changed_at: '2026-03-02T10:00:00Z', fields: {rep: r, direction: outbound, outcome:"
+    " connected, dialed_at: '2026-03-02T10:00:00Z', talk_seconds: 90}}]"
+)
+_TALK = "from: call, at: dialed_at, credit: rep, agg: sum, value: talk"
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        (f"unit: number, type: simple, {_TALK}", "90"),
+        (f"unit: count, type: simple, {_TALK}", "90"),
+        (f"unit: seconds, type: simple, {_TALK}", "90"),
+        (f"unit: days, type: simple, {_TALK}", "1/960"),
+        (f"unit: seconds, type: ratio, numerator: {{{_TALK}}}, denominator: calls_made", "90"),
+        (f"unit: ratio, type: ratio, numerator: {{{_TALK}}}, denominator: talk_seconds", "1"),
+        ("unit: count, type: level, from: call, start: dialed_at, credit: rep, agg: sum, value: talk", "90"),
+    ],
+)
+def test_times_that_are_added_up_are_in_seconds_unless_days_are_said(entry: str, value: str) -> None:
+    example = f"{{window: 2026-03-02/2026-03-02, rep: r, is: {value}, given: {_CALLS}}}"
+    text = f"metrics:\n  a: {{{entry}, examples: [{example}]}}\n"
+    read = read_metrics(text, "metrics.yaml", shipped())
+    trial = Trial(read.defined, "USD", definitions.with_own(read_document(text, "metrics.yaml").value))
+
+    assert read.problems == []
+    assert list(trial.wrong(["a"])) == []
+
+
+@pytest.mark.parametrize(("stat", "value"), [("mean", "1/24"), ("p50", "1/24"), ("p90", "1/24")])
+def test_the_time_to_an_answer_may_be_said_in_days(stat: str, value: str) -> None:
+    given = (
+        "[{record: lead, id: l, changed_at: '2026-03-02T08:00:00Z', fields: {received_at: '2026-03-02T09:00:00Z'}}, "
+        + _CALLS.removeprefix("[").replace("rep: r, ", "rep: r, lead: l, ")
+    )
+    example = f"{{window: 2026-03-02/2026-03-02, is: {value}, given: {given}}}"
+    text = f"metrics:\n  a: {{unit: days, type: response, stat: {stat}, examples: [{example}]}}\n"
+    read = read_metrics(text, "metrics.yaml", shipped())
+    trial = Trial(read.defined, "USD", definitions.with_own(read_document(text, "metrics.yaml").value))
+
+    assert read.problems == []
+    assert list(trial.wrong(["a"])) == []
+
+
+def test_whether_a_meeting_has_people_can_be_asked() -> None:
+    text = (
+        "metrics:\n  a:\n    {unit: count, type: simple, from: meeting, where: {people: {is_set: true}}, at: starts_at,"
+        " agg: count,\n     examples: [{window: 2026-03-02/2026-03-02, is: 2, given: ["
+        + ", ".join(
+            f"{{record: meeting, id: m{id}, changed_at: '2026-03-02T10:00:00Z', fields: {{{said}starts_at:"
+            " '2026-03-02T10:00:00Z'}}"
+            for id, said in enumerate(["", "rep: r, ", "attendees: [s], "])
+        )
+        + "]}]}\n"
+    )
+    read = read_metrics(text, "metrics.yaml", shipped())
+    trial = Trial(read.defined, "USD", definitions.with_own(read_document(text, "metrics.yaml").value))
+
+    assert read.problems == []
+    assert list(trial.wrong(["a"])) == []
