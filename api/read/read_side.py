@@ -19,6 +19,7 @@ from api.read.generations import follow_served
 from api.read.goal_rows import ExportedGoals
 from api.read.leaderboards import Leaderboards
 from api.read.log_check import Asking, LogCheck, Reading
+from api.read.making import spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
 from api.read.snapshots import Snapshots
@@ -33,8 +34,6 @@ log = structlog.get_logger("api")
 
 GATHER_SECONDS = 0.004
 """Changes that come within this time leave in one event. Most have been gathered before: see `_BUSY_PAUSE_SECONDS`."""
-AT_ONCE = 100
-"""Scopes whose values are made anew before the event loop turns again."""
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 _SNAPSHOT_SECONDS = 30.0
 """Longer nobody waits for one to be written: not at an end either."""
@@ -217,9 +216,7 @@ class ReadSide:
 
         A single delivery may name thousands of reps that nobody has heard of.
         """
-        while not self.broadcaster.flush(now := self._clock(), unwatched=unwatched, most=AT_ONCE):
-            await asyncio.sleep(0)
-        return now
+        return await spread(self.broadcaster.flushing(self._clock, unwatched=unwatched))
 
     async def start(self) -> None:
         """Begin to load, and to tell what changes."""
