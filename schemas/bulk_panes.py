@@ -138,10 +138,11 @@ class BulkPanes:
             for place, rest in block.rests():
                 if place not in over and place in places and (names is None or any(name in rest for name in names)):
                     yield place, decode_pane(rest)
-        for held in fresh.values():
+        for origin, held in fresh.items():
             for place, value in held.items():
                 if value is not None and place in places and (names is None or any(name in value for name in names)):
-                    found = {cell: part for cell, part in decode_pane(value).items() if self._is_rest(cell, part)}
+                    pane = self._store.read(window, origin, place, value)
+                    found = {cell: part for cell, part in pane.items() if self._is_rest(cell, part)}
                     if found:
                         yield place, found
 
@@ -158,10 +159,11 @@ class BulkPanes:
                 if place not in over:
                     amounts[place] = amounts.get(place, 0) + amount
         name = written_name(cell)
-        for held in fresh.values():
+        for origin, held in fresh.items():
             for place, value in held.items():
                 if value is not None and name in value:
-                    amounts[place] = amounts.get(place, 0) + int(decode_pane(value).get(cell, 0))
+                    pane = self._store.read(window, origin, place, value)
+                    amounts[place] = amounts.get(place, 0) + int(pane.get(cell, 0))
         return (place for place, amount in amounts.items() if amount > 0 and place in places)
 
 

@@ -21,10 +21,11 @@ from api.read.view import ORGANISATION, View
 from schemas.alerts import encode_alert
 from schemas.config import Config
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.panes import pane_key
 from schemas.records import RecordChange
-from schemas.topics import ALERTS, VERIFICATIONS
+from schemas.topics import ALERTS, PANES, VERIFICATIONS
 from schemas.verifications import VERIFICATION_KEY
-from schemas.windows import span_of
+from schemas.windows import day_window, span_of
 from tests.alert_builders import make_alert
 from tests.api.reading import ToldPipeline, floor_config, make_view
 from tests.builders import change, instant, make_config, make_verification
@@ -643,6 +644,27 @@ def test_a_piece_of_a_snapshot_has_so_many_rows_and_no_more(monkeypatch: pytest.
 
     assert sum(of_each) + made >= 30
     assert max([*of_each, made]) <= 5
+
+
+def test_a_pane_that_cannot_be_read_costs_its_own_people_a_value_and_nobody_else_anything() -> None:
+    desk = Desk()
+    desk.take(call("c1", NOW, rep="r1"), call("c2", NOW, rep="r2"))
+    screen = Screen(desk, Filter()).connect()
+    key = pane_key("ledger.9", "r1", day_window(desk.view.calendar.day_of(desk.now)))
+    desk.view.apply(PANES.name, key, b"none")
+    desk.flush()
+    screen.read()
+
+    screen.check()
+    shown = {rep: screen.rows["today", f"rep {rep}"]["metrics"]["calls_made"] for rep in ("r1", "r2")}
+    assert shown == {"r1": None, "r2": 1}
+    assert screen.rows["today", "organisation"]["metrics"]["calls_made"] is None
+
+    desk.view.apply(PANES.name, key, None)
+    desk.flush()
+    screen.read()
+    screen.check()
+    assert screen.rows["today", "rep r1"]["metrics"]["calls_made"] == 1
 
 
 def test_window_that_nobody_looked_at_for_long_is_not_followed_and_comes_back_with_a_snapshot() -> None:
