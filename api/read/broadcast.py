@@ -139,7 +139,8 @@ class Broadcaster:
     def _places(self, wanted: Filter, now: int) -> Iterator[Place]:
         """Of which windows and of whom there are rows."""
         known = self._heads.known  # whoever is not there yet is told of as somebody new
-        scopes = [scope for scope, head in known.items() if wanted.wants(scope, head.get("team"))]
+        there = (scope for scope in self._view.scopes() if scope in known)
+        scopes = [scope for scope in there if wanted.wants(scope, known[scope].get("team"))]
         for window in wanted.windows:
             self._follow(window, wanted.selection, now)
             yield from ((window, scope) for scope in scopes)

@@ -16,7 +16,7 @@ from api.read.events import Event
 from api.read.subscriptions import Filter
 from api.read.view import Scope
 
-AT_ONCE = 100
+AT_ONCE = 50
 """Scopes whose values or rows are made before the event loop turns again."""
 
 T = TypeVar("T")
