@@ -69,6 +69,7 @@ from schemas.devices import COMMAND_LASTS, AccessBook, Command
 from schemas.kafka_facts import KafkaFacts
 from schemas.keys import KeyFileError, KeyStore, has_keys
 from schemas.topics import ALERT_ACTIONS
+from schemas.tracing import OFF, Tracing, start_tracing
 
 log = structlog.get_logger("api")
 
@@ -127,6 +128,7 @@ def create_app(
     registry: CollectorRegistry | None = None,
     readiness: Readiness | None = None,
     clock: Callable[[], int] = system_clock,
+    tracing: Tracing = OFF,
 ) -> FastAPI:
     """The whole api of one process.
 
@@ -173,6 +175,7 @@ def create_app(
             ingest=ingest,
             registry=registry,
             clock=clock,
+            tracing=tracing,
         )
         _add(app, webhooks.router)
     if settings.role == "ingest":
@@ -308,17 +311,20 @@ def main(settings: Settings) -> int:
         readiness.add("read", reader.problems)
         services = [read_side, actions, access_log, reader]
     _hear_hangup(None if read_side is None else read_side.ask_reload)
+    tracing = start_tracing(settings.traces, "floorcast-api")
     app = create_app(
         settings,
         config,
-        ingest=None if settings.role == "read" else Ingest(settings),
+        ingest=None if settings.role == "read" else Ingest(settings, tracing=tracing),
         services=services,
         state={"read_side": read_side, "alert_actions": actions, "screens": paired, "keys": keys},
         connectors=connectors,
         registry=registry,
         readiness=readiness,
+        tracing=tracing,
     )
     serve(app, settings, listener)
+    tracing.close()
     return 0
 
 

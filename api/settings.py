@@ -13,6 +13,7 @@ from pydantic_settings import SettingsConfigDict
 
 from schemas.addresses import is_loopback
 from schemas.kafka import Kafka, KafkaSettings
+from schemas.tracing import TRACES_PATTERN
 
 Role = Literal["all", "ingest", "read"]
 
@@ -47,6 +48,12 @@ class Settings(KafkaSettings):
         ge=1,
         le=3600,
         description="So often the view is written to the data directory, and when the process ends.",
+    )
+    traces: str = Field(
+        default="",
+        pattern=TRACES_PATTERN,
+        description="The collector that is told traces by OTLP, such as `http://collector:4318`; empty: none are made. "
+        "OpenTelemetry's own variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) hold beside it.",
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")

@@ -1,29 +1,38 @@
-"""How many bytes the panes of a rep's day take: of the first metrics that there were, and of all that are shipped.
+"""How many bytes the panes of a rep's day take, and of a rep's year in an api: of the first metrics, and of all.
 
-    python -m bench.panes
+    python -m bench panes
 
 Without Kafka: the cores of the ledger and of the groups are given a floor of calls, mails, meetings, leads and deals
 with only those fields that the first metrics read, and the panes of its reps are weighed. A last value counts, also of
 a minute that is over. The first metrics are weighed a second time as panes were before there was a catalogue: words for
 names, and every value written out. The run is right if both count the same calls.
+
+For a year the same panes are put into a view as its consumer does, for many people and each day that is worked, as long
+as each is kept, each in a process of its own, of which the memory is asked before and afterwards. Before there was a
+catalogue an api held each pane as the message that it was.
 """
 
-from collections import Counter
+import gc
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from random import Random
 
 import msgspec
 
+from api.read.view import View
 from bench.cells import count_cell
 from bench.measuring import main_of
 from bench.processes import BenchError
 from bench.results import Bar, Result, Section
+from bench.views import memory_of
 from processor.core.batch import new_batch
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
 from processor.core.ledger import Ledger
-from schemas.catalogue import Catalogue
+from schemas.catalogue import BoundCatalogue, Catalogue
 from schemas.catalogue.amounts import total
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.plan import Form
@@ -33,11 +42,22 @@ from schemas.config.rules import rules_of
 from schemas.frames import Engagement, by_group, change_frames, decode_engagements, engagement_frames, partition_of
 from schemas.frames import record_key as key_of
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
-from schemas.panes import NAME_BYTES, Pane, decode_pane, read_pane_key
+from schemas.panes import NAME_BYTES, Pane, decode_pane, pane_key, read_pane_key
 from schemas.records import RecordChange, Value, make_change
-from schemas.windows import STANDING, Window, days_kept, is_day
+from schemas.topics import PANES
+from schemas.windows import (
+    STANDING,
+    Window,
+    day_window,
+    days_kept,
+    index_of,
+    is_day,
+    kept_window,
+    minute_window,
+    write_window,
+)
 
-COMMAND = "python -m bench.panes"
+COMMAND = "python -m bench panes"
 FIRST = frozenset({
     "calls_made", "calls_connected", "connect_rate", "talk_seconds", "conversations", "conversations_by_call",
     "conversations_by_mail", "emails_sent", "emails_received", "meetings_booked", "meetings_held", "leads_assigned",
@@ -58,9 +78,12 @@ _WORDS: Mapping[str, Sequence[str]] = {
 """What the cells of these metrics were called before, in the order of their measures."""
 _MINUTE, _DAY = Window(0), Window(1)
 PARTITIONS, REPS, DAYS = 4, 5, 10
+PEOPLE, YEAR, MINUTE_DAYS = 200, 275, 2
+"""In an api: people, days of a year that are worked, and how many of them have minutes."""
 KEPT = 400
 """Days that panes are kept by default."""
 _START = 1_772_409_600 * SECOND
+_FIRST_DAY = _START // DAY
 _IN_A_BATCH = 200
 _DATA = {
     "organisation": {"name": "Bench", "timezone": "UTC", "currency": "USD"},
@@ -70,6 +93,7 @@ _BEFORE = "days, the first metrics, as they were written before"
 _MINUTES_BEFORE = "minutes, the first metrics, as they were written before"
 _LASTING = "days, all metrics"
 _IDS = "ids of days, all metrics, kept for fewer days"
+_YEAR_BEFORE = "a rep's year in an api, the first metrics, as it was before"
 _WHOLE = "a day's share of what lies over 400 days, all metrics"
 
 
@@ -95,6 +119,17 @@ def run(*, short: bool = False, runs: int = 1) -> Section:
         "names in days, all metrics": ("of the day panes", everything.names, []),
     }
     results = [Result(name, what, COMMAND, "bytes", [size], bars=bars) for name, (what, size, bars) in figures.items()]
+    people, year = (5, 40) if short else (PEOPLE, YEAR)
+    kept = {
+        _YEAR_BEFORE: (FIRST, True, []),
+        "a rep's year in an api, the first metrics": (FIRST, False, []),
+        "a rep's year in an api, all metrics": (None, False, [Bar(against=_YEAR_BEFORE, at_most=1.5)]),
+    }
+    what = f"memory of the panes of {year} days that were worked, and two days' minutes"
+    for name, (names, is_before, bars) in kept.items():
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            size = pool.submit(_in_api, names, reps, days, people, year, is_before=is_before).result()
+        results.append(Result(name, what, COMMAND, "kB", [size / 1000], bars=bars))
     return Section("panes", "Panes of a rep's day", _TEXT, results, short=short)
 
 
@@ -112,17 +147,60 @@ def _config(names: frozenset[str] | None) -> Config:
     return Config.model_validate(_DATA, context=Read(defined, []))
 
 
+def _in_api(names: frozenset[str] | None, reps: int, days: int, people: int, year: int, *, is_before: bool) -> float:
+    """Bytes that a rep's year takes in a view. Called once in a process."""
+    config = _config(names)
+    bound = bound_under(config.defined, rules_of(config))
+    words = _words_of(bound)
+    panes = _panes(config, list(_changes(reps, days)))
+    by_day: defaultdict[tuple[str, int], list[tuple[str, Window, bytes]]] = defaultdict(list)
+    for key, value in panes.items():
+        origin, rep, window = read_pane_key(key)
+        if rep is not None and window != STANDING:
+            day = index_of(window) if is_day(window) else index_of(window) // (DAY // MINUTE)
+            by_day[rep, day].append((origin, window, value))
+    standing = [(key, value) for key, value in panes.items() if key.endswith(write_window(STANDING).encode())]
+    worked = [by_day[rep, _FIRST_DAY + day] for rep in sorted({rep for rep, _ in by_day}) for day in range(days)]
+    view, chance, last = View(config), Random(2), _FIRST_DAY + year - 1
+    messages: dict[Window, dict[str, dict[str, bytes]]] = {}
+
+    def put(origin: str, person: str, window: Window, value: bytes) -> None:
+        # Each is bytes of its own, as what comes from Kafka is.
+        if is_before:
+            said = _as_before(decode_pane(value), words, bound.plan.forms)
+            messages.setdefault(window, {}).setdefault(origin, {})[person] = said
+        else:
+            view.apply(PANES.name, pane_key(origin, person, window), bytes(bytearray(value)))
+
+    gc.collect()
+    before = memory_of()
+    for person in range(people):
+        for origin, rep, value in ((*read_pane_key(key)[:2], value) for key, value in standing):
+            if rep == f"r-{person % reps}":
+                put(origin, f"p-{person}", STANDING, value)
+    for day in range(_FIRST_DAY, last + 1):
+        for person in range(people):
+            for origin, window, value in chance.choice(worked):
+                keep = days_kept(window)
+                if is_day(window):
+                    is_there, at = not keep or last - day <= keep, kept_window(day, keep) if keep else day_window(day)
+                else:
+                    minute = index_of(window) % (DAY // MINUTE) + day * (DAY // MINUTE)
+                    is_there, at = last - day < MINUTE_DAYS, minute_window(minute * MINUTE)
+                if is_there:
+                    put(origin, f"p-{person}", at, value)
+        view.forget_changes()
+    view.settle()
+    gc.collect()
+    return (memory_of() - before) / people
+
+
 class _Weighed:
     """The panes of a floor under a configuration. Bytes for each rep and day."""
 
     def __init__(self, config: Config, reps: int, days: int) -> None:
         bound = bound_under(config.defined, rules_of(config))
-        words = {
-            measure.name: word
-            for metric, said in _WORDS.items()
-            for measure, word in zip(bound.metrics[metric].reader.measures, said, strict=False)
-            if word
-        }
+        words = _words_of(bound)
         sizes: Counter[Window] = Counter()
         before: Counter[Window] = Counter()
         self.calls = names = 0
@@ -144,6 +222,16 @@ class _Weighed:
         self.minutes_before, self.days_before = before[_MINUTE] / each, before[_DAY] / each
         self.kept = {kind >> 1: size / each for kind, size in sizes.items()}
         """Of what is kept for fewer days: for how many -> how large."""
+
+
+def _words_of(bound: BoundCatalogue) -> dict[int, str]:
+    """What the cells of the first metrics were called before."""
+    return {
+        measure.name: word
+        for metric, said in _WORDS.items()
+        for measure, word in zip(bound.metrics[metric].reader.measures, said, strict=False)
+        if word
+    }
 
 
 def _as_before(pane: Pane, words: Mapping[int, str], forms: Mapping[int, Form]) -> bytes:

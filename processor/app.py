@@ -35,8 +35,9 @@ from schemas.generations import Served
 from schemas.keys import KeyStore
 from schemas.numbers import Numbers
 from schemas.topics import GENERATIONS
+from schemas.tracing import start_tracing
 
-SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.0005
 _SETTLING_SECONDS = 20.0
 _PAUSE_SECONDS = 1.0
 
@@ -45,12 +46,7 @@ log = structlog.get_logger(__name__)
 
 def main(settings: Settings) -> int:
     """Run a worker. 0 after SIGTERM or SIGINT; 2 for a wrong configuration or topics; 3 if Kafka cannot be reached."""
-    give_back_large_blocks()
-    collect_seldom()
-    # Faust fetches in a thread of its own: with Python's 5 ms, each hand-over may wait that long for the interpreter.
-    sys.setswitchinterval(SWITCH_SECONDS)
-    # Also for the loop of that thread. At 1,000 events/s a batch costs 0.48 ms of CPU on it, and 0.58 on asyncio's own.
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    settle()
     configure_logging()
     hangup = Hangup()
     outlive_hangup(hangup.hear)
@@ -70,6 +66,16 @@ def main(settings: Settings) -> int:
         port, host = settings.worker_port, settings.worker_host
         return _refuse(ExitCode.WRONG_USE, f"port {port} on {host} cannot be opened: {error.strerror or error}")
     return _work(settings, config, served, numbers, listener, hangup)
+
+
+def settle() -> None:
+    """Set what a worker's process has other than Python's: memory, its collector, threads and loops. Called first."""
+    give_back_large_blocks()
+    collect_seldom()
+    # Faust fetches in a thread of its own: with Python's 5 ms, each hand-over may wait that long for the interpreter.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    # Also for the loop of that thread. At 1,000 events/s a batch costs 0.48 ms of CPU on it, and 0.58 on asyncio's own.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 
 class Hangup:
@@ -103,8 +109,9 @@ def _work(
     # Faust keeps a loop from its import on; one of our own that is open and current is what its worker runs on.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    tracing = start_tracing(settings.traces, "floorcast-worker")
     try:
-        app = build_app(settings, config, served, numbers)
+        app = build_app(settings, config, served, numbers, tracing)
     except ConfigError as error:
         return _refuse(ExitCode.WRONG_USE, *error.problems)
     if not native.COMPILED:
@@ -135,6 +142,8 @@ def _work(
         except SystemExit as end:
             if end.code or not switch.is_due:
                 return end.code if isinstance(end.code, int) else 1
+        finally:
+            tracing.close()
     if switch.is_due:
         _begin_anew()
     return 0

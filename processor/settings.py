@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from schemas.kafka import Kafka, KafkaSettings
+from schemas.tracing import TRACES_PATTERN
 
 
 class Settings(KafkaSettings):
@@ -27,6 +28,12 @@ class Settings(KafkaSettings):
     data: Path = Field(
         default=Path(".floorcast"),
         description="Folder for local state and the API keys (`keys.json`); may be empty at any start.",
+    )
+    traces: str = Field(
+        default="",
+        pattern=TRACES_PATTERN,
+        description="The collector that is told traces by OTLP, such as `http://collector:4318`; empty: none are made. "
+        "OpenTelemetry's own variables (`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, …) hold beside it.",
     )
     worker_id: str | None = Field(
         default=None,

@@ -25,9 +25,12 @@ from schemas.generations import Served, group_name, wanted_of
 from schemas.kafka_facts import KafkaFacts
 from schemas.numbers import Numbers
 from schemas.topics import ALERT_ACTIONS, DELIVERIES, ENGAGEMENTS, NOTIFICATIONS, RECORD_CHANGES
+from schemas.tracing import OFF, Tracing
 
 
-def build_app(settings: Settings, config: Config, served: Served, numbers: Numbers) -> StagedApp:
+def build_app(
+    settings: Settings, config: Config, served: Served, numbers: Numbers, tracing: Tracing = OFF
+) -> StagedApp:
     """The worker's Faust app, ready to run. Raises ConfigError where a channel for alerts cannot be used."""
     build_channels(config)
     deployment = Deployment(
@@ -42,6 +45,7 @@ def build_app(settings: Settings, config: Config, served: Served, numbers: Numbe
         outgoing=Outgoing(settings.kafka),
         watch=LogWatch(KafkaFacts(settings.kafka), wanted_of(settings.prefix, served)),
         numbers=numbers,
+        tracing=tracing,
         names={name: config.names_told(name) for name in config.alerts.channels},
         rep_names={id: rep.name for id, rep in config.reps.items() if rep.name is not None},
         team_names={name: team.name for name, team in config.teams.items() if team.name is not None},
@@ -81,4 +85,5 @@ def build_app(settings: Settings, config: Config, served: Served, numbers: Numbe
         heartbeat_seconds=min(3.0, settings.session_timeout / 4),
     )
     app.log_watch = deployment.watch
+    app.live.tracing = tracing
     return app

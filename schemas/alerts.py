@@ -117,6 +117,8 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """On its way to a channel."""
     notice: Notice | None = None
     """Of what is told only: the message itself."""
+    request: str = ""
+    """`x-request-id` of the webhook that told last of the lead before this; empty: unknown, or none did."""
 
     @property
     def subject(self) -> str:

@@ -115,11 +115,6 @@ def decode_engagements(frame: bytes, check: Callable[[bytes], None] = check_row)
 _NOT_UTF_8 = "a text is not UTF-8"
 
 
-def receipt_of(change: RecordChange) -> int:
-    """When the delivery came that brought it (microseconds)."""
-    return change.received_at
-
-
 def record_key(kind: str, id: str) -> str:
     """Key of a record in the ledger and in engagements."""
     return f"{kind}|{id}"

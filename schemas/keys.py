@@ -146,11 +146,6 @@ def list_keys(path: Path) -> list[ApiKey]:
     return _read(path).keys
 
 
-def revoked_keys(path: Path) -> list[str]:
-    """Ids of the keys that were taken away here. Raises KeyFileError."""
-    return _read(path).revoked
-
-
 def _read(path: Path) -> _KeyFile:
     try:
         content = path.read_bytes()

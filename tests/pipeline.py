@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from api.read.view import View
 from deploy.verification.shapes import Row, Rows
-from processor.core.batch import Changes, new_batch
+from processor.core.batch import Batch, new_batch
 from processor.core.bounds import SEPARATOR
 from processor.core.definitions import definitions_of
 from processor.core.groups import Groups
@@ -59,14 +59,11 @@ class Pipeline:
             for frame in change_frames(mine) if mine else ():
                 batch = new_batch()
                 batch.add(frame)
-                if not self.ledgers[p].horizon.moves_at(batch.newest_at):
-                    self._fold(p, batch, batch.newest_at)
-                    continue
-                for part in self.ledgers[p].horizon.parts(batch, lambda change: change.received_at):
-                    self._fold(p, part, max(change.received_at for change in part))
+                for part in batch.parts(self.ledgers[p].horizon.at):
+                    self._fold(p, part)
 
-    def _fold(self, p: int, batch: Changes, newest_at: int) -> None:
-        self.log_at = max(self.log_at, newest_at)
+    def _fold(self, p: int, batch: Batch) -> None:
+        self.log_at = max(self.log_at, batch.newest_at)
         for output in self.ledgers[p].fold_parts(batch, self.log_at):
             self._publish(PANES.name, p, output.panes)
             self._publish(ROSTER.name, p, output.roster)

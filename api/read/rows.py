@@ -276,6 +276,7 @@ def alert_json(view: View, alert: Alert) -> Json:
         "raised_at": instant(alert.raised_at),
         "resolved_at": instant(alert.resolved_at),
         "late": alert.is_late,
+        "request": alert.request or None,
         "acknowledged_at": instant(done.acknowledged_at),
         "snoozed_until": instant(done.snoozed_until),
     } | crossing_fields(alert)

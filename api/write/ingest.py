@@ -26,6 +26,7 @@ from api.write.refusals import BacklogFullError, UnacknowledgedError
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.kafka_refusals import missing_right
 from schemas.topics import DELIVERIES, MAX_MESSAGE, Topic
+from schemas.tracing import OFF, Facts, Headers, Tracing
 
 log = structlog.get_logger("api")
 
@@ -69,10 +70,12 @@ class Ingest:
         *,
         topic: Topic = DELIVERIES,
         explain: Callable[[str], Awaitable[str | None]] | None = None,
+        tracing: Tracing = OFF,
     ) -> None:
         """`explain`: says what stood in the way of whoever got an error of this name from Kafka, if it knows."""
         self._topic = topic.full_name(settings.prefix)
         self._kafka = settings.kafka
+        self._tracing = tracing
         self._timeout = settings.produce_timeout_seconds
         self._budget = Budget(count=settings.max_in_flight_deliveries, size=settings.max_in_flight_bytes)
         self._make_producer = make_producer or (lambda: _producer(settings))
@@ -124,9 +127,16 @@ class Ingest:
         Raises UnacknowledgedError when Kafka does not acknowledge in time or is known to be away, BacklogFullError when
         too much already waits.
         """
-        return await self.append(encode_delivery(delivery))
+        message = encode_delivery(delivery)
+        if not self._tracing.is_on:
+            return await self.append(message)
+        facts: Facts = {"messaging.system": "kafka", "messaging.destination.name": self._topic}
+        with self._tracing.span(f"send {self._topic}", "producer", facts=facts) as span:
+            id = await self.append(message, self._tracing.headers)
+            span.note({"floorcast.delivery": id})
+            return id
 
-    def append(self, message: bytes) -> Awaitable[str]:
+    def append(self, message: bytes, headers: Headers = ()) -> Awaitable[str]:
         """Store a message as it is; else as `accept`."""
         session = self._session
         if session is None or session.is_stalled:
@@ -134,7 +144,7 @@ class Ingest:
         if not self._budget.take(len(message)):
             msg = "too many deliveries wait for Kafka"
             raise BacklogFullError(msg, retry_after=1)
-        return session.store(message)
+        return session.store(message, headers)
 
     async def _stay_connected(self) -> None:
         while True:

@@ -18,6 +18,7 @@ from aiokafka.structs import RecordMetadata
 
 from api.write.limits import Budget
 from api.write.refusals import UnacknowledgedError
+from schemas.tracing import Headers
 
 log = structlog.get_logger("api")
 
@@ -43,6 +44,7 @@ class PendingDelivery:
     stored: "asyncio.Future[str]"
     """What became of it: its id, else a RefusedError. Done earlier where whoever waited has gone."""
     arrived: float
+    headers: Headers = ()
 
     def accept(self, id: str) -> None:
         """It is stored."""
@@ -112,13 +114,13 @@ class ProducerSession:
         """Wait until this producer is of no more use, and say why."""
         return await asyncio.shield(self._sending)
 
-    def store(self, message: bytes) -> "asyncio.Future[str]":
+    def store(self, message: bytes, headers: Headers = ()) -> "asyncio.Future[str]":
         """Send with the next batch; gives what will become of it.
 
         The message was taken from the budget, to which it is given back once the producer holds it no more.
         """
         stored: asyncio.Future[str] = self._loop.create_future()
-        self._waiting.append(PendingDelivery(message, stored, self._loop.time()))
+        self._waiting.append(PendingDelivery(message, stored, self._loop.time(), headers))
         self._something_waits.set()
         return stored
 
@@ -231,7 +233,10 @@ class ProducerSession:
         """Move what waits into a batch, as much as goes in; the first always does."""
         batch = self._producer.create_batch()
         waiting, size = self._waiting, 0
-        while waiting and batch.append(timestamp=None, key=None, value=waiting[0].message) is not None:
+        while waiting:
+            first = waiting[0]
+            if batch.append(timestamp=None, key=None, value=first.message, headers=[*first.headers]) is None:
+                break
             size += len(waiting[0].message)
             self._held.append(waiting.popleft())
             if self._alone:

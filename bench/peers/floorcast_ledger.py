@@ -5,13 +5,14 @@
 The same `LedgerShard`, Faust app, fences, order of writing and commits; only the other stages are missing.
 """
 
+import asyncio
 import sys
 import time
 from pathlib import Path
 
 from processor.agents.ledger import LedgerShard
 from processor.agents.stage import Deployment
-from processor.app import SWITCH_SECONDS
+from processor.app import settle
 from processor.core.definitions import definitions_of
 from processor.telemetry import configure_logging
 from processor.transport.outgoing import Outgoing
@@ -43,8 +44,9 @@ class FirstBatch:
 def main() -> None:
     """Run until SIGTERM."""
     bootstrap, prefix, partitions, state = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
-    sys.setswitchinterval(SWITCH_SECONDS)
+    settle()
     configure_logging()
+    asyncio.set_event_loop(asyncio.new_event_loop())  # as a worker does: Faust's own is of the loops before
     config = Config.model_validate(CONFIG)
     deployment = Deployment(
         bootstrap, prefix, 1, partitions, partitions, definitions_of(config), "", {}, Outgoing(bootstrap)

@@ -30,6 +30,7 @@ from schemas.catalogue.conditions import (
     canonical,
 )
 from schemas.catalogue.facts import CLOCK_NAMES, RECORD_FACTS
+from schemas.catalogue.paths import path_named
 from schemas.catalogue.plan import Credit, Form, Ids, Line, Program, Site, Waiting, plan_of
 from schemas.catalogue.versions import Versioned
 from schemas.instants import DAY, HOUR, MINUTE, SECOND, format_instant
@@ -101,7 +102,14 @@ def stage_of(fact: str) -> str:
 def _named(fact: str) -> str:
     """As people know it."""
     clock, stop = CLOCK_NAMES.get(fact, ("", ""))
-    return f"lead by the clock {clock}, stopped by {stop}" if clock else fact
+    if clock:
+        return f"lead by the clock {clock}, stopped by {stop}"
+    path = path_named(fact)
+    if path is None:
+        return fact
+    pipeline = f" of pipeline {path.pipeline}" if path.pipeline else ""
+    how = f"{path.mode}, re_entry {path.re_entry}, cohort {path.cohort}"
+    return f"the steps {', '.join(path.steps)} of a {path.of}{pipeline} ({how})"
 
 
 def _site(site: Site) -> Iterator[str]:
@@ -150,6 +158,8 @@ def _said(part: object) -> str:  # noqa: PLR0911 - a table
             return f"{_said(register)} is more than 0"
         case AtLeast(First(names), number) if number > _LONGEST:
             return f"{' or else '.join(names)} is {format_instant(number)} or later"
+        case AtLeast(register, number) if number > SECOND and number % SECOND == 1:
+            return f"{_said(register)} is more than {_amount(number - 1)}"
         case AtLeast(register, number):
             return f"{_said(register)} is {_amount(number)} or more"
         case AmountAtLeast(field, number, places):
@@ -199,6 +209,8 @@ def _said_not(part: object) -> str:  # noqa: PLR0911 - a table
             return f"{field} is not {text}"
         case AtLeast(First(names), number) if number > _LONGEST:
             return f"{' or else '.join(names)} is before {format_instant(number)} or not set"
+        case AtLeast(register, number) if number > SECOND and number % SECOND == 1:
+            return f"{_said(register)} is not more than {_amount(number - 1)}"
         case AtLeast(register, number):
             return f"{_said(register)} is less than {_amount(number)} or not set"
         case All():

@@ -64,7 +64,9 @@ class Checked:
     remarks: list[tuple[int, str]] = field(default_factory=list)
     remark_count: int = 0
     ids: "array[int]" = field(default_factory=lambda: array("Q"))
-    """Digest of the id of each line that was read."""
+    """Digest of the id of each line that names one, left out or not."""
+    deleted: set[int] = field(default_factory=set)
+    """Of those the ones that the file says are deleted."""
 
     @property
     def counts(self) -> Mapping[Fate, int]:
@@ -104,8 +106,9 @@ def check(
     *,
     width: int | None,
     look: Callable[[Line, Row], None] = lambda _line, _row: None,
+    is_whole: bool = False,
 ) -> Checked:
-    """Read every line. `look` is called with each that can be read."""
+    """Read every line. `look` is called with each that can be read. `is_whole`: what is left out is in the file too."""
     checked = Checked()
     keys, contents, numbers, places = array("Q"), array("Q"), array("Q"), array("Q")
     for line, said in lines_with_rows(lines, rows, width=width):
@@ -117,10 +120,14 @@ def check(
             numbers.append(line.number)
             places.append(len(checked.fates))
             checked.ids.append(id_digest(said.id))
+            if said.deleted:
+                checked.deleted.add(checked.ids[-1])
             checked.fates.append(Fate.TAKEN)
             look(line, said)
         elif said is None:
             checked.fates.append(Fate.LEFT_OUT)
+            if is_whole and (id := rows.id_of(line.cells)) is not None:
+                checked.ids.append(id_digest(id))
         else:
             checked.fates.append(Fate.REFUSED)
             checked.refusals[line.number] = Refusal(line.number, said.field, said.why)

@@ -1,4 +1,4 @@
-"""`--complete`: a file that is the whole list of a span says by its silence that a record is no more.
+"""`--complete`: a file that is the whole list of a span: what it lacks is no more, and what it has is there again.
 
 Owns the span and what is known of a connection's records, which is read from the log. Nothing is deleted without it.
 """
@@ -15,7 +15,7 @@ from processor.core.normalise import parse_delivery
 from schemas.connectors.base import Connector
 from schemas.deliveries import decode_delivery
 from schemas.instants import parse_date
-from schemas.records import FIELDS, FieldType, Record
+from schemas.records import DELETED, FIELDS, FieldType, Record
 from schemas.windows import Calendar, day_from
 
 
@@ -32,12 +32,13 @@ class Whole:
 def read_whole(text: str, reading: FileReading, calendar: Calendar) -> Whole:
     """`FIELD=FROM/TO`, days of the organisation, both included. Raises UseError."""
     name, _, span = text.partition("=")
+    begin, _, end = span.partition("/")
     record = reading.options.record
     if FIELDS[record].get(name) is not FieldType.INSTANT:
         msg = f"--complete: {name!r} is no instant of a {record}"
         raise UseError(msg)
     try:
-        first, last = (day_from(parse_date(day.strip())) for day in span.split("/"))
+        first, last = (day_from(parse_date(day.strip())) for day in (begin, end))
     except ValueError as error:
         msg = f"--complete: must be {name}=FROM/TO, such as {name}=2026-03-01/2026-03-31: {error}"
         raise UseError(msg) from None
@@ -69,8 +70,11 @@ class Known:
                 if change.kind == self._record:
                     self._records.setdefault(change.id, Record(change.kind)).fold(change)
 
-    def lacking(self, whole: Whole, ids: Iterable[int], namespace: str) -> list[str]:
-        """The ids in the span that are none of these (digests of ids), as the connection has them."""
+    def lacking(self, whole: Whole, ids: Iterable[int], namespace: str, as_of: int) -> list[str]:
+        """The ids in the span that are none of these (digests of ids), as the connection has them.
+
+        Of what something was said after `as_of`, when the file was true, the file's silence says nothing.
+        """
         there = set(ids)
         before = f"{namespace}:" if namespace else ""
         return [
@@ -78,7 +82,22 @@ class Known:
             for id, record in sorted(self._records.items())
             if id.startswith(before)
             and not record.is_deleted
+            and all(at <= as_of for at, _, _ in record.fields.values())
             and isinstance(at := record.get(whole.field), int)
             and whole.first <= at < whole.end
             and id_digest(id.removeprefix(before)) not in there
+        ]
+
+    def back(self, ids: Iterable[int], namespace: str, as_of: int) -> list[str]:
+        """The ids of these that are held to be deleted since before `as_of`, as the connection has them."""
+        there = set(ids)
+        before = f"{namespace}:" if namespace else ""
+        return [
+            id.removeprefix(before)
+            for id, record in sorted(self._records.items())
+            if id.startswith(before)
+            and record.is_deleted
+            and (said := record.entry(DELETED)) is not None
+            and said[0] < as_of
+            and id_digest(id.removeprefix(before)) in there
         ]

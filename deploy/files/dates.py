@@ -36,6 +36,7 @@ _SERIAL = re.compile(r"\d{1,7}(?:\.\d{1,12})?\Z", re.ASCII)
 _EPOCH = re.compile(r"-?\d{1,10}(?:\.\d{1,9})?\Z", re.ASCII)
 _EPOCH_MS = re.compile(r"-?\d{1,13}\Z", re.ASCII)
 _EXCEL_BEGINS = datetime(1899, 12, 30)  # noqa: DTZ001 - as spreadsheets count, without a zone
+_BLANK = re.compile("[\u00a0\u2007\u2009\u202f]")
 _UNTOLD = "format not told"
 
 
@@ -76,10 +77,12 @@ def date_format(text: str) -> DateFormat:
     return DateFormat(text, compiled, takes_iso=not turned)
 
 
-def read_moment(text: str, form: DateFormat | None) -> Moment:
-    """A cell. Raises CellError."""
+def read_moment(text: str, form: DateFormat | None, decimal: str | None = None) -> Moment:
+    """A cell. `decimal`: the sign before decimals, where it was told. Raises CellError."""
+    # Nobody sees which blank it is: browsers and spreadsheets put narrow ones before AM and PM.
+    text = _BLANK.sub(" ", text)
     if form is not None:
-        found = _numbered(text, form.text) if form.pattern is None else _formatted(text, form.pattern)
+        found = _numbered(text, form.text, decimal) if form.pattern is None else _formatted(text, form.pattern)
         if found is not None:
             return found
     if form is None or form.takes_iso:
@@ -152,7 +155,9 @@ def _offset(text: str | None) -> tzinfo | None:
     return timezone(ahead if text[0] == "+" else -ahead)
 
 
-def _numbered(text: str, form: str) -> Moment | None:
+def _numbered(text: str, form: str, decimal: str | None) -> Moment | None:
+    if decimal == ",":
+        text = text.replace(",", ".") if "." not in text else ""
     try:
         if form == "excel":
             if not _SERIAL.match(text):

@@ -18,12 +18,13 @@ from deploy.files.complete import Known, Whole, read_whole
 from deploy.files.dates import is_too_new
 from deploy.files.header import LOOKED_AT, Layout, find_layout, folded
 from deploy.files.lines import Line, read_csv, read_ndjson
-from deploy.files.mapping import FileReading, Options, join_mapping, written
+from deploy.files.mapping import CHANGED_AT, FileReading, Options, join_mapping
+from deploy.files.mapping import written as written_mapping
 from deploy.files.people import People
 from deploy.files.problems import UseError
 from deploy.files.proposals import proposals
 from deploy.files.refused import ENDINGS, NUMBER, WHY, write_refused
-from deploy.files.rows import Row, Rows
+from deploy.files.rows import Row, Rows, written
 from deploy.files.sending import Log, Numbered, Source, send
 from deploy.files.text import encoding_of, read_lines
 from deploy.files.values import Values
@@ -81,6 +82,8 @@ class Outcome:
 
     exit_code: int
     checked: Checked
+    as_of: int
+    """The version of lines without one."""
     all_or_nothing: bool = False
     deleted: int = 0
 
@@ -131,6 +134,11 @@ class _File:
                 break
         return found
 
+    def is_of_refused(self) -> bool:
+        """Whether an import has written it, of lines that it refused."""
+        names = self.members([NUMBER]) if self.layout is None else map(folded, self.layout.names)
+        return NUMBER in names
+
     def is_unchanged(self) -> bool:
         return _stamp(self.path) == self.changed
 
@@ -152,10 +160,13 @@ class Importer:
         self._file = _open(task.path, self.reading)
         members = self._file.members(self.reading.types) if self._file.layout is None else ()
         self._columns = Columns(self._file.layout, self.reading, members)
+        if self.whole is not None and self._file.is_of_refused():
+            msg = f"--complete: {task.path} holds refused lines: import it without, then the whole file once more"
+            raise UseError(msg)
 
     def mapping(self) -> str:
         """For `--print-mapping`."""
-        return written(self.reading, self._task.connection, self._columns.fields)
+        return written_mapping(self.reading, self._task.connection, self._columns.fields)
 
     def _rows(self, people: People) -> Rows:
         values = Values(self.reading, people, completes_ids=self._connection.kind == "salesforce")
@@ -179,7 +190,7 @@ class Importer:
         shown: list[Row] = []
         checked = self._check(rows, shown)
         as_of = self._as_of(checked)
-        outcome = Outcome(0, checked, self._task.all_or_nothing)
+        outcome = Outcome(0, checked, as_of, self._task.all_or_nothing)
         outcome.exit_code = self._exit_code(checked)
         if self._task.is_dry:
             self._show(shown, as_of, who)
@@ -208,7 +219,7 @@ class Importer:
 
         self._tell.step("checking", 0, size)
         width = None if self._file.layout is None else self._file.layout.width
-        checked = check(counted(), rows, self.reading, width=width, look=look)
+        checked = check(counted(), rows, self.reading, width=width, look=look, is_whole=self.whole is not None)
         self._tell.step("checking", size, size)
         return checked
 
@@ -221,7 +232,8 @@ class Importer:
                 raise UseError(msg)
             return said
         own = self._file.changed[0] // 1000
-        needed = Fate.TAKEN in checked.counts and (checked.needs_as_of or self.whole is not None)
+        is_whole = self.whole is not None and not checked.refusals
+        needed = is_whole or (checked.needs_as_of and Fate.TAKEN in checked.counts)
         if needed and (checked.newest is None or is_too_new(own, checked.newest)):
             newest = "none" if checked.newest is None else format_instant(checked.newest)
             msg = (
@@ -270,7 +282,7 @@ class Importer:
         read_log: Callable[[Callable[[Sequence[bytes | None]], None]], Awaitable[None]] | None,
         outcome: Outcome,
     ) -> None:
-        """Delete what the file lacks of its span."""
+        """Delete what the file lacks of its span; what was deleted and stands in it is there again."""
         task = self._task
         if self.whole is None or read_log is None:
             return
@@ -279,12 +291,20 @@ class Importer:
             return
         known = Known(task.connection, build_connector(self._connection), task.options.record)
         await read_log(known.take)
-        lacking = known.lacking(self.whole, checked.ids, self._connection.namespace)
+        namespace = self._connection.namespace
+        lacking = known.lacking(self.whole, checked.ids, namespace, as_of)
+        back = known.back(set(checked.ids) - checked.deleted, namespace, as_of)
         outcome.deleted = len(lacking)
-        if log is None or not lacking:
+        if task.is_dry and lacking:
+            self._tell.say(f"not in the file: {_some(lacking)}")
+        if back:
+            self._tell.say(f"was deleted and is in the file, so there again: {_some(back)}")
+        if log is None or not (lacking or back):
             return
         events: Iterator[tuple[int, dict[str, Any]]] = (
-            (0, Row(id, None, {}, deleted=True).event(task.options.record, as_of)) for id in lacking
+            (0, Row(id, None, {}, deleted=is_deleted).event(task.options.record, as_of))
+            for ids, is_deleted in ((lacking, True), (back, False))
+            for id in ids
         )
         mark = task.folder / "deleted.json"
         mark.unlink(missing_ok=True)
@@ -301,9 +321,7 @@ class Importer:
             event = msgspec.json.encode(row.event(self.reading.options.record, as_of))
             self._tell.say(event.decode())
         if who.unknown:
-            names = list(who.unknown)
-            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            self._tell.say(f"not in the roster: {', '.join(names[:_SHOWN])}{more}")
+            self._tell.say(f"not in the roster: {_some(list(who.unknown))}")
 
     def _report(self, outcome: Outcome) -> None:
         checked, lines = outcome.checked, outcome.lines
@@ -359,6 +377,13 @@ class Importer:
             self._tell.say(f"{path}: cannot be written: {error.strerror}; --refused says another place")
         else:
             self._tell.say(f"refused lines stand in {' and '.join(map(str, made))}")
+            if self.whole is None and self.reading.options.as_of is None and CHANGED_AT not in self._columns.fields:
+                self._tell.say(f"once they are mended, import them as of this file: --as-of {written(outcome.as_of)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _sorted(checked: Checked) -> list[Any]:

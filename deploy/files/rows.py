@@ -38,6 +38,7 @@ NEEDS_TIME = frozenset({"received_at", "assigned_at", "answered_at", "ended_at",
 _TOUCHES = {"call": "dialed_at", "email": "sent_at", "meeting": "starts_at"}
 _POINTERS = ("lead", "thread")
 _CLOSED = frozenset({"won", "lost"})
+_OF_EVERY_DEAL = ("rep", "lead", "stage", "status", "created_at", "closed_at")
 
 
 @dataclass(slots=True)
@@ -120,6 +121,15 @@ class Rows:
             for column, values in self._reading.only.items()
         )
 
+    def id_of(self, cells: Cells) -> str | None:
+        """The id of a line that is left out, where one can be read."""
+        try:
+            if self._reading.key:
+                return self.read(cells).id
+            return str(self._values.readers[ID](self._text(ID, cells))) if ID in self._fields else None
+        except CellError:
+            return None
+
     def read(self, cells: Cells) -> Row:
         """A line that is meant. Raises CellError, which names the field."""
         said = _Cells()
@@ -139,6 +149,7 @@ class Rows:
         self._settle_currency(row)
         if self._record == "deal":
             self._settle_deal(row, instants)
+            self._check_deal(row)
         if deleted is not True and self._by is not None and row.fields.get(self._by) is None:
             msg = "is empty"
             raise CellError(msg, field=self._by)
@@ -263,6 +274,13 @@ class Rows:
         created, closed = instants.get("created_at"), instants.get("closed_at")
         if created is not None and closed is not None and closed < created:
             row.remark = "closed_at: lies before created_at"
+
+    def _check_deal(self, row: Row) -> None:
+        """Refuse what has the cells of a deal and says nothing that a deal counts by: the totals of a spreadsheet."""
+        told = [name for name in _OF_EVERY_DEAL if name in self._fields]
+        if told and not (self._keeps_empty or row.deleted or any(row.fields.get(name) for name in told)):
+            msg = f"says nothing of {', '.join(told)}"
+            raise CellError(msg, field="line")
 
     def _check(self, row: Row) -> None:
         """That the log's reader will take it."""

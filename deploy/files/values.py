@@ -55,9 +55,9 @@ class Values:
             FieldType.TEXT: lambda text: self._word(name, text) or text,
             FieldType.CHOICE: lambda text: self._choice(name, text),
             FieldType.FLAG: lambda text: self._flag(name, text),
-            FieldType.INSTANT: lambda text: read_moment(text, form),
-            FieldType.DATE: lambda text: _day(read_moment(text, form)),
-            FieldType.DATE_OR_INSTANT: lambda text: read_moment(text, form),
+            FieldType.INSTANT: lambda text: read_moment(text, form, reading.decimal),
+            FieldType.DATE: lambda text: _day(read_moment(text, form, reading.decimal)),
+            FieldType.DATE_OR_INSTANT: lambda text: read_moment(text, form, reading.decimal),
             FieldType.SECONDS: lambda text: read_duration(text, reading.duration, reading.decimal),
             FieldType.DECIMAL: (lambda text: Amount(*read_amount(text, reading.decimal, self._signs)))
             if is_money

@@ -472,13 +472,28 @@ async def _start_all(
         if isinstance(asking, Program):
             reload.children.append(asking)
         await supervisor.launch(asking)
-        for name in await world.without_records(plan, broker):
+        for name in await _without_records(plan, world, broker, say):
             announce(
                 f"nothing is known of {name} yet; to take what was there before: floorcast backfill {name} --since 30d"
             )
     if plan.verify_every is not None:
         await asyncio.sleep(world.undisturbed_seconds)
         await supervisor.launch(world.verifier(plan, broker, running.url, plan.verify_every))
+
+
+async def _without_records(plan: Plan, world: Surroundings, broker: Address, say: Callable[[str], None]) -> list[str]:
+    """The connections of which nothing is known yet; none where nobody can tell: that is no reason to end."""
+    # A task of its own: a CancelledError that a Kafka client has made would end whoever waits for it.
+    looking = asyncio.ensure_future(world.without_records(plan, broker))
+    try:
+        await asyncio.wait({looking})
+    finally:
+        looking.cancel()
+    if not looking.cancelled() and (error := looking.exception()) is None:
+        return looking.result()
+    why = "" if looking.cancelled() else f" ({type(error).__name__})"
+    say(f"whether anything is known of {', '.join(plan.asked)} cannot be told now{why}")
+    return []
 
 
 async def _until_ready(is_ready: Callable[[], Awaitable[bool]], logs: Path, say: Callable[[str], None]) -> None:

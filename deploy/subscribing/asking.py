@@ -102,10 +102,13 @@ def _wait(answer: httpx.Response, attempt: int) -> float:
 
 
 def members(answer: Any, *path: str) -> list[dict[str, Any]]:
-    """A list of objects within an answer. Raises OnlineError where there is none."""
-    found = answer
+    """A list of objects within an answer; Pipedrive writes an empty one as null. Raises OnlineError: there is none."""
+    found, is_there = answer, True
     for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
+        is_there = isinstance(found, dict) and name in found
+        found = found[name] if is_there else None
+    if found is None and is_there:
+        return []
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         msg = f"the answer has no list {'.'.join(path)}"
         raise OnlineError(msg)

@@ -12,7 +12,7 @@ import structlog
 
 from deploy.subscribing.asking import Asker, OnlineError
 from deploy.subscribing.online import hook_url
-from deploy.subscribing.vendors import ACTIVE, MISSING, Opens, State, vendor_of
+from deploy.subscribing.vendors import ACTIVE, MISSING, NOT_OURS, Opens, State, vendor_of
 from schemas.connection_states import Subscription
 from schemas.connectors.aircall import AircallConnection
 from schemas.connectors.close.connector import CloseConnection
@@ -44,7 +44,8 @@ def keep_once(name: str, connection: Connection, now: int, *, opens: Opens = Ask
         states = vendor.look(url)
         if not states:
             return None
-        is_by_hand = isinstance(connection, _GIVE_OUT_SECRETS) and any(each.state == MISSING for each in states)
+        by_hand = {MISSING, NOT_OURS}
+        is_by_hand = isinstance(connection, _GIVE_OUT_SECRETS) and any(each.state in by_hand for each in states)
         if is_by_hand:
             log.warning("connection.not_subscribed", connection=name, see=f"floorcast connect {connection.kind}")
             return _of(states)

@@ -29,7 +29,10 @@ STEPS: Mapping[str, tuple[str, ...]] = {
         f"in Setup, Outbound Messages, make one for each object to {_HOOK}/ and that word, with the fields that "
         "docs/connectors/salesforce.md names; do not send the session id",
         "in a record-triggered Flow on each object (created or updated) add its outbound message",
-        "for look-ups make an External Client App with the client credentials flow: `api.client_id` and its secret",
+        "or, better: in Setup, Change Data Capture, choose Opportunity, Lead, Task, Event and EmailMessage, and name "
+        "`stream: {topics: [/data/ChangeEvents]}`: up reads them",
+        "for look-ups and the stream make an External Client App with the client credentials flow: `api.url` (your My "
+        "Domain), `api.client_id` and its secret",
     ),
     "zoho": (
         "make a self client in the API console and a refresh token of the scopes ZohoCRM.modules.ALL, "

@@ -7,6 +7,7 @@ none to make. What a vendor shows only once (a key, a token) is handed on to who
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, Protocol, TypeVar
 from zlib import crc32
 
@@ -21,6 +22,7 @@ from schemas.connectors.zoho.connector import ZohoConnection
 from schemas.instants import to_datetime
 
 ACTIVE = "active"
+NOT_OURS = "another token than in secrets"
 MISSING = "missing"
 _T = TypeVar("_T")
 Opens = Callable[..., Asker]
@@ -172,8 +174,12 @@ class Close:
 class Aircall:
     """`/v1/webhooks`: one for the address."""
 
+    most = 50
+    """Of a page."""
+
     def __init__(self, connection: AircallConnection, opens: Opens) -> None:
         api = _there(connection.api)
+        self._secrets = _secrets(connection)
         basic = (api.id, api.token.get_secret_value().strip())
         self._api = opens(api.url or "https://api.aircall.io", basic=basic)
 
@@ -184,22 +190,35 @@ class Aircall:
 
     def look(self, url: str) -> list[State]:
         """The webhook of this address."""
-        for each in members(self._api.ask("GET", "/v1/webhooks"), "webhooks"):
-            if each.get("url") == url:
-                return [State(ACTIVE if each.get("active") else "inactive", str(each.get("webhook_id")))]
+        for page in count(1):
+            said = self._api.ask("GET", f"/v1/webhooks?per_page={self.most}&page={page}")
+            hooks = members(said, "webhooks")
+            for each in hooks:
+                if each.get("url") == url:
+                    state = ACTIVE if self._carries_ours(each) else NOT_OURS
+                    return [State(state if each.get("active") else "inactive", str(each.get("webhook_id")))]
+            if len(hooks) < self.most:
+                break
         return [State(MISSING)]
 
     def subscribe(self, url: str, now: int) -> Done:
-        """The token that every body repeats comes with the webhook."""
+        """The token that every body repeats comes with the webhook, and may be asked for again."""
         (state,) = self.look(url)
         if state.state == ACTIVE:
             return Done()
+        if state.state == NOT_OURS:
+            made = _object(self._api.ask("GET", f"/v1/webhooks/{state.id}"), "webhook")
+            return Done([], [str(made.get("token"))])
         if state.id is not None:
             self._api.ask("PUT", f"/v1/webhooks/{state.id}", json={"active": True})
             return Done([f"activated the webhook {state.id} again"])
         body = {"custom_name": "floorcast", "url": url, "events": list(AIRCALL_EVENTS)}
         made = _object(self._api.ask("POST", "/v1/webhooks", json=body), "webhook")
         return Done([f"made the webhook {made.get('webhook_id')}"], [str(made.get("token"))])
+
+    def _carries_ours(self, hook: Mapping[str, Any]) -> bool:
+        """As far as Aircall tells: else every delivery would be refused."""
+        return hook.get("token") is None or str(hook["token"]) in self._secrets
 
     def limits(self) -> str | None:
         """Of the minute."""
@@ -214,7 +233,7 @@ class Zoho:
 
     def __init__(self, connection: ZohoConnection, opens: Opens) -> None:
         self._connection = connection
-        self._token = connection.secrets[0].get_secret_value().strip()
+        self._secrets = _secrets(connection)
         self._accounts = opens(connection.api.accounts_url or f"https://{_zoho_accounts(connection.api.region)}")
         self._api = opens(connection.api.url or "https://www.zohoapis.com")
         self._is_known = False
@@ -254,6 +273,8 @@ class Zoho:
         expiries = [_epoch(each.get("channel_expiry")) for each in mine]
         expires = min((at for at in expiries if at is not None), default=None)
         state = "lacks events" if lacking else ACTIVE
+        if any(each["token"] not in self._secrets for each in mine if isinstance(each.get("token"), str)):
+            state = NOT_OURS
         return [State(state, str(mine[0].get("channel_id")), ", ".join(lacking), expires)]
 
     def subscribe(self, url: str, now: int) -> Done:
@@ -266,7 +287,7 @@ class Zoho:
         channel = state.id or str(10**9 + crc32(url.encode()))
         until = (to_datetime(now) + self.lasts).replace(microsecond=0).isoformat()
         entry = {
-            "channel_id": channel, "events": list(self.events), "channel_expiry": until, "token": self._token,
+            "channel_id": channel, "events": list(self.events), "channel_expiry": until, "token": self._secrets[0],
             "notify_url": url, "return_affected_field_values": True, "notify_on_related_action": False,
         }  # fmt: skip
         self._ask("POST" if state.id is None else "PUT", "/crm/v8/actions/watch", {"watch": [entry]})
@@ -348,6 +369,10 @@ def _object(answer: Any, name: str) -> dict[str, Any]:
         msg = f"the answer has no {name}"
         raise OnlineError(msg)
     return found
+
+
+def _secrets(connection: Connection) -> list[str]:
+    return [secret.get_secret_value().strip() for secret in connection.secrets]
 
 
 def _is_at(webhook: Mapping[str, Any], url: str) -> bool:

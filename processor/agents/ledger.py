@@ -13,13 +13,14 @@ import structlog
 
 from processor.agents.outputs import LEDGER_TOPICS, by_loudness, ledger_messages
 from processor.agents.stage import Deployment, StageShard
-from processor.core.batch import Changes, new_batch
+from processor.core.batch import Batch, new_batch
 from processor.core.ledger import Ledger
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
 from schemas.dead_letters import DeadLetter
-from schemas.frames import receipt_of, record_key
+from schemas.frames import record_key
 from schemas.late import LateChange, encode_late
+from schemas.requests import requests_in
 from schemas.topics import DEALS, LATE, LEDGER, PANES, RECORD_CHANGES, ROSTER, Topic
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,8 @@ class LedgerShard(StageShard):
     def __init__(self, partition: int, deployment: Deployment) -> None:
         super().__init__(partition, deployment)
         self.ledger = Ledger(self.origin, deployment.definitions)
+        self._requests: dict[str, str] = {}
+        """Of the batch in hand."""
 
     async def load(self) -> None:
         """Read the rows back, derive, and publish where what was published differs."""
@@ -61,6 +64,7 @@ class LedgerShard(StageShard):
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, write, and only then call the batch done."""
+        self._requests = {key: id for record in records for key, id in requests_in(headers_of(record)).items()}
         for is_new, part in self.parts(records):
             for is_quiet, alike in by_loudness(part):
                 await self._fold(alike, is_new, is_quiet=is_quiet)
@@ -77,14 +81,12 @@ class LedgerShard(StageShard):
         await self.dead_letter(letters)
         if not batch:
             return
-        if not self.ledger.horizon.moves_at(batch.newest_at):
-            await self._take(batch, batch.oldest_at, batch.newest_at, is_new, is_quiet=is_quiet)
-            return
-        for part in self.ledger.horizon.parts(batch, receipt_of):
-            receipts = [receipt_of(change) for change in part]
-            await self._take(part, min(receipts), max(receipts), is_new, is_quiet=is_quiet)
+        # What was delivered before midnight meets what was kept till then.
+        for part in batch.parts(self.ledger.horizon.at):
+            await self._take(part, is_new, is_quiet=is_quiet)
 
-    async def _take(self, changes: Changes, oldest_at: int, newest_at: int, is_new: bool, *, is_quiet: bool) -> None:
+    async def _take(self, changes: Batch, is_new: bool, *, is_quiet: bool) -> None:
+        oldest_at, newest_at = changes.oldest_at, changes.newest_at
         await self.reach(newest_at, self.ledger.horizon)
         if is_new:
             self.progress.count("events", len(changes))
@@ -95,7 +97,9 @@ class LedgerShard(StageShard):
                 self.progress.count("late", len(output.late))
                 self.progress.count("beyond.named", output.dropped)
             await self._refuse(output.late)
-            await self.engage(output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet)
+            await self.engage(
+                output.engagements, newest_at=newest_at, oldest_at=oldest_at, is_quiet=is_quiet, requests=self._requests
+            )
             await self.write(ledger_messages(output), oldest_at=oldest_at)
 
     async def _refuse(self, late: Sequence[LateChange]) -> None:

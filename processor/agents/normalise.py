@@ -63,5 +63,5 @@ class NormaliseShard(StageShard):
         for key, is_quiet in ((None, False), (QUIET, True)):
             for partition, found in output.frames(self.deployment.partitions, quiet=is_quiet).items():
                 frames.setdefault((topic, partition), []).extend((key, frame) for frame in found)
-        await self.hand_on(frames)
+        await self.hand_on(frames, output.requests)
         self.finish(records)

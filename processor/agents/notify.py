@@ -22,7 +22,9 @@ from processor.transport.fetched import Fetched
 from schemas.alerts import Alert, AlertFrame, Waiting, decode_frame
 from schemas.config import QuietHours
 from schemas.instants import DAY, SECOND
+from schemas.requests import Remembered
 from schemas.topics import FENCE, NOTIFICATIONS, OUTBOX, Topic
+from schemas.tracing import Facts
 
 SEND_SECONDS = 30.0
 """For one message, whatever the channel's own limits are."""
@@ -33,6 +35,8 @@ LONGEST_REFUSAL_SECONDS = 3600.0
 """Between tries of one message that a receiver refuses."""
 GIVE_UP = 3 * DAY
 LETTING_GO_SECONDS = 1.0
+_TOLD = 20
+"""Alerts of one message that its line names."""
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +88,8 @@ class NotifyShard(StageShard):
         self._unwritten: list[Message] = []
         """Rows on their way; of what was told during a rebalance, until it is over."""
         self._is_suspended = False
+        self._traces = Remembered()
+        """Alert id -> the span within which it was handed over."""
 
     async def load(self) -> None:
         """Read back what is to be told, and go on."""
@@ -110,6 +116,10 @@ class NotifyShard(StageShard):
                 frames.append(decode_frame(record.value or b""))
             except msgspec.MsgspecError:
                 await self.dead_letter([self.unreadable(record)])
+        if trace := self.deployment.tracing.current:
+            for frame in frames:
+                for alert in frame.alerts:
+                    self._traces.note(alert.id, trace)
         rows = [message for frame in frames for message in self.outbox.take(frame, now)]
         # During a rebalance too: it waits for this batch, and what the batch says must not be lost.
         await self._write(rows, even_suspended=True)
@@ -273,6 +283,16 @@ class NotifyShard(StageShard):
                 return
 
     async def _send(self, lane: _Lane, alerts: list[Alert], now: int, *, is_summary: bool = False) -> None:
+        traces = filter(None, (self._traces.of(alert.id) for alert in alerts))
+        facts: Facts = {"floorcast.channel": lane.name, "floorcast.alerts": len(alerts)}
+        with self.deployment.tracing.span("send alerts", "client", parents=traces, facts=facts):
+            await self._try_to_send(lane, alerts, now, is_summary=is_summary)
+        log.info(
+            "alerts.told", channel=lane.name, alerts=[alert.id for alert in alerts[:_TOLD]], more=len(alerts[_TOLD:]),
+            requests=sorted({alert.request for alert in alerts if alert.request})[:_TOLD],
+        )  # fmt: skip
+
+    async def _try_to_send(self, lane: _Lane, alerts: list[Alert], now: int, *, is_summary: bool) -> None:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 if alerts[0].notice is not None:

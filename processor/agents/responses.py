@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import msgspec
+import structlog
 
 from processor.agents.outputs import GROUP_TOPICS, by_loudness, group_messages
 from processor.agents.stage import Deployment, StageShard
 from processor.core.alerts import AlertBook, Turned
 from processor.core.batch import row_check
 from processor.core.groups import Groups, GroupsOutput
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
 from schemas.alerts import Alert, decode_quiet, encode_alert, encode_quiet, instants_of, quiet_key, read_quiet_key
 from schemas.config import Alerts
@@ -24,11 +25,17 @@ from schemas.frames import EngagementFrame, decode_engagements
 from schemas.instants import SECOND
 from schemas.leads import LeadClock, decode_clock
 from schemas.progress import REPEATED
+from schemas.requests import Remembered, requests_in
 from schemas.topics import ALERTS, ENGAGEMENTS, GROUPS, LEAD_CLOCKS, PANES, Topic
+
+log = structlog.get_logger(__name__)
 
 SWEPT_AT_ONCE = 1_000
 """Groups looked at in a second in which nothing else may happen."""
 
+
+RAISED_TOLD = 20
+"""Lines of one look at the time."""
 
 STOOD_STILL = 10 * SECOND
 """Before a replay was handed over: what came due then may not have been raised any more, so it is told."""
@@ -69,6 +76,8 @@ class ResponsesShard(StageShard):
         self._horizon = horizon
         self._clock = clock
         self._has_begun = False
+        self._traces = Remembered()
+        """Lead -> the span within which it was last told of."""
 
     async def load(self) -> None:
         """Read the groups back, derive, and publish where what was published differs."""
@@ -141,10 +150,14 @@ class ResponsesShard(StageShard):
         turned = self.book.pass_time(self._horizon.settled_at, now)
         if not turned.alerts:
             return
-        await self.tell_channels(turned.told, self._rules)
+        traces = (self._traces.of(alert.lead or "") for alert in turned.alerts)
+        with self.deployment.tracing.span("raise alerts", parents=filter(None, traces)) as span:
+            span.note({"floorcast.alerts": len(turned.alerts)})
+            await self.tell_channels(turned.told, self._rules)
         for alert in turned.alerts:
             if alert.event == "raised":
                 self.count_raised(alert)
+        _tell_raised(turned.alerts)
         # The alert goes first: it says itself how much of it is told.
         await self.write({ALERTS: _rows(turned.alerts)})
         await self.write({GROUPS: _quiet_rows(turned)})
@@ -152,6 +165,13 @@ class ResponsesShard(StageShard):
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, hand on, write, and only then call the batch done."""
+        trace = self.deployment.tracing.current
+        for record in records:
+            for key, request in requests_in(headers_of(record)).items():
+                lead = key.partition("|")[2]
+                self.book.requests.note(lead, request)
+                if trace:
+                    self._traces.note(lead, trace)
         for is_new, part in self.parts(records):
             for is_quiet, alike in by_loudness(part):
                 await self._fold(alike, is_new, is_quiet=is_quiet)
@@ -241,6 +261,15 @@ def _moved(before: Mapping[bytes, bytes], changed: Iterable[tuple[bytes, bytes |
         if held is not None and row is not None and instants_of(decode_clock(held)) != instants_of(decode_clock(row)):
             found.add(lead.decode())
     return found
+
+
+def _tell_raised(alerts: Sequence[Alert]) -> None:
+    """A line for each alert, up to a few: after an outage very many are due at once."""
+    raised = [alert for alert in alerts if alert.event == "raised"]
+    for alert in raised[:RAISED_TOLD]:
+        log.info("alert.raised", alert=alert.id, level=alert.level, request=alert.request or None)
+    if len(raised) > RAISED_TOLD:
+        log.info("alert.raised", more=len(raised) - RAISED_TOLD)
 
 
 def _gone(damaged: Iterable[tuple[Topic, bytes]], topic: Topic) -> list[Message]:

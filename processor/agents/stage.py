@@ -17,7 +17,7 @@ from processor.core.calling import with_names
 from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
-from processor.transport.fetched import Fetched, Records
+from processor.transport.fetched import Fetched, Place, Records
 from processor.transport.log_watch import Followed, LogWatch
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
@@ -27,13 +27,14 @@ from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partit
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
-from schemas.frames import QUIET, Engagement
+from schemas.frames import QUIET, Engagement, by_partition
 from schemas.instants import SECOND
 from schemas.kafka import Address
 from schemas.log_marks import REPLAY, Mark
 from schemas.naming import Names
 from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import BETWEEN, STAGES, Progress, decode_progress, encode_progress, progress_key
+from schemas.requests import request_headers
 from schemas.topics import (
     DEAD_LETTERS,
     DEALS,
@@ -46,6 +47,7 @@ from schemas.topics import (
     ROSTER,
     Topic,
 )
+from schemas.tracing import OFF, Headers, Tracing
 
 TELL_SECONDS = 0.2
 """How long progress may wait for a batch to travel with: a shard that has five batches a second tells none alone."""
@@ -55,6 +57,8 @@ _PROBLEMS_TOLD = 10
 
 MADE_ANEW = frozenset({PANES, ROSTER, DEALS, LEAD_CLOCKS, PROGRESS})
 """What a load publishes anew where it is not there: a loss of it is made good by a restart."""
+
+_NO_REQUESTS: Mapping[str, str] = {}
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +90,7 @@ class Deployment:
     """Team -> what the file calls it."""
     rep_names: Mapping[str, str] = field(default_factory=dict)
     """Person -> what the file calls them."""
+    tracing: Tracing = OFF
 
     def topic(self, topic: Topic) -> str:
         """A topic of the catalogue, as Kafka knows it."""
@@ -94,6 +99,11 @@ class Deployment:
 
 Published = dict[str, dict[bytes, bytes]]
 """Topic -> key -> last value, of one partition."""
+
+
+def _group_of(record: str) -> str:
+    """The group of a lead, by its record."""
+    return f"lead:{record.partition('|')[2]}"
 
 
 class StageShard:
@@ -360,11 +370,17 @@ class StageShard:
             await self.owner.send_to({place: messages})
 
     async def engage(
-        self, engagements: Sequence[Engagement], *, newest_at: int, oldest_at: int, is_quiet: bool = False
+        self,
+        engagements: Sequence[Engagement],
+        *,
+        newest_at: int,
+        oldest_at: int,
+        is_quiet: bool = False,
+        requests: Mapping[str, str] = _NO_REQUESTS,
     ) -> None:
         """Send engagements to the partitions of their groups. Before rows and panes: no load compares them.
 
-        `is_quiet`: whether what caused them was brought by no webhook.
+        `is_quiet`: whether what caused them was brought by no webhook. `requests`: of leads, the request that did.
         """
         topic = self.deployment.topic(ENGAGEMENTS)
         key = QUIET if is_quiet else None
@@ -374,7 +390,8 @@ class StageShard:
                 engagements, self.deployment.partitions, newest_at=newest_at, oldest_at=oldest_at
             ).items()
         }
-        await self.hand_on(frames)
+        told = {each.record: requests[each.record] for each in engagements if each.record in requests}
+        await self.hand_on(frames, told, _group_of)
 
     async def tell_channels(self, turned: Sequence[Alert], rules: Alerts) -> None:
         """Hand on what channels are to be told of alerts, each with the names that it may know.
@@ -417,7 +434,8 @@ class StageShard:
         if frames:
             # A worker that was paused and whose partition is another's by now must not call anybody.
             await self.owner.prove()
-            await self.owner.send_to(frames)
+            headers = self.deployment.tracing.headers
+            await self.owner.send_to(frames, headers=dict.fromkeys(frames, headers) if headers else None)
 
     def count_raised(self, alert: Alert) -> None:
         """Count an alert that was raised, and how late."""
@@ -428,11 +446,26 @@ class StageShard:
         edge = next((edge for edge in LATENESS_SECONDS if lateness <= edge * SECOND), None)
         self.progress.count(f"lateness.{'inf' if edge is None else f'{edge:g}'}")
 
-    async def hand_on(self, frames: Mapping[tuple[str, int], Sequence[Message]]) -> None:
-        """Send to other stages' partitions; return when all is acknowledged."""
-        if frames:
-            untold = {(topic, self.partition): messages for topic, messages in self._untold().items()}
-            await self.owner.send_to({**frames, **untold})
+    async def hand_on(
+        self,
+        frames: Mapping[Place, Sequence[Message]],
+        requests: Mapping[str, str] = _NO_REQUESTS,
+        key_of: Callable[[str], str] = str,
+    ) -> None:
+        """Send to other stages' partitions; return when all is acknowledged.
+
+        `requests`: by records of leads, which request told of them; they go where `key_of` the record lives.
+        """
+        if not frames:
+            return
+        untold = {(topic, self.partition): messages for topic, messages in self._untold().items()}
+        trace, partitions = self.deployment.tracing.headers, self.deployment.partitions
+        headers: dict[Place, Headers] = dict.fromkeys(frames, trace) if trace else {}
+        if requests:
+            lying = by_partition(((key_of(key), (key, request)) for key, request in requests.items()), partitions)
+            for place in frames:
+                headers[place] = (*trace, *request_headers(lying.get(place[1], ())))
+        await self.owner.send_to({**frames, **untold}, headers=headers)
 
     def damaged(self, topic: Topic, key: bytes, index: int = 0) -> DeadLetter:
         """A row that is none, read back at the load: it is let go, and the partition goes on.

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from schemas.alerts import LATE_AFTER, LEAD_RESPONSE, Alert, Instant, alert_id, decode_alert, instants_of
 from schemas.instants import HOUR
 from schemas.leads import LeadClock
+from schemas.requests import Remembered
 
 SUMMARY = "summary"
 SILENT = "silent"
@@ -48,6 +49,7 @@ class AlertBook:
     def __init__(self, quiet_after: int = HOUR) -> None:
         """`quiet_after`: what is first told so long after its instant is told in a summary."""
         self._quiet_after = quiet_after
+        self.requests = Remembered()
         self._waiting: dict[str, LeadClock] = {}
         """With those whose first touch is still to come."""
         self._alerts: dict[str, dict[str, Alert]] = {}
@@ -143,6 +145,7 @@ class AlertBook:
         """Nothing is kept of this lead any more; the ids of its alerts."""
         self._waiting.pop(lead, None)
         self._quiet.pop(lead, None)
+        self.requests.forget(lead)
         return list(self._alerts.pop(lead, ()))
 
     def pass_time(self, settled_at: int, now: int) -> Turned:
@@ -206,6 +209,7 @@ class AlertBook:
                     alert = Alert(
                         id, LEAD_RESPONSE, level, clock.lead, clock.rep, clock.team, start, at, now,
                         is_late=now - at > LATE_AFTER, quiet=quiet.get(at, ""),
+                        request=self.requests.of(clock.lead),
                     )  # fmt: skip
                 else:
                     alert = replace(alert.reopened(), started_at=start, due_at=at)

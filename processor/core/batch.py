@@ -3,7 +3,7 @@
 Owns how a batch is read, whole or not at all frame by frame. What a frame looks like is for `schemas.frames` to say.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from processor.native import COMPILED
@@ -34,12 +34,15 @@ class Batch(Changes, Protocol):
     def add(self, frame: bytes) -> None:
         """Take in what a frame holds. Raises msgspec.MsgspecError if it cannot be read: then nothing of it is taken."""
 
+    def parts(self, horizon_at: Callable[[int], int]) -> "Sequence[Batch]":
+        """Cut by where the horizon lies at a receipt, the earliest part first. That never falls while receipts grow."""
+
 
 class ChangeBatch:
     """A batch, decoded."""
 
-    def __init__(self) -> None:
-        self._changes: list[RecordChange] = []
+    def __init__(self, changes: Iterable[RecordChange] = ()) -> None:
+        self._changes = list(changes)
 
     def __len__(self) -> int:
         return len(self._changes)
@@ -60,6 +63,13 @@ class ChangeBatch:
     def add(self, frame: bytes) -> None:
         """Take in what a frame holds. Raises msgspec.MsgspecError if it cannot be read: then nothing of it is taken."""
         self._changes += decode_changes(frame).changes
+
+    def parts(self, horizon_at: Callable[[int], int]) -> "list[ChangeBatch]":
+        """Cut by where the horizon lies at a receipt, the earliest part first. That never falls while receipts grow."""
+        found: dict[int, list[RecordChange]] = {}
+        for change in self._changes:
+            found.setdefault(horizon_at(change.received_at), []).append(change)
+        return [ChangeBatch(part) for _, part in sorted(found.items())]
 
 
 def new_batch(*, compiled: bool = COMPILED) -> Batch:

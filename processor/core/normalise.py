@@ -23,6 +23,7 @@ from schemas.unknown_names import count_unknown
 from schemas.unmapped_words import count_unmapped
 
 NEVER = 2**62
+LEAD = "lead"
 
 
 @dataclass(slots=True)
@@ -34,6 +35,8 @@ class NormaliseOutput:
     quiet: set[int] = field(default_factory=set)
     """The places, among the changes, of those that no webhook brought."""
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    requests: dict[str, str] = field(default_factory=dict)
+    """Record of a lead -> the request that told of it last."""
     oldest_at: int = NEVER
     """The oldest receipt among the deliveries (microseconds)."""
 
@@ -75,6 +78,9 @@ def normalise(
         if delivery.headers.get(SOURCE) in QUIET_SOURCES:
             output.quiet.update(range(len(output.changes), len(output.changes) + len(parsed.changes)))
         output.changes += parsed.changes
+        if request := delivery.headers.get(REQUEST):
+            leads = (record_key(LEAD, change.id) for change in parsed.changes if change.kind == LEAD)
+            output.requests.update(dict.fromkeys(leads, request))
         if parsed.problems:
             output.dead_letters += [
                 DeadLetter(

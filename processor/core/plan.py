@@ -62,7 +62,6 @@ class Evaluator:
         self.plan = plan
         self.aliases = dict(aliases)
         self.has_levels = any(site.at is None for program in plan.programs.values() for site in program.sites)
-        self.has_joined = any(fact.startswith(JOINED) for fact in plan.programs)
         paths = {fact: path for fact in plan.programs if (path := path_named(fact)) is not None}
         self.deal_paths = [path for fact, path in paths.items() if fact.startswith("deal")]
         """The ways of funnels on which the ledger counts deals,"""

@@ -11,7 +11,7 @@ only forward.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from processor.core.deals import CLOSED, closed_at
@@ -87,14 +87,17 @@ class Horizon:
             starts_at = self._starts[day] = self._calendar.day_start(day)
         return starts_at
 
-    def parts(self, items: Iterable[_Item], receipt_of: Callable[[_Item], int]) -> list[list[_Item]]:
+    def at(self, received_at: int) -> int:
+        """Where it lies once that was received; never falls while receipts grow."""
+        return max(self.starts_at, self.of(received_at))
+
+    def parts(self, items: Sequence[_Item], receipt_of: Callable[[_Item], int]) -> list[Sequence[_Item]]:
         """A batch, cut where the horizon moves: what was delivered before midnight meets what was kept till then."""
-        items = list(items)
         if not self.moves_at(max(map(receipt_of, items), default=0)):
             return [items]
         found: dict[int, list[_Item]] = {}
         for item in items:
-            found.setdefault(max(self.starts_at, self.of(receipt_of(item))), []).append(item)
+            found.setdefault(self.at(receipt_of(item)), []).append(item)
         return [part for _, part in sorted(found.items(), key=lambda entry: entry[0])]
 
     def is_late(self, change: RecordChange) -> bool:

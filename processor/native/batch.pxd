@@ -34,4 +34,6 @@ cdef class ChangeBatch:
     cdef bint _read(self, const uint8_t **at, const uint8_t *end) except -1
     cdef int _append(self, object change) except -1
     cdef Item *_next(self) except NULL
+    cdef int _make_room(self) except -1
+    cdef int _copy(self, ChangeBatch other, const Item *item) except -1
     cdef int _cut(self, Py_ssize_t count, Py_ssize_t codes, Py_ssize_t changes) except -1

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from schemas.records import RecordChange
 
@@ -10,3 +10,4 @@ class ChangeBatch:
     @property
     def newest_at(self) -> int: ...
     def add(self, frame: bytes) -> None: ...
+    def parts(self, horizon_at: Callable[[int], int]) -> list[ChangeBatch]: ...

@@ -9,6 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from processor.native.lists cimport is_name
 from processor.native.rows cimport CODES, NOT_PLAIN, Kind, code_of, fits, kind_of_text
@@ -77,6 +78,28 @@ cdef class ChangeBatch:
             for change in decode_changes(frame).changes:
                 self._append(change)
 
+    def parts(self, horizon_at):
+        """Cut by where the horizon lies at a receipt, the earliest part first. That never falls while receipts grow."""
+        cdef const Item *item
+        cdef Py_ssize_t place
+        cdef int64_t last = 0
+        cdef ChangeBatch part = None
+        if self.count and horizon_at(self.oldest_at) == horizon_at(self.newest_at):
+            return [self]
+        found = {}
+        for place in range(self.count):
+            item = &self.items[place]
+            received_at = item.received_at if item.change == NULL else (<object>item.change).received_at
+            if part is None or received_at != last:  # many come with one delivery
+                last = received_at
+                horizon = horizon_at(received_at)
+                part = found.get(horizon)
+                if part is None:
+                    part = found[horizon] = ChangeBatch()
+                    part._frames = self._frames
+            part._copy(self, item)
+        return [part for _, part in sorted(found.items())]
+
     def _receipts(self):
         """Those of all changes that were decoded, and the oldest and newest of the others."""
         cdef const Item *item
@@ -142,12 +165,7 @@ cdef class ChangeBatch:
             return False
         if not read_map(at, end, &entries) or entries > CODES:
             return False
-        if self._codes_room - self._codes_count < CODES:
-            self._codes_room = 2 * self._codes_room + 4096
-            codes = <uint8_t *>PyMem_Realloc(self.codes, self._codes_room)
-            if codes == NULL:
-                raise MemoryError
-            self.codes = codes
+        self._make_room()
         item.fields = at[0]
         item.entries = entries
         item.codes = self._codes_count
@@ -187,6 +205,30 @@ cdef class ChangeBatch:
         item.change = <PyObject *>change
         item.kind = NOT_PLAIN
         self.count += 1
+        return 0
+
+    cdef int _copy(self, ChangeBatch other, const Item *item) except -1:
+        """Append what is one of the other's, whose frames are held."""
+        cdef Item *mine
+        if item.change != NULL:
+            return self._append(<object>item.change)
+        self._make_room()
+        mine = self._next()
+        mine[0] = item[0]
+        mine.codes = self._codes_count
+        memcpy(self.codes + mine.codes, other.codes + item.codes, item.entries)
+        self._codes_count += item.entries
+        self.count += 1
+        return 0
+
+    cdef int _make_room(self) except -1:
+        """For the codes of one more."""
+        if self._codes_room - self._codes_count < CODES:
+            self._codes_room = 2 * self._codes_room + 4096
+            codes = <uint8_t *>PyMem_Realloc(self.codes, self._codes_room)
+            if codes == NULL:
+                raise MemoryError
+            self.codes = codes
         return 0
 
     cdef Item *_next(self) except NULL:

@@ -1,6 +1,6 @@
 """What the stages see of a Kafka record, so that they need not know the client library."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 Place = tuple[str, int]
@@ -20,6 +20,12 @@ class Stored(Protocol):
     def key(self) -> bytes | None: ...
     @property
     def value(self) -> bytes | None: ...
+
+
+def headers_of(record: Stored) -> Iterable[tuple[str, bytes]]:
+    """Those of a message as it was fetched; what a load reads back is read without."""
+    found: Iterable[tuple[str, bytes]] = getattr(record, "headers", ())
+    return found
 
 
 class Records(Protocol):

@@ -14,9 +14,10 @@ from aiokafka.errors import ProducerFenced
 from processor.transport.fail_stop import FAILED, FENCED, Die, die
 from processor.transport.fetched import Place
 from processor.transport.outgoing import Outgoing
-from processor.transport.packing import Message, Packed, pack
+from processor.transport.packing import Message, Packed, build, pack
 from schemas.fences import encode_fence
 from schemas.topics import FENCE
+from schemas.tracing import Headers
 
 MESSAGE_LIMIT = 2 * 1024 * 1024
 """Bytes of key and value of one message. The topics' `max.message.bytes` leaves room for the batch around it."""
@@ -29,6 +30,7 @@ STALE_SECONDS = 20 * 3600.0
 """After so long without a renewal an owner writes no more. The broker forgets the epochs of a partition in which nobody
 writes after a day (`producer.id.expiration.ms`), and could not refuse it then."""
 
+_NONE: Mapping[Place, Headers] = {}
 _LAST_SEQUENCE = 0x7FFFFFFF
 """Kafka numbers the messages of a producer in a partition, and begins again at 0 after this one."""
 
@@ -120,15 +122,19 @@ class Owner:
         )
 
     async def send_to(
-        self, messages: Mapping[Place, Sequence[Message]], *, timestamp_ms: int | None = None
+        self,
+        messages: Mapping[Place, Sequence[Message]],
+        *,
+        timestamp_ms: int | None = None,
+        headers: Mapping[Place, Headers] | None = None,
     ) -> Mapping[Place, int]:
         """Write to the given (topic, partition)s; when all is acknowledged, where the last batch of each begins.
 
         Other owners write to these too, and no fence of ours may lie in them: it is for messages that do no harm when
-        stale.
+        stale. `headers`: of each message to a place.
         """
         async with self._lock:
-            return await self._send(messages, timestamp_ms)
+            return await self._send(messages, timestamp_ms, headers or {})
 
     async def close(self) -> None:
         """Send no more, after a send or a renewal in progress. The name stays ours until somebody takes it."""
@@ -155,7 +161,12 @@ class Owner:
                 self._die(FAILED, f"{self.name}: {topic}[{partition}] does not say where the fence is")
         return {topic: offset for (topic, _), offset in fences.items()}
 
-    async def _send(self, messages: Mapping[Place, Sequence[Message]], timestamp_ms: int | None) -> dict[Place, int]:
+    async def _send(
+        self,
+        messages: Mapping[Place, Sequence[Message]],
+        timestamp_ms: int | None,
+        headers: Mapping[Place, Headers] = _NONE,
+    ) -> dict[Place, int]:
         """The offset of the last batch in each partition."""
         if self.identity is None:
             self._die(FENCED, f"{self.name}: send without owning the partition")
@@ -163,7 +174,7 @@ class Owner:
             self._die(FENCED, f"{self.name}: not renewed for so long that the broker may have forgotten the epoch")
         if timestamp_ms is None:
             timestamp_ms = int(time.time() * 1000)
-        lots = [_Lot(place, batch, timestamp_ms) for place, batch in messages.items() if batch]
+        lots = [_Lot(place, batch, timestamp_ms, headers.get(place, ())) for place, batch in messages.items() if batch]
         try:
             offsets = await self._ship(lots)
         except ProducerFenced as error:
@@ -198,14 +209,15 @@ class Owner:
 class _Lot:
     """What goes to one partition, and the batch of it that is next."""
 
-    __slots__ = ("_messages", "_rest", "_timestamp_ms", "packed", "place")
+    __slots__ = ("_headers", "_messages", "_rest", "_timestamp_ms", "packed", "place")
 
-    def __init__(self, place: Place, messages: Sequence[Message], timestamp_ms: int) -> None:
+    def __init__(self, place: Place, messages: Sequence[Message], timestamp_ms: int, headers: Headers) -> None:
         """Packs the first batch. Raises MessageTooLargeError."""
         self.place = place
         self._messages = messages
         self._timestamp_ms = timestamp_ms
-        self.packed, self._rest = pack(messages, 0, timestamp_ms=timestamp_ms, limit=BATCH_BYTES)
+        self._headers = headers
+        self.packed, self._rest = self._pack(0)
         # What is too large is alone in its batch: to look at each message takes half as long as to pack it.
         if self._rest < len(messages) or self.packed.count == 1:
             for key, value in messages:
@@ -217,5 +229,12 @@ class _Lot:
         """Whether there is another batch."""
         if self._rest == len(self._messages):
             return False
-        self.packed, self._rest = pack(self._messages, self._rest, timestamp_ms=self._timestamp_ms, limit=BATCH_BYTES)
+        self.packed, self._rest = self._pack(self._rest)
         return True
+
+    def _pack(self, first: int) -> tuple[Packed, int]:
+        if self._headers:
+            return build(
+                self._messages, first, timestamp_ms=self._timestamp_ms, limit=BATCH_BYTES, headers=self._headers
+            )
+        return pack(self._messages, first, timestamp_ms=self._timestamp_ms, limit=BATCH_BYTES)

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from processor.native import COMPILED
+from schemas.tracing import Headers
 
 Message = tuple[bytes | None, bytes | None]
 """Key and value; a value of None deletes the key in a compacted topic."""
@@ -52,8 +53,10 @@ class _Built:
         return bytes(self._builder.build())
 
 
-def build(messages: Sequence[Message], first: int, *, timestamp_ms: int, limit: int) -> tuple[Packed, int]:
-    """As `pack`, by aiokafka."""
+def build(
+    messages: Sequence[Message], first: int, *, timestamp_ms: int, limit: int, headers: Headers = ()
+) -> tuple[Packed, int]:
+    """As `pack`, by aiokafka; each message with these headers, which `pack` does not write."""
     if not 0 <= first < len(messages):
         msg = f"there is no message {first} in {len(messages)}"
         raise IndexError(msg)
@@ -66,13 +69,13 @@ def build(messages: Sequence[Message], first: int, *, timestamp_ms: int, limit: 
         base_sequence=-1,
         batch_size=NO_LIMIT,
     )
-    place = first
+    place, carried = first, [*headers]
     while place < len(messages):
         key, value = messages[place]
-        size = builder.size_in_bytes(place - first, timestamp_ms, key, value, [])
+        size = builder.size_in_bytes(place - first, timestamp_ms, key, value, carried)
         if place > first and builder.size() + size > limit:
             break
-        builder.append(place - first, timestamp_ms, key, value, [])
+        builder.append(place - first, timestamp_ms, key, value, carried)
         place += 1
     return _Built(builder, place - first), place
 

@@ -14,7 +14,8 @@ from typing import Protocol
 import structlog
 
 from processor.transport.fail_stop import FAILED, Die, die
-from processor.transport.fetched import Fetched
+from processor.transport.fetched import Fetched, headers_of
+from schemas.tracing import OFF, Facts, Tracing, traceparents
 
 log = structlog.get_logger(__name__)
 
@@ -119,6 +120,7 @@ class LiveShards:
         self.loading_steps = 0
         """Grows with each shard that is loaded, proved or dropped."""
         self.observer: Observer = _Nobody()
+        self.tracing: Tracing = OFF
         self._factories = dict(factories)
         self._die = die
         self._slots: dict[Place, _Slot] = {}
@@ -194,11 +196,27 @@ class LiveShards:
         async with slot.lock:
             with slot.unsettled():
                 began = time.monotonic()
-                await slot.shard.process(records)
+                if self.tracing.is_on:
+                    await self._process_traced(place, slot.shard, records)
+                else:
+                    await slot.shard.process(records)
                 self.observer.batch_done(place, slot.shard, len(records), time.monotonic() - began)
                 if not self.ready:  # a rebalance waits for this batch
                     await slot.shard.suspend()
         self.done[place] = records[-1].offset + 1
+
+    async def _process_traced(self, place: Place, shard: Shard, records: Records) -> None:
+        """One span for the batch, which names the traces of all that it holds."""
+        facts: Facts = {
+            "messaging.system": "kafka",
+            "messaging.destination.name": place[0],
+            "messaging.destination.partition.id": str(place[1]),
+            "messaging.batch.message_count": len(records),
+            "floorcast.offset": records[0].offset,
+        }
+        parents = (each for record in records for each in traceparents(headers_of(record)))
+        with self.tracing.span(f"process {place[0]}", "consumer", parents=parents, facts=facts):
+            await shard.process(records)
 
     def sought(self, place: Place, offset: int) -> None:
         """Delivery of a partition begins anew at `offset`."""

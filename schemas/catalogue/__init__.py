@@ -4,7 +4,7 @@ Owns the registry of types and the errors of a catalogue. Types are one file eac
 conditions.py and plan.py.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
@@ -22,7 +22,7 @@ from schemas.catalogue.duration import Duration
 from schemas.catalogue.funnel import Funnel
 from schemas.catalogue.level import Level
 from schemas.catalogue.narrowing import WHOLE, Narrowing
-from schemas.catalogue.plan import Plan, plan_of
+from schemas.catalogue.plan import Measure, OneNameError, Plan, plan_of
 from schemas.catalogue.ratio import Ratio
 from schemas.catalogue.remainder import with_remainder
 from schemas.catalogue.response import Response
@@ -70,6 +70,12 @@ class Metric:
     """Dimension -> label -> what reads that part of it. Those of persons are made from rows."""
     lacking: Mapping[str, str] = field(default_factory=dict)
     """Dimension that it cannot be told apart by -> the metric that is not counted by it: itself, or a part of it."""
+
+    @property
+    def measures(self) -> Iterator[Measure]:
+        """All that is counted for it, apart by dimensions too."""
+        for reader in (self.reader, *(held for part in self.segments.values() for held in part.values())):
+            yield from reader.measures
 
     def reader_of(self, label: tuple[str, str] | None) -> Reader:
         """What reads the part of it that has a label of a dimension; None: all of it."""
@@ -285,18 +291,26 @@ class _Binding:
         return made
 
 
+class CollisionError(ValueError):
+    """Two metrics that count something else would be counted under one name."""
+
+    def __init__(self, one: str, other: str) -> None:
+        self.metrics = (one, other)
+        super().__init__(f"{other} would be counted under the name of {one}")
+
+
 def bound(catalogue: Mapping[str, Entry], rules: Rules) -> BoundCatalogue:
-    """The metrics of a catalogue that was parsed, under these rules."""
+    """The metrics of a catalogue that was parsed, under these rules. Raises CollisionError."""
     given = _whole(catalogue, None)
     whole = Catalogue(given, with_stages(given.dimensions, rules.pipelines))
     binding = _Binding(whole, rules)
     metrics = {name: _metric(name, binding, whole) for name in whole}
-    plan = plan_of(
-        measure
-        for metric in metrics.values()
-        for reader in (metric.reader, *(held for part in metric.segments.values() for held in part.values()))
-        for measure in reader.measures
-    )
+    try:
+        plan = plan_of(measure for metric in metrics.values() for measure in metric.measures)
+    except OneNameError as error:
+        raise CollisionError(
+            *(next(name for name, held in metrics.items() if measure in held.measures) for measure in error.measures)
+        ) from error
     return BoundCatalogue(metrics, plan, plan.pending, whole.dimensions)
 
 

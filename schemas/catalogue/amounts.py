@@ -38,6 +38,25 @@ def total(parts: Mapping[int, int]) -> int | Fraction:
     return whole
 
 
+_MOST_DIGITS = 30
+
+
+def decimal_of(text: str) -> Decimal:
+    """A number that a file says. Raises ValueError: it is none, or far longer than any that is counted."""
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        msg = "must be a number"
+        raise ValueError(msg)
+    exponent = int(number.as_tuple().exponent)
+    if number.adjusted() > _MOST_DIGITS or exponent < -_MOST_DIGITS:
+        msg = f"has more than {_MOST_DIGITS} digits before or behind the point"
+        raise ValueError(msg)
+    return number
+
+
 def number_of(text: str | None) -> tuple[int, int]:
     """(number, places) of a decimal; no text is 0. Raises decimal.InvalidOperation, or ValueError: it is no number."""
     if text is None:

@@ -187,8 +187,8 @@ UNIT_SIZES: Mapping[str, int] = {"seconds": SECOND, "days": DAY}
 
 
 def in_unit(microseconds: int, unit: str) -> int | Fraction:
-    """Microseconds in seconds or days, exactly; as they are in other units."""
-    size = UNIT_SIZES.get(unit, 1)
+    """Microseconds in days, or in seconds where the unit is another one, exactly."""
+    size = UNIT_SIZES.get(unit, SECOND)
     whole, rest = divmod(microseconds, size)
     return Fraction(microseconds, size) if rest else whole
 

@@ -10,16 +10,18 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from schemas.catalogue.base import Entry
+from schemas.catalogue.base import UNIT_SIZES, Entry
 from schemas.catalogue.conditions import First
-from schemas.catalogue.counted import credit_of, facts_of, instant_of
+from schemas.catalogue.counted import credit_of, facts_of, instant_of, listed
 from schemas.catalogue.derived import Derived
 from schemas.catalogue.duration import Duration
+from schemas.catalogue.facts import FACTS, NUMBERS, type_of
 from schemas.catalogue.ratio import Narrowed, Ratio
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Inner
 from schemas.catalogue.versions import Versioned
 from schemas.catalogue.where import EntryError, Wording
+from schemas.records import FieldType
 
 Place = tuple[str | int, ...]
 _INSTANTS = ("at", "start", "end", "at_to")
@@ -180,19 +182,32 @@ def _unit_problem(entry: Entry, metrics: Mapping[str, Entry]) -> EntryError | No
             return error if isinstance(error, EntryError) else None
         if entry.unit == "ratio" and powers not in ({}, _ANY):
             return EntryError(("unit",), f"is ratio, but the formula gives {_words(powers)}: a share has no unit")
-    if isinstance(entry, Ratio) and entry.unit == "ratio":
+    if isinstance(entry, Ratio):
         one, other = (_part_unit(getattr(entry, setting), metrics) for setting in ("numerator", "denominator"))
-        if one is not None and other is not None and _base(one) != _base(other):
+        if one is None or other is None:
+            return None
+        if entry.unit == "ratio" and _base(one) != _base(other):
             reason = f"is ratio, but {one} divided by {other} is no share; use number, seconds, days or money"
             return EntryError(("unit",), reason)
+        if one in _DIMENSIONS and other not in _DIMENSIONS and entry.unit in _DIMENSIONS - {one}:
+            return EntryError(("unit",), f"is {entry.unit}, but {one} divided by {other} is {one}")
     return None
 
 
 def _part_unit(part: Any, metrics: Mapping[str, Entry]) -> str | None:
     if isinstance(part, Inner):
-        return part.unit
+        return "seconds" if part.unit not in UNIT_SIZES and _is_duration(part) else part.unit
     entry = metrics.get(part if isinstance(part, str) else part.metric)
     return None if entry is None else entry.unit
+
+
+def _is_duration(part: Inner) -> bool:
+    """Whether what a part adds up is a length of time: one that does not say its unit is in seconds."""
+    return part.agg == "sum" and any(
+        (fact, part.value) in NUMBERS or type_of(fact, part.value or "") is FieldType.SECONDS
+        for fact in listed(part.from_)
+        if fact in FACTS
+    )
 
 
 def _base(unit: str) -> Powers:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from schemas.catalogue.amounts import decimal_of
 from schemas.catalogue.base import Entry, Exact, Reader, Reading, References, Result, sample_of, shown
 from schemas.catalogue.plan import Measure
 from schemas.catalogue.where import EntryError
@@ -15,6 +16,7 @@ from schemas.panes import Pane
 
 Formula = Callable[[Pane, Reading], Exact]
 _MOST_PARTS = 200
+_SHOWN = 40
 _PATH = ("expr",)
 
 
@@ -60,9 +62,9 @@ def _formula(node: ast.expr, text: str, catalogue: References, parts: dict[str, 
     if isinstance(node, ast.Constant) and type(node.value) in {int, float}:
         written = (ast.get_source_segment(text, node) or "").replace("_", "")
         try:
-            number = Fraction(written)  # a double would be rounded
-        except ValueError:
-            raise EntryError(_PATH, f"{written} is no decimal number") from None
+            number = Fraction(decimal_of(written))  # a double would be rounded
+        except ValueError as error:
+            raise EntryError(_PATH, f"{written[:_SHOWN]}: {error}") from None
         return lambda _pane, _reading: number
     raise EntryError(_PATH, f"{ast.unparse(node)} is neither a metric nor a number, sum, difference, product or ratio")
 

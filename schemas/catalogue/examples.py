@@ -11,12 +11,20 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from schemas.documents.errors import wrong
 from schemas.documents.values import Model
 
+_DAYS = re.compile(r"^\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}$", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(/\d+)?\Z", re.ASCII)
 
 
 def _written(value: str) -> str:
     if not _NUMBER.match(value):
         msg = "must be a number such as 3, 0.25 or 1/3, or null"
+        raise wrong(msg)
+    return value
+
+
+def _days(value: str) -> str:
+    if not _DAYS.match(value):
+        msg = "must be the first and the last day, such as 2026-03-01/2026-03-31"
         raise wrong(msg)
     return value
 
@@ -45,7 +53,7 @@ class Example(Model):
     """If these are sent, this is the number: of a rep, of a team or of the organisation."""
 
     given: list[Given] = Field(min_length=1, max_length=200)
-    window: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}$")
+    window: Annotated[str, AfterValidator(_days), WithJsonSchema({"type": "string", "pattern": _DAYS.pattern})]
     """The first and the last day, both included."""
     now: str | None = None
     """What the clock says; left out: the end of the window."""

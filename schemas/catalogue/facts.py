@@ -35,7 +35,7 @@ was merged into another: what is true of the deal that stays, its own record say
 _MADE: Mapping[str, Mapping[str, FieldType]] = {
     "call": {"happened_at": _T.INSTANT},
     "email": {"happened_at": _T.INSTANT},
-    "meeting": {"happened_at": _T.INSTANT},
+    "meeting": {"happened_at": _T.INSTANT, "people": _T.REFERENCES},
     "activity": {"happened_at": _T.INSTANT},
     "deal": {"ended_at": _T.INSTANT},
 }
@@ -108,6 +108,7 @@ FIRST_OF: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("email", "happened_at"): ("sent_at",),
     ("meeting", "happened_at"): ("ends_at",),
     ("activity", "happened_at"): ("at",),
+    ("meeting", "people"): ("rep", "attendees"),
 }
 """(fact, field) -> the fields of which the first that is set is this one."""
 

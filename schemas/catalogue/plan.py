@@ -201,8 +201,16 @@ class Plan:
         return frozenset(cell for cell, form in self.forms.items() if form in {Form.PENDING, Form.PENDING_DECIMAL})
 
 
+class OneNameError(ValueError):
+    """Two measures that do not mean the same have one name, which one in 10^12 pairs has."""
+
+    def __init__(self, one: Measure, other: Measure) -> None:
+        self.measures = (one, other)
+        super().__init__(f"two measures have one name: {one.text} and {other.text}")
+
+
 def plan_of(measures: Iterable[Measure]) -> Plan:
-    """The plan that counts these. ValueError if two of them have one name."""
+    """The plan that counts these. Raises OneNameError."""
     by_name: dict[int, Measure] = {}
     for measure in measures:
         name = measure.name
@@ -210,8 +218,7 @@ def plan_of(measures: Iterable[Measure]) -> Plan:
         if held.keep is not None and (measure.keep is None or measure.keep > held.keep):
             by_name[name] = replace(held, keep=measure.keep)  # for who looks back furthest
         if held.text != measure.text:
-            msg = f"two measures have one name: {held.text} and {measure.text}"
-            raise ValueError(msg)
+            raise OneNameError(held, measure)
     forms: dict[int, Form] = {}
     sites: dict[str, dict[tuple[Register | None, Credit], list[Line]]] = {}
     for cell, measure in sorted(by_name.items()):

@@ -57,6 +57,8 @@ class Read:
     """Metrics whose entries are wrong: what names one of them is not wrong for that."""
     is_readable: bool = True
     """False: nothing is known of what it defines."""
+    document: Document | None = None
+    """The text, for who has more to say of its lines; None where there is none."""
 
 
 @cache
@@ -85,7 +87,7 @@ def read_metrics(text: str, source: str, under: Defined | None) -> Read:
     defined = reading.read(is_users=under is not None)
     problems = sorted(reading.problems, key=lambda found: document.line(found[0]))
     lines = list(dict.fromkeys(document.problem(path, reason) for path, reason in problems))
-    return Read(defined, lines, frozenset(reading.broken))
+    return Read(defined, lines, frozenset(reading.broken), document=document)
 
 
 class _Reading:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from schemas.catalogue.amounts import number_of
+from schemas.catalogue.amounts import decimal_of, number_of
 from schemas.catalogue.conditions import (
     AmountAtLeast,
     AtLeast,
@@ -185,9 +185,9 @@ def _number(limit: Any, path: Where) -> int:
 
 def _amount(limit: Any, path: Where) -> tuple[int, int]:
     try:
-        return number_of(str(limit))
-    except (ValueError, ArithmeticError):
-        raise EntryError(path, "must be a number") from None
+        return number_of(format(decimal_of(str(limit)), "f"))
+    except ValueError as error:
+        raise EntryError(path, str(error)) from None
 
 
 def _whole(limit: Any, path: Where) -> int:

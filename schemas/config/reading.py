@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.catalogue.reading import Read, read_metrics, shipped
+from schemas.config.own_metrics import problems_of_metrics
 from schemas.config.whole import Config
 from schemas.documents.errors import ConfigError
 from schemas.documents.refused import refused
@@ -57,6 +58,10 @@ def parse_config(
             problems += [found for found in _found(problem, document) if found[0] not in missing]
     else:
         if not problems and (metrics is None or not metrics.problems):
+            if metrics is not None and metrics.document is not None:
+                wrong = [metrics.document.problem(*found) for found in problems_of_metrics(config)]
+                if wrong:
+                    raise ConfigError(wrong)
             return config
     problems.sort(key=lambda found: document.line(found[0]))  # of one line in the order in which they were found
     told = list(dict.fromkeys(document.problem(path, reason) for path, reason in problems))

@@ -10,7 +10,6 @@ from pydantic_core import PydanticCustomError
 
 from schemas.catalogue import begins_at_zero
 from schemas.catalogue.adding import adds_up
-from schemas.catalogue.funnel import Funnel
 from schemas.catalogue.reading import Read
 from schemas.config.alerts import Threshold
 from schemas.config.goals import Goal
@@ -291,10 +290,6 @@ def _pipelines(config: "Config") -> Iterator[Found]:
     for name, entry in config.pipelines.items():
         for stage in entry.ambiguous(names):
             yield ("pipelines", name), f"several stages are called {stage!r}: write the id of the one that is meant"
-    for metric, held in config.catalogue.items():
-        if isinstance(held, Funnel) and held.pipeline is not None and not held.steps:
-            for reason in _unknown("pipeline", "pipelines", held.pipeline, config.pipelines):
-                yield ("pipelines",), f"{metric} of metrics.yaml goes by one that is not here: {reason}"
 
 
 _CHECKS = (_calendars, _teams, _teams_of_screens, _channels, _people, _secrets, _matches, _rates, _pipelines)

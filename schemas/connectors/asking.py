@@ -7,9 +7,10 @@ connection, the token, the limits and the back-off; tests drive it with answers 
 What is found becomes the body of a delivery (`Envelope`), which the connector reads like any other.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -147,8 +148,17 @@ class Page:
     cursor: str | None
 
 
-class Source(Protocol):
-    """A vendor's API. Pure: it says what to ask, and makes sense of the answers."""
+def at_once(value: _T) -> Steps[_T]:
+    """What is known without asking."""
+    return value
+    yield  # a generator, as what asks is
+
+
+class Source(ABC):
+    """A vendor's API. Pure: it says what to ask, and makes sense of the answers.
+
+    What has a body here is so of vendors who tell nothing of it.
+    """
 
     address: str
     """Scheme, host and port that requests go to."""
@@ -165,53 +175,53 @@ class Source(Protocol):
     """Whether records say of each field when it was set. Else only when they were modified last: then a field that is
     as it was known says nothing new, though its record has changed since."""
 
+    @abstractmethod
     def login(self) -> Steps[Mapping[str, str]]:
         """Headers that let requests in."""
-        ...
 
+    @abstractmethod
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """What an answer says of the limits."""
-        ...
 
+    @abstractmethod
     def wait(self, status: int, headers: Mapping[str, str], data: Any) -> float | None:
         """How long a refusal for asking too much says to wait, in seconds; None: it does not say."""
-        ...
 
     def exhausted(self, headers: Mapping[str, str]) -> float | None:
         """How long nothing more may be asked, in seconds, as an answer says; None: it does not say so."""
-        ...
+        return None
 
     def words(self) -> Steps[Mapping[str, str]]:
         """What the account's own words mean, for `Envelope.words`."""
-        ...
+        return at_once({})
 
+    @abstractmethod
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """What is known of these, at most `batch` of them."""
-        ...
 
     def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """The same, of only what they point to."""
-        ...
+        return at_once(Envelope(object=object))
 
+    @abstractmethod
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """A page of those that were modified since."""
-        ...
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """A page of those that were deleted since; `until` is now."""
-        ...
+        return at_once(Page([], None))
 
+    @abstractmethod
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
         """A page of all that there is."""
-        ...
 
+    @abstractmethod
     def everybody(self) -> Steps[Envelope]:
         """The people, those who left too."""
-        ...
 
     def is_there(self, record: Mapping[str, Any]) -> bool:
         """Whether what `read` gave of a record says that it is there, not only something of it."""
-        ...
+        return True
 
 
 def member(data: Any, name: str, kind: type[_T]) -> _T:

@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.backfills.crms import Crm, HubSpotCrm, SalesforceCrm
+from tests.backfills.crms import Crm, HubSpotCrm, PipedriveCrm, SalesforceCrm
 from tests.backfills.killed import Killed
 from tests.backfills.large import FLAT_BYTES, measure
 
 _CRMS: dict[str, tuple[Callable[[Path], Crm], float]] = {
     "hubspot": (HubSpotCrm, 0.05),
     "salesforce": (SalesforceCrm, 0.3),
+    "pipedrive": (PipedriveCrm, 0.05),
 }
 """With the seconds that each answer takes: at once, a small account would be read before anything can be killed."""
 

@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 
 from schemas.instants import HOUR
-from tests.deploy.lookups import salesforce_world, world
+from tests.deploy.lookups import pipedrive_world, salesforce_world, world
+from tests.deploy.lookups.pipedrive_world import PipedriveWorld
 from tests.deploy.lookups.salesforce_world import SalesforceWorld
 from tests.deploy.lookups.told import Told
 from tests.deploy.lookups.world import Clock, World
@@ -85,34 +86,23 @@ class Crm:
                 self._people.act()
 
 
-class HubSpotCrm(Crm):
+class WebhookCrm(Crm):
     """Tells by webhooks; which of them get lost is the world's."""
 
-    def __init__(self, folder: Path, *, seed: int = 1, lost: float = 0.05) -> None:
-        made = _HubSpotWorld(self, folder, seed=seed, lost=lost, clock=MachineClock())
-        # Of what was merged away in its past nothing is left; whom webhooks told of before, nobody merges now.
-        made.is_new = True
-        super().__init__(made)
-
-    def configuration(self) -> dict[str, object]:
-        """What stands in `floorcast.yaml`."""
-        settings = world.settings_of(self.world.crm.url) | {"reconcile": {"every": "5s", "overlap": "1h"}}
-        return configured(settings, world.PIPELINES)
+    def signed(self, path: str, body: bytes) -> dict[str, str]:
+        """The headers by which the vendor proves a body."""
+        raise NotImplementedError
 
     def post(self, body: bytes) -> None:
-        """As HubSpot would; whoever does not answer has missed it."""
-        path, at = f"/webhooks/{CONNECTION}", str(round(time.time() * 1000))
-        signed = f"POSThttps://floor.example.com{path}".encode() + body + at.encode()
-        signature = base64.b64encode(hmac.new(b"a-secret-of-hubspot", signed, hashlib.sha256).digest()).decode()
-        headers = {
-            "content-type": "application/json", "x-hubspot-request-timestamp": at, "x-hubspot-signature-v3": signature,
-        }  # fmt: skip
+        """As the vendor would; whoever does not answer has missed it."""
+        path = f"/webhooks/{CONNECTION}"
+        headers = {"content-type": "application/json", **self.signed(path, body)}
         httpx.post(f"{self.floorcast}{path}", content=body, headers=headers, timeout=10, trust_env=False)
 
 
-class _HubSpotWorld(World):
-    def __init__(self, crm: HubSpotCrm, folder: Path, **more: Any) -> None:
-        super().__init__(folder, **more)
+class _Telling(World):
+    def __init__(self, crm: WebhookCrm, folder: Path, **more: Any) -> None:
+        super().__init__(folder, clock=MachineClock(), **more)
         self._told_to = crm
 
     def send(self, events: list[dict[str, Any]]) -> None:
@@ -123,6 +113,49 @@ class _HubSpotWorld(World):
             if self.random.random() >= self.lost:
                 for _ in range(2 if self.random.random() < self.repeated else 1):
                     self._told_to.post(body)
+
+
+class PipedriveCrm(WebhookCrm):
+    """Its webhooks bring whole objects, and a password."""
+
+    def __init__(self, folder: Path, *, seed: int = 1, lost: float = 0.05) -> None:
+        super().__init__(_PipedriveWorld(self, folder, seed=seed, lost=lost))
+
+    def configuration(self) -> dict[str, object]:
+        """What stands in `floorcast.yaml`."""
+        reconcile = {"every": "5s", "overlap": "1h", "ids": "10s"}
+        settings = pipedrive_world.settings_of(self.world.crm.url) | {"reconcile": reconcile}
+        return configured(settings, pipedrive_world.PIPELINES)
+
+    def signed(self, path: str, body: bytes) -> dict[str, str]:
+        """Of every body the same."""
+        return {"authorization": f"Basic {base64.b64encode(pipedrive_world.LOGIN.encode()).decode()}"}
+
+
+class _PipedriveWorld(_Telling, PipedriveWorld):
+    pass
+
+
+class HubSpotCrm(WebhookCrm):
+    """Its webhooks name a property, or a record that is to be looked up."""
+
+    def __init__(self, folder: Path, *, seed: int = 1, lost: float = 0.05) -> None:
+        made = _Telling(self, folder, seed=seed, lost=lost)
+        # Of what was merged away in its past nothing is left; whom webhooks told of before, nobody merges now.
+        made.is_new = True
+        super().__init__(made)
+
+    def configuration(self) -> dict[str, object]:
+        """What stands in `floorcast.yaml`."""
+        settings = world.settings_of(self.world.crm.url) | {"reconcile": {"every": "5s", "overlap": "1h"}}
+        return configured(settings, world.PIPELINES)
+
+    def signed(self, path: str, body: bytes) -> dict[str, str]:
+        """By its third version, which covers the address and the instant."""
+        at = str(round(time.time() * 1000))
+        signed = f"POSThttps://floor.example.com{path}".encode() + body + at.encode()
+        signature = base64.b64encode(hmac.new(b"a-secret-of-hubspot", signed, hashlib.sha256).digest()).decode()
+        return {"x-hubspot-request-timestamp": at, "x-hubspot-signature-v3": signature}
 
 
 class SalesforceCrm(Crm):

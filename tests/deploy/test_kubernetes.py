@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from api.settings import Settings as ApiSettings
+from bench.sizing import needs, read
 from deploy.settings import Settings as UpSettings
 from processor.settings import Settings as WorkerSettings
 from schemas.kafka_rights import RIGHTS
@@ -148,6 +149,82 @@ def test_the_api_has_left_before_kubernetes_ends_it() -> None:
         role = workload.removeprefix("floorcast-")
         assert environment(container)["FLOORCAST_ROLE"] == role
         assert probe["httpGet"]["path"] == f"/readyz?role={role}"
+
+
+def volumes_at(workload: str, place: str) -> list[Json]:
+    spec = PODS[workload]["spec"]
+    names = [each["name"] for each in spec["containers"][0]["volumeMounts"] if each["mountPath"] == place]
+    return [volume for volume in spec["volumes"] if volume["name"] in names]
+
+
+def test_a_reader_that_is_started_again_finds_its_snapshot() -> None:
+    (mount,) = [
+        each
+        for each in PODS["floorcast-read"]["spec"]["containers"][0]["volumeMounts"]
+        if each["mountPath"] == "/var/lib/floorcast"
+    ]
+    (volume,) = volumes_at("floorcast-read", "/var/lib/floorcast")
+    assert not mount.get("readOnly")
+    assert "emptyDir" in volume
+
+
+@pytest.mark.parametrize("workload", PODS, ids=str)
+def test_keys_lie_in_kafka_and_in_no_file_that_is_shared(workload: str) -> None:
+    text = yaml.safe_dump(PODS[workload])
+    assert "keys" not in {volume["name"] for volume in PODS[workload]["spec"].get("volumes", [])}
+    assert "keys.json" not in text
+
+
+@pytest.mark.parametrize(
+    ("workload", "kind"),
+    [("floorcast-ingest", "Deployment"), ("floorcast-read", "Deployment"), ("floorcast-worker", "StatefulSet")],
+)
+def test_each_part_is_a_workload_of_its_own_that_can_lose_a_pod(workload: str, kind: str) -> None:
+    (found,) = [each for each in of_kind(kind) if name(each) == workload]
+    assert found["spec"]["replicas"] >= 2
+
+
+@pytest.mark.parametrize("workload", ["floorcast-ingest", "floorcast-read"])
+def test_apis_grow_with_what_is_asked_of_them(workload: str) -> None:
+    (scaler,) = [each["spec"] for each in of_kind("HorizontalPodAutoscaler") if name(each) == workload]
+    assert scaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload}
+    assert 2 <= scaler["minReplicas"] < scaler["maxReplicas"]
+
+
+def test_workers_grow_by_lag_up_to_the_partitions_there_are() -> None:
+    (scaler,) = [each["spec"] for each in of_kind("ScaledObject")]
+    (settings,) = [each["data"] for each in of_kind("ConfigMap") if name(each) == "floorcast-settings"]
+    assert scaler["scaleTargetRef"]["name"] == "floorcast-worker"
+    assert 2 <= scaler["minReplicaCount"] < scaler["maxReplicaCount"] <= int(settings["FLOORCAST_PARTITIONS"])
+    assert "floorcast_consumer_lag_records" in scaler["triggers"][0]["metadata"]["query"]
+
+
+def test_what_has_metrics_is_scraped() -> None:
+    scraped = set()
+    for monitor in of_kind("PodMonitor"):
+        for workload, pod in PODS.items():
+            if selects(monitor["spec"]["selector"], pod["metadata"]["labels"]):
+                (container,) = pod["spec"]["containers"]
+                ports = {port["name"] for port in container["ports"]}
+                assert {each["port"] for each in monitor["spec"]["podMetricsEndpoints"]} <= ports
+                scraped.add(workload)
+    assert scraped >= {"floorcast-read", "floorcast-worker"}
+    assert len(of_kind("PrometheusRule")) == 1
+
+
+def test_a_floor_of_a_hundred_people_fits_into_what_is_asked_for() -> None:
+    need = needs(100, read())
+    for workload, memory in (("floorcast-read", need.api_memory), ("floorcast-worker", need.worker_memory)):
+        (container,) = PODS[workload]["spec"]["containers"]
+        assert memory < quantity(container["resources"]["requests"]["memory"])
+        assert quantity(container["resources"]["requests"]["memory"]) < quantity(
+            container["resources"]["limits"]["memory"]
+        )
+
+
+def quantity(text: str) -> int:
+    """Bytes, of what Kubernetes writes with a binary unit."""
+    return int(text[:-2]) << {"Mi": 20, "Gi": 30}[text[-2:]]
 
 
 def test_a_worker_s_name_is_its_pod_s() -> None:

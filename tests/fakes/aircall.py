@@ -14,6 +14,7 @@ from typing import Any
 from tests.fakes.http import FakeServer, Request, Response, Rolling
 
 ID, KEY = "api-id-1", "api-key-1"
+TOKEN = "45XXYYZZa08example"  # noqa: S105 - what its bodies repeat
 CAP = 10_000
 
 
@@ -53,7 +54,7 @@ class FakeAircall(FakeServer):
 
     def _event(self, name: str, call: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "resource": "call", "event": f"call.{name}", "timestamp": self.now(), "token": "45XXYYZZa08example",
+            "resource": "call", "event": f"call.{name}", "timestamp": self.now(), "token": TOKEN,
             "data": dict(call),
         }  # fmt: skip
 
@@ -73,6 +74,10 @@ class FakeAircall(FakeServer):
 
     def _route(self, request: Request) -> Response:
         query = request.query
+        if request.path == "/v1/ping":
+            return Response(200, {"ping": "pong"})
+        if found := re.fullmatch(r"/v1/webhooks(?:/([\w-]+))?", request.path):
+            return self._webhooks(request, found[1])
         if request.path in ("/v1/users", "/v2/users"):
             return self._page("users", self.users, query, len(self.users))
         if request.path == "/v1/calls":
@@ -86,6 +91,23 @@ class FakeAircall(FakeServer):
         found = re.fullmatch(r"/v1/calls/(\d+)", request.path)
         call = None if found is None else self.calls.get(int(found[1]))
         return Response(404, {"error": "Not found"}) if call is None else Response(200, {"call": call})
+
+    def _webhooks(self, request: Request, id: str | None) -> Response:
+        """The same address twice is refused; each has a token of its own."""
+        if request.method == "POST":
+            said = request.json()
+            if any(hook["url"] == said["url"] for hook in self.hooks.values()):
+                return Response(400, {"error": "Bad Request", "troubleshoot": "url is already taken"})
+            id = f"1e8e0f4c-0000-4000-8000-{len(self.hooks) + 1:012}"
+            self.hooks[id] = {"webhook_id": id, "active": True, "token": TOKEN, **said}
+            return Response(201, {"webhook": self.hooks[id]})
+        if id is None:
+            return self._page("webhooks", list(self.hooks.values()), request.query, len(self.hooks))
+        if id not in self.hooks:
+            return Response(404, {"error": "Not found"})
+        if request.method == "PUT":
+            self.hooks[id] |= request.json()
+        return Response(200, {"webhook": self.hooks[id]})
 
     def _page(self, name: str, rows: list[dict[str, Any]], query: Mapping[str, str], total: int) -> Response:
         page, size = int(query.get("page", "1")), int(query.get("per_page", "20"))

@@ -5,6 +5,7 @@ largest offset, an event log of 30 days by cursor, status changes as activities,
 `RateLimit`.
 https://developer.close.com/api/resources/events.md
 https://developer.close.com/api/overview/pagination.md
+https://developer.close.com/api/resources/webhooks
 """
 
 import base64
@@ -18,6 +19,7 @@ from typing import Any
 from tests.fakes.http import FakeServer, Request, Response, Rolling
 
 KEY = "api_1test.key"
+SIGNATURE_KEY = "ab" * 32
 MONTH = 30 * 86400
 STATUSES = {"stat_act": "active", "stat_ver": "active", "stat_won": "won", "stat_los": "lost"}
 LEAD_STATUSES = {"stat_pot": "Potential", "stat_qua": "Qualified", "stat_bad": "Bad Fit"}
@@ -150,6 +152,10 @@ class FakeClose(FakeServer):
 
     def _route(self, request: Request) -> Response:  # noqa: PLR0911 - a path each
         path, query = request.path.removeprefix("/api/v1"), request.query
+        if path == "/me/":
+            return Response(200, {"id": "user_1", "email": "r1@example.com"})
+        if found := re.fullmatch(r"/webhook/(?:(\w+)/)?", path):
+            return self._webhooks(request, found[1])
         if path == "/event/":
             return self._events(query)
         if path == "/user/":
@@ -170,6 +176,20 @@ class FakeClose(FakeServer):
         if thing is None or thing.deleted_at is not None:
             return Response(404, {"error": "Empty query: Object does not exist."})
         return Response(200, self._written(thing))
+
+    def _webhooks(self, request: Request, id: str | None) -> Response:
+        """The signature key stands in the answer to the making, and in no other."""
+        if request.method == "POST":
+            hook = {"id": self._new("whsub"), "status": "active", **request.json()}
+            self.hooks[hook["id"]] = hook
+            return Response(201, hook | {"signature_key": SIGNATURE_KEY})
+        if id is None:
+            return _page(list(self.hooks.values()), request.query)
+        if id not in self.hooks:
+            return Response(404, {"error": "Empty query: Object does not exist."})
+        if request.method == "PUT":
+            self.hooks[id] |= request.json()
+        return Response(200, self.hooks[id])
 
     def _list(self, object: str, query: Mapping[str, str], name: str) -> Response:
         things = [self._written(thing) for thing in self.things[object].values() if thing.deleted_at is None]

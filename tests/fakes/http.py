@@ -67,6 +67,8 @@ class FakeServer:
         """(method, path) of all that came."""
         self.faults: deque[Response | None] = deque()
         """Given in place of the next answers; None: the connection is cut off without one."""
+        self.hooks: dict[str, dict[str, Any]] = {}
+        """What is subscribed, by its id, as the vendor shows it."""
         self.url = ""
         self.most_at_once = 0
         """Requests that were under way at one time."""

@@ -5,6 +5,7 @@ lag, 10,000 a query, 5 a second), associations, owners, pipelines, limits and th
 https://developers.hubspot.com/docs/api-reference/latest/crm/search-the-crm
 https://developers.hubspot.com/docs/api/usage-details
 https://developers.hubspot.com/docs/api-reference/error-handling
+https://developers.hubspot.com/docs/api-reference/latest/account/account-information
 """
 
 import json
@@ -92,6 +93,8 @@ class FakeHubSpot(FakeServer):
                 "7003": ("true", "0.0"),
             }
         )
+        self.lacks: set[str] = set()
+        """Scopes that the token has not: contacts, deals, leads, owners."""
         self._next_id = 1000
 
     @property
@@ -218,8 +221,18 @@ class FakeHubSpot(FakeServer):
             }
         return response
 
-    def _route(self, request: Request) -> Response:
+    def _route(self, request: Request) -> Response:  # noqa: PLR0911 - a path each
         path = request.path
+        if path == f"/account-info/{VERSION}/details":
+            details = {
+                "portalId": 62515,
+                "accountType": "STANDARD",
+                "timeZone": "Europe/Berlin",
+                "companyCurrency": "USD",
+            }
+            return Response(200, details)
+        if not self._may_read(path):
+            return _error(403, "MISSING_SCOPES", "This app hasn't been granted all required scopes to make this call.")
         if path == f"/crm/owners/{VERSION}":
             return self._owners(request.query)
         if path == f"/crm/pipelines/{VERSION}/deals":
@@ -231,6 +244,14 @@ class FakeHubSpot(FakeServer):
             return _error(404, "OBJECT_NOT_FOUND", "Resource not found.")
         ways = {"/search": self._search, "/batch/read": self._batch, None: self._list}
         return ways[found[2]](found[1], request)
+
+    def _may_read(self, path: str) -> bool:
+        """Calls, mails and meetings come with the scope of contacts."""
+        name = (
+            "owners" if path.startswith("/crm/owners/") else path.removeprefix(f"/crm/objects/{VERSION}/").split("/")[0]
+        )
+        scope = "contacts" if name in ("calls", "emails", "meetings") else name
+        return scope not in self.lacks
 
     def _batch(self, object: str, request: Request) -> Response:
         asked = request.json()

@@ -5,6 +5,7 @@ whoever guards it, cursors of the second version and offsets of the first, archi
 deals that are deleted for 30 days, no fractions in `updated_since`.
 https://pipedrive.readme.io/docs/core-api-concepts-rate-limiting
 https://developers.pipedrive.com/docs/api/v1
+https://developers.pipedrive.com/docs/api/v1/Webhooks
 """
 
 import json
@@ -50,6 +51,7 @@ class FakePipedrive(FakeServer):
         """How much later than the update it tells of a webhook says it is, within the second."""
         self.items: dict[str, dict[str, Item]] = {"deal": {}, "lead": {}, "activity": {}}
         self.users: list[dict[str, Any]] = []
+        self.is_admin = True
         self._next_id = 700
 
     @property
@@ -152,6 +154,10 @@ class FakePipedrive(FakeServer):
         path, query = request.path, request.query
         if path == "/api/v1/users":
             return 20, _answer(self.users)
+        if path == "/api/v1/users/me":
+            return 2, _answer({"id": 12415231, "is_admin": int(self.is_admin), "company_domain": "acme"})
+        if found := re.fullmatch(r"/api/v1/webhooks(/\d+)?", path):
+            return 10, self._webhooks(request, found[1])
         if found := re.fullmatch(r"/api/v1/leads/([0-9a-f-]{20,})", path):
             item = self.items["lead"].get(found[1])
             if item is None or item.deleted_at is not None:
@@ -200,6 +206,25 @@ class FakePipedrive(FakeServer):
             {**self._written(item), "is_deleted": item.deleted_at is not None} for item in items[start : start + size]
         ]
         return _answer(data, next_cursor=str(start + size) if start + size < len(items) else None)
+
+    def _webhooks(self, request: Request, id: str | None) -> Response:
+        if request.method == "DELETE" and id is not None:
+            if self.hooks.pop(id[1:], None) is None:
+                return _error(404, "Webhook not found")
+        elif request.method == "POST":
+            self._next_id += 1
+            said = request.json()
+            if missing := {"subscription_url", "event_action", "event_object", "name"} - said.keys():
+                return _error(400, f"{min(missing)} is required")
+            if not said["subscription_url"].startswith("https://"):
+                return _error(400, "subscription_url must be a valid https URL")
+            hook = self.hooks[str(self._next_id)] = {
+                "id": self._next_id, "is_active": 1, "remove_reason": None, "last_http_status": None, **said
+            }  # fmt: skip
+            made = _answer(hook)
+            made.status = 201
+            return made
+        return _answer(list(self.hooks.values()))
 
     def _leads(self, query: Mapping[str, str], *, is_archived: bool) -> Response:
         items = self._there("lead", is_archived=is_archived)

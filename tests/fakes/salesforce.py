@@ -194,11 +194,13 @@ class FakeSalesforce(FakeServer):
         response.headers["Sforce-Limit-Info"] = f"api-usage={self.used}/{self.daily}"
         return response
 
-    def _route(self, request: Request) -> Response:
+    def _route(self, request: Request) -> Response:  # noqa: PLR0911 - a path each
         path = re.sub(r"^/services/data/v\d+\.0", "", request.path)
         if found := re.fullmatch(r"/(query|queryAll)/(.*)", path):
             rows = self._cursors.pop(found[2]) if found[2] else self._soql(request.query["q"], found[1] == "queryAll")
             return _error(400, "MALFORMED_QUERY", "unexpected token") if rows is None else self._paged(rows)
+        if path == "/limits":
+            return Response(200, {"DailyApiRequests": {"Max": self.daily, "Remaining": self.daily - self.used}})
         if found := re.fullmatch(r"/sobjects/(\w+)/describe", path):
             if found[1] not in FIELDS:
                 return _error(404, "NOT_FOUND", "The requested resource does not exist")

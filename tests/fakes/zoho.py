@@ -6,6 +6,7 @@ users, field metadata, errors.
 https://www.zoho.com/crm/developer/docs/api/v8/get-records.html
 https://www.zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
 https://www.zoho.com/crm/developer/docs/api/v8/status-codes.html
+https://www.zoho.com/crm/developer/docs/api/v8/notifications/enable.html
 """
 
 import json
@@ -27,6 +28,7 @@ STAGES = {
     "Gone elsewhere": "Closed Lost",
 }
 LIST_CAP = 2000
+WEEK = 7 * 86400
 
 
 def iso(second: int) -> str:
@@ -128,7 +130,10 @@ class FakeZoho(FakeServer):
         if path == "/coql":
             return self._coql(str(request.json()["select_query"]))
         if path == "/users":
-            return self._page("users", self.users, request.query)
+            users = self.users[:1] if request.query.get("type") == "CurrentUser" else self.users
+            return self._page("users", users, request.query)
+        if path == "/actions/watch":
+            return self._watch(request)
         if path == "/settings/fields":
             return self._fields()
         if found := re.fullmatch(r"/Leads/(\d+)/Emails", path):
@@ -157,6 +162,33 @@ class FakeZoho(FakeServer):
                 "token_type": "Bearer",
             },
         )
+
+    def _watch(self, request: Request) -> Response:
+        """What is to last longer than a week lasts an hour, without a word; an entry for each module is shown."""
+        if request.method in ("POST", "PUT"):
+            (said,) = request.json()["watch"]
+            if (said["channel_id"] in self.hooks) is (request.method == "POST"):
+                return _error(400, "INVALID_DATA", "invalid data")
+            until = datetime.fromisoformat(said["channel_expiry"]).timestamp()
+            if until > self.clock() + WEEK:
+                said["channel_expiry"] = iso(self.now() + 3600)
+            self.hooks[said["channel_id"]] = said
+            return Response(200, {"watch": [{"code": "SUCCESS", "status": "success"}]})
+        live = [
+            hook
+            for hook in self.hooks.values()
+            if datetime.fromisoformat(hook["channel_expiry"]).timestamp() > self.clock()
+        ]
+        shown = [
+            {
+                "channel_id": hook["channel_id"], "channel_expiry": hook["channel_expiry"],
+                "notify_url": hook["notify_url"], "token": hook["token"], "resource_name": event.partition(".")[0],
+                "events": [event],
+            }
+            for hook in live
+            for event in hook["events"]
+        ]  # fmt: skip
+        return Response(200, {"watch": shown}) if shown else Response(204)
 
     def _written(self, row: Row, names: list[str]) -> dict[str, Any]:
         own = {"Created_Time": iso(row.created), "Modified_Time": iso(row.modified)}

@@ -1,7 +1,8 @@
 """What integration tests share: a sink for alerts, a floorcast that tells it of them, and somebody who asks.
 
 One `floorcast up` serves a module, on the run's Kafka under a prefix of its own. The module says by `configuration`
-how it is configured. A module that kills Kafka itself has a fixture `floor` of its own, without `kafka`.
+how it is configured, and by `ENVIRONMENT` by what settings, where `{sink}` stands for the sink. A module that kills
+Kafka itself has a fixture `floor` of its own, without `kafka`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ async def floor(
 ) -> AsyncIterator[FloorProcess]:
     """Run a floorcast for the module, configured by its `configuration(url of the sink)`."""
     folder = tmp_path_factory.mktemp("floor")
-    process = FloorProcess(folder, request.module.configuration(sink.url), kafka=kafka)
+    settings = getattr(request.module, "ENVIRONMENT", {})
+    environment = {name: value.format(sink=sink.url) for name, value in settings.items()}
+    process = FloorProcess(folder, request.module.configuration(sink.url), environment, kafka=kafka)
     try:
         await asyncio.to_thread(process.start)
         yield process

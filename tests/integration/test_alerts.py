@@ -13,6 +13,7 @@ import pytest
 from deploy.simulator.known import Event
 from schemas.connectors.standard_webhooks import check_signature, read_key
 from schemas.instants import HOUR, SECOND, format_instant, parse_instant
+from tests.collector import PATH, spans_of
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, post, post_of
 from tests.integration.served import Reader
@@ -24,6 +25,7 @@ pytestmark = [pytest.mark.kafka]
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of a sink
 SEEN_SECONDS = 30.0
 LEADS = 3_000
+ENVIRONMENT = {"FLOORCAST_TRACES": "{sink}", "OTEL_BSP_SCHEDULE_DELAY": "200"}
 
 Json = dict[str, Any]
 
@@ -100,6 +102,8 @@ async def test_a_lead_that_waits_is_raised_told_once_and_resolved_by_its_answer(
     assert told.json["data"]["id"] == breach["id"]
     assert breach["team"] == "north"
     assert breach["due_at"] <= breach["raised_at"]
+    assert breach["request"] is not None
+    assert told.json["data"]["request"] == breach["request"]
     lateness = (parse_instant(breach["raised_at"]) - parse_instant(breach["due_at"])) / SECOND
     print(f"\na lead: raised {lateness:.2f} s after it was due")  # noqa: T201 - the figure is what is asked for
 
@@ -137,6 +141,43 @@ async def test_what_was_done_about_an_alert_is_shown_with_it(
         return shown["acknowledged_at"] is not None and shown["snoozed_until"] is not None
 
     await eventually(is_done, "acknowledged and snoozed")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_trace_goes_from_the_webhook_to_the_alert(floor: FloorProcess, sink: HttpSink, reader: Reader) -> None:
+    await post(floor.url, floor.config_file, lead("traced", clock()))
+
+    async def is_breached() -> Any:
+        return (await alerts_of(reader, "traced", "open")).get("breach")
+
+    breach = await eventually(is_breached, "breached")
+
+    def way() -> list[str]:
+        """From what was sent back to what caused it, by parents and links."""
+        spans = spans_of(post.body for post in sink.received if post.path == PATH)
+        by_id = {span.id: span for span in spans}
+        (begins,) = [span for span in spans if span.facts.get("floorcast.request") == breach["request"]]
+        sent = [span for span in spans if span.name == "send alerts" and span.facts["floorcast.channel"] == "floor"]
+        for last in sent:
+            names, at = [last.name], last
+            while at != begins and (causes := [by_id[id] for id in (at.parent, *at.links) if id in by_id]):
+                # One lead is told of alone here; of several causes the one is followed that leads there.
+                at = next((each for each in causes if each.trace == begins.trace), causes[0])
+                names.append(at.name)
+            if at == begins:
+                return names
+        return []
+
+    async def is_told() -> Any:
+        return way()
+
+    names = await eventually(is_told, "the whole trace is told")
+
+    prefix = floor.prefix
+    assert [name.replace(prefix, "").replace("g1.", "") for name in names] == [
+        "send alerts", "process notifications", "raise alerts", "process engagements", "process record-changes",
+        "process deliveries", "send deliveries", "POST /webhooks/{connection}",
+    ]  # fmt: skip
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -1,5 +1,6 @@
 """The user's `metrics.yaml`: what it puts on top of the shipped metrics, and how its faults are named."""
 
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -259,7 +260,24 @@ FAULTS = {
         "4: metrics.c.unit: must be count: stat missed counts leads",
         "5: metrics.d.stat: must be p1 to p99, due, answered, within, missed or mean; did you mean 'p50'?",
         "6: metrics.e.stat: must be p1 to p99, mean or sum",
-        "7: metrics.f.expr: 0x10 is no decimal number",
+        "7: metrics.f.expr: 0x10: must be a number",
+    ],
+    "metrics:\n  a: {unit: number, type: derived, expr: calls_made + 1e999999999}\n"
+    f"  b: {{unit: count, {HELD}, examples: [{{given: [{{record: call, id: c, changed_at: x}}], window: march,"
+    " is: 1}]}\n"
+    "  c: {unit: count, type: simple, from: deal, at: closed_at, agg: count, where: {amount: {below: 1e-99999999}}}": [
+        "2: metrics.a.expr: 1e999999999: has more than 30 digits before or behind the point",
+        "3: metrics.b.examples.0.window: must be the first and the last day, such as 2026-03-01/2026-03-31",
+        "4: metrics.c.where.amount.below: has more than 30 digits before or behind the point",
+    ],
+    "metrics:\n  a: {unit: days, type: ratio, numerator: talk_seconds, denominator: calls_made}\n"
+    "  b: {unit: ratio, type: ratio, numerator: {from: call, at: dialed_at, agg: sum, value: talk}, denominator:"
+    " calls_made}\n"
+    "  c: {unit: money, type: ratio, numerator: {from: lead, at: received_at, agg: sum, value: response},"
+    " denominator: leads_received}": [
+        "2: metrics.a.unit: is days, but seconds divided by count is seconds",
+        "3: metrics.b.unit: is ratio, but seconds divided by count is no share; use number, seconds, days or money",
+        "4: metrics.c.unit: is money, but seconds divided by count is seconds",
     ],
     "metrics:\n  a: {unit: count, type: simple, from: call, at: dialed_at, agg: count,\n"
     "    where: {direction: outbond, dialed_at: {below: 5m}, talk: {least: 5m}}}\n"
@@ -332,6 +350,24 @@ class TestFaults:
         (told,) = caught.value.problems
         assert told.endswith("floorcast.yaml:6: alerts.thresholds.few.metric: talk_seconds is switched off in "
                              "metrics.yaml")  # fmt: skip
+
+    def test_two_metrics_of_one_name_in_panes_are_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        theirs = bound_under(shipped(), Rules()).metrics["calls_made"].reader.measures[0]
+        name = type(theirs).name
+        assert isinstance(name, cached_property)
+        monkeypatch.setattr(
+            type(theirs), "name", property(lambda held: theirs_name if "tour" in held.text else name.func(held))
+        )
+        theirs_name = name.func(theirs)
+
+        with pytest.raises(ConfigError) as caught:
+            loaded(tmp_path, DEMOS.replace("kind: demo", "kind: tour"))
+
+        (told,) = caught.value.problems
+        assert told.endswith(
+            "metrics.yaml:2: metrics.demos: has by a rare chance the same name as calls_made in what is stored: "
+            "add a condition to its where, also one that always holds"
+        )
 
     def test_a_file_that_is_named_has_to_be_there(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"floorcast\.yaml:4: metrics: .*ours\.yaml: cannot be read: No such"):

@@ -23,6 +23,11 @@ class AlertAnswer(Answer):
     raised_at: Instant = Field(examples=["2026-03-18T09:00:00.480Z"])
     resolved_at: Instant | None = Field(description="Since when it is not so any more.", examples=[None])
     late: bool = Field(description="Whether it was raised noticeably later than due.", examples=[False])
+    request: str | None = Field(
+        description="`x-request-id` of the webhook that told last of the lead; null where none did, or the worker was "
+        "started again since.",
+        examples=["4613ee63-77"],
+    )
     acknowledged_at: Instant | None = Field(examples=["2026-03-18T09:04:12.000Z"])
     snoozed_until: Instant | None = Field(examples=[None])
     threshold: str | None = Field(

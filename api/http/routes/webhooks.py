@@ -30,6 +30,7 @@ from api.http.errors import (
     answer_to,
     of_refusal,
 )
+from api.http.headers import answer_of
 from api.http.models.deliveries import RECEIPT, REQUEST_BODY
 from api.settings import Settings
 from api.write.ingest import DeliveryLog
@@ -40,12 +41,14 @@ from schemas.connectors import KINDS
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
 from schemas.deliveries import REQUEST, Delivery
 from schemas.instants import MINUTE
+from schemas.tracing import OFF, TRACEPARENT, Facts, Tracing
 
 log = structlog.get_logger("api")
 
 _METHOD = "POST"
 _PATH = "/webhooks/"
 _TOO_MANY = "too many deliveries are being read"
+_TRACEPARENT = TRACEPARENT.encode()
 _UNKNOWN = "_unknown"
 """Label of deliveries to names that are not configured: anybody can invent names."""
 _NAMES_A_MINUTE = 20
@@ -112,6 +115,7 @@ class WebhookEndpoint:
         ingest: DeliveryLog,
         registry: CollectorRegistry,
         clock: Callable[[], int],
+        tracing: Tracing = OFF,
     ) -> None:
         self._connectors = connectors
         self._kept_headers = {name: connector.kept_headers for name, connector in connectors.items()}
@@ -121,6 +125,7 @@ class WebhookEndpoint:
         self._with_secret_path = frozenset(name for name, kind in kinds.items() if kind.has_secret_path)
         self._never_posted_to = frozenset(name for name, kind in kinds.items() if not kind.takes_webhooks)
         self._ingest = ingest
+        self._tracing = tracing
         self._clock = clock
         self._max_body = settings.max_body_bytes
         self._reading = Budget(count=settings.max_connections, size=settings.max_in_flight_bytes)
@@ -140,6 +145,24 @@ class WebhookEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         name = _name(scope)
+        if not self._tracing.is_on or name not in self._connectors:
+            await self._answer(name, scope, receive, send)
+            return
+        parents = [value.decode("latin-1") for header, value in scope["headers"] if header == _TRACEPARENT]
+        facts: Facts = {
+            "http.request.method": scope["method"],
+            "http.route": "/webhooks/{connection}",
+            "floorcast.connection": name,
+            "floorcast.request": current_request() or "",
+        }
+        with self._tracing.span("POST /webhooks/{connection}", "server", parents=parents, facts=facts) as span:
+            await self._answer(name, scope, receive, send)
+            status = answer_of(scope).status
+            span.note({"http.response.status_code": status})
+            if status >= 500:
+                span.fail("not stored")
+
+    async def _answer(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             delivery = await self._take(name, scope, receive)
         except ClientGoneError:

@@ -135,6 +135,7 @@ def envelope(alert: Alert, key: str) -> dict[str, Any]:
             "resolved_at": None if alert.resolved_at is None else format_instant(alert.resolved_at),
             "late": alert.is_late,
         }
+        | ({"request": alert.request or None} if alert.crossing is None else {})
         | ({} if alert.called is None else {"name": alert.called.rep, "lead_name": alert.called.lead})
         | crossing_fields(alert),
     }

@@ -19,8 +19,9 @@ from schemas.connectors.asking import (
     Changed,
     Envelope,
     Pace,
-    Page,
+    Source,
     Steps,
+    at_once,
     member,
 )
 from schemas.instants import DAY, MINUTE, SECOND
@@ -34,7 +35,7 @@ _UNKNOWN = frozenset({404})
 _LONGEST = 300.0
 
 
-class AircallSource:
+class AircallSource(Source):
     """Aircall's API, for one connection."""
 
     people = USERS
@@ -52,8 +53,7 @@ class AircallSource:
 
     def login(self) -> Steps[Mapping[str, str]]:
         """Id and token of the API: they do not expire."""
-        return {"authorization": f"Basic {self._credentials}"}
-        yield  # a generator, as others are
+        return at_once({"authorization": f"Basic {self._credentials}"})
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """Of the minute."""
@@ -71,15 +71,6 @@ class AircallSource:
             return 60.0
         return min(max(seconds, 1.0), _LONGEST)
 
-    def exhausted(self, headers: Mapping[str, str]) -> float | None:
-        """There is no limit of a day."""
-        return None
-
-    def words(self) -> Steps[Mapping[str, str]]:
-        """Tags mean what the configuration says."""
-        return {}
-        yield  # a generator, as others are
-
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """One by one: nothing else is there."""
         records: list[dict[str, Any]] = []
@@ -91,11 +82,6 @@ class AircallSource:
             else:
                 records.append(_row(member(answer.data, "call", dict)))
         return Envelope(object=object, records=records, missing=missing)
-
-    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
-        """A call points to nothing."""
-        return Envelope(object=object)
-        yield  # a generator, as others are
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """All calls that were made since then, whole, the oldest first: what is made meanwhile comes at the end."""
@@ -119,11 +105,6 @@ class AircallSource:
         left = total - (int(page) - 1) * _LISTED if isinstance(total, int) else None
         return Changed(found, following, left, records=records)
 
-    def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
-        """Nothing tells of calls that were deleted."""
-        return Page([], None)
-        yield  # a generator, as others are
-
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
         """What is kept."""
         return (yield from self.changed(object, 0, cursor))
@@ -142,10 +123,6 @@ class AircallSource:
             if not isinstance(meta, dict) or not meta.get("next_page_link"):
                 return Envelope(object=USERS, records=records)
             page += 1
-
-    def is_there(self, record: Mapping[str, Any]) -> bool:
-        """Every call of an answer is."""
-        return True
 
 
 def _row(record: dict[str, Any]) -> dict[str, Any]:

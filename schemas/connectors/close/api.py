@@ -26,7 +26,9 @@ from schemas.connectors.asking import (
     Envelope,
     Pace,
     Page,
+    Source,
     Steps,
+    at_once,
     instant_told,
     member,
 )
@@ -61,7 +63,7 @@ _MILLISECOND = 1000
 """Instants are written in these: the end of one has all that lies in it."""
 
 
-class CloseSource:
+class CloseSource(Source):
     """Close's API, for one connection."""
 
     people = USERS
@@ -82,8 +84,7 @@ class CloseSource:
 
     def login(self) -> Steps[Mapping[str, str]]:
         """The key is the user, and there is no password. It does not expire."""
-        return {"authorization": "Basic " + base64.b64encode(f"{self._key}:".encode()).decode()}
-        yield  # a generator, as others are
+        return at_once({"authorization": "Basic " + base64.b64encode(f"{self._key}:".encode()).decode()})
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """Groups of addresses have limits of their own: the least of them is kept by all, in the longest stretch."""
@@ -98,15 +99,6 @@ class CloseSource:
         """Until there is room again."""
         reset = _rate(headers).get("reset")
         return reset if status == 429 and reset is not None and reset <= _LONGEST else None
-
-    def exhausted(self, headers: Mapping[str, str]) -> float | None:
-        """There is no limit of a day."""
-        return None
-
-    def words(self) -> Steps[Mapping[str, str]]:
-        """None: each status says of what type it is."""
-        return {}
-        yield  # a generator, as others are
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Activities together; leads and opportunities one by one, each with the changes of its status."""
@@ -135,11 +127,6 @@ class CloseSource:
             rows += found
             if not _has_more(answer) or not found:
                 return rows
-
-    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
-        """Nothing that a record points to changes without its updated date."""
-        return Envelope(object=object)
-        yield  # a generator, as others are
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """By the event log; then by what the lists tell."""

@@ -20,7 +20,9 @@ from schemas.connectors.asking import (
     Envelope,
     Pace,
     Page,
+    Source,
     Steps,
+    at_once,
     member,
 )
 from schemas.connectors.hubspot.objects import Object
@@ -51,7 +53,7 @@ LINKS: Mapping[str, Sequence[str]] = {
 _SEARCH = "search"
 
 
-class HubSpotSource:
+class HubSpotSource(Source):
     """HubSpot's API, for one connection."""
 
     people = "owners"
@@ -72,8 +74,7 @@ class HubSpotSource:
 
     def login(self) -> Steps[Mapping[str, str]]:
         """The token of a private app or a service key: it does not expire, and nobody is asked for another."""
-        return {"authorization": f"Bearer {self._token}"}
-        yield  # a generator, as others are
+        return at_once({"authorization": f"Bearer {self._token}"})
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """The rolling limit, by which plans differ and which no token tells beforehand."""
@@ -90,10 +91,6 @@ class HubSpotSource:
         policy = data.get("policyName") if isinstance(data, dict) else None
         named = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 3600.0}
         return named.get(policy) if isinstance(policy, str) else 2.0 if status == 423 else None
-
-    def exhausted(self, headers: Mapping[str, str]) -> float | None:
-        """No answer says so before there is a refusal."""
-        return None
 
     def words(self) -> Steps[Mapping[str, str]]:
         """Which stages are won and lost."""

@@ -23,7 +23,9 @@ from schemas.connectors.asking import (
     Envelope,
     Pace,
     Page,
+    Source,
     Steps,
+    at_once,
     instant_told,
     member,
 )
@@ -44,7 +46,7 @@ _DAY_IS_USED, _BLOCKED = 3600.0, 60.0
 _LONGEST_RESET = 120
 
 
-class PipedriveSource:
+class PipedriveSource(Source):
     """Pipedrive's API, for one connection."""
 
     people = USERS
@@ -65,8 +67,7 @@ class PipedriveSource:
 
     def login(self) -> Steps[Mapping[str, str]]:
         """The token of a user: it does not expire."""
-        return {"x-api-token": self._token}
-        yield  # a generator, as others are
+        return at_once({"x-api-token": self._token})
 
     def limits(self, headers: Mapping[str, str]) -> Mapping[str, Pace]:
         """What two seconds may hold, by which plans differ."""
@@ -86,11 +87,6 @@ class PipedriveSource:
         """The tokens of the day are the whole company's: the last ones are left to others."""
         left = headers.get("x-daily-requests-left", "")
         return _DAY_IS_USED if left.isdigit() and int(left) < _LEAST else None
-
-    def words(self) -> Steps[Mapping[str, str]]:
-        """None: the status of a deal says whether it is won, not its stage."""
-        return {}
-        yield  # a generator, as others are
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there, archived or not; of deals those that are deleted."""
@@ -138,11 +134,6 @@ class PipedriveSource:
             changes += [change for change in found or () if isinstance(change, dict)]
             cursor = _next_cursor(answer)
         return [change for change in changes if change.get("field_key") in CHANGES]
-
-    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
-        """Nothing that a record points to changes without its update time."""
-        return Envelope(object=object)
-        yield  # a generator, as others are
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """Page by page; then those that are archived."""

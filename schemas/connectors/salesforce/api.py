@@ -28,6 +28,7 @@ from schemas.connectors.asking import (
     NotLetInError,
     Pace,
     Page,
+    Source,
     Steps,
     member,
 )
@@ -81,7 +82,7 @@ _FURTHER: Mapping[str, Sequence[str]] = {
 _BEGINS = {TASK.name: "00T", VOICE_CALL.name: "0LQ"}
 
 
-class SalesforceSource:
+class SalesforceSource(Source):
     """Salesforce's API, for one connection."""
 
     people = PERSON.name
@@ -250,11 +251,6 @@ class SalesforceSource:
             mail[RELATIONS] = sorted(
                 {str(row["RelationId"]) for row in relations if row.get("EmailMessageId") == mail["id"]}
             )
-
-    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
-        """Nothing that a record points to changes without its modified time."""
-        return Envelope(object=object)
-        yield  # a generator, as others are
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """By their ids, beyond `cursor`; then meetings that are over since then, though nobody has touched them."""

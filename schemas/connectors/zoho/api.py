@@ -24,6 +24,7 @@ from schemas.connectors.asking import (
     NotLetInError,
     Pace,
     Page,
+    Source,
     Steps,
     instant_told,
     member,
@@ -66,7 +67,7 @@ def _accounts(region: str) -> str:
     return f"https://accounts.{_HOSTS.get(region, f'zoho.{region}')}"
 
 
-class ZohoSource:
+class ZohoSource(Source):
     """Zoho's API, for one connection."""
 
     people = USERS.name
@@ -126,10 +127,6 @@ class ZohoSource:
 
     # Records.
 
-    def exhausted(self, headers: Mapping[str, str]) -> float | None:
-        """No answer says so before there is a refusal."""
-        return None
-
     def words(self) -> Steps[Mapping[str, str]]:
         """Which stages are won and lost, as the pick list of the stages says."""
         # https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
@@ -188,11 +185,6 @@ class ZohoSource:
             last = rows[-1]["id"]
         for deal in deals:
             deal[HISTORY] = by_id[deal["id"]]
-
-    def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
-        """Nothing that a record points to changes without its modified time."""
-        return Envelope(object=object)
-        yield  # a generator, as others are
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """By their ids, beyond `cursor`; of leads then those that were converted."""

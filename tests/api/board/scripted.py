@@ -171,6 +171,14 @@ class Screen:
     def open(self, query: str = "") -> None:
         self.page.goto(f"{self._url}/board/floor{query}")
 
+    def wait_until_at_rest(self, selector: str) -> None:
+        """Wait until what moves or fades in there has arrived, however slow the machine is."""
+        self.page.wait_for_function(
+            "selector => { const node = document.querySelector(selector); return node"
+            " && node.getAnimations({ subtree: true }).every((each) => each.playState === 'finished'); }",
+            arg=selector,
+        )
+
     def tile(self, name: str) -> Any:
         return self.page.locator(f'[data-tile="{name}"]')
 

@@ -55,7 +55,7 @@ def test_a_win_covers_the_screen_with_name_amount_and_photo(screen: Screen) -> N
     expect(shown(screen)).to_contain_text("$12,000")
     expect(shown(screen).locator("img.photo")).to_have_js_property("naturalWidth", 1)
     assert any(path.startswith("/photos/r-1?screen=floor") for path, _ in screen.floor.requests)
-    screen.page.wait_for_timeout(700)  # it rises for half a second
+    screen.wait_until_at_rest(".celebration")
     box = shown(screen).bounding_box()
     assert box is not None
     assert (round(box["width"]), round(box["height"])) == (1920, 1080)

@@ -35,7 +35,9 @@ class FakeBatch:
         self.values: list[bytes] = []
         self._capacity = capacity
 
-    def append(self, *, timestamp: int | None, key: bytes | None, value: bytes) -> object:
+    def append(
+        self, *, timestamp: int | None, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]
+    ) -> object:
         if len(self.values) == self._capacity:
             return None
         self.values.append(value)

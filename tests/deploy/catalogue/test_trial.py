@@ -123,3 +123,50 @@ def test_a_number_agrees(written: str | None, value: float | str | None) -> None
 )
 def test_a_number_does_not(written: str | None, value: float | str | None) -> None:
     assert not agrees(written, value)
+
+
+_CALLS = (
+    "[{record: call, id: c, changed_at: '2026-03-02T10:00:00Z', fields: {rep: r, direction: outbound, outcome:"
+    " connected, dialed_at: '2026-03-02T10:00:00Z', talk_seconds: 90}}]"
+)
+_TALK = "from: call, at: dialed_at, credit: rep, agg: sum, value: talk"
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        (f"unit: number, type: simple, {_TALK}", "90"),
+        (f"unit: count, type: simple, {_TALK}", "90"),
+        (f"unit: seconds, type: simple, {_TALK}", "90"),
+        (f"unit: days, type: simple, {_TALK}", "1/960"),
+        (f"unit: seconds, type: ratio, numerator: {{{_TALK}}}, denominator: calls_made", "90"),
+        (f"unit: ratio, type: ratio, numerator: {{{_TALK}}}, denominator: talk_seconds", "1"),
+        ("unit: count, type: level, from: call, start: dialed_at, credit: rep, agg: sum, value: talk", "90"),
+    ],
+)
+def test_times_that_are_added_up_are_in_seconds_unless_days_are_said(entry: str, value: str) -> None:
+    example = f"{{window: 2026-03-02/2026-03-02, rep: r, is: {value}, given: {_CALLS}}}"
+    text = f"metrics:\n  a: {{{entry}, examples: [{example}]}}\n"
+    read = read_metrics(text, "metrics.yaml", shipped())
+    trial = Trial(read.defined, "USD", definitions.with_own(read_document(text, "metrics.yaml").value))
+
+    assert read.problems == []
+    assert list(trial.wrong(["a"])) == []
+
+
+def test_whether_a_meeting_has_people_can_be_asked() -> None:
+    text = (
+        "metrics:\n  a:\n    {unit: count, type: simple, from: meeting, where: {people: {is_set: true}}, at: starts_at,"
+        " agg: count,\n     examples: [{window: 2026-03-02/2026-03-02, is: 2, given: ["
+        + ", ".join(
+            f"{{record: meeting, id: m{id}, changed_at: '2026-03-02T10:00:00Z', fields: {{{said}starts_at:"
+            " '2026-03-02T10:00:00Z'}}"
+            for id, said in enumerate(["", "rep: r, ", "attendees: [s], "])
+        )
+        + "]}]}\n"
+    )
+    read = read_metrics(text, "metrics.yaml", shipped())
+    trial = Trial(read.defined, "USD", definitions.with_own(read_document(text, "metrics.yaml").value))
+
+    assert read.problems == []
+    assert list(trial.wrong(["a"])) == []

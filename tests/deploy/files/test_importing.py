@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import RecordChange
+from schemas.records import Record, RecordChange
 from tests.builders import instant
 from tests.deploy.files.imports import Imports, Log
 
@@ -132,6 +132,107 @@ def test_a_file_that_is_the_whole_list_deletes_what_it_lacks_of_its_span(imports
     assert outcome.deleted == 1
     records = folded(imports.changes())
     assert {id for (_, id), fields in records.items() if fields.get("deleted")} == {"a"}
+
+
+WHOLE = ("--complete", "dialed_at=2026-03-01/2026-03-31")
+
+
+def as_of(day: int, *more: str) -> list[str]:
+    return ["--record", "call", "--as-of", f"2026-03-{day}T00:00:00Z", *more]
+
+
+def are_deleted(imports: Imports) -> set[str]:
+    records: dict[str, Record] = {}
+    for change in imports.changes():
+        records.setdefault(change.id, Record(change.kind)).fold(change)
+    return {id for id, record in records.items() if record.is_deleted}
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_whole_list_says_nothing_of_what_came_after_it(is_first: bool, imports: Imports, tmp_path: Path) -> None:
+    files = [
+        ["files", write(tmp_path, calls("a"), "whole.csv"), *as_of(19, *WHOLE)],
+        ["files", write(tmp_path, calls("a", "b"), "later.csv"), *as_of(20)],
+    ]
+    for command in files if is_first else reversed(files):
+        imports.run(command, tmp_path)
+
+    assert are_deleted(imports) == set()
+
+
+def test_what_a_later_whole_list_has_is_there_again(imports: Imports, tmp_path: Path) -> None:
+    """Also where its line is as old as it was."""
+    text = "id,rep,direction,dialed_at,changed_at\n" + "".join(
+        f"{id},r1,outbound,2026-03-18T09:00:00Z,2026-03-18T10:00:00Z\n" for id in "ab"
+    )
+    both = write(tmp_path, text, "both.csv")
+    imports.run(["files", both, "--record", "call"], tmp_path)
+    imports.run(["files", write(tmp_path, calls("a")), *as_of(19, *WHOLE)], tmp_path)
+    assert are_deleted(imports) == {"b"}
+    imports.run(["files", both, *as_of(20)], tmp_path)
+    assert are_deleted(imports) == {"b"}
+
+    imports.run(["files", both, *as_of(21, *WHOLE)], tmp_path)
+
+    assert are_deleted(imports) == set()
+    assert "was deleted and is in the file, so there again: b" in imports.terminal.lines
+
+
+def test_a_whole_list_has_what_only_leaves_out(imports: Imports, tmp_path: Path) -> None:
+    text = calls("a", "b").replace("b,r1", "b,r2")
+    imports.run(["files", write(tmp_path, text + calls("c").partition("\n")[2]), *as_of(18)], tmp_path)
+
+    outcome = imports.run(["files", write(tmp_path, text), *as_of(19, "--only", "rep=r1", *WHOLE)], tmp_path)
+
+    assert outcome is not None
+    assert outcome.lines["left_out"] == 1
+    assert are_deleted(imports) == {"c"}
+
+
+def test_a_whole_list_of_nothing_must_say_when_it_was_true(imports: Imports, tmp_path: Path) -> None:
+    imports.run(["files", write(tmp_path, calls("a")), *as_of(18)], tmp_path)
+
+    assert imports.run(["files", write(tmp_path, calls()), "--record", "call", *WHOLE], tmp_path) is None
+    assert "--as-of" in imports.terminal.lines[-1]
+    imports.run(["files", write(tmp_path, calls()), *as_of(19, *WHOLE)], tmp_path)
+    assert are_deleted(imports) == {"a"}
+
+
+@pytest.mark.parametrize("name", ["calls.csv", "calls.ndjson"])
+def test_refused_lines_are_no_whole_list(name: str, imports: Imports, tmp_path: Path) -> None:
+    """Who imports them mended with the same options would delete all that was taken."""
+    good = {"id": "a", "direction": "outbound", "dialed_at": "2026-03-18T09:00:00Z"}
+    objects = "\n".join(map(json.dumps, [good, good | {"id": "b", "direction": "sideways"}]))
+    text = calls("a") + "b,r1,sideways,2026-03-18T09:00:00Z\n" if name.endswith("csv") else objects
+    imports.run(["files", write(tmp_path, text, name), *as_of(19, *WHOLE)], tmp_path)
+    refused = tmp_path / f"refused.{name.partition('.')[2]}"
+    refused.write_text(refused.read_text().replace("sideways", "inbound"))
+    again = ["files", refused.name, "--refused", str(tmp_path / "again.csv")]
+
+    assert imports.run([*again, *as_of(19, *WHOLE)], tmp_path) is None
+    assert "--complete" in imports.terminal.lines[-1]
+    outcome = imports.run([*again, *as_of(19)], tmp_path)
+    assert outcome is not None
+    assert (outcome.exit_code, outcome.lines["taken"]) == (0, 1)
+
+
+def test_a_dry_run_names_what_would_be_deleted(imports: Imports, tmp_path: Path) -> None:
+    imports.run(["files", write(tmp_path, calls("a", "b")), *as_of(18)], tmp_path)
+
+    imports.run(["files", write(tmp_path, calls("a")), *as_of(19, "--dry-run", *WHOLE)], tmp_path)
+
+    assert "not in the file: b" in imports.terminal.lines
+    assert are_deleted(imports) == set()
+
+
+def test_who_mends_refused_lines_is_told_as_of_when_to_import_them(imports: Imports, tmp_path: Path) -> None:
+    """The mended file has a new time, and what was set since the first one must stay."""
+    name = write(tmp_path, calls("a") + "b,r1,sideways,2026-03-18T09:00:00Z\n")
+    os.utime(tmp_path / name, (0, 1773870000))  # 2026-03-18T21:40:00Z
+
+    imports.run(["files", name, "--record", "call"], tmp_path)
+
+    assert "once they are mended, import them as of this file: --as-of 2026-03-18T21:40:00Z" in imports.terminal.lines
 
 
 def test_nothing_is_deleted_while_a_line_is_refused(imports: Imports, tmp_path: Path) -> None:
@@ -274,3 +375,54 @@ def test_any_text_is_read_or_refused_line_by_line(parts: list[str]) -> None:
         outcome = imports.run(["files", write(path, head + "".join(parts)), "--record", "call", *AS_OF], path)
         if outcome is not None:
             assert len(imports.changes()) == outcome.lines["taken"]
+
+
+def test_the_totals_of_a_spreadsheet_are_no_deal(imports: Imports, tmp_path: Path) -> None:
+    """Spreadsheets fill a line up to the width of the header."""
+    text = "id;rep;status;amount\n1;r1;open;5\nTotal;;;5\n2;;;7\n3;r1;;\n"
+
+    imports.run(["files", write(tmp_path, text, "deals.csv"), "--record", "deal", *AS_OF], tmp_path)
+
+    assert [change.id for change in imports.changes()] == ["1", "3"]
+    assert "line 3: line: says nothing of rep, status" in imports.terminal.lines
+
+
+def test_a_file_of_amounts_alone_is_taken(imports: Imports, tmp_path: Path) -> None:
+    name = write(tmp_path, "id,amount,rep\n1,5,\n", "deals.csv")
+    imports.run(["files", name, "--record", "deal", "--empty", "keep", *AS_OF], tmp_path)
+    imports.run(["files", write(tmp_path, "id,amount\n2,7\n", "deals.csv"), "--record", "deal", *AS_OF], tmp_path)
+
+    assert [(change.id, change.fields) for change in imports.changes()] == [
+        ("1", {"amount": "5"}),
+        ("2", {"amount": "7"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "form", "decimal"),
+    [
+        ("3/17/2026, 2:05\u202fPM", "M/D/YYYY, h:mm A", "."),
+        ("3/17/2026,\u00a02:05 PM", "M/D/YYYY, h:mm A", "."),
+        ("46098.5868055556", "excel", "."),
+        ("46098,5868055556", "excel", ","),
+    ],
+)
+def test_an_instant_as_programs_write_it(cell: str, form: str, decimal: str, imports: Imports, tmp_path: Path) -> None:
+    name = write(tmp_path, f"id;direction;dialed_at\n1;outbound;{cell}\n")
+    told = ["--date-format", form, "--decimal", decimal, "--timezone", "UTC"]
+
+    imports.run(["files", name, "--record", "call", *told, *AS_OF], tmp_path)
+
+    assert [change.fields["dialed_at"] for change in imports.changes()] == [instant("2026-03-17T14:05Z")]
+
+
+@pytest.mark.parametrize(("cell", "decimal"), [("46098,58", "."), ("46,098.58", ","), ("46098.58", ",")])
+def test_a_serial_with_another_decimal_sign_is_refused(
+    cell: str, decimal: str, imports: Imports, tmp_path: Path
+) -> None:
+    name = write(tmp_path, f"id;direction;dialed_at\n1;outbound;{cell}\n")
+    told = ["--date-format", "excel", "--decimal", decimal, "--timezone", "UTC"]
+
+    imports.run(["files", name, "--record", "call", *told, *AS_OF], tmp_path)
+
+    assert imports.changes() == []

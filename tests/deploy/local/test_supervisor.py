@@ -494,6 +494,29 @@ async def test_the_recount_begins_after_ready_is_started_again_and_ends_first(tm
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "error", [TimeoutError(), OSError("no way"), asyncio.CancelledError(), RuntimeError("a fault")]
+)
+async def test_what_cannot_be_told_of_connections_ends_nothing(error: BaseException, tmp_path: Path) -> None:
+    class Untold(FakeSurroundings):
+        def lookups(self, plan: up.Plan, broker: Address) -> Child:
+            return obedient(tmp_path, "lookups")
+
+        async def without_records(self, plan: up.Plan, broker: Address) -> list[str]:
+            raise error
+
+    said: list[str] = []
+    plan = replace(make_plan(tmp_path), asked=["hub"])
+    running = asyncio.create_task(
+        up.run(plan, announce=lambda _line: None, say=said.append, surroundings=Untold(tmp_path))
+    )
+    await until(lambda: running.done() or any("of hub cannot be told now" in line for line in said))
+
+    assert up.find_running(tmp_path) is not None
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await running == 0
+
+
 def test_the_recount_gets_a_key_that_the_api_knows_and_no_file_has(tmp_path: Path) -> None:
     surroundings = up.Surroundings()
     url = "http://127.0.0.1:8080"

@@ -15,7 +15,20 @@ from tests.fakes.pipedrive import KEY, FakePipedrive, Item, bodies
 
 REPS = (12415231, 12415232, 12415233)
 PIPELINES = {"1": {"steps": ["1", "2", "3", "4"]}}
+LOGIN = "floorcast:a-long-password"
 QUALIFIED = "f08b42a0-4e75-11ea-9643-03698ef1cfd6"
+
+
+def settings_of(url: str) -> dict[str, Any]:
+    """What stands under `connections`."""
+    return {
+        "kind": "pipedrive",
+        "secrets": [LOGIN],
+        "api": {"company": "acme", "token": KEY, "url": url},
+        "statuses": {QUALIFIED: "qualified"},
+        # Only so are deletions of leads and activities found that no webhook told.
+        "reconcile": {"ids": "1h"},
+    }
 
 
 class PipedriveWorld(World):
@@ -33,15 +46,7 @@ class PipedriveWorld(World):
         return crm
 
     def config_of(self, url: str) -> Config:
-        settings = {
-            "kind": "pipedrive",
-            "secrets": ["floorcast:a-long-password"],
-            "api": {"company": "acme", "token": KEY, "url": url},
-            "statuses": {QUALIFIED: "qualified"},
-            # Only so are deletions of leads and activities found that no webhook told.
-            "reconcile": {"ids": "1h"},
-        }
-        return make_config(connections={"hub": settings}, pipelines=PIPELINES)
+        return make_config(connections={"hub": settings_of(url)}, pipelines=PIPELINES)
 
     def people(self) -> People:
         return _People(self)

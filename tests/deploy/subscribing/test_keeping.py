@@ -7,26 +7,28 @@ from deploy.subscribing.online import connect
 from schemas.connection_states import Subscription
 from schemas.connectors import read_connection
 from schemas.instants import DAY
-from tests.deploy.subscribing.test_online import NOW, SETTINGS, Crm, connection, opens
+from tests.deploy.subscribing.crms import NOW, SETTINGS, Opens
+from tests.fakes import aircall
 
 
 @pytest.mark.parametrize("kind", ["pipedrive", "zoho"])
-def test_what_is_missing_is_made_and_what_was_switched_off_is_mended(kind: str) -> None:
-    crm = Crm(kind)
+def test_what_is_missing_is_made_and_what_was_switched_off_is_mended(kind: str, crms: Opens) -> None:
+    crm = crms(kind)
 
-    made = keep_once("crm", connection(kind), NOW, opens=opens(crm))
-    again = keep_once("crm", connection(kind), NOW, opens=opens(crm))
+    made = keep_once("crm", crm.connection(), NOW)
+    again = keep_once("crm", crm.connection(), NOW)
 
     assert made is not None
     assert (made.state, made) == ("active", again)
     assert (made.expires_at is not None) == (kind == "zoho")
 
 
-def test_zohos_channel_is_renewed_before_it_ends() -> None:
-    crm = Crm("zoho")
-    first = keep_once("crm", connection("zoho"), NOW, opens=opens(crm))
+def test_zohos_channel_is_renewed_before_it_ends(crms: Opens) -> None:
+    crm = crms("zoho")
+    first = keep_once("crm", crm.connection(), NOW)
 
-    later = keep_once("crm", connection("zoho"), NOW + 4 * DAY, opens=opens(crm))
+    crm.now.instant = NOW + 4 * DAY
+    later = keep_once("crm", crm.connection(), crm.now.instant)
 
     assert first is not None
     assert later is not None
@@ -34,31 +36,34 @@ def test_zohos_channel_is_renewed_before_it_ends() -> None:
 
 
 @pytest.mark.parametrize("kind", ["close", "aircall"])
-def test_what_would_give_out_a_secret_is_left_to_the_command(kind: str) -> None:
-    crm = Crm(kind)
+def test_what_would_give_out_a_secret_is_left_to_the_command(kind: str, crms: Opens) -> None:
+    crm = crms(kind)
 
-    missing = keep_once("crm", connection(kind), NOW, opens=opens(crm))
+    missing = keep_once("crm", crm.connection(), NOW)
     assert (missing, crm.hooks) == (Subscription("missing"), {})
 
-    connect("crm", connection(kind), NOW, opens=opens(crm))
+    connect("crm", crm.connection(), NOW)
+    if kind == "aircall":
+        assert keep_once("crm", crm.connection(), NOW) == Subscription("another token than in secrets")
+    entry = crm.connection(secrets=[aircall.TOKEN if kind == "aircall" else "00" * 16])
     next(iter(crm.hooks.values())).update({"status": "paused"} if kind == "close" else {"active": False})
-    assert keep_once("crm", connection(kind), NOW, opens=opens(crm)) == Subscription("active")
+    assert keep_once("crm", entry, NOW) == Subscription("active")
 
 
-def test_only_what_can_be_made_is_kept() -> None:
-    assert is_kept(connection("pipedrive"))
+def test_only_what_can_be_made_is_kept(crms: Opens) -> None:
+    assert is_kept(crms("pipedrive").connection())
     assert not is_kept(read_connection({"kind": "pipedrive", **SETTINGS["pipedrive"]}))
     assert not is_kept(read_connection({"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}))
 
 
-async def test_a_crm_that_refuses_is_told_of_and_asked_again() -> None:
-    crm = Crm("zoho")
-    keeper = Keeper("crm", connection("zoho"), lambda: NOW, opens=opens(crm))
+async def test_a_crm_that_refuses_is_told_of_and_asked_again(crms: Opens) -> None:
+    crm = crms("zoho")
+    keeper = Keeper("crm", crm.connection(), lambda: NOW)
     assert await keeper.once()
     held = keeper.subscription
 
-    crm.token_is_good = False
-    again = Keeper("crm", connection("zoho"), lambda: NOW, opens=opens(crm))
+    crm.refuse()
+    again = Keeper("crm", crm.connection(), lambda: NOW)
 
     assert not await again.once()
     assert held is not None

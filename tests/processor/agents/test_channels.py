@@ -80,6 +80,7 @@ async def test_a_webhook_carries_the_alert_and_a_signature_that_fits(sink: HttpS
             "raised_at": "2026-03-18T11:00:00.000Z",
             "resolved_at": None,
             "late": False,
+            "request": None,
         },
     }
 

@@ -414,3 +414,16 @@ def test_what_a_file_tells_is_raised_without_a_word_and_what_comes_due_later_is_
     assert desk.tick(now) == []
     assert [(alert.level, alert.quiet) for alert in desk.rows.values()] == [("warn", "silent")]
     assert names(desk.tick(START + HOUR)) == [f"{make_clock().lead} breach raised"]
+
+
+def test_an_alert_names_the_request_that_told_last_of_its_lead_and_keeps_it() -> None:
+    desk = Desk()
+    desk.book.requests.note("l1", "a-1")
+    desk.hear(make_clock(), START)
+    desk.book.requests.note("l1", "a-2")
+    desk.tick(START + 45 * MINUTE)
+    desk.restart(START + 50 * MINUTE)
+
+    resolved = desk.hear(make_clock(answered_at=START + 55 * MINUTE), START + 55 * MINUTE)
+
+    assert [alert.request for alert in resolved] == ["a-2"]

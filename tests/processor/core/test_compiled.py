@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processor import native
-from processor.core.batch import Batch, new_batch
+from processor.core.batch import Batch, ChangeBatch, new_batch
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger, LedgerOutput
 from processor.core.panes import Panes, PaneTable
 from processor.core.plan import Contribution, digest_of_id
 from processor.core.retention import Expiry, Horizon
 from processor.native import panes as compiled_panes
+from processor.native.batch import ChangeBatch as FramedBatch
 from processor.native.plan import CompiledPlan
 from schemas.catalogue.conditions import Decimals, First
 from schemas.catalogue.plan import Form, Ids, Measure, Part, plan_of
@@ -183,6 +184,35 @@ def test_what_expires_expires_alike(seed: int) -> None:
         while told.ledger.backlog:
             told.take(told.ledger.sweep(3))
     assert fast.state() == plain.state()
+
+
+@settings(CALM, max_examples=50)
+@given(logs())
+def test_what_came_over_days_is_cut_alike_and_stays_in_its_frames(log: list[RecordChange]) -> None:
+    horizon = Horizon(DEFINITIONS.calendar, DEFINITIONS.records_kept)
+    decoded = [list(part) for part in ChangeBatch(log).parts(horizon.at)]
+    parts = in_frames(log).parts(horizon.at)
+    assert [list(part) for part in parts] == decoded
+    plain, fast = Told(compiled=False), Told(compiled=True)
+    for part in parts:
+        assert isinstance(part, FramedBatch)
+        plain.fold(list(part))
+        fast.log_at = plain.log_at
+        fast.take(fast.ledger.fold(part, fast.log_at))
+        assert fast.state() == plain.state()
+
+
+def test_a_batch_is_cut_where_the_horizon_moves_and_nowhere_else() -> None:
+    horizon, kinds = Horizon(DEFINITIONS.calendar, DEFINITIONS.records_kept), ("call", "deal")
+    days = [change(kind, f"{kind}{day}", NOW + day * DAY, rep="r1") for day in (2, 0, 1) for kind in kinds]
+
+    def cut(batch: Batch) -> list[list[str]]:
+        return [[said.id for said in part] for part in batch.parts(horizon.at)]
+
+    by_day = [["call0", "deal0"], ["call1", "deal1"], ["call2", "deal2"]]
+    assert cut(ChangeBatch(days)) == cut(in_frames(days)) == by_day
+    horizon.advance(NOW + DAY)
+    assert cut(ChangeBatch(days)) == cut(in_frames(days)) == [by_day[0] + by_day[1], by_day[2]]
 
 
 @CALM

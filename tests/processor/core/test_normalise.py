@@ -86,3 +86,13 @@ def test_what_could_not_be_read_names_the_request_that_brought_it() -> None:
     letters = normalise([(0, brought), (1, asked_for)], partition=1, connectors=CONNECTORS, progress=Progress())
 
     assert [letter.request for letter in letters.dead_letters] == ["4613ee63-77", ""]
+
+
+def test_the_request_that_told_of_a_lead_last_goes_on_with_it() -> None:
+    def told(record: str, request: str) -> bytes:
+        body = b'{"record":"%b","id":"5","changed_at":"2026-03-18T15:00:00Z","fields":{"rep":"r-1"}}' % record.encode()
+        return encode_delivery(Delivery("feed", NOW, {"content-type": "application/json", REQUEST: request}, body))
+
+    log = [(0, told("lead", "a-1")), (1, told("call", "a-2")), (2, told("lead", "a-3"))]
+
+    assert normalise(log, partition=0, connectors=CONNECTORS, progress=Progress()).requests == {"lead|5": "a-3"}

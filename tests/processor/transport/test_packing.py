@@ -137,3 +137,16 @@ def test_anything_but_bytes_is_refused(packs: Pack, message: tuple[object, objec
 def test_what_is_no_pair_is_refused(message: object) -> None:
     with pytest.raises(TypeError, match="tuple of key and value"):
         compiled_packing.pack([message], 0, timestamp_ms=NOW, limit=BATCH_BYTES)  # type: ignore[list-item]
+
+
+def test_headers_go_with_every_message_that_is_built() -> None:
+    headers = (("traceparent", b"00-1-2-01"), ("floorcast-requests", b"{}"))
+
+    packed, after = build([(None, b"a"), (b"k", None)], 0, timestamp_ms=NOW, limit=BATCH_BYTES, headers=headers)
+    parsed = MemoryRecords(packed.stamped(4711, 3, 0)).next_batch()
+
+    assert after == 2
+    assert parsed is not None
+    assert [(record.key, record.value, tuple(record.headers)) for record in parsed] == [
+        (None, b"a", headers), (b"k", None, headers),
+    ]  # fmt: skip
