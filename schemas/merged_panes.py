@@ -254,19 +254,6 @@ class MergedPanes:
                     reach = max(reach, IN_SPAN if is_inside else IN_LEVELS)
         return {UNREADABLE: reach} if reach else {}
 
-    def unreadable_keys(self) -> set[bytes]:
-        """Of the panes that cannot be read (without what their origin keeps apart)."""
-        return {
-            pane_key(origin, self.store.names[place], window)
-            for window, held in self.store.unreadable.items()
-            for origin, place in held
-        }
-
-    @property
-    def unreadable_panes(self) -> int:
-        """How many there are of which somebody has found that they cannot be read."""
-        return sum(map(len, self.store.unreadable.values()))
-
     def _with_levels_of(
         self, pane: Pane, scope: Scope, span: Span, now: int, cells: frozenset[int] | None
     ) -> Pane:  # fmt: skip

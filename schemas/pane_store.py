@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msgspec import MsgspecError
 
 from schemas.columns import Block, pack
-from schemas.panes import Pane, decode_pane
+from schemas.panes import Pane, decode_pane, pane_key
 from schemas.windows import Window, is_day
 
 NOBODY = 0
@@ -276,6 +276,14 @@ class PaneStore:
         except MsgspecError:
             self.unreadable.setdefault(window, set()).add((origin, place))
             return {}
+
+    def unreadable_keys(self) -> set[bytes]:
+        """Of the panes that cannot be read."""
+        return {
+            pane_key(origin, self.names[place], window)
+            for window, held in self.unreadable.items()
+            for origin, place in held
+        }
 
     def panes(self, window: Window, place: int) -> list[Pane]:
         """Somebody's panes in a window, of all origins."""

@@ -8,7 +8,6 @@ argument.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import orjson
@@ -498,7 +497,7 @@ class Broadcaster:
         return followed
 
     def _is_watched(self, window: str, selection: Selection | None = None) -> bool:
-        looking = chain(self._subscriptions, (making.wanted for making in self._in_the_making))
+        looking = [*self._subscriptions, *(making.wanted for making in self._in_the_making)]
         return any(window in wanted.windows and selection in (None, wanted.selection) for wanted in looking)
 
     def _head(self, scope: Scope, now: int) -> Json:

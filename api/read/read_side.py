@@ -206,7 +206,7 @@ class ReadSide:
             crossed=crossed_limits(view),
             goals=goals.found if view.goals.goals else None,
             deals_without_rate=view.deals_without_rate(),
-            unreadable_panes=view.unreadable_panes,
+            unreadable_panes=len(view.store.unreadable_keys()),
             negative_durations=view.negative_durations(),
             behind_seconds=self.behind_seconds(now),
             verification=view.verification,
@@ -401,7 +401,7 @@ class ReadSide:
 
     def _tell_of_damage(self) -> None:
         """Log the panes that were found to be unreadable since the last time, a few of them by their keys."""
-        found = self.view.unreadable_keys()
+        found = self.view.store.unreadable_keys()
         fresh = found - self._unreadable
         self._unreadable = found
         if fresh:

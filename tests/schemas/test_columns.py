@@ -286,13 +286,12 @@ def test_what_a_pane_belongs_to_that_cannot_be_read_has_no_value_and_all_else_ha
     assert said(rep_scope("r2")) == said(team_scope("south")) == (3, None)
     of_two = floor.merged_of(["r1", "r2"], today, NOW, floor.cells_of(["calls_made"]))
     assert [floor.exact("calls_made", pane, NOW) for pane in of_two] == [None, 3]
-    assert floor.unreadable_panes == 1
-    assert floor.unreadable_keys() == {pane_key("ledger.1", "r1", day)}
+    assert floor.store.unreadable_keys() == {pane_key("ledger.1", "r1", day)}
 
     floor.take_pane(pane_key("ledger.1", "r1", day), encode_pane({cell: 2}))
 
     assert (said(rep_scope("r1")), said(team_scope("north")), said(ORGANISATION)) == ((5, None), (5, None), (8, None))
-    assert floor.unreadable_panes == 0
+    assert not floor.store.unreadable_keys()
 
 
 def test_of_a_standing_pane_that_cannot_be_read_the_levels_alone_have_no_value() -> None:
