@@ -142,9 +142,13 @@ class Floor:
         return self.broker.bootstrap
 
     @contextmanager
-    def worker(self, name: str = "worker") -> Iterator[Started]:
-        """A worker, started; see `Started.until_ready`. Each has a name, so that its partitions come at once."""
-        with self._started("worker", "--worker-id", f"{self.prefix}{name}", name=name) as started:
+    def worker(self, name: str = "worker", *, state: Path | None = None) -> Iterator[Started]:
+        """A worker, started; see `Started.until_ready`. Each has a name, so that its partitions come at once.
+
+        `state`: the folder of its checkpoints; None: it has none.
+        """
+        checkpoints = () if state is None else ("--state", str(state))
+        with self._started("worker", "--worker-id", f"{self.prefix}{name}", *checkpoints, name=name) as started:
             yield started
 
     @contextmanager

@@ -2,8 +2,9 @@
 
     python -m bench.recovery
 
-The records are put in through a worker, which is then killed. Its successor reads rows and panes back, derives all
-panes anew from the rows and compares. Two floors: records of a quarter, as they lie in a grown floor, and all of them
+The records are put in through a worker, which is then ended. Its successor reads rows and panes back, derives all
+panes anew from the rows and compares; and, in turn with it, one that begins from a checkpoint. Both are killed. Two
+floors: records of a quarter, as they lie in a grown floor, and all of them
 within the two days for which minutes are kept, the worst case: about one pane for each record. The run is right if the
 panes in Kafka say what was put in, and the successor had nothing to correct.
 """
@@ -12,7 +13,8 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bench.cells import count_cell
 from bench.compaction import compact
@@ -55,7 +57,8 @@ def run(*, short: bool = False, runs: int = 3) -> Section:
         "Recovery and memory",
         f"{records:,} records of {reps:,} reps in {floor.partitions} partitions, one worker, killed and started again: "
         "from the start of its process until it is ready, with all panes derived anew from the rows and compared with "
-        "those in Kafka, which has compacted them before, as it does within hours. Records of a quarter, as they lie "
+        "those in Kafka, which has compacted them before, as it does within hours; and from a checkpoint that lies in "
+        "`--state`, proved against Kafka. Records of a quarter, as they lie "
         "in a grown floor; and all of them within the two days for which minutes are kept, the worst case.",
         [
             Result("memory of an empty worker", "", COMMAND, "MiB", [empty / 2**20]),
@@ -71,6 +74,15 @@ def _results(name: str, records: int, found: Sequence["Recovery"], empty: int, e
         f"recovery of {name}", f"{records:,} records and {found[0].panes:,} panes, start to ready", COMMAND, "s",
         [each.seconds for each in found], bars=[Bar(at_most=8.0)],
     )  # fmt: skip
+    yield Result(
+        f"recovery of {name} from a checkpoint", "the same worker, started with --state", COMMAND, "s",
+        [each.kept.seconds for each in found if each.kept], bars=[Bar(at_most=2.0)],
+    )  # fmt: skip
+    for which, each_of in (("the log", found), ("a checkpoint", [each.kept for each in found if each.kept])):
+        yield Result(
+            f"CPU of {name} from {which}", "of the worker until it is ready", COMMAND, "s",
+            [each.cpu_seconds for each in each_of],
+        )  # fmt: skip
     phases = {
         "before": ("the process starts, joins the group", [each.starting for each in found]),
         "reading": ("names and fences taken, rows and panes read back", [each.reading for each in found]),
@@ -104,6 +116,10 @@ class Recovery:
     """Bytes of the process afterwards."""
     panes: int
     """In Kafka."""
+    cpu_seconds: float
+    """That the process had computed by then."""
+    kept: "Recovery | None" = None
+    """The same of a worker that began from a checkpoint."""
     view: tuple[float, int] | None = None
     """How long an api took from its start until it was ready, and its bytes then; of the last run only."""
 
@@ -114,11 +130,12 @@ def recoveries(floor: Floor, population: Population, runs: int, *, compacted: bo
     `compacted`: whether Kafka compacts what that one has written first.
     """
     began = time.monotonic()
-    with floor.worker() as worker:
+    state = floor.folder / f"{floor.prefix}state"
+    with floor.worker(state=state) as worker:
         worker.until_ready()
         asyncio.run(publish(floor, frames_of(population.changes(), floor.partitions)))
         asyncio.run(until_done(floor, "ledger", RECORD_CHANGES, seconds=FILL_SECONDS))
-        worker.kill()
+        worker.stop()
     say(f"{population.records:,} records put in: {time.monotonic() - began:.0f} s")
     began = time.monotonic()
     if compacted:
@@ -127,24 +144,34 @@ def recoveries(floor: Floor, population: Population, runs: int, *, compacted: bo
     say(f"found to be right, compaction awaited: {time.monotonic() - began:.0f} s")
     found: list[Recovery] = []
     for number in range(runs):
-        before, view = ends(floor, PANES), None
-        with floor.worker() as worker:
-            seconds = worker.until_ready()
-            memory = worker.memory
-            if number == runs - 1:
-                with floor.api() as api:
-                    view = api.until_ready(), api.memory
-            corrected = ends(floor, PANES) - before - 2 * floor.partitions  # two stages fence them
-            worker.kill()
-            said = worker.events()
-        if corrected > 0:
-            msg = f"{corrected} panes were corrected, though nothing had changed"
-            raise BenchError(msg)
-        loading = sum(line["seconds"] for line in said if line["event"] == "shards.assigned")
-        deriving = sum(line["seconds"] for line in said if line["event"] == "ledger.derived")
-        found.append(Recovery(seconds, seconds - loading, loading - deriving, deriving, memory, panes, view))
-        say(f"recovered: {seconds:.1f} s ({deriving:.1f} s of it deriving), {memory / 2**20:.0f} MiB")
+        from_log = _recovery(floor, panes, None, with_api=number == runs - 1)
+        found.append(replace(from_log, kept=_recovery(floor, panes, state)))
     return found
+
+
+def _recovery(floor: Floor, panes: int, state: Path | None, *, with_api: bool = False) -> Recovery:
+    """Of one successor, which is killed then."""
+    before, view = ends(floor, PANES), None
+    with floor.worker(state=state) as worker:
+        seconds = worker.until_ready()
+        memory, computed = worker.memory, worker.cpu_seconds
+        if with_api:
+            with floor.api() as api:
+                view = api.until_ready(), api.memory
+        corrected = ends(floor, PANES) - before - 2 * floor.partitions  # two stages fence them
+        worker.kill()
+        said = worker.events()
+    if corrected > 0:
+        msg = f"{corrected} panes were corrected, though nothing had changed"
+        raise BenchError(msg)
+    restored = sum(line["event"] == "snapshot.restored" for line in said)
+    if restored != (0 if state is None else floor.partitions):
+        msg = f"{restored} checkpoints were taken"
+        raise BenchError(msg)
+    loading = sum(line["seconds"] for line in said if line["event"] == "shards.assigned")
+    deriving = sum(line["seconds"] for line in said if line["event"] == "ledger.derived")
+    say(f"recovered: {seconds:.1f} s ({deriving:.1f} s of it deriving), {memory / 2**20:.0f} MiB, CPU {computed:.1f} s")
+    return Recovery(seconds, seconds - loading, loading - deriving, deriving, memory, panes, computed, view=view)
 
 
 def check_panes(floor: Floor, population: Population) -> int:

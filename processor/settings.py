@@ -29,6 +29,11 @@ class Settings(KafkaSettings):
         default=Path(".floorcast"),
         description="Folder for local state and the API keys (`keys.json`); may be empty at any start.",
     )
+    state: Path | None = Field(
+        default=None,
+        description="Folder of checkpoints of what this worker holds: one that finds them starts within a moment. May "
+        "be empty, lost or of long ago at any start, which then takes as long as without.",
+    )
     traces: str = Field(
         default="",
         pattern=TRACES_PATTERN,

@@ -14,6 +14,7 @@ from processor.agents.stage import Deployment
 from processor.agents.thresholds import ThresholdsShard
 from processor.core.definitions import definitions_of
 from processor.settings import Settings
+from processor.transport.checkpoints import Checkpoints, digest_of_code
 from processor.transport.log_watch import LogWatch
 from processor.transport.outgoing import Outgoing
 from processor.transport.worker import StagedApp, build_batched_app
@@ -33,6 +34,7 @@ def build_app(
 ) -> StagedApp:
     """The worker's Faust app, ready to run. Raises ConfigError where a channel for alerts cannot be used."""
     build_channels(config)
+    asking = KafkaFacts(settings.kafka)
     deployment = Deployment(
         bootstrap=settings.kafka,
         prefix=settings.prefix,
@@ -43,12 +45,13 @@ def build_app(
         digest=digest_of(config),
         connectors={name: build_connector(connection) for name, connection in config.connections.items()},
         outgoing=Outgoing(settings.kafka),
-        watch=LogWatch(KafkaFacts(settings.kafka), wanted_of(settings.prefix, served)),
+        watch=LogWatch(asking, wanted_of(settings.prefix, served)),
         numbers=numbers,
         tracing=tracing,
         names={name: config.names_told(name) for name in config.alerts.channels},
         rep_names={id: rep.name for id, rep in config.reps.items() if rep.name is not None},
         team_names={name: team.name for name, team in config.teams.items() if team.name is not None},
+        checkpoints=None if settings.state is None else _checkpoints(settings.state, settings.prefix, served, asking),
     )
     alerts = config.alerts
     horizon = Horizon(deployment, lambda: time.time_ns() // 1000)
@@ -87,3 +90,9 @@ def build_app(
     app.log_watch = deployment.watch
     app.live.tracing = tracing
     return app
+
+
+def _checkpoints(folder: Path, prefix: str, served: Served, asking: KafkaFacts) -> Checkpoints:
+    checkpoints = Checkpoints(folder, asking, lambda: time.time_ns() // 1000, digest_of_code())
+    checkpoints.let_go(prefix, served.generation)
+    return checkpoints

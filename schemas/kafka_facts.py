@@ -42,6 +42,8 @@ from aiokafka.protocol.types import (
 from schemas.kafka import Address, kafka_options
 from schemas.log_marks import UNTOLD, Asked, EpochEnd, Facts, Place, TopicFacts
 
+__all__ = ["KafkaError", "KafkaFacts"]
+
 ASK_SECONDS = 5.0
 _NO_ID = bytes(16)
 _NOBODY = -1, UNTOLD

@@ -1,5 +1,6 @@
 """`floorcast api`, `worker` and `broker`: one process each, in the foreground."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -36,6 +37,9 @@ def worker(
     config: ConfigFlag = None,
     broker: BrokerFlag = None,
     data: DataFlag = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="Folder of checkpoints of what it holds, to start from.")
+    ] = None,
     worker_id: Annotated[
         str | None, typer.Option("--worker-id", help="A name that stays over restarts of this worker.")
     ] = None,
@@ -51,7 +55,9 @@ def worker(
     from processor.app import main as run_worker  # noqa: PLC0415
     from processor.settings import Settings as WorkerSettings  # noqa: PLC0415
 
-    flags = given(config=config, broker=broker, data=data, worker_id=worker_id, worker_host=host, worker_port=port)
+    flags = given(
+        config=config, broker=broker, data=data, state=state, worker_id=worker_id, worker_host=host, worker_port=port
+    )
     raise typer.Exit(run_worker(built(WorkerSettings, flags)))
 
 

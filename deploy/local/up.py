@@ -171,9 +171,10 @@ class Surroundings:
         """Worker and api, in the order of their launch."""
         port = str(plan.worker_port)
         listening = ("--host", plan.host, "--port", str(plan.port))
+        working = ("--worker-id", worker_id, "--port", port, "--state", str(plan.data / "state"))
         knows = {"FLOORCAST_VERIFIER_KEY_SHA256": self._verifiers_key}
         return [
-            plan.program("worker", broker, "--worker-id", worker_id, "--port", port, stop_seconds=2.0),
+            plan.program("worker", broker, *working, stop_seconds=2.0),
             plan.program("api", broker, *listening, stop_seconds=1.5, environment=knows),
         ]
 

@@ -15,7 +15,7 @@ from deploy.verification.lead_facts import FAMILY
 from deploy.verification.leads import LeadRules, Timing
 from deploy.verification.measures import Counted, Exact, Measure, Sum, Total
 from deploy.verification.samples import percentile, share_of
-from deploy.verification.shapes import SECOND
+from deploy.verification.shapes import DAY, SECOND
 from deploy.verification.spans import Span
 from deploy.verification.terms import Terms
 
@@ -66,14 +66,15 @@ class Response(Measure):
             yield Counted(self, timing.owner, timing.started_at, on, worth, fact, begins=wait.limit)
 
     def empty(self, span: Span) -> Sum:
-        return Total() if self._stat == "missed" else Waits(self._stat, span.now)
+        unit = DAY if self.entry.get("unit") == "days" else SECOND
+        return Total() if self._stat == "missed" else Waits(self._stat, span.now, unit)
 
 
 class Waits:
     """Answers, and what is still due."""
 
-    def __init__(self, stat: str, now: int) -> None:
-        self._stat, self._now = stat, now
+    def __init__(self, stat: str, now: int, unit: int) -> None:
+        self._stat, self._now, self._unit = stat, now, unit
         self._responses = array("q")
         self._overdue_since = array("q")
         self._within = 0
@@ -99,7 +100,7 @@ class Waits:
             return Fraction(self._within, self._due) if self._due else None
         if self._stat == "mean":
             size = len(self._responses)
-            return Fraction(sum(self._responses), size * SECOND) if size else None
+            return Fraction(sum(self._responses), size * self._unit) if size else None
         return self._at_rank() if self._is_known else None
 
     def bound(self) -> Exact:
@@ -116,4 +117,4 @@ class Waits:
         # Nobody knows yet how long the unanswered ones will take, only that it is longer than this.
         longest = responses[-1] if responses else 0
         at_least = [*responses, *sorted(max(self._now - since, longest) for since in self._overdue_since)]
-        return percentile(at_least, share_of(self._stat) or Fraction(0)) / SECOND
+        return percentile(at_least, share_of(self._stat) or Fraction(0)) / self._unit

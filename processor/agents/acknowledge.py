@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import msgspec
 
-from processor.agents.stage import Deployment, Published, StageShard
+from processor.agents.restoring import Published
+from processor.agents.stage import Deployment, StageShard
 from processor.core.retention import Horizon
 from processor.transport.fetched import Fetched
 from processor.transport.packing import Message

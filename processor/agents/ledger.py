@@ -6,20 +6,24 @@ and panes.
 
 import time
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import structlog
 
 from processor.agents.outputs import LEDGER_TOPICS, by_loudness, ledger_messages
+from processor.agents.restoring import Since
 from processor.agents.stage import Deployment, StageShard
-from processor.core.batch import Batch, new_batch
+from processor.core.batch import Batch, new_batch, row_check
 from processor.core.ledger import Ledger
+from processor.core.ledger_state import LedgerNews, state_of
 from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
+from processor.transport.shards import Capture
 from schemas.dead_letters import DeadLetter
 from schemas.frames import record_key
 from schemas.late import LateChange, encode_late
+from schemas.panes import read_pane_key
 from schemas.requests import requests_in
 from schemas.topics import DEALS, LATE, LEDGER, PANES, RECORD_CHANGES, ROSTER, Topic
 
@@ -43,19 +47,42 @@ class LedgerShard(StageShard):
         """Of the batch in hand."""
 
     async def load(self) -> None:
-        """Read the rows back, derive, and publish where what was published differs."""
-        published = await self.recover()
+        """Have the rows and panes back, derive what no checkpoint has, and publish where what was published differs."""
+        found = await self.recover_since(state_of)
         name = self.deployment.topic
-        self.ledger.restore(published.pop(name(LEDGER)))
         self.ledger.horizon.restore(self.progress.kept_from)
         began = time.monotonic()
-        output = self.ledger.rebuild(
-            published[name(PANES)], published[name(ROSTER)], published[name(DEALS)], self.progress.log_at
-        )
+        if isinstance(found, Since):
+            self.ledger.adopt(found.kept.state)
+            news = LedgerNews(*(found.news[name(topic)] for topic in LEDGER_TOPICS))
+            output = self.ledger.catch_up(news, self.progress.log_at)
+        else:
+            self.ledger.restore(found.pop(name(LEDGER)))
+            output = self.ledger.rebuild(
+                found[name(PANES)], found[name(ROSTER)], found[name(DEALS)], self.progress.log_at
+            )
         seconds = round(time.monotonic() - began, 3)
         log.info("ledger.derived", partition=self.partition, records=len(self.ledger), seconds=seconds)
         await self.dead_letter([self.damaged(LEDGER, key, index) for index, key in enumerate(output.damaged)])
         await self.write(ledger_messages(output))
+
+    def doubt_of(self, since: Since[Any]) -> str | None:
+        """Why what was published since a checkpoint may not be taken in; None: it may."""
+        check, name = row_check(), self.deployment.topic
+        try:
+            for key, row in since.news[name(LEDGER)].items():
+                key.decode()
+                if row is not None:
+                    check(row)
+            for key in since.news[name(PANES)]:
+                read_pane_key(key)
+        except (msgspec.MsgspecError, ValueError):
+            return "what was published since cannot be read"
+        return super().doubt_of(since)
+
+    def capture(self, *, is_last: bool) -> Capture | None:
+        """All that is held."""
+        return self.take_down(self.ledger.held, is_last=is_last)
 
     async def tick(self, now: int) -> None:
         """Let go what is too old, where there is more of it than goes along with batches."""

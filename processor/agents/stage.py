@@ -5,24 +5,26 @@ Owns no rule of the business and no seam over Faust (processor/transport/).
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import structlog
 
 from processor.agents.outputs import frames_of_engagements
+from processor.agents.restoring import Published, Restoring, Since
 from processor.core.calling import with_names
 from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
-from processor.transport.fetched import Fetched, Place, Records
+from processor.transport.checkpoints import Checkpoints, Held, Piece
+from processor.transport.fetched import Fetched, Place
 from processor.transport.log_watch import Followed, LogWatch
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
-from processor.transport.reading import read_to
+from processor.transport.shards import Capture
 from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partition
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
@@ -35,6 +37,7 @@ from schemas.naming import Names
 from schemas.numbers import NONE_KEPT, Numbers
 from schemas.progress import BETWEEN, STAGES, Progress, decode_progress, encode_progress, progress_key
 from schemas.requests import request_headers
+from schemas.snapshot_doubts import Wanted
 from schemas.topics import (
     DEAD_LETTERS,
     DEALS,
@@ -48,6 +51,8 @@ from schemas.topics import (
     Topic,
 )
 from schemas.tracing import OFF, Headers, Tracing
+
+T = TypeVar("T")
 
 TELL_SECONDS = 0.2
 """How long progress may wait for a batch to travel with: a shard that has five batches a second tells none alone."""
@@ -91,14 +96,12 @@ class Deployment:
     rep_names: Mapping[str, str] = field(default_factory=dict)
     """Person -> what the file calls them."""
     tracing: Tracing = OFF
+    checkpoints: Checkpoints | None = None
+    """Where shards write down what they hold; None: nowhere."""
 
     def topic(self, topic: Topic) -> str:
         """A topic of the catalogue, as Kafka knows it."""
         return topic.full_name(self.prefix, self.generation)
-
-
-Published = dict[str, dict[bytes, bytes]]
-"""Topic -> key -> last value, of one partition."""
 
 
 def _group_of(record: str) -> str:
@@ -123,8 +126,6 @@ class StageShard:
         self.derived_by = ""
         """Digest of the definitions by which was derived what the load has read back; empty: nobody said; `BETWEEN`: a
         worker was killed while it derived."""
-        self.read = 0
-        """Records that the load has read back so far."""
         self._settled = encode_progress(self.progress)
         """Progress as of the last batch that is done: counters of the batch in hand are not in it."""
         self._done: bytes | None = None
@@ -144,6 +145,18 @@ class StageShard:
             topics=[deployment.topic(topic) for topic in (*self.owned, PROGRESS)],
             partition=partition,
         )
+        self._restoring = Restoring(
+            self.owner.name,
+            deployment.bootstrap,
+            beginnings={deployment.topic(PANES): f"{self.origin}|".encode()},
+            wanted=Wanted(deployment.digest, deployment.generation, deployment.partitions),
+            checkpoints=deployment.checkpoints,
+        )
+
+    @property
+    def read(self) -> int:
+        """Records that the load has read back so far."""
+        return self._restoring.read
 
     async def tick(self, now: int) -> None:
         """Nothing of this stage depends on time alone."""
@@ -186,26 +199,48 @@ class StageShard:
 
         Of panes only those of this origin.
         """
-        fences = await self.owner.acquire()
-        published: Published = {topic: {} for topic in fences}
-        panes, ours = self.deployment.topic(PANES), f"{self.origin}|".encode()
+        return await self._read_back(await self._acquire())
 
-        def apply(topic: str, _partition: int, records: Records) -> None:
-            self.read += len(records)
-            records.fold_into(published[topic], ours if topic == panes else b"")
+    async def recover_since(self, state_of: Callable[[Iterator[Piece]], T]) -> Published | Since[T]:
+        """Become the owner; what a checkpoint holds and what was published since, or all, as `recover`.
 
-        def wanted(topic: str, key: bytes) -> bool:
-            return topic != panes or key.startswith(ours)
+        `state_of` makes of a checkpoint's pieces what they were made of.
+        """
+        fences = await self._acquire()
+        since = await self._restoring.since(fences, state_of, self.doubt_of)
+        if since is None:
+            return await self._read_back(fences)
+        await self._go_on_with(self._progress_since(since))
+        return since
 
-        ends = {(topic, self.partition): offset for topic, offset in fences.items()}
-        await read_to(self.deployment.bootstrap, ends, apply, wanted=wanted)
-        held = published[self.deployment.topic(PROGRESS)].get(progress_key(self.stage, self.partition))
+    async def _acquire(self) -> dict[Place, int]:
+        return {(topic, self.partition): offset for topic, offset in (await self.owner.acquire()).items()}
+
+    async def _read_back(self, fences: Mapping[Place, int]) -> Published:
+        published = await self._restoring.from_log(fences)
+        await self._go_on_with(published[self.deployment.topic(PROGRESS)].get(self._key))
+        return published
+
+    def _progress_since(self, since: Since[Any]) -> bytes:
+        return since.news[self.deployment.topic(PROGRESS)].get(self._key, since.kept.progress) or b""
+
+    def doubt_of(self, since: Since[Any]) -> str | None:
+        """Why what was published since a checkpoint may not be taken in; None: it may."""
+        try:
+            if decode_progress(self._progress_since(since)).definitions != self.deployment.digest:
+                return "others have derived by other definitions since"
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return "what was published since cannot be read"
+        return None
+
+    async def _go_on_with(self, held: bytes | None) -> None:
+        """Go on with the progress of the owner before us."""
         if held is not None:
             try:
                 self.progress = decode_progress(held)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 # What is committed says where to begin; counters begin anew.
-                await self.dead_letter([self.damaged(PROGRESS, progress_key(self.stage, self.partition))])
+                await self.dead_letter([self.damaged(PROGRESS, self._key)])
         await self._watch_logs(is_known=held is not None)
         self.derived_by = self.progress.definitions
         if self.derived_by not in {"", self.deployment.digest}:
@@ -217,13 +252,20 @@ class StageShard:
                     f"derived by {self.derived_by}: it is derived anew; apis serve it once their files say the same",
                 )
             between = encode_progress(msgspec.structs.replace(self.progress, definitions=BETWEEN))
-            await self.owner.send(
-                {self.deployment.topic(PROGRESS): [(progress_key(self.stage, self.partition), between)]}
-            )
+            await self.owner.send({self.deployment.topic(PROGRESS): [(self._key, between)]})
         # Told first when all is derived anew: until then nobody may take the old numbers for the new definitions'.
         self.progress.definitions = self.deployment.digest
         self._settled = encode_progress(self.progress)
-        return published
+
+    def capture(self, *, is_last: bool) -> Capture | None:
+        """What is to be written of this stage so that a start need not read it all; None: nothing."""
+        return None
+
+    def take_down(self, held: Callable[[], Held], *, is_last: bool) -> Capture | None:
+        """What writes a checkpoint of what `held` gives, if it is time for one; for `capture`."""
+        topics = [self.deployment.topic(topic) for topic in (*self.owned, PROGRESS)]
+        positions = {(topic, self.partition): self.owner.written[topic] for topic in topics}
+        return self._restoring.capture(positions, self._settled, held, is_last=is_last)
 
     async def _watch_logs(self, *, is_known: bool) -> None:
         """Compare what an earlier owner has left with what lies in Kafka, and have it watched from now on."""
@@ -330,7 +372,7 @@ class StageShard:
         done, self._done = self._done, None
         if done is None:
             return {}
-        return {self.deployment.topic(PROGRESS): [(progress_key(self.stage, self.partition), done)]}
+        return {self.deployment.topic(PROGRESS): [(self._key, done)]}
 
     def _tell(self) -> None:
         self._telling = None

@@ -14,6 +14,8 @@ from processor.core.batch import Changes
 from processor.core.counted import pasts_of, record_contributions, row_contributions
 from processor.core.deals import deal_card, is_won
 from processor.core.definitions import Definitions
+from processor.core.engaging import told
+from processor.core.ledger_state import LONG_AGO, LedgerNews, LedgerState
 from processor.core.panes import Message, Panes, PaneTable, differing
 from processor.core.plan import Contribution
 from processor.core.retention import (
@@ -28,29 +30,23 @@ from processor.core.retention import (
 from processor.native import COMPILED
 from schemas.damage import check_row
 from schemas.deals import decode_deal
-from schemas.frames import MERGES_GROUP, ROSTER_GROUP, Engagement, record_key
+from schemas.frames import Engagement, record_key
 from schemas.instants import DAY
 from schemas.late import PAST, REFUSED, LateChange
-from schemas.numbers import hash_of
+from schemas.panes import read_pane_key
 from schemas.records import (
-    CONTACTS,
-    MERGED,
-    NAMED_IN_ORDER,
-    NUMBER,
     ROSTER_KINDS,
     Record,
     RecordChange,
-    Version,
+    Value,
     decode_record,
     decode_values,
-    encode_elsewhere,
-    ids_in,
 )
 
 if TYPE_CHECKING:
     from processor.native.ledger import Plain
 
-DEAL, LEAD = "deal", "lead"
+DEAL = "deal"
 SLICE = 500
 """Rows looked at in one batch, to see whether they are still kept: a few milliseconds."""
 PART = 1 << 14
@@ -234,7 +230,7 @@ class Ledger:
             past[key] = Record(record.kind) if before is None else decode_record(before)
         record.kept_from = None
         row = record.encode()
-        output.engagements += _told(key.decode(), record, row, record.left)
+        output.engagements += told(key.decode(), record, row, record.left)
         output.dropped += record.dropped
         spared = self._expiry.spared
         if is_doubtful or (spared and key in spared):
@@ -340,6 +336,98 @@ class Ledger:
         """Put back the rows that earlier owners published, before anything else. The mapping is kept, not copied."""
         self._rows = rows
 
+    def held(self) -> LedgerState:
+        """All that `adopt` needs, as of now: between two batches. What happens afterwards changes nothing of it."""
+        expiry = self._expiry
+        filed = {day: list(keys) for day, keys in expiry.filed.items()}
+        if expiry.due:
+            filed[LONG_AGO] = [*filed.get(LONG_AGO, ()), *expiry.due]
+        return LedgerState(dict(self._rows), filed, list(expiry.spared), list(self._quietly_won), self.panes.held())
+
+    def adopt(self, state: LedgerState) -> None:
+        """Put back what `held` gave, in place of `restore`; `catch_up` comes next."""
+        self._rows = state.rows
+        self._expiry.filed.update(state.filed)
+        self._expiry.spared.update(state.spared)
+        self._quietly_won.update(state.quietly_won)
+        self.panes.restore(state.panes)
+
+    def catch_up(self, news: LedgerNews, log_at: int) -> LedgerOutput:
+        """Take in what was published since the ledger was as it is; what is to be published besides.
+
+        The same as `rebuild` from all rows, for what has not changed since is derived and published. Rows of it must
+        have been checked.
+        """
+        output = LedgerOutput()
+        self._advance(log_at)
+        self._expiry.advance(self.horizon.starts_at)
+        for key, card in news.deals.items():
+            (self._quietly_won.add if card is not None and _is_quiet(card) else self._quietly_won.discard)(key)
+        # Where a person or card was published and its row was not, the row says what it is.
+        known = {key: self._shown(key) for key in (*news.roster, *news.deals) if key not in news.rows}
+        left: Iterable[bytes] = news.rows
+        if self._plain is not None:
+            left = self._plain.follow(self._rows, news.rows, self.horizon.starts_at, self._expiry)
+        for key in left:
+            known[key] = self._shown(key)
+            self._follow(key, news.rows[key], output)
+        for key, before in known.items():
+            told, found = (news.deals, output.deals) if _kind_of(key) == DEAL else (news.roster, output.roster)
+            shown = self._shown(key)
+            if shown != told.get(key, before):
+                found.append((key, shown))
+        output.panes = self._differing_panes(news.panes)
+        return output
+
+    def _shown(self, key: bytes) -> bytes | None:
+        """What is published of a record beside its row: of a person the row again, of a deal its card."""
+        row, kind = self._rows.get(key), _kind_of(key)
+        if row is not None and kind == DEAL:
+            return self._card(key, decode_record(row))
+        return row if kind in ROSTER_KINDS else None
+
+    def _follow(self, key: bytes, row: bytes | None, output: LedgerOutput) -> None:
+        """A row that was written since, or is gone."""
+        before = self._rows.get(key)
+        if before == row:
+            return
+        self.panes.replace(*differing(self._counted(before), self._counted(row)))
+        if row is not None:
+            self._rows[key] = row
+            _, said_at, values = decode_values(row)
+            if self._is_filed(key, row, said_at, values):
+                return
+            output.rows.append((key, None))
+        self._rows.pop(key, None)
+        self._expiry.spared.discard(key)
+        self._quietly_won.discard(key)
+
+    def _counted(self, row: bytes | None) -> list[Contribution]:
+        if row is None:
+            return []
+        kind, _, values = decode_values(row)
+        return row_contributions(kind, row, values, self._definitions)
+
+    def _is_filed(self, key: bytes, row: bytes, said_at: int, values: Mapping[str, Value]) -> bool:
+        """Note when to look at a row that was read back; False: it is too old to be kept."""
+        if self.horizon.starts_at <= said_at and values:
+            self._expiry.filed[said_at // DAY].append(key)
+            return True
+        record = decode_record(row)
+        if self._is_expired(key, record):
+            return False
+        self._file(key, record)
+        return True
+
+    def _differing_panes(self, published: Mapping[bytes, bytes | None]) -> list[Message]:
+        """The messages that make what was published since equal to what the rows say."""
+        changed = dict(self.panes.take_changes())
+        for key in published:
+            if key not in changed:
+                _, rep, window = read_pane_key(key)
+                changed[key] = self.panes.get(window, rep)
+        return [(key, pane) for key, pane in changed.items() if key not in published or published[key] != pane]
+
     def rebuild(
         self,
         published_panes: dict[bytes, bytes],
@@ -371,9 +459,8 @@ class Ledger:
         expired: list[bytes],
     ) -> Iterator[Contribution]:
         """What all rows count for. Files them, or notes them as expired; and compares the roster and the deals."""
-        kept_from, filed, rows = self.horizon.starts_at, self._expiry.filed, self._rows
-        definitions = self._definitions
-        left = rows if self._plain is None else self._plain.derive(rows, kept_from, filed)
+        rows, definitions = self._rows, self._definitions
+        left = rows if self._plain is None else self._plain.derive(rows, self.horizon.starts_at, self._expiry.filed)
         for key in left:
             row = rows[key]
             try:
@@ -382,14 +469,9 @@ class Ledger:
                 output.damaged.append(key)
                 continue
             kind, said_at, values = decode_values(row)
-            if kept_from <= said_at and values:
-                filed[said_at // DAY].append(key)
-            else:
-                record = decode_record(row)
-                if self._is_expired(key, record):
-                    expired.append(key)
-                    continue
-                self._file(key, record)
+            if not self._is_filed(key, row, said_at, values):
+                expired.append(key)
+                continue
             yield from row_contributions(kind, row, values, definitions)
             if kind in ROSTER_KINDS and published_roster.pop(key, None) != row:
                 output.roster.append((key, row))
@@ -397,6 +479,10 @@ class Ledger:
                 card = self._card(key, decode_record(row))
                 if published_deals.pop(key, None) != card:
                     output.deals.append((key, card))
+
+
+def _kind_of(key: bytes) -> str:
+    return key.partition(b"|")[0].decode()
 
 
 def _persons_of(change: RecordChange) -> int:
@@ -418,40 +504,3 @@ def _let_go(key: bytes, kind: str, output: LedgerOutput) -> None:
         output.roster.append((key, None))
     elif kind == DEAL:
         output.deals.append((key, None))
-
-
-def engagements_of(key: str, record: Record, row: bytes) -> list[Engagement]:
-    """All that groups must hear of a record if they know nothing of it: those that it remembers to have named."""
-    return _told(key, record, row, record.named)
-
-
-def _told(key: str, record: Record, row: bytes, left: Mapping[str, Mapping[str, Version]]) -> list[Engagement]:
-    """What a record is to the groups that it names, and to those that it has `left`.
-
-    A lead has a group of its own, a rep is in the roster, and where a lead was merged to is known to everybody.
-    """
-    if record.kind == "rep":
-        return [Engagement(ROSTER_GROUP, key, row)]
-    if record.kind == "lead":
-        found = [Engagement(f"lead:{key[5:]}", key, row)]
-        entry = record.fields.get(MERGED)
-        if entry is not None:
-            found.append(Engagement(MERGES_GROUP, key, Record("lead", {MERGED: entry}).encode()))
-        return found
-    pointers = NAMED_IN_ORDER.get(record.kind, ())
-    groups = dict.fromkeys(_group_of(pointer, id) for pointer in pointers for id in ids_in(record.get(pointer)))
-    found = []
-    if groups:
-        whole = record.encode(is_whole=False) if record.named or record.kept_from is not None else row
-        found += [Engagement(group, key, whole) for group in groups]
-    for pointer in pointers:
-        for value, version in sorted(left.get(pointer, {}).items()):
-            if (former := _group_of(pointer, value)) not in groups:
-                found.append(Engagement(former, key, encode_elsewhere(record.kind, pointer, value, version)))
-    return found
-
-
-def _group_of(pointer: str, value: str) -> str:
-    """The group of what a pointer has: two connections that tell of one number tell the same group."""
-    kind = LEAD if pointer == CONTACTS else pointer
-    return f"{kind}:{hash_of(value) if pointer == NUMBER else value}"

@@ -29,6 +29,9 @@ from schemas.windows import (
 Message = tuple[bytes, bytes | None]
 """(key, value); None is a tombstone."""
 
+HeldPanes = dict[Window, dict[str | None, bytes]]
+"""Panes as they are published, by window and rep."""
+
 Open = Callable[[Window, str | None], Pane]
 """Finds a pane that is about to change."""
 
@@ -65,6 +68,12 @@ class Panes(Protocol):
 
     def repair(self, published: dict[bytes, bytes]) -> list[Message]: ...
 
+    def held(self) -> HeldPanes: ...
+
+    def get(self, window: Window, rep: str | None) -> bytes | None: ...
+
+    def restore(self, panes: HeldPanes) -> None: ...
+
 
 class PaneTable:
     """All panes of one origin (stage and partition).
@@ -84,7 +93,7 @@ class PaneTable:
         self._log_day: Day = -(2**31)
         self._minutes_kept = minutes_kept // MINUTE
         self._horizon = horizon
-        self._panes: dict[Window, dict[str | None, bytes]] = {}
+        self._panes: HeldPanes = {}
         self._opened: dict[Window, dict[str | None, Pane]] = {}
         """Those that have changed since the last `take_changes`."""
         self._reps: dict[str | None, str | None] = {}
@@ -200,6 +209,20 @@ class PaneTable:
         messages += [(key, None) for key in published]
         published.clear()
         return messages
+
+    def held(self) -> HeldPanes:
+        """All panes as they lie, by window and rep: a copy that does not change with them. None is open then."""
+        return {window: dict(panes) for window, panes in self._panes.items()}
+
+    def get(self, window: Window, rep: str | None) -> bytes | None:
+        """A pane as it lies; None: there is none."""
+        return self._panes.get(window, {}).get(rep)
+
+    def restore(self, panes: HeldPanes) -> None:
+        """Put back what `held` gave, into a table that is empty. The mappings are kept, not copied."""
+        self._panes = panes
+        for held in panes.values():
+            self._reps.update(zip(held, held, strict=True))
 
     def _close(self, published: dict[bytes, bytes] | None = None) -> Iterator[Message]:
         """Encode what was opened, window by window, so that few decoded panes lie beside their bytes.

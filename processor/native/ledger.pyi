@@ -1,5 +1,5 @@
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
 from processor.core.batch import Changes
@@ -22,3 +22,6 @@ class Plain:
         output: LedgerOutput,
     ) -> list[RecordChange]: ...
     def derive(self, rows: dict[bytes, bytes], kept_from: int, filed: defaultdict[int, list[bytes]]) -> list[bytes]: ...
+    def follow(
+        self, rows: dict[bytes, bytes], news: Mapping[bytes, bytes | None], kept_from: int, expiry: Expiry[bytes]
+    ) -> list[bytes]: ...

@@ -195,6 +195,55 @@ cdef class Plain:
         return left
 
 
+    def follow(self, dict rows, dict news, int64_t kept_from, expiry):
+        """Put what is plain of these rows, and was before, in the place of what is there; the keys of the others.
+
+        For rows that another owner has written since `rows` were: None is one that is gone.
+        """
+        cdef PyObject *key
+        cdef PyObject *value
+        cdef PyObject *held
+        cdef Py_ssize_t position = 0
+        cdef list left = []
+        cdef bytes row, old
+        cdef int64_t said_at
+        cdef set spared = expiry.spared
+        filed = expiry.filed
+        while PyDict_Next(news, &position, &key, &value):
+            held = PyDict_GetItem(rows, <object>key)
+            self._before.count = 0
+            if <object>value is None or (spared and <object>key in spared):
+                left.append(<object>key)
+                continue
+            row = <bytes>value
+            if held != NULL:
+                old = <bytes>held  # what is read points into it
+                if old == row:
+                    continue
+                if (
+                    not read_row(&self._row, <const uint8_t *>PyBytes_AS_STRING(old), PyBytes_GET_SIZE(old))
+                    or self._plan.evaluate(&self._row, &self._before) < 0
+                ):
+                    left.append(<object>key)
+                    continue
+            if (
+                not read_row(&self._row, <const uint8_t *>PyBytes_AS_STRING(row), PyBytes_GET_SIZE(row))
+                or not self._row.is_set or not is_sound(&self._row)
+                or self._plan.evaluate(&self._row, &self._after) < 0
+            ):
+                left.append(<object>key)
+                continue
+            said_at = oldest_version(&self._row)
+            if said_at < kept_from:
+                left.append(<object>key)
+                continue
+            if held == NULL:
+                filed[said_at // DAY].append(<object>key)
+            rows[<object>key] = row
+            self._panes.exchange(&self._before, &self._after)
+        return left
+
+
 cdef inline bint _sets_any(ChangeBatch batch, const Item *item, uint64_t fields) noexcept:
     cdef uint32_t place
     for place in range(item.entries):

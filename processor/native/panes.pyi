@@ -1,10 +1,10 @@
 from collections.abc import Iterable
 
-from processor.core.panes import Message
+from processor.core.panes import HeldPanes, Message
 from processor.core.plan import Contribution
 from processor.core.retention import Horizon
 from processor.native.plan import CompiledPlan
-from schemas.windows import Calendar
+from schemas.windows import Calendar, Window
 
 class PaneTable:
     origin: str
@@ -17,3 +17,6 @@ class PaneTable:
     def advance(self, log_at: int) -> None: ...
     def take_changes(self) -> list[Message]: ...
     def repair(self, published: dict[bytes, bytes]) -> list[Message]: ...
+    def held(self) -> HeldPanes: ...
+    def get(self, window: Window, rep: str | None) -> bytes | None: ...
+    def restore(self, panes: HeldPanes) -> None: ...

@@ -112,6 +112,22 @@ cdef class PaneTable:
         published.clear()
         return messages
 
+    def held(self):
+        """All panes as they lie, by window and rep: a copy that does not change with them. None is open then."""
+        return {window: dict(panes) for window, panes in self._panes.items()}
+
+    def get(self, window, rep):
+        """A pane as it lies; None: there is none."""
+        panes = self._panes.get(window)
+        return None if panes is None else panes.get(rep)
+
+    def restore(self, panes):
+        """Put back what `held` gave, into a table that is empty. The mappings are kept, not copied."""
+        self._panes = panes
+        for held in panes.values():
+            for rep in held:
+                self.intern(rep)
+
     cdef PyObject *intern(self, object rep) except NULL:
         """One text for all panes of a rep: they are told apart by where it lies."""
         cdef PyObject *found = PyDict_GetItem(self._reps, rep)

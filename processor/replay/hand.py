@@ -22,8 +22,9 @@ import msgspec
 from processor.agents.outputs import GROUP_TOPICS, LEDGER_TOPICS, frames_of_engagements, group_messages, ledger_messages
 from processor.core.batch import Batch, Changes, new_batch
 from processor.core.definitions import definitions_of
+from processor.core.engaging import engagements_of
 from processor.core.groups import Groups
-from processor.core.ledger import Ledger, engagements_of
+from processor.core.ledger import Ledger
 from processor.core.normalise import normalise
 from processor.replay.cut import older_part
 from processor.replay.spool import Spool

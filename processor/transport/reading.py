@@ -32,6 +32,13 @@ wrote costs as much as unpacking what is ours, and there may be ten times as muc
 """
 
 
+class GapError(Exception):
+    """What was asked for is not there any more."""
+
+    def __init__(self, place: Place, asked: int, first: int) -> None:
+        super().__init__(f"{place[0]}[{place[1]}] begins at {first}, after {asked}, which was read")
+
+
 async def read_to(
     bootstrap: Address,
     ends: Mapping[Place, int],
@@ -39,11 +46,13 @@ async def read_to(
     *,
     starts: Mapping[Place, int] | None = None,
     wanted: Wanted | None = None,
+    is_whole: bool = False,
     stall_seconds: float = STALL_SECONDS,
 ) -> None:
     """Read each (topic, partition) from its beginning up to its end, exclusive. Fence records are passed on too.
 
-    `starts`: where to begin instead, if there is anything as old as that. `wanted`: see `Wanted`.
+    `starts`: where to begin instead, if there is anything as old as that; `is_whole`: GapError if there is not.
+    `wanted`: see `Wanted`.
 
     TimeoutError if nothing comes for `stall_seconds` although the ends are not reached.
     """
@@ -66,6 +75,8 @@ async def read_to(
                 return
             for answer in await fetching.answers(_LOOK_SECONDS):
                 place = answer.place
+                if is_whole and answer.offset > answer.asked:
+                    raise GapError(place, answer.asked, answer.offset)
                 position = max(answer.offset, offset_after(answer.data))
                 if answer.asked == positions[place] < position:
                     positions[place] = position

@@ -8,8 +8,8 @@ import asyncio
 import contextlib
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 import structlog
 
@@ -24,6 +24,10 @@ Records = list[Fetched]
 
 Place = tuple[str, int]
 """A source topic, which names the stage, and a partition of it."""
+
+
+Capture = Callable[[], Coroutine[Any, Any, None]]
+"""Writes down what a shard held when this was made. Must not raise."""
 
 
 class Ownership(Protocol):
@@ -65,6 +69,9 @@ class Shard(Protocol):
 
     async def suspend(self) -> None:
         """Say now what was to be said later: after this the partition may be another worker's."""
+
+    def capture(self, *, is_last: bool) -> Capture | None:
+        """Take what is held as of now, between two batches, if it is to be written. `is_last`: before the end."""
 
     async def close(self) -> None:
         """Drop what is held and close the owner. A new shard is made if the partition comes back."""
@@ -241,10 +248,20 @@ class LiveShards:
             with _no_collection():
                 pass
 
+    async def keep(self, *, is_last: bool = False) -> None:
+        """Write down what the shards hold, one after the other: only to take it holds its shard up."""
+        for slot in list(self._slots.values()):
+            async with slot.lock:
+                is_whole = slot.loaded and slot.settled and (self.ready or is_last)
+                write = slot.shard.capture(is_last=is_last) if is_whole else None
+            if write is not None:
+                await write()
+
     async def close(self) -> None:
         """Close all shards, at the end of the process."""
         async with self._assigning:
             self.ready = False
+            await self.keep(is_last=True)
             slots, self._slots = list(self._slots.values()), {}
             for slot in slots:
                 await self._drop(slot)

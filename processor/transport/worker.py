@@ -1,6 +1,6 @@
 """The Faust app of a set of stages, and the process that runs it.
 
-Owns Faust's settings, one agent per stage and the two timers (tick, renewal). Does not know what the stages do.
+Owns Faust's settings, one agent per stage and the timers (tick, renewal, checkpoint). Does not know what the stages do.
 """
 
 import asyncio
@@ -26,6 +26,8 @@ from schemas.kafka import Address, kafka_options
 
 RENEW_SECONDS = 4 * 3600.0
 TICK_SECONDS = 1.0
+KEEP_SECONDS = 10.0
+"""Between looks at what shards are to write down."""
 METADATA_MS = 10_000
 
 
@@ -112,6 +114,7 @@ def build_batched_app(
     app.on_before_shutdown.connect(close, weak=False)
     _every(app, tick_seconds, lambda: live.tick(time.time_ns() // 1000), "tick")
     _every(app, renew_seconds, live.renew, "renewal")
+    _every(app, KEEP_SECONDS, live.keep, "checkpoint")
     # Faust's own producer sends nothing here, but its full-buffer warning comes once per message if it ever does.
     logging.getLogger("faust.transport.producer").setLevel(logging.ERROR)
     return app

@@ -8,6 +8,7 @@ from typing import Any
 from schemas.catalogue import TYPES
 from schemas.catalogue.defined import QUIET_AFTER
 from schemas.catalogue.reading import NAME, MetricsFile
+from schemas.catalogue.versions import WITHOUT
 from schemas.instants import DAY
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -48,7 +49,7 @@ def json_schema() -> dict[str, Any]:
         made = _without_titles(kind.model_json_schema(by_alias=True))
         definitions |= made.pop("$defs", {})
         made["required"] = [field for field in made.get("required", ()) if field not in {"label", "description"}]
-        definitions[name] = made
+        definitions[name] = made if name in WITHOUT else _with_versions(made)
         entries.append({"$ref": f"#/$defs/{name}"})
     whole["properties"]["metrics"] |= {
         "additionalProperties": {"anyOf": [{"const": False}, *entries]},
@@ -56,6 +57,15 @@ def json_schema() -> dict[str, Any]:
     }
     whole["properties"]["dimensions"]["propertyNames"] = whole["properties"]["metrics"]["propertyNames"]
     return {"$schema": _DIALECT, "title": "metrics.yaml of floorcast", **whole, "$defs": _with_where(definitions)}
+
+
+def _with_versions(made: dict[str, Any]) -> dict[str, Any]:
+    """An entry, or one of which each version has what it does not have in common with the others."""
+    own = {"since": {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}, "note": {"type": "string"}}
+    version = {"type": "object", "additionalProperties": False, "properties": {**own, **made["properties"]}}
+    versions = {"type": "array", "minItems": 1, "items": version}
+    whole = {**made, "properties": {**made["properties"], "versions": versions}}
+    return {**whole, "anyOf": [{"required": whole.pop("required")}, {"required": ["versions"]}]}
 
 
 def _without_titles(part: Any) -> Any:
@@ -69,9 +79,13 @@ def _without_titles(part: Any) -> Any:
     return [_without_titles(inner) for inner in part] if isinstance(part, list) else part
 
 
-def _with_where(definitions: dict[str, Any]) -> dict[str, Any]:
-    for definition in definitions.values():
-        for name, field in definition.get("properties", {}).items():
-            if name in {"where", "to", "failed"} and isinstance(field, dict):
-                definition["properties"][name] = {"$ref": "#/$defs/where"}
-    return definitions
+def _with_where(part: Any) -> Any:
+    """The same with what is said of conditions, wherever one may stand."""
+    if isinstance(part, list):
+        return [_with_where(inner) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    found = {name: _with_where(inner) for name, inner in part.items()}
+    for name in found.get("properties", {}).keys() & {"where", "to", "failed"}:
+        found["properties"][name] = {"$ref": "#/$defs/where"}
+    return found

@@ -157,13 +157,12 @@ def volumes_at(workload: str, place: str) -> list[Json]:
     return [volume for volume in spec["volumes"] if volume["name"] in names]
 
 
-def test_a_reader_that_is_started_again_finds_its_snapshot() -> None:
-    (mount,) = [
-        each
-        for each in PODS["floorcast-read"]["spec"]["containers"][0]["volumeMounts"]
-        if each["mountPath"] == "/var/lib/floorcast"
-    ]
-    (volume,) = volumes_at("floorcast-read", "/var/lib/floorcast")
+@pytest.mark.parametrize(("workload", "setting"), [("floorcast-read", "DATA"), ("floorcast-worker", "STATE")])
+def test_what_is_started_again_finds_what_it_held(workload: str, setting: str) -> None:
+    (container,) = PODS[workload]["spec"]["containers"]
+    (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == "/var/lib/floorcast"]
+    assert environment(container).get(f"FLOORCAST_{setting}", "/var/lib/floorcast") == mount["mountPath"]
+    (volume,) = volumes_at(workload, mount["mountPath"])
     assert not mount.get("readOnly")
     assert "emptyDir" in volume
 

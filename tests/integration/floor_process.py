@@ -22,7 +22,7 @@ from schemas.kafka import PLAIN, Kafka
 from tests.ports import held_port
 
 READY_SECONDS = 120.0
-STOP_SECONDS = 15.0
+STOP_SECONDS = 120.0
 _BETWEEN_LOOKS_SECONDS = 0.02
 _COMMAND = Path(sys.executable).with_name("floorcast")
 _NAMES = {

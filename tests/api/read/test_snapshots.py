@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from api.read.log_check import Asking
-from api.read.snapshot import BadSnapshotError, Snapshot, read_snapshot, write_snapshot
+from api.read.snapshot import read_snapshot, write_snapshot
 from api.read.snapshots import Snapshots
 from api.read.view import ORGANISATION, View, rep_scope, team_scope
 from schemas.generations import Served, first_generation
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.log_marks import UNTOLD, Asked, EpochEnd, Facts, Mark, TopicFacts
+from schemas.snapshot_doubts import Source, Wanted
+from schemas.snapshot_files import BadSnapshotError
 from schemas.windows import is_day, span_of
 from tests.api.reading import ToldPipeline, floor_config
 from tests.builders import change, instant
@@ -213,9 +215,9 @@ async def test_the_same_is_not_written_twice_before_it_grows_old(folder: Folder)
     assert folder.path.stat().st_ino == first
     folder.now += HOUR
     await folder.keep(view)
-    assert read_snapshot(folder.path).made_at == folder.now
+    assert read_snapshot(folder.path).source.made_at == folder.now
     await folder.keep(view, {0: 41, 1: 7})
-    assert read_snapshot(folder.path).marks[0] == Mark(folder.cluster.id, 3, 41)
+    assert read_snapshot(folder.path).source.marks[TOPIC][0] == Mark(folder.cluster.id, 3, 41)
 
 
 async def test_a_folder_that_cannot_be_written_stops_nobody(folder: Folder) -> None:
@@ -226,8 +228,8 @@ async def test_a_folder_that_cannot_be_written_stops_nobody(folder: Folder) -> N
 
 def test_one_that_could_not_be_written_leaves_the_one_before(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     contents = some_view().store.contents()
-    snapshot = Snapshot("ours", SERVED, NOW, [Mark(b"id", UNTOLD, 1)], contents)
-    write_snapshot(folder.path, snapshot)
+    source = Source(Wanted("ours", 1, 2), NOW, {TOPIC: {0: Mark(b"id", UNTOLD, 1)}})
+    write_snapshot(folder.path, source, contents)
     before = folder.path.read_bytes()
     writes = 0
     write = os.write
@@ -241,7 +243,7 @@ def test_one_that_could_not_be_written_leaves_the_one_before(folder: Folder, mon
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space"):
-        write_snapshot(folder.path, snapshot)
+        write_snapshot(folder.path, source, contents)
     assert folder.path.read_bytes() == before
     assert os.listdir(folder.path.parent) == ["view.snapshot"]
 
@@ -249,4 +251,4 @@ def test_one_that_could_not_be_written_leaves_the_one_before(folder: Folder, mon
 async def test_two_are_not_written_at_once(folder: Folder) -> None:
     view = some_view()
     await asyncio.gather(*(folder.keep(view, {0: 30 + number, 1: 7}) for number in range(3)))
-    assert read_snapshot(folder.path).marks[0].offset == 32
+    assert read_snapshot(folder.path).source.marks[TOPIC][0].offset == 32

@@ -154,6 +154,21 @@ def test_times_that_are_added_up_are_in_seconds_unless_days_are_said(entry: str,
     assert list(trial.wrong(["a"])) == []
 
 
+@pytest.mark.parametrize(("stat", "value"), [("mean", "1/24"), ("p50", "1/24"), ("p90", "1/24")])
+def test_the_time_to_an_answer_may_be_said_in_days(stat: str, value: str) -> None:
+    given = (
+        "[{record: lead, id: l, changed_at: '2026-03-02T08:00:00Z', fields: {received_at: '2026-03-02T09:00:00Z'}}, "
+        + _CALLS.removeprefix("[").replace("rep: r, ", "rep: r, lead: l, ")
+    )
+    example = f"{{window: 2026-03-02/2026-03-02, is: {value}, given: {given}}}"
+    text = f"metrics:\n  a: {{unit: days, type: response, stat: {stat}, examples: [{example}]}}\n"
+    read = read_metrics(text, "metrics.yaml", shipped())
+    trial = Trial(read.defined, "USD", definitions.with_own(read_document(text, "metrics.yaml").value))
+
+    assert read.problems == []
+    assert list(trial.wrong(["a"])) == []
+
+
 def test_whether_a_meeting_has_people_can_be_asked() -> None:
     text = (
         "metrics:\n  a:\n    {unit: count, type: simple, from: meeting, where: {people: {is_set: true}}, at: starts_at,"

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from deploy.cli import app
 from deploy.local import up
 from schemas.catalogue import TYPES, shipped_catalogue
+from schemas.catalogue.versions import WITHOUT
 
 CONFIG = """\
 organisation: {name: Acme, timezone: UTC, currency: JPY}
@@ -200,10 +201,21 @@ class TestSchema:
         known = self.schema()["$defs"][kind]
         fields = TYPES[kind].model_fields
 
-        assert known["properties"].keys() == {field.alias or name for name, field in fields.items()}
+        names = {field.alias or name for name, field in fields.items()}
+        needed = {field.alias or name for name, field in fields.items() if field.is_required()} - {
+            "label",
+            "description",
+        }
         assert known["additionalProperties"] is False
-        needed = {field.alias or name for name, field in fields.items() if field.is_required()}
-        assert {*known["required"]} == needed - {"label", "description"}
+        if kind in WITHOUT:
+            assert known["properties"].keys() == names
+            assert {*known["required"]} == needed
+        else:
+            assert known["properties"].keys() == {*names, "versions"}
+            assert [{*way["required"]} for way in known["anyOf"]] == [needed, {"versions"}]
+            version = known["properties"]["versions"]["items"]
+            assert version["properties"].keys() == {*names, "since", "note"}
+            assert version["additionalProperties"] is False
         for name in {"where"} & known["properties"].keys():
             assert known["properties"][name] == {"$ref": "#/$defs/where"}
 

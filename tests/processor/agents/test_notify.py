@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from processor.agents.channels.base import Channel, RefusedError, UnavailableError
 from processor.agents.notify import GIVE_UP, NotifyShard
-from processor.agents.stage import Deployment, Published
+from processor.agents.restoring import Published
+from processor.agents.stage import Deployment
 from processor.core.definitions import definitions_of
 from processor.core.outbox import SUMMARY_AFTER
 from processor.transport.outgoing import Outgoing

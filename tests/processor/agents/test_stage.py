@@ -207,7 +207,7 @@ async def test_a_worker_that_derives_by_other_definitions_says_so_before_it_writ
     async def read_to(_bootstrap: object, _ends: object, apply: Callable[..., None], **_options: object) -> None:
         apply(PROGRESS_TOPIC, 0, Held())
 
-    monkeypatch.setattr("processor.agents.stage.read_to", read_to)
+    monkeypatch.setattr("processor.agents.restoring.read_to", read_to)
 
     async def loaded(*, is_killed: bool) -> LedgerShard:
         shard = LedgerShard(0, PLACE)
@@ -254,7 +254,7 @@ async def test_what_was_committed_without_progress_is_refused_once_a_shard_begin
     async def read_to(*_args: object, **_options: object) -> None:
         """Nothing is there yet."""
 
-    monkeypatch.setattr("processor.agents.stage.read_to", read_to)
+    monkeypatch.setattr("processor.agents.restoring.read_to", read_to)
     shard = LedgerShard(0, replace(PLACE, watch=cast(LogWatch, Watch())))
     topics = Topics()
     monkeypatch.setattr(shard, "owner", topics)

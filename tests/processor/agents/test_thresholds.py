@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from processor.agents import thresholds
-from processor.agents.stage import Deployment, Published
+from processor.agents.restoring import Published
+from processor.agents.stage import Deployment
 from processor.agents.thresholds import ThresholdsShard
 from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched

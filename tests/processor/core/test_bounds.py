@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from deploy.verification import bounds as recounted
 from processor.core import bounds, facts, groups
 from processor.core.definitions import definitions_of
+from processor.core.engaging import engagements_of
 from processor.core.groups import SLICE, Groups
-from processor.core.ledger import Ledger, engagements_of
+from processor.core.ledger import Ledger
 from processor.core.merges import Merges
 from schemas import records
 from schemas.frames import MERGES_GROUP, Engagement, by_group

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from processor.core.deals import closed_at
 from processor.core.definitions import definitions_of
+from processor.core.engaging import engagements_of
 from processor.core.facts import GroupFacts, Known
 from processor.core.groups import Groups, GroupsOutput
 from processor.core.joining import is_news
-from processor.core.ledger import engagements_of
 from processor.core.retention import first_version, last_instant, marked
 from schemas.catalogue.base import Reading
 from schemas.damage import check_row

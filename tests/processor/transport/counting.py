@@ -16,6 +16,7 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
 from processor.transport.packing import Message
 from processor.transport.reading import read_to
+from processor.transport.shards import Capture
 from schemas.topics import FENCE
 
 Row = tuple[int, str]
@@ -109,6 +110,9 @@ class CountingShard:
 
     async def suspend(self) -> None:
         pass
+
+    def capture(self, *, is_last: bool) -> Capture | None:
+        return None
 
     async def load(self) -> None:
         self._fault.strike("load")

@@ -11,7 +11,7 @@ import pytest
 
 from processor.transport.fail_stop import FAILED
 from processor.transport.fetched import Fetched
-from processor.transport.shards import LiveShards
+from processor.transport.shards import Capture, LiveShards
 
 TOPIC = "deliveries"
 
@@ -55,6 +55,9 @@ class FakeShard:
 
     async def suspend(self) -> None:
         pass
+
+    def capture(self, *, is_last: bool) -> Capture | None:
+        return None
 
     async def load(self) -> None:
         await self._do("load")

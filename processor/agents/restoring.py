@@ -1,0 +1,146 @@
+"""How a shard gets back what an owner before it held: all that was published, or a checkpoint and what came since.
+
+Owns what is read of its topics and whether a checkpoint is used, and the writing of one. What it makes of it is the
+stage's.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from processor.transport.checkpoints import (
+    DERIVED_AT_MOST,
+    Checkpoint,
+    Checkpoints,
+    Held,
+    Piece,
+    read_checkpoint,
+    write_checkpoint,
+)
+from processor.transport.fetched import Place, Records
+from processor.transport.following import KafkaError
+from processor.transport.reading import Apply, GapError, read_to
+from processor.transport.shards import Capture
+from schemas.instants import MINUTE
+from schemas.kafka import Address
+from schemas.snapshot_doubts import Wanted
+from schemas.topics import FENCE
+
+KEPT_EVERY = 5 * MINUTE
+"""Between two checkpoints of a shard."""
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+Published = dict[str, dict[bytes, bytes]]
+"""Topic -> key -> last value, of one partition."""
+
+News = dict[str, dict[bytes, bytes | None]]
+"""The same of what was published since; None is a tombstone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Since(Generic[T]):
+    """What an earlier owner held once, and what was published since."""
+
+    kept: Checkpoint[T]
+    news: News
+
+
+class Restoring:
+    """That of one shard."""
+
+    def __init__(
+        self, name: str, bootstrap: Address, *, beginnings: Mapping[str, bytes], wanted: Wanted,
+        checkpoints: Checkpoints | None,
+    ) -> None:  # fmt: skip
+        """`name`: its owner's. `beginnings`: of the keys that are its own in topics that it shares."""
+        self.read = 0
+        """Records that were read back so far."""
+        self._bootstrap = bootstrap
+        self._beginnings = beginnings
+        self._checkpoints = checkpoints
+        self._derived_at = 0
+        """When all that is held was last derived from the log (microseconds)."""
+        self._wanted = wanted
+        if checkpoints is not None:
+            self._file = checkpoints.file(name)
+            self._wanted = Wanted(f"{wanted.definitions} {checkpoints.code}", wanted.generation, wanted.partitions)
+
+    async def from_log(self, fences: Mapping[Place, int]) -> Published:
+        """All that was published below the fences."""
+        if self._checkpoints is not None:
+            self._derived_at = self._checkpoints.clock()
+        published: Published = {topic: {} for topic, _ in fences}
+
+        def apply(topic: str, _partition: int, records: Records) -> None:
+            self.read += len(records)
+            records.fold_into(published[topic], self._beginnings.get(topic, b""))
+
+        await self._read(fences, apply)
+        return published
+
+    async def since(
+        self, fences: Mapping[Place, int], state_of: Callable[[Iterator[Piece]], T],
+        doubt_of: Callable[[Since[Any]], str | None],
+    ) -> Since[T] | None:  # fmt: skip
+        """What lies in the folder, proved against the log, with what was published since; None: begin with the log."""
+        if self._checkpoints is None:
+            return None
+        try:
+            reading = partial(read_checkpoint, state_of=state_of)
+            kept = await self._file.find(reading, self._wanted, dict.fromkeys(fences, 0))
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("snapshot.not_proved", error=type(error).__name__)
+            return None
+        if kept is None:
+            return None
+        doubt: str | None = "all was derived from the log more than a week ago"
+        if self._checkpoints.clock() - kept.derived_at <= DERIVED_AT_MOST:
+            try:
+                since = Since(kept, await self._news(kept, fences))
+                doubt = doubt_of(since)
+            except GapError as error:
+                doubt = str(error)
+        if doubt is not None:
+            self._file.throw_away(doubt)
+            return None
+        self._derived_at = kept.derived_at
+        return since
+
+    async def _news(self, kept: Checkpoint[T], fences: Mapping[Place, int]) -> News:
+        news: News = {topic: {} for topic, _ in fences}
+
+        def apply(topic: str, _partition: int, records: Records) -> None:
+            self.read += len(records)
+            beginning = self._beginnings.get(topic, b"")
+            news[topic] |= {
+                record.key: record.value
+                for record in records
+                if record.key is not None and record.key != FENCE and record.key.startswith(beginning)
+            }
+
+        await self._read(fences, apply, {place: mark.offset for place, mark in kept.source.places.items()})
+        return news
+
+    async def _read(self, fences: Mapping[Place, int], apply: Apply, starts: Mapping[Place, int] | None = None) -> None:
+        def wanted(topic: str, key: bytes) -> bool:
+            return key.startswith(self._beginnings.get(topic, b""))
+
+        await read_to(self._bootstrap, fences, apply, wanted=wanted, starts=starts, is_whole=starts is not None)
+
+    def capture(
+        self, positions: Mapping[Place, int], progress: bytes, held: Callable[[], Held], *, is_last: bool
+    ) -> Capture | None:
+        """What writes a checkpoint of what `held` gives, as of now, if it is time for one.
+
+        `positions`: up to where all was published. `is_last`: nothing comes after it.
+        """
+        if self._checkpoints is None or not self._file.is_due(positions, every=0 if is_last else KEPT_EVERY):
+            return None
+        write = partial(write_checkpoint, held=held(), progress=progress, derived_at=self._derived_at)
+        return partial(self._file.keep, self._wanted, dict(positions), write)
