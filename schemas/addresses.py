@@ -8,6 +8,8 @@ def is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        address = ip_address(host.strip("[]"))
     except ValueError:
         return False
+    # Who listens for both kinds of addresses sees those of IPv4 within IPv6.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

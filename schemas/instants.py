@@ -6,6 +6,7 @@ Integers keep sums exact and compare fast; microseconds because CRMs order edits
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -32,6 +33,8 @@ _DAYS_KEPT = 10_000
 _days: dict[str, int] = {}
 """`2026-03-18T` -> its first instant: of the days that were read."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\Z", re.ASCII)
+_LONGEST = 36_500 * DAY
+"""Of durations that somebody writes: an instant and one of them are an instant that all parts can hold."""
 _UNITS = {"ms": 1000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
@@ -125,4 +128,8 @@ def parse_duration(text: str) -> int:
     if match is None:
         msg = f"{text!r} is not a duration such as 30s, 5m, 1h or 2d"
         raise ValueError(msg)
-    return int(float(match[1]) * _UNITS[match[2]])
+    duration = Decimal(match[1]) * _UNITS[match[2]]
+    if duration > _LONGEST:
+        msg = f"{text!r} is longer than {_LONGEST // DAY}d"
+        raise ValueError(msg)
+    return int(duration)

@@ -5,6 +5,7 @@ changes: the newer version wins field by field, so any order and any repetition 
 bytes. Does not know where changes come from, and derives no metric.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
 from hashlib import blake2b
@@ -228,9 +229,14 @@ def in_order(changes: Sequence[RecordChange]) -> list[RecordChange]:
     """The changes of one delivery with their places, so that of two of one record and instant the later one wins.
 
     Who reads a delivery calls it once, with all changes in the order in which they stand there. A change that says
-    what the one before it says (of the record and instant) has its place; places end at `MAX_PLACE`, and among the
-    changes that share it the hash decides. One that has a place of its own already keeps it, if it is the later one.
+    what the one before it says (of the record and instant) has its place; places end at `MAX_PLACE`, and where there
+    are more changes the first of them share a place, among which the hash decides. One that has a place of its own
+    already keeps it, if it is the later one.
     """
+    beyond: Counter[tuple[str, str, int]] = Counter()
+    if len(changes) > MAX_PLACE:
+        said_of = Counter((change.kind, change.id, change.changed_at) for change in changes)
+        beyond.update({key: number - 1 - MAX_PLACE for key, number in said_of.items() if number - 1 > MAX_PLACE})
     last: dict[tuple[str, str, int], RecordChange] = {}
     found: list[RecordChange] = []
     for change in changes:
@@ -239,7 +245,9 @@ def in_order(changes: Sequence[RecordChange]) -> list[RecordChange]:
         placed = change
         if before is not None:
             place, said = before.digest >> _HASH_BITS, change.digest & HASH_MASK
-            if said != before.digest & HASH_MASK:
+            if beyond[key] > 0:
+                beyond[key] -= 1
+            elif said != before.digest & HASH_MASK:
                 place = min(place + 1, MAX_PLACE)
             placed = at_place(change, max(place, change.digest >> _HASH_BITS))
         last[key] = placed

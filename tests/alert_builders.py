@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.alerts import Alert, Crossing, alert_id
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import shipped
 from schemas.instants import HOUR, MINUTE, SECOND, parse_instant
 from schemas.leads import LeadClock
 
@@ -45,7 +45,7 @@ def make_crossing(
     metric: dict[str, Any] = {
         "metric": "calls_made", "window": "today", "comparison": "below", "limit": 10, "value": 9, "at": "11:00",
     }  # fmt: skip
-    known = shipped_catalogue()[fields.get("metric", metric["metric"])]
+    known = shipped().metrics[fields.get("metric", metric["metric"])]
     words = {"label": known.label, "unit": known.unit}
     crossing = Crossing(**{"threshold": "few", "per": per} | metric | words | fields)
     midnight = parse_instant(f"2026-03-{day}T00:00:00Z")

@@ -10,9 +10,10 @@ from typing import Any
 
 from msgspec import structs
 
+from schemas.catalogue import Catalogue
 from schemas.catalogue.defined import Defined
 from schemas.catalogue.reading import Read, read_metrics, shipped
-from schemas.config import Config
+from schemas.config import Config, ConfigError
 from schemas.definitions import digest_of
 from schemas.instants import MINUTE, SECOND, from_datetime
 from schemas.records import FIELDS, FieldType, RecordChange, Value, make_change
@@ -81,6 +82,14 @@ def make_verification(config: Config, at: int, **fields: Any) -> bytes:
         windows=(Compared("leads", at), Compared("today", at)), compared=("leads", "today"),
     )  # fmt: skip
     return encode_verification(structs.replace(found, **fields))
+
+
+def catalogue_of(text: str) -> Catalogue:
+    """What a `metrics.yaml` defines by itself, with nothing that is shipped. Raises ConfigError."""
+    read = read_metrics(text, "metrics.yaml", Defined(Catalogue()))
+    if read.problems:
+        raise ConfigError(read.problems)
+    return read.defined.metrics
 
 
 def make_config(

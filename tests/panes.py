@@ -7,7 +7,7 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
-from schemas.catalogue import BoundCatalogue, bound, shipped_catalogue
+from schemas.catalogue import BoundCatalogue, bound, reading
 from schemas.catalogue.amounts import limbs, number_of
 from schemas.catalogue.plan import Form
 from schemas.catalogue.rules import Rules
@@ -17,7 +17,7 @@ from schemas.panes import Pane
 @cache
 def shipped() -> BoundCatalogue:
     """The shipped catalogue under default rules."""
-    return bound(shipped_catalogue(), Rules())
+    return bound(reading.shipped().metrics, Rules())
 
 
 def cell_of(metric: str) -> int:

@@ -100,6 +100,29 @@ async def test_a_merge_into_a_new_record_keeps_the_lead_that_waits(order: tuple[
     assert row["metrics"] == {"leads_assigned": 1, "leads_due": 1}
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+async def test_the_new_record_of_a_merge_has_the_values_of_the_primary_one(
+    order: tuple[int, ...], tmp_path: Path
+) -> None:
+    """Whatever the other said later; also once the new one was merged itself."""
+    found = case("04")
+    (owner,) = (event for event in found["deliveries"][0]["body"] if event.get("propertyName") == "hubspot_owner_id")
+    later = owner | {"occurredAt": owner["occurredAt"] + 60_000, "propertyValue": "99"}
+    others = [later | {"objectId": id} for id in (102, 104)]
+    (merge,) = (event for event in found["deliveries"][1]["body"] if "mergedObjectIds" in event)
+    again = {"objectId": 105, "primaryObjectId": 103, "mergedObjectIds": [104], "newObjectId": 105}
+    again |= {"occurredAt": merge["occurredAt"] + 60_000}
+    found["deliveries"][0]["body"] += others
+    found["deliveries"].append({"connection": "crm", "body": [merge | again]})
+    played = playing(found, tmp_path)
+
+    for number in order:
+        await played.deliver(found["deliveries"][number])
+
+    (waiting,) = (await played.floor.read("/v1/leads/waiting"))["rows"]
+    assert (waiting["lead"], waiting["rep"], waiting["source"]) == ("hs:105", "r-17", "PAID_SEARCH")
+
+
 def test_a_duration_without_a_unit_is_refused_by_check(tmp_path: Path) -> None:
     code, said = checked(written(case("07")), tmp_path)
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from api.read.metric_rows import MetricRows
 from api.read.view import ORGANISATION, View
 from deploy.verification.definitions import Definitions, with_own
-from schemas.catalogue import shipped_catalogue
 from schemas.catalogue.base import Reading, shown
 from schemas.catalogue.facts import CLOCKS, STOPS
+from schemas.catalogue.reading import shipped
 from schemas.config import Config
 from schemas.documents.text import read_document
 from schemas.records import RecordChange
@@ -62,7 +62,7 @@ OF_DAYS = """
 def defined(name: str, own: str) -> tuple[Config, Definitions]:
     """A configuration that has these metrics and no shipped one, and the same for the recount."""
     head = "" if "metrics:" in own else "metrics:\n"
-    text = head + own + "\n" + "".join(f"  {shipped}: false\n" for shipped in shipped_catalogue())
+    text = head + own + "\n" + "".join(f"  {shipped}: false\n" for shipped in shipped().metrics)
     return make_config(**SECTIONS[name], defines=text), with_own(read_document(text, "metrics.yaml").value)
 
 

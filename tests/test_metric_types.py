@@ -19,13 +19,13 @@ from api.read.view import View
 from processor.core.panes import PaneTable
 from processor.core.plan import Contribution, Evaluator
 from processor.core.retention import Horizon
-from schemas.catalogue import bound, parse_catalogue
+from schemas.catalogue import bound
 from schemas.catalogue.defined import Defined
 from schemas.config.rules import rules_of
 from schemas.floor import ORGANISATION, Scope, rep_scope, team_scope
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.windows import Calendar, Span, date_of, day_from, day_window, span_of
-from tests.builders import make_config
+from tests.builders import catalogue_of, make_config
 from tests.strategies import NOW
 
 CALM = settings(
@@ -85,7 +85,7 @@ def catalogue() -> Any:
     raw = yaml.safe_load(CATALOGUE)
     for name, entry in raw["metrics"].items():
         entry |= {"label": name, "description": "Of a test."}
-    return parse_catalogue(yaml.safe_dump(raw, sort_keys=False), "metrics.yaml")
+    return catalogue_of(yaml.safe_dump(raw, sort_keys=False))
 
 
 FOUND = catalogue()

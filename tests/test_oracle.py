@@ -12,6 +12,7 @@ from schemas.instants import DAY, MINUTE, SECOND
 from schemas.records import RecordChange
 from tests.builders import change, instant, make_config
 from tests.oracle import METRICS, Shown, Window, clocks_of, differences, recount, row_of, rows_of
+from tests.pipeline import Pipeline
 
 NOON = "2026-03-18T12:00Z"  # a Wednesday
 
@@ -681,6 +682,27 @@ def test_a_lead_merged_into_one_never_seen_lives_on_there_and_of_a_deleted_one_n
     assert list(clocks_of(unseen, now=NOON)) == ["nobody"]
     assert metric(deleted, "leads_assigned") == 0
     assert clocks_of(deleted, now=NOON) == {}
+
+
+def test_a_root_takes_what_it_lacks_from_the_lead_that_was_merged_into_it_first() -> None:
+    """As CRMs fill it in at each merge; when each lead said it does not matter."""
+    told = [
+        lead("b", "08:30", rep="r2", source="web"),
+        change("lead", "b", at("08:40"), merged_into="c"),
+        lead("a", "09:00", rep="r3", source="mail", name="Ann"),
+        change("lead", "a", at("09:20"), merged_into="d"),
+        change("lead", "c", at("09:30"), merged_into="d"),
+        lead("e", "09:40", rep="r4", source="phone", name="Eve", company="Acme"),
+        change("lead", "e", at("09:50"), merged_into="c"),
+    ]
+
+    pipeline = Pipeline(make_config())
+    pipeline.take(told)
+    clock = pipeline.view().clocks["d"]
+
+    assert (clock.rep, clock.source) == ("r3", "mail")
+    assert clocks_of(told, now=NOON)["d"]["started_at"] == instant(at("08:30"))
+    assert row_of(told, now=NOON, rep="r3")["metrics"]["leads_assigned"] == 1
 
 
 def test_a_deleted_lead_leads_to_its_root_and_gives_it_its_start() -> None:

@@ -50,21 +50,24 @@ def _said(headers: Sequence[tuple[bytes, bytes]], trusted: Networks) -> tuple[st
     if values[b"forwarded"]:
         hops = _forwarded(values[b"forwarded"])
         addresses = [hop.get("for", "") for hop in hops]
-        schemes = [hop["proto"].lower() for hop in hops if "proto" in hop]
+        protocols = [hop.get("proto", "").lower() for hop in hops]
+        if not all(protocols):
+            protocols = [protocol for protocol in protocols if protocol][-1:]
     else:
         addresses = [part.strip() for part in values[b"x-forwarded-for"].split(",") if part.strip()]
-        schemes = [part.strip().lower() for part in values[b"x-forwarded-proto"].split(",") if part.strip()]
-    client = None
-    for text in reversed(addresses):
+        protocols = [part.strip().lower() for part in values[b"x-forwarded-proto"].split(",") if part.strip()]
+    client, place = None, len(addresses) - 1
+    for number, text in reversed([*enumerate(addresses)]):
         found = _address(text)
         if found is None:
             break
-        client = str(found)
+        client, place = str(found), number
         if not any(found in network for network in trusted):
             break
-    # The last: what stands before it may have come from the client itself.
-    scheme = schemes[-1] if schemes and schemes[-1] in _SCHEMES else None
-    return client, scheme
+    # By the proxy to which the client came; where they do not all tell, by the last: others may be the client's words.
+    schemes = protocols if len(protocols) == len(addresses) else protocols[-1:]
+    scheme = schemes[min(place, len(schemes) - 1)] if schemes else ""
+    return client, scheme if scheme in _SCHEMES else None
 
 
 def _forwarded(text: str) -> list[dict[str, str]]:

@@ -12,8 +12,6 @@ _NOT_KNOWN = dict.fromkeys(
 )  # fmt: skip
 """What only asking a CRM would tell."""
 
-_OUR_WORDS = frozenset({"generic", "file"})
-
 
 def connection_row(stats: ConnectionStats, state: ConnectionState | None) -> Json:
     """What `/v1/connections` and `floorcast connections --json` say of one; null: not known, or not told."""
@@ -28,8 +26,8 @@ def connection_row(stats: ConnectionStats, state: ConnectionState | None) -> Jso
             "last_event_at": instant(stats.last_event_at),
             "duplicates": stats.duplicates,
             "unknown": [asdict(name) for name in stats.unknown],
-            # Who speaks our own words has none that mean nothing here.
-            "unmapped": None if stats.kind in _OUR_WORDS else [asdict(word) for word in stats.unmapped],
+            # Who speaks our own words has none that mean nothing here; files have words of their own.
+            "unmapped": None if stats.kind == "generic" else [asdict(word) for word in stats.unmapped],
         }
     )
 

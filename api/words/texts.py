@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal
 
-from schemas.catalogue import shipped_catalogue
 from schemas.catalogue.base import Entry
+from schemas.catalogue.reading import shipped
 from schemas.config.screens import LANGUAGES as _LANGUAGES
 from schemas.formats import own_digits
 from schemas.words import language_file
@@ -66,15 +66,15 @@ class Words:
 
     def metric(self, name: str, entry: Entry) -> str:
         """What a metric is called: a shipped one in this language, one of your own as its file says."""
-        shipped = shipped_catalogue().get(name)
-        if shipped is None or shipped.label != entry.label or name not in self._metrics:
+        ours = shipped().metrics.get(name)
+        if ours is None or ours.label != entry.label or name not in self._metrics:
             return entry.label
         return self._metrics[name]["label"]
 
     def description(self, name: str, entry: Entry) -> str:
         """What a metric counts, likewise."""
-        shipped = shipped_catalogue().get(name)
-        if shipped is None or shipped.description != entry.description or name not in self._metrics:
+        ours = shipped().metrics.get(name)
+        if ours is None or ours.description != entry.description or name not in self._metrics:
             return entry.description
         return self._metrics[name]["description"]
 

@@ -3,7 +3,7 @@
 Owns the join of both (an option wins), what is wrong with it, and how it is written for `--print-mapping`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -303,10 +303,4 @@ def _by_word(texts: Mapping[str, str]) -> dict[str, list[str]]:
     return found
 
 
-def money_fields(types: Iterable[str]) -> frozenset[str]:
-    """Amounts, whose currency stands beside them."""
-    return _MONEY.intersection(types)
-
-
-_MONEY = frozenset({"amount", "cost", "list_amount", "value", "monthly_amount"})
-__all__ = ["ANY", "CHANGED_AT", "ID", "FileReading", "Options", "join_mapping", "money_fields", "written"]
+__all__ = ["ANY", "CHANGED_AT", "ID", "FileReading", "Options", "join_mapping", "written"]

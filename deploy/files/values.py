@@ -13,9 +13,10 @@ from typing import Any
 from deploy.files import people
 from deploy.files.cells import read_amount, read_duration, read_id
 from deploy.files.dates import Moment, read_moment
-from deploy.files.mapping import ANY, FileReading, money_fields
+from deploy.files.mapping import ANY, FileReading
 from deploy.files.people import People
 from deploy.files.problems import CellError
+from schemas.connectors.currency import MONEY
 from schemas.connectors.fields import FieldError
 from schemas.connectors.salesforce.ids import whole_id
 from schemas.records import CHOICES, FieldType
@@ -41,9 +42,8 @@ class Values:
         self._who = who
         self._completes_ids = completes_ids
         self._signs = reading.words.get("currency", {})
-        money = money_fields(reading.types)
         self.readers: Mapping[str, Read] = {
-            name: self._reader(name, kind, is_money=name in money) for name, kind in reading.types.items()
+            name: self._reader(name, kind, is_money=name in MONEY) for name, kind in reading.types.items()
         }
 
     def _reader(self, name: str, kind: FieldType, *, is_money: bool) -> Read:

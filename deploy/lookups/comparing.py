@@ -6,8 +6,10 @@ else. So is what has no instant but that of the asking (associations, teams). Of
 which no webhook tells all, only what comes of them together counts.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from schemas.connectors.asking import Envelope
 from schemas.instants import SECOND
@@ -43,6 +45,11 @@ def instants_of_news(
             news = [max(change.changed_at for change in said)]
         found += news
     return found
+
+
+def without(change: RecordChange, names: Collection[str]) -> RecordChange:
+    """The same, as if it said nothing of these fields."""
+    return replace(change, fields={name: value for name, value in change.fields.items() if name not in names})
 
 
 def _says_anything(change: RecordChange) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from deploy.lookups.client import ApiError, Client
-from deploy.lookups.comparing import instants_of_news
+from deploy.lookups.comparing import instants_of_news, without
 from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
 from processor.core.normalise import parse_delivery
@@ -34,7 +34,6 @@ GONE_AT_MOST = 10
 GONE_SHARE = 0.01
 
 _LOOKED_AT_SINGLY = 200
-_NEVER: Mapping[str, int] = {}
 
 CatchUp = Callable[[], Awaitable[None]]
 
@@ -194,7 +193,7 @@ class Rounds:
                 else:
                     asked_at = self._clock()
                     envelope = await self._client.run(self._source.read(object.name, ids))
-                held = await self._tell(object, envelope, asked_at, begun, dict(chunk), is_due=page.is_due)
+                held = await self._tell(object, envelope, asked_at, begun)
                 done = [(id, at) for id, at in chunk if id not in held and compared.get(id, -1) < at]
                 self._known.note_compared(self.name, noted_as, done, since - HOUR)
             if object.has_links:
@@ -225,30 +224,24 @@ class Rounds:
         envelope: Envelope,
         asked_at: int,
         begun: int,
-        modified: Mapping[str, int] = _NEVER,
-        *,
-        is_due: bool = False,
     ) -> set[str]:
         """Store what is new; the ids of what is left to the next round, as its webhook may be under way.
 
-        Of what is merely due, or happened before the connection was there, no webhook was missed. `modified`: when each
-        was touched last, where a page says it.
+        Of what is merely due, or happened before the connection was there, no webhook was missed.
         """
         news: dict[str, list[dict[str, Any]]] = {}
         restored: list[str] = []
         held: set[str] = set()
         for record in envelope.records:
             id = str(record["id"])
-            found, is_back, kind = self._news(object.name, record, asked_at)
+            found, changed, is_back, kind = self._news(object.name, record, asked_at)
             if not found:
                 self._suspected.pop((object.name, id), None)
-            elif not is_due and not self._is_old(object.name, id, found, asked_at, begun):
+            elif changed and not self._is_old(object.name, id, changed, asked_at, begun):
                 held.add(id)
             else:
                 kind = kind if kind in object.kinds else object.record
-                touched_at = modified.get(id, asked_at) if object.falls_due else asked_at
-                has_fallen_due = is_due or all(touched_at < at < asked_at for at in found)
-                is_missed = not (has_fallen_due or self._is_first or (object.name, id) in self._counted)
+                is_missed = bool(changed) and not (self._is_first or (object.name, id) in self._counted)
                 if is_missed:
                     self._counted.add((object.name, id))
                 news.setdefault(kind if is_missed else "", []).append(record)
@@ -268,8 +261,11 @@ class Rounds:
         del self._suspected[object, id]
         return True
 
-    def _news(self, object: str, record: dict[str, Any], asked_at: int) -> tuple[list[int], bool, str]:
-        """The instants of what a record says that is not known, whether it was held to be deleted, its kind."""
+    def _news(self, object: str, record: dict[str, Any], asked_at: int) -> tuple[list[int], list[int], bool, str]:
+        """The instants of what a record says that is not known; of these, what the clock alone has not made so.
+
+        And whether it was held to be deleted, and its kind.
+        """
 
         def known(kind: str, id: str) -> Record | None:
             return self._known.record(self.name, kind, id)
@@ -277,14 +273,17 @@ class Rounds:
         envelope = self._worded(Envelope(object=object, records=[record]))
         (delivery,) = self._deliveries(envelope, RECONCILIATION, asked_at)
         parsed = parse_delivery(delivery, {self.name: self._connector})
-        found = instants_of_news(parsed.changes, known, asked_at, is_exact=self._source.is_exact)
+        found = changed = instants_of_news(parsed.changes, known, asked_at, is_exact=self._source.is_exact)
         kind = parsed.changes[0].kind if parsed.changes else ""
         named = self._source.objects.get(object)
+        if found and named is not None and named.falls_due:
+            others = [without(change, named.falls_due) for change in parsed.changes]
+            changed = instants_of_news(others, known, asked_at, is_exact=self._source.is_exact)
         if named is not None and self._source.is_there(record):
             held = known(kind or named.record, self._id_of(named, str(record["id"])))
             if held is not None and held.is_deleted:
-                return [*found, asked_at], True, kind
-        return found, False, kind
+                return [*found, asked_at], [*changed, asked_at], True, kind
+        return found, changed, False, kind
 
     async def _compare_ids(self, object: ApiObject) -> None:
         """Records that no list names any more, and that nobody said were deleted."""

@@ -63,12 +63,35 @@ def family_of(
 
 
 def whole(root: str, members: Sequence[Record]) -> Record:
-    """A root with what it lacks: of the merged lead that says it with the newest version, deleted ones too."""
+    """A root with what it lacks: of the lead that was merged into it first and says it, deleted ones too."""
     own = next((record for record in members if record.id == root), Record(root, [], {}))
+    others = by_merges(root, [record for record in members if record.id != root])
     fields, borrowed = dict(own.fields), {}
     for name in {name.partition("#")[0] for record in members for name in record.fields} - {"deleted", "merged_into"}:
-        sayers = [record for record in members if record.get(name) is not None]
-        if own.get(name) is None and sayers:
-            borrowed[name] = max(sayers, key=lambda record: (record.version_of(name), record.id))
-            fields[name] = borrowed[name].get(name)
+        sayer = next((record for record in others if record.get(name) is not None), None)
+        if own.get(name) is None and sayer is not None:
+            borrowed[name] = sayer
+            fields[name] = sayer.get(name)
     return Record(root, own.changes, fields, borrowed)
+
+
+def by_merges(root: str, others: Sequence[Record]) -> list[Record]:
+    """Those merged into a root, in the order in which it takes from them what it lacks.
+
+    Into each the first merged comes first, with all that had been merged into that one behind it.
+    """
+    left = sorted(others, key=lambda record: (record.version_of("merged_into"), record.id))
+    into: dict[str, list[Record]] = defaultdict(list)
+    for record in left:
+        into[record.get("merged_into")].append(record)
+    found: list[Record] = []
+    ways = [iter(into[root])]
+    while ways:
+        following = next(ways[-1], None)
+        if following is None:
+            ways.pop()
+        else:
+            found.append(following)
+            ways.append(iter(into[following.id]))
+    held = {record.id for record in found}
+    return found + [record for record in left if record.id not in held]

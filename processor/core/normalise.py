@@ -12,6 +12,7 @@ from operator import attrgetter
 import msgspec
 
 from schemas.connectors.base import Connector, Parsed, Problem
+from schemas.connectors.currency import InCurrency
 from schemas.connectors.file import read_file_events
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import ASKED, FILE, QUIET_SOURCES, REQUEST, SOURCE, Delivery, decode_delivery
@@ -103,6 +104,8 @@ def parse_delivery(delivery: Delivery, connectors: Mapping[str, Connector]) -> P
     try:
         is_of_file = delivery.headers.get(SOURCE) == FILE
         parsed = read_file_events(delivery, connector.namespace) if is_of_file else connector.parse(delivery)
+        if isinstance(connector, InCurrency):
+            parsed.changes = connector.complete(parsed.changes, delivery)
         parsed.changes = in_order(parsed.changes)
         return parsed
     except Exception as error:  # noqa: BLE001 - a fault in one connector must not stop the partition

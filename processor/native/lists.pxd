@@ -12,12 +12,22 @@ cdef enum:
 
 
 cdef inline bint is_name(const uint8_t *text, uint32_t size) noexcept:
-    """Whether it is part of a key for sure: nothing that cannot be shown, as far as ASCII goes."""
+    """Whether it may be part of a key: nothing that cannot be shown."""
     cdef uint32_t place
     for place in range(size):
         if text[place] < 0x20 or text[place] == 0x7F:
             return False
+        if text[place] > 0x7F:
+            return is_shown(text, size)
     return size > 0
+
+
+cdef inline bint is_shown(const uint8_t *text, uint32_t size) noexcept:
+    """The same of any script: what can be shown, Python knows."""
+    try:
+        return (<const char *>text)[:size].decode("utf-8").isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 cdef inline bint skip_value(const uint8_t **at, const uint8_t *end) noexcept:

@@ -1,4 +1,4 @@
-"""The metric catalogue: `metrics.yaml` read, checked and bound to the rules of a configuration.
+"""The metric catalogue: entries of `metrics.yaml` parsed, checked and bound to the rules of a configuration.
 
 Owns the registry of types and the errors of a catalogue. Types are one file each; what they are made of is in facts.py,
 conditions.py and plan.py.
@@ -7,8 +7,7 @@ conditions.py and plan.py.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import cache
 from typing import Any
 
 from babel.numbers import get_currency_precision
@@ -30,9 +29,9 @@ from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Simple
 from schemas.catalogue.versions import Versioned
 from schemas.catalogue.where import EntryError
-from schemas.documents.errors import ConfigError, suggestion
+from schemas.documents.errors import suggestion
 from schemas.documents.refused import refused
-from schemas.documents.text import Document, Path, read_document
+from schemas.documents.text import Document, Path
 from schemas.instants import parse_date
 
 TYPES: Mapping[str, type[Entry]] = {
@@ -91,51 +90,6 @@ class BoundCatalogue:
     pending: frozenset[int]
     """Cells of which the clock decides what they count for."""
     dimensions: Dimensions = field(default_factory=dict)
-
-
-@cache
-def shipped_catalogue() -> Catalogue:
-    """The metrics of the product."""
-    text = files("schemas.catalogue").joinpath("metrics.yaml").read_text("utf-8")
-    return parse_catalogue(text, "metrics.yaml", is_ours=True)
-
-
-@lru_cache(64)
-def shipped_plan(rules: Rules) -> Plan:
-    """The plan of the metrics of the product. The same object for the same rules."""
-    return bound(shipped_catalogue(), rules).plan
-
-
-def parse_catalogue(text: str, source: str, *, is_ours: bool = False) -> Catalogue:
-    """The catalogue in `text`. Raises ConfigError with a line for each problem, in the order of the file."""
-    document = read_document(text, source, is_ours=is_ours)
-    entries = document.value.get("metrics") if isinstance(document.value, dict) else None
-    if not isinstance(entries, dict):
-        raise ConfigError([document.problem((), "must be a mapping with metrics")])
-    problems: list[tuple[Path, str]] = []
-    catalogue = Catalogue(dimensions=_dimensions(document, problems))
-    for name, raw in entries.items():
-        entry = parse_entry(name, raw, document, lambda path, reason: problems.append((path, reason)))
-        if entry is not None:
-            catalogue[name] = entry
-    if not problems:
-        problems = [(("metrics", name, *path), reason) for name, path, reason in binding_problems(catalogue)]
-    if problems:
-        problems.sort(key=lambda found: document.line(found[0]))
-        raise ConfigError(list(dict.fromkeys(document.problem(path, reason) for path, reason in problems)))
-    return catalogue
-
-
-def _dimensions(document: Document, problems: list[tuple[Path, str]]) -> Dimensions:
-    """What `dimensions` says."""
-    found: dict[str, Dimension] = {}
-    for name, raw in (document.value.get("dimensions") or {}).items():
-        try:
-            found[name] = Dimension.model_validate(raw)
-        except ValidationError as error:
-            place: Path = ("dimensions", name)
-            problems += [refused(problem, document, Dimension, place) for problem in error.errors(include_url=False)]
-    return found
 
 
 def _type_of(raw: Mapping[str, Any]) -> Any:
@@ -370,8 +324,5 @@ __all__ = [
     "bound",
     "kept_days",
     "money_digits",
-    "parse_catalogue",
     "parse_entry",
-    "shipped_catalogue",
-    "shipped_plan",
 ]

@@ -44,7 +44,8 @@ _MOST_DIGITS = 30
 def decimal_of(text: str) -> Decimal:
     """A number that a file says. Raises ValueError: it is none, or far longer than any that is counted."""
     try:
-        number = Decimal(text)
+        # Python takes `1_0` and the digits of any script for numbers too.
+        number = Decimal(text if text.isascii() and "_" not in text else "NaN")
     except ArithmeticError:
         number = Decimal("NaN")
     if not number.is_finite():

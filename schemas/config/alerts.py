@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from schemas.config.windows import known_window
-from schemas.documents.values import Duration, Model, Name, TimeZone
+from schemas.documents.values import Duration, Model, Name, Number, TimeZone
 from schemas.instants import HOUR
 from schemas.naming import Names
 
@@ -147,26 +147,8 @@ class AlertRoute(Model):
         )
 
 
-def _limit(value: Any) -> Any:
-    """YAML numbers and decimal text alike; a float is taken as it is written, not as the binary number next to it."""
-    if isinstance(value, Decimal):
-        return value
-    text = str(value).strip() if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
-    if re.fullmatch(r"-?\d{1,18}(\.\d{1,9})?", text, re.ASCII) is None:
-        msg = 'must be a number such as 10 or 0.25, or a decimal text such as "1000000.50"'
-        raise ValueError(msg)
-    return Decimal(text)
-
-
-Limit = Annotated[Decimal, BeforeValidator(_limit)]
-"""What a metric is compared with, in the metric's unit."""
-
-
 def time_of_day(value: Any) -> Any:
-    """`11:00`, also where YAML has read it without quotes."""
-    # YAML reads 11:00 without quotes as a number to the base of 60.
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
-        return f"{value // 60:02d}:{value % 60:02d}"
+    """`11:00`, as it is written."""
     if not isinstance(value, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII) is None:
         msg = 'must be a time of day such as "11:00"'
         raise ValueError(msg)
@@ -187,11 +169,11 @@ class Threshold(Model):
     """Only these teams, or reps of these teams."""
     window: str = "today"
     """Any window but `yesterday`. In `today`, `week`, `month`, `quarter` and `year` an alert is told once a period."""
-    below: Limit | None = None
+    below: Number | None = None
     """Raised while the metric is less. Money is written in the organisation's currency."""
-    above: Limit | None = None
+    above: Number | None = None
     """Raised while it is more."""
-    reaches: Limit | None = None
+    reaches: Number | None = None
     """A milestone: raised once it is as much or more."""
     at: Annotated[str, BeforeValidator(time_of_day)] | None = None
     """With window `today`: looked at from this time on, such as `"11:00"`, on working days only, both by `calendar`."""

@@ -4,13 +4,12 @@ Owns how rates are written: one for ever, or several, each from a day of the org
 """
 
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from schemas.documents.errors import wrong
-from schemas.documents.values import Model
+from schemas.documents.values import Model, Number
 from schemas.instants import parse_date
 
 MOST_RATES = 1_000
@@ -29,7 +28,7 @@ class Rate(Model):
 
     since: Annotated[date, BeforeValidator(_day)] | None = None
     """Only the first may leave it out: it holds for all days before the second."""
-    rate: Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=9)]
+    rate: Annotated[Number, Field(gt=0, max_digits=18, decimal_places=9)]
 
 
 def _dated(value: Any) -> Any:

@@ -13,27 +13,22 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from schemas.documents.errors import wrong
-from schemas.documents.values import Model, Name
+from schemas.documents.values import Model, Name, Number
 
 PERIODS = ("day", "week", "month", "quarter", "fiscal_quarter", "year", "fiscal_year")
 """What a goal may be for, the shortest first."""
 
 PeriodName = Literal["day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"]
 
-_NUMBER = re.compile(r"\d{1,18}(\.\d{1,9})?\Z", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 _MONTHS = re.compile(r"(\d{1,3})mo\Z", re.ASCII)
 
 
-def _number(value: Any) -> Decimal:
-    """A number as it is written, not the binary number next to it."""
-    if isinstance(value, Decimal):
-        value = format(value, "f")
-    text = str(value).strip() if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
-    if not _NUMBER.match(text):
-        msg = 'must be a number that is not negative, such as 40 or "40000.50"'
+def _not_negative(value: Decimal) -> Decimal:
+    if value < 0:
+        msg = "must be a number that is not negative"
         raise wrong(msg)
-    return Decimal(text)
+    return value
 
 
 def _date(value: Any) -> date:
@@ -86,8 +81,8 @@ def _ascending(values: list[Decimal]) -> list[Decimal]:
     return values
 
 
-Number = Annotated[Decimal, BeforeValidator(_number)]
-Share = Annotated[Decimal, BeforeValidator(_number), Field(le=100)]
+Amount = Annotated[Number, AfterValidator(_not_negative)]
+Share = Annotated[Amount, Field(le=100)]
 Date = Annotated[date, BeforeValidator(_date)]
 YearStarts = Annotated[str, BeforeValidator(_year_starts)]
 Ramp = Annotated[dict[int, Share], BeforeValidator(_ramp)]
@@ -105,9 +100,9 @@ class GoalAmount(Model):
 
     since: Date | None = None
     """The first day on which it holds, until a newer one does. None: it always held."""
-    each: Number | None = None
+    each: Amount | None = None
     """Of everybody, or of everybody in `team`. Money is written in the organisation's currency."""
-    amount: Number | None = None
+    amount: Amount | None = None
     """Of `rep`; or the own amount of `team`; of neither: the organisation's own."""
     team: Name | None = None
     rep: str | None = Field(default=None, min_length=1, max_length=256)
@@ -129,8 +124,8 @@ class GoalAmount(Model):
 class Bands(Model):
     """By pace: less is `behind`, as much or more is `ahead`, between them it is `on_track`."""
 
-    behind: Number = Decimal("0.9")
-    ahead: Number = Decimal("1.05")
+    behind: Amount = Decimal("0.9")
+    ahead: Amount = Decimal("1.05")
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -160,11 +155,11 @@ class Goal(Model):
     elapsed: Literal["working", "calendar"] = "working"
     """`working`: days weigh as much as the calendar schedules on them; `calendar`: all days alike."""
     bands: Bands = Bands()
-    fit: Annotated[list[Number], AfterValidator(_ascending)] = Field(
+    fit: Annotated[list[Amount], AfterValidator(_ascending)] = Field(
         default=[Decimal("0.6"), Decimal("0.9")], min_length=2, max_length=2
     )
     """Share of people at their goal: below the first the goal is too high, from the second on too low."""
-    milestones: Annotated[list[Number], AfterValidator(_ascending)] = Field(default_factory=list, max_length=20)
+    milestones: Annotated[list[Amount], AfterValidator(_ascending)] = Field(default_factory=list, max_length=20)
     """Attainments that are told the first time in a period: alerts of kind `goal`."""
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from schemas.documents.values import Duration, Model
+from schemas.documents.values import Duration, Model, Real
 from schemas.instants import DAY, HOUR, MINUTE, parse_duration
 
 
@@ -63,7 +63,7 @@ class LeadResponse(Model):
     """For whom an answer counts: who gave it, or the lead's owner."""
     before_start: Literal["zero", "exclude"] = "zero"
     """A touch before the start: an answer in 0 seconds, or none."""
-    warn_at: float = Field(default=0.75, gt=0, lt=1)
+    warn_at: Real = Field(default=0.75, gt=0, lt=1)
     """Of the SLA, on the rule's clock."""
     escalate_after: Duration = 2 * HOUR
     """After the start, on the rule's clock; never before the lead is due."""

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from schemas.catalogue.reading import Read, read_metrics, shipped
 from schemas.config.own_metrics import problems_of_metrics
+from schemas.config.sound import unknown_names
 from schemas.config.whole import Config
 from schemas.documents.errors import ConfigError
 from schemas.documents.refused import refused
@@ -54,8 +55,9 @@ def parse_config(
     try:
         config = Config.model_validate(data, context=metrics)
     except ValidationError as error:
-        for problem in error.errors(include_url=False):
-            problems += [found for found in _found(problem, document) if found[0] not in missing]
+        refusals = error.errors(include_url=False)
+        problems += [found for problem in refusals for found in _found(problem, document) if found[0] not in missing]
+        problems += unknown_names(data, refusals, lambda rest: Config.model_validate(rest, context=metrics))
     else:
         if not problems and (metrics is None or not metrics.problems):
             if metrics is not None and metrics.document is not None:

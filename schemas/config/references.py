@@ -140,6 +140,7 @@ def _secrets(config: "Config") -> Iterator[Found]:
     for name, connection in config.connections.items():
         for index, secret in enumerate(connection.secrets):
             text = secret.get_secret_value().strip().rstrip("=")
+            text = text.lower() if connection.kind == "close" else text  # a key in hexadecimal digits
             first = holder.setdefault(text, name)
             if first != name:
                 yield ("connections", name, "secrets", index), f"is a secret of connection {first!r} too"

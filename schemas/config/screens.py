@@ -11,10 +11,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from schemas.config.alerts import time_of_day
-from schemas.config.goals import Goal, Number
+from schemas.config.goals import Amount, Goal
 from schemas.config.hours import DaySpan, DaySpanOrWeekdays, MonthDays, Weekdays
 from schemas.config.tiles import MetricName, Tile, WinsTile
-from schemas.documents.values import Duration, Model, Name
+from schemas.documents.values import Duration, Model, Name, Real, Whole
 from schemas.instants import SECOND
 from schemas.media import is_media_name
 from schemas.naming import Names
@@ -45,12 +45,12 @@ MediaFile = Annotated[str, Field(min_length=1, max_length=200)]
 class Privacy(Model):
     """What of people a screen is told. The api applies it, in every answer to that screen."""
 
-    top: int | None = Field(default=None, ge=1, le=10_000)
+    top: Whole | None = Field(default=None, ge=1, le=10_000)
     """So many of a ranking; who comes below is not sent."""
     names: Names = "full"
     hide_zero: bool = False
     """Who has nothing yet is not sent."""
-    min_group: int = Field(default=1, ge=1, le=10_000)
+    min_group: Whole = Field(default=1, ge=1, le=10_000)
     """Where fewer people are shown there is no ranking, but the sum."""
 
 
@@ -75,7 +75,7 @@ class Celebrate(Model):
     """What is celebrated."""
 
     on: Cause
-    at_least: Number | None = None
+    at_least: Amount | None = None
     """Deals of this much or more, in the organisation's currency."""
     again: bool = False
     """Whether a deal that was reopened and won a second time is celebrated again."""
@@ -103,7 +103,7 @@ class Sound(Model):
     """What is heard with a celebration."""
 
     on: bool = False
-    volume: float = Field(default=0.5, ge=0, le=1)
+    volume: Real = Field(default=0.5, ge=0, le=1)
     quiet: Annotated[list[DaySpanOrWeekdays], Field(max_length=50)] = Field(default_factory=list)
     files: dict[Cause, MediaFile] = Field(default_factory=dict)
     """By cause: files below `media/` beside the configuration, of at most 1 MiB and 10 s."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from schemas.config.windows import known_window
-from schemas.documents.values import Model, Name
+from schemas.documents.values import Model, Name, Whole
 
 MetricName = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -98,7 +98,7 @@ class WinsTile(_Tile):
     """What was won last."""
 
     kind: Literal["wins"]
-    limit: int = Field(default=6, ge=1, le=20)
+    limit: Whole = Field(default=6, ge=1, le=20)
 
 
 class MessageTile(Model):

@@ -25,7 +25,7 @@ from schemas.config.screens import Digest, Origin, ScreenConfig
 from schemas.config.windows import known_window
 from schemas.connectors import AnyConnection
 from schemas.connectors.words import CrmConnection
-from schemas.documents.values import Currency, Duration, Model, Name
+from schemas.documents.values import Currency, Duration, Model, Name, Whole
 from schemas.instants import DAY, HOUR
 from schemas.naming import Names, strictest
 
@@ -33,7 +33,7 @@ from schemas.naming import Names, strictest
 class TopReps(Model):
     """The reps who are first on a leaderboard."""
 
-    top: int = Field(ge=1, le=1000, description="So many, in each window.")
+    top: Whole = Field(ge=1, le=1000, description="So many, in each window.")
     by: str = Field(description="The metric of the leaderboard.")
 
 

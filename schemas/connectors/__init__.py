@@ -16,6 +16,7 @@ from schemas.connectors.asking import Source
 from schemas.connectors.base import Connector
 from schemas.connectors.close import CLOSE
 from schemas.connectors.connection import Connection
+from schemas.connectors.currency import InCurrency
 from schemas.connectors.file import FILE
 from schemas.connectors.generic import GENERIC
 from schemas.connectors.hubspot import HUBSPOT
@@ -51,7 +52,7 @@ def read_connection(entry: Mapping[str, Any]) -> Connection:
 def build_connector(connection: Connection) -> Connector:
     """Give the connector of a connection that was read."""
     connector: Connector = KINDS[connection.kind].build(connection)
-    return connector
+    return connector if connection.currency is None else InCurrency(connector, connection.currency)
 
 
 def build_source(connection: Connection) -> Source | None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from schemas.documents.errors import wrong
-from schemas.documents.values import Duration, Model
+from schemas.documents.values import Duration, Model, Whole
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 
 
@@ -44,7 +44,7 @@ def _is_loopback(host: str) -> bool:
 
 ApiUrl = Annotated[str, Field(max_length=300), AfterValidator(_url)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
-DailyLimit = Annotated[int | None, Field(ge=1, le=1_000_000_000)]
+DailyLimit = Annotated[Whole | None, Field(ge=1, le=1_000_000_000)]
 
 
 class Api(Model):

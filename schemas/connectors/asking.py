@@ -88,8 +88,8 @@ class ApiObject:
     """What its ids begin with, where another object is the same kind of record."""
     further: Sequence[str] = ()
     """Other kinds of our records that such an object may be."""
-    falls_due: bool = False
-    """Whether it becomes another one at an instant that it names, without anybody touching it."""
+    falls_due: frozenset[str] = frozenset()
+    """Our fields that become others at an instant that it names, without anybody touching it."""
 
     @property
     def kinds(self) -> Sequence[str]:

@@ -9,13 +9,12 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from schemas.connectors.base import MAX_EVENTS
 from schemas.connectors.content import JSON, media_type
-from schemas.connectors.json_text import NotJsonError, read_json
+from schemas.connectors.json_text import NotJsonError, Unreadable, read_items
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
@@ -28,14 +27,6 @@ HEADERS = frozenset(
 REQUIRED = ("specversion", "id", "source", "type")
 SPECVERSION = "1.0"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An envelope, or a body, that nobody can open: reason and detail of a `Problem`."""
-
-    reason: str
-    detail: str
 
 
 def open_body(headers: Mapping[str, str], body: bytes) -> list[Any]:
@@ -68,7 +59,7 @@ def decode_header(value: str) -> str:
 
 def _with_json(text: bytes | str, name: str, then: Callable[[Any], Any]) -> Any:
     try:
-        value = read_json(text)
+        value = read_items(text, MAX_EVENTS)
     except NotJsonError as error:
         return Unreadable("not_json", f"{name}: {error}")
     return then(value)
@@ -87,6 +78,8 @@ def _as_batch(value: Any) -> Any:
 
 
 def _open_envelope(envelope: Any) -> Any:
+    if isinstance(envelope, Unreadable):
+        return envelope
     if not isinstance(envelope, dict):
         return Unreadable("bad_shape", "event: must be a CloudEvent object")
     wrong = next((name for name in REQUIRED if not isinstance(envelope.get(name), str) or not envelope[name]), None)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from schemas.documents.values import Duration, Model, Name
+from schemas.documents.values import Currency, Duration, Model, Name
 
 MIN_SECRET = 8
 
@@ -36,6 +36,8 @@ class Connection(Model):
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+(/[^\s]*)?$")
     """Where the CRM thinks it posts: scheme, host and a path prefix if a proxy takes one away."""
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,32}$")] = ""
+    currency: Currency | None = None
+    """Of amounts beside which the CRM names none. [the organisation's]"""
     match: Match | None = None
     """Which of its calls are known from another connection already, and so count nowhere."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.connectors.base import MAX_EVENTS, Parsed, runs_ahead
 from schemas.connectors.fields import FieldError, read_change
-from schemas.connectors.json_text import NotJsonError, read_json
+from schemas.connectors.json_text import NotJsonError, Unreadable, read_items
 from schemas.deliveries import Delivery
 from schemas.instants import checked, parse_instant
 from schemas.records import at_place
@@ -52,7 +52,7 @@ def read_events(delivery: Delivery, statements: Statements, *, namespace: str, c
     """Every event of a delivery of JSON: an array of them, or one alone. `clock` names the member of their version."""
     parsed = Parsed()
     try:
-        body = read_json(delivery.body)
+        body = read_items(delivery.body, MAX_EVENTS)
     except NotJsonError as error:
         parsed.refuse("not_json", f"body: {error}")
         return parsed
@@ -63,6 +63,8 @@ def read_events(delivery: Delivery, statements: Statements, *, namespace: str, c
     for index, event in enumerate(events):
         if isinstance(event, dict):
             read_event(event, index, statements, parsed, delivery.received_at, namespace=namespace, clock=clock)
+        elif isinstance(event, Unreadable):
+            parsed.refuse(event.reason, event.detail, index)
         else:
             parsed.refuse("bad_shape", "event: must be an object", index)
     return parsed

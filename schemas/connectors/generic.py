@@ -12,10 +12,11 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from schemas.connectors import cloud_events
 from schemas.connectors.base import MAX_EVENTS, Parsed, SecretError, SignedRequest
-from schemas.connectors.cloud_events import Unreadable, open_body
+from schemas.connectors.cloud_events import open_body
 from schemas.connectors.connection import Connection
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.fields import FieldError, read_change, read_instant
+from schemas.connectors.json_text import Unreadable
 from schemas.connectors.kinds import Kind
 from schemas.connectors.plain import NotPlainError, read_plain
 from schemas.connectors.standard_webhooks import check_signature, read_key

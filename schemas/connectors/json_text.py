@@ -5,12 +5,13 @@ Owns the reading of the text. Does not know what the values mean.
 A body may be JSON by its grammar and still hold what no value of ours can be: half of a surrogate pair (a sender cut a
 name in the middle of an emoji), the bytes of half a character, 1e400, NaN. orjson refuses the whole body then. It is
 read again here with such a value in its place, as a text with a lone surrogate or a float that is not finite, which the
-reader of the field refuses by name.
+reader of the field refuses by name. What is no JSON within an array of events is a fault of that event too.
 """
 
 import json
 import math
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -19,7 +20,16 @@ MAX_DEPTH = 200
 """Of a body that is read again: Python's reader goes as deep as its caller's stack leaves it room, which differs."""
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An event, or a body, that nobody can read: reason and detail of a `Problem`."""
+
+    reason: str
+    detail: str
 
 
 class NotJsonError(ValueError):
@@ -32,6 +42,50 @@ def read_json(text: bytes | str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:  # its message may quote what it read
         return _read_again(text if isinstance(text, str) else text.decode("utf-8", "surrogateescape"))
+
+
+def read_items(text: bytes | str, most: int) -> Any:
+    """Read an array of events, or what else a body is. Raises NotJsonError.
+
+    Of an array in which some are no JSON the others are read all the same: in the place of those is Unreadable. It has
+    to be clear where each begins and ends, and they must not be more than `most`.
+    """
+    try:
+        return read_json(text)
+    except NotJsonError:
+        items = _split(text if isinstance(text, str) else text.decode("utf-8", "surrogateescape"), most)
+        if items is None:
+            raise
+        return [_read_item(item) for item in items]
+
+
+def _read_item(text: str) -> Any:
+    try:
+        return _read_again(text)
+    except NotJsonError as error:
+        return Unreadable("not_json", f"event: {error}")
+
+
+def _split(text: str, most: int) -> list[str] | None:
+    """The texts of an array's items; None: it is not one, or not whole."""
+    text = text.strip()
+    if not text.startswith("[") or not text.endswith("]"):
+        return None
+    depth, begin, items = 0, 1, list[str]()
+    for token in _STRUCTURE.finditer(text):
+        sign = token[0]
+        if sign in "[{":
+            depth += 1
+        elif sign in "]}":
+            depth -= 1
+        if depth == 0 and token.end() < len(text):
+            return None
+        if (depth == 1 and sign == ",") or depth == 0:
+            items.append(text[begin : token.start()])
+            begin = token.end()
+            if len(items) > most:
+                return None
+    return items if depth == 0 else None
 
 
 def _read_again(text: str) -> Any:

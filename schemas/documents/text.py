@@ -27,6 +27,10 @@ MAX_VALUES = 1 << 17
 Path = tuple[str | int, ...]
 _OWN_TAGS = "tag:yaml.org,2002:"
 _NOTHING = f"{_OWN_TAGS}null"
+_PLAIN_TAGS = frozenset(
+    _OWN_TAGS + name for name in ("null", "bool", "int", "float", "timestamp", "value", "str", "map", "seq", "merge")
+)
+"""What PyYAML guesses by itself. What it never does (`!!binary`, `!!set`) was written, and means another value."""
 _MERGE = "<<"
 _FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """In C, where there is one. It knows no bound for how deeply a text is nested: for texts of ours only."""
@@ -84,15 +88,26 @@ class _Reader:
         self.lines: dict[Path, int] = {}
         self.problems: list[str] = []
         self._values = 0
+        self._told: set[int] = set()
 
     def read(self, node: yaml.Node, path: Path) -> Any:
+        """The value of a node. What is wrong with one that aliases stand for again is told where it is written."""
+        before = len(self.problems)
+        value = self._read(node, path)
+        if id(node) in self._told:
+            del self.problems[before:]
+        self._told.add(id(node))
+        return value
+
+    def _read(self, node: yaml.Node, path: Path) -> Any:
         self._values += 1
         line = node.start_mark.line + 1
         self.lines.setdefault(path, line)
         if len(path) > MAX_DEPTH or self._values > MAX_VALUES:
             raise ConfigError([f"{self.source}:{line}: holds too much, or is nested too deeply"])
-        if not node.tag.startswith(_OWN_TAGS):
-            self.problems.append(f"{self.source}:{line}: {_dotted(path)}tags such as {node.tag} are not known here")
+        if node.tag not in _PLAIN_TAGS:
+            tag = node.tag.replace(_OWN_TAGS, "!!")
+            self.problems.append(f"{self.source}:{line}: {_dotted(path)}tags such as {tag} are not known here")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -110,14 +125,14 @@ class _Reader:
                 self.problems.append(f"{self.source}:{line}: {_dotted(path)}a key must be text")
                 continue
             name = str(key.value)
-            if name == _MERGE and not key.style:
-                merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
-                continue
             if name in first:
                 where = ".".join(map(str, (*path, name)))
                 self.problems.append(f"{self.source}:{line}: {where}: stands already in line {first[name]}")
                 continue
             first[name] = line
+            if name == _MERGE and not key.style:
+                merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
+                continue
             inner = (*path, name)
             self.lines[inner] = line
             found[name] = self.read(value, inner)
@@ -126,7 +141,7 @@ class _Reader:
                 line = other.start_mark.line + 1
                 self.problems.append(f"{self.source}:{line}: {_dotted(path)}<< takes mappings only")
                 continue
-            for name, value in self._mapping(other, path).items():
+            for name, value in self.read(other, path).items():
                 found.setdefault(name, value)
         return found
 

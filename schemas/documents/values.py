@@ -5,6 +5,7 @@ Owns how they are written and what is wrong with them. Does not know where they 
 
 import re
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -17,6 +18,10 @@ from schemas.instants import parse_date, parse_duration, parse_instant
 
 _SHAPE = "must be a duration such as 30s, 5m, 1h or 2d"
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)\Z", re.ASCII)
+
+
+_DECIMAL = re.compile(r"-?(\d{1,18}(\.\d{0,9})?|\.\d{1,9})\Z", re.ASCII)
+_WHOLE = re.compile(r"-?\d{1,18}\Z", re.ASCII)
 
 
 class Model(BaseModel):
@@ -32,8 +37,9 @@ def _duration(value: Any) -> int:
         raise wrong(_SHAPE)
     try:
         return parse_duration(value)
-    except ValueError:
-        raise wrong(_SHAPE + _with_unit(value.strip())) from None
+    except ValueError as error:
+        reason = str(error)
+        raise wrong(reason if "longer" in reason else _SHAPE + _with_unit(value.strip())) from None
 
 
 def _with_unit(text: str) -> str:
@@ -43,6 +49,24 @@ def _with_unit(text: str) -> str:
         return f": {number} has no unit; did you mean {number}s?"
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)[a-z]*", text, re.ASCII | re.IGNORECASE)
     return f"; did you mean {found[1]}{found[2].lower()}?" if found else ""
+
+
+def decimal_of(value: Any) -> Decimal:
+    """A number as it is written, not the binary number next to it; Python takes more for one (`1_0`, `nan`, `٣`)."""
+    if isinstance(value, Decimal):
+        value = format(value, "f")
+    text = str(value).strip() if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
+    if not _DECIMAL.match(text):
+        msg = 'must be a number such as 10 or 0.25, or a decimal text such as "1000000.50"'
+        raise wrong(msg)
+    return Decimal(text)
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str) and not _WHOLE.match(value.strip()):
+        msg = "must be a whole number such as 10"
+        raise wrong(msg)
+    return value
 
 
 def _date_or_instant(value: Any) -> str | int:
@@ -99,6 +123,9 @@ Duration = Annotated[
     int, BeforeValidator(_duration), AfterValidator(_positive), WithJsonSchema({"type": "string", "examples": ["14d"]})
 ]
 """Written `30s`, `5m`, `1h`, `2d`; kept in microseconds."""
+Number = Annotated[Decimal, BeforeValidator(decimal_of)]
+Real = Annotated[float, BeforeValidator(decimal_of)]
+Whole = Annotated[int, BeforeValidator(_whole)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Name = Annotated[str, AfterValidator(_name)]
 Currency = Annotated[str, AfterValidator(_currency)]

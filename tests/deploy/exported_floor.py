@@ -20,7 +20,7 @@ from api.read.exposition import Picture, ResponseHistogram, WaitingLeads, render
 from api.read.goal_rows import ExportedGoals
 from api.read.view import Scope, Values, View
 from api.write.refusals import UnacknowledgedError
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import shipped
 from schemas.connection_states import ConnectionState, Limits, Subscription
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import STAGES, Progress
@@ -99,7 +99,7 @@ class ExportedFloor:
         goals = ExportedGoals(view, teams, now)
         goals.look_at()
         return Picture(
-            catalogue=shipped_catalogue(),
+            catalogue=shipped().metrics,
             windows={window: _values(view, window, now) for window in WINDOWS},
             teams=teams,
             goals=goals.found,

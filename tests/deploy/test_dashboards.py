@@ -14,7 +14,7 @@ import yaml
 
 from deploy.grafana import generate
 from deploy.grafana.model import COLUMNS, DATASOURCE
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import shipped
 from schemas.instants import MINUTE
 from tests.deploy.exported_floor import TOKEN, ExportedFloor, clock, serving
 from tests.deploy.observing import get, prometheus_config, query, running_prometheus, until
@@ -136,7 +136,7 @@ def may_be_empty() -> set[str]:
 
 
 def test_there_is_a_dashboard_of_each_tag_with_a_panel_for_each_metric() -> None:
-    catalogue = shipped_catalogue()
+    catalogue = shipped().metrics
     for tag in {tag for entry in catalogue.values() for tag in entry.tags}:
         (board,) = (found for found in dashboards() if found["uid"] == f"floorcast-tag-{tag}")
         labels = [entry.label for entry in catalogue.values() if tag in entry.tags]

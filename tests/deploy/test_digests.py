@@ -1,5 +1,6 @@
 """Images by digest: which are found, what is written, and that nothing is written where a digest is not known."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -97,3 +98,17 @@ def test_a_tool_is_asked_for_the_whole_name_and_what_is_no_digest_is_refused(
     assert ask_a_registry("python:3.11") == ONE
     with pytest.raises(NoDigestError, match=r"quay\.io/one/two:1"):
         ask_a_registry("quay.io/one/two:1")
+
+
+def test_each_image_of_others_has_a_version_and_the_same_everywhere() -> None:
+    versions: dict[str, set[str]] = {}
+    for path in files(ROOT):
+        for image, _ in images(path.read_text()):
+            name, _, version = image.rpartition(":")
+            versions.setdefault(name, set()).add(version)
+
+    assert all(len(found) == 1 for found in versions.values()), versions
+    for name, (version,) in versions.items():
+        # Of Python the newest patch of a minor version, which mends what is found in it; of others one release.
+        parts = 2 if name == "python" else 3
+        assert re.match(rf"v?\d+(\.\d+){{{parts - 1}}}(?![\d.])", version), f"{name}:{version}"

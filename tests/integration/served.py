@@ -17,7 +17,7 @@ import aiohttp
 
 from api.read.catch_up import CatchUp
 from processor.transport.following import Follower
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import shipped
 from schemas.config import WINDOW_NAMES, Config
 from schemas.instants import SECOND, format_instant, parse_instant, to_datetime
 from schemas.kafka import Address
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 SETTLE_SECONDS = 90.0
 _AT_ONCE = 8
-_LOWER_IS_BETTER = frozenset(name for name, entry in shipped_catalogue().items() if entry.better == "lower")
+_LOWER_IS_BETTER = frozenset(name for name, entry in shipped().metrics.items() if entry.better == "lower")
 
 
 class Reader:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.catalogue import begins_at_zero, bound, parse_catalogue, shipped_catalogue
+from schemas.catalogue import begins_at_zero, bound, reading
 from schemas.catalogue.base import Reading
 from schemas.catalogue.derived import Derived
 from schemas.catalogue.percentiles import Ranked, between, rank
@@ -18,7 +18,7 @@ from schemas.config import ConfigError
 from schemas.config.rules import rules_of
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import Pane, merge
-from tests.builders import make_config
+from tests.builders import catalogue_of, make_config
 from tests.panes import cell_of, pane_of, shipped
 
 NOW = 1_764_120_000 * SECOND
@@ -56,7 +56,7 @@ NOT_SIMPLE = dict.fromkeys(("from", "where", "at", "credit", "agg"))
 
 
 def catalogue(**entries: dict[str, Any]) -> Any:
-    return parse_catalogue(yaml.safe_dump({"metrics": entries}, sort_keys=False), "metrics.yaml")
+    return catalogue_of(yaml.safe_dump({"metrics": entries}, sort_keys=False))
 
 
 def cells(**entries: dict[str, Any]) -> dict[str, frozenset[int]]:
@@ -91,7 +91,7 @@ def test_rules_are_part_of_what_a_measure_means() -> None:
     rated = rules_of(make_config(currency_rates={"EUR": "1.08"}))
 
     def changed(rules: Rules) -> set[str]:
-        other = bound(shipped_catalogue(), rules).metrics
+        other = bound(reading.shipped().metrics, rules).metrics
         return {name for name, metric in shipped().metrics.items() if metric.cells != other[name].cells}
 
     by_call = {"conversations", "conversations_by_call"}
@@ -101,13 +101,13 @@ def test_rules_are_part_of_what_a_measure_means() -> None:
     )  # the rate is of outbound calls
     assert changed(rules_of(make_config(conversation={"mails": "none"}))) == {"conversations", "conversations_by_mail"}
     assert changed(rules_of(make_config(conversation={"meetings": "none"}))) == {"conversations"}
-    money = {name for name, metric in shipped_catalogue().items() if metric.unit == "money"}
-    shares = {name for name in shipped_catalogue() if name.startswith("revenue_") and name.endswith("_share")}
+    money = {name for name, metric in reading.shipped().metrics.items() if metric.unit == "money"}
+    shares = {name for name in reading.shipped().metrics if name.startswith("revenue_") and name.endswith("_share")}
     assert changed(rated) == money | shares | {"average_discount", "sales_to_cost_ratio"}
     missed = {"leads_late", "lead_value_late", "leads_missed", "lead_value_missed"}  # the owner's in any case
     assert (
         changed(rules_of(make_config(lead_response={"credit": "owner"})))
-        == {name for name, metric in shipped_catalogue().items() if metric.type == "response"} - missed
+        == {name for name, metric in reading.shipped().metrics.items() if metric.type == "response"} - missed
     )
 
 
@@ -158,7 +158,7 @@ def test_what_is_wrong_is_named(entries: dict[str, Any], problem: str) -> None:
 def test_what_is_no_catalogue_is_named() -> None:
     for text in ("[", "metrics: 5", "- a"):
         with pytest.raises(ConfigError, match=r"^metrics\.yaml:1: "):
-            parse_catalogue(text, "metrics.yaml")
+            catalogue_of(text)
 
 
 def values(pane: Pane, *, now: int = NOW, **entries: dict[str, Any]) -> dict[str, Any]:
@@ -200,12 +200,12 @@ def test_where_nothing_happened() -> None:
 
     absent = {name for name, value in shown.items() if value is None}
     assert absent == {name for name in shown if _is_made_by_dividing(name)}
-    assert all(begins_at_zero(shipped_catalogue(), name) == (value is not None) for name, value in shown.items())
+    assert all(begins_at_zero(reading.shipped().metrics, name) == (value is not None) for name, value in shown.items())
 
 
 def _is_made_by_dividing(name: str) -> bool:
     """A share, a mean, a percentile, or what is made of one."""
-    found = shipped_catalogue()[name]
+    found = reading.shipped().metrics[name]
     if isinstance(found, Derived):
         return any(_is_made_by_dividing(part) for part in re.findall("[a-z_]{3,}", found.expr)) or "/" in found.expr
     is_mean_or_percentile = re.fullmatch(r"p\d+|mean|within|kept", str(getattr(found, "stat", ""))) is not None

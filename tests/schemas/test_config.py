@@ -397,6 +397,16 @@ currency_rates: {EUR: "1.1"}
     ]
 
 
+def test_a_key_that_two_connections_write_in_other_letters_is_shared() -> None:
+    key = "b9260244ef33625f9b4b26a27db08758cdd39478b852c73f2d33ab042eb8abb4"
+
+    found = problems(
+        BASE + f"  a: {{kind: close, secrets: ['{key}']}}\n  b: {{kind: close, secrets: ['{key.upper()}']}}\n"
+    )
+
+    assert found == ["5: connections.b.secrets.0: is a secret of connection 'a' too"]
+
+
 def test_zones_currencies_kinds_and_settings_are_named_with_what_was_probably_meant() -> None:
     found = problems(
         """\
@@ -467,7 +477,7 @@ def test_a_rate_holds_from_its_day_on_and_an_undated_one_for_ever() -> None:
         ("{EUR: [{since: soon, rate: 1}]}", "5: currency_rates.EUR.0.since: must be a date such as 2026-03-18"),
         ("{EUR: [{since: 2026-01-01, rate: -1}]}", "5: currency_rates.EUR.0.rate: Input should be greater than 0"),
         ("{EUR: [{since: 2026-01-01}]}", "5: currency_rates.EUR.0.rate: is missing"),
-        ("{EUR: dear}", "5: currency_rates.EUR: Input should be a valid decimal"),
+        ("{EUR: dear}", "5: currency_rates.EUR: must be a number"),
         ("{EUR: []}", "5: currency_rates.EUR: must not be empty"),
     ],
 )  # fmt: skip
@@ -529,3 +539,90 @@ def test_business_hours_that_nobody_has_said_are_remarked() -> None:
     assert not any(
         "worked" in line for line in make_config(defines=metrics, calendars=office, calendar="office").remarks()
     )
+
+
+def test_unknown_names_are_told_beside_what_is_wrong_by_itself() -> None:
+    found = problems(
+        """\
+organisation: {name: Acme, timezone: Berlinn, currency: EUR}
+connections:
+  feed: {kind: generic, secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw]}
+  hub: {kind: hubspto, secrets: [x]}
+teams: {north: {}}
+reps: {r: {team: nroth, aliases: {hub: ["1"], fed: ["1"]}}}
+lead_response:
+  rules:
+    - {sla: 300}
+    - {when: {team: suoth}, sla: 1h}
+    - {when: {team: noth}, sla: 1h}
+alerts:
+  channels: {a: {kind: slak, url: "https://x.example"}, floor: {kind: slack, url: "https://x.example"}}
+  routes: [{levels: [breech], to: [flor]}, {to: [a]}]
+"""
+    )
+
+    told = [line.partition(": ") for line in found]
+    assert [f"{line} {rest.split(';')[0]}" for line, _, rest in told] == [
+        "1 organisation.timezone: 'Berlinn' is not an IANA time zone such as Europe/Berlin",
+        "4 connections.hub.kind: there is no kind 'hubspto'",
+        "6 reps.r.team: there is no team 'nroth' under teams",
+        "6 reps.r.aliases.fed: there is no connection 'fed' under connections",
+        "9 lead_response.rules.0.sla: must be a duration such as 30s, 5m, 1h or 2d: 300 has no unit",
+        "10 lead_response.rules.1.when.team: there is no team 'suoth' under teams",
+        "11 lead_response.rules.2.when.team: there is no team 'noth' under teams",
+        "13 alerts.channels.a.kind: there is no kind 'slak'",
+        "14 alerts.routes.0.levels.0: must be one of warn, breach, escalate",
+        "14 alerts.routes.0.to: there is no channel 'flor' under alerts.channels",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("currency_rates: {USD: 1_0}", "currency_rates.USD"),
+        ("prometheus: {reps: {top: 1_0, by: calls_made}}", "prometheus.reps.top"),
+        ("lead_response: {warn_at: 0_5}", "lead_response.warn_at"),
+        ("lead_response: {warn_at: nan}", "lead_response.warn_at"),
+        ("alerts: {thresholds: {a: {metric: calls_made, per: rep, above: 0x10}}}", "alerts.thresholds.a.above"),
+        ("goals: {a: {metric: calls_made, period: month, amounts: [{amount: 1_000}]}}", "goals.a.amounts.0.amount"),
+    ],
+)
+def test_what_only_python_takes_for_a_number_is_none(text: str, place: str) -> None:
+    found = problems(BASE.replace("USD", "EUR") + text)
+
+    assert any(f"{place}: must be a " in line and "number such as 10" in line for line in found)
+
+
+def test_a_number_may_begin_with_its_point_or_with_a_zero() -> None:
+    config = parsed(
+        "lead_response: {warn_at: .5}\n"
+        "alerts: {thresholds: {a: {metric: win_rate, per: rep, above: .25, window: 30d}, "
+        "b: {metric: calls_made, per: rep, above: 010}}}"
+    )
+
+    assert config.lead_response.warn_at == 0.5
+    assert [str(limit.limit) for limit in config.alerts.thresholds.values()] == ["0.25", "10"]
+
+
+@pytest.mark.parametrize("text", ["99999999999999999999d", "36501d", "9999999999999h"])
+def test_a_duration_that_no_instant_could_take_is_refused(text: str) -> None:
+    (found,) = problems(BASE + f"lead_response: {{escalate_after: {text}}}")
+
+    assert found == f"4: lead_response.escalate_after: '{text}' is longer than 36500d"
+
+
+def test_what_an_alias_stands_for_is_wrong_once_and_nothing_is_merged_twice() -> None:
+    found = problems(
+        BASE + "teams:\n  a: &a {name: A, name: B}\n  b: {<<: *a}\n  c: *a\n  d:\n    <<: *a\n    <<: *a\n"
+    )
+
+    assert found == ["5: teams.a.name: stands already in line 5", "10: teams.d.<<: stands already in line 9"]
+
+
+def test_tags_that_would_mean_another_value_are_refused() -> None:
+    found = problems(BASE + "teams: {a: {name: !!binary aGk=}, b: !!set {x}, c: {name: !!str no}}")
+
+    assert [line.rpartition("tags such as ")[2] for line in found] == [
+        "!!binary are not known here",
+        "!!set are not known here",
+    ]

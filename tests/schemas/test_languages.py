@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import schemas.words
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import shipped
 from schemas.config.screens import LANGUAGES
 from schemas.records import CHOICES
 from schemas.words import language_file
@@ -37,7 +37,7 @@ def test_it_has_the_same_parts_in_the_same_order_with_the_same_places_to_fill_in
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_shipped_metric_has_a_name_of_its_own_and_says_what_it_counts(language: str) -> None:
-    metrics, catalogue = language_file(language)["metrics"], shipped_catalogue()
+    metrics, catalogue = language_file(language)["metrics"], shipped().metrics
 
     assert list(metrics) == list(catalogue)
     labels = [entry["label"] for entry in metrics.values()]
@@ -52,11 +52,11 @@ def test_every_shipped_metric_has_a_name_of_its_own_and_says_what_it_counts(lang
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_translation_has_the_figures_and_settings_of_the_definition(language: str) -> None:
     for name, entry in language_file(language)["metrics"].items():
-        assert exact(entry["description"].translate(PERSIAN)) == exact(shipped_catalogue()[name].description), name
+        assert exact(entry["description"].translate(PERSIAN)) == exact(shipped().metrics[name].description), name
 
 
 def test_every_tag_and_every_fixed_value_has_a_name() -> None:
-    tags = {tag for entry in shipped_catalogue().values() for tag in entry.tags}
+    tags = {tag for entry in shipped().metrics.values() for tag in entry.tags}
     values = {f"{kind}.{field}.{value}" for (kind, field), held in CHOICES.items() for value in held}
 
     assert set(ENGLISH["tags"]) == tags

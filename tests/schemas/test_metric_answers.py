@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from processor.core.plan import Evaluator
-from schemas.catalogue import BoundCatalogue, bound, parse_catalogue
+from schemas.catalogue import BoundCatalogue, bound
 from schemas.catalogue.base import Reading
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.tenure import band_of, whole_months
@@ -16,7 +16,7 @@ from schemas.config.rules import rules_of
 from schemas.instants import DAY, HOUR, MINUTE, parse_instant
 from schemas.panes import Pane, add
 from schemas.windows import Calendar, day_from
-from tests.builders import make_config
+from tests.builders import catalogue_of, make_config
 
 START = parse_instant("2026-03-18T09:00:00Z")
 
@@ -25,7 +25,7 @@ def made(metrics: dict[str, dict[str, Any]], dimensions: dict[str, Any] | None =
     for name, entry in metrics.items():
         entry |= {"label": name, "description": "Of a test."}
     text = yaml.safe_dump({"dimensions": dimensions or {}, "metrics": metrics}, sort_keys=False)
-    return bound(parse_catalogue(text, "metrics.yaml"), Rules())
+    return bound(catalogue_of(text), Rules())
 
 
 def lead(rep: str = "r1", **fields: Any) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def test_versions_begin_with_the_organisations_day() -> None:
     entry = {"unit": "count", "versions": [one, {"since": "2026-03-18", **one, "where": {"status": "won"}}]}
     rules = rules_of(make_config(timezone="Asia/Kuala_Lumpur"))
     text = yaml.safe_dump({"metrics": {"a": entry | {"label": "A", "description": "A."}}}, sort_keys=False)
-    catalogue = bound(parse_catalogue(text, "metrics.yaml"), rules)
+    catalogue = bound(catalogue_of(text), rules)
     zone = Calendar(make_config(timezone="Asia/Kuala_Lumpur").organisation.zone, 0)
     midnight = zone.day_start(day_from(date(2026, 3, 18)))
     deals = [{"created_at": at, "status": status} for at in (midnight - 1, midnight) for status in ("won", "lost")]
@@ -191,10 +191,12 @@ def test_versions_begin_with_the_organisations_day() -> None:
         ({"agg": "distinct", "of": "status_of"}, "of: deal has no field status_of"),
         ({"agg": "distinct", "of": "lead", "keep": "3h"}, "keep: must be whole days"),
         ({"agg": "distinct", "of": "lead", "at_least": "0"}, "at_least: must be a whole number above 0"),
-        ({"by": ["colour"]}, "by: there is no dimension colour"),
+        ({"by": ["colour"]}, "by.0: there is no dimension 'colour'"),
         ({"by": ["source_of_calls"]}, "by: deal does not say source_of_calls"),
         ({"from": "subscriptions"}, "from: there is no fact subscriptions; did you mean"),
         ({"where": {"amount": {"at_least": "many"}}}, "where.amount.at_least: must be a number"),
+        ({"where": {"amount": {"at_least": "1_000"}}}, "where.amount.at_least: must be a number"),
+        ({"where": {"amount": {"at_least": "\u0663"}}}, "where.amount.at_least: must be a number"),
         ({"type": "level", "start": "created_at", "end": "closed_at", "at": None, "stat": "kept"},
          "stat: kept needs agg distinct"),
         ({"type": "level", "start": "created_at", "end": "closed_at", "at": None, "agg": "sum"},

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from schemas.catalogue import shipped_catalogue
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.reading import MAX_OWN, Read, read_metrics, shipped
 from schemas.catalogue.rules import Rules
@@ -57,7 +56,7 @@ class TestOnTopOfTheShippedOne:
     def test_a_metric_of_ones_own_stands_beside_the_shipped_ones(self, tmp_path: Path) -> None:
         config = loaded(tmp_path)
 
-        assert [*config.catalogue] == [*shipped_catalogue(), "demos"]
+        assert [*config.catalogue] == [*shipped().metrics, "demos"]
         assert config.defined.own == {"demos"}
         entry = config.catalogue["demos"]
         assert (entry.label, entry.owner, entry.tags, len(entry.examples)) == (
@@ -65,13 +64,13 @@ class TestOnTopOfTheShippedOne:
         )  # fmt: skip
 
     def test_without_a_file_there_is_what_is_shipped(self, tmp_path: Path) -> None:
-        assert loaded(tmp_path, None).catalogue == shipped_catalogue()
+        assert loaded(tmp_path, None).catalogue == shipped().metrics
 
     @pytest.mark.parametrize("text", ["", "metrics:\n", "# nothing yet\n"])
     def test_an_empty_file_defines_nothing(self, text: str) -> None:
         found = read(text)
 
-        assert (found.problems, found.defined.metrics) == ([], shipped_catalogue())
+        assert (found.problems, found.defined.metrics) == ([], shipped().metrics)
 
     def test_the_file_may_have_another_name(self, tmp_path: Path) -> None:
         (tmp_path / "numbers").mkdir()
@@ -84,14 +83,14 @@ class TestOnTopOfTheShippedOne:
         found = read(f"metrics:\n  meetings_held: {{unit: count, {HELD.replace('rep', '[booked_by, rep]')}}}")
 
         assert found.problems == []
-        assert found.defined.metrics["meetings_held"] != shipped_catalogue()["meetings_held"]
-        assert [*found.defined.metrics] == [*shipped_catalogue()]
+        assert found.defined.metrics["meetings_held"] != shipped().metrics["meetings_held"]
+        assert [*found.defined.metrics] == [*shipped().metrics]
 
     def test_one_that_is_switched_off_is_gone(self) -> None:
         found = read("metrics: {talk_seconds: false}")
 
         assert found.problems == []
-        assert [*found.defined.metrics] == [name for name in shipped_catalogue() if name != "talk_seconds"]
+        assert [*found.defined.metrics] == [name for name in shipped().metrics if name != "talk_seconds"]
 
     def test_one_that_says_nothing_of_itself_is_called_by_its_name(self) -> None:
         entry = read(f"metrics:\n  partner_demos: {{unit: count, {HELD}}}").defined.metrics["partner_demos"]

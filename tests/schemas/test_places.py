@@ -58,12 +58,13 @@ def test_deliveries_may_come_in_any_order_and_again(deliveries: list[list[Record
     assert state(again) == state(deliveries)
 
 
-def test_places_end_and_then_the_hash_decides() -> None:
-    found = in_order([change("lead", "l", NOW, rep=f"r-{number}") for number in range(300)])
+def test_where_there_are_more_changes_than_places_the_first_share_one_and_the_last_wins() -> None:
+    told = [change("lead", "l", NOW, rep=f"r-{number}") for number in range(300)]
 
-    assert places(found) == [min(number, MAX_PLACE) for number in range(300)]
-    last = max(found[MAX_PLACE:], key=lambda each: each.digest)
-    assert fold_all("lead", found).get("rep") == last.fields["rep"]
+    found = in_order(told)
+
+    assert places(found) == [max(0, number - 300 + 1 + MAX_PLACE) for number in range(300)]
+    assert fold_all("lead", found[::-1]).get("rep") == "r-299"
 
 
 def test_the_changes_of_a_delivery_have_their_places() -> None:

@@ -22,7 +22,7 @@ from api.read.standouts import standouts
 from api.read.view import Scope, View, rep_scope
 from api.words.parts import part_name
 from api.words.texts import Words
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import shipped
 from schemas.config.rules import rules_of
 from schemas.formats import NOTHING, Formats
 from schemas.instants import parse_instant
@@ -97,7 +97,7 @@ class Numbers:
     def _counted(self) -> tuple[str, ...]:
         """The metrics that this floor has counted within a month, to be the same daily; those of `FIRST` come first."""
         catalogue = self.view.catalogue
-        own = [name for name in catalogue if name not in shipped_catalogue() and catalogue[name].type != "funnel"]
+        own = [name for name in catalogue if name not in shipped().metrics and catalogue[name].type != "funnel"]
         counted = [
             name
             for name in [*FIRST, *own]

@@ -88,7 +88,7 @@ async def dead_letters(request: ReadRequest, limit: Limit = 100, cursor: Cursor 
 
 
 @router.post(
-    "/alerts/{alert:path}/acknowledge", summary="Acknowledge an alert", dependencies=[OnlyJson],
+    "/alerts/{alert:text}/acknowledge", summary="Acknowledge an alert", dependencies=[OnlyJson],
     openapi_extra={"requestBody": _ANYTHING},
     response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
 )  # fmt: skip
@@ -104,7 +104,7 @@ async def acknowledge_alert(request: ReadRequest, alert: str) -> dict[str, str |
 
 
 @router.post(
-    "/alerts/{alert:path}/snooze", summary="Snooze an alert", dependencies=[OnlyJson],
+    "/alerts/{alert:text}/snooze", summary="Snooze an alert", dependencies=[OnlyJson],
     response_model=ActionAnswer, responses=READ_PROBLEMS | NOT_FOUND | problems(ContentTypeRefusedError),
 )  # fmt: skip
 async def snooze_alert(request: ReadRequest, alert: str, snooze: Snooze) -> dict[str, str | None]:

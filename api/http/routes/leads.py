@@ -69,7 +69,7 @@ async def waiting_leads(
 
 # `path`: an id may hold slashes, and a percent-encoded one has become a plain one when routes are matched.
 @router.get(
-    "/leads/{lead:path}",
+    "/leads/{lead:text}",
     summary="The clock of a lead",
     response_model=LeadAnswer,
     responses=READ_PROBLEMS | NOT_FOUND,

@@ -18,7 +18,7 @@ router = APIRouter(route_class=ReadRoute)
 _NAMELESS = frozenset({"alias", "none"})
 
 
-@router.get("/photos/{rep:path}", include_in_schema=False)
+@router.get("/photos/{rep:text}", include_in_schema=False)
 async def photo(request: ReadRequest, rep: str) -> Response:
     """As `reps.NAME.photo` or the CRM names it, below `media/`. A screen that names nobody shows nobody."""
     name = _photo_of(request, rep)

@@ -101,7 +101,7 @@ def _by_id(rep: str) -> tuple[int, str]:
 
 # `path`: an id may hold slashes, and a percent-encoded one has become a plain one when routes are matched.
 @router.get(
-    "/reps/{rep:path}/metrics",
+    "/reps/{rep:text}/metrics",
     summary="Metrics of a rep",
     response_model=RowAnswer,
     responses=TABLE | READ_PROBLEMS | NOT_FOUND,
@@ -113,7 +113,7 @@ async def metrics_of_rep(request: ReadRequest, rep: str, asked: RowsAsked) -> Re
 
 
 @router.get(
-    "/teams/{team:path}/metrics",
+    "/teams/{team:text}/metrics",
     summary="Metrics of a team",
     response_model=RowAnswer,
     responses=TABLE | READ_PROBLEMS | NOT_FOUND,

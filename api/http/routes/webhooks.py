@@ -99,8 +99,9 @@ async def _described(connection: str) -> None:
 
 @router.post("/webhooks", include_in_schema=False)
 @router.post("/webhooks/{rest:path}", include_in_schema=False)
+@router.post("//webhooks/{rest:path}", include_in_schema=False)
 async def _elsewhere() -> None:
-    """With a slash at the end, as some forms write an address; and where there is no connection."""
+    """With a slash at the end or two in between, as some forms write an address; and where there is no connection."""
 
 
 class WebhookEndpoint:
@@ -274,12 +275,13 @@ class WebhookEndpoint:
 def _name(scope: Scope) -> str:
     """The connection that an address names: all that stands before the next slash."""
     found: dict[str, str] = scope["path_params"]
-    return found.get("connection") or found.get("rest", "").partition("/")[0]
+    return found.get("connection") or found.get("rest", "").strip("/").partition("/")[0]
 
 
 def _is_below(name: str, scope: Scope) -> bool:
-    """Whether an address goes on behind the connection's name, by more than a slash."""
-    return scope["path_params"].get("rest", name) not in (name, f"{name}/")
+    """Whether an address goes on behind the connection's name, by more than slashes."""
+    found: dict[str, str] = scope["path_params"]
+    return found.get("rest", name).strip("/") != name
 
 
 class _LostDeliveries:

@@ -14,11 +14,18 @@ from schemas.connectors.asking import Envelope
 from schemas.connectors.base import Parsed
 from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.api import LINKS, modified_at
-from schemas.connectors.hubspot.events import STATEMENTS, Account, ShapeError, Statement
+from schemas.connectors.hubspot.events import (
+    STATEMENTS,
+    Account,
+    ShapeError,
+    Statement,
+    merged_before,
+    merged_ids,
+)
 from schemas.connectors.hubspot.objects import Object
 from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, OTHER_PARTY, PASTS, UNSENT
 from schemas.instants import parse_instant
-from schemas.records import FIELDS, MERGED
+from schemas.records import FIELDS
 
 Said = tuple[int, str, Iterable[Statement]]
 """(instant, what says it, statements): each is read by itself, so that what cannot be read costs no other."""
@@ -80,9 +87,9 @@ def _properties(
         yield from _number(id, told, target)
     merged = told.get("hs_merged_object_ids", [])
     for (before, _), (now, at) in pairwise([("", 0), *merged]):
-        losers = sorted(_ids(now) - _ids(before) - {id})
+        losers = sorted(merged_ids(now) - merged_ids(before) - {id})
         if losers:
-            yield at, "hs_merged_object_ids", _merged(losers, id, target)
+            yield at, "hs_merged_object_ids", merged_before(losers, target.prefix + id, target)
 
 
 def _number(id: str, told: Mapping[str, list[tuple[Any, int]]], target: Object) -> Iterator[Said]:
@@ -149,15 +156,6 @@ def _links(id: str, associations: Any, target: Object, account: Account) -> Iter
 
 def _is_link(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"] != ""
-
-
-def _merged(losers: Iterable[str], stays: str, target: Object) -> Iterator[Statement]:
-    for loser in losers:
-        yield Statement(target.kind, target.prefix + loser, {MERGED: target.prefix + stays})
-
-
-def _ids(value: Any) -> set[str]:
-    return {part.strip() for part in value.split(";")} - {""} if isinstance(value, str) else set()
 
 
 def _owner(id: str, record: Mapping[str, Any], asked_at: int) -> Iterator[Said]:

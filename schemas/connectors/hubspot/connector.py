@@ -31,7 +31,7 @@ from schemas.connectors.hubspot.events import (
 )
 from schemas.connectors.hubspot.objects import BY_TYPE_ID, objects_of
 from schemas.connectors.hubspot.signatures import check_signature
-from schemas.connectors.json_text import NotJsonError, read_json
+from schemas.connectors.json_text import NotJsonError, Unreadable, read_items
 from schemas.connectors.kinds import Kind
 from schemas.connectors.words import CrmConnection
 from schemas.deliveries import ASKED_AT, SOURCE, Delivery
@@ -111,7 +111,7 @@ class HubSpot:
             self._read_answer(delivery, parsed)
             return parsed
         try:
-            body = read_json(delivery.body)
+            body = read_items(delivery.body, MAX_EVENTS)
         except NotJsonError as error:
             parsed.refuse("not_json", f"body: {error}")
             return parsed
@@ -120,7 +120,10 @@ class HubSpot:
             parsed.refuse("bad_shape", f"body: holds more than {MAX_EVENTS} events")
             return parsed
         for index, event in enumerate(events):
-            self._read(event, index, delivery.received_at, parsed)
+            if isinstance(event, Unreadable):
+                parsed.refuse(event.reason, event.detail, index)
+            else:
+                self._read(event, index, delivery.received_at, parsed)
         return parsed
 
     def _read_answer(self, delivery: Delivery, parsed: Parsed) -> None:

@@ -7,7 +7,7 @@ https://developers.hubspot.com/beta-docs/guides/apps/public-apps/create-generic-
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -119,6 +119,9 @@ def _own_id(event: Mapping[str, Any], target: Object) -> str:
 
 
 _UNKNOWN_TYPE = "unknown_type"
+MERGED_IDS = ("hs_merged_object_ids", "hs_calculated_merged_vids")
+_MERGED_ID = re.compile(r"([0-9]{1,20})(?::[0-9]*)?")
+_LISTED_YIELDS = 2
 _Statements = Callable[[Mapping[str, Any], Any, int, Parsed, Account], Iterator[Statement]]
 
 
@@ -200,7 +203,8 @@ def _property_text(value: Any) -> str | None:
 def _merge(event: Mapping[str, Any], target: Object, _at: int, parsed: Parsed, account: Account) -> Iterator[Statement]:
     """Losers of a merge point to the record that stays.
 
-    A merge may make a new record: then the former primary one is a loser too.
+    A merge may make a new record: then the former primary one is a loser too, merged before the others, for its values
+    are those of the new record.
     """
     if MERGED not in FIELDS[target.kind]:
         raise LeftOutError(_UNKNOWN_TYPE)
@@ -218,8 +222,32 @@ def _merge(event: Mapping[str, Any], target: Object, _at: int, parsed: Parsed, a
     for loser in losers:
         if loser == stays:
             continue
-        yield Statement(target.kind, target.prefix + loser, {MERGED: target.prefix + stays})
+        is_first = loser == primary_id
+        yield Statement(target.kind, target.prefix + loser, {MERGED: target.prefix + stays}, yields=int(is_first))
     _want(stays, target, parsed, account)  # what it has taken over, no event tells
+
+
+def _property(
+    event: Mapping[str, Any], target: Object, at: int, parsed: Parsed, account: Account
+) -> Iterator[Statement]:
+    if event.get("propertyName") not in MERGED_IDS or MERGED not in FIELDS[target.kind]:
+        yield from _property_change(event, target, at, parsed, account)
+        return
+    stays = _own_id(event, target)
+    losers = merged_ids(event.get("propertyValue")) - {str(event["objectId"])}
+    yield from merged_before(sorted(losers), stays, target)
+
+
+def merged_ids(value: Any) -> set[str]:
+    """The ids of what was merged into a record, as a property of it lists them: each may have its instant behind it."""
+    parts = value.split(";") if isinstance(value, str) else ()
+    return {found[1] for part in parts if (found := _MERGED_ID.fullmatch(part.strip()))}
+
+
+def merged_before(losers: Iterable[str], stays: str, target: Object) -> Iterator[Statement]:
+    """What the record that stays says of those merged into it. The event of the merge itself knows better."""
+    for loser in losers:
+        yield Statement(target.kind, target.prefix + loser, {MERGED: stays}, yields=_LISTED_YIELDS)
 
 
 def _association_change(
@@ -271,7 +299,7 @@ STATEMENTS: Mapping[str, _Statements] = {
     "deletion": _deletion,
     "privacyDeletion": _deletion,
     "restore": _restore,
-    "propertyChange": _property_change,
+    "propertyChange": _property,
     "merge": _merge,
     "associationChange": _association_change,
 }

@@ -106,6 +106,7 @@ CALL: Mapping[str, Reading] = {
     "hs_call_disposition": _deciding("outcome", DISPOSITIONS),
     "hs_call_status": _failing("outcome#1"),
     "hs_call_duration": _call_duration,
+    "hs_createdate": _instant("logged_at"),
     "hubspot_owner_id": _as("rep"),
 }
 
@@ -136,6 +137,7 @@ EMAIL: Mapping[str, Reading] = {
     "hs_email_thread_id": _as("thread"),
     "hs_sequence_id": _automated(),
     "hs_object_source": _automated("AUTOMATION_PLATFORM"),
+    "hs_createdate": _instant("logged_at"),
     "hubspot_owner_id": _as("rep"),
 }
 

@@ -64,6 +64,8 @@ _MODIFIED = "SystemModstamp"
 TASK_OF, RELATIONS, TRACKED = "$task", "$relations", "$tracked"
 """Members of a record: of a mail its Task and the people it went to; of a lead the fields whose past is kept."""
 _DUE = "due"
+_HELD = frozenset({"outcome"})
+"""What becomes of a meeting by the clock alone, where no field names its outcome."""
 
 _FILTERS: Mapping[str, str] = {
     TASK.name: "(TaskSubtype = 'Call' OR (TaskSubtype = null AND CallType != null)"
@@ -102,7 +104,7 @@ class SalesforceSource(Source):
                 table.name,
                 table.record,
                 begins=_BEGINS.get(table.name, ""),
-                falls_due=table.name == EVENT.name and outcomes_field is None,
+                falls_due=_HELD if table.name == EVENT.name and outcomes_field is None else frozenset(),
             )
             for table in (LEAD, OPPORTUNITY, TASK, VOICE_CALL, EMAIL, EVENT)
         }

@@ -131,6 +131,10 @@ class TestOpenApi:
     async def test_it_refuses_a_foreign_host_name(self, ask: Ask) -> None:
         assert (await ask(PATHS["read"], host="rebound.example:8080")).status_code == 401
 
+    async def test_it_is_the_same_machine_by_an_address_of_ipv4_within_ipv6(self, ask: Ask) -> None:
+        assert (await ask(PATHS["read"], client="::ffff:127.0.0.1")).status_code == 200
+        assert (await ask(PATHS["read"], client="::ffff:10.0.0.1")).status_code == 401
+
     async def test_it_refuses_another_machine(self, ask: Ask) -> None:
         assert (await ask(PATHS["read"], client="192.0.2.7")).status_code == 401
 
@@ -212,6 +216,28 @@ class TestBoardCookie:
         for headers in ({"X_Forwarded_Proto": "https"}, {"Forwarded": 'for=192.0.2.7;proto="https"'}):
             answer = await ask(f"/board/north?token={token}", **headers)
             assert ("; secure" in answer.headers["set-cookie"].lower()) is is_secure
+
+    @pytest.mark.parametrize("settings", [{"trusted_proxies": "127.0.0.1,10.0.0.0/8"}])
+    @pytest.mark.parametrize(
+        ("headers", "is_secure"),
+        [
+            ({"Forwarded": "for=192.0.2.7;proto=https, for=10.0.0.2;proto=http"}, True),
+            ({"Forwarded": "for=192.0.2.7;proto=http, for=10.0.0.2;proto=https"}, False),
+            ({"Forwarded": "for=10.9.9.9;proto=https, for=192.0.2.7;proto=http"}, False),
+            ({"X_Forwarded_For": "192.0.2.7, 10.0.0.2", "X_Forwarded_Proto": "https, http"}, True),
+            ({"X_Forwarded_For": "192.0.2.7, 10.0.0.2", "X_Forwarded_Proto": "https"}, True),
+            ({"X_Forwarded_For": "192.0.2.7", "X_Forwarded_Proto": "https, http"}, False),
+            ({"X_Forwarded_Proto": "gopher"}, False),
+        ],
+    )
+    async def test_of_two_proxies_the_one_to_which_the_client_came_knows(
+        self, ask: Ask, keys: Path, headers: dict[str, str], *, is_secure: bool
+    ) -> None:
+        token = create_key(keys, ApiScope.BOARD, now=NOW)
+
+        answer = await ask(f"/board/north?token={token}", **headers)
+
+        assert ("; secure" in answer.headers["set-cookie"].lower()) is is_secure
 
 
 @pytest.mark.parametrize("path", ["/livez", "/board/nowhere", "/docs", "/openapi.json", "/webhooks/nobody", "/no"])

@@ -19,7 +19,7 @@ from api.read.exposition import (
 )
 from api.read.view import Values, rep_scope
 from schemas.alerts import encode_alert
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import shipped
 from schemas.catalogue.series import exported
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.progress import Progress, encode_progress, progress_key
@@ -142,7 +142,7 @@ def test_labels_are_escaped_and_never_cut(floor: Floor) -> None:
 
 
 def test_reps_beyond_the_limit_are_counted_instead_of_exported() -> None:
-    catalogue = shipped_catalogue()
+    catalogue = shipped().metrics
     reps = {f"r{n:05}": None for n in range(MAX_REPS)}
     values = Values({"calls_made": 1})
     picture = Picture(
@@ -241,7 +241,7 @@ def test_histogram_is_by_the_team_of_who_answered_on_that_day() -> None:
 def test_buckets_hold_what_is_as_long_as_their_edge() -> None:
     histogram, _ = told(lead("l1", "2026-03-18T14:00Z"), call("c1", at="2026-03-18T15:00Z", lead="l1"))
     histogram.observe(["l1"], NOW)
-    text = render(Picture(shipped_catalogue(), responses=histogram.teams))
+    text = render(Picture(shipped().metrics, responses=histogram.teams))
 
     buckets = {
         dict(labels)["le"]: count for (name, labels), count in samples(text).items()
@@ -272,7 +272,7 @@ def test_picture_is_not_changed_by_what_comes_after_it(floor: Floor) -> None:
 
 def picture_of(reps: int, calls: int) -> Picture:
     values = {rep_scope(f"r{n}"): Values({"calls_made": calls + n}) for n in range(reps)}
-    return Picture(catalogue=shipped_catalogue(), windows={"today": values}, teams={f"r{n}": None for n in range(reps)})
+    return Picture(catalogue=shipped().metrics, windows={"today": values}, teams={f"r{n}": None for n in range(reps)})
 
 
 def test_pieces_of_two_scrapes_may_be_made_in_turn() -> None:
@@ -336,7 +336,7 @@ def test_open_alerts_of_metrics_are_counted_by_threshold_and_alerts_of_both_stag
         ("acknowledge", 0): Progress(counters={"alerts.warn": 3, "lateness.1": 3, "lateness_ms": 2400}),
     }
 
-    text = render(Picture(catalogue=shipped_catalogue(), crossed=crossed_limits(view), progress=progress))
+    text = render(Picture(catalogue=shipped().metrics, crossed=crossed_limits(view), progress=progress))
 
     assert value(text, "floorcast_threshold_alerts_open", threshold="few", level="warn") == 2
     assert value(text, "floorcast_threshold_alerts_open", threshold="many", level="breach") == 0

@@ -8,12 +8,12 @@ from babel import Locale
 
 from api.words.parts import part_name, stage_name
 from api.words.texts import Words
-from schemas.catalogue import shipped_catalogue
 from schemas.catalogue.dimensions import Dimension
+from schemas.catalogue.reading import shipped
 from schemas.catalogue.rules import Stages
 from schemas.formats import Formats
 
-SHIPPED = shipped_catalogue().dimensions
+SHIPPED = shipped().metrics.dimensions
 PIPELINES = (
     Stages("sales", ("s1", "s2"), ("s9",), (("s1", "Termin"), ("s2", "Angebot"))),
     Stages("renewals", ("s1", "first_call"), (), (("s1", "Anruf"),)),

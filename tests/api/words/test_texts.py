@@ -10,7 +10,7 @@ from jinja2 import Environment, nodes
 
 import api
 from api.words.texts import LANGUAGES, Words, words_for
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import shipped
 from schemas.words import language_file
 
 API = Path(api.__file__).parent
@@ -84,7 +84,7 @@ def test_one_and_many_and_numbers() -> None:
     assert OWN["en"].say("freshness.verified", time="12:03", count=1) == "verified 12:03, 1 difference"
     assert OWN["en"].say("freshness.verified", time="12:03", count=1234) == "verified 12:03, 1,234 differences"
     assert OWN["fa"].say("open.more", count=1234) == "و ۱٬۲۳۴ مورد دیگر"
-    calls = shipped_catalogue()["calls_made"]
+    calls = shipped().metrics["calls_made"]
     assert OWN["de"].metric("calls_made", calls) == "Anrufe"
     assert OWN["de"].metric("our_own", calls) == "Calls made"
     assert (OWN["fa"].direction, OWN["de"].direction) == ("rtl", "ltr")

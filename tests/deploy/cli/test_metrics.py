@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli import app
 from deploy.local import up
-from schemas.catalogue import TYPES, shipped_catalogue
+from schemas.catalogue import TYPES
+from schemas.catalogue.reading import shipped
 from schemas.catalogue.versions import WITHOUT
 
 CONFIG = """\
@@ -122,7 +123,7 @@ def test_numbers_and_flags_of_an_example_are_what_the_field_is(folder: Path) -> 
 def test_the_list_has_those_of_the_file_too() -> None:
     plain, rows = floorcast("metrics", "list"), json.loads(floorcast("metrics", "list", "--json").stdout)
 
-    assert [row["name"] for row in rows] == [*shipped_catalogue(), "demos", "talked", "pace"]
+    assert [row["name"] for row in rows] == [*shipped().metrics, "demos", "talked", "pace"]
     assert rows[-3] == {
         "name": "demos", "type": "simple", "unit": "count", "version": 1, "tags": ["activity", "leading"],
     }  # fmt: skip
@@ -138,8 +139,8 @@ def test_without_a_configuration_the_shipped_ones_are_listed_and_a_named_one_mus
     (folder / "metrics.yaml").unlink()
     listed, shown = floorcast("metrics", "list", "--json"), floorcast("metrics", "show", "calls_made")
 
-    assert [row["name"] for row in json.loads(with_own.stdout)] == [*shipped_catalogue(), "demos", "talked", "pace"]
-    assert [row["name"] for row in json.loads(listed.stdout)] == [*shipped_catalogue()]
+    assert [row["name"] for row in json.loads(with_own.stdout)] == [*shipped().metrics, "demos", "talked", "pace"]
+    assert [row["name"] for row in json.loads(listed.stdout)] == [*shipped().metrics]
     assert listed.stderr.startswith("there is no floorcast.yaml here")
     assert (listed.exit_code, shown.exit_code) == (0, 0)
     assert floorcast("metrics", "list", "--config", "other.yaml").exit_code == 2
@@ -159,7 +160,7 @@ def test_what_is_shown_is_the_entry_and_its_plan() -> None:
     assert {"kind", "outcome", "rep", "starts_at"} <= {*fields.removeprefix("    reads ").split(", ")}
 
 
-@pytest.mark.parametrize("name", shipped_catalogue())
+@pytest.mark.parametrize("name", shipped().metrics)
 def test_every_shipped_metric_can_be_shown(name: str) -> None:
     result = floorcast("metrics", "show", name)
 

@@ -244,3 +244,53 @@ async def test_of_a_meeting_that_ended_after_its_webhook_nothing_was_missed(worl
 
     assert record(world, "meeting", id).get("outcome") == "held"
     assert world.known.ever_missed("hub") == {}
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_of_a_meeting_touched_after_its_end_only_the_touch_is_missed(
+    is_told: bool, world: SalesforceWorld
+) -> None:
+    """That it is over by then, no webhook says: the clock does."""
+    ends = world.crm.now() + 120
+    fields = {"OwnerId": world.reps[0], "CreatedById": world.reps[0], "StartDateTime": iso(ends - 60),
+              "EndDateTime": iso(ends), "IsChild": False}  # fmt: skip
+    id, events = world.crm.create("Event", fields)
+    world.send(events)
+    world.clock.now += MINUTE
+    await world.deliver()
+    last = await world.rounds.reconcile(None)
+    world.clock.now += 5 * MINUTE
+    touch = world.crm.set("Event", id, {"OwnerId": world.reps[1]})
+    if is_told:
+        world.send(touch)
+    world.clock.now += 10 * MINUTE
+    await world.deliver()
+    await world.rounds.reconcile(last)
+
+    found = record(world, "meeting", id)
+    assert (found.get("rep"), found.get("outcome")) == (world.reps[1], "held")
+    assert world.known.ever_missed("hub") == ({} if is_told else {"meeting": 1})
+
+
+async def test_what_else_changed_in_a_meeting_that_is_just_over_is_left_to_its_webhook(world: SalesforceWorld) -> None:
+    last = await world.rounds.reconcile(None)
+    ends = world.crm.now() + 900
+    fields = {"OwnerId": world.reps[0], "CreatedById": world.reps[0], "StartDateTime": iso(ends - 60),
+              "EndDateTime": iso(ends), "IsChild": False}  # fmt: skip
+    id, events = world.crm.create("Event", fields)
+    world.send(events)
+    world.clock.now += 5 * MINUTE
+    await world.deliver()
+    last = await world.rounds.reconcile(last)
+    world.clock.now = ends * SECOND + 20 * SECOND
+    world.crm.set("Event", id, {"OwnerId": world.reps[1]})  # no webhook tells of it
+    world.clock.now += 10 * SECOND
+    last = await world.rounds.reconcile(last)
+    assert record(world, "meeting", id).get("rep") == world.reps[0]
+
+    world.clock.now += 15 * MINUTE
+    await world.rounds.reconcile(last)
+
+    found = record(world, "meeting", id)
+    assert (found.get("rep"), found.get("outcome")) == (world.reps[1], "held")
+    assert world.known.ever_missed("hub") == {"meeting": 1}

@@ -4,6 +4,7 @@ import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from schemas.config import Config
 from schemas.instants import DAY, SECOND
 from schemas.records import RecordChange
 from schemas.windows import WINDOWS
+from tests.api.reading import Floor
 from tests.builders import change, make_config
 from tests.strategies import NOW, logs
 
@@ -83,23 +85,19 @@ def test_names_of_every_kind(name: str) -> None:
     assert line.isprintable()
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-async def test_the_api_is_asked_for_a_team_of_any_name(name: str) -> None:
-    paths: list[bytes] = []
+async def test_the_api_answers_for_teams_of_any_name(tmp_path: Path) -> None:
+    floor = Floor(tmp_path, make_config(), NOW)
+    for number, name in enumerate(HOSTILE):
+        floor.take(
+            change("rep", f"r{number}", NOW, team=name),
+            change("call", f"c{number}", NOW, rep=f"r{number}", direction="outbound", dialed_at=NOW - SECOND),
+        )
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        paths.append(request.url.raw_path.partition(b"?")[0])
-        rows = [{"team": name}] if request.url.path == "/v1/teams" else []
-        row = {"as_of": "2026-03-18T12:00:00.000Z", "metrics": {}, "bounds": {}, "rows": rows}
-        return httpx.Response(200, json=row)
-
-    async with httpx.AsyncClient(base_url="http://api", transport=httpx.MockTransport(answer)) as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(floor.app), base_url="http://127.0.0.1:8080") as client:
         served = await fetch(client, {"window": "today"})
 
-    assert list(served.rows["teams"]) == [name]
-    (asked,) = [path for path in paths if path.startswith(b"/v1/teams/")]
-    assert httpx.URL(f"http://api{asked.decode()}").path == f"/v1/teams/{name}/metrics"
-    assert asked.count(b"/") == 4
+    calls = {team: row["metrics"]["calls_made"] for team, row in served.rows["teams"].items()}
+    assert calls == dict.fromkeys(HOSTILE, 1)
 
 
 def a_day(calls: int) -> Iterator[list[RecordChange]]:

@@ -167,3 +167,16 @@ def test_other_formats_of_envelopes_are_refused(content_type: str) -> None:
 
     with pytest.raises(ContentTypeError):
         GENERIC.connector().verify(replace(request, headers={**request.headers, "content-type": content_type}), NOW)
+
+
+def test_an_envelope_that_is_no_json_loses_no_other_of_its_batch() -> None:
+    envelopes = [
+        {"specversion": "1.0", "id": id, "source": "s", "type": "t", "data": {**CALL, "id": id}}
+        for id in ("a", "b", "c")
+    ]
+    body = dump(envelopes).replace(b'"id": "b", "source"', b'"id": \'b\', "source"')
+
+    parsed = parse(GENERIC.connector(), body, headers={"content-type": "application/cloudevents-batch+json"})
+
+    assert [change.id for change in parsed.changes] == ["a", "c"]
+    assert [(problem.reason, problem.index) for problem in parsed.problems] == [("not_json", 1)]

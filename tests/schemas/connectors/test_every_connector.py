@@ -251,9 +251,25 @@ def test_of_two_changes_of_one_instant_in_one_delivery_the_later_one_stays(
 
 @each
 @pytest.mark.parametrize(
+    "bad",
+    [b"[" * 3000 + b"]" * 3000, b'"a\x01b"', b"'x'", b"012", b'"\\u12"', b"undefined", b"[1,]", b"/* , */ 1"],
+    ids=["too deep", "control", "quotes", "zero", "escape", "word", "comma", "comment"],
+)
+def test_an_event_that_is_no_json_loses_no_other_of_its_array(case: ConnectorCase, bad: bytes) -> None:
+    good = dump(case.good[0])
+    body = b"[" + b",".join((good, good[:-1] + b', "more": ' + bad + b"}", good)) + b"]"
+
+    parsed = parse(case.connector(), body)
+
+    assert [(problem.reason, problem.index) for problem in parsed.problems] == [("not_json", 1)]
+    assert parsed.changes == parse(case.connector(), [case.good[0]] * 2).changes
+
+
+@each
+@pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"\xff", b"[" * 5000, b"[NaN," + b"[" * 500 + b"]" * 501, b"\xef\xbb\xbf[]"],
-    ids=["empty", "cut", "not UTF-8", "too deep", "too deep to be read again", "byte order mark"],
+    [b"", b"{", b"\xff", b"[" * 5000, b'[{"a": 1}, {"a"', b"[{}]]", b"\xef\xbb\xbf[]"],
+    ids=["empty", "cut", "not UTF-8", "too deep", "cut array", "closed twice", "byte order mark"],
 )
 def test_a_body_that_is_not_json_is_one_problem(case: ConnectorCase, body: bytes) -> None:
     parsed = parse(case.connector(), body)

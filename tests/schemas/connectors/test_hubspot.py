@@ -268,6 +268,8 @@ def test_a_merge_points_its_losers_and_the_former_primary_to_the_new_record() ->
     assert {change.id: change.fields for change in changes} == {
         loser: {"merged_into": "151200388811"} for loser in ("151200348501", "151200348299", "151200348811")
     }
+    # The values of the primary one are those of the new record: it is merged before the others.
+    assert min(changes, key=lambda change: change.changed_at).id == "151200348811"
 
 
 def test_a_merge_into_a_record_that_was_there_leaves_that_one_alone() -> None:
@@ -279,6 +281,21 @@ def test_a_merge_into_a_record_that_was_there_leaves_that_one_alone() -> None:
         ("2", {"merged_into": "1"}),
         ("3", {"merged_into": "1"}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("hs_merged_object_ids", "101; 102;103"), ("hs_calculated_merged_vids", "101:1774091700000;102:1774091700001")],
+)
+def test_what_a_record_lists_as_merged_into_it_points_to_it(name: str, value: str) -> None:
+    changes = _changes(_event("propertyChange", CONTACT, object_id=103, propertyName=name, propertyValue=value))
+
+    assert [(change.id, change.fields) for change in changes] == [
+        ("101", {"merged_into": "103"}),
+        ("102", {"merged_into": "103"}),
+    ]
+    merge = _event("merge", CONTACT, object_id=103, primaryObjectId=101, mergedObjectIds=[102], newObjectId=103)
+    assert min(change.changed_at for change in _changes(merge)) > max(change.changed_at for change in changes)
 
 
 def test_deals_merged_away_point_to_the_one_that_stays() -> None:
@@ -306,6 +323,7 @@ def test_the_largest_batch_is_read_whole() -> None:
                 "direction": "outbound",
                 "outcome": "connected",
                 "talk_seconds": 187_000_000,
+                "logged_at": parse_instant("2026-03-10T15:05:44.301Z"),
                 "rep": "910901",
             },
         ),
@@ -316,6 +334,7 @@ def test_the_largest_batch_is_read_whole() -> None:
                 "sent_at": parse_instant("2026-03-10T15:20:00Z"),
                 "direction": "outbound",
                 "thread": "77110920",
+                "logged_at": parse_instant("2026-03-10T15:20:02.000Z"),
                 "rep": "910901",
             },
         ),
@@ -326,6 +345,7 @@ def test_the_largest_batch_is_read_whole() -> None:
                 "sent_at": parse_instant("2026-03-11T08:12:31Z"),
                 "direction": "inbound",
                 "thread": "77110920",
+                "logged_at": parse_instant("2026-03-11T08:12:40.650Z"),
                 "rep": "910901",
             },
         ),

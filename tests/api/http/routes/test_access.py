@@ -157,7 +157,7 @@ async def test_every_route_has_its_line_in_the_table_of_scopes(floor: Floor) -> 
         (method, path): scope_of(method, path)
         for route in floor.app.routes
         if isinstance(route, APIRoute)
-        for path in [route.path.replace(":path}", "}")]
+        for path in [route.path_format]
         for method in route.methods or ()
     }
 

@@ -60,11 +60,11 @@ async def test_a_connection_that_never_delivered_is_there_too(floor: Floor) -> N
     assert (row["last_delivery_at"], row["last_event_at"], row["unknown"]) == (None, None, [])
 
 
-def test_words_without_a_counterpart_are_counted_by_connection() -> None:
+@pytest.mark.parametrize("settings", [{"kind": "close", "secrets": ["00" * 32]}, {"kind": "file"}])
+def test_words_without_a_counterpart_are_counted_by_connection(settings: dict[str, object]) -> None:
     progress = Progress(offset=9)
     count_unmapped(progress.counters, "feed", {("call", "outcome", "our-own-guid"): 14})
-    close = read_connection({"kind": "close", "secrets": ["00" * 32]})
-    stats = connection_stats({"feed": close}, {("normalise", 0): progress})
+    stats = connection_stats({"feed": read_connection(settings)}, {("normalise", 0): progress})
 
     (row,) = (connection_row(each, None) for each in stats)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import shipped
 from tests.api.reading import Floor, floor_config
 from tests.builders import change
 
@@ -61,11 +61,11 @@ async def test_all_of_them_in_rows_with_every_comparison(floor: Floor, path: str
     answer = await floor.read(path, window=window, compare=kinds)
 
     for row in answer.get("rows", [answer]):
-        assert [*row["metrics"]] == [*shipped_catalogue()]
+        assert [*row["metrics"]] == [*shipped().metrics]
         for compared in row["compare"].values():
             assert compared["metrics"].keys() <= row["metrics"].keys()
     table = await floor.get(path, window=window, format="csv")
-    assert table.text.splitlines()[0].endswith(",".join(shipped_catalogue()))
+    assert table.text.splitlines()[0].endswith(",".join(shipped().metrics))
 
 
 @pytest.mark.parametrize("by", ["team", "tenure", "region", "product", "kind", "source", "response_band"])
@@ -87,7 +87,7 @@ async def test_those_of_a_dimension_in_segments(floor: Floor, by: str) -> None:
         assert await floor.refused("/v1/organisation/metrics", by=by, metrics=name) == (422, "by")
 
 
-@pytest.mark.parametrize("metric", shipped_catalogue())
+@pytest.mark.parametrize("metric", shipped().metrics)
 async def test_a_leaderboard_and_a_series_say_what_a_row_says(floor: Floor, metric: str) -> None:
     row = await floor.read("/v1/reps/r1/metrics", metrics=metric)
     board = await floor.read(f"/v1/leaderboards/{metric}", limit=3)

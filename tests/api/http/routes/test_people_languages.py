@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.words.texts import LANGUAGES, Words
-from schemas.catalogue import shipped_catalogue
+from schemas.catalogue.reading import shipped
 from schemas.words import language_file
 from tests.api.fakes import FakeActions
 from tests.api.http.routes.test_people import BROWSER, GOALS, NOW, Page, breach, call, money
@@ -148,7 +148,7 @@ def _texts(language: str) -> set[str]:
     said = [
         text for text in [*words.texts.values(), *language_file(language)["segments"].values()] if isinstance(text, str)
     ]
-    catalogue = shipped_catalogue()
+    catalogue = shipped().metrics
     return {*said, *(words.metric(name, entry) for name, entry in catalogue.items()), *(
         words.tag(tag) for entry in catalogue.values() for tag in entry.tags
     )}  # fmt: skip
@@ -159,7 +159,7 @@ async def test_every_metric_stands_there_with_what_it_counts(floor: Page) -> Non
     everything = german.partition('id="all-metrics"')[2]
 
     words = Words("de")
-    for name, entry in shipped_catalogue().items():
+    for name, entry in shipped().metrics.items():
         if floor.view.catalogue.get(name) is not None and floor.view.funnel(name) is None:
             assert f">{words.metric(name, entry)}</a>" in everything, name
             assert words.description(name, entry).split(":")[0] in everything, name

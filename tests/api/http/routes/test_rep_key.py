@@ -100,7 +100,7 @@ def addresses(floor: Floor) -> list[str]:
     for route in floor.app.routes:
         if not isinstance(route, APIRoute) or "GET" not in (route.methods or ()) or route.path == "/v1/stream":
             continue
-        path = route.path.replace(":path}", "}")
+        path = route.path_format
         paths = [path]
         for name, ids in {"rep": ["r-17", "quist", "vole"], "team": ["north", "faraway"], "code": ["ABCDEF"]}.items():
             paths = [each.replace("{" + name + "}", id) for each in paths for id in (ids if name in path else [""])]

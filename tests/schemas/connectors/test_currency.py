@@ -1,0 +1,114 @@
+"""The currency of a connection: what the CRM names wins, in any order; without a word of it the connection's holds."""
+
+import itertools
+from typing import Any
+
+import msgspec
+import pytest
+
+from processor.core.normalise import parse_delivery
+from schemas.connectors import build_connector, read_connection
+from schemas.connectors.asking import Envelope, encode_envelope
+from schemas.deliveries import ASKED_AT, FILE, LOOKUP, SOURCE, Delivery
+from schemas.records import Record
+from tests.builders import instant
+
+NOW = instant("2026-03-18T12:00Z")
+GENERIC = {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}
+HUBSPOT = {"kind": "hubspot", "secrets": ["a-secret-of-hubspot"], "public_url": "https://f.example"}
+PIPEDRIVE = {"kind": "pipedrive", "secrets": ["user:password"]}
+
+
+def delivery(body: Any, *, source: str | None = None) -> Delivery:
+    headers = {"content-type": "application/json"}
+    if source is not None:
+        headers |= {SOURCE: source, ASKED_AT: str(NOW)}
+    encoded = encode_envelope(body) if isinstance(body, Envelope) else msgspec.json.encode(body)
+    return Delivery("crm", NOW, headers, encoded)
+
+
+def currency(settings: dict[str, Any], *deliveries: Delivery) -> set[Any]:
+    """What a deal's is after these, in whichever order they come."""
+    connectors = {"crm": build_connector(read_connection(settings | {"currency": "GBP"}))}
+    found = set()
+    for order in itertools.permutations(deliveries):
+        record = Record("deal")
+        for each in order:
+            parsed = parse_delivery(each, connectors)
+            assert parsed.problems == []
+            for change in parsed.changes:
+                if change.kind == "deal":
+                    record.fold(change)
+        found.add(record.get("currency"))
+    return found
+
+
+def event(at: str, **fields: Any) -> dict[str, Any]:
+    return {"record": "deal", "id": "d1", "changed_at": f"2026-03-18T{at}:00Z", "fields": fields}
+
+
+MADE = event("09:00", status="open", created_at="2026-03-18T09:00:00Z", amount=5)
+
+
+def test_a_record_that_is_made_without_a_currency_has_the_connections() -> None:
+    assert currency(GENERIC, delivery(MADE)) == {"GBP"}
+
+
+def test_an_amount_that_is_edited_alone_keeps_what_stands_beside_it() -> None:
+    named = event("09:00", status="open", created_at="2026-03-18T09:00:00Z", amount=5, currency="USD")
+
+    assert currency(GENERIC, delivery(named), delivery(event("10:00", amount=7))) == {"USD"}
+    assert currency(GENERIC, delivery(MADE), delivery(event("10:00", amount=7))) == {"GBP"}
+
+
+@pytest.mark.parametrize("at", ["09:00", "10:00"])
+def test_what_the_crm_names_later_or_at_that_instant_wins(at: str) -> None:
+    assert currency(GENERIC, delivery(MADE), delivery(event(at, currency="USD"))) == {"USD"}
+
+
+def test_a_currency_that_is_cleared_is_the_connections_again() -> None:
+    steps = [MADE, event("09:30", currency="USD"), event("10:00", currency=None)]
+
+    assert currency(GENERIC, *map(delivery, steps)) == {"GBP"}
+
+
+def test_what_a_file_says_without_a_currency_has_the_connections() -> None:
+    row = event("09:00", status="won", amount="5", closed_at="2026-03-18T09:00:00Z")
+
+    assert currency(GENERIC, delivery([row], source=FILE)) == {"GBP"}
+    assert currency(GENERIC, delivery([row | {"fields": row["fields"] | {"currency": "USD"}}], source=FILE)) == {"USD"}
+
+
+def hubspot(name: str, value: str, at: int) -> dict[str, Any]:
+    return _hubspot("object.propertyChange", at) | {"propertyName": name, "propertyValue": value}
+
+
+def _hubspot(kind: str, at: int) -> dict[str, Any]:
+    return {"subscriptionType": kind, "objectTypeId": "0-3", "objectId": 7, "occurredAt": NOW // 1000 + at}
+
+
+def test_hubspots_creation_and_properties_come_in_any_order() -> None:
+    made, amount = delivery([_hubspot("object.creation", -9000)]), delivery([hubspot("amount", "5", -9000)])
+    more = delivery([hubspot("amount", "9", -1000)])
+
+    assert currency(HUBSPOT, made, amount, more) == {"GBP"}
+    assert currency(HUBSPOT, made, amount, delivery([hubspot("deal_currency_code", "USD", -9000)]), more) == {"USD"}
+
+
+@pytest.mark.parametrize(("code", "expected"), [(None, "GBP"), ("USD", "USD")])
+def test_what_an_api_tells_as_a_whole(code: str | None, expected: str) -> None:
+    deal = {
+        "id": 7, "owner_id": 1, "creator_user_id": 1, "stage_id": 1, "pipeline_id": 1, "status": "open", "value": 5,
+        "currency": code, "add_time": "2026-03-18T09:00:00Z", "update_time": "2026-03-18T09:30:00Z",
+    }  # fmt: skip
+    asked = Envelope(object="deals", records=[deal])
+
+    assert currency(PIPEDRIVE, delivery(asked, source=LOOKUP)) == {expected}
+
+
+def test_a_connection_without_a_currency_adds_nothing() -> None:
+    connectors = {"crm": build_connector(read_connection(GENERIC))}
+
+    (change,) = parse_delivery(delivery(MADE), connectors).changes
+
+    assert "currency" not in change.fields
