@@ -304,3 +304,30 @@ def test_of_a_standing_pane_that_cannot_be_read_the_levels_alone_have_no_value()
 
     assert {levels[name] for name in values.unavailable} == {True}
     assert {name for name, is_level in levels.items() if is_level} == values.unavailable.keys()
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_whoever_asks_for_a_few_of_very_many_has_no_look_at_all_of_them(
+    is_packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor, day = Floor(CONFIG), day_window(TODAY)
+    reps = [f"x{number}" for number in range(60)]
+    for rep in reps:
+        pane = {DAYS[0]: 1, BY_FORM[Form.SAMPLE][0]: {5: 1}}
+        floor.take_pane(pane_key("ledger.0", rep, day), encode_pane(pane))
+    if is_packed:
+        assert [*floor.store.pack_all()]
+    span = Span("", days=True, first=TODAY, last=TODAY)
+    everybody = dict(zip(reps, floor.merged_of(reps, span, NOW), strict=True))
+    read = 0
+
+    def counting(value: bytes) -> Pane:
+        nonlocal read
+        read += 1
+        return decode_pane(value)
+
+    for module in ("pane_store", "bulk_panes", "columns"):
+        monkeypatch.setattr(f"schemas.{module}.decode_pane", counting)
+
+    assert floor.merged_of(reps[:2], span, NOW) == [everybody[rep] for rep in reps[:2]]
+    assert 0 < read <= 8
