@@ -184,14 +184,17 @@ class _Adding:
         self, block: Block, cells: NDArray[np.uint64] | None, over: Mapping[int, bytes | None], sign: int = 1
     ) -> None:
         """The columns of these cells; not of those of whom there is something else."""
-        gone = np.array([*over], np.int64) if over else None
+        is_gone = None
+        if over:
+            is_gone = np.zeros(self._size, np.bool_)
+            is_gone[[*over]] = True
         for number in block.numbers(cells):
             name = block.name(number)
             if name.cell in self._apart:
                 continue
             places, amounts = block.column(number)
-            if gone is not None:
-                stays = ~np.isin(places, gone)
+            if is_gone is not None:
+                stays = ~is_gone[places]
                 places, amounts = places[stays], amounts[stays]
             if not len(places):
                 continue
