@@ -320,9 +320,7 @@ class Record:
     def history(self, name: str) -> list[tuple[int, int, Value]]:
         """(changed_at, digest, value) of a field whose past matters, oldest first."""
         own = self.histories.get(name, [])
-        if name not in FURTHER:
-            return own
-        further = [entries for voice in FURTHER[name] if (entries := self.histories.get(voice))]
+        further = [entries for voice in FURTHER.get(name, ()) if (entries := self.histories.get(voice))]
         return joined_history([own, *further], HISTORY_LIMIT) if further else own
 
     def entries(self, name: str) -> list[Entry]:
@@ -331,12 +329,7 @@ class Record:
 
     def values(self) -> dict[str, Value]:
         """Current values of all fields that were ever set, by name."""
-        found = {name: entry[2] for name, entry in self.fields.items()}
-        for voice in [name for name in found if "#" in name]:
-            del found[voice]
-            name = voice.partition("#")[0]
-            found[name] = self.get(name)
-        return found
+        return {name: self.get(name) for name in dict.fromkeys(name.partition("#")[0] for name in self.fields)}
 
     def fold(self, change: RecordChange) -> bool:
         """Take a change in. True if that said anything new (False: a repetition, or older in every field).
