@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 import orjson
 
+from api.words.texts import Words
 from schemas.calendars import weekdays_of
 from schemas.config.hours import read_days, read_span
-from schemas.config.screens import RIGHT_TO_LEFT, ScreenConfig, When
+from schemas.config.screens import ScreenConfig, When
 from schemas.config.tiles import Tile
 from schemas.instants import SECOND
 
@@ -29,11 +30,12 @@ def board_page(settings: Json | None, device: str | None = None) -> str:
 
     `device`: the screen on the wall, where it was paired.
     """
-    language = "en" if settings is None else settings["language"]
+    words = Words("en" if settings is None else settings["language"])
     return _PAGE.substitute(
-        language=language,
+        language=words.language,
         device=escape(device or ""),
-        direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
+        direction=words.direction,
+        no_script=escape(words.say("problem.no_script")),
         theme="dark" if settings is None else settings["theme"],
         title=escape("floorcast" if settings is None else settings["title"] or "floorcast"),
         # The only character by which text could end the element that it stands in.
@@ -41,9 +43,10 @@ def board_page(settings: Json | None, device: str | None = None) -> str:
     )
 
 
-def pairing_page(language: str) -> str:
+def pairing_page(words: Words) -> str:
     """The page of a screen without a valid key: a code to pair it with."""
-    return _PAIRING.substitute(language=language, direction="rtl" if language in RIGHT_TO_LEFT else "ltr")
+    heading, text = (escape(words.say(key)) for key in ("pair.heading", "pair.text"))
+    return _PAIRING.substitute(language=words.language, direction=words.direction, heading=heading, text=text)
 
 
 def screen_settings(name: str, screen: ScreenConfig, *, teams: list[str], calendars: list[str]) -> Json:

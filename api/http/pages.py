@@ -1,50 +1,35 @@
 """What a person sees in a browser where a program gets a problem document.
 
-Asked by whoever answers an error. Owns the words of these pages, and which addresses people open.
+Asked by whoever answers an error. Owns which addresses people open, and what is wrong with a wallboard's; of the pages
+of people, people/problems.py says it.
 """
 
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import NamedTuple
 
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from api.http.board_page import pairing_page
 from api.http.people.problems import is_of_people, problem_page
+from api.http.people.rendering import words_of
+from api.words.texts import Words
+from schemas.config import Config
+from schemas.config.screens import ScreenConfig
 
-_PEOPLE_OPEN = ("/board",)
+_BOARD = "/board"
 _PAGE = Template((Path(__file__).parents[1] / "templates" / "error.html").read_text("utf-8"))
-
-
-class _Words(NamedTuple):
-    heading: str
-    text: str
-
-
-_BY_STATUS = {
-    401: _Words(
-        "This screen needs a valid key",
-        "Its key is missing or not valid, has expired, or was revoked. Whoever runs floorcast makes one with"
-        " “floorcast keys create --scope board”. Open this page here once with ?token= and that key at the end of its"
-        " address.",
-    ),
-    403: _Words("The key of this screen is not for this page", "Ask whoever runs floorcast for another one."),
-    404: _Words(
-        "There is no such screen",
-        "Look at the last part of the address. The screen that every floorcast has is /board/floor.",
-    ),
-    503: _Words("floorcast is not ready yet", "This page tries again by itself."),
+_KEYS = {
+    401: ("trouble.key.heading", "trouble.key.text"),
+    403: ("problem.forbidden", None),
+    404: ("problem.not_found", "problem.address"),
+    422: ("problem.value", None),
+    503: ("trouble.starting.heading", "trouble.starting.text"),
 }
-_OTHERS = _Words("This page cannot be shown", "Look at the address. This page tries again by itself.")
-
-
-def _language(scope: Scope, path: str) -> str:
-    """Of the screen that is asked for; of others English."""
-    screen = scope["app"].state.config.screens.get(path.removeprefix("/board/"))
-    return "en" if screen is None else str(screen.language)
+"""Heading and text by status."""
 
 
 def error_page(
@@ -52,17 +37,43 @@ def error_page(
 ) -> Response | None:
     """The page that says what is wrong; None where a problem document is the right answer."""
     path: str = scope["path"]
-    if is_of_people(path) and "text/html" in Headers(scope=scope).get("accept", ""):
-        return problem_page(scope, status, detail, field=field, headers=headers)
-    if not any(path == opened or path.startswith(opened + "/") for opened in _PEOPLE_OPEN):
-        return None
     if "text/html" not in Headers(scope=scope).get("accept", ""):
         return None
-    if status == 401 and path.startswith("/board/") and field != "token":
-        head = {"cache-control": "no-store", "vary": "accept", **headers}
-        return HTMLResponse(pairing_page(_language(scope, path)), status_code=status, headers=head)
-    words = _BY_STATUS.get(status, _OTHERS)
-    # How a program shows its key is nothing that helps a person.
-    hint = "" if field == "authorization" else detail
-    body = _PAGE.substitute(heading=escape(words.heading), text=escape(words.text), hint=escape(hint))
-    return HTMLResponse(body, status_code=status, headers={"cache-control": "no-store", "vary": "accept", **headers})
+    if is_of_people(path):
+        return problem_page(scope, status, detail, field=field, headers=headers)
+    if path != _BOARD and not path.startswith(f"{_BOARD}/"):
+        return None
+    connection = HTTPConnection(scope)
+    config: Config = scope["app"].state.config
+    name = path.removeprefix(_BOARD).removeprefix("/")
+    screen = config.screens.get(name)
+    words = words_of(connection, config) if screen is None else Words(screen.language)
+    head = {"cache-control": "no-store", "vary": "accept, accept-language", **headers}
+    if status == 401 and name and field != "token":
+        return HTMLResponse(pairing_page(words), status_code=status, headers=head)
+    heading, text = _said(words, status, field, name, screen, connection.query_params.get(field or "", ""))
+    body = _PAGE.substitute(
+        language=words.language,
+        direction=words.direction,
+        heading=escape(heading),
+        text=escape(text),
+        hint=escape(detail if status == 422 else ""),
+    )
+    return HTMLResponse(body, status_code=status, headers=head)
+
+
+def _said(
+    words: Words, status: int, field: str | None, name: str, screen: ScreenConfig | None, asked: str
+) -> tuple[str, str]:
+    """Heading and text. `asked`: what the address says of `field`."""
+    if status == 404 and field == "scene" and screen is not None:
+        names = ", ".join(scene.name for scene in screen.scenes)
+        return words.say("problem.scene", name=asked), words.say("problem.scenes", names=names)
+    heading, text = _KEYS.get(status, ("problem.other", None))
+    if status == 404:
+        heading = "problem.tile" if field == "tile" else "problem.screen" if name else heading
+    values = {
+        "name": name if status == 404 else asked,
+        "number": int(asked) if field == "tile" and status == 404 else 0,
+    }
+    return words.say(heading, **values), "" if text is None else words.say(text)

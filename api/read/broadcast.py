@@ -16,7 +16,7 @@ from api.read.events import Event, Followed, Untold
 from api.read.goal_news import first_told, goal_news
 from api.read.heads import Heads
 from api.read.owned_news import OwnedTeller
-from api.read.remembered import RememberedEvents
+from api.read.remembered import REMEMBERED_FOR, RememberedEvents
 from api.read.rows import (
     Json,
     open_alerts,
@@ -30,9 +30,6 @@ from api.read.win_news import IN_SNAPSHOT, WinTeller
 from schemas.instants import MINUTE, SECOND, format_instant
 from schemas.panes import Pane
 from schemas.windows import Span, Window, span_of
-
-KEPT_WINDOW = 300 * SECOND
-"""A window stays followed this long after its last client has gone, so that one who reconnects misses nothing."""
 
 UNWATCHED_EVERY = 5 * SECOND
 """A window without a client is brought up to date this often, and whenever somebody asks for it."""
@@ -324,10 +321,13 @@ class Broadcaster:
         return None if room is None else room - count
 
     def _is_still_followed(self, window: str, followed: Followed, now: int) -> bool:
-        """Let go of what nobody has looked at for long; whether anything is left."""
+        """Let go of what nobody has looked at for so long that whoever comes back is given all of it.
+
+        Gives whether anything is left.
+        """
         for selection, shown in list(followed.shown.items()):
             is_pinned = selection == EVERYBODY and window in self._pinned
-            if now - shown.used_at > KEPT_WINDOW and not is_pinned and not self._is_watched(window, selection):
+            if now - shown.used_at > REMEMBERED_FOR and not is_pinned and not self._is_watched(window, selection):
                 followed.hide(selection)
                 for scope in [scope for scope in followed.values if not self._shown_of(followed, [scope])]:
                     followed.forget(scope)
@@ -395,7 +395,7 @@ class Broadcaster:
         self._number += 1
         event = Event(self._number, kind, window, payload, weight)
         if kind != "freshness":
-            self._events.add(event)
+            self._events.add(event, now)
         for wanted, clients in self._subscriptions.items():
             if needs_snapshot(wanted, event):
                 snapshot = self._snapshot(wanted, now)

@@ -102,7 +102,7 @@ export function makeChip() {
   const owner = nameElement("owner");
   const subject = nameElement("subject");
   const duration = element("span", "duration");
-  return { node: element("li", "chip", sign, word, owner, subject, duration), sign, word, owner, subject, duration };
+  return { node: element("li", "chip", sign, word, owner, element("span", "about", subject), duration), sign, word, owner, subject, duration };
 }
 
 /**

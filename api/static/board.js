@@ -1,7 +1,7 @@
 // A wallboard: connects the stream to the store and the store to the tiles. Any number of them can be made, shown and
 // destroyed. What is shown is decided in tiles/, how it is written in format.js, when it is old in freshness.js.
 
-import { apiAddress, CATALOGUE, mainWindow, streamAddress, windowsOf } from "./address.js";
+import { apiAddress, CATALOGUE, mainWindow, metricsOf, streamAddress, windowsOf } from "./address.js";
 import { Celebrations } from "./celebrations.js";
 import { Catalogue } from "./catalogue.js";
 import { add, nothing } from "./differences.js";
@@ -302,7 +302,7 @@ export class Board {
     else if (store.hasSnapshot) {
       const unknown = unknownMetrics(settings, catalogue);
       if (unknown) message = troubleMessage(unknown, texts);
-      else if (isNew(store.freshness) && !store.hasNumbers) {
+      else if (isNew(store.freshness) && !store.hasNumbers(metricsOf(settings))) {
         isAll = true;
         const names = connections(store.freshness, context.now).map((connection) => connection.name);
         message = beginningMessage(names, window.location.origin, texts);

@@ -69,18 +69,20 @@ export function placeMark(mark, share) {
 }
 
 /**
- * Lets names that do not fit into their lines take two, in smaller letters; `key` says what a name stands beside, so that
- * none is measured again for nothing. All are written before the first is measured.
+ * Lets names that do not fit into their lines take two, in smaller letters, or in the smallest that can be read; `key` says
+ * what a name stands beside, so that none is measured again for nothing. All are written before the first is measured.
  * @param {{ name: HTMLElement, key: string }[]} places
  */
 export function fitNames(places) {
   const stale = places.filter(({ name, key }) => name.dataset.fits !== key);
   for (const { name, key } of stale) {
     name.dataset.fits = key;
-    name.classList.remove("long");
+    name.classList.remove("long", "longest");
   }
   const long = stale.filter(({ name }) => name.scrollWidth > name.clientWidth);
   for (const { name } of long) name.classList.add("long");
+  const longest = long.filter(({ name }) => name.scrollHeight > name.clientHeight + 2);
+  for (const { name } of longest) name.classList.add("longest");
 }
 
 const SMALLEST = 0.4;

@@ -177,6 +177,11 @@ export class Formats {
     return this.number({ style: "unit", unit, unitDisplay: this.unitDisplay, maximumFractionDigits: 0, ...options }).format(amount);
   }
 
+  /** What those who run the floor have written, with the digits of the language. */
+  ownDigits(/** @type {string} */ text) {
+    return text.replace(/[0-9]/g, (digit) => this.count(Number(digit)));
+  }
+
   number(/** @type {Intl.NumberFormatOptions} */ options) {
     return remembered(this.numbers, JSON.stringify(options), () => makeNumberFormat(this.locale, options));
   }

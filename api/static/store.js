@@ -270,10 +270,14 @@ export class Store {
     return this.rowsOf(window).filter((row) => row.rep);
   }
 
-  /** Whether anything has happened: something is counted, or somebody waits. */
-  get hasNumbers() {
+  /**
+   * Whether anything has happened: something is counted of these metrics, or somebody waits. Others count who is there,
+   * which is so before anything happens.
+   * @param {readonly string[]} metrics
+   */
+  hasNumbers(metrics) {
     const rows = this.windows.flatMap((window) => this.rowsOf(window));
-    return this.leads.size > 0 || rows.some((row) => Object.values(row.metrics).some((value) => Number(value) !== 0));
+    return this.leads.size > 0 || rows.some((row) => metrics.some((name) => Number(row.metrics[name] || 0) !== 0));
   }
 
   /**

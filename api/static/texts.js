@@ -68,6 +68,17 @@ export class Texts {
     return this.has(key) ? this.say(/** @type {TextKey} */ (key)) : name;
   }
 
+  /**
+   * A step of a funnel: one that is called by its name, as floorcast names those of leads, is said in this language; what
+   * somebody has called otherwise is left as it is.
+   * @param {{ step: string, label: string }} step
+   */
+  step({ step, label }) {
+    const key = "step." + step;
+    const isNamed = label === step.charAt(0).toUpperCase() + step.slice(1);
+    return isNamed && this.has(key) ? this.say(/** @type {TextKey} */ (key)) : label;
+  }
+
   /** What a shipped metric is called in this language; nothing: as the catalogue calls it. */
   metric(/** @type {string} */ name) {
     const { METRICS } = this.language;

@@ -78,6 +78,11 @@ class Words:
             return entry.description
         return self._metrics[name]["description"]
 
+    def step(self, step: str, label: str) -> str:
+        """A step of a funnel: one that is called by its name is said in this language, others as they are."""
+        key = f"step.{step}"
+        return self.say(key) if label == step.capitalize() and key in self.texts else label
+
     def tag(self, name: str) -> str:
         """A tag of metrics; your own are said as they are written."""
         return self._tags.get(name, name)

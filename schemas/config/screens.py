@@ -15,7 +15,7 @@ from schemas.config.goals import Amount, Goal
 from schemas.config.hours import DaySpan, DaySpanOrWeekdays, MonthDays, Weekdays
 from schemas.config.tiles import MetricName, Tile, WinsTile
 from schemas.documents.values import Duration, Model, Name, Real, Whole
-from schemas.instants import SECOND
+from schemas.instants import MINUTE, SECOND
 from schemas.media import is_media_name
 from schemas.naming import Names
 
@@ -24,6 +24,8 @@ RIGHT_TO_LEFT = frozenset({"fa"})
 
 Language = Literal["en", "ms", "id", "fa", "zh-Hans", "zh-Hant", "de"]
 Cause = Literal["deal_won", "goal_reached", "milestone"]
+LONGEST_ROUND = 2 * MINUTE
+"""What is shown less often than this nobody waits for."""
 Origin = Annotated[str, Field(pattern=r"^https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$", max_length=300)]
 """A site as browsers name it: scheme, host and port, nothing behind it."""
 
@@ -173,6 +175,10 @@ class ScreenConfig(Model):
         found: dict[str, str] = {}
         if self.sound.files and not self.sound.on:
             found["sound.files"] = "are not heard: sound.on is false"
+        turns = [scene for scene in self.scenes if scene.when is None]
+        if len(turns) * self.rotate > LONGEST_ROUND:
+            seconds = len(turns) * self.rotate // SECOND
+            found["rotate"] = f"{len(turns)} scenes take {seconds} s to come round; nobody waits for more than 120 s"
         for index, celebrated in enumerate(self.celebrate):
             reached = [limit for goal in goals.values() for limit in goal.milestones]
             if celebrated.on == "goal_reached" and 1 not in reached:

@@ -178,6 +178,9 @@ class Config(Model):
             ]
         for name, connection in self.connections.items():
             found += [f"connections.{name}.{setting}: {why}" for setting, why in connection.remarks().items()]
+            currency = connection.currency
+            if currency is not None and currency not in {self.organisation.currency, *self.currency_rates}:
+                found.append(f"connections.{name}.currency: there is no rate for {currency} under currency_rates")
         used = {entry.calendar for entry in self.teams.values()}
         used |= {entry.calendar for entry in self.alerts.thresholds.values()}
         found += [f"calendars.{name}: no team goes by it" for name in self.calendars if name not in used]

@@ -14,9 +14,7 @@ from pathlib import Path
 
 import httpx
 import psutil
-import pytest
 
-from api.read import remembered
 from schemas.instants import MINUTE, format_instant
 from tests.api.http.routes.test_stream import LiveFloor
 from tests.api.reading import floor_config
@@ -90,9 +88,7 @@ def held() -> tuple[int, int]:
     return sys.getallocatedblocks(), psutil.Process().memory_info().rss
 
 
-def test_hours_leave_nothing_behind_in_an_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Events are remembered for clients that come back, up to a bound that is reached here before the first mark.
-    monkeypatch.setattr(remembered, "REMEMBERED", 40)
+def test_hours_leave_nothing_behind_in_an_api(tmp_path: Path) -> None:
     floor = LiveFloor(tmp_path, config(), "2026-03-18T00:30Z")  # type: ignore[arg-type]
     minutes = max(12, round(60 * HOURS))
     settled = min(180, minutes // 2)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from random import Random
 
 import psutil
@@ -68,6 +70,24 @@ async def lose_worker(scene: Scene) -> None:
     await scene.worker(2).stop(by_force=True)
     scene.heal()
     scene.stack.workers.pop()
+
+
+def keep_checkpoints(folder: Path) -> Mapping[str, str]:
+    return {"FLOORCAST_STATE": str(folder / "checkpoints")}
+
+
+async def kill_worker_with_checkpoints(scene: Scene) -> None:
+    """It begins from them; then they are cut, and it begins from the log."""
+    worker = scene.worker(1)
+    await until(lambda: "snapshot.written" in worker.words(), "written: a checkpoint")
+    worker.send(signal.SIGKILL)
+    await until(lambda: "snapshot.restored" in worker.words(), "taken: a checkpoint")
+    worker.send(signal.SIGSTOP)  # so that it writes none meanwhile
+    for path in (scene.stack.folder / "checkpoints").glob("*.checkpoint"):
+        path.write_bytes(path.read_bytes()[:-1])
+    worker.send(signal.SIGKILL)
+    await until(lambda: "snapshot.thrown_away" in worker.words(), "thrown away: a checkpoint")
+    scene.heal()
 
 
 # --- Zombies ----------------------------------------------------------------------------------------------------------
@@ -361,6 +381,12 @@ _STALL = {"FLOORCAST_STALL": str(STALL_SECONDS)}
 
 ROUNDS = (
     Round("kill-worker", "kill -9 of a worker", kill_worker),
+    Round(
+        "checkpoints",
+        "kill -9 of a worker with checkpoints, which are cut then",
+        kill_worker_with_checkpoints,
+        environment=keep_checkpoints,
+    ),
     Round("kill-workers", "kill -9 of all workers", kill_workers),
     Round("kill-api", "kill -9 of the api", kill_api),
     Round("kill-kafka", "kill -9 of Kafka", kill_kafka),
@@ -377,14 +403,21 @@ ROUNDS = (
     Round("worker-reset", f"worker-Kafka reset for {LINK_SECONDS:g} s", worker_link_resets, linked=True),
     Round("worker-slow", "worker-Kafka slowed, 250 ms a piece", worker_link_drags, linked=True),
     Round(
-        "standstill", "a worker whose writes get no answer, though it stays in the group",
-        worker_link_swallows_writes, linked=True, environment=lambda _: _STALL, may_stand_still=("worker-1",),
+        "standstill",
+        "a worker whose writes get no answer, though it stays in the group",
+        worker_link_swallows_writes,
+        linked=True,
+        environment=lambda _: _STALL,
+        may_stand_still=("worker-1",),
     ),
     Round("disk-full", "Kafka's disk full", fill_disk, prepare=small_disk),
     Round("memory", "a memory limit on a worker", limit_memory),
     Round(
-        "clock", "the clock 2 h ahead, then 2 h behind, then right", jump_clock,
-        environment=clock_environment, compacts=False,
+        "clock",
+        "the clock 2 h ahead, then 2 h behind, then right",
+        jump_clock,
+        environment=clock_environment,
+        compacts=False,
     ),
     Round("repeat", "all deliveries three times more, in no order", repeat_deliveries),
     Round("poison", f"{POISON:,} unreadable payloads among good ones", post_poison),
@@ -395,4 +428,4 @@ ROUNDS = (
     mixed(1),
     mixed(2),
     *CLUSTER_ROUNDS,
-)  # fmt: skip
+)

@@ -157,3 +157,19 @@ def test_a_screen_whose_goals_have_milestones_is_not_remarked_on() -> None:
     scenes = "scenes: [{name: Now, tiles: [{kind: leads}]}]"
     screens = f"screens: {{floor: {{celebrate: [{{on: goal_reached}}, {{on: milestone}}], {scenes}}}}}\n"
     assert parse_config(BASE + goals + screens, {}).remarks() == []
+
+
+@pytest.mark.parametrize(
+    ("count", "rotate", "said"),
+    [
+        (3, "60s", ["screens.floor.rotate: 3 scenes take 180 s to come round; nobody waits for more than 120 s"]),
+        (6, "20s", []),
+    ],
+)
+def test_scenes_that_take_too_long_to_come_round_are_remarked(count: int, rotate: str, said: list[str]) -> None:
+    tiles = "tiles: [{kind: message, text: Hello}]"
+    always = ", ".join(f"{{name: S{number}, {tiles}}}" for number in range(count))
+    now_and_then = f"{{name: Mondays, when: {{weekdays: mon}}, {tiles}}}"
+    screens = f"screens: {{floor: {{rotate: {rotate}, scenes: [{always}, {now_and_then}]}}}}\n"
+
+    assert parse_config(BASE + screens, {}).remarks() == said

@@ -231,6 +231,7 @@ class Numbers:
         steps = [
             {
                 **step,
+                "label": self.words.step(step["step"], step["label"]),
                 "width": 100 * (step["entered"] or 0) / most if most else 0,
                 "is_worst": step["step"] == found["worst"],
                 "entered_text": self.formats.value(step["entered"], "count"),

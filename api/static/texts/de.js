@@ -49,6 +49,12 @@ export const TEXTS = {
   "funnel.go_on": "{share} kommen weiter",
   "funnel.worst": "hier geht am meisten verloren",
 
+  "step.received": "Eingegangen",
+  "step.answered": "Beantwortet",
+  "step.qualified": "Qualifiziert",
+  "step.deal": "Geschäft",
+  "step.won": "Gewonnen",
+
   "wins.heading": "Letzte Erfolge",
   "wins.none": "Noch nichts gewonnen. Der erste Erfolg steht hier.",
 

@@ -49,6 +49,12 @@ export const TEXTS = {
   "funnel.go_on": "{share} go on",
   "funnel.worst": "most is lost here",
 
+  "step.received": "Received",
+  "step.answered": "Answered",
+  "step.qualified": "Qualified",
+  "step.deal": "Deal",
+  "step.won": "Won",
+
   "wins.heading": "Latest wins",
   "wins.none": "Nothing won yet. The first win will stand here.",
 

@@ -49,6 +49,12 @@ export const TEXTS = {
   "funnel.go_on": "{share} ادامه می‌دهند",
   "funnel.worst": "بیشترین ریزش اینجاست",
 
+  "step.received": "رسیده",
+  "step.answered": "پاسخ‌داده‌شده",
+  "step.qualified": "واجد شرایط",
+  "step.deal": "معامله",
+  "step.won": "برده",
+
   "wins.heading": "آخرین بردها",
   "wins.none": "هنوز بردی نیست. اولین برد اینجا می‌آید.",
 

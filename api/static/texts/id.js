@@ -49,6 +49,12 @@ export const TEXTS = {
   "funnel.go_on": "{share} berlanjut",
   "funnel.worst": "paling banyak hilang di sini",
 
+  "step.received": "Masuk",
+  "step.answered": "Dijawab",
+  "step.qualified": "Terkualifikasi",
+  "step.deal": "Transaksi",
+  "step.won": "Menang",
+
   "wins.heading": "Kemenangan terbaru",
   "wins.none": "Belum ada kemenangan. Yang pertama akan tampil di sini.",
 

@@ -49,6 +49,12 @@ export const TEXTS = {
   "funnel.go_on": "{share} diteruskan",
   "funnel.worst": "paling banyak hilang di sini",
 
+  "step.received": "Masuk",
+  "step.answered": "Dijawab",
+  "step.qualified": "Layak",
+  "step.deal": "Urus niaga",
+  "step.won": "Menang",
+
   "wins.heading": "Kemenangan terkini",
   "wins.none": "Belum ada kemenangan. Yang pertama akan tertera di sini.",
 

@@ -49,6 +49,12 @@ export const TEXTS = {
   "funnel.go_on": "{share} 进入下一步",
   "funnel.worst": "此处流失最多",
 
+  "step.received": "收到",
+  "step.answered": "已回复",
+  "step.qualified": "合格",
+  "step.deal": "商机",
+  "step.won": "赢单",
+
   "wins.heading": "最新赢单",
   "wins.none": "还没有赢单。第一笔会显示在这里。",
 

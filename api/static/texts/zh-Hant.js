@@ -49,6 +49,12 @@ export const TEXTS = {
   "funnel.go_on": "{share} 進入下一步",
   "funnel.worst": "此處流失最多",
 
+  "step.received": "收到",
+  "step.answered": "已回覆",
+  "step.qualified": "合格",
+  "step.deal": "商機",
+  "step.won": "成交",
+
   "wins.heading": "最新成交",
   "wins.none": "還沒有成交。第一筆會顯示在這裡。",
 

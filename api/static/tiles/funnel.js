@@ -2,11 +2,13 @@
 
 import { windowOf } from "../address.js";
 import { Asked } from "../asked.js";
-import { arrange, element, fitNames, nameElement, setData, setText } from "../dom.js";
+import { arrange, element, fitNames, nameElement, rowCapacity, setData, setText } from "../dom.js";
 import { teamsOf } from "../scope.js";
 import { stepsTogether } from "../together.js";
 
 const PAUSE = 15000;
+const ROW_REM = 4.2;
+const GAP_REM = 0.6;
 
 /** @typedef {import("../together.js").Step} Step */
 
@@ -49,6 +51,7 @@ export class Funnel {
     const steps = ((this.answer && this.answer.steps) || []).filter((step) => step.entered !== null);
     setText(this.empty, this.answer && !steps.length ? texts.say("funnel.none") : "");
     while (this.rows.length < steps.length) this.rows.push(makeStep());
+    setData(this.list, "tight", String(rowCapacity(this.list, ROW_REM, GAP_REM) < steps.length));
     const most = Math.max(1, ...steps.map((step) => Number(step.entered)));
     steps.forEach((step, index) => this.fill(this.rows[index], step, most));
     arrange(this.list, this.rows.slice(0, steps.length).map((row) => row.node));
@@ -68,7 +71,7 @@ export class Funnel {
     // Where nobody is lost, no step is one to look at.
     const isWorst = this.answer !== null && this.answer.worst === step.step && step.lost > 0;
     setData(row.node, "worst", String(isWorst));
-    setText(row.label, step.label);
+    setText(row.label, texts.step(step));
     setText(row.entered, formats.count(Number(step.entered)));
     const share = step.conversion === null ? "" : texts.say("funnel.go_on", { share: formats.share(step.conversion) });
     setText(row.note, share);

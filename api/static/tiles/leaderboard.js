@@ -57,6 +57,7 @@ export class Leaderboard {
     setText(this.range, page.count > 1 ? texts.say("leaderboard.range", range) : "");
     this.showEmpty(store.hasSnapshot && !standings.length);
     setData(this.list, "size", rowSize(this.list, page.size));
+    setData(this.list, "goals", String(entries.some((entry) => entry.goal !== null)));
     this.place(entries);
     const best = standings.length ? standings[0].value : null;
     for (const entry of entries) {

@@ -5,11 +5,11 @@ import { element, nameElement, setText } from "../dom.js";
 export class Message {
   /**
    * @param {import("./index.js").TileSettings} settings
-   * @param {import("./index.js").Context} _context
+   * @param {import("./index.js").Context} context
    */
-  constructor(settings, _context) {
+  constructor(settings, context) {
     this.words = nameElement("message-words");
-    setText(this.words, settings.text || "");
+    setText(this.words, context.formats.ownDigits(settings.text || ""));
     this.node = element("p", "message", this.words);
   }
 

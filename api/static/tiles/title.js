@@ -24,11 +24,11 @@ export class Title {
     const isKnown = store.hasSnapshot;
     const shown = isKnown ? teamsShown(store, settings.teams, window) : [];
     const teams = shown.map((team) => store.teamName(team)).join(", ");
-    const text = settings.title || teams || store.organisation.name || texts.say("title.floor");
+    const text = formats.ownDigits(settings.title) || teams || store.organisation.name || texts.say("title.floor");
     setText(this.heading, text);
     document.title = text;
     const scope = settings.title && teams ? [teams] : [];
-    const name = scene.name ? [scene.name] : isKnown ? [texts.window(window)] : [];
+    const name = scene.name ? [formats.ownDigits(scene.name)] : isKnown ? [texts.window(window)] : [];
     setText(this.subtitle, [...scope, ...name, formats.date(clock)].join(" · "));
   }
 

@@ -46,4 +46,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def screen(context: BrowserContext, server: FloorServer) -> Screen:
-    return Screen(context.new_page(), server)
+    """Its clock stands still: nothing is old, over or its turn before a test says so."""
+    screen = Screen(context.new_page(), server)
+    screen.stand_still()
+    return screen

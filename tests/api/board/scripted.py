@@ -6,21 +6,26 @@ What the api really streams has tests of its own.
 import json
 import queue
 import threading
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from api.http.board_page import board_page
-from tests.api.board.builders import CATALOGUE, Json, make_snapshot
+from tests.api.board.builders import CATALOGUE, Json, instant, make_freshness, make_row, make_snapshot, now
 
 STATIC = Path(__file__).parents[3] / "api" / "static"
 CHROMIUM = Path("/usr/bin/chromium")
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; media-src 'self'"
 CONTENT_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+# A loaded machine is slow, not wrong: what comes, is waited for.
+expect.set_options(timeout=60_000)
 
 needs_browser = [
     pytest.mark.browser,
@@ -167,6 +172,33 @@ class Screen:
     def _note(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.complaints.append(message.text)
+
+    def stand_still(self) -> None:
+        """Let the page's time go on only by `later`, from before it is opened; what it waits for goes on."""
+        self.at = now()
+        self.page.clock.set_fixed_time(self.at)
+
+    def later(self, seconds: float) -> None:
+        """So many seconds later on the page's clock, at once and drawn."""
+        self.at += timedelta(seconds=seconds)
+        self.page.clock.set_fixed_time(self.at)
+        self.page.clock.run_for(1_100)  # its next look at the clock
+
+    def hear_later(self, seconds: float) -> None:
+        """So many seconds later, in which the server goes on as well; its clock is the one that the page goes by."""
+        self.later(seconds)
+        self.floor.publish("freshness", make_freshness(server_time=instant(self.at)))
+        at = self.at.astimezone(ZoneInfo("Asia/Kuala_Lumpur"))
+        expect(self.tile("foot").locator(".as-of")).to_have_text(f"As of {at:%H:%M:%S}")
+
+    def let_time_pass(self) -> None:
+        """Let the page's clock go on by itself from now on."""
+        self.page.clock.set_system_time(now())
+
+    def is_drawn(self) -> None:
+        """Wait until what was said so far is on the screen: events are drawn in their order."""
+        self.floor.publish("metrics", {"rows": [make_row({"calls_made": 4321})]})
+        expect(self.figure("calls_made")).to_have_text("4,321")
 
     def open(self, query: str = "") -> None:
         self.page.goto(f"{self._url}/board/floor{query}")

@@ -27,9 +27,13 @@ CHECKLIST: dict[str, tuple[tuple[str, str], ...]] = {
     "long names and many reps: pages, never smaller": (
         (BOARD + "test_leaderboard.py", "test_many_reps_are_paged_at_full_size_and_nobody_stands_on_two_pages"),
         (BOARD + "test_leaderboard.py", "test_two_people_of_one_name_can_be_told_apart"),
+        (BOARD + "test_leaderboard.py", "test_a_long_name_stands_whole_beside_a_face_an_amount_and_an_attainment"),
         (STATIC + "ranking.test.js", "pages have each row once, at most twelve, and no page is nearly empty"),
     ),
-    "scenes of 10 to 60 s": (("schemas/test_config_screens.py", "test_what_is_wrong_is_named"),),
+    "scenes of 10 to 60 s, all of them within two minutes": (
+        ("schemas/test_config_screens.py", "test_what_is_wrong_is_named"),
+        ("schemas/test_config_screens.py", "test_scenes_that_take_too_long_to_come_round_are_remarked"),
+    ),
     "a breach pins its scene": (
         (BOARD + "test_scenes.py", "test_a_breach_pins_the_waiting_leads_until_somebody_answers_and_a_scene_that_is"),
         (BOARD + "test_scenes.py", "test_where_no_scene_shows_leads_a_strip_of_alerts_stands_on_every_one"),

@@ -82,7 +82,6 @@ def test_a_wrong_number_and_a_recount_that_has_stopped_are_not_overlooked(screen
 
 
 def test_the_time_is_that_of_the_organisation(screen: Screen) -> None:
-    screen.page.clock.install()
     screen.floor.snapshot = make_snapshot(server_time="2026-03-18T20:41:30.344Z", freshness=None)
     screen.open()
 

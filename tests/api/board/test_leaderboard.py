@@ -6,8 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.api.board.builders import ORGANISATION, TEAMS, make_rep, make_reps, make_row, make_snapshot
-from tests.api.board.floors import LONG
+from tests.api.board.floors import LONG, every_tile, many
 from tests.api.board.scripted import Screen, needs_browser
+from tests.api.board.test_celebrations import PIXEL
 
 pytestmark = needs_browser
 
@@ -53,17 +54,12 @@ def test_money_ranks_exactly_and_response_times_rank_the_shortest_first(screen: 
 
 
 def test_many_reps_are_paged_at_full_size_and_nobody_stands_on_two_pages(screen: Screen) -> None:
-    screen.page.clock.install()
-    # The browser's clock is moved on, so it is the only one: the server tells none.
-    screen.floor.snapshot = make_snapshot(
-        rows=[make_row(ORGANISATION), *make_reps(40)], server_time=None, freshness=None
-    )
+    screen.floor.snapshot = make_snapshot(rows=[make_row(ORGANISATION), *make_reps(40)])
     screen.open()
     span = screen.tile("leaderboard").locator(".range")
     expect(span).to_have_text(re.compile(r"^\d+\D\d+ of 40$"))
     pages: dict[str, list[str]] = {}
-    # The clock also runs while it is not moved on: which turn it is when somebody looks is not said.
-    for _look in range(40):
+    for _look in range(14):
         text, names = screen.tile("leaderboard").evaluate(
             "tile => [tile.querySelector('.range').textContent,"
             " Array.from(tile.querySelectorAll('.row .name'), (name) => name.textContent)]"
@@ -71,9 +67,7 @@ def test_many_reps_are_paged_at_full_size_and_nobody_stands_on_two_pages(screen:
         pages[text] = names
         heights = screen.page.locator(".row").evaluate_all("rows => rows.map(row => row.offsetHeight)")
         assert min(heights) >= 54
-        if len(pages) == 4:
-            break
-        screen.page.clock.run_for(7_000)
+        screen.hear_later(7)
 
     shown = [name for names in pages.values() for name in names]
     assert len(shown) == len(set(shown)) == 40
@@ -127,6 +121,29 @@ def test_two_people_of_one_name_can_be_told_apart(screen: Screen) -> None:
     whole = apart.evaluate_all("nodes => nodes.every(node => node.scrollWidth <= node.clientWidth)")
     assert whole
     # The names themselves have two lines, and stand there whole.
+    assert screen.names().evaluate_all("""nodes => nodes.every(node => node.scrollWidth <= node.clientWidth
+        && node.scrollHeight <= node.clientHeight + 2)""")
+
+
+def test_a_long_name_stands_whole_beside_a_face_an_amount_and_an_attainment(screen: Screen) -> None:
+    many(screen.floor)
+    screen.floor.settings = every_tile()
+    goal = {"target": 1_000_000, "attainment": 1.2345, "expected": 400_000, "state": "ahead"}
+    screen.floor.files["/photos/r-1"] = ("image/gif", PIXEL)
+    screen.floor.snapshot = make_snapshot(
+        rows=[
+            make_row(ORGANISATION),
+            *[
+                make_rep(number, f"{LONG[:-2]}{number:02}", 1, revenue_won=f"{1_234_567 - number}.00")
+                | {"goals": {"revenue_won": goal}, "photo": "/photos/r-1"}
+                for number in range(1, 13)
+            ],
+        ]
+    )
+    screen.open("?scene=Day")
+
+    expect(screen.names()).to_have_count(12)
+    expect(screen.page.locator(".row .attained").first).to_contain_text("123%")
     assert screen.names().evaluate_all("""nodes => nodes.every(node => node.scrollWidth <= node.clientWidth
         && node.scrollHeight <= node.clientHeight + 2)""")
 

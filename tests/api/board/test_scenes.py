@@ -12,7 +12,6 @@ from tests.api.board.builders import (
     ORGANISATION,
     Json,
     make_alert,
-    make_freshness,
     make_lead,
     make_rep,
     make_row,
@@ -26,7 +25,7 @@ pytestmark = needs_browser
 LEADS: Json = {"name": "Answers", "tiles": [{"kind": "leads"}, {"kind": "figures", "metrics": ["calls_made"]}]}
 CALLS: Json = {"name": "Calls", "tiles": [{"kind": "leaderboard", "metric": "calls_made"}]}
 NEWS: Json = {"name": "News", "tiles": [{"kind": "message", "text": "Kick-off at four"}]}
-TURN = 10_000
+TURN = 10
 FRAMES = """window.frames_ = [];
 new MutationObserver(() => {
   const scenes = Array.from(document.querySelectorAll(".scene"));
@@ -38,17 +37,15 @@ new MutationObserver(() => {
 def opened(screen: Screen, scenes: list[Json], *, teams: tuple[str, ...] = (), **more: Any) -> Screen:
     config = ScreenConfig.model_validate({"scenes": scenes, "rotate": "10s", **more})
     screen.floor.settings = screen_settings("floor", config, teams=[*teams], calendars=[])
-    screen.page.clock.install()
     screen.open()
     expect(screen.tile("status")).to_contain_text("Live")
     return screen
 
 
-def turned(screen: Screen, milliseconds: int = TURN) -> None:
-    """Let the page's clock go on, as a server that is there would see it."""
-    for _ in range(milliseconds // 2_500):
-        screen.floor.publish("freshness", make_freshness(server_time=None))
-        screen.page.clock.run_for(2_500)
+def turned(screen: Screen, seconds: float = TURN) -> None:
+    """So much later, with a server that is there all the time."""
+    for _ in range(int(seconds / 2.5)):
+        screen.hear_later(2.5)
 
 
 def name_of(screen: Screen) -> str:
@@ -60,15 +57,12 @@ def test_scenes_take_turns_without_an_empty_frame_and_only_the_one_that_is_shown
     screen.floor.snapshot = make_snapshot(leads=[])
     opened(screen, [CALLS, NEWS, LEADS])
     seen = set()
-    # The clock also runs while it is not moved on: which scene it is when somebody looks is not said.
-    for _look in range(40):
+    for _turn in range(5):
         shown, subtitle = screen.page.evaluate(
             "() => [document.querySelector('.scene').dataset.scene, document.querySelector('.subtitle').innerText]"
         )
         assert [name for name in ("Calls", "News", "Answers") if name in subtitle] == [shown]
         seen.add(shown)
-        if len(seen) == 3:
-            break
         turned(screen)
 
     frames = screen.page.evaluate("frames_")
@@ -85,19 +79,17 @@ def test_a_breach_pins_the_waiting_leads_until_somebody_answers_and_a_scene_that
     opened(screen, [CALLS, LEADS, NEWS])
 
     screen.floor.publish("lead", lead)
-    screen.page.clock.run_for(1_100)
     expect(screen.page.locator(".scene")).to_have_attribute("data-scene", "Answers")
     turned(screen, 2 * TURN)
     assert name_of(screen) == "Answers"
 
     screen.floor.publish("screen", {"scene": "News"})
-    screen.page.clock.run_for(1_100)
     expect(screen.page.locator(".scene")).to_have_attribute("data-scene", "News")
-    turned(screen, TURN + 2_500)
+    turned(screen, TURN + 2.5)
     expect(screen.page.locator(".scene")).to_have_attribute("data-scene", "Answers")
 
     screen.floor.publish("lead", lead | {"state": "answered"})
-    turned(screen, TURN + 2_500)
+    turned(screen, TURN + 2.5)
     expect(screen.page.locator(".scene")).to_have_attribute("data-scene", "News")
 
 
@@ -106,7 +98,6 @@ def test_where_no_scene_shows_leads_a_strip_of_alerts_stands_on_every_one(screen
     screen.floor.snapshot = make_snapshot(leads=[make_lead("l-1", 4000)], alerts=[make_alert(1, "breach", name="Ana")])
     opened(screen, [CALLS, NEWS])
     screen.floor.publish("screen", {"scene": scene})
-    screen.page.clock.run_for(1_100)
 
     expect(screen.page.locator(".scene")).to_have_attribute("data-scene", scene)
     expect(screen.tile("strip").locator(".chip")).to_have_text(re.compile("Breached.*Ana"))

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.api.board.builders import ORGANISATION, make_alert, make_lead, make_reps, make_row, make_snapshot
+from tests.api.board.floors import every_tile, many
 from tests.api.board.scripted import Screen, needs_browser
 
 pytestmark = needs_browser
@@ -50,15 +51,30 @@ def test_nothing_scrolls_or_leaves_the_screen(screen: Screen, width: int, height
     assert screen.complaints == []
 
 
+def test_a_funnel_of_many_steps_shows_all_of_them_within_its_tile(screen: Screen) -> None:
+    many(screen.floor)
+    step = {"entered": 120, "advanced": 106, "lost": 9, "open": 5, "conversion": 0.8}
+    steps = [step | {"step": f"s{number}", "label": f"Step {number}"} for number in range(8)]
+    screen.floor.answers["/v1/funnels/stage_conversion"] = {"steps": steps, "worst": "s1"}
+    screen.floor.settings = every_tile()
+    screen.open("?scene=Month")
+
+    expect(screen.page.locator(".step .value")).to_have_text(["120"] * 8)
+    inside = screen.tile("funnel").evaluate("""tile => { const room = tile.getBoundingClientRect();
+        const steps = Array.from(tile.querySelectorAll(".step"));
+        const boxes = steps.map((step) => step.getBoundingClientRect());
+        return boxes.every((box) => box.top >= room.top && box.bottom <= room.bottom + 1)
+          && steps.every((step) => step.scrollHeight <= step.clientHeight + 1); }""")
+    assert inside
+
+
 def test_the_picture_shifts_a_few_pixels_against_burn_in(screen: Screen) -> None:
-    screen.page.clock.install()
     screen.open()
     expect(screen.tile("status")).to_contain_text("Live")
     positions = set()
     for _shift in range(4):
         positions.add(screen.page.locator("#board").evaluate("node => node.style.transform"))
-        screen.page.clock.fast_forward(180_000)
-        screen.page.clock.run_for(1_500)
+        screen.later(180)
 
     pixels = [abs(int(value)) for position in positions for value in re.findall(r"-?\d+", position)]
     assert len(positions) == 4

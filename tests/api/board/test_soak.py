@@ -4,12 +4,11 @@
 """
 
 import os
-from datetime import timedelta
 from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.api.board.builders import instant, make_freshness, make_reps, make_row, make_snapshot, now
+from tests.api.board.builders import make_reps, make_row, make_snapshot
 from tests.api.board.scripted import Screen, needs_browser
 from tests.api.board.test_celebrations import served, win
 
@@ -38,7 +37,6 @@ def test_hours_leave_nothing_behind(screen: Screen) -> None:
     screen.floor.answers["/v1/wins"] = {"rows": []}
     screen.floor.settings = served(scenes=scenes, rotate="10s")
     screen.floor.snapshot = make_snapshot(rows=[make_row({"calls_made": 1}), *make_reps(40)])
-    screen.page.clock.install()
     screen.open()
     expect(screen.figure("calls_made")).to_have_text("1")
     session = screen.page.context.new_cdp_session(screen.page)
@@ -48,12 +46,9 @@ def test_hours_leave_nothing_behind(screen: Screen) -> None:
     seen: set[str] = set()
     for step in range(steps):
         screen.floor.publish("metrics", {"rows": [make_row({"calls_made": step})]})
-        # The page goes by the server's clock: that runs ahead as well.
-        at = instant(now() + timedelta(seconds=STEP_SECONDS * step))
-        screen.floor.publish("freshness", make_freshness(server_time=at))
         if step % 40 == 0:
             screen.floor.publish("win", win(step % 7))
-        screen.page.clock.run_for(STEP_SECONDS * 1000)
+        screen.hear_later(STEP_SECONDS)
         shown = screen.page.locator(".scene").get_attribute("data-count") or ""
         seen.add(shown)
         # Both times of one scene: the other has a fraction of its rows.

@@ -146,7 +146,7 @@ def test_a_call_is_there_a_moment_later_and_what_is_used_stays(browser: Browser,
 
         world.tell(change("call", "later", rep="r-0", direction="outbound", dialed_at="2026-03-18T07:30Z"))
 
-        expect(value).to_have_text("2", timeout=15_000)
+        expect(value).to_have_text("2")
         expect(found.get_by_role("link", name="Yesterday")).to_be_focused()
 
 
@@ -158,7 +158,7 @@ def test_a_part_that_was_not_there_comes_and_goes(browser: Browser, world: World
 
         world.tell(late, change("call", "later still", rep="r-1", direction="outbound", dialed_at="2026-03-17T07:30Z"))
 
-        expect(found.locator("#goals")).to_be_visible(timeout=15_000)
+        expect(found.locator("#goals")).to_be_visible()
 
 
 @pytest.mark.parametrize("has_scripts", [True, False])

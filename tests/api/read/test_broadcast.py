@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from api.read.broadcast import KEPT_WINDOW, Broadcaster
+from api.read.broadcast import Broadcaster
 from api.read.goal_rows import MOVES_BY_THE_CLOCK
-from api.read.remembered import REMEMBERED
+from api.read.remembered import REMEMBERED, REMEMBERED_FOR
 from api.read.rows import Json, metrics_row, waiting_leads
 from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
 from api.read.view import ORGANISATION, View
@@ -563,6 +563,24 @@ def test_events_remembered_are_bounded_and_who_was_away_longer_gets_a_snapshot()
     screen.check()
 
 
+def test_what_was_told_long_ago_is_let_go_also_where_little_happens() -> None:
+    desk = Desk()
+    Screen(desk, Filter()).connect()
+    screen = Screen(desk, Filter()).connect()
+    screen.disconnect()
+    desk.take(call("c1", NOW))
+    desk.flush()
+    desk.now += REMEMBERED_FOR + SECOND
+    desk.take(call("c2", NOW))
+    desk.flush()
+
+    assert len(desk.broadcaster._events) == 1
+    screen.kinds.clear()
+    screen.connect()
+    assert screen.kinds == ["snapshot"]
+    screen.check()
+
+
 def test_who_was_away_shortly_gets_no_snapshot() -> None:
     desk = Desk()
     screen = Screen(desk, Filter()).connect()
@@ -580,7 +598,7 @@ def test_window_that_nobody_looked_at_for_long_is_not_followed_and_comes_back_wi
     desk = Desk()
     screen = Screen(desk, Filter(windows=("1h",))).connect()
     screen.disconnect()
-    desk.now += KEPT_WINDOW + SECOND
+    desk.now += REMEMBERED_FOR + SECOND
     desk.flush()
     assert desk.broadcaster.followed_values("1h") == {}
     desk.take(call("c1", NOW))
@@ -608,7 +626,7 @@ def test_id_ahead_of_this_process_gets_a_snapshot() -> None:
 def test_pinned_window_is_followed_without_clients() -> None:
     desk = Desk()
     desk.broadcaster.pin(["today"], desk.now)
-    desk.now += KEPT_WINDOW + SECOND
+    desk.now += REMEMBERED_FOR + SECOND
     desk.take(call("c1", NOW))
     desk.flush()
 
@@ -795,7 +813,7 @@ def test_nobody_is_followed_whom_no_screen_shows() -> None:
     one = Screen(desk, Filter(reps=frozenset({"r3"}))).connect()
     both = {scope.id for scope in desk.broadcaster.followed_values("today")}
     one.disconnect()
-    desk.now += KEPT_WINDOW + SECOND
+    desk.now += REMEMBERED_FOR + SECOND
     desk.take(call("c1", NOW))
     desk.flush()
 
@@ -844,7 +862,7 @@ def test_screens_of_parts_that_come_and_go_show_what_is_served_while_people_move
                 rep, team = chance.choice(["r4", "r9"]), chance.choice(["north", "south", "west"])
                 desk.take(change("rep", rep, desk.now, team=team))
             case 4:
-                desk.now += chance.choice([SECOND, MINUTE, HOUR, KEPT_WINDOW, DAY])
+                desk.now += chance.choice([SECOND, MINUTE, HOUR, REMEMBERED_FOR, DAY])
             case _:
                 rep = chance.choice(["r1", "r2", "r3", "r4", "r9"])
                 at = desk.now - chance.choice([0, MINUTE, HOUR])

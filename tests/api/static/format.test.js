@@ -60,6 +60,11 @@ test("instants are those of the organisation; an unknown zone is that of the scr
   assert.match(new Formats("en-US", "No/Where").time(at), /^\d\d:\d\d$/);
 });
 
+test("what is written for a screen has the digits of its language", () => {
+  assert.equal(new Formats("fa").ownDigits("Kick-off at 16:00"), "Kick-off at ۱۶:۰۰");
+  assert.equal(new Formats("de").ownDigits("Um 16:00"), "Um 16:00");
+});
+
 test("each language writes numbers, money, durations and dates as it does", () => {
   const german = new Formats("de", "Europe/Berlin");
   assert.equal(german.value(1284.5, "count"), "1.284,5");

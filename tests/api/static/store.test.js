@@ -105,12 +105,12 @@ test("wins are kept by their cause, the last twenty of them, and go when they ar
 
 test("nothing has happened on a floor of zeros", () => {
   const store = new Store(["today"]);
-  store.apply("snapshot", { rows: [row({ calls_made: 0, revenue_won: "0.00", win_rate: null })] });
-  assert.equal(store.hasNumbers, false);
+  store.apply("snapshot", { rows: [row({ calls_made: 0, revenue_won: "0.00", win_rate: null, reps_active: 3 })] });
+  assert.equal(store.hasNumbers(["calls_made", "revenue_won"]), false);
 
   store.apply("metrics", { rows: [row({ revenue_won: "0.50" })] });
 
-  assert.equal(store.hasNumbers, true);
+  assert.equal(store.hasNumbers(["calls_made", "revenue_won"]), true);
 });
 
 test("the cleared store has no number left, and takes the next snapshot for the first", () => {

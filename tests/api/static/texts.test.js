@@ -57,7 +57,7 @@ test("the look for texts finds one: in a literal, in a template, with and withou
 test("every text is said somewhere", () => {
   const code = modules.map((path) => readFileSync(path, "utf8")).join("\n");
   // Keys of these are put together from a name.
-  const together = /^(?:state|window|trouble)\./;
+  const together = /^(?:state|step|window|trouble)\./;
   const unsaid = Object.keys(LANGUAGES.en.TEXTS).filter((key) => !together.test(key) && !code.includes(`"${key}"`));
 
   assert.deepEqual(unsaid, []);
@@ -84,6 +84,13 @@ test("one and many, numbers and names", () => {
   assert.equal(texts.window("1h"), "Last hour");
   assert.equal(texts.window("constructor"), "constructor");
   assert.equal(texts.quoted(["a", "b"]), "“a”, “b”");
+});
+
+test("steps of a funnel that floorcast names are said in the language, others as somebody has called them", () => {
+  const texts = new Texts(LANGUAGES.de);
+  assert.equal(texts.step({ step: "received", label: "Received" }), "Eingegangen");
+  assert.equal(texts.step({ step: "won", label: "Closed won" }), "Closed won");
+  assert.equal(texts.step({ step: "offer", label: "Offer" }), "Offer");
 });
 
 test("a language nobody has written is English; the browser's region decides how it writes numbers", () => {

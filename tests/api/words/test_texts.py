@@ -15,7 +15,11 @@ from schemas.words import language_file
 
 API = Path(api.__file__).parent
 TEMPLATES = sorted((API / "templates" / "people").glob("*.html"))
-SOURCES = [*sorted((API / "http" / "people").glob("*.py")), API / "http" / "routes" / "people.py"]
+BOARD_TEMPLATES = sorted((API / "templates").glob("*.html"))
+SOURCES = [
+    *sorted((API / "http" / "people").glob("*.py")),
+    *(API / "http" / name for name in ("routes/people.py", "pages.py", "board_page.py")),
+]
 OWN = {language: Words(language) for language in LANGUAGES}
 KEYS = list(language_file("en")["pages"])
 
@@ -69,12 +73,12 @@ def test_every_text_that_is_said_is_there() -> None:
 WORDS = re.compile(r"[^\W\d_]{2,}")
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*TEMPLATES, *BOARD_TEMPLATES], ids=lambda path: path.name)
 def test_no_template_says_what_is_in_no_catalogue(path: Path) -> None:
     tree = Environment(autoescape=True).parse(path.read_text("utf-8"))
     text = "".join(node.data for node in tree.find_all(nodes.TemplateData))
-    # What stands between tags is read, and so is what these attributes say.
-    read = re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL)
+    # What stands between tags is read, and so is what these attributes say; what begins with $ is filled in.
+    read = re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>|\$\w+", " ", text, flags=re.DOTALL)
     spoken = re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', text)
 
     assert WORDS.findall(" ".join([read, *spoken])) == []

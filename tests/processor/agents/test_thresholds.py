@@ -59,7 +59,7 @@ class FakeOwner:
     async def send(self, messages: Mapping[str, Sequence[Message]], *, timestamp_ms: int | None = None) -> None:
         await self.send_to({(topic, 0): batch for topic, batch in messages.items()})
 
-    async def send_to(self, messages: Mapping[tuple[str, int], Sequence[Message]]) -> None:
+    async def send_to(self, messages: Mapping[tuple[str, int], Sequence[Message]], *, headers: object = None) -> None:
         await asyncio.sleep(0)
         self.written += [(topic, value) for (topic, _), batch in messages.items() for _, value in batch]
 

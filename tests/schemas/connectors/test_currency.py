@@ -11,7 +11,7 @@ from schemas.connectors import build_connector, read_connection
 from schemas.connectors.asking import Envelope, encode_envelope
 from schemas.deliveries import ASKED_AT, FILE, LOOKUP, SOURCE, Delivery
 from schemas.records import Record
-from tests.builders import instant
+from tests.builders import instant, make_config
 
 NOW = instant("2026-03-18T12:00Z")
 GENERIC = {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}
@@ -112,3 +112,12 @@ def test_a_connection_without_a_currency_adds_nothing() -> None:
     (change,) = parse_delivery(delivery(MADE), connectors).changes
 
     assert "currency" not in change.fields
+
+
+@pytest.mark.parametrize(("rates", "expected"), [({}, 1), ({"GBP": "1.15"}, 0)])
+def test_a_currency_without_a_rate_is_remarked(rates: dict[str, str], expected: int) -> None:
+    config = make_config(connections={"crm": GENERIC | {"currency": "GBP"}}, currency_rates=rates)
+
+    found = [remark for remark in config.remarks() if remark.startswith("connections.crm.currency: ")]
+
+    assert len(found) == expected

@@ -1,10 +1,12 @@
 """`/board/{screen}`: what a browser is shown when there is no board to show, and what a program gets."""
 
+from html import escape
 from pathlib import Path
 
 import pytest
 
-from tests.api.reading import Floor
+from schemas.words import language_file
+from tests.api.reading import Floor, floor_config
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -18,8 +20,8 @@ def floor(tmp_path: Path) -> Floor:
     ("path", "status", "said"),
     [
         ("/board/floor", 401, "This screen needs a valid key"),
-        ("/board/floor?token=fc_0.wrong", 401, "not valid, has expired, or was revoked"),
-        ("/board", 404, "There is no such screen"),
+        ("/board/floor?token=fc_0.wrong", 401, "has expired, was revoked, or was never one"),
+        ("/board", 404, "There is no such page"),
     ],
 )
 async def test_a_browser_is_told_in_words_what_is_wrong(floor: Floor, path: str, status: int, said: str) -> None:
@@ -30,7 +32,7 @@ async def test_a_browser_is_told_in_words_what_is_wrong(floor: Floor, path: str,
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert said in page.text
     assert ("http-equiv" in page.text) == ("pair.js" not in page.text)
-    assert page.headers["vary"] == "accept"
+    assert page.headers["vary"] == "accept, accept-language"
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert ("www-authenticate" in page.headers) == (status == 401)
 
@@ -41,8 +43,44 @@ async def test_a_browser_that_asks_for_an_unknown_screen_is_told_so(floor: Floor
     page = await floor.get("/board/%3Cscript%3Ealert(1)%3C%2Fscript%3E", headers=BROWSER | key)
 
     assert page.status_code == 404
-    assert "There is no such screen" in page.text
+    assert "There is no screen “&lt;script&gt;alert(1)&lt;/script&gt;”" in page.text
     assert "<script" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ("The key of this screen is not valid", "no scene “Abc”", "Its scenes are: One", "no tile 9")),
+        ("ms", ("Kunci skrin ini tidak sah", "tiada babak “Abc”", "Babaknya: One", "tiada jubin 9")),
+        ("id", ("Kunci layar ini tidak sah", "tidak punya adegan “Abc”", "Adegannya: One", "tidak punya ubin 9")),
+        ("fa", ("کلید این نمایشگر معتبر نیست", "صحنهٔ «Abc» را ندارد", "صحنه‌های آن: One", "کاشی ۹ را ندارد")),
+        ("zh-Hans", ("此屏幕的密钥无效", "没有场景“Abc”", "它的场景有：One", "没有第 9 个磁贴")),
+        ("zh-Hant", ("此螢幕的金鑰無效", "沒有場景「Abc」", "它的場景有：One", "沒有第 9 個圖磚")),
+        ("de", ("Der Schlüssel dieses Bildschirms ist nicht gültig", "Szene „Abc“", "Szenen sind: One", "Kachel 9")),
+    ],
+)
+async def test_each_screen_says_what_is_wrong_in_its_language(
+    tmp_path: Path, language: str, said: tuple[str, ...]
+) -> None:
+    scenes = [{"name": "One", "tiles": [{"kind": "message", "text": "Hello"}]}]
+    floor = Floor(tmp_path, floor_config(screens={"floor": {"language": language, "scenes": scenes}}))
+    key = floor.key("board")
+    refused = await floor.get("/board/floor?token=fc_0.wrong", headers=BROWSER)
+    scene = await floor.get("/board/floor?scene=Abc", headers=BROWSER | key)
+    tile = await floor.get("/board/floor?scene=One&tile=9", headers=BROWSER | key)
+    pairing = await floor.get("/board/floor", headers=BROWSER)
+
+    assert [refused.status_code, scene.status_code, tile.status_code, pairing.status_code] == [401, 404, 404, 401]
+    for page, words in zip((refused, scene, scene, tile), said, strict=True):
+        assert words in page.text
+        assert f'<html lang="{language}" dir="{"rtl" if language == "fa" else "ltr"}">' in page.text
+    assert escape(language_file(language)["board"]["pair.heading"]) in pairing.text
+
+
+async def test_an_unknown_screen_speaks_as_its_reader_does(floor: Floor) -> None:
+    page = await floor.get("/board/x", headers=BROWSER | {"accept-language": "de-AT,de;q=0.9"})
+
+    assert "Es gibt keinen Bildschirm „x“" in page.text
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/event-stream"])
