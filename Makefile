@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-board floors hard backfills fuzz fuzz-bodies sanitize image digests faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
+.PHONY: help install dev demo test test-board floors hard backfills fuzz fuzz-bodies sanitize image digests upgrade faults faults-table check check-style check-types check-types-macos check-imports check-board format bench soak lock clean
 
 help:
 	@echo "make install   set up $(VENV)"
@@ -29,6 +29,7 @@ help:
 	@echo "make fuzz      whatever reads bytes from outside, on bytes nobody foresaw; SECONDS=600 for longer"
 	@echo "make sanitize  what is compiled, under AddressSanitizer and UBSan"
 	@echo "make image     the image of deploy/Dockerfile, built without Docker, started, and posted to"
+	@echo "make upgrade   FROM=COMMIT: that version and this one side by side, there and back, against a recount"
 	@echo "make digests   pin the images of others by digest; asks a registry through skopeo or docker"
 	@echo "make faults    every fault, with figures: an hour; ROUNDS=\"kill-worker freeze\" for some of them"
 	@echo "make check     lint, format, types, import rules"
@@ -106,13 +107,19 @@ fuzz: install dev
 sanitize: install dev
 	$(BIN)/python -m tests.sanitize $(SANITIZE)
 
-# Without Docker: Debian's buildah follows deploy/Dockerfile, on a base of Debian's packages. Wants root.
 # Changes files; `python -m deploy.digests --check` only looks.
 digests: install
 	$(BIN)/python -m deploy.digests
 
+# Without Docker: Debian's buildah follows deploy/Dockerfile, on a base of Debian's packages. Wants root. No part of CI: it
+# makes that base, installs every library and compiles all anew, for minutes; what CI can see of the Dockerfile without
+# building it the tests look at.
 image: install dev
 	$(BIN)/python -m tests.image
+
+# Needs the history: FROM is a commit or tag of it.
+upgrade: install dev
+	$(BIN)/python -m tests.upgrade --from $(FROM)
 
 # Goes on after a round that fails. The figures lie in build/faults.json; faults-table puts them into the docs.
 faults: install dev

@@ -5,6 +5,7 @@ the view is whole        every topic of read/topics.py is applied up to where it
 every stage has passed   normalise, ledger and responses have done what was in their topics then, and the view has what
                          they made of it (the steps: read/catch_up.py; walked by read/consumer.py)
 the topics are those     none is missing, made anew, cut off or has other partitions (read/log_check.py)
+keys and screens are      `access` is read up to where it ended when the process started (read/access.py)
 nobody told it to end     for FLOORCAST_DRAIN_SECONDS after SIGTERM it serves on and is not ready (serving.py)
 
 `/readyz?role=ingest` waits for the first alone, for the last, and for `deliveries` to be there. Once ready, only these

@@ -50,6 +50,7 @@ class Costs(msgspec.Struct, frozen=True):
     api_empty: float
     pane: float
     api_million: float
+    api_snapshot: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,15 @@ COSTS: Mapping[str, Cost] = {
     ),
     "api_empty": Cost("an api without panes", "MiB", "recovery", lambda by: by("memory of an empty api")),
     "pane": Cost(
-        "a pane in each api", "bytes", "recovery", lambda by: by("memory of a pane in the api, a quarter")
+        "a pane in each api", "bytes", "views", lambda by: by("memory of the view") * MIB / by("panes")
     ),
     "api_million": Cost(
         "a million panes read by an api, from its start", "s", "recovery",
         lambda by: by("api of a quarter") / by("panes of a quarter") * 1e6,
+    ),
+    "api_snapshot": Cost(
+        "a million panes taken from a snapshot by an api", "s", "views",
+        lambda by: by("snapshot restored, CPU") / by("panes") * 1e6,
     ),
 }  # fmt: skip
 """All but the size of a delivery, which is not measured but made."""
@@ -134,6 +139,9 @@ class Needs:
     recovery: float
     api_memory: float
     api_start: float
+    """From Kafka alone."""
+    api_restart: float
+    """From a snapshot."""
     network: float
     """Into Kafka at the peak, all copies, a second."""
     kafka_cores: float
@@ -161,6 +169,7 @@ def needs(reps: int, costs: Costs) -> Needs:
         recovery=costs.recovery_base + records / workers / 1e6 * costs.recovery_million,
         api_memory=costs.api_empty * MIB + panes * costs.pane,
         api_start=panes / 1e6 * costs.api_million,
+        api_restart=panes / 1e6 * costs.api_snapshot,
         network=peak * bytes_a_change * COPIES,
         kafka_cores=peak * costs.kafka_cpu / 1e6 * COPIES,
         disk=(changes * costs.delivery + records * costs.written) * COPIES,
@@ -264,7 +273,8 @@ def page(costs: Costs) -> str:
         "memory of a worker": lambda need: memory(need.worker_memory),
         "recovery of a worker": lambda need: seconds(need.recovery),
         "memory of an api": lambda need: memory(need.api_memory),
-        "start of an api": lambda need: seconds(need.api_start),
+        "start of an api, from Kafka alone": lambda need: seconds(need.api_start),
+        "start of an api, from a snapshot": lambda need: seconds(need.api_restart),
         "into Kafka at the peak, all copies": lambda need: f"{amount(need.network)}/s",
         "out of Kafka at the peak, for each api": lambda need: f"{amount(need.peak * costs.written)}/s",
         "Kafka's processors at the peak": lambda need: f"{max(0.01, need.kafka_cores):.2f} cores",

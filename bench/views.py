@@ -26,6 +26,7 @@ from prometheus_client import CollectorRegistry
 
 from api.app import build_read_side, create_app
 from api.read.read_side import ReadSide
+from api.read.snapshot import Snapshot, read_snapshot, write_snapshot
 from api.read.subscriptions import Filter
 from api.settings import Settings
 from bench.cells import count_cell
@@ -38,7 +39,9 @@ from processor.core.retention import Horizon
 from schemas.catalogue.defined import bound_under
 from schemas.config import Config, load_config
 from schemas.config.rules import rules_of
+from schemas.generations import Served
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.log_marks import Mark
 from schemas.panes import decode_pane, pane_key, read_pane_key
 from schemas.records import fold_all, make_change
 from schemas.topics import PANES, ROSTER
@@ -73,7 +76,15 @@ def run(*, short: bool = False, runs: int = 1) -> Section:
 
 
 def _unit_of(name: str) -> str:
-    units = {"panes": "panes", "bytes": "bytes", "memory": "MiB", "loading": "s", "size": "kB"}
+    units = {
+        "panes": "panes",
+        "bytes": "bytes",
+        "memory": "MiB",
+        "loading": "s",
+        "written": "s",
+        "restored": "s",
+        "size": "kB",
+    }
     return next((unit for word, unit in units.items() if word in name), "ms")
 
 
@@ -109,6 +120,7 @@ async def _measure(people: int, days: int) -> dict[str, float]:
         found["loading, CPU"] = time.process_time() - begun
         gc.collect()
         found["memory of the view"] = (memory_of() - before) / 2**20
+        _keep_and_restore(folder, read_side, build_read_side(settings, config, CollectorRegistry()), now, found)
         read_side.consumer.is_loaded = True
         app = create_app(settings, config, state={"read_side": read_side}, registry=registry, clock=lambda: now)
         transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
@@ -121,6 +133,21 @@ async def _measure(people: int, days: int) -> dict[str, float]:
             await _ask(client, read_side, people, today, span, kinds, found)
         found["memory afterwards"] = (memory_of() - before) / 2**20
     return found
+
+
+def _keep_and_restore(
+    folder: Path, read_side: ReadSide, other: ReadSide, now: int, found: dict[str, float]
+) -> None:  # fmt: skip
+    """Write what a view holds, and let another one begin with it."""
+    view, path = read_side.view, folder / "view.snapshot"
+    begun = time.process_time()
+    size = write_snapshot(path, Snapshot(view.definitions, Served(1, 4, 4), now, [Mark()], view.store.contents()))
+    found["snapshot written, CPU"] = time.process_time() - begun
+    found["size of the snapshot"] = size / 1000
+    before, begun = memory_of(), time.process_time()
+    other.view.restore(read_snapshot(path).contents)
+    found["snapshot restored, CPU"] = time.process_time() - begun
+    found["memory of a view from its snapshot"] = (memory_of() - before) / 2**20
 
 
 async def _ask(

@@ -3,7 +3,7 @@
 Owns the way from totals back to panes. What is in no column (samples, ids, what waits) is decoded and merged as ever.
 """
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -128,47 +128,59 @@ class BulkPanes:
         return [pane | merge(rests) if rests else pane for pane, rests in zip(found, parts, strict=True)]
 
     def _rests(
-        self, window: Window, places: Container[int], cells: frozenset[int] | None
+        self, window: Window, places: Collection[int], cells: frozenset[int] | None
     ) -> Iterator[tuple[int, Pane]]:  # fmt: skip
         """What of these people's panes is in no column, by origin."""
         fresh = self._store.fresh(window)
         names = None if cells is None else [*map(written_name, cells - self._in_columns - self._days)]
         for origin, block in self._store.blocks(window).items():
             over = fresh.get(origin, {})
-            for place, rest in block.rests():
-                if place not in over and place in places and (names is None or any(name in rest for name in names)):
+            for place, rest in block.rests(places):
+                if place not in over and (names is None or any(name in rest for name in names)):
                     yield place, decode_pane(rest)
-        for held in fresh.values():
-            for place, value in held.items():
-                if value is not None and place in places and (names is None or any(name in value for name in names)):
-                    found = {cell: part for cell, part in decode_pane(value).items() if self._is_rest(cell, part)}
+        for origin, held in fresh.items():
+            for place, value in _theirs(held, places):
+                if names is None or any(name in value for name in names):
+                    pane = self._store.read(window, origin, place, value)
+                    found = {cell: part for cell, part in pane.items() if self._is_rest(cell, part)}
                     if found:
                         yield place, found
 
     def _is_rest(self, cell: int, held: Any) -> bool:
         return type(held) is not int and cell not in self._store.parts
 
-    def _present(self, window: Window, cell: int, places: Container[int]) -> Iterator[int]:
+    def _present(self, window: Window, cell: int, places: Collection[int]) -> Iterator[int]:
         """Who of them has more than nothing in a cell, of all origins together."""
         amounts: dict[int, int] = {}
         fresh, cells = self._store.fresh(window), np.array([cell], np.uint64)
+        wanted = np.fromiter(places, np.int64, len(places))
         for origin, block in self._store.blocks(window).items():
             over = fresh.get(origin, {})
-            for place, amount in _of_column(block, cells):
+            for place, amount in _of_column(block, cells, wanted):
                 if place not in over:
                     amounts[place] = amounts.get(place, 0) + amount
         name = written_name(cell)
-        for held in fresh.values():
-            for place, value in held.items():
-                if value is not None and name in value:
-                    amounts[place] = amounts.get(place, 0) + int(decode_pane(value).get(cell, 0))
-        return (place for place, amount in amounts.items() if amount > 0 and place in places)
+        for origin, held in fresh.items():
+            for place, value in _theirs(held, places):
+                if name in value:
+                    pane = self._store.read(window, origin, place, value)
+                    amounts[place] = amounts.get(place, 0) + int(pane.get(cell, 0))
+        return (place for place, amount in amounts.items() if amount > 0)
 
 
-def _of_column(block: Block, cells: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
+def _theirs(held: Mapping[int, bytes | None], places: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """The panes of these people: whoever asks for a few of very many has no look at all of them."""
+    for place in places if len(places) < len(held) else held:
+        value = held.get(place)
+        if value is not None and place in places:
+            yield place, value
+
+
+def _of_column(block: Block, cells: NDArray[np.uint64], wanted: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     for number in block.numbers(cells):
         places, amounts = block.column(number)
-        yield from zip(places.tolist(), amounts.tolist(), strict=True)
+        theirs = np.isin(places, wanted)
+        yield from zip(places[theirs].tolist(), amounts[theirs].tolist(), strict=True)
 
 
 def _at(total: NDArray[Any], index: NDArray[np.int64]) -> NDArray[Any]:

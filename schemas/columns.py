@@ -8,7 +8,7 @@ what waits for the clock) lies beside them as it stands in panes.
     head · bits of who has a pane · cells · keys · starts · places · amounts of 1, 2, 4 and 8 bytes · rest
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -261,8 +261,10 @@ class Block:
             return {}
         return decode_pane(self._rest[self._ends[at] : self._ends[at + 1]].tobytes())
 
-    def rests(self) -> Iterator[tuple[int, bytes]]:
-        """(place, pane of what is in no column), in order."""
-        whole, ends = self._rest.tobytes(), self._ends.tolist()
-        for number, place in enumerate(self._rests.tolist()):
-            yield place, whole[ends[number] : ends[number + 1]]
+    def rests(self, places: Collection[int] | None = None) -> Iterator[tuple[int, bytes]]:
+        """(place, pane of what is in no column), in order; of these people alone, if somebody asks for some."""
+        numbers = np.arange(len(self._rests))
+        if places is not None:
+            numbers = np.flatnonzero(np.isin(self._rests, np.fromiter(places, np.int64, len(places))))
+        for number in numbers.tolist():
+            yield int(self._rests[number]), self._rest[self._ends[number] : self._ends[number + 1]].tobytes()

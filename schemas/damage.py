@@ -60,9 +60,9 @@ def check_fields(kind: str, fields: Mapping[str, Value]) -> None:
 def _check_values(kind: str, name: str, values: Iterable[Value]) -> None:
     """The same of all that one field was: a history may be long. The kind is one that there is."""
     fit = _FITTING[kind].get(name)
-    for value in values:
-        if fit is None or (value is not None and not fit(value)):
-            raise _misfit(kind, name, fit)
+    said = list(values)
+    if said and (fit is None or not all(map(fit, [value for value in said if value is not None]))):
+        raise _misfit(kind, name, fit)
 
 
 def _misfit(kind: str, name: str, fit: Callable[[Any], bool] | None) -> DamagedError:
@@ -97,10 +97,12 @@ def check_row(row: bytes) -> None:
     versions += [version for values in record.named.values() for version in values.values()]
     if record.kept_from is not None:
         versions.append((record.kept_from, 0))
-    for at, digest in versions:
-        if not FIRST_CHANGE <= at <= LAST_CHANGE or not 0 <= digest < 1 << 64:
-            msg = "a version is none"
-            raise DamagedError(msg)
+    ats, digests = [at for at, _ in versions], [digest for _, digest in versions]
+    if versions and not (
+        FIRST_CHANGE <= min(ats) <= max(ats) <= LAST_CHANGE and 0 <= min(digests) <= max(digests) < 1 << 64
+    ):
+        msg = "a version is none"
+        raise DamagedError(msg)
 
 
 def is_name(text: str) -> bool:
@@ -113,7 +115,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_reference(value: Any) -> bool:
-    return isinstance(value, str) and is_name(value)
+    return isinstance(value, str) and value != "" and value.isprintable()
 
 
 def _is_flag(value: Any) -> bool:

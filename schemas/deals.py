@@ -1,6 +1,6 @@
 """What `deals` says of each deal that is open or won: as much as lists of them show.
 
-Owns the shape. Does not make them (processor/core/deals.py), and decides on no flag (schemas/open_deals.py).
+Owns the shape. Does not make them (processor/core/deals.py), and decides on no flag (api/read/open_deals.py).
 """
 
 import msgspec

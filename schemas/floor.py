@@ -29,8 +29,10 @@ from schemas.merged_panes import (
     rep_scope,
     team_scope,
 )
-from schemas.panes import Pane, opening_of
+from schemas.panes import IN_SPAN, UNREADABLE, Pane, opening_of
 from schemas.windows import Span, Window, date_of, first_minute_kept
+
+PARTLY_KNOWN = "a part of it cannot be read"
 
 
 @dataclass(slots=True, eq=False)
@@ -114,6 +116,8 @@ class Floor(MergedPanes):
         cells = frozenset(cell for cell in before.keys() | after.keys() if before.get(cell) != after.get(cell))
         # What these leads count for depends on the clock.
         cells |= self._bound.pending & (before.keys() | after.keys())
+        if UNREADABLE in cells:
+            return tuple(self._bound.metrics)
         found = self._metrics_of.get(cells)
         if found is None:
             found = self._metrics_of[cells] = tuple(
@@ -170,6 +174,8 @@ class Floor(MergedPanes):
         for name in metrics:
             metric = self._bound.metrics[name]
             lacking = since if since is not None or span is None else self._ids_kept_since(metric, span, now)
+            if lacking is None and self._is_partly_known(name, pane):
+                lacking = PARTLY_KNOWN
             if lacking is not None:
                 found[name] = None
                 values.unavailable[name] = lacking
@@ -179,6 +185,11 @@ class Floor(MergedPanes):
             if result.bound is not None:
                 values.bounds[name] = result.bound
         return values
+
+    def _is_partly_known(self, metric: str, pane: Pane) -> bool:
+        """Whether something that could not be read belongs to it: nobody knows what it would be with that."""
+        reach = pane.get(UNREADABLE)
+        return reach is not None and (reach == IN_SPAN or self.is_of_levels(metric))
 
     def not_kept(self, span: Span, now: int, metric: str | None = None) -> str | None:
         """Since when there is something of a span (or of this metric) that begins earlier; None: it is all there."""
@@ -244,10 +255,14 @@ class Floor(MergedPanes):
 
     def exact(self, metric: str, pane: Pane, now: int, label: tuple[str, str] | None = None) -> Exact:
         """A metric (or the part of it that has a label of a dimension) of a merged pane, before it is shown."""
+        if self._is_partly_known(metric, pane):
+            return None
         return self._bound.metrics[metric].reader_of(label).exact(pane, self.reading(now))
 
     def sample(self, metric: str, pane: Pane, now: int) -> Exact:
         """How many cases a metric of a merged pane is made of; of counts and sums it is the value itself."""
+        if self._is_partly_known(metric, pane):
+            return None
         return sample_of(self._bound.metrics[metric].reader, pane, self.reading(now))
 
     def deals_without_rate(self) -> int:

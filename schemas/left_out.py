@@ -11,8 +11,8 @@ from schemas.catalogue import Metric
 from schemas.catalogue.duration import DurationReader
 from schemas.catalogue.simple import SimpleReader
 from schemas.catalogue.versions import VersionsReader
-from schemas.pane_store import PaneStore
-from schemas.panes import decode_pane, written_name
+from schemas.pane_store import PaneStore, pane_or_nothing
+from schemas.panes import written_name
 from schemas.windows import Window, is_day
 
 
@@ -27,7 +27,7 @@ class LeftOut:
         if is_day(window):
             for cell, held in self._held.items():
                 if value is not None and written_name(cell) in value:
-                    held[window, rep, origin] = decode_pane(value).get(cell, 0)
+                    held[window, rep, origin] = pane_or_nothing(value).get(cell, 0)
                 elif held:
                     held.pop((window, rep, origin), None)
 

@@ -19,7 +19,7 @@ from schemas.instants import DAY, MINUTE
 from schemas.left_out import LeftOut
 from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
 from schemas.pane_store import Contents, PaneStore
-from schemas.panes import Pane, exchange, merge, pane_key, read_pane_key
+from schemas.panes import IN_LEVELS, IN_SPAN, UNREADABLE, Pane, exchange, merge, pane_key, read_pane_key
 from schemas.people import Person, Roster
 from schemas.pieces import DAYS_IN_BLOCK, MINUTES_IN_BLOCK, Pieces, block_of
 from schemas.rep_days import RepDays
@@ -237,10 +237,22 @@ class MergedPanes:
         return [self._completed(panes.get(rep, _EMPTY), rep_scope(rep), span, now, cells) for rep in reps]
 
     def _completed(self, pane: Pane, scope: Scope, span: Span, now: int, cells: frozenset[int] | None) -> Pane:
-        """What was merged, with what there is of levels, and of people and days."""
+        """What was merged, with what there is of levels, and of people and days; and a mark where it is not all."""
         pane = self._with_levels_of(pane, scope, span, now, cells)
         is_wanted = bool(self._rep_days.cells) if cells is None else not self._rep_days.cells.isdisjoint(cells)
-        return pane | self._of_rep_days(scope, span, now) if is_wanted else pane
+        found = pane | self._of_rep_days(scope, span, now) if is_wanted else pane
+        return found | self._unreadable(scope, span, now) if self.store.unreadable else found
+
+    def _unreadable(self, scope: Scope, span: Span, now: int) -> Pane:
+        """The mark of what cannot be read, if anything of this scope and span cannot."""
+        reach = 0
+        for window, held in self.store.unreadable.items():
+            is_inside = window in span.windows()
+            if is_inside or self.is_in_levels(window, span, now):
+                day = end_of(span, now, self.calendar).day if window == STANDING else self._day_of(window)
+                if any(self._is_in(scope, self.store.names[place], day) for _, place in held):
+                    reach = max(reach, IN_SPAN if is_inside else IN_LEVELS)
+        return {UNREADABLE: reach} if reach else {}
 
     def _with_levels_of(
         self, pane: Pane, scope: Scope, span: Span, now: int, cells: frozenset[int] | None
@@ -317,7 +329,8 @@ class MergedPanes:
             for (is_theirs, held), pane in made.items():
                 if is_theirs:
                     found[held] = found.get(held, {}) | pane
-        return found
+        mark = self._unreadable(scope, span, now) if self.store.unreadable else {}
+        return {held: pane | mark for held, pane in found.items()} if mark else found
 
     def _with_levels(self, pane: Pane, span: Span, now: int, scopes: Sequence[Scope]) -> Pane:
         """A pane with what there was of these scopes at the end of a span, and right before it."""

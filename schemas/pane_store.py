@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msgspec import MsgspecError
 
 from schemas.columns import Block, pack
-from schemas.panes import Pane, decode_pane
+from schemas.panes import Pane, decode_pane, pane_key
 from schemas.windows import Window, is_day
 
 NOBODY = 0
@@ -48,6 +48,8 @@ class PaneStore:
         self._packed = 0
         self.is_loading = True
         """More comes at once than is looked at: an eighth of what is packed may lie beside it."""
+        self.unreadable: dict[Window, set[tuple[str, int]]] = {}
+        """Origin and place of each pane that somebody could not read, until another one takes its place."""
         self._changing: Window | None = None
         """The day that somebody's pane came for last: it is not packed while others can be."""
 
@@ -65,6 +67,7 @@ class PaneStore:
     def put(self, window: Window, origin: str, place: int, value: bytes) -> Held:
         """Take in a pane; gives the one that was there."""
         before = self.held(window, origin, place)
+        self._forget_damage(window, origin, place)
         if before is None:
             self._panes_in[window] = self._panes_in.get(window, 0) + 1
             self._panes_of[place] += 1
@@ -81,6 +84,7 @@ class PaneStore:
         before = self.held(window, origin, place)
         if before is None:
             return None
+        self._forget_damage(window, origin, place)
         self._panes_of[place] -= 1
         self.people_revision += not self._panes_of[place]
         left = self._panes_in[window] = self._panes_in[window] - 1
@@ -110,7 +114,15 @@ class PaneStore:
         if is_day(window):
             self._fresh_days -= sum(map(len, fresh.values()))
         self._packed -= sum(map(len, self._blocks.pop(window, {}).values()))
+        self.unreadable.pop(window, None)
         del self._panes_in[window]
+
+    def _forget_damage(self, window: Window, origin: str, place: int) -> None:
+        held = self.unreadable.get(window)
+        if held is not None:
+            held.discard((origin, place))
+            if not held:
+                del self.unreadable[window]
 
     # ---------------------------------------------------------------- packing
 
@@ -257,13 +269,29 @@ class PaneStore:
         """Who has a pane in a window, in order."""
         return sorted({place for _, place in self.all_in(window)})
 
+    def read(self, window: Window, origin: str, place: int, value: bytes) -> Pane:
+        """What a pane holds that lies there; one that cannot be read holds nothing, and is noted."""
+        try:
+            return decode_pane(value)
+        except MsgspecError:
+            self.unreadable.setdefault(window, set()).add((origin, place))
+            return {}
+
+    def unreadable_keys(self) -> set[bytes]:
+        """Of the panes that cannot be read."""
+        return {
+            pane_key(origin, self.names[place], window)
+            for window, held in self.unreadable.items()
+            for origin, place in held
+        }
+
     def panes(self, window: Window, place: int) -> list[Pane]:
         """Somebody's panes in a window, of all origins."""
         fresh, found = self._fresh.get(window, _NONE), []
-        for held in fresh.values():
+        for origin, held in fresh.items():
             value = held.get(place)
             if value is not None:
-                found.append(decode_pane(value))
+                found.append(self.read(window, origin, place, value))
         for origin, block in self._blocks.get(window, _NO_BLOCKS).items():
             if place not in fresh.get(origin, ()) and (pane := block.pane(place)) is not None:
                 found.append(pane)
@@ -276,6 +304,14 @@ class PaneStore:
     def fresh(self, window: Window) -> Mapping[str, Mapping[int, bytes | None]]:
         """What lies over the blocks of a window, and beside them, by origin and place."""
         return self._fresh.get(window, _NONE)
+
+
+def pane_or_nothing(value: bytes) -> Pane:
+    """What a pane holds, or held, which may not be readable."""
+    try:
+        return decode_pane(value)
+    except MsgspecError:
+        return {}
 
 
 _NONE: dict[str, dict[int, bytes | None]] = {}

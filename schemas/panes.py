@@ -25,6 +25,11 @@ Values = Sequence[tuple[int, Key | None, int]]
 Pane = dict[int, Any]
 """Cell -> an amount (int), or key -> amount (dict). Nothing in it is 0 or empty."""
 
+UNREADABLE = 0
+"""No cell of any: in a merged pane it says that something belongs to it that could not be read: `IN_SPAN`, or only
+something that levels are made of."""
+IN_LEVELS, IN_SPAN = 1, 2
+
 NAME_BYTES = 5
 """Of what a cell is called."""
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.columns import Block, Column
-from schemas.pane_store import Held, PaneStore
-from schemas.panes import Pane, decode_pane
+from schemas.pane_store import Held, PaneStore, pane_or_nothing
+from schemas.panes import Pane
 from schemas.windows import Window, is_day
 
 Total = NDArray[Any]
@@ -114,10 +114,11 @@ class Sums:
                 continue
             for origin, block in self._store.blocks(window).items():
                 adding.add_block(block, wanted, fresh.get(origin, {}), sign)
-            for panes in fresh.values():
+            for origin, panes in fresh.items():
                 for place, value in panes.items():
                     if value is not None:
-                        adding.add_pane(self._entries(decode_pane(value)), place, cells, sign)
+                        pane = self._store.read(window, origin, place, value)
+                        adding.add_pane(self._entries(pane), place, cells, sign)
 
     def _settle(self) -> None:
         """Move what is kept by what has changed."""
@@ -131,7 +132,8 @@ class Sums:
             if not kept:
                 continue
             now = self._store.held(window, origin, place)
-            deltas = dict(self._entries(_pane_of(now, place)))
+            pane = self._store.read(window, origin, place, now) if isinstance(now, bytes) else _pane_of(now, place)
+            deltas = dict(self._entries(pane))
             for column, amount in self._entries(_pane_of(before, place)):
                 deltas[column] = deltas.get(column, 0) - amount
             for column, delta in deltas.items():
@@ -165,7 +167,7 @@ class Sums:
 def _pane_of(held: Held, place: int) -> Pane:
     if isinstance(held, Block):
         return held.pane(place) or {}
-    return {} if held is None else decode_pane(held)
+    return {} if held is None else pane_or_nothing(held)
 
 
 class _Adding:
@@ -182,14 +184,17 @@ class _Adding:
         self, block: Block, cells: NDArray[np.uint64] | None, over: Mapping[int, bytes | None], sign: int = 1
     ) -> None:
         """The columns of these cells; not of those of whom there is something else."""
-        gone = np.array([*over], np.int64) if over else None
+        is_gone = None
+        if over:
+            is_gone = np.zeros(self._size, np.bool_)
+            is_gone[[*over]] = True
         for number in block.numbers(cells):
             name = block.name(number)
             if name.cell in self._apart:
                 continue
             places, amounts = block.column(number)
-            if gone is not None:
-                stays = ~np.isin(places, gone)
+            if is_gone is not None:
+                stays = ~is_gone[places]
                 places, amounts = places[stays], amounts[stays]
             if not len(places):
                 continue

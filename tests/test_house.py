@@ -45,6 +45,7 @@ _FIGURE = re.compile(
     r"(?<![\w.])\d[\d.,]*\s?(?:ms|µs|us|ns|kB|MB|GB|GiB|events/s|k/s|events a second|% (?:faster|slower|of))\b"
     r"|\b\d+(?:\.\d+)? times (?:as|the)\b"
 )
+_OF_OURS = re.compile(r"(?<![\w/.])(?:api|bench|deploy|docs|processor|schemas|tests)/[\w/-]+\.(?:py|pyx|pxd|js|md)\b")
 
 
 @cache
@@ -87,6 +88,13 @@ def test_no_file_is_longer_than_a_person_can_hold_in_mind() -> None:
 
     assert {path: lines for path, lines in longer.items() if lines > LONGER.get(path, MOST_LINES)} == {}
     assert LONGER.keys() <= longer.keys(), "take off the list what is short enough now"
+
+
+def test_files_that_docstrings_and_comments_name_are_there() -> None:
+    named = {(str(path), name) for path in FILES for name in _OF_OURS.findall("\n".join(words_of(path)))}
+
+    assert len(named) > 50
+    assert {(path, name) for path, name in named if not (ROOT / name).exists()} == set()
 
 
 def test_measured_figures_stand_in_the_docs_alone() -> None:

@@ -15,11 +15,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from api.client_lifecycle import begun_whole, stop_quietly
+from api.read.topics import WHO_MAY
 from api.settings import Settings
 from schemas.devices import AccessBook, Command, key_of
 from schemas.kafka import QUICK_MS
 from schemas.keys import KeyStore
-from schemas.topics import ACCESS
 
 log = structlog.get_logger("api")
 
@@ -78,7 +78,7 @@ class AccessReader:
         )
         try:
             await begun_whole(consumer.start())
-            partition = TopicPartition(ACCESS.full_name(self._settings.prefix), 0)
+            partition = TopicPartition(WHO_MAY.full_name(self._settings.prefix), 0)
             if partition.topic not in await consumer.topics():
                 # `floorcast topics` makes it; until then there are the keys of the folder.
                 self._book.is_known = True
@@ -128,7 +128,7 @@ async def are_keys_missing(settings: Settings) -> bool:
     try:
         async with asyncio.timeout(_ASK_SECONDS):
             await begun_whole(consumer.start())
-            partition = TopicPartition(ACCESS.full_name(settings.prefix), 0)
+            partition = TopicPartition(WHO_MAY.full_name(settings.prefix), 0)
             if partition.topic not in await consumer.topics():
                 return True
             consumer.assign([partition])

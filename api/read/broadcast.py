@@ -7,23 +7,20 @@ argument.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import orjson
 
 from api.read.discretion import Discretion, Told
 from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot, payload_for
 from api.read.events import Event, Followed, Untold
 from api.read.goal_news import first_told, goal_news
 from api.read.heads import Heads
+from api.read.making import AT_ONCE, Clock, Making, Pieces, Place, at_once
 from api.read.owned_news import OwnedTeller
 from api.read.remembered import REMEMBERED_FOR, RememberedEvents
-from api.read.rows import (
-    Json,
-    open_alerts,
-    row_maker,
-    scope_fields,
-    waiting_leads,
-)
+from api.read.rows import Json, open_alerts, row_maker, scope_fields, waiting_leads
 from api.read.subscriptions import EVERYBODY, Filter, Selection, Subscription
 from api.read.view import ORGANISATION, Scope, Values, View, rep_scope, team_scope
 from api.read.win_news import IN_SNAPSHOT, WinTeller
@@ -66,6 +63,8 @@ class Broadcaster:
         self._wins = WinTeller()
         self._freshness_sent_at = 0
         self._progress_waits = False
+        self._in_the_making: list[Making] = []
+        """Snapshots."""
 
     @property
     def clients(self) -> int:
@@ -74,16 +73,24 @@ class Broadcaster:
 
     # ---------------------------------------------------------------- clients
 
-    def subscribe(self, wanted: Filter, last_event_id: str | None, now: int) -> tuple[Subscription, bytes]:
-        """A new client, and what it gets first: what it missed, or a snapshot."""
-        self.flush(now, unwatched=True)
+    def subscribing(
+        self, wanted: Filter, last_event_id: str | None, clock: Clock
+    ) -> Pieces[tuple[Subscription, bytes]]:
+        """A new client, and what it gets first: what it missed, or a snapshot as of the last piece."""
+        yield from self.flushing(clock)
+        now = clock()
         for window in wanted.windows:
             self._follow(window, wanted.selection, now)
+        first = self._missed(wanted, last_event_id, now)
+        if first is None:
+            first = yield from self._making(wanted, clock)
         subscription = Subscription(wanted)
-        missed = self._missed(wanted, last_event_id, now)
-        first = self._snapshot(wanted, now) if missed is None else missed
         self._subscriptions.setdefault(wanted, set()).add(subscription)
         return subscription, first
+
+    def subscribe(self, wanted: Filter, last_event_id: str | None, now: int) -> tuple[Subscription, bytes]:
+        """The same at once."""
+        return at_once(self.subscribing(wanted, last_event_id, lambda: now))
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """The client has gone."""
@@ -93,20 +100,64 @@ class Broadcaster:
             self._subscriptions.pop(subscription.wanted, None)
             self._told.pop(subscription.wanted, None)
 
-    def snapshot(self, wanted: Filter, now: int) -> bytes:
+    def snapshot(self, wanted: Filter, clock: Clock) -> Pieces[bytes]:
         """Everything that is asked for, as the event `snapshot`. Brings a lagging client up to date."""
-        self.flush(now, unwatched=True)
-        return self._snapshot(wanted, now)
+        yield from self.flushing(clock)
+        return (yield from self._making(wanted, clock))
+
+    def flushing(self, clock: Clock, *, unwatched: bool = True) -> Pieces[int]:
+        """Send everyone what differs (see `flush`); as of when that is all."""
+        while not self.flush(now := clock(), unwatched=unwatched, most=AT_ONCE):
+            yield
+        return now
 
     def _snapshot(self, wanted: Filter, now: int) -> bytes:
+        return at_once(self._making(wanted, lambda: now))
+
+    def _making(self, wanted: Filter, clock: Clock) -> Pieces[bytes]:
+        """A snapshot: what changes after its row was made, until all are, is made anew."""
+        if (told := self._keeps_back(wanted)) is not None:
+            return self._with_all(wanted, self._discreet_rows(wanted, told, clock()), clock())
+        making = Making(wanted)
+        self._in_the_making.append(making)
+        try:
+            while making.is_void or making.left:
+                now = clock()
+                if making.is_void:
+                    making.begin(self._places(wanted, now))
+                self._make_rows(wanted, making, now)
+                if making.left:
+                    yield
+            return self._with_all(wanted, [*making.rows.values()], clock())
+        finally:
+            self._in_the_making.remove(making)
+
+    def _places(self, wanted: Filter, now: int) -> Iterator[Place]:
+        """Of which windows and of whom there are rows."""
+        known = self._heads.known  # whoever is not there yet is told of as somebody new
+        there = (scope for scope in self._view.scopes() if scope in known)
+        scopes = [scope for scope in there if wanted.wants(scope, known[scope].get("team"))]
+        for window in wanted.windows:
+            self._follow(window, wanted.selection, now)
+            yield from ((window, scope) for scope in scopes)
+
+    def _make_rows(self, wanted: Filter, making: Making, now: int) -> None:
+        """Some of the rows that are left."""
+        for window, scopes in making.take(AT_ONCE).items():
+            for scope, row in self._rows_of(wanted, window, scopes, now):
+                making.rows[window, scope] = orjson.Fragment(orjson.dumps(row))
+
+    def _discreet_rows(self, wanted: Filter, told: Told, now: int) -> list[Json]:
         rows: list[Json] = []
-        told = self._keeps_back(wanted)
         for window in wanted.windows:
             found = self._rows(wanted, window, now)
-            if told is not None:
-                told.take(window, found)
-                found = [row for row in found if "rep" not in row] + list(told.rows[window].values())
-            rows += found
+            told.take(window, found)
+            rows += [row for row in found if "rep" not in row] + list(told.rows[window].values())
+        return rows
+
+    def _with_all(self, wanted: Filter, rows: Sequence[Json | orjson.Fragment], now: int) -> bytes:
+        """The snapshot with these rows."""
+        told = self._keeps_back(wanted)
         leads = [lead for lead in waiting_leads(self._view, now) if wanted.wants_lead(lead["rep"], lead["team"])]
         alerts = [alert for alert in open_alerts(self._view) if wanted.wants_lead(alert["rep"], alert["team"])]
         if told is not None:
@@ -133,19 +184,24 @@ class Broadcaster:
             payload["taken_back"] = gone if told is None else [told.discretion.win(win) for win in gone]
         return self._encode("snapshot", payload)
 
-    def _rows(self, wanted: Filter, window: str, now: int) -> list[Json]:
+    def _rows(self, wanted: Filter, asked: str, now: int) -> list[Json]:
         """All rows of a window that a client asks for."""
-        rows = []
+        scopes = [scope for window, scope in self._places(wanted, now) if window == asked]
+        return [row for _, row in self._rows_of(wanted, asked, scopes, now)]
+
+    def _rows_of(self, wanted: Filter, window: str, scopes: Sequence[Scope], now: int) -> Iterator[tuple[Scope, Json]]:
+        """Of a window that is followed, as it was last told; whoever was never told of is now."""
         followed = self._follow(window, wanted.selection, now)
+        unknown = [scope for scope in scopes if scope not in followed.values]
+        for scope, pane in self._view.merged_by_scope(unknown, followed.span, now):
+            followed.panes[scope] = pane
+            followed.values[scope] = self._made(followed, pane, now)
         make_row = row_maker(self._view, followed.span, now)
-        for scope, values in followed.values.items():
-            head = self._head(scope, now)
-            if wanted.wants(scope, head.get("team")):
-                row = make_row(head, values)
-                if goals := first_told(self._view, followed.goals, scope, followed.span, now):
-                    row["goals"] = goals
-                rows.append(chosen(self._view, row, wanted.metrics))
-        return rows
+        for scope in scopes:
+            row = make_row(self._head(scope, now), followed.values[scope])
+            if goals := first_told(self._view, followed.goals, scope, followed.span, now):
+                row["goals"] = goals
+            yield scope, chosen(self._view, row, wanted.metrics)
 
     def shown_to(self, wanted: Filter, now: int) -> set[str]:
         """The reps whom a screen shows, from whom something is kept."""
@@ -206,6 +262,8 @@ class Broadcaster:
         self._subscriptions = subscriptions
         self._number += 1
         self._events.forget(self._number)
+        for making in self._in_the_making:
+            making.is_void = True
         for wanted, clients in subscriptions.items():
             snapshot = self._snapshot(wanted, now)
             for client in clients:
@@ -396,6 +454,8 @@ class Broadcaster:
         event = Event(self._number, kind, window, payload, weight)
         if kind != "freshness":
             self._events.add(event, now)
+        for making in self._in_the_making:
+            making.note(event)
         for wanted, clients in self._subscriptions.items():
             if needs_snapshot(wanted, event):
                 snapshot = self._snapshot(wanted, now)
@@ -434,18 +494,11 @@ class Broadcaster:
         # A number of its own: nobody who saw an earlier one has seen this part of the window since.
         if followed.show(selection, self._number + 1, now):
             self._number += 1
-            scopes = [
-                scope
-                for scope in self._view.scopes()
-                if scope not in followed.values and selection.has(scope, self._head(scope, now).get("team"))
-            ]
-            for scope, pane in self._view.merged_by_scope(scopes, followed.span, now):
-                followed.panes[scope] = pane
-                followed.values[scope] = self._made(followed, pane, now)
         return followed
 
     def _is_watched(self, window: str, selection: Selection | None = None) -> bool:
-        return any(window in wanted.windows and selection in (None, wanted.selection) for wanted in self._subscriptions)
+        looking = [*self._subscriptions, *(making.wanted for making in self._in_the_making)]
+        return any(window in wanted.windows and selection in (None, wanted.selection) for wanted in looking)
 
     def _head(self, scope: Scope, now: int) -> Json:
         head = self._heads.known.get(scope)

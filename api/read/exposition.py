@@ -53,6 +53,7 @@ class Picture:
     goals: Sequence[Attainment] | None = None
     """None: there are no goals."""
     deals_without_rate: int | None = None
+    unreadable_panes: int = 0
     negative_durations: Mapping[str, int] = field(default_factory=dict)
     """Metric -> how many ended before they started."""
     behind_seconds: float = 0.0
@@ -317,6 +318,9 @@ def _pipeline(picture: Picture) -> Iterator[str]:
     yield from _head("floorcast_beyond_bounds_total", "counter", "What was more than a record or a group keeps.")
     yield f'floorcast_beyond_bounds_total{{bound="named"}} {_counted(picture, "ledger", "beyond.named")}'
     yield f'floorcast_beyond_bounds_total{{bound="group"}} {_counted(picture, "responses", "beyond.group")}'
+    help_ = "Panes that cannot be read: what they are part of has no value."
+    yield from _head("floorcast_unreadable_panes", "gauge", help_)
+    yield f"floorcast_unreadable_panes {picture.unreadable_panes}"
     if picture.deals_without_rate is not None:
         yield from _head("floorcast_deals_without_rate", "gauge", "Deals won in a currency without a rate.")
         yield f"floorcast_deals_without_rate {picture.deals_without_rate}"

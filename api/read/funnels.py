@@ -7,7 +7,7 @@ argument.
 from api.read.segments import label_on, segment_order
 from api.read.view import Scope, View
 from schemas.catalogue.funnel import FunnelReader, Step, Way, steps_of, whole_seconds, worst_of
-from schemas.panes import Pane
+from schemas.panes import UNREADABLE, Pane
 from schemas.windows import Span
 
 Json = dict[str, object]
@@ -45,6 +45,8 @@ def funnel_segments(
 
 
 def _shown(way: Way | None, pane: Pane, now: int) -> Json:
+    if UNREADABLE in pane:
+        return _unknown(way)
     steps = [] if way is None else steps_of(way, pane, now)
     return {"steps": [_step(step) for step in steps], "worst": worst_of(steps)}
 

@@ -19,6 +19,7 @@ from api.read.generations import follow_served
 from api.read.goal_rows import ExportedGoals
 from api.read.leaderboards import Leaderboards
 from api.read.log_check import Asking, LogCheck, Reading
+from api.read.making import spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
 from api.read.snapshots import Snapshots
@@ -33,9 +34,9 @@ log = structlog.get_logger("api")
 
 GATHER_SECONDS = 0.004
 """Changes that come within this time leave in one event. Most have been gathered before: see `_BUSY_PAUSE_SECONDS`."""
-AT_ONCE = 100
-"""Scopes whose values are made anew before the event loop turns again."""
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
+_NAMED_AT_MOST = 10
+"""Of panes that cannot be read."""
 _SNAPSHOT_SECONDS = 30.0
 """Longer nobody waits for one to be written: not at an end either."""
 _BETWEEN_LOOKS_SECONDS = 0.05
@@ -96,6 +97,8 @@ class ReadSide:
         self.leaderboards = Leaderboards(self.view)
         self.exposition = Exposition()
         self._responses = ResponseHistogram(self.view)
+        self._unreadable: set[bytes] = set()
+        """Keys of panes that are known to be so."""
         self._loaded_once = False
         self._exported = windows_in_whole(config)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -203,6 +206,7 @@ class ReadSide:
             crossed=crossed_limits(view),
             goals=goals.found if view.goals.goals else None,
             deals_without_rate=view.deals_without_rate(),
+            unreadable_panes=len(view.store.unreadable_keys()),
             negative_durations=view.negative_durations(),
             behind_seconds=self.behind_seconds(now),
             verification=view.verification,
@@ -217,9 +221,7 @@ class ReadSide:
 
         A single delivery may name thousands of reps that nobody has heard of.
         """
-        while not self.broadcaster.flush(now := self._clock(), unwatched=unwatched, most=AT_ONCE):
-            await asyncio.sleep(0)
-        return now
+        return await spread(self.broadcaster.flushing(self._clock, unwatched=unwatched))
 
     async def start(self) -> None:
         """Begin to load, and to tell what changes."""
@@ -397,6 +399,15 @@ class ReadSide:
             return list(self.view.clocks)
         return self.view.changes.leads
 
+    def _tell_of_damage(self) -> None:
+        """Log the panes that were found to be unreadable since the last time, a few of them by their keys."""
+        found = self.view.store.unreadable_keys()
+        fresh = found - self._unreadable
+        self._unreadable = found
+        if fresh:
+            named = sorted(key.decode() for key in fresh)[:_NAMED_AT_MOST]
+            log.error("panes.unreadable", panes=len(fresh), keys=named, remedy="runbooks/PanesUnreadable.md")
+
     async def _tell(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -411,6 +422,7 @@ class ReadSide:
             if self.is_loaded:
                 try:
                     await self.settle(unwatched=False)
+                    self._tell_of_damage()
                 except Exception:
                     # What had changed is forgotten with it: the next time everything is looked at.
                     log.exception("broadcast.failed")

@@ -1,6 +1,6 @@
-"""Every topic that the api reads, and what for. Those that it writes: `deliveries` and `alert-actions` (api/write)."""
+"""Every topic that the api reads, and what for. It writes `deliveries`, `alert-actions` and `access` (api/write)."""
 
-from schemas.topics import DELIVERIES, ENGAGEMENTS, GENERATIONS, PANES, PROGRESS, RECORD_CHANGES, VIEW_TOPICS
+from schemas.topics import ACCESS, DELIVERIES, ENGAGEMENTS, GENERATIONS, PANES, PROGRESS, RECORD_CHANGES, VIEW_TOPICS
 
 VIEW = VIEW_TOPICS
 """What the view is made of, from the first message on (consumer.py)."""
@@ -14,3 +14,6 @@ POINTER = GENERATIONS
 
 SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAGEMENTS}
 """What each stage reads. Of these only the ends are asked, never a message: they tell how far the stage is behind."""
+
+WHO_MAY = ACCESS
+"""API keys, screens and what they are to do (access.py)."""

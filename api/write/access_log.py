@@ -1,4 +1,4 @@
-"""Writes to the topic `access`: codes, devices, what they say and what they are to do.
+"""Writes to the topic `access`: keys, codes, devices, what they say and what they are to do.
 
 Owns a producer that is made when it is first needed: most of the time nothing is written.
 """

@@ -4,24 +4,34 @@ Owns which facts those are: the stays of a deal, the steps of funnels that it en
 that names no customer, which so nobody can renew. Everything that takes two records is counted by a group.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from processor.core.customers import end_row
-from processor.core.deals import Row, deal_row, joined_stays, stays
+from processor.core.deals import deal_row, joined_stays, stays
 from processor.core.definitions import Definitions
 from processor.core.paths import deal_rows
-from processor.core.plan import Contribution, Evaluator
-from schemas.records import DELETED, MERGED, Record, decode_record
-
-_DEALS_REMEMBERED = 512
-"""As many as a ledger takes in at once, if they have all the stages that are kept (`ledger.PART`)."""
+from processor.core.plan import Contribution
+from schemas.records import DELETED, FIELDS, MERGED, Record, RecordChange, decode_record
 
 
-def record_contributions(record: Record, definitions: Definitions) -> list[Contribution]:
-    """All of them, in the order of the plan."""
+def pasts_of(change: RecordChange, definitions: Definitions) -> frozenset[str]:
+    """The facts of a deal's past that another word may change: to count each of its stages takes as long as all else.
+
+    A voice, a deletion or a pointer that is left may change any.
+    """
+    pasts = definitions.counting.pasts
+    if change.kind != "deal" or not FIELDS["deal"].keys() >= change.fields.keys():
+        return frozenset(pasts)
+    return frozenset(fact for fact, fields in pasts.items() if not fields.isdisjoint(change.fields))
+
+
+def record_contributions(
+    record: Record, definitions: Definitions, pasts: Collection[str] | None = None
+) -> list[Contribution]:
+    """All of them, in the order of the plan; of the facts of its past only `pasts`, if somebody asks for some."""
     if record.kind == "deal":
-        return _deal(record, definitions)
+        return _deal(record, definitions, pasts)
     if record.kind == "subscription":
         return _subscription(record.values(), definitions)
     return definitions.counting.of_record(record.kind, record.get)
@@ -30,41 +40,28 @@ def record_contributions(record: Record, definitions: Definitions) -> list[Contr
 def row_contributions(kind: str, row: bytes, values: Mapping[str, Any], definitions: Definitions) -> list[Contribution]:
     """The same of the row of a record whose values were read already."""
     if kind == "deal":
-        return _deal(decode_record(row), definitions)
+        return _deal(decode_record(row), definitions, None)
     if kind == "subscription":
         return _subscription(values, definitions)
     return definitions.counting.of_record(kind, values.get)
 
 
-def _deal(deal: Record, definitions: Definitions) -> list[Contribution]:
+def _deal(deal: Record, definitions: Definitions, pasts: Collection[str] | None) -> list[Contribution]:
     counting, said = definitions.counting, deal_row(deal)
     found = counting.of_record("deal", said.get)
-    has_stays = "deal.stays" in counting.plan.programs
-    if deal.is_deleted or deal.get(MERGED) is not None or not (has_stays or counting.deal_paths):
+    wanted = counting.pasts if pasts is None else pasts
+    if not wanted or deal.is_deleted or deal.get(MERGED) is not None:
         return found
     # Once for all of its rows: a deal may have as many stays as a history keeps.
     row, joined = definitions.with_people(said), joined_stays(deal)
-    if has_stays:
-        found += _of_stays(row, joined, counting)
+    if "deal.stays" in wanted:
+        for stay in stays(row, joined):
+            found += counting.of_row("deal.stays", stay.get)
     for path in counting.deal_paths:
-        for entry in deal_rows(path, row, joined):
-            found += counting.of_row(path.fact, entry.get)
+        if path.fact in wanted:
+            for entry in deal_rows(path, row, joined):
+                found += counting.of_row(path.fact, entry.get)
     return found
-
-
-def _of_stays(row: Row, joined: Sequence[tuple[int, str | None]], counting: Evaluator) -> Sequence[Contribution]:
-    """What the stays count for, remembered: most words on a deal say nothing that a stay looks at."""
-    try:
-        key = (tuple(joined), *(row.get(name) for name in counting.read_by_stays))
-        known = counting.of_stays.get(key)
-    except TypeError:  # one of them is a list
-        return [entry for stay in stays(row, joined) for entry in counting.of_row("deal.stays", stay.get)]
-    if known is None:
-        known = [entry for stay in stays(row, joined) for entry in counting.of_row("deal.stays", stay.get)]
-        if len(counting.of_stays) >= _DEALS_REMEMBERED:
-            counting.of_stays.clear()
-        counting.of_stays[key] = known
-    return known
 
 
 def _subscription(values: Mapping[str, Any], definitions: Definitions) -> list[Contribution]:

@@ -41,11 +41,9 @@ def deal_row(deal: Record) -> Row:
 
 def joined_stays(deal: Record) -> list[tuple[int, str | None]]:
     """When it entered which stage, in order: entries of one stage that follow each other are one stay."""
-    joined: list[tuple[int, str | None]] = []
-    for entered_at, _, _, stage in deal.entries("stage"):
-        if not joined or joined[-1][1] != stage:
-            joined.append((entered_at, None if stage is None else str(stage)))
-    return joined
+    entered = [(entered_at, None if stage is None else str(stage)) for entered_at, _, _, stage in deal.entries("stage")]
+    later = [entry for before, entry in pairwise(entered) if before[1] != entry[1]]
+    return entered[:1] + later
 
 
 def stays(row: Row, joined: Sequence[tuple[int, str | None]]) -> Iterator[Row]:
@@ -72,7 +70,7 @@ def deal_card(
         return None
     joined, was_won = joined_stays(deal), is_won(deal)
     entered_at, stage = joined[-1] if joined else (None, None)
-    left = [(held, at, end) for (at, held), (end, _) in pairwise(joined) if held is not None]
+    left = [(held, end - at) for (at, held), (end, _) in pairwise(joined) if held is not None] if was_won else []
     return encode_deal(
         DealCard(
             deal=id,
@@ -87,7 +85,7 @@ def deal_card(
             next_step_at=deal.get("next_step_at"),
             created_at=deal.get("created_at"),
             won_at=closed_at(deal) if was_won else None,
-            stays=tuple((held, end - at) for held, at, end in left) if was_won else (),
+            stays=tuple(left),
             is_quiet=is_quiet and was_won,
         )
     )

@@ -17,7 +17,7 @@ from processor.core.plan import Contribution
 from processor.core.side_clocks import Timing, Touch
 from processor.core.touches import human_attempt_at, human_contact_at
 from schemas.leads import ENDED, QUALIFIED, LeadClock
-from schemas.records import FIELDS, MERGED, NAMED, Record
+from schemas.records import MERGED, NAMED, Record
 
 _JOINED = {kind: f"lead/{kind}" for kind, pointers in NAMED.items() if "lead" in pointers}
 """Kinds that name a lead -> the fact of such a record together with its lead."""
@@ -57,7 +57,7 @@ class LeadFacts:
         if "lead.deals" in programs:
             for deal in self.deal_rows():
                 found += counting.of_row("lead.deals", deal.get)
-        if any(fact in programs for fact in _JOINED.values()):
+        if self.related and any(fact in programs for fact in _JOINED.values()):
             for kind, record in self.joined_rows():
                 found += counting.of_row(_JOINED[kind], record.get)
         found += self._of_funnels()
@@ -94,7 +94,7 @@ class LeadFacts:
         won_at = min((at for deal in self._deals if deal.get("status") == "won" and (at := _instant(deal, "closed_at"))
                       is not None), default=None)  # fmt: skip
         return {
-            **{name: whole.get(name) for name in FIELDS["lead"]},
+            **whole.values(),
             **self._of_clock(clock.started_at, clock.due_at, clock.answered_at, clock.rep, clock.touch_rep),
             "qualified_at": _first_status(whole, QUALIFIED),
             "won_at": won_at,
@@ -136,6 +136,8 @@ class LeadFacts:
     @cached_property
     def touch_rows(self) -> list[Row]:
         """Attempts by a human, the earliest first."""
+        if not self._touches:
+            return []
         source = None if self.whole is None else self.whole.get("source")
         is_cold_source = source in self.definitions.cold_sources
         return [
@@ -170,6 +172,8 @@ class LeadFacts:
 
     @cached_property
     def _deals(self) -> list[Known]:
+        if not self.related:
+            return []
         return [
             record
             for _, record in sorted(self.related.items())
@@ -178,6 +182,8 @@ class LeadFacts:
 
     @cached_property
     def _touches(self) -> list[Touch]:
+        if not self.related:
+            return []
         person = self.definitions.person
         found = [
             Touch(at, key, person(record.get("rep")))

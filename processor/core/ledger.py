@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from processor.core.batch import Changes
-from processor.core.counted import record_contributions, row_contributions
+from processor.core.counted import pasts_of, record_contributions, row_contributions
 from processor.core.deals import deal_card, is_won
 from processor.core.definitions import Definitions
 from processor.core.engaging import told
@@ -92,6 +92,8 @@ class _Touched:
     record: Record
     before: list[Contribution]
     is_news: bool = False
+    pasts: frozenset[str] | None = None
+    """Which facts of its past stand in `before`: those that something said of it may change; None: all."""
 
 
 @dataclass(slots=True)
@@ -194,9 +196,15 @@ class Ledger:
                     # That there is a record at all is news, even if the CRM has set no field of it yet.
                     held = touched[key] = _Touched(Record(change.kind), [], is_news=True)
                 else:
-                    record = decode_record(row)
-                    held = touched[key] = _Touched(record, record_contributions(record, definitions))
+                    record, pasts = decode_record(row), pasts_of(change, definitions)
+                    held = touched[key] = _Touched(
+                        record, record_contributions(record, definitions, pasts), pasts=pasts
+                    )
                     room -= len(held.before)
+            elif held.pasts is not None and not (pasts := pasts_of(change, definitions)) <= held.pasts:
+                held.pasts |= pasts
+                held.before = record_contributions(decode_record(rows[key]), definitions, held.pasts)
+                room -= len(held.before)
             if held.record.fold(change):
                 held.is_news = True
             else:
@@ -213,7 +221,7 @@ class Ledger:
         Into `past` goes what was known before of a record that counts nowhere any more.
         """
         record = held.record
-        after = record_contributions(record, self._definitions)
+        after = record_contributions(record, self._definitions, held.pasts)
         if after != held.before:
             self.panes.replace(*differing(held.before, after))
         kept_from = self.horizon.starts_at

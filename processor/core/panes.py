@@ -115,21 +115,30 @@ class PaneTable:
     def _apply(self, contributions: Iterable[Contribution], sign: int, open_pane: Open | None = None) -> None:
         day_of, first_day, first_minute = self._calendar.day_of, self._first_day, self._first_minute
         opened, keeps = open_pane or self._open, self._keeps
+        last: tuple[str | None, int] | None = None
+        index: Day = 0
+        day_pane: Pane = {}
+        minute_pane: Pane | None = None
         for rep, at, values in contributions:
             if at is None:
                 add(opened(STANDING, rep), values, sign)
                 continue
-            index = day_of(at)
-            day = day_window(index)
-            if day < first_day:
-                continue
+            if last != (rep, at):
+                # One after the other counts for the same person at the same instant, most often.
+                index = day_of(at)
+                day = day_window(index)
+                if day < first_day:
+                    continue
+                minute = minute_window(at)
+                day_pane = opened(day, rep)
+                minute_pane = opened(minute, rep) if minute >= first_minute else None
+                last = (rep, at)
             if keeps and any(value[0] in keeps for value in values):
                 self._apply_kept(index, rep, values, sign, opened)
             else:
-                add(opened(day, rep), values, sign)
-            minute = minute_window(at)
-            if minute >= first_minute:
-                add(opened(minute, rep), values, sign)
+                add(day_pane, values, sign)
+            if minute_pane is not None:
+                add(minute_pane, values, sign)
 
     def _apply_kept(self, day: Day, rep: str | None, values: Values, sign: int, opened: Open) -> None:
         """Ids lie in day panes of their own, which expire before the others."""

@@ -45,6 +45,11 @@ Contribution = tuple[str | None, int | None, Values]
 """(person, instant in microseconds, values): counted in the minute and in the day that hold the instant; without an
 instant in the standing pane."""
 
+_OF_ANY_PAST = frozenset(
+    {"stage", "entered_stage_at", "status", "closed_at", "created_at", "pipeline", MERGED}
+)  # fmt: skip
+"""Fields of a deal that decide which stages count, when they ended, and on which way."""
+
 Get = Callable[[str], Any]
 """The value of a field by name; None where it was never set or was cleared."""
 
@@ -66,13 +71,14 @@ class Evaluator:
         """and groups deals by what their lead is."""
         self.clocks = {fact: CLOCK_NAMES[fact] for fact in plan.programs if fact in CLOCK_NAMES}
         """Which other clocks of leads are counted: the fact -> what starts and what stops them."""
-        stays = plan.programs.get("deal.stays")
-        reads = frozenset[str]() if stays is None else stays.reads
-        own = {"attributes" if name.startswith("attributes.") else name for name in reads}
-        self.read_by_stays = tuple(sorted(own - {"stage", "entered_at", "left_at"}))
-        """The fields of a deal that its stays look at,"""
-        self.of_stays: dict[tuple[Any, ...], Sequence[Contribution]] = {}
-        """and what they count for, by those and by the stays: for who asks for one deal before and after a word."""
+        self.pasts = {
+            fact: frozenset("attributes" if name.startswith("attributes.") else name for name in program.reads)
+            | _OF_ANY_PAST
+            for fact, program in plan.programs.items()
+            if fact == "deal.stays" or fact in {path.fact for path in self.deal_paths}
+        }
+        """What a deal's past makes a row of for each stage, and by which of its fields that goes: a word on others
+        changes nothing of it."""
         functions = {fact: _compiled(program) for fact, program in plan.programs.items()}
         self._records = {fact: function for fact, function in functions.items() if fact in RECORD_FACTS}
         self._rows = {fact: function for fact, function in functions.items() if fact not in RECORD_FACTS}

@@ -7,7 +7,7 @@ that ends in it, and every touch of those; what the root lacks it takes from the
 import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -28,22 +28,23 @@ TeamOn = Callable[[str | None, Day], str | None]
 """The team of a rep on a day."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeadResult:
+_NO_TEAMS: Mapping[tuple[str, Day], str | None] = {}
+
+
+class LeadResult(NamedTuple):
     """What the group of one lead says. No clock: there is no such lead (yet), or it is deleted."""
 
     contributions: list[Contribution]
     clock: LeadClock | None
     reps: frozenset[str] = frozenset()
     """Whose teams have a say in it."""
-    teams: Mapping[tuple[str, Day], str | None] = field(default_factory=dict)
+    teams: Mapping[tuple[str, Day], str | None] = _NO_TEAMS
     """Those that other clocks than that one went by: (rep, day) -> team."""
     settles_at: int | None = None
     """When the next touch comes that is still to come; then it is derived again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Touches:
+class _Touches(NamedTuple):
     """By what stops a clock. Each list ascends."""
 
     attempts: list[Touch]
@@ -64,8 +65,7 @@ class _Touches:
         return _Touches(attempts, contacts, qualifications, self.automated_at)
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(NamedTuple):
     """All that is known of a lead."""
 
     lead: str
@@ -123,7 +123,7 @@ def lead_result(
     if clock.started_at is not None and rep is not None:
         teams.pop((rep, definitions.calendar.day_of(clock.started_at)), None)  # the clock says it
     rows = LeadFacts(lead, whole, clock, others, definitions, log_at, timings, uncounted)
-    listed = _as_listed(clock, whole, rows)
+    listed = _as_listed(clock, rows)
     answers = [clock.answered_at, *(timing.answered_at for found in timings.values() for timing in found)]
     return LeadResult(
         rows.contributions(), listed, reps | {of for of, _ in teams}, teams,
@@ -131,20 +131,21 @@ def lead_result(
     )  # fmt: skip
 
 
-def _as_listed(clock: LeadClock, whole: Record, rows: LeadFacts) -> LeadClock:
+def _as_listed(clock: LeadClock, rows: LeadFacts) -> LeadClock:
     """The clock with what lists of open leads show beside it."""
+    said = rows.lead_row.get
     at = [touch["at"] for touch in rows.touch_rows]
     come = bisect_right(at, rows.log_at)
     return structs.replace(
         clock,
-        name=whole.get("name") or whole.get("company"),
-        received_at=whole.get("received_at"),
+        name=said("name") or said("company"),
+        received_at=said("received_at"),
         touches=come,
         last_touch_at=at[come - 1] if come else None,
         touches_to_come=tuple(at[come:]),
-        next_step_at=whole.get("next_step_at"),
-        value=whole.get("value"),
-        currency=whole.get("currency"),
+        next_step_at=said("next_step_at"),
+        value=said("value"),
+        currency=said("currency"),
     )
 
 

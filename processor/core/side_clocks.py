@@ -3,7 +3,9 @@
 Owns both rules. They change no alert: those go by the first clock. Metrics may name another one.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
 from processor.core.definitions import Definitions
@@ -48,11 +50,13 @@ def stints_of(lead: Record, definitions: Definitions) -> list[Stint]:
     An owner is set when the CRM changes the field. Only where there never was another one, `assigned_at` is better:
     the change may be an import of long after.
     """
-    stints: list[Stint] = []
-    for changed_at, _, value in lead.history("rep"):
-        rep = definitions.person(None if value is None else str(value))
-        if not stints or stints[-1].rep != rep:
-            stints.append(Stint(changed_at, rep))
+    person = definitions.aliases.get
+    held = [
+        (changed_at, None if value is None else person(str(value), str(value)))
+        for changed_at, _, value in lead.history("rep")
+    ]
+    stints = [Stint(*held[0])] if held else []
+    stints += [Stint(*entry) for before, entry in pairwise(held) if before[1] != entry[1]]
     assigned_at = lead.get("assigned_at")
     if len(stints) == 1 and assigned_at is not None:
         stints[0] = Stint(assigned_at, stints[0].rep)
@@ -73,22 +77,17 @@ def holder_clocks(stints: Sequence[Stint], touches: Sequence[Touch], by_anyone: 
 
     `by_anyone`: what qualifies has no author (a status), so it counts for who held the lead then.
     """
-    clocks = []
-    for index, stint in enumerate(stints):
-        if stint.rep is None:
+    clocks, touched_at = [], [touch.at for touch in touches]
+    for (since, rep), later in zip_longest(stints, stints[1:]):
+        if rep is None:
             continue
-        until = stints[index + 1].since if index + 1 < len(stints) else None
-        answered_at = next(
-            (
-                touch.at
-                for touch in touches
-                if stint.since <= touch.at
-                and (until is None or touch.at < until)
-                and (by_anyone or touch.rep == stint.rep)
-            ),
-            None,
-        )
-        clocks.append(HolderClock(stint.rep, stint.since, until, answered_at))
+        until, answered_at = None if later is None else later.since, None
+        if touches:
+            # Each looks at the touches of its own time: there may be as many of them as of owners.
+            end = len(touches) if until is None else bisect_left(touched_at, until)
+            theirs = touches[bisect_left(touched_at, since) : end]
+            answered_at = next((touch.at for touch in theirs if by_anyone or touch.rep == rep), None)
+        clocks.append(HolderClock(rep, since, until, answered_at))
     return tuple(clocks)
 
 

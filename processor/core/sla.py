@@ -3,14 +3,13 @@
 Owns the choice of rule, team and calendar. Business arithmetic is in schemas/calendars.py.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from processor.core.definitions import Definitions
 from schemas.calendars import BusinessCalendar
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What holds for one lead."""
 
     sla: int

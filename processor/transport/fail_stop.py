@@ -1,8 +1,10 @@
 """The one way in which a worker ends itself when it must not go on.
 
 Owns the exit codes and the end without a commit. Does not decide what is fatal, its callers do: who is fenced
-(`owner.py`), a stage or its recovery that failed (`worker.py`), no progress (`processor/telemetry.py`), thresholds and
-channels that failed (`processor/agents/`).
+(`owner.py`), a stage or its recovery that failed (`worker.py`, `recovery.py`, `batches.py`), a log that is not the one
+that was read (`log_watch.py`), no progress (`processor/telemetry.py`, which ends without last words where even these
+hang), what `processor/agents/` cannot do without. A worker that is to begin anew, by `reload` or for another
+generation, ends in the ordinary way (processor/app.py).
 """
 
 import logging

@@ -20,7 +20,7 @@ TAKEN = frozenset({
     "end_to_end_seconds", "events_total", "goal_attainment", "ignored_events_total", "last_delivery_timestamp_seconds",
     "reconciled_missed_total",
     "late_changes_total", "lead_oldest_waiting_timestamp_seconds", "lead_response_seconds", "leads_waiting",
-    "negative_durations", "notifications_total", "ready", "reps_left_out", "threshold_alerts_open",
+    "negative_durations", "notifications_total", "ready", "reps_left_out", "threshold_alerts_open", "unreadable_panes",
     "verification_differences", "verification_interval_seconds", "verification_undecided",
     "verified_timestamp_seconds",
 })  # fmt: skip

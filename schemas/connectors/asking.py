@@ -1,7 +1,7 @@
 """What a CRM's API is asked and what it answers, as steps without any I/O: what every vendor's client is written in.
 
 A question to a vendor may take several requests, of which each depends on the answers before it. So it is a generator:
-it yields an `Ask`, is sent the `Answer`, and returns what was found. Who drives it (deploy.crm.client) owns the
+it yields an `Ask`, is sent the `Answer`, and returns what was found. Who drives it (deploy/lookups/client.py) owns the
 connection, the token, the limits and the back-off; tests drive it with answers of their own.
 
 What is found becomes the body of a delivery (`Envelope`), which the connector reads like any other.

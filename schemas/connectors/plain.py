@@ -3,7 +3,7 @@
 Owns no rule: `fields.py` says what a field may look like, and words what is wrong with it. Here every field has the
 type that such a field is nearly always written in; what is anything else (an unknown member, a text to be trimmed, a
 number that may need rounding, a value to be refused) makes the whole body none for `read_plain`, and the careful reader
-reads it from the start. Both give the same changes of the same body: tests/schemas/connectors/test_plain.py.
+reads it from the start. Both give the same changes of the same body: tests/fuzz/test_parsers.py.
 """
 
 from collections.abc import Callable, Mapping

@@ -60,7 +60,8 @@ def test_a_day_of_a_rep_lies_in_no_more_panes_than_it_has_records() -> None:
 def test_what_is_over_its_limit_is_said_to_break(tmp_path: Path) -> None:
     results = tmp_path / "results"
     (tmp_path / "costs.json").write_bytes(msgspec.json.encode(make_costs(pane=1.0, api_million=1.0)))
-    save(Section("recovery", "", "", [Result("memory of a pane in the api, a quarter", "", "", "", [1e9])]), results)
+    panes = [Result("memory of the view", "", "", "", [1e9]), Result("panes", "", "", "", [float(sizing.MIB)])]
+    save(Section("views", "", "", panes), results)
 
     sizing.main(results, tmp_path / "costs.json", tmp_path / "page.md")
 

@@ -136,10 +136,11 @@ def _attended(now: int, size: int) -> list[Post]:
 
 
 def _staged(now: int, size: int) -> list[Post]:
-    """Deals with all the stages that are remembered, and then a word on each of them."""
+    """Deals with all the stages that are remembered, each at instants of its own, and then a word on each of them."""
     stays = [
         _event(
-            "deal", f"g-{number}", now - DAY, stage=f"s-{place}", entered_stage_at=now - 300 * DAY + place * HOUR,
+            "deal", f"g-{number}", now - DAY, stage=f"s-{place}",
+            entered_stage_at=now - 300 * DAY + place * HOUR + number * SECOND,
             status="open", rep="r-1",
         )
         for number in range(size)

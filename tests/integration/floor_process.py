@@ -88,6 +88,12 @@ class FloorProcess:
         """Write `floorcast.yaml`; takes effect at the next start."""
         self.config_file.write_text(yaml.safe_dump(dict(configuration)), encoding="utf-8")
 
+    def set(self, environment: Mapping[str, str]) -> None:
+        """Other settings, from its next start on, in place of what it was told of the way into Kafka."""
+        self._settings = {name: value for name, value in self._settings.items() if "KAFKA" not in name}
+        self._settings |= environment
+        self._kafka = ("--broker", environment["FLOORCAST_BROKER"])
+
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         self.launch()

@@ -62,6 +62,12 @@ class SecuredKafka:
             **{f"FLOORCAST_KAFKA_{name}": value for name, value in settings.items()},
         }
 
+    def put_certificate(self, files: Mapping[str, Path]) -> None:
+        """Write another certificate of the client `ana` (`pem`) with its key (`key`)."""
+        _sign(self._folder, "client", "/CN=ana")
+        for kind, file in files.items():
+            file.write_bytes((self._folder / f"client.{kind}").read_bytes())
+
     def more_properties(self, port: int, controller: int) -> str:
         """What is added to a broker's settings: of a name that stands twice the last one counts."""
         names = {"SCRAM": "SASL_SSL", "MUTUAL": "SSL", "TOKEN": "SASL_PLAINTEXT"}
@@ -130,18 +136,24 @@ def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
 def _make_certificates(folder: Path) -> None:
     """An authority that vouches for the broker and for one client, `ca.pem`, `client.pem`, and `broker.both`."""
 
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout",
-            "ca.key", "-out", "ca.pem")  # fmt: skip
+    _openssl(folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout",
+             "ca.key", "-out", "ca.pem")  # fmt: skip
     (folder / "names").write_text(f"subjectAltName=IP:{HOST}\n")
     for name, subject in (("broker", "/CN=broker"), ("client", "/CN=ana")):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", subject, "-keyout", f"{name}.key", "-out",
-                f"{name}.csr")  # fmt: skip
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days",
-                "2", "-extfile", "names", "-out", f"{name}.pem")  # fmt: skip
+        _sign(folder, name, subject)
     (folder / "broker.both").write_text((folder / "broker.key").read_text() + (folder / "broker.pem").read_text())
+
+
+def _sign(folder: Path, name: str, subject: str) -> None:
+    """A new key for this name, and what the authority says of it."""
+    _openssl(folder, "req", "-newkey", "rsa:2048", "-nodes", "-subj", subject, "-keyout", f"{name}.key", "-out",
+             f"{name}.csr")  # fmt: skip
+    _openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+             "-days", "2", "-extfile", "names", "-out", f"{name}.pem")  # fmt: skip
+
+
+def _openssl(folder: Path, *arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
 _RESOURCES = {"Topic": 2, "Group": 3, "Cluster": 4, "TransactionalId": 5}

@@ -7,17 +7,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import ValidationError
 
 from schemas.catalogue.plan import Form, Kind
 from schemas.columns import Block, Column, pack, parts_in
-from schemas.floor import ORGANISATION, Floor, rep_scope, team_scope
+from schemas.floor import ORGANISATION, Floor, Scope, rep_scope, team_scope
 from schemas.instants import DAY, MINUTE
 from schemas.pane_store import PaneStore
 from schemas.panes import Pane, decode_pane, encode_pane, merge, pane_key
 from schemas.records import fold_all
 from schemas.sums import Sums
-from schemas.windows import Span, Window, day_window, is_day
+from schemas.windows import STANDING, Span, Window, day_window, is_day
 from tests.builders import change, instant, make_config
 from tests.panes import shipped
 
@@ -241,7 +240,7 @@ def test_a_day_is_packed_once_there_are_many_and_gone_with_its_last_pane(monkeyp
 
 @pytest.mark.parametrize("others", [0, 3])
 def test_a_pane_that_cannot_be_read_holds_up_none_of_its_day(others: int) -> None:
-    """It lies where it came, and whoever asks for it hears of that."""
+    """It lies where it came, and is noted when somebody asks for it."""
     store = PaneStore(frozenset())
     cell, day = BY_FORM[Form.COUNT][0], day_window(1)
     bad = store.place("bad")
@@ -253,11 +252,82 @@ def test_a_pane_that_cannot_be_read_holds_up_none_of_its_day(others: int) -> Non
     for _ in range(2):
         store.pack(day)
         assert [store.panes(day, place) for place in good] == [[{cell: place}] for place in good]
-        with pytest.raises(ValidationError, match="holds nothing"):
-            store.panes(day, bad)
+        assert store.panes(day, bad) == [{}]
+        assert store.unreadable == {day: {("a", bad)}}
     assert (store._packed, store._fresh_days) == (others, 1)
 
     store.put(day, "a", bad, encode_pane({cell: 7}))
     store.pack(day)
     assert store.panes(day, bad) == [{cell: 7}]
     assert (store._packed, store._fresh_days) == (others + 1, 0)
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize("metrics", [None, ["calls_made"]])
+def test_what_a_pane_belongs_to_that_cannot_be_read_has_no_value_and_all_else_has(
+    metrics: list[str] | None, is_packed: bool
+) -> None:
+    floor, day = Floor(CONFIG), day_window(TODAY)
+    cell = min(floor.cells_of(["calls_made"]))
+    for rep in ("r1", "r2"):
+        floor.take_pane(pane_key("ledger.0", rep, day), encode_pane({cell: 3}))
+    floor.take_pane(pane_key("ledger.1", "r1", day), b"none")
+    if is_packed:
+        assert [*floor.store.pack_all()]
+    today, tomorrow = (Span("", days=True, first=TODAY + each, last=TODAY + each) for each in (0, 1))
+
+    def said(scope: Scope, span: Span = today) -> tuple[object, str | None]:
+        values = floor.values(scope, span, NOW, metrics)
+        return values.metrics["calls_made"], values.unavailable.get("calls_made")
+
+    for scope in (rep_scope("r1"), team_scope("north"), ORGANISATION):
+        assert said(scope) == (None, "a part of it cannot be read")
+        assert said(scope, tomorrow) == (0, None)
+    assert said(rep_scope("r2")) == said(team_scope("south")) == (3, None)
+    of_two = floor.merged_of(["r1", "r2"], today, NOW, floor.cells_of(["calls_made"]))
+    assert [floor.exact("calls_made", pane, NOW) for pane in of_two] == [None, 3]
+    assert floor.store.unreadable_keys() == {pane_key("ledger.1", "r1", day)}
+
+    floor.take_pane(pane_key("ledger.1", "r1", day), encode_pane({cell: 2}))
+
+    assert (said(rep_scope("r1")), said(team_scope("north")), said(ORGANISATION)) == ((5, None), (5, None), (8, None))
+    assert not floor.store.unreadable_keys()
+
+
+def test_of_a_standing_pane_that_cannot_be_read_the_levels_alone_have_no_value() -> None:
+    floor = Floor(CONFIG)
+    floor.take_pane(pane_key("ledger.0", "r1", STANDING), b"none")
+    span = Span("", days=True, first=TODAY, last=TODAY)
+
+    levels = {name: floor.is_of_levels(name) for name in floor.catalogue}
+    values = floor.values(rep_scope("r1"), span, NOW)
+
+    assert {levels[name] for name in values.unavailable} == {True}
+    assert {name for name, is_level in levels.items() if is_level} == values.unavailable.keys()
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_whoever_asks_for_a_few_of_very_many_has_no_look_at_all_of_them(
+    is_packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor, day = Floor(CONFIG), day_window(TODAY)
+    reps = [f"x{number}" for number in range(60)]
+    for rep in reps:
+        pane = {DAYS[0]: 1, BY_FORM[Form.SAMPLE][0]: {5: 1}}
+        floor.take_pane(pane_key("ledger.0", rep, day), encode_pane(pane))
+    if is_packed:
+        assert [*floor.store.pack_all()]
+    span = Span("", days=True, first=TODAY, last=TODAY)
+    everybody = dict(zip(reps, floor.merged_of(reps, span, NOW), strict=True))
+    read = 0
+
+    def counting(value: bytes) -> Pane:
+        nonlocal read
+        read += 1
+        return decode_pane(value)
+
+    for module in ("pane_store", "bulk_panes", "columns"):
+        monkeypatch.setattr(f"schemas.{module}.decode_pane", counting)
+
+    assert floor.merged_of(reps[:2], span, NOW) == [everybody[rep] for rep in reps[:2]]
+    assert 0 < read <= 8

@@ -23,6 +23,7 @@ from api.http.parameters import (
     screen_filter,
 )
 from api.read.broadcast import Broadcaster
+from api.read.making import spread
 from api.read.subscriptions import Filter
 from api.read.view import View
 from schemas.instants import SECOND
@@ -82,7 +83,9 @@ async def stream(
 
     async def tell(write: Write) -> None:
         # Not before the answer begins: of a client that has gone by then nothing must stay.
-        subscription, first = broadcaster.subscribe(wanted, last_event_id or also_last_event_id, now_of(request))
+        subscription, first = await spread(
+            broadcaster.subscribing(wanted, last_event_id or also_last_event_id, lambda: now_of(request))
+        )
         allowed_at = now
         try:
             await write(first)
@@ -95,7 +98,7 @@ async def stream(
                     allowed_at = current
                 if subscription.is_lagging:
                     subscription.is_lagging = False
-                    piece = broadcaster.snapshot(wanted, current)
+                    piece = await spread(broadcaster.snapshot(wanted, lambda: now_of(request)))
                 if piece:
                     await write(piece)
         finally:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,17 +13,19 @@ from msgspec.structs import replace
 
 from api.read.broadcast import Broadcaster
 from api.read.goal_rows import MOVES_BY_THE_CLOCK
+from api.read.making import at_once
 from api.read.remembered import REMEMBERED, REMEMBERED_FOR
-from api.read.rows import Json, metrics_row, waiting_leads
+from api.read.rows import Json, metrics_row, row_maker, waiting_leads
 from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
 from api.read.view import ORGANISATION, View
 from schemas.alerts import encode_alert
 from schemas.config import Config
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
+from schemas.panes import pane_key
 from schemas.records import RecordChange
-from schemas.topics import ALERTS, VERIFICATIONS
+from schemas.topics import ALERTS, PANES, VERIFICATIONS
 from schemas.verifications import VERIFICATION_KEY
-from schemas.windows import span_of
+from schemas.windows import day_window, span_of
 from tests.alert_builders import make_alert
 from tests.api.reading import ToldPipeline, floor_config, make_view
 from tests.builders import change, instant, make_config, make_verification
@@ -93,7 +96,7 @@ class Screen:
         piece = self.subscription.drain()
         if self.subscription.is_lagging:
             self.subscription.is_lagging = False
-            piece = self.desk.broadcaster.snapshot(self.wanted, self.desk.now)
+            piece = at_once(self.desk.broadcaster.snapshot(self.wanted, lambda: self.desk.now))
         self.apply(piece)
 
     def apply(self, stream: bytes) -> None:
@@ -592,6 +595,94 @@ def test_who_was_away_shortly_gets_no_snapshot() -> None:
 
     assert screen.kinds == ["metrics", "freshness"]
     screen.check()
+
+
+@pytest.mark.parametrize("wanted", [Filter(windows=("today", "15m")), Filter(teams=frozenset({"north"}))])
+def test_a_snapshot_is_made_in_pieces_and_says_what_changes_meanwhile(
+    wanted: Filter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.read.broadcast.AT_ONCE", 5)
+    desk = Desk()
+    desk.take(
+        *(change("rep", f"n{number}", NOW, name=f"N {number}", team="north") for number in range(30)),
+        *(call(f"c{number}", NOW, rep=f"n{number}") for number in range(30)),
+    )
+    desk.flush()
+    screen, first = Screen(desk, wanted), None
+    pieces = desk.broadcaster.subscribing(wanted, None, lambda: desk.now)
+    rounds = 0
+    while first is None:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            screen.subscription, first = end.value
+        else:
+            rounds += 1
+            match rounds:
+                case 2:
+                    desk.take(call("new", NOW, rep="n0"), call("late", NOW, rep="n29"))
+                case 3:
+                    desk.take(change("rep", "n1", NOW + 1, team="south"))
+                case 4:
+                    desk.take(change("rep", "joins", NOW, name="J", team="north"), call("first", NOW, rep="joins"))
+            desk.flush()
+    screen.apply(first)
+
+    assert rounds > 6
+    assert screen.kinds == ["snapshot"]
+    screen.check()
+    desk.take(call("after", NOW, rep="n3"))
+    desk.flush()
+    screen.read()
+    screen.check()
+
+
+def test_a_piece_of_a_snapshot_has_so_many_rows_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.read.broadcast.AT_ONCE", 5)
+    desk = Desk()
+    desk.take(*(call(f"c{number}", NOW, rep=f"n{number}") for number in range(30)))
+    desk.flush()
+    made = 0
+
+    def counting(*given: Any) -> Callable[[Json, Any], Json]:
+        make = row_maker(*given)
+
+        def counted(head: Json, values: Any) -> Json:
+            nonlocal made
+            made += 1
+            return make(head, values)
+
+        return counted
+
+    monkeypatch.setattr("api.read.broadcast.row_maker", counting)
+    of_each = []
+    for _ in desk.broadcaster.subscribing(Filter(), None, lambda: desk.now):
+        of_each.append(made)
+        made = 0
+
+    assert sum(of_each) + made >= 30
+    assert max([*of_each, made]) <= 5
+
+
+def test_a_pane_that_cannot_be_read_costs_its_own_people_a_value_and_nobody_else_anything() -> None:
+    desk = Desk()
+    desk.take(call("c1", NOW, rep="r1"), call("c2", NOW, rep="r2"))
+    screen = Screen(desk, Filter()).connect()
+    key = pane_key("ledger.9", "r1", day_window(desk.view.calendar.day_of(desk.now)))
+    desk.view.apply(PANES.name, key, b"none")
+    desk.flush()
+    screen.read()
+
+    screen.check()
+    shown = {rep: screen.rows["today", f"rep {rep}"]["metrics"]["calls_made"] for rep in ("r1", "r2")}
+    assert shown == {"r1": None, "r2": 1}
+    assert screen.rows["today", "organisation"]["metrics"]["calls_made"] is None
+
+    desk.view.apply(PANES.name, key, None)
+    desk.flush()
+    screen.read()
+    screen.check()
+    assert screen.rows["today", "rep r1"]["metrics"]["calls_made"] == 1
 
 
 def test_window_that_nobody_looked_at_for_long_is_not_followed_and_comes_back_with_a_snapshot() -> None:

@@ -2,18 +2,20 @@
 
 import itertools
 import random
+from collections import Counter
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.verification import records as recounted
-from processor.core.counted import record_contributions
+from processor.core.counted import pasts_of, record_contributions
 from processor.core.deals import closed_at, deal_row, joined_stays, stays
 from processor.core.definitions import definitions_of
 from processor.core.ledger import Ledger, LedgerOutput
+from processor.core.plan import Contribution
 from processor.core.retention import speaks_of_the_past
 from schemas.damage import DamagedError, check_row
 from schemas.deals import decode_deal
@@ -239,16 +241,31 @@ def test_who_told_first_that_it_was_won_is_remembered_over_a_restart() -> None:
     told.restart()
 
 
-@pytest.mark.parametrize("word", [{"amount": "7"}, {"rep": "r2"}, {"stage": "won"}, {"status": "lost"}])
-def test_what_stays_count_for_is_remembered_for_those_who_are_in_the_same_stages_alone(word: dict[str, Any]) -> None:
-    definitions, fresh = definitions_of(make_config()), definitions_of(make_config())
-    held = deal(
-        *((MON + n * HOUR, {"rep": "r1", "stage": stage, "status": "open"}) for n, stage in enumerate(("a", "b", "c")))
+@settings(max_examples=60, deadline=None)
+@given(st.lists(changes(("deal",)), min_size=1, max_size=8), changes(("deal",)))
+def test_of_a_past_is_counted_again_what_a_word_may_change(log: list[RecordChange], word: RecordChange) -> None:
+    definitions = definitions_of(make_config())
+    pasts = pasts_of(word, definitions)
+    held, again = fold_all("deal", log), fold_all("deal", [*log, word])
+
+    by_all = _differing(record_contributions(held, definitions), record_contributions(again, definitions))
+    by_some = _differing(
+        record_contributions(held, definitions, pasts), record_contributions(again, definitions, pasts)
     )
-    before = record_contributions(held, definitions)
-    held.fold(change("deal", "d1", TUE, **word))
 
-    after = record_contributions(held, definitions)
+    assert by_some == by_all
 
-    assert before
-    assert after == record_contributions(held, fresh)
+
+def _differing(before: list[Contribution], after: list[Contribution]) -> Counter[str]:
+    found = Counter(map(repr, after))
+    found.subtract(Counter(map(repr, before)))
+    return Counter({entry: times for entry, times in found.items() if times})
+
+
+def test_a_word_of_which_no_stage_makes_anything_has_none_of_them_counted() -> None:
+    definitions = definitions_of(make_config())
+
+    assert not pasts_of(change("deal", "d1", TUE, name="Acme", next_step_at=WED), definitions)
+    assert pasts_of(change("deal", "d1", TUE, rep="r2"), definitions) == frozenset(definitions.counting.pasts)
+    assert pasts_of(change("deal", "d1", TUE, deleted=True), definitions) == frozenset(definitions.counting.pasts)
+    assert pasts_of(change("deal", "d1", TUE, stage="won"), definitions) == frozenset(definitions.counting.pasts)

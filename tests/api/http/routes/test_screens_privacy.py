@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from api.read.discretion import discretion_of, windows_of
+from api.read.making import at_once
 from api.read.subscriptions import Filter
 from tests.api.reading import Floor, floor_config
 from tests.builders import change
@@ -34,7 +35,7 @@ def snapshot(floor: Floor) -> dict[str, Any]:
     discretion = discretion_of(floor.config, "wall")
     teams = frozenset(screen.teams) or None
     wanted = Filter(windows=windows_of(screen), teams=teams, discretion=discretion)
-    data = floor.read_side.broadcaster.snapshot(wanted, floor.now).split(b"data: ")[1]
+    data = at_once(floor.read_side.broadcaster.snapshot(wanted, lambda: floor.now)).split(b"data: ")[1]
     found: dict[str, Any] = json.loads(data)
     return found
 
