@@ -1,6 +1,7 @@
 """By which definitions were numbers derived? A digest of everything in the configuration that they depend on.
 
-Owns what counts as a definition, and the number of the form in which derived numbers are written. Whoever derives says the digest, whoever serves compares it with their own.
+Owns what counts as a definition, and the number of the form in which derived numbers are written. Whoever derives says
+the digest, whoever serves compares it with their own.
 """
 
 import json

@@ -13,7 +13,7 @@ from schemas.definitions import FORM, digest_of
 from schemas.leads import LeadClock
 from schemas.panes import Pane, encode_pane
 from schemas.progress import Progress, encode_progress, progress_key
-from schemas.records import fold_all, make_change
+from schemas.records import Value, fold_all, make_change
 from schemas.topics import PROGRESS
 from tests.builders import make_config
 
@@ -81,7 +81,7 @@ def written() -> bytes:
     members = [(kind.__name__, kind.__struct_fields__, kind.__annotations__) for kind in MESSAGES]
     ids, pairs = {b"0123456789abcdef": 1, b"fedcba9876543210": 2}, {(86_400_000_000, 60_000_000): 1}
     pane: Pane = {2: 3, 4: {60_000_000: 1, 3_600_000_000: 2}, 6: {7: 5, 9: 4}, 8: ids, 10: pairs}
-    words = [
+    words: list[tuple[int, dict[str, Value]]] = [
         (1, {"rep": "r-1", "stage": "open", "amount": "12.50", "lead": "l-1"}),
         (2, {"rep": "r-2", "stage": "won", "closed_at": 2}),
     ]
