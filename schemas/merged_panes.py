@@ -7,8 +7,6 @@ that a change costs few merges, not 1,440. The panes of many people, and of all 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import NamedTuple
 
 from schemas.bulk_panes import BulkPanes
 from schemas.catalogue.defined import bound_under
@@ -16,6 +14,7 @@ from schemas.catalogue.plan import Form, Kind
 from schemas.columns import parts_in
 from schemas.config import Config
 from schemas.config.rules import rules_of
+from schemas.group_panes import GroupPanes, has_many
 from schemas.instants import DAY, MINUTE
 from schemas.left_out import LeftOut
 from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
@@ -24,37 +23,16 @@ from schemas.panes import IN_LEVELS, IN_SPAN, UNREADABLE, Pane, exchange, merge,
 from schemas.people import Person, Roster
 from schemas.pieces import DAYS_IN_BLOCK, MINUTES_IN_BLOCK, Pieces, block_of
 from schemas.rep_days import RepDays
+from schemas.scopes import ORGANISATION, Scope, rep_scope, team_scope
 from schemas.sums import Sums
 from schemas.windows import STANDING, Calendar, Day, Span, Window, day_window, days_kept, index_of, is_day, whole_day
 
 DECODED_WINDOWS = 256
 """Of so many windows the panes of reps stay decoded, which takes ten times the memory of their bytes."""
 LEVELS_REMEMBERED = 4096
-_MANY = 4
-"""Teams that are made of their people alone."""
 _EMPTY: Pane = {}
 _NO_DAY: Day = 2**31
 """Of what stands: after all others."""
-
-
-class Scope(NamedTuple):
-    """Whose numbers: a rep's, a team's, or the organisation's (id None)."""
-
-    kind: str
-    id: str | None
-
-
-ORGANISATION = Scope("organisation", None)
-
-
-def rep_scope(rep: str) -> Scope:
-    """One rep."""
-    return Scope("rep", rep)
-
-
-def team_scope(team: str) -> Scope:
-    """What reps did on days they were in that team."""
-    return Scope("team", team)
 
 
 class MergedPanes:
@@ -77,6 +55,7 @@ class MergedPanes:
         self.store = PaneStore(parts_in(plan))
         counts = frozenset(cell for cell, form in plan.forms.items() if form is Form.COUNT)
         self._bulk = BulkPanes(self.store, Sums(self.store, self._days), counts, self._days, plan.of_kind(Kind.LEVEL))
+        self._groups = GroupPanes(self.store, self.roster, self._bulk, self._day_of)
         self._rep_panes: dict[Window, dict[str | None, Pane]] = {}
         self._scope_panes: dict[Window, dict[Scope, Pane]] = {}
         self._exchanged: dict[Window, dict[str | None, Pane]] = {}
@@ -404,7 +383,7 @@ class MergedPanes:
         if held is None or (is_fresh and 2 * len(exchanged or ()) > self.store.size(window)):
             held = self._scope_panes[window] = {}
             if self.store.blocks(window):
-                self._merge_scopes(window, held, scopes)
+                self._groups.merge(window, held, scopes)
                 self._exchanged.pop(window, None)
                 return most
             held |= dict.fromkeys(scopes, _EMPTY)
@@ -459,8 +438,8 @@ class MergedPanes:
         if pane is None:
             first = Window(block // 2 * size * 2 + block % 2)
             last = Window(first + size * 2 - 2)
-            if scope.kind == "team" and is_day(first) and not _has_many(held):
-                pane = self._made_of(scope, first, last)
+            if scope.kind == "team" and is_day(first) and not has_many(held):
+                pane = self._groups.of_team(scope, first, last)
             else:
                 pane = merge(self._pane(scope, Window(number)) for number in range(first, last + 1, 2))
             held[scope] = pane
@@ -502,7 +481,7 @@ class MergedPanes:
         elif exchanged:
             self._exchange(window, held, exchanged)
         if scope not in held:
-            self._merge_scopes(window, held, [scope])
+            self._groups.merge(window, held, [scope])
         return held[scope]
 
     def _exchange(self, window: Window, held: dict[Scope, Pane], exchanged: Mapping[str | None, Pane]) -> None:
@@ -517,42 +496,6 @@ class MergedPanes:
                 exchange(made[scope], before, after)
         held |= made
 
-    def _merge_scopes(self, window: Window, held: dict[Scope, Pane], scopes: Collection[Scope]) -> None:
-        """Make panes of these scopes in a window.
-
-        Where everybody is looked at anyway, or one team after the other is asked for, all are made at once.
-        """
-        if ORGANISATION not in scopes and not _has_many(held):
-            held |= {scope: self._made_of(scope, window, window) for scope in scopes}
-            return
-        day, teams = self._day_of(window), [*map(team_scope, self.roster.team_names)]
-        numbers = {scope.id: number for number, scope in enumerate(teams)}
-        # The last group is of those without a team.
-        group_of = {
-            place: numbers.get(self.roster.team_on(name, day), len(teams))
-            for place, name in enumerate(self.store.names)
-        }
-        panes = self._bulk.of_groups(window, window, group_of, len(teams) + 1, self._day_of)
-        held |= dict.fromkeys(scopes, _EMPTY) | {ORGANISATION: merge(panes)}
-        held |= {team: pane or _EMPTY for team, pane in zip(teams, panes, strict=False)}
-
-    def _made_of(self, scope: Scope, first: Window, last: Window) -> Pane:
-        """The pane of a team over a stretch of windows, of its people alone."""
-        people = {
-            self.store.places[rep]: self.roster.people[rep].membership
-            for rep in self.roster.ever_in(scope.id)
-            if rep in self.store.places
-        }
-        days = range(self._day_of(first), self._day_of(last) + 1)
-        moves = {day for membership in people.values() for day in membership.days if day in days[1:]}
-        panes = []
-        for begin, end in zip([days[0], *sorted(moves)], [*sorted(moves), days[-1] + 1], strict=True):
-            group_of = {place: 0 for place, membership in people.items() if membership.team_on(begin) == scope.id}
-            # Of a single window, which may be a minute, there is one piece.
-            stretch = (first, last) if not moves else (day_window(begin), day_window(end - 1))
-            panes += self._bulk.of_groups(*stretch, group_of, 1, self._day_of)
-        return panes[0] if len(panes) == 1 else merge(panes)
-
     def _add(self, window: Window, held: dict[Scope, Pane], reps: Iterable[str | None]) -> None:
         """Merge the panes of reps that are in none of the scopes' panes yet into those."""
         parts: dict[Scope, list[Pane]] = {}
@@ -566,8 +509,3 @@ class MergedPanes:
         if window == STANDING:
             return _NO_DAY
         return index_of(window) if is_day(window) else self.calendar.day_of(index_of(window) * MINUTE)
-
-
-def _has_many(held: Iterable[Scope]) -> bool:
-    """Whether there are so many teams that all others are likely to be asked for as well."""
-    return sum(1 for _ in islice((scope for scope in held if scope.kind == "team"), _MANY)) == _MANY
