@@ -26,7 +26,7 @@ from prometheus_client import CollectorRegistry
 
 from api.app import build_read_side, create_app
 from api.read.read_side import ReadSide
-from api.read.snapshot import Snapshot, read_snapshot, write_snapshot
+from api.read.snapshot import read_snapshot, write_snapshot
 from api.read.subscriptions import Filter
 from api.settings import Settings
 from bench.cells import count_cell
@@ -39,11 +39,10 @@ from processor.core.retention import Horizon
 from schemas.catalogue.defined import bound_under
 from schemas.config import Config, load_config
 from schemas.config.rules import rules_of
-from schemas.generations import Served
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
-from schemas.log_marks import Mark
 from schemas.panes import decode_pane, pane_key, read_pane_key
 from schemas.records import fold_all, make_change
+from schemas.snapshot_doubts import Source, Wanted
 from schemas.topics import PANES, ROSTER
 from schemas.windows import Calendar, date_of, day_window, is_day
 
@@ -141,7 +140,7 @@ def _keep_and_restore(
     """Write what a view holds, and let another one begin with it."""
     view, path = read_side.view, folder / "view.snapshot"
     begun = time.process_time()
-    size = write_snapshot(path, Snapshot(view.definitions, Served(1, 4, 4), now, [Mark()], view.store.contents()))
+    size = write_snapshot(path, Source(Wanted(view.definitions, 1, 4), now, {}), view.store.contents())
     found["snapshot written, CPU"] = time.process_time() - begun
     found["size of the snapshot"] = size / 1000
     before, begun = memory_of(), time.process_time()

@@ -1,6 +1,7 @@
 """By which definitions were numbers derived? A digest of everything in the configuration that they depend on.
 
-Owns what counts as a definition. Whoever derives says the digest, whoever serves compares it with their own.
+Owns what counts as a definition, and the number of the form in which derived numbers are written. Whoever derives says
+the digest, whoever serves compares it with their own.
 """
 
 import json
@@ -10,6 +11,9 @@ from typing import Any
 from schemas.catalogue.defined import Defined
 from schemas.config import Config
 
+FORM = 1
+"""Of the messages in derived topics. Raised with a form that builds before it cannot read: where two versions run side
+by side, the older api then stands still and says so, as it does for other definitions (api/read/holding.py)."""
 _NO_DEFINITIONS: Any = {
     "alerts": True,
     "prometheus": True,
@@ -35,6 +39,7 @@ def digest_of(config: Config) -> str:
     # Who is only named is nobody new: records speak of them anyhow.
     definitions["reps"] = {id: rep for id, rep in definitions.get("reps", {}).items() if any(rep.values())}
     definitions["metrics"] = _defined(config.defined)
+    definitions["form"] = FORM
     return sha256(json.dumps(definitions, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -125,6 +125,7 @@ class PaneTable:
                 continue
             if last != (rep, at):
                 # One after the other counts for the same person at the same instant, most often.
+                last = None  # of one that is over nothing is kept here
                 index = day_of(at)
                 day = day_window(index)
                 if day < first_day:

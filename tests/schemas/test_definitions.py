@@ -1,12 +1,19 @@
 """The digest of the definitions: what changes numbers changes it, what does not leaves it."""
 
+from hashlib import sha256
 from typing import Any
 
+import msgspec
 import pytest
 
 from api.read.view import View
-from schemas.definitions import digest_of
+from schemas.alerts import Acknowledgement, Alert, AlertFrame
+from schemas.deals import DealCard
+from schemas.definitions import FORM, digest_of
+from schemas.leads import LeadClock
+from schemas.panes import Pane, encode_pane
 from schemas.progress import Progress, encode_progress, progress_key
+from schemas.records import Value, fold_all, make_change
 from schemas.topics import PROGRESS
 from tests.builders import make_config
 
@@ -62,3 +69,36 @@ def test_what_was_done_by_other_definitions_is_not_done_for_the_view() -> None:
     view.apply(PROGRESS.name, progress_key("ledger", 1), encode_progress(new))
 
     assert {place: progress.offset for place, progress in view.progress.items()} == {("ledger", 1): 9}
+
+
+WRITTEN = {1: "a966050ad2cb1baf"}
+"""Form -> digest of what is written in it."""
+MESSAGES: tuple[type[msgspec.Struct], ...] = (Acknowledgement, Alert, AlertFrame, DealCard, LeadClock, Progress)
+
+
+def written() -> bytes:
+    """What messages of derived topics look like: the members of each, a pane of every sort of cell, a row."""
+    members = [(kind.__name__, kind.__struct_fields__, kind.__annotations__) for kind in MESSAGES]
+    ids, pairs = {b"0123456789abcdef": 1, b"fedcba9876543210": 2}, {(86_400_000_000, 60_000_000): 1}
+    pane: Pane = {2: 3, 4: {60_000_000: 1, 3_600_000_000: 2}, 6: {7: 5, 9: 4}, 8: ids, 10: pairs}
+    words: list[tuple[int, dict[str, Value]]] = [
+        (1, {"rep": "r-1", "stage": "open", "amount": "12.50", "lead": "l-1"}),
+        (2, {"rep": "r-2", "stage": "won", "closed_at": 2}),
+    ]
+    row = fold_all(
+        "deal", [make_change(kind="deal", id="d-1", changed_at=at, fields=said, received_at=9) for at, said in words]
+    )
+    return b"\0".join([repr(members).encode(), encode_pane(pane), row.encode()])
+
+
+def test_another_form_of_what_is_written_has_another_number() -> None:
+    """Can a build before yours not read it? Then raise `FORM`. If it can (a further member at the end that has a
+    default), write down the new digest."""
+    assert {FORM: sha256(written()).hexdigest()[:16]} == WRITTEN
+
+
+def test_another_form_is_another_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = digest_of(make_config())
+    monkeypatch.setattr("schemas.definitions.FORM", FORM + 1)
+
+    assert digest_of(make_config()) != before
