@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from schemas.columns import Block, Column
 from schemas.pane_store import Held, PaneStore
 from schemas.panes import Pane, decode_pane, merge, written_name
-from schemas.sums import Sums
+from schemas.sums import Sums, Totals
 from schemas.windows import Day, Span, Window
 
 _SAFE = 2**62
@@ -78,53 +78,51 @@ class BulkPanes:
         day_of: Callable[[Window], Day],
     ) -> list[Pane]:  # fmt: skip
         """The pane of each of them over a stretch of windows; of these cells (None: of all) at least."""
-        totals = self._sums.totals(first, last, cells)
-        found: list[Pane] = [{} for _ in places]
-        index = np.array(places, np.int64)
-        for column, total in totals.items():
-            amounts = _at(total, index)
-            hits = np.flatnonzero(amounts)
-            cell, key = column
-            for number, amount in zip(hits.tolist(), amounts[hits].tolist(), strict=True):
-                if key is None:
-                    found[number][cell] = amount
-                else:
-                    found[number].setdefault(cell, {})[key] = amount
-        if cells is not None and cells <= self._in_columns:
-            return found
-        parts: dict[int, list[Pane]] = {place: [] for place in places}
-        for window in self._store.windows_between(first, last):
-            for place, rest in self._rests(window, parts, cells):
-                parts[place].append(rest)
-            for cell in self._days if cells is None else self._days & cells:
-                for place in self._present(window, cell, parts):
-                    # What nobody did is done on no person's day.
-                    if not place:
-                        continue
-                    parts[place].append({cell: {(self._store.names[place], day_of(window)): 1}})
-        return [pane | merge(parts[place]) if parts[place] else pane for place, pane in zip(places, found, strict=True)]
+        group_of = {place: number for number, place in enumerate(places)}
+        return self._panes(self._sums.totals(first, last, cells), first, last, group_of, len(places), cells, day_of)
 
-    def of_groups(self, window: Window, group_of: Sequence[int], number: int, day: Day) -> list[Pane]:
-        """The panes of so many groups in one window. `group_of`: the group of each place."""
-        groups = np.array(group_of, np.int64)
-        order = np.argsort(groups, kind="stable")
-        starts = np.searchsorted(groups[order], np.arange(number))
-        some = np.flatnonzero(np.bincount(groups, minlength=number))
+    def levels_of(
+        self, places: Sequence[int], first: Window, last: Window, day_of: Callable[[Window], Day]
+    ) -> list[Pane]:  # fmt: skip
+        """The same of what is part of levels, in stretches of which nobody else will ask."""
+        group_of = {place: number for number, place in enumerate(places)}
+        totals = self._sums.of(first, last, self._levels, group_of)
+        return self._panes(totals, first, last, group_of, len(places), self._levels, day_of)
+
+    def of_groups(
+        self, first: Window, last: Window, group_of: Mapping[int, int], number: int, day_of: Callable[[Window], Day]
+    ) -> list[Pane]:  # fmt: skip
+        """The panes of so many groups over a stretch of windows. `group_of`: the group of each place that is in one."""
+        totals = self._sums.of(first, last, None, group_of)
+        return self._panes(totals, first, last, group_of, number, None, day_of)
+
+    def _panes(
+        self, totals: Totals, first: Window, last: Window, group_of: Mapping[int, int], number: int,
+        cells: frozenset[int] | None, day_of: Callable[[Window], Day],
+    ) -> list[Pane]:  # fmt: skip
         found: list[Pane] = [{} for _ in range(number)]
-        for (cell, key), total in self._sums.of(window, window, None).items():
-            for group, amount in _by_group(_at(total, order), starts, some):
+        if not group_of:
+            return found
+        places, groups = np.array([*group_of], np.int64), np.array([*group_of.values()], np.int64)
+        order = np.argsort(groups, kind="stable")
+        some, starts = np.unique(groups[order], return_index=True)
+        for (cell, key), total in totals.items():
+            for group, amount in _by_group(_at(total, places[order]), some, starts):
                 if key is None:
                     found[group][cell] = amount
                 else:
                     found[group].setdefault(cell, {})[key] = amount
+        if cells is not None and cells <= self._in_columns:
+            return found
         parts: list[list[Pane]] = [[] for _ in range(number)]
-        everybody = range(len(group_of))
-        for place, rest in self._rests(window, everybody, None):
-            parts[group_of[place]].append(rest)
-        for cell in self._days:
-            for place in self._present(window, cell, everybody):
-                if place:
-                    parts[group_of[place]].append({cell: {(self._store.names[place], day): 1}})
+        for window in self._store.windows_between(first, last):
+            for place, rest in self._rests(window, group_of, cells):
+                parts[group_of[place]].append(rest)
+            for cell in self._days if cells is None else self._days & cells:
+                for place in self._present(window, cell, group_of):
+                    # What nobody did is done on no person's day.
+                    if place:
+                        parts[group_of[place]].append({cell: {(self._store.names[place], day_of(window)): 1}})
         return [pane | merge(rests) if rests else pane for pane, rests in zip(found, parts, strict=True)]
 
     def _rests(
@@ -138,13 +136,12 @@ class BulkPanes:
             for place, rest in block.rests(places):
                 if place not in over and (names is None or any(name in rest for name in names)):
                     yield place, decode_pane(rest)
-        for origin, held in fresh.items():
-            for place, value in _theirs(held, places):
-                if names is None or any(name in value for name in names):
-                    pane = self._store.read(window, origin, place, value)
-                    found = {cell: part for cell, part in pane.items() if self._is_rest(cell, part)}
-                    if found:
-                        yield place, found
+        for origin, place, value in self._store.fresh_panes(window, places):
+            if names is None or any(name in value for name in names):
+                pane = self._store.read(window, origin, place, value)
+                found = {cell: part for cell, part in pane.items() if self._is_rest(cell, part)}
+                if found:
+                    yield place, found
 
     def _is_rest(self, cell: int, held: Any) -> bool:
         return type(held) is not int and cell not in self._store.parts
@@ -160,20 +157,11 @@ class BulkPanes:
                 if place not in over:
                     amounts[place] = amounts.get(place, 0) + amount
         name = written_name(cell)
-        for origin, held in fresh.items():
-            for place, value in _theirs(held, places):
-                if name in value:
-                    pane = self._store.read(window, origin, place, value)
-                    amounts[place] = amounts.get(place, 0) + int(pane.get(cell, 0))
+        for origin, place, value in self._store.fresh_panes(window, places):
+            if name in value:
+                pane = self._store.read(window, origin, place, value)
+                amounts[place] = amounts.get(place, 0) + int(pane.get(cell, 0))
         return (place for place, amount in amounts.items() if amount > 0)
-
-
-def _theirs(held: Mapping[int, bytes | None], places: Collection[int]) -> Iterator[tuple[int, bytes]]:
-    """The panes of these people: whoever asks for a few of very many has no look at all of them."""
-    for place in places if len(places) < len(held) else held:
-        value = held.get(place)
-        if value is not None and place in places:
-            yield place, value
 
 
 def _of_column(block: Block, cells: NDArray[np.uint64], wanted: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -190,12 +178,11 @@ def _at(total: NDArray[Any], index: NDArray[np.int64]) -> NDArray[Any]:
     return total[index]
 
 
-def _by_group(amounts: NDArray[Any], starts: NDArray[Any], some: NDArray[Any]) -> Iterator[tuple[int, int]]:
+def _by_group(amounts: NDArray[Any], some: NDArray[Any], starts: NDArray[Any]) -> Iterator[tuple[int, int]]:
     """(group, sum of its amounts), of those whose sum is not 0."""
     if amounts.dtype != object and len(amounts) * max(-int(amounts.min()), int(amounts.max())) >= _SAFE:
         amounts = amounts.astype(object)
     # Groups follow one another: each goes up to the beginning of the next.
-    sums = np.add.reduceat(amounts, starts[some])
-    for group, amount in zip(some.tolist(), sums.tolist(), strict=True):
-        if amount:
-            yield group, amount
+    sums = np.add.reduceat(amounts, starts)
+    hits = np.flatnonzero(sums)
+    return zip(some[hits].tolist(), sums[hits].tolist(), strict=True)

@@ -21,15 +21,9 @@ from schemas.columns import Column
 from schemas.config import Config
 from schemas.instants import MINUTE, format_instant
 from schemas.left_out import negative_durations, without_rate
-from schemas.merged_panes import (
-    DECODED_WINDOWS,
-    ORGANISATION,
-    MergedPanes,
-    Scope,
-    rep_scope,
-    team_scope,
-)
+from schemas.merged_panes import DECODED_WINDOWS, MergedPanes
 from schemas.panes import IN_SPAN, UNREADABLE, Pane, opening_of
+from schemas.scopes import ORGANISATION, Scope, rep_scope, team_scope
 from schemas.windows import Span, Window, date_of, first_minute_kept
 
 PARTLY_KNOWN = "a part of it cannot be read"

@@ -6,8 +6,7 @@ is remembered until a part of it changes. Long spans are merged from blocks (an 
 that a change costs few merges, not 1,440. The panes of many people, and of all teams, are made from columns at once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from schemas.bulk_panes import BulkPanes
 from schemas.catalogue.defined import bound_under
@@ -15,6 +14,7 @@ from schemas.catalogue.plan import Form, Kind
 from schemas.columns import parts_in
 from schemas.config import Config
 from schemas.config.rules import rules_of
+from schemas.group_panes import GroupPanes, has_many
 from schemas.instants import DAY, MINUTE
 from schemas.left_out import LeftOut
 from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
@@ -23,8 +23,9 @@ from schemas.panes import IN_LEVELS, IN_SPAN, UNREADABLE, Pane, exchange, merge,
 from schemas.people import Person, Roster
 from schemas.pieces import DAYS_IN_BLOCK, MINUTES_IN_BLOCK, Pieces, block_of
 from schemas.rep_days import RepDays
+from schemas.scopes import ORGANISATION, Scope, rep_scope, team_scope
 from schemas.sums import Sums
-from schemas.windows import STANDING, Calendar, Day, Span, Window, days_kept, index_of, is_day, whole_day
+from schemas.windows import STANDING, Calendar, Day, Span, Window, day_window, days_kept, index_of, is_day, whole_day
 
 DECODED_WINDOWS = 256
 """Of so many windows the panes of reps stay decoded, which takes ten times the memory of their bytes."""
@@ -32,26 +33,6 @@ LEVELS_REMEMBERED = 4096
 _EMPTY: Pane = {}
 _NO_DAY: Day = 2**31
 """Of what stands: after all others."""
-
-
-class Scope(NamedTuple):
-    """Whose numbers: a rep's, a team's, or the organisation's (id None)."""
-
-    kind: str
-    id: str | None
-
-
-ORGANISATION = Scope("organisation", None)
-
-
-def rep_scope(rep: str) -> Scope:
-    """One rep."""
-    return Scope("rep", rep)
-
-
-def team_scope(team: str) -> Scope:
-    """What reps did on days they were in that team."""
-    return Scope("team", team)
 
 
 class MergedPanes:
@@ -74,6 +55,7 @@ class MergedPanes:
         self.store = PaneStore(parts_in(plan))
         counts = frozenset(cell for cell, form in plan.forms.items() if form is Form.COUNT)
         self._bulk = BulkPanes(self.store, Sums(self.store, self._days), counts, self._days, plan.of_kind(Kind.LEVEL))
+        self._groups = GroupPanes(self.store, self.roster, self._bulk, self._day_of)
         self._rep_panes: dict[Window, dict[str | None, Pane]] = {}
         self._scope_panes: dict[Window, dict[Scope, Pane]] = {}
         self._exchanged: dict[Window, dict[str | None, Pane]] = {}
@@ -234,6 +216,8 @@ class MergedPanes:
         places = {rep: self.store.places[rep] for rep in reps if rep in self.store.places}
         merged = self._bulk.of_people([*places.values()], Window(first), Window(last), cells, self._day_of)
         panes = dict(zip(places, merged, strict=True))
+        if self._levels.cells and (cells is None or not self._levels.cells.isdisjoint(cells)):
+            self._find_levels([*map(rep_scope, reps)], span, now)
         return [self._completed(panes.get(rep, _EMPTY), rep_scope(rep), span, now, cells) for rep in reps]
 
     def _completed(self, pane: Pane, scope: Scope, span: Span, now: int, cells: frozenset[int] | None) -> Pane:
@@ -259,15 +243,19 @@ class MergedPanes:
     ) -> Pane:  # fmt: skip
         if not self._levels.cells or (cells is not None and self._levels.cells.isdisjoint(cells)):
             return pane
+        key = (scope, span, end_of(span, now, self.calendar), self.revision)
+        if key not in self._level_panes:
+            self._find_levels([scope], span, now)
+        return self._levels.put(pane, self._level_panes[key], None)
+
+    def _find_levels(self, scopes: Sequence[Scope], span: Span, now: int) -> None:
+        """Make the levels of all these scopes at once."""
+        if len(self._level_panes) > LEVELS_REMEMBERED:
+            self._level_panes.clear()
         end = end_of(span, now, self.calendar)
-        key = (scope, span, end, self.revision)
-        held = self._level_panes.get(key)
-        if held is None:
-            if len(self._level_panes) > LEVELS_REMEMBERED:
-                self._level_panes.clear()
-            made = self._with_levels({}, span, now, self._there_on(scope, end.day))
-            held = self._level_panes[key] = made
-        return self._levels.put(pane, held, None)
+        made = self._levels_of([self._there_on(scope, end.day) for scope in scopes], span, now)
+        for scope, held in zip(scopes, made, strict=True):
+            self._level_panes[scope, span, end, self.revision] = held
 
     def _of_rep_days(self, scope: Scope, span: Span, now: int) -> Pane:
         first, last = self._days_up_to(span, now)
@@ -283,6 +271,8 @@ class MergedPanes:
 
     def _people_of(self, scope: Scope) -> Iterable[Person]:
         people = self.roster.people
+        if scope.kind == "team":
+            return [people[rep] for rep in self.roster.ever_in(scope.id)]
         if scope.kind != "rep":
             return people.values()
         return [people[scope.id]] if scope.id is not None and scope.id in people else []
@@ -316,7 +306,7 @@ class MergedPanes:
                     for rep in (None, *self.store.people())
                     if self._is_in(scope, rep, day) and label_on(rep, day) == label
                 ]
-                found[label] = self._with_levels(pane, span, now, meant)
+                found[label] = self._levels.put(pane, self._levels_of([meant], span, now)[0], None)
         if self._rep_days.cells:
             first, last = self._days_up_to(span, now)
             made = self._rep_days.panes(
@@ -332,24 +322,40 @@ class MergedPanes:
         mark = self._unreadable(scope, span, now) if self.store.unreadable else {}
         return {held: pane | mark for held, pane in found.items()} if mark else found
 
-    def _with_levels(self, pane: Pane, span: Span, now: int, scopes: Sequence[Scope]) -> Pane:
-        """A pane with what there was of these scopes at the end of a span, and right before it."""
+    def _levels_of(self, groups: Sequence[Sequence[Scope]], span: Span, now: int) -> list[Pane]:
+        """What there was of each of these groups of scopes at the end of a span, and right before it."""
         ends = [end_of(span, now, self.calendar)]
         if self._levels.sets:
             ends.append(beginning_of(span, now, self.calendar))
-        found = []
+        people = {scope for scopes in groups for scope in scopes if scope.kind == "rep"}
+        found: list[list[Pane]] = [[] for _ in groups]
         for at in ends:
-            standing = (self._pane(scope, STANDING) for scope in scopes)
-            later = [*self._after(at)]
-            parts = (part for scope in scopes for after in later for part in self._parts(scope, after))
-            found.append(self._levels.level(standing, parts))
-        return self._levels.put(pane, found[0], found[1] if len(found) > 1 else None)
+            stretches = [after for after in self._after(at) if after.first <= after.last]
+            later = [(after, self._levels_in(after, people)) for after in stretches]
+            for scopes, levels in zip(groups, found, strict=True):
+                standing = (self._pane(scope, STANDING) for scope in scopes)
+                parts = (
+                    part
+                    for after, known in later
+                    for scope in scopes
+                    for part in ([known[scope]] if scope in known else self._parts(scope, after))
+                )
+                levels.append(self._levels.level(standing, parts))
+        return [self._levels.put({}, levels[0], levels[1] if len(levels) > 1 else None) for levels in found]
+
+    def _levels_in(self, span: Span, people: Iterable[Scope]) -> Mapping[Scope, Pane]:
+        """What of levels people have in a stretch of days, at once; of minutes, few of which are theirs, nothing."""
+        if not span.days:
+            return {}
+        places = {scope: self.store.places[scope.id] for scope in people if scope.id in self.store.places}
+        first, last = day_window(span.first), day_window(span.last)
+        return dict(zip(places, self._bulk.levels_of([*places.values()], first, last, self._day_of), strict=True))
 
     def _there_on(self, scope: Scope, day: Day) -> Sequence[Scope]:
         """What a scope's level on a day is summed up from: of a team its people of that day, wherever they were."""
         if scope.kind != "team":
             return [scope]
-        return [rep_scope(rep) for rep in self.store.people() if self.roster.team_on(rep, day) == scope.id]
+        return [rep_scope(rep) for rep in self.roster.ever_in(scope.id) if self.roster.team_on(rep, day) == scope.id]
 
     def _after(self, at: Instant) -> Iterator[Span]:
         """The stored windows after an instant, each once: the rest of its day, and the days after it."""
@@ -364,22 +370,23 @@ class MergedPanes:
             return rep == scope.id
         return scope.kind != "team" or self.roster.team_on(rep, day) == scope.id
 
-    def merge_ahead(self, window: Window, most: int) -> int:
-        """Bring the organisation's and the teams' panes of a window up to date by so many reps at most.
+    def merge_ahead(self, window: Window, scopes: Collection[Scope], most: int) -> int:
+        """Bring the panes of these teams, or the organisation, in a window up to date by so many reps at most.
 
         For who shares an event loop, before `merged` is asked for them. Gives how many reps there were; none: all is
         merged.
         """
-        if window not in self.store:
+        if window not in self.store or self._blocks.get(block_of(window), {}).keys() >= {*scopes}:
             return 0
         held, exchanged = self._scope_panes.get(window), self._exchanged.get(window)
         is_fresh = exchanged and _EMPTY not in exchanged.values()
         if held is None or (is_fresh and 2 * len(exchanged or ()) > self.store.size(window)):
+            held = self._scope_panes[window] = {}
             if self.store.blocks(window):
-                self._scope_panes[window] = self._merge_scopes(window)
+                self._groups.merge(window, held, scopes)
                 self._exchanged.pop(window, None)
                 return most
-            held = self._scope_panes[window] = {}
+            held |= dict.fromkeys(scopes, _EMPTY)
             exchanged = self._exchanged[window] = dict.fromkeys(self.reps_in(window), _EMPTY)
         if not exchanged:
             return 0
@@ -429,10 +436,13 @@ class MergedPanes:
         held = self._blocks.setdefault(block, {})
         pane = held.get(scope)
         if pane is None:
-            first = block // 2 * size * 2 + block % 2
-            pane = held[scope] = merge(
-                self._pane(scope, Window(number)) for number in range(first, first + size * 2, 2)
-            )
+            first = Window(block // 2 * size * 2 + block % 2)
+            last = Window(first + size * 2 - 2)
+            if scope.kind == "team" and is_day(first) and not has_many(held):
+                pane = self._groups.of_team(scope, first, last)
+            else:
+                pane = merge(self._pane(scope, Window(number)) for number in range(first, last + 1, 2))
+            held[scope] = pane
         return pane
 
     def _pane(self, scope: Scope, window: Window) -> Pane:
@@ -464,51 +474,36 @@ class MergedPanes:
         return pane
 
     def _scope_pane(self, window: Window, scope: Scope) -> Pane:
-        held = self._scope_panes.get(window)
+        held = self._scope_panes.setdefault(window, {})
         exchanged = self._exchanged.pop(window, None)
-        if held is None or (exchanged and 2 * len(exchanged) > self.store.size(window)):
-            held = self._scope_panes[window] = self._merge_scopes(window)
+        if exchanged and 2 * len(exchanged) > self.store.size(window):
+            held.clear()
         elif exchanged:
             self._exchange(window, held, exchanged)
-        return held.get(scope, _EMPTY)
+        if scope not in held:
+            self._groups.merge(window, held, [scope])
+        return held[scope]
 
     def _exchange(self, window: Window, held: dict[Scope, Pane], exchanged: Mapping[str | None, Pane]) -> None:
         """Bring the scopes' panes up to date by the few reps that have changed, instead of by everybody."""
-        day = self._day_of(window)
         made: dict[Scope, Pane] = {}
         for rep, before in exchanged.items():
             after = self._rep_pane(window, rep)
-            team = self.roster.team_on(rep, day)
-            for scope in (ORGANISATION,) if team is None else (ORGANISATION, team_scope(team)):
+            for scope in held.keys() & {*self.scopes_of(window, rep)}:
                 if scope not in made:
                     # Somebody may hold the one that was given out.
-                    made[scope] = dict(held.get(scope, _EMPTY))
+                    made[scope] = dict(held[scope])
                 exchange(made[scope], before, after)
         held |= made
 
-    def _merge_scopes(self, window: Window) -> dict[Scope, Pane]:
-        """The organisation's and all teams' panes of a window, at once."""
-        day, scopes = self._day_of(window), [*map(team_scope, self.roster.team_names)]
-        places = {scope.id: number for number, scope in enumerate(scopes)}
-        # The last group is of those without a team.
-        teams = [places.get(self.roster.team_on(name, day), len(scopes)) for name in self.store.names]
-        panes = self._bulk.of_groups(window, teams, len(scopes) + 1, day)
-        found = {scope: pane for scope, pane in zip(scopes, panes, strict=False) if pane}
-        return found | {ORGANISATION: merge(panes)}
-
     def _add(self, window: Window, held: dict[Scope, Pane], reps: Iterable[str | None]) -> None:
         """Merge the panes of reps that are in none of the scopes' panes yet into those."""
-        day = self._day_of(window)
         parts: dict[Scope, list[Pane]] = {}
         for rep in reps:
-            pane = self._rep_pane(window, rep)
-            parts.setdefault(ORGANISATION, []).append(pane)
-            team = self.roster.team_on(rep, day)
-            if team is not None:
-                parts.setdefault(team_scope(team), []).append(pane)
+            for scope in held.keys() & {*self.scopes_of(window, rep)}:
+                parts.setdefault(scope, []).append(self._rep_pane(window, rep))
         for scope, panes in parts.items():
-            before = held.get(scope)
-            held[scope] = merge(panes if before is None else [before, *panes])
+            held[scope] = merge([held[scope], *panes])
 
     def _day_of(self, window: Window) -> Day:
         if window == STANDING:

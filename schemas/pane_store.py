@@ -5,7 +5,7 @@ into blocks (columns.py) once there are many of them, and what comes for a packe
 People are known by their place, which is theirs as long as the process lives; place 0 is what belongs to nobody.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import MsgspecError
@@ -304,6 +304,17 @@ class PaneStore:
     def fresh(self, window: Window) -> Mapping[str, Mapping[int, bytes | None]]:
         """What lies over the blocks of a window, and beside them, by origin and place."""
         return self._fresh.get(window, _NONE)
+
+    def fresh_panes(self, window: Window, places: Collection[int] | None = None) -> Iterator[tuple[str, int, bytes]]:
+        """(origin, place, pane) of what lies there; of these people alone, if somebody asks for some.
+
+        Whoever asks for a few of very many has no look at all of them.
+        """
+        for origin, held in self.fresh(window).items():
+            for place in held if places is None or len(places) >= len(held) else places:
+                value = held.get(place)
+                if value is not None and (places is None or place in places):
+                    yield origin, place, value
 
 
 def pane_or_nothing(value: bytes) -> Pane:

@@ -6,7 +6,7 @@ Pure.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,7 @@ class Roster:
         """Grows with every change of them."""
         self.people: dict[str, Person] = {}
         self._team_names: dict[str, str] | None = None
+        self._ever_in: dict[str | None, list[str]] | None = None
         for rep in config.reps:
             self._refresh(rep)
 
@@ -87,6 +88,15 @@ class Roster:
         if self._team_names is None:
             self._team_names = self._find_teams()
         return self._team_names
+
+    def ever_in(self, team: str | None) -> Sequence[str]:
+        """Who is in a team on any day, or was."""
+        if self._ever_in is None:
+            self._ever_in = {}
+            for rep, person in self.people.items():
+                for each in {*person.membership.teams}:
+                    self._ever_in.setdefault(each, []).append(rep)
+        return self._ever_in.get(team, ())
 
     def apply(self, key: bytes, row: bytes | None) -> tuple[str | None, bool]:
         """Take a record in (None: it is gone): of a rep, an absence, a goal.
@@ -108,7 +118,7 @@ class Roster:
             del self._records[rep]
         before = self.people.get(rep)
         self._refresh(rep)
-        self._team_names = None
+        self._team_names = self._ever_in = None
         return rep, _membership_of(before) != _membership_of(self.people.get(rep))
 
     def _apply_absence(self, id: str, said: tuple[str, Absence] | None) -> str | None:

@@ -5,7 +5,7 @@ last is told by `note`, and put into it when somebody asks again. Numbers are ne
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,10 +79,12 @@ class Sums:
             return kept.totals
         return {column: total for column, total in kept.totals.items() if column.cell in cells}
 
-    def of(self, first: Window, last: Window, cells: frozenset[int] | None) -> dict[Column, Total]:
-        """The same, made anew and not kept."""
+    def of(
+        self, first: Window, last: Window, cells: frozenset[int] | None, places: Collection[int] | None = None
+    ) -> dict[Column, Total]:  # fmt: skip
+        """The same, made anew and not kept. `places`: what it says of others than these means nothing."""
         adding = _Adding(len(self._store.names), self._apart)
-        self._add(adding, first, last, cells, 1)
+        self._add(adding, first, last, cells, 1, places)
         return adding.totals
 
     def _rolled(self, first: Window, last: Window, cells: frozenset[int] | None) -> dict[Column, Total] | None:
@@ -103,22 +105,23 @@ class Sums:
                 return adding.totals
         return None
 
-    def _add(self, adding: "_Adding", first: Window, last: Window, cells: frozenset[int] | None, sign: int) -> None:
+    def _add(
+        self, adding: "_Adding", first: Window, last: Window, cells: frozenset[int] | None, sign: int,
+        places: Collection[int] | None = None,
+    ) -> None:  # fmt: skip
         wanted = None if cells is None else np.array([*cells], np.uint64)
         for window in self._store.windows_between(first, last):
             fresh = self._store.fresh(window)
-            if is_day(window) and first != last and sum(map(len, fresh.values())) > _MANY:
+            if places is None and is_day(window) and first != last and sum(map(len, fresh.values())) > _MANY:
                 for column, total in self.totals(window, window, None).items():
                     if cells is None or column.cell in cells:
                         adding.add_total(column, total, sign)
                 continue
             for origin, block in self._store.blocks(window).items():
                 adding.add_block(block, wanted, fresh.get(origin, {}), sign)
-            for origin, panes in fresh.items():
-                for place, value in panes.items():
-                    if value is not None:
-                        pane = self._store.read(window, origin, place, value)
-                        adding.add_pane(self._entries(pane), place, cells, sign)
+            for origin, place, value in self._store.fresh_panes(window, places):
+                pane = self._store.read(window, origin, place, value)
+                adding.add_pane(self._entries(pane), place, cells, sign)
 
     def _settle(self) -> None:
         """Move what is kept by what has changed."""

@@ -355,8 +355,9 @@ class Broadcaster:
         followed.has_groups |= any(scope.kind != "rep" for scope in scopes)
         if room is not None and followed.has_groups:
             # What is of everybody is merged ahead: at once it would take as long as all reps together.
+            groups = [scope for scope in left if scope.kind != "rep"]
             for number in span.windows():
-                room -= -(-view.merge_ahead(Window(number), _CHEAPER * room) // _CHEAPER)
+                room -= -(-view.merge_ahead(Window(number), groups, _CHEAPER * room) // _CHEAPER)
                 if room <= 0:
                     return 0
             followed.has_groups = False

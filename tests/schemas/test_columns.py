@@ -174,7 +174,7 @@ def test_a_floor_that_packs_serves_what_one_that_does_not_serves(steps: list[Ste
         if is_day(window) and chance.random() < 0.4:
             packed.store.pack(window)
         if chance.random() < 0.4:
-            packed.merge_ahead(window, 2)
+            packed.merge_ahead(window, [ORGANISATION, team_scope("north")], 2)
             packed.merged(chance.choice(scopes), chance.choice(SPANS), NOW)
     for span in SPANS:
         for scope in scopes:
@@ -184,6 +184,53 @@ def test_a_floor_that_packs_serves_what_one_that_does_not_serves(steps: list[Ste
     assert packed.deals_without_rate() == other.deals_without_rate()
     for window in [*packed.store.windows()]:
         assert sorted(packed.reps_in(window), key=str) == sorted(other.reps_in(window), key=str)
+
+
+MOVES = st.dictionaries(
+    st.sampled_from(["r1", "r2", "r3"]),
+    st.lists(st.tuples(st.integers(-4, 2), st.sampled_from(["north", "south", "east", None])), max_size=3),
+)
+LONG = Span("long", days=True, first=TODAY - 70, last=TODAY + 70)
+
+
+@settings(max_examples=50, deadline=None)
+@given(steps, MOVES, st.randoms(use_true_random=False))
+def test_a_team_alone_has_the_numbers_that_it_has_among_all(
+    steps: list[Step], moves: dict[str, list[tuple[int, str | None]]], chance: random.Random
+) -> None:
+    """Asked for first or last, while panes come; of people who go from one team to another within a span."""
+    alone, among = (Floor(make_config(teams={"north": {}, "south": {}})) for _ in range(2))
+    teams = [team_scope(team) for team in ("north", "south", "east", "nobody's")]
+    for who, found in moves.items():
+        told = [change("rep", who, NOW + day * DAY, team=team) for day, team in found]
+        for floor in (alone, among):
+            floor.take_rep(f"rep|{who}".encode(), fold_all("rep", told or [change("rep", who, NOW)]).encode())
+    said: dict[tuple[str, str | None, Window], Pane] = {}
+    for origin, rep, drawn, pane in steps:
+        # What many people did in one window is not made anew when one of them changes.
+        window = chance.choice([drawn, day_window(TODAY)])
+        said[origin, rep, window] = pane
+        for floor in (alone, among):
+            floor.take_pane(pane_key(origin, rep, window), encode_pane(pane) if pane else None)
+        if is_day(window) and chance.random() < 0.4:
+            alone.store.pack(window)
+        if chance.random() < 0.8:
+            alone.merged(chance.choice(teams), chance.choice([*SPANS, LONG]), NOW)
+        if chance.random() < 0.4:
+            alone.merge_ahead(window, chance.sample([*teams, ORGANISATION], 2), chance.randint(1, 3))
+    left_out = {*PLAN.of_kind(Kind.LEVEL), *PLAN.of_kind(Kind.DAYS), *alone._rep_days.cells}
+    for span in (*SPANS, LONG):
+        among.merged(ORGANISATION, span, NOW)  # which makes all teams
+        for team in chance.sample(teams, len(teams)):
+            merged = alone.merged(team, span, NOW)
+            assert merged == among.merged(team, span, NOW)
+            theirs = merge(
+                pane
+                for (_, rep, window), pane in said.items()
+                if window in span.windows() and alone.roster.team_on(rep, alone._day_of(window)) == team.id
+            )
+            assert without(merged, left_out) == without(theirs, left_out)
+        assert alone.merged(ORGANISATION, span, NOW) == among.merged(ORGANISATION, span, NOW)
 
 
 def test_a_total_that_is_more_than_64_bits_is_exact() -> None:

@@ -136,7 +136,7 @@ def test_zohos_channel_is_renewed_at_half_of_its_time(crms: Opens) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", SETTINGS.keys() - {"hubspot"})
+@pytest.mark.parametrize("kind", sorted(SETTINGS.keys() - {"hubspot"}))
 def test_bad_credentials_are_told_and_no_secret(kind: str, crms: Opens) -> None:
     crm = crms(kind)
     crm.refuse()
