@@ -29,7 +29,7 @@ from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import clock, post
 from tests.integration.secured import PASSWORD, SecuredKafka, give, secured_kafka
 from tests.integration.served import Reader
-from tests.integration.waiting import eventually, until_true
+from tests.integration.waiting import until_true
 from tests.ports import held_port
 
 pytestmark = pytest.mark.kafka
@@ -67,7 +67,7 @@ def run(
     """The exit code of a command, and what it said."""
     done = subprocess.run(
         [FLOORCAST, *command], env=environment_of(kafka, folder, listener, prefix) | more,
-        cwd=folder, capture_output=True, text=True, timeout=90, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     said = done.stdout + done.stderr
     assert PASSWORD not in said
@@ -244,10 +244,10 @@ async def test_a_whole_floor_with_the_least_rights_whose_certificate_and_login_a
                 return bool(status == 200 and found["metrics"]["calls_made"] == calls)
 
             await post(floor.url, floor.config_file, call(1))
-            await eventually(lambda: is_counted(1), "counted")
+            await until_true(lambda: is_counted(1))
             code, words = await asyncio.to_thread(run, kafka, tmp_path, "MUTUAL", "replay", prefix=prefix)
             assert code == 0, words
-            await eventually(lambda: is_counted(1), "counted after a replay")
+            await until_true(lambda: is_counted(1))
 
             before = own["pem"].read_bytes()
             kafka.put_certificate(own)
@@ -258,9 +258,9 @@ async def test_a_whole_floor_with_the_least_rights_whose_certificate_and_login_a
                 child = floor.child(name)
                 child.send_signal(signal.SIGTERM)
                 await asyncio.to_thread(floor.wait_for_another, name, child.pid)
-            await eventually(lambda: is_counted(1), "counted under the new certificate")
+            await until_true(lambda: is_counted(1))
             await post(floor.url, floor.config_file, call(2))
-            await eventually(lambda: is_counted(2), "counted by a worker with the new certificate")
+            await until_true(lambda: is_counted(2))
 
         await asyncio.to_thread(floor.stop)
         await give(kafka, "User:ana", prefix, RIGHTS)
@@ -269,7 +269,7 @@ async def test_a_whole_floor_with_the_least_rights_whose_certificate_and_login_a
         await asyncio.to_thread(floor.start)
         await post(floor.url, floor.config_file, call(3))
         async with Reader(floor.url) as reader:
-            await eventually(lambda: is_counted(3), "counted under the new login")
+            await until_true(lambda: is_counted(3))
         await asyncio.to_thread(floor.stop)
     finally:
         await asyncio.to_thread(floor.kill_everything)
