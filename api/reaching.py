@@ -8,14 +8,18 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from schemas import kafka_refusals
 from schemas.kafka import Address
+from schemas.kafka_rights import TopicOperation
 
 
-async def what_refuses(kafka: Address, error: str) -> str | None:
-    """What stood in the way of a client of Kafka that got an error of this name, in a line without any secret.
+async def what_refuses(
+    kafka: Address, error: BaseException | str, *, operation: TopicOperation = "Read", topic: str = ""
+) -> str | None:
+    """What stood in the way of a client of Kafka that got this error (or one of this name), in a line, no secret in it.
 
-    None: Kafka lets us in, and the error is about something else.
+    None: Kafka lets us in, and the error is about something else. `operation`: what the client does to `topic`.
     """
-    return kafka_refusals.missing_right(kafka, error) or await kafka_refusals.why_not(kafka, _ask)
+    right = kafka_refusals.missing_right(kafka, error, operation=operation, topic=topic)
+    return right or await kafka_refusals.why_not(kafka, _ask)
 
 
 async def _ask(host: str, port: int, options: Mapping[str, Any]) -> int:

@@ -265,8 +265,12 @@ def kafka_rights() -> str:
         "Rights on Kafka",
         """
 With these rights every process and command does its work, and none of them reaches beyond the prefix
-(`FLOORCAST_PREFIX`). Reading, writing and altering imply describing. Where one is missing, a command or worker ends
-with 3 and names it, and `/readyz` of an api says it.
+(`FLOORCAST_PREFIX`). Each is needed by what the table says. Where one is missing, a command or worker ends with 3 and
+names it, the topic, group or producer, and who lacks it; `/readyz` of an api says it.
+
+Reading, writing and altering imply describing; `AlterConfigs` implies `DescribeConfigs`. A user who never runs
+`topics --alter` may have `DescribeConfigs` in place of it. Nothing on the cluster itself is needed: since Kafka 2.8
+whoever may write to a topic may write idempotently (one before that wants `IdempotentWrite` on the cluster as well).
 """,
         _table(
             ["resource", "operation", "why"], [[f"`{one.resource}`", f"`{one.operation}`", one.why] for one in RIGHTS]

@@ -23,6 +23,7 @@ from processor.telemetry import Vitals, Watchman, WorkerMetrics, configure_loggi
 from processor.topology import build_app
 from processor.transport.administration import KafkaError, TopicsError, ensure_topics, find_generations
 from processor.transport.ends import Ends
+from processor.transport.fail_stop import FAILED, InUse, die
 from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
 from processor.transport.number_key import read_numbers
@@ -32,6 +33,7 @@ from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import digest_of
 from schemas.exit_codes import ExitCode
 from schemas.generations import Served
+from schemas.kafka_refusals import missing_right
 from schemas.keys import KeyStore
 from schemas.numbers import Numbers
 from schemas.topics import GENERATIONS
@@ -48,6 +50,7 @@ def main(settings: Settings) -> int:
     """Run a worker. 0 after SIGTERM or SIGINT; 2 for a wrong configuration or topics; 3 if Kafka cannot be reached."""
     settle()
     configure_logging()
+    InUse.kafka = settings.kafka
     hangup = Hangup()
     outlive_hangup(hangup.hear)
     try:
@@ -178,6 +181,8 @@ class _Switch:
             try:
                 await until_switched(self._settings.kafka, self._settings.prefix, self._served)
             except (KafkaError, OSError, TimeoutError, MissingTopicError) as error:
+                if missing_right(None, error):  # a stage that still recovers would be told of it only much later
+                    die(FAILED, "which generation is served cannot be read", error=error)
                 log.warning("generations.interrupted", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:

@@ -66,7 +66,8 @@ class Security:
     @property
     def who(self) -> str:
         """By what name the broker's owner knows us, for a message: never a secret."""
-        return self.username or self.oauth.client_id or ("the token" if self.mechanism == _OAUTH else "us")
+        unnamed = "the token" if self.mechanism == _OAUTH else "the certificate" if self.certfile else "us"
+        return self.username or self.oauth.client_id or unnamed
 
     @property
     def environment(self) -> Mapping[str, str]:

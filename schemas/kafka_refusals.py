@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from schemas.kafka import PLAIN, Address, Kafka, TokenError, kafka_options
+from schemas.kafka_rights import TopicOperation
 
 SECONDS = 5.0
 
@@ -17,12 +18,14 @@ Ask = Callable[[str, int, Mapping[str, Any]], Awaitable[int]]
 """Connects to a host and port with these options, logs in and asks for the brokers: how many there are."""
 
 _RIGHTS = {
-    "TopicAuthorizationFailedError": "its topics",
-    "GroupAuthorizationFailedError": "its consumer groups",
-    "ClusterAuthorizationFailedError": "describing the cluster, or writing idempotently",
-    "TransactionalIdAuthorizationFailed": "its producers",
-    "TransactionalIdAuthorizationFailedError": "its producers",
+    "TopicAuthorizationFailedError": "Topic {operation}",
+    "GroupAuthorizationFailedError": "Group Read",
+    # Of a producer that asks for its number: whoever may write to any topic is given one.
+    "ClusterAuthorizationFailedError": "Topic Write",
+    "TransactionalIdAuthorizationFailed": "TransactionalId Write",
+    "TransactionalIdAuthorizationFailedError": "TransactionalId Write",
 }
+"""As Kafka's own tools name them (kafka_rights.py)."""
 
 
 async def why_not(kafka: Address, ask: Ask) -> str | None:
@@ -65,20 +68,31 @@ async def why_not(kafka: Address, ask: Ask) -> str | None:
     return problem
 
 
-def missing_right(kafka: Address | None, error: str) -> str | None:
-    """Which right an error of this name says is missing there (None: at the one in use); None: it tells of no right."""
+def missing_right(
+    kafka: Address | None, error: BaseException | str | None, *, operation: TopicOperation = "Read", topic: str = ""
+) -> str | None:
+    """Which right is missing there by this error, by what caused it, or by one of those that it is a group of.
+
+    None: it tells of no right. Where only the name of an error is known, `topic` says what it was about. `operation`:
+    what was to be done to a topic, where the error does not say it itself. `kafka`: None: the one in use.
+    """
+    if isinstance(error, str) or error is None:
+        return _words(kafka, error or "", operation, topic)
+    for cls in type(error).__mro__:
+        name = ", ".join(each for each in error.args if isinstance(each, str))
+        found = _words(kafka, cls.__name__, getattr(error, "operation", operation), name or topic)
+        if found is not None:
+            return found
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    causes = [cause for cause in (*parts, error.__cause__) if cause is not None]
+    return next(filter(None, (missing_right(kafka, one, operation=operation, topic=topic) for one in causes)), None)
+
+
+def _words(kafka: Address | None, error: str, operation: str, name: str) -> str | None:
     right = _RIGHTS.get(error)
     if right is None:
         return None
     place = "Kafka" if kafka is None else f"Kafka at {kafka}"
     who = kafka.security.who if isinstance(kafka, Kafka) else PLAIN.who
-    return f"{place} does not give {who!r} the right to {right} ({error})"
-
-
-def missing_right_within(error: BaseException | None) -> str | None:
-    """Which right is missing by this error, by what caused it, or by one of those that it is a group of."""
-    if error is None:
-        return None
-    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    found = (missing_right_within(part) for part in (*parts, error.__cause__))
-    return missing_right(None, type(error).__name__) or next(filter(None, found), None)
+    on = f" on {name}" if name else ""
+    return f"{place} does not give {who!r} the right {right.format(operation=operation)}{on} ({error})"

@@ -254,7 +254,7 @@ class ViewConsumer:
                     raise
                 log.warning("view.interrupted", error=type(error).__name__, again_in=delay)
                 if self._problem is not None:
-                    refusal = await what_refuses(self._settings.kafka, type(error).__name__)
+                    refusal = await what_refuses(self._settings.kafka, error)
                     self._problem = (
                         refusal or f"Kafka at {self._settings.broker} cannot be read: {type(error).__name__}"
                     )

@@ -80,7 +80,9 @@ class Ingest:
         self._budget = Budget(count=settings.max_in_flight_deliveries, size=settings.max_in_flight_bytes)
         self._make_producer = make_producer or (lambda: _producer(settings))
         self._session: ProducerSession | None = None
-        self._explain = explain or (lambda error: what_refuses(settings.kafka, error))
+        self._explain = explain or (
+            lambda error: what_refuses(settings.kafka, error, operation="Write", topic=self._topic)
+        )
         self._trouble = "Kafka has not been reached yet"
         self._stalled: dict[int, float] = {}
         """Partition -> until when it is given nothing: its leader has not acknowledged in time."""
@@ -157,7 +159,8 @@ class Ingest:
             reason = await session.lost()
             self._session = None
             self._doubt(session)
-            self._trouble = missing_right(self._kafka, reason) or "Kafka does not acknowledge"
+            right = missing_right(self._kafka, reason, operation="Write", topic=self._topic)
+            self._trouble = right or "Kafka does not acknowledge"
             log.warning("producer.dropped", topic=self._topic, reason=reason)
             # In the background: it may take as long as the request that is under way, and Kafka may be back before.
             self._drop(session)

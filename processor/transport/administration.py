@@ -16,18 +16,17 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
     KafkaError,
     NodeNotReadyError,
     TopicAlreadyExistsError,
-    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     for_code,
 )
 
 from processor.transport.alteration import Difference, alter
+from processor.transport.rights import doing, raise_missing_right
 from schemas.kafka import Address, kafka_options
 from schemas.topic_settings import MIN_INSYNC, SEVERAL, remark
 from schemas.topics import DELIVERIES, PROGRESS, TOPICS
@@ -151,15 +150,8 @@ async def _create(admin: AIOKafkaAdminClient, topics: Mapping[str, _Wanted]) -> 
         error = for_code(code)
         # Two processes may start at once; what the other made is compared like everything else.
         if code and error is not TopicAlreadyExistsError:
-            _raise_missing_right(name, code)
+            raise_missing_right(name, code, "Create")
             raise TopicsError([f"topic {name}: cannot be created: {message[0] if message else error.__name__}"])
-
-
-def _raise_missing_right(name: str, code: int) -> None:
-    """Raise what says that we may not: no topic differs then, and none is missing."""
-    error = for_code(code)
-    if error in (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
-        raise error(name)
 
 
 async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> list[dict[str, Any]]:
@@ -215,7 +207,7 @@ async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
     for description in await _described(admin, list(wanted)):
         found, partitions = len(description["partitions"]), wanted[description["topic"]].partitions
         if description["error_code"]:
-            _raise_missing_right(description["topic"], description["error_code"])
+            raise_missing_right(description["topic"], description["error_code"], "Read")
             problems.append(f"topic {description['topic']}: {for_code(description['error_code']).__name__}")
         elif found != partitions:
             problems.append(
@@ -231,7 +223,7 @@ async def _compare(admin: AIOKafkaAdminClient, wanted: Mapping[str, _Wanted]) ->
     for answer in answers:
         for code, message, _type, name, entries in answer.resources:
             if code:
-                _raise_missing_right(name, code)
+                raise_missing_right(name, code, "DescribeConfigs")
                 problems.append(f"topic {name}: its settings cannot be read: {message or for_code(code).__name__}")
                 continue
             held = {entry[0]: entry[1] for entry in entries}
@@ -289,7 +281,8 @@ async def add_partitions(bootstrap: Address, topics: Mapping[str, int]) -> None:
     if not topics:
         return
     async with _administration(bootstrap) as admin:
-        await admin.create_partitions({name: NewPartitions(number) for name, number in topics.items()})
+        with doing("Alter", ", ".join(topics)):
+            await admin.create_partitions({name: NewPartitions(number) for name, number in topics.items()})
 
 
 async def delete_topics(bootstrap: Address, names: Sequence[str]) -> None:
@@ -301,7 +294,7 @@ async def delete_topics(bootstrap: Address, names: Sequence[str]) -> None:
     for name, code, *_ in answer.topic_error_codes:
         error = for_code(code)
         if code and error is not UnknownTopicOrPartitionError:
-            _raise_missing_right(name, code)
+            raise_missing_right(name, code, "Delete")
             raise TopicsError([f"topic {name}: cannot be deleted: {error.__name__}"])
 
 

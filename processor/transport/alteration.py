@@ -19,6 +19,8 @@ from aiokafka.errors import for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, String
 
+from processor.transport.rights import raise_missing_right
+
 NEVER_ALTERED = frozenset({"cleanup.policy"})
 """A wrong one may have deleted what is not there to be read again, or kept what had to go: somebody has to look."""
 
@@ -64,10 +66,12 @@ class Difference:
 async def alter(admin: AIOKafkaAdminClient, differences: Iterable[Difference]) -> tuple[list[Difference], list[str]]:
     """Set what is wanted and leave everything else as it is: what was altered, and a problem for each topic left.
 
-    All settings of a topic are altered or none. Raises KafkaError.
+    All settings of a topic are altered or none. Raises KafkaError, TopicRightError where we may not.
     """
     by_topic = {name: list(found) for name, found in groupby(sorted(differences), lambda each: each.topic)}
     answer = await admin._send_request(_AlterRequest(by_topic))
+    for code, _message, _type, name in answer.resources:
+        raise_missing_right(name, code, "AlterConfigs")
     problems = [
         f"topic {name}: cannot be altered: {message or for_code(code).__name__}"
         for code, message, _type, name in answer.resources

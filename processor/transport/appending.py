@@ -14,6 +14,7 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from processor.transport.rights import doing
 from schemas.kafka import Address, kafka_options
 from schemas.topics import MAX_MESSAGE
 
@@ -93,21 +94,23 @@ class Appender:
 
     async def append(self, message: Stored) -> Place:
         """Append it to the partition it is from; where it lies now, once all replicas have it."""
-        async with asyncio.timeout(_SEND_SECONDS):
-            acknowledged = await self._producer.send_and_wait(
-                self._topic,
-                message.value,
-                key=message.key,
-                partition=message.place[0],
-                timestamp_ms=message.timestamp,
-                headers=list(message.headers),
-            )
+        with doing("Write", self._topic):
+            async with asyncio.timeout(_SEND_SECONDS):
+                acknowledged = await self._producer.send_and_wait(
+                    self._topic,
+                    message.value,
+                    key=message.key,
+                    partition=message.place[0],
+                    timestamp_ms=message.timestamp,
+                    headers=list(message.headers),
+                )
         return acknowledged.partition, acknowledged.offset
 
     async def add(self, value: bytes) -> Place:
         """Append a new message to any partition; where it lies, once all replicas have it."""
-        async with asyncio.timeout(_SEND_SECONDS):
-            acknowledged = await self._producer.send_and_wait(self._topic, value)
+        with doing("Write", self._topic):
+            async with asyncio.timeout(_SEND_SECONDS):
+                acknowledged = await self._producer.send_and_wait(self._topic, value)
         return acknowledged.partition, acknowledged.offset
 
     async def holds(self, place: Place) -> bool:
@@ -129,7 +132,7 @@ class Filler:
         self._producer = AIOKafkaProducer(
             **kafka_options(bootstrap), enable_idempotence=True, acks="all", max_request_size=MAX_MESSAGE, linger_ms=5
         )
-        self._sent: list[Awaitable[object]] = []
+        self._sent: list[tuple[str, Awaitable[object]]] = []
 
     async def __aenter__(self) -> Self:
         async with asyncio.timeout(_READ_SECONDS):
@@ -145,16 +148,18 @@ class Filler:
 
     async def add(self, topic: str, partition: int, key: bytes | None, value: bytes | None, timestamp: int) -> None:
         """Hand one over; what was handed over before is waited for now and then. `timestamp`: milliseconds."""
-        self._sent.append(await self._producer.send(topic, value, key=key, partition=partition, timestamp_ms=timestamp))
+        under_way = await self._producer.send(topic, value, key=key, partition=partition, timestamp_ms=timestamp)
+        self._sent.append((topic, under_way))
         if len(self._sent) >= _FILLED_AT_ONCE:
             await self.settle()
 
     async def settle(self) -> None:
         """Wait until all replicas have everything."""
         sent, self._sent = self._sent, []
-        for acknowledgement in sent:
-            async with asyncio.timeout(_SEND_SECONDS):
-                await acknowledgement
+        for topic, acknowledgement in sent:
+            with doing("Write", topic):
+                async with asyncio.timeout(_SEND_SECONDS):
+                    await acknowledgement
 
 
 __all__ = ["Appender", "Filler", "KafkaError", "Place", "Stored"]

@@ -30,7 +30,7 @@ from mode import ServiceT
 from processor.transport.drained import Drained, fetch_bytes
 from processor.transport.fail_stop import FAILED
 from processor.transport.patience import limit_waiting, patience
-from schemas.kafka_refusals import missing_right_within
+from schemas.kafka_refusals import missing_right
 
 STANDING_SECONDS = 0.02
 """Between two looks whether the flow goes on."""
@@ -162,7 +162,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 if self._arrival.done():
                     self._arrival.result()  # an error of the group
             except Exception as error:  # the main loop raises it, as with Faust's own thread
-                if missing_right_within(error):  # without it there is nothing to deliver, so nobody would look
+                if missing_right(None, error):  # without it there is nothing to deliver, so nobody would look
                     cast(Any, self.app).die(FAILED, "Kafka refuses to be read", error=error)
                 self.error = error
                 self.consumer.on_arrival()

@@ -16,7 +16,8 @@ from typing import NoReturn, Protocol
 import structlog
 
 from schemas.exit_codes import ExitCode
-from schemas.kafka_refusals import missing_right_within
+from schemas.kafka import Kafka
+from schemas.kafka_refusals import missing_right
 
 FENCED = ExitCode.OWNED_BY_ANOTHER
 """Exit code: another worker owns what this one wrote to. A supervisor starts it again at once."""
@@ -25,6 +26,12 @@ FAILED = ExitCode.UNEXPECTED
 """Exit code: anything unexpected."""
 
 log = structlog.get_logger(__name__)
+
+
+class InUse:
+    """The Kafka of this process, which `die` names, and who we are there; None until `processor/app.py` knows it."""
+
+    kafka: Kafka | None = None
 
 
 class Die(Protocol):
@@ -40,7 +47,7 @@ def die(code: int, why: str, *, error: BaseException | None = None) -> NoReturn:
     What was acked before stays acked, what was not is delivered again. Where the error says that Kafka gives no right
     to something, the code is that of what cannot be reached, and the right is named.
     """
-    right = missing_right_within(error)
+    right = missing_right(InUse.kafka, error)
     if right is not None:
         # Where it ended does not matter then, and starting again does not help before somebody gives the right.
         print(f"floorcast worker: {right}", file=sys.stderr)  # noqa: T201 - what a command says

@@ -21,6 +21,7 @@ from aiokafka.protocol.offset import OffsetRequest
 
 from processor.transport.closing import ends_quietly
 from processor.transport.fetched import Place
+from processor.transport.rights import TopicRightError
 from schemas.kafka import Address, kafka_options
 
 T = TypeVar("T")
@@ -125,6 +126,8 @@ class Fetching:
                         found.append(Answer(place, offsets[place], offsets[place], data or b""))
                     elif kind is OffsetOutOfRangeError:
                         gone[place] = offsets[place]
+                    elif kind is TopicAuthorizationFailedError:
+                        refused = TopicRightError(topic, "Read")
                     else:
                         refused = kind(f"{topic}[{partition}]")
             if gone:

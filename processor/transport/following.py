@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from processor.transport.closing import stop_quietly
 from processor.transport.fetched import Fetched
+from processor.transport.rights import raise_missing_right
 from schemas.kafka import Address, kafka_options
 
 FETCH_BYTES = 8 << 20
@@ -134,6 +135,7 @@ async def _partitions(bootstrap: Address, topic: str) -> int:
         await admin.start()
         (description,) = await admin.describe_topics([topic])
         if description["error_code"]:
+            raise_missing_right(topic, description["error_code"], "Read")
             raise MissingTopicError(topic)
         return len(description["partitions"])
     finally:

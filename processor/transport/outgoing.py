@@ -30,6 +30,7 @@ from aiokafka.errors import (
     NotCoordinatorError,
     ProducerFenced,
     RequestTimedOutError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     for_code,
 )
@@ -40,6 +41,7 @@ from aiokafka.structs import TopicPartition
 from processor.transport.closing import is_cancelled
 from processor.transport.fetched import Place
 from processor.transport.patience import limit_waiting
+from processor.transport.rights import TopicRightError
 from schemas.kafka import QUICK_MS, Address, kafka_options
 
 BACKOFF_SECONDS = 0.1
@@ -205,7 +207,7 @@ class Outgoing:
                 await client.force_metadata_update()
             except KafkaError as error:
                 if not error.retriable:
-                    raise
+                    raise type(error)(name) from error
                 await client.force_metadata_update()
             else:
                 error_type = for_code(answer.error_code)
@@ -299,7 +301,9 @@ class Outgoing:
                     if not code or code == DuplicateSequenceNumber.errno:
                         batch.shipment.acknowledge(batch.place, offset)
                     else:
-                        self._judge(batch, for_code(code)(), again)
+                        error_type = for_code(code)
+                        refused = error_type is TopicAuthorizationFailedError
+                        self._judge(batch, TopicRightError(topic, "Write") if refused else error_type(), again)
         if again:
             await asyncio.sleep(BACKOFF_SECONDS)
             self._wait_again(again)

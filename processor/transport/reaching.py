@@ -20,9 +20,9 @@ async def why_not(kafka: Address) -> str | None:
 
 async def what_failed(kafka: Address, error: BaseException) -> str:
     """What stood in the way of whoever got this error from a client of Kafka, in a line."""
-    name = type(error).__name__
-    right = kafka_refusals.missing_right(kafka, name)
-    return right or await why_not(kafka) or f"Kafka at {kafka} does not do what it is asked for: {name}"
+    right = kafka_refusals.missing_right(kafka, error)
+    does_not = f"Kafka at {kafka} does not do what it is asked for: {type(error).__name__}"
+    return right or await why_not(kafka) or does_not
 
 
 async def _ask(host: str, port: int, options: Mapping[str, Any]) -> int:

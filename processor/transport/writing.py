@@ -10,6 +10,7 @@ from typing import Self
 from aiokafka import AIOKafkaProducer
 
 from processor.transport.closing import ends_quietly
+from processor.transport.rights import doing
 from schemas.kafka import Address, kafka_options
 from schemas.topics import MAX_MESSAGE
 
@@ -33,5 +34,6 @@ class Writer:
 
     async def write(self, topic: str, values: Sequence[bytes], key: bytes | None = None) -> None:
         """Store these; come back when all replicas have them."""
-        for sent in [await self._producer.send(topic, value, key=key) for value in values]:
-            await sent
+        with doing("Write", topic):
+            for sent in [await self._producer.send(topic, value, key=key) for value in values]:
+                await sent

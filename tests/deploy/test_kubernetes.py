@@ -267,9 +267,7 @@ def test_strimzi_gives_the_least_rights() -> None:
     }
     assert given == {(right.resource.lower(), right.operation) for right in RIGHTS}
     names = [rule["resource"] for rule in user["spec"]["authorization"]["acls"]]
-    assert all(
-        one["type"] == "cluster" or (one["name"], one["patternType"]) == ("floorcast.", "prefix") for one in names
-    )
+    assert all((one["name"], one["patternType"]) == ("floorcast.", "prefix") for one in names)
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: path.parent.name)

@@ -156,12 +156,11 @@ def _openssl(folder: Path, *arguments: str) -> None:
     subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
-_RESOURCES = {"Topic": 2, "Group": 3, "Cluster": 4, "TransactionalId": 5}
+_RESOURCES = {"Topic": 2, "Group": 3, "TransactionalId": 5}
 _OPERATIONS = {
-    "Read": 3, "Write": 4, "Create": 5, "Delete": 6, "Alter": 7, "Describe": 8, "DescribeConfigs": 10,
-    "AlterConfigs": 11, "IdempotentWrite": 12,
+    "Read": 3, "Write": 4, "Create": 5, "Delete": 6, "Alter": 7, "DescribeConfigs": 10, "AlterConfigs": 11
 }  # fmt: skip
-_LITERAL, _PREFIXED, _ALLOW = 3, 4, 3
+_PREFIXED, _ALLOW = 4, 3
 
 
 async def give(kafka: SecuredKafka, principal: str, prefix: str, rights: Iterable[Right]) -> None:
@@ -174,13 +173,11 @@ async def give(kafka: SecuredKafka, principal: str, prefix: str, rights: Iterabl
     try:
         await admin._send_to_controller(DeleteAclsRequest(1, None, 1, principal, None, 1, 1))
         for right in rights:
-            on_cluster = right.resource == "Cluster"
             answer = await admin._send_to_controller(
                 CreateAclsRequest(
-                    _RESOURCES[right.resource], "kafka-cluster" if on_cluster else prefix,
-                    _LITERAL if on_cluster else _PREFIXED, principal, "*", _OPERATIONS[right.operation], _ALLOW,
+                    _RESOURCES[right.resource], prefix, _PREFIXED, principal, "*", _OPERATIONS[right.operation], _ALLOW
                 )
-            )  # fmt: skip
+            )
             assert [code for code, _ in answer.creation_responses] == [0], answer
     finally:
         await admin.close()

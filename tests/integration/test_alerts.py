@@ -17,7 +17,7 @@ from tests.collector import PATH, spans_of
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, post, post_of
 from tests.integration.served import Reader
-from tests.integration.waiting import eventually
+from tests.integration.waiting import comes_to, eventually
 from tests.sinks import HttpSink, Received
 
 pytestmark = [pytest.mark.kafka]
@@ -114,7 +114,7 @@ async def test_a_lead_that_waits_is_raised_told_once_and_resolved_by_its_answer(
 
     await eventually(is_resolved, "resolved")
     assert hooks(sink, "waits")[1].json["type"] == "alert.resolved"
-    assert await alerts_of(reader, "waits", "open") == {}
+    await comes_to(lambda: alerts_of(reader, "waits", "open"), {})
     assert (await alerts_of(reader, "waits"))["breach"]["resolved_at"] is not None
     assert {"warn", "breach"} == (await alerts_of(reader, "waits")).keys()
     assert any(post.path == "/chat" and "waits" in post.json["text"] for post in sink.received)
@@ -202,7 +202,8 @@ async def test_a_worker_that_is_killed_raises_nothing_twice_and_what_it_missed_a
     (late,) = await eventually(is_raised, "raised")
 
     assert late.json["data"]["late"] is True
-    assert (await alerts_of(reader, "meanwhile"))["breach"]["late"] is True
+    shown = await eventually(lambda: alerts_of(reader, "meanwhile"), "shown")
+    assert shown["breach"]["late"] is True
     assert len(hooks(sink, "before")) == 1
     assert hooks(sink, "answered") == []
     assert await alerts_of(reader, "answered") == {}

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import httpx
 import pytest
+import yaml
+from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.simulator.known import Event
+from processor.transport.administration import add_partitions
+from processor.transport.alteration import Difference, alter
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
 from schemas.kafka_rights import RIGHTS, Right
@@ -21,7 +29,8 @@ from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import clock, post
 from tests.integration.secured import PASSWORD, SecuredKafka, give, secured_kafka
 from tests.integration.served import Reader
-from tests.integration.waiting import eventually
+from tests.integration.waiting import eventually, until_true
+from tests.ports import held_port
 
 pytestmark = pytest.mark.kafka
 
@@ -45,18 +54,19 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
         yield kafka
 
 
+def environment_of(kafka: SecuredKafka, folder: Path, listener: str, prefix: str) -> dict[str, str]:
+    """Of a process that goes in there, with a `floorcast.yaml` in its folder."""
+    (folder / "floorcast.yaml").write_text(yaml.safe_dump(CONFIGURATION))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FLOORCAST_")}
+    return clean | kafka.environment(listener) | {"FLOORCAST_PREFIX": prefix, "FLOORCAST_PARTITIONS": "1"}
+
+
 def run(
     kafka: SecuredKafka, folder: Path, listener: str, *command: str, prefix: str = PREFIX, **more: str
 ) -> tuple[int, str]:
     """The exit code of a command, and what it said."""
-    (folder / "floorcast.yaml").write_text(
-        "organisation: {name: Acme, timezone: UTC, currency: EUR}\n"
-        'connections: {feed: {kind: generic, secrets: ["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="]}}\n'
-    )
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FLOORCAST_")}
     done = subprocess.run(
-        [FLOORCAST, *command],
-        env=clean | kafka.environment(listener) | {"FLOORCAST_PREFIX": prefix, "FLOORCAST_PARTITIONS": "1"} | more,
+        [FLOORCAST, *command], env=environment_of(kafka, folder, listener, prefix) | more,
         cwd=folder, capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
     said = done.stdout + done.stderr
@@ -104,38 +114,111 @@ def test_a_token_that_kafka_does_not_take_is_told(kafka: SecuredKafka, tmp_path:
     assert "refuses the login of 'the token'" in said
 
 
-@pytest.mark.parametrize(
-    ("taken", "before", "command", "words"),
-    [
-        ("Topic Read", ["topics"], "worker", "the right to its topics"),
-        ("Topic Write", ["topics"], "worker", "the right to its topics"),
-        ("Topic Create", [], "topics", "the right to its topics"),
-        ("Topic Delete", ["topics", "replay"], "replay", "the right to its topics"),
-        ("Group Read", ["topics"], "worker", "the right to its consumer groups"),
-        ("TransactionalId Write", ["topics"], "worker", "the right to its producers"),
-    ],
-)
+async def add_a_partition(kafka: SecuredKafka, log: str) -> None:
+    await add_partitions(kafka.broker.bootstrap, {log: 2})
+
+
+async def keep_an_hour(kafka: SecuredKafka, log: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.broker.bootstrap)
+    await admin.start()
+    try:
+        assert (await alter(admin, [Difference(log, "retention.ms", None, "3600000")]))[1] == []
+    finally:
+        await admin.close()
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A right that is taken away, and the command that cannot do without."""
+
+    right: str
+    command: str
+    on: str
+    """What it is missing on, after the prefix; empty: the right is named on any of several."""
+    before: tuple[str, ...] = ("topics",)
+    change: Callable[[SecuredKafka, str], Awaitable[None]] | None = None
+    """What somebody else does to the log before."""
+    instead: tuple[Right, ...] = ()
+    said: str = ""
+    """The right that is named, where it is another one that the one taken away implies."""
+
+
+DESCRIBE_CONFIGS = Right("Topic", "DescribeConfigs", "")
+TAKEN = [
+    Taken("Topic Read", "worker", ""),
+    Taken("Topic Write", "worker", ""),
+    Taken("Topic Create", "topics", "", before=()),
+    Taken("Topic Alter", "replay", "dead-letters", change=add_a_partition),
+    Taken("Topic AlterConfigs", "worker", "", said="Topic DescribeConfigs"),
+    Taken("Topic AlterConfigs", "topics --alter", "deliveries", change=keep_an_hour, instead=(DESCRIBE_CONFIGS,)),
+    Taken("Topic Delete", "replay", "", before=("topics", "replay")),
+    Taken("Group Read", "worker", "g1.processor"),
+    Taken("TransactionalId Write", "worker", ""),
+]
+
+
+def test_every_documented_right_is_taken_away() -> None:
+    assert {case.right for case in TAKEN} == {f"{right.resource} {right.operation}" for right in RIGHTS}
+
+
+@pytest.mark.parametrize("case", TAKEN, ids=lambda case: f"{case.right}, {case.command}")
 async def test_a_missing_right_ends_a_worker_or_command_and_is_named(
-    kafka: SecuredKafka, tmp_path: Path, taken: str, before: list[str], command: str, words: str
+    kafka: SecuredKafka, tmp_path: Path, case: Taken
 ) -> None:
-    prefix = f"{taken.replace(' ', '')}."
+    prefix = f"{uuid.uuid4().hex[:8]}."
     await give(kafka, "User:ana", prefix, RIGHTS)
-    for each in before:
+    for each in case.before:
         code, said = await asyncio.to_thread(run, kafka, tmp_path, "SCRAM", each, prefix=prefix)
         assert code == 0, said
-    left = [right for right in RIGHTS if f"{right.resource} {right.operation}" != taken]
-    assert len(left) == len(RIGHTS) - 1
-    await give(kafka, "User:ana", prefix, left)
+    if case.change is not None:
+        await case.change(kafka, f"{prefix}deliveries")
+    left = [right for right in RIGHTS if f"{right.resource} {right.operation}" != case.right]
+    await give(kafka, "User:ana", prefix, [*left, *case.instead])
 
-    code, said = await asyncio.to_thread(run, kafka, tmp_path, "SCRAM", command, prefix=prefix)
+    code, said = await asyncio.to_thread(run, kafka, tmp_path, "SCRAM", *case.command.split(), prefix=prefix)
 
+    words = f"does not give 'ana' the right {case.said or case.right} on {prefix}{case.on}"
     assert (code, words in said) == (ExitCode.UNREACHABLE, True), said
+
+
+@pytest.mark.parametrize(
+    ("taken", "path", "words"),
+    [
+        ("Topic Read", "/readyz", "the right Topic Read on {prefix}"),
+        ("Topic Write", "/readyz?role=ingest", "the right Topic Write on {prefix}deliveries"),
+    ],
+)
+async def test_an_api_stays_without_a_right_and_says_which(
+    kafka: SecuredKafka, tmp_path: Path, taken: str, path: str, words: str
+) -> None:
+    prefix, port = f"{uuid.uuid4().hex[:8]}.", held_port()
+    await give(kafka, "User:ana", prefix, RIGHTS)
+    code, said = await asyncio.to_thread(run, kafka, tmp_path, "SCRAM", "topics", prefix=prefix)
+    assert code == 0, said
+    await give(kafka, "User:ana", prefix, [right for right in RIGHTS if f"{right.resource} {right.operation}" != taken])
+    with subprocess.Popen(
+        [FLOORCAST, "api", "--port", str(port)], env=environment_of(kafka, tmp_path, "SCRAM", prefix), cwd=tmp_path,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as api:  # fmt: skip
+        try:
+            async with httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{port}") as client:
+
+                async def is_told() -> bool:
+                    with contextlib.suppress(httpx.HTTPError):
+                        answer = await client.get(path)
+                        return answer.status_code == 503 and words.format(prefix=prefix) in answer.text
+                    return False
+
+                await until_true(is_told)
+                assert (await client.get("/livez")).status_code == 200
+        finally:
+            api.terminate()
 
 
 def test_no_right_reaches_beyond_the_prefix(kafka: SecuredKafka, tmp_path: Path) -> None:
     code, said = run(kafka, tmp_path, "MUTUAL", "topics", prefix="others.")
     assert code == ExitCode.UNREACHABLE
-    assert "the right to" in said
+    assert "does not give 'the certificate' the right Topic Read on others." in said
 
 
 async def test_a_whole_floor_with_the_least_rights_whose_certificate_and_login_are_rotated(

@@ -17,7 +17,7 @@ from schemas.instants import HOUR, MINUTE, SECOND, format_instant, parse_instant
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import clock, post
 from tests.integration.served import Reader
-from tests.integration.waiting import eventually
+from tests.integration.waiting import comes_to, eventually
 from tests.sinks import HttpSink
 
 pytestmark = [pytest.mark.kafka]
@@ -151,7 +151,7 @@ async def test_too_few_calls_by_that_minute_are_told_without_any_event(
     await eventually(is_resolved, "resolved")
     assert hooks(sink, name)[1]["type"] == "alert.resolved"
     assert hooks(sink, name)[1]["data"]["value"] == 10
-    assert await alerts_of(reader, name) == []
+    await comes_to(lambda: alerts_of(reader, name), [])
     said = [post.body.decode() for post in sink.received]
     assert any("rep r-1 (team North): 9, below 10 at" in text for text in said), said
 

@@ -17,6 +17,14 @@ async def eventually(look: Callable[[], Awaitable[Any]], what: str, seconds: flo
     return found
 
 
+async def comes_to(look: Callable[[], Awaitable[Any]], wanted: Any, seconds: float = 30.0) -> None:
+    """Wait until `look` finds that: who is told by one process may ask another that hears of it a moment later."""
+    deadline = time.monotonic() + seconds
+    while (found := await look()) != wanted and time.monotonic() < deadline:
+        await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+    assert found == wanted
+
+
 async def until_true(asked: Callable[[], Awaitable[bool]], seconds: float = 240.0) -> None:
     """Wait until it is so."""
     async with asyncio.timeout(seconds):
