@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.columns import Block, Column
+from schemas.columns import Column
 from schemas.pane_store import Held, PaneStore
 from schemas.panes import Pane, decode_pane, merge, written_name
-from schemas.sums import Sums, Totals
+from schemas.sums import Sums, Totals, in_order
 from schemas.windows import Day, Span, Window
 
 _SAFE = 2**62
@@ -131,9 +131,10 @@ class BulkPanes:
         """What of these people's panes is in no column, by origin."""
         fresh = self._store.fresh(window)
         names = None if cells is None else [*map(written_name, cells - self._in_columns - self._days)]
+        wanted = in_order(places)
         for origin, block in self._store.blocks(window).items():
             over = fresh.get(origin, {})
-            for place, rest in block.rests(places):
+            for place, rest in block.rests(wanted):
                 if place not in over and (names is None or any(name in rest for name in names)):
                     yield place, decode_pane(rest)
         for origin, place, value in self._store.fresh_panes(window, places):
@@ -150,25 +151,20 @@ class BulkPanes:
         """Who of them has more than nothing in a cell, of all origins together."""
         amounts: dict[int, int] = {}
         fresh, cells = self._store.fresh(window), np.array([cell], np.uint64)
-        wanted = np.fromiter(places, np.int64, len(places))
+        wanted = in_order(places)
         for origin, block in self._store.blocks(window).items():
             over = fresh.get(origin, {})
-            for place, amount in _of_column(block, cells, wanted):
-                if place not in over:
-                    amounts[place] = amounts.get(place, 0) + amount
+            for number in block.numbers(cells):
+                theirs = (part.tolist() for part in block.column(number, wanted))
+                for place, amount in zip(*theirs, strict=True):
+                    if place not in over:
+                        amounts[place] = amounts.get(place, 0) + amount
         name = written_name(cell)
         for origin, place, value in self._store.fresh_panes(window, places):
             if name in value:
                 pane = self._store.read(window, origin, place, value)
                 amounts[place] = amounts.get(place, 0) + int(pane.get(cell, 0))
         return (place for place, amount in amounts.items() if amount > 0)
-
-
-def _of_column(block: Block, cells: NDArray[np.uint64], wanted: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    for number in block.numbers(cells):
-        places, amounts = block.column(number)
-        theirs = np.isin(places, wanted)
-        yield from zip(places[theirs].tolist(), amounts[theirs].tolist(), strict=True)
 
 
 def _at(total: NDArray[Any], index: NDArray[np.int64]) -> NDArray[Any]:

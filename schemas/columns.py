@@ -8,7 +8,7 @@ what waits for the clock) lies beside them as it stands in panes.
     head · bits of who has a pane · cells · keys · starts · places · amounts of 1, 2, 4 and 8 bytes · rest
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -220,8 +220,26 @@ class Block:
         key = int(self._keys[number])
         return Column(int(self._cells[number]), None if key == _NO_KEY else key)
 
-    def column(self, number: int) -> tuple[Places, Integers]:
-        """Who has how much of the column of that number, each once, in order; some have 0."""
+    def column(self, number: int, wanted: NDArray[np.int64] | None = None) -> tuple[Places, Integers]:
+        """Who has how much of the column of that number, each once, in order; some have 0.
+
+        `wanted`: of these places alone, which are in order.
+        """
+        places, amounts = self._column(number)
+        if wanted is None:
+            return places, amounts
+        at = self._found(places, wanted)
+        return places[at], amounts[at]
+
+    def _found(self, places: Places, wanted: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Where in a part of the block, which is in order, stands what is wanted of it."""
+        reached = wanted[: np.searchsorted(wanted, self._last, "right")].astype(places.dtype)
+        at = np.searchsorted(places, reached)
+        reached, at = reached[at < len(places)], at[at < len(places)]
+        found: NDArray[np.intp] = at[places[at] == reached]
+        return found
+
+    def _column(self, number: int) -> tuple[Places, Integers]:
         first, end = int(self._starts[number]), int(self._starts[number + 1])
         base = 0
         for group in self._groups:
@@ -261,10 +279,8 @@ class Block:
             return {}
         return decode_pane(self._rest[self._ends[at] : self._ends[at + 1]].tobytes())
 
-    def rests(self, places: Collection[int] | None = None) -> Iterator[tuple[int, bytes]]:
-        """(place, pane of what is in no column), in order; of these people alone, if somebody asks for some."""
-        numbers = np.arange(len(self._rests))
-        if places is not None:
-            numbers = np.flatnonzero(np.isin(self._rests, np.fromiter(places, np.int64, len(places))))
+    def rests(self, wanted: NDArray[np.int64] | None = None) -> Iterator[tuple[int, bytes]]:
+        """(place, pane of what is in no column), in order; of these places, in order, if somebody asks for some."""
+        numbers = np.arange(len(self._rests)) if wanted is None else self._found(self._rests, wanted)
         for number in numbers.tolist():
             yield int(self._rests[number]), self._rest[self._ends[number] : self._ends[number + 1]].tobytes()

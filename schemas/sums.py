@@ -28,6 +28,8 @@ _MANY = 500
 """Panes of a window that are in no block, from which on its own totals are kept too."""
 _NOTED = 50_000
 """Panes that may change before totals are made anew instead of being moved."""
+_FEW = 8
+"""One of so many people: theirs is looked for in a column, instead of adding all of it."""
 _SAFE = 2**62
 
 
@@ -110,6 +112,7 @@ class Sums:
         places: Collection[int] | None = None,
     ) -> None:  # fmt: skip
         wanted = None if cells is None else np.array([*cells], np.uint64)
+        theirs = in_order(places) if places is not None and _FEW * len(places) < len(self._store.names) else None
         for window in self._store.windows_between(first, last):
             fresh = self._store.fresh(window)
             if places is None and is_day(window) and first != last and sum(map(len, fresh.values())) > _MANY:
@@ -118,7 +121,7 @@ class Sums:
                         adding.add_total(column, total, sign)
                 continue
             for origin, block in self._store.blocks(window).items():
-                adding.add_block(block, wanted, fresh.get(origin, {}), sign)
+                adding.add_block(block, wanted, fresh.get(origin, {}), sign, theirs)
             for origin, place, value in self._store.fresh_panes(window, places):
                 pane = self._store.read(window, origin, place, value)
                 adding.add_pane(self._entries(pane), place, cells, sign)
@@ -184,9 +187,10 @@ class _Adding:
         """No number of a total is larger."""
 
     def add_block(
-        self, block: Block, cells: NDArray[np.uint64] | None, over: Mapping[int, bytes | None], sign: int = 1
-    ) -> None:
-        """The columns of these cells; not of those of whom there is something else."""
+        self, block: Block, cells: NDArray[np.uint64] | None, over: Mapping[int, bytes | None], sign: int,
+        theirs: NDArray[np.int64] | None,
+    ) -> None:  # fmt: skip
+        """The columns of these cells, of these people; not of those of whom there is something else."""
         is_gone = None
         if over:
             is_gone = np.zeros(self._size, np.bool_)
@@ -195,7 +199,7 @@ class _Adding:
             name = block.name(number)
             if name.cell in self._apart:
                 continue
-            places, amounts = block.column(number)
+            places, amounts = block.column(number, theirs)
             if is_gone is not None:
                 stays = ~is_gone[places]
                 places, amounts = places[stays], amounts[stays]
@@ -240,3 +244,8 @@ def _bound(amounts: NDArray[Any]) -> int:
     if amounts.itemsize < 8:
         return 1 << 8 * amounts.itemsize - 1
     return max(-int(amounts.min()), int(amounts.max()))
+
+
+def in_order(places: Collection[int]) -> NDArray[np.int64]:
+    """As a block is asked for them."""
+    return np.sort(np.fromiter(places, np.int64, len(places)))

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,6 +73,17 @@ def test_a_block_holds_the_panes_and_those_that_came_over_them(first: dict[int, 
             assert held.pane(place) == meant.get(place)
         numbers = [held.column(number) for number in held.numbers(None)]
         assert all(len({*places.tolist()}) == len(places) == len(amounts) for places, amounts in numbers)
+        for wanted in ([], [0], [1, 3, 300], [2, 9, 301, 65_536, 70_000, 70_001], [4_000_000_000]):
+            for number, (places, amounts) in enumerate(numbers):
+                some = (part.tolist() for part in held.column(number, np.array(wanted, np.int64)))
+                everybody = dict(zip(places.tolist(), amounts.tolist(), strict=True))
+                assert dict(zip(*some, strict=True)) == {
+                    place: everybody[place] for place in wanted if place in everybody
+                }
+            rests = dict(held.rests())
+            assert dict(held.rests(np.array(wanted, np.int64))) == {
+                place: rests[place] for place in wanted if place in rests
+            }
 
 
 @pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 20, 1000])
