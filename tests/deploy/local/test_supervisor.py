@@ -546,7 +546,9 @@ def test_settings_reach_the_children(tmp_path: Path) -> None:
     for child in (worker, api):
         assert child.environment["FLOORCAST_PREFIX"] == "acme."
         assert child.environment["FLOORCAST_PARTITIONS"] == "7"
-    assert list(worker.command)[-2:] == ["--port", "9100"]
+    said = list(worker.command)
+    assert said[said.index("--port") + 1] == "9100"
+    assert said[said.index("--state") + 1] == str(tmp_path / "state")
 
 
 async def test_up_ends_with_the_code_of_a_child_that_refuses(tmp_path: Path) -> None:
