@@ -50,7 +50,8 @@ async def test_catalogue_names_label_unit_direction_definition_and_version(floor
     assert calls | {"definition": "", "description": "", "by": []} == {
         "name": "calls_made", "label": "Calls made", "unit": "count", "better": "higher", "type": "simple",
         "additive": True, "definition": "", "description": "", "version": 1,
-        "versions": [{"version": 1, "since": None, "note": None}], "by": [], "tags": ["leading", "activity"],
+        "versions": [{"version": 1, "since": None, "note": None}], "by": [],
+        "tags": ["leading", "efficiency", "activity"],
         "owner": None, "benchmark": None,
     }  # fmt: skip
     lower = {row["name"] for row in answer["rows"] if row["better"] == "lower"}
