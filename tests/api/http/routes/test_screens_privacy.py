@@ -97,9 +97,9 @@ async def test_the_page_has_the_settings_of_its_screen_and_nothing_inline_that_r
 @pytest.mark.parametrize(
     ("path", "parameters", "said"),
     [
-        ("/board/floor", {}, "there is no screen"),
+        ("/board/floor", {}, "There is no screen “floor”"),
         ("/board/wall", {"scene": "Nothing"}, "has no scene"),
-        ("/board/wall", {"scene": "Today", "tile": "3"}, "has no tile 3; it has 2"),
+        ("/board/wall", {"scene": "Today", "tile": "3"}, "has no tile 3"),
     ],
 )
 async def test_what_there_is_not_is_said_in_words(
