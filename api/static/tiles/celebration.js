@@ -32,7 +32,7 @@ export class Celebration {
     const { texts } = this.context;
     const heading = HEADINGS[wins[0].cause] || HEADINGS.milestone;
     setText(this.heading, wins.length === 1 ? texts.say(heading) : texts.say("celebrate.many", { count: wins.length }));
-    arrange(this.list, wins.length > MOST_NAMED ? [] : wins.map((win) => this.line(win)));
+    arrange(this.list, wins.length > MOST_NAMED ? [] : wins.map((win) => this.line(win, wins.length === 1)));
   }
 
   /** Says what is heard, for who cannot hear it; empty: nothing is. */
@@ -40,15 +40,19 @@ export class Celebration {
     setText(this.sound, sound && this.context.texts.say("celebrate.sound", { sound }));
   }
 
-  line(/** @type {Win} */ win) {
-    const { who, what, amount } = winWords(win, this.context);
+  /**
+   * @param {Win} win
+   * @param {boolean} isAlone whether the heading says what has happened
+   */
+  line(win, isAlone) {
+    const { who, what, named, amount } = winWords(win, this.context);
     const node = element("li", "celebration-line");
     const portrait = new Portrait();
     portrait.show(this.context.settings, win.rep ? who : "", win.photo);
     node.append(portrait.node);
     const name = nameElement("who-won");
     setText(name, who);
-    node.append(name, element("span", "amount", amount), element("span", "what name-text", what));
+    node.append(name, element("span", "amount", amount), element("span", "what name-text", isAlone ? named : what));
     return node;
   }
 }

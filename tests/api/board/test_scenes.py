@@ -17,7 +17,7 @@ from tests.api.board.builders import (
     make_row,
     make_snapshot,
 )
-from tests.api.board.floors import GOALS, every_tile, many
+from tests.api.board.floors import GOALS, every_tile, goal, many
 from tests.api.board.scripted import Screen, needs_browser
 
 pytestmark = needs_browser
@@ -135,6 +135,17 @@ def test_a_board_of_several_teams_shows_the_goal_of_all_of_them(screen: Screen) 
 
     expect(screen.figure("calls_made")).to_have_text("80")
     expect(screen.page.locator(".figure .note")).to_have_text("80% of 100" + "on pace")
+
+
+@pytest.mark.parametrize(("target", "told"), [("165000.00", "$165K"), ("1250000.00", "$1.25M"), ("900.00", "$900")])
+def test_a_goal_is_told_as_it_was_set_and_not_rounded_to_another(screen: Screen, target: str, told: str) -> None:
+    goals = {"revenue_won": goal(target, 0.5, "behind", target)}
+    screen.floor.snapshot = make_snapshot(
+        rows=[make_row(ORGANISATION | {"revenue_won": "82500.00"}) | {"goals": goals}]
+    )
+    opened(screen, [{"name": "All", "tiles": [{"kind": "figures", "metrics": ["revenue_won"]}]}])
+
+    expect(screen.page.locator(".figure .note")).to_have_text(f"50% of {told}behind pace")
 
 
 def test_a_screen_that_is_told_no_names_shows_no_ids_in_their_place(screen: Screen) -> None:

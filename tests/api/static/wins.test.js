@@ -24,8 +24,16 @@ test("a deal is named with its amount, a goal by its metric", () => {
   const deal = win({ rep: "r-17", name: "Ana Lim", team: "north", deal_name: "Globex", amount: "12000.00", currency: "EUR" });
   const goal = win({ cause: "milestone", rep: "r-17", name: "Ana Lim", goal: "quota", metric: "calls_made", milestone: 0.5 });
 
-  assert.deepEqual(winWords(deal, context()), { who: "Ana Lim", what: "Globex", amount: "EUR 12000.00" });
-  assert.deepEqual(winWords(goal, context()), { who: "Ana Lim", what: "win.milestone label of calls_made 50%", amount: "" });
+  assert.deepEqual(winWords(deal, context()), { who: "Ana Lim", what: "Globex", named: "Globex", amount: "EUR 12000.00" });
+  const half = "win.milestone label of calls_made 50%";
+  assert.deepEqual(winWords(goal, context()), { who: "Ana Lim", what: half, named: half, amount: "" });
+});
+
+test("below a heading that says the cause it is not said again", () => {
+  const reached = { cause: "goal_reached", goal: "quota", metric: "calls_made" };
+
+  assert.equal(winWords(win({ deal_name: null }), context()).named, "");
+  assert.equal(winWords(win(reached), context()).named, "label of calls_made");
 });
 
 test("who is not a person is named for people, and whom the screen does not name is not named", () => {
