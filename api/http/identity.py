@@ -69,7 +69,7 @@ class Identity:
         """Find who asks, if the address needs it."""
         if scope["type"] == "http":
             wanted = scope_of(scope["method"], scope["path"])
-            if wanted is not None:
+            if wanted is not None and not _is_no_board(scope):
                 access = authenticate(HTTPConnection(scope))
                 is_own = access.rep is not None and is_open_to_reps(scope["method"], scope["path"])
                 if not is_own and not access.scope.includes(wanted):
@@ -80,6 +80,13 @@ class Identity:
                     raise ForbiddenError(msg)
                 scope[_ACCESS] = access
         return self.app(scope, receive, send)
+
+
+def _is_no_board(scope: Scope) -> bool:
+    """Whether this is the address of a screen that there is not: no key opens it, so none is asked for."""
+    path: str = scope["path"]
+    config: Config = scope["app"].state.config
+    return path.startswith(_BOARD) and path.removeprefix(_BOARD) not in config.screen_names
 
 
 def access_of(request: HTTPConnection) -> Access:

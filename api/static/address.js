@@ -12,6 +12,7 @@
  * @property {string} [pipeline]
  * @property {number} [limit]
  * @property {string} [text]
+ * @property {{ address: string, size: number, path: string }} [qr]
  */
 
 /** @typedef {{ name: string, when: import("./schedule.js").When | null, tiles: TileSettings[] }} Scene */

@@ -21,7 +21,6 @@ router = APIRouter(tags=["board"], generate_unique_id_function=operation_id)
 
 STATIC = Path(__file__).parents[2] / "static"
 TEMPLATES = Path(__file__).parents[2] / "templates"
-DEFAULT_SCREEN = "floor"
 
 
 class _Fresh(StaticFiles):
@@ -48,11 +47,6 @@ def build() -> str:
     return digest.hexdigest()
 
 
-def screen_names(config: Config) -> list[str]:
-    """Every screen that has an address."""
-    return [*config.screens] or [DEFAULT_SCREEN]
-
-
 @router.get(
     "/board/{screen}",
     summary="The wallboard",
@@ -71,7 +65,7 @@ async def board(
 ) -> Response:
     """The page; `?token=…` is kept in a cookie and taken out of the address."""
     config: Config = request.app.state.read_side.view.config
-    if screen not in screen_names(config):
+    if screen not in config.screen_names:
         msg = f"there is no screen {shown(screen)}"
         raise NotFoundError(msg, field="screen")
     redirect = redirect_with_cookie(request, screen)
@@ -102,7 +96,8 @@ def _check_part(screen: ScreenConfig, scene: str | None, tile: int | None) -> No
 def _settings(config: Config, name: str, screen: ScreenConfig, request: Request) -> dict[str, Any]:
     team = access_of(request).team
     teams = screen.teams if team is None else [team]
-    return screen_settings(name, screen, teams=teams, calendars=calendars_of(config, teams))
+    origin = str(request.base_url).rstrip("/")
+    return screen_settings(name, screen, teams=teams, calendars=calendars_of(config, teams), origin=origin)
 
 
 def calendars_of(config: Config, teams: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """`/board/{screen}`: what a browser is shown when there is no board to show, and what a program gets."""
 
 from html import escape
+from json import loads
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,15 @@ async def test_a_browser_is_told_in_words_what_is_wrong(floor: Floor, path: str,
 
 
 async def test_a_browser_that_asks_for_an_unknown_screen_is_told_so(floor: Floor) -> None:
+    """With a key or without: no key would open it."""
     key = floor.key("board")
 
-    page = await floor.get("/board/%3Cscript%3Ealert(1)%3C%2Fscript%3E", headers=BROWSER | key)
+    for headers in (BROWSER, BROWSER | key):
+        page = await floor.get("/board/%3Cscript%3Ealert(1)%3C%2Fscript%3E", headers=headers)
 
-    assert page.status_code == 404
-    assert "There is no screen “&lt;script&gt;alert(1)&lt;/script&gt;”" in page.text
-    assert "<script" not in page.text
+        assert page.status_code == 404
+        assert "There is no screen “&lt;script&gt;alert(1)&lt;/script&gt;”" in page.text
+        assert "<script" not in page.text
 
 
 @pytest.mark.parametrize(
@@ -98,3 +101,26 @@ async def test_addresses_of_programs_answer_a_browser_as_anybody(floor: Floor) -
     answer = await floor.get("/v1/metrics", headers=BROWSER)
 
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("qr", "address"),
+    [
+        ("scene", "/board/hall?scene=This+month"),
+        ("floor", "/floor?window=month&team=north"),
+        ("me", "/me"),
+    ],
+)
+async def test_a_code_leads_a_phone_to_the_same_numbers_without_a_key(tmp_path: Path, qr: str, address: str) -> None:
+    race = {"kind": "race", "metric": "revenue_won", "window": "month"}
+    scenes = [{"name": "This month", "tiles": [race, {"kind": "message", "text": "On your phone", "qr": qr}]}]
+    floor = Floor(tmp_path, floor_config(screens={"hall": {"teams": ["north"], "scenes": scenes}}))
+
+    page = await floor.get("/board/hall", headers=BROWSER | floor.key("board"))
+
+    settings = loads(page.text.partition('id="settings">')[2].partition("</script>")[0])
+    code = settings["scenes"][0]["tiles"][1]["qr"]
+    assert code["address"] == f"http://127.0.0.1:8080{address}"
+    # Its corner: seven dark squares and a light one.
+    assert code["path"].startswith("".join(f"M{x} 0.5h1" for x in range(7)))
+    assert "M7 0.5h1" not in code["path"]
