@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
+from starlette.requests import HTTPConnection
 
 from api.http.qr import qr_code
+from api.read.view import View
 from api.words.texts import Words
 from schemas.calendars import weekdays_of
 from schemas.config.hours import read_days, read_span
@@ -42,6 +44,17 @@ def board_page(settings: Json | None, device: str | None = None) -> str:
         # The only character by which text could end the element that it stands in.
         settings=orjson.dumps(settings).decode().replace("<", "\\u003c"),
     )
+
+
+def unknown_name(request: HTTPConnection) -> tuple[str, str] | None:
+    """`team` or `metric`, and a name in the address of a screen that none of them has."""
+    view: View = request.app.state.read_side.view
+    for field, known in (("team", view.roster.team_names), ("metric", view.catalogue)):
+        asked = ",".join(request.query_params.get(name, "") for name in (field, f"{field}s")).split(",")
+        unknown = next((name.strip() for name in asked if name.strip() and name.strip() not in known), None)
+        if unknown is not None:
+            return field, unknown
+    return None
 
 
 def pairing_page(words: Words) -> str:

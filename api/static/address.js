@@ -64,7 +64,7 @@ function asked(location, query) {
   return {
     screen: decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() || ""),
     title: query.get("title") || "",
-    teams: names(query.get("teams")),
+    teams: names(query.get("teams") || query.get("team")),
     scenes: [
       {
         name: "", when: null,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from api.http.board_page import board_page, screen_settings
+from api.http.board_page import board_page, screen_settings, unknown_name
 from api.http.description import operation_id, problems
 from api.http.errors import InvalidParameterError, NotFoundError, UnauthenticatedError
 from api.http.headers import framed_by
@@ -74,6 +74,11 @@ async def board(
     configured = config.screens.get(screen)
     if configured is not None:
         _check_part(configured, scene, tile)
+        unknown = unknown_name(request)
+        if unknown is not None:
+            field, name = unknown
+            msg = f"there is no {field} {shown(name)}"
+            raise NotFoundError(msg, field=field)
     settings = None if configured is None else _settings(config, screen, configured, request)
     page = board_page(settings, access_of(request).device)
     ancestors = [*config.frame_ancestors, *(configured.frame_ancestors if configured is not None else ())]

@@ -80,6 +80,28 @@ async def test_each_screen_says_what_is_wrong_in_its_language(
     assert escape(language_file(language)["board"]["pair.heading"]) in pairing.text
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("team=nobody", "There is no team “nobody”"),
+        ("teams=north,nobody", "There is no team “nobody”"),
+        ("metric=calls", "There is no metric “calls”"),
+        ("metrics=calls_made,emails", "There is no metric “emails”"),
+    ],
+)
+async def test_what_the_address_of_a_configured_screen_names_and_is_not_there_is_told(
+    tmp_path: Path, asked: str, said: str
+) -> None:
+    scenes = [{"name": "One", "tiles": [{"kind": "message", "text": "Hello"}]}]
+    floor = Floor(tmp_path, floor_config(screens={"hall": {"scenes": scenes}}))
+
+    refused = await floor.get(f"/board/hall?{asked}", headers=BROWSER)
+    shown = await floor.get("/board/hall?teams=north&metric=calls_made", headers=BROWSER)
+
+    assert (refused.status_code, shown.status_code) == (404, 200)
+    assert said in refused.text
+
+
 async def test_an_unknown_screen_speaks_as_its_reader_does(floor: Floor) -> None:
     page = await floor.get("/board/x", headers=BROWSER | {"accept-language": "de-AT,de;q=0.9"})
 
