@@ -172,7 +172,7 @@ const BADGE_WORDS = { breached: "leads.count.breached", warned: "leads.count.war
  * @param {Lead[]} leads
  * @param {number} now
  */
-export function mostUrgentFirst(leads, now) {
+function mostUrgentFirst(leads, now) {
   return leads.slice().sort((one, other) => URGENCY.indexOf(stateAt(one, now)) - URGENCY.indexOf(stateAt(other, now)));
 }
 
