@@ -189,6 +189,59 @@ def test_a_whole_list_has_what_only_leaves_out(imports: Imports, tmp_path: Path)
     assert are_deleted(imports) == {"c"}
 
 
+def test_what_only_leaves_out_is_not_there_again(imports: Imports, tmp_path: Path) -> None:
+    text = calls("a", "b", "c").replace("b,r1", "b,r2")
+    imports.run(["files", write(tmp_path, text), *as_of(18)], tmp_path)
+    imports.run(["files", write(tmp_path, calls()), *as_of(19, *WHOLE)], tmp_path)
+    assert are_deleted(imports) == {"a", "b", "c"}
+
+    imports.run(["files", write(tmp_path, text), *as_of(20, "--only", "rep=r1", *WHOLE)], tmp_path)
+
+    assert are_deleted(imports) == {"b"}
+    assert "was deleted and is in the file, so there again: a, c" in imports.terminal.lines
+
+
+@pytest.mark.parametrize(("id", "field"), [("1.2E+17", "id"), ("", "id")])
+def test_a_whole_list_with_a_line_that_may_be_any_record_deletes_nothing(
+    id: str, field: str, imports: Imports, tmp_path: Path
+) -> None:
+    imports.run(["files", write(tmp_path, calls("a", "b")), *as_of(18)], tmp_path)
+    text = calls("a") + f"{id},r2,outbound,2026-03-18T09:00:00Z\n"
+
+    for more in ((), ("--only", "rep=r1")):
+        outcome = imports.run(["files", write(tmp_path, text), *as_of(19, *more, *WHOLE)], tmp_path)
+        assert outcome is not None
+        assert {number: each.field for number, each in outcome.checked.refusals.items()} == {3: field}
+        assert are_deleted(imports) == set()
+    alone = imports.run(["files", write(tmp_path, text), *as_of(19, "--only", "rep=r1")], tmp_path)
+    assert alone is not None
+    assert (alone.exit_code, alone.lines["left_out"]) == (0, 1)  # without --complete it is nobody's doubt
+
+
+@pytest.mark.parametrize(
+    ("line", "deleted"),
+    [
+        ("r2,outbound,2026-03-29 01:30,sideways", {"a"}),  # what its id is not made of may be wrong
+        ("r2,outbound,31/04/2026,connected", set()),  # this not
+        ("r2,outbound,2026-10-25 02:30,connected", {"a"}),  # twice that day, as in the line that was taken
+    ],
+)
+def test_of_a_line_that_is_left_out_its_key_alone_must_be_readable(
+    line: str, deleted: set[str], imports: Imports, tmp_path: Path
+) -> None:
+    options = ["--key", "rep", "--key", "dialed_at", "--timezone", "Europe/Berlin"]
+    head, good = "rep,direction,dialed_at,outcome\n", "r1,outbound,2026-03-30 08:00,connected\n"
+    first = head + good + line.replace("sideways", "busy").replace("31/04/2026", "2026-03-30 09:00") + "\n"
+    gone = "r1,outbound,2026-03-31 08:00,connected\n"
+    imports.run(["files", write(tmp_path, first + gone), *as_of(18), *options], tmp_path)
+    names = {change.id: "a" for change in imports.changes() if change.fields["dialed_at"] == instant("2026-03-31T06:00Z")}
+    whole = ["--complete", "dialed_at=2026-03-01/2026-12-31"]
+
+    imports.run(["files", write(tmp_path, head + good + line), *as_of(19, "--only", "rep=r1", *whole), *options], tmp_path)
+
+    assert {names.get(id, id) for id in are_deleted(imports)} == deleted
+
+
 def test_a_whole_list_of_nothing_must_say_when_it_was_true(imports: Imports, tmp_path: Path) -> None:
     imports.run(["files", write(tmp_path, calls("a")), *as_of(18)], tmp_path)
 
