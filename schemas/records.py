@@ -17,7 +17,7 @@ from msgspec import structs
 from schemas import row_bytes
 from schemas.pasts import HISTORY_LIMIT, enter, remember
 from schemas.row_bytes import Entry, Pasts, read_row
-from schemas.voices import FURTHER, LEAVING, LEFT, VOICES, is_left, joined_history, newest_word
+from schemas.voices import FURTHER, LEAVING, LEFT, VOICES, YIELDING, is_left, joined_history, newest_word
 
 Value = row_bytes.Value
 Version = row_bytes.Version
@@ -295,6 +295,8 @@ class Record:
         """(changed_at, digest, value) of the word that a field goes by; None where it was never set."""
         found = self.fields.get(name)
         if name in FURTHER:
+            if name in YIELDING and found is not None and found[2] is not None:
+                return found
             # Of most records one voice has spoken: nothing is made for those.
             for voice in FURTHER[name]:
                 if voice in self.fields:

@@ -116,9 +116,8 @@ def check(
     """
     checked = Checked()
     keys, contents, numbers, places = array("Q"), array("Q"), array("Q"), array("Q")
-    for line, said in lines_with_rows(lines, rows, width=width):
-        if said is None:
-            said = _leave_out(checked, line, rows) if is_whole else None
+    for line, outcome in lines_with_rows(lines, rows, width=width):
+        said = _leave_out(checked, line, rows) if outcome is None and is_whole else outcome
         if isinstance(said, Row):
             _note(checked, line, said)
             version = 0 if said.changed_at is None else said.changed_at

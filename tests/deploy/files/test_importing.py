@@ -234,10 +234,11 @@ def test_of_a_line_that_is_left_out_its_key_alone_must_be_readable(
     first = head + good + line.replace("sideways", "busy").replace("31/04/2026", "2026-03-30 09:00") + "\n"
     gone = "r1,outbound,2026-03-31 08:00,connected\n"
     imports.run(["files", write(tmp_path, first + gone), *as_of(18), *options], tmp_path)
-    names = {change.id: "a" for change in imports.changes() if change.fields["dialed_at"] == instant("2026-03-31T06:00Z")}
-    whole = ["--complete", "dialed_at=2026-03-01/2026-12-31"]
+    lacking = instant("2026-03-31T06:00Z")
+    names = {change.id: "a" for change in imports.changes() if change.fields["dialed_at"] == lacking}
+    options += ["--only", "rep=r1", "--complete", "dialed_at=2026-03-01/2026-12-31"]
 
-    imports.run(["files", write(tmp_path, head + good + line), *as_of(19, "--only", "rep=r1", *whole), *options], tmp_path)
+    imports.run(["files", write(tmp_path, head + good + line), *as_of(19), *options], tmp_path)
 
     assert {names.get(id, id) for id in are_deleted(imports)} == deleted
 
