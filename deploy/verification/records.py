@@ -73,7 +73,8 @@ def said_of(changes: Sequence[RecordChange], name: str) -> list[tuple[int, int, 
     """What a field was after each change that speaks of it: (changed_at, digest, value). Oldest version first.
 
     Several properties of a CRM may speak of one field, as `name`, `name#1`, `name#2`: each has its own last word, and
-    among those that are not empty the latest counts; of a currency that of the CRM. `name#left` takes one id off a pointer, if it has that one.
+    among those that are not empty the latest counts; of a currency `name` as long as it is none of the empty ones.
+    `name#left` takes one id off a pointer, if it has that one.
     """
     words: dict[str, list[RecordChange]] = defaultdict(list)
     for change in changes:
