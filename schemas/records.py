@@ -17,7 +17,7 @@ from msgspec import structs
 from schemas import row_bytes
 from schemas.pasts import HISTORY_LIMIT, enter, remember
 from schemas.row_bytes import Entry, Pasts, read_row
-from schemas.voices import FURTHER, LEAVING, LEFT, VOICES, YIELDING, is_left, joined_history, newest_word
+from schemas.voices import FURTHER, LEAVING, LEFT, VOICES, is_left, joined_history, word_that_counts
 
 Value = row_bytes.Value
 Version = row_bytes.Version
@@ -295,12 +295,10 @@ class Record:
         """(changed_at, digest, value) of the word that a field goes by; None where it was never set."""
         found = self.fields.get(name)
         if name in FURTHER:
-            if name in YIELDING and found is not None and found[2] is not None:
-                return found
             # Of most records one voice has spoken: nothing is made for those.
             for voice in FURTHER[name]:
                 if voice in self.fields:
-                    return newest_word([found, *map(self.fields.get, FURTHER[name])])
+                    return word_that_counts(name, [found, *map(self.fields.get, FURTHER[name])])
         elif found is not None and name in LEAVING and self._has_left(name, found):
             return (found[0], found[1], None)
         return found

@@ -50,7 +50,7 @@ FURTHER: Mapping[str, Sequence[str]] = {
 }
 """Field -> the further voices that it has in any kind of record. Rows number them in this order: append only."""
 
-YIELDING = frozenset(_CURRENCY)
+_YIELDING = frozenset(_CURRENCY)
 """Fields whose further voices count only while the first says nothing, however new they are."""
 
 LEFT: Mapping[str, Mapping[str, str]] = {
@@ -71,8 +71,14 @@ def is_left(entry: Entry, left: Iterable[Entry]) -> bool:
     return any(said[2] == entry[2] and said[:2] > entry[:2] for said in left)
 
 
+def word_that_counts(name: str, entries: Sequence[Entry | None]) -> Entry | None:
+    """The entry that a field goes by; None: nothing was ever said. `entries`: the last of each voice, its own first."""
+    own = entries[0]
+    return own if name in _YIELDING and own is not None and own[2] is not None else newest_word(entries)
+
+
 def newest_word(entries: Iterable[Entry | None]) -> Entry | None:
-    """The entry that counts: the newest that says something, else the newest. None: nothing was ever said."""
+    """The newest that says something, else the newest. None: nothing was ever said."""
     said = [entry for entry in entries if entry is not None]
     return max(said, key=_weight, default=None)
 
