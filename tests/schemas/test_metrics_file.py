@@ -317,8 +317,8 @@ FAULTS = {
         "6: metrics.e.unit: must be ratio: in rows a funnel is a share",
         "6: metrics.e.steps: names a step twice",
         "7: metrics.f.of: call has no field leed; did you mean 'lead'?",
-        "7: metrics.f.at_least: must be a whole number above 0",
         "7: metrics.f.keep: '9' is not a duration",
+        "7: metrics.f.at_least: must be a whole number above 0",
         "7: metrics.f.by: call does not say product",
     ],
     "metrics:\n  talk_seconds: false\n  a: {unit: ratio, type: ratio, numerator: talk_seconds, denominator: none}\n"
