@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from deploy.verification.bounds import whole
 from deploy.verification.forgetting import _horizons, _is_late
 from deploy.verification.records import fold as recount
-from processor.core.responses import whole_of
+from processor.core.merged_leads import whole_of
 from processor.core.retention import INSTANTS, Horizon, last_instant
 from schemas.instants import DAY
 from schemas.records import (
