@@ -128,6 +128,7 @@ class Owner:
         self, target: Target, config: Config, folder: Path, *, clock: Callable[[], int] = machine_clock
     ) -> None:
         self._target = target
+        self._all = config.connections
         self._connections = asked(config)
         self._kept = {name: each for name, each in config.connections.items() if is_kept(each)}
         self._streams = Streams(config)
@@ -139,10 +140,11 @@ class Owner:
         """Ask, for ever. Raises KafkaError."""
         if not self._connections and not self._kept:
             await asyncio.Event().wait()  # until another configuration has something to ask
-        connectors = {name: build_connector(connection) for name, connection in self._connections.items()}
+        connectors = {name: build_connector(connection) for name, connection in self._all.items()}
+        others = {name: connectors.pop(name) for name in self._all if name not in self._connections}
         broker, prefix = self._target.broker, self._target.prefix
         async with AsyncExitStack() as stack:
-            known = Known(self._folder / "known.sqlite3", connectors, digest_of(self._connections))
+            known = Known(self._folder / "known.sqlite3", connectors, digest_of(self._all), others)
             stack.callback(known.close)
             writer = await stack.enter_async_context(Writer(broker))
             follower = await stack.enter_async_context(Follower(broker, DELIVERIES.full_name(prefix)))
@@ -243,6 +245,7 @@ class Owner:
 
     async def _tell(self, turn: _Turn, known: Known, writer: Writer) -> None:
         now, name = self._clock(), turn.rounds.name
+        error = turn.error or next(iter(turn.rounds.lacking.values()), None)
         state = ConnectionState(
             at=now,
             reconciled_at=turn.reconciled_at,
@@ -253,8 +256,8 @@ class Owner:
             changed_month=known.changed(name, now - _MONTH),
             not_visible=turn.rounds.not_visible,
             pending=known.pending_count(name),
-            problem=None if turn.error is None else getattr(turn.error, "reason", "bad_answer"),
-            detail=None if turn.error is None else str(turn.error),
+            problem=None if error is None else getattr(error, "reason", "bad_answer"),
+            detail=None if error is None else str(error),
             has_records=known.has_records(name),
             backfill=running(self._folder, name, now),
             limits=turn.rounds.limits,
