@@ -292,10 +292,10 @@ class Importer:
         if checked.refusals:
             self._tell.say("--complete: nothing is deleted while a line is refused")
             return
-        known = Known(task.connection, build_connector(self._connection), task.options.record)
+        known = Known(task.connection, build_connector(self._connection), task.options.record, self.whole.field)
         await read_log(known.take)
         namespace = self._connection.namespace
-        lacking = known.lacking(self.whole, checked.ids, namespace, as_of)
+        lacking = known.lacking(self.whole, [*checked.ids, *checked.left_out], namespace, as_of)
         back = known.back(set(checked.ids) - checked.deleted, namespace, as_of)
         outcome.deleted = len(lacking)
         if task.is_dry and lacking:

@@ -1,8 +1,8 @@
 """The currency of a connection: of amounts beside which its CRM names none. Pure.
 
-What a CRM names wins, whenever it says so. So a record is given the connection's currency where it is told of as a
-whole (when it is made, by the API, by a file) without one, and where the CRM clears it; an amount that is edited alone
-keeps what stands beside it.
+What a CRM names wins, whenever it says so: the connection's currency is a voice that yields (schemas/voices.py). It
+speaks of a record that is told of as a whole (when it is made, by the API, by a file) without one, and where the CRM
+clears it; an amount that is edited alone keeps what stands beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,10 @@ from msgspec.structs import replace
 from schemas.connectors.base import Connector, Parsed, SignedRequest
 from schemas.deliveries import ASKED, FILE, SOURCE, Delivery
 from schemas.records import FIELDS, HASH_MASK, RecordChange, make_change
+from schemas.voices import FURTHER
 
 CURRENCY = "currency"
+(_VOICE,) = FURTHER[CURRENCY]
 MONEY = frozenset({"amount", "cost", "list_amount", "value", "monthly_amount"})
 """Amounts, whose currency stands beside them."""
 _MADE: Mapping[str, str] = {
@@ -51,34 +53,23 @@ class InCurrency:
 
     def complete(self, changes: Sequence[RecordChange], delivery: Delivery) -> list[RecordChange]:
         """The changes of a delivery, with the currency of amounts that have none."""
-        named = {(change.kind, change.id) for change in changes if CURRENCY in change.fields}
         is_whole = delivery.headers.get(SOURCE) in _WHOLE
-        found: list[RecordChange] = []
-        for change in changes:
-            if CURRENCY in change.fields:
-                found.append(change if change.fields[CURRENCY] is not None else self._cleared(change))
-                continue
-            found.append(change)
-            if CURRENCY not in FIELDS[change.kind] or (change.kind, change.id) in named:
-                continue
-            if (is_whole and any(change.fields.get(name) is not None for name in MONEY)) or _is_made(change):
-                named.add((change.kind, change.id))
-                found.append(self._told(change))
-        return found
+        return [self._told(change) if _names_none(change, is_whole=is_whole) else change for change in changes]
 
-    def _cleared(self, change: RecordChange) -> RecordChange:
+    def _told(self, change: RecordChange) -> RecordChange:
         made = make_change(
             kind=change.kind, id=change.id, changed_at=change.changed_at, received_at=change.received_at,
-            fields=change.fields | {CURRENCY: self.currency},
+            fields=change.fields | {_VOICE: self.currency},
         )  # fmt: skip
         return replace(made, digest=made.digest | change.digest & ~HASH_MASK)  # at its place
 
-    def _told(self, change: RecordChange) -> RecordChange:
-        """It yields to what the CRM names at that very instant, in another delivery."""
-        return make_change(
-            kind=change.kind, id=change.id, changed_at=change.changed_at - 1, received_at=change.received_at,
-            fields={CURRENCY: self.currency},
-        )  # fmt: skip
+
+def _names_none(change: RecordChange, *, is_whole: bool) -> bool:
+    if CURRENCY not in FIELDS[change.kind]:
+        return False
+    if CURRENCY in change.fields:
+        return change.fields[CURRENCY] is None
+    return (is_whole and any(change.fields.get(name) is not None for name in MONEY)) or _is_made(change)
 
 
 def _is_made(change: RecordChange) -> bool:

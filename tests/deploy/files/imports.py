@@ -25,6 +25,41 @@ from tests.builders import instant
 
 COMMAND = get_command(app)
 NOW = instant("2026-11-29T12:00Z")
+CONFIG: dict[str, Any] = {
+    "organisation": {"name": "Field", "timezone": "Europe/Berlin", "currency": "EUR"},
+    "connections": {
+        "files": {"kind": "file"},
+        "crm": {
+            "kind": "hubspot",
+            "namespace": "hs",
+            "secrets": ["0123456789abcdef"],
+            "public_url": "https://f.example",
+        },
+        "sf": {"kind": "salesforce", "organization": "00D5g000004XYZa", "secrets": ["0123456789abcdef0"]},
+    },
+    "reps": {"r1": {"name": "Ana Lim", "email": "ana@f.example"}, "r2": {"name": "Ben", "aliases": {"crm": ["77"]}}},
+}
+AS_OF = ("--as-of", "2026-03-20T00:00:00Z")
+
+
+def write(folder: Path, text: str, name: str = "calls.csv") -> str:
+    """A file; its name."""
+    (folder / name).write_bytes(text.encode())
+    return name
+
+
+def folded(changes: list[RecordChange]) -> dict[tuple[str, str], dict[str, Any]]:
+    """What they say of each record, in their order."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for change in changes:
+        found.setdefault((change.kind, change.id), {}).update(change.fields)
+    return found
+
+
+def calls(*ids: str) -> str:
+    """A file of one minute."""
+    lines = [f"{id},r1,outbound,2026-03-18T09:00:00Z" for id in ids]
+    return "\n".join(["id,rep,direction,dialed_at", *lines, ""])
 
 
 class Log:
