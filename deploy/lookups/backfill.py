@@ -6,7 +6,7 @@ log as deliveries, page by page: a page that is sent twice changes nothing, so t
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -26,7 +26,7 @@ from processor.transport.writing import Writer
 from schemas.config import Config
 from schemas.connection_states import Backfill as Running
 from schemas.connectors import build_source, daily_limit
-from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope
+from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope, Learned
 from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
@@ -92,7 +92,7 @@ class Backfill:
         self._keep = keep
         self._clock = clock
         self._progressed = progressed
-        self._words: Mapping[str, str] = {}
+        self._learned = Learned()
         self.refused: dict[str, ApiError | BadAnswerError] = {}
         """What the API does not tell of: object -> why."""
 
@@ -102,7 +102,7 @@ class Backfill:
         What the API refuses to tell of one object is told by `refused`, and the others are asked for.
         """
         with of_one_object("words", self.refused):
-            self._words = await self._client.run(self._source.words())
+            self._learned = await self._client.run(self._source.words())
         with of_one_object(self._source.people, self.refused):
             asked_at = self._clock()
             await self._store(await self._client.run(self._source.everybody()), asked_at)
@@ -169,9 +169,7 @@ class Backfill:
                 return
 
     async def _store(self, envelope: Envelope, asked_at: int) -> None:
-        named = self._source.objects.get(envelope.object)
-        if named is not None and named.record == "deal":
-            envelope.words = dict(self._words)
+        envelope.words = dict(self._learned.words.get(envelope.object, {}))
         await self._append(
             deliveries_of(
                 envelope,
