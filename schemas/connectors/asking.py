@@ -218,6 +218,10 @@ class Source(ABC):
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """A page of those that were modified since."""
 
+    def count(self, object: str, since: int) -> Steps[int | None]:
+        """How many were modified since, where the vendor tells it and pages do not."""
+        return at_once(None)
+
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """A page of those that were deleted since; `until` is now."""
         return at_once(Page([], None))
