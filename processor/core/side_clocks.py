@@ -5,8 +5,10 @@ Owns both rules. They change no alert: those go by the first clock. Metrics may 
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import pairwise, zip_longest
-from typing import NamedTuple
+from itertools import zip_longest
+from typing import Final, NamedTuple
+
+import msgspec
 
 from processor.core.definitions import Definitions
 from processor.core.sla import Terms
@@ -15,6 +17,8 @@ from schemas.records import Record
 
 INQUIRIES_KEPT = 32
 """Of one lead, the newest: a long correspondence must not make its clock long."""
+
+_NOBODY_YET: Final[object] = object()
 
 
 class Touch(NamedTuple):
@@ -37,8 +41,8 @@ class Timing(NamedTuple):
     """and who answered."""
 
 
-class Stint(NamedTuple):
-    """Since when somebody (None: nobody) has held a lead."""
+class Stint(msgspec.Struct, frozen=True, gc=False):
+    """Since when somebody (None: nobody) has held a lead. A lead may have as many as a history keeps."""
 
     since: int
     rep: str | None
@@ -50,13 +54,12 @@ def stints_of(lead: Record, definitions: Definitions) -> list[Stint]:
     An owner is set when the CRM changes the field. Only where there never was another one, `assigned_at` is better:
     the change may be an import of long after.
     """
-    person = definitions.aliases.get
-    held = [
-        (changed_at, None if value is None else person(str(value), str(value)))
-        for changed_at, _, value in lead.history("rep")
-    ]
-    stints = [Stint(*held[0])] if held else []
-    stints += [Stint(*entry) for before, entry in pairwise(held) if before[1] != entry[1]]
+    person, stints, before = definitions.aliases.get, list[Stint](), _NOBODY_YET
+    for changed_at, _, value in lead.history("rep"):
+        rep = None if not isinstance(value, str) else person(value, value)
+        if rep != before:
+            stints.append(Stint(changed_at, rep))
+            before = rep
     assigned_at = lead.get("assigned_at")
     if len(stints) == 1 and assigned_at is not None:
         stints[0] = Stint(assigned_at, stints[0].rep)
@@ -78,7 +81,8 @@ def holder_clocks(stints: Sequence[Stint], touches: Sequence[Touch], by_anyone: 
     `by_anyone`: what qualifies has no author (a status), so it counts for who held the lead then.
     """
     clocks, touched_at = [], [touch.at for touch in touches]
-    for (since, rep), later in zip_longest(stints, stints[1:]):
+    for stint, later in zip_longest(stints, stints[1:]):
+        since, rep = stint.since, stint.rep
         if rep is None:
             continue
         until, answered_at = None if later is None else later.since, None
