@@ -3,7 +3,7 @@
 Owns both rules. They change no alert: those go by the first clock. Metrics may name another one.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Final, NamedTuple
@@ -68,11 +68,11 @@ def stints_of(lead: Record, definitions: Definitions) -> list[Stint]:
 
 def holder_at(stints: Sequence[Stint], at: int) -> str | None:
     """Who held the lead at an instant; the first one also before."""
-    held = stints[0].rep if stints else None
-    for stint in stints:
-        if stint.since <= at:
-            held = stint.rep
-    return held
+    if not stints:
+        return None
+    # A lead may have had as many owners as a history keeps, and as many touches as a group takes.
+    after = bisect_right(stints, at, key=lambda stint: stint.since)
+    return stints[max(0, after - 1)].rep
 
 
 def holder_clocks(stints: Sequence[Stint], touches: Sequence[Touch], by_anyone: bool) -> tuple[HolderClock, ...]:
