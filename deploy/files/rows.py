@@ -252,13 +252,7 @@ class Rows:
 
     def _settle_deal(self, row: Row, instants: Mapping[str, int]) -> None:
         fields = row.fields
-        stage = fields.get("stage")
-        if "status" not in fields and stage is not None:
-            found = self._reading.stages.get(stage)
-            if found is None:
-                row.unmapped["stage"] = stage
-            else:
-                fields["status"] = found
+        self._settle_stage(row)
         if fields.get("status") not in _CLOSED:
             # Of an open deal it is an expectation.
             if fields.pop("closed_at", None) is not None and not self._keeps_empty:
@@ -279,6 +273,22 @@ class Rows:
         created, closed = instants.get("created_at"), instants.get("closed_at")
         if created is not None and closed is not None and closed < created:
             row.remark = "closed_at: lies before created_at"
+
+    def _settle_stage(self, row: Row) -> None:
+        """By ids: a file has what people call a pipeline and a stage, and the CRM's webhooks have their ids."""
+        fields, stages = row.fields, self._reading.stages
+        pipeline, stage = fields.get("pipeline"), fields.get("stage")
+        if pipeline is not None:
+            fields["pipeline"] = pipeline = stages.pipeline(pipeline)
+        if stage is None:
+            return
+        found = stages.stage(pipeline, stage)
+        fields["stage"] = stage if found is None else found
+        status = stages.statuses.get(fields["stage"])
+        if status is not None and "status" not in fields:
+            fields["status"] = status
+        if (found is None and stages.labels) or (status is None and "status" not in fields):
+            row.unmapped["stage"] = stage
 
     def _check_deal(self, row: Row) -> None:
         """Refuse what has the cells of a deal and says nothing that a deal counts by: the totals of a spreadsheet."""

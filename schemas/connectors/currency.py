@@ -1,8 +1,7 @@
 """The currency of a connection: of amounts beside which its CRM names none. Pure.
 
 What a CRM names wins, whenever it says so: the connection's currency is a voice that yields (schemas/voices.py). It
-speaks of a record that is told of as a whole (when it is made, by the API, by a file) without one, and where the CRM
-clears it; an amount that is edited alone keeps what stands beside it.
+speaks when a record is made without one, with each amount that comes alone, and where the CRM clears the currency.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from schemas.connectors.base import Connector, Parsed, SignedRequest
-from schemas.deliveries import ASKED, FILE, SOURCE, Delivery
+from schemas.deliveries import Delivery
 from schemas.records import FIELDS, HASH_MASK, RecordChange, make_change
 from schemas.voices import FURTHER
 
@@ -23,7 +22,6 @@ _MADE: Mapping[str, str] = {
     "lead": "received_at", "deal": "created_at", "credit": "at", "subscription": "starts_at", "activity": "at",
 }  # fmt: skip
 """The instant that says of a record that it was made."""
-_WHOLE = ASKED | {FILE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +49,9 @@ class InCurrency:
         """As the connector does; `complete` adds the currency, to what a file says too."""
         return self.connector.parse(delivery)
 
-    def complete(self, changes: Sequence[RecordChange], delivery: Delivery) -> list[RecordChange]:
+    def complete(self, changes: Sequence[RecordChange]) -> list[RecordChange]:
         """The changes of a delivery, with the currency of amounts that have none."""
-        is_whole = delivery.headers.get(SOURCE) in _WHOLE
-        return [self._told(change) if _names_none(change, is_whole=is_whole) else change for change in changes]
+        return [self._told(change) if _names_none(change) else change for change in changes]
 
     def _told(self, change: RecordChange) -> RecordChange:
         made = make_change(
@@ -64,12 +61,12 @@ class InCurrency:
         return replace(made, digest=made.digest | change.digest & ~HASH_MASK)  # at its place
 
 
-def _names_none(change: RecordChange, *, is_whole: bool) -> bool:
+def _names_none(change: RecordChange) -> bool:
     if CURRENCY not in FIELDS[change.kind]:
         return False
     if CURRENCY in change.fields:
         return change.fields[CURRENCY] is None
-    return (is_whole and any(change.fields.get(name) is not None for name in MONEY)) or _is_made(change)
+    return any(change.fields.get(name) is not None for name in MONEY) or _is_made(change)
 
 
 def _is_made(change: RecordChange) -> bool:

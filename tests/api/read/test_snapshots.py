@@ -17,7 +17,7 @@ from api.read.snapshots import Snapshots
 from api.read.view import ORGANISATION, View, rep_scope, team_scope
 from schemas.generations import Served, first_generation
 from schemas.instants import DAY, HOUR, MINUTE
-from schemas.log_marks import UNTOLD, Asked, EpochEnd, Facts, Mark, TopicFacts
+from schemas.log_marks import UNTOLD, Asked, Described, EpochEnd, Mark, TopicFacts
 from schemas.snapshot_doubts import Source, Wanted
 from schemas.snapshot_files import BadSnapshotError, IsStopped, Put, write_file
 from schemas.snapshots import SnapshotFile
@@ -44,8 +44,10 @@ class Cluster:
         self.epoch = 3
         self.tells = True
 
-    async def topics(self, names: Collection[str]) -> Facts:
-        return Facts({name: TopicFacts(self.id, dict.fromkeys(range(self.partitions), self.epoch)) for name in names})
+    async def topics(self, names: Collection[str]) -> Described:
+        return Described(
+            {name: TopicFacts(self.id, dict.fromkeys(range(self.partitions), self.epoch)) for name in names}
+        )
 
     async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]:
         return {each: EpochEnd(min(each[1], self.epoch), self.end) for each in asked} if self.tells else {}
@@ -104,7 +106,7 @@ class Folder:
         return Snapshots(self.path, asking, lambda: self.now)
 
     async def keep(self, view: View, positions: Mapping[int, int] = POSITIONS) -> None:
-        await self.snapshots.keep(view, SERVED, TOPIC, positions)
+        await self.snapshots.keep(view, SERVED, TOPIC, positions, self.now)
 
     async def restored(
         self, view: View, served: Served = SERVED, begins: Mapping[int, int] = BEGINS

@@ -13,6 +13,7 @@ from typer.main import get_command
 from deploy.cli.backfill import app, options_of
 from deploy.files.importing import Importer, Outcome, Task
 from deploy.files.problems import UseError
+from deploy.files.stages import Stages
 from processor.core.normalise import normalise
 from schemas.config import Config
 from schemas.connectors import build_connector
@@ -108,6 +109,8 @@ class Imports:
         self.folder = folder
         self.log = Log()
         self.terminal = Terminal()
+        self.stages = Stages()
+        """As the connection's API says."""
 
     def people(self) -> Sequence[Person]:
         """Those of the configuration."""
@@ -123,7 +126,7 @@ class Imports:
             path=folder / said["file"], connection=said["name"], config=self.config, options=options_of(said), now=NOW,
             folder=self.folder / "imports", complete=said["complete"], is_dry=said["dry_run"], rows=said["rows"],
             refused=said["refused"] or self.folder / "refused.csv", all_or_nothing=said["all_or_nothing"],
-            as_json=said["json"],
+            as_json=said["json"], stages=self.stages,
         )  # fmt: skip
         return Importer(task, self.terminal)
 

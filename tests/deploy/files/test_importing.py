@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.files.stages import Stages
 from tests.builders import instant
 from tests.deploy.files.imports import AS_OF, CONFIG, Imports, Log, calls, folded, write
 
@@ -29,6 +30,78 @@ def test_what_no_object_of_a_file_has_is_no_column_and_clears_nothing(imports: I
     said = folded(imports.changes())
     assert said["call", "1"].keys() == {"rep", "direction", "dialed_at", "outcome"}
     assert said["call", "2"]["outcome"] is None
+
+
+LEARNED = Stages(
+    labels={
+        "default": {"": "Sales Pipeline", "contractsent": "Contract Sent", "closedwon": "Closed Won", "71": "On hold"},
+        "9": {"": "Partners", "81": "Signed", "82": "On hold"},
+    },
+    statuses={"contractsent": "open", "closedwon": "won", "71": "open", "81": "won", "82": "open"},
+)
+EXPORT = """\
+Record ID,Deal Name,Deal Stage,Pipeline,Deal owner,Amount,Close Date
+501,A,contract sent ,Sales Pipeline,Ben,100,2026-03-18
+502,B,Closed Won,Sales Pipeline,Ben,200,2026-03-18
+503,C,On hold,Partners,Ben,300,2026-06-30
+504,D,81,9,Ben,400,2026-03-19
+505,E,Gone,Partners,Ben,500,2026-06-30
+"""
+MAPPED = (
+    "--record", "deal", "--map", "id=Record ID", "--map", "stage=Deal Stage", "--map", "rep=Deal owner",
+    "--map", "closed_at=Close Date", "--rep-by", "name", *AS_OF,
+)  # fmt: skip
+
+
+def test_an_export_that_names_stages_and_pipelines_speaks_of_those_of_the_webhooks(
+    imports: Imports, tmp_path: Path
+) -> None:
+    """The API has told what they are called; one that it did not tell of is named and counted."""
+    imports.stages = LEARNED
+
+    outcome = imports.run(["crm", write(tmp_path, EXPORT), *MAPPED], tmp_path)
+
+    assert outcome is not None
+    assert (outcome.exit_code, outcome.lines["taken"]) == (0, 5)
+    said = folded(imports.changes())
+    found = {id: tuple(deal.get(name) for name in ("pipeline", "stage", "status")) for (_, id), deal in said.items()}
+    assert found == {
+        "hs:501": ("default", "contractsent", "open"),
+        "hs:502": ("default", "closedwon", "won"),
+        "hs:503": ("9", "82", "open"),
+        "hs:504": ("9", "81", "won"),
+        "hs:505": ("9", "Gone", None),
+    }
+    assert "stage: 'Gone' has no meaning here: 1 lines" in imports.terminal.lines
+
+
+def test_a_label_of_two_pipelines_is_no_stage_until_a_pipeline_is_named(imports: Imports, tmp_path: Path) -> None:
+    imports.stages = LEARNED
+
+    imports.run(["crm", write(tmp_path, EXPORT.replace(",Pipeline,", ",x,")), *MAPPED], tmp_path)
+
+    said = folded(imports.changes())
+    assert [said["deal", f"hs:{id}"].get("stage") for id in (501, 503)] == ["contractsent", "On hold"]
+    assert "stage: 'On hold' has no meaning here: 1 lines" in imports.terminal.lines
+
+
+def test_without_an_api_the_stages_that_nobody_knows_are_listed_and_told_by_options_or_the_file(
+    tmp_path: Path,
+) -> None:
+    stages = {"71": {"name": "On hold", "status": "open"}}
+    crm = CONFIG["connections"]["crm"] | {"stages": stages}
+    imports = Imports(CONFIG | {"connections": {"crm": crm}}, tmp_path)
+    name = write(tmp_path, EXPORT)
+
+    imports.run(["crm", name, *MAPPED, "--dry-run"], tmp_path)
+    listed = {line for line in imports.terminal.lines if "no meaning" in line}
+    assert listed == {
+        f"stage: {word!r} has no meaning here: 1 lines" for word in ("contract sent", "Closed Won", "81", "Gone")
+    }
+
+    imports.run(["crm", name, *MAPPED, "--value", "stage.closedwon=Closed Won"], tmp_path)
+    said = folded(imports.changes())
+    assert [said["deal", f"hs:{id}"].get("stage") for id in (502, 503)] == ["closedwon", "71"]
 
 
 def test_deals_of_objects_close_when_they_changed_where_none_says_its_close(imports: Imports, tmp_path: Path) -> None:

@@ -61,6 +61,16 @@ def test_an_amount_that_is_edited_alone_keeps_what_stands_beside_it() -> None:
     assert currency(GENERIC, delivery(MADE), delivery(event("10:00", amount=7))) == {"GBP"}
 
 
+def test_an_amount_that_arrives_alone_has_the_connections_until_the_crm_names_one() -> None:
+    alone = event("10:00", amount=7)
+
+    assert currency(GENERIC, delivery(alone)) == {"GBP"}
+    assert currency(HUBSPOT, delivery([hubspot("amount", "9", -1000)])) == {"GBP"}
+    assert currency(GENERIC, delivery(alone), delivery(event("08:00", currency="USD"))) == {"USD"}
+    assert currency(GENERIC, delivery(alone), delivery(event("11:00", currency="USD"))) == {"USD"}
+    assert currency(GENERIC, delivery(event("10:00", amount=None))) == {None}
+
+
 @pytest.mark.parametrize("at", ["08:00", "09:00", "10:00"])
 def test_what_the_crm_names_earlier_or_later_or_at_that_instant_wins(at: str) -> None:
     assert currency(GENERIC, delivery(MADE), delivery(event(at, currency="USD"))) == {"USD"}
