@@ -124,21 +124,46 @@ class MergedPanes:
     def restore(self, contents: Contents) -> None:
         """Hold panes that another one held, where nothing is held yet."""
         self.store.restore(contents)
+        self._note_all()
+
+    def _note_all(self) -> None:
+        """Take it that all that is in the store has just come."""
         self._bulk.forget()
         self.revision += 1
+        self._windows = Pieces()
         for window in self.store.windows():
             self._windows.add(window)
             if is_day(window):
                 self._day_revisions[index_of(window)] = self.revision
-        for rep in self._with_panes():
+        for rep in {*self._with_panes(), *self._rep_revisions}:
             self._rep_revisions[rep] = self.revision
         self.left_out.restore(self.store)
 
+    def load_pane(self, key: bytes, value: bytes | None) -> None:
+        """Take a message of `panes` in that is one of very many: nobody asks for anything before `settle`."""
+        origin, rep, stored = read_pane_key(key)
+        window = whole_day(stored)
+        if window != stored:
+            origin = f"{origin}.{days_kept(stored)}"
+        self.store.load(window, origin, self.store.place(rep), value)
+
+    def settling(self) -> Iterator[Window]:
+        """Begin what `settle` ends, piece by piece: more may come in meanwhile by `load_pane`."""
+        yield from self.store.pack_all()
+        self.store.begin_count()
+        yield from self.store.count()
+
     def settle(self) -> None:
-        """All there was has come in: put it in columns. What comes from now on is looked at in between."""
+        """All there was has come in, by whatever way: put it in columns. What comes now is looked at in between."""
         for _ in self.store.pack_all():
             pass
+        self.store.end_count()
         self.store.is_loading = False
+        self._rep_panes.clear()
+        self._scope_panes.clear()
+        self._exchanged.clear()
+        self._blocks.clear()
+        self._note_all()
 
     def _count_windows(self, window: Window, *, is_first: bool) -> None:
         """How many windows of a block have a pane; what was remembered of one without any goes with it."""

@@ -41,6 +41,8 @@ class PaneStore:
         """None: the pane that the block of that origin has is gone."""
         self._blocks: dict[Window, dict[str, Block]] = {}
         self._panes_in: dict[Window, int] = {}
+        self._counted: set[Window] | None = None
+        """The windows whose panes are counted, while others are not; None: they all are, or `load` has come."""
         self._panes_of: list[int] = [0]
         self.people_revision = 0
         """Grows when somebody has a first pane, or none any more."""
@@ -99,6 +101,71 @@ class PaneStore:
             self._fresh_days -= window & 1
         return before
 
+    def load(self, window: Window, origin: str, place: int, value: bytes | None) -> None:
+        """Take in a pane (None: there is none) without looking at what was there: `count` is to follow.
+
+        What a start reads is said once, most of it, and nobody asks before all of it is there.
+        """
+        if self._counted is not None and window in self._counted:
+            if value is None:
+                self.take_out(window, origin, place)
+            else:
+                self.put(window, origin, place, value)
+            return
+        if self.unreadable:
+            self._forget_damage(window, origin, place)
+        if value is None and origin not in self._blocks.get(window, _NO_BLOCKS):
+            self._pick_up(window, origin, place)
+            return
+        self._lay(window, origin, place, value)
+        if window & 1:
+            self._changing = window
+            if self._fresh_days > self._fresh_at_most():
+                self._pack_some()
+
+    def begin_count(self) -> None:
+        """Forget how many panes there are: `count` finds it out, and `end_count` ends that."""
+        self._counted = set()
+        self._panes_in.clear()
+        self._panes_of = [0] * len(self.names)
+        self.people_revision += 1
+
+    def count(self) -> Iterator[Window]:
+        """Find out how many panes there are, of whom, a day with each step; let go of windows without any.
+
+        What comes in for a window in between is counted as ever once that is done.
+        """
+        counted = self._counted
+        if counted is None:
+            return
+        for number, window in enumerate(sorted({*self._blocks, *self._fresh} - counted)):
+            self._count(window)
+            counted.add(window)
+            # Minutes are many, and small.
+            if window & 1 or not number % 64:
+                yield window
+
+    def end_count(self) -> None:
+        """All are counted."""
+        for _ in self.count():
+            pass
+        self._counted = None
+
+    def _count(self, window: Window) -> None:
+        blocks, origins = self._blocks.get(window, {}), self._fresh.get(window, {})
+        there: list[int] = []
+        for held in origins.values():
+            there += [place for place, value in held.items() if value is not None]
+        for origin, block in blocks.items():
+            over = origins.get(origin, ())
+            places = block.places()
+            there += [place for place in places if place not in over] if over else places
+        for place in there:
+            self._panes_of[place] += 1
+        self._panes_in[window] = len(there)
+        if not there:
+            self._forget(window)
+
     def _lay(self, window: Window, origin: str, place: int, value: bytes | None) -> None:
         origins = self._fresh.get(window)
         if origins is None:
@@ -108,6 +175,19 @@ class PaneStore:
             fresh = origins[origin] = {}
         self._fresh_days += (window & 1) and place not in fresh
         fresh[place] = value
+
+    def _pick_up(self, window: Window, origin: str, place: int) -> None:
+        origins = self._fresh.get(window, _NONE)
+        fresh = origins.get(origin)
+        if fresh is None or place not in fresh:
+            return
+        del fresh[place]
+        self._fresh_days -= window & 1
+        # Most minutes that a start reads of are over.
+        if not fresh:
+            del origins[origin]
+            if not origins:
+                del self._fresh[window]
 
     def _forget(self, window: Window) -> None:
         fresh = self._fresh.pop(window, {})
@@ -136,7 +216,7 @@ class PaneStore:
         sizes = {
             window: sum(map(len, origins.values()))
             for window, origins in self._fresh.items()
-            if is_day(window) and window != self._changing
+            if window & 1 and window != self._changing
         }
         if sizes:
             self.pack(max(sizes, key=sizes.__getitem__))
