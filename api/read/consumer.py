@@ -23,7 +23,7 @@ from api.read.catch_up import CatchUp
 from api.read.generations import read_served
 from api.read.holding import Holding
 from api.read.snapshots import Snapshots
-from api.read.topics import BUSY, SOURCES, VIEW
+from api.read.topics import BUSY, STAGE_INPUTS, VIEW
 from api.read.view import View
 from api.settings import Settings
 from schemas.generations import Served, first_generation
@@ -228,7 +228,7 @@ class ViewConsumer:
 
     def behind_seconds(self, now: int) -> float:
         """Age of the oldest delivery that is not in the numbers yet; 0 when all is."""
-        for stage in SOURCES:
+        for stage in STAGE_INPUTS:
             self._behind.passed(stage, self._done(stage))
         return self._behind.seconds(now)
 
@@ -404,7 +404,7 @@ class ViewConsumer:
 
     async def _look_at_sources(self, consumer: AIOKafkaConsumer) -> None:
         while True:
-            for stage, topic in SOURCES.items():
+            for stage, topic in STAGE_INPUTS.items():
                 done, reached = self._done(stage), self._reached(stage)
                 ends = await self._ends(consumer, topic)
                 self._behind.look(self._clock(), stage, topic.name, ends, done, reached)

@@ -15,9 +15,13 @@ import structlog
 
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched, headers_of
-from schemas.tracing import OFF, Facts, Tracing, traceparents
+from schemas.tracing import OFF, Attributes, Tracing, traceparents
 
 log = structlog.get_logger(__name__)
+
+LAST_SECONDS = 1.0
+"""For all that shards write down at the end: what is not written by then stays as it was. Whoever ends a worker gives
+it more than this."""
 
 Records = list[Fetched]
 """Of one partition, in the order of their offsets, without a hole."""
@@ -214,7 +218,7 @@ class LiveShards:
 
     async def _process_traced(self, place: Place, shard: Shard, records: Records) -> None:
         """One span for the batch, which names the traces of all that it holds."""
-        facts: Facts = {
+        attributes: Attributes = {
             "messaging.system": "kafka",
             "messaging.destination.name": place[0],
             "messaging.destination.partition.id": str(place[1]),
@@ -222,7 +226,7 @@ class LiveShards:
             "floorcast.offset": records[0].offset,
         }
         parents = (each for record in records for each in traceparents(headers_of(record)))
-        with self.tracing.span(f"process {place[0]}", "consumer", parents=parents, facts=facts):
+        with self.tracing.span(f"process {place[0]}", "consumer", parents=parents, attributes=attributes):
             await shard.process(records)
 
     def sought(self, place: Place, offset: int) -> None:
@@ -261,7 +265,9 @@ class LiveShards:
         """Close all shards, at the end of the process."""
         async with self._assigning:
             self.ready = False
-            await self.keep(is_last=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SECONDS):
+                    await self.keep(is_last=True)
             slots, self._slots = list(self._slots.values()), {}
             for slot in slots:
                 await self._drop(slot)

@@ -50,7 +50,7 @@ class UnknownKindError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadChange:
     """A change, and what was left out of it on purpose."""
 
     change: RecordChange
@@ -82,7 +82,7 @@ def read_change(
     namespace: str,
     deleted: bool | None = None,
     takes_voices: bool = False,
-) -> Reading:
+) -> ReadChange:
     """Make a change of named, raw fields. None and empty text clear a field, of whatever type it is.
 
     `takes_voices`: whether `raw` may name further voices of a field (schemas/voices.py): never names from outside.
@@ -115,7 +115,7 @@ def read_change(
     change = make_change(
         kind=kind, id=read_id(record_id, "id", namespace), changed_at=changed_at, fields=fields, received_at=received_at
     )
-    return Reading(change, unknown, rounded)
+    return ReadChange(change, unknown, rounded)
 
 
 def read_instant(value: Any, field: str) -> int:

@@ -131,6 +131,8 @@ class World:
         self.random = random.Random(seed)
         self.under_way: list[tuple[int, int, bytes]] = []
         self.told: Told | None = None
+        self.progressed: list[tuple[str, int, int | None]] = []
+        """What back-fills have told of how far they are."""
         self.is_new = False
         """Whether floorcast comes to an account that is there already, and of which no webhook has told it."""
         self._order = itertools.count()
@@ -207,7 +209,8 @@ class World:
         source = build_source(connection)
         assert source is not None
         connector = build_connector(connection)
-        self.known = Known(self.folder / "known.sqlite3", {"hub": connector}, "1")
+        others = {name: build_connector(each) for name, each in self.config.connections.items() if name != "hub"}
+        self.known = Known(self.folder / "known.sqlite3", {"hub": connector}, "1", others)
         self.client = await self._stack.enter_async_context(
             Client(
                 source,
@@ -234,7 +237,7 @@ class World:
         if position < len(self.log.deliveries):
             self.known.apply(0, self.log.deliveries[position:])
 
-    async def backfill(self, since: int = START - 30 * 24 * HOUR, mark: Mark | None = None) -> Mark:
+    async def backfill(self, since: int = START - 30 * 24 * HOUR, mark: Mark | None = None) -> Backfill:
         objects = list(self.client.source.objects)
         kept: list[Mark] = []
         backfill = Backfill(
@@ -244,9 +247,10 @@ class World:
             append=self.log.append,
             keep=kept.append,
             clock=self.clock,
+            progressed=lambda *told: self.progressed.append(told),
         )
         await backfill.run()
-        return backfill.mark
+        return backfill
 
     def forget(self) -> None:
         """The log is lost: all that there is comes from the CRM."""
