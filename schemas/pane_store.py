@@ -11,8 +11,8 @@ from typing import NamedTuple
 from msgspec import MsgspecError
 
 from schemas.columns import Block, pack
-from schemas.panes import Pane, decode_pane, pane_key
-from schemas.windows import Window, is_day
+from schemas.panes import Pane, decode_pane, pane_key, read_pane_key
+from schemas.windows import Window, days_kept, is_day, whole_day
 
 NOBODY = 0
 FRESH_AT_MOST = 25_000
@@ -42,7 +42,9 @@ class PaneStore:
         self._blocks: dict[Window, dict[str, Block]] = {}
         self._panes_in: dict[Window, int] = {}
         self._counted: set[Window] | None = None
-        """The windows whose panes are counted, while others are not; None: they all are, or `load` has come."""
+        """While what was loaded is counted: the windows where that is done."""
+        self._is_loaded = False
+        """There may be panes that were loaded, and are not counted."""
         self._panes_of: list[int] = [0]
         self.people_revision = 0
         """Grows when somebody has a first pane, or none any more."""
@@ -102,7 +104,7 @@ class PaneStore:
         return before
 
     def load(self, window: Window, origin: str, place: int, value: bytes | None) -> None:
-        """Take in a pane (None: there is none) without looking at what was there: `count` is to follow.
+        """Take in a pane (None: there is none) not looking at what was there: `settling` and `settle` are to follow.
 
         What a start reads is said once, most of it, and nobody asks before all of it is there.
         """
@@ -112,6 +114,7 @@ class PaneStore:
             else:
                 self.put(window, origin, place, value)
             return
+        self._is_loaded = True
         if self.unreadable:
             self._forget_damage(window, origin, place)
         if value is None and origin not in self._blocks.get(window, _NO_BLOCKS):
@@ -123,33 +126,32 @@ class PaneStore:
             if self._fresh_days > self._fresh_at_most():
                 self._pack_some()
 
-    def begin_count(self) -> None:
-        """Forget how many panes there are: `count` finds it out, and `end_count` ends that."""
+    def settling(self) -> Iterator[Window]:
+        """Pack and count what was loaded, a day with each step; `settle` ends that. More may be loaded meanwhile."""
+        yield from self.pack_all()
         self._counted = set()
         self._panes_in.clear()
         self._panes_of = [0] * len(self.names)
         self.people_revision += 1
+        yield from self._count_all(self._counted)
 
-    def count(self) -> Iterator[Window]:
-        """Find out how many panes there are, of whom, a day with each step; let go of windows without any.
+    def settle(self) -> None:
+        """All there was has come in: it lies in columns, and is counted."""
+        for _ in self.pack_all():
+            pass
+        if self._is_loaded:
+            for _ in self.settling() if self._counted is None else self._count_all(self._counted):
+                pass
+        self._counted, self._is_loaded, self.is_loading = None, False, False
 
-        What comes in for a window in between is counted as ever once that is done.
-        """
-        counted = self._counted
-        if counted is None:
-            return
+    def _count_all(self, counted: set[Window]) -> Iterator[Window]:
+        """How many panes there are, and of whom. What comes in for a window that is counted is counted as ever."""
         for number, window in enumerate(sorted({*self._blocks, *self._fresh} - counted)):
             self._count(window)
             counted.add(window)
             # Minutes are many, and small.
             if window & 1 or not number % 64:
                 yield window
-
-    def end_count(self) -> None:
-        """All are counted."""
-        for _ in self.count():
-            pass
-        self._counted = None
 
     def _count(self, window: Window) -> None:
         blocks, origins = self._blocks.get(window, {}), self._fresh.get(window, {})
@@ -398,6 +400,16 @@ class PaneStore:
                 value = held.get(place)
                 if value is not None and (places is None or place in places):
                     yield origin, place, value
+
+
+def read_place(key: bytes) -> tuple[str, str | None, Window]:
+    """(origin, rep, window) of a pane as it is stored: what is kept for fewer days is one more origin of the day.
+
+    Raises ValueError.
+    """
+    origin, rep, stored = read_pane_key(key)
+    window = whole_day(stored)
+    return (origin if window == stored else f"{origin}.{days_kept(stored)}"), rep, window
 
 
 def pane_or_nothing(value: bytes) -> Pane:

@@ -269,7 +269,11 @@ def test_what_is_loaded_is_what_came_one_by_one(
         for number, message in enumerate(first):
             if is_loaded_again and number == len(first) // 2:
                 loaded.settle()
-                asked_of(loaded)
+                so_far = Floor(CONFIG)
+                for each in first[:number]:
+                    so_far.take_pane(*each)
+                assert asked_of(loaded) == asked_of(so_far)
+                assert loaded.reps() == so_far.reps()
             loaded.load_pane(*message)
         for _, number in zip(loaded.settling(), meanwhile, strict=False):
             for message in rest[:number]:
