@@ -196,6 +196,8 @@ class ViewConsumer:
         self._behind = Behind()
         self._has_read = False
         """What comes now is news."""
+        self._newest_at = 0
+        """When Kafka last had no panes that are not read by now (microseconds)."""
 
     def problems(self) -> list[str]:
         """What is missing before the numbers may be believed; empty when they may."""
@@ -322,9 +324,8 @@ class ViewConsumer:
     async def keep(self, snapshots: Snapshots) -> None:
         """Write a snapshot, where all of the view is to be believed."""
         if self.served is not None and self.is_loaded and not self.problems() and self._is_ours():
-            name = self._full(PANES)
-            positions = {tp.partition: offset for tp, offset in self._positions.items() if tp.topic == name}
-            await snapshots.keep(self._view, self.served, name, positions)
+            name, positions = self._full(PANES), self._applied_of(PANES)
+            await snapshots.keep(self._view, self.served, name, positions, self._newest_at)
 
     async def _follow(self, consumer: AIOKafkaConsumer, *, pause_seconds: float = 0.0) -> None:
         partitions = consumer.assignment()
@@ -365,6 +366,7 @@ class ViewConsumer:
         if self._problem is None:
             return
         self._problem = "the view is loading"
+        began_at = self._clock()
 
         async def ends(topic: Topic) -> Mapping[int, int]:
             return await self._ends(consumer, topic)
@@ -385,7 +387,7 @@ class ViewConsumer:
         for _ in self._view.settling():
             await asyncio.sleep(0)
         self._view.settle()
-        self.is_loaded = True
+        self.is_loaded, self._newest_at = True, began_at
         self._on_change()
         async for missing in steps.wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW):
             self._problem = missing
@@ -404,11 +406,15 @@ class ViewConsumer:
 
     async def _look_at_sources(self, consumer: AIOKafkaConsumer) -> None:
         while True:
+            looked_at, panes = self._clock(), await self._ends(consumer, PANES)
             for stage, topic in STAGE_INPUTS.items():
                 done, reached = self._done(stage), self._reached(stage)
                 ends = await self._ends(consumer, topic)
                 self._behind.look(self._clock(), stage, topic.name, ends, done, reached)
             await asyncio.sleep(1)
+            applied = self._applied_of(PANES)
+            if self.is_loaded and all(applied.get(partition, 0) >= end for partition, end in panes.items()):
+                self._newest_at = looked_at
 
     async def _ends(self, consumer: AIOKafkaConsumer, topic: Topic) -> Mapping[int, int]:
         found = await consumer.end_offsets(self._places(topic))

@@ -106,7 +106,7 @@ class Folder:
         return Snapshots(self.path, asking, lambda: self.now)
 
     async def keep(self, view: View, positions: Mapping[int, int] = POSITIONS) -> None:
-        await self.snapshots.keep(view, SERVED, TOPIC, positions)
+        await self.snapshots.keep(view, SERVED, TOPIC, positions, self.now)
 
     async def restored(
         self, view: View, served: Served = SERVED, begins: Mapping[int, int] = BEGINS
