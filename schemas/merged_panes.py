@@ -141,10 +141,6 @@ class MergedPanes:
         origin, rep, window = read_place(key)
         self.store.load(window, origin, self.store.place(rep), value)
 
-    def settling(self) -> Iterator[Window]:
-        """Begin what `settle` ends, piece by piece: more may come in meanwhile by `load_pane`."""
-        return self.store.settling()
-
     def settle(self) -> None:
         """All there was has come in, by whatever way: put it in columns. What comes now is looked at in between."""
         self.store.settle()

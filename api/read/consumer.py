@@ -384,7 +384,7 @@ class ViewConsumer:
                 self._problem = "the stages have not derived everything by these definitions yet"
                 await asyncio.sleep(0.02)
             await self._read_all(steps)
-        for _ in self._view.settling():
+        for _ in self._view.store.settling():
             await asyncio.sleep(0)
         self._view.settle()
         self.is_loaded, self._newest_at = True, began_at

@@ -275,7 +275,7 @@ def test_what_is_loaded_is_what_came_one_by_one(
                 assert asked_of(loaded) == asked_of(so_far)
                 assert loaded.reps() == so_far.reps()
             loaded.load_pane(*message)
-        for _, number in zip(loaded.settling(), meanwhile, strict=False):
+        for _, number in zip(loaded.store.settling(), meanwhile, strict=False):
             for message in rest[:number]:
                 loaded.load_pane(*message)
             del rest[:number]
