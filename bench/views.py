@@ -113,7 +113,7 @@ async def _measure(people: int, days: int) -> dict[str, float]:
                 place = chosen.randrange(len(kinds))
                 told[rep] += calls[place] if day > today - 90 else 0
                 # Each is a text of its own, as what comes from Kafka is.
-                view.apply(PANES.name, pane_key("ledger.0", f"r-{rep}", window), bytes(bytearray(kinds[place])))
+                view.load(PANES.name, pane_key("ledger.0", f"r-{rep}", window), bytes(bytearray(kinds[place])))
             view.forget_changes()
         view.settle()
         found["loading, CPU"] = time.process_time() - begun
@@ -140,7 +140,8 @@ def _keep_and_restore(
     """Write what a view holds, and let another one begin with it."""
     view, path = read_side.view, folder / "view.snapshot"
     begun = time.process_time()
-    size = write_snapshot(path, Source(Wanted(view.definitions, 1, 4), now, {}), view.store.contents())
+    source = Source(Wanted(view.definitions, 1, {}), now, {})
+    size = write_snapshot(path, source, lambda: False, contents=view.store.contents())
     found["snapshot written, CPU"] = time.process_time() - begun
     found["size of the snapshot"] = size / 1000
     before, begun = memory_of(), time.process_time()

@@ -10,7 +10,19 @@ from typing import Protocol
 import msgspec
 
 from schemas.instants import HOUR
-from schemas.log_marks import UNTOLD, Asked, Ends, EpochEnd, Facts, Mark, Place, advanced, asked_of, beyond_end, loss_at
+from schemas.log_marks import (
+    UNTOLD,
+    Asked,
+    Described,
+    Ends,
+    EpochEnd,
+    Mark,
+    Place,
+    advanced,
+    asked_of,
+    beyond_end,
+    loss_at,
+)
 
 OLDEST = 12 * HOUR
 """Kafka keeps the word that a key is gone for a day: who was away for longer would not hear of it."""
@@ -19,7 +31,7 @@ OLDEST = 12 * HOUR
 class Asking(Protocol):
     """Who asks Kafka: see kafka_facts.py."""
 
-    async def topics(self, names: Collection[str]) -> Facts: ...
+    async def topics(self, names: Collection[str]) -> Described: ...
 
     async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]: ...
 
@@ -29,7 +41,8 @@ class Wanted(msgspec.Struct, frozen=True):
 
     definitions: str
     generation: int
-    partitions: int
+    partitions: Mapping[str, int]
+    """Of each topic that it was read from."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -37,7 +50,7 @@ class Source(msgspec.Struct, frozen=True):
 
     of: Wanted
     made_at: int
-    """Microseconds."""
+    """When what it holds was known to be the newest (microseconds)."""
     marks: Mapping[str, Mapping[int, Mark]]
     """Topic as Kafka knows it -> partition -> up to where it was read."""
 
@@ -67,13 +80,13 @@ async def doubt_of(
     ends = await asking.ends(asked_of(marks, facts))
     for topic in source.marks:
         held = facts.topics.get(topic)
-        if held is None or len(held.epochs) != wanted.partitions:
+        if held is None or len(held.epochs) != wanted.partitions[topic]:
             return "the topic is not there as it was"
     doubts = (_doubt_at(place, mark, begins[place], facts, ends) for place, mark in marks.items())
     return next((doubt for doubt in doubts if doubt is not None), None)
 
 
-def _doubt_at(place: Place, mark: Mark, begins: int, facts: Facts, ends: Ends) -> str | None:
+def _doubt_at(place: Place, mark: Mark, begins: int, facts: Described, ends: Ends) -> str | None:
     topic, number = place
     if not mark.topic_id or not facts.topics[topic].id or mark.epoch == UNTOLD or (place, mark.epoch) not in ends:
         return f"Kafka does not tell whether {topic}[{number}] is the one that was read"

@@ -11,7 +11,7 @@ from schemas.panes import Pane
 from schemas.windows import Span, Window
 
 
-class Owner(NamedTuple):
+class RepAndTeam(NamedTuple):
     """Whose lead it is."""
 
     rep: str | None
@@ -22,16 +22,16 @@ class LeadNews(NamedTuple):
     """A lead as it is, and whose it was when it was last told (None: it was not)."""
 
     lead: Json
-    owner: Owner
-    told: Owner | None
+    owner: RepAndTeam
+    told: RepAndTeam | None
 
 
 class AlertNews(NamedTuple):
     """An alert as it is, and whose it was when it was last told (None: it was not)."""
 
     alert: Json
-    owner: Owner
-    told: Owner | None
+    owner: RepAndTeam
+    told: RepAndTeam | None
 
 
 class Departure(NamedTuple):

@@ -6,7 +6,7 @@ log as deliveries, page by page: a page that is sent twice changes nothing, so t
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -26,7 +26,7 @@ from processor.transport.writing import Writer
 from schemas.config import Config
 from schemas.connection_states import Backfill as Running
 from schemas.connectors import build_source, daily_limit
-from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope
+from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope, Learned
 from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
@@ -56,6 +56,8 @@ class Mark(msgspec.Struct, kw_only=True):
     """Within it; None: its begin."""
     records: int = 0
     """Of that object."""
+    of: int | None = None
+    """How many it has, where the vendor tells."""
     unseen: Sequence[str] = ()
     """Ids of it that a page named and that were not there when they were read."""
     missing: int = 0
@@ -92,7 +94,7 @@ class Backfill:
         self._keep = keep
         self._clock = clock
         self._progressed = progressed
-        self._words: Mapping[str, str] = {}
+        self._learned = Learned()
         self.refused: dict[str, ApiError | BadAnswerError] = {}
         """What the API does not tell of: object -> why."""
 
@@ -102,7 +104,7 @@ class Backfill:
         What the API refuses to tell of one object is told by `refused`, and the others are asked for.
         """
         with of_one_object("words", self.refused):
-            self._words = await self._client.run(self._source.words())
+            self._learned = await self._client.run(self._source.words())
         with of_one_object(self._source.people, self.refused):
             asked_at = self._clock()
             await self._store(await self._client.run(self._source.everybody()), asked_at)
@@ -127,10 +129,11 @@ class Backfill:
         )
 
     async def _walk(self, object: ApiObject) -> None:
+        counted = await self._client.run(self._source.count(object.name, self.mark.since))
         while True:
             mark, asked_at = self.mark, self._clock()
             page = await self._client.run(self._source.changed(object.name, mark.since, mark.cursor))
-            of = None if page.total is None else mark.records + page.total
+            of = mark.of = counted if page.total is None else mark.records + page.total
             self._progressed(object.name, mark.records, of)
             ids = [] if page.records else [id for id, _ in page.found]
             if page.records:
@@ -169,9 +172,7 @@ class Backfill:
                 return
 
     async def _store(self, envelope: Envelope, asked_at: int) -> None:
-        named = self._source.objects.get(envelope.object)
-        if named is not None and named.record == "deal":
-            envelope.words = dict(self._words)
+        envelope.words = dict(self._learned.words.get(envelope.object, {}))
         await self._append(
             deliveries_of(
                 envelope,
@@ -275,7 +276,7 @@ def running(folder: Path, name: str, now: int) -> Running | None:
         kept_at = path.stat().st_mtime_ns // 1000
     except OSError:
         return None
-    return Running(mark.records, None, mark.since, kept_at) if now - kept_at < _STOPPED_AFTER else None
+    return Running(mark.records, mark.of, mark.since, kept_at) if now - kept_at < _STOPPED_AFTER else None
 
 
 def _read_mark(path: Path) -> Mark | None:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from processor.transport.following import Follower, KafkaError, MissingTopicErro
 from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
-from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state
+from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state, with_labels
 from schemas.connectors import Connection, build_connector, build_source, daily_limit
 from schemas.connectors.asking import BadAnswerError
 from schemas.connectors.words import CrmConnection
@@ -69,7 +69,7 @@ def main(target: Target, folder: Path) -> int:
     # The configuration is read again: it begins anew with it, as the same process to whoever watches it.
     signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]]))  # noqa: S606
     try:
-        asyncio.run(Owner(target, config, folder).run())
+        asyncio.run(LookupProcess(target, config, folder).run())
     except MissingTopicError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return ExitCode.UNREACHABLE
@@ -108,6 +108,8 @@ class _Turn:
     error: ApiError | BadAnswerError | None = None
     told: ConnectionState | None = None
     keeper: Keeper | None = None
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
 
     def failed(self, error: ApiError | BadAnswerError) -> float:
         """Note what went wrong; how long to wait before asking again, in seconds."""
@@ -121,8 +123,8 @@ class _Turn:
         self.failures, self.error = 0, None
 
 
-class Owner:
-    """The process."""
+class LookupProcess:
+    """The process that `floorcast lookups` runs: it owns all asking of one deployment."""
 
     def __init__(
         self, target: Target, config: Config, folder: Path, *, clock: Callable[[], int] = machine_clock
@@ -180,6 +182,8 @@ class Owner:
                 last = states[name].reconciled_at if name in states else None
                 turn = _Turn(rounds, connection.reconcile.every, connection.lookups.wait, last)
                 turn.keeper = keepers.get(name)
+                if name in states:
+                    turn.labels, turn.statuses = states[name].labels, states[name].statuses
                 turns.append(turn)
             await catch_up()
             async with asyncio.TaskGroup() as group:
@@ -245,6 +249,9 @@ class Owner:
 
     async def _tell(self, turn: _Turn, known: Known, writer: Writer) -> None:
         now, name = self._clock(), turn.rounds.name
+        if turn.rounds.learned is not None:
+            turn.labels = with_labels(turn.labels, turn.rounds.learned.labels)
+            turn.statuses = {**turn.statuses, **turn.rounds.statuses}
         error = turn.error or next(iter(turn.rounds.lacking.values()), None)
         state = ConnectionState(
             at=now,
@@ -262,6 +269,8 @@ class Owner:
             backfill=running(self._folder, name, now),
             limits=turn.rounds.limits,
             subscription=self._subscription(turn, now),
+            labels=turn.labels,
+            statuses=turn.statuses,
         )
         told = turn.told
         if told is None or msgspec.structs.replace(told, at=now) != state or now - told.at >= _TOLD_EVERY:

@@ -16,7 +16,7 @@ from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
 from processor.core.normalise import parse_delivery
 from schemas.connection_states import Limits
-from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope
+from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope, Learned
 from schemas.connectors.base import Connector
 from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import DeadLetter
@@ -63,7 +63,8 @@ class Rounds:
         self._append = append
         self._catch_up = catch_up
         self._clock = clock
-        self._words: Mapping[str, str] | None = None
+        self.learned: Learned | None = None
+        """What the account's own words are; None: nobody has asked yet."""
         self._suspected: dict[tuple[str, str], int] = {}
         """What says something new that has no instant of its own -> when that was first seen."""
         self._counted: set[tuple[str, str]] = set()
@@ -77,6 +78,12 @@ class Rounds:
     def limits(self) -> Limits | None:
         """Of requests, as the API last told."""
         return self._client.limits
+
+    @property
+    def statuses(self) -> Mapping[str, str]:
+        """What a deal in each stage is, as far as the API says."""
+        deals = next((object.name for object in self._source.objects.values() if object.record == "deal"), "")
+        return {} if self.learned is None else self.learned.words.get(deals, {})
 
     @property
     def not_visible(self) -> int:
@@ -120,7 +127,7 @@ class Rounds:
 
     async def _ask_for_all(self, refused: dict[str, ApiError | BadAnswerError]) -> None:
         while pending := self._known.pending(self.name, self._source.batch * 8, without=refused):
-            if self._words is None:
+            if self.learned is None:
                 await self._learn_words(may_wait=False)
             await self._ask_for(pending, refused)
             await self._catch_up()
@@ -186,8 +193,8 @@ class Rounds:
     async def _learn_words(self, *, may_wait: bool = True) -> None:
         """What the account's words mean. An API that does not say so is asked for the rest all the same."""
         with of_one_object("words", self.lacking):
-            self._words = await self._client.run(self._source.words(), may_wait=may_wait)
-        self._words = self._words or {}
+            self.learned = await self._client.run(self._source.words(), may_wait=may_wait)
+        self.learned = self.learned or Learned()
 
     async def _reconcile_object(self, object: ApiObject, since: int, begun: int, *, is_first: bool) -> None:
         """What changed in one of them, and what was deleted; from where it was last told of, if that is longer ago."""
@@ -374,9 +381,7 @@ class Rounds:
         return f"{namespace}:{object.prefix}{id}" if namespace else object.prefix + id
 
     def _worded(self, envelope: Envelope) -> Envelope:
-        named = self._source.objects.get(envelope.object)
-        if named is not None and named.record == "deal":
-            envelope.words = dict(self._words or {})
+        envelope.words = {} if self.learned is None else dict(self.learned.words.get(envelope.object, {}))
         return envelope
 
     def _deliveries(

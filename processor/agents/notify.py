@@ -24,7 +24,7 @@ from schemas.config import QuietHours
 from schemas.instants import DAY, SECOND
 from schemas.requests import Remembered
 from schemas.topics import FENCE, NOTIFICATIONS, OUTBOX, Topic
-from schemas.tracing import Facts
+from schemas.tracing import Attributes
 
 SEND_SECONDS = 30.0
 """For one message, whatever the channel's own limits are."""
@@ -284,8 +284,8 @@ class NotifyShard(StageShard):
 
     async def _send(self, lane: _Lane, alerts: list[Alert], now: int, *, is_summary: bool = False) -> None:
         traces = filter(None, (self._traces.of(alert.id) for alert in alerts))
-        facts: Facts = {"floorcast.channel": lane.name, "floorcast.alerts": len(alerts)}
-        with self.deployment.tracing.span("send alerts", "client", parents=traces, facts=facts):
+        attributes: Attributes = {"floorcast.channel": lane.name, "floorcast.alerts": len(alerts)}
+        with self.deployment.tracing.span("send alerts", "client", parents=traces, attributes=attributes):
             await self._try_to_send(lane, alerts, now, is_summary=is_summary)
         log.info(
             "alerts.told", channel=lane.name, alerts=[alert.id for alert in alerts[:_TOLD]], more=len(alerts[_TOLD:]),

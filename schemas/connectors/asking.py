@@ -8,7 +8,7 @@ What is found becomes the body of a delivery (`Envelope`), which the connector r
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -110,7 +110,8 @@ class Envelope(msgspec.Struct, omit_defaults=True, kw_only=True):
     gone: Sequence[str] = ()
     """Those that a list of all there is does not name any more."""
     words: dict[str, str] = msgspec.field(default_factory=dict)
-    """What words in the records mean, as the API has said: stage -> `open`, `won` or `lost`."""
+    """What words in the records mean, as the API has said: stage -> `open`, `won` or `lost`; id of an outcome -> its
+    name."""
 
 
 ALL = "*"
@@ -146,6 +147,34 @@ class Page:
 
     records: Sequence[dict[str, Any]]
     cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What an account's own words are, as its API says."""
+
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Object -> word in such a record -> what it means, for `Envelope.words`."""
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Pipeline -> stage -> what people call it, both by their ids; under the empty id what the pipeline is called."""
+
+
+def one_by_one(
+    object: str, paths: Mapping[str, str], read: Callable[[Answer], dict[str, Any]], *, unknown: frozenset[int]
+) -> Steps[Envelope]:
+    """The records of an API that has no list to ask for some of them. `paths`: id -> where it is.
+
+    `unknown`: the statuses by which the vendor says that there is no such record.
+    """
+    records: list[dict[str, Any]] = []
+    missing: list[str] = []
+    for id, path in paths.items():
+        answer = yield Ask("GET", path, expected=unknown)
+        if answer.status in unknown:
+            missing.append(id)
+        else:
+            records.append(read(answer))
+    return Envelope(object=object, records=records, missing=missing)
 
 
 def at_once(value: _T) -> Steps[_T]:
@@ -191,9 +220,9 @@ class Source(ABC):
         """How long nothing more may be asked, in seconds, as an answer says; None: it does not say so."""
         return None
 
-    def words(self) -> Steps[Mapping[str, str]]:
-        """What the account's own words mean, for `Envelope.words`."""
-        return at_once({})
+    def words(self) -> Steps[Learned]:
+        """What the account's own words mean."""
+        return at_once(Learned())
 
     @abstractmethod
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
@@ -206,6 +235,10 @@ class Source(ABC):
     @abstractmethod
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """A page of those that were modified since."""
+
+    def count(self, object: str, since: int) -> Steps[int | None]:
+        """How many were modified since, where the vendor tells it and pages do not."""
+        return at_once(None)
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """A page of those that were deleted since; `until` is now."""

@@ -21,6 +21,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     Envelope,
+    Learned,
     Pace,
     Page,
     Source,
@@ -28,6 +29,7 @@ from schemas.connectors.asking import (
     at_once,
     instant_told,
     member,
+    one_by_one,
 )
 from schemas.connectors.pipedrive.objects import RECORDS
 from schemas.connectors.tables import second_text
@@ -38,6 +40,7 @@ BATCH = 100
 _FOUND = 500
 _CHANGES = 500
 _MISSING = frozenset({404})
+_NOT_TOLD = frozenset({403, 404})
 _ARCHIVED = "archived"
 _UNKNOWN = frozenset({404, 410})
 _LEAST = 50
@@ -88,10 +91,26 @@ class PipedriveSource(Source):
         left = headers.get("x-daily-requests-left", "")
         return _DAY_IS_USED if left.isdigit() and int(left) < _LEAST else None
 
+    def words(self) -> Steps[Learned]:
+        """What pipelines and their stages are called."""
+        # https://developers.pipedrive.com/docs/api/v1/Stages, https://developers.pipedrive.com/docs/api/v1/Pipelines
+        labels: dict[str, dict[str, str]] = {}
+        for name, of in (("pipelines", "id"), ("stages", "pipeline_id")):
+            cursor: str | None = ""
+            while cursor is not None:
+                query = {"limit": str(_FOUND), **({"cursor": cursor} if cursor else {})}
+                answer = yield Ask("GET", f"/api/v2/{name}", query, expected=_NOT_TOLD)
+                for row in () if answer.status in _NOT_TOLD else _rows(answer):
+                    id = "" if of == "id" else row["id"]
+                    labels.setdefault(str(row.get(of)), {})[id] = str(row.get("name") or row["id"])
+                cursor = None if answer.status in _NOT_TOLD else _next_cursor(answer)
+        return Learned(labels=labels)
+
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there, archived or not; of deals those that are deleted."""
         if object == LEADS:
-            return (yield from self._leads(ids))
+            paths = {id: f"/api/v1/leads/{id}" for id in ids}
+            return (yield from one_by_one(LEADS, paths, _alone, unknown=_UNKNOWN))
         records: list[dict[str, Any]] = []
         ways: list[tuple[str, Mapping[str, str]]] = [(f"/api/v2/{object}", {})]
         if object == DEALS:
@@ -108,18 +127,6 @@ class PipedriveSource(Source):
                 if GONE not in record:
                     record[HISTORY] = yield from self._changelog(record["id"])
         return Envelope(object=object, records=records, missing=left)
-
-    def _leads(self, ids: Sequence[str]) -> Steps[Envelope]:
-        """One by one: nothing else is there."""
-        records: list[dict[str, Any]] = []
-        missing: list[str] = []
-        for id in ids:
-            answer = yield Ask("GET", f"/api/v1/leads/{id}", expected=_UNKNOWN)
-            if answer.status in _UNKNOWN:
-                missing.append(id)
-            else:
-                records.append(_row(member(answer.data, "data", dict)))
-        return Envelope(object=LEADS, records=records, missing=missing)
 
     def _changelog(self, deal: str) -> Steps[list[dict[str, Any]]]:
         """What was changed in a deal, as Pipedrive gives it: the newest change first."""
@@ -235,6 +242,10 @@ def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
             msg = "data: must be a list of objects"
             raise BadAnswerError(msg)
         yield _row(record)
+
+
+def _alone(answer: Answer) -> dict[str, Any]:
+    return _row(member(answer.data, "data", dict))
 
 
 def _next_cursor(answer: Answer) -> str | None:

@@ -25,6 +25,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     Envelope,
+    Learned,
     NotLetInError,
     Pace,
     Page,
@@ -145,8 +146,8 @@ class SalesforceSource(Source):
 
     # Records.
 
-    def words(self) -> Steps[Mapping[str, str]]:
-        """Which stages are won and lost."""
+    def words(self) -> Steps[Learned]:
+        """Which stages are won and lost. A stage is its label here."""
         rows = yield from self._all(
             "SELECT ApiName, MasterLabel, IsClosed, IsWon FROM OpportunityStage", is_needed=False
         )
@@ -154,7 +155,7 @@ class SalesforceSource(Source):
         for row in rows:
             status = "won" if row.get("IsWon") is True else "lost" if row.get("IsClosed") is True else "open"
             found |= {str(row[name]): status for name in ("MasterLabel", "ApiName") if row.get(name)}
-        return found
+        return Learned({OPPORTUNITY.name: found})
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there, then, of the others, those that are deleted; the rest is missing."""
@@ -275,6 +276,15 @@ class SalesforceSource(Source):
         if following is None and not is_due and object == EVENT.name and self._outcomes_field is None:
             following = _DUE
         return Changed(found, following, is_due=is_due)
+
+    def count(self, object: str, since: int) -> Steps[int | None]:
+        """By one query more."""
+        if not (yield from self._names(object)):
+            return None
+        parts = [f"{_MODIFIED} >= {_written(since)}", *([_FILTERS[object]] if object in _FILTERS else [])]
+        answer = yield self._query(f"SELECT COUNT() FROM {object} WHERE {' AND '.join(parts)}", is_needed=False)
+        found = answer.data.get("totalSize") if isinstance(answer.data, dict) else None
+        return found if isinstance(found, int) else None
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """What lies in the recycle bin; then what does not even lie there any more."""

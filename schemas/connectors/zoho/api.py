@@ -21,6 +21,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     Envelope,
+    Learned,
     NotLetInError,
     Pace,
     Page,
@@ -127,14 +128,14 @@ class ZohoSource(Source):
 
     # Records.
 
-    def words(self) -> Steps[Mapping[str, str]]:
-        """Which stages are won and lost, as the pick list of the stages says."""
+    def words(self) -> Steps[Learned]:
+        """Which stages are won and lost, as the pick list of the stages says. A stage is its label here."""
         # https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
         path = self._path("/settings/fields")
         answer = yield Ask("GET", path, {"module": "Deals"}, expected=frozenset({_NOTHING, *_REFUSED}))
         found: dict[str, str] = {}
         if answer.status in _REFUSED:  # the token lacks that scope: labels and probabilities say it then
-            return found
+            return Learned()
         for each in _rows(answer, "fields"):
             if each.get("api_name") != "Stage":
                 continue
@@ -143,7 +144,7 @@ class ZohoSource(Source):
                 name = value.get("actual_value") or value.get("display_value")
                 if status is not None and isinstance(name, str):
                     found[name] = status
-        return found
+        return Learned({DEALS.name: found})
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there; nothing is told of the others."""
@@ -241,6 +242,17 @@ class ZohoSource(Source):
         found = [(record["id"], _modified(record)) for record in _rows(answer, "data")]
         following = _next_token(answer)
         return Changed(found, None if following is None else _CONVERTED + following)
+
+    def count(self, object: str, since: int) -> Steps[int | None]:
+        """By one request more. Of mails nothing tells it."""
+        # https://www.zoho.com/crm/developer/docs/api/v8/get-record-count.html
+        if object == EMAILS.name:
+            return None
+        query = {"criteria": f"(Modified_Time:greater_equal:{_written(since)})"}
+        path = self._path(f"/{object}/actions/count")
+        answer = yield Ask("GET", path, query, pace=_QUERY, expected=frozenset({_NOTHING, *_REFUSED}))
+        found = answer.data.get("count") if isinstance(answer.data, dict) else None
+        return found if isinstance(found, int) else None
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """Those that are in the recycle bin, and those that are deleted for good."""

@@ -97,6 +97,34 @@ async def test_a_stage_of_its_own_is_won_as_the_pipeline_says(world: World) -> N
     assert record(world, "deal", id).get("status") == "won"
 
 
+async def test_what_stages_are_called_is_learned(world: World) -> None:
+    world.crm.labels = {"7001": "Verbal yes"}
+    await reconcile(world)
+
+    assert world.rounds.learned is not None
+    labels = world.rounds.learned.labels["default"]
+    assert [labels[stage] for stage in ("", "7001", "7002")] == ["Sales pipeline", "Verbal yes", "Stage 7002"]
+    assert world.rounds.statuses["7002"] == "won"
+
+
+@pytest.mark.parametrize(("label", "outcome"), [("Left voicemail", "voicemail"), ("Maybe", None)])
+async def test_an_outcome_of_the_accounts_own_is_known_by_what_it_is_called(
+    world: World, label: str, outcome: str | None
+) -> None:
+    world.crm.dispositions["2f1c0b9e-0000-4000-8000-000000000001"] = label
+    call, events = world.crm.create("calls", {"hs_timestamp": iso(world.crm.now())})
+    world.send(events)
+    await look_up(world)
+    world.send(world.crm.set("calls", call, {"hs_call_disposition": "2f1c0b9e-0000-4000-8000-000000000001"}))
+    await look_up(world)
+
+    assert record(world, "call", call).get("outcome") == outcome
+    assert await reconcile(world) == {}
+    world.send(world.crm.set("calls", call, {"hs_call_disposition": CONNECTED}))
+    await look_up(world)
+    assert record(world, "call", call).get("outcome") == "connected"
+
+
 async def test_a_lost_webhook_is_missed_once(world: World) -> None:
     id = deal(world)
     await look_up(world)
