@@ -146,3 +146,14 @@ async def test_a_code_leads_a_phone_to_the_same_numbers_without_a_key(tmp_path: 
     # Its corner: seven dark squares and a light one.
     assert code["path"].startswith("".join(f"M{x} 0.5h1" for x in range(7)))
     assert "M7 0.5h1" not in code["path"]
+
+
+async def test_a_screen_of_which_nobody_says_what_it_shows_has_no_metric_that_is_switched_off(tmp_path: Path) -> None:
+    off = "metrics: {calls_made: false, connect_rate: false, conversation_rate: false, calls_automated: false,\n"
+    off += " calls_by_hand: false, calls_per_meeting_booked: false, calls_per_deal_won: false, emails_sent: false,\n"
+    off += " emails_per_contact: false}\n"
+    floor = Floor(tmp_path, floor_config(defines=off))
+
+    page = await floor.get("/board/floor", headers=BROWSER)
+
+    assert '{"usual":["conversations","meetings_held","deals_won","revenue_won"]}' in page.text
