@@ -3,6 +3,7 @@
 Owns the form in which a screen's settings reach the page. Draws nothing (api/static).
 """
 
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -25,10 +26,20 @@ _PAIRING = Template((_TEMPLATES / "pair.html").read_text("utf-8"))
 Json = dict[str, Any]
 
 
-def board_page(settings: Json | None, device: str | None = None) -> str:
+USUAL = ("calls_made", "conversations", "emails_sent", "meetings_held", "deals_won", "revenue_won")
+_MOST_USUAL = 6
+
+
+def usual_metrics(catalogue: Iterable[str]) -> list[str]:
+    """What a screen shows of which nobody says what: the usual metrics, as far as they are not switched off."""
+    known = list(catalogue)
+    return [name for name in USUAL if name in known] or known[:_MOST_USUAL]
+
+
+def board_page(settings: Json | None, device: str | None = None, *, usual: Sequence[str] = USUAL) -> str:
     """The page of a screen with these settings; None: the address of the page says what it shows.
 
-    `device`: the screen on the wall, where it was paired.
+    `device`: the screen on the wall, where it was paired. `usual`: what is shown where the address does not say it.
     """
     words = Words("en" if settings is None else settings["language"])
     return _PAGE.substitute(
@@ -39,7 +50,7 @@ def board_page(settings: Json | None, device: str | None = None) -> str:
         theme="dark" if settings is None else settings["theme"],
         title=escape("floorcast" if settings is None else settings["title"] or "floorcast"),
         # The only character by which text could end the element that it stands in.
-        settings=orjson.dumps(settings).decode().replace("<", "\\u003c"),
+        settings=orjson.dumps(settings or {"usual": [*usual]}).decode().replace("<", "\\u003c"),
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from api.http.board_page import board_page, screen_settings
+from api.http.board_page import board_page, screen_settings, usual_metrics
 from api.http.description import operation_id, problems
 from api.http.errors import InvalidParameterError, NotFoundError, UnauthenticatedError
 from api.http.headers import framed_by
@@ -81,7 +81,7 @@ async def board(
     if configured is not None:
         _check_part(configured, scene, tile)
     settings = None if configured is None else _settings(config, screen, configured, request)
-    page = board_page(settings, access_of(request).device)
+    page = board_page(settings, access_of(request).device, usual=usual_metrics(config.catalogue))
     ancestors = [*config.frame_ancestors, *(configured.frame_ancestors if configured is not None else ())]
     etag = f'"{blake2b(page.encode(), digest_size=12).hexdigest()}"'
     return HTMLResponse(page, headers={"cache-control": "no-cache", "etag": etag, **framed_by(ancestors)})

@@ -124,7 +124,7 @@ def test_a_board_can_be_made_twice_and_destroyed(screen: Screen) -> None:
           document.body.append(root);
           const platform = { open: (url) => new EventSource(url), fetch: (...asked) => fetch(...asked),
             now: Date.now, random: Math.random };
-          const settings = readAddress({ pathname: "/board/floor", search: "?metrics=deals_won" });
+          const settings = readAddress({ pathname: "/board/floor", search: "?metrics=deals_won" }, { usual: [] });
           window.second = new Board(root, settings, platform, { language: "en", locales: ["en"] });
           second.start();
         }"""

@@ -98,3 +98,14 @@ async def test_addresses_of_programs_answer_a_browser_as_anybody(floor: Floor) -
     answer = await floor.get("/v1/metrics", headers=BROWSER)
 
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+
+
+async def test_a_screen_of_which_nobody_says_what_it_shows_has_no_metric_that_is_switched_off(tmp_path: Path) -> None:
+    off = "metrics: {calls_made: false, connect_rate: false, conversation_rate: false, calls_automated: false,\n"
+    off += " calls_by_hand: false, calls_per_meeting_booked: false, calls_per_deal_won: false, emails_sent: false,\n"
+    off += " emails_per_contact: false}\n"
+    floor = Floor(tmp_path, floor_config(defines=off))
+
+    page = await floor.get("/board/floor", headers=BROWSER)
+
+    assert '{"usual":["conversations","meetings_held","deals_won","revenue_won"]}' in page.text
