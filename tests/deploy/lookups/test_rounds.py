@@ -1,12 +1,14 @@
 """Look-ups and reconciliation over the fake HubSpot, case by case."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from deploy.lookups.backfill import Backfill, Mark
+from deploy.lookups.backfill import Backfill, Mark, ended, running
 from deploy.lookups.client import ATTEMPTS, ApiError
 from schemas.config import Config
 from schemas.deliveries import Delivery, decode_delivery
@@ -411,6 +413,18 @@ async def test_a_back_fill_that_was_stopped_goes_on(world: World) -> None:
 
     await world.backfill(mark=kept[-1])
     assert len({change.id for change in world.changes() if change.kind == "call"}) == 450
+
+
+async def test_a_back_fill_that_has_ended_runs_no_more_and_can_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "hub.backfill.json"
+    with ended(path):
+        path.write_bytes(msgspec.json.encode(Mark(since=START, objects=["deals"], records=50, of=90)))
+        told = running(tmp_path, "hub", time.time_ns() // 1000)
+        assert told is not None
+        assert (told.records, told.of) == (50, 90)
+
+    assert running(tmp_path, "hub", time.time_ns() // 1000) is None
+    assert msgspec.json.decode(path.read_bytes(), type=Mark).records == 50
 
 
 async def test_what_was_missed_long_ago_does_not_wait_for_its_associations(world: World) -> None:
