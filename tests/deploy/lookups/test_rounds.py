@@ -127,6 +127,24 @@ async def test_an_outcome_of_the_accounts_own_is_known_by_what_it_is_called(
     assert record(world, "call", call).get("outcome") == "connected"
 
 
+async def test_whoever_booked_a_meeting_is_the_owner_that_the_user_is(world: World) -> None:
+    await reconcile(world)
+    ids = []
+    for user in ("9020", "4711"):
+        properties = {
+            "hs_meeting_start_time": iso(world.crm.now()),
+            "hubspot_owner_id": "901",
+            "hs_created_by_user_id": user,
+        }
+        id, events = world.crm.create("meetings", properties)
+        world.send(events)
+        ids.append(id)
+    await look_up(world)
+
+    assert [record(world, "meeting", id).get("booked_by") for id in ids] == ["902", None]
+    assert await reconcile(world) == {}
+
+
 async def test_a_lost_webhook_is_missed_once(world: World) -> None:
     id = deal(world)
     await look_up(world)
