@@ -14,7 +14,6 @@ from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry, Counter
 from starlette.types import Receive, Scope, Send
 
-from api.http.access_log import current_request
 from api.http.description import problems
 from api.http.errors import (
     ApiError,
@@ -32,6 +31,7 @@ from api.http.errors import (
 )
 from api.http.headers import answer_of
 from api.http.models.deliveries import RECEIPT, REQUEST_BODY
+from api.http.request_log import current_request
 from api.settings import Settings
 from api.write.ingest import DeliveryLog
 from api.write.limits import Budget, TokenBucket
@@ -41,7 +41,7 @@ from schemas.connectors import KINDS
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
 from schemas.deliveries import REQUEST, Delivery
 from schemas.instants import MINUTE
-from schemas.tracing import OFF, TRACEPARENT, Facts, Tracing
+from schemas.tracing import OFF, TRACEPARENT, Attributes, Tracing
 
 log = structlog.get_logger("api")
 
@@ -149,13 +149,15 @@ class WebhookEndpoint:
             await self._answer(name, scope, receive, send)
             return
         parents = [value.decode("latin-1") for header, value in scope["headers"] if header == _TRACEPARENT]
-        facts: Facts = {
+        attributes: Attributes = {
             "http.request.method": scope["method"],
             "http.route": "/webhooks/{connection}",
             "floorcast.connection": name,
             "floorcast.request": current_request() or "",
         }
-        with self._tracing.span("POST /webhooks/{connection}", "server", parents=parents, facts=facts) as span:
+        with self._tracing.span(
+            "POST /webhooks/{connection}", "server", parents=parents, attributes=attributes
+        ) as span:
             await self._answer(name, scope, receive, send)
             status = answer_of(scope).status
             span.note({"http.response.status_code": status})
