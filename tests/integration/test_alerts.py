@@ -38,7 +38,7 @@ def configuration(sink: str) -> Json:
         "reps": {"r-1": {"team": "north"}},
         "lead_response": {
             "escalate_after": "1h",
-            "rules": [{"when": {"source": "many"}, "sla": "8s"}, {"sla": "2s"}],
+            "rules": [{"when": {"source": "many"}, "sla": "20s"}, {"sla": "2s"}],
         },
         "alerts": {
             "channels": {
