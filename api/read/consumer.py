@@ -347,7 +347,7 @@ class ViewConsumer:
         now = self._clock()
         for tp, records in fetched.items():
             name = self._names[tp.topic]
-            apply = self._view.apply
+            apply = self._view.apply if self.is_loaded else self._view.load
             for record in self._holding.pass_on(name, tp.partition, records, is_served=self.is_loaded):
                 apply(name, record.key, record.value)
                 if name == PANES.name and self.is_loaded and record.value is not None:
@@ -384,7 +384,7 @@ class ViewConsumer:
                 self._problem = "the stages have not derived everything by these definitions yet"
                 await asyncio.sleep(0.02)
             await self._read_all(steps)
-        for _ in self._view.store.pack_all():
+        for _ in self._view.store.settling():
             await asyncio.sleep(0)
         self._view.settle()
         self.is_loaded, self._newest_at = True, began_at

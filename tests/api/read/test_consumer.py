@@ -164,7 +164,7 @@ async def test_an_api_that_starts_again_goes_on_from_its_snapshot(log: Log, monk
     pipeline.take(some_changes())
     await log.publish(pipeline)
     taken: list[str] = []
-    take = View.apply
+    take = View.load
 
     def counted(self: View, topic: str, key: bytes | None, value: bytes | None) -> None:
         taken.append(topic)
@@ -176,7 +176,7 @@ async def test_an_api_that_starts_again_goes_on_from_its_snapshot(log: Log, monk
     pipeline.take([change("call", "meanwhile", NOW, rep="r1", direction="outbound", dialed_at=NOW)])
     await log.publish(pipeline)
 
-    monkeypatch.setattr(View, "apply", counted)
+    monkeypatch.setattr(View, "load", counted)
     async with log.reading() as read_side:
         await until(lambda: not read_side.problems())
         # Only what was published meanwhile, and not what lay there before.

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from api.read.log_check import Asking
 from api.read.snapshot import read_snapshot, write_snapshot
@@ -317,6 +318,13 @@ async def test_of_many_panes_few_changes_are_not_written(folder: Folder, monkeyp
 
 
 async def test_two_are_not_written_at_once(folder: Folder) -> None:
+    view, folder.cluster.end = some_view(), 3_000
+    await asyncio.gather(*(folder.keep(view, {0: 1_000 * number, 1: 7}) for number in range(1, 4)))
+    assert read_snapshot(folder.path).source.marks[TOPIC][0].offset == 3_000
+
+
+async def test_nor_the_same_one_after_the_other(folder: Folder) -> None:
     view = some_view()
-    await asyncio.gather(*(folder.keep(view, {0: 30 + number, 1: 7}) for number in range(3)))
-    assert read_snapshot(folder.path).source.marks[TOPIC][0].offset == 32
+    with capture_logs() as said:
+        await asyncio.gather(folder.keep(view), folder.keep(view))
+    assert [line["event"] for line in said] == ["snapshot.written"]
