@@ -12,6 +12,7 @@
  * @property {string} [pipeline]
  * @property {number} [limit]
  * @property {string} [text]
+ * @property {{ address: string, size: number, path: string }} [qr]
  */
 
 /** @typedef {{ name: string, when: import("./schedule.js").When | null, tiles: TileSettings[] }} Scene */
@@ -63,7 +64,7 @@ function asked(location, query, usual) {
   return {
     screen: decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() || ""),
     title: query.get("title") || "",
-    teams: names(query.get("teams")),
+    teams: names(query.get("teams") || query.get("team")),
     scenes: [
       {
         name: "", when: null,

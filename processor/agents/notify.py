@@ -94,14 +94,16 @@ class NotifyShard(StageShard):
     async def load(self) -> None:
         """Read back what is to be told, and go on."""
         published = await self.recover()
-        gone: list[Message] = [
-            (key, None)
-            for key, row in published[self.deployment.topic(OUTBOX)].items()
-            if not self.outbox.restore(key, row)
-        ]
+        gone: list[Message] = []
+
+        def restore(key: bytes, row: bytes) -> None:
+            if not self.outbox.restore(key, row):
+                gone.append((key, None))
+
+        damaged = await self.put_back(published, OUTBOX, restore)
         if gone:
             log.warning("outbox.dropped", rows=len(gone), reason="channel is not configured any more")
-            await self.write({OUTBOX: gone})
+        await self.write({OUTBOX: gone + damaged})
         channels = self._make_channels()
         self._lanes = {name: _Lane(name, channels[name]) for name in self.outbox.channels}
 
