@@ -350,17 +350,17 @@ class Broadcaster:
         followed.span, followed.flushed_at, followed.untold = span, now, Untold()
         # This is called once for each piece of what is left: only what is new of it is looked at.
         left = followed.left
-        left |= dict.fromkeys(scopes - left.keys(), False)
+        for scope in scopes:
+            left.setdefault(scope, False)
         left |= dict.fromkeys(whole & scopes, True)
-        followed.has_groups |= any(scope.kind != "rep" for scope in scopes)
-        if room is not None and followed.has_groups:
+        followed.groups |= dict.fromkeys(scope for scope in scopes if scope.kind != "rep")
+        if room is not None and followed.groups:
             # What is of everybody is merged ahead: at once it would take as long as all reps together.
-            groups = [scope for scope in left if scope.kind != "rep"]
             for number in span.windows():
-                room -= -(-view.merge_ahead(Window(number), groups, _CHEAPER * room) // _CHEAPER)
+                room -= -(-view.merge_ahead(Window(number), [*followed.groups], _CHEAPER * room) // _CHEAPER)
                 if room <= 0:
                     return 0
-            followed.has_groups = False
+            followed.groups.clear()
         make_row = row_maker(view, span, now)
         rows = []
         count = len(left) if room is None else min(room, len(left))

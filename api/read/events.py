@@ -114,8 +114,8 @@ class Followed:
     """Whether it is to be brought up to date, and is not yet."""
     left: dict[Scope, bool] = field(default_factory=dict)
     """Whose values are still to be made anew, and whether a client gets all of them: what one call did not get to."""
-    has_groups: bool = False
-    """Whether there are teams or the organisation among those, whose panes are not merged ahead yet."""
+    groups: dict[Scope, None] = field(default_factory=dict)
+    """Teams and the organisation among those, where their panes are not merged ahead yet."""
     blank: tuple[Span, int, Values] | None = None
     """The values of an empty pane over a span at an instant, of which those of others differ little."""
 
@@ -140,7 +140,7 @@ class Followed:
 
     def forget(self, scope: Scope) -> None:
         """Nothing was told of this scope."""
-        for held in (self.values, self.panes, self.left, self.goals):
+        for held in (self.values, self.panes, self.left, self.groups, self.goals):
             held.pop(scope, None)
 
     def _join(self) -> None:

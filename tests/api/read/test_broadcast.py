@@ -23,6 +23,7 @@ from schemas.config import Config
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import pane_key
 from schemas.records import RecordChange
+from schemas.scopes import rep_scope
 from schemas.topics import ALERTS, PANES, VERIFICATIONS
 from schemas.verifications import VERIFICATION_KEY
 from schemas.windows import day_window, span_of
@@ -890,6 +891,34 @@ def test_a_piece_of_a_flush_makes_few_values_and_merges_few_reps(monkeypatch: py
                 expected = desk.view.values(scope, span, desk.now)
                 assert desk.broadcaster.followed_values(window)[scope] == expected
         assert expected_calls(desk) == 400 * (round_ + 1)
+
+
+def test_a_piece_of_a_flush_looks_at_nothing_that_is_left_for_later() -> None:
+    looked_at: list[str] = []
+
+    class Told(str):
+        """Tells when it is looked for, or at, in a table."""
+
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            looked_at.append(self)
+            return super().__hash__()
+
+    desk = Desk(make_config(teams={"north": {"name": "North"}}))
+    desk.broadcaster.pin(("today",), desk.now)
+    desk.take(*(call(f"c{n}", NOW, rep=f"r{n}") for n in range(20)))
+    assert not desk.broadcaster.flush(desk.now, unwatched=True, most=5)
+    (followed,) = desk.broadcaster._followed.values()
+    waiting = {rep_scope(Told(f"w{n}")): False for n in range(1_000)}
+    followed.left = waiting | followed.left
+    looked_at.clear()
+
+    for _ in range(3):
+        desk.broadcaster.flush(desk.now, unwatched=True, most=2)
+
+    assert len(followed.left) > 1_000, "there was something else to do"
+    assert not looked_at
 
 
 def expected_calls(desk: Desk) -> Any:
