@@ -181,11 +181,6 @@ def three(floor: Floor) -> None:
     floor.snapshot = _filled(["Ana Lim", LONG, PERSIAN[0]], 3, 1)
 
 
-def forty(floor: Floor) -> None:
-    _answers(floor)
-    floor.snapshot = _filled(list(REPS), 12, 4)
-
-
 def many(floor: Floor) -> None:
     _answers(floor)
     floor.snapshot = _filled(sixty(), 20, 8)
@@ -215,7 +210,6 @@ FLOORS: dict[str, Callable[[Floor], None]] = {
     "nobody": nobody,
     "one": one,
     "three": three,
-    "forty": forty,
     "many": many,
     "stale": stale,
     "new": new,
