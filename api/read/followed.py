@@ -229,10 +229,9 @@ class FollowedWindows:
         if room is not None and followed.has_groups:
             # What is of everybody is merged ahead: at once it would take as long as all reps together.
             groups = [scope for scope in left if scope.kind != "rep"]
-            for number in span.windows():
-                room -= -(-view.merge_ahead(Window(number), groups, CHEAPER * room) // CHEAPER)
-                if room <= 0:
-                    return [], 0
+            room -= -(-view.merge_ahead(groups, span, CHEAPER * room) // CHEAPER)
+            if room <= 0:
+                return [], 0
             followed.has_groups = False
         make_row = row_maker(view, span, now)
         rows = []
