@@ -199,6 +199,9 @@ class _Api(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         scope["app"] = self
+        if scope["type"] == "http" and scope["path"].startswith("//"):
+            # An address that ends in a slash, and a path that begins with one. What is signed is `raw_path`.
+            scope["path"] = "/" + scope["path"].lstrip("/")
         await self._entrance(scope, receive, send)
 
     @cached_property

@@ -8,6 +8,7 @@ and the connection closed: what follows on it would be read by guess.
 """
 
 import asyncio
+import re
 import resource
 import socket
 from enum import Enum
@@ -28,6 +29,9 @@ from api.settings import Settings
 _HEADER_OVERHEAD = 32
 
 _SPOKEN = ("1.0", "1.1")
+
+# RFC 3986, 3.2.2 and 3.2.3, without anybody's name before an @. HTTP/1.0 need not name one.
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 
 MAX_PIPELINED = 16
 """Requests of one connection that may wait for the answer to an earlier one. Hardly a client sends any so; those that
@@ -195,10 +199,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def _check_framing(self) -> None:
         """Refuse a head that says in two ways where its request ends, or for whom it is."""
         hosts = lengths = 0
+        host = b""
         codings: list[bytes] = []
         for name, value in self.headers:
             if name == b"host":
                 hosts += 1
+                host = value
             elif name == b"content-length":
                 lengths += value.strip() != b"0"
             elif name == b"transfer-encoding":
@@ -210,6 +216,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_as(400, "host: is said more than once")
         if not hosts and version != "1.0":
             self._refuse_as(400, "host: is missing")
+        if not _HOST.fullmatch(host):
+            self._refuse_as(400, "host: is not a name or address with a port")
+        if not self.url.startswith((b"/", b"*")) and not _is_for(self.url, host):
+            self._refuse_as(400, "host: is another one than in the address that is asked for")
         if codings and (codings != [b"chunked"] or version == "1.0"):
             self._refuse_as(400, "transfer-encoding: only chunked is understood")
         # The parser takes what follows the head for the other protocol: a body would be read as a request.
@@ -313,6 +323,16 @@ async def _refuse_for_number(scope: Scope, receive: Receive, send: Send) -> None
         503, "too many connections", slug="overloaded", headers={"retry-after": "1", "connection": "close"}
     )
     await answer(scope, receive, send)
+
+
+def _is_for(target: bytes, host: bytes) -> bool:
+    """Whether an address in absolute form, as proxies are asked, names the same host, by HTTP, as `Host` does."""
+    asked = httptools.parse_url(target)
+    port = b"" if asked.port is None else b":%d" % asked.port
+    name = asked.host or b""
+    names = (name + port, b"[" + name + b"]" + port)
+    is_web = (asked.schema or b"").lower() in (b"http", b"https")
+    return is_web and asked.userinfo is None and host.lower() in [one.lower() for one in names]
 
 
 def bounded_protocol(settings: Settings) -> type[BoundedProtocol]:

@@ -21,7 +21,7 @@ from bench.compaction import compact
 from bench.kafka_ends import ends, until_done
 from bench.measuring import main_of, say
 from bench.population import Population, frames_of, publish
-from bench.processes import BenchError, Floor
+from bench.processes import BenchError, Floor, Started
 from bench.results import Bar, Result, Section
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower
@@ -34,6 +34,7 @@ COMMAND = "python -m bench.recovery"
 RECORDS = 1_000_000
 REPS = 2_000
 FILL_SECONDS = 600.0
+KEPT_SECONDS = 120.0
 
 
 def run(*, short: bool = False, runs: int = 3) -> Section:
@@ -136,6 +137,10 @@ def recoveries(floor: Floor, population: Population, runs: int, *, compacted: bo
         asyncio.run(publish(floor, frames_of(population.changes(), floor.partitions)))
         asyncio.run(until_done(floor, "ledger", RECORD_CHANGES, seconds=FILL_SECONDS))
         worker.stop()
+    with floor.worker(state=state) as worker:
+        worker.until_ready()
+        _until_kept(worker, floor.partitions)
+        worker.kill()
     say(f"{population.records:,} records put in: {time.monotonic() - began:.0f} s")
     began = time.monotonic()
     if compacted:
@@ -147,6 +152,16 @@ def recoveries(floor: Floor, population: Population, runs: int, *, compacted: bo
         from_log = _recovery(floor, panes, None, with_api=number == runs - 1)
         found.append(replace(from_log, kept=_recovery(floor, panes, state)))
     return found
+
+
+def _until_kept(worker: Started, partitions: int) -> None:
+    """Wait for a checkpoint of all that was put in: the end does not wait for one so large."""
+    ends = time.monotonic() + KEPT_SECONDS
+    while sum(line["event"] == "snapshot.written" for line in worker.events()) < partitions:
+        if time.monotonic() > ends:
+            msg = f"no checkpoints after {KEPT_SECONDS:g} s"
+            raise BenchError(msg)
+        time.sleep(0.5)
 
 
 def _recovery(floor: Floor, panes: int, state: Path | None, *, with_api: bool = False) -> Recovery:

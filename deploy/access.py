@@ -11,6 +11,7 @@ import msgspec
 from api.write.access_log import KafkaAccessLog
 from api.write.refusals import UnacknowledgedError
 from deploy.local.up import Target
+from processor.known_keys import take
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.reaching import what_failed
@@ -60,9 +61,7 @@ async def _work(target: Target, work: Callable[[AccessBook, Put], Awaitable[int]
     book = AccessBook()
 
     def apply(_partition: int, records: list[Fetched]) -> None:
-        for record in records:
-            if record.key is not None:
-                book.apply(record.key, record.value)
+        take(book, records)
 
     async with Follower(target.broker, ACCESS.full_name(target.prefix)) as follower:
         await follower.read_to(await follower.ends(), apply)

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from processor import native
 from processor.heap import collect_seldom, give_back_large_blocks
+from processor.known_keys import follow_keys
 from processor.machine import outlive_hangup
 from processor.settings import Settings
 from processor.telemetry import Vitals, Watchman, WorkerMetrics, configure_logging
@@ -31,6 +32,7 @@ from processor.transport.reaching import what_failed
 from processor.transport.worker import run
 from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import digest_of
+from schemas.devices import AccessBook
 from schemas.exit_codes import ExitCode
 from schemas.generations import Served
 from schemas.kafka_refusals import missing_right
@@ -125,12 +127,19 @@ def _work(
     app.live.observer = metrics
     switch = _Switch(settings, config, served)
     hangup.lead_to(lambda: loop.call_soon_threadsafe(switch.reload))
+    keys, book = KeyStore(settings.keys, loopback=True), AccessBook()
+    keys.shared = book
     # Not Faust's tasks: those begin only after the first load.
     tasks = [
         loop.create_task(switch.watch(), name="generations"),
         loop.create_task(vitals.beat(metrics.on_lag), name="beat"),
         loop.create_task(vitals.follow_ends(Ends(settings.kafka)), name="ends"),
         *([] if app.log_watch is None else [loop.create_task(app.log_watch.run(), name="log watch")]),
+        *(
+            []
+            if listener is None
+            else [loop.create_task(follow_keys(settings.kafka, settings.prefix, book), name="keys")]
+        ),
     ]
 
     async def end_tasks(*_args: Any, **_rest: Any) -> None:
@@ -138,7 +147,6 @@ def _work(
             task.cancel()
 
     app.on_before_shutdown.connect(end_tasks, weak=False)
-    keys = KeyStore(settings.keys, loopback=True)
     with Watchman(vitals, registry, listener, stall_seconds=settings.stall, keys=keys):
         try:
             run(app, override_logging=False)

@@ -27,7 +27,7 @@ from prometheus_client.registry import Collector
 from processor.health import LOOK_SECONDS, STILL_SECONDS, Signs, Watch
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.shards import LiveShards, Place, Shard
-from schemas.keys import KeyStore
+from schemas.keys import ApiScope, KeyStore
 from schemas.log_rate import LogRate
 
 BEAT_SECONDS = 0.5
@@ -292,10 +292,10 @@ class Watchman:
         return Answer(404, _TEXT, b"there are /livez, /readyz and /metrics\n")
 
     def _may_read(self, token: str | None) -> bool:
-        """Every scope includes what a board needs."""
         if self._keys is None or self._keys.is_open:
             return True
-        return token is not None and self._keys.find(token, time.time_ns() // 1000) is not None
+        key = None if token is None else self._keys.find(token, time.time_ns() // 1000)
+        return key is not None and key.scope.includes(ApiScope.BOARD)
 
     def _run(self) -> None:
         with contextlib.closing(self._loop):

@@ -51,7 +51,7 @@ def build_app(
         names={name: config.names_told(name) for name in config.alerts.channels},
         rep_names={id: rep.name for id, rep in config.reps.items() if rep.name is not None},
         team_names={name: team.name for name, team in config.teams.items() if team.name is not None},
-        checkpoints=None if settings.state is None else _checkpoints(settings.state, settings.prefix, served, asking),
+        checkpoints=_checkpoints(settings, config, served, asking),
     )
     alerts = config.alerts
     horizon = Horizon(deployment, lambda: time.time_ns() // 1000)
@@ -92,7 +92,10 @@ def build_app(
     return app
 
 
-def _checkpoints(folder: Path, prefix: str, served: Served, asking: KafkaFacts) -> Checkpoints:
-    checkpoints = Checkpoints(folder, asking, lambda: time.time_ns() // 1000, digest_of_code())
-    checkpoints.let_go(prefix, served.generation)
+def _checkpoints(settings: Settings, config: Config, served: Served, asking: KafkaFacts) -> Checkpoints | None:
+    if settings.state is None:
+        return None
+    code = digest_of_code(config.organisation.timezone)
+    checkpoints = Checkpoints(settings.state, asking, lambda: time.time_ns() // 1000, code)
+    checkpoints.let_go(settings.prefix, served.generation)
     return checkpoints

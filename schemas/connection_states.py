@@ -1,7 +1,9 @@
 """What the owner of the look-ups says of each connection: the topic `connection-states`, one key per connection.
 
-Owns the message. Holds no secret, no id and no name of a person.
+Owns the message. Holds no secret, no id of a record and no name of a person.
 """
+
+from collections.abc import Mapping
 
 import msgspec
 
@@ -69,6 +71,10 @@ class ConnectionState(msgspec.Struct, frozen=True, array_like=True):
     """None: nobody keeps one: it is made by hand, or there is no `public_url`, and no stream."""
     is_asked: bool = True
     """Whether records are asked for; else this says only how its subscriptions are."""
+    labels: Mapping[str, Mapping[str, str]] = msgspec.field(default_factory=dict)
+    """Pipeline -> stage -> what the CRM calls it, or called it last: both by their ids; empty: the pipeline's own."""
+    statuses: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Stage -> what a deal in it is, as the CRM says: `open`, `won` or `lost`."""
 
     @property
     def share_day(self) -> float | None:
@@ -79,6 +85,13 @@ class ConnectionState(msgspec.Struct, frozen=True, array_like=True):
     def share_month(self) -> float | None:
         """The same of the last 30 days."""
         return _share(self.missed_month, self.changed_month)
+
+
+def with_labels(
+    held: Mapping[str, Mapping[str, str]], told: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    """What stages are called: as was told now, and of those that are gone as it was told last."""
+    return {pipeline: {**held.get(pipeline, {}), **told.get(pipeline, {})} for pipeline in {**held, **told}}
 
 
 def _share(missed: Missed, changed: int) -> float | None:

@@ -178,7 +178,7 @@ class AccessBook:
     @property
     def has_keys(self) -> bool:
         """Whether there is a key that was not taken away."""
-        return any(key.key is not None for key in self.keys.values())
+        return any(key.key is not None for key in list(self.keys.values()))  # a worker asks from another thread
 
     def missing(self, kept: Iterable[ApiKey], revoked: Iterable[str]) -> list[Key]:
         """What a data folder says of keys and the topic does not."""

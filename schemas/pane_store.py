@@ -174,6 +174,9 @@ class PaneStore:
 
     # ---------------------------------------------------------------- all of it
 
+    def __len__(self) -> int:
+        return sum(self._panes_in.values())
+
     def contents(self) -> Contents:
         """All there is now. Of what is in blocks nothing is copied."""
         blocks = [(window, origin, block) for window, held in self._blocks.items() for origin, block in held.items()]

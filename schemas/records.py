@@ -17,7 +17,7 @@ from msgspec import structs
 from schemas import row_bytes
 from schemas.pasts import HISTORY_LIMIT, enter, remember
 from schemas.row_bytes import Entry, Pasts, read_row
-from schemas.voices import FURTHER, LEAVING, LEFT, VOICES, is_left, joined_history, newest_word
+from schemas.voices import FURTHER, LEAVING, LEFT, VOICES, is_left, joined_history, word_that_counts
 
 Value = row_bytes.Value
 Version = row_bytes.Version
@@ -298,7 +298,7 @@ class Record:
             # Of most records one voice has spoken: nothing is made for those.
             for voice in FURTHER[name]:
                 if voice in self.fields:
-                    return newest_word([found, *map(self.fields.get, FURTHER[name])])
+                    return word_that_counts(name, [found, *map(self.fields.get, FURTHER[name])])
         elif found is not None and name in LEAVING and self._has_left(name, found):
             return (found[0], found[1], None)
         return found

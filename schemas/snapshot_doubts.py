@@ -29,7 +29,8 @@ class Wanted(msgspec.Struct, frozen=True):
 
     definitions: str
     generation: int
-    partitions: int
+    partitions: Mapping[str, int]
+    """Of each topic that it was read from."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -37,7 +38,7 @@ class Source(msgspec.Struct, frozen=True):
 
     of: Wanted
     made_at: int
-    """Microseconds."""
+    """When what it holds was known to be the newest (microseconds)."""
     marks: Mapping[str, Mapping[int, Mark]]
     """Topic as Kafka knows it -> partition -> up to where it was read."""
 
@@ -67,7 +68,7 @@ async def doubt_of(
     ends = await asking.ends(asked_of(marks, facts))
     for topic in source.marks:
         held = facts.topics.get(topic)
-        if held is None or len(held.epochs) != wanted.partitions:
+        if held is None or len(held.epochs) != wanted.partitions[topic]:
             return "the topic is not there as it was"
     doubts = (_doubt_at(place, mark, begins[place], facts, ends) for place, mark in marks.items())
     return next((doubt for doubt in doubts if doubt is not None), None)

@@ -11,6 +11,7 @@ import os
 import struct
 import tempfile
 from collections.abc import Callable
+from errno import ENOSPC
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TypeVar
@@ -25,20 +26,24 @@ _LENGTH = "it has another length than it says"
 _SUM = "its sum is wrong"
 _ALIGNED = 64
 _PIECE = 16 << 20
+_ROOM = 256 << 20
+"""So much of a disk is left to others, or a twentieth where that is less: Kafka's log may lie on it."""
 _LEFT_OVER_SECONDS = 3600.0
 """Nobody writes one for so long: whoever began it was killed."""
 
 T = TypeVar("T")
 Put = Callable[[bytes | memoryview], tuple[int, int]]
 """Appends a piece; gives where it lies and how long it is."""
+IsStopped = Callable[[], bool]
+"""Whether nobody waits for the file any more; asked between two pieces."""
 
 
 class BadSnapshotError(Exception):
     """A file that is no whole snapshot; says why."""
 
 
-def write_file(path: Path, magic: bytes, fill: Callable[[Put], object]) -> int:
-    """Put a file in the place of the one before; gives its length. Raises OSError.
+def write_file(path: Path, magic: bytes, fill: Callable[[Put], object], is_stopped: IsStopped) -> int:
+    """Put a file in the place of the one before; gives its length. Raises OSError, of which one is that it is stopped.
 
     `magic`: 8 bytes that name the form of the file and of what lies in it. `fill` puts the pieces and gives the head.
     """
@@ -47,8 +52,9 @@ def write_file(path: Path, magic: bytes, fill: Callable[[Put], object]) -> int:
     try:
         with os.fdopen(handle, "wb") as file:
             _remove_left_over(path, os.fstat(handle).st_mtime - _LEFT_OVER_SECONDS)
-            length = _write(file.fileno(), magic, fill)
+            length = _write(file.fileno(), magic, fill, is_stopped)
             os.fsync(file.fileno())
+        _go_on(is_stopped)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -70,13 +76,26 @@ def _remove_left_over(path: Path, before: float) -> None:
             continue
 
 
-def _write(file: int, magic: bytes, fill: Callable[[Put], object]) -> int:
+def _go_on(is_stopped: IsStopped) -> None:
+    if is_stopped():
+        raise TimeoutError
+
+
+def _leave_room(file: int, size: int) -> None:
+    disk = os.fstatvfs(file)
+    if disk.f_bavail * disk.f_frsize < size + min(_ROOM, disk.f_blocks * disk.f_frsize // 20):
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+
+def _write(file: int, magic: bytes, fill: Callable[[Put], object], is_stopped: IsStopped) -> int:
     at, total = _START.size, 0
 
     def append(piece: bytes | memoryview) -> None:
         nonlocal at, total
         for first in range(0, len(piece), _PIECE):
+            _go_on(is_stopped)
             part = piece[first : first + _PIECE]
+            _leave_room(file, len(part))
             total = crc32(part, total)
             written = 0
             while written < len(part):

@@ -5,6 +5,7 @@ snapshot_doubts.py's. A folder that is missing, empty or cannot be written chang
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -15,12 +16,14 @@ from schemas.instants import HOUR, SECOND
 from schemas.kafka_facts import KafkaError
 from schemas.log_marks import Place
 from schemas.snapshot_doubts import Asking, Source, Wanted, doubt_of, marks_of
-from schemas.snapshot_files import BadSnapshotError
+from schemas.snapshot_files import BadSnapshotError, IsStopped
 
 log = structlog.get_logger("snapshots")
 
 _SAME_AT_MOST = HOUR
-"""What has not changed is written again after so long, so that it does not grow too old."""
+"""What is true longer than the file says is written again after so long, so that it does not grow too old."""
+_LAGGING = 0.05
+"""A file is left as it is while fewer messages than this part of what is held have come since."""
 
 
 class Sourced(Protocol):
@@ -40,8 +43,10 @@ class SnapshotFile:
         self._path = path
         self._asking = asking
         self._clock = clock
-        self._written: tuple[int, Mapping[Place, int]] | None = None
-        """When one was written last, and up to where it goes."""
+        self._tried_at: int | None = None
+        """When one was to be written last, whatever came of it."""
+        self._lying: tuple[int, Mapping[Place, int]] | None = None
+        """Of what lies there: as of when, and up to where it goes."""
         self._writing = asyncio.Lock()
         self._has_told = False
 
@@ -55,13 +60,14 @@ class SnapshotFile:
             found = await asyncio.to_thread(read, self._path)
         except FileNotFoundError:
             return None
-        except (OSError, BadSnapshotError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next start would meet it again
             self.throw_away(str(error) if isinstance(error, BadSnapshotError) else type(error).__name__)
             return None
         doubt = await doubt_of(found.source, wanted, begins, self._clock(), self._asking)
         if doubt is not None:
             self.throw_away(doubt)
             return None
+        self._lying = found.source.made_at, {place: mark.offset for place, mark in found.source.places.items()}
         seconds_old = round((self._clock() - found.source.made_at) / SECOND)
         log.info("snapshot.restored", file=self._path.name, seconds_old=seconds_old)
         return found
@@ -69,37 +75,53 @@ class SnapshotFile:
     def throw_away(self, why: str) -> None:
         """Let what lies there go, and say why."""
         log.warning("snapshot.thrown_away", file=self._path.name, why=why)
+        self._lying = None
         try:
             self._path.unlink(missing_ok=True)
         except OSError as error:
             log.warning("snapshot.not_removed", file=self._path.name, error=type(error).__name__)
 
-    def is_due(self, positions: Mapping[Place, int], *, every: int = 0) -> bool:
+    def is_due(self, positions: Mapping[Place, int], as_of: int, *, held: int = 0, every: int = 0) -> bool:
         """Whether what was read up to these positions is to be written: at most `every` so many microseconds.
 
-        What has not changed only so that it does not grow too old.
+        `as_of`: when they were known to be the newest. `held`: of how many rows and panes; where few messages have come
+        since, a start reads these sooner than all of it is written again and again.
         """
-        if self._written is None:
+        if self._tried_at is not None and self._clock() - self._tried_at < every:
+            return False
+        if self._lying is None:
             return True
-        at, written = self._written
-        return self._clock() - at >= (_SAME_AT_MOST if positions == written else every)
+        made_at, lying = self._lying
+        since = sum(position - lying.get(place, 0) for place, position in positions.items())
+        return since > held * _LAGGING or as_of - made_at >= _SAME_AT_MOST
 
-    async def keep(self, wanted: Wanted, positions: Mapping[Place, int], write: Callable[[Path, Source], int]) -> None:
-        """Write what was read up to these positions; `write` does, in a thread."""
+    async def keep(
+        self,
+        wanted: Wanted,
+        positions: Mapping[Place, int],
+        as_of: int,
+        write: Callable[[Path, Source, IsStopped], int],
+    ) -> None:
+        """Write what was read up to these positions; `write` does, in a thread that ends soon once this is cancelled.
+
+        `as_of`: when the positions were known to be the newest (microseconds).
+        """
         async with self._writing:
-            now = self._clock()
+            self._tried_at, stop = self._clock(), threading.Event()
             try:
                 marks = await marks_of(positions, self._asking)
                 if marks is None:
                     why = "Kafka does not tell enough of its log, or contradicts it"
                     log.info("snapshot.left_out", file=self._path.name, why=why)
                     return
-                size = await asyncio.to_thread(write, self._path, Source(wanted, now, marks))
+                size = await asyncio.to_thread(write, self._path, Source(wanted, as_of, marks), stop.is_set)
             except (KafkaError, OSError, TimeoutError) as error:
                 # Some folders are not to be written: who runs it hears of it once.
                 tell = log.debug if self._has_told else log.warning
                 tell("snapshot.not_written", file=self._path.name, error=type(error).__name__)
                 self._has_told = True
                 return
-            self._written, self._has_told = (now, positions), False
+            finally:
+                stop.set()
+            self._lying, self._has_told = (as_of, positions), False
             log.info("snapshot.written", file=self._path.name, bytes=size)

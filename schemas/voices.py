@@ -4,7 +4,8 @@ Owns the names of the voices and the rule. A property that a field alone goes by
 set it too, the first one still does, and the others set `status#1`, `status#2` … of the same record; so does what an
 event of another kind (a creation, a stage) lets one conclude. These are fields
 like any other to the fold, so no order of arrival matters. What the field *is* is found when somebody asks: the newest
-word of all voices that say something now. So a property that is cleared, or says nothing of ours any more, lets the
+word of all voices that say something now; of a currency the CRM's own word, and the connection's where there is none.
+So a property that is cleared, or says nothing of ours any more, lets the
 others decide again. Nobody outside sees a voice, and no event from outside can set one.
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 Entry = tuple[int, int, "str | int | bool | list[str] | None"]
 """(`changed_at`, digest, value)."""
 
+_CURRENCY: Mapping[str, Sequence[str]] = {"currency": ("currency#1",)}
 VOICES: Mapping[str, Mapping[str, Sequence[str]]] = {
     "call": {"outcome": ("outcome#1",)},
     "meeting": {"booked_at": ("booked_at#1",)},
@@ -21,12 +23,17 @@ VOICES: Mapping[str, Mapping[str, Sequence[str]]] = {
         "source": ("source#1",),
         "received_at": ("received_at#1", "received_at#2"),
         "assigned_at": ("assigned_at#1",),
+        **_CURRENCY,
     },
     "deal": {
         "status": ("status#1", "status#2", "status#3"),
         "created_at": ("created_at#1", "created_at#2"),
         "closed_at": ("closed_at#1",),
+        **_CURRENCY,
     },
+    "credit": _CURRENCY,
+    "subscription": _CURRENCY,
+    "activity": _CURRENCY,
 }
 """Kind of record -> field -> its further voices."""
 
@@ -39,8 +46,12 @@ FURTHER: Mapping[str, Sequence[str]] = {
     "created_at": ("created_at#1", "created_at#2"),
     "closed_at": ("closed_at#1",),
     "booked_at": ("booked_at#1",),
+    **_CURRENCY,
 }
 """Field -> the further voices that it has in any kind of record. Rows number them in this order: append only."""
+
+_YIELDING = frozenset(_CURRENCY)
+"""Fields whose further voices count only while the first says nothing, however new they are."""
 
 LEFT: Mapping[str, Mapping[str, str]] = {
     "call": {"lead": "lead#left", "deal": "deal#left"},
@@ -60,8 +71,14 @@ def is_left(entry: Entry, left: Iterable[Entry]) -> bool:
     return any(said[2] == entry[2] and said[:2] > entry[:2] for said in left)
 
 
+def word_that_counts(name: str, entries: Sequence[Entry | None]) -> Entry | None:
+    """The entry that a field goes by; None: nothing was ever said. `entries`: the last of each voice, its own first."""
+    own = entries[0]
+    return own if name in _YIELDING and own is not None and own[2] is not None else newest_word(entries)
+
+
 def newest_word(entries: Iterable[Entry | None]) -> Entry | None:
-    """The entry that counts: the newest that says something, else the newest. None: nothing was ever said."""
+    """The newest that says something, else the newest. None: nothing was ever said."""
     said = [entry for entry in entries if entry is not None]
     return max(said, key=_weight, default=None)
 

@@ -108,6 +108,8 @@ metrics:
   margin: {unit: money, type: ratio, numerator: profit, denominator: {metric: deals_of_all, where: {valued: true}}}
   profit: {unit: money, type: simple, from: deal, where: {any: [{status: won}, {amount: {at_least: 50}}]},
     at: created_at, credit: rep, agg: sum, value: amount - cost}
+  due_soon: {unit: count, type: response, stat: due, within: 30m}
+  answered_p75: {unit: seconds, type: response, stat: p75, within: 30m}
   value_late: {unit: money, type: response, stat: missed, within: 30m, value: value}
   answered_each: {unit: ratio, type: ratio, numerator: reached, denominator: written}
   reached: {unit: count, type: simple, from: thread.writers, where: {replied: true}, at: at, credit: rep, agg: count}

@@ -31,12 +31,19 @@ WINDOWS = ("1h", "24h", "today", "yesterday", "7d", "month")
 HARD = hard_metrics("2026-03-17", "2026-03-18")
 
 OF_CLOCKS = "\n".join(
-    f"  {stat}_{clock}_{stop}: {{unit: {unit}, type: response, stat: {stat}, clock: {clock}, stop: {stop}{more}}}"
+    f"  m{place}_{number}: {{unit: {unit}, type: response, stat: {stat}, clock: {clock}, stop: {stop}{more}}}"
     for place, (clock, stop) in enumerate((clock, stop) for clock in CLOCKS for stop in STOPS)
-    for stat, unit, more in (
-        ("within", "ratio", ", within: 30m" if place % 2 else ""),
-        ("missed", "count", ", within: 1h"),
-        (("due", "count", ""), ("p90", "seconds", ""), ("mean", "seconds", ""))[place % 3],
+    for number, (stat, unit, more) in enumerate(
+        [
+            ("within", "ratio", ", within: 30m" if place % 2 else ""),
+            ("missed", "count", ", within: 1h"),
+            [("due", "count", ""), ("p90", "seconds", ""), ("mean", "seconds", "")][place % 3],
+            [
+                ("p80", "seconds", ", within: 30m"),
+                ("due", "count", ", within: 2h"),
+                ("p10", "days", ", within: missed_after"),
+            ][place % 3],
+        ]
     )
 )
 OF_DAYS = """

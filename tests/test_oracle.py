@@ -684,25 +684,41 @@ def test_a_lead_merged_into_one_never_seen_lives_on_there_and_of_a_deleted_one_n
     assert clocks_of(deleted, now=NOON) == {}
 
 
-def test_a_root_takes_what_it_lacks_from_the_lead_that_was_merged_into_it_first() -> None:
-    """As CRMs fill it in at each merge; when each lead said it does not matter."""
+def test_a_root_takes_the_newest_word_of_those_merged_into_it_each_of_which_speaks_for_itself_first() -> None:
+    """When they were merged does not matter: `a` is the first. What `b` said stays behind `c`, which has an owner."""
     told = [
-        lead("b", "08:30", rep="r2", source="web"),
-        change("lead", "b", at("08:40"), merged_into="c"),
-        lead("a", "09:00", rep="r3", source="mail", name="Ann"),
-        change("lead", "a", at("09:20"), merged_into="d"),
+        change("lead", "a", at("08:30"), received_at=at("08:30"), rep="r2", source="web", name="Ann"),
+        change("lead", "a", at("09:10"), merged_into="d"),
+        change("lead", "c", at("08:40"), received_at=at("08:00"), rep="r3"),
+        change("lead", "b", at("09:00"), received_at=at("08:20"), rep="r4", source="mail"),
+        change("lead", "b", at("09:20"), merged_into="c"),
         change("lead", "c", at("09:30"), merged_into="d"),
-        lead("e", "09:40", rep="r4", source="phone", name="Eve", company="Acme"),
-        change("lead", "e", at("09:50"), merged_into="c"),
     ]
 
     pipeline = Pipeline(make_config())
     pipeline.take(told)
     clock = pipeline.view().clocks["d"]
 
-    assert (clock.rep, clock.source) == ("r3", "mail")
-    assert clocks_of(told, now=NOON)["d"]["started_at"] == instant(at("08:30"))
+    assert (clock.rep, clock.source, clock.name) == ("r3", "mail", "Ann")
+    assert clocks_of(told, now=NOON)["d"]["started_at"] == instant(at("08:00"))
     assert row_of(told, now=NOON, rep="r3")["metrics"]["leads_assigned"] == 1
+
+
+def test_of_those_that_one_merge_took_in_the_first_speaks() -> None:
+    """So a merge that makes a new record says which was the primary one."""
+    told = [
+        change("lead", "a", at("08:30"), received_at=at("08:30"), rep="r2"),
+        change("lead", "b", at("08:40"), received_at=at("08:40"), rep="r3", source="web"),
+        change("lead", "a", at("08:59:59.999999"), merged_into="d"),
+        change("lead", "b", at("09:00"), merged_into="d"),
+    ]
+
+    pipeline = Pipeline(make_config())
+    pipeline.take(told)
+    clock = pipeline.view().clocks["d"]
+
+    assert (clock.rep, clock.source) == ("r2", "web")
+    assert row_of(told, now=NOON, rep="r2")["metrics"]["leads_assigned"] == 1
 
 
 def test_a_deleted_lead_leads_to_its_root_and_gives_it_its_start() -> None:

@@ -4,6 +4,7 @@ Asked by whoever answers an error. Owns which addresses people open, and what is
 of people, people/problems.py says it.
 """
 
+import re
 from html import escape
 from pathlib import Path
 from string import Template
@@ -22,6 +23,7 @@ from schemas.config.screens import ScreenConfig
 
 _BOARD = "/board"
 _PAGE = Template((Path(__file__).parents[1] / "templates" / "error.html").read_text("utf-8"))
+_PLAIN = re.compile(r"[0-9]{1,9}")
 _KEYS = {
     401: ("trouble.key.heading", "trouble.key.text"),
     403: ("problem.forbidden", None),
@@ -72,8 +74,7 @@ def _said(
     heading, text = _KEYS.get(status, ("problem.other", None))
     if status == 404:
         heading = "problem.tile" if field == "tile" else "problem.screen" if name else heading
-    values = {
-        "name": name if status == 404 else asked,
-        "number": int(asked) if field == "tile" and status == 404 else 0,
-    }
-    return words.say(heading, **values), "" if text is None else words.say(text)
+    # As it was written, where that is a number by other rules than ours.
+    number: int | str = int(asked) if _PLAIN.fullmatch(asked) else asked
+    said = words.say(heading, name=name if status == 404 else asked, number=number)
+    return said, "" if text is None else words.say(text)

@@ -5,6 +5,7 @@ argument.
 """
 
 from api.read.segments import label_on, segment_order
+from api.read.stage_labels import stage_label
 from api.read.view import Scope, View
 from schemas.catalogue.funnel import FunnelReader, Step, Way, steps_of, whole_seconds, worst_of
 from schemas.panes import UNREADABLE, Pane
@@ -21,7 +22,9 @@ def funnel_json(
     Of a span of which not all is kept the steps alone, without numbers.
     """
     way = reader.way(pipeline)
-    return _unknown(way) if view.not_kept(span, now) is not None else _shown(way, view.merged(scope, span, now), now)
+    if view.not_kept(span, now) is not None:
+        return _unknown(view, way)
+    return _shown(view, way, view.merged(scope, span, now), now)
 
 
 def funnel_segments(
@@ -32,30 +35,37 @@ def funnel_segments(
     is_kept = view.not_kept(span, now) is None
     if parts is not None:
         if not is_kept:
-            return [{"by": {by: label}, **_unknown(part.way(pipeline))} for label, part in parts.items()]
+            return [{"by": {by: label}, **_unknown(view, part.way(pipeline))} for label, part in parts.items()]
         pane = view.merged(scope, span, now)
-        return [{"by": {by: label}, **_shown(part.way(pipeline), pane, now)} for label, part in parts.items()]
+        return [{"by": {by: label}, **_shown(view, part.way(pipeline), pane, now)} for label, part in parts.items()]
     way = None if whole is None or not is_kept else whole.way(pipeline)
     panes = view.merged_by_people(scope, span, now, label_on(view, by))
     return [
-        {"by": {by: label}, **_shown(way, panes[label], now)}
+        {"by": {by: label}, **_shown(view, way, panes[label], now)}
         for label in sorted(panes, key=segment_order(view, by))
         if way is not None and any(measure.name in panes[label] for measure in way.measures)
     ]
 
 
-def _shown(way: Way | None, pane: Pane, now: int) -> Json:
-    if UNREADABLE in pane:
-        return _unknown(way)
-    steps = [] if way is None else steps_of(way, pane, now)
-    return {"steps": [_step(step) for step in steps], "worst": worst_of(steps)}
+def _shown(view: View, way: Way | None, pane: Pane, now: int) -> Json:
+    if way is None or UNREADABLE in pane:
+        return _unknown(view, way)
+    steps = steps_of(way, pane, now)
+    return {"steps": [_step(step, _label(view, way, step.step)) for step in steps], "worst": worst_of(steps)}
 
 
-def _unknown(way: Way | None) -> Json:
-    steps = [] if way is None else [(step, way.labels[step]) for step in way.path.steps]
+def _unknown(view: View, way: Way | None) -> Json:
+    steps = [] if way is None else [(step, _label(view, way, step)) for step in way.path.steps]
     return {
         "steps": [{"step": step, "label": label, **dict.fromkeys(_NUMBERS)} for step, label in steps], "worst": None
     }  # fmt: skip
+
+
+def _label(view: View, way: Way, step: str) -> str:
+    label = way.labels[step]
+    if way.path.of == "lead":
+        return label
+    return stage_label(view.connection_states.values(), way.pipeline, step, label)
 
 
 _NUMBERS = (
@@ -64,10 +74,10 @@ _NUMBERS = (
 )  # fmt: skip
 
 
-def _step(step: Step) -> Json:
+def _step(step: Step, label: str) -> Json:
     return {
         "step": step.step,
-        "label": step.label,
+        "label": label,
         "entered": step.entered,
         "advanced": step.advanced,
         "lost": step.lost,

@@ -39,7 +39,9 @@ _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 _NAMED_AT_MOST = 10
 """Of panes that cannot be read."""
 _SNAPSHOT_SECONDS = 30.0
-"""Longer nobody waits for one to be written: not at an end either."""
+"""Longer nobody waits for one to be written."""
+_LAST_SECONDS = 1.0
+"""Nor so long at the end: whoever ends an api gives it little more."""
 _BETWEEN_LOOKS_SECONDS = 0.05
 _GOALS_AT_ONCE = 20
 """Attainments of which a pane has changed, looked at before the event loop turns: a few milliseconds."""
@@ -243,7 +245,7 @@ class ReadSide:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._keep_snapshot()
+        await self._keep_snapshot(_LAST_SECONDS)
         if self.log_check is not None:
             await self.log_check.stop()
         await self.consumer.stop()
@@ -253,12 +255,12 @@ class ReadSide:
             await asyncio.sleep(self._settings.snapshot_seconds)
             await self._keep_snapshot()
 
-    async def _keep_snapshot(self) -> None:
+    async def _keep_snapshot(self, seconds: float = _SNAPSHOT_SECONDS) -> None:
         """Where nothing speaks against what is served."""
         if self._snapshots is None or self._is_loading or self.problems():
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SNAPSHOT_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self.consumer.keep(self._snapshots)
 
     def _what_is_read(self) -> Reading:

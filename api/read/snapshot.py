@@ -12,10 +12,10 @@ import msgspec
 from schemas.columns import Block
 from schemas.pane_store import Contents
 from schemas.snapshot_doubts import Source
-from schemas.snapshot_files import BadSnapshotError, Put, decoded, read_file, write_file
+from schemas.snapshot_files import BadSnapshotError, IsStopped, Put, decoded, read_file, write_file
 from schemas.windows import Window
 
-_MAGIC = b"FCVIEW\0\2"
+_MAGIC = b"FCVIEW\0\3"
 """The last byte changes with the form of what lies in the file."""
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -38,7 +38,7 @@ class Snapshot(NamedTuple):
     contents: Contents
 
 
-def write_snapshot(path: Path, source: Source, contents: Contents) -> int:
+def write_snapshot(path: Path, source: Source, is_stopped: IsStopped, *, contents: Contents) -> int:
     """Put one in the place of the one before; gives its length. Raises OSError."""
 
     def fill(put: Put) -> _Head:
@@ -47,7 +47,7 @@ def write_snapshot(path: Path, source: Source, contents: Contents) -> int:
         fresh = [(window, origin, *put(_encode(panes))) for window, origin, panes in contents.fresh]
         return _Head(source, contents.names, blocks, fresh)
 
-    return write_file(path, _MAGIC, fill)
+    return write_file(path, _MAGIC, fill, is_stopped)
 
 
 def read_snapshot(path: Path) -> Snapshot:

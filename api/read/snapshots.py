@@ -19,6 +19,7 @@ class Snapshots:
 
     def __init__(self, path: Path, asking: Asking, clock: Callable[[], int]) -> None:
         self._file = SnapshotFile(path, asking, clock)
+        self._clock = clock
 
     async def restore(
         self, view: View, served: Served, topic: str, begins: Mapping[int, int]
@@ -28,21 +29,25 @@ class Snapshots:
         Raises KafkaError, OSError, TimeoutError where Kafka cannot be asked.
         """
         places = {(topic, number): begin for number, begin in begins.items()}
-        found = await self._file.find(read_snapshot, _wanted(view, served), places)
+        found = await self._file.find(read_snapshot, _wanted(view, served, topic), places)
         if found is None:
             return None
-        view.restore(found.contents)
+        try:
+            view.restore(found.contents)
+        except Exception as error:  # it would be met again
+            self._file.throw_away(f"it cannot be taken in: {type(error).__name__}")
+            raise
         return {number: mark.offset for number, mark in found.source.marks[topic].items()}
 
     async def keep(self, view: View, served: Served, topic: str, positions: Mapping[int, int]) -> None:
         """Write what the view holds, read up to these offsets."""
         places = {(topic, number): offset for number, offset in positions.items()}
-        if self._file.is_due(places):
+        as_of = self._clock()
+        if self._file.is_due(places, as_of, held=len(view.store)):
             # As of this moment; what comes while the file is written is no part of it.
-            await self._file.keep(
-                _wanted(view, served), places, partial(write_snapshot, contents=view.store.contents())
-            )
+            write = partial(write_snapshot, contents=view.store.contents())
+            await self._file.keep(_wanted(view, served, topic), places, as_of, write)
 
 
-def _wanted(view: View, served: Served) -> Wanted:
-    return Wanted(view.definitions, served.generation, served.partitions)
+def _wanted(view: View, served: Served, topic: str) -> Wanted:
+    return Wanted(view.definitions, served.generation, {topic: served.partitions})

@@ -30,7 +30,8 @@ from schemas.catalogue.conditions import (
     canonical,
 )
 from schemas.catalogue.facts import CLOCK_NAMES, RECORD_FACTS
-from schemas.catalogue.paths import path_named
+from schemas.catalogue.funnel import FunnelReader
+from schemas.catalogue.paths import LEAD_STEPS, Path
 from schemas.catalogue.plan import Credit, Form, Ids, Line, Program, Site, Waiting, plan_of
 from schemas.catalogue.versions import Versioned
 from schemas.instants import DAY, HOUR, MINUTE, SECOND, format_instant
@@ -77,14 +78,27 @@ def _with_flags(part: Any) -> Any:
 
 def plan_words(metric: Metric) -> Iterator[str]:
     """A line for each thing that is counted for a metric, and for what it is made of when it is read."""
+    if isinstance(metric.reader, FunnelReader):
+        yield from _funnel_words(metric.reader)
+        yield from _apart(metric)
+        return
     parts = sorted(made_of(metric.entry))
-    if parts:
+    if parts and metric.entry.type == "conversion":
+        yield f"a share of what counts for {', '.join(parts)}"
+    elif parts:
         yield f"made when it is read, of {', '.join(parts)}"
     for fact, program in sorted(plan_of(metric.reader.measures).programs.items()):
         yield f"from {_named(fact)}, counted by {stage_of(fact)}"
         for site in program.sites:
             yield from (f"  {line}" for line in _site(site))
         yield f"  reads {', '.join(sorted(fields_read(program)))}"
+    yield from _apart(metric)
+
+
+def _apart(metric: Metric) -> Iterator[str]:
+    """The dimensions by which it is counted, with their labels."""
+    for dimension, parts in metric.segments.items():
+        yield f"told apart by {dimension}: {', '.join(parts)}"
 
 
 def fields_read(program: Program) -> frozenset[str]:
@@ -104,12 +118,45 @@ def _named(fact: str) -> str:
     clock, stop = CLOCK_NAMES.get(fact, ("", ""))
     if clock:
         return f"lead by the clock {clock}, stopped by {stop}"
-    path = path_named(fact)
-    if path is None:
-        return fact
-    pipeline = f" of pipeline {path.pipeline}" if path.pipeline else ""
-    how = f"{path.mode}, re_entry {path.re_entry}, cohort {path.cohort}"
-    return f"the steps {', '.join(path.steps)} of a {path.of}{pipeline} ({how})"
+    return fact
+
+
+def _funnel_words(reader: FunnelReader) -> Iterator[str]:
+    """Of a funnel its steps, as answers name and label them; how it is counted is the same for all of them."""
+    for way in reader.ways:
+        path = way.path
+        pipeline = f" in pipeline {path.pipeline}" if path.pipeline else ""
+        beside = " (and those that name none)" if path.pipeline and path.takes_unsaid else ""
+        yield f"from {path.of}, counted by {stage_of(path.of)}"
+        yield f"  the steps of a {path.of}{pipeline}{beside}, in their order:"
+        yield from (f"    {step}, labelled {way.labels[step]}" for step in path.steps)
+        yield f"  {_MODES[path.mode]}"
+        credit = way.passed.parts[0].credit
+        yield f"  at {_ENTRIES[path.cohort, path.re_entry]}, for {_choice(credit) or 'the organisation'}"
+        yield "  what is counted of each step: who entered it, went on, was lost, is open; how long they stayed"
+        people = {name for field in credit for name in ([field] if isinstance(field, str) else field)}
+        yield f"  reads {', '.join(sorted(people | _fields_of(path)))}"
+
+
+_MODES = {
+    "strict": "strict: a step counts only if all before it were entered, one after the other",
+    "visited": "visited: each step counts that was entered",
+    "inferred": "inferred: the steps left out between the first and the furthest count too, but not of what was lost",
+}
+_ENTRIES = {
+    ("entered", "first"): "the first entry of the step",
+    ("entered", "each"): "every entry of the step",
+    ("created", "first"): "created_at, once for each step",
+    ("created", "each"): "created_at, once for every entry of a step",
+}
+
+
+def _fields_of(path: Path) -> set[str]:
+    """What decides of a deal or lead which steps it has entered, and what has become of it."""
+    if path.of == "lead":
+        return {*(LEAD_STEPS[step] for step in path.steps), "status"}
+    created = {"created_at"} if path.cohort == "created" else set()
+    return {"pipeline", "stage", "entered_stage_at", "status", "closed_at", *created}
 
 
 def _site(site: Site) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.files.importing import Importer, Task
 from deploy.files.mapping import Options
 from deploy.files.problems import UseError
+from deploy.files.stages import Stages
 from deploy.local.up import Target
 from deploy.roster import read_people
 from deploy.settings import Settings
@@ -136,13 +138,15 @@ def backfill(
     kafka = None if print_mapping else target_of(settings)
     path = settings.config if kafka is None else kafka.config
     known = checked_config(path)
-    _connection(known, name, path)
+    connection = _connection(known, name, path)
     task = Task(
         path=file, connection=name, config=known, options=options, now=now(),
         folder=settings.data.absolute() / "imports", complete=complete, is_dry=dry_run, rows=rows, refused=refused,
         all_or_nothing=all_or_nothing, as_json=json,
     )  # fmt: skip
     try:
+        if kafka is not None and getattr(connection, "api", None) is not None:
+            task = replace(task, stages=asyncio.run(_stages(kafka, name)))
         with progress_bar() as step:
             console = _Console(step)
             importer = Importer(task, console)
@@ -182,6 +186,14 @@ def _since(text: str) -> int:
         return parse_instant(text)
     except ValueError:
         fail(["--since: must be a duration such as 30d, or an RFC 3339 instant with an offset"], ExitCode.WRONG_USE)
+
+
+async def _stages(kafka: Target, name: str) -> Stages:
+    """What the connection's API calls its stages, as the owner of the look-ups last said."""
+    from deploy.lookups.owner import read_states  # noqa: PLC0415 - other imports need none of it
+
+    state = (await read_states(kafka)).get(name)
+    return Stages() if state is None else Stages(labels=state.labels, statuses=state.statuses)
 
 
 async def _import(importer: Importer, task: Task, kafka: Target) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from deploy.catalogue.trial import Trial
 from deploy.cli.common import checked_config, fail, group, say, settings_of
@@ -21,13 +22,15 @@ from deploy.subscribing.online import look_online
 from deploy.subscribing.rights import rights_of
 from deploy.verification.definitions import of_file
 from processor.transport.following import KafkaError, MissingTopicError
+from schemas.catalogue.defined import Defined
 from schemas.catalogue.reading import SHIPPED, shipped
+from schemas.catalogue.where import EntryError
 from schemas.config import Config
 from schemas.config.media_files import media_problems, media_remarks
-from schemas.config.reading import metrics_path
+from schemas.config.reading import metrics_path, sound_metrics
 from schemas.connection_states import ConnectionState, Subscription
 from schemas.connection_stats import connection_stats
-from schemas.documents.text import read_document
+from schemas.documents.text import Document, read_document
 from schemas.exit_codes import ExitCode
 from schemas.progress import Progress
 
@@ -120,7 +123,12 @@ def reload(*, config: ConfigFlag = None, data: DataFlag = None) -> None:
 
 def checked_files(path: Path) -> Config:
     """The configuration, if all of both files is right and all examples come out. Ends the command otherwise."""
-    found = checked_config(path)
+    try:
+        found = checked_config(path)
+    except typer.Exit:
+        for line in _wrong_beside(path):
+            say(line)
+        raise
     wrong = [*media_problems(path, found), *_wrong_examples(found, path, metrics_path(path, found.metrics))]
     if wrong:
         fail(wrong, ExitCode.WRONG_USE)
@@ -129,11 +137,25 @@ def checked_files(path: Path) -> Config:
 
 def _wrong_examples(config: Config, config_file: Path, path: Path) -> Iterator[str]:
     currency = config.organisation.currency
-    own = [name for name in config.catalogue if name in config.defined.own]
-    if own:
+    if config.defined.own:
         document = read_document(path.read_text("utf-8"), str(path))
-        for wrong in Trial(config.defined, currency, of_file(config_file)).wrong(own):
-            yield document.problem(("metrics", wrong.metric, *wrong.place), wrong.reason)
+        yield from _wrong_own(Trial(config.defined, currency, of_file(config_file)), config.defined, document)
     # What is shipped is right by itself: a metric that was put in the place of a part of it is the user's.
     for wrong in Trial(shipped(), currency).wrong(shipped().metrics):
         yield f"{SHIPPED} (shipped): metrics.{wrong.metric}.{'.'.join(map(str, wrong.place))}: {wrong.reason}"
+
+
+def _wrong_beside(path: Path) -> list[str]:
+    """The examples that do not come out of what is right in a metrics.yaml, where something else is wrong."""
+    found = sound_metrics(path)
+    if found is None:
+        return []
+    try:
+        return [*_wrong_own(Trial(found.defined, found.currency), found.defined, found.document)]
+    except (EntryError, ValidationError):
+        return []  # nothing can be made of it yet
+
+
+def _wrong_own(trial: Trial, defined: Defined, document: Document) -> Iterator[str]:
+    for wrong in trial.wrong(name for name in defined.metrics if name in defined.own):
+        yield document.problem(("metrics", wrong.metric, *wrong.place), wrong.reason)

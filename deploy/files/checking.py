@@ -64,9 +64,11 @@ class Checked:
     remarks: list[tuple[int, str]] = field(default_factory=list)
     remark_count: int = 0
     ids: "array[int]" = field(default_factory=lambda: array("Q"))
-    """Digest of the id of each line that names one, left out or not."""
+    """Digest of the id of each line that was read."""
     deleted: set[int] = field(default_factory=set)
     """Of those the ones that the file says are deleted."""
+    left_out: "array[int]" = field(default_factory=lambda: array("Q"))
+    """Of a whole list, the digest of the id of each line that is left out: it is in the list all the same."""
 
     @property
     def counts(self) -> Mapping[Fate, int]:
@@ -108,10 +110,14 @@ def check(
     look: Callable[[Line, Row], None] = lambda _line, _row: None,
     is_whole: bool = False,
 ) -> Checked:
-    """Read every line. `look` is called with each that can be read. `is_whole`: what is left out is in the file too."""
+    """Read every line. `look` is called with each that can be read.
+
+    `is_whole`: what is left out is in the file too, so a line is refused where nobody can tell which record that is.
+    """
     checked = Checked()
     keys, contents, numbers, places = array("Q"), array("Q"), array("Q"), array("Q")
-    for line, said in lines_with_rows(lines, rows, width=width):
+    for line, outcome in lines_with_rows(lines, rows, width=width):
+        said = _leave_out(checked, line, rows) if outcome is None and is_whole else outcome
         if isinstance(said, Row):
             _note(checked, line, said)
             version = 0 if said.changed_at is None else said.changed_at
@@ -126,8 +132,6 @@ def check(
             look(line, said)
         elif said is None:
             checked.fates.append(Fate.LEFT_OUT)
-            if is_whole and (id := rows.id_of(line.cells)) is not None:
-                checked.ids.append(id_digest(id))
         else:
             checked.fates.append(Fate.REFUSED)
             checked.refusals[line.number] = Refusal(line.number, said.field, said.why)
@@ -137,6 +141,14 @@ def check(
                     texts[said.text] += 1
     _settle_repeated(checked, keys, contents, numbers, places, reading)
     return checked
+
+
+def _leave_out(checked: Checked, line: Line, rows: Rows) -> CellError | None:
+    try:
+        checked.left_out.append(id_digest(rows.id_of(line.cells)))
+    except CellError as error:
+        return error
+    return None
 
 
 def _note(checked: Checked, line: Line, row: Row) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from deploy.files.checking import id_digest
 from deploy.files.mapping import FileReading
@@ -16,6 +17,7 @@ from schemas.connectors.base import Connector
 from schemas.deliveries import decode_delivery
 from schemas.instants import parse_date
 from schemas.records import DELETED, FIELDS, FieldType, Record
+from schemas.voices import FURTHER
 from schemas.windows import Calendar, day_from
 
 
@@ -49,13 +51,19 @@ def read_whole(text: str, reading: FileReading, calendar: Calendar) -> Whole:
 
 
 class Known:
-    """The records of one kind that a connection has spoken of. Fed with the log from its beginning."""
+    """The records of one kind that a connection has spoken of. Fed with the log from its beginning.
 
-    def __init__(self, connection: str, connector: Connector, record: str) -> None:
+    Of each it keeps what is asked: the instant in the span, the deletion, and when something was said last.
+    """
+
+    def __init__(self, connection: str, connector: Connector, record: str, field: str) -> None:
+        """`field`: the instant of the span."""
         self._connection = connection
         self._connectors = {connection: connector}
         self._record = record
+        self._asked = {field, *FURTHER.get(field, ()), DELETED}
         self._records: dict[str, Record] = {}
+        self._newest: dict[str, int] = {}
 
     def take(self, messages: Iterable[bytes | None]) -> None:
         """Some messages of `deliveries`."""
@@ -68,7 +76,9 @@ class Known:
                 continue
             for change in parse_delivery(delivery, self._connectors).changes:
                 if change.kind == self._record:
-                    self._records.setdefault(change.id, Record(change.kind)).fold(change)
+                    id, asked = change.id, {name: change.fields[name] for name in self._asked & change.fields.keys()}
+                    self._newest[id] = max(self._newest.get(id, change.changed_at), change.changed_at)
+                    self._records.setdefault(id, Record(change.kind)).fold(replace(change, fields=asked))
 
     def lacking(self, whole: Whole, ids: Iterable[int], namespace: str, as_of: int) -> list[str]:
         """The ids in the span that are none of these (digests of ids), as the connection has them.
@@ -82,7 +92,7 @@ class Known:
             for id, record in sorted(self._records.items())
             if id.startswith(before)
             and not record.is_deleted
-            and all(at <= as_of for at, _, _ in record.fields.values())
+            and self._newest[id] <= as_of
             and isinstance(at := record.get(whole.field), int)
             and whole.first <= at < whole.end
             and id_digest(id.removeprefix(before)) not in there

@@ -26,6 +26,7 @@ from deploy.files.proposals import proposals
 from deploy.files.refused import ENDINGS, NUMBER, WHY, write_refused
 from deploy.files.rows import Row, Rows, written
 from deploy.files.sending import Log, Numbered, Source, send
+from deploy.files.stages import Stages
 from deploy.files.text import encoding_of, read_lines
 from deploy.files.values import Values
 from schemas.config import Config
@@ -74,6 +75,8 @@ class Task:
     refused: Path | None = None
     all_or_nothing: bool = False
     as_json: bool = False
+    stages: Stages = field(default_factory=Stages)
+    """As the connection's API says."""
 
 
 @dataclass(slots=True)
@@ -150,7 +153,7 @@ class Importer:
         self._task = task
         self._tell = tell
         connection = task.config.connections[task.connection]
-        self.reading: FileReading = join_mapping(task.options, connection)
+        self.reading: FileReading = join_mapping(task.options, connection, task.stages)
         organisation = task.config.organisation
         self._calendar = Calendar(organisation.zone, organisation.first_weekday)
         self._connection = connection
@@ -248,7 +251,7 @@ class Importer:
         digest = _digest(task.path)
         connection = self._connection.model_dump_json(exclude={"secrets", "api"})
         key = hashlib.sha256(
-            msgspec.json.encode([task.connection, digest, task.options, as_of, connection])
+            msgspec.json.encode([task.connection, digest, task.options, as_of, connection, task.stages])
         ).hexdigest()
         task.folder.mkdir(parents=True, exist_ok=True)
         mark = task.folder / f"{digest[:16]}.json"
@@ -289,10 +292,10 @@ class Importer:
         if checked.refusals:
             self._tell.say("--complete: nothing is deleted while a line is refused")
             return
-        known = Known(task.connection, build_connector(self._connection), task.options.record)
+        known = Known(task.connection, build_connector(self._connection), task.options.record, self.whole.field)
         await read_log(known.take)
         namespace = self._connection.namespace
-        lacking = known.lacking(self.whole, checked.ids, namespace, as_of)
+        lacking = known.lacking(self.whole, [*checked.ids, *checked.left_out], namespace, as_of)
         back = known.back(set(checked.ids) - checked.deleted, namespace, as_of)
         outcome.deleted = len(lacking)
         if task.is_dry and lacking:
@@ -340,6 +343,8 @@ class Importer:
                 self._tell.say(f"and {count - len(some)} more")
         for (name, word), count in checked.unmapped.most_common(_SHOWN):
             self._tell.say(f"{name}: {word!r} has no meaning here: {count} lines")
+        if any(name == "stage" for name, _ in checked.unmapped):
+            self._tell.say("a stage is told by --value stage.ID=TEXT, or by its name under stages of the connection")
         for proposal in proposals(checked.texts):
             self._tell.say(proposal)
         self._report_refused(outcome)

@@ -12,6 +12,7 @@ import yaml
 
 from deploy.files.dates import DateFormat, date_format
 from deploy.files.problems import UseError
+from deploy.files.stages import Stages
 from schemas.connectors.connection import Connection
 from schemas.connectors.file_mapping import FileMapping
 from schemas.connectors.words import CrmConnection, Meanings, meanings
@@ -65,7 +66,7 @@ class FileReading:
     """By field: text (without case) -> our word; `*` -> that of every other."""
     known_words: Mapping[str, Meanings]
     """By field: what the connection says."""
-    stages: Mapping[str, str]
+    stages: Stages
     key: Sequence[str]
     zone: ZoneInfo | None
     formats: Mapping[str, DateFormat]
@@ -98,8 +99,8 @@ def types_of(record: str) -> dict[str, FieldType]:
     }  # fmt: skip
 
 
-def join_mapping(options: Options, connection: Connection) -> FileReading:
-    """What holds for a file. Raises UseError with everything that is wrong."""
+def join_mapping(options: Options, connection: Connection, learned: Stages) -> FileReading:
+    """What holds for a file. Raises UseError with everything that is wrong. `learned`: as the CRM's API says."""
     types = types_of(options.record)
     saved = connection if isinstance(connection, FileMapping) else FileMapping()
     problems = _Problems()
@@ -125,7 +126,7 @@ def join_mapping(options: Options, connection: Connection) -> FileReading:
         only={column: frozenset(values) for column, values in only.items()},
         words=words,
         known_words={} if crm is None else _known_words(options.record, crm),
-        stages={} if crm is None else {name: stage.status for name, stage in crm.stages.items() if stage.status},
+        stages=learned if crm is None else _stages(crm, learned),
         key=options.key or saved.key.get(options.record, ()),
         zone=None if zone is None else _zone(zone),
         formats=formats,
@@ -240,6 +241,13 @@ def _known_words(record: str, connection: CrmConnection) -> dict[str, Meanings]:
     if "kind" in FIELDS[record]:
         found["kind"] = meanings(connection.types)
     return found
+
+
+def _stages(connection: CrmConnection, learned: Stages) -> Stages:
+    """What the file says wins."""
+    said = {stage: entry.status for stage, entry in connection.stages.items() if entry.status}
+    names = {stage: entry.name for stage, entry in connection.stages.items() if entry.name}
+    return Stages(names, learned.labels, {**learned.statuses, **said})
 
 
 def _is_known(name: str, types: Mapping[str, FieldType], where: str, problems: _Problems) -> bool:

@@ -4,7 +4,7 @@ Owns the rules of a whole row: the instant that a record counts by, the order of
 close of a deal, the currency beside an amount, ids that are made of other values. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import blake2b
@@ -121,24 +121,19 @@ class Rows:
             for column, values in self._reading.only.items()
         )
 
-    def id_of(self, cells: Cells) -> str | None:
-        """The id of a line that is left out, where one can be read."""
-        try:
-            if self._reading.key:
-                return self.read(cells).id
-            return str(self._values.readers[ID](self._text(ID, cells))) if ID in self._fields else None
-        except CellError:
-            return None
+    def id_of(self, cells: Cells) -> str:
+        """The id of a line that is left out: of what its id is not made of it may say anything. Raises CellError."""
+        if not self._reading.key:
+            return self._id(cells, self._said([ID] if ID in self._fields else [], cells), {})
+        key = [self._columns.field_of(column) for column in self._reading.key]
+        said = self._said([name for name in self._fields if name in key], cells)
+        if any(len(read.instants) > 1 for read in said.moments.values()):
+            return self.read(cells).id  # the other times decide which of the two it is
+        return self._id(cells, said, self._settle(said.moments)[0])
 
     def read(self, cells: Cells) -> Row:
         """A line that is meant. Raises CellError, which names the field."""
-        said = _Cells()
-        for name in self._fields:
-            try:
-                self._take(name, self._text(name, cells), said)
-            except CellError as error:
-                error.field = error.field or name
-                raise
+        said = self._said(self._fields, cells)
         instants, twice = self._settle(said.moments)
         newest = max(instants.values(), default=None)
         changed_at = instants.pop(CHANGED_AT, None)
@@ -160,6 +155,16 @@ class Rows:
                 row.fields.pop(pointer, None)
         self._check(row)
         return row
+
+    def _said(self, names: Iterable[str], cells: Cells) -> _Cells:
+        said = _Cells()
+        for name in names:
+            try:
+                self._take(name, self._text(name, cells), said)
+            except CellError as error:
+                error.field = error.field or name
+                raise
+        return said
 
     def _text(self, name: str, cells: Cells) -> str:
         constant = self._reading.constants.get(name)
@@ -247,13 +252,7 @@ class Rows:
 
     def _settle_deal(self, row: Row, instants: Mapping[str, int]) -> None:
         fields = row.fields
-        stage = fields.get("stage")
-        if "status" not in fields and stage is not None:
-            found = self._reading.stages.get(stage)
-            if found is None:
-                row.unmapped["stage"] = stage
-            else:
-                fields["status"] = found
+        self._settle_stage(row)
         if fields.get("status") not in _CLOSED:
             # Of an open deal it is an expectation.
             if fields.pop("closed_at", None) is not None and not self._keeps_empty:
@@ -274,6 +273,22 @@ class Rows:
         created, closed = instants.get("created_at"), instants.get("closed_at")
         if created is not None and closed is not None and closed < created:
             row.remark = "closed_at: lies before created_at"
+
+    def _settle_stage(self, row: Row) -> None:
+        """By ids: a file has what people call a pipeline and a stage, and the CRM's webhooks have their ids."""
+        fields, stages = row.fields, self._reading.stages
+        pipeline, stage = fields.get("pipeline"), fields.get("stage")
+        if pipeline is not None:
+            fields["pipeline"] = pipeline = stages.pipeline(pipeline)
+        if stage is None:
+            return
+        found = stages.stage(pipeline, stage)
+        fields["stage"] = stage if found is None else found
+        status = stages.statuses.get(fields["stage"])
+        if status is not None and "status" not in fields:
+            fields["status"] = status
+        if (found is None and stages.labels) or (status is None and "status" not in fields):
+            row.unmapped["stage"] = stage
 
     def _check_deal(self, row: Row) -> None:
         """Refuse what has the cells of a deal and says nothing that a deal counts by: the totals of a spreadsheet."""

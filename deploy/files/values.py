@@ -91,7 +91,7 @@ class Values:
         if found is None and name in self._reading.known_words:
             found = self._reading.known_words[name].get(text)
         if found is None and name == "status":
-            found = self._reading.stages.get(text)
+            found = self._reading.stages.status(None, text)
         return told.get(ANY) if found is None else found
 
     def _choice(self, name: str, text: str) -> str:

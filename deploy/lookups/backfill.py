@@ -6,8 +6,9 @@ log as deliveries, page by page: a page that is sent twice changes nothing, so t
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from deploy.local.private import write_private
-from deploy.lookups.client import ApiError, Client, machine_clock
+from deploy.lookups.client import ApiError, Client, machine_clock, of_one_object
 from deploy.lookups.log import Append, appending, deliveries_of
 from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
@@ -25,7 +26,7 @@ from processor.transport.writing import Writer
 from schemas.config import Config
 from schemas.connection_states import Backfill as Running
 from schemas.connectors import build_source, daily_limit
-from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope
+from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope, Learned
 from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
@@ -49,12 +50,16 @@ class Mark(msgspec.Struct, kw_only=True):
     since: int
     objects: Sequence[str]
     done: Sequence[str] = ()
+    object: str | None = None
+    """The one that is under way."""
     cursor: str | None = None
-    """Within the first object that is not done; None: its begin."""
+    """Within it; None: its begin."""
     records: int = 0
     """Of that object."""
+    unseen: Sequence[str] = ()
+    """Ids of it that a page named and that were not there when they were read."""
     missing: int = 0
-    """Ids that a page named and that were not there when they were read."""
+    """How many such ids objects that are done had, without a word that they were deleted."""
 
 
 _STOPPED_AFTER = 5 * MINUTE
@@ -87,23 +92,39 @@ class Backfill:
         self._keep = keep
         self._clock = clock
         self._progressed = progressed
-        self._words: Mapping[str, str] = {}
+        self._learned = Learned()
+        self.refused: dict[str, ApiError | BadAnswerError] = {}
+        """What the API does not tell of: object -> why."""
 
     async def run(self) -> None:
-        """Ask until there is nothing more. Raises ApiError, BadAnswerError, KafkaError: the same mark goes on later."""
-        self._words = await self._client.run(self._source.words())
-        asked_at = self._clock()
-        await self._store(await self._client.run(self._source.everybody()), asked_at)
+        """Ask until there is nothing more. Raises ApiError, KafkaError: the same mark goes on later.
+
+        What the API refuses to tell of one object is told by `refused`, and the others are asked for.
+        """
+        with of_one_object("words", self.refused):
+            self._learned = await self._client.run(self._source.words())
+        with of_one_object(self._source.people, self.refused):
+            asked_at = self._clock()
+            await self._store(await self._client.run(self._source.everybody()), asked_at)
         for name in self.mark.objects:
-            if name not in self.mark.done:
+            if name in self.mark.done:
+                continue
+            if self.mark.object != name:
+                self._begin(name)
+            with of_one_object(name, self.refused):
                 await self._walk(self._source.objects[name])
-                self.mark = Mark(
-                    since=self.mark.since,
-                    objects=self.mark.objects,
-                    done=[*self.mark.done, name],
-                    missing=self.mark.missing,
-                )
+                self._begin(None, [*self.mark.done, name], self.mark.missing + len(self.mark.unseen))
                 self._keep(self.mark)
+
+    def _begin(self, name: str | None, done: Sequence[str] | None = None, missing: int | None = None) -> None:
+        mark = self.mark
+        self.mark = Mark(
+            since=mark.since,
+            objects=mark.objects,
+            done=mark.done if done is None else done,
+            object=name,
+            missing=mark.missing if missing is None else missing,
+        )
 
     async def _walk(self, object: ApiObject) -> None:
         while True:
@@ -116,11 +137,11 @@ class Backfill:
                 await self._store(Envelope(object=object.name, records=page.records), asked_at)
             size = self._source.batch
             slots = asyncio.Semaphore(AT_ONCE)
-            missing = await asyncio.gather(
+            unseen = await asyncio.gather(
                 *(self._read(object, ids[start : start + size], slots) for start in range(0, len(ids), size))
             )
             mark.records += len(page.found)
-            mark.missing += sum(missing)
+            mark.unseen = [*mark.unseen, *chain.from_iterable(unseen)]
             mark.cursor = page.cursor
             self._progressed(object.name, mark.records, of)
             if page.cursor is None:
@@ -128,12 +149,12 @@ class Backfill:
             self._keep(mark)
         await self._gone(object)
 
-    async def _read(self, object: ApiObject, ids: Sequence[str], slots: asyncio.Semaphore) -> int:
+    async def _read(self, object: ApiObject, ids: Sequence[str], slots: asyncio.Semaphore) -> Sequence[str]:
         async with slots:
             asked_at = self._clock()
             envelope = await self._client.run(self._source.read(object.name, ids))
             await self._store(envelope, asked_at)
-            return len(envelope.missing)
+            return envelope.missing
 
     async def _gone(self, object: ApiObject) -> None:
         cursor: str | None = None
@@ -141,14 +162,14 @@ class Backfill:
             asked_at = self._clock()
             page = await self._client.run(self._source.gone(object.name, self.mark.since, asked_at, cursor))
             await self._store(Envelope(object=object.name, records=page.records), asked_at)
+            gone = {str(record["id"]) for record in page.records}
+            self.mark.unseen = [id for id in self.mark.unseen if id not in gone]
             cursor = page.cursor
             if cursor is None:
                 return
 
     async def _store(self, envelope: Envelope, asked_at: int) -> None:
-        named = self._source.objects.get(envelope.object)
-        if named is not None and named.record == "deal":
-            envelope.words = dict(self._words)
+        envelope.words = dict(self._learned.words.get(envelope.object, {}))
         await self._append(
             deliveries_of(
                 envelope,
@@ -203,20 +224,25 @@ def main(
     except (KafkaError, OSError) as error:
         say(f"{asyncio.run(what_failed(target.broker, error))}: the same command goes on from here")
         return ExitCode.UNREACHABLE
-    except BadAnswerError as error:
-        say(f"connections.{name}: an answer of the API cannot be read: {error}")
-        return ExitCode.DIFFERENCES
     except ApiError as error:
         say(f"connections.{name}.api: {error}: the same command goes on from here")
         return ExitCode.UNREACHABLE if error.reason in ("unreachable", "limit") else ExitCode.DIFFERENCES
+    for object, refusal in found.refused.items():
+        say(f"connections.{name}.api: {object} is lacking: {refusal}")
+    if found.mark.missing:
+        say(
+            f"{found.mark.missing} records were listed and were not there when they were read: "
+            "deleted in between, or not visible to the credentials of api"
+        )
+    if found.refused:
+        say("not complete: the same command asks for what is lacking")
+        return ExitCode.DIFFERENCES
     path.unlink(missing_ok=True)
-    if found.missing:
-        say(f"{found.missing} records were listed and not there when they were read: deleted meanwhile, or not visible")
-    say("complete")
-    return 0
+    say("not complete" if found.mark.missing else "complete")
+    return ExitCode.DIFFERENCES if found.mark.missing else 0
 
 
-async def _run(target: "Target", config: Config, folder: Path, name: str, mark: Mark, path: Path) -> Mark:
+async def _run(target: "Target", config: Config, folder: Path, name: str, mark: Mark, path: Path) -> Backfill:
     source = build_source(config.connections[name])
     if source is None:
         msg = f"connections.{name}: has no api to ask"
@@ -234,7 +260,7 @@ async def _run(target: "Target", config: Config, folder: Path, name: str, mark: 
                 progressed=progressed,
             )
             await backfill.run()
-            return backfill.mark
+            return backfill
 
 
 def running(folder: Path, name: str, now: int) -> Running | None:

@@ -7,7 +7,8 @@ of a request but its path is ever told, and no header of it.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -17,7 +18,7 @@ import structlog
 
 from deploy.lookups.pacing import SharedPace, backoff
 from schemas.connection_states import Limits
-from schemas.connectors.asking import Answer, Ask, NotLetInError, Pace, Source, Steps
+from schemas.connectors.asking import Answer, Ask, BadAnswerError, NotLetInError, Pace, Source, Steps
 from schemas.connectors.json_text import NotJsonError, read_json_mended
 from schemas.connectors.quotas import Day, day_told, limits_told
 from schemas.instants import HOUR, SECOND
@@ -45,6 +46,17 @@ class ApiError(Exception):
         self.wait = wait
         """Seconds, where the vendor says that asking again before is in vain."""
         super().__init__(problem)
+
+
+@contextmanager
+def of_one_object(name: str, refused: dict[str, ApiError | BadAnswerError]) -> Iterator[None]:
+    """Note what an API refuses to tell of one object: others may be asked for all the same. Not of the whole API."""
+    try:
+        yield
+    except (ApiError, BadAnswerError) as error:
+        if isinstance(error, ApiError) and error.reason not in ("forbidden", "refused"):
+            raise
+        refused[name] = error
 
 
 def machine_clock() -> int:

@@ -6,9 +6,10 @@ made again, and so it is where a connection or the program has changed. Its memo
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -73,9 +74,19 @@ class Message(Protocol):
 class Known:
     """The file. Not safe for several threads or processes: whoever opens it owns it."""
 
-    def __init__(self, path: Path, connectors: Mapping[str, Connector], digest: str) -> None:
-        """`digest`: of all that decides what the log means; another one than the file's, and it is made anew."""
+    def __init__(
+        self,
+        path: Path,
+        connectors: Mapping[str, Connector],
+        digest: str,
+        others: Mapping[str, Connector] = MappingProxyType({}),
+    ) -> None:
+        """`digest`: of all that decides what the log means; another one than the file's, and it is made anew.
+
+        `others`: connections that have no API; of them only which records they spoke of is known.
+        """
         self._connectors = connectors
+        self._others = others
         self._file = sqlite3.connect(path, isolation_level=None)
         self._file.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _TABLES)
         if self.fact("digest") != digest:
@@ -99,9 +110,12 @@ class Known:
         found = self._file.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if found is None else str(found[0])
 
-    def note(self, name: str, value: str) -> None:
-        """Note something that the log does not say: it may be lost with the file."""
-        self._file.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+    def note(self, name: str, value: str | None) -> None:
+        """Note something that the log does not say: it may be lost with the file. None: it is so no more."""
+        if value is None:
+            self._file.execute("DELETE FROM facts WHERE name = ?", (name,))
+        else:
+            self._file.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def positions(self) -> dict[int, int]:
         """Partition -> the next offset of `deliveries` to be read."""
@@ -116,11 +130,9 @@ class Known:
 
     def others_know(self, connection: str, kind: str, id: str) -> bool:
         """Whether another connection has ever spoken of a record."""
-        return bool(
-            self._file.execute(
-                "SELECT 1 FROM records WHERE key = ? AND connection != ? LIMIT 1", (record_key(kind, id), connection)
-            ).fetchone()
-        )
+        others = [name for name in (*self._connectors, *self._others) if name != connection]
+        query = f"SELECT 1 FROM records WHERE key = ? AND connection IN ({_marks(others)}) LIMIT 1"  # noqa: S608
+        return self._file.execute(query, (record_key(kind, id), *others)).fetchone() is not None
 
     def ids(self, connection: str, kind: str) -> Iterator[tuple[str, Record]]:
         """All records of a kind, with what is known of each."""
@@ -134,13 +146,13 @@ class Known:
         query = "SELECT 1 FROM records WHERE connection = ? AND NOT (key >= 'rep|' AND key < 'rep}') LIMIT 1"
         return self._file.execute(query, (connection,)).fetchone() is not None
 
-    def pending(self, connection: str, most: int) -> list[Pending]:
-        """What is to be asked, what waits longest first."""
+    def pending(self, connection: str, most: int, *, without: Collection[str] = ()) -> list[Pending]:
+        """What is to be asked, what waits longest first; nothing of the objects `without`."""
         query = (
-            "SELECT object, id, first_at, partition, position FROM lookups "
-            "WHERE connection = ? AND wanted_at > answered_at ORDER BY first_at LIMIT ?"
+            "SELECT object, id, first_at, partition, position FROM lookups WHERE connection = ? AND "  # noqa: S608
+            f"wanted_at > answered_at AND object NOT IN ({_marks(without)}) ORDER BY first_at LIMIT ?"
         )
-        return [Pending(*row) for row in self._file.execute(query, (connection, most))]
+        return [Pending(*row) for row in self._file.execute(query, (connection, *without, most))]
 
     def pending_count(self, connection: str) -> int:
         """How many that are."""
@@ -148,16 +160,15 @@ class Known:
         return int(self._file.execute(query, (connection,)).fetchone()[0])
 
     def give_up(self, connection: str, pending: Iterable[Pending]) -> None:
-        """Ask for these no more; a delivery that wants one again does."""
+        """Ask for these no more; a delivery that wants one again does, the same one too if it is replayed."""
         self._file.executemany(
-            "UPDATE lookups SET answered_at = wanted_at WHERE connection = ? AND object = ? AND id = ?",
+            "DELETE FROM lookups WHERE connection = ? AND object = ? AND id = ?",
             [(connection, each.object, each.id) for each in pending],
         )
 
     def compared(self, connection: str, object: str, ids: Sequence[str]) -> dict[str, int]:
         """Of these, when those were modified last that were compared already."""
-        marks = ",".join("?" * len(ids))
-        query = f"SELECT id, modified FROM compared WHERE connection = ? AND object = ? AND id IN ({marks})"  # noqa: S608
+        query = f"SELECT id, modified FROM compared WHERE connection = ? AND object = ? AND id IN ({_marks(ids)})"  # noqa: S608
         return dict(self._file.execute(query, (connection, object, *ids)))
 
     def note_compared(self, connection: str, object: str, found: Iterable[tuple[str, int]], forget: int) -> None:
@@ -211,7 +222,13 @@ class Known:
                 delivery = decode_delivery(record.value or b"")
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue
-            if delivery.connection in self._connectors:
+            if delivery.connection in self._others:
+                spoken_of = parse_delivery(delivery, self._others).changes
+                self._file.executemany(
+                    "INSERT OR IGNORE INTO records VALUES (?, ?, x'')",
+                    {(delivery.connection, record_key(change.kind, change.id)) for change in spoken_of},
+                )
+            elif delivery.connection in self._connectors:
                 newest = max(newest, delivery.received_at)
                 parsed = parse_delivery(delivery, self._connectors)
                 self._fold(delivery.connection, parsed.changes)
@@ -278,6 +295,10 @@ class Known:
                     "INSERT INTO missed VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                     [(connection, record, hour, count) for hour in (delivery.received_at // HOUR, _EVER)],
                 )
+
+
+def _marks(values: Collection[str]) -> str:
+    return ",".join("?" * len(values))
 
 
 MISSED = "floorcast-record"

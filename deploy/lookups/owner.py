@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from processor.transport.following import Follower, KafkaError, MissingTopicErro
 from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
-from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state
+from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state, with_labels
 from schemas.connectors import Connection, build_connector, build_source, daily_limit
 from schemas.connectors.asking import BadAnswerError
 from schemas.connectors.words import CrmConnection
@@ -108,6 +108,8 @@ class _Turn:
     error: ApiError | BadAnswerError | None = None
     told: ConnectionState | None = None
     keeper: Keeper | None = None
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
 
     def failed(self, error: ApiError | BadAnswerError) -> float:
         """Note what went wrong; how long to wait before asking again, in seconds."""
@@ -128,6 +130,7 @@ class Owner:
         self, target: Target, config: Config, folder: Path, *, clock: Callable[[], int] = machine_clock
     ) -> None:
         self._target = target
+        self._all = config.connections
         self._connections = asked(config)
         self._kept = {name: each for name, each in config.connections.items() if is_kept(each)}
         self._streams = Streams(config)
@@ -139,10 +142,11 @@ class Owner:
         """Ask, for ever. Raises KafkaError."""
         if not self._connections and not self._kept:
             await asyncio.Event().wait()  # until another configuration has something to ask
-        connectors = {name: build_connector(connection) for name, connection in self._connections.items()}
+        connectors = {name: build_connector(connection) for name, connection in self._all.items()}
+        others = {name: connectors.pop(name) for name in self._all if name not in self._connections}
         broker, prefix = self._target.broker, self._target.prefix
         async with AsyncExitStack() as stack:
-            known = Known(self._folder / "known.sqlite3", connectors, digest_of(self._connections))
+            known = Known(self._folder / "known.sqlite3", connectors, digest_of(self._all), others)
             stack.callback(known.close)
             writer = await stack.enter_async_context(Writer(broker))
             follower = await stack.enter_async_context(Follower(broker, DELIVERIES.full_name(prefix)))
@@ -178,6 +182,8 @@ class Owner:
                 last = states[name].reconciled_at if name in states else None
                 turn = _Turn(rounds, connection.reconcile.every, connection.lookups.wait, last)
                 turn.keeper = keepers.get(name)
+                if name in states:
+                    turn.labels, turn.statuses = states[name].labels, states[name].statuses
                 turns.append(turn)
             await catch_up()
             async with asyncio.TaskGroup() as group:
@@ -243,6 +249,10 @@ class Owner:
 
     async def _tell(self, turn: _Turn, known: Known, writer: Writer) -> None:
         now, name = self._clock(), turn.rounds.name
+        if turn.rounds.learned is not None:
+            turn.labels = with_labels(turn.labels, turn.rounds.learned.labels)
+            turn.statuses = {**turn.statuses, **turn.rounds.statuses}
+        error = turn.error or next(iter(turn.rounds.lacking.values()), None)
         state = ConnectionState(
             at=now,
             reconciled_at=turn.reconciled_at,
@@ -253,12 +263,14 @@ class Owner:
             changed_month=known.changed(name, now - _MONTH),
             not_visible=turn.rounds.not_visible,
             pending=known.pending_count(name),
-            problem=None if turn.error is None else getattr(turn.error, "reason", "bad_answer"),
-            detail=None if turn.error is None else str(turn.error),
+            problem=None if error is None else getattr(error, "reason", "bad_answer"),
+            detail=None if error is None else str(error),
             has_records=known.has_records(name),
             backfill=running(self._folder, name, now),
             limits=turn.rounds.limits,
             subscription=self._subscription(turn, now),
+            labels=turn.labels,
+            statuses=turn.statuses,
         )
         told = turn.told
         if told is None or msgspec.structs.replace(told, at=now) != state or now - told.at >= _TOLD_EVERY:

@@ -10,13 +10,13 @@ from typing import Any
 
 import structlog
 
-from deploy.lookups.client import ApiError, Client
+from deploy.lookups.client import ApiError, Client, of_one_object
 from deploy.lookups.comparing import instants_of_news, without
 from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
 from processor.core.normalise import parse_delivery
 from schemas.connection_states import Limits
-from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope
+from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope, Learned
 from schemas.connectors.base import Connector
 from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import DeadLetter
@@ -63,18 +63,27 @@ class Rounds:
         self._append = append
         self._catch_up = catch_up
         self._clock = clock
-        self._words: Mapping[str, str] | None = None
+        self.learned: Learned | None = None
+        """What the account's own words are; None: nobody has asked yet."""
         self._suspected: dict[tuple[str, str], int] = {}
         """What says something new that has no instant of its own -> when that was first seen."""
         self._counted: set[tuple[str, str]] = set()
         """What this round has found missed: pages overlap, and a record counts once."""
         self._is_first = False
         """Whether the connection is new: what a round brings then, no webhook could have brought."""
+        self.lacking: dict[str, ApiError | BadAnswerError] = {}
+        """Objects that the last round could not ask for, though the API answers of others."""
 
     @property
     def limits(self) -> Limits | None:
         """Of requests, as the API last told."""
         return self._client.limits
+
+    @property
+    def statuses(self) -> Mapping[str, str]:
+        """What a deal in each stage is, as far as the API says."""
+        deals = next((object.name for object in self._source.objects.values() if object.record == "deal"), "")
+        return {} if self.learned is None else self.learned.words.get(deals, {})
 
     @property
     def not_visible(self) -> int:
@@ -97,27 +106,38 @@ class Rounds:
     # Look-ups.
 
     async def look_up(self) -> list[DeadLetter]:
-        """Ask for all that waits. Gives what has waited too long; raises ApiError if the API cannot be asked."""
+        """Ask for all that waits. Gives what has waited too long; raises ApiError if the API cannot be asked.
+
+        An object that it refuses to tell of holds up no other one.
+        """
+        refused: dict[str, ApiError | BadAnswerError] = {}
         try:
-            while pending := self._known.pending(self.name, self._source.batch * 8):
-                if self._words is None:
-                    self._words = await self._client.run(self._source.words(), may_wait=False)
-                await self._ask_for(pending)
-                await self._catch_up()
+            await self._ask_for_all(refused)
         except (ApiError, BadAnswerError) as error:
-            late = [each for each in pending if each.first_at < self._clock() - GIVEN_UP_AFTER]
-            self._known.give_up(self.name, late)
-            if not late:
-                raise
-            return [self._dead(each, error) for each in late]
-        return []
+            refused = dict.fromkeys(self._source.objects, error)
+        late = [
+            each
+            for each in (self._known.pending(self.name, self._source.batch * 8) if refused else ())
+            if each.object in refused and each.first_at < self._clock() - GIVEN_UP_AFTER
+        ]
+        self._known.give_up(self.name, late)
+        if refused and not late:
+            raise next(iter(refused.values()))
+        return [self._dead(each, refused[each.object]) for each in late]
+
+    async def _ask_for_all(self, refused: dict[str, ApiError | BadAnswerError]) -> None:
+        while pending := self._known.pending(self.name, self._source.batch * 8, without=refused):
+            if self.learned is None:
+                await self._learn_words(may_wait=False)
+            await self._ask_for(pending, refused)
+            await self._catch_up()
 
     def _dead(self, each: Pending, error: Exception) -> DeadLetter:
         reason = error.reason if isinstance(error, ApiError) else "bad_answer"
         detail = f"{each.object}: could not be asked for during 24 h ({reason})"
         return DeadLetter(self.name, "not_looked_up", detail, each.partition, each.offset, None, each.first_at)
 
-    async def _ask_for(self, pending: Sequence[Pending]) -> None:
+    async def _ask_for(self, pending: Sequence[Pending], refused: dict[str, ApiError | BadAnswerError]) -> None:
         by_object: dict[str, list[str]] = {}
         for each in pending:
             by_object.setdefault(each.object, []).append(each.id)
@@ -125,21 +145,21 @@ class Rounds:
             if object not in self._source.objects:
                 self._known.give_up(self.name, [each for each in pending if each.object == object])
                 continue
-            if ALL in ids:
-                # The vendor has lost count of what has changed: everything since a while before it said so.
-                first = min(each.first_at for each in pending if (each.object, each.id) == (object, ALL))
-                await self._reconcile_changed(
-                    self._source.objects[object], first - max(self._source.overlap, HOUR), self._clock() + PATIENCE
-                )
-                self._known.give_up(self.name, [each for each in pending if (each.object, each.id) == (object, ALL)])
-                ids.remove(ALL)
-            for chunk in _chunks(ids, self._source.batch):
-                asked_at = self._clock()
-                envelope = await self._client.run(self._source.read(object, chunk), may_wait=False)
-                # Under an id that was merged away there may lie another record: it has been asked for all the same.
-                told = {record["id"] for record in envelope.records}
-                envelope.missing = [id for id in chunk if id not in told]
-                await self._store(self._worded(envelope), LOOKUP, asked_at)
+            with of_one_object(object, refused):
+                if ALL in ids:
+                    # The vendor has lost count of what has changed: everything since a while before it said so.
+                    lost = [each for each in pending if (each.object, each.id) == (object, ALL)]
+                    since = min(each.first_at for each in lost) - max(self._source.overlap, HOUR)
+                    await self._reconcile_changed(self._source.objects[object], since, self._clock() + PATIENCE)
+                    self._known.give_up(self.name, lost)
+                    ids.remove(ALL)
+                for chunk in _chunks(ids, self._source.batch):
+                    asked_at = self._clock()
+                    envelope = await self._client.run(self._source.read(object, chunk), may_wait=False)
+                    # Under an id that was merged away there may lie another record: it has been asked for all the same.
+                    told = {record["id"] for record in envelope.records}
+                    envelope.missing = [id for id in chunk if id not in told]
+                    await self._store(self._worded(envelope), LOOKUP, asked_at)
 
     # Reconciliation.
 
@@ -150,22 +170,41 @@ class Rounds:
         settings = self._settings.reconcile
         overlap = self._source.overlap if settings.overlap is None else settings.overlap
         since = (begun if last is None else last) - max(overlap, settings.settle)
+        self.lacking = {}
         await self._catch_up()
-        await self.look_up()
-        self._words = await self._client.run(self._source.words())
-        await self._reconcile_people()
+        await self._ask_for_all({})
+        await self._learn_words()
+        with of_one_object(self._source.people, self.lacking):
+            await self._reconcile_people()
         for object in self._source.objects.values():
-            if object.is_on_demand:
-                continue
-            await self._reconcile_changed(object, since, begun)
-            await self._reconcile_gone(object, 0 if last is None else since, begun)
+            if not object.is_on_demand:
+                await self._reconcile_object(object, since, begun, is_first=last is None)
         if self._are_ids_due(begun):
             for object in self._source.objects.values():
-                if object.is_listed:
-                    await self._compare_ids(object)
+                if object.is_listed and object.name not in self.lacking:
+                    with of_one_object(object.name, self.lacking):
+                        await self._compare_ids(object)
             self._known.note(f"{self.name}.ids_at", str(begun))
         await self._catch_up()
+        for name, error in self.lacking.items():
+            log.warning("connection.lacking", connection=self.name, object=name, problem=str(error))
         return begun
+
+    async def _learn_words(self, *, may_wait: bool = True) -> None:
+        """What the account's words mean. An API that does not say so is asked for the rest all the same."""
+        with of_one_object("words", self.lacking):
+            self.learned = await self._client.run(self._source.words(), may_wait=may_wait)
+        self.learned = self.learned or Learned()
+
+    async def _reconcile_object(self, object: ApiObject, since: int, begun: int, *, is_first: bool) -> None:
+        """What changed in one of them, and what was deleted; from where it was last told of, if that is longer ago."""
+        mark = f"{self.name}.told_until.{object.name}"
+        told_until = self._known.fact(mark)
+        since = since if told_until is None else min(since, int(told_until))
+        with of_one_object(object.name, self.lacking):
+            await self._reconcile_changed(object, since, begun)
+            await self._reconcile_gone(object, 0 if is_first else since, begun)
+        self._known.note(mark, str(since) if object.name in self.lacking else None)
 
     async def _reconcile_people(self) -> None:
         asked_at = self._clock()
@@ -342,9 +381,7 @@ class Rounds:
         return f"{namespace}:{object.prefix}{id}" if namespace else object.prefix + id
 
     def _worded(self, envelope: Envelope) -> Envelope:
-        named = self._source.objects.get(envelope.object)
-        if named is not None and named.record == "deal":
-            envelope.words = dict(self._words or {})
+        envelope.words = {} if self.learned is None else dict(self.learned.words.get(envelope.object, {}))
         return envelope
 
     def _deliveries(

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from deploy.verification.records import Record, Records
 
 GROUP_LIMIT = 16_384
+MILLISECOND = 1000
 Place = tuple[str, str, str]
 """(merged lead that hands it on, or nothing; kind; id)."""
 
@@ -63,35 +64,49 @@ def family_of(
 
 
 def whole(root: str, members: Sequence[Record]) -> Record:
-    """A root with what it lacks: of the lead that was merged into it first and says it, deleted ones too."""
-    own = next((record for record in members if record.id == root), Record(root, [], {}))
-    others = by_merges(root, [record for record in members if record.id != root])
-    fields, borrowed = dict(own.fields), {}
-    for name in {name.partition("#")[0] for record in members for name in record.fields} - {"deleted", "merged_into"}:
-        sayer = next((record for record in others if record.get(name) is not None), None)
-        if own.get(name) is None and sayer is not None:
-            borrowed[name] = sayer
-            fields[name] = sayer.get(name)
-    return Record(root, own.changes, fields, borrowed)
+    """A root with what it lacks, deleted leads' words too: of each field the newest of those merged into it.
 
-
-def by_merges(root: str, others: Sequence[Record]) -> list[Record]:
-    """Those merged into a root, in the order in which it takes from them what it lacks.
-
-    Into each the first merged comes first, with all that had been merged into that one behind it.
+    Each of these speaks for itself first, and else as one into which others were merged. Of several that one merge took
+    in (less than a millisecond apart) the first speaks.
     """
-    left = sorted(others, key=lambda record: (record.version_of("merged_into"), record.id))
-    into: dict[str, list[Record]] = defaultdict(list)
-    for record in left:
-        into[record.get("merged_into")].append(record)
-    found: list[Record] = []
-    ways = [iter(into[root])]
-    while ways:
-        following = next(ways[-1], None)
-        if following is None:
-            ways.pop()
-        else:
-            found.append(following)
-            ways.append(iter(into[following.id]))
-    held = {record.id for record in found}
-    return found + [record for record in left if record.id not in held]
+    own = next((record for record in members if record.id == root), Record(root, [], {}))
+    merged = {record.id: record for record in members if record.id != root}
+    below: dict[str, list[Record]] = defaultdict(list)
+    for record in merged.values():
+        target = record.get("merged_into")
+        below[target if target in merged else root].append(record)
+    names = {name.partition("#")[0] for record in members for name in record.fields} - {"deleted", "merged_into"}
+    speaks: dict[tuple[str, str], Record] = {}
+    for id in reversed(_downwards(root, below)):
+        merges = _merges(below[id])
+        for name in names:
+            if id in merged and merged[id].get(name) is not None:
+                speaks[id, name] = merged[id]
+            elif said := [speaks[one, name] for merge in merges for one in _first(merge, name, speaks)]:
+                speaks[id, name] = max(said, key=lambda record: (record.version_of(name), record.id))
+    borrowed = {name: speaks[root, name] for name in names if own.get(name) is None and (root, name) in speaks}
+    return Record(root, own.changes, {**own.fields, **{name: of.get(name) for name, of in borrowed.items()}}, borrowed)
+
+
+def _downwards(root: str, below: Mapping[str, Sequence[Record]]) -> list[str]:
+    """A root and all that lead to it, each before those merged into it."""
+    found = [root]
+    for id in found:
+        found += [record.id for record in below.get(id, ())]
+    return found
+
+
+def _merges(records: Iterable[Record]) -> list[list[tuple[int, str]]]:
+    """(When merged, id) of each, those that one merge took in together."""
+    found: list[list[tuple[int, str]]] = []
+    for each in sorted((record.version_of("merged_into")[0], record.id) for record in records):
+        if not found or each[0] >= found[-1][0][0] + MILLISECOND:
+            found.append([])
+        found[-1].append(each)
+    return found
+
+
+def _first(merge: Sequence[tuple[int, str]], name: str, speaks: Mapping[tuple[str, str], Record]) -> list[str]:
+    """Those of a merge that were first among those who have something to say."""
+    saying = [(at, id) for at, id in merge if (id, name) in speaks]
+    return [id for at, id in saying if at == saying[0][0]]

@@ -48,6 +48,8 @@ class Record:
         for change in self.changes:
             words.update({voice: change for voice in change.fields if voice.partition("#")[0] == name})
         said = [change for voice, change in words.items() if change.fields[voice] is not None]
+        if name in _FIRST_VOICE_FIRST and words.get(name) in said:
+            said = [words[name]]
         return max((change.changed_at, change.digest) for change in said or words.values())
 
     def ever_named(self, pointer: str) -> set[str]:
@@ -60,6 +62,9 @@ class Record:
         return self.ever_named("lead") | went
 
 
+_FIRST_VOICE_FIRST = frozenset({"currency"})
+"""What a connection is set to says nothing while the CRM itself names one."""
+
 Records = dict[str, dict[str, Record]]
 """By kind, by id."""
 
@@ -68,7 +73,8 @@ def said_of(changes: Sequence[RecordChange], name: str) -> list[tuple[int, int, 
     """What a field was after each change that speaks of it: (changed_at, digest, value). Oldest version first.
 
     Several properties of a CRM may speak of one field, as `name`, `name#1`, `name#2`: each has its own last word, and
-    among those that are not empty the latest counts. `name#left` takes one id off a pointer, if it has that one.
+    among those that are not empty the latest counts; of a currency `name` as long as it is none of the empty ones.
+    `name#left` takes one id off a pointer, if it has that one.
     """
     words: dict[str, list[RecordChange]] = defaultdict(list)
     for change in changes:
@@ -86,6 +92,8 @@ def said_of(changes: Sequence[RecordChange], name: str) -> list[tuple[int, int, 
             last.pop(voice, None)
             last[voice] = change.fields[voice]  # the latest one stands last
         said = [value for value in last.values() if value is not None]
+        if name in _FIRST_VOICE_FIRST and last.get(name) is not None:
+            said = [last[name]]
         found.append((change.changed_at, change.digest, said[-1] if said else None))
     return found
 

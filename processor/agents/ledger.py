@@ -53,9 +53,13 @@ class LedgerShard(StageShard):
         self.ledger.horizon.restore(self.progress.kept_from)
         began = time.monotonic()
         if isinstance(found, Since):
-            self.ledger.adopt(found.kept.state)
             news = LedgerNews(*(found.news[name(topic)] for topic in LEDGER_TOPICS))
-            output = self.ledger.catch_up(news, self.progress.log_at)
+            try:
+                self.ledger.adopt(found.kept.state)
+                output = self.ledger.catch_up(news, self.progress.log_at)
+            except Exception as error:
+                self.distrust(error)
+                raise
         else:
             self.ledger.restore(found.pop(name(LEDGER)))
             output = self.ledger.rebuild(
@@ -70,8 +74,10 @@ class LedgerShard(StageShard):
         """Why what was published since a checkpoint may not be taken in; None: it may."""
         check, name = row_check(), self.deployment.topic
         try:
-            for key, row in since.news[name(LEDGER)].items():
-                key.decode()
+            for topic in (LEDGER, ROSTER, DEALS):
+                for key in since.news[name(topic)]:
+                    key.decode()
+            for row in since.news[name(LEDGER)].values():
                 if row is not None:
                     check(row)
             for key in since.news[name(PANES)]:
@@ -82,12 +88,12 @@ class LedgerShard(StageShard):
 
     def capture(self, *, is_last: bool) -> Capture | None:
         """All that is held."""
-        return self.take_down(self.ledger.held, is_last=is_last)
+        return self.take_down(self.ledger.held, len(self.ledger) + len(self.ledger.panes), is_last=is_last)
 
     async def tick(self, now: int) -> None:
         """Let go what is too old, where there is more of it than goes along with batches."""
         if self.ledger.backlog:
-            await self.write({LEDGER: self.ledger.sweep(SWEPT_AT_ONCE).rows})
+            await self.write(ledger_messages(self.ledger.sweep(SWEPT_AT_ONCE)))
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, write, and only then call the batch done."""

@@ -30,7 +30,7 @@ from schemas.snapshot_doubts import Wanted
 from schemas.topics import FENCE
 
 KEPT_EVERY = 5 * MINUTE
-"""Between two checkpoints of a shard."""
+"""Between two checkpoints of a shard, at least; the last one before the end need not wait."""
 
 log = structlog.get_logger(__name__)
 
@@ -133,14 +133,27 @@ class Restoring:
 
         await read_to(self._bootstrap, fences, apply, wanted=wanted, starts=starts, is_whole=starts is not None)
 
-    def capture(
-        self, positions: Mapping[Place, int], progress: bytes, held: Callable[[], Held], *, is_last: bool
-    ) -> Capture | None:
-        """What writes a checkpoint of what `held` gives, as of now, if it is time for one.
+    def distrust(self, error: Exception) -> None:
+        """Throw away what `since` gave, of which a load has failed."""
+        self._file.throw_away(f"it cannot be taken in: {type(error).__name__}")
 
-        `positions`: up to where all was published. `is_last`: nothing comes after it.
+    def capture(
+        self, positions: Mapping[Place, int], as_of: int, progress: bytes, held: Callable[[], Held], size: int,
+        *, is_last: bool,
+    ) -> Capture | None:  # fmt: skip
+        """What writes a checkpoint of what `held` gives, so many rows and panes, as of now, if it is time for one.
+
+        `positions`: up to where all was published. `as_of`: when they were known to be the newest. `is_last`: nothing
+        comes after it.
         """
-        if self._checkpoints is None or not self._file.is_due(positions, every=0 if is_last else KEPT_EVERY):
+        every = 0 if is_last else KEPT_EVERY
+        if self._checkpoints is None or not self._file.is_due(positions, as_of, held=size, every=every):
             return None
+        checkpoints = self._checkpoints
         write = partial(write_checkpoint, held=held(), progress=progress, derived_at=self._derived_at)
-        return partial(self._file.keep, self._wanted, dict(positions), write)
+
+        async def keep() -> None:
+            await self._file.keep(self._wanted, positions, as_of, write)
+            checkpoints.let_go_of_old()
+
+        return keep

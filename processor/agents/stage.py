@@ -103,6 +103,10 @@ class Deployment:
         """A topic of the catalogue, as Kafka knows it."""
         return topic.full_name(self.prefix, self.generation)
 
+    def partitions_of(self, topic: Topic) -> int:
+        """How many it has."""
+        return topic.partitions(log=self.log_partitions, derived=self.partitions)
+
 
 def _group_of(record: str) -> str:
     """The group of a lead, by its record."""
@@ -149,7 +153,11 @@ class StageShard:
             self.owner.name,
             deployment.bootstrap,
             beginnings={deployment.topic(PANES): f"{self.origin}|".encode()},
-            wanted=Wanted(deployment.digest, deployment.generation, deployment.partitions),
+            wanted=Wanted(
+                deployment.digest,
+                deployment.generation,
+                {deployment.topic(topic): deployment.partitions_of(topic) for topic in (*self.owned, PROGRESS)},
+            ),
             checkpoints=deployment.checkpoints,
         )
 
@@ -224,6 +232,10 @@ class StageShard:
     def _progress_since(self, since: Since[Any]) -> bytes:
         return since.news[self.deployment.topic(PROGRESS)].get(self._key, since.kept.progress) or b""
 
+    def distrust(self, error: Exception) -> None:
+        """Throw the checkpoint away that a load has failed of: the next start would fail of it again."""
+        self._restoring.distrust(error)
+
     def doubt_of(self, since: Since[Any]) -> str | None:
         """Why what was published since a checkpoint may not be taken in; None: it may."""
         try:
@@ -261,11 +273,11 @@ class StageShard:
         """What is to be written of this stage so that a start need not read it all; None: nothing."""
         return None
 
-    def take_down(self, held: Callable[[], Held], *, is_last: bool) -> Capture | None:
-        """What writes a checkpoint of what `held` gives, if it is time for one; for `capture`."""
+    def take_down(self, held: Callable[[], Held], size: int, *, is_last: bool) -> Capture | None:
+        """What writes a checkpoint of what `held` gives, of `size` rows and panes, if it is time; for `capture`."""
         topics = [self.deployment.topic(topic) for topic in (*self.owned, PROGRESS)]
         positions = {(topic, self.partition): self.owner.written[topic] for topic in topics}
-        return self._restoring.capture(positions, self._settled, held, is_last=is_last)
+        return self._restoring.capture(positions, self.owner.proved_at, self._settled, held, size, is_last=is_last)
 
     async def _watch_logs(self, *, is_known: bool) -> None:
         """Compare what an earlier owner has left with what lies in Kafka, and have it watched from now on."""

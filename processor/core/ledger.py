@@ -464,8 +464,9 @@ class Ledger:
         for key in left:
             row = rows[key]
             try:
+                key.decode()
                 check_row(row)
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, UnicodeDecodeError):
                 output.damaged.append(key)
                 continue
             kind, said_at, values = decode_values(row)

@@ -42,8 +42,11 @@ class LedgerState:
     panes: HeldPanes
 
     def pieces(self) -> Iterator[Piece]:
-        """All of it. For another thread than the one that goes on with the ledger: nothing of this changes."""
-        left = dict(self.rows)
+        """All of it, once: the rows are let go as they are handed out.
+
+        For another thread than the one that goes on with the ledger: nothing of this changes there.
+        """
+        left = self.rows
         for day, keys in sorted(self.filed.items()):
             for part in _parts(keys):
                 # One that is filed twice is looked at on the earlier day.

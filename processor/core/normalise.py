@@ -105,7 +105,7 @@ def parse_delivery(delivery: Delivery, connectors: Mapping[str, Connector]) -> P
         is_of_file = delivery.headers.get(SOURCE) == FILE
         parsed = read_file_events(delivery, connector.namespace) if is_of_file else connector.parse(delivery)
         if isinstance(connector, InCurrency):
-            parsed.changes = connector.complete(parsed.changes, delivery)
+            parsed.changes = connector.complete(parsed.changes)
         parsed.changes = in_order(parsed.changes)
         return parsed
     except Exception as error:  # noqa: BLE001 - a fault in one connector must not stop the partition

@@ -108,6 +108,7 @@ def condition_function(condition: Condition) -> Callable[[Get], bool]:
     return made
 
 
+@lru_cache(256)  # Configurations have most of their programs in common.
 def _compiled(program: Program) -> Function:
     source = _Source()
     body: list[str] = []

@@ -4,7 +4,6 @@ Owns the clock. A lead merged away hands all it knows to the group of its root (
 that ends in it, and every touch of those; what the root lacks it takes from them.
 """
 
-import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
@@ -15,13 +14,13 @@ from processor.core.definitions import Definitions
 from processor.core.facts import GroupFacts, Known
 from processor.core.lead_facts import LeadFacts
 from processor.core.matches import matched, without_repeated
+from processor.core.merged_leads import whole_of
 from processor.core.plan import Contribution
 from processor.core.side_clocks import Stint, Timing, Touch, holder_at, holder_clocks, later_inquiries, stints_of
 from processor.core.sla import Terms, terms_of
 from processor.core.touches import attempt_at, automated_at, contact_at, inquiry_at
 from schemas.leads import QUALIFIED, LeadClock
-from schemas.records import FIELDS, MERGED, Record, Value
-from schemas.voices import FURTHER
+from schemas.records import Record
 from schemas.windows import Day
 
 TeamOn = Callable[[str | None, Day], str | None]
@@ -147,55 +146,6 @@ def _as_listed(clock: LeadClock, rows: LeadFacts) -> LeadClock:
         value=said("value"),
         currency=said("currency"),
     )
-
-
-def whole_of(lead: str, members: Mapping[str, Record]) -> Record:
-    """A root with what it lacks: of the lead that was merged into it first and says it, and that one's history.
-
-    So it is as the CRM has it, which fills in at each merge what the one that stays lacks. It may be that nobody has
-    spoken of the root itself yet. Whether it is deleted is for itself alone to say.
-    """
-    own = members.get(lead) or Record("lead")
-    if len(members) == 1 and lead in members:
-        return own
-    fields, histories = dict(own.fields), dict(own.histories)
-    givers = _in_order_of_merges(lead, members)
-    for name in FIELDS["lead"]:
-        if name == MERGED or own.get(name) is not None:
-            continue
-        giver = next((record for record in givers if record.get(name) is not None), None)
-        if giver is None:
-            continue
-        for voice in (name, *FURTHER.get(name, ())):
-            fields.pop(voice, None)
-            histories.pop(voice, None)
-            if voice in giver.fields:
-                fields[voice] = giver.fields[voice]
-            if voice in giver.histories:
-                histories[voice] = giver.histories[voice]
-    return Record("lead", fields, {name: history for name, history in histories.items() if history})
-
-
-def _in_order_of_merges(lead: str, members: Mapping[str, Record]) -> list[Record]:
-    """What was merged into a lead: each with what it had itself behind it, and before what was merged later."""
-
-    def merged_at(id: str) -> tuple[int, int, str]:
-        at, digest, _ = members[id].entry(MERGED) or (0, 0, None)
-        return at, digest, id
-
-    into: dict[Value, list[str]] = {}
-    for id, record in members.items():
-        if id != lead:
-            into.setdefault(record.get(MERGED), []).append(id)
-    found: list[Record] = []
-    waiting = [lead]
-    while waiting:
-        id = waiting.pop()
-        if id != lead:
-            found.append(members[id])
-        waiting += sorted(into.pop(id, ()), key=merged_at, reverse=True)
-    # Where a group is full, one on the way may be left out.
-    return found + [members[id] for id in sorted(itertools.chain(*into.values()), key=merged_at)]
 
 
 def _start(case: _Case, start: str) -> int | None:

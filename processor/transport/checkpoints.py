@@ -5,9 +5,11 @@ is believed is judged as for every snapshot (schemas/snapshots.py).
 """
 
 import sys
+import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -15,17 +17,18 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 import structlog
 
-from schemas.instants import DAY
-from schemas.snapshot_doubts import Asking, Source
-from schemas.snapshot_files import BadSnapshotError, Put, read_file, write_file
+from schemas.instants import DAY, SECOND
+from schemas.snapshot_doubts import OLDEST, Asking, Source
+from schemas.snapshot_files import BadSnapshotError, IsStopped, Put, read_file, write_file
 from schemas.snapshots import SnapshotFile
 
-_MAGIC = b"FCWORK\0\1"
+_MAGIC = b"FCWORK\0\2"
 """The last byte changes with the form of what lies in the file."""
 _ENDING = ".checkpoint"
 _CODE = ("processor", "schemas")
 _RULES_OF_TIME = ("tzdata", "holidays")
-"""Packages by which days begin and offices close."""
+"""Packages by which offices close, and days begin where the system has no zones of its own."""
+_ROOT = Path(__file__).parents[2]
 DERIVED_AT_MOST = 7 * DAY
 """From time to time all is derived from the log, whatever lies there: so a fault of ours or of a disk does not last."""
 
@@ -75,16 +78,24 @@ class Checkpoints:
         return SnapshotFile(self._folder / f"{name}{_ENDING}", self._asking, self.clock)
 
     def let_go(self, prefix: str, generation: int) -> None:
-        """Remove those of other generations: nobody reads them again."""
-        for path in self._folder.glob(f"{prefix}g*{_ENDING}"):
-            if not path.name.startswith(f"{prefix}g{generation}."):
-                try:
-                    path.unlink(missing_ok=True)
-                except OSError as error:
-                    log.warning("snapshot.not_removed", file=path.name, error=type(error).__name__)
+        """At the start, remove what nobody reads again: those of other generations, and what was left half written."""
+        theirs = set(self._folder.glob(f"{prefix}g*{_ENDING}")) - set(self._folder.glob(f"{prefix}g{generation}.*"))
+        _remove("of another generation", theirs)
+        _remove("half written", self._folder.glob(f".*{_ENDING}.*"))
+        self.let_go_of_old()
+
+    def let_go_of_old(self) -> None:
+        """Remove what is too old to be believed by anybody: of partitions that went to another worker.
+
+        Until then it lies there for the case that they come back.
+        """
+        before = (self.clock() - OLDEST) / SECOND
+        _remove("too old", (path for path in self._folder.glob(f"*{_ENDING}") if path.stat().st_mtime < before))
 
 
-def write_checkpoint(path: Path, source: Source, *, held: Held, progress: bytes, derived_at: int) -> int:
+def write_checkpoint(
+    path: Path, source: Source, is_stopped: IsStopped, *, held: Held, progress: bytes, derived_at: int
+) -> int:  # fmt: skip
     """Put one in the place of the one before; gives its length. Raises OSError."""
 
     def fill(put: Put) -> _Head:
@@ -92,7 +103,7 @@ def write_checkpoint(path: Path, source: Source, *, held: Held, progress: bytes,
             source, derived_at, progress, [(kind, number, *put(piece)) for kind, number, piece in held.pieces()]
         )
 
-    return write_file(path, _MAGIC, fill)
+    return write_file(path, _MAGIC, fill, is_stopped)
 
 
 def read_checkpoint(path: Path, state_of: Callable[[Iterator[Piece]], T]) -> Checkpoint[T]:
@@ -109,19 +120,39 @@ def read_checkpoint(path: Path, state_of: Callable[[Iterator[Piece]], T]) -> Che
         raise BadSnapshotError(msg) from error
 
 
-def digest_of_code() -> str:
-    """Of all by which records become numbers, beside the definitions: another one may derive something else."""
+def _remove(why: str, paths: Iterable[Path]) -> None:
+    try:
+        for path in paths:
+            path.unlink()
+            log.info("snapshot.let_go", file=path.name, why=why)
+    except OSError as error:
+        log.warning("snapshot.not_removed", error=type(error).__name__)
+
+
+def digest_of_code(zone: str, root: Path = _ROOT) -> str:
+    """Of all by which records become numbers, beside the definitions: another one may derive something else.
+
+    `zone`: in which days begin. `root`: where the folders of the code lie.
+    """
     digest = blake2b(sys.version.encode(), digest_size=8)
+    digest.update(_rules_of(zone))
     for package in _RULES_OF_TIME:
         try:
             digest.update(f"{package} {version(package)}\n".encode())
         except PackageNotFoundError:  # the system's own is used
             continue
-    root = Path(__file__).parents[2]
     for folder in _CODE:
         for path in sorted(_files(root / folder)):
             digest.update(f"{path.relative_to(root)}\n".encode() + blake2b(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _rules_of(zone: str) -> bytes:
+    """When its offset changes: read as `ZoneInfo` does, which is the system's file before a package's."""
+    for folder in zoneinfo.TZPATH:
+        if (path := Path(folder, zone)).is_file():
+            return path.read_bytes()
+    return resources.files("tzdata").joinpath("zoneinfo", zone).read_bytes()
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -76,6 +76,8 @@ class Owner:
         """Producer id and epoch, while the partition is owned."""
         self.written: dict[str, int] = {}
         """Of our own topics: up to here at least all is acknowledged, exclusive."""
+        self.proved_at = 0
+        """When the last send began that was acknowledged (microseconds): until then nobody else has written there."""
         self._outgoing = outgoing
         self._definitions = definitions
         self._die = die
@@ -172,8 +174,9 @@ class Owner:
             self._die(FENCED, f"{self.name}: send without owning the partition")
         if time.time() - self._taken_at > STALE_SECONDS:
             self._die(FENCED, f"{self.name}: not renewed for so long that the broker may have forgotten the epoch")
+        began_at = time.time_ns() // 1000
         if timestamp_ms is None:
-            timestamp_ms = int(time.time() * 1000)
+            timestamp_ms = began_at // 1000
         lots = [_Lot(place, batch, timestamp_ms, headers.get(place, ())) for place, batch in messages.items() if batch]
         try:
             offsets = await self._ship(lots)
@@ -184,6 +187,7 @@ class Owner:
         for (topic, partition), offset in offsets.items():
             if partition == self.partition and topic in self.topics:
                 self.written[topic] = max(self.written.get(topic, 0), offset + 1)
+                self.proved_at = began_at
         return offsets
 
     async def _ship(self, lots: "list[_Lot]") -> dict[Place, int]:

@@ -19,6 +19,10 @@ from schemas.tracing import OFF, Facts, Tracing, traceparents
 
 log = structlog.get_logger(__name__)
 
+LAST_SECONDS = 1.0
+"""For all that shards write down at the end: what is not written by then stays as it was. Whoever ends a worker gives
+it more than this."""
+
 Records = list[Fetched]
 """Of one partition, in the order of their offsets, without a hole."""
 
@@ -261,7 +265,9 @@ class LiveShards:
         """Close all shards, at the end of the process."""
         async with self._assigning:
             self.ready = False
-            await self.keep(is_last=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SECONDS):
+                    await self.keep(is_last=True)
             slots, self._slots = list(self._slots.values()), {}
             for slot in slots:
                 await self._drop(slot)

@@ -4,7 +4,7 @@ Owns the registry of types and the errors of a catalogue. Types are one file eac
 conditions.py and plan.py.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -14,13 +14,14 @@ from babel.numbers import get_currency_precision
 from pydantic import ValidationError
 
 from schemas.catalogue.base import Entry, LacksDimensionError, Reader
+from schemas.catalogue.binding import NO_LABEL, Binding, Catalogue
 from schemas.catalogue.conversion import Conversion
 from schemas.catalogue.derived import Derived
-from schemas.catalogue.dimensions import ALWAYS, Dimension, Dimensions, with_stages
+from schemas.catalogue.dimensions import Dimension, Dimensions, with_stages
 from schemas.catalogue.duration import Duration
 from schemas.catalogue.funnel import Funnel
 from schemas.catalogue.level import Level
-from schemas.catalogue.narrowing import WHOLE, Narrowing
+from schemas.catalogue.narrowing import Narrowing
 from schemas.catalogue.plan import Measure, OneNameError, Plan, plan_of
 from schemas.catalogue.ratio import Ratio
 from schemas.catalogue.remainder import with_remainder
@@ -28,7 +29,6 @@ from schemas.catalogue.response import Response
 from schemas.catalogue.rules import Rules
 from schemas.catalogue.simple import Simple
 from schemas.catalogue.versions import Versioned
-from schemas.catalogue.where import EntryError
 from schemas.documents.errors import suggestion
 from schemas.documents.refused import refused
 from schemas.documents.text import Document, Path
@@ -44,14 +44,6 @@ TYPES: Mapping[str, type[Entry]] = {
     "level": Level,
     "response": Response,
 }
-
-
-class Catalogue(dict[str, Entry]):
-    """Name -> entry, in the order of the file; and the dimensions by name."""
-
-    def __init__(self, entries: Mapping[str, Entry] | None = None, dimensions: Dimensions | None = None) -> None:
-        super().__init__(entries or {})
-        self.dimensions: Dimensions = dimensions or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,83 +160,6 @@ def _versioned(
 _OF_VERSIONS = frozenset({"since", "note"})
 
 
-def binding_problems(
-    catalogue: Mapping[str, Entry], dimensions: Dimensions | None = None
-) -> list[tuple[str, Path, str]]:  # fmt: skip
-    """(metric, place in its entry, what is wrong) of what entries say of facts and each other, under whatever rules."""
-    whole = _whole(catalogue, dimensions)
-    problems: list[tuple[str, Path, str]] = []
-    binding = _Binding(whole, Rules())
-    for name, entry in whole.items():
-        try:
-            binding.reader(name, ())
-            for dimension in _by(entry):
-                held = whole.dimensions.get(dimension)
-                if held is None:
-                    if dimension == ALWAYS:
-                        continue
-                    raise EntryError(("by",), f"there is no dimension {dimension}")
-                for label in () if held.is_of_person else (held.labels or (_NO_LABEL,))[:1]:
-                    binding.narrowed(Narrowing(name=dimension, dimension=held, label=label)).reader(name, ())
-        except LacksDimensionError:
-            continue  # of a part: it is not told apart then
-        except EntryError as error:
-            problems.append((name, error.path, error.reason))
-    return problems
-
-
-def _whole(catalogue: Mapping[str, Entry], dimensions: Dimensions | None) -> Catalogue:
-    if isinstance(catalogue, Catalogue) and dimensions is None:
-        return catalogue
-    return Catalogue(catalogue, dimensions)
-
-
-def _by(entry: Entry) -> Sequence[str]:
-    """The dimensions that an entry names, in all its versions."""
-    entries = entry.entries if isinstance(entry, Versioned) else (entry,)
-    return list(dict.fromkeys(name for held in entries for name in getattr(held, "by", ())))
-
-
-class _Binding:
-    """Readers by name, each made once; what they refer to first."""
-
-    def __init__(self, catalogue: Catalogue, rules: Rules, narrowing: Narrowing = WHOLE) -> None:
-        self.rules = rules
-        self.narrowing = narrowing
-        self._catalogue = catalogue
-        self._readers: dict[str, Reader] = {}
-        self._open: list[str] = []
-        self._others: dict[Narrowing, _Binding] = {narrowing: self}
-
-    def entry(self, name: str, path: tuple[str | int, ...]) -> Entry:
-        entry = self._catalogue.get(name)
-        if entry is None:
-            raise EntryError(path, f"there is no metric {name}{suggestion(name, self._catalogue)}")
-        return entry
-
-    def narrowed(self, narrowing: Narrowing) -> "_Binding":
-        found = self._others.get(narrowing)
-        if found is None:
-            found = self._others[narrowing] = _Binding(self._catalogue, self.rules, narrowing)
-            found._others, found._open = self._others, self._open
-        return found
-
-    def reader(self, name: str, path: tuple[str | int, ...]) -> Reader:
-        entry, found = self.entry(name, path), self._readers.get(name)
-        if found is not None:
-            return found
-        if name in self._open:
-            raise EntryError(path, f"is made of itself: {' of '.join([*self._open[self._open.index(name) :], name])}")
-        self._open.append(name)
-        try:
-            made = self._readers[name] = entry.bind(self)
-        except LacksDimensionError as error:
-            raise (error if error.is_named else LacksDimensionError(name, error.dimension, is_named=True)) from None
-        finally:
-            self._open.pop()
-        return made
-
-
 class CollisionError(ValueError):
     """Two metrics that count something else would be counted under one name."""
 
@@ -255,9 +170,9 @@ class CollisionError(ValueError):
 
 def bound(catalogue: Mapping[str, Entry], rules: Rules) -> BoundCatalogue:
     """The metrics of a catalogue that was parsed, under these rules. Raises CollisionError."""
-    given = _whole(catalogue, None)
-    whole = Catalogue(given, with_stages(given.dimensions, rules.pipelines))
-    binding = _Binding(whole, rules)
+    given = catalogue.dimensions if isinstance(catalogue, Catalogue) else {}
+    whole = Catalogue(catalogue, with_stages(given, rules.pipelines))
+    binding = Binding(whole, rules)
     metrics = {name: _metric(name, binding, whole) for name in whole}
     try:
         plan = plan_of(measure for metric in metrics.values() for measure in metric.measures)
@@ -268,7 +183,7 @@ def bound(catalogue: Mapping[str, Entry], rules: Rules) -> BoundCatalogue:
     return BoundCatalogue(metrics, plan, plan.pending, whole.dimensions)
 
 
-def _metric(name: str, binding: _Binding, catalogue: Catalogue) -> Metric:
+def _metric(name: str, binding: Binding, catalogue: Catalogue) -> Metric:
     reader = binding.reader(name, ())
     segments: dict[str, Mapping[str, Reader]] = {}
     lacking: dict[str, str] = {}
@@ -278,7 +193,7 @@ def _metric(name: str, binding: _Binding, catalogue: Catalogue) -> Metric:
         try:
             by_label = {
                 label: binding.narrowed(Narrowing(name=dimension, dimension=held, label=label)).reader(name, ())
-                for label in held.labels or (_NO_LABEL,)
+                for label in held.labels or (NO_LABEL,)
             }
             # The last of bands is what is unknown, and of what a record says by itself nothing is.
             segments[dimension] = by_label if held.bands is not None else with_remainder(reader, by_label)
@@ -290,17 +205,14 @@ def _metric(name: str, binding: _Binding, catalogue: Catalogue) -> Metric:
     return Metric(name, catalogue[name], reader, cells, _kept(reader), segments, lacking)
 
 
-_NO_LABEL = ""
-
-
 def begins_at_zero(catalogue: Catalogue, name: str) -> bool:
     """Whether a metric has a value, 0, where nothing has happened; the others have none there."""
-    return _Binding(catalogue, Rules()).reader(name, ()).begins_at_zero
+    return Binding(catalogue, Rules()).reader(name, ()).begins_at_zero
 
 
 def kept_days(catalogue: Catalogue, name: str) -> int | None:
     """For how many days back a metric can be made; None: as long as records are kept."""
-    return _kept(_Binding(catalogue, Rules()).reader(name, ()))
+    return _kept(Binding(catalogue, Rules()).reader(name, ()))
 
 
 def _kept(reader: Reader) -> int | None:
@@ -320,7 +232,6 @@ __all__ = [
     "Dimension",
     "Metric",
     "begins_at_zero",
-    "binding_problems",
     "bound",
     "kept_days",
     "money_digits",

@@ -108,7 +108,7 @@ def _made_of(entry: Entry) -> set[str]:
     found: set[str] = set()
     if isinstance(entry, Derived):
         for formula in (entry.expr, entry.without_meetings or ""):
-            found |= _names_in(formula)
+            found |= names_in(formula)
         return found
     for setting in ("numerator", "denominator", "base"):
         part = getattr(entry, setting, None)
@@ -148,7 +148,8 @@ def _common(lists: list[list[str]]) -> list[str]:
     return [each for each in lists[0] if all(each in others for others in lists)] if lists else []
 
 
-def _names_in(formula: str) -> set[str]:
+def names_in(formula: str) -> set[str]:
+    """The metrics that a formula names."""
     try:
         tree = ast.parse(formula.strip() or "0", mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -67,8 +67,9 @@ class Conversion(Entry):
                 continue
             when = condition_of(fact, base.from_, base.where, at, catalogue.rules, catalogue.narrowing)
             credit = credit_of(fact, base.from_, base.credit)
+            failed = self._failed(fact, base, at, catalogue)
             has_succeeded = self._has_succeeded(fact, base, at, term, catalogue)
-            has_failed = every([self._failed(fact, base, at, catalogue), opposite(has_succeeded)])
+            has_failed = every([failed, opposite(has_succeeded)])
             found[0].append(Part(fact, when, at, credit, Form.COUNT))
             found[1].append(Part(fact, every([when, has_succeeded]), at, credit, Form.COUNT))
             if term is not None and self.open == "due":

@@ -67,7 +67,8 @@ def _reader_of(part: RatioPart, setting: str, catalogue: References) -> Reader:
         name = setting if isinstance(part, Inner) else part.metric
         raise LacksDimensionError(name, error.dimension) from None
     except EntryError as error:
-        raise EntryError((setting, *error.path), error.reason) from None
+        error.path = (setting, *error.path)
+        raise
 
 
 @dataclass(frozen=True, slots=True)

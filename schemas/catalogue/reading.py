@@ -13,12 +13,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from schemas.catalogue import Catalogue, binding_problems, parse_entry
+from schemas.catalogue import Catalogue, parse_entry
 from schemas.catalogue.base import Entry
 from schemas.catalogue.checking import made_of, problems_of, problems_of_text, unit_problem
 from schemas.catalogue.defined import QUIET_AFTER, Defined
 from schemas.catalogue.dimensions import ALWAYS, Dimension
 from schemas.catalogue.dimensions import problems_of as problems_of_dimension
+from schemas.catalogue.faults import faults_of
 from schemas.catalogue.series import taken_by
 from schemas.documents.errors import ConfigError, suggestion
 from schemas.documents.refused import refused
@@ -59,6 +60,15 @@ class Read:
     """False: nothing is known of what it defines."""
     document: Document | None = None
     """The text, for who has more to say of its lines; None where there is none."""
+
+    def sound(self) -> Defined:
+        """What of it is right, and is made of what is right."""
+        held = {name: entry for name, entry in self.defined.metrics.items() if name not in self.broken}
+        while lacking := [name for name, entry in held.items() if not made_of(entry) <= held.keys()]:
+            for name in lacking:
+                del held[name]
+        metrics = Catalogue(held, self.defined.dimensions)
+        return replace(self.defined, metrics=metrics, own=self.defined.own & held.keys())
 
 
 @cache
@@ -106,13 +116,10 @@ class _Reading:
         own = self._entries(head.metrics if head is not None else self._raw_metrics())
         under = self._under
         said = {} if head is None else head.dimensions
-        # A wrong one takes no shipped one's place: what goes by that is not wrong for it.
-        sound = {
-            name: held
-            for name, held in said.items()
-            if name not in under.dimensions or not [*problems_of_dimension(held)]
-        }
-        dimensions = {**under.dimensions, **sound}
+        # A wrong one takes no shipped one's place, and what goes by it is not wrong for it.
+        wrong = {name for name, held in said.items() if [*problems_of_dimension(held)]}
+        self._broken_dimensions |= wrong
+        dimensions = {**under.dimensions, **{name: held for name, held in said.items() if name not in wrong}}
         kept = {name: entry for name, entry in under.metrics.items() if name not in self._off}
         metrics = Catalogue({**kept, **own}, dimensions)
         defined = replace(
@@ -235,15 +242,10 @@ class _Reading:
             if unlike is not None:
                 self._refuse((*place, *unlike.path), unlike.reason)
         self._check_switched_off(metrics, own)
-        binding_broken = {*self.broken}
-        for name, path, reason in binding_problems(metrics):
-            if name in binding_broken or self._is_made_of_broken(metrics, name):
-                continue
-            if path[:1] == ("by",) and self._broken_dimensions:
-                continue
+        for name, path, reason in faults_of(metrics, self.broken | self._off):
             if name in own or not own:
                 self._refuse(("metrics", name, *path), reason)
-            elif not made_of(metrics[name]) & self._off:
+            else:
                 self._refuse(("metrics",), f"the shipped {name} cannot be made of what stands here: {reason}")
 
     def _check_switched_off(self, metrics: Mapping[str, Entry], own: Mapping[str, Entry]) -> None:
@@ -256,12 +258,6 @@ class _Reading:
             for name in sorted(made_of(own[user]) & self._off):
                 line = self._document.line(("metrics", name))
                 self._refuse(("metrics", user), f"is made of {name}, which is switched off in line {line}")
-
-    def _is_made_of_broken(self, metrics: Mapping[str, Entry], name: str, seen: frozenset[str] = frozenset()) -> bool:
-        if name in seen or name not in metrics:
-            return False
-        parts = made_of(metrics[name])
-        return bool(parts & self.broken) or any(self._is_made_of_broken(metrics, part, seen | {name}) for part in parts)
 
 
 __all__ = ["MAX_OWN", "NAME", "MetricsFile", "Read", "read_metrics", "shipped"]

@@ -23,7 +23,7 @@ from schemas.catalogue.base import (
     check_share,
     shown,
 )
-from schemas.catalogue.conditions import First, Flag, IsSet, every, opposite, some
+from schemas.catalogue.conditions import First, Flag, IsSet, Later, Register, every, opposite, some
 from schemas.catalogue.facts import clock_fact
 from schemas.catalogue.percentiles import Ranked, between, rank, share_of, stat_in
 from schemas.catalogue.plan import Form, Measure, Part
@@ -68,9 +68,9 @@ class Response(Entry):
         term, fact = self._term(catalogue.rules), self._fact(catalogue.rules)
         if self.stat == "missed" or (term is not None and self.stat == "within"):
             return in_time_reader(fact, self.unit, self.stat, term, self.value, catalogue.rules)
-        if term is not None:
-            raise EntryError(("within",), f"must be sla for stat {self.stat}")
-        measures = _measures(fact, catalogue.rules)
+        if self.within != "sla" and self.stat in {"answered", "mean"}:
+            raise EntryError(("within",), f"says nothing of stat {self.stat}, which is of all that were answered")
+        measures = _measures(fact, catalogue.rules, term)
         needed = {"answered": _OF_ANSWERED, "due": _OF_DUE, "within": _OF_SHARE, "mean": _OF_MEAN}.get(
             self.stat, _OF_PERCENTILE
         )
@@ -114,11 +114,12 @@ _OF_SHARE = (1, 0, 3, 4, 5)
 _OF_PERCENTILE = (2, 3, 4, 5)
 
 
-def _measures(fact: str, rules: Rules) -> tuple[Measure, ...]:
-    """In the order of `_Cells`."""
+def _measures(fact: str, rules: Rules, term: int | None) -> tuple[Measure, ...]:
+    """In the order of `_Cells`. `term`: after so long a lead is due that has no answer; None: after its SLA."""
     by = ("answered_by",) if rules.credit == "sender" else ("rep",)
     is_open = opposite(some([_IS_ANSWERED, _IS_COMING]))
-    instants = (_START, First(("due_at",)), First(("coming_at",)))
+    due_at: Register = First(("due_at",)) if term is None else Later(_START, term)
+    instants = (_START, due_at, First(("coming_at",)))
     parts = (
         Part(fact, _IS_ANSWERED, _START, by, Form.COUNT),
         Part(fact, Flag("within_sla"), _START, by, Form.COUNT),

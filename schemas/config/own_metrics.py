@@ -3,10 +3,10 @@
 Owns these checks. What is wrong with an entry by itself is for schemas/catalogue to say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from schemas.catalogue import CollisionError
-from schemas.catalogue.defined import bound_under
+from schemas.catalogue.defined import Defined, bound_under
 from schemas.catalogue.funnel import Funnel
 from schemas.config.references import Found
 from schemas.config.rules import rules_of
@@ -14,14 +14,18 @@ from schemas.config.whole import Config
 from schemas.documents.errors import suggestion
 
 
-def problems_of_metrics(config: Config) -> Iterator[Found]:
-    """Each with its place in metrics.yaml. Called once both files are right by themselves."""
-    own, pipelines = config.defined.own, config.pipelines
-    for name in config.catalogue:
-        held = config.catalogue[name]
-        if name in own and isinstance(held, Funnel) and not held.steps and held.pipeline not in {None, *pipelines}:
+def unknown_pipelines(defined: Defined, pipelines: Collection[str]) -> Iterator[Found]:
+    """Funnels of pipelines that there are not, each with its place in metrics.yaml."""
+    for name in sorted(defined.own):
+        held = defined.metrics[name]
+        if isinstance(held, Funnel) and not held.steps and held.pipeline not in {None, *pipelines}:
             reason = f"there is no pipeline {held.pipeline!r} under pipelines of floorcast.yaml"
             yield ("metrics", name, "pipeline"), f"{reason}{suggestion(str(held.pipeline), pipelines)}"
+
+
+def collisions(config: Config) -> Iterator[Found]:
+    """Metrics of one name in what is stored. Called once both files are right by themselves."""
+    own = config.defined.own
     if not own:
         return
     try:

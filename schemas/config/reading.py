@@ -5,7 +5,7 @@ file but the one it is given and that one.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from schemas.catalogue.defined import Defined
 from schemas.catalogue.reading import Read, read_metrics, shipped
-from schemas.config.own_metrics import problems_of_metrics
+from schemas.config.own_metrics import collisions, unknown_pipelines
 from schemas.config.sound import unknown_names
 from schemas.config.whole import Config
 from schemas.documents.errors import ConfigError
@@ -52,6 +53,7 @@ def parse_config(
     if isinstance(metrics, _Unread):
         problems.append((("metrics",), metrics.problem))
         metrics = Read(shipped(), [], is_readable=False)
+    told_of_metrics = [] if metrics is None else [*metrics.problems, *_pipelines_of(metrics, data)]
     try:
         config = Config.model_validate(data, context=metrics)
     except ValidationError as error:
@@ -59,15 +61,22 @@ def parse_config(
         problems += [found for problem in refusals for found in _found(problem, document) if found[0] not in missing]
         problems += unknown_names(data, refusals, lambda rest: Config.model_validate(rest, context=metrics))
     else:
-        if not problems and (metrics is None or not metrics.problems):
+        if not problems and not told_of_metrics:
             if metrics is not None and metrics.document is not None:
-                wrong = [metrics.document.problem(*found) for found in problems_of_metrics(config)]
-                if wrong:
-                    raise ConfigError(wrong)
-            return config
+                told_of_metrics = [metrics.document.problem(*found) for found in collisions(config)]
+            if not told_of_metrics:
+                return config
     problems.sort(key=lambda found: document.line(found[0]))  # of one line in the order in which they were found
     told = list(dict.fromkeys(document.problem(path, reason) for path, reason in problems))
-    raise ConfigError([*told, *([] if metrics is None else metrics.problems)])
+    raise ConfigError([*told, *told_of_metrics])
+
+
+def _pipelines_of(metrics: Read, data: Mapping[str, Any]) -> Iterator[str]:
+    """Funnels of pipelines that there are not, whatever else is wrong in either file."""
+    pipelines = data.get("pipelines")
+    if metrics.document is not None and isinstance(pipelines, dict | None):
+        for found in unknown_pipelines(metrics.defined, pipelines or ()):
+            yield metrics.document.problem(*found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,29 @@ def _text(path: Path) -> "str | _Unread":
 def metrics_path(config: Path, named: str | None) -> Path:
     """Where the user's metrics lie: in the file that the configuration names, or beside it."""
     return config.parent / (named or METRICS)
+
+
+@dataclass(frozen=True, slots=True)
+class SoundMetrics:
+    """What is right in a `metrics.yaml`, in which currency, and its text."""
+
+    defined: Defined
+    currency: str
+    document: Document
+
+
+def sound_metrics(path: Path) -> SoundMetrics | None:
+    """What is right in `metrics.yaml` where something is wrong in one of the two files; None: nothing is."""
+    try:
+        said = read_document(path.read_text(encoding="utf-8"), str(path)).value
+    except (ConfigError, OSError, UnicodeDecodeError):
+        return None
+    said = said if isinstance(said, dict) else {}
+    read = _metrics_of(said.get("metrics"), path.parent)
+    organisation = said.get("organisation")
+    if isinstance(read, _Unread) or read.document is None or not isinstance(organisation, dict):
+        return None
+    return SoundMetrics(read.sound(), str(organisation.get("currency")), read.document)
 
 
 def _metrics_of(named: Any, folder: Path) -> "Read | _Unread":

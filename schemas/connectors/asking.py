@@ -110,7 +110,8 @@ class Envelope(msgspec.Struct, omit_defaults=True, kw_only=True):
     gone: Sequence[str] = ()
     """Those that a list of all there is does not name any more."""
     words: dict[str, str] = msgspec.field(default_factory=dict)
-    """What words in the records mean, as the API has said: stage -> `open`, `won` or `lost`."""
+    """What words in the records mean, as the API has said: stage -> `open`, `won` or `lost`; id of an outcome -> its
+    name."""
 
 
 ALL = "*"
@@ -146,6 +147,16 @@ class Page:
 
     records: Sequence[dict[str, Any]]
     cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What an account's own words are, as its API says."""
+
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Object -> word in such a record -> what it means, for `Envelope.words`."""
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Pipeline -> stage -> what people call it, both by their ids; under the empty id what the pipeline is called."""
 
 
 def at_once(value: _T) -> Steps[_T]:
@@ -191,9 +202,9 @@ class Source(ABC):
         """How long nothing more may be asked, in seconds, as an answer says; None: it does not say so."""
         return None
 
-    def words(self) -> Steps[Mapping[str, str]]:
-        """What the account's own words mean, for `Envelope.words`."""
-        return at_once({})
+    def words(self) -> Steps[Learned]:
+        """What the account's own words mean."""
+        return at_once(Learned())
 
     @abstractmethod
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:

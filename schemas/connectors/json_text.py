@@ -18,9 +18,11 @@ import orjson
 
 MAX_DEPTH = 200
 """Of a body that is read again: Python's reader goes as deep as its caller's stack leaves it room, which differs."""
-_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_QUOTED = r'"(?:[^"\\]++|\\.)*+(?:"|(?P<open>\\?\Z))'
+"""A text, or what does not close up to the end: else each quote in there would be followed to the end once more."""
+_TEXT = re.compile(_QUOTED, re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_STRUCTURE = re.compile(rf"{_QUOTED}|[\[\]{{}},]", re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 
 
@@ -48,7 +50,8 @@ def read_items(text: bytes | str, most: int) -> Any:
     """Read an array of events, or what else a body is. Raises NotJsonError.
 
     Of an array in which some are no JSON the others are read all the same: in the place of those is Unreadable. It has
-    to be clear where each begins and ends, and they must not be more than `most`.
+    to be clear where each begins and ends, and they must not be more than `most`. A quote that does not close takes
+    what follows it, up to the next quote, into its own item: where there is none, all that the array holds after it.
     """
     try:
         return read_json(text)
@@ -56,24 +59,27 @@ def read_items(text: bytes | str, most: int) -> Any:
         items = _split(text if isinstance(text, str) else text.decode("utf-8", "surrogateescape"), most)
         if items is None:
             raise
-        return [_read_item(item) for item in items]
+        return [_read_item(*item) for item in items]
 
 
-def _read_item(text: str) -> Any:
+def _read_item(text: str, is_rest: bool) -> Any:
     try:
         return _read_again(text)
     except NotJsonError as error:
-        return Unreadable("not_json", f"event: {error}")
+        what = "event, with all that follows it, as a quote in it does not close" if is_rest else "event"
+        return Unreadable("not_json", f"{what}: {error}")
 
 
-def _split(text: str, most: int) -> list[str] | None:
-    """The texts of an array's items; None: it is not one, or not whole."""
+def _split(text: str, most: int) -> list[tuple[str, bool]] | None:
+    """The texts of an array's items, and whether one is the rest of it; None: it is not one, or not whole."""
     text = text.strip()
     if not text.startswith("[") or not text.endswith("]"):
         return None
-    depth, begin, items = 0, 1, list[str]()
+    depth, begin, items = 0, 1, list[tuple[str, bool]]()
     for token in _STRUCTURE.finditer(text):
         sign = token[0]
+        if token["open"] is not None:
+            return None if len(items) == most else [*items, (text[begin:-1], True)]
         if sign in "[{":
             depth += 1
         elif sign in "]}":
@@ -81,7 +87,7 @@ def _split(text: str, most: int) -> list[str] | None:
         if depth == 0 and token.end() < len(text):
             return None
         if (depth == 1 and sign == ",") or depth == 0:
-            items.append(text[begin : token.start()])
+            items.append((text[begin : token.start()], False))
             begin = token.end()
             if len(items) > most:
                 return None

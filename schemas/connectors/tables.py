@@ -30,8 +30,8 @@ class Said:
     """Words without a counterpart are counted here."""
     before: Mapping[str, Any] | None = None
     """What changed members were before, where the CRM says that; None: it does not, or the object is new."""
-    stages: Mapping[str, str] = field(default_factory=dict)
-    """What a deal in a stage is, as the CRM's API has said."""
+    learned: Mapping[str, str] = field(default_factory=dict)
+    """What words in it mean, as the CRM's API has said."""
 
     def meaning(self, words: Meanings, field: str, word: Any) -> str | None:
         """What a word of the CRM means; one that means nothing here is counted."""

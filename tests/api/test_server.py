@@ -295,6 +295,12 @@ def test_chunked_body_within_the_limit_is_taken_whole(address: Address, ingest: 
         _HEAD + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n{}",
         _HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"CONNECT floor:80 HTTP/1.1\r\nHost: floor\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: floor other\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: floor/x@other\r\n\r\n",
+        b"GET http://other/livez HTTP/1.1\r\nHost: floor\r\n\r\n",
+        b"GET http://floor:81/livez HTTP/1.1\r\nHost: floor\r\n\r\n",
+        b"GET http://ana:x@floor/livez HTTP/1.1\r\nHost: floor\r\n\r\n",
+        b"GET ftp://floor/livez HTTP/1.1\r\nHost: floor\r\n\r\n",
     ],
     ids=[
         "TLS",
@@ -311,6 +317,12 @@ def test_chunked_body_within_the_limit_is_taken_whole(address: Address, ingest: 
         "upgrade with a body",
         "upgrade with chunks",
         "CONNECT",
+        "a host of two words",
+        "a host with a path",
+        "for another host",
+        "for another port",
+        "for somebody",
+        "for another protocol",
     ],
 )
 def test_what_is_not_http_is_answered_400(address: Address, ingest: FakeIngest, nonsense: bytes) -> None:
@@ -320,6 +332,26 @@ def test_what_is_not_http_is_answered_400(address: Address, ingest: FakeIngest, 
 
     assert problem_of(answer)["status"] == 400
     assert not ingest.accepted
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        (b"http://Floor/livez", b"floor"),
+        (b"http://floor:8080/livez?a=b", b"floor:8080"),
+        (b"https://[::1]:8080/livez", b"[::1]:8080"),
+        (b"/livez", b"[::1]"),
+        (b"/livez", b""),
+    ],
+)
+def test_the_whole_address_may_be_asked_for_where_it_is_that_of_the_host(
+    address: Address, target: bytes, host: bytes
+) -> None:
+    with connect(address) as client:
+        client.sendall(b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (target, host))
+        answer = read_answer(client)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(

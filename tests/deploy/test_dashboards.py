@@ -118,9 +118,9 @@ def test_panels_have_ids_of_their_own_and_do_not_overlap(dashboard: dict[str, An
     assert len(set(ids)) == len(ids)
 
 
-@pytest.mark.parametrize("name", queries())
-def test_a_query_is_promql(name: str) -> None:
-    promql_parser.parse(queries()[name])
+@pytest.mark.parametrize("promql", queries().values(), ids=queries())
+def test_a_query_is_promql(promql: str) -> None:
+    promql_parser.parse(promql)
 
 
 def may_be_empty() -> set[str]:

@@ -61,6 +61,8 @@ class FakeClose(FakeServer):
         self.rolling = Rolling(most, per)
         self.things: dict[str, dict[str, Thing]] = {name: {} for name in OBJECTS}
         self.users: list[dict[str, Any]] = []
+        self.pipelines: list[dict[str, Any]] = []
+        self.outcomes: list[dict[str, Any]] = []
         self.log: list[dict[str, Any]] = []
         self._number = 0
 
@@ -158,6 +160,8 @@ class FakeClose(FakeServer):
             return self._webhooks(request, found[1])
         if path == "/event/":
             return self._events(query)
+        if path in ("/pipeline/", "/outcome/"):
+            return _page(self.pipelines if path == "/pipeline/" else self.outcomes, query)
         if path == "/user/":
             return _page(self.users, query)
         if path == "/data/search/":

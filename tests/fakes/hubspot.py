@@ -93,6 +93,10 @@ class FakeHubSpot(FakeServer):
                 "7003": ("true", "0.0"),
             }
         )
+        self.labels: dict[str, str] = {}
+        """Stage -> what it is called, unless it is `Stage` and its id."""
+        self.dispositions = {"f240bbac-87c9-4f6e-bf70-924b57d47db7": "Connected"}
+        """Id of an outcome of calls -> what it is called."""
         self.lacks: set[str] = set()
         """Scopes that the token has not: contacts, deals, leads, owners."""
         self._next_id = 1000
@@ -235,6 +239,8 @@ class FakeHubSpot(FakeServer):
             return _error(403, "MISSING_SCOPES", "This app hasn't been granted all required scopes to make this call.")
         if path == f"/crm/owners/{VERSION}":
             return self._owners(request.query)
+        if path == "/calling/v1/dispositions":
+            return Response(200, [{"id": id, "label": label} for id, label in self.dispositions.items()])
         if path == f"/crm/pipelines/{VERSION}/deals":
             return self._pipelines()
         if found := re.fullmatch(rf"/crm/associations/{VERSION}/(\w+)/(\w+)/batch/read", path):
@@ -417,7 +423,7 @@ class FakeHubSpot(FakeServer):
 
     def _pipelines(self) -> Response:
         stages = [
-            {"id": id, "label": f"Stage {id}", "displayOrder": place, "archived": False,
+            {"id": id, "label": self.labels.get(id, f"Stage {id}"), "displayOrder": place, "archived": False,
              "metadata": {"isClosed": closed, "probability": chance}}
             for place, (id, (closed, chance)) in enumerate(self.stages.items())
         ]  # fmt: skip

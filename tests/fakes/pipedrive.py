@@ -51,6 +51,8 @@ class FakePipedrive(FakeServer):
         """How much later than the update it tells of a webhook says it is, within the second."""
         self.items: dict[str, dict[str, Item]] = {"deal": {}, "lead": {}, "activity": {}}
         self.users: list[dict[str, Any]] = []
+        self.pipelines: list[dict[str, Any]] = []
+        self.stages: list[dict[str, Any]] = []
         self.is_admin = True
         self._next_id = 700
 
@@ -154,6 +156,8 @@ class FakePipedrive(FakeServer):
         path, query = request.path, request.query
         if path == "/api/v1/users":
             return 20, _answer(self.users)
+        if path in ("/api/v2/stages", "/api/v2/pipelines"):
+            return 5, _answer(self.stages if path == "/api/v2/stages" else self.pipelines)
         if path == "/api/v1/users/me":
             return 2, _answer({"id": 12415231, "is_admin": int(self.is_admin), "company_domain": "acme"})
         if found := re.fullmatch(r"/api/v1/webhooks(/\d+)?", path):

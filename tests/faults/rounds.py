@@ -23,8 +23,7 @@ from tests.faults.recovery import RECORDS, recover
 from tests.faults.running import Round, Scene
 from tests.faults.screens import SCREENS, watch_on_many_screens
 from tests.faults.stack import Member, until
-from tests.faults.watch import WELL_SECONDS
-from tests.faults.worst import MEMORY_PER_BYTE, SHAPES, STILL_SECONDS, clock, measured_growth
+from tests.faults.worst import MEMORY_PER_BYTE, SHAPES, STILL_SECONDS, Costs, clock
 
 FREEZE_SECONDS = 20.0
 LINK_SECONDS = 12.0
@@ -272,26 +271,31 @@ async def post_poison(scene: Scene) -> None:
 
 
 async def post_worst(scene: Scene) -> None:
-    """One shape after the other, each as fast as it is taken, and the next once the numbers are fresh again."""
-    posted = 0
-    async with measured_growth(scene.stack) as growth:
+    """One shape after the other, each as fast as it is taken, and the next once the stages have done it."""
+    posted, costs = 0, Costs(scene.stack)
+    looking = asyncio.create_task(costs.watch_memory())
+    try:
         for shape in SHAPES:
             deliveries = shape.posts(clock())
-            began = time.monotonic()
+            began, before = time.monotonic(), costs.cpu()
             posted += sum(len(delivery.body) for delivery in deliveries)
-            for delivery in deliveries:
-                await scene.load.also([delivery], at_once=1)
-            fresh = await scene.watch.well(time.monotonic()) + time.monotonic() - began - WELL_SECONDS
-            scene.note(f"{shape.what}: {max(fresh, 0):.1f} s")
+            await scene.load.also(deliveries, at_once=1)
+            await scene.watch.caught_up()
+            took = {name: seconds - before[name] for name, seconds in costs.cpu().items()}
+            said = ", ".join(f"{name} {seconds:.1f}" for name, seconds in took.items())
+            scene.note(f"{shape.what}: {time.monotonic() - began:.1f} s (CPU: {said})")
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
     scene.heal()
     still, place = scene.watch.stall
     scene.expect(still <= STILL_SECONDS * scene.watch.slowness, f"{place} stood still for {still:.1f} s")
     ended = {worker.name: worker.ends for worker in scene.stack.workers if worker.ends}
     scene.expect(not ended, f"workers ended: {ended}")
     scene.expect(
-        growth.bytes <= MEMORY_PER_BYTE * posted, f"a worker grew by {growth.bytes >> 20} MiB for {posted >> 20} posted"
+        costs.grown <= MEMORY_PER_BYTE * posted, f"a worker grew by {costs.grown >> 20} MiB for {posted >> 20} posted"
     )
-    scene.note(f"a worker grew by {growth.bytes >> 20} MiB at most for {posted >> 20} MiB posted")
+    scene.note(f"a worker grew by {costs.grown >> 20} MiB at most for {posted >> 20} MiB posted")
 
 
 async def outage(scene: Scene) -> None:

@@ -137,6 +137,21 @@ class Watch:
             assert waited < RECOVERY_SECONDS * self.slowness, f"after {waited:.0f} s: {self.complaint()}"
             await asyncio.sleep(_LOOK_SECONDS)
 
+    async def caught_up(self) -> None:
+        """Wait until each stage has done what lies before it by now, one after the other: what one makes is the next's.
+
+        Sooner than `well`, which asks for some seconds of health beside that.
+        """
+        deadline = time.monotonic() + RECOVERY_SECONDS * self.slowness
+        for stage in SOURCES:
+            asked_at = time.monotonic()
+            while self._ends_at <= asked_at or any(
+                self._done.get(place, 0) < end for place, end in self._ends.items() if place[0] == stage
+            ):
+                self._load.check()
+                assert time.monotonic() < deadline, f"{stage} has not caught up: {self.complaint()}"
+                await asyncio.sleep(_LOOK_SECONDS / 2)
+
     def complaint(self) -> str:
         """What is not well now; empty if all is."""
         now = time.monotonic()

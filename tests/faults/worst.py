@@ -1,6 +1,6 @@
 """Authentic deliveries of the worst legal shapes: each of what a log remembers, filled by one sender as fast as it can.
 
-Owns the shapes, and what is seen of the workers meanwhile. Each post is within the limits of the api (1 MiB, 16,384
+Owns the shapes, and what is seen of the processes meanwhile. Each post is within the limits of the api (1 MiB, 16,384
 events).
 """
 
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -252,33 +251,29 @@ def _posts(name: str, events: Sequence[Event]) -> list[Post]:
     ]
 
 
-@dataclass(slots=True)
-class Growth:
-    """By how much the workers grew, at most."""
+class Costs:
+    """What deliveries cost the processes that take them: CPU, which another's load does not lengthen, and memory."""
 
-    bytes: int = 0
+    def __init__(self, stack: Stack) -> None:
+        self._processes = {member.name: psutil.Process(member.pid) for member in stack.members}
+        self._held = {worker.name: self._rss(worker.name) for worker in stack.workers}
+        self.grown = 0
+        """Bytes by which a worker grew, at most."""
 
+    def cpu(self) -> dict[str, float]:
+        """Seconds of each so far."""
+        return {name: sum(process.cpu_times()[:2]) for name, process in self._processes.items()}
 
-@asynccontextmanager
-async def measured_growth(stack: Stack) -> AsyncIterator[Growth]:
-    """Look at what the workers take, all the time."""
-    processes = [psutil.Process(worker.pid) for worker in stack.workers]
-    before = [process.memory_info().rss for process in processes]
-    growth = Growth()
-
-    async def look() -> None:
+    async def watch_memory(self) -> None:
+        """Look at what the workers take, all the time, until it is cancelled."""
         while True:
-            for process, began in zip(processes, before, strict=True):
-                if process.is_running():
-                    growth.bytes = max(growth.bytes, process.memory_info().rss - began)
+            for name, before in self._held.items():
+                if self._processes[name].is_running():
+                    self.grown = max(self.grown, self._rss(name) - before)
             await asyncio.sleep(_LOOK_SECONDS)
 
-    task = asyncio.create_task(look())
-    try:
-        yield growth
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    def _rss(self, name: str) -> int:
+        return self._processes[name].memory_info().rss
 
 
 def clock() -> int:

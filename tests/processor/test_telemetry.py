@@ -7,17 +7,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from processor import telemetry
+from processor.known_keys import take
 from processor.telemetry import Vitals, Watchman, WorkerMetrics
 from processor.transport.fail_stop import FAILED, Die
 from processor.transport.shards import LiveShards, Place
-from schemas.keys import ApiScope, KeyStore, create_key
+from schemas.devices import AccessBook, Key, key_of
+from schemas.keys import ApiScope, KeyStore, create_key, new_key
 from schemas.progress import Progress
 from tests.processor.transport.test_shards import FakeRecord, FakeShard
 
@@ -95,10 +98,10 @@ def worker() -> Worker:
     return Worker()
 
 
-def get(port: int, path: str, method: str = "GET") -> tuple[int, str]:
+def get(port: int, path: str, method: str = "GET", token: str | None = None) -> tuple[int, str]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
     try:
-        connection.request(method, path)
+        connection.request(method, path, headers={} if token is None else {"authorization": f"Bearer {token}"})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     finally:
@@ -170,9 +173,35 @@ def test_the_metrics_want_a_key_as_soon_as_there_is_one(worker: Worker, tmp_path
         assert ask("/metrics", f"authorization:  bearer {token}") == 200
         assert ask("/metrics", f"Authorization: Bearer {expired}") == 401
         assert ask("/metrics", f"Authorization: Basic {token}") == 401
+        own = create_key(file, ApiScope.REP, now=1, rep="r-1")
+        assert ask("/metrics", f"Authorization: Bearer {own}") == 401, "one person's key shows that person's page alone"
         assert (ask("/livez"), ask("/readyz")) == (200, 503)
         file.write_text("not readable")
         assert ask("/metrics") == 401, "a file that cannot be read opens no door"
+
+
+def test_the_metrics_want_a_key_where_only_kafka_knows_one(worker: Worker, tmp_path: Path) -> None:
+    keys, book = KeyStore(tmp_path / "keys.json", loopback=True), AccessBook()
+    keys.shared = book
+    key, token = new_key(ApiScope.BOARD, now=1)
+    made = Key(key.id, key)
+
+    with worker.watched(keys=keys) as port:
+        assert get(port, "/metrics")[0] == 401, "nobody knows yet whether there is a key"
+        book.is_known = True
+        assert get(port, "/metrics")[0] == 200
+        take(book, [_Stored(b"key|x", b"{"), _Stored(key_of(made), msgspec.json.encode(made))])
+        assert get(port, "/metrics")[0] == 401
+        assert get(port, "/metrics", token=token)[0] == 200
+        take(book, [_Stored(key_of(made), msgspec.json.encode(Key(key.id)))])
+        assert get(port, "/metrics", token=token)[0] == 200, "no key is left, and none is needed"
+
+
+class _Stored(NamedTuple):
+    key: bytes
+    value: bytes
+    offset: int = 0
+    timestamp: int = 0
 
 
 @pytest.mark.parametrize(

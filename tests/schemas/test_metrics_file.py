@@ -288,6 +288,52 @@ FAULTS = {
         "4: metrics.b.where.contacts: is a list of ids: of it can be asked is_set",
         "5: metrics.c.at: names no instant",
     ],
+    # All of one entry at once, and none for what is told of another.
+    "metrics:\n  a: {unit: money, type: simple, from: deal, at: closed_at, agg: sum}\n"
+    "  b: {unit: number, type: derived, expr: one + two * a / a + b}\n"
+    "  c: {unit: ratio, type: ratio, numerator: {metric: a, where: {kin: new}}, denominator:"
+    " {metric: deals_won, where: {kin: new, prodct: pro}}}\n"
+    "  d: {unit: count, type: conversion, base: leads_assigned, to: {status: won, sorce: a}, failed: {statu: a},"
+    " at_to: won, within: 30, open: due, by: [source]}\n"
+    "  e: {unit: count, type: funnel, from: deal, path: stage, mode: visited, steps: [a, a], credit: owner,"
+    " by: [source, lost]}\n"
+    "  f: {unit: count, type: simple, from: call, at: dialed_at, agg: distinct, of: leed, at_least: 0, keep: 9,"
+    " by: [product]}": [
+        "2: metrics.a.value: is missing: agg sum needs a field",
+        "3: metrics.b.expr: there is no metric one",
+        "3: metrics.b.expr: is made of itself: b of b",
+        "3: metrics.b.expr: there is no metric two",
+        "4: metrics.c.unit: is ratio, but money divided by count is no share",
+        "4: metrics.c.denominator.where.kin: deal has no field kin; did you mean 'kind'?",
+        "4: metrics.c.denominator.where.prodct: deal has no field prodct; did you mean 'product'?",
+        "5: metrics.d.unit: must be ratio: a conversion is a share",
+        "5: metrics.d.within: '30' is not a duration",
+        "5: metrics.d.failed.statu: lead has no field statu; did you mean 'status'?",
+        "5: metrics.d.to.status: is never won",
+        "5: metrics.d.to.sorce: lead has no field sorce; did you mean 'source'?",
+        "5: metrics.d.at_to: lead has no field won; did you mean 'won_at'?",
+        "6: metrics.e.by.1: there is no dimension 'lost'",
+        "6: metrics.e.credit: deal has no field owner",
+        "6: metrics.e.unit: must be ratio: in rows a funnel is a share",
+        "6: metrics.e.steps: names a step twice",
+        "7: metrics.f.of: call has no field leed; did you mean 'lead'?",
+        "7: metrics.f.keep: '9' is not a duration",
+        "7: metrics.f.at_least: must be a whole number above 0",
+        "7: metrics.f.by: call does not say product",
+    ],
+    "metrics:\n  talk_seconds: false\n  a: {unit: ratio, type: ratio, numerator: talk_seconds, denominator: none}\n"
+    f"  b: {{unit: count, {HELD}, versions: [{{credit: owner}},"
+    " {since: 2026-05-01, agg: sum, value: a, unit: money}]}\n"
+    "  c: {unit: seconds, type: response, stat: mean, within: 30m}\n"
+    "dimensions:\n  d: {of: deal.prodct, values: {}}": [
+        "3: metrics.a: is made of talk_seconds, which is switched off in line 2",
+        "3: metrics.a.denominator: there is no metric none",
+        "4: metrics.b.versions.0.credit: meeting has no field owner",
+        "4: metrics.b.versions.1.unit: must be the same in all versions",
+        "4: metrics.b.versions.1.value: meeting has no field a",
+        "5: metrics.c.within: says nothing of stat mean",
+        "7: dimensions.d.of: deal has no field prodct; did you mean 'product'?",
+    ],
     "- a": ["1: must be a mapping with metrics, dimensions, cold_sources or quiet_after"],
     "metrics: [": ["1: is not YAML: expected the node content, but found '<stream end>'"],
 }  # fmt: skip
@@ -325,6 +371,23 @@ class TestFaults:
 
         assert [line.split(": ")[1] for line in caught.value.problems] == [
             "organisation.timezone", "colour", "metrics.few.type",
+        ]  # fmt: skip
+
+    def test_a_funnel_of_an_unknown_pipeline_is_told_with_everything_else(self, tmp_path: Path) -> None:
+        path = "{unit: ratio, type: funnel, from: deal, path: stage, mode: visited, pipeline: slaes}"
+        with pytest.raises(ConfigError) as caught:
+            loaded(
+                tmp_path,
+                f"metrics:\n  path: {path}\n  few: {{unit: count, type: simpel}}",
+                CONFIG + "pipelines: {sales: {steps: [a, b]}}\ncolour: red\n",
+            )
+
+        assert [line.split(": ", 1)[1] for line in caught.value.problems] == [
+            "colour: is not a setting here; did you mean 'cors'?",
+            "metrics.few.type: must be one of simple, ratio, derived, duration, conversion, funnel, level, response; "
+            "did you mean 'simple'?",
+            "metrics.path.pipeline: there is no pipeline 'slaes' under pipelines of floorcast.yaml; "
+            "did you mean 'sales'?",
         ]  # fmt: skip
 
     def test_a_threshold_may_be_of_a_metric_of_ones_own(self, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from deploy.verification.bounds import whole
 from deploy.verification.forgetting import _horizons, _is_late
 from deploy.verification.records import fold as recount
-from processor.core.responses import whole_of
+from processor.core.merged_leads import whole_of
 from processor.core.retention import INSTANTS, Horizon, last_instant
 from schemas.instants import DAY
 from schemas.records import (
@@ -38,7 +38,7 @@ VOICED = [(kind, field) for kind, fields in sorted(VOICES.items()) for field in 
 def _values(kind: str, field: str) -> st.SearchStrategy[Value]:
     if FIELDS[kind][field] is FieldType.INSTANT:
         return st.sampled_from([NOW - DAY, NOW, NOW + DAY])
-    return st.sampled_from(sorted(CHOICES.get((kind, field), {"web", "fair"})))
+    return st.sampled_from(sorted(CHOICES.get((kind, field), {"EUR", "USD"})))
 
 
 @st.composite
@@ -59,11 +59,13 @@ def words(draw: st.DrawFn, kind: str, field: str) -> list[RecordChange]:
 
 
 def expected(changes: Sequence[RecordChange]) -> object:
-    """By its definition: of the last word of each voice the newest that is one."""
+    """By its definition: of the last word of each voice the newest that is one; a currency that the CRM names wins."""
     last: dict[str, tuple[int, int, object]] = {}
     for change in sorted(changes, key=lambda each: each.version):
         ((name, word),) = change.fields.items()
         last[name] = (*change.version, word)
+    if (named := last.get("currency")) is not None and named[2] is not None:
+        return named[2]
     return max((entry for entry in last.values() if entry[2] is not None), default=(0, 0, None))[2]
 
 
@@ -84,6 +86,18 @@ def test_any_order_and_repetition_says_the_same_and_so_does_the_recount(
     assert recount(other)[kind]["x"].get(field) == expected(changes)
     if (kind, field) == ("lead", "status"):
         assert recount(other)[kind]["x"].history("status") == record.history("status")
+
+
+def test_lists_read_a_currency_as_records_have_it() -> None:
+    named, told = (
+        change_of("x", NOW + at, {name: word})
+        for at, (name, word) in enumerate([("currency", "USD"), ("currency#1", "EUR")])
+    )
+    root = fold_all("lead", [change_of("a", NOW, {"rep": "r"})])
+    merged = fold_all("lead", [named, told, change_of("x", NOW, {"merged_into": "a"})])
+
+    assert decode_values(fold_all("lead", [told, named]).encode())[2] == {"currency": "USD"}
+    assert whole_of("a", {"a": root, "x": merged}).get("currency") == "USD"
 
 
 def test_of_a_very_long_history_both_keep_the_same() -> None:

@@ -10,6 +10,7 @@ from api.http.people.asked import DEAL_FLAGS, LEAD_FLAGS, Asked
 from api.http.people.cells import Cells
 from api.read.open_deals import OpenDeals, OpenLeads
 from api.read.rows import waiting_clocks
+from api.read.stage_labels import stage_label
 from api.read.view import View
 from api.read.won import wins_between
 from api.words.parts import readable, stage_name
@@ -177,12 +178,16 @@ class Lists:
         return {
             "title": row["name"] or row["deal"],
             "name": self._name(row["rep"]),
-            "stage": NOTHING if row["stage"] is None else stage_name(row["pipeline"], row["stage"], self._pipelines),
+            "stage": NOTHING if row["stage"] is None else self._stage(row["pipeline"], row["stage"]),
             "amount": self._formats.value(row["amount"], "money", row["currency"]),
             "age": NOTHING if row["age_seconds"] is None else self._formats.duration(row["age_seconds"]),
             "next": self._moment(row["next_step_at"]),
             "flags": [self._words.say(f"flag.{flag}") for flag in row["flags"]],
         }
+
+    def _stage(self, pipeline: str | None, stage: str) -> str:
+        label = stage_name(pipeline, stage, self._pipelines)
+        return stage_label(self._view.connection_states.values(), pipeline, stage, label)
 
     def leads(self) -> Flagged:
         """The open leads that came first, those with a flag if one is asked for."""

@@ -101,7 +101,6 @@ async def _described(connection: str) -> None:
 
 @router.post("/webhooks", include_in_schema=False)
 @router.post("/webhooks/{rest:path}", include_in_schema=False)
-@router.post("//webhooks/{rest:path}", include_in_schema=False)
 async def _elsewhere() -> None:
     """With a slash at the end or two in between, as some forms write an address; and where there is no connection."""
 

@@ -24,6 +24,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     Envelope,
+    Learned,
     Pace,
     Page,
     Source,
@@ -32,7 +33,7 @@ from schemas.connectors.asking import (
     instant_told,
     member,
 )
-from schemas.connectors.close.objects import CALL, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
+from schemas.connectors.close.objects import CALL, DEAL_STATUSES, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
 from schemas.connectors.tables import second_text
 from schemas.instants import DAY, MINUTE, SECOND, format_instant
 from schemas.records import MERGED
@@ -44,6 +45,7 @@ _FOUND = 100
 _EVENTS = 50
 _SEARCHED = 200
 _UNKNOWN = frozenset({404})
+_NOT_TOLD = frozenset({400, 403, 404})
 _TOO_FAR = frozenset({400})
 _ACTIVITIES = {CALL.name: "call", EMAIL.name: "email", MEETING.name: "meeting"}
 _ACTIONS: Mapping[str, Sequence[str]] = {
@@ -99,6 +101,33 @@ class CloseSource(Source):
         """Until there is room again."""
         reset = _rate(headers).get("reset")
         return reset if status == 429 and reset is not None and reset <= _LONGEST else None
+
+    def words(self) -> Steps[Learned]:
+        """What stages and outcomes are called."""
+        # https://developer.close.com/api/resources/pipelines.md, https://developer.close.com/api/resources/outcomes.md
+        labels: dict[str, dict[str, str]] = {}
+        statuses: dict[str, str] = {}
+        for row in (yield from self._short("/pipeline/")):
+            stages = row.get("statuses")
+            held = labels.setdefault(row["id"], {"": str(row.get("name") or row["id"])})
+            for each in stages if isinstance(stages, list) else ():
+                if isinstance(each, dict) and isinstance(each.get("id"), str):
+                    held[each["id"]] = str(each.get("label") or each["id"])
+                    if (status := DEAL_STATUSES.get(str(each.get("type")))) is not None:
+                        statuses[each["id"]] = status
+        names = {row["id"]: str(row["name"]) for row in (yield from self._short("/outcome/")) if row.get("name")}
+        return Learned({OPPORTUNITY.name: statuses, CALL.name: names, MEETING.name: names}, labels)
+
+    def _short(self, path: str) -> Steps[list[dict[str, Any]]]:
+        """A list that few organisations have a second page of; none: the key may not read it."""
+        rows: list[dict[str, Any]] = []
+        while True:
+            query = {"_limit": str(_FOUND), "_skip": str(len(rows))}
+            answer = yield Ask("GET", f"{_ROOT}{path}", query, expected=_NOT_TOLD)
+            found = [] if answer.status in _NOT_TOLD else list(_rows(answer))
+            rows += found
+            if not found or not _has_more(answer):
+                return rows
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Activities together; leads and opportunities one by one, each with the changes of its status."""

@@ -17,10 +17,12 @@ from schemas.connectors.asking import HISTORY, Envelope
 from schemas.connectors.base import Parsed, SignatureError, SignedRequest
 from schemas.connectors.close.api import USERS, CloseSource
 from schemas.connectors.close.objects import (
+    CALL,
     CHANGES,
     DISPOSITIONS,
     LEAD,
     LEAD_STATUS_CHANGE,
+    MEETING,
     OBJECTS,
     OPPORTUNITY,
     STATUS_CHANGE,
@@ -95,12 +97,20 @@ class Close:
     kept_headers = frozenset({"content-type"})
 
     def __init__(
-        self, *, keys: Sequence[bytes], words: Words, namespace: str = "", owner_field: str | None = None
+        self,
+        *,
+        keys: Sequence[bytes],
+        words: Words,
+        namespace: str = "",
+        owner_field: str | None = None,
+        looks_up: bool = False,
     ) -> None:
+        """`looks_up`: whether the API can be asked for what an outcome is called."""
         self._keys = tuple(keys)
         self._words = words
         self.namespace = namespace
         self._owner_field = owner_field
+        self._looks_up = looks_up
 
     def verify(self, request: SignedRequest, now: int) -> None:
         """Raise SignatureError, then ContentTypeError: who proves nothing learns nothing of what is taken."""
@@ -158,10 +168,20 @@ class Close:
         fields = table.read(said)
         if table is LEAD and self._owner_field is not None:
             fields |= _owner(data, self._owner_field, said)
+        if self._is_outcome_unknown(table, data):
+            parsed.want(table.name, id)
+            if fields.get("outcome") != "cancelled":
+                fields.pop("outcome", None)
         yield Statement(table.record, id, at, fields)
         if table is OPPORTUNITY and (action == "created" or was_changed(said, "status_type", "status_id")):
             closed_at = format_instant(at) if fields.get("status") in ("won", "lost") else None
             yield Statement("deal", id, at, {"closed_at": closed_at}, yields=DAY)
+
+    def _is_outcome_unknown(self, table: Table, data: Mapping[str, Any]) -> bool:
+        """Whether only the name of an outcome may say what it means, which no event has."""
+        words = self._words.calls if table is CALL else self._words.meetings if table is MEETING else None
+        outcome = data.get("outcome_id")
+        return self._looks_up and words is not None and isinstance(outcome, str) and words.get(outcome) is None
 
     def _answered(
         self, record: Mapping[str, Any], envelope: Envelope, asked_at: int, parsed: Parsed
@@ -181,7 +201,7 @@ class Close:
         if table is None:
             reason = "unknown_type"
             raise LeftOutError(reason)
-        fields = table.read(Said(table.record, record, at, self._words, parsed))
+        fields = table.read(Said(table.record, record, at, self._words, parsed, learned=envelope.words))
         if isinstance(record.get(HISTORY), list):
             for field in ("stage", "status"):
                 fields.pop(field, None)
@@ -296,6 +316,7 @@ def build_close(connection: CloseConnection) -> Close:
         words=words_of(connection, calls=DISPOSITIONS, statuses=STATUSES),
         namespace=connection.namespace,
         owner_field=connection.owner_field,
+        looks_up=connection.api is not None,
     )
 
 

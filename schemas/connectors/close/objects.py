@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.connectors.fields import read_number
 from schemas.connectors.tables import Row, Said, Table, instant_row, instant_text, row
+from schemas.connectors.words import Meanings
 from schemas.instants import format_instant
 
 # https://developer.close.com/api/resources/activities/calls.md
@@ -43,10 +44,17 @@ MEETING_STATUSES = {
 }
 
 
+def _outcome(said: Said, words: Meanings) -> str | None:
+    """By the id of the outcome; what that does not say, its name does, where the API has told it."""
+    id = said.data.get("outcome_id")
+    name = said.learned.get(id) if isinstance(id, str) and words.get(id) is None else None
+    return said.meaning(words, "outcome", id if name is None else name)
+
+
 def _call_outcome(_value: Any, said: Said) -> Mapping[str, Any]:
     """By its outcome if that means something here, else by its disposition. Neither is there while a call goes on."""
     data = said.data
-    outcome = said.meaning(said.words.calls, "outcome", data.get("outcome_id"))
+    outcome = _outcome(said, said.words.calls)
     if outcome is None and data.get("disposition"):
         outcome = said.meaning(said.words.calls, "outcome", data["disposition"])
     if outcome is not None:
@@ -94,8 +102,7 @@ def _meeting_outcome(value: Any, said: Said) -> Mapping[str, Any]:
         said.parsed.ignore_unmapped(said.record, "outcome", str(value))
     if status == "cancelled":
         return {"outcome": status}
-    found = said.meaning(said.words.meetings, "outcome", said.data.get("outcome_id"))
-    return {"outcome": found or status}
+    return {"outcome": _outcome(said, said.words.meetings) or status}
 
 
 def _attendees(value: Any, _said: Said) -> Mapping[str, Any]:
@@ -147,7 +154,7 @@ CALL = Table(
         }),
         Row(
             "disposition", ("outcome",), _call_outcome,
-            "unless `outcome_id` is one of `outcomes`; a call logged by hand without either is not connected",
+            "unless `outcome_id` or its name is in `outcomes`; a call logged by hand without either is not connected",
         ),
         row("duration", "talk_seconds", "seconds"),
         row("phone", "number"),
@@ -179,7 +186,7 @@ MEETING = Table(
         instant_row("ends_at", "ends_at"),
         Row(
             "status", ("outcome",), _meeting_outcome,
-            "`held` and `no_show` by `outcome_id` and `outcomes` alone: `completed` means that the time is over",
+            "`held` and `no_show` by `outcomes` alone (id or name): `completed` means that the time is over",
         ),
     ),
 )  # fmt: skip

@@ -23,7 +23,14 @@ from schemas.connectors.hubspot.events import (
     merged_ids,
 )
 from schemas.connectors.hubspot.objects import Object
-from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, OTHER_PARTY, PASTS, UNSENT
+from schemas.connectors.hubspot.properties import (
+    DISPOSITION,
+    FURTHER_PROPERTIES,
+    OTHER_PARTY,
+    PASTS,
+    UNSENT,
+    WINNING,
+)
 from schemas.instants import parse_instant
 from schemas.records import FIELDS
 
@@ -81,6 +88,10 @@ def _properties(
         if name not in target.properties:
             continue
         for value, at in history if name in PASTS else history[-1:]:
+            if (named := _named(target, name, value, at, envelope.words)) is not None:
+                # The event that brought it knew no meaning, at the same instant.
+                yield at, name, [Statement(target.kind, target.prefix + id, named, yields=-WINNING)]
+                continue
             change = _event("propertyChange", id, target, at, parsed, propertyName=name, propertyValue=value)
             yield at, name, change
     if target.kind == "call":
@@ -90,6 +101,14 @@ def _properties(
         losers = sorted(merged_ids(now) - merged_ids(before) - {id})
         if losers:
             yield at, "hs_merged_object_ids", merged_before(losers, target.prefix + id, target)
+
+
+def _named(target: Object, name: str, value: Any, at: int, words: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """What an outcome of the account's own says by what it is called; None: it says so itself, or nothing does."""
+    if name != DISPOSITION or value not in words or not target.properties[name](value, at).unmapped:
+        return None
+    facts = target.properties[name](words[value], at)
+    return None if facts.unmapped else facts.said
 
 
 def _number(id: str, told: Mapping[str, list[tuple[Any, int]]], target: Object) -> Iterator[Said]:

@@ -18,6 +18,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     Envelope,
+    Learned,
     Pace,
     Page,
     Source,
@@ -41,6 +42,8 @@ _LISTED = 100
 _OWNERS = 500
 _MODIFIED = {"contacts": "lastmodifieddate"}
 _MULTI = 207
+_NOT_TOLD = frozenset({400, 403, 404})
+"""An account, or a token, that does not have the list of outcomes."""
 
 LINKS: Mapping[str, Sequence[str]] = {
     "calls": ("contacts", "deals", "leads"),
@@ -92,15 +95,24 @@ class HubSpotSource(Source):
         named = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 3600.0}
         return named.get(policy) if isinstance(policy, str) else 2.0 if status == 423 else None
 
-    def words(self) -> Steps[Mapping[str, str]]:
-        """Which stages are won and lost."""
+    def words(self) -> Steps[Learned]:
+        """Which stages are won and lost, and what they and the outcomes of calls are called."""
         # https://developers.hubspot.com/docs/api-reference/latest/crm/pipelines
-        found: dict[str, str] = {}
+        stages: dict[str, str] = {}
+        labels: dict[str, dict[str, str]] = {}
         answer = yield Ask("GET", f"/crm/pipelines/{VERSION}/deals")
         for pipeline in member(answer.data, "results", list):
+            own = str(pipeline.get("id", ""))
+            held = labels.setdefault(own, {"": str(pipeline.get("label") or own)})
             for stage in member(pipeline, "stages", list):
-                found[str(member(stage, "id", str))] = _status_of(stage.get("metadata"))
-        return found
+                id = member(stage, "id", str)
+                stages[id] = _status_of(stage.get("metadata"))
+                held[id] = str(stage.get("label") or id)
+        # https://developers.hubspot.com/docs/api-reference/legacy/crm/activities/engagements
+        answer = yield Ask("GET", "/calling/v1/dispositions", expected=_NOT_TOLD)
+        said = answer.data if answer.status not in _NOT_TOLD and isinstance(answer.data, list) else ()
+        outcomes = {str(each.get("id")): str(each.get("label")) for each in said if isinstance(each, dict)}
+        return Learned({"deals": stages, "calls": outcomes}, labels)
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there, then, of the others, those that are archived; the rest is missing."""

@@ -15,7 +15,7 @@ from typing import Any
 from schemas.connectors.base import Parsed
 from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.objects import CLASSIC, IN_ASSOCIATIONS, Object
-from schemas.connectors.hubspot.properties import INFERRED_YIELDS, OTHER_PARTY, REMOVAL_YIELDS, WINNING
+from schemas.connectors.hubspot.properties import DISPOSITION, INFERRED_YIELDS, OTHER_PARTY, REMOVAL_YIELDS, WINNING
 from schemas.instants import checked, format_instant
 from schemas.records import FIELDS, MERGED
 from schemas.voices import LEFT
@@ -176,11 +176,13 @@ def _property_change(
         facts = reading(_property_text(event["propertyValue"]), at)
     except ValueError as error:
         raise FieldError(field=name, problem=str(error)) from None
-    if facts.unmapped and facts.said:
+    is_named = facts.unmapped and name == DISPOSITION and account.looks_up  # what it is called, the API tells
+    if facts.unmapped and facts.said and not is_named:
         parsed.ignore_unmapped(target.kind, next(iter(facts.said)).partition("#")[0], str(event["propertyValue"]))
-    elif facts.unmapped:  # of a property that speaks of something else too
+    elif facts.unmapped and not facts.said:  # of a property that speaks of something else too
         parsed.ignore("unmapped_value")
-    if name == "hs_email_status" or (name == "dealstage" and facts.said.get("status") is None and not facts.wins):
+    is_partly_told = name == "dealstage" and facts.said.get("status") is None and not facts.wins
+    if is_named or is_partly_told or name == "hs_email_status":
         _want(event.get("objectId"), target, parsed, account)  # what it means, other properties say
     if facts.said:
         yield Statement(target.kind, own_id, facts.said)

@@ -86,6 +86,7 @@ def _instant_text(value: str) -> str:
 # Calls. https://developers.hubspot.com/docs/api/crm/calls
 # The six dispositions every account has; those an account adds have ids of its own. "Left live message" is a word left
 # with somebody else: the person called did not answer.
+DISPOSITION = "hs_call_disposition"
 DISPOSITIONS = {
     "F240BBAC_87C9_4F6E_BF70_924B57D47DB7": "connected",
     "73A0D17F_1163_4015_BDD5_EC830791DA20": "no_answer",
@@ -96,6 +97,18 @@ DISPOSITIONS = {
 }
 
 
+_DISPOSITION_LABELS = {
+    "CONNECTED": "connected",
+    "NO_ANSWER": "no_answer",
+    "LEFT_LIVE_MESSAGE": "no_answer",
+    "LEFT_VOICEMAIL": "voicemail",
+    "BUSY": "busy",
+    "WRONG_NUMBER": "wrong_number",
+}
+"""The same as they are called: an account may have made one of these anew, with an id of its own."""
+_OUTCOMES = DISPOSITIONS | _DISPOSITION_LABELS
+
+
 def _call_duration(value: str | None, _at: int) -> Facts:
     return Facts({"talk_seconds": None if value is None else str(read_number(value) / 1000)})
 
@@ -103,7 +116,7 @@ def _call_duration(value: str | None, _at: int) -> Facts:
 CALL: Mapping[str, Reading] = {
     "hs_timestamp": _instant("dialed_at"),
     "hs_call_direction": _deciding("direction", {"OUTBOUND": "outbound", "INBOUND": "inbound"}),
-    "hs_call_disposition": _deciding("outcome", DISPOSITIONS),
+    DISPOSITION: _deciding("outcome", _OUTCOMES),
     "hs_call_status": _failing("outcome#1"),
     "hs_call_duration": _call_duration,
     "hs_createdate": _instant("logged_at"),
@@ -284,7 +297,7 @@ def with_words(
     own: dict[str, Reading] = {}
     match kind:
         case "call" if said:
-            own["hs_call_disposition"] = _deciding("outcome", DISPOSITIONS | _allowed(said, "call", "outcome"))
+            own[DISPOSITION] = _deciding("outcome", _OUTCOMES | _allowed(said, "call", "outcome"))
         case "meeting":
             if said:
                 own["hs_meeting_outcome"] = _deciding(

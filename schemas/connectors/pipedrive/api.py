@@ -21,6 +21,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     Envelope,
+    Learned,
     Pace,
     Page,
     Source,
@@ -38,6 +39,7 @@ BATCH = 100
 _FOUND = 500
 _CHANGES = 500
 _MISSING = frozenset({404})
+_NOT_TOLD = frozenset({403, 404})
 _ARCHIVED = "archived"
 _UNKNOWN = frozenset({404, 410})
 _LEAST = 50
@@ -87,6 +89,21 @@ class PipedriveSource(Source):
         """The tokens of the day are the whole company's: the last ones are left to others."""
         left = headers.get("x-daily-requests-left", "")
         return _DAY_IS_USED if left.isdigit() and int(left) < _LEAST else None
+
+    def words(self) -> Steps[Learned]:
+        """What pipelines and their stages are called."""
+        # https://developers.pipedrive.com/docs/api/v1/Stages, https://developers.pipedrive.com/docs/api/v1/Pipelines
+        labels: dict[str, dict[str, str]] = {}
+        for name, of in (("pipelines", "id"), ("stages", "pipeline_id")):
+            cursor: str | None = ""
+            while cursor is not None:
+                query = {"limit": str(_FOUND), **({"cursor": cursor} if cursor else {})}
+                answer = yield Ask("GET", f"/api/v2/{name}", query, expected=_NOT_TOLD)
+                for row in () if answer.status in _NOT_TOLD else _rows(answer):
+                    id = "" if of == "id" else row["id"]
+                    labels.setdefault(str(row.get(of)), {})[id] = str(row.get("name") or row["id"])
+                cursor = None if answer.status in _NOT_TOLD else _next_cursor(answer)
+        return Learned(labels=labels)
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there, archived or not; of deals those that are deleted."""

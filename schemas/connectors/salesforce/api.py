@@ -25,6 +25,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     Envelope,
+    Learned,
     NotLetInError,
     Pace,
     Page,
@@ -145,8 +146,8 @@ class SalesforceSource(Source):
 
     # Records.
 
-    def words(self) -> Steps[Mapping[str, str]]:
-        """Which stages are won and lost."""
+    def words(self) -> Steps[Learned]:
+        """Which stages are won and lost. A stage is its label here."""
         rows = yield from self._all(
             "SELECT ApiName, MasterLabel, IsClosed, IsWon FROM OpportunityStage", is_needed=False
         )
@@ -154,7 +155,7 @@ class SalesforceSource(Source):
         for row in rows:
             status = "won" if row.get("IsWon") is True else "lost" if row.get("IsClosed") is True else "open"
             found |= {str(row[name]): status for name in ("MasterLabel", "ApiName") if row.get(name)}
-        return found
+        return Learned({OPPORTUNITY.name: found})
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there, then, of the others, those that are deleted; the rest is missing."""

@@ -21,6 +21,7 @@ from schemas.connectors.asking import (
     BadAnswerError,
     Changed,
     Envelope,
+    Learned,
     NotLetInError,
     Pace,
     Page,
@@ -127,14 +128,14 @@ class ZohoSource(Source):
 
     # Records.
 
-    def words(self) -> Steps[Mapping[str, str]]:
-        """Which stages are won and lost, as the pick list of the stages says."""
+    def words(self) -> Steps[Learned]:
+        """Which stages are won and lost, as the pick list of the stages says. A stage is its label here."""
         # https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
         path = self._path("/settings/fields")
         answer = yield Ask("GET", path, {"module": "Deals"}, expected=frozenset({_NOTHING, *_REFUSED}))
         found: dict[str, str] = {}
         if answer.status in _REFUSED:  # the token lacks that scope: labels and probabilities say it then
-            return found
+            return Learned()
         for each in _rows(answer, "fields"):
             if each.get("api_name") != "Stage":
                 continue
@@ -143,7 +144,7 @@ class ZohoSource(Source):
                 name = value.get("actual_value") or value.get("display_value")
                 if status is not None and isinstance(name, str):
                     found[name] = status
-        return found
+        return Learned({DEALS.name: found})
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there; nothing is told of the others."""

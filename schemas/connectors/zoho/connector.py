@@ -174,7 +174,7 @@ class Zoho:
         changed: Mapping[str, Any] | None,
         stages: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        said = Said(table.record, data, at, self._words, parsed, before=changed, stages=stages or {})
+        said = Said(table.record, data, at, self._words, parsed, before=changed, learned=stages or {})
         fields = table.read(said)
         if table is EVENTS:
             named = self._outcomes_field

@@ -179,7 +179,7 @@ def status_of(stage: Any, said: Said, stages: Mapping[str, str], chance: Any = N
 
 
 def _stage(value: Any, said: Said) -> Mapping[str, Any]:
-    status = status_of(value, said, said.stages, said.data.get("Probability"))
+    status = status_of(value, said, said.learned, said.data.get("Probability"))
     return {"stage": value, "status": status, **({"closed_at": None} if status == "open" else {})}
 
 

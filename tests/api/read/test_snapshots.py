@@ -1,9 +1,11 @@
 """What an api finds in its folder is taken only where nothing speaks against it, and then makes no difference."""
 
 import asyncio
+import contextlib
 import os
 import random
 import stat
+import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -17,7 +19,8 @@ from schemas.generations import Served, first_generation
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.log_marks import UNTOLD, Asked, EpochEnd, Facts, Mark, TopicFacts
 from schemas.snapshot_doubts import Source, Wanted
-from schemas.snapshot_files import BadSnapshotError
+from schemas.snapshot_files import BadSnapshotError, IsStopped, Put, write_file
+from schemas.snapshots import SnapshotFile
 from schemas.windows import is_day, span_of
 from tests.api.reading import ToldPipeline, floor_config
 from tests.builders import change, instant
@@ -27,6 +30,7 @@ TOPIC = "floorcast.g1.panes"
 SERVED = first_generation(2)
 POSITIONS = {0: 40, 1: 7}
 BEGINS = {0: 0, 1: 7}
+SOURCE = Source(Wanted("ours", 1, {TOPIC: 2}), NOW, {TOPIC: {0: Mark(b"id", UNTOLD, 1)}})
 METRICS = ["calls_made", "connect_rate", "talk_seconds", "deals_won", "revenue_won", "contacts_touched", "crm_days"]
 
 
@@ -216,8 +220,9 @@ async def test_the_same_is_not_written_twice_before_it_grows_old(folder: Folder)
     folder.now += HOUR
     await folder.keep(view)
     assert read_snapshot(folder.path).source.made_at == folder.now
-    await folder.keep(view, {0: 41, 1: 7})
-    assert read_snapshot(folder.path).source.marks[TOPIC][0] == Mark(folder.cluster.id, 3, 41)
+    folder.cluster.end = 1_000
+    await folder.keep(view, {0: 1_000, 1: 7})
+    assert read_snapshot(folder.path).source.marks[TOPIC][0] == Mark(folder.cluster.id, 3, 1_000)
 
 
 async def test_a_folder_that_cannot_be_written_stops_nobody(folder: Folder) -> None:
@@ -228,8 +233,7 @@ async def test_a_folder_that_cannot_be_written_stops_nobody(folder: Folder) -> N
 
 def test_one_that_could_not_be_written_leaves_the_one_before(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     contents = some_view().store.contents()
-    source = Source(Wanted("ours", 1, 2), NOW, {TOPIC: {0: Mark(b"id", UNTOLD, 1)}})
-    write_snapshot(folder.path, source, contents)
+    write_snapshot(folder.path, SOURCE, lambda: False, contents=contents)
     before = folder.path.read_bytes()
     writes = 0
     write = os.write
@@ -243,9 +247,71 @@ def test_one_that_could_not_be_written_leaves_the_one_before(folder: Folder, mon
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space"):
-        write_snapshot(folder.path, source, contents)
+        write_snapshot(folder.path, SOURCE, lambda: False, contents=contents)
     assert folder.path.read_bytes() == before
     assert os.listdir(folder.path.parent) == ["view.snapshot"]
+
+
+def test_so_much_of_the_disk_is_left_to_others(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka's log may lie there, and Kafka ends where it cannot write."""
+    contents, size = some_view().store.contents(), 1 << 30
+    disk = os.statvfs(folder.path.parents[1])
+    for blocks, free, fits in ((100 * size, 1 << 28, False), (100 * size, 1 << 29, True), (size, size // 20, False),
+                               (size, size // 10, True)):  # fmt: skip
+        found = os.statvfs_result((*disk[:1], 1, blocks, free, free, *disk[5:]))
+        monkeypatch.setattr(os, "fstatvfs", lambda _file, found=found: found)
+        folder.path.unlink(missing_ok=True)
+        with contextlib.nullcontext() if fits else pytest.raises(OSError, match="No space left"):
+            write_snapshot(folder.path, SOURCE, lambda: False, contents=contents)
+        assert os.listdir(folder.path.parent) == (["view.snapshot"] if fits else [])
+
+
+async def test_who_does_not_wait_any_more_stops_the_writing(folder: Folder) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def write(path: Path, source: Source, is_stopped: IsStopped) -> int:
+        def fill(put: Put) -> Source:
+            begun.set()
+            while True:
+                put(b"more and more")
+
+        try:
+            return write_file(path, b"12345678", fill, is_stopped)
+        finally:
+            ended.set()
+
+    file = SnapshotFile(folder.path, folder.cluster, lambda: NOW)
+    keeping = asyncio.create_task(file.keep(SOURCE.of, {(TOPIC, 0): 40}, NOW, write))
+    await asyncio.to_thread(begun.wait)
+    keeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+    await asyncio.to_thread(ended.wait)
+    assert os.listdir(folder.path.parent) == []
+
+
+async def test_what_cannot_be_taken_in_is_not_met_again(folder: Folder) -> None:
+    await folder.keep(some_view())
+    view = some_view(1)  # in which others have the places
+    with pytest.raises(ValueError, match="somebody has a place already"):
+        await folder.restored(view)
+    assert not folder.path.exists()
+
+
+async def test_what_fails_to_be_read_is_not_met_again(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    await folder.keep(some_view())
+    monkeypatch.setattr("api.read.snapshot.Block", lambda _buffer: 1 // 0)
+    assert await folder.restored(View(floor_config())) is None
+    assert not folder.path.exists()
+
+
+async def test_of_many_panes_few_changes_are_not_written(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = some_view()
+    await folder.keep(view)
+    monkeypatch.setattr("schemas.pane_store.PaneStore.__len__", lambda _self: 60)
+    for offset, written in ((43, 40), (44, 44), (47, 44), (48, 48)):
+        await folder.keep(view, {0: offset, 1: 7})
+        assert read_snapshot(folder.path).source.marks[TOPIC][0].offset == written
 
 
 async def test_two_are_not_written_at_once(folder: Folder) -> None:

@@ -107,6 +107,28 @@ def test_an_example_that_does_not_come_out_is_named(folder: Path, said: str, ins
     assert result.stderr.startswith(f"metrics.yaml:{told}")
 
 
+@pytest.mark.parametrize(
+    ("file", "more"),
+    [
+        ("metrics.yaml", "  late: {type: derived, unit: count, expr: demos + nothing}\n"),
+        ("metrics.yaml", "  demos_again: {type: derived, unit: number, expr: late}\n"
+                         "  late: {type: simple, unit: count, from: cal}\n"),
+        ("floorcast.yaml", "colour: red\n"),
+    ],
+)  # fmt: skip
+def test_examples_are_counted_too_where_something_else_is_wrong(folder: Path, file: str, more: str) -> None:
+    (folder / "metrics.yaml").write_text(DEMOS.replace("is: 1", "is: 2", 1))
+    with (folder / file).open("a") as text:
+        text.write(more)
+
+    result = floorcast("check")
+
+    assert result.exit_code == 2
+    *others, example = result.stderr.splitlines()
+    assert others
+    assert example == "metrics.yaml:19: metrics.demos.examples.0.is: is 1, not 2"
+
+
 def test_numbers_and_flags_of_an_example_are_what_the_field_is(folder: Path) -> None:
     call = (
         "    examples:\n      - window: 2026-03-02/2026-03-02\n        is: 90.5\n        given:\n"
@@ -160,6 +182,31 @@ def test_what_is_shown_is_the_entry_and_its_plan() -> None:
     assert {"kind", "outcome", "rep", "starts_at"} <= {*fields.removeprefix("    reads ").split(", ")}
 
 
+def test_of_a_funnel_its_steps_and_labels_are_shown(folder: Path) -> None:
+    (folder / "metrics.yaml").write_text(
+        "dimensions: {product: {of: deal.product, values: {Pro: [pro]}}}\n"
+        "metrics: {way: {unit: ratio, type: funnel, from: deal, path: stage, pipeline: sales, mode: visited,"
+        " re_entry: each, cohort: created, credit: [creator, rep], by: [product]}}\n"
+    )
+    with (folder / "floorcast.yaml").open("a") as text:
+        text.write("pipelines: {sales: {steps: [lead, '7'], won: [closed], labels: {'7': Offer made}}}\n")
+
+    plan = floorcast("metrics", "show", "way").stdout.partition("How it is counted:\n")[2]
+
+    assert plan.splitlines() == [
+        "  from deal, counted by the ledger, from the record alone",
+        "    the steps of a deal in pipeline sales (and those that name none), in their order:",
+        "      lead, labelled Lead",
+        "      7, labelled Offer made",
+        "      won, labelled Won",
+        "    visited: each step counts that was entered",
+        "    at created_at, once for every entry of a step, for creator or else rep",
+        "    what is counted of each step: who entered it, went on, was lost, is open; how long they stayed",
+        "    reads closed_at, created_at, creator, entered_stage_at, pipeline, rep, stage, status",
+        "  told apart by product: Pro, Other",
+    ]
+
+
 @pytest.mark.parametrize("name", shipped().metrics)
 def test_every_shipped_metric_can_be_shown(name: str) -> None:
     result = floorcast("metrics", "show", name)
@@ -167,6 +214,7 @@ def test_every_shipped_metric_can_be_shown(name: str) -> None:
     assert result.exit_code == 0
     plan = result.stdout.partition("How it is counted:\n")[2]
     assert "from " in plan or "made when it is read, of " in plan
+    assert "one value of a sample: passed" not in plan
     assert not re.search(r"[A-Z][A-Za-z]+\(", plan)  # that would be how the code writes it
 
 

@@ -13,6 +13,7 @@ from typer.main import get_command
 from deploy.cli.backfill import app, options_of
 from deploy.files.importing import Importer, Outcome, Task
 from deploy.files.problems import UseError
+from deploy.files.stages import Stages
 from processor.core.normalise import normalise
 from schemas.config import Config
 from schemas.connectors import build_connector
@@ -24,6 +25,41 @@ from tests.builders import instant
 
 COMMAND = get_command(app)
 NOW = instant("2026-11-29T12:00Z")
+CONFIG: dict[str, Any] = {
+    "organisation": {"name": "Field", "timezone": "Europe/Berlin", "currency": "EUR"},
+    "connections": {
+        "files": {"kind": "file"},
+        "crm": {
+            "kind": "hubspot",
+            "namespace": "hs",
+            "secrets": ["0123456789abcdef"],
+            "public_url": "https://f.example",
+        },
+        "sf": {"kind": "salesforce", "organization": "00D5g000004XYZa", "secrets": ["0123456789abcdef0"]},
+    },
+    "reps": {"r1": {"name": "Ana Lim", "email": "ana@f.example"}, "r2": {"name": "Ben", "aliases": {"crm": ["77"]}}},
+}
+AS_OF = ("--as-of", "2026-03-20T00:00:00Z")
+
+
+def write(folder: Path, text: str, name: str = "calls.csv") -> str:
+    """A file; its name."""
+    (folder / name).write_bytes(text.encode())
+    return name
+
+
+def folded(changes: list[RecordChange]) -> dict[tuple[str, str], dict[str, Any]]:
+    """What they say of each record, in their order."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for change in changes:
+        found.setdefault((change.kind, change.id), {}).update(change.fields)
+    return found
+
+
+def calls(*ids: str) -> str:
+    """A file of one minute."""
+    lines = [f"{id},r1,outbound,2026-03-18T09:00:00Z" for id in ids]
+    return "\n".join(["id,rep,direction,dialed_at", *lines, ""])
 
 
 class Log:
@@ -73,6 +109,8 @@ class Imports:
         self.folder = folder
         self.log = Log()
         self.terminal = Terminal()
+        self.stages = Stages()
+        """As the connection's API says."""
 
     def people(self) -> Sequence[Person]:
         """Those of the configuration."""
@@ -88,7 +126,7 @@ class Imports:
             path=folder / said["file"], connection=said["name"], config=self.config, options=options_of(said), now=NOW,
             folder=self.folder / "imports", complete=said["complete"], is_dry=said["dry_run"], rows=said["rows"],
             refused=said["refused"] or self.folder / "refused.csv", all_or_nothing=said["all_or_nothing"],
-            as_json=said["json"],
+            as_json=said["json"], stages=self.stages,
         )  # fmt: skip
         return Importer(task, self.terminal)
 

@@ -1,4 +1,4 @@
-"""Imports beyond the cases: going on after a stop, the whole list of a span, people, what was refused, any bytes."""
+"""Imports beyond the cases: going on after a stop, people, what was refused, any bytes."""
 
 import asyncio
 import csv
@@ -6,54 +6,15 @@ import json
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Record, RecordChange
+from deploy.files.stages import Stages
 from tests.builders import instant
-from tests.deploy.files.imports import Imports, Log
-
-CONFIG: dict[str, Any] = {
-    "organisation": {"name": "Field", "timezone": "Europe/Berlin", "currency": "EUR"},
-    "connections": {
-        "files": {"kind": "file"},
-        "crm": {
-            "kind": "hubspot",
-            "namespace": "hs",
-            "secrets": ["0123456789abcdef"],
-            "public_url": "https://f.example",
-        },
-        "sf": {"kind": "salesforce", "organization": "00D5g000004XYZa", "secrets": ["0123456789abcdef0"]},
-    },
-    "reps": {"r1": {"name": "Ana Lim", "email": "ana@f.example"}, "r2": {"name": "Ben", "aliases": {"crm": ["77"]}}},
-}
-AS_OF = ("--as-of", "2026-03-20T00:00:00Z")
-
-
-@pytest.fixture
-def imports(tmp_path: Path) -> Imports:
-    return Imports(CONFIG, tmp_path)
-
-
-def write(folder: Path, text: str, name: str = "calls.csv") -> str:
-    (folder / name).write_bytes(text.encode())
-    return name
-
-
-def folded(changes: list[RecordChange]) -> dict[tuple[str, str], dict[str, Any]]:
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for change in changes:
-        found.setdefault((change.kind, change.id), {}).update(change.fields)
-    return found
-
-
-def calls(*ids: str) -> str:
-    lines = [f"{id},r1,outbound,2026-03-18T09:00:00Z" for id in ids]
-    return "\n".join(["id,rep,direction,dialed_at", *lines, ""])
+from tests.deploy.files.imports import AS_OF, CONFIG, Imports, Log, calls, folded, write
 
 
 def test_what_no_object_of_a_file_has_is_no_column_and_clears_nothing(imports: Imports, tmp_path: Path) -> None:
@@ -69,6 +30,78 @@ def test_what_no_object_of_a_file_has_is_no_column_and_clears_nothing(imports: I
     said = folded(imports.changes())
     assert said["call", "1"].keys() == {"rep", "direction", "dialed_at", "outcome"}
     assert said["call", "2"]["outcome"] is None
+
+
+LEARNED = Stages(
+    labels={
+        "default": {"": "Sales Pipeline", "contractsent": "Contract Sent", "closedwon": "Closed Won", "71": "On hold"},
+        "9": {"": "Partners", "81": "Signed", "82": "On hold"},
+    },
+    statuses={"contractsent": "open", "closedwon": "won", "71": "open", "81": "won", "82": "open"},
+)
+EXPORT = """\
+Record ID,Deal Name,Deal Stage,Pipeline,Deal owner,Amount,Close Date
+501,A,contract sent ,Sales Pipeline,Ben,100,2026-03-18
+502,B,Closed Won,Sales Pipeline,Ben,200,2026-03-18
+503,C,On hold,Partners,Ben,300,2026-06-30
+504,D,81,9,Ben,400,2026-03-19
+505,E,Gone,Partners,Ben,500,2026-06-30
+"""
+MAPPED = (
+    "--record", "deal", "--map", "id=Record ID", "--map", "stage=Deal Stage", "--map", "rep=Deal owner",
+    "--map", "closed_at=Close Date", "--rep-by", "name", *AS_OF,
+)  # fmt: skip
+
+
+def test_an_export_that_names_stages_and_pipelines_speaks_of_those_of_the_webhooks(
+    imports: Imports, tmp_path: Path
+) -> None:
+    """The API has told what they are called; one that it did not tell of is named and counted."""
+    imports.stages = LEARNED
+
+    outcome = imports.run(["crm", write(tmp_path, EXPORT), *MAPPED], tmp_path)
+
+    assert outcome is not None
+    assert (outcome.exit_code, outcome.lines["taken"]) == (0, 5)
+    said = folded(imports.changes())
+    found = {id: tuple(deal.get(name) for name in ("pipeline", "stage", "status")) for (_, id), deal in said.items()}
+    assert found == {
+        "hs:501": ("default", "contractsent", "open"),
+        "hs:502": ("default", "closedwon", "won"),
+        "hs:503": ("9", "82", "open"),
+        "hs:504": ("9", "81", "won"),
+        "hs:505": ("9", "Gone", None),
+    }
+    assert "stage: 'Gone' has no meaning here: 1 lines" in imports.terminal.lines
+
+
+def test_a_label_of_two_pipelines_is_no_stage_until_a_pipeline_is_named(imports: Imports, tmp_path: Path) -> None:
+    imports.stages = LEARNED
+
+    imports.run(["crm", write(tmp_path, EXPORT.replace(",Pipeline,", ",x,")), *MAPPED], tmp_path)
+
+    said = folded(imports.changes())
+    assert [said["deal", f"hs:{id}"].get("stage") for id in (501, 503)] == ["contractsent", "On hold"]
+    assert "stage: 'On hold' has no meaning here: 1 lines" in imports.terminal.lines
+
+
+def test_without_an_api_the_stages_that_nobody_knows_are_listed_and_told_by_options_or_the_file(
+    tmp_path: Path,
+) -> None:
+    stages = {"71": {"name": "On hold", "status": "open"}}
+    crm = CONFIG["connections"]["crm"] | {"stages": stages}
+    imports = Imports(CONFIG | {"connections": {"crm": crm}}, tmp_path)
+    name = write(tmp_path, EXPORT)
+
+    imports.run(["crm", name, *MAPPED, "--dry-run"], tmp_path)
+    listed = {line for line in imports.terminal.lines if "no meaning" in line}
+    assert listed == {
+        f"stage: {word!r} has no meaning here: 1 lines" for word in ("contract sent", "Closed Won", "81", "Gone")
+    }
+
+    imports.run(["crm", name, *MAPPED, "--value", "stage.closedwon=Closed Won"], tmp_path)
+    said = folded(imports.changes())
+    assert [said["deal", f"hs:{id}"].get("stage") for id in (502, 503)] == ["closedwon", "71"]
 
 
 def test_deals_of_objects_close_when_they_changed_where_none_says_its_close(imports: Imports, tmp_path: Path) -> None:
@@ -121,110 +154,6 @@ def test_twice_changes_nothing(imports: Imports, tmp_path: Path) -> None:
     assert {(change.id, change.version, str(change.fields)) for change in imports.changes()} == once
 
 
-def test_a_file_that_is_the_whole_list_deletes_what_it_lacks_of_its_span(imports: Imports, tmp_path: Path) -> None:
-    first = calls("a", "b") + "old,r1,outbound,2026-02-01T09:00:00Z\n"
-    imports.run(["files", write(tmp_path, first), "--record", "call", "--as-of", "2026-03-19T00:00:00Z"], tmp_path)
-    whole = ["--complete", "dialed_at=2026-03-01/2026-03-31"]
-    second = ["files", write(tmp_path, calls("b")), "--record", "call", *AS_OF, *whole]
-    outcome = imports.run(second, tmp_path)
-
-    assert outcome is not None
-    assert outcome.deleted == 1
-    records = folded(imports.changes())
-    assert {id for (_, id), fields in records.items() if fields.get("deleted")} == {"a"}
-
-
-WHOLE = ("--complete", "dialed_at=2026-03-01/2026-03-31")
-
-
-def as_of(day: int, *more: str) -> list[str]:
-    return ["--record", "call", "--as-of", f"2026-03-{day}T00:00:00Z", *more]
-
-
-def are_deleted(imports: Imports) -> set[str]:
-    records: dict[str, Record] = {}
-    for change in imports.changes():
-        records.setdefault(change.id, Record(change.kind)).fold(change)
-    return {id for id, record in records.items() if record.is_deleted}
-
-
-@pytest.mark.parametrize("is_first", [True, False])
-def test_a_whole_list_says_nothing_of_what_came_after_it(is_first: bool, imports: Imports, tmp_path: Path) -> None:
-    files = [
-        ["files", write(tmp_path, calls("a"), "whole.csv"), *as_of(19, *WHOLE)],
-        ["files", write(tmp_path, calls("a", "b"), "later.csv"), *as_of(20)],
-    ]
-    for command in files if is_first else reversed(files):
-        imports.run(command, tmp_path)
-
-    assert are_deleted(imports) == set()
-
-
-def test_what_a_later_whole_list_has_is_there_again(imports: Imports, tmp_path: Path) -> None:
-    """Also where its line is as old as it was."""
-    text = "id,rep,direction,dialed_at,changed_at\n" + "".join(
-        f"{id},r1,outbound,2026-03-18T09:00:00Z,2026-03-18T10:00:00Z\n" for id in "ab"
-    )
-    both = write(tmp_path, text, "both.csv")
-    imports.run(["files", both, "--record", "call"], tmp_path)
-    imports.run(["files", write(tmp_path, calls("a")), *as_of(19, *WHOLE)], tmp_path)
-    assert are_deleted(imports) == {"b"}
-    imports.run(["files", both, *as_of(20)], tmp_path)
-    assert are_deleted(imports) == {"b"}
-
-    imports.run(["files", both, *as_of(21, *WHOLE)], tmp_path)
-
-    assert are_deleted(imports) == set()
-    assert "was deleted and is in the file, so there again: b" in imports.terminal.lines
-
-
-def test_a_whole_list_has_what_only_leaves_out(imports: Imports, tmp_path: Path) -> None:
-    text = calls("a", "b").replace("b,r1", "b,r2")
-    imports.run(["files", write(tmp_path, text + calls("c").partition("\n")[2]), *as_of(18)], tmp_path)
-
-    outcome = imports.run(["files", write(tmp_path, text), *as_of(19, "--only", "rep=r1", *WHOLE)], tmp_path)
-
-    assert outcome is not None
-    assert outcome.lines["left_out"] == 1
-    assert are_deleted(imports) == {"c"}
-
-
-def test_a_whole_list_of_nothing_must_say_when_it_was_true(imports: Imports, tmp_path: Path) -> None:
-    imports.run(["files", write(tmp_path, calls("a")), *as_of(18)], tmp_path)
-
-    assert imports.run(["files", write(tmp_path, calls()), "--record", "call", *WHOLE], tmp_path) is None
-    assert "--as-of" in imports.terminal.lines[-1]
-    imports.run(["files", write(tmp_path, calls()), *as_of(19, *WHOLE)], tmp_path)
-    assert are_deleted(imports) == {"a"}
-
-
-@pytest.mark.parametrize("name", ["calls.csv", "calls.ndjson"])
-def test_refused_lines_are_no_whole_list(name: str, imports: Imports, tmp_path: Path) -> None:
-    """Who imports them mended with the same options would delete all that was taken."""
-    good = {"id": "a", "direction": "outbound", "dialed_at": "2026-03-18T09:00:00Z"}
-    objects = "\n".join(map(json.dumps, [good, good | {"id": "b", "direction": "sideways"}]))
-    text = calls("a") + "b,r1,sideways,2026-03-18T09:00:00Z\n" if name.endswith("csv") else objects
-    imports.run(["files", write(tmp_path, text, name), *as_of(19, *WHOLE)], tmp_path)
-    refused = tmp_path / f"refused.{name.partition('.')[2]}"
-    refused.write_text(refused.read_text().replace("sideways", "inbound"))
-    again = ["files", refused.name, "--refused", str(tmp_path / "again.csv")]
-
-    assert imports.run([*again, *as_of(19, *WHOLE)], tmp_path) is None
-    assert "--complete" in imports.terminal.lines[-1]
-    outcome = imports.run([*again, *as_of(19)], tmp_path)
-    assert outcome is not None
-    assert (outcome.exit_code, outcome.lines["taken"]) == (0, 1)
-
-
-def test_a_dry_run_names_what_would_be_deleted(imports: Imports, tmp_path: Path) -> None:
-    imports.run(["files", write(tmp_path, calls("a", "b")), *as_of(18)], tmp_path)
-
-    imports.run(["files", write(tmp_path, calls("a")), *as_of(19, "--dry-run", *WHOLE)], tmp_path)
-
-    assert "not in the file: b" in imports.terminal.lines
-    assert are_deleted(imports) == set()
-
-
 def test_who_mends_refused_lines_is_told_as_of_when_to_import_them(imports: Imports, tmp_path: Path) -> None:
     """The mended file has a new time, and what was set since the first one must stay."""
     name = write(tmp_path, calls("a") + "b,r1,sideways,2026-03-18T09:00:00Z\n")
@@ -233,17 +162,6 @@ def test_who_mends_refused_lines_is_told_as_of_when_to_import_them(imports: Impo
     imports.run(["files", name, "--record", "call"], tmp_path)
 
     assert "once they are mended, import them as of this file: --as-of 2026-03-18T21:40:00Z" in imports.terminal.lines
-
-
-def test_nothing_is_deleted_while_a_line_is_refused(imports: Imports, tmp_path: Path) -> None:
-    imports.run(["files", write(tmp_path, calls("a", "b")), "--record", "call", *AS_OF], tmp_path)
-    text = calls("b") + "c,r1,sideways,2026-03-18T09:00:00Z\n"
-    whole = ["--complete", "dialed_at=2026-03-01/2026-03-31"]
-    outcome = imports.run(["files", write(tmp_path, text), "--record", "call", *AS_OF, *whole], tmp_path)
-
-    assert outcome is not None
-    assert outcome.deleted == 0
-    assert not any(change.fields.get("deleted") for change in imports.changes())
 
 
 def test_the_crms_own_connection_gives_its_namespace_but_not_to_the_roster(imports: Imports, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ async def test_a_burst_stays_below_every_limit_and_uses_it(account: Account) -> 
     begun = account.clock()
     async with account.client() as client:
         for _ in range(250):
-            await client.run(account.source.words())
+            await client.run(account.source.listed("deals", None))
 
     assert account.crm.over_limit == 0
     assert 20 <= (account.clock() - begun) / 1e6 <= 21
@@ -58,8 +58,8 @@ async def test_a_burst_stays_below_every_limit_and_uses_it(account: Account) -> 
 async def test_processes_on_one_folder_share_the_limit(account: Account) -> None:
     async with account.client() as one, account.client() as other:
         for _ in range(75):
-            await one.run(account.source.words())
-            await other.run(account.source.words())
+            await one.run(account.source.listed("deals", None))
+            await other.run(account.source.listed("deals", None))
 
     assert account.crm.over_limit == 0
 
@@ -79,7 +79,7 @@ async def test_a_higher_limit_is_followed_once_an_answer_tells_it(account: Accou
     begun = account.clock()
     async with account.client() as client:
         for _ in range(190):
-            await client.run(account.source.words())
+            await client.run(account.source.listed("deals", None))
 
     assert (account.clock() - begun) / 1e6 < 1
 
@@ -87,7 +87,7 @@ async def test_a_higher_limit_is_followed_once_an_answer_tells_it(account: Accou
 async def test_what_fails_is_asked_again_with_longer_and_longer_waits(account: Account) -> None:
     account.crm.faults += [Response(502), None, Response(503, raw=b"<html>")]
     async with account.client() as client:
-        assert await client.run(account.source.words())
+        assert await client.run(account.source.listed("deals", None))
 
     assert account.slept == [1.0, 2.0, 4.0]
     assert client.requests == 4
@@ -99,7 +99,7 @@ async def test_a_refusal_for_asking_too_much_waits_as_long_as_it_says(account: A
         Response(429, {}, {"Retry-After": "7"}),
     ]
     async with account.client() as client:
-        await client.run(account.source.words())
+        await client.run(account.source.listed("deals", None))
 
     assert account.slept == [10.0, 7.0]
 
@@ -108,7 +108,7 @@ async def test_the_limit_of_the_day_is_told_and_not_waited_for(account: Account)
     account.crm.faults.append(Response(429, {"policyName": "DAILY"}))
     async with account.client() as client:
         with pytest.raises(ApiError) as caught:
-            await client.run(account.source.words())
+            await client.run(account.source.listed("deals", None))
 
     assert (caught.value.reason, caught.value.wait) == ("limit", 3600.0)
 
@@ -123,11 +123,11 @@ def of_the_day(left: int, of: int | None) -> Response:
 async def test_the_last_fifth_of_a_day_is_left_to_look_ups(account: Account) -> None:
     account.crm.faults += [of_the_day(201, 1000), of_the_day(200, 1000)]
     async with account.client() as client:
-        await client.run(account.source.words())
-        await client.run(account.source.words())
+        await client.run(account.source.listed("deals", None))
+        await client.run(account.source.listed("deals", None))
         with pytest.raises(ApiError) as caught:
-            await client.run(account.source.words())
-        await client.run(account.source.words(), may_wait=False)
+            await client.run(account.source.listed("deals", None))
+        await client.run(account.source.listed("deals", None), may_wait=False)
 
     assert (caught.value.reason, caught.value.wait) == ("limit", 3600.0)
     assert "look-ups" in str(caught.value)
@@ -138,12 +138,12 @@ async def test_after_an_hour_what_may_wait_asks_once_more_and_goes_on_in_a_new_d
     account.crm.faults += [of_the_day(10, 1000), of_the_day(9, 1000), of_the_day(990, 1000)]
     async with account.client() as client:
         for _ in range(2):
-            await client.run(account.source.words())
+            await client.run(account.source.listed("deals", None))
             with pytest.raises(ApiError):
-                await client.run(account.source.words())
+                await client.run(account.source.listed("deals", None))
             await account.clock.sleep(3600)
-        await client.run(account.source.words())
-        await client.run(account.source.words())
+        await client.run(account.source.listed("deals", None))
+        await client.run(account.source.listed("deals", None))
 
     assert client.requests == 4
 
@@ -152,16 +152,16 @@ async def test_without_a_total_the_reserve_is_a_fifth_of_the_most_that_was_left(
     account.crm.faults += [of_the_day(1000, None), of_the_day(201, None), of_the_day(200, None)]
     async with account.client() as client:
         for _ in range(3):
-            await client.run(account.source.words())
+            await client.run(account.source.listed("deals", None))
         with pytest.raises(ApiError):
-            await client.run(account.source.words())
+            await client.run(account.source.listed("deals", None))
 
 
 async def test_what_never_answers_is_given_up(account: Account) -> None:
     account.crm.faults += [Response(500)] * ATTEMPTS
     async with account.client() as client:
         with pytest.raises(ApiError) as caught:
-            await client.run(account.source.words())
+            await client.run(account.source.listed("deals", None))
 
     assert caught.value.reason == "unreachable"
     assert len(account.crm.requests) == ATTEMPTS
@@ -188,7 +188,7 @@ async def test_what_is_refused_is_asked_once(account: Account, status: int, reas
     account.crm.faults.append(Response(status, {"message": "no"}))
     async with account.client() as client:
         with pytest.raises(ApiError) as caught:
-            await client.run(account.source.words())
+            await client.run(account.source.listed("deals", None))
 
     assert caught.value.reason == reason
     assert len(account.crm.requests) == 1
@@ -198,7 +198,7 @@ async def test_a_token_that_is_not_taken_is_renewed_once_and_never_told(account:
     account.crm.tokens = {"another"}
     async with account.client() as client:
         with pytest.raises(ApiError) as caught:
-            await client.run(account.source.words())
+            await client.run(account.source.listed("deals", None))
 
     assert caught.value.reason == "credentials"
     assert len(account.crm.requests) == 2
@@ -217,10 +217,10 @@ async def test_an_expired_token_is_renewed_once_for_all(account: Account) -> Non
     account.crm.tokens = {"token-1"}
     account.source = Renewing(address=account.crm.url, token="", objects=BY_TYPE_ID)
     async with account.client() as client:
-        await client.run(account.source.words())
+        await client.run(account.source.listed("deals", None))
         account.crm.tokens = {"token-2"}
-        await client.run(account.source.words())
-        await client.run(account.source.words())
+        await client.run(account.source.listed("deals", None))
+        await client.run(account.source.listed("deals", None))
 
     assert logins == ["login", "login"]
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from schemas.config import Config
 from schemas.connectors.asking import GONE, HISTORY, BadAnswerError
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import Record, fold_all
+from tests.builders import make_config
 from tests.deploy.lookups.close_world import CloseWorld
-from tests.fakes.close import iso
+from tests.fakes.close import KEY, iso
 from tests.fakes.http import Response
 
 pytestmark = pytest.mark.asyncio
@@ -154,6 +156,56 @@ async def test_a_merge_deletes_nothing_and_what_the_log_remembers_of_the_lead_st
     found = record(world, "lead", other)
     assert (found.get("merged_into"), found.is_deleted, found.get("received_at")) == (one, False, made)
     assert record(world, "deal", id).get("lead") == one
+
+
+async def test_an_outcome_counts_by_its_name_too(tmp_path: Path) -> None:
+    class Named(CloseWorld):
+        def config_of(self, url: str) -> Config:
+            api = {"key": KEY, "url": url}
+            outcomes = {"Demo held": "held", "outcome_9": "no_show", "Nobody there": "no_answer"}
+            return make_config(
+                connections={"hub": {"kind": "close", "secrets": ["ab" * 32], "api": api, "outcomes": outcomes}}
+            )
+
+    meeting = {
+        "status": "completed",
+        "user_id": "user_1",
+        "lead_id": "lead_1",
+        "starts_at": "2026-03-16T09:00:00+00:00",
+    }
+    async with Named(tmp_path, lost=0.0, repeated=0.0) as world:
+        world.crm.outcomes = [
+            {"id": "outcome_1", "name": "Demo held"}, {"id": "outcome_2", "name": "Nobody there"},
+            {"id": "outcome_9", "name": "Whatever"}, {"id": "outcome_3", "name": "On a boat"},
+        ]  # fmt: skip
+        ids = []
+        for outcome in ("outcome_1", "outcome_9", "outcome_3", None):
+            id, events = world.crm.create("activity.meeting", {**meeting, "outcome_id": outcome})
+            world.send(events)
+            ids.append(id)
+        data = {"direction": "outbound", "activity_at": iso(world.crm.now()), "disposition": "answered"}
+        call, events = world.crm.create("activity.call", {**data, "outcome_id": "outcome_2"})
+        world.send(events)
+        world.clock.now += MINUTE
+        await world.deliver()
+        await world.catch_up()
+        await world.rounds.look_up()
+
+        outcomes = [record(world, "meeting", id).get("outcome") for id in ids]
+        assert outcomes == ["held", "no_show", "scheduled", "scheduled"]
+        assert record(world, "call", call).get("outcome") == "no_answer"
+
+
+async def test_what_stages_are_called_is_learned(world: CloseWorld) -> None:
+    statuses = [
+        {"id": "stat_act", "label": "Active", "type": "active"},
+        {"id": "stat_won", "label": "Sold", "type": "won"},
+    ]
+    world.crm.pipelines = [{"id": "pipe_1", "name": "Sales", "statuses": statuses}]
+    learned = await world.client.run(world.client.source.words())
+
+    assert learned.labels == {"pipe_1": {"": "Sales", "stat_act": "Active", "stat_won": "Sold"}}
+    assert learned.words["opportunity"] == {"stat_act": "open", "stat_won": "won"}
 
 
 async def test_deletions_are_told_for_thirty_days(world: CloseWorld) -> None:

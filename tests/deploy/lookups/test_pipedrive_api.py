@@ -136,6 +136,14 @@ async def test_a_deal_has_the_past_of_its_changelog(world: PipedriveWorld) -> No
     assert (deal.get("status"), deal.get("closed_at")) == ("won", made + 6 * HOUR)
 
 
+async def test_what_stages_are_called_is_learned(world: PipedriveWorld) -> None:
+    world.crm.pipelines = [{"id": 1, "name": "Sales"}]
+    world.crm.stages = [{"id": 7, "name": "Offer", "pipeline_id": 1}, {"id": 8, "name": "Offer", "pipeline_id": 2}]
+    learned = await world.client.run(world.client.source.words())
+
+    assert learned.labels == {"1": {"": "Sales", "7": "Offer"}, "2": {"8": "Offer"}}
+
+
 async def test_what_is_deleted_is_told_of_deals_and_else_found_by_comparing_ids(world: PipedriveWorld) -> None:
     deals, calls = make(world, "deal", DEAL, 2), make(world, "activity", CALL, 12)
     await world.backfill()

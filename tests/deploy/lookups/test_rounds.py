@@ -1,17 +1,20 @@
 """Look-ups and reconciliation over the fake HubSpot, case by case."""
 
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from deploy.lookups.backfill import Backfill, Mark
-from deploy.lookups.client import ApiError
+from deploy.lookups.client import ATTEMPTS, ApiError
+from schemas.config import Config
 from schemas.deliveries import Delivery, decode_delivery
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.records import Record, fold_all
-from tests.deploy.lookups.world import CONNECTED, START, World
-from tests.fakes.http import Response
+from tests.builders import make_config
+from tests.deploy.lookups.world import CONNECTED, START, World, settings_of
+from tests.fakes.http import Request, Response
 from tests.fakes.hubspot import iso
 
 pytestmark = pytest.mark.asyncio
@@ -92,6 +95,34 @@ async def test_a_stage_of_its_own_is_won_as_the_pipeline_says(world: World) -> N
     await look_up(world)
 
     assert record(world, "deal", id).get("status") == "won"
+
+
+async def test_what_stages_are_called_is_learned(world: World) -> None:
+    world.crm.labels = {"7001": "Verbal yes"}
+    await reconcile(world)
+
+    assert world.rounds.learned is not None
+    labels = world.rounds.learned.labels["default"]
+    assert [labels[stage] for stage in ("", "7001", "7002")] == ["Sales pipeline", "Verbal yes", "Stage 7002"]
+    assert world.rounds.statuses["7002"] == "won"
+
+
+@pytest.mark.parametrize(("label", "outcome"), [("Left voicemail", "voicemail"), ("Maybe", None)])
+async def test_an_outcome_of_the_accounts_own_is_known_by_what_it_is_called(
+    world: World, label: str, outcome: str | None
+) -> None:
+    world.crm.dispositions["2f1c0b9e-0000-4000-8000-000000000001"] = label
+    call, events = world.crm.create("calls", {"hs_timestamp": iso(world.crm.now())})
+    world.send(events)
+    await look_up(world)
+    world.send(world.crm.set("calls", call, {"hs_call_disposition": "2f1c0b9e-0000-4000-8000-000000000001"}))
+    await look_up(world)
+
+    assert record(world, "call", call).get("outcome") == outcome
+    assert await reconcile(world) == {}
+    world.send(world.crm.set("calls", call, {"hs_call_disposition": CONNECTED}))
+    await look_up(world)
+    assert record(world, "call", call).get("outcome") == "connected"
 
 
 async def test_a_lost_webhook_is_missed_once(world: World) -> None:
@@ -179,6 +210,32 @@ async def test_hard_deletions_are_found_by_comparing_ids(world: World) -> None:
     assert not record(world, "deal", ids[2]).is_deleted
 
 
+class WithAnother(World):
+    """Beside it a connection without an API speaks of the same records."""
+
+    def config_of(self, url: str) -> Config:
+        feed = {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}
+        return make_config(connections={"hub": settings_of(url), "feed": feed})
+
+
+async def test_what_another_connection_has_spoken_of_is_not_deleted_by_its_absence(tmp_path: Path) -> None:
+    async with WithAnother(tmp_path, lost=0.0, repeated=0.0) as world:
+        ids = [deal(world) for _ in range(12)]
+        fields = {"product": "gold"}
+        said = {"record": "deal", "id": ids[0], "changed_at": "2026-03-16T08:00:00Z", "fields": fields}
+        body = json.dumps(said).encode()
+        await world.log.append([Delivery("feed", world.clock(), {"content-type": "application/json"}, body)])
+        await look_up(world)
+        await reconcile(world)
+        assert record(world, "deal", ids[0]).get("product") == "gold"
+        for id in ids[:2]:
+            world.crm.erase("deals", id)
+        world.clock.now += 7 * DAY
+
+        assert await reconcile(world, world.clock()) == {"deal": 1}
+        assert [record(world, "deal", id).is_deleted for id in ids[:2]] == [False, True]
+
+
 async def test_a_token_that_lost_a_right_empties_nothing(world: World) -> None:
     ids = [deal(world) for _ in range(30)]
     await look_up(world)
@@ -216,6 +273,81 @@ async def test_what_cannot_be_asked_waits_and_after_a_day_is_a_dead_letter(world
     assert world.known.pending_count("hub") == 0
 
 
+async def test_a_dead_letter_that_is_replayed_is_looked_up(world: World) -> None:
+    id = deal(world)
+    world.crm.tokens, tokens = set(), world.crm.tokens
+    with pytest.raises(ApiError):
+        await look_up(world)
+    world.clock.now += DAY
+    (letter,) = await world.rounds.look_up()
+    world.crm.tokens = tokens
+
+    await world.log.append([decode_delivery(world.log.deliveries[letter.offset].value)])
+    await look_up(world)
+
+    assert world.known.pending_count("hub") == 0
+    assert record(world, "deal", id).get("amount") == "100"
+    sources = [decode_delivery(stored.value).headers.get("floorcast-source") for stored in world.log.deliveries]
+    assert sources == [None, None, "lookup"]
+
+
+async def test_an_object_that_the_token_may_not_read_holds_up_no_other(world: World) -> None:
+    id = deal(world)
+    contact, events = world.crm.create("contacts", {"lifecyclestage": "lead"})
+    world.send(events)
+    world.crm.lacks = {"deals"}
+    with pytest.raises(ApiError, match=r"deals/batch/read: the credentials of api lack the right"):
+        await look_up(world)
+    assert world.known.pending_count("hub") == 1
+    world.clock.now += HOUR
+    world.crm.set("contacts", contact, {"lifecyclestage": "customer"})
+    world.crm.set("deals", id, {"amount": "500"})
+
+    assert await reconcile(world) == {"lead": 1}
+    assert record(world, "lead", contact).get("status") == "customer"
+    assert list(world.rounds.lacking) == ["deals"]
+
+    world.crm.lacks.clear()
+    world.clock.now += 5 * DAY
+    await reconcile(world, world.clock())
+    assert record(world, "deal", id).get("amount") == "500"
+    assert world.rounds.lacking == {}
+    assert world.known.pending_count("hub") == 0
+
+
+async def test_a_back_fill_says_what_it_lacks_and_asks_for_the_rest(world: World) -> None:
+    world.lost = 1.0
+    contact, _ = world.crm.create("contacts", {"lifecyclestage": "lead"})
+    id = deal(world)
+    world.crm.lacks = {"contacts", "owners"}
+    world.clock.now += HOUR
+
+    backfill = await world.backfill()
+    assert set(backfill.refused) == {"owners", "contacts", "calls", "emails", "meetings"}
+    assert backfill.mark.done == ["deals"]
+    assert record(world, "deal", id).get("amount") == "100"
+
+    world.crm.lacks.clear()
+    backfill = await world.backfill(mark=backfill.mark)
+    assert backfill.refused == {}
+    assert record(world, "lead", contact).get("status") == "new"
+
+
+async def test_a_back_fill_counts_what_was_listed_and_not_there(world: World) -> None:
+    world.lost = 1.0
+    ids = [deal(world) for _ in range(3)]
+    world.clock.now += HOUR
+    read: Callable[[str, Request], Response] = world.crm._batch
+
+    def without_the_first(object: str, request: Request) -> Response:
+        world.crm.things["deals"].pop(ids[0], None)
+        return read(object, request)
+
+    world.crm._batch = without_the_first
+
+    assert (await world.backfill()).mark.missing == 1
+
+
 async def test_an_index_that_lags_loses_nothing(world: World) -> None:
     id = deal(world)
     await look_up(world)
@@ -249,7 +381,7 @@ async def test_a_round_that_breaks_off_is_made_anew(world: World) -> None:
     await look_up(world)
     world.crm.set("deals", id, {"amount": "500"})
     world.clock.now += 2 * HOUR
-    world.crm.faults += [Response(400)]
+    world.crm.faults += [Response(503)] * ATTEMPTS
     with pytest.raises(ApiError):
         await world.rounds.reconcile(None)
 

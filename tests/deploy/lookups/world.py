@@ -207,7 +207,8 @@ class World:
         source = build_source(connection)
         assert source is not None
         connector = build_connector(connection)
-        self.known = Known(self.folder / "known.sqlite3", {"hub": connector}, "1")
+        others = {name: build_connector(each) for name, each in self.config.connections.items() if name != "hub"}
+        self.known = Known(self.folder / "known.sqlite3", {"hub": connector}, "1", others)
         self.client = await self._stack.enter_async_context(
             Client(
                 source,
@@ -234,7 +235,7 @@ class World:
         if position < len(self.log.deliveries):
             self.known.apply(0, self.log.deliveries[position:])
 
-    async def backfill(self, since: int = START - 30 * 24 * HOUR, mark: Mark | None = None) -> Mark:
+    async def backfill(self, since: int = START - 30 * 24 * HOUR, mark: Mark | None = None) -> Backfill:
         objects = list(self.client.source.objects)
         kept: list[Mark] = []
         backfill = Backfill(
@@ -246,7 +247,7 @@ class World:
             clock=self.clock,
         )
         await backfill.run()
-        return backfill.mark
+        return backfill
 
     def forget(self) -> None:
         """The log is lost: all that there is comes from the CRM."""

@@ -1,8 +1,7 @@
 """A ledger's shard that begins from a checkpoint, or throws it away: it publishes what it would from the log alone."""
 
-import asyncio
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,16 @@ from processor.transport.checkpoints import Checkpoints, digest_of_code
 from processor.transport.outgoing import Outgoing
 from processor.transport.reading import Apply, GapError
 from schemas.frames import change_frames
-from schemas.instants import DAY, HOUR
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.log_marks import Asked, EpochEnd, Facts, Place, TopicFacts
 from schemas.progress import decode_progress, encode_progress, progress_key
-from schemas.topics import FENCE, LEDGER, PANES, PROGRESS
+from schemas.records import RecordChange
+from schemas.topics import DEALS, FENCE, LEDGER, PANES, PROGRESS, ROSTER
 from tests.builders import change, instant, make_config
 
 START = instant("2026-03-18T12:00:00Z")
 CONFIG = make_config(retention={"minutes": "25h", "records": "30d"})
-PLACE = Deployment("nowhere:1", "test.", 1, 2, 2, definitions_of(CONFIG), "digest", {}, Outgoing("nowhere:1"))
+PLACE = Deployment("nowhere:1", "test.", 1, 2, 3, definitions_of(CONFIG), "digest", {}, Outgoing("nowhere:1"))
 FILE = "test.g1.ledger-0.checkpoint"
 
 
@@ -72,6 +72,7 @@ class Kafka:
     id: bytes = b"the one that was read"
     epoch: int = 3
     partitions: int = 2
+    """Of each topic; of progress there is one for each of the log's as well."""
     read: int = 0
     """Records that were read back since the last start."""
 
@@ -82,7 +83,8 @@ class Kafka:
         return len(log) - 1
 
     async def topics(self, names: Collection[str]) -> Facts:
-        return Facts({name: TopicFacts(self.id, dict.fromkeys(range(self.partitions), self.epoch)) for name in names})
+        numbers = {name: self.partitions + name.endswith(PROGRESS.name) for name in names}
+        return Facts({name: TopicFacts(self.id, dict.fromkeys(range(numbers[name]), self.epoch)) for name in names})
 
     async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]:
         return {each: EpochEnd(min(each[1], self.epoch), len(self.log[each[0][0]])) for each in asked}
@@ -108,11 +110,13 @@ class Kafka:
 class Owner:
     """In place of the fenced producer."""
 
-    def __init__(self, kafka: Kafka, topics: Sequence[str], name: str) -> None:
+    def __init__(self, kafka: Kafka, topics: Sequence[str], name: str, clock: Callable[[], int]) -> None:
         self.kafka = kafka
         self.topics = topics
         self.name = name
         self.written: dict[str, int] = {}
+        self.proved_at = 0
+        self.clock = clock
 
     async def acquire(self) -> dict[str, int]:
         return {topic: self._write(topic, [(FENCE, b"")]) for topic in self.topics}
@@ -127,7 +131,7 @@ class Owner:
 
     def _write(self, topic: str, messages: Sequence[Any]) -> int:
         offset = self.kafka.append(topic, messages)
-        self.written[topic] = offset + 1
+        self.written[topic], self.proved_at = offset + 1, self.clock()
         return offset
 
     async def close(self) -> None:
@@ -148,7 +152,7 @@ class Floor:
     def shard(self, *, with_folder: bool = True) -> LedgerShard:
         kept = Checkpoints(self.folder, self.kafka, lambda: self.now, self.code) if with_folder else None
         shard = LedgerShard(0, replace(self.deployment, checkpoints=kept))
-        owner: Any = Owner(self.kafka, shard.owner.topics, shard.owner.name)
+        owner: Any = Owner(self.kafka, shard.owner.topics, shard.owner.name, lambda: self.now)
         shard.owner = owner
         self.kafka.read = 0
         return shard
@@ -157,15 +161,23 @@ class Floor:
         """Calls of these days, one by one, with what was kept for some time written afterwards."""
         await shard.load()
         shard.resume(self.offset)
+        await self.live_on(shard, *days)
+
+    async def live_on(self, shard: LedgerShard, *days: int) -> None:
+        """More of it."""
         for day in days:
             at = START + day * DAY
             call = change("call", f"c{day % 5}", at + self.offset, rep="ana", direction="outbound", dialed_at=at)
             deal = change("deal", f"d{day % 3}", at + self.offset, rep="ana", status="won", closed_at=at, amount=day)
             rep = change("rep", f"r{day % 3}", at + self.offset, name=f"Ana {day}")
-            frames = change_frames([call, deal, rep])
-            records: list[Any] = [Record(self.offset + number, None, frame) for number, frame in enumerate(frames)]
-            await shard.process(records)
-            self.offset += len(records)
+            await self.take(shard, [call, deal, rep])
+
+    async def take(self, shard: LedgerShard, changes: Sequence[RecordChange]) -> None:
+        """One batch."""
+        frames = change_frames(changes)
+        records: list[Any] = [Record(self.offset + number, None, frame) for number, frame in enumerate(frames)]
+        await shard.process(records)
+        self.offset += len(records)
 
     async def write(self, shard: LedgerShard) -> None:
         capture = shard.capture(is_last=True)
@@ -190,8 +202,7 @@ async def kept_and_killed(floor: Floor) -> None:
     await floor.write(shard)
     for day in range(12, 15):
         at = START + day * DAY
-        frames = change_frames([change("call", f"c{day}", at, rep="bob", direction="outbound", dialed_at=at)])
-        await shard.process([Record(floor.offset + number, None, frame) for number, frame in enumerate(frames)])
+        await floor.take(shard, [change("call", f"c{day}", at, rep="bob", direction="outbound", dialed_at=at)])
     await shard.suspend()
     await shard.close()
 
@@ -240,8 +251,9 @@ async def test_what_was_left_half_written_is_published(floor: Floor) -> None:
 
 @pytest.mark.parametrize(
     "doubt",
-    ["definitions", "code", "generation", "partitions", "old", "ahead", "other topic", "older epoch", "shorter",
-     "begins later", "cut", "flipped", "empty", "other words since", "no row", "no pane", "no progress", "long ago"],
+    ["definitions", "code", "generation", "partitions of ours", "partitions", "old", "ahead", "other topic",
+     "older epoch", "shorter", "begins later", "cut", "flipped", "empty", "other words since", "no row", "no pane",
+     "no progress", "no key of a row", "no key of a person", "no key of a deal", "long ago"],
 )  # fmt: skip
 async def test_whatever_speaks_against_it_throws_it_away(floor: Floor, doubt: str) -> None:  # noqa: PLR0912, PLR0915 - a table
     await kept_and_killed(floor)
@@ -253,7 +265,10 @@ async def test_whatever_speaks_against_it_throws_it_away(floor: Floor, doubt: st
             floor.deployment = replace(PLACE, digest="others")
         case "code":
             floor.code = "newer"
-        case "generation":
+        case "generation":  # whoever copies files about
+            floor.deployment = replace(PLACE, generation=2)
+            path = path.rename(floor.folder / FILE.replace("g1", "g2"))
+        case "partitions of ours":
             floor.deployment = replace(PLACE, partitions=3)
         case "partitions":
             floor.kafka.partitions = 3
@@ -286,6 +301,12 @@ async def test_whatever_speaks_against_it_throws_it_away(floor: Floor, doubt: st
             floor.kafka.append(PLACE.topic(PANES), [(b"ledger.0|", b"no pane")])
         case "no progress":
             floor.kafka.append(progress, [(key, b"no progress")])
+        case "no key of a row":
+            floor.kafka.append(rows, [(b"\xff|x", floor.kafka.table(rows)[b"deal|d1"])])
+        case "no key of a person":
+            floor.kafka.append(PLACE.topic(ROSTER), [(b"\xff|x", floor.kafka.table(rows)[b"rep|r1"])])
+        case "no key of a deal":
+            floor.kafka.append(PLACE.topic(DEALS), [(b"\xff|x", floor.kafka.table(PLACE.topic(DEALS))[b"deal|d1"])])
         case "long ago":
             for _ in range(14):
                 floor.now += 12 * HOUR
@@ -300,7 +321,8 @@ async def test_whatever_speaks_against_it_throws_it_away(floor: Floor, doubt: st
 
     assert "snapshot.thrown_away" in [line["event"] for line in said]
     assert not path.exists()
-    if doubt not in {"definitions", "no pane", "no row"}:
+    assert b"\xff|x" not in [key for table in floor.published().values() for key in table]
+    if doubt not in {"definitions", "generation", "no pane", "no row", "no key of a row"}:
         await same_from_the_log(floor, shard)
     await shard.close()
 
@@ -353,26 +375,191 @@ async def test_one_that_is_killed_while_it_writes_leaves_the_one_before(
 
 async def test_files_of_other_generations_are_let_go(floor: Floor) -> None:
     await kept_and_killed(floor)
-    Checkpoints(floor.folder, floor.kafka, lambda: floor.now, "").let_go("test.", 1)
+    checkpoints = Checkpoints(floor.folder, floor.kafka, lambda: floor.now, "")
+    (floor.folder / f".{FILE}.x7").write_bytes(b"of one who was killed")
+    os.utime(floor.folder / FILE, (START / SECOND, START / SECOND))
+    checkpoints.let_go("test.", 1)
     assert [each.name for each in floor.folder.iterdir()] == [FILE]
-    Checkpoints(floor.folder, floor.kafka, lambda: floor.now, "").let_go("test.", 2)
+    checkpoints.let_go("test.", 2)
     assert [*floor.folder.iterdir()] == []
 
 
-async def test_one_is_written_when_it_is_time_and_at_the_end(floor: Floor) -> None:
+async def test_those_of_partitions_that_went_elsewhere_are_let_go_once_they_are_too_old(floor: Floor) -> None:
     shard = floor.shard()
     await floor.live(shard, 1)
-    assert shard.capture(is_last=False) is not None
+    for number, age in ((1, 11 * HOUR), (2, 13 * HOUR)):
+        path = floor.folder / f"test.g1.ledger-{number}.checkpoint"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"of another partition")
+        os.utime(path, ((START - age) / SECOND, (START - age) / SECOND))
     await floor.write(shard)
-    await shard.suspend()
-    floor.now += 4 * 60 * 10**6
+    assert sorted(each.name for each in floor.folder.iterdir()) == [FILE, "test.g1.ledger-1.checkpoint"]
+    await shard.close()
+
+
+async def test_one_is_written_when_it_is_time_and_at_the_end(floor: Floor) -> None:
+    """Where enough has come to be worth it, and so that it does not grow too old."""
+    shard = floor.shard()
+    await floor.live(shard, *range(12))
+    await floor.write(shard)
+    floor.now += 4 * MINUTE
+    assert shard.capture(is_last=True) is None
+    await floor.live_on(shard, 12, 13)
     assert shard.capture(is_last=False) is None
     assert shard.capture(is_last=True) is not None
-    floor.now += 60 * 10**6
+    floor.now += MINUTE
     assert shard.capture(is_last=False) is not None
     await shard.close()
-    await asyncio.sleep(0)
 
 
-def test_the_code_has_a_digest_of_its_own() -> None:
-    assert digest_of_code() == digest_of_code()
+async def test_of_many_rows_few_changes_are_not_written_before_it_grows_old(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = floor.shard()
+    await floor.live(shard, 1)
+    await floor.write(shard)
+    monkeypatch.setattr("processor.core.ledger.Ledger.__len__", lambda _self: 2_000)
+    floor.now += 5 * MINUTE
+    await floor.live_on(shard, 2, 3)
+    assert (shard.capture(is_last=False), shard.capture(is_last=True)) == (None, None)
+    floor.now = START + HOUR
+    assert shard.capture(is_last=False) is None  # nobody knows yet whether somebody else has written since
+    await shard.owner.send({PLACE.topic(LEDGER): [(FENCE, b"")]})
+    assert shard.capture(is_last=False) is not None
+    floor.now = START + 10 * MINUTE
+    await floor.live_on(shard, *range(4, 60))
+    assert shard.capture(is_last=False) is not None
+    await shard.close()
+
+
+async def test_what_was_taken_at_the_start_is_not_written_again_at_once(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kept_and_killed(floor)
+    monkeypatch.setattr("processor.core.ledger.Ledger.__len__", lambda _self: 2_000)
+    shard = floor.shard()
+    await shard.load()
+    assert shard.capture(is_last=False) is None
+    await shard.close()
+
+
+async def test_it_is_as_old_as_the_last_word_of_its_owner(floor: Floor) -> None:
+    """Whoever was paused may have lost the partition, and what others have written since may be gone."""
+    shard = floor.shard()
+    await floor.live(shard, 1)
+    await shard.suspend()
+    floor.now += 11 * HOUR
+    await floor.write(shard)
+    await shard.close()
+    floor.now += 2 * HOUR
+    again = floor.shard()
+    with capture_logs() as said:
+        await again.load()
+    assert [line["why"] for line in said if line["event"] == "snapshot.thrown_away"] == [
+        "it is too old, or the clock was set back"
+    ]
+    await again.close()
+
+
+async def test_one_of_which_a_start_fails_is_not_met_again(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    await kept_and_killed(floor)
+    monkeypatch.setattr("processor.core.ledger.Ledger.catch_up", lambda *_args: 1 // 0)
+    shard = floor.shard()
+    with capture_logs() as said, pytest.raises(ZeroDivisionError):
+        await shard.load()
+    assert [line["why"] for line in said if line["event"] == "snapshot.thrown_away"] == [
+        "it cannot be taken in: ZeroDivisionError"
+    ]
+    assert [*floor.folder.iterdir()] == []
+    await shard.close()
+    again = floor.shard()
+    await again.load()
+    await same_from_the_log(floor, again)
+
+
+async def test_what_expires_in_a_quiet_second_goes_from_lists_too(floor: Floor) -> None:
+    """Of more than go along with a batch."""
+    shard = floor.shard()
+    won = [change("deal", f"d{n}", START, rep="ana", status="won", closed_at=START, amount=n) for n in range(700)]
+    await shard.load()
+    await floor.take(shard, [*won, change("absence", "a", START, rep="ana", from_="2026-03-12", to="2026-03-13")])
+    await floor.write(shard)
+    await floor.take(shard, [change("call", "c", START + 40 * DAY, rep="ana", dialed_at=START + 40 * DAY)])
+    assert 0 < len(floor.kafka.table(PLACE.topic(DEALS))) < 700
+    assert {*floor.kafka.table(PLACE.topic(ROSTER))} == {b"absence|a"}
+    await shard.tick(floor.now)
+    assert floor.kafka.table(PLACE.topic(DEALS)) == {}
+    assert floor.kafka.table(PLACE.topic(ROSTER)) == {}
+    assert {*floor.kafka.table(PLACE.topic(LEDGER))} == {b"call|c"}
+    await shard.suspend()
+    await shard.close()
+    again = floor.shard()
+    await again.load()
+    assert floor.kafka.table(PLACE.topic(DEALS)) == {}
+    await same_from_the_log(floor, again)
+
+
+@pytest.mark.parametrize("fault", ["the disk is full", "Kafka tells no ids"])
+async def test_what_could_not_be_written_is_not_tried_again_at_once(
+    floor: Floor, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = floor.shard()
+    await floor.live(shard, 1)
+
+    def full(_file: int, _piece: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    if fault == "the disk is full":
+        monkeypatch.setattr(os, "write", full)
+    else:
+        floor.kafka.id = b""
+    tried = []
+    for _ in range(61):
+        capture = shard.capture(is_last=False)
+        if capture is not None:
+            await capture()
+            tried.append(floor.now - START)
+        floor.now += 10 * SECOND
+    assert tried == [0, 5 * MINUTE, 10 * MINUTE]
+    assert not (floor.folder / FILE).exists()
+    await shard.close()
+
+
+def test_whatever_numbers_hang_on_has_part_in_the_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = {
+        "processor/core/fold.py": b"1", "processor/native/fold.so": b"2", "schemas/catalogue/metrics.yaml": b"3",
+        "schemas/notes.txt": b"4", "api/view.py": b"5",
+    }  # fmt: skip
+    for name, content in code.items():
+        (tmp_path / "code" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "code" / name).write_bytes(content)
+    zone = tmp_path / "zones" / "Europe" / "Berlin"
+    zone.parent.mkdir(parents=True)
+    zone.write_bytes(b"rules")
+    monkeypatch.setattr("zoneinfo.TZPATH", (str(tmp_path / "zones"),))
+
+    def digest() -> str:
+        return digest_of_code("Europe/Berlin", tmp_path / "code")
+
+    first = digest()
+    differs = {}
+    for path in (*(tmp_path / "code" / name for name in code), zone):
+        content = path.read_bytes()
+        path.write_bytes(content + b"x")
+        differs[str(path.relative_to(tmp_path))] = digest() != first
+        path.write_bytes(content)
+    assert digest() == first
+    assert [name for name, is_other in differs.items() if not is_other] == [
+        "code/schemas/notes.txt",
+        "code/api/view.py",
+    ]
+    assert digest_of_code("Asia/Kuala_Lumpur", tmp_path / "code") not in {
+        first,
+        digest_of_code("UTC", tmp_path / "code"),
+    }
+    (tmp_path / "code" / "schemas" / "new.py").write_bytes(b"")
+    assert digest() != first
+
+
+def test_the_code_is_this_one() -> None:
+    assert digest_of_code("UTC") == digest_of_code("UTC", Path(__file__).parents[3]) != digest_of_code("Asia/Tokyo")

@@ -6,7 +6,8 @@ from typing import Any
 from processor.core.definitions import definitions_of
 from processor.core.facts import GroupFacts
 from processor.core.lead_facts import LeadFacts
-from processor.core.responses import lead_result, whole_of
+from processor.core.merged_leads import whole_of
+from processor.core.responses import lead_result
 from schemas.instants import DAY, HOUR, MINUTE
 from schemas.records import RecordChange, fold_all
 from tests.builders import change, make_config

@@ -15,7 +15,7 @@ from processor.core.ledger_state import LedgerNews, Piece, state_of
 from processor.core.panes import Message
 from schemas.frames import change_frames
 from schemas.records import RecordChange
-from tests.builders import make_config
+from tests.builders import change, make_config
 from tests.strategies import logs, long_log
 
 DEFINITIONS = definitions_of(
@@ -123,6 +123,15 @@ def lived(life: Life, log: Sequence[RecordChange], seed: int, *, from_kept: bool
         if chance.random() < 0.3:
             kept = life.keep()
     return [*found, life.finish()]
+
+
+def test_rows_are_let_go_while_they_are_written_down() -> None:
+    """Else there would be two copies of where they lie, beside the ledger."""
+    life = Life(compiled=False)
+    life.publish(life.fold([change("call", f"c{n}", rep="ana") for n in range(3)], is_quiet=False))
+    held = life.ledger.held()
+    assert [kind for kind, _, _ in held.pieces()].count("rows") == 1
+    assert (len(held.rows), len(life.ledger)) == (0, 3)
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -138,7 +138,9 @@ async def test_an_owner_with_old_memory_cannot_renew_itself_into_the_right(shop:
 async def test_a_proof_is_taken_as_long_as_nobody_else_was_there(shop: Shop) -> None:
     older, newer = shop.owner(), shop.owner()
     await older.acquire()
+    acquired_at = older.proved_at
     await older.prove()
+    proved_at = older.proved_at
     await newer.acquire()
     await newer.prove()
 
@@ -146,6 +148,7 @@ async def test_a_proof_is_taken_as_long_as_nobody_else_was_there(shop: Shop) -> 
         await older.prove()
 
     assert died.value.code == FENCED
+    assert 0 < acquired_at < proved_at == older.proved_at < newer.proved_at
 
 
 async def test_a_closed_owner_writes_no_more(shop: Shop) -> None:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import pytest
 
+from processor.transport import shards
 from processor.transport.fail_stop import FAILED
 from processor.transport.fetched import Fetched
 from processor.transport.shards import Capture, LiveShards
@@ -45,6 +46,8 @@ class FakeShard:
         self.gate.set()
         self.running = 0
         self.read = 0
+        self.written: Capture | None = None
+        """What writes down what it holds."""
 
     @property
     def owner(self) -> "FakeShard":
@@ -57,7 +60,7 @@ class FakeShard:
         pass
 
     def capture(self, *, is_last: bool) -> Capture | None:
-        return None
+        return self.written
 
     async def load(self) -> None:
         await self._do("load")
@@ -272,6 +275,28 @@ async def test_a_rebalance_waits_for_a_tick_in_progress(bench: Bench) -> None:
     await suspension
     assert bench.made[0].running == 0
     await tick
+
+
+async def test_the_end_waits_only_so_long_for_what_is_written_down(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whatever still writes then is told so."""
+    monkeypatch.setattr(shards, "LAST_SECONDS", 0.01)
+    told = asyncio.Event()
+
+    async def never() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.set()
+
+    await bench.live.assign([(TOPIC, 0), (TOPIC, 1)])
+    for shard in bench.made:
+        shard.written = never
+    await bench.live.close()
+
+    assert told.is_set()
+    assert [shard.asked for shard in bench.made] == [["load", "close"], ["load", "close"]]
 
 
 async def test_closing_closes_every_shard(bench: Bench) -> None:

@@ -61,9 +61,45 @@ def test_an_amount_that_is_edited_alone_keeps_what_stands_beside_it() -> None:
     assert currency(GENERIC, delivery(MADE), delivery(event("10:00", amount=7))) == {"GBP"}
 
 
-@pytest.mark.parametrize("at", ["09:00", "10:00"])
-def test_what_the_crm_names_later_or_at_that_instant_wins(at: str) -> None:
+def test_an_amount_that_arrives_alone_has_the_connections_until_the_crm_names_one() -> None:
+    alone = event("10:00", amount=7)
+
+    assert currency(GENERIC, delivery(alone)) == {"GBP"}
+    assert currency(HUBSPOT, delivery([hubspot("amount", "9", -1000)])) == {"GBP"}
+    assert currency(GENERIC, delivery(alone), delivery(event("08:00", currency="USD"))) == {"USD"}
+    assert currency(GENERIC, delivery(alone), delivery(event("11:00", currency="USD"))) == {"USD"}
+    assert currency(GENERIC, delivery(event("10:00", amount=None))) == {None}
+
+
+@pytest.mark.parametrize("at", ["08:00", "09:00", "10:00"])
+def test_what_the_crm_names_earlier_or_later_or_at_that_instant_wins(at: str) -> None:
     assert currency(GENERIC, delivery(MADE), delivery(event(at, currency="USD"))) == {"USD"}
+
+
+def test_a_correction_of_when_it_was_made_takes_no_currency_away() -> None:
+    named = event("09:00", amount=100, currency="USD")
+    corrected = event("10:00", created_at="2026-03-17T09:00:00Z")
+
+    assert currency(GENERIC, delivery(named), delivery(corrected)) == {"USD"}
+
+
+def test_a_file_without_a_currency_takes_none_away() -> None:
+    named, row = event("09:00", amount=5, currency="USD"), event("10:00", amount="7")
+
+    assert currency(GENERIC, delivery(named), delivery([row], source=FILE)) == {"USD"}
+
+
+def test_how_deliveries_are_cut_decides_nothing() -> None:
+    """HubSpot sends each property by itself, some milliseconds apart, and puts together what it likes."""
+    said = [
+        _hubspot("object.creation", -9000), hubspot("deal_currency_code", "USD", -9000), hubspot("amount", "5", -8998),
+        hubspot("createdate", str(NOW // 1000 - 9000), -8995),
+    ]  # fmt: skip
+
+    for cut in range(len(said)):
+        parts = [part for part in (said[:cut], said[cut:]) if part]
+        assert currency(HUBSPOT, *map(delivery, parts)) == {"USD"}
+    assert currency(HUBSPOT, *(delivery([each]) for each in said)) == {"USD"}
 
 
 def test_a_currency_that_is_cleared_is_the_connections_again() -> None:

@@ -100,6 +100,8 @@ async def test_the_page_has_the_settings_of_its_screen_and_nothing_inline_that_r
         ("/board/floor", {}, "There is no screen “floor”"),
         ("/board/wall", {"scene": "Nothing"}, "has no scene"),
         ("/board/wall", {"scene": "Today", "tile": "3"}, "has no tile 3"),
+        ("/board/wall", {"scene": "Today", "tile": "99.0"}, "has no tile 99.0"),
+        ("/board/wall", {"scene": "Today", "tile": " 99 "}, "has no tile  99 "),
     ],
 )
 async def test_what_there_is_not_is_said_in_words(
@@ -109,6 +111,13 @@ async def test_what_there_is_not_is_said_in_words(
 
     assert page.status_code == 404
     assert said in page.text
+
+
+@pytest.mark.parametrize("tile", ["1e0", "٣", "9" * 5000, "x", "1.5"])
+async def test_what_is_no_number_of_a_tile_is_said_to_be_none(tmp_path: Path, tile: str) -> None:
+    page = await floor(tmp_path, {}).get("/board/wall", headers={"accept": "text/html"}, scene="Today", tile=tile)
+
+    assert page.status_code == 422
 
 
 async def test_a_site_that_may_hold_a_screen_in_a_frame_is_named(tmp_path: Path) -> None:

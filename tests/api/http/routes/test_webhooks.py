@@ -250,7 +250,9 @@ async def test_address_with_a_slash_at_its_end_is_the_same(
     assert counted(registry, "feed", "accepted") == 1
 
 
-@pytest.mark.parametrize("path", ["//webhooks/feed", "/webhooks//feed", "/webhooks/feed//", "//webhooks//feed/"])
+@pytest.mark.parametrize(
+    "path", ["//webhooks/feed", "///webhooks/feed", "/webhooks//feed", "/webhooks/feed//", "//webhooks//feed/"]
+)
 async def test_slashes_too_many_make_no_other_address(
     client: httpx.AsyncClient, ingest: FakeIngest, connector: FakeConnector, path: str
 ) -> None:

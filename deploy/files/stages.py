@@ -1,0 +1,46 @@
+"""What the stages of a file are: a CRM exports what people call them, and its webhooks send their ids.
+
+Owns the way from a label to the id, as floorcast.yaml and the CRM's own API say. Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Those of one connection."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Stage -> what floorcast.yaml calls it."""
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Pipeline -> stage -> what the CRM calls it; under the empty id the pipeline itself."""
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    """Stage -> `open`, `won` or `lost`."""
+
+    def pipeline(self, text: str) -> str:
+        """The id of a pipeline that is named by it, or by what it is called."""
+        found = [id for id, stages in self.labels.items() if _folded(stages.get("", id)) == _folded(text)]
+        return found[0] if text not in self.labels and len(found) == 1 else text
+
+    def stage(self, pipeline: str | None, text: str) -> str | None:
+        """The id of a stage that is named by it, or by what it is called; None: no one stage is called so.
+
+        Equal labels in two pipelines are two stages: then the pipeline decides.
+        """
+        ids = {id for stages in self.labels.values() for id in stages} | {*self.names, *self.statuses}
+        if text in ids:
+            return text
+        called = {id for id, name in self.names.items() if _folded(name) == _folded(text)}
+        for name, stages in self.labels.items():
+            if pipeline in (None, name):
+                called |= {id for id, label in stages.items() if id and _folded(label) == _folded(text)}
+        return called.pop() if len(called) == 1 else None
+
+    def status(self, pipeline: str | None, text: str) -> str | None:
+        """What a deal in a stage is; None: nobody says."""
+        return self.statuses.get(self.stage(pipeline, text) or text)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split()).casefold()
