@@ -168,7 +168,7 @@ class FollowedWindows:
 
     def rows_of(self, places: Iterable[Place], now: int) -> Iterator[tuple[Place, Json]]:
         """Whole rows of windows that are followed, as they were last told; whoever was never told of is now."""
-        for window, group in groupby(sorted(places), itemgetter(0)):
+        for window, group in groupby(places, itemgetter(0)):
             scopes = [scope for _, scope in group]
             followed = self.windows[window]
             unknown = [scope for scope in scopes if scope not in followed.values]
