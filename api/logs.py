@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from api.http.access_log import add_request
+from api.http.request_log import add_request
 from schemas.log_rate import LogRate
 
 

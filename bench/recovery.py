@@ -132,7 +132,7 @@ def recoveries(floor: Floor, population: Population, runs: int, *, compacted: bo
     """
     began = time.monotonic()
     state = floor.folder / f"{floor.prefix}state"
-    with floor.worker(state=state) as worker:
+    with floor.worker() as worker:
         worker.until_ready()
         asyncio.run(publish(floor, frames_of(population.changes(), floor.partitions)))
         asyncio.run(until_done(floor, "ledger", RECORD_CHANGES, seconds=FILL_SECONDS))

@@ -27,7 +27,9 @@ FILE = Path(__file__).parent.parent / "docs" / "sizing.json"
 PAGE = FILE.with_suffix(".md")
 
 MIB, GIB = 2**20, 2**30
-FLOORS = (100, 10_000, 1_000_000)
+FLOORS = ((100, 1), (10_000, 1), (20_000, 50))
+"""Reps of a floor, and how many such floors: a million reps are so many floors, each with topics and processes of its
+own. `bench views` holds the view of one of them."""
 RECORDS_A_DAY, CHANGES_EACH, DAYS, HOURS, PEAK, COPIES = 60, 2, 275, 8, 5, 3
 MINUTE_DAYS = 2
 USE = 0.5
@@ -216,7 +218,7 @@ LIMITS = (
         f"memory of an api, {API_MEMORY // GIB} GiB", lambda need, _: need.api_memory / API_MEMORY,
         "Every api holds every pane of every rep, and a rep's day has a pane in each partition that holds a record of"
         " it: so take no more partitions than workers need, shorten `retention.records`, or split the floor by"
-        " business unit, each under a topic prefix of its own. An api that reads some teams only is not to be had.",
+        " business unit, each under a topic prefix of its own.",
     ),
     Limit(
         f"start of an api within {API_START:.0f} s", lambda need, _: need.api_start / API_START,
@@ -263,7 +265,8 @@ def seconds(value: float) -> str:
 
 def page(costs: Costs) -> str:
     """All of docs/sizing.md."""
-    floors = [needs(reps, costs) for reps in FLOORS]
+    floors = [needs(reps, costs) for reps, _ in FLOORS]
+    many, (reps, count) = floors[-1], FLOORS[-1]
     rows: dict[str, Callable[[Needs], str]] = {
         "changes a second, average and peak": lambda need: f"{number(need.average)}, {number(need.peak)}",
         "records kept": lambda need: _count(need.records),
@@ -285,14 +288,24 @@ def page(costs: Costs) -> str:
         costs="\n".join(_cost_rows(costs)),
         records_a_day=RECORDS_A_DAY, changes=CHANGES_EACH, hours=HOURS, peak=PEAK, days=DAYS, copies=COPIES,
         recovery=RECOVERY_WANTED, worker_gib=WORKER_MEMORY // GIB, use=round(100 * USE),
-        head=" | ".join(f"{need.reps:,} reps" for need in floors), line="--:|" * len(floors),
+        head=" | ".join(map(_named, FLOORS)), line="--:|" * len(floors),
         floors="\n".join(f"| {name} | {' | '.join(map(cell, floors))} |" for name, cell in rows.items()),
         limits="\n".join(
             f"| {limit.words} | {' | '.join(_share(limit.of(need, costs)) for need in floors)} |" for limit in LIMITS
         ),
-        breaks="\n".join(f"- **{need.reps:,} reps**: {_breaks(need, costs)}" for need in floors),
+        breaks="\n".join(
+            f"- **{_named(floor)}**: {_breaks(need, costs)}" for floor, need in zip(FLOORS, floors, strict=True)
+        ),
         helps="\n".join(_helps(floors, costs)),
+        all_reps=reps * count, count=count, all_workers=many.workers * count, all_disk=amount(many.disk * count),
+        all_memory=memory((many.workers * many.worker_memory + many.api_memory) * count),
+        all_network=amount(many.network * count),
     )  # fmt: skip
+
+
+def _named(floor: tuple[int, int]) -> str:
+    reps, count = floor
+    return f"{reps:,} reps" if count == 1 else f"each of {count} floors of {reps:,}"
 
 
 def _cost_rows(costs: Costs) -> list[str]:
@@ -354,7 +367,7 @@ Taken: {taken}.
 A worker beside a Kafka of its own is faster: here both share the cores. The records are calls and mails; their panes
 are those of a quarter, about one for two records.
 
-## Three floors on paper
+## Floors on paper
 
 A rep makes {records_a_day} records in a working day of {hours} hours (calls, mails, meetings), each changed {changes}
 times, with peaks of {peak} times the average. Records are kept 400 days, about {days} of them worked. Kafka keeps
@@ -364,6 +377,12 @@ each, and {use} % of their rate at the peak; partitions are the next power of tw
 | | {head} |
 |---|{line}
 {floors}
+
+A million reps do not go into one api, nor is there one that reads some teams only. They are floors side by side, one
+each business unit, each under a topic prefix of its own (`FLOORCAST_PREFIX`) with workers and apis of its own; what
+they share is Kafka, Prometheus and Grafana, which add up what the whole house did. {count} floors make {all_reps:,}
+reps: in all {all_workers:,} workers, {all_memory} of memory with one api for each floor, {all_disk} of Kafka's disk,
+and {all_network}/s into Kafka at the peak. `python -m bench views` holds and asks the view of one such floor.
 
 A rep's day is as many panes as there are partitions with a record of that day, which a reader adds up: that is what a
 larger number of partitions costs. Choose it for the floor that you expect in some years, all the same: another number

@@ -113,7 +113,7 @@ async def _measure(people: int, days: int) -> dict[str, float]:
                 place = chosen.randrange(len(kinds))
                 told[rep] += calls[place] if day > today - 90 else 0
                 # Each is a text of its own, as what comes from Kafka is.
-                view.apply(PANES.name, pane_key("ledger.0", f"r-{rep}", window), bytes(bytearray(kinds[place])))
+                view.load(PANES.name, pane_key("ledger.0", f"r-{rep}", window), bytes(bytearray(kinds[place])))
             view.forget_changes()
         view.settle()
         found["loading, CPU"] = time.process_time() - begun

@@ -114,7 +114,8 @@ def _state_lines(state: ConnectionState) -> list[str]:
         until = "" if state.subscription.expires_at is None else f", until {_at(state.subscription.expires_at)}"
         found.append(f"subscription   {printable(state.subscription.state)}{until}")
     if state.backfill is not None:
-        found.append(f"back-fill      {state.backfill.records} records so far")
+        of = "" if state.backfill.of is None else f" of {state.backfill.of}"
+        found.append(f"back-fill      {state.backfill.records}{of} records so far")
     if state.problem is not None:
         found.append(f"problem        {state.problem}: {printable(state.detail or '')}")
     return found

@@ -4,7 +4,6 @@ Owns what is printed. Reads and writes the topic `access` itself, so it needs no
 """
 
 import sys
-from collections.abc import Collection
 
 from deploy.access import Put, run_with_book
 from deploy.local.up import Target
@@ -14,14 +13,12 @@ from schemas.documents.errors import suggestion
 from schemas.exit_codes import ExitCode
 from schemas.instants import format_instant
 
-DEFAULT_SCREEN = "floor"
-
 
 def run_pair(
     target: Target, config: Config, code: str, *, screen: str, team: str | None, name: str | None, now: int
 ) -> int:
     """Pair the screen that shows this code. Exit code 0, 2 where there is no such code, screen or team, or 3."""
-    there: Collection[str] = config.screens or [DEFAULT_SCREEN]
+    there = config.screen_names
     if screen not in there:
         return _fail(f"there is no screen {screen!r}{suggestion(screen, there)}", ExitCode.WRONG_USE)
     if team is not None and config.teams and team not in config.teams:

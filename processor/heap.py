@@ -30,6 +30,9 @@ def collect_seldom() -> None:
     """Have the collector of cycles look at new objects in larger portions.
 
     A batch makes very many of them, none of which lies in a cycle: at Python's 700 a tenth of a worker's time goes into
-    looking.
+    looking. And never at what was imported, nor while it was (the command line has turned the collector off): the first
+    load would look at all of it.
     """
     gc.set_threshold(_NEW_OBJECTS)
+    gc.freeze()
+    gc.enable()

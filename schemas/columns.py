@@ -16,7 +16,7 @@ from msgspec import ValidationError
 from numpy.typing import NDArray
 
 from schemas.catalogue.plan import Form, Plan
-from schemas.panes import Pane, decode_pane, encode_pane
+from schemas.panes import NAME_BYTES, Pane, cells_of, decode_pane, encode_pane, split_pane, unpacked
 
 Buffer = bytes | memoryview
 Integers = NDArray[np.signedinteger[Any]]
@@ -36,6 +36,8 @@ _WIDTHS = (1, 2, 4, 8)
 _NOBODY = np.empty(0, np.int64)
 _NO_KEY = -(2**63)
 _MOST = 2**63 - 1
+_BYTES = np.array([256**place for place in reversed(range(NAME_BYTES))], np.uint64)
+"""What each byte of a name is worth."""
 _Written = tuple[list[int], list[int]]
 _HEAD = 8
 """Integers: who is the last one, columns, bytes of a place, entries of each width, people with a rest."""
@@ -51,43 +53,54 @@ def pack(panes: Mapping[int, bytes | None], parts: frozenset[int], before: "Bloc
 
     Raises msgspec.MsgspecError where one cannot be read.
     """
-    counts: dict[int, _Written] = {}
+    names: list[bytes] = []
+    amounts: list[int] = []
+    people: list[int] = []
     keyed: dict[int, dict[Any, _Written]] = {}
     rests: dict[int, bytes] = {}
     for place, value in panes.items():
         if value is None:
             continue
+        # A pane has some tens of numbers, and a floor millions of panes: those without keys are taken apart at once.
+        named, values = split_pane(value)
         rest: Pane = {}
-        for cell, held in decode_pane(value).items():
-            if type(held) is int:
-                # A pane has some tens of numbers, and a floor millions of panes.
-                column = counts.get(cell)
-                if column is None:
-                    column = counts[cell] = [], []
-                column[0].append(place)
-                column[1].append(held)
-            elif cell in parts:
+        for number, held in enumerate(values):
+            if type(held) is not int:
+                cell = cells_of(named)[number]
+                content, values[number] = unpacked(held), 0
+                if cell not in parts:
+                    rest[cell] = content
+                    continue
                 columns_of = keyed.setdefault(cell, {})
-                for key, amount in held.items():
+                for key, amount in content.items():
                     column = columns_of.get(key)
                     if column is None:
                         column = columns_of[key] = [], []
                     column[0].append(place)
                     column[1].append(amount)
-            else:
-                rest[cell] = held
+        names.append(named)
+        amounts += values
+        people += [place] * len(values)
         if rest:
             rests[place] = encode_pane(rest)
-    columns = {Column(cell, None): _entries(held) for cell, held in counts.items()}
-    columns |= {
-        Column(cell, key): _entries(held, key) for cell, by_key in keyed.items() for key, held in by_key.items()
-    }
+    columns = {Column(cell, key): _entries(held, key) for cell, by_key in keyed.items() for key, held in by_key.items()}
+    columns |= _counts(b"".join(names), _entries((people, amounts)))
     here = {place for place, value in panes.items() if value is not None}
     if before is not None:
         here |= {place for place in before.places() if place not in panes}
         rests |= {place: rest for place, rest in before.rests() if place not in panes}
         _put_back(columns, before, np.array([*panes], np.int64))
     return _laid_out(sorted(here), columns, dict(sorted(rests.items())))
+
+
+def _counts(names: bytes, written: Entries) -> dict[Column, Entries]:
+    """The columns of cells without keys, of what stands one behind the other."""
+    cells = np.frombuffer(names, np.uint8).reshape(-1, NAME_BYTES).astype(np.uint64) @ _BYTES
+    some = np.flatnonzero(written[1])
+    some = some[np.argsort(cells[some], kind="stable")]
+    found, starts = np.unique(cells[some], return_index=True)
+    each = zip(found.tolist(), np.split(some, starts[1:]), strict=False)
+    return {Column(cell, None): (written[0][at], written[1][at]) for cell, at in each}
 
 
 def _entries(written: _Written, key: Any = 0) -> Entries:
@@ -98,7 +111,7 @@ def _entries(written: _Written, key: Any = 0) -> Entries:
         amounts = np.array(written[1], np.int64)
     except OverflowError:
         amounts = np.array([_NO_KEY])
-    if amounts.min() == _NO_KEY:
+    if len(amounts) and amounts.min() == _NO_KEY:
         msg = "a cell holds an amount of more than 64 bits, or of a part that there is not"
         raise ValidationError(msg)
     return np.array(written[0], np.int64), amounts

@@ -91,15 +91,21 @@ def check_row(row: bytes) -> None:
     for name, values in record.named.items():
         is_list = FIELDS[record.kind].get(name) is FieldType.REFERENCES
         _check_values(record.kind, name, ([value] for value in values) if is_list else values)
-    versions = [entry[:2] for entry in record.fields.values()]
-    versions += [entry[:2] for entries in record.histories.values() for entry in entries]
-    versions += [entry[1:3] for entered in record.entered.values() for entry in entered]
-    versions += [version for values in record.named.values() for version in values.values()]
+    ats = [at for at, _, _ in record.fields.values()]
+    digests = [digest for _, digest, _ in record.fields.values()]
+    for entries in record.histories.values():
+        ats += [at for at, _, _ in entries]
+        digests += [digest for _, digest, _ in entries]
+    for entered in record.entered.values():
+        ats += [at for _, at, _, _ in entered]
+        digests += [digest for _, _, digest, _ in entered]
+    for values in record.named.values():
+        ats += [at for at, _ in values.values()]
+        digests += [digest for _, digest in values.values()]
     if record.kept_from is not None:
-        versions.append((record.kept_from, 0))
-    ats, digests = [at for at, _ in versions], [digest for _, digest in versions]
-    if versions and not (
-        FIRST_CHANGE <= min(ats) <= max(ats) <= LAST_CHANGE and 0 <= min(digests) <= max(digests) < 1 << 64
+        ats.append(record.kept_from)
+    if (ats and not FIRST_CHANGE <= min(ats) <= max(ats) <= LAST_CHANGE) or (
+        digests and not 0 <= min(digests) <= max(digests) < 1 << 64
     ):
         msg = "a version is none"
         raise DamagedError(msg)

@@ -40,7 +40,7 @@ from aiokafka.protocol.types import (
 )
 
 from schemas.kafka import Address, kafka_options
-from schemas.log_marks import UNTOLD, Asked, EpochEnd, Facts, Place, TopicFacts
+from schemas.log_marks import UNTOLD, Asked, Described, EpochEnd, Place, TopicFacts
 
 __all__ = ["KafkaError", "KafkaFacts"]
 
@@ -59,7 +59,7 @@ class KafkaFacts:
         self._leaders: dict[Place, tuple[int, int]] = {}
         """Partition -> its leader and that one's epoch, as of the last question."""
 
-    async def topics(self, names: Collection[str]) -> Facts:
+    async def topics(self, names: Collection[str]) -> Described:
         """What there is of these topics, without creating any. Raises KafkaError, OSError, TimeoutError."""
         answer = await self._metadata(sorted(names))
         is_plain = answer.API_VERSION < _MetadataResponseV7.API_VERSION
@@ -79,7 +79,7 @@ class KafkaFacts:
                 self._leaders[name, partition] = (leader, epoch) if is_led else _NOBODY
             copies = min((len(replicas) for _, _, _, _, replicas, *_ in partitions), default=0)
             found[name] = TopicFacts(topic_id, epochs, copies)
-        return Facts(found, len(answer.brokers))
+        return Described(found, len(answer.brokers))
 
     async def _metadata(self, names: list[str]) -> Any:
         try:

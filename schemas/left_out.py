@@ -32,15 +32,18 @@ class LeftOut:
                     held.pop((window, rep, origin), None)
 
     def restore(self, store: PaneStore) -> None:
-        """All that a store holds."""
+        """All that a store holds, and nothing else."""
+        for held in self._held.values():
+            held.clear()
+        cells = np.array([*self._held], np.uint64)
         for window in store.windows():
             for origin, block in store.blocks(window).items():
                 over = store.fresh(window).get(origin, {})
-                for cell, held in self._held.items():
-                    for number in block.numbers(np.array([cell], np.uint64)) if is_day(window) else ():
-                        for place, amount in zip(*(each.tolist() for each in block.column(number)), strict=True):
-                            if amount and place not in over:
-                                held[window, store.names[place], origin] = amount
+                for number in block.numbers(cells):
+                    held = self._held[block.name(number).cell]
+                    for place, amount in zip(*(each.tolist() for each in block.column(number)), strict=True):
+                        if amount and place not in over:
+                            held[window, store.names[place], origin] = amount
             for origin, panes in store.fresh(window).items():
                 for place, value in panes.items():
                     self.note(origin, store.names[place], window, value)

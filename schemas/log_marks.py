@@ -50,7 +50,7 @@ class TopicFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Described:
     """What Kafka says of the topics that it was asked for; those that are not there are left out."""
 
     topics: Mapping[str, TopicFacts]
@@ -81,7 +81,7 @@ class Loss:
         return self.text
 
 
-def asked_of(marks: Mapping[Place, Mark], facts: Facts) -> set[Asked]:
+def asked_of(marks: Mapping[Place, Mark], facts: Described) -> set[Asked]:
     """What leaders have to be asked to judge these marks, and to make newer ones."""
     asked: set[Asked] = set()
     for (topic, partition), mark in marks.items():
@@ -90,7 +90,7 @@ def asked_of(marks: Mapping[Place, Mark], facts: Facts) -> set[Asked]:
     return asked
 
 
-def shape_losses(facts: Facts, wanted: Mapping[str, int]) -> list[Loss]:
+def shape_losses(facts: Described, wanted: Mapping[str, int]) -> list[Loss]:
     """Topics that are not there or have another number of partitions than `wanted` says (0: any number)."""
     found: list[Loss] = []
     for topic, partitions in sorted(wanted.items()):
@@ -108,7 +108,7 @@ def _taken_in(topic: str, held: TopicFacts) -> str:
     return f"floorcast replay --partitions {len(held.epochs)} takes them in" if is_log else REPLAY
 
 
-def loss_at(place: Place, mark: Mark, facts: Facts, ends: Ends) -> Loss | None:
+def loss_at(place: Place, mark: Mark, facts: Described, ends: Ends) -> Loss | None:
     """How what Kafka says of a partition contradicts its mark; None: it does not, or nothing is known."""
     topic, partition = place
     held = facts.topics.get(topic)
@@ -126,7 +126,7 @@ def loss_at(place: Place, mark: Mark, facts: Facts, ends: Ends) -> Loss | None:
     return None
 
 
-def beyond_end(place: Place, offset: int, facts: Facts, ends: Ends) -> Loss | None:
+def beyond_end(place: Place, offset: int, facts: Described, ends: Ends) -> Loss | None:
     """A contradiction where `offset`, which was read up to before Kafka was asked, lies behind the end."""
     topic, partition = place
     held = facts.topics.get(topic)
@@ -136,7 +136,7 @@ def beyond_end(place: Place, offset: int, facts: Facts, ends: Ends) -> Loss | No
     return Loss(topic, "shorter", f"{topic}[{partition}] was read up to offset {offset} and ends at {answer.end}")
 
 
-def advanced(place: Place, mark: Mark, offset: int, facts: Facts, ends: Ends) -> Mark:
+def advanced(place: Place, mark: Mark, offset: int, facts: Described, ends: Ends) -> Mark:
     """The newest mark that is sure, for a partition that was read or written up to `offset` before Kafka was asked.
 
     The epoch is the leader's own word: what a broker says of other brokers' partitions may be old, and a mark with too

@@ -18,14 +18,14 @@ from schemas.group_panes import GroupPanes, has_many
 from schemas.instants import DAY, MINUTE
 from schemas.left_out import LeftOut
 from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
-from schemas.pane_store import Contents, PaneStore
-from schemas.panes import IN_LEVELS, IN_SPAN, UNREADABLE, Pane, merge, pane_key, read_pane_key
-from schemas.people import Person, Roster
+from schemas.pane_store import Contents, PaneStore, read_place
+from schemas.panes import IN_LEVELS, IN_SPAN, UNREADABLE, Pane, merge, pane_key
+from schemas.people import Roster
 from schemas.pieces import DAYS_IN_BLOCK, MINUTES_IN_BLOCK, Pieces, block_of
 from schemas.rep_days import RepDays
 from schemas.scopes import ORGANISATION, Scope, rep_scope, team_scope
 from schemas.sums import Sums
-from schemas.windows import STANDING, Calendar, Day, Span, Window, day_window, days_kept, index_of, is_day, whole_day
+from schemas.windows import STANDING, Calendar, Day, Span, Window, day_window, index_of, is_day
 
 DECODED_WINDOWS = 256
 """Of so many windows the panes of reps stay decoded, which takes ten times the memory of their bytes."""
@@ -73,10 +73,7 @@ class MergedPanes:
 
     def take_pane(self, key: bytes, value: bytes | None) -> tuple[Window, str | None] | None:
         """Take a message of `panes` in: window and rep of what has changed by it, if anything has."""
-        origin, rep, stored = read_pane_key(key)
-        # What is kept for fewer days is one more origin of the day.
-        window, keep = whole_day(stored), days_kept(stored)
-        origin = f"{origin}.{keep}" if keep else origin
+        origin, rep, window = read_place(key)
         place = self.store.place(rep)
         is_first = window not in self.store
         self._groups.note(window, rep)
@@ -121,21 +118,33 @@ class MergedPanes:
     def restore(self, contents: Contents) -> None:
         """Hold panes that another one held, where nothing is held yet."""
         self.store.restore(contents)
+        self._note_all()
+
+    def _note_all(self) -> None:
+        """Take it that all that is in the store has just come."""
         self._bulk.forget()
         self.revision += 1
+        self._windows = Pieces()
         for window in self.store.windows():
             self._windows.add(window)
             if is_day(window):
                 self._day_revisions[index_of(window)] = self.revision
-        for rep in self._with_panes():
+        for rep in {*self._with_panes(), *self._rep_revisions}:
             self._rep_revisions[rep] = self.revision
         self.left_out.restore(self.store)
 
+    def load_pane(self, key: bytes, value: bytes | None) -> None:
+        """Take a message of `panes` in that is one of very many: nobody asks for anything before `settle`."""
+        origin, rep, window = read_place(key)
+        self.store.load(window, origin, self.store.place(rep), value)
+
     def settle(self) -> None:
-        """All there was has come in: put it in columns. What comes from now on is looked at in between."""
-        for _ in self.store.pack_all():
-            pass
-        self.store.is_loading = False
+        """All there was has come in, by whatever way: put it in columns. What comes now is looked at in between."""
+        self.store.settle()
+        self._rep_panes.clear()
+        self._groups.forget()
+        self._blocks.clear()
+        self._note_all()
 
     def _count_windows(self, window: Window, *, is_first: bool) -> None:
         """How many windows of a block have a pane; what was remembered of one without any goes with it."""
@@ -276,18 +285,10 @@ class MergedPanes:
             if len(self._rep_day_panes) > LEVELS_REMEMBERED:
                 self._rep_day_panes.clear()
             made = self._rep_days.panes(
-                self._people_of(scope), first, last, lambda rep, day: self._is_in(scope, rep, day)
+                self.roster.people_of(scope), first, last, lambda rep, day: self._is_in(scope, rep, day)
             )
             found = self._rep_day_panes[scope, first, last] = made.get(True, {})
         return found
-
-    def _people_of(self, scope: Scope) -> Iterable[Person]:
-        people = self.roster.people
-        if scope.kind == "team":
-            return [people[rep] for rep in self.roster.ever_in(scope.id)]
-        if scope.kind != "rep":
-            return people.values()
-        return [people[scope.id]] if scope.id is not None and scope.id in people else []
 
     def _days_up_to(self, span: Span, now: int) -> tuple[Day, Day]:
         """The days that a span touches, those to come left out."""
@@ -322,7 +323,7 @@ class MergedPanes:
         if self._rep_days.cells:
             first, last = self._days_up_to(span, now)
             made = self._rep_days.panes(
-                self._people_of(scope),
+                self.roster.people_of(scope),
                 first,
                 last,
                 lambda rep, day: (self._is_in(scope, rep, day), label_on(rep, day)),

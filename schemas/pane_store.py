@@ -12,8 +12,8 @@ from msgspec import MsgspecError
 
 from schemas.columns import Block, pack
 from schemas.pane_damage import Damage
-from schemas.panes import Pane, decode_pane, pane_key
-from schemas.windows import Window, is_day
+from schemas.panes import Pane, decode_pane, pane_key, read_pane_key
+from schemas.windows import Window, days_kept, is_day, whole_day
 
 NOBODY = 0
 FRESH_AT_MOST = 25_000
@@ -42,6 +42,10 @@ class PaneStore:
         """None: the pane that the block of that origin has is gone."""
         self._blocks: dict[Window, dict[str, Block]] = {}
         self._panes_in: dict[Window, int] = {}
+        self._counted: set[Window] | None = None
+        """While what was loaded is counted: the windows where that is done."""
+        self._is_loaded = False
+        """There may be panes that were loaded, and are not counted."""
         self._panes_of: list[int] = [0]
         self.people_revision = 0
         """Grows when somebody has a first pane, or none any more."""
@@ -100,6 +104,70 @@ class PaneStore:
             self._fresh_days -= window & 1
         return before
 
+    def load(self, window: Window, origin: str, place: int, value: bytes | None) -> None:
+        """Take in a pane (None: there is none) not looking at what was there: `settling` and `settle` are to follow.
+
+        What a start reads is said once, most of it, and nobody asks before all of it is there.
+        """
+        if self._counted is not None and window in self._counted:
+            if value is None:
+                self.take_out(window, origin, place)
+            else:
+                self.put(window, origin, place, value)
+            return
+        self._is_loaded = True
+        self.damage.mend(window, origin, place)
+        if value is None and origin not in self._blocks.get(window, _NO_BLOCKS):
+            self._pick_up(window, origin, place)
+            return
+        self._lay(window, origin, place, value)
+        if window & 1:
+            self._changing = window
+            if self._fresh_days > self._fresh_at_most():
+                self._pack_some()
+
+    def settling(self) -> Iterator[Window]:
+        """Pack and count what was loaded, a day with each step; `settle` ends that. More may be loaded meanwhile."""
+        yield from self.pack_all()
+        self._counted = set()
+        self._panes_in.clear()
+        self._panes_of = [0] * len(self.names)
+        self.people_revision += 1
+        yield from self._count_all(self._counted)
+
+    def settle(self) -> None:
+        """All there was has come in: it lies in columns, and is counted."""
+        for _ in self.pack_all():
+            pass
+        if self._is_loaded:
+            for _ in self.settling() if self._counted is None else self._count_all(self._counted):
+                pass
+        self._counted, self._is_loaded, self.is_loading = None, False, False
+
+    def _count_all(self, counted: set[Window]) -> Iterator[Window]:
+        """How many panes there are, and of whom. What comes in for a window that is counted is counted as ever."""
+        for number, window in enumerate(sorted({*self._blocks, *self._fresh} - counted)):
+            self._count(window)
+            counted.add(window)
+            # Minutes are many, and small.
+            if window & 1 or not number % 64:
+                yield window
+
+    def _count(self, window: Window) -> None:
+        blocks, origins = self._blocks.get(window, {}), self._fresh.get(window, {})
+        there: list[int] = []
+        for held in origins.values():
+            there += [place for place, value in held.items() if value is not None]
+        for origin, block in blocks.items():
+            over = origins.get(origin, ())
+            places = block.places()
+            there += [place for place in places if place not in over] if over else places
+        for place in there:
+            self._panes_of[place] += 1
+        self._panes_in[window] = len(there)
+        if not there:
+            self._forget(window)
+
     def _lay(self, window: Window, origin: str, place: int, value: bytes | None) -> None:
         origins = self._fresh.get(window)
         if origins is None:
@@ -109,6 +177,19 @@ class PaneStore:
             fresh = origins[origin] = {}
         self._fresh_days += (window & 1) and place not in fresh
         fresh[place] = value
+
+    def _pick_up(self, window: Window, origin: str, place: int) -> None:
+        origins = self._fresh.get(window, _NONE)
+        fresh = origins.get(origin)
+        if fresh is None or place not in fresh:
+            return
+        del fresh[place]
+        self._fresh_days -= window & 1
+        # Most minutes that a start reads of are over.
+        if not fresh:
+            del origins[origin]
+            if not origins:
+                del self._fresh[window]
 
     def _forget(self, window: Window) -> None:
         fresh = self._fresh.pop(window, {})
@@ -130,7 +211,7 @@ class PaneStore:
         sizes = {
             window: sum(map(len, origins.values())) - self.damage.size(window)
             for window, origins in self._fresh.items()
-            if is_day(window) and window != self._changing
+            if window & 1 and window != self._changing
         }
         if sizes:
             self.pack(max(sizes, key=sizes.__getitem__))
@@ -311,6 +392,16 @@ class PaneStore:
                 value = held.get(place)
                 if value is not None and (places is None or place in places):
                     yield origin, place, value
+
+
+def read_place(key: bytes) -> tuple[str, str | None, Window]:
+    """(origin, rep, window) of a pane as it is stored: what is kept for fewer days is one more origin of the day.
+
+    Raises ValueError.
+    """
+    origin, rep, stored = read_pane_key(key)
+    window = whole_day(stored)
+    return (origin if window == stored else f"{origin}.{days_kept(stored)}"), rep, window
 
 
 def pane_or_nothing(value: bytes) -> Pane:

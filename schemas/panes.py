@@ -9,6 +9,7 @@ Whatever was put in can be taken out again, in any order, and what returns to 0 
 import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -176,27 +177,44 @@ def _unit_of(numbers: Sequence[int]) -> tuple[bool | None, int]:
 
 
 def decode_pane(value: bytes) -> Pane:
-    """The opposite of `encode_pane`. A pane of an earlier build is empty: its cells have other names by now.
+    """The opposite of `encode_pane`. Raises msgspec.MsgspecError."""
+    names, values = split_pane(value)
+    return {
+        cell: held if isinstance(held, int) else unpacked(held)
+        for cell, held in zip(cells_of(names), values, strict=True)
+    }
 
-    Raises msgspec.MsgspecError.
+
+def split_pane(value: bytes) -> tuple[bytes, list[Any]]:
+    """The names in a pane, and what each of these cells holds: an amount, or what `unpacked` reads.
+
+    A pane of an earlier build is empty: its cells have other names by now. Raises msgspec.MsgspecError.
     """
     if value and (value[0] & 0xF0 == _EARLIER[0] or value[0] in (_EARLIER[1], _EARLIER[1] + 1)):
-        return {}
+        return b"", []
     names, *values = _decode(value) or [b""]
     if not isinstance(names, bytes) or len(names) != NAME_BYTES * len(values):
         msg = "a pane has other names than values"
         raise msgspec.ValidationError(msg)
-    pane: Pane = {}
-    for (high, low), held in zip(_NAMES.iter_unpack(names), values, strict=True):
-        content = held if isinstance(held, int) else _unpacked(held)
-        if content == {}:
-            msg = "a cell holds nothing"
-            raise msgspec.ValidationError(msg)
-        pane[high << 32 | low] = content
-    return pane
+    return names, values
 
 
-def _unpacked(held: Any) -> dict[Any, int]:
+@lru_cache(4096)
+def cells_of(names: bytes) -> tuple[int, ...]:
+    """The cells whose names stand there one behind the other."""
+    return tuple(high << 32 | low for high, low in _NAMES.iter_unpack(names))
+
+
+def unpacked(held: Any) -> dict[Any, int]:
+    """What is held by key, of what stands in a pane. Raises msgspec.ValidationError."""
+    found = _read(held)
+    if not found:
+        msg = "a cell holds nothing"
+        raise msgspec.ValidationError(msg)
+    return found
+
+
+def _read(held: Any) -> dict[Any, int]:
     try:
         if isinstance(held, bytes):
             return dict.fromkeys(_ids(held), 1)

@@ -6,7 +6,7 @@ Pure.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from schemas.config import Config
 from schemas.instants import parse_date
 from schemas.records import Record, attribute_text, decode_record
 from schemas.roster import Membership, join_records, membership_of
+from schemas.scopes import Scope
 from schemas.windows import Calendar, Day, day_from
 
 
@@ -97,6 +98,14 @@ class Roster:
                 for each in {*person.membership.teams}:
                     self._ever_in.setdefault(each, []).append(rep)
         return self._ever_in.get(team, ())
+
+    def people_of(self, scope: Scope) -> Collection[Person]:
+        """All who are in a scope on any day, or were."""
+        if scope.kind == "team":
+            return [self.people[rep] for rep in self.ever_in(scope.id)]
+        if scope.kind != "rep":
+            return self.people.values()
+        return [self.people[scope.id]] if scope.id is not None and scope.id in self.people else []
 
     def apply(self, key: bytes, row: bytes | None) -> tuple[str | None, bool]:
         """Take a record in (None: it is gone): of a rep, an absence, a goal.

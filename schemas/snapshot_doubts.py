@@ -10,7 +10,19 @@ from typing import Protocol
 import msgspec
 
 from schemas.instants import HOUR
-from schemas.log_marks import UNTOLD, Asked, Ends, EpochEnd, Facts, Mark, Place, advanced, asked_of, beyond_end, loss_at
+from schemas.log_marks import (
+    UNTOLD,
+    Asked,
+    Described,
+    Ends,
+    EpochEnd,
+    Mark,
+    Place,
+    advanced,
+    asked_of,
+    beyond_end,
+    loss_at,
+)
 
 OLDEST = 12 * HOUR
 """Kafka keeps the word that a key is gone for a day: who was away for longer would not hear of it."""
@@ -19,7 +31,7 @@ OLDEST = 12 * HOUR
 class Asking(Protocol):
     """Who asks Kafka: see kafka_facts.py."""
 
-    async def topics(self, names: Collection[str]) -> Facts: ...
+    async def topics(self, names: Collection[str]) -> Described: ...
 
     async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]: ...
 
@@ -74,7 +86,7 @@ async def doubt_of(
     return next((doubt for doubt in doubts if doubt is not None), None)
 
 
-def _doubt_at(place: Place, mark: Mark, begins: int, facts: Facts, ends: Ends) -> str | None:
+def _doubt_at(place: Place, mark: Mark, begins: int, facts: Described, ends: Ends) -> str | None:
     topic, number = place
     if not mark.topic_id or not facts.topics[topic].id or mark.epoch == UNTOLD or (place, mark.epoch) not in ends:
         return f"Kafka does not tell whether {topic}[{number}] is the one that was read"

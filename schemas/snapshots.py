@@ -101,12 +101,16 @@ class SnapshotFile:
         positions: Mapping[Place, int],
         as_of: int,
         write: Callable[[Path, Source, IsStopped], int],
+        *,
+        held: int = 0,
     ) -> None:
         """Write what was read up to these positions; `write` does, in a thread that ends soon once this is cancelled.
 
-        `as_of`: when the positions were known to be the newest (microseconds).
+        `as_of`, `held`: see `is_due`. What has become needless while another one was written is left out.
         """
         async with self._writing:
+            if not self.is_due(positions, as_of, held=held):
+                return
             self._tried_at, stop = self._clock(), threading.Event()
             try:
                 marks = await marks_of(positions, self._asking)

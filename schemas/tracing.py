@@ -14,8 +14,8 @@ TRACES_PATTERN = r"^(https?://[^\s/@]+(/[^\s@]*)?)?$"
 """Of a collector's address. No password: the address gets into the log."""
 
 Kind = Literal["server", "producer", "consumer", "client", "internal"]
-Fact = str | int | float | bool
-Facts = Mapping[str, Fact]
+Attribute = str | int | float | bool
+Attributes = Mapping[str, Attribute]
 Headers = tuple[tuple[str, bytes], ...]
 """Of a Kafka message."""
 
@@ -23,7 +23,7 @@ Headers = tuple[tuple[str, bytes], ...]
 class Span:
     """A piece of work that is under way; this one is told to nobody."""
 
-    def note(self, facts: Facts) -> None:
+    def note(self, attributes: Attributes) -> None:
         """Say more of it."""
 
     def fail(self, why: str) -> None:
@@ -43,7 +43,7 @@ class Tracing:
         kind: Kind = "internal",
         *,
         parents: Iterable[str] = (),
-        facts: Facts | None = None,
+        attributes: Attributes | None = None,
         began: int | None = None,
     ) -> Iterator[Span]:
         """A piece of work, as long as it is open, within that of the caller.

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from schemas.tracing import TRACEPARENT, Facts, Kind, Span, Tracing
+from schemas.tracing import TRACEPARENT, Attributes, Kind, Span, Tracing
 
 MOST_LINKS = 128
 _EXPORT_SECONDS = 3.0
@@ -33,9 +33,9 @@ class OtlpSpan(Span):
     def __init__(self, span: trace.Span) -> None:
         self._span = span
 
-    def note(self, facts: Facts) -> None:
+    def note(self, attributes: Attributes) -> None:
         """Say more of it."""
-        self._span.set_attributes(facts)
+        self._span.set_attributes(attributes)
 
     def fail(self, why: str) -> None:
         """It went wrong."""
@@ -64,7 +64,7 @@ class OtlpTracing(Tracing):
         kind: Kind = "internal",
         *,
         parents: Iterable[str] = (),
-        facts: Facts | None = None,
+        attributes: Attributes | None = None,
         began: int | None = None,
     ) -> Iterator[Span]:
         """A piece of work, as long as it is open. An exception that passes is told by its type alone."""
@@ -80,7 +80,7 @@ class OtlpTracing(Tracing):
             context=within,
             kind=SpanKind[kind.upper()],
             links=[Link(context) for context in found[:MOST_LINKS]] if len(found) > 1 else [],
-            attributes=facts,
+            attributes=attributes,
             start_time=began,
             record_exception=False,
             set_status_on_exception=False,

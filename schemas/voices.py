@@ -1,12 +1,11 @@
-"""Fields that several properties of a CRM speak of: each property has a voice of its own, and the newest word counts.
+"""Fields that several properties of a CRM set: each property writes a field of its own, and the newest value counts.
 
-Owns the names of the voices and the rule. A property that a field alone goes by sets the field itself; where others may
-set it too, the first one still does, and the others set `status#1`, `status#2` … of the same record; so does what an
-event of another kind (a creation, a stage) lets one conclude. These are fields
-like any other to the fold, so no order of arrival matters. What the field *is* is found when somebody asks: the newest
-word of all voices that say something now; of a currency the CRM's own word, and the connection's where there is none.
-So a property that is cleared, or says nothing of ours any more, lets the
-others decide again. Nobody outside sees a voice, and no event from outside can set one.
+Owns the names of these fields, the voices, and the rule. The first property sets the field itself, such as `status`.
+Other properties set `status#1`, `status#2` … of the same record, and so does what an event of another kind (a creation,
+a stage) implies. The fold treats them as any other field, so the order of arrival does not matter. Whoever asks for the
+field gets the newest value among its voices that have one; of a currency that of the CRM, and that of the connection
+only where the CRM gives none. So when a property is cleared, or has a value that means nothing to us, the others decide
+again. Voices are never served, and no event from outside can set one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -9,6 +9,7 @@ Owns window arithmetic. Reads no clock: `now` is an argument.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import NewType
 from zoneinfo import ZoneInfo
 
@@ -62,6 +63,7 @@ def days_kept(window: Window) -> int:
     return 0 if window == STANDING else window + (1 << _KEPT - 1) >> _KEPT
 
 
+@lru_cache(8192)
 def whole_day(window: Window) -> Window:
     """The window of the day that a pane is a part of; any other as it is."""
     return Window(window - (days_kept(window) << _KEPT))
@@ -85,6 +87,7 @@ def write_window(window: Window) -> str:
     return f"{'d' if window & 1 else 'm'}{index_of(window)}{f'.{keep}' if keep else ''}"
 
 
+@lru_cache(8192)
 def read_window(text: str) -> Window:
     """The opposite of `write_window`. Raises ValueError."""
     if text == "s0":

@@ -3,19 +3,23 @@
 Owns the form in which a screen's settings reach the page. Draws nothing (api/static).
 """
 
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
+from starlette.requests import HTTPConnection
 
+from api.http.qr import qr_code
+from api.read.view import View
 from api.words.texts import Words
 from schemas.calendars import weekdays_of
 from schemas.config.hours import read_days, read_span
-from schemas.config.screens import ScreenConfig, When
-from schemas.config.tiles import Tile
+from schemas.config.screens import Scene, ScreenConfig, When
+from schemas.config.tiles import MessageTile, Tile, window_of
 from schemas.instants import SECOND
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -25,10 +29,20 @@ _PAIRING = Template((_TEMPLATES / "pair.html").read_text("utf-8"))
 Json = dict[str, Any]
 
 
-def board_page(settings: Json | None, device: str | None = None) -> str:
+USUAL = ("calls_made", "conversations", "emails_sent", "meetings_held", "deals_won", "revenue_won")
+_MOST_USUAL = 6
+
+
+def usual_metrics(catalogue: Iterable[str]) -> list[str]:
+    """What a screen shows of which nobody says what: the usual metrics, as far as they are not switched off."""
+    known = list(catalogue)
+    return [name for name in USUAL if name in known] or known[:_MOST_USUAL]
+
+
+def board_page(settings: Json | None, device: str | None = None, *, usual: Sequence[str] = USUAL) -> str:
     """The page of a screen with these settings; None: the address of the page says what it shows.
 
-    `device`: the screen on the wall, where it was paired.
+    `device`: the screen on the wall, where it was paired. `usual`: what is shown where the address does not say it.
     """
     words = Words("en" if settings is None else settings["language"])
     return _PAGE.substitute(
@@ -39,8 +53,19 @@ def board_page(settings: Json | None, device: str | None = None) -> str:
         theme="dark" if settings is None else settings["theme"],
         title=escape("floorcast" if settings is None else settings["title"] or "floorcast"),
         # The only character by which text could end the element that it stands in.
-        settings=orjson.dumps(settings).decode().replace("<", "\\u003c"),
+        settings=orjson.dumps(settings or {"usual": [*usual]}).decode().replace("<", "\\u003c"),
     )
+
+
+def unknown_name(request: HTTPConnection) -> tuple[str, str] | None:
+    """`team` or `metric`, and a name in the address of a screen that none of them has."""
+    view: View = request.app.state.read_side.view
+    for field, known in (("team", view.roster.team_names), ("metric", view.catalogue)):
+        asked = ",".join(request.query_params.get(name, "") for name in (field, f"{field}s")).split(",")
+        unknown = next((name.strip() for name in asked if name.strip() and name.strip() not in known), None)
+        if unknown is not None:
+            return field, unknown
+    return None
 
 
 def pairing_page(words: Words) -> str:
@@ -49,8 +74,14 @@ def pairing_page(words: Words) -> str:
     return _PAIRING.substitute(language=words.language, direction=words.direction, heading=heading, text=text)
 
 
-def screen_settings(name: str, screen: ScreenConfig, *, teams: list[str], calendars: list[str]) -> Json:
-    """What a page shows. `teams`: whose numbers this viewer may see; `calendars`: those that say whether they work."""
+def screen_settings(
+    name: str, screen: ScreenConfig, *, teams: list[str], calendars: list[str], origin: str = ""
+) -> Json:
+    """What a page shows.
+
+    `teams`: whose numbers this viewer may see; `calendars`: those that say whether they work; `origin`: where the
+    viewer finds floorcast, for phones that are to find it too.
+    """
     return {
         "screen": name,
         "title": screen.title or "",
@@ -64,7 +95,7 @@ def screen_settings(name: str, screen: ScreenConfig, *, teams: list[str], calend
             {
                 "name": scene.name,
                 "when": None if scene.when is None else _when(scene.when),
-                "tiles": [_tile(tile) for tile in scene.tiles],
+                "tiles": [_tile(tile) | _code(tile, origin, name, scene, teams) for tile in scene.tiles],
             }
             for scene in screen.scenes
         ],
@@ -87,6 +118,20 @@ def screen_settings(name: str, screen: ScreenConfig, *, teams: list[str], calend
 
 def _tile(tile: Tile) -> Json:
     return tile.model_dump(mode="json", exclude_none=True)
+
+
+def _code(tile: Tile, origin: str, screen: str, scene: Scene, teams: list[str]) -> Json:
+    """A code to the numbers of this scene. No key is in it: who opens it has one of their own."""
+    if not isinstance(tile, MessageTile) or tile.qr is None:
+        return {}
+    path = "/me"
+    if tile.qr == "scene":
+        path = f"/board/{quote(screen)}?{urlencode({'scene': scene.name})}"
+    elif tile.qr == "floor":
+        windows = [window for each in scene.tiles if (window := window_of(each)) is not None]
+        asked = {"window": windows[:1], "team": teams if len(teams) == 1 else []}
+        path = f"/floor?{urlencode(asked, doseq=True)}"
+    return {"qr": qr_code(origin + path)}
 
 
 def _when(when: When) -> Json:

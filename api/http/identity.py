@@ -49,6 +49,8 @@ class Access:
     """The screen on the wall, where it was paired."""
     rep: str | None = None
     """If set, only what is about this person may be shown."""
+    teams: frozenset[str] | None = None
+    """If set, only what belongs to one of these teams may be shown: of a screen for several."""
 
     def allows(self, rep: str | None, team: str | None) -> bool:
         """Whether what belongs to this person, who is of this team, may be shown."""
@@ -56,7 +58,7 @@ class Access:
 
     def allows_team(self, team: str | None) -> bool:
         """Whether rows of `team` may be shown (None: of nobody's or of the whole organisation)."""
-        return self.team is None or self.team == team
+        return self.team in {None, team} and (self.teams is None or team in self.teams)
 
 
 class Identity:
@@ -69,7 +71,7 @@ class Identity:
         """Find who asks, if the address needs it."""
         if scope["type"] == "http":
             wanted = scope_of(scope["method"], scope["path"])
-            if wanted is not None:
+            if wanted is not None and not _is_no_board(scope):
                 access = authenticate(HTTPConnection(scope))
                 is_own = access.rep is not None and is_open_to_reps(scope["method"], scope["path"])
                 if not is_own and not access.scope.includes(wanted):
@@ -82,6 +84,13 @@ class Identity:
         return self.app(scope, receive, send)
 
 
+def _is_no_board(scope: Scope) -> bool:
+    """Whether this is the address of a screen that there is not: no key opens it, so none is asked for."""
+    path: str = scope["path"]
+    config: Config = scope["app"].state.config
+    return path.startswith(_BOARD) and path.removeprefix(_BOARD) not in config.screen_names
+
+
 def access_of(request: HTTPConnection) -> Access:
     """What the middleware found that a request may see."""
     access: Access = request.scope[_ACCESS]
@@ -91,7 +100,7 @@ def access_of(request: HTTPConnection) -> Access:
 def authenticate(request: HTTPConnection) -> Access:
     """What the request may see now. Raises UnauthenticatedError.
 
-    Who asks for a screen of the configuration sees what that screen may show, whoever they are.
+    Who asks for a screen of the configuration sees what that screen may show, whoever they are: of its teams alone.
     """
     access = _find(request)
     if access.rep is not None:
@@ -101,7 +110,9 @@ def authenticate(request: HTTPConnection) -> Access:
     config: Config = request.app.state.config
     if asked is None or asked not in config.screens:
         return replace(access, screen=None)
-    return replace(access, scope=ApiScope.BOARD, screen=asked)
+    teams = config.screens[asked].teams if access.team is None else [access.team]
+    one, several = (teams[0], None) if len(teams) == 1 else (None, frozenset(teams) or None)
+    return replace(access, scope=ApiScope.BOARD, screen=asked, team=one, teams=several)
 
 
 def _find(request: HTTPConnection) -> Access:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from api.http.access_log import AccessLog
 from api.http.compression import Compression
 from api.http.conditional import Conditional, HeadAsGet
 from api.http.errors import CatchErrors
 from api.http.headers import Answers
 from api.http.identity import Identity
 from api.http.proxies import TrustedProxies
+from api.http.request_log import RequestLog
 from api.settings import Settings
 
 
@@ -25,7 +25,7 @@ def middleware(settings: Settings, cors: Sequence[str]) -> list[Middleware]:
     return [
         *proxies,
         Middleware(Answers),
-        Middleware(AccessLog, kept=settings.access_log),
+        Middleware(RequestLog, kept=settings.access_log),
         *others,
         Middleware(CatchErrors),
         Middleware(HeadAsGet),

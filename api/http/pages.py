@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
-from api.http.board_page import pairing_page
+from api.http.board_page import pairing_page, unknown_name
 from api.http.people.problems import is_of_people, problem_page
 from api.http.people.rendering import words_of
 from api.words.texts import Words
@@ -32,6 +32,8 @@ _KEYS = {
     503: ("trouble.starting.heading", "trouble.starting.text"),
 }
 """Heading and text by status."""
+_NAMES = {"team": "problem.team", "metric": "problem.metrics"}
+"""Heading by what the address names and nothing is called."""
 
 
 def error_page(
@@ -53,7 +55,8 @@ def error_page(
     head = {"cache-control": "no-store", "vary": "accept, accept-language", **headers}
     if status == 401 and name and field != "token":
         return HTMLResponse(pairing_page(words), status_code=status, headers=head)
-    heading, text = _said(words, status, field, name, screen, connection.query_params.get(field or "", ""))
+    _, asked = unknown_name(connection) or ("", connection.query_params.get(field or "", ""))
+    heading, text = _said(words, status, field, name, screen, asked)
     body = _PAGE.substitute(
         language=words.language,
         direction=words.direction,
@@ -72,9 +75,12 @@ def _said(
         names = ", ".join(scene.name for scene in screen.scenes)
         return words.say("problem.scene", name=asked), words.say("problem.scenes", names=names)
     heading, text = _KEYS.get(status, ("problem.other", None))
-    if status == 404:
+    if status == 404 and field in _NAMES:
+        heading, text = _NAMES[field], f"trouble.{field}.text"
+    elif status == 404:
         heading = "problem.tile" if field == "tile" else "problem.screen" if name else heading
     # As it was written, where that is a number by other rules than ours.
     number: int | str = int(asked) if _PLAIN.fullmatch(asked) else asked
-    said = words.say(heading, name=name if status == 404 else asked, number=number)
+    is_screen = status == 404 and field not in _NAMES
+    said = words.say(heading, name=name if is_screen else asked, number=number)
     return said, "" if text is None else words.say(text)

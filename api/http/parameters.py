@@ -249,12 +249,17 @@ def known_team(view: View, team: str, access: Access) -> str:
     """A team that exists (404) and that the key may see (403)."""
     organisation_refused_to_reps(access)
     if not access.allows_team(team):
-        msg = f"this key is limited to the team {access.team!r}"
-        raise ForbiddenError(msg)
+        raise _limited(access)
     if team not in view.roster.team_names:
         msg = f"there is no team {shown(team)}"
         raise NotFoundError(msg, field="team")
     return team
+
+
+def _limited(access: Access) -> ForbiddenError:
+    if access.teams is None:
+        return ForbiddenError(f"this key is limited to the team {access.team!r}")
+    return ForbiddenError(f"this screen is for the teams {', '.join(map(repr, sorted(access.teams)))}")
 
 
 def known_rep(view: View, rep: str, access: Access, now: int) -> str:
@@ -269,10 +274,9 @@ def screen_filter(request: ReadRequest) -> Filter:
     """What the stream of the screen that asks holds. Called only where a screen of the configuration does."""
     access, config = request.access, request.view.config
     screen = config.screens[access.screen or ""]
-    teams = [access.team] if access.team is not None else screen.teams
     return Filter(
         windows=windows_of(screen),
-        teams=frozenset(teams) if teams else None,
+        teams=access.teams if access.team is None else frozenset({access.team}),
         discretion=request.discretion,
         device=access.device,
         wins=screen.tells_wins,
@@ -312,9 +316,8 @@ def organisation_refused_to_reps(access: Access) -> None:
 def organisation_allowed(access: Access) -> None:
     """A key limited to a team does not see the whole organisation, and one of a rep neither."""
     organisation_refused_to_reps(access)
-    if access.team is not None:
-        msg = f"this key is limited to the team {access.team!r}"
-        raise ForbiddenError(msg)
+    if not access.allows_team(None):
+        raise _limited(access)
 
 
 def one_scope(view: View, rep: str | None, team: str | None, access: Access, now: int) -> Scope:

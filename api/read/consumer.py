@@ -23,7 +23,7 @@ from api.read.catch_up import CatchUp
 from api.read.generations import read_served
 from api.read.holding import Holding
 from api.read.snapshots import Snapshots
-from api.read.topics import BUSY, SOURCES, VIEW
+from api.read.topics import BUSY, STAGE_INPUTS, VIEW
 from api.read.view import View
 from api.settings import Settings
 from schemas.generations import Served, first_generation
@@ -196,6 +196,8 @@ class ViewConsumer:
         self._behind = Behind()
         self._has_read = False
         """What comes now is news."""
+        self._newest_at = 0
+        """When Kafka last had no panes that are not read by now (microseconds)."""
 
     def problems(self) -> list[str]:
         """What is missing before the numbers may be believed; empty when they may."""
@@ -228,7 +230,7 @@ class ViewConsumer:
 
     def behind_seconds(self, now: int) -> float:
         """Age of the oldest delivery that is not in the numbers yet; 0 when all is."""
-        for stage in SOURCES:
+        for stage in STAGE_INPUTS:
             self._behind.passed(stage, self._done(stage))
         return self._behind.seconds(now)
 
@@ -322,9 +324,8 @@ class ViewConsumer:
     async def keep(self, snapshots: Snapshots) -> None:
         """Write a snapshot, where all of the view is to be believed."""
         if self.served is not None and self.is_loaded and not self.problems() and self._is_ours():
-            name = self._full(PANES)
-            positions = {tp.partition: offset for tp, offset in self._positions.items() if tp.topic == name}
-            await snapshots.keep(self._view, self.served, name, positions)
+            name, positions = self._full(PANES), self._applied_of(PANES)
+            await snapshots.keep(self._view, self.served, name, positions, self._newest_at)
 
     async def _follow(self, consumer: AIOKafkaConsumer, *, pause_seconds: float = 0.0) -> None:
         partitions = consumer.assignment()
@@ -346,7 +347,7 @@ class ViewConsumer:
         now = self._clock()
         for tp, records in fetched.items():
             name = self._names[tp.topic]
-            apply = self._view.apply
+            apply = self._view.apply if self.is_loaded else self._view.load
             for record in self._holding.pass_on(name, tp.partition, records, is_served=self.is_loaded):
                 apply(name, record.key, record.value)
                 if name == PANES.name and self.is_loaded and record.value is not None:
@@ -365,6 +366,7 @@ class ViewConsumer:
         if self._problem is None:
             return
         self._problem = "the view is loading"
+        began_at = self._clock()
 
         async def ends(topic: Topic) -> Mapping[int, int]:
             return await self._ends(consumer, topic)
@@ -382,10 +384,10 @@ class ViewConsumer:
                 self._problem = "the stages have not derived everything by these definitions yet"
                 await asyncio.sleep(0.02)
             await self._read_all(steps)
-        for _ in self._view.store.pack_all():
+        for _ in self._view.store.settling():
             await asyncio.sleep(0)
         self._view.settle()
-        self.is_loaded = True
+        self.is_loaded, self._newest_at = True, began_at
         self._on_change()
         async for missing in steps.wait(DELIVERIES, RECORD_CHANGES, ENGAGEMENTS, VIEW):
             self._problem = missing
@@ -404,11 +406,15 @@ class ViewConsumer:
 
     async def _look_at_sources(self, consumer: AIOKafkaConsumer) -> None:
         while True:
-            for stage, topic in SOURCES.items():
+            looked_at, panes = self._clock(), await self._ends(consumer, PANES)
+            for stage, topic in STAGE_INPUTS.items():
                 done, reached = self._done(stage), self._reached(stage)
                 ends = await self._ends(consumer, topic)
                 self._behind.look(self._clock(), stage, topic.name, ends, done, reached)
             await asyncio.sleep(1)
+            applied = self._applied_of(PANES)
+            if self.is_loaded and all(applied.get(partition, 0) >= end for partition, end in panes.items()):
+                self._newest_at = looked_at
 
     async def _ends(self, consumer: AIOKafkaConsumer, topic: Topic) -> Mapping[int, int]:
         found = await consumer.end_offsets(self._places(topic))

@@ -7,7 +7,7 @@ from api.read.subscriptions import Filter
 from api.read.view import Scope
 
 
-class Owner(NamedTuple):
+class RepAndTeam(NamedTuple):
     """Whose lead it is."""
 
     rep: str | None
@@ -18,16 +18,16 @@ class LeadNews(NamedTuple):
     """A lead as it is, and whose it was when it was last told (None: it was not)."""
 
     lead: Json
-    owner: Owner
-    told: Owner | None
+    owner: RepAndTeam
+    told: RepAndTeam | None
 
 
 class AlertNews(NamedTuple):
     """An alert as it is, and whose it was when it was last told (None: it was not)."""
 
     alert: Json
-    owner: Owner
-    told: Owner | None
+    owner: RepAndTeam
+    told: RepAndTeam | None
 
 
 class Departure(NamedTuple):

@@ -1,7 +1,8 @@
-"""Which partitions are derived by other definitions than a view has: what they hold from there on is not for it.
+"""Which partitions are written by other definitions than those of a view: the view leaves their messages out.
 
-Owns the question, answered by the fences of their owners, in the order of each partition. So a view that is served goes
-on as it was when the workers began by other definitions, and is never a mixture. Pure.
+Owns that decision. A worker that begins to write a partition first puts a fence there, which names its definitions; all
+messages after it are made by them. So when workers begin with changed definitions, a view that is still served keeps
+its numbers, and never mixes old and new ones. Pure.
 """
 
 from collections.abc import Sequence

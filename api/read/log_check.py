@@ -14,12 +14,13 @@ from typing import Protocol
 import structlog
 from aiokafka.errors import KafkaError
 
+from api.read.topics import STAGE_INPUTS
 from schemas.generations import Served, first_generation, wanted_of
 from schemas.log_marks import (
     REPLAY,
     Asked,
+    Described,
     EpochEnd,
-    Facts,
     Loss,
     Mark,
     Place,
@@ -37,11 +38,9 @@ from schemas.topics import (
     ALERT_ACTIONS,
     DEALS,
     DELIVERIES,
-    ENGAGEMENTS,
     LEAD_CLOCKS,
     NOTIFICATIONS,
     PANES,
-    RECORD_CHANGES,
     ROSTER,
     TOPICS,
     Topic,
@@ -52,14 +51,8 @@ log = structlog.get_logger("api")
 LOOK_SECONDS = 2.0
 SETTINGS_EVERY = 15
 """Looks from one at the settings of topics to the next."""
-SOURCES = {
-    "normalise": DELIVERIES,
-    "ledger": RECORD_CHANGES,
-    "responses": ENGAGEMENTS,
-    "notify": NOTIFICATIONS,
-    "acknowledge": ALERT_ACTIONS,
-}
-"""What each stage reads."""
+_INPUTS = {**STAGE_INPUTS, "notify": NOTIFICATIONS, "acknowledge": ALERT_ACTIONS}
+"""What each stage reads whose progress carries marks."""
 _MADE_ANEW = frozenset(topic.name for topic in (PANES, ROSTER, DEALS, LEAD_CLOCKS))
 """What a worker publishes anew by itself where it is gone."""
 _ANEW = "its worker publishes it anew"
@@ -69,7 +62,7 @@ _BY_NAME = {topic.name: topic for topic in TOPICS}
 class Asking(Protocol):
     """Who asks Kafka: see schemas/kafka_facts.py."""
 
-    async def topics(self, names: Collection[str]) -> Facts: ...
+    async def topics(self, names: Collection[str]) -> Described: ...
 
     async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]: ...
 
@@ -79,7 +72,7 @@ class Asking(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadSoFar:
     """What is served, and how far it was read."""
 
     view: object
@@ -102,7 +95,7 @@ class LogCheck:
         *,
         prefix: str,
         partitions: int,
-        reading: Callable[[], Reading | None] = lambda: None,
+        reading: Callable[[], ReadSoFar | None] = lambda: None,
         on_lost: Callable[[], None] = lambda: None,
         clock: Callable[[], int],
     ) -> None:
@@ -187,7 +180,7 @@ class LogCheck:
             ]
         )
 
-    async def _look_at_settings(self, facts: Facts) -> None:
+    async def _look_at_settings(self, facts: Described) -> None:
         held = await self._asking.settings(list(facts.topics))
         self._unusable = [line for name in sorted(held) for line in unusable(name, self._topic(name), held[name])]
         for name in sorted(held):
@@ -200,7 +193,7 @@ class LogCheck:
         """A topic of the catalogue by its name in Kafka."""
         return _BY_NAME[re.sub(r"^g[0-9]+\.", "", name.removeprefix(self._prefix))]
 
-    def _wanted(self, reading: Reading | None) -> dict[str, int]:
+    def _wanted(self, reading: ReadSoFar | None) -> dict[str, int]:
         served = None if reading is None else reading.served
         wanted = wanted_of(self._prefix, served or first_generation(self._partitions))
         if served is not None:
@@ -208,11 +201,11 @@ class LogCheck:
         # How many partitions there are to be is not known before the pointer was read.
         return {DELIVERIES.full_name(self._prefix): 0}
 
-    def _stage_marks(self, reading: Reading) -> "list[_StageMark]":
+    def _stage_marks(self, reading: ReadSoFar) -> "list[_StageMark]":
         found: list[_StageMark] = []
         generation = 1 if reading.served is None else reading.served.generation
         for (stage, partition), progress in reading.progress.items():
-            source = SOURCES.get(stage)
+            source = _INPUTS.get(stage)
             for name, mark in progress.marks.items():
                 if (topic := _BY_NAME.get(name)) is not None:
                     place = topic.full_name(self._prefix, generation), partition
@@ -222,10 +215,10 @@ class LogCheck:
 
     def _judge_view(
         self,
-        reading: Reading | None,
+        reading: ReadSoFar | None,
         positions: Mapping[Place, int],
         marks: Mapping[Place, Mark],
-        facts: Facts,
+        facts: Described,
         ends: Mapping[Asked, EpochEnd],
     ) -> None:
         if reading is None:
@@ -266,5 +259,5 @@ class _StageMark:
     """Up to where it has read it; 0: it writes it."""
     is_anew: bool
 
-    def loss(self, facts: Facts, ends: Mapping[Asked, EpochEnd]) -> Loss | None:
+    def loss(self, facts: Described, ends: Mapping[Asked, EpochEnd]) -> Loss | None:
         return loss_at(self.place, self.mark, facts, ends) or beyond_end(self.place, self.offset, facts, ends)

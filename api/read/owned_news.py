@@ -5,7 +5,7 @@ Owns what of them is on screens. Pure: `now` is an argument.
 
 from collections.abc import Iterator
 
-from api.read.events import AlertNews, LeadNews, Owner
+from api.read.events import AlertNews, LeadNews, RepAndTeam
 from api.read.rows import absent_lead, alert_json, lead_news
 from api.read.view import Changes, Scope, View
 
@@ -14,9 +14,9 @@ class OwnedTeller:
     """Remembers what was told of one view."""
 
     def __init__(self) -> None:
-        self._leads: dict[str, Owner] = {}
+        self._leads: dict[str, RepAndTeam] = {}
         """The waiting leads that were told, and whose they were then."""
-        self._alerts: dict[str, Owner] = {}
+        self._alerts: dict[str, RepAndTeam] = {}
         """The open alerts that were told, and whose they were then."""
 
     def leads(self, view: View, changes: Changes, changed_heads: set[Scope], now: int) -> Iterator[LeadNews]:
@@ -31,7 +31,7 @@ class OwnedTeller:
             told = self._leads.get(lead)
             clock = view.clocks.get(lead)
             news = absent_lead(lead, "deleted") if clock is None else lead_news(view, clock, now)
-            owner = Owner(news["rep"], news["team"])
+            owner = RepAndTeam(news["rep"], news["team"])
             if clock is not None and clock.is_waiting(now):
                 self._leads[lead] = owner
             elif told is None:
@@ -49,7 +49,7 @@ class OwnedTeller:
             alert = view.alerts.get(id)
             if alert is None or not (alert.is_open or id in self._alerts):
                 continue  # nobody has it on a screen
-            told, owner = self._alerts.pop(id, None), Owner(alert.rep, alert.team)
+            told, owner = self._alerts.pop(id, None), RepAndTeam(alert.rep, alert.team)
             if alert.is_open:
                 self._alerts[id] = owner
             yield AlertNews(alert_json(view, alert), owner, told)

@@ -18,7 +18,7 @@ from api.read.exposition import ExportedReps, Exposition, Picture, ResponseHisto
 from api.read.generations import follow_served
 from api.read.goal_rows import ExportedGoals
 from api.read.leaderboards import Leaderboards
-from api.read.log_check import Asking, LogCheck, Reading
+from api.read.log_check import Asking, LogCheck, ReadSoFar
 from api.read.making import spread
 from api.read.response_cache import ResponseCache
 from api.read.rows import Json, freshness_json
@@ -263,8 +263,8 @@ class ReadSide:
             async with asyncio.timeout(seconds):
                 await self.consumer.keep(self._snapshots)
 
-    def _what_is_read(self) -> Reading:
-        return Reading(self.view, self.consumer.served, self.consumer.positions, dict(self.view.progress))
+    def _what_is_read(self) -> ReadSoFar:
+        return ReadSoFar(self.view, self.consumer.served, self.consumer.positions, dict(self.view.progress))
 
     def _read_anew(self) -> None:
         """What the view was read from is not there any more: read what is, and serve that in its place."""

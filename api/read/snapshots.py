@@ -19,7 +19,6 @@ class Snapshots:
 
     def __init__(self, path: Path, asking: Asking, clock: Callable[[], int]) -> None:
         self._file = SnapshotFile(path, asking, clock)
-        self._clock = clock
 
     async def restore(
         self, view: View, served: Served, topic: str, begins: Mapping[int, int]
@@ -39,14 +38,14 @@ class Snapshots:
             raise
         return {number: mark.offset for number, mark in found.source.marks[topic].items()}
 
-    async def keep(self, view: View, served: Served, topic: str, positions: Mapping[int, int]) -> None:
-        """Write what the view holds, read up to these offsets."""
+    async def keep(self, view: View, served: Served, topic: str, positions: Mapping[int, int], as_of: int) -> None:
+        """Write what the view holds, read up to these offsets; `as_of`: when they were known to be the newest."""
         places = {(topic, number): offset for number, offset in positions.items()}
-        as_of = self._clock()
-        if self._file.is_due(places, as_of, held=len(view.store)):
+        held = len(view.store)
+        if self._file.is_due(places, as_of, held=held):
             # As of this moment; what comes while the file is written is no part of it.
             write = partial(write_snapshot, contents=view.store.contents())
-            await self._file.keep(_wanted(view, served, topic), places, as_of, write)
+            await self._file.keep(_wanted(view, served, topic), places, as_of, write, held=held)
 
 
 def _wanted(view: View, served: Served, topic: str) -> Wanted:

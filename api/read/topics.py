@@ -12,7 +12,7 @@ answers names every partition that is read there."""
 POINTER = GENERATIONS
 """Says which generation of the derived topics is served (generations.py)."""
 
-SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAGEMENTS}
+STAGE_INPUTS = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAGEMENTS}
 """What each stage reads. Of these only the ends are asked, never a message: they tell how far the stage is behind."""
 
 WHO_MAY = ACCESS

@@ -121,6 +121,13 @@ class View(Floor):
         if applier is not None and key is not None and key != FENCE:
             applier(key, value)
 
+    def load(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        """As `apply`, of what was in Kafka at the start: nothing is served, or asked, before `settle`."""
+        if topic != PANES.name:
+            self.apply(topic, key, value)
+        elif key is not None and key != FENCE:
+            self.load_pane(key, value)
+
     def _apply_pane(self, key: bytes, value: bytes | None) -> None:
         changed = self.take_pane(key, value)
         if changed is not None:

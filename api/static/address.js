@@ -12,6 +12,7 @@
  * @property {string} [pipeline]
  * @property {number} [limit]
  * @property {string} [text]
+ * @property {{ address: string, size: number, path: string }} [qr]
  */
 
 /** @typedef {{ name: string, when: import("./schedule.js").When | null, tiles: TileSettings[] }} Scene */
@@ -34,42 +35,42 @@
  * @property {import("./schedule.js").Times} blank
  */
 
-const DEFAULT_METRICS = ["calls_made", "conversations", "emails_sent", "meetings_held", "deals_won", "revenue_won"];
 const MOST_FIGURES = 6;
 const NEVER = { hours: [], weekdays: [] };
 
 /** @typedef {{ pathname: string, search: string }} Place of the page */
 
 /**
- * The settings of a screen: as the server gives them; without them, as the address asks for it with
- * `/board/{screen}?metric=…&metrics=…&window=…&teams=…&title=…`.
+ * The settings of a screen: as the server gives them; where it gives but the usual metrics, as the address asks for it
+ * with `/board/{screen}?metric=…&metrics=…&window=…&teams=…&title=…`.
  * @param {Place} location
- * @param {ScreenSettings | null} [served]
+ * @param {ScreenSettings | { usual: string[] }} served
  * @returns {ScreenSettings}
  */
 export function readAddress(location, served) {
   const query = new URLSearchParams(location.search);
-  return part(served ? { ...served, isServed: true } : asked(location, query), query);
+  return part("usual" in served ? asked(location, query, served.usual) : { ...served, isServed: true }, query);
 }
 
 /**
  * @param {Place} location
  * @param {URLSearchParams} query
+ * @param {string[]} usual
  * @returns {ScreenSettings}
  */
-function asked(location, query) {
+function asked(location, query, usual) {
   const window = query.get("window") || "today";
   const metrics = names(query.get("metrics"));
   return {
     screen: decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() || ""),
     title: query.get("title") || "",
-    teams: names(query.get("teams")),
+    teams: names(query.get("teams") || query.get("team")),
     scenes: [
       {
         name: "", when: null,
         tiles: [
-          { kind: "leaderboard", metric: query.get("metric") || "calls_made", window },
-          { kind: "figures", metrics: (metrics.length ? metrics : DEFAULT_METRICS).slice(0, MOST_FIGURES), window },
+          { kind: "leaderboard", metric: query.get("metric") || usual[0], window },
+          { kind: "figures", metrics: (metrics.length ? metrics : usual).slice(0, MOST_FIGURES), window },
           { kind: "leads", window },
         ],
       },

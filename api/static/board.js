@@ -191,11 +191,15 @@ export class Board {
     }
   }
 
-  /** A new build is served: take it. At most once a minute, in case two servers of different builds answer in turn. */
+  /** A new build is served: take it. */
   reloadIfRebuilt(/** @type {string | undefined} */ build) {
     if (!build) return;
     if (this.firstBuild === null) this.firstBuild = build;
-    if (build === this.firstBuild) return;
+    if (build !== this.firstBuild) this.reload();
+  }
+
+  /** The page that is served now. At most once a minute, in case two servers answer in turn of which one knows more. */
+  reload() {
     // The window's name outlives a reload, also on televisions that allow no storage.
     if (Math.abs(this.platform.now() - Number(window.name)) < RELOAD_PAUSE) return;
     window.name = String(this.platform.now());
@@ -248,6 +252,8 @@ export class Board {
     const state = boardState(stream.link(), store.freshness, now, settings.calendars);
     const refused = stream.isAnswered && stream.refusal ? troubleOf(stream.refusal, settings) : null;
     if (isLasting(refused) && store.hasSnapshot) store.clear();
+    // Without a key that counts it is the page that pairs a screen: nobody has to come with a keyboard.
+    if (refused && refused.kind === "key") this.reload();
     if (isLasting(refused)) context.state = "refused";
     else context.state = store.hasSnapshot || state === "disconnected" ? state : "connecting";
     context.clock = now;

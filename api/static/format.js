@@ -24,8 +24,8 @@ export class Formats {
     this.numbers = new Map();
     /** @type {Map<string, Intl.DateTimeFormat>} */
     this.instants = new Map();
-    // In Persian the narrow units are Latin letters.
-    this.unitDisplay = /** @type {"narrow" | "short"} */ (locale.startsWith("fa") ? "short" : "narrow");
+    // The narrow units are Latin letters in Persian, and in German a letter beside a word.
+    this.unitDisplay = /** @type {"narrow" | "short"} */ (/^(fa|de)/.test(locale) ? "short" : "narrow");
     this.list = new Intl.ListFormat(locale, { type: "unit", style: "narrow" });
   }
 

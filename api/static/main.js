@@ -12,7 +12,7 @@ if (root) {
     now: () => Date.now(),
     random: () => Math.random(),
   };
-  const settings = JSON.parse((served && served.textContent) || "null");
+  const settings = JSON.parse((served && served.textContent) || '{"usual": []}');
   const board = new Board(root, readAddress(window.location, settings), platform, {
     language: document.documentElement.lang,
     locales: navigator.languages,

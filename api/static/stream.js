@@ -14,7 +14,7 @@ import { SILENCE_LIMIT } from "./freshness.js";
  * @property {() => number} random
  */
 
-export const KINDS = ["snapshot", "metrics", "lead", "alert", "win", "freshness", "screen"];
+const KINDS = ["snapshot", "metrics", "lead", "alert", "win", "freshness", "screen"];
 const SHORTEST_PAUSE = 1000;
 const LONGEST_PAUSE = 10000;
 // After so long a connection is taken for a good one: the next that breaks is tried again at once.

@@ -26,7 +26,7 @@ from api.write.refusals import BacklogFullError, UnacknowledgedError
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.kafka_refusals import missing_right
 from schemas.topics import DELIVERIES, MAX_MESSAGE, Topic
-from schemas.tracing import OFF, Facts, Headers, Tracing
+from schemas.tracing import OFF, Attributes, Headers, Tracing
 
 log = structlog.get_logger("api")
 
@@ -132,8 +132,8 @@ class Ingest:
         message = encode_delivery(delivery)
         if not self._tracing.is_on:
             return await self.append(message)
-        facts: Facts = {"messaging.system": "kafka", "messaging.destination.name": self._topic}
-        with self._tracing.span(f"send {self._topic}", "producer", facts=facts) as span:
+        attributes: Attributes = {"messaging.system": "kafka", "messaging.destination.name": self._topic}
+        with self._tracing.span(f"send {self._topic}", "producer", attributes=attributes) as span:
             id = await self.append(message, self._tracing.headers)
             span.note({"floorcast.delivery": id})
             return id

@@ -10,6 +10,7 @@ import typer
 from deploy.catalogue.words import entry_text, plan_words
 from deploy.cli.common import announce, checked_config, fail, group, now, say, settings_of
 from deploy.cli.flags import ConfigFlag
+from deploy.grafana.generate import files
 from schemas.catalogue.defined import bound_under
 from schemas.catalogue.json_schema import json_schema
 from schemas.catalogue.reading import shipped
@@ -75,6 +76,26 @@ def metrics_show(
         "nothing yet: its steps come from `pipelines` in floorcast.yaml, which names none"
     ]:
         announce(f"  {line}")
+
+
+@app.command("dashboards")
+def metrics_dashboards(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where Grafana looks for dashboards.")],
+    *,
+    config: ConfigFlag = None,
+) -> None:
+    """Write the dashboards for Grafana: those that are shipped, and one for each tag, with your own metrics too.
+
+    What lies there under another name stays.
+    """
+    made = files(_found_config(config).catalogue)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in made.items():
+            (folder / name).write_text(content, encoding="utf-8")
+    except OSError as error:
+        fail([f"{folder}: cannot be written: {error.strerror}"], ExitCode.WRONG_USE)
+    announce(f"{len(made)} dashboards are in {folder}")
 
 
 @app.command("schema")

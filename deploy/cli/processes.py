@@ -1,5 +1,6 @@
 """`floorcast api`, `worker` and `broker`: one process each, in the foreground."""
 
+import gc
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,6 +53,7 @@ def worker(
     ] = None,
 ) -> None:
     """Run one worker process: from webhooks to numbers. As many as there are partitions can share the work."""
+    gc.disable()  # while it imports, until processor/heap.py says how often to look
     from processor.app import main as run_worker  # noqa: PLC0415
     from processor.settings import Settings as WorkerSettings  # noqa: PLC0415
 

@@ -13,7 +13,6 @@ from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, HostFlag, PortFla
 from deploy.local.ports import UpError, address, take_port
 from deploy.local.up import DEMO, Plan, Running, check_access, lock_data, run
 from deploy.settings import Settings, verification_interval
-from deploy.simulator import running as demo_runs
 from schemas.config.media_files import media_problems
 from schemas.config.reading import METRICS
 from schemas.exit_codes import ExitCode
@@ -76,6 +75,8 @@ def _plan(settings: Settings, port: int, open_access: bool, demo: tuple[float, i
     data, config = settings.data.absolute(), settings.config.absolute()
     extra: dict[str, Any] = {}
     if demo is not None:
+        from deploy.simulator import running as demo_runs  # noqa: PLC0415 - it would take up a quarter of its start
+
         rate, seed = demo
         demo_runs.empty_folder(data)
         zone = demo_runs.working_timezone(now(), demo_runs.local_timezone())

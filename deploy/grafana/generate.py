@@ -18,21 +18,24 @@ from deploy.grafana.lead_response import LEAD_RESPONSE
 from deploy.grafana.pipeline import PIPELINE
 from deploy.grafana.rep import REP_BOARD
 from deploy.grafana.tags import tag_boards
+from schemas.catalogue import Catalogue
+from schemas.catalogue.reading import shipped
 
 FOLDER = Path(__file__).parent / "dashboards"
-DASHBOARDS = (SALES_FLOOR, REP_BOARD, LEAD_RESPONSE, GOALS, FUNNEL, PIPELINE, *tag_boards())
+_OF_ALL = (SALES_FLOOR, REP_BOARD, LEAD_RESPONSE, GOALS, FUNNEL, PIPELINE)
 
 
-def files() -> dict[str, str]:
+def files(catalogue: Catalogue) -> dict[str, str]:
     """File name -> content of every dashboard."""
     return {
-        f"{each.uid.removeprefix('floorcast-')}.json": json.dumps(each.model(), indent=2) + "\n" for each in DASHBOARDS
+        f"{each.uid.removeprefix('floorcast-')}.json": json.dumps(each.model(), indent=2) + "\n"
+        for each in (*_OF_ALL, *tag_boards(catalogue))
     }
 
 
 def differences(folder: Path) -> list[str]:
     """Compare what lies in `folder` with what would be written, as a diff; empty if it is right."""
-    made = files()
+    made = files(shipped().metrics)
     lines_of_diff: list[str] = []
     for name in sorted(made.keys() | {path.name for path in folder.glob("*.json")}):
         path = folder / name
@@ -53,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
             sys.stdout.write(line + "\n")
         return 1 if found else 0
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    made = files()
+    made = files(shipped().metrics)
     for path in chosen.folder.glob("*.json"):
         if path.name not in made:
             path.unlink()

@@ -11,17 +11,18 @@ ONE_REP = 'window="$window",rep="$rep"'
 
 def per_rep(metric: str, where: str) -> str:
     """By rep and team, once however many apis there are."""
-    return f"max by (rep, team) (floorcast_{metric}{{{where}}})"
-
-
-def total(metric: str, where: str) -> str:
-    """Of all reps together."""
-    return f"sum({per_rep(metric, where)})"
+    return f'max by (rep, team) (floorcast_{metric}{{{where},rep!=""}})'
 
 
 def per_team(metric: str, where: str) -> str:
-    """Of each team together."""
-    return f"sum by (team) ({per_rep(metric, where)})"
+    """Of each team: its own series, which there are where `prometheus.reps` leaves people out, else theirs together."""
+    own = f'max by (team) (floorcast_{metric}{{{where},rep=""}})'
+    return f"({own} or sum by (team) ({per_rep(metric, where)}))"
+
+
+def total(metric: str, where: str) -> str:
+    """Of all teams together."""
+    return f"sum({per_team(metric, where)})"
 
 
 def share(part: str, whole: str, where: str) -> str:

@@ -56,6 +56,8 @@ class Mark(msgspec.Struct, kw_only=True):
     """Within it; None: its begin."""
     records: int = 0
     """Of that object."""
+    of: int | None = None
+    """How many it has, where the vendor tells."""
     unseen: Sequence[str] = ()
     """Ids of it that a page named and that were not there when they were read."""
     missing: int = 0
@@ -127,10 +129,11 @@ class Backfill:
         )
 
     async def _walk(self, object: ApiObject) -> None:
+        counted = await self._client.run(self._source.count(object.name, self.mark.since))
         while True:
             mark, asked_at = self.mark, self._clock()
             page = await self._client.run(self._source.changed(object.name, mark.since, mark.cursor))
-            of = None if page.total is None else mark.records + page.total
+            of = mark.of = counted if page.total is None else mark.records + page.total
             self._progressed(object.name, mark.records, of)
             ids = [] if page.records else [id for id, _ in page.found]
             if page.records:
@@ -273,7 +276,7 @@ def running(folder: Path, name: str, now: int) -> Running | None:
         kept_at = path.stat().st_mtime_ns // 1000
     except OSError:
         return None
-    return Running(mark.records, None, mark.since, kept_at) if now - kept_at < _STOPPED_AFTER else None
+    return Running(mark.records, mark.of, mark.since, kept_at) if now - kept_at < _STOPPED_AFTER else None
 
 
 def _read_mark(path: Path) -> Mark | None:

@@ -69,7 +69,7 @@ def main(target: Target, folder: Path) -> int:
     # The configuration is read again: it begins anew with it, as the same process to whoever watches it.
     signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]]))  # noqa: S606
     try:
-        asyncio.run(Owner(target, config, folder).run())
+        asyncio.run(LookupProcess(target, config, folder).run())
     except MissingTopicError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return ExitCode.UNREACHABLE
@@ -123,8 +123,8 @@ class _Turn:
         self.failures, self.error = 0, None
 
 
-class Owner:
-    """The process."""
+class LookupProcess:
+    """The process that `floorcast lookups` runs: it owns all asking of one deployment."""
 
     def __init__(
         self, target: Target, config: Config, folder: Path, *, clock: Callable[[], int] = machine_clock

@@ -41,7 +41,7 @@ class Activities:
     # --- leads -------------------------------------------------------------------------------------------------------
 
     def _new_lead(self, at: int) -> Changes:
-        source = self._crm.weighted(further.SOURCES)
+        source = self._crm.weighted(further.LEAD_SOURCES)
         rep = self._crm.rep()
         waits_for_owner = self._random.random() < 0.15
         assigned_at = at + (self._crm.between(20 * SECOND, 4 * MINUTE) if waits_for_owner else 0)

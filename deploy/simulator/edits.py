@@ -54,7 +54,7 @@ def _other_value(crm: Crm, kind: str, name: str) -> Any:  # noqa: PLR0911, PLR09
         case "status":
             return random.choice(("new", "qualified", "disqualified", "converted", "customer"))
         case "source":
-            return crm.weighted(further.SOURCES)
+            return crm.weighted(further.LEAD_SOURCES)
         case "direction":
             return random.choice(("outbound", "inbound"))
         case "customer":

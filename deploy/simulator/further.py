@@ -20,7 +20,7 @@ LAST = (
     "Chen", "Haddad", "Rossi", "Kowalska", "Dubois", "Mwangi", "Petrov", "Larsen", "Nguyen", "Cohen", "Abebe",
 )  # fmt: skip
 TEAMS = ("Inbound", "Mid-Market", "Enterprise")
-SOURCES = (
+LEAD_SOURCES = (
     ("demo_request", 18), ("website", 26), ("webinar", 12), ("referral", 12), ("trade_show", 9), ("partner", 8),
     ("cold_list", 15),
 )  # fmt: skip

@@ -98,7 +98,7 @@ _WORDS = {
 
 def _wait(answer: httpx.Response, attempt: int) -> float:
     told = answer.headers.get("retry-after", "")
-    return float(told) if told.isdigit() else float(2**attempt)
+    return float(told) if told.isascii() and told.isdigit() else float(2**attempt)
 
 
 def members(answer: Any, *path: str) -> list[dict[str, Any]]:

@@ -143,12 +143,15 @@ class Close:
         return f"user {self._api.ask('GET', '/api/v1/me/').get('id')}"
 
     def look(self, url: str) -> list[State]:
-        """The subscription, and whether it has every event."""
+        """The subscription, and whether it has every event; of several at this address the one that has most."""
         mine = [each for each in members(self._api.ask("GET", "/api/v1/webhook/"), "data") if each.get("url") == url]
         if not mine:
             return [State(MISSING)]
-        each = mine[0]
-        lacking = sorted(_pairs(_close_events()) - _pairs(each.get("events") or []))
+        wanted = _pairs(_close_events())
+        lacks = [sorted(wanted - _pairs(each.get("events") or [])) for each in mine]
+        each, lacking = max(
+            zip(mine, lacks, strict=True), key=lambda one: (one[0].get("status") == ACTIVE, -len(one[1]))
+        )
         if each.get("status") == ACTIVE and lacking:
             return [State("lacks events", str(each["id"]), ", ".join(map(".".join, lacking)))]
         return [State(str(each.get("status")), str(each["id"]))]
@@ -189,17 +192,25 @@ class Aircall:
         return "the company of the API id"
 
     def look(self, url: str) -> list[State]:
-        """The webhook of this address."""
+        """The webhook of this address; of several the one whose token is ours, and that is active."""
+        mine = [each for each in self._hooks() if each.get("url") == url]
+        if not mine:
+            return [State(MISSING)]
+        found = max(mine, key=lambda each: (self._carries_ours(each), bool(each.get("active"))))
+        state = ACTIVE if self._carries_ours(found) else NOT_OURS
+        return [State(state if found.get("active") else "inactive", str(found.get("webhook_id")))]
+
+    def _hooks(self) -> list[dict[str, Any]]:
+        """Of every page; one that holds nothing new is the last, whatever its length."""
+        found: dict[str, dict[str, Any]] = {}
         for page in count(1):
             said = self._api.ask("GET", f"/v1/webhooks?per_page={self.most}&page={page}")
             hooks = members(said, "webhooks")
-            for each in hooks:
-                if each.get("url") == url:
-                    state = ACTIVE if self._carries_ours(each) else NOT_OURS
-                    return [State(state if each.get("active") else "inactive", str(each.get("webhook_id")))]
-            if len(hooks) < self.most:
+            before = len(found)
+            found |= {str(each.get("webhook_id")): each for each in hooks}
+            if len(hooks) < self.most or len(found) == before:
                 break
-        return [State(MISSING)]
+        return list(found.values())
 
     def subscribe(self, url: str, now: int) -> Done:
         """The token that every body repeats comes with the webhook, and may be asked for again."""
@@ -263,19 +274,19 @@ class Zoho:
         return f"user {users[0].get('id')}" if users else "nobody"
 
     def look(self, url: str) -> list[State]:
-        """Our channel, and when it expires."""
+        """Our channel, and when it expires; of several at this address the one to be mended or renewed first."""
         said = self._ask("GET", "/crm/v8/actions/watch")
         mine = [] if said is None else [each for each in members(said, "watch") if each.get("notify_url") == url]
         if not mine:
             return [State(MISSING)]
         told = {module for each in mine for module in _modules(each)}
         lacking = [event for event in self.events if event.partition(".")[0] not in told]
-        expiries = [_epoch(each.get("channel_expiry")) for each in mine]
-        expires = min((at for at in expiries if at is not None), default=None)
-        state = "lacks events" if lacking else ACTIVE
-        if any(each["token"] not in self._secrets for each in mine if isinstance(each.get("token"), str)):
-            state = NOT_OURS
-        return [State(state, str(mine[0].get("channel_id")), ", ".join(lacking), expires)]
+        others = [each for each in mine if isinstance(each.get("token"), str) and each["token"] not in self._secrets]
+        state = NOT_OURS if others else "lacks events" if lacking else ACTIVE
+        # Of several that are in order, the one that ends first.
+        ends = [(_epoch(each.get("channel_expiry")), str(each.get("channel_id"))) for each in others or mine]
+        expires, channel = min(ends, key=lambda end: end[0] or 0)
+        return [State(state, channel, ", ".join(lacking), expires)]
 
     def subscribe(self, url: str, now: int) -> Done:
         """Make the channel, or renew it once half of its time is over."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _NO_CUSTOMER = frozenset({""})
 
 
-class Reading:
+class BoundDefinitions:
     """The definitions under a configuration, and the people whom everything is read by."""
 
     def __init__(self, config: Config, reps: Records, definitions: Definitions | None = None) -> None:
@@ -83,7 +83,7 @@ class Books:
     """All that counts; rows and clocks are read off it at any `now`. Made by `recount`, which says what to count."""
 
     def __init__(
-        self, records: Records, reading: Reading, *, first_day: date = date.min, newest: int | None = None,
+        self, records: Records, reading: BoundDefinitions, *, first_day: date = date.min, newest: int | None = None,
         repeated: Collection[str] | None = None,
     ) -> None:  # fmt: skip
         """What happened before `first_day` counts nowhere. `newest`: the newest receipt of the log; None: after all.

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deploy.verification.books import Reading
+from deploy.verification.books import BoundDefinitions
 from deploy.verification.comparisons import is_sum
 from deploy.verification.records import Record
 from deploy.verification.shapes import DAY
@@ -65,7 +65,7 @@ class _Amount:
 class GoalDays:
     """All goals of a configuration, as records of kind `goal` and `absence` change them."""
 
-    def __init__(self, reading: Reading, records: Iterable[Record]) -> None:
+    def __init__(self, reading: BoundDefinitions, records: Iterable[Record]) -> None:
         """`records`: those of kind `goal`, deleted ones left out."""
         self.reading, self.terms, self.people = reading, reading.terms, reading.people
         self._config = reading.config

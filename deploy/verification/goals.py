@@ -19,7 +19,7 @@ from deploy.verification.spans import Span
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from deploy.verification.books import Reading
+    from deploy.verification.books import BoundDefinitions
     from deploy.verification.records import Record
     from schemas.config.goals import Goal
 
@@ -33,7 +33,7 @@ Actual = Callable[[str, Whose, Dates], Exact]
 class Goals(GoalDays):
     """How far everybody is with all goals of a configuration. The values of one instant belong to one `actual_of`."""
 
-    def __init__(self, reading: Reading, records: Iterable[Record]) -> None:
+    def __init__(self, reading: BoundDefinitions, records: Iterable[Record]) -> None:
         super().__init__(reading, records)
         self._reached: dict[tuple[str, Dates, int], list[tuple[set[str | None], bool]]] = {}
 

@@ -22,7 +22,7 @@ from deploy.verification.spans import Span
 from schemas.instants import format_instant
 
 if TYPE_CHECKING:
-    from deploy.verification.books import Books, Reading
+    from deploy.verification.books import Books, BoundDefinitions
     from deploy.verification.records import Record
 
 GOALS, OPEN_DEALS, OPEN_LEADS = "goals", "open_deals", "open_leads"
@@ -56,7 +56,7 @@ class ServedLists:
 class Lists:
     """Goals and lists in the making: whoever recounts hands over all that counts, and all deals and leads."""
 
-    def __init__(self, reading: Reading, goal_records: Iterable[Record], now: int) -> None:
+    def __init__(self, reading: BoundDefinitions, goal_records: Iterable[Record], now: int) -> None:
         """`now`: as of when goals are asked for."""
         self._reading, self._now = reading, now
         self._today = reading.people.day_of(now)

@@ -17,7 +17,7 @@ from deploy.verification.rows import shown
 from deploy.verification.shapes import DAY
 
 if TYPE_CHECKING:
-    from deploy.verification.books import Books, Reading
+    from deploy.verification.books import Books, BoundDefinitions
     from deploy.verification.goals import Actual, Goals
 
 _DAYS = 365
@@ -33,7 +33,7 @@ Listed = dict[str, dict[str, Any]]
 class OpenLists:
     """What is open by the books taken so far."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: BoundDefinitions) -> None:
         self._reading = reading
         self._terms = reading.terms
         self._first = next(iter(reading.config.pipelines), None)

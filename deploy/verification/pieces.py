@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
-from deploy.verification.books import Books, Reading
+from deploy.verification.books import Books, BoundDefinitions
 from deploy.verification.definitions import Definitions
 from deploy.verification.forgetting import Remembered
 from deploy.verification.kept import KeptChanges
@@ -39,7 +39,7 @@ class Asked:
 class Sheet:
     """The rows of one window in the making."""
 
-    def __init__(self, asked: Asked, reading: Reading) -> None:
+    def __init__(self, asked: Asked, reading: BoundDefinitions) -> None:
         self._asked = asked
         self._reading = reading
         self._span = cache(lambda now: reading.span(asked.window, now))
@@ -135,7 +135,7 @@ def recount_with_lists(
     """Give the same, with goals and lists of what is open, if an instant is said as of which goals are asked for."""
     newest = kept.newest_at
     people = kept.people()
-    reading = Reading(config, fold(left_of(people, config, newest).records), definitions)
+    reading = BoundDefinitions(config, fold(left_of(people, config, newest).records), definitions)
     sheets = [Sheet(each, reading) for each in asked]
     waiting: dict[str, LeadClock] = {}
     lists = None

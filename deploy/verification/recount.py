@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from deploy.verification.books import Books, Reading
+from deploy.verification.books import Books, BoundDefinitions
 from deploy.verification.definitions import Definitions
 from deploy.verification.forgetting import Remembered, remembered
 from deploy.verification.records import fold
@@ -38,7 +38,7 @@ def left_of(changes: Sequence[RecordChange], config: Config, newest: int | None 
 
     def waits(lead: str, known: Sequence[RecordChange]) -> bool:
         records = fold(known)
-        books = Books(records, Reading(config, records, _NO_METRICS))
+        books = Books(records, BoundDefinitions(config, records, _NO_METRICS))
         books.count_leads(records)
         return lead in books.going_on()
 
@@ -53,7 +53,7 @@ def recount(changes: Iterable[RecordChange], config: Config, definitions: Defini
     said = list(changes)
     left, newest = left_of(said, config), max((change.received_at for change in said), default=None)
     records = fold(left.records)
-    books = Books(records, Reading(config, records, definitions), first_day=left.first_day, newest=newest)
+    books = Books(records, BoundDefinitions(config, records, definitions), first_day=left.first_day, newest=newest)
     books.count_single()
     books.count_customers(books.customers)
     books.count_threads(records, only=None if left.threads is None else left.whole_threads)

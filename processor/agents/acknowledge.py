@@ -49,12 +49,14 @@ class AcknowledgeShard(StageShard):
 
     async def load(self) -> None:
         """Read back what was done."""
-        self.restore(await self.recover())
+        await self.restore(await self.recover())
 
-    def restore(self, published: Published) -> None:
+    async def restore(self, published: Published) -> None:
         """Put back what was done."""
-        for key, row in published[self.deployment.topic(ACKNOWLEDGEMENTS)].items():
-            self._held[read_acknowledgement_key(key)[1]] = decode_acknowledgement(row)
+        await self.write({ACKNOWLEDGEMENTS: await self.put_back(published, ACKNOWLEDGEMENTS, self._restore)})
+
+    def _restore(self, key: bytes, row: bytes) -> None:
+        self._held[read_acknowledgement_key(key)[1]] = decode_acknowledgement(row)
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, silence, write, and only then call the batch done."""

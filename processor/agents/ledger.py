@@ -67,7 +67,7 @@ class LedgerShard(StageShard):
             )
         seconds = round(time.monotonic() - began, 3)
         log.info("ledger.derived", partition=self.partition, records=len(self.ledger), seconds=seconds)
-        await self.dead_letter([self.damaged(LEDGER, key, index) for index, key in enumerate(output.damaged)])
+        await self.dead_letter([self.damaged(LEDGER, key) for key in output.damaged])
         await self.write(ledger_messages(output))
 
     def doubt_of(self, since: Since[Any]) -> str | None:

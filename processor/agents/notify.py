@@ -24,7 +24,7 @@ from schemas.config import QuietHours
 from schemas.instants import DAY, SECOND
 from schemas.requests import Remembered
 from schemas.topics import FENCE, NOTIFICATIONS, OUTBOX, Topic
-from schemas.tracing import Facts
+from schemas.tracing import Attributes
 
 SEND_SECONDS = 30.0
 """For one message, whatever the channel's own limits are."""
@@ -94,14 +94,16 @@ class NotifyShard(StageShard):
     async def load(self) -> None:
         """Read back what is to be told, and go on."""
         published = await self.recover()
-        gone: list[Message] = [
-            (key, None)
-            for key, row in published[self.deployment.topic(OUTBOX)].items()
-            if not self.outbox.restore(key, row)
-        ]
+        gone: list[Message] = []
+
+        def restore(key: bytes, row: bytes) -> None:
+            if not self.outbox.restore(key, row):
+                gone.append((key, None))
+
+        damaged = await self.put_back(published, OUTBOX, restore)
         if gone:
             log.warning("outbox.dropped", rows=len(gone), reason="channel is not configured any more")
-            await self.write({OUTBOX: gone})
+        await self.write({OUTBOX: gone + damaged})
         channels = self._make_channels()
         self._lanes = {name: _Lane(name, channels[name]) for name in self.outbox.channels}
 
@@ -284,8 +286,8 @@ class NotifyShard(StageShard):
 
     async def _send(self, lane: _Lane, alerts: list[Alert], now: int, *, is_summary: bool = False) -> None:
         traces = filter(None, (self._traces.of(alert.id) for alert in alerts))
-        facts: Facts = {"floorcast.channel": lane.name, "floorcast.alerts": len(alerts)}
-        with self.deployment.tracing.span("send alerts", "client", parents=traces, facts=facts):
+        attributes: Attributes = {"floorcast.channel": lane.name, "floorcast.alerts": len(alerts)}
+        with self.deployment.tracing.span("send alerts", "client", parents=traces, attributes=attributes):
             await self._try_to_send(lane, alerts, now, is_summary=is_summary)
         log.info(
             "alerts.told", channel=lane.name, alerts=[alert.id for alert in alerts[:_TOLD]], more=len(alerts[_TOLD:]),

@@ -4,6 +4,7 @@ Owns the order of writing: what is handed on to other groups is acknowledged fir
 is what channels are to be told, before the alerts themselves say that it was.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol
@@ -83,22 +84,8 @@ class ResponsesShard(StageShard):
         """Read the groups back, derive, and publish where what was published differs."""
         published = await self.recover()
         name = self.deployment.topic
-        damaged: list[tuple[Topic, bytes]] = []
-        for key, row in published[name(GROUPS)].items():
-            try:
-                quiet = read_quiet_key(key)
-                if quiet is None:
-                    self.groups.restore(key, row)
-                else:
-                    self.book.restore_quiet(quiet, decode_quiet(row))
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                damaged.append((GROUPS, key))
-        for key, row in published[name(ALERTS)].items():
-            try:
-                self.book.restore(row)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                damaged.append((ALERTS, key))
-        await self.dead_letter([self.damaged(topic, key, index) for index, (topic, key) in enumerate(damaged)])
+        no_groups = await self.put_back(published, GROUPS, self._restore)
+        no_alerts = await self.put_back(published, ALERTS, lambda _key, row: self.book.restore(row))
         self.groups.horizon.restore(self.progress.kept_from)
         rows = dict(published[name(LEAD_CLOCKS)])
         output = self.groups.rebuild(published[name(PANES)], published[name(LEAD_CLOCKS)], self.progress.log_at)
@@ -128,12 +115,19 @@ class ResponsesShard(StageShard):
         await self.write(
             {
                 **group_messages(output),
-                GROUPS: [*output.rows, *_quiet_rows(turned), *hushed, *_gone(damaged, GROUPS)],
-                ALERTS: gone + _gone(damaged, ALERTS),
+                GROUPS: [*output.rows, *_quiet_rows(turned), *hushed, *no_groups],
+                ALERTS: gone + no_alerts,
             }
         )
         self._horizon.begin()
         self._has_begun = True
+
+    def _restore(self, key: bytes, row: bytes) -> None:
+        quiet = read_quiet_key(key)
+        if quiet is None:
+            self.groups.restore(key, row)
+        else:
+            self.book.restore_quiet(quiet, decode_quiet(row))
 
     async def close(self) -> None:
         """Drop what is held."""
@@ -265,8 +259,9 @@ def _moved(before: Mapping[bytes, bytes], changed: Iterable[tuple[bytes, bytes |
     found = set()
     for lead, row in changed:
         held = before.get(lead)
-        if held is not None and row is not None and instants_of(decode_clock(held)) != instants_of(decode_clock(row)):
-            found.add(lead.decode())
+        with contextlib.suppress(msgspec.MsgspecError):  # of a row that is none, which is published anew
+            if held and row and instants_of(decode_clock(held)) != instants_of(decode_clock(row)):
+                found.add(lead.decode())
     return found
 
 
@@ -277,11 +272,6 @@ def _tell_raised(alerts: Sequence[Alert]) -> None:
         log.info("alert.raised", alert=alert.id, level=alert.level, request=alert.request or None)
     if len(raised) > RAISED_TOLD:
         log.info("alert.raised", more=len(raised) - RAISED_TOLD)
-
-
-def _gone(damaged: Iterable[tuple[Topic, bytes]], topic: Topic) -> list[Message]:
-    """The tombstones of what was none."""
-    return [(key, None) for of_topic, key in damaged if of_topic is topic]
 
 
 def _quiet_rows(turned: Turned) -> list[Message]:

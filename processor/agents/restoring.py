@@ -153,7 +153,7 @@ class Restoring:
         write = partial(write_checkpoint, held=held(), progress=progress, derived_at=self._derived_at)
 
         async def keep() -> None:
-            await self._file.keep(self._wanted, positions, as_of, write)
+            await self._file.keep(self._wanted, positions, as_of, write, held=size)
             checkpoints.let_go_of_old()
 
         return keep

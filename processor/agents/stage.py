@@ -136,6 +136,8 @@ class StageShard:
         """Progress that is to be told."""
         self._unread = 0
         """Messages of the batch in hand that are no frames."""
+        self._damaged = 0
+        """Rows of this load that are none."""
         self._telling: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
         self._followed: dict[Topic, Followed] = {}
@@ -521,16 +523,27 @@ class StageShard:
                 headers[place] = (*trace, *request_headers(lying.get(place[1], ())))
         await self.owner.send_to({**frames, **untold}, headers=headers)
 
-    def damaged(self, topic: Topic, key: bytes, index: int = 0) -> DeadLetter:
-        """A row that is none, read back at the load: it is let go, and the partition goes on.
+    async def put_back(
+        self, published: Published, topic: Topic, restore: Callable[[bytes, bytes], object]
+    ) -> list[Message]:  # fmt: skip
+        """Hand each row that was read back to `restore`; the tombstones of those that it says are none."""
+        damaged: list[bytes] = []
+        for key, row in published[self.deployment.topic(topic)].items():
+            try:
+                restore(key, row)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                damaged.append(key)
+        await self.dead_letter([self.damaged(topic, key) for key in damaged])
+        return [(key, None) for key in damaged]
 
-        `index`: its number among those of this load.
-        """
+    def damaged(self, topic: Topic, key: bytes) -> DeadLetter:
+        """A row that is none, read back at the load: it is let go, and the partition goes on."""
         self.progress.count("dead..unreadable")
+        self._damaged += 1
         name = key.decode("utf-8", "replace")
         return DeadLetter(
-            "", "unreadable", f"row {name!r} of {self.deployment.topic(topic)} is none", self.partition, 0, index, 0,
-            self.stage,
+            "", "unreadable", f"row {name!r} of {self.deployment.topic(topic)} is none", self.partition, 0,
+            self._damaged, 0, self.stage,
         )  # fmt: skip
 
     def unreadable(self, record: Fetched) -> DeadLetter:

@@ -116,12 +116,8 @@ class ThresholdsShard(AcknowledgeShard):
     async def load(self) -> None:
         """Read back what was done and what has fired, and begin to look, if there is anything to look at."""
         published = await self.recover()
-        self.restore(published)
-        for row in published[self.deployment.topic(THRESHOLD_ALERTS)].values():
-            self._book.restore(row)
-            self._milestones.restore(row)
-            self._teller.restore(decode_alert(row))
-            self._missed.restore(decode_alert(row))
+        await self.restore(published)
+        await self.write({THRESHOLD_ALERTS: await self.put_back(published, THRESHOLD_ALERTS, self._restore_alert)})
         now = self._clock()
         await self.turn([*self._book.begin(now), *self._missed.keep_only(self._asked, now)])
         begun = self._teller.begin(now)
@@ -133,6 +129,12 @@ class ThresholdsShard(AcknowledgeShard):
             self._watch.begin()
         if self._asked:
             self._connections.begin()
+
+    def _restore_alert(self, _key: bytes, row: bytes) -> None:
+        self._book.restore(row)
+        self._milestones.restore(row)
+        self._teller.restore(decode_alert(row))
+        self._missed.restore(decode_alert(row))
 
     async def tick(self, now: int) -> None:
         """Write what was found during a rebalance."""

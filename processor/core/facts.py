@@ -18,7 +18,10 @@ _GROUP_SIZE = len(NUMBER) + 1 + HASH_DIGITS
 
 
 class Known:
-    """What a record of others says now, without the versions of it; of a deal the row that it is."""
+    """What a group reads of a record that the ledger owns: the current values of its fields, without their versions.
+
+    Of a deal they are the values of its row.
+    """
 
     __slots__ = ("get", "is_deleted", "is_elsewhere", "kind", "set_at", "stays", "values")
 
@@ -42,9 +45,9 @@ class Known:
 
 
 def is_shown(via: str) -> bool:
-    """Whether what hands something on to a lead's group is no merged lead, but the group of a number.
+    """Whether a lead's group was told of a record by the group of a number, and not by a lead that was merged into it.
 
-    That shows it a call which makes one of the lead's calls a duplicate.
+    The group of a number tells of a call that makes one of the lead's calls a duplicate.
     """
     return len(via) == _GROUP_SIZE and via.startswith(f"{NUMBER}:")
 

@@ -1,9 +1,9 @@
-"""Which of two rows of one record a group keeps: the one that it holds, or the one that it hears.
+"""Which of two rows of one record a group keeps: the one that it holds, or the one that has just arrived.
 
-Owns the rule. Rows of one record grow as its ledger hears more, so the one that says more is the later one, and a stale
-row does no harm. Of a record that points elsewhere a group only knows when it last pointed here; that holds against
-everything said before. What was said so long ago that the ledger may have forgotten it gives way to whatever the ledger
-says now: it has begun anew, and knows nothing of before.
+Owns the rule. A ledger adds to a record's row and never takes away, so of two rows the one with the newer version is
+the later one, and a row that arrives too late changes nothing. When a record points to another group, this group keeps
+only the version at which it did; every older row loses against that. There is one exception: retention may have let the
+ledger forget a record and begin it anew. So a row that is older than what is retained gives way to whatever arrives.
 """
 
 from processor.core.retention import newest_version

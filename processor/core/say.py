@@ -1,6 +1,6 @@
-"""Whose teams have a say in which groups, so that a rep who moves has those derived again and no others.
+"""Which groups depend on the team of which rep: when a rep moves to another team, only those are derived again.
 
-Owns the two-way list. What follows from a move is for groups.py to say.
+Owns this list, by rep and by group. groups.py asks it after a move and derives them.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -14,7 +14,7 @@ _NONE: Teams = {}
 
 
 class Say:
-    """By rep and by group."""
+    """The list of who has a say in what: reps by group, and groups by rep."""
 
     def __init__(self) -> None:
         self._groups_of: dict[str, set[str]] = {}

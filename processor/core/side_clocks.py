@@ -3,10 +3,12 @@
 Owns both rules. They change no alert: those go by the first clock. Metrics may name another one.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import pairwise, zip_longest
-from typing import NamedTuple
+from itertools import zip_longest
+from typing import Final, NamedTuple
+
+import msgspec
 
 from processor.core.definitions import Definitions
 from processor.core.sla import Terms
@@ -15,6 +17,8 @@ from schemas.records import Record
 
 INQUIRIES_KEPT = 32
 """Of one lead, the newest: a long correspondence must not make its clock long."""
+
+_NOBODY_YET: Final[object] = object()
 
 
 class Touch(NamedTuple):
@@ -37,8 +41,8 @@ class Timing(NamedTuple):
     """and who answered."""
 
 
-class Stint(NamedTuple):
-    """Since when somebody (None: nobody) has held a lead."""
+class Stint(msgspec.Struct, frozen=True, gc=False):
+    """Since when somebody (None: nobody) has held a lead. A lead may have as many as a history keeps."""
 
     since: int
     rep: str | None
@@ -50,13 +54,12 @@ def stints_of(lead: Record, definitions: Definitions) -> list[Stint]:
     An owner is set when the CRM changes the field. Only where there never was another one, `assigned_at` is better:
     the change may be an import of long after.
     """
-    person = definitions.aliases.get
-    held = [
-        (changed_at, None if value is None else person(str(value), str(value)))
-        for changed_at, _, value in lead.history("rep")
-    ]
-    stints = [Stint(*held[0])] if held else []
-    stints += [Stint(*entry) for before, entry in pairwise(held) if before[1] != entry[1]]
+    person, stints, before = definitions.aliases.get, list[Stint](), _NOBODY_YET
+    for changed_at, _, value in lead.history("rep"):
+        rep = None if not isinstance(value, str) else person(value, value)
+        if rep != before:
+            stints.append(Stint(changed_at, rep))
+            before = rep
     assigned_at = lead.get("assigned_at")
     if len(stints) == 1 and assigned_at is not None:
         stints[0] = Stint(assigned_at, stints[0].rep)
@@ -65,11 +68,11 @@ def stints_of(lead: Record, definitions: Definitions) -> list[Stint]:
 
 def holder_at(stints: Sequence[Stint], at: int) -> str | None:
     """Who held the lead at an instant; the first one also before."""
-    held = stints[0].rep if stints else None
-    for stint in stints:
-        if stint.since <= at:
-            held = stint.rep
-    return held
+    if not stints:
+        return None
+    # A lead may have had as many owners as a history keeps, and as many touches as a group takes.
+    after = bisect_right(stints, at, key=lambda stint: stint.since)
+    return stints[max(0, after - 1)].rep
 
 
 def holder_clocks(stints: Sequence[Stint], touches: Sequence[Touch], by_anyone: bool) -> tuple[HolderClock, ...]:
@@ -78,7 +81,8 @@ def holder_clocks(stints: Sequence[Stint], touches: Sequence[Touch], by_anyone: 
     `by_anyone`: what qualifies has no author (a status), so it counts for who held the lead then.
     """
     clocks, touched_at = [], [touch.at for touch in touches]
-    for (since, rep), later in zip_longest(stints, stints[1:]):
+    for stint, later in zip_longest(stints, stints[1:]):
+        since, rep = stint.since, stint.rep
         if rep is None:
             continue
         until, answered_at = None if later is None else later.since, None

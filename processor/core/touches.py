@@ -10,20 +10,20 @@ from processor.core.definitions import Definitions
 from processor.core.facts import Known
 
 
-class Facts(Protocol):
+class Fields(Protocol):
     """The values of a record's fields by name: a `Record`, a `Known` or a plain mapping."""
 
     def get(self, name: str, /) -> Any:
         """The value; None where it was never set or was cleared."""
 
 
-def is_connected(call: Facts) -> bool:
+def is_connected(call: Fields) -> bool:
     """Outcome `connected`, or no outcome and an instant of answering. Either direction."""
     outcome = call.get("outcome")
     return bool(outcome == "connected" or (outcome is None and call.get("answered_at") is not None))
 
 
-def talk_of(call: Facts) -> int:
+def talk_of(call: Fields) -> int:
     """Microseconds talked in a connected call: `ended_at` - `answered_at`, else what the source says."""
     answered, ended = call.get("answered_at"), call.get("ended_at")
     if answered is not None and ended is not None:

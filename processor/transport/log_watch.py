@@ -18,8 +18,8 @@ from processor.transport.fail_stop import FAILED, Die, die
 from schemas.log_marks import (
     REPLAY,
     Asked,
+    Described,
     EpochEnd,
-    Facts,
     Loss,
     Mark,
     Place,
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 class Asking(Protocol):
     """Who asks Kafka: see schemas/kafka_facts.py."""
 
-    async def topics(self, names: Collection[str]) -> Facts: ...
+    async def topics(self, names: Collection[str]) -> Described: ...
 
     async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]: ...
 

@@ -15,7 +15,7 @@ import structlog
 
 from processor.transport.fail_stop import FAILED, Die, die
 from processor.transport.fetched import Fetched, headers_of
-from schemas.tracing import OFF, Facts, Tracing, traceparents
+from schemas.tracing import OFF, Attributes, Tracing, traceparents
 
 log = structlog.get_logger(__name__)
 
@@ -179,7 +179,7 @@ class LiveShards:
             fresh = {place: _Slot(self._factories[place[0]](place[1])) for place in sorted(assigned - kept)}
             self._slots |= fresh
             self.done = {place: offset for place, offset in self.done.items() if place in kept}
-            with _no_collection():
+            with _no_collection(thaws=bool(dropped)):
                 # Shielded: if the next rebalance overtakes this one, no producer may be left open.
                 await asyncio.shield(asyncio.gather(*(self._drop(slot) for slot in dropped)))
                 async with asyncio.TaskGroup() as group:
@@ -218,7 +218,7 @@ class LiveShards:
 
     async def _process_traced(self, place: Place, shard: Shard, records: Records) -> None:
         """One span for the batch, which names the traces of all that it holds."""
-        facts: Facts = {
+        attributes: Attributes = {
             "messaging.system": "kafka",
             "messaging.destination.name": place[0],
             "messaging.destination.partition.id": str(place[1]),
@@ -226,7 +226,7 @@ class LiveShards:
             "floorcast.offset": records[0].offset,
         }
         parents = (each for record in records for each in traceparents(headers_of(record)))
-        with self.tracing.span(f"process {place[0]}", "consumer", parents=parents, facts=facts):
+        with self.tracing.span(f"process {place[0]}", "consumer", parents=parents, attributes=attributes):
             await shard.process(records)
 
     def sought(self, place: Place, offset: int) -> None:
@@ -299,19 +299,20 @@ class LiveShards:
 
 
 @contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
+def _no_collection(*, thaws: bool = True) -> Iterator[None]:
     """Without the cyclic collector while millions of small objects are made, and what was made is not looked at again.
 
     Loading a million rows takes a third longer with it, and Faust calls `gc.collect()` in each round of `wait_empty`.
     What is garbage by then must go first: the consumers of a load lie in cycles with what they fetched last, and frozen
     they would stay. So must what was frozen before and has become garbage since, such as shards that were dropped: it
-    is thawed first. Called at every load and every renewal.
+    is thawed first (`thaws`). Called at every load and every renewal.
     """
     gc.disable()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if thaws:
+            gc.unfreeze()
         gc.collect()
         gc.freeze()
         gc.enable()

@@ -76,7 +76,7 @@ class Reader(Protocol):
 
 @runtime_checkable
 class Sampled(Protocol):
-    """A reader whose value is made of cases that it can count: who reads it, knows how much it is worth."""
+    """A reader that can say of how many cases its value is made, so that whoever sees it can judge it."""
 
     def sample(self, pane: Pane, reading: Reading) -> Exact:
         """The divisor of a share or mean, or how many cases there are; None: there is no saying."""

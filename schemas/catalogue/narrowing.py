@@ -12,12 +12,12 @@ from schemas.catalogue.dimensions import Dimension
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """Made by whoever binds a metric; applied by each type to each of its facts."""
+    """Whoever binds a metric makes one; each type of metric then adds it to the conditions of its measures."""
 
     since: int | None = None
-    """Only what happens from this instant on (microseconds),"""
+    """Count only what happens at this instant (microseconds) or later; None: from ever."""
     until: int | None = None
-    """and before this one."""
+    """Count only what happens before this instant; None: for ever."""
     name: str | None = None
     """Of the dimension."""
     dimension: Dimension | None = field(default=None, compare=False)  # its name says which

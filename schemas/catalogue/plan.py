@@ -74,9 +74,9 @@ class Kind(Enum):
     SUM = 0
     """What all panes hold."""
     DAYS = 1
-    """A count, of which only matters on which days a person has one."""
+    """The days on which a person has a count above zero; how high it is does not matter."""
     LEVEL = 2
-    """What there is at the end of the span: of the standing pane, less what lies after it."""
+    """What there is at the end of the span: the standing pane less the panes after the span."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""About where everybody stands, from totals of all people at once: doubles, and how wrong they may be.
+"""Approximate values of a metric for all people at once: doubles, and how wrong each may be.
 
-Owns the type and its arithmetic. Who wants to know the best of many looks so for whom it is worth to read exactly.
+Owns the type and its arithmetic. A leaderboard of very many people computes these first, and reads exactly only those
+who may be among the best.
 """
 
 from collections.abc import Callable, Mapping

@@ -80,11 +80,6 @@ class _Rest:
             if isinstance(path[-1], int):
                 self._gone.append(path)
 
-    def is_sure(self, reason: str) -> bool:
-        """Whether that would be told too if nothing had been left out."""
-        named = _UNKNOWN.match(reason)
-        return named is not None and named[1] not in self.left_out
-
     def as_written(self, place: Path) -> Path:
         """Where something stands in the file that stands here in the rest."""
         for gone in reversed(self._gone):

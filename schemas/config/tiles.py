@@ -106,6 +106,8 @@ class MessageTile(Model):
 
     kind: Literal["message"]
     text: str = Field(min_length=1, max_length=500)
+    qr: Literal["scene", "floor", "me"] | None = None
+    """A code for a phone's camera, to the same numbers: of this scene, of the manager's page, or of a rep's own."""
 
 
 class FreshnessTile(Model):

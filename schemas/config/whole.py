@@ -147,6 +147,11 @@ class Config(Model):
         return said if said is not None else strictest(screen.privacy.names for screen in self.screens.values())
 
     @property
+    def screen_names(self) -> list[str]:
+        """Every screen that has an address."""
+        return [*self.screens] or ["floor"]
+
+    @property
     def digest_language(self) -> str:
         """In which the day is told."""
         if self.digest is not None and self.digest.language is not None:

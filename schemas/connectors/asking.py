@@ -8,7 +8,7 @@ What is found becomes the body of a delivery (`Envelope`), which the connector r
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -159,6 +159,24 @@ class Learned:
     """Pipeline -> stage -> what people call it, both by their ids; under the empty id what the pipeline is called."""
 
 
+def one_by_one(
+    object: str, paths: Mapping[str, str], read: Callable[[Answer], dict[str, Any]], *, unknown: frozenset[int]
+) -> Steps[Envelope]:
+    """The records of an API that has no list to ask for some of them. `paths`: id -> where it is.
+
+    `unknown`: the statuses by which the vendor says that there is no such record.
+    """
+    records: list[dict[str, Any]] = []
+    missing: list[str] = []
+    for id, path in paths.items():
+        answer = yield Ask("GET", path, expected=unknown)
+        if answer.status in unknown:
+            missing.append(id)
+        else:
+            records.append(read(answer))
+    return Envelope(object=object, records=records, missing=missing)
+
+
 def at_once(value: _T) -> Steps[_T]:
     """What is known without asking."""
     return value
@@ -217,6 +235,10 @@ class Source(ABC):
     @abstractmethod
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """A page of those that were modified since."""
+
+    def count(self, object: str, since: int) -> Steps[int | None]:
+        """How many were modified since, where the vendor tells it and pages do not."""
+        return at_once(None)
 
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """A page of those that were deleted since; `until` is now."""

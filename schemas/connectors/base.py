@@ -95,10 +95,10 @@ class Parsed:
         named = (_shown(record), _shown(name))
         self.unknown[named] = self.unknown.get(named, 0) + 1
 
-    def ignore_unmapped(self, record: str, field: str, word: str) -> None:
-        """Count a word of the CRM that has no counterpart here."""
+    def ignore_unmapped(self, record: str, field: str, word: object) -> None:
+        """Count a word of the CRM that has no counterpart here. Of a list or an object nothing is told."""
         self.ignore("unmapped_value")
-        named = (record, field, _shown(word))
+        named = (record, field, _shown(str(word) if isinstance(word, str | int | float) else "(no word)"))
         self.unmapped[named] = self.unmapped.get(named, 0) + 1
 
     def want(self, kind: str, id: str) -> None:

@@ -4,7 +4,7 @@ Owns the loop over the events of a delivery and what becomes of one that cannot 
 connector's: it gives statements, in the order in which the event says them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,23 +51,30 @@ Statements = Callable[[Mapping[str, Any], Parsed], Iterable[Statement]]
 def read_events(delivery: Delivery, statements: Statements, *, namespace: str, clock: str) -> Parsed:
     """Every event of a delivery of JSON: an array of them, or one alone. `clock` names the member of their version."""
     parsed = Parsed()
+    for index, event in events_of(delivery, parsed):
+        if isinstance(event, dict):
+            read_event(event, index, statements, parsed, delivery.received_at, namespace=namespace, clock=clock)
+        else:
+            parsed.refuse("bad_shape", "event: must be an object", index)
+    return parsed
+
+
+def events_of(delivery: Delivery, parsed: Parsed) -> Iterator[tuple[int, Any]]:
+    """The events of a body of JSON with their places; `parsed` is told of what cannot be read."""
     try:
         body = read_items(delivery.body, MAX_EVENTS)
     except NotJsonError as error:
         parsed.refuse("not_json", f"body: {error}")
-        return parsed
+        return
     events = body if isinstance(body, list) else [body]
     if len(events) > MAX_EVENTS:
         parsed.refuse("bad_shape", f"body: holds more than {MAX_EVENTS} events")
-        return parsed
+        return
     for index, event in enumerate(events):
-        if isinstance(event, dict):
-            read_event(event, index, statements, parsed, delivery.received_at, namespace=namespace, clock=clock)
-        elif isinstance(event, Unreadable):
+        if isinstance(event, Unreadable):
             parsed.refuse(event.reason, event.detail, index)
         else:
-            parsed.refuse("bad_shape", "event: must be an object", index)
-    return parsed
+            yield index, event
 
 
 def read_event(

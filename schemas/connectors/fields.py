@@ -50,7 +50,7 @@ class UnknownKindError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadChange:
     """A change, and what was left out of it on purpose."""
 
     change: RecordChange
@@ -82,7 +82,7 @@ def read_change(
     namespace: str,
     deleted: bool | None = None,
     takes_voices: bool = False,
-) -> Reading:
+) -> ReadChange:
     """Make a change of named, raw fields. None and empty text clear a field, of whatever type it is.
 
     `takes_voices`: whether `raw` may name further voices of a field (schemas/voices.py): never names from outside.
@@ -115,7 +115,7 @@ def read_change(
     change = make_change(
         kind=kind, id=read_id(record_id, "id", namespace), changed_at=changed_at, fields=fields, received_at=received_at
     )
-    return Reading(change, unknown, rounded)
+    return ReadChange(change, unknown, rounded)
 
 
 def read_instant(value: Any, field: str) -> int:
@@ -271,25 +271,27 @@ def _attributes(value: Any) -> str:
         raise ValueError(msg)
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        if b"null" in text and not all(map(math.isfinite, _floats_in(value))):
-            # orjson writes them as null, which they are not.
-            msg = "holds a number that is not finite"
-            raise ValueError(msg)
     except orjson.JSONEncodeError:
         msg = "cannot be written as JSON"
         raise ValueError(msg) from None
     if len(text) > MAX_ATTRIBUTES:
         msg = f"is larger than {MAX_ATTRIBUTES} bytes"
         raise ValueError(msg)
+    if b"null" in text and not all(map(math.isfinite, _floats_in(value))):
+        # orjson writes them as null, which they are not.
+        msg = "holds a number that is not finite"
+        raise ValueError(msg)
     return text.decode()
 
 
 def _floats_in(value: Any) -> Iterator[float]:
-    if isinstance(value, float):
-        yield value
-    elif isinstance(value, list | dict):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _floats_in(inner)
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, float):
+            yield each
+        elif isinstance(each, list | dict):
+            left += each.values() if isinstance(each, dict) else each
 
 
 _Reader = Callable[[Any], Value]

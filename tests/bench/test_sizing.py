@@ -50,6 +50,16 @@ def test_workers_keep_a_recovery_and_their_memory_within_the_limits() -> None:
     assert large.workers > 100
 
 
+def test_a_million_reps_are_floors_side_by_side() -> None:
+    reps, count = sizing.FLOORS[-1]
+    need = needs(reps, make_costs())
+    text = " ".join(page(make_costs()).split())
+
+    assert reps * count == 1_000_000
+    assert f"{count} floors make 1,000,000 reps: in all {need.workers * count:,} workers" in text
+    assert f"| each of {count} floors of {reps:,} |" in text
+
+
 def test_a_day_of_a_rep_lies_in_no_more_panes_than_it_has_records() -> None:
     need = needs(1_000_000, make_costs())
 

@@ -16,6 +16,7 @@ from deploy.grafana import generate
 from deploy.grafana.model import COLUMNS, DATASOURCE
 from schemas.catalogue.reading import shipped
 from schemas.instants import MINUTE
+from tests.builders import make_config
 from tests.deploy.exported_floor import TOKEN, ExportedFloor, clock, serving
 from tests.deploy.observing import get, prometheus_config, query, running_prometheus, until
 
@@ -141,6 +142,47 @@ def test_there_is_a_dashboard_of_each_tag_with_a_panel_for_each_metric() -> None
         (board,) = (found for found in dashboards() if found["uid"] == f"floorcast-tag-{tag}")
         labels = [entry.label for entry in catalogue.values() if tag in entry.tags]
         assert [panel["title"] for panel in board["panels"] if panel["type"] != "row"] == labels
+
+
+OWN = """
+metrics:
+  long_calls: {unit: seconds, tags: [mine, Q4 push!], type: simple, from: call, at: dialed_at, credit: rep, agg: sum,
+    value: talk}
+  accounts: {unit: count, tags: [mine], type: simple, from: deal, at: created_at, credit: rep, agg: distinct,
+    of: customer}
+  accounts_twice: {unit: count, tags: [mine], type: derived, expr: accounts * 2}
+  people: {unit: count, tags: [mine], type: simple, from: call, at: dialed_at, credit: rep, agg: distinct, of: rep}
+  cycle: {unit: days, tags: [mine], better: lower, type: duration, from: deal, start: created_at, end: closed_at,
+    stat: p50, credit: rep}
+"""
+
+
+def test_metrics_of_ones_own_are_on_the_dashboards_of_their_tags() -> None:
+    made = generate.files(make_config(defines=OWN).catalogue)
+
+    boards = [json.loads(content) for content in made.values()]
+    assert len({board["uid"] for board in boards}) == len(boards) == len(made)
+    assert all(re.fullmatch(r"[a-z0-9-]{1,40}", board["uid"]) for board in boards)
+    (others,) = (board for board in boards if board["title"] == "Metrics: Q4 push!")
+    assert [panel["title"] for panel in others["panels"]] == ["Q4 push!", "Long calls"]
+    (mine,) = (board for board in boards if board["title"] == "Metrics: mine")
+    asked = {
+        panel["title"]: (panel["type"], panel["targets"][0]["expr"], panel["fieldConfig"]["defaults"]["unit"])
+        for panel in mine["panels"]
+        if panel["type"] != "row"
+    }
+    each = 'max by (rep, team) (floorcast_{}{{window="$window",team=~"$team",rep!=""}})'
+    team = 'max by (team) (floorcast_{}{{window="$window",team=~"$team",rep=""}})'
+    assert asked == {
+        "Long calls": (
+            "timeseries", f"({team.format('long_calls')} or sum by (team) ({each.format('long_calls')}))", "s"
+        ),
+        # One account may be of two people.
+        "Accounts": ("bargauge", f"topk(10, {each.format('accounts')})", "short"),
+        "Accounts twice": ("bargauge", f"topk(10, {each.format('accounts_twice')})", "short"),
+        "People": ("timeseries", f"({team.format('people')} or sum by (team) ({each.format('people')}))", "short"),
+        "Cycle": ("bargauge", f"bottomk(10, {each.format('cycle')})", "s"),
+    }  # fmt: skip
 
 
 def test_every_panel_has_something_to_show(prometheus: str) -> None:

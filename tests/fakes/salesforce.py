@@ -196,6 +196,11 @@ class FakeSalesforce(FakeServer):
 
     def _route(self, request: Request) -> Response:  # noqa: PLR0911 - a path each
         path = re.sub(r"^/services/data/v\d+\.0", "", request.path)
+        if path == "/query/" and request.query["q"].startswith(_COUNT):
+            rows = self._soql(request.query["q"].replace(_COUNT, "SELECT Id"), False)
+            if rows is None:
+                return _error(400, "INVALID_TYPE", "sObject type is not supported")
+            return Response(200, {"totalSize": len(rows), "done": True, "records": []})
         if found := re.fullmatch(r"/(query|queryAll)/(.*)", path):
             rows = self._cursors.pop(found[2]) if found[2] else self._soql(request.query["q"], found[1] == "queryAll")
             return _error(400, "MALFORMED_QUERY", "unexpected token") if rows is None else self._paged(rows)
@@ -294,6 +299,9 @@ class FakeSalesforce(FakeServer):
             rows = sorted(rows, key=lambda row: str(row[name]))
         rows = rows[: int(found[5])] if found[5] else rows
         return [{"attributes": {"type": found[2]}, **{name: row[name] for name in names}} for row in rows]
+
+
+_COUNT = "SELECT COUNT()"
 
 
 class Condition:

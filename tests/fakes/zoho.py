@@ -127,6 +127,12 @@ class FakeZoho(FakeServer):
         path = request.path.removeprefix("/crm/v8")
         if path == request.path:
             return _error(404, "INVALID_URL_PATTERN", "Please check if the URL trying to access is a correct one")
+        if found := re.fullmatch(r"/(\w+)/actions/count", path):
+            since = re.fullmatch(r"\(Modified_Time:greater_equal:(.+)\)", request.query["criteria"])
+            if since is None:
+                return _error(400, "INVALID_DATA", "criteria")
+            least = datetime.fromisoformat(since[1]).timestamp()
+            return Response(200, {"count": sum(row.modified >= least for row in self._there(found[1]))})
         if path == "/coql":
             return self._coql(str(request.json()["select_query"]))
         if path == "/users":

@@ -13,6 +13,16 @@ FEW, MANY = 100, 400
 ROOM = 1.25
 """More than so much for so many more is not linear: bounds within which more is remembered come first."""
 
+CONFIG = make_config(
+    calendar="office",
+    calendars={"office": {"timezone": "Europe/Berlin", "hours": {"mon-fri": ["09:00-12:00", "13:00-18:00"]}}},
+    teams={"a": {"name": "A", "calendar": "office"}, "b": {"name": "B"}},
+    lead_response={
+        "stop": "contact", "responder": "team", "before_start": "exclude", "rules": [{"sla": "1h", "clock": "business"}]
+    },
+)  # fmt: skip
+"""Under which most is looked at: whose touch counts depends on who held the lead then, and on their team."""
+
 EACH_OF = {"meetings of 200 people each, nobody in two": 200, "deals with all": 1 / 10, "leads with all": 1 / 10}
 """Of what is counted otherwise: how many for one."""
 
@@ -24,7 +34,7 @@ def _size(shape: Shape, size: int) -> int:
 def _work(shape: Shape, size: int) -> tuple[int, int]:
     """How often anything is called, of Python or below it, for all posts and for the last one."""
     now = clock()
-    pipeline = Worker(make_config(), partitions=1)
+    pipeline = Worker(CONFIG, partitions=1)
     counted = []
     for post in shape.posts(now, _size(shape, size)):
         profile = cProfile.Profile()

@@ -15,15 +15,13 @@ from typing import Any, Self
 
 import aiohttp
 
+from api.read.topics import STAGE_INPUTS
 from processor.transport.ends import Ends
-from schemas.topics import DELIVERIES, ENGAGEMENTS, RECORD_CHANGES
 from tests.faults.load import Load
 from tests.faults.stack import PARTITIONS, Member, Stack, until
 
 Place = tuple[str, int]
 """A stage and a partition of what it reads."""
-
-SOURCES = {"normalise": DELIVERIES, "ledger": RECORD_CHANGES, "responses": ENGAGEMENTS}
 
 WELL_SECONDS = 3.0
 """All is well again once it was so for as long; the figure is the beginning of it."""
@@ -71,7 +69,7 @@ class Watch:
         now = time.monotonic()
         self._sources = {
             (stack.topic(topic), partition): (stage, partition)
-            for stage, topic in SOURCES.items()
+            for stage, topic in STAGE_INPUTS.items()
             for partition in range(PARTITIONS)
         }
         self._ends: dict[Place, int] = {}
@@ -143,7 +141,7 @@ class Watch:
         Sooner than `well`, which asks for some seconds of health beside that.
         """
         deadline = time.monotonic() + RECOVERY_SECONDS * self.slowness
-        for stage in SOURCES:
+        for stage in STAGE_INPUTS:
             asked_at = time.monotonic()
             while self._ends_at <= asked_at or any(
                 self._done.get(place, 0) < end for place, end in self._ends.items() if place[0] == stage

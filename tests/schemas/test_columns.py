@@ -246,6 +246,72 @@ def test_a_team_alone_has_the_numbers_that_it_has_among_all(
         assert alone.merged(ORGANISATION, span, NOW) == among.merged(ORGANISATION, span, NOW)
 
 
+told = st.lists(
+    st.tuples(st.sampled_from(ORIGINS), st.sampled_from(REPS), windows(), st.none() | panes()), max_size=24
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(told, told, st.lists(st.integers(0, 3), min_size=12, max_size=12), st.booleans())
+def test_what_is_loaded_is_what_came_one_by_one(
+    before: list[Any], then: list[Any], meanwhile: list[int], is_loaded_again: bool
+) -> None:
+    """Also what comes while it is counted; and a view that was served, and is read anew."""
+    one_by_one, loaded = Floor(CONFIG), Floor(CONFIG)
+    messages = [
+        (pane_key(origin, rep, window), None if pane is None else encode_pane(pane))
+        for origin, rep, window, pane in [*before, *then]
+    ]
+    first, rest = messages[: len(before)], messages[len(before) :]
+    for key, value in messages:
+        one_by_one.take_pane(key, value)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("schemas.pane_store.FRESH_AT_MOST", 3)
+        for number, message in enumerate(first):
+            if is_loaded_again and number == len(first) // 2:
+                loaded.settle()
+                so_far = Floor(CONFIG)
+                for each in first[:number]:
+                    so_far.take_pane(*each)
+                assert asked_of(loaded) == asked_of(so_far)
+                assert loaded.reps() == so_far.reps()
+            loaded.load_pane(*message)
+        for _, number in zip(loaded.store.settling(), meanwhile, strict=False):
+            for message in rest[:number]:
+                loaded.load_pane(*message)
+            del rest[:number]
+        loaded.settle()
+    asked_of(loaded)
+    for message in rest:
+        loaded.take_pane(*message)
+
+    assert asked_of(loaded) == asked_of(one_by_one)
+    assert {*loaded.store.windows()} == {*one_by_one.store.windows()}
+    assert all(loaded.store.size(window) == one_by_one.store.size(window) for window in loaded.store.windows())
+    assert all(
+        sorted(loaded.store.all_in(window)) == in_places_of(loaded, one_by_one, window)
+        for window in loaded.store.windows()
+    )
+    assert loaded.reps() == one_by_one.reps()
+    assert all(loaded.is_known_rep(rep) == one_by_one.is_known_rep(rep) for rep in ("r1", "r2", "r3", "r4"))
+    assert {cell: loaded.left_out.times(cell) for cell in loaded.left_out._held} == {
+        cell: one_by_one.left_out.times(cell) for cell in one_by_one.left_out._held
+    }
+
+
+def in_places_of(floor: Floor, other: Floor, window: Window) -> list[tuple[str, int]]:
+    """Whose panes another floor has in a window, by the places that they have in this one."""
+    return sorted(
+        (origin, floor.store.places[other.store.names[place]]) for origin, place in other.store.all_in(window)
+    )
+
+
+def asked_of(floor: Floor) -> list[Pane]:
+    """What a floor says of all scopes and spans."""
+    scopes = [ORGANISATION, team_scope("north"), team_scope("south"), *(rep_scope(rep) for rep in ("r1", "r2", "r3"))]
+    return [floor.merged(scope, span, NOW) for scope in scopes for span in SPANS]
+
+
 def test_a_total_that_is_more_than_64_bits_is_exact() -> None:
     cell, number = BY_FORM[Form.COUNT][0], 2**62 - 1
     store = PaneStore(parts_in(PLAN))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from schemas.log_marks import (
     Asked,
+    Described,
     EpochEnd,
-    Facts,
     Loss,
     Mark,
     TopicFacts,
@@ -43,11 +43,11 @@ class Log:
         if keeps is not None:
             del self.records[keeps:]
 
-    def facts(self, *, stale_epoch: int | None = None) -> Facts:
+    def facts(self, *, stale_epoch: int | None = None) -> Described:
         """As a broker says; it may say of the leader's epoch what was so a moment ago."""
-        return Facts({NAME: TopicFacts(self.id, {0: self.epoch if stale_epoch is None else stale_epoch})})
+        return Described({NAME: TopicFacts(self.id, {0: self.epoch if stale_epoch is None else stale_epoch})})
 
-    def ends(self, asked: set[Asked], facts: Facts) -> dict[Asked, EpochEnd]:
+    def ends(self, asked: set[Asked], facts: Described) -> dict[Asked, EpochEnd]:
         """A leader that is asked as one of another epoch refuses to answer."""
         is_led = facts.topics[NAME].epochs[0] == self.epoch
         return {each: self.end(each[1]) for each in asked} if is_led else {}
@@ -59,7 +59,7 @@ class Log:
         return EpochEnd(epoch, len(self.records) if epoch == self.epoch else len(known))
 
 
-def look(log: Log, mark: Mark, offset: int, facts: Facts | None = None) -> tuple[Loss | None, Mark]:
+def look(log: Log, mark: Mark, offset: int, facts: Described | None = None) -> tuple[Loss | None, Mark]:
     facts = facts or log.facts()
     ends = log.ends(asked_of({PLACE: mark}, facts), facts)
     loss = loss_at(PLACE, mark, facts, ends) or beyond_end(PLACE, offset, facts, ends)
@@ -156,7 +156,7 @@ def test_every_cut_below_a_mark_is_seen(read: int, keeps: int, since: int) -> No
 
 def test_a_partition_that_does_not_answer_is_not_judged() -> None:
     mark = Mark(b"one", 3, 100)
-    facts = Facts({NAME: TopicFacts(b"one", {0: 4})})
+    facts = Described({NAME: TopicFacts(b"one", {0: 4})})
 
     assert loss_at(PLACE, mark, facts, {}) is None
     assert beyond_end(PLACE, 100, facts, {}) is None
@@ -164,7 +164,7 @@ def test_a_partition_that_does_not_answer_is_not_judged() -> None:
 
 
 def test_topics_that_are_missing_or_have_other_partitions_are_named_with_what_mends_them() -> None:
-    facts = Facts({NAME: TopicFacts(b"one", {0: 0, 1: 0, 2: 0}), "t.g1.panes": TopicFacts(b"two", {0: 0})})
+    facts = Described({NAME: TopicFacts(b"one", {0: 0, 1: 0, 2: 0}), "t.g1.panes": TopicFacts(b"two", {0: 0})})
 
     found = shape_losses(facts, {NAME: 2, "t.g1.panes": 1, "t.g1.ledger": 2})
 

@@ -22,7 +22,7 @@ def collector() -> Iterator[Collector]:
 def test_what_one_message_caused_is_a_part_of_its_trace(collector: Collector) -> None:
     tracing = start_tracing(collector.url, "floorcast-worker")
 
-    with tracing.span("process", "consumer", parents=[FIRST, FIRST], facts={"floorcast.offset": 7}) as span:
+    with tracing.span("process", "consumer", parents=[FIRST, FIRST], attributes={"floorcast.offset": 7}) as span:
         span.note({"floorcast.request": "4613ee63-77"})
         current = tracing.current
         headers = tracing.headers

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from api.http.board_page import board_page, screen_settings
+from api.http.board_page import board_page, screen_settings, unknown_name, usual_metrics
 from api.http.description import operation_id, problems
 from api.http.errors import InvalidParameterError, NotFoundError, UnauthenticatedError
 from api.http.headers import framed_by
@@ -21,7 +21,6 @@ router = APIRouter(tags=["board"], generate_unique_id_function=operation_id)
 
 STATIC = Path(__file__).parents[2] / "static"
 TEMPLATES = Path(__file__).parents[2] / "templates"
-DEFAULT_SCREEN = "floor"
 
 
 class _Fresh(StaticFiles):
@@ -48,11 +47,6 @@ def build() -> str:
     return digest.hexdigest()
 
 
-def screen_names(config: Config) -> list[str]:
-    """Every screen that has an address."""
-    return [*config.screens] or [DEFAULT_SCREEN]
-
-
 @router.get(
     "/board/{screen}",
     summary="The wallboard",
@@ -71,7 +65,7 @@ async def board(
 ) -> Response:
     """The page; `?token=…` is kept in a cookie and taken out of the address."""
     config: Config = request.app.state.read_side.view.config
-    if screen not in screen_names(config):
+    if screen not in config.screen_names:
         msg = f"there is no screen {shown(screen)}"
         raise NotFoundError(msg, field="screen")
     redirect = redirect_with_cookie(request, screen)
@@ -80,8 +74,13 @@ async def board(
     configured = config.screens.get(screen)
     if configured is not None:
         _check_part(configured, scene, tile)
+        unknown = unknown_name(request)
+        if unknown is not None:
+            field, name = unknown
+            msg = f"there is no {field} {shown(name)}"
+            raise NotFoundError(msg, field=field)
     settings = None if configured is None else _settings(config, screen, configured, request)
-    page = board_page(settings, access_of(request).device)
+    page = board_page(settings, access_of(request).device, usual=usual_metrics(config.catalogue))
     ancestors = [*config.frame_ancestors, *(configured.frame_ancestors if configured is not None else ())]
     etag = f'"{blake2b(page.encode(), digest_size=12).hexdigest()}"'
     return HTMLResponse(page, headers={"cache-control": "no-cache", "etag": etag, **framed_by(ancestors)})
@@ -102,7 +101,8 @@ def _check_part(screen: ScreenConfig, scene: str | None, tile: int | None) -> No
 def _settings(config: Config, name: str, screen: ScreenConfig, request: Request) -> dict[str, Any]:
     team = access_of(request).team
     teams = screen.teams if team is None else [team]
-    return screen_settings(name, screen, teams=teams, calendars=calendars_of(config, teams))
+    origin = str(request.base_url).rstrip("/")
+    return screen_settings(name, screen, teams=teams, calendars=calendars_of(config, teams), origin=origin)
 
 
 def calendars_of(config: Config, teams: list[str]) -> list[str]:

@@ -131,10 +131,14 @@ def _scopes(view: View, access: Access, team: str | None, rep: str | None, now: 
 
 
 def _all_scopes(view: View, access: Access, only: str | None, now: int) -> Iterator[Scope]:
-    if only is None:
+    if only is None and access.allows_team(None):
         yield ORGANISATION
-    yield from (team_scope(team) for team in view.roster.team_names if only in {None, team})
+    yield from (
+        team_scope(team) for team in view.roster.team_names if only in {None, team} and access.allows_team(team)
+    )
     reps = sorted(view.roster.people) if only is None else reps_asked(view, only, access, now)
+    if access.teams is not None:
+        reps = [rep for rep in reps if access.allows_team(team_today(view, rep, now))]
     yield from (rep_scope(rep) for rep in reps)
 
 

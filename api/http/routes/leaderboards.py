@@ -64,9 +64,10 @@ async def leaderboard(
         board = make(_EVERYBODY)
         board["entries"] = [entry for entry in board["entries"] if entry["rep"] == access.rep]
         return answer_known(known(board), format_instant(now))
-    if request.discretion is not None:
+    if request.discretion is not None or (team is None and access.teams is not None):
         board = make(_EVERYBODY)
-        board["entries"] = request.discretion.listed(board["entries"])[:limit]
+        entries = [entry for entry in board["entries"] if access.allows_team(entry["team"])]
+        board["entries"] = (entries if request.discretion is None else request.discretion.listed(entries))[:limit]
         return answer_known(known(board), format_instant(now))
     if view.moves_by_the_clock(metric):
         # Leads without an answer count by the clock.

@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.http.routes.boards import screen_names
 from api.http.scopes import PAGES
 from api.settings import Settings
 from schemas.keys import KeyStore
@@ -19,6 +18,6 @@ async def root(request: Request) -> Response:
         return RedirectResponse("/docs")
     keys: KeyStore = request.app.state.keys
     if keys.is_open:
-        return RedirectResponse(f"/board/{screen_names(request.app.state.config)[0]}")
+        return RedirectResponse(f"/board/{request.app.state.config.screen_names[0]}")
     cookies = [page for page, cookie in PAGES.items() if cookie in request.cookies]
     return RedirectResponse("/me" if cookies == ["me"] else "/floor")

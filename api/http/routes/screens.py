@@ -35,7 +35,6 @@ from api.http.models.screens import (
 )
 from api.http.parameters import ReadRequest, ReadRoute, shown
 from api.http.routes.alerts import OnlyJson
-from api.http.routes.boards import screen_names
 from api.write.access_log import AccessLog
 from schemas.config import Config
 from schemas.devices import (
@@ -197,8 +196,8 @@ async def pair(request: ReadRequest, pairing: Pairing) -> dict[str, Any]:
         msg = "there is no such code; it may be used or expired"
         raise NotFoundError(msg, field="code")
     config = _config(request)
-    if pairing.screen not in screen_names(config):
-        there = ", ".join(screen_names(config))
+    if pairing.screen not in config.screen_names:
+        there = ", ".join(config.screen_names)
         raise InvalidParameterError(
             field="screen", detail=f"there is no screen {shown(pairing.screen)}; there are {there}"
         )

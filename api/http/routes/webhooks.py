@@ -16,7 +16,6 @@ from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry, Counter
 from starlette.types import Receive, Scope, Send
 
-from api.http.access_log import current_request
 from api.http.description import problems
 from api.http.errors import (
     ApiError,
@@ -34,6 +33,7 @@ from api.http.errors import (
 )
 from api.http.headers import answer_of
 from api.http.models.deliveries import RECEIPT, REQUEST_BODY
+from api.http.request_log import current_request
 from api.settings import Settings
 from api.write.ingest import DeliveryLog
 from api.write.limits import Budget, TokenBucket
@@ -43,7 +43,7 @@ from schemas.connectors import KINDS
 from schemas.connectors.base import Connector, ContentTypeError, SignatureError, SignedRequest
 from schemas.deliveries import REQUEST, Delivery
 from schemas.instants import MINUTE
-from schemas.tracing import OFF, TRACEPARENT, Facts, Tracing
+from schemas.tracing import OFF, TRACEPARENT, Attributes, Tracing
 
 log = structlog.get_logger("api")
 
@@ -172,15 +172,15 @@ class WebhookEndpoint:
         if not self._tracing.is_on or name not in self._connectors:
             yield
             return
-        facts: Facts = {
+        attributes: Attributes = {
             "http.request.method": scope["method"],
             "http.route": "/webhooks/{connection}",
             "floorcast.connection": name,
             "floorcast.request": current_request() or "",
         }
         told = self._tracing.span(
-            "POST /webhooks/{connection}", "server", parents=parents, facts=facts, began=began
-        )  # fmt: skip
+            "POST /webhooks/{connection}", "server", parents=parents, attributes=attributes, began=began
+        )
         with told as span:
             yield
             status = answer_of(scope).status

@@ -181,7 +181,7 @@ function makeRow(/** @type {string} */ rep) {
   const apart = nameElement("apart");
   const note = element("span", "attained");
   const value = element("span", "value");
-  const node = element("li", "row", rankText, portrait.node, element("span", "who", name, apart, team), note, value, bar);
+  const node = element("li", "row", rankText, portrait.node, element("span", "who", name, apart, element("span", "about", team)), note, value, bar);
   setData(node, "rep", rep);
   return { node, portrait, bar, rank: rankText, name, team, apart, note, value, animation: /** @type {Animation | null} */ (null) };
 }

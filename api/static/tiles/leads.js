@@ -123,7 +123,8 @@ export class Leads {
     row.owner.classList.toggle("nobody", !lead.rep);
     const source = sourceText(lead.source);
     setText(row.lead, [lead.lead_name, isFirst ? source : ""].filter(Boolean).join(" · "));
-    setText(row.source, source);
+    // Beside a name there is no room for both.
+    setText(row.source, lead.lead_name ? "" : source);
     fitText(row.clock, [formats.duration(Math.floor(Math.max(0, now - started) / 1000))]);
     const allowed = Date.parse(lead.due_at) - started;
     fillBar(row.bar, state === "breached" ? 1 : allowed > 0 ? Math.max(0, Math.min(1, (now - started) / allowed)) : 0);
@@ -171,7 +172,7 @@ const BADGE_WORDS = { breached: "leads.count.breached", warned: "leads.count.war
  * @param {Lead[]} leads
  * @param {number} now
  */
-export function mostUrgentFirst(leads, now) {
+function mostUrgentFirst(leads, now) {
   return leads.slice().sort((one, other) => URGENCY.indexOf(stateAt(one, now)) - URGENCY.indexOf(stateAt(other, now)));
 }
 

@@ -1,6 +1,7 @@
-// Words of those who run the floor.
+// Words of those who run the floor; and a code by which a phone finds the same numbers.
 
 import { element, nameElement, setText } from "../dom.js";
+import { codeSign } from "../icons.js";
 
 export class Message {
   /**
@@ -10,7 +11,10 @@ export class Message {
   constructor(settings, context) {
     this.words = nameElement("message-words");
     setText(this.words, context.formats.ownDigits(settings.text || ""));
-    this.node = element("p", "message", this.words);
+    this.node = element("div", "message", this.words);
+    if (!settings.qr) return;
+    this.words.append(element("span", "message-address", settings.qr.address));
+    this.node.prepend(codeSign(settings.qr));
   }
 
   mount(/** @type {HTMLElement} */ root) {

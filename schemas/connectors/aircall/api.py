@@ -23,6 +23,7 @@ from schemas.connectors.asking import (
     Steps,
     at_once,
     member,
+    one_by_one,
 )
 from schemas.instants import DAY, MINUTE, SECOND
 
@@ -72,16 +73,9 @@ class AircallSource(Source):
         return min(max(seconds, 1.0), _LONGEST)
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
-        """One by one: nothing else is there."""
-        records: list[dict[str, Any]] = []
-        missing: list[str] = []
-        for id in ids:
-            answer = yield Ask("GET", f"/v1/calls/{id}", expected=_UNKNOWN)
-            if answer.status in _UNKNOWN:
-                missing.append(id)
-            else:
-                records.append(_row(member(answer.data, "call", dict)))
-        return Envelope(object=object, records=records, missing=missing)
+        """Those that are there."""
+        paths = {id: f"/v1/calls/{id}" for id in ids}
+        return one_by_one(object, paths, lambda answer: _row(member(answer.data, "call", dict)), unknown=_UNKNOWN)
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
         """All calls that were made since then, whole, the oldest first: what is made meanwhile comes at the end."""

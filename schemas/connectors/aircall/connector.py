@@ -80,7 +80,7 @@ def _direction(value: Any, said: Said) -> Mapping[str, Any]:
     if value in ("outbound", "inbound"):
         return {"direction": value}
     if value is not None:
-        said.parsed.ignore_unmapped("call", "direction", str(value))
+        said.parsed.ignore_unmapped("call", "direction", value)
     return {"direction": None}
 
 

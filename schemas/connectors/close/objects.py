@@ -73,7 +73,7 @@ def _direction(outbound: str, inbound: str, value: Any, said: Said) -> Mapping[s
     words = {outbound: "outbound", inbound: "inbound"}
     found = words.get(value) if isinstance(value, str) else None
     if found is None and value is not None:
-        said.parsed.ignore_unmapped(said.record, "direction", str(value))
+        said.parsed.ignore_unmapped(said.record, "direction", value)
     return {"direction": found}
 
 
@@ -99,7 +99,7 @@ def _is_automated(_value: Any, said: Said) -> Mapping[str, Any]:
 def _meeting_outcome(value: Any, said: Said) -> Mapping[str, Any]:
     status = MEETING_STATUSES.get(value) if isinstance(value, str) else None
     if status is None and value is not None:
-        said.parsed.ignore_unmapped(said.record, "outcome", str(value))
+        said.parsed.ignore_unmapped(said.record, "outcome", value)
     if status == "cancelled":
         return {"outcome": status}
     return {"outcome": _outcome(said, said.words.meetings) or status}
@@ -125,7 +125,7 @@ def _stage(value: Any, said: Said, *, status_type: str = "status_type") -> Mappi
     if found is None and given is not None:
         found = DEAL_STATUSES.get(given) if isinstance(given, str) else None
         if found is None:
-            said.parsed.ignore_unmapped("deal", "status", str(given))
+            said.parsed.ignore_unmapped("deal", "status", given)
     return {"stage": value, "status": found}
 
 

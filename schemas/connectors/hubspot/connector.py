@@ -13,9 +13,10 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from schemas.connectors.apis import Api, Secret
 from schemas.connectors.asking import Envelope, decode_envelope
-from schemas.connectors.base import MAX_EVENTS, Parsed, SignedRequest, runs_ahead
+from schemas.connectors.base import Parsed, SignedRequest, runs_ahead
 from schemas.connectors.connection import MIN_SECRET
 from schemas.connectors.content import JSON, check_content
+from schemas.connectors.events import events_of
 from schemas.connectors.fields import FieldError, read_change
 from schemas.connectors.hubspot.answers import said_by
 from schemas.connectors.hubspot.api import HubSpotSource
@@ -31,7 +32,6 @@ from schemas.connectors.hubspot.events import (
 )
 from schemas.connectors.hubspot.objects import BY_TYPE_ID, objects_of
 from schemas.connectors.hubspot.signatures import check_signature
-from schemas.connectors.json_text import NotJsonError, Unreadable, read_items
 from schemas.connectors.kinds import Kind
 from schemas.connectors.words import CrmConnection
 from schemas.deliveries import ASKED_AT, SOURCE, Delivery
@@ -110,20 +110,8 @@ class HubSpot:
         if SOURCE in delivery.headers:
             self._read_answer(delivery, parsed)
             return parsed
-        try:
-            body = read_items(delivery.body, MAX_EVENTS)
-        except NotJsonError as error:
-            parsed.refuse("not_json", f"body: {error}")
-            return parsed
-        events = body if isinstance(body, list) else [body]
-        if len(events) > MAX_EVENTS:
-            parsed.refuse("bad_shape", f"body: holds more than {MAX_EVENTS} events")
-            return parsed
-        for index, event in enumerate(events):
-            if isinstance(event, Unreadable):
-                parsed.refuse(event.reason, event.detail, index)
-            else:
-                self._read(event, index, delivery.received_at, parsed)
+        for index, event in events_of(delivery, parsed):
+            self._read(event, index, delivery.received_at, parsed)
         return parsed
 
     def _read_answer(self, delivery: Delivery, parsed: Parsed) -> None:

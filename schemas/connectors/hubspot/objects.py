@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from schemas.connectors.hubspot.properties import CALL, DEAL, EMAIL, LEAD, MEETING, Reading, with_words
+from schemas.connectors.hubspot.properties import CALL, DEAL, EMAIL, LEAD, MEETING, PropertyReader, with_words
 from schemas.connectors.words import CrmConnection
 
 
@@ -14,7 +14,7 @@ class Object:
     name: str
     """As the addresses of the API call it."""
     kind: str
-    properties: Mapping[str, Reading]
+    properties: Mapping[str, PropertyReader]
     created: str | None = None
     """Voice of the field that the creation suggests. Not so for calls and mails, which are often logged later than they
     happened."""

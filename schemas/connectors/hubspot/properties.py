@@ -14,7 +14,7 @@ from schemas.records import CHOICES
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Statement:
     """What one property, or one kind of event, tells of a record."""
 
     said: Mapping[str, Any] = field(default_factory=dict)
@@ -25,8 +25,8 @@ class Facts:
     """Wins over what other properties say of the same instant."""
 
 
-Reading = Callable[[str | None, int], Facts]
-"""Value of the property (None: cleared) and instant of the change -> facts. Raises ValueError."""
+PropertyReader = Callable[[str | None, int], Statement]
+"""Value of the property (None: cleared) and instant of the change -> what it tells. Raises ValueError."""
 
 INFERRED_YIELDS = DAY
 # A contact taken off a call and another put on it in the same save: the one put on must win.
@@ -35,37 +35,39 @@ REMOVAL_YIELDS = 1
 WINNING = 500
 
 
-def _as(name: str) -> Reading:
-    return lambda value, _at: Facts({name: value})
+def _as(name: str) -> PropertyReader:
+    return lambda value, _at: Statement({name: value})
 
 
-def _inferring(name: str) -> Reading:
-    return lambda value, _at: Facts(inferred={name: value})
+def _inferring(name: str) -> PropertyReader:
+    return lambda value, _at: Statement(inferred={name: value})
 
 
-def _failing(name: str) -> Reading:
+def _failing(name: str) -> PropertyReader:
     """Read the status of a call, of which a failure alone says what a disposition cannot.
 
     COMPLETED means that the call is over, not that somebody answered.
     """
 
-    def read(value: str | None, _at: int) -> Facts:
+    def read(value: str | None, _at: int) -> Statement:
         has_failed = value is not None and _word(value) == "FAILED"
-        return Facts(inferred={name: "failed" if has_failed else None}, unmapped=value is not None and not has_failed)
+        return Statement(
+            inferred={name: "failed" if has_failed else None}, unmapped=value is not None and not has_failed
+        )
 
     return read
 
 
-def _instant(name: str) -> Reading:
-    return lambda value, _at: Facts({name: value if value is None else _instant_text(value)})
+def _instant(name: str) -> PropertyReader:
+    return lambda value, _at: Statement({name: value if value is None else _instant_text(value)})
 
 
-def _deciding(name: str, words: Mapping[str, str]) -> Reading:
+def _deciding(name: str, words: Mapping[str, str]) -> PropertyReader:
     """Read a property that speaks of this field, or has one of its voices: a word of no meaning clears that."""
 
-    def read(value: str | None, _at: int) -> Facts:
+    def read(value: str | None, _at: int) -> Statement:
         found = None if value is None else words.get(_word(value))
-        return Facts({name: found}, unmapped=value is not None and found is None)
+        return Statement({name: found}, unmapped=value is not None and found is None)
 
     return read
 
@@ -109,11 +111,11 @@ _DISPOSITION_LABELS = {
 _OUTCOMES = DISPOSITIONS | _DISPOSITION_LABELS
 
 
-def _call_duration(value: str | None, _at: int) -> Facts:
-    return Facts({"talk_seconds": None if value is None else str(read_number(value) / 1000)})
+def _call_duration(value: str | None, _at: int) -> Statement:
+    return Statement({"talk_seconds": None if value is None else str(read_number(value) / 1000)})
 
 
-CALL: Mapping[str, Reading] = {
+CALL: Mapping[str, PropertyReader] = {
     "hs_timestamp": _instant("dialed_at"),
     "hs_call_direction": _deciding("direction", {"OUTBOUND": "outbound", "INBOUND": "inbound"}),
     DISPOSITION: _deciding("outcome", _OUTCOMES),
@@ -130,20 +132,24 @@ CALL: Mapping[str, Reading] = {
 UNSENT = frozenset({"SCHEDULED", "SENDING", "FAILED"})
 
 
-def _email_status(value: str | None, _at: int) -> Facts:
-    return Facts(wins={"direction": None}) if value is not None and _word(value) in UNSENT else Facts()
+def _email_status(value: str | None, _at: int) -> Statement:
+    return Statement(wins={"direction": None}) if value is not None and _word(value) in UNSENT else Statement()
 
 
-def _automated(*words: str) -> Reading:
+def _automated(*words: str) -> PropertyReader:
     """Read a property that says that no person sent it: by one of these words; without any, by whatever it says."""
 
-    def read(value: str | None, _at: int) -> Facts:
-        return Facts({"automated": True}) if value is not None and (not words or _word(value) in words) else Facts()
+    def read(value: str | None, _at: int) -> Statement:
+        return (
+            Statement({"automated": True})
+            if value is not None and (not words or _word(value) in words)
+            else Statement()
+        )
 
     return read
 
 
-EMAIL: Mapping[str, Reading] = {
+EMAIL: Mapping[str, PropertyReader] = {
     "hs_timestamp": _instant("sent_at"),
     "hs_email_direction": _deciding("direction", {"EMAIL": "outbound", "INCOMING_EMAIL": "inbound"}),
     "hs_email_status": _email_status,
@@ -165,7 +171,7 @@ MEETING_OUTCOMES = {
     "CANCELED": "cancelled",
     "CANCELLED": "cancelled",
 }
-MEETING: Mapping[str, Reading] = {
+MEETING: Mapping[str, PropertyReader] = {
     "hs_meeting_start_time": _instant("starts_at"),
     "hs_meeting_end_time": _instant("ends_at"),
     "hs_createdate": _instant("booked_at"),
@@ -191,13 +197,13 @@ LIFECYCLE = {
 LEAD_STATUS = {"NEW": "new", "UNQUALIFIED": "disqualified", "OPEN_DEAL": "converted"}
 
 
-def _lead_owner(value: str | None, at: int) -> Facts:
+def _lead_owner(value: str | None, at: int) -> Statement:
     if value is None:  # `hubspot_owner_assigneddate` stays what it was: what it said of an owner is over
-        return Facts({"rep": None, "assigned_at": None, "assigned_at#1": None})
-    return Facts({"rep": value, "assigned_at": format_instant(at)})
+        return Statement({"rep": None, "assigned_at": None, "assigned_at#1": None})
+    return Statement({"rep": value, "assigned_at": format_instant(at)})
 
 
-LEAD: Mapping[str, Reading] = {
+LEAD: Mapping[str, PropertyReader] = {
     "createdate": _instant("received_at"),
     "hs_createdate": _instant("received_at#1"),
     "hubspot_owner_id": _lead_owner,
@@ -225,19 +231,19 @@ DEFAULT_STAGES = {
 DEAL_KINDS = {"NEWBUSINESS": "new", "EXISTINGBUSINESS": "expansion"}
 
 
-def _in_stage(stages: Mapping[str, str]) -> Reading:
-    def read(value: str | None, at: int) -> Facts:
+def _in_stage(stages: Mapping[str, str]) -> PropertyReader:
+    def read(value: str | None, at: int) -> Statement:
         status = stages.get(value) if value is not None else None
-        return Facts({"stage": value, "status": status}, _closing(status, at))
+        return Statement({"stage": value, "status": status}, _closing(status, at))
 
     return read
 
 
-def _deal_becomes(status: str, *, when: str, voice: str) -> Reading:
-    def read(value: str | None, at: int) -> Facts:
+def _deal_becomes(status: str, *, when: str, voice: str) -> PropertyReader:
+    def read(value: str | None, at: int) -> Statement:
         if value is None or value.lower() != when:
-            return Facts({voice: None})  # the other two, or the stage, say what it is instead
-        return Facts({voice: status}, _closing(status, at))
+            return Statement({voice: None})  # the other two, or the stage, say what it is instead
+        return Statement({voice: status}, _closing(status, at))
 
     return read
 
@@ -248,7 +254,7 @@ def _closing(status: str | None, at: int) -> dict[str, Any]:
     return {"closed_at#1": format_instant(at)} if status in {"won", "lost"} else {}
 
 
-DEAL: Mapping[str, Reading] = {
+DEAL: Mapping[str, PropertyReader] = {
     "dealstage": _in_stage(DEFAULT_STAGES),
     "hs_is_closed": _deal_becomes("open", when="false", voice="status#1"),
     "hs_is_closed_won": _deal_becomes("won", when="true", voice="status#2"),
@@ -281,20 +287,20 @@ PASTS = frozenset(
 
 def with_words(
     kind: str,
-    table: Mapping[str, Reading],
+    table: Mapping[str, PropertyReader],
     *,
     stages: Mapping[str, str],
     outcomes: Mapping[str, str],
     statuses: Mapping[str, str],
     types: Mapping[str, str],
-) -> Mapping[str, Reading]:
+) -> Mapping[str, PropertyReader]:
     """The same table, with what an account's own words mean: they win over those of ours.
 
     Stages are ids, of which case counts; of all other words it does not.
     """
     said = {_word(word): meaning for word, meaning in outcomes.items()}
     kinds = {_word(word): meaning for word, meaning in types.items()}
-    own: dict[str, Reading] = {}
+    own: dict[str, PropertyReader] = {}
     match kind:
         case "call" if said:
             own[DISPOSITION] = _deciding("outcome", _OUTCOMES | _allowed(said, "call", "outcome"))
@@ -304,7 +310,7 @@ def with_words(
                     "outcome", MEETING_OUTCOMES | _allowed(said, "meeting", "outcome")
                 )
             if kinds:
-                own["hs_activity_type"] = lambda value, _at: Facts(
+                own["hs_activity_type"] = lambda value, _at: Statement(
                     {"kind": None if value is None else kinds.get(_word(value), value)}
                 )
         case "lead" if statuses:
@@ -327,5 +333,5 @@ def _allowed(words: Mapping[str, str], kind: str, field: str) -> dict[str, str]:
     return {word: meaning for word, meaning in words.items() if meaning in CHOICES[kind, field]}
 
 
-def _winning(facts: Facts) -> Facts:
-    return Facts({"stage": facts.said["stage"]}, facts.inferred, wins={"status": facts.said["status"]})
+def _winning(stated: Statement) -> Statement:
+    return Statement({"stage": stated.said["stage"]}, stated.inferred, wins={"status": stated.said["status"]})

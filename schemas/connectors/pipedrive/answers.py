@@ -75,7 +75,7 @@ def _status(now: Mapping[str, Any], at: int, words: Words, parsed: Parsed) -> di
         return {}
     if status not in STATUSES:
         if status:
-            parsed.ignore_unmapped("deal", "status", str(status))
+            parsed.ignore_unmapped("deal", "status", status)
         return {"status": None}
     if status == "open":
         found = words.stages.get(str(now["stage_id"]), "open")

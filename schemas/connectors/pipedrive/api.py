@@ -29,6 +29,7 @@ from schemas.connectors.asking import (
     at_once,
     instant_told,
     member,
+    one_by_one,
 )
 from schemas.connectors.pipedrive.objects import RECORDS
 from schemas.connectors.tables import second_text
@@ -108,7 +109,8 @@ class PipedriveSource(Source):
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there, archived or not; of deals those that are deleted."""
         if object == LEADS:
-            return (yield from self._leads(ids))
+            paths = {id: f"/api/v1/leads/{id}" for id in ids}
+            return (yield from one_by_one(LEADS, paths, _alone, unknown=_UNKNOWN))
         records: list[dict[str, Any]] = []
         ways: list[tuple[str, Mapping[str, str]]] = [(f"/api/v2/{object}", {})]
         if object == DEALS:
@@ -125,18 +127,6 @@ class PipedriveSource(Source):
                 if GONE not in record:
                     record[HISTORY] = yield from self._changelog(record["id"])
         return Envelope(object=object, records=records, missing=left)
-
-    def _leads(self, ids: Sequence[str]) -> Steps[Envelope]:
-        """One by one: nothing else is there."""
-        records: list[dict[str, Any]] = []
-        missing: list[str] = []
-        for id in ids:
-            answer = yield Ask("GET", f"/api/v1/leads/{id}", expected=_UNKNOWN)
-            if answer.status in _UNKNOWN:
-                missing.append(id)
-            else:
-                records.append(_row(member(answer.data, "data", dict)))
-        return Envelope(object=LEADS, records=records, missing=missing)
 
     def _changelog(self, deal: str) -> Steps[list[dict[str, Any]]]:
         """What was changed in a deal, as Pipedrive gives it: the newest change first."""
@@ -252,6 +242,10 @@ def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
             msg = "data: must be a list of objects"
             raise BadAnswerError(msg)
         yield _row(record)
+
+
+def _alone(answer: Answer) -> dict[str, Any]:
+    return _row(member(answer.data, "data", dict))
 
 
 def _next_cursor(answer: Answer) -> str | None:

@@ -15,7 +15,7 @@ TYPES = {"call": "call", "meeting": "meeting", "email": "email"}
 RECORDS = ("call", "email", "meeting")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?\Z")
-STATUSES = frozenset({"open", "won", "lost"})
+STATUSES = ("open", "won", "lost")
 
 
 # --- Deals ------------------------------------------------------------------------------------------------------------
@@ -33,10 +33,10 @@ def _status(value: Any, said: Said) -> Mapping[str, Any]:
     """Won and lost are said by the status alone; what a stage is for the connection decides while it is open."""
     if value == "deleted":
         return {}
-    status = value if isinstance(value, str) and value in STATUSES else None
+    status = value if value in STATUSES else None
     if status is None:
         if value is not None:
-            said.parsed.ignore_unmapped("deal", "status", str(value))
+            said.parsed.ignore_unmapped("deal", "status", value)
         return {"status": None}
     if status == "open":
         status = said.words.stages.get(str(said.data.get("stage_id")), "open")

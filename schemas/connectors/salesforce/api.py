@@ -277,6 +277,15 @@ class SalesforceSource(Source):
             following = _DUE
         return Changed(found, following, is_due=is_due)
 
+    def count(self, object: str, since: int) -> Steps[int | None]:
+        """By one query more."""
+        if not (yield from self._names(object)):
+            return None
+        parts = [f"{_MODIFIED} >= {_written(since)}", *([_FILTERS[object]] if object in _FILTERS else [])]
+        answer = yield self._query(f"SELECT COUNT() FROM {object} WHERE {' AND '.join(parts)}", is_needed=False)
+        found = answer.data.get("totalSize") if isinstance(answer.data, dict) else None
+        return found if isinstance(found, int) else None
+
     def gone(self, object: str, since: int, until: int, cursor: str | None) -> Steps[Page]:
         """What lies in the recycle bin; then what does not even lie there any more."""
         if not (yield from self._names(object)):

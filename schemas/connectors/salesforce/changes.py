@@ -16,6 +16,9 @@ from schemas.connectors.salesforce.ids import whole_id
 HEADER = "ChangeEventHeader"
 MAX_RECORDS = 10_000
 MAX_SEQUENCE = 999
+MAX_MEMBERS = 4096
+"""Of an event, and of bitmaps in its header: an object of Salesforce has some hundreds of fields."""
+_BITMAPS = ("changedFields", "nulledFields")
 _BITMAP = re.compile(r"(?:([0-9]{1,4})-)?0x([0-9A-Fa-f]{1,256})\Z")
 
 
@@ -37,6 +40,10 @@ def read_change_event(event: Mapping[str, Any]) -> Change:
     """An event, its payload alone or within the envelope of either API. Raises ShapeError."""
     payload = _payload(event)
     header = member(payload, HEADER)
+    for name, members in (("payload", payload), *((name, header.get(name)) for name in _BITMAPS)):
+        if isinstance(members, dict | list) and len(members) > MAX_MEMBERS:
+            msg = f"{name}: has more than {MAX_MEMBERS} members"
+            raise ShapeError(msg)
     committed = whole_number(header.get("commitTimestamp"), "commitTimestamp", per_second=1000)
     sequence = header.get("sequenceNumber")
     place = sequence if isinstance(sequence, int) and not isinstance(sequence, bool) else 0

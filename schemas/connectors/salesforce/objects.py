@@ -52,7 +52,7 @@ STAGES = {
     "Closed Won": "won",
     "Closed Lost": "lost",
 }
-OPEN_TASKS = frozenset({"Not Started", "In Progress", "Waiting on someone else", "Deferred"})
+OPEN_TASKS = ("Not Started", "In Progress", "Waiting on someone else", "Deferred")
 
 
 # --- Readings ---------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """The XML of an Outbound Message: its organisation and notifications.
 
 Owns the reading of the text. Document types are refused before anything of them is read, so there are no entities to
-expand and nothing outside is asked; depth is bounded, size is by who takes the body. Does not know what fields mean.
+expand and nothing outside is asked; depth and namespaces are bounded, size is by who takes the body. Does not know what
+fields mean.
 https://developer.salesforce.com/docs/platform/api/guide/sforce-api-om-outboundmessaging-wsdl.html
 """
 
@@ -14,6 +15,8 @@ from xml.parsers.expat import errors
 from schemas.connectors.base import MAX_EVENTS
 
 MAX_DEPTH = 16
+MAX_NAMESPACE = 256
+"""Characters: the parser writes it before the name of each element that is in it."""
 _OUTBOUND = "http://soap.sforce.com/2005/09/outbound"
 _ENVELOPES = ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -86,6 +89,7 @@ def _read(body: bytes) -> Message:
     parser.StartDoctypeDeclHandler = _refuse
     parser.EntityDeclHandler = _refuse
     parser.ExternalEntityRefHandler = _refuse
+    parser.StartNamespaceDeclHandler = _check_namespace
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
@@ -123,6 +127,12 @@ def _referred(found: re.Match[str]) -> str:
 def _refuse(*_said: object) -> int:
     msg = "must have no document type"
     raise SoapError(msg)
+
+
+def _check_namespace(_prefix: str | None, uri: str | None) -> None:
+    if uri is not None and len(uri) > MAX_NAMESPACE:
+        msg = f"names a namespace of more than {MAX_NAMESPACE} characters"
+        raise SoapError(msg)
 
 
 class _Reader:

@@ -52,7 +52,7 @@ STAGES = {
     "closed lost to competition": "lost",
     "closed-lost to competition": "lost",
 }
-PLANNED = frozenset({"Scheduled", "Overdue", "Cancelled"})
+PLANNED = ("Scheduled", "Overdue", "Cancelled")
 
 
 def _call_type(value: Any, said: Said) -> Mapping[str, Any]:

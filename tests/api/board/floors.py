@@ -49,7 +49,7 @@ SCENES: list[Json] = [
         "tiles": [
             {"kind": "wins", "limit": 6},
             {"kind": "thermometer", "metric": "revenue_won"},
-            {"kind": "message", "text": "Kick-off at 16:00 in the large room"},
+            {"kind": "message", "text": "Kick-off at 16:00 in the large room", "qr": "floor"},
         ],
     },
     {

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, expect
 
-from api.http.board_page import board_page
+from api.http.board_page import board_page, pairing_page
+from api.words.texts import Words
 from tests.api.board.builders import CATALOGUE, Json, instant, make_freshness, make_row, make_snapshot, now
 
 STATIC = Path(__file__).parents[3] / "api" / "static"
@@ -106,10 +107,15 @@ class FloorHandler(BaseHTTPRequestHandler):
         self.server.floor.requests.append((self.path, self.headers.get("Last-Event-ID")))
         if path == "/v1/stream":
             self._stream()
+        elif path.startswith("/v1/screens/codes/"):
+            self._answer(202, "application/json", b'{"state": "waiting"}')
         elif path == "/v1/metrics":
             self._answer(200, "application/json", json.dumps({"rows": CATALOGUE}).encode())
         else:
             if path.startswith("/board/"):
+                if self.server.floor.refusal is not None and self.server.floor.refusal[0] == 401:
+                    self._answer(401, "text/html", pairing_page(Words("en")).encode())
+                    return
                 self._answer(200, "text/html", board_page(self.server.floor.settings).encode())
                 return
             answer = self.server.floor.answers.get(path)
@@ -124,6 +130,11 @@ class FloorHandler(BaseHTTPRequestHandler):
                 self._answer(200, CONTENT_TYPES[file.suffix], file.read_bytes())
             else:
                 self._answer(404, "text/plain", b"")
+
+    def do_POST(self) -> None:
+        """A code for a screen that wants to be paired; nobody pairs it."""
+        code = {"code": "K7M2QX", "claim": "claim", "expires_at": instant(now() + timedelta(minutes=5))}
+        self._answer(201, "application/json", json.dumps(code).encode())
 
     def log_message(self, *arguments: Any) -> None:
         """Log nothing: tests read `requests`."""

@@ -75,7 +75,7 @@ CHECKLIST: dict[str, tuple[tuple[str, str], ...]] = {
         (ROUTES + "test_screens.py", "test_a_code_is_paired_and_its_browser_gets_the_cookie_once"),
         (ROUTES + "test_screens.py", "test_a_device_reads_what_its_screen_shows_and_nothing_else"),
         (ROUTES + "test_screens.py", "test_a_revoked_screen_is_gone_for_good"),
-        (BOARD + "test_trouble.py", "test_a_key_that_is_taken_away_takes_the_numbers_off_the_screen"),
+        (BOARD + "test_trouble.py", "test_a_key_that_is_taken_away_takes_the_numbers_off_the_screen_and_asks"),
     ),
     "nothing of people beyond the settings": (
         (ROUTES + "test_screens_privacy.py", "test_no_answer_to_it_names_them"),

@@ -22,7 +22,6 @@ pytestmark = needs_browser
 @pytest.mark.parametrize(
     ("status", "problem", "said"),
     [
-        (401, {"field": "authorization", "detail": "the API key is not valid"}, "key of this screen is not valid"),
         (404, {"field": "team", "detail": "there is no team 'north'"}, "There is no team “north”"),
         (422, {"field": "windows", "detail": "windows: there is no window 'today'"}, "There is no time span “today”"),
         (403, {"field": None, "detail": "this key is limited to the team 'south'"}, "is not for “north”"),
@@ -43,14 +42,15 @@ def test_what_is_wrong_is_said_in_words_and_mends_itself(screen: Screen, status:
     expect(screen.page.locator(".notice")).to_be_hidden()
 
 
-def test_a_key_that_is_taken_away_takes_the_numbers_off_the_screen(screen: Screen) -> None:
+def test_a_key_that_is_taken_away_takes_the_numbers_off_the_screen_and_asks_to_be_paired(screen: Screen) -> None:
     screen.open()
     expect(screen.names().first).to_have_text("Jonas Weber")
 
     screen.floor.refusal = (401, {"status": 401, "field": "authorization", "detail": "the API key is not valid"})
     screen.floor.cut()
 
-    expect(screen.page.locator(".notice")).to_contain_text("expired, was revoked")
+    expect(screen.page.locator(".notice")).to_contain_text("has expired, or was revoked")
+    expect(screen.page.locator("#code")).to_have_text("K7M 2QX")
     expect(screen.page.get_by_text("Jonas Weber")).to_have_count(0)
     expect(screen.page.get_by_text("1,284")).to_have_count(0)
 
@@ -124,7 +124,7 @@ def test_a_board_can_be_made_twice_and_destroyed(screen: Screen) -> None:
           document.body.append(root);
           const platform = { open: (url) => new EventSource(url), fetch: (...asked) => fetch(...asked),
             now: Date.now, random: Math.random };
-          const settings = readAddress({ pathname: "/board/floor", search: "?metrics=deals_won" });
+          const settings = readAddress({ pathname: "/board/floor", search: "?metrics=deals_won" }, { usual: [] });
           window.second = new Board(root, settings, platform, { language: "en", locales: ["en"] });
           second.start();
         }"""

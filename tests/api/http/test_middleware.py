@@ -235,7 +235,7 @@ class TestLog:
         self, floor: Floor, lines: list[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = [0]
-        monkeypatch.setattr("api.http.access_log.time.monotonic_ns", lambda: now[0])
+        monkeypatch.setattr("api.http.request_log.time.monotonic_ns", lambda: now[0])
         for _ in range(300):
             await floor.get("/nowhere")
         now[0] += 1_000_000_000

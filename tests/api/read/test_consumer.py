@@ -1,7 +1,7 @@
 """The view's consumer: what it loads, when it is believed, what it does when Kafka goes away; latency and lag."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from api.read.view import ORGANISATION, View
 from api.settings import Settings
 from deploy.local.broker import LocalBroker
 from processor.transport.administration import ensure_topics
-from schemas.instants import DAY, MINUTE, SECOND
+from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import encode_pane, pane_key
 from schemas.progress import Progress, encode_progress, progress_key
 from schemas.topics import DELIVERIES, FENCE, PANES, PROGRESS, VIEW_TOPICS
@@ -129,13 +129,42 @@ async def test_view_holds_what_lies_in_kafka_and_follows_what_comes(log: Log) ->
         await until(lambda: calls(read_side.view) == before + 1)
 
 
+async def test_a_snapshot_is_of_the_last_look_by_which_all_there_was_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of its writing: an api that was paused has not read what came meanwhile."""
+    now, end, looks, sleep = NOW, 10, 0, asyncio.sleep
+
+    class Kafka:
+        async def end_offsets(self, places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+            nonlocal looks
+            looks += places[0].topic == PANES.full_name("test.")
+            return dict.fromkeys(places, end)
+
+    settings = Settings(prefix="test.", partitions=PARTITIONS, data=tmp_path, role="read")
+    kafka: Any = Kafka()
+    consumer = build_read_side(settings, floor_config(), CollectorRegistry(), clock=lambda: now).consumer
+    consumer.is_loaded = True
+    consumer._positions = dict.fromkeys(consumer._places(PANES), 10)
+    monkeypatch.setattr(asyncio, "sleep", lambda _seconds: sleep(0))
+    looking = asyncio.create_task(consumer._look_at_sources(kafka))
+    await until(lambda: consumer._newest_at == NOW)
+    now, end = NOW + HOUR, 11
+    before = looks
+    await until(lambda: looks > before + 2)
+    assert consumer._newest_at == NOW
+    consumer._positions = dict.fromkeys(consumer._places(PANES), 11)
+    await until(lambda: consumer._newest_at == NOW + HOUR)
+    looking.cancel()
+
+
 @pytest.mark.kafka
 async def test_an_api_that_starts_again_goes_on_from_its_snapshot(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = Pipeline(log.config, partitions=PARTITIONS)
     pipeline.take(some_changes())
     await log.publish(pipeline)
     taken: list[str] = []
-    take = View.apply
+    take = View.load
 
     def counted(self: View, topic: str, key: bytes | None, value: bytes | None) -> None:
         taken.append(topic)
@@ -147,7 +176,7 @@ async def test_an_api_that_starts_again_goes_on_from_its_snapshot(log: Log, monk
     pipeline.take([change("call", "meanwhile", NOW, rep="r1", direction="outbound", dialed_at=NOW)])
     await log.publish(pipeline)
 
-    monkeypatch.setattr(View, "apply", counted)
+    monkeypatch.setattr(View, "load", counted)
     async with log.reading() as read_side:
         await until(lambda: not read_side.problems())
         # Only what was published meanwhile, and not what lay there before.

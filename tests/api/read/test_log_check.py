@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping
 
-from api.read.log_check import LogCheck, Reading
+from api.read.log_check import LogCheck, ReadSoFar
 from schemas.generations import first_generation, wanted_of
 from schemas.instants import DAY
-from schemas.log_marks import Asked, EpochEnd, Facts, Mark, Place, TopicFacts
+from schemas.log_marks import Asked, Described, EpochEnd, Mark, Place, TopicFacts
 from schemas.progress import Progress
 from schemas.topics import DELIVERIES, LEDGER, PANES, TOPICS
 
@@ -24,8 +24,8 @@ class Cluster:
         self.end: dict[Place, int] = {}
         self.changed: dict[str, dict[str, str]] = {}
 
-    async def topics(self, names: Collection[str]) -> Facts:
-        return Facts(
+    async def topics(self, names: Collection[str]) -> Described:
+        return Described(
             {
                 name: TopicFacts(self.ids[name], dict.fromkeys(range(self.partitions[name]), 0))
                 for name in names
@@ -56,7 +56,7 @@ class Bench:
             self.cluster,
             prefix=PREFIX,
             partitions=1,
-            reading=lambda: Reading(self.view, SERVED, self.positions, self.progress),
+            reading=lambda: ReadSoFar(self.view, SERVED, self.positions, self.progress),
             on_lost=self.lose,
             clock=lambda: self.now,
         )

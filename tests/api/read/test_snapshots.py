@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from api.read.log_check import Asking
 from api.read.snapshot import read_snapshot, write_snapshot
@@ -17,7 +18,7 @@ from api.read.snapshots import Snapshots
 from api.read.view import ORGANISATION, View, rep_scope, team_scope
 from schemas.generations import Served, first_generation
 from schemas.instants import DAY, HOUR, MINUTE
-from schemas.log_marks import UNTOLD, Asked, EpochEnd, Facts, Mark, TopicFacts
+from schemas.log_marks import UNTOLD, Asked, Described, EpochEnd, Mark, TopicFacts
 from schemas.snapshot_doubts import Source, Wanted
 from schemas.snapshot_files import BadSnapshotError, IsStopped, Put, write_file
 from schemas.snapshots import SnapshotFile
@@ -44,8 +45,10 @@ class Cluster:
         self.epoch = 3
         self.tells = True
 
-    async def topics(self, names: Collection[str]) -> Facts:
-        return Facts({name: TopicFacts(self.id, dict.fromkeys(range(self.partitions), self.epoch)) for name in names})
+    async def topics(self, names: Collection[str]) -> Described:
+        return Described(
+            {name: TopicFacts(self.id, dict.fromkeys(range(self.partitions), self.epoch)) for name in names}
+        )
 
     async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]:
         return {each: EpochEnd(min(each[1], self.epoch), self.end) for each in asked} if self.tells else {}
@@ -104,7 +107,7 @@ class Folder:
         return Snapshots(self.path, asking, lambda: self.now)
 
     async def keep(self, view: View, positions: Mapping[int, int] = POSITIONS) -> None:
-        await self.snapshots.keep(view, SERVED, TOPIC, positions)
+        await self.snapshots.keep(view, SERVED, TOPIC, positions, self.now)
 
     async def restored(
         self, view: View, served: Served = SERVED, begins: Mapping[int, int] = BEGINS
@@ -315,6 +318,13 @@ async def test_of_many_panes_few_changes_are_not_written(folder: Folder, monkeyp
 
 
 async def test_two_are_not_written_at_once(folder: Folder) -> None:
+    view, folder.cluster.end = some_view(), 3_000
+    await asyncio.gather(*(folder.keep(view, {0: 1_000 * number, 1: 7}) for number in range(1, 4)))
+    assert read_snapshot(folder.path).source.marks[TOPIC][0].offset == 3_000
+
+
+async def test_nor_the_same_one_after_the_other(folder: Folder) -> None:
     view = some_view()
-    await asyncio.gather(*(folder.keep(view, {0: 30 + number, 1: 7}) for number in range(3)))
-    assert read_snapshot(folder.path).source.marks[TOPIC][0].offset == 32
+    with capture_logs() as said:
+        await asyncio.gather(folder.keep(view), folder.keep(view))
+    assert [line["event"] for line in said] == ["snapshot.written"]

@@ -3,10 +3,12 @@ import test from "node:test";
 
 import { apiAddress, metricsOf, readAddress, streamAddress, windowsOf } from "../../../api/static/address.js";
 
+const USUAL = { usual: ["calls_made", "emails_sent"] };
+
 test("the address of the page configures the screen", () => {
   const settings = readAddress({
     pathname: "/board/floor", search: "?teams=north,%20south,&metrics=deals_won,calls_made&metric=revenue_won&title=Us&window=month",
-  });
+  }, USUAL);
 
   assert.deepEqual([settings.screen, settings.title, settings.teams], ["floor", "Us", ["north", "south"]]);
   assert.deepEqual(settings.scenes[0].tiles, [
@@ -17,16 +19,16 @@ test("the address of the page configures the screen", () => {
   assert.deepEqual(metricsOf(settings), ["revenue_won", "deals_won", "calls_made"]);
 });
 
-test("without parameters it is today's calls, with six figures; more than six are left out", () => {
-  const tiles = (search) => readAddress({ pathname: "/board/floor", search }).scenes[0].tiles;
+test("without parameters it is today's usual metrics, the first of them with its people; of others six are shown", () => {
+  const tiles = (search) => readAddress({ pathname: "/board/floor", search }, USUAL).scenes[0].tiles;
 
   assert.equal(tiles("")[0].metric, "calls_made");
-  assert.equal(tiles("")[1].metrics.length, 6);
+  assert.deepEqual(tiles("")[1].metrics, USUAL.usual);
   assert.equal(tiles("?metrics=a,b,c,d,e,f,g")[1].metrics.length, 6);
 });
 
 test("the stream is asked for every window that is shown, once, and every request says for which screen it is", () => {
-  const settings = readAddress({ pathname: "/board/floor", search: "?teams=north" });
+  const settings = readAddress({ pathname: "/board/floor", search: "?teams=north" }, USUAL);
   settings.scenes.push({ name: "Month", tiles: [{ kind: "leads", window: "month" }, { kind: "leads", window: "today" }] });
 
   assert.deepEqual(windowsOf(settings), ["today", "month"]);

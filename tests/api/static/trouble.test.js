@@ -7,7 +7,7 @@ import { beginningMessage, troubleMessage } from "../../../api/static/notice.js"
 import { languageOf, Texts } from "../../../api/static/texts.js";
 import { isLasting, troubleOf, unknownMetrics } from "../../../api/static/trouble.js";
 
-const settings = readAddress({ pathname: "/board/floor", search: "?teams=north,nroth&window=tody&metric=foo&metrics=calls_made,bar" });
+const settings = readAddress({ pathname: "/board/floor", search: "?teams=north,nroth&window=tody&metric=foo&metrics=calls_made,bar" }, { usual: [] });
 const texts = new Texts(languageOf("en"));
 const said = (refusal) => {
   const message = troubleMessage(troubleOf(refusal, settings), texts);
@@ -41,7 +41,7 @@ test("metrics that the server does not know are named, once it has told which it
   catalogue.load({ rows: [{ name: "calls_made", label: "Calls made", unit: "count", better: "higher" }] });
 
   assert.match(troubleMessage(unknownMetrics(settings, catalogue), texts).heading, /^There are no metrics “foo”, “bar”$/);
-  assert.equal(unknownMetrics(readAddress({ pathname: "/board/floor", search: "?metrics=calls_made" }), catalogue), null);
+  assert.equal(unknownMetrics(readAddress({ pathname: "/board/floor", search: "?metrics=calls_made" }, { usual: ["calls_made"] }), catalogue), null);
 });
 
 test("a new installation is told where webhooks go", () => {

@@ -182,6 +182,18 @@ def test_what_is_shown_is_the_entry_and_its_plan() -> None:
     assert {"kind", "outcome", "rep", "starts_at"} <= {*fields.removeprefix("    reads ").split(", ")}
 
 
+def test_the_dashboards_of_ones_own_metrics_are_written_where_grafana_looks(folder: Path) -> None:
+    (folder / "stray.json").write_text("{}")
+    result = floorcast("metrics", "dashboards", str(folder / "boards"))
+    refused = floorcast("metrics", "dashboards", str(folder / "stray.json"))
+
+    found = {path.name for path in (folder / "boards").iterdir()}
+    assert (result.exit_code, result.stdout) == (0, f"{len(found)} dashboards are in {folder / 'boards'}\n")
+    assert {"floor.json", "tag-activity.json"} <= found
+    assert "Demos" in (folder / "boards" / "tag-activity.json").read_text()
+    assert (refused.exit_code, refused.stdout) == (2, "")
+
+
 def test_of_a_funnel_its_steps_and_labels_are_shown(folder: Path) -> None:
     (folder / "metrics.yaml").write_text(
         "dimensions: {product: {of: deal.product, values: {Pro: [pro]}}}\n"

@@ -114,6 +114,17 @@ async def test_all_that_changed_is_found_however_short_the_pages_are(world: Sale
     assert await changed(world, "Opportunity") == ids
 
 
+async def test_how_many_there_are_is_told_before_they_are_read(world: SalesforceWorld) -> None:
+    for _ in range(5):
+        deal(world)
+    world.clock.now += MINUTE
+    await world.backfill()
+
+    assert [told for told in world.progressed if told[0] == "Opportunity"] == [
+        ("Opportunity", 0, 5), ("Opportunity", 5, 5),
+    ]  # fmt: skip
+
+
 async def test_ids_are_answered_in_part_deleted_ones_by_the_recycle_bin(world: SalesforceWorld) -> None:
     there, gone = deal(world), deal(world)
     world.crm.delete("Opportunity", gone)

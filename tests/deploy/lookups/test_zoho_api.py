@@ -97,6 +97,14 @@ async def test_all_that_changed_is_found_however_many_pages_there_are(world: Zoh
     assert [id for page in pages for id in page] == ids
 
 
+async def test_how_many_there_are_is_told_before_they_are_read(world: ZohoWorld) -> None:
+    deals(world, 5)
+    world.clock.now += MINUTE
+    await world.backfill()
+
+    assert [told for told in world.progressed if told[0] == "Deals"] == [("Deals", 0, 5), ("Deals", 5, 5)]
+
+
 async def test_converted_leads_are_asked_for_too(world: ZohoWorld) -> None:
     ids = [
         world.crm.create("Leads", {"Lead_Status": "Not Contacted", "Owner": OWNER, "Converted__s": place % 2 == 0})[0]

@@ -131,6 +131,8 @@ class World:
         self.random = random.Random(seed)
         self.under_way: list[tuple[int, int, bytes]] = []
         self.told: Told | None = None
+        self.progressed: list[tuple[str, int, int | None]] = []
+        """What back-fills have told of how far they are."""
         self.is_new = False
         """Whether floorcast comes to an account that is there already, and of which no webhook has told it."""
         self._order = itertools.count()
@@ -245,6 +247,7 @@ class World:
             append=self.log.append,
             keep=kept.append,
             clock=self.clock,
+            progressed=lambda *told: self.progressed.append(told),
         )
         await backfill.run()
         return backfill

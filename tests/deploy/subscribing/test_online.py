@@ -13,7 +13,7 @@ from schemas.connectors import KINDS
 from schemas.instants import DAY, from_datetime
 from tests.deploy.subscribing.crms import NOW, SETTINGS, Opens
 from tests.fakes import aircall, close
-from tests.fakes.http import Response
+from tests.fakes.http import Request, Response
 
 MADE = {"pipedrive": 4, "close": 1, "aircall": 1, "zoho": 1}
 
@@ -104,6 +104,57 @@ def test_ours_is_found_among_many(kind: str, crms: Opens) -> None:
     assert (again.actions, len(crm.hooks)) == ([], 61)
 
 
+def test_a_list_that_ignores_the_page_ends(crms: Opens) -> None:
+    crm = crms("aircall")
+    hooks = [
+        {"url": f"https://other.example/{number}", "webhook_id": str(number), "active": True} for number in range(50)
+    ]
+    asked = set()
+
+    def answer(request: Request) -> Response:
+        asked.add(request.query.get("page"))
+        return Response(200, {"webhooks": hooks} if request.method == "GET" else {"webhook": hooks[0]})
+
+    crm.fake.answer = answer
+    connect("crm", crm.connection(), NOW)
+
+    assert asked == {None, "1", "2"}
+
+
+def test_of_several_at_our_address_the_one_that_works_is_ours(crms: Opens) -> None:
+    others: dict[str, dict[str, Any]] = {"aircall": {"token": "of another"}, "close": {"status": "paused"}}
+    for kind, other in others.items():
+        crm = crms(kind)
+        entry = crm.connection(**({"secrets": [aircall.TOKEN]} if kind == "aircall" else {}))
+        connect("crm", entry, NOW)
+        (ours,) = crm.hooks.values()
+        first = ours | other | {"id": "other", "webhook_id": "other"}
+        crm.hooks.update({"ours": crm.hooks.pop(next(iter(crm.hooks)))})
+        crm.hooks.update({"other": first, "ours": crm.hooks.pop("ours")})
+
+        again = connect("crm", entry, NOW)
+
+        assert again is not None
+        assert (again.actions, again.secrets, len(crm.hooks)) == ([], [], 2)
+
+
+def test_of_two_channels_of_zoho_the_one_that_is_wrong_is_mended(crms: Opens) -> None:
+    crm = crms("zoho")
+    connect("crm", crm.connection(), NOW)
+    (ours,) = crm.hooks.values()
+    crm.hooks["1000000001"] = ours | {"channel_id": "1000000001", "token": "of another"}
+    crm.hooks["1000000002"] = ours | {"channel_id": "1000000002", "channel_expiry": "2026-11-30T12:00:00+00:00"}
+
+    first, second, third = (connect("crm", crm.connection(), NOW) for _ in range(3))
+
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert first.actions[0].startswith("renewed the channel 1000000001")
+    assert second.actions[0].startswith("renewed the channel 1000000002")
+    assert third.actions == []
+
+
 def test_what_is_too_far_ahead_for_zoho_is_renewed_at_once(crms: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     """It lasts an hour then, without a word."""
     crm = crms("zoho")
@@ -169,6 +220,16 @@ def test_too_many_requests_wait_as_told(crms: Opens) -> None:
     connect("crm", crm.connection(), NOW, opens=lambda address, **named: Asker(address, sleep=waited.append, **named))
 
     assert waited == [3.0, 3.0]
+
+
+def test_a_wait_that_is_no_number_is_our_own(crms: Opens) -> None:
+    crm = crms("aircall")
+    crm.fake.faults += [Response(429, headers={"retry-after": "\u00b2"})]
+    waited: list[float] = []
+
+    connect("crm", crm.connection(), NOW, opens=lambda address, **named: Asker(address, sleep=waited.append, **named))
+
+    assert waited == [2.0]
 
 
 def test_whoever_cannot_be_reached_is_told_so(crms: Opens) -> None:

@@ -18,6 +18,7 @@ from processor.transport.outgoing import Outgoing
 from processor.transport.packing import Message
 from schemas.alerts import Alert, AlertFrame, encode_frame
 from schemas.config import QuietHours
+from schemas.dead_letters import decode_dead_letter
 from schemas.instants import DAY, HOUR, SECOND
 from schemas.topics import OUTBOX
 from tests.alert_builders import START, make_alert
@@ -42,6 +43,7 @@ class FakeOwner:
     """Keeps what is written."""
 
     values: dict[bytes, bytes] = field(default_factory=dict)
+    letters: list[str] = field(default_factory=list)
 
     async def send(self, messages: Mapping[str, Sequence[Message]], *, timestamp_ms: int | None = None) -> None:
         await asyncio.sleep(0)
@@ -50,6 +52,9 @@ class FakeOwner:
                 self.values.pop(key or b"", None)
             else:
                 self.values[key or b""] = value
+
+    async def send_to(self, messages: Mapping[tuple[str, int], Sequence[Message]], *, headers: object = None) -> None:
+        self.letters += [decode_dead_letter(value or b"").detail for batch in messages.values() for _, value in batch]
 
     async def close(self) -> None:
         pass
@@ -177,6 +182,25 @@ async def test_a_channel_is_told_at_once_and_the_row_says_so(bench: Bench) -> No
 
     await until(lambda: bench.owner.values == {})
     assert floor.told == [["l1 raised"], ["l1 resolved"]]
+
+
+async def test_rows_that_are_none_are_let_go_and_the_others_are_told(bench: Bench) -> None:
+    """Else each start would fail of them again."""
+    floor = FakeChannel(failure=UnavailableError("answered 503"))
+    await bench.start(floor=floor)
+    await bench.tell("floor", make_alert())
+    await until(lambda: floor.tries == 1)
+    await bench.shard.close()
+    bench.owner.values |= {b"\xff": b"", b"floor\0l9": b"no row", b"floor\0\0l9": b"no row", b"gone\0l1": b"no row"}
+    again = FakeChannel()
+    await bench.start(floor=again)
+    await bench.tick(after=400 * SECOND)
+    await until(lambda: again.told == [["l1 raised"]])
+
+    assert [*bench.owner.values] == [b"floor\0" + make_alert().id.encode()]
+    assert bench.owner.letters == [
+        f"row {name!r} of {ROWS} is none" for name in ("\N{REPLACEMENT CHARACTER}", "floor\0l9", "floor\0\0l9")
+    ]
 
 
 async def test_a_channel_that_hangs_holds_up_neither_batches_nor_other_channels(bench: Bench) -> None:

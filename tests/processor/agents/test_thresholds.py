@@ -22,7 +22,7 @@ from schemas.fences import encode_fence
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import encode_pane, pane_key
 from schemas.records import RecordChange
-from schemas.topics import ACKNOWLEDGEMENTS, DEALS, FENCE, NOTIFICATIONS, PANES, THRESHOLD_ALERTS
+from schemas.topics import ACKNOWLEDGEMENTS, DEAD_LETTERS, DEALS, FENCE, NOTIFICATIONS, PANES, THRESHOLD_ALERTS
 from schemas.windows import day_window, minute_window
 from tests.builders import change, instant, make_config
 from tests.oracle import row_of
@@ -154,6 +154,8 @@ class Desk:
         self.topics = FakeTopics()
         self.horizon = FakeHorizon()
         self.published: dict[bytes, bytes] = {}
+        self.done: dict[bytes, bytes] = {}
+        """What people did about alerts."""
         monkeypatch.setattr(thresholds, "Follower", self.topics.follower)
         monkeypatch.setattr(thresholds, "BETWEEN_LOOKS_SECONDS", 0.001)
         monkeypatch.setattr(thresholds, "BETWEEN_QUESTIONS_SECONDS", 0.001)
@@ -179,7 +181,7 @@ class OfflineShard(ThresholdsShard):
 
     async def recover(self) -> Published:
         name = self.deployment.topic
-        return {name(ACKNOWLEDGEMENTS): {}, name(THRESHOLD_ALERTS): dict(self.desk.published)}
+        return {name(ACKNOWLEDGEMENTS): dict(self.desk.done), name(THRESHOLD_ALERTS): dict(self.desk.published)}
 
     async def wait_for(self, count: int) -> list[Alert]:
         async with asyncio.timeout(10):
@@ -285,6 +287,31 @@ async def test_the_next_owner_raises_nothing_again_and_goes_on(monkeypatch: pyte
     await second.close()
 
     assert (resolved.rep, resolved.event) == ("r1", "resolved")
+
+
+async def test_rows_that_are_none_are_let_go_and_the_others_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each start would fail of them again."""
+    desk = Desk(monkeypatch, FEW)
+    desk.horizon.settled_at = NINE + 2 * HOUR
+    desk.topics.did("r2", 10)
+    first = await desk.start()
+    await first.wait_for(1)
+    await first.close()
+
+    desk.published[b"none"] = b"no row"
+    desk.done = {b"0|\xff": b"", b"0|none": b"no row"}
+    second = await desk.start()
+    desk.topics.did("r1", 11)
+    async with asyncio.timeout(90):
+        while not second.fake.alerts():
+            await asyncio.sleep(0.001)
+    await second.close()
+
+    assert [(alert.rep, alert.event) for alert in second.fake.alerts()] == [("r1", "resolved")]
+    written = [topic for topic, value in second.fake.written if value is None]
+    assert written.count(NAMES.topic(THRESHOLD_ALERTS)) == 1
+    assert written.count(NAMES.topic(ACKNOWLEDGEMENTS)) == 2
+    assert len([topic for topic, _ in second.fake.written if topic == NAMES.topic(DEAD_LETTERS)]) == 3
 
 
 async def test_panes_that_no_limit_reaches_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

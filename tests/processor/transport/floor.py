@@ -91,7 +91,7 @@ async def committed(bootstrap: str, group: str) -> dict[tuple[str, int], int]:
         await admin.close()
 
 
-async def eventually(ask: Callable[[], Awaitable[T]], right: Callable[[T], bool], *, seconds: float = 30.0) -> T:
+async def eventually(ask: Callable[[], Awaitable[T]], right: Callable[[T], bool], *, seconds: float = 90.0) -> T:
     """Ask until the answer is right; return the last answer in any case, for the assertion to show."""
     deadline = time.monotonic() + seconds
     while True:
@@ -125,14 +125,14 @@ class Worker:
     def lines(self, start: str) -> list[str]:
         return [line[3:] for line in self.said().splitlines() if line.startswith(f"## {start}")]
 
-    async def has_said(self, start: str, times: int = 1, *, seconds: float = 30.0) -> None:
+    async def has_said(self, start: str, times: int = 1, *, seconds: float = 90.0) -> None:
         await self._until(lambda: len(self.lines(start)) >= times, f"say {times} x {start!r}", seconds)
 
-    async def is_frozen(self, *, seconds: float = 30.0) -> None:
+    async def is_frozen(self, *, seconds: float = 90.0) -> None:
         process = psutil.Process(self.process.pid)
         await self._until(lambda: process.status() == psutil.STATUS_STOPPED, "freeze", seconds)
 
-    async def ended(self, *, seconds: float = 30.0) -> int:
+    async def ended(self, *, seconds: float = 90.0) -> int:
         deadline = time.monotonic() + seconds
         while (code := self.process.poll()) is None:
             if time.monotonic() > deadline:

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from processor.transport.fail_stop import FAILED
 from processor.transport.log_watch import Followed, LogWatch
-from schemas.log_marks import Asked, EpochEnd, Facts, Mark, TopicFacts
+from schemas.log_marks import Asked, Described, EpochEnd, Mark, TopicFacts
 
 NAME = "t.g1.ledger"
 
@@ -34,12 +34,12 @@ class Cluster:
         self.end = 0
         self.failures = 0
 
-    async def topics(self, names: Collection[str]) -> Facts:
+    async def topics(self, names: Collection[str]) -> Described:
         if self.failures:
             self.failures -= 1
             raise KafkaConnectionError
         epochs = dict.fromkeys(range(self.partitions), self.epoch)
-        return Facts({NAME: TopicFacts(self.id, epochs)} if self.is_there else {})
+        return Described({NAME: TopicFacts(self.id, epochs)} if self.is_there else {})
 
     async def ends(self, asked: Collection[Asked]) -> Mapping[Asked, EpochEnd]:
         return {each: EpochEnd(each[1], self.ended.get(each[1], self.end)) for each in asked}

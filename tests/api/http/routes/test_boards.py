@@ -1,6 +1,7 @@
 """`/board/{screen}`: what a browser is shown when there is no board to show, and what a program gets."""
 
 from html import escape
+from json import loads
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,15 @@ async def test_a_browser_is_told_in_words_what_is_wrong(floor: Floor, path: str,
 
 
 async def test_a_browser_that_asks_for_an_unknown_screen_is_told_so(floor: Floor) -> None:
+    """With a key or without: no key would open it."""
     key = floor.key("board")
 
-    page = await floor.get("/board/%3Cscript%3Ealert(1)%3C%2Fscript%3E", headers=BROWSER | key)
+    for headers in (BROWSER, BROWSER | key):
+        page = await floor.get("/board/%3Cscript%3Ealert(1)%3C%2Fscript%3E", headers=headers)
 
-    assert page.status_code == 404
-    assert "There is no screen “&lt;script&gt;alert(1)&lt;/script&gt;”" in page.text
-    assert "<script" not in page.text
+        assert page.status_code == 404
+        assert "There is no screen “&lt;script&gt;alert(1)&lt;/script&gt;”" in page.text
+        assert "<script" not in page.text
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,28 @@ async def test_each_screen_says_what_is_wrong_in_its_language(
     assert escape(language_file(language)["board"]["pair.heading"]) in pairing.text
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("team=nobody", "There is no team “nobody”"),
+        ("teams=north,nobody", "There is no team “nobody”"),
+        ("metric=calls", "There is no metric “calls”"),
+        ("metrics=calls_made,emails", "There is no metric “emails”"),
+    ],
+)
+async def test_what_the_address_of_a_configured_screen_names_and_is_not_there_is_told(
+    tmp_path: Path, asked: str, said: str
+) -> None:
+    scenes = [{"name": "One", "tiles": [{"kind": "message", "text": "Hello"}]}]
+    floor = Floor(tmp_path, floor_config(screens={"hall": {"scenes": scenes}}))
+
+    refused = await floor.get(f"/board/hall?{asked}", headers=BROWSER)
+    shown = await floor.get("/board/hall?teams=north&metric=calls_made", headers=BROWSER)
+
+    assert (refused.status_code, shown.status_code) == (404, 200)
+    assert said in refused.text
+
+
 async def test_an_unknown_screen_speaks_as_its_reader_does(floor: Floor) -> None:
     page = await floor.get("/board/x", headers=BROWSER | {"accept-language": "de-AT,de;q=0.9"})
 
@@ -98,3 +123,37 @@ async def test_addresses_of_programs_answer_a_browser_as_anybody(floor: Floor) -
     answer = await floor.get("/v1/metrics", headers=BROWSER)
 
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("qr", "address"),
+    [
+        ("scene", "/board/hall?scene=This+month"),
+        ("floor", "/floor?window=month&team=north"),
+        ("me", "/me"),
+    ],
+)
+async def test_a_code_leads_a_phone_to_the_same_numbers_without_a_key(tmp_path: Path, qr: str, address: str) -> None:
+    race = {"kind": "race", "metric": "revenue_won", "window": "month"}
+    scenes = [{"name": "This month", "tiles": [race, {"kind": "message", "text": "On your phone", "qr": qr}]}]
+    floor = Floor(tmp_path, floor_config(screens={"hall": {"teams": ["north"], "scenes": scenes}}))
+
+    page = await floor.get("/board/hall", headers=BROWSER | floor.key("board"))
+
+    settings = loads(page.text.partition('id="settings">')[2].partition("</script>")[0])
+    code = settings["scenes"][0]["tiles"][1]["qr"]
+    assert code["address"] == f"http://127.0.0.1:8080{address}"
+    # Its corner: seven dark squares and a light one.
+    assert code["path"].startswith("".join(f"M{x} 0.5h1" for x in range(7)))
+    assert "M7 0.5h1" not in code["path"]
+
+
+async def test_a_screen_of_which_nobody_says_what_it_shows_has_no_metric_that_is_switched_off(tmp_path: Path) -> None:
+    off = "metrics: {calls_made: false, connect_rate: false, conversation_rate: false, calls_automated: false,\n"
+    off += " calls_by_hand: false, calls_per_meeting_booked: false, calls_per_deal_won: false, emails_sent: false,\n"
+    off += " emails_per_contact: false}\n"
+    floor = Floor(tmp_path, floor_config(defines=off))
+
+    page = await floor.get("/board/floor", headers=BROWSER)
+
+    assert '{"usual":["conversations","meetings_held","deals_won","revenue_won"]}' in page.text

@@ -21,7 +21,8 @@ def screens(privacy: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def floor(path: Path, privacy: dict[str, Any], **more: Any) -> Floor:
-    floor = Floor(path, floor_config(screens=screens(privacy, **more)))
+    goals = more.pop("goals", {})
+    floor = Floor(path, floor_config(screens=screens(privacy, **more), goals=goals))
     for rep, calls in (("r1", 3), ("r2", 2), ("r3", 1)):
         floor.take(
             *(change("call", f"{rep}-{n}", TODAY, rep=rep, direction="outbound", dialed_at=TODAY) for n in range(calls))
@@ -58,6 +59,27 @@ async def test_no_answer_to_it_names_them(tmp_path: Path, path: str) -> None:
 
     assert answer.status_code == 200
     assert not {"Cleo", "Dora", "r3", "r4"} & set(answer.text.replace('"', " ").split())
+
+
+@pytest.mark.parametrize(
+    ("teams", "told", "kept"), [(["north"], ["Ana", "Ben"], ["Cleo", "Dora"]), (["north", "south"], ["Cleo"], ["Dora"])]
+)
+async def test_a_screen_for_some_teams_is_told_of_no_others(
+    tmp_path: Path, teams: list[str], told: list[str], kept: list[str]
+) -> None:
+    goals = {"calls": {"metric": "calls_made", "period": "day", "amounts": [{"each": 4}]}}
+    asked = floor(tmp_path, {}, teams=teams, goals=goals)
+
+    board, found = [
+        (await asked.get(path, screen="wall")).text for path in ("/v1/leaderboards/calls_made", "/v1/goals")
+    ]
+
+    assert all(name in board and name in found for name in told)
+    assert not any(name in board or name in found for name in kept)
+    assert (await asked.read("/v1/leads/waiting", screen="wall"))["total"] == int("Cleo" in told)
+    assert (await asked.refused("/v1/series/calls_made", screen="wall"))[0] == 403
+    assert (await asked.refused("/v1/leaderboards/calls_made", screen="wall", team="east"))[0] == 403
+    assert [row["scope"] for row in (await asked.read("/v1/goals", screen="wall"))["rows"]].count("organisation") == 0
 
 
 async def test_a_leaderboard_has_as_many_as_the_screen_shows(tmp_path: Path) -> None:

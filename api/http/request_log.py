@@ -50,7 +50,7 @@ def current_request() -> str | None:
     return _request.get()
 
 
-class AccessLog:
+class RequestLog:
     """Names requests, and writes what became of them."""
 
     def __init__(self, app: ASGIApp, kept: Kept) -> None:
