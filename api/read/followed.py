@@ -89,8 +89,8 @@ class Followed:
     """Whether it is to be brought up to date, and is not yet."""
     left: dict[Scope, bool] = field(default_factory=dict)
     """Whose values are still to be made anew, and whether a client gets all of them: what one call did not get to."""
-    has_groups: bool = False
-    """Whether there are teams or the organisation among those, whose panes are not merged ahead yet."""
+    groups: dict[Scope, None] = field(default_factory=dict)
+    """Teams and the organisation among those, where their panes are not merged ahead yet."""
     blank: tuple[Span, int, Values] | None = None
     """The values of an empty pane over a span at an instant, of which those of others differ little."""
 
@@ -115,7 +115,7 @@ class Followed:
 
     def forget(self, scope: Scope) -> None:
         """Nothing was told of this scope."""
-        for held in (self.values, self.panes, self.left, self.goals):
+        for held in (self.values, self.panes, self.left, self.groups, self.goals):
             held.pop(scope, None)
 
     def _join(self) -> None:
@@ -223,16 +223,16 @@ class FollowedWindows:
         followed.span, followed.flushed_at, followed.untold = span, now, Untold()
         # This is called once for each piece of what is left: only what is new of it is looked at.
         left = followed.left
-        left |= dict.fromkeys(scopes - left.keys(), False)
+        for scope in scopes:
+            left.setdefault(scope, False)
         left |= dict.fromkeys(whole & scopes, True)
-        followed.has_groups |= any(scope.kind != "rep" for scope in scopes)
-        if room is not None and followed.has_groups:
+        followed.groups |= dict.fromkeys(scope for scope in scopes if scope.kind != "rep")
+        if room is not None and followed.groups:
             # What is of everybody is merged ahead: at once it would take as long as all reps together.
-            groups = [scope for scope in left if scope.kind != "rep"]
-            room -= -(-view.merge_ahead(groups, span, CHEAPER * room) // CHEAPER)
+            room -= -(-view.merge_ahead([*followed.groups], span, CHEAPER * room) // CHEAPER)
             if room <= 0:
                 return [], 0
-            followed.has_groups = False
+            followed.groups.clear()
         make_row = row_maker(view, span, now)
         rows = []
         count = len(left) if room is None else min(room, len(left))

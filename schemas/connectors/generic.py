@@ -108,6 +108,8 @@ class Generic:
         except FieldError as error:
             reason = "bad_field" if error.field.startswith("fields.") else "bad_shape"
             parsed.refuse(reason, str(error), index)
+        except Exception as error:  # noqa: BLE001 - our own fault
+            parsed.fail(error, index)
         else:
             for name in (*reading.unknown, *(event.keys() - _MEMBERS)):
                 parsed.ignore_unknown(kind, name)

@@ -10,11 +10,12 @@ import asyncio
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from processor.core.normalise import normalise
-from schemas.config import Config
+from schemas.config import WINDOW_NAMES, Config
 from schemas.connectors import build_connector
 from schemas.deliveries import decode_delivery
 from schemas.progress import Progress
@@ -48,19 +49,22 @@ class Judgment:
         self.deliveries, self.changes = other.deliveries, other.changes
 
 
-async def judge(stack: Stack, load: Load, *, verify: bool = True) -> Judgment:
+async def judge(
+    stack: Stack, load: Load, *, windows: Sequence[str] = WINDOW_NAMES, verify: bool = True, patience: float = 1.0
+) -> Judgment:
     """Compare everything, once all that was acknowledged has passed. Nothing may be posted meanwhile.
 
-    Without `verify` the product's own recount is left out.
+    What is served is compared in these windows. Without `verify` the product's own recount is left out; with it, it has
+    so many times as long as on a quiet machine.
     """
     async with Reader(stack.api.url) as reader:
         await settle(reader, stack.kafka.address, stack.prefix)
         config = stack.config
         books = await asyncio.to_thread(recount, load.changes(), config)
-        served = await all_differences(reader, books, config)
+        served = await all_differences(reader, books, config, windows)
     found = Judgment(differences=[f"served: {line}" for line in served])
     if verify:
-        found.differences += await _verified(stack)
+        found.differences += await _verified(stack, patience * _VERIFY_SECONDS)
     log = await stack.records(DELIVERIES)
     stored: dict[str, set[bytes]] = {}
     for _, record in log:
@@ -76,7 +80,7 @@ async def judge(stack: Stack, load: Load, *, verify: bool = True) -> Judgment:
     return found
 
 
-async def _verified(stack: Stack) -> list[str]:
+async def _verified(stack: Stack, seconds: float) -> list[str]:
     """One line per difference that the product's own recount finds."""
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("floorcast")), "verify", "--config", str(stack.config_file),
@@ -88,7 +92,7 @@ async def _verified(stack: Stack) -> list[str]:
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(_VERIFY_SECONDS):
+        async with asyncio.timeout(seconds):
             out, err = await process.communicate()
     except BaseException:
         process.kill()

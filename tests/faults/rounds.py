@@ -425,7 +425,7 @@ ROUNDS = (
     ),
     Round("repeat", "all deliveries three times more, in no order", repeat_deliveries),
     Round("poison", f"{POISON:,} unreadable payloads among good ones", post_poison),
-    Round("worst", "deliveries of the worst legal shapes", post_worst, seconds=900),
+    Round("worst", "deliveries of the worst legal shapes", post_worst, windows=("today",), seconds=900),
     Round("outage", f"Kafka away for {OUTAGE_SECONDS:g} s", outage),
     Round("screens", f"kill -9 of the api under {SCREENS} screens", watch_on_many_screens),
     Round("million", f"kill -9 of a worker with {RECORDS:,} records in its tables", alone=recover, seconds=1200),

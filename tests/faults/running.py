@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.config import WINDOW_NAMES
 from tests.faults.cluster import Cluster
 from tests.faults.judge import Judgment, judge
 from tests.faults.load import RATE, Load
@@ -93,6 +94,8 @@ class Round:
     """False where messages are stamped ahead of Kafka's clock: it cleans them only once that time has come."""
     may_stand_still: tuple[str, ...] = ()
     """Workers that may truthfully say that they do not live."""
+    windows: Sequence[str] = WINDOW_NAMES
+    """In which the numbers that are served are compared: of very many people one is enough."""
     seconds: float = 300.0
     """A round that takes longer has failed."""
     alone: Callable[[Path, Kafka, Result], Awaitable[None]] | None = None
@@ -157,14 +160,14 @@ async def _run(
             result.stall_seconds = round(stall, 1)
             scene.failures += watch.lies(may_stand_still=one.may_stand_still)
             await load.end()
-            found = await judge(stack, load)
+            found = await judge(stack, load, windows=one.windows, patience=slowness)
             if one.compacts:
                 scene.note(await stack.compact())
             await stack.stop()
             await stack.start()
             watch.begin()
             await watch.until_ready()
-            found.add(await judge(stack, load, verify=False))
+            found.add(await judge(stack, load, windows=one.windows, verify=False))
             _count(found, result)
         finally:
             result.notes += scene.notes

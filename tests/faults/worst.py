@@ -124,14 +124,14 @@ def _subscribed(now: int, size: int) -> list[Post]:
 
 
 def _attended(now: int, size: int) -> list[Post]:
-    """Nobody attends two of them."""
+    """Nobody attends two of them; then there were none."""
     meetings = []
     for number in range(size // MAX_IDS):
         at = now - number * MINUTE
         meeting = _event("meeting", f"a-{number}", now, booked_at=at - HOUR, starts_at=at, outcome="held")
         people = range(number * MAX_IDS, (number + 1) * MAX_IDS)
         meetings.append(meeting | {"fields": {**_fields(meeting), "attendees": [f"{one:x}" for one in people]}})
-    return _posts("attended", meetings)
+    return [*_posts("attended", meetings), *_posts("off", _all_deleted(meetings, now))]
 
 
 def _staged(now: int, size: int) -> list[Post]:
@@ -193,14 +193,14 @@ def _attributed(now: int, size: int) -> list[Post]:
 
 
 def _peopled(now: int, size: int) -> list[Post]:
-    """Each call is of somebody else."""
+    """Each call is of somebody else; then there were none."""
     calls = [
         _event(
             "call", f"e-{n}", now, rep=f"e-{n}", direction="outbound", dialed_at=now - n * SECOND, outcome="connected"
         )
         for n in range(size)
     ]
-    return _posts("people", calls)
+    return [*_posts("people", calls), *_posts("nobody", _all_deleted(calls, now))]
 
 
 SHAPES = (
@@ -212,15 +212,19 @@ SHAPES = (
     Shape("a lead that was called by as many as it takes, then one of the calls", _touched, GROUP_LIMIT),
     Shape("a lead with as many deals and calls as it takes, then one of the calls", _followed, GROUP_LIMIT),
     Shape("subscriptions of one customer, then one of them", _subscribed, 9_000),
-    Shape("meetings of 200 people each, nobody in two", _attended, 120_000),
+    Shape("meetings of 200 people each, nobody in two, and then none of them", _attended, 120_000),
     Shape("deals with all the stages that are kept, then a word on each", _staged, 600),
     Shape("leads with all the owners that are kept, then a word on each", _owned, 600),
     Shape("leads of somebody who then changes the team", _moved, 7_000),
     Shape("a lead with many calls that is merged to and fro", _flipped, GROUP_LIMIT),
     Shape("leads with 8 KiB of fields of their own", _attributed, 700),
-    Shape("calls, each of somebody else", _peopled, 9_000),
+    Shape("calls, each of somebody else, and then none of them", _peopled, 9_000),
 )
 """Each post is within the limits of the api."""
+
+
+def _all_deleted(events: Sequence[Event], now: int) -> list[Event]:
+    return [_event(str(event["record"]), str(event["id"]), now + SECOND, deleted=True) for event in events]
 
 
 def _fields(event: Event) -> dict[str, object]:

@@ -7,7 +7,7 @@ compared as of the instant it names, so nothing has to stand still.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -104,10 +104,12 @@ async def settle(reader: Reader, broker: Address, prefix: str, seconds: float = 
             await look()
 
 
-async def all_differences(reader: Reader, books: Books, config: Config) -> list[str]:
+async def all_differences(
+    reader: Reader, books: Books, config: Config, windows: Sequence[str] = WINDOW_NAMES
+) -> list[str]:
     """One line for each served number, waiting lead or lead clock that is not what the recount says."""
     found: list[str] = []
-    for window in WINDOW_NAMES:
+    for window in windows:
         found += await row_differences(reader, books, window)
     found += await _waiting_differences(reader, books, config)
     found += await _clock_differences(reader, books)

@@ -19,12 +19,13 @@ from api.read.making import at_once
 from api.read.remembered import REMEMBERED, REMEMBERED_FOR
 from api.read.rows import Json, metrics_row, row_maker, waiting_leads
 from api.read.subscriptions import QUEUE, QUEUE_BYTES, Filter, Subscription
-from api.read.view import ORGANISATION, View, rep_scope
+from api.read.view import ORGANISATION, View
 from schemas.alerts import encode_alert
 from schemas.config import Config
 from schemas.instants import DAY, HOUR, MINUTE, SECOND
 from schemas.panes import pane_key
 from schemas.records import RecordChange
+from schemas.scopes import rep_scope
 from schemas.topics import ALERTS, PANES, VERIFICATIONS
 from schemas.verifications import VERIFICATION_KEY
 from schemas.windows import day_window, span_of
@@ -1066,6 +1067,34 @@ def test_on_a_floor_that_never_rests_nobody_waits_for_ever() -> None:
                 desk.broadcaster.followed_values(window).items() if scope.kind == "rep"}  # fmt: skip
         assert {f"n{n}" for n in range(20)} <= told.keys()
         assert min(int(str(told[f"n{n}"])) for n in range(20)) > 20
+
+
+def test_a_piece_of_a_flush_looks_at_nothing_that_is_left_for_later() -> None:
+    looked_at: list[str] = []
+
+    class Told(str):
+        """Tells when it is looked for, or at, in a table."""
+
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            looked_at.append(self)
+            return super().__hash__()
+
+    desk = Desk(make_config(teams={"north": {"name": "North"}}))
+    desk.broadcaster.pin(("today",), desk.now)
+    desk.take(*(call(f"c{n}", NOW, rep=f"r{n}") for n in range(20)))
+    assert not desk.broadcaster.flush(desk.now, unwatched=True, most=5)
+    (followed,) = desk.broadcaster._windows.windows.values()
+    waiting = {rep_scope(Told(f"w{n}")): False for n in range(1_000)}
+    followed.left |= waiting
+    looked_at.clear()
+
+    for _ in range(3):
+        desk.broadcaster.flush(desk.now, unwatched=True, most=2)
+
+    assert len(followed.left) > 1_000, "there was something else to do"
+    assert not looked_at
 
 
 def expected_calls(desk: Desk) -> Any:

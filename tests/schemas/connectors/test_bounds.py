@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.connectors.base import SignatureError, SignedRequest
+from schemas.connectors.fields import ReadChange, read_change
 from schemas.connectors.salesforce.changes import MAX_MEMBERS
 from schemas.connectors.salesforce.soap import MAX_NAMESPACE, SoapError, read_message
 from tests.schemas.connectors.cases import (
@@ -105,6 +106,21 @@ def test_a_list_in_the_place_of_a_word_is_no_fault_of_ours(value: Any) -> None:
         parsed = parse(case.connector(), event)
         assert "unreadable" not in {problem.reason for problem in parsed.problems}, case.kind
         assert {word for _, _, word in parsed.unmapped} <= {"(no word)"}, case.kind
+
+
+def test_a_fault_of_ours_costs_its_event_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(**said: Any) -> ReadChange:
+        if said["record_id"] == "b":
+            raise RuntimeError
+        return read_change(**said)
+
+    monkeypatch.setattr("schemas.connectors.generic.read_change", faulty)
+    call = GENERIC.good[0]
+
+    parsed = parse(GENERIC.connector(), [call | {"id": id, "more": 1} for id in "abc"])
+
+    assert [change.id for change in parsed.changes] == ["a", "c"]
+    assert [(each.reason, each.index) for each in parsed.problems] == [("unreadable", 1)]
 
 
 def _changed_task(fields: Mapping[str, Any]) -> dict[str, Any]:
