@@ -147,15 +147,18 @@ class SalesforceSource(Source):
     # Records.
 
     def words(self) -> Steps[Learned]:
-        """Which stages are won and lost. A stage is its label here."""
+        """Which stages are won and lost, and what they are called, whatever the record type."""
         rows = yield from self._all(
             "SELECT ApiName, MasterLabel, IsClosed, IsWon FROM OpportunityStage", is_needed=False
         )
         found: dict[str, str] = {}
+        labels: dict[str, str] = {}
         for row in rows:
             status = "won" if row.get("IsWon") is True else "lost" if row.get("IsClosed") is True else "open"
             found |= {str(row[name]): status for name in ("MasterLabel", "ApiName") if row.get(name)}
-        return Learned({OPPORTUNITY.name: found})
+            if row.get("ApiName") and row.get("MasterLabel"):
+                labels[str(row["ApiName"])] = str(row["MasterLabel"])
+        return Learned({OPPORTUNITY.name: found}, {"": labels})
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
         """Those that are there, then, of the others, those that are deleted; the rest is missing."""
