@@ -47,7 +47,8 @@ class Settings(KafkaSettings):
         default=300.0,
         ge=1,
         le=3600,
-        description="So often the view is written to the data directory, and when the process ends.",
+        description="So often, and when the process ends, the view is written to the data directory, where more than a "
+        "twentieth of it has changed.",
     )
     traces: str = Field(
         default="",

@@ -31,8 +31,8 @@ class Settings(KafkaSettings):
     )
     state: Path | None = Field(
         default=None,
-        description="Folder of checkpoints of what this worker holds: one that finds them starts within a moment. May "
-        "be empty, lost or of long ago at any start, which then takes as long as without.",
+        description="Folder of checkpoints of what this worker holds, used by no other: one that finds them starts "
+        "within a moment. May be empty, lost or of long ago at any start, which then takes as long as without.",
     )
     traces: str = Field(
         default="",

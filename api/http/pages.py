@@ -55,7 +55,9 @@ def error_page(
     head = {"cache-control": "no-store", "vary": "accept, accept-language", **headers}
     if status == 401 and name and field != "token":
         return HTMLResponse(pairing_page(words), status_code=status, headers=head)
-    _, asked = unknown_name(connection) or ("", connection.query_params.get(field or "", ""))
+    asked = connection.query_params.get(field or "", "")
+    if field in _NAMES:
+        _, asked = unknown_name(connection) or (field, asked)
     heading, text = _said(words, status, field, name, screen, asked)
     body = _PAGE.substitute(
         language=words.language,

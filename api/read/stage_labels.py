@@ -19,6 +19,6 @@ def stage_label(states: Iterable[ConnectionState], pipeline: str | None, stage: 
         stages[stage]
         for state in states
         for name, stages in state.labels.items()
-        if pipeline in (None, name) and stage in stages
+        if (not name or pipeline in (None, name)) and stage in stages
     }
     return found.pop() if len(found) == 1 else label

@@ -28,14 +28,15 @@ class Stages:
 
         Equal labels in two pipelines are two stages: then the pipeline decides.
         """
-        ids = {id for stages in self.labels.values() for id in stages} | {*self.names, *self.statuses}
-        if text in ids:
+        if text in self.names or any(text in stages for stages in self.labels.values()):
             return text
         called = {id for id, name in self.names.items() if _folded(name) == _folded(text)}
         for name, stages in self.labels.items():
-            if pipeline in (None, name):
+            if not name or pipeline in (None, name):
                 called |= {id for id, label in stages.items() if id and _folded(label) == _folded(text)}
-        return called.pop() if len(called) == 1 else None
+        if len(called) == 1:
+            return called.pop()
+        return text if text in self.statuses else None
 
     def status(self, pipeline: str | None, text: str) -> str | None:
         """What a deal in a stage is; None: nobody says."""

@@ -7,7 +7,7 @@ log as deliveries, page by page: a page that is sent twice changes nothing, so t
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -220,7 +220,8 @@ def main(
         folder.mkdir(parents=True, exist_ok=True)
         if mark.records or mark.done:
             say(f"goes on where it was stopped: {', '.join([*mark.done, ''])}{mark.records} records of the next object")
-        found = asyncio.run(_run(target, config, folder, name, mark, path))
+        with ended(path):
+            found = asyncio.run(_run(target, config, folder, name, mark, path))
     except BackfillError as error:
         say(str(error))
         return ExitCode.WRONG_USE
@@ -264,6 +265,16 @@ async def _run(target: "Target", config: Config, folder: Path, name: str, mark: 
             )
             await backfill.run()
             return backfill
+
+
+@contextmanager
+def ended(path: Path) -> "Iterator[None]":
+    """However it ends: its mark is kept for the next one, and says no more that it runs."""
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            os.utime(path, (0, 0))
 
 
 def running(folder: Path, name: str, now: int) -> Running | None:

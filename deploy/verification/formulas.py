@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from deploy.verification.conversions import Conversion
@@ -45,6 +46,14 @@ class Leaf(Formula):
     """What one entry counts: a measure for each of its versions, all summed up together."""
 
     measures: Sequence[Measure]
+
+    @cached_property
+    def ways(self) -> Sequence[Measure]:
+        """Of the measures that are summed up together the first one each."""
+        first: dict[tuple[str, ...], Measure] = {}
+        for measure in self.measures:
+            first.setdefault(measure.way, measure)
+        return tuple(first.values())
 
     def leaves(self) -> Iterator[Leaf]:
         yield self
@@ -140,6 +149,10 @@ class Formulas:
             measure: leaf for leaf in self._leaves.values() for measure in leaf.measures
         }
         """All that is counted, each once."""
+        self.summed_with: Mapping[Measure, Measure] = {
+            measure: first for measure, leaf in self.leaf_of.items() for first in leaf.ways if first.way == measure.way
+        }
+        """What is counted -> the first of those with which it is summed up."""
 
     def _read(
         self, entry: Entry, *, name: str = "", since: date = date.min, until: date = date.max, where: Any = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 
 from babel.numbers import get_currency_precision
 
@@ -23,7 +24,7 @@ class Tally:
         self._formulas = formulas
         self._span = span
         self._is_kept = formulas.terms.is_kept(span)
-        self._sums: dict[tuple[Leaf, tuple[str, ...]], Sum] = {}
+        self._sums: dict[Measure, Sum] = {}
 
     def add(self, counted: Counted) -> None:
         """Take in one more, in any order; what is not true yet or any more counts nothing."""
@@ -38,9 +39,10 @@ class Tally:
         """What has been added, as it is served."""
         bounds: dict[str, float] = {}
         metrics: dict[str, Shown] = {}
+        value_of = cache(self._value_of)  # several metrics are made of the same leaves
         for name, formula in self._formulas.by_name.items():
             entry = self._formulas.definitions.metrics[name]
-            metrics[name] = shown(self.value(name), entry, self._formulas.terms.currency)
+            metrics[name] = shown(formula.value(value_of), entry, self._formulas.terms.currency)
             bound = self._bound_of(formula) if isinstance(formula, Leaf) else None
             if bound is not None:
                 bounds[name] = float(bound)
@@ -58,10 +60,11 @@ class Tally:
         return found
 
     def _sum_of(self, measure: Measure) -> Sum:
-        key = (self._formulas.leaf_of[measure], measure.way)
-        if key not in self._sums:
-            self._sums[key] = measure.empty(self._span)
-        return self._sums[key]
+        first = self._formulas.summed_with[measure]
+        held = self._sums.get(first)
+        if held is None:
+            held = self._sums[first] = measure.empty(self._span)
+        return held
 
     def _value_of(self, leaf: Leaf) -> Exact:
         if not self._is_kept or any(measure.lacks(self._span) for measure in leaf.measures):
@@ -76,14 +79,15 @@ class Tally:
         return found[0] if len(found) == 1 else None
 
     def _sums_of(self, leaf: Leaf) -> list[Sum]:
-        by_way = {measure.way: self._sum_of(measure) for measure in leaf.measures}
-        return list(by_way.values())
+        return [self._sum_of(measure) for measure in leaf.ways]
 
 
 def shown(value: Exact, entry: Entry, currency: str) -> Shown:
     """A value as it is served: money as text, whole numbers without a point, all else as the nearest double."""
     if value is None:
         return None
+    if isinstance(value, int) and entry["unit"] in _WHOLE:
+        return value
     if entry["unit"] == "money":
         return _money(Fraction(value), currency)
     exact = Fraction(value)

@@ -168,9 +168,18 @@ def _rates(config: "Config") -> Iterator[Found]:
 
 def _export(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
     reps = config.prometheus.reps
-    if not isinstance(reps, str) and reps.by not in broken and reps.by not in config.catalogue:
-        reason = f"there is no metric {reps.by!r}{suggestion(reps.by, config.catalogue)}"
-        yield ("prometheus", "reps", "by"), reason
+    why = None if isinstance(reps, str) or reps.by in broken else _lacking(config, reps.by)
+    if why is not None:
+        yield ("prometheus", "reps", "by"), why
+
+
+def _lacking(config: "Config", metric: str) -> str | None:
+    """Why a metric cannot be used; None: it can."""
+    if metric in config.defined.switched_off:
+        return f"{metric} is switched off in metrics.yaml"
+    return (
+        None if metric in config.catalogue else f"there is no metric {metric!r}{suggestion(metric, config.catalogue)}"
+    )
 
 
 def _thresholds(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
@@ -185,11 +194,9 @@ def _thresholds(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
 
 def _of_threshold(threshold: Threshold, config: "Config") -> Iterator[tuple[str, str]]:
     catalogue, name = config.catalogue, threshold.metric
-    if name in config.defined.switched_off:
-        yield "metric", f"{name} is switched off in metrics.yaml"
-        return
-    if name not in catalogue:
-        yield "metric", f"there is no metric {name!r}{suggestion(name, catalogue)}"
+    lacking = _lacking(config, name)
+    if lacking is not None:
+        yield "metric", lacking
         return
     why = too_long(config, name, threshold.window)
     if why is not None:
@@ -221,21 +228,18 @@ def _tiles(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
 
 
 def _of_tile(tile: Tile, metric: str, config: "Config") -> Iterator[str]:
-    catalogue = config.catalogue
-    if metric in config.defined.switched_off:
-        yield f"{metric} is switched off in metrics.yaml"
-    elif metric not in catalogue:
-        yield f"there is no metric {metric!r}{suggestion(metric, catalogue)}"
-    elif isinstance(tile, FunnelTile) and catalogue[metric].type != "funnel":
+    lacking = _lacking(config, metric)
+    if lacking is not None:
+        yield lacking
+    elif isinstance(tile, FunnelTile) and config.catalogue[metric].type != "funnel":
         yield f"{metric} is no funnel"
 
 
 def _digest(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
     for name in config.digest.metrics if config.digest is not None else ():
-        if name in config.defined.switched_off:
-            yield ("digest", "metrics"), f"{name} is switched off in metrics.yaml"
-        elif name not in broken and name not in config.catalogue:
-            yield ("digest", "metrics"), f"there is no metric {name!r}{suggestion(name, config.catalogue)}"
+        lacking = None if name in broken else _lacking(config, name)
+        if lacking is not None:
+            yield ("digest", "metrics"), lacking
 
 
 def _goals(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
@@ -243,12 +247,9 @@ def _goals(config: "Config", broken: frozenset[str]) -> Iterator[Found]:
     for name, goal in config.goals.items():
         if goal.metric in broken:
             continue
-        if goal.metric in config.defined.switched_off:
-            yield ("goals", name, "metric"), f"{goal.metric} is switched off in metrics.yaml"
-            continue
-        if goal.metric not in catalogue:
-            reason = f"there is no metric {goal.metric!r}{suggestion(goal.metric, catalogue)}"
-            yield ("goals", name, "metric"), reason
+        lacking = _lacking(config, goal.metric)
+        if lacking is not None:
+            yield ("goals", name, "metric"), lacking
             continue
         for index, amount in enumerate(goal.amounts):
             place = ("goals", name, "amounts", index)

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from schemas.documents.text import Path
 
-_UNKNOWN = re.compile(r"there is no [a-z]+ '([^']*)'")
+_UNKNOWN = re.compile(r"there is no [a-z]+ '([^']*)'|(\w+) is switched off")
 _STAND_INS = {
     "organisation": {"name": "-", "timezone": "UTC", "currency": "USD"},
     "connections": {"-": {"kind": "file"}},
@@ -47,7 +47,7 @@ def unknown_names(
             return [
                 (rest.as_written(place), reason)
                 for place, reason, named in told
-                if named and named[1] not in rest.left_out
+                if named and named[named.lastindex or 0] not in rest.left_out
             ]
     return []
 

@@ -156,7 +156,8 @@ class Learned:
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Object -> word in such a record -> what it means, for `Envelope.words`."""
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Pipeline -> stage -> what people call it, both by their ids; under the empty id what the pipeline is called."""
+    """Pipeline -> stage -> what people call it, both by their ids; under the empty id what the pipeline is called. The
+    pipeline without an id has the stages of all of them."""
 
 
 def one_by_one(

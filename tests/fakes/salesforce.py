@@ -86,6 +86,8 @@ class FakeSalesforce(FakeServer):
         self.rows: dict[str, dict[str, Row]] = {name: {} for name in FIELDS}
         self.relations: list[dict[str, Any]] = []
         self.has_field_history = True
+        self.labels: dict[str, str] = {}
+        """Stage -> what it is called, unless it is its name."""
         self.hidden: set[str] = set()
         """Fields that the description names, and that the user may not see."""
         self._numbers = 0
@@ -273,7 +275,7 @@ class FakeSalesforce(FakeServer):
             return self.relations
         if object == "OpportunityStage":
             return [
-                {"ApiName": name, "MasterLabel": name, "IsClosed": closed, "IsWon": won}
+                {"ApiName": name, "MasterLabel": self.labels.get(name, name), "IsClosed": closed, "IsWon": won}
                 for name, (closed, won) in STAGES.items()
             ]
         if object == "FieldDefinition":

@@ -413,6 +413,27 @@ class TestFaults:
         assert told.endswith("floorcast.yaml:6: alerts.thresholds.few.metric: talk_seconds is switched off in "
                              "metrics.yaml")  # fmt: skip
 
+    def test_whoever_uses_what_is_switched_off_is_named_also_where_something_else_is_wrong(
+        self, tmp_path: Path
+    ) -> None:
+        with pytest.raises(ConfigError) as caught:
+            loaded(
+                tmp_path,
+                "metrics: {talk_seconds: false}",
+                CONFIG + "prometheus: {reps: {top: 3, by: talk_seconds}}\n"
+                "goals: {more: {metric: talk_seconds, period: month, amounts: [{each: 5}]}}\n"
+                "digest: {at: '18:00', metrics: [talk_seconds]}\n"
+                "screens: {wall: {scenes: [{name: x, tiles: [{kind: leaderboard, metric: talk_seconds}]}]}}\n",
+            )
+
+        off = "talk_seconds is switched off in metrics.yaml"
+        assert [line.split(": ", 1)[1] for line in caught.value.problems] == [
+            f"prometheus.reps.by: {off}",
+            f"goals.more.metric: {off}",
+            "digest.to: is missing",
+            f"screens.wall.scenes.0.tiles.0.metric: {off}",
+        ]
+
     def test_two_metrics_of_one_name_in_panes_are_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         theirs = bound_under(shipped(), Rules()).metrics["calls_made"].reader.measures[0]
         name = type(theirs).name

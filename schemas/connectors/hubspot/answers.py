@@ -13,7 +13,7 @@ from typing import Any
 from schemas.connectors.asking import Envelope
 from schemas.connectors.base import Parsed
 from schemas.connectors.fields import FieldError
-from schemas.connectors.hubspot.api import LINKS, modified_at
+from schemas.connectors.hubspot.api import LINKS, MADE_BY, modified_at
 from schemas.connectors.hubspot.events import (
     STATEMENTS,
     Account,
@@ -26,6 +26,7 @@ from schemas.connectors.hubspot.objects import Object
 from schemas.connectors.hubspot.properties import (
     DISPOSITION,
     FURTHER_PROPERTIES,
+    MAKER,
     OTHER_PARTY,
     PASTS,
     UNSENT,
@@ -39,6 +40,8 @@ Said = tuple[int, str, Iterable[Statement]]
 
 _STATUS_PROPERTIES = ("hs_is_closed", "hs_is_closed_won", "hs_is_closed_lost")
 _BY_STATUS = {"open": ("false", "false", "false"), "won": ("true", "true", "false"), "lost": ("true", "false", "true")}
+_MAKERS = {"meeting": "booked_by", "deal": "creator"}
+"""Kind of record -> what whoever made it is called."""
 _PRIMARY = 578
 """Type of the association of a lead with the contact that it is about."""
 
@@ -96,6 +99,9 @@ def _properties(
             yield at, name, change
     if target.kind == "call":
         yield from _number(id, told, target)
+    maker = record.get(MADE_BY)
+    if isinstance(maker, str) and target.kind in _MAKERS:
+        yield created or modified, MAKER, [Statement(target.kind, target.prefix + id, {_MAKERS[target.kind]: maker})]
     merged = told.get("hs_merged_object_ids", [])
     for (before, _), (now, at) in pairwise([("", 0), *merged]):
         losers = sorted(merged_ids(now) - merged_ids(before) - {id})

@@ -27,7 +27,7 @@ from schemas.connectors.asking import (
     member,
 )
 from schemas.connectors.hubspot.objects import Object
-from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES
+from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, MAKER
 from schemas.instants import MINUTE, SECOND, parse_instant
 
 VERSION = "2026-03"
@@ -54,6 +54,8 @@ LINKS: Mapping[str, Sequence[str]] = {
 """Object -> what it points to. https://developers.hubspot.com/docs/api-reference/latest/crm/associations"""
 
 _SEARCH = "search"
+MADE_BY = "$made_by"
+"""Member of a record: the owner who is the user that made it."""
 
 
 class HubSpotSource(Source):
@@ -70,6 +72,8 @@ class HubSpotSource(Source):
         """`objects`: those that are records of ours, by their type ids."""
         self.address = address or ADDRESS
         self._token = token
+        self._owners: dict[str, str] = {}
+        """Id of a user -> that of the owner who is the same person."""
         self._objects = {found.name: found for found in objects.values()}
         self.objects: Mapping[str, ApiObject] = {
             name: ApiObject(name, found.kind, found.prefix, name in LINKS) for name, found in self._objects.items()
@@ -122,6 +126,10 @@ class HubSpotSource(Source):
         archived = (yield from self._batch(object, left, archived=True)) if left else []
         found |= {record["id"] for record in archived}
         yield from self._associate(object, records)
+        for record in records:
+            maker = self._owners.get(str(_told(record, MAKER)))
+            if maker is not None:
+                record[MADE_BY] = maker
         return Envelope(object=object, records=[*records, *archived], missing=[id for id in left if id not in found])
 
     def links(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
@@ -221,6 +229,10 @@ class HubSpotSource(Source):
                 answer = yield Ask("GET", f"/crm/owners/{VERSION}", query)
                 records += [{**record, "archived": archived == "true"} for record in _results(answer)]
                 cursor = _next(answer)
+        for record in records:
+            user = record.get("userId") or record.get("userIdIncludingInactive")
+            if user is not None:
+                self._owners[str(user)] = str(record.get("id"))
         return Envelope(object=self.people, records=records)
 
     def is_there(self, record: Mapping[str, Any]) -> bool:

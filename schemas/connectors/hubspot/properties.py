@@ -161,8 +161,8 @@ EMAIL: Mapping[str, PropertyReader] = {
 }
 
 # Meetings. https://developers.hubspot.com/docs/api/crm/meetings
-# `hs_timestamp` only repeats `hs_meeting_start_time`, so that alone decides the start, whatever comes first. Nobody is
-# named who booked it: `hs_created_by_user_id` is a user's id, and reps are owners, whose ids are others.
+# `hs_timestamp` only repeats `hs_meeting_start_time`, so that alone decides the start, whatever comes first. Who booked
+# it is named by a user's id (`hs_created_by_user_id`), and reps are owners, whose ids are others: a look-up knows both.
 MEETING_OUTCOMES = {
     "SCHEDULED": "scheduled",
     "RESCHEDULED": "scheduled",
@@ -269,13 +269,16 @@ DEAL: Mapping[str, PropertyReader] = {
     "dealtype": _deciding("kind", DEAL_KINDS),
 }
 
+MAKER = "hs_created_by_user_id"
+"""Who made a record: a user, whom only the list of owners turns into a rep."""
 CALLED, CALLING = "hs_call_to_number", "hs_call_from_number"
 OTHER_PARTY: Mapping[str, str] = {"OUTBOUND": CALLED, "INBOUND": CALLING}
 """Direction of a call -> the property with the other party's number: only a look-up sees both together."""
 FURTHER_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "calls": (CALLED, CALLING),
     "contacts": ("hs_merged_object_ids",),
-    "deals": ("hs_merged_object_ids",),
+    "deals": ("hs_merged_object_ids", MAKER),
+    "meetings": (MAKER,),
 }
 """By object: what look-ups ask for beside the tables."""
 PASTS = frozenset(

@@ -250,7 +250,9 @@ async def test_the_address_alone_leads_to_the_wallboard(floor: Floor, tmp_path: 
     ingest = make_app(make_settings(tmp_path, role="ingest"), FakeIngest())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(ingest), base_url="http://127.0.0.1") as client:
         documentation = await client.get("/")
+        no_board = await client.get("/board/floor", headers={"accept": "text/html"})
 
     assert (answer.status_code, answer.headers["location"]) == (307, "/board/floor")
     assert (documentation.status_code, documentation.headers["location"]) == (307, "/docs")
+    assert (no_board.status_code, "There is no screen" in no_board.text) == (404, True)
     assert scope_of("GET", "/") is None

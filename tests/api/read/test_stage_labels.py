@@ -10,6 +10,7 @@ STATES = [
         at=1, labels={"default": {"": "Sales", "71": "Verbal yes"}, "9": {"71": "Signed", "82": "On hold"}}
     ),
     ConnectionState(at=1, labels={"1": {"5": "Offer"}}),
+    ConnectionState(at=1, labels={"": {"Prospecting": "Erstkontakt"}}),
 ]
 
 
@@ -23,6 +24,8 @@ STATES = [
         ("default", "82", "82", "82"),
         ("default", "71", "As the file says", "As the file says"),
         ("1", "5", "5", "Offer"),
+        ("0125g0000000001AAA", "Prospecting", "Prospecting", "Erstkontakt"),
+        (None, "Prospecting", "Prospecting", "Erstkontakt"),
         ("1", "first_talk", "First talk", "First talk"),
     ],
 )

@@ -75,6 +75,20 @@ def test_an_export_that_names_stages_and_pipelines_speaks_of_those_of_the_webhoo
     assert "stage: 'Gone' has no meaning here: 1 lines" in imports.terminal.lines
 
 
+def test_a_label_of_stages_that_are_the_same_in_all_pipelines_is_known_too(imports: Imports, tmp_path: Path) -> None:
+    labels = {"": {"Prospecting": "Erstkontakt", "Closed Won": "Closed Won"}}
+    statuses = {"Prospecting": "open", "Erstkontakt": "open", "Closed Won": "won"}
+    imports.stages = Stages(labels=labels, statuses=statuses)
+    lines = "id,stage,pipeline,closed_at\n1,erstkontakt,0125,\n2,Erstkontakt,,\n3,Closed Won,0125,2026-03-18\n"
+
+    imports.run(["crm", write(tmp_path, lines), "--record", "deal", *AS_OF], tmp_path)
+
+    said = folded(imports.changes())
+    assert [(deal["stage"], deal["status"]) for deal in said.values()] == [
+        ("Prospecting", "open"), ("Prospecting", "open"), ("Closed Won", "won"),
+    ]  # fmt: skip
+
+
 def test_a_label_of_two_pipelines_is_no_stage_until_a_pipeline_is_named(imports: Imports, tmp_path: Path) -> None:
     imports.stages = LEARNED
 

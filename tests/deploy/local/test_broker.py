@@ -46,7 +46,7 @@ START_AND_REPORT = """\
 import sys
 from pathlib import Path
 from deploy.local.broker import LocalBroker
-broker = LocalBroker(Path(sys.argv[1]))
+broker = LocalBroker(Path(sys.argv[1]), short_lived=True)
 broker.start()
 print(broker.pid, flush=True)
 sys.stdin.read()
@@ -55,7 +55,7 @@ sys.stdin.read()
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
-    with LocalBroker(tmp_path_factory.mktemp("running"), die_with_parent=True) as broker:
+    with LocalBroker(tmp_path_factory.mktemp("running"), die_with_parent=True, short_lived=True) as broker:
         yield broker
 
 
@@ -125,14 +125,14 @@ async def consume(bootstrap: str, topic: str, count: int) -> list[bytes]:
 
 @pytest.mark.kafka
 async def test_what_was_acknowledged_is_there_after_a_stop_a_kill_and_on_another_port(tmp_path: Path) -> None:
-    first = LocalBroker(tmp_path / "data")
+    first = LocalBroker(tmp_path / "data", short_lived=True)
     # In threads, while this loop runs.
     address = await asyncio.to_thread(first.start)
     await create(address, "kept")
     await produce(address, "kept", b"one")
     await asyncio.to_thread(first.stop)
 
-    second = LocalBroker(tmp_path / "data")
+    second = LocalBroker(tmp_path / "data", short_lived=True)
     try:
         address = await asyncio.to_thread(second.start)
         await produce(address, "kept", b"two")
@@ -183,7 +183,7 @@ def test_whoever_comes_by_another_door_is_told_the_port_of_its_proxy(tmp_path: P
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as proxy:
         door = Door(listener.getsockname()[1], proxy.getsockname()[1])
         listener.close()
-        with LocalBroker(tmp_path, doors=[door], die_with_parent=True) as broker:
+        with LocalBroker(tmp_path, doors=[door], die_with_parent=True, short_lived=True) as broker:
             by_the_door = kafka_probe.ask("127.0.0.1", door.port, 5)
             directly = kafka_probe.ask("127.0.0.1", int(broker.bootstrap.rpartition(":")[2]), 5)
 

@@ -13,11 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from api.read import read_side
 from api.settings import Settings as ApiSettings
 from deploy.local import ports, up
 from deploy.local.supervisor import Backoff, Child, ChildError, Program, Supervisor, describe_end
 from deploy.settings import Settings as CommandSettings
 from processor.settings import Settings as WorkerSettings
+from processor.transport.shards import LAST_SECONDS
 from schemas.kafka import PLAIN, Address, Kafka, Security
 from schemas.keys import KeyStore
 
@@ -549,6 +551,8 @@ def test_settings_reach_the_children(tmp_path: Path) -> None:
     said = list(worker.command)
     assert said[said.index("--port") + 1] == "9100"
     assert said[said.index("--state") + 1] == str(tmp_path / "state")
+    assert worker.stop_seconds > LAST_SECONDS  # for what it writes down
+    assert api.stop_seconds > read_side._LAST_SECONDS
 
 
 async def test_up_ends_with_the_code_of_a_child_that_refuses(tmp_path: Path) -> None:

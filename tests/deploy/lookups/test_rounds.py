@@ -1,12 +1,14 @@
 """Look-ups and reconciliation over the fake HubSpot, case by case."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from deploy.lookups.backfill import Backfill, Mark
+from deploy.lookups.backfill import Backfill, Mark, ended, running
 from deploy.lookups.client import ATTEMPTS, ApiError
 from schemas.config import Config
 from schemas.deliveries import Delivery, decode_delivery
@@ -123,6 +125,24 @@ async def test_an_outcome_of_the_accounts_own_is_known_by_what_it_is_called(
     world.send(world.crm.set("calls", call, {"hs_call_disposition": CONNECTED}))
     await look_up(world)
     assert record(world, "call", call).get("outcome") == "connected"
+
+
+async def test_whoever_booked_a_meeting_is_the_owner_that_the_user_is(world: World) -> None:
+    await reconcile(world)
+    ids = []
+    for user in ("9020", "4711"):
+        properties = {
+            "hs_meeting_start_time": iso(world.crm.now()),
+            "hubspot_owner_id": "901",
+            "hs_created_by_user_id": user,
+        }
+        id, events = world.crm.create("meetings", properties)
+        world.send(events)
+        ids.append(id)
+    await look_up(world)
+
+    assert [record(world, "meeting", id).get("booked_by") for id in ids] == ["902", None]
+    assert await reconcile(world) == {}
 
 
 async def test_a_lost_webhook_is_missed_once(world: World) -> None:
@@ -411,6 +431,18 @@ async def test_a_back_fill_that_was_stopped_goes_on(world: World) -> None:
 
     await world.backfill(mark=kept[-1])
     assert len({change.id for change in world.changes() if change.kind == "call"}) == 450
+
+
+async def test_a_back_fill_that_has_ended_runs_no_more_and_can_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "hub.backfill.json"
+    with ended(path):
+        path.write_bytes(msgspec.json.encode(Mark(since=START, objects=["deals"], records=50, of=90)))
+        told = running(tmp_path, "hub", time.time_ns() // 1000)
+        assert told is not None
+        assert (told.records, told.of) == (50, 90)
+
+    assert running(tmp_path, "hub", time.time_ns() // 1000) is None
+    assert msgspec.json.decode(path.read_bytes(), type=Mark).records == 50
 
 
 async def test_what_was_missed_long_ago_does_not_wait_for_its_associations(world: World) -> None:

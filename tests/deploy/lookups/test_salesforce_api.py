@@ -114,6 +114,16 @@ async def test_all_that_changed_is_found_however_short_the_pages_are(world: Sale
     assert await changed(world, "Opportunity") == ids
 
 
+async def test_what_stages_are_called_is_learned(world: SalesforceWorld) -> None:
+    world.crm.labels = {"Prospecting": "Erstkontakt"}
+    learned = await world.client.run(world.client.source.words())
+
+    assert learned.labels[""]["Prospecting"] == "Erstkontakt"
+    assert [learned.words["Opportunity"][word] for word in ("Prospecting", "Erstkontakt", "Signed")] == [
+        "open", "open", "won",
+    ]  # fmt: skip
+
+
 async def test_how_many_there_are_is_told_before_they_are_read(world: SalesforceWorld) -> None:
     for _ in range(5):
         deal(world)

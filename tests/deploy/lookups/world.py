@@ -166,6 +166,11 @@ class World:
         """Whether a webhook of a record tells all of it, so that one that was lost before does not matter any more."""
         return False
 
+    def looked_up(self, body: bytes) -> set[str]:
+        """The ids of the records that a body makes floorcast ask for, whole, before any round."""
+        delivery = Delivery("hub", self.clock(), {"content-type": self.content_type}, body)
+        return {id for _, id in self.connector.parse(delivery).lookups}
+
     def truth(self, now: int, only: Collection[str] | None = None) -> list[RecordChange]:
         """What the fake's own database says, of all records or of those with these ids."""
         return changes_of(self.crm, now, only, is_new=self.is_new)
@@ -208,7 +213,7 @@ class World:
         assert isinstance(connection, CrmConnection)
         source = build_source(connection)
         assert source is not None
-        connector = build_connector(connection)
+        connector = self.connector = build_connector(connection)
         others = {name: build_connector(each) for name, each in self.config.connections.items() if name != "hub"}
         self.known = Known(self.folder / "known.sqlite3", {"hub": connector}, "1", others)
         self.client = await self._stack.enter_async_context(
@@ -265,8 +270,10 @@ class World:
             at = self.clock()
             is_lost = self.silent[0] <= at < self.silent[1] or self.random.random() < self.lost
             if self.told is not None:
+                whole = self.looked_up(body)
                 for id, state in self.states(self.about(body)).items():
-                    self.told.happened(id, state, at, is_told=not is_lost, is_whole=self.tells_all(id))
+                    is_whole = id in whole or self.tells_all(id)
+                    self.told.happened(id, state, at, is_told=not is_lost, is_whole=is_whole)
             if is_lost:
                 continue
             copies = 2 if self.random.random() < self.repeated else 1

@@ -1,6 +1,7 @@
 """The currency of a connection: what the CRM names wins, in any order; without a word of it the connection's holds."""
 
 import itertools
+from random import Random
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from schemas.connectors.asking import Envelope, encode_envelope
 from schemas.deliveries import ASKED_AT, FILE, LOOKUP, SOURCE, Delivery
 from schemas.records import Record
 from tests.builders import instant, make_config
+from tests.oracle import differences, recount
+from tests.pipeline import Pipeline, served
 
 NOW = instant("2026-03-18T12:00Z")
 GENERIC = {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}
@@ -157,3 +160,30 @@ def test_a_currency_without_a_rate_is_remarked(rates: dict[str, str], expected: 
     found = [remark for remark in config.remarks() if remark.startswith("connections.crm.currency: ")]
 
     assert len(found) == expected
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_revenue_is_what_a_recount_says_whoever_named_the_currency_first(seed: int) -> None:
+    """Also of a connection where one record in two has a currency of the CRM's own."""
+    config = make_config(connections={"crm": GENERIC | {"currency": "GBP"}}, currency_rates={"GBP": "2", "EUR": "3"})
+    connectors = {"crm": build_connector(config.connections["crm"])}
+    won = {"status": "won", "rep": "r1", "closed_at": "2026-03-18T11:00:00Z"}
+    said = [
+        event("09:00", **won, amount=100, currency="EUR"),
+        event("10:00", created_at="2026-03-17T09:00:00Z"),
+        event("09:30", **won, amount=10, created_at="2026-03-18T09:30:00Z") | {"id": "d2"},
+        event("10:30", amount=20) | {"id": "d2"},
+        event("09:00", **won, amount=1, created_at="2026-03-18T09:00:00Z") | {"id": "d3"},
+        event("09:40", currency="EUR") | {"id": "d3"},
+        event("09:50", currency=None) | {"id": "d3"},
+    ]
+    deliveries = [delivery(each) for each in said]
+    Random(seed).shuffle(deliveries)
+    changes = [change for each in deliveries for change in parse_delivery(each, connectors).changes]
+    pipeline = Pipeline(config)
+    for change in changes:
+        pipeline.take([change])
+
+    rows = served(pipeline.view(), now=NOW, window="today")
+    assert differences(recount(changes, config).rows(now=NOW, window="today"), rows) == []
+    assert str(rows["organisation"]["metrics"]["revenue_won"]) == "342.00"  # 100 EUR, 20 GBP and 1 GBP
