@@ -82,8 +82,9 @@ class Formats:
                 whole = self.money(amount, currency, has_cents=amount % 1 != 0)
             case _:
                 whole = self._decimal(amount, _ALL_DIGITS)
-        short = self._compact(amount, currency if unit == "money" else None)
-        return short if len(short) < len(whole) and amount == Decimal(f"{amount:.4g}") else whole
+        if abs(amount) < 10_000 or amount != Decimal(f"{amount:.4g}"):
+            return whole
+        return min(whole, self._compact(amount, currency if unit == "money" else None), key=len)
 
     def _compact(self, amount: Decimal, currency: str | None) -> str:
         """12K, 3.456M."""

@@ -140,7 +140,7 @@ class Broadcaster:
 
     def _make_moved(self, wanted: Filter, making: Making, moves: Moves, now: int) -> None:
         """The rows of who is shown otherwise: now, if they are few."""
-        places = [(window, rep_scope(rep)) for window, rep in moves.whole]
+        places = [(window, rep_scope(rep)) for window, rep in sorted(moves.whole)]
         if len(places) > AT_ONCE:
             making.left |= dict.fromkeys(places)
         else:
@@ -365,7 +365,7 @@ class Broadcaster:
         """The event as a screen gets it that is not told everything."""
         payload = payload_for(self._view, wanted, event)
         if event.kind == "metrics":
-            places = [(window, rep_scope(rep)) for window, rep in moves.whole]
+            places = [(window, rep_scope(rep)) for window, rep in sorted(moves.whole)]
             whole = dict(self._windows.rows_of(places, now))
             changed = [] if payload is None else payload["rows"]
             news = [row for row in changed if "rep" not in row or (event.window, rep_scope(row["rep"])) not in whole]
