@@ -11,7 +11,7 @@ import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import cached_property
 from types import FrameType
 from typing import Any, Protocol
@@ -314,20 +314,19 @@ def main(settings: Settings) -> int:
         readiness.add("read", reader.problems)
         services = [read_side, actions, access_log, reader]
     _hear_hangup(None if read_side is None else read_side.ask_reload)
-    tracing = start_tracing(settings.traces, "floorcast-api")
-    app = create_app(
-        settings,
-        config,
-        ingest=None if settings.role == "read" else Ingest(settings, tracing=tracing),
-        services=services,
-        state={"read_side": read_side, "alert_actions": actions, "screens": paired, "keys": keys},
-        connectors=connectors,
-        registry=registry,
-        readiness=readiness,
-        tracing=tracing,
-    )
-    serve(app, settings, listener)
-    tracing.close()
+    with closing(start_tracing(settings.traces, "floorcast-api")) as tracing:
+        app = create_app(
+            settings,
+            config,
+            ingest=None if settings.role == "read" else Ingest(settings, tracing=tracing),
+            services=services,
+            state={"read_side": read_side, "alert_actions": actions, "screens": paired, "keys": keys},
+            connectors=connectors,
+            registry=registry,
+            readiness=readiness,
+            tracing=tracing,
+        )
+        serve(app, settings, listener)
     return 0
 
 

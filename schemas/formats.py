@@ -23,6 +23,10 @@ NOTHING = "–"  # noqa: RUF001 - as the wallboard writes it
 _MINUTE = 60
 _HOUR = 3600
 _DAY = 86400
+_UNITS = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"), (1, "second"))
+_MOST_DIGITS = 6
+_ALL_DIGITS = "#,##0.######"
+"""Of a value that is written as it was set: beyond, a sum of such values is not exact itself."""
 _PERSIAN = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 _LENGTHS = ("narrow", "short", "long")
 _ENGLISH, _PERSIAN_LOCALE = Locale("en"), Locale("fa")
@@ -62,19 +66,47 @@ class Formats:
         """A whole number."""
         return self._decimal(count, "#,##0")
 
-    def compact(self, value: MetricValue, unit: str, currency: str | None = None) -> str:
-        """For narrow places: 12K, 3.4M; what is no large number is written whole."""
-        if value is None or unit in {"ratio", "seconds", "days"} or abs(Decimal(str(value))) < 10_000:
-            return self.value(value, unit, currency)
-        amount = Decimal(str(value))
-        digits = 1 if abs(amount) < 10_000_000 else 2
-        if unit == "money" and currency is not None:
-            found = format_compact_currency(
-                amount, currency, locale=self.locale, fraction_digits=digits, numbering_system=_DEFAULT
+    def exactly(self, value: MetricValue, unit: str, currency: str | None = None) -> str:
+        """What somebody has set, such as a goal: the shortest form that says that very value (165K, but 1,654,321)."""
+        if value is None:
+            return NOTHING
+        amount = round(Decimal(str(value)), _MOST_DIGITS)
+        match unit:
+            case "ratio":
+                return self._percent(float(amount * 100), _MOST_DIGITS)
+            case "seconds":
+                return self._all_parts(amount)
+            case "days":
+                return self._unit(float(amount), "day", _ALL_DIGITS)
+            case "money":
+                whole = self.money(amount, currency, has_cents=amount % 1 != 0)
+            case _:
+                whole = self._decimal(amount, _ALL_DIGITS)
+        if abs(amount) < 10_000 or amount != Decimal(f"{amount:.4g}"):
+            return whole
+        return min(whole, self._compact(amount, currency if unit == "money" else None), key=len)
+
+    def _compact(self, amount: Decimal, currency: str | None) -> str:
+        """12K, 3.456M."""
+        if currency is None:
+            return self._own(
+                format_compact_decimal(amount, locale=self.locale, fraction_digits=3, numbering_system=_DEFAULT)
             )
-            return self._own(found.replace(*self._symbols(currency), 1))
-        found = format_compact_decimal(amount, locale=self.locale, fraction_digits=digits, numbering_system=_DEFAULT)
-        return self._own(found)
+        found = format_compact_currency(
+            amount, currency, locale=self.locale, fraction_digits=3, numbering_system=_DEFAULT
+        )
+        return self._own(found.replace(*self._symbols(currency), 1))
+
+    def _all_parts(self, seconds: Decimal) -> str:
+        """A duration in all its units, without those of which there is nothing."""
+        parts, left = [], seconds
+        for size, unit in _UNITS[:-1]:
+            if many := int(left // size):
+                parts.append(self._unit(many, unit))
+            left %= size
+        if left or not parts:
+            parts.append(self._unit(float(left), "second", _ALL_DIGITS))
+        return str(format_list(parts, style="unit-narrow", locale=self.locale))
 
     def share(self, share: float) -> str:
         """99.96 % is not 100 %, and 0.04 % is not 0 %: the ends of the scale are kept for the exact values."""
@@ -85,9 +117,10 @@ class Formats:
             return f"< {self._percent(0.1)}"
         return self._percent(round(percent, 1 if 0 < percent < 10 else 0))
 
-    def money(self, amount: Decimal, currency: str | None) -> str:
-        """Without cents, but where there is little money."""
-        has_cents = abs(amount) < 100 and amount % 1 != 0
+    def money(self, amount: Decimal, currency: str | None, *, has_cents: bool | None = None) -> str:
+        """Without cents, but where there is little money, or where it is asked for."""
+        if has_cents is None:
+            has_cents = abs(amount) < 100 and amount % 1 != 0
         if currency is None:
             return self._decimal(amount, "#,##0.00" if has_cents else "#,##0")
         pattern: NumberPattern = copy.copy(self.locale.currency_formats["standard"])
@@ -118,8 +151,7 @@ class Formats:
     def round_duration(self, seconds: float) -> str:
         """5m, 1h, 90m, 2d: in the largest unit of which there is a whole number."""
         whole = round(seconds)
-        units = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"), (1, "second"))
-        size, unit = next((size, unit) for size, unit in units if whole % size == 0)
+        size, unit = next((size, unit) for size, unit in _UNITS if whole % size == 0)
         return self._unit(whole // size, unit)
 
     def time(self, at: int) -> str:
@@ -186,10 +218,10 @@ class Formats:
                 return found.replace(" ", "") if self.locale.language == "zh" else found
         return f"{written} {unit}"
 
-    def _percent(self, percent: float) -> str:
+    def _percent(self, percent: float, digits: int = 1) -> str:
         exact = Decimal(str(percent)) / 100
         pattern = copy.copy(self.locale.percent_formats[None])
-        pattern.frac_prec = (0, 1)
+        pattern.frac_prec = (0, digits)
         return self._own(format_percent(exact, pattern, locale=self.locale, numbering_system=_DEFAULT))
 
     def _decimal(self, value: Decimal | int, pattern: str) -> str:

@@ -19,7 +19,7 @@ from schemas.instants import DAY, MINUTE
 from schemas.left_out import LeftOut
 from schemas.levels import Instant, Levels, beginning_of, end_of, is_after
 from schemas.pane_store import Contents, PaneStore, read_place
-from schemas.panes import IN_LEVELS, IN_SPAN, UNREADABLE, Pane, exchange, merge, pane_key
+from schemas.panes import IN_LEVELS, IN_SPAN, UNREADABLE, Pane, merge, pane_key
 from schemas.people import Roster
 from schemas.pieces import DAYS_IN_BLOCK, MINUTES_IN_BLOCK, Pieces, block_of
 from schemas.rep_days import RepDays
@@ -55,11 +55,10 @@ class MergedPanes:
         self.store = PaneStore(parts_in(plan))
         counts = frozenset(cell for cell, form in plan.forms.items() if form is Form.COUNT)
         self._bulk = BulkPanes(self.store, Sums(self.store, self._days), counts, self._days, plan.of_kind(Kind.LEVEL))
-        self._groups = GroupPanes(self.store, self.roster, self._bulk, self._day_of)
+        self._groups = GroupPanes(self.store, self.roster, self._bulk, self._day_of, self._rep_pane)
         self._rep_panes: dict[Window, dict[str | None, Pane]] = {}
-        self._scope_panes: dict[Window, dict[Scope, Pane]] = {}
-        self._exchanged: dict[Window, dict[str | None, Pane]] = {}
-        """Panes of reps that lie in the scopes' panes of the window, and are others by now."""
+        self._damaged: tuple[tuple[Span, Instant, int, int] | None, dict[str | None, int]] = None, {}
+        """Teams, and the organisation, of which something cannot be read, as of a span, its end and two revisions."""
         self._blocks: dict[int, dict[Scope, Pane]] = {}
         self._windows = Pieces()
         self.left_out = LeftOut(self._bound.metrics)
@@ -77,8 +76,7 @@ class MergedPanes:
         origin, rep, window = read_place(key)
         place = self.store.place(rep)
         is_first = window not in self.store
-        if window in self._scope_panes and rep not in self._exchanged.setdefault(window, {}):
-            self._exchanged[window][rep] = self._rep_pane(window, rep)
+        self._groups.note(window, rep)
         if value is None:
             before = self.store.take_out(window, origin, place)
             if before is None:
@@ -99,8 +97,7 @@ class MergedPanes:
         """Take a message of `roster` in: the rep whose entry, absence or goal has changed; None: it is of no rep."""
         rep, has_moved = self.roster.apply(key, value)
         if has_moved:
-            self._scope_panes.clear()
-            self._exchanged.clear()
+            self._groups.forget()
             self._blocks.clear()
         self._rep_day_panes.clear()
         self.revision += 1
@@ -145,8 +142,7 @@ class MergedPanes:
         """All there was has come in, by whatever way: put it in columns. What comes now is looked at in between."""
         self.store.settle()
         self._rep_panes.clear()
-        self._scope_panes.clear()
-        self._exchanged.clear()
+        self._groups.forget()
         self._blocks.clear()
         self._note_all()
 
@@ -162,8 +158,7 @@ class MergedPanes:
     def _forget_merged(self, window: Window, rep: str | None) -> None:
         self._rep_panes.get(window, {}).pop(rep, None)
         if window not in self.store:
-            self._scope_panes.pop(window, None)
-            self._exchanged.pop(window, None)
+            self._groups.forget(window)
         block = self._blocks.get(block_of(window))
         if block is not None:
             for scope in self.scopes_of(window, rep):
@@ -189,10 +184,8 @@ class MergedPanes:
 
     def scopes_of(self, window: Window, rep: str | None) -> list[Scope]:
         """Whose numbers a pane is part of."""
-        if rep is None:
-            return [ORGANISATION]
-        team = self.roster.team_on(rep, self._day_of(window))
-        return [ORGANISATION, rep_scope(rep), *([] if team is None else [team_scope(team)])]
+        groups = self._groups.scopes_of(window, rep)
+        return groups if rep is None else [*groups, rep_scope(rep)]
 
     def rep_revision(self, rep: str) -> int:
         """The revision at which a pane of this rep last changed."""
@@ -235,18 +228,36 @@ class MergedPanes:
         pane = self._with_levels_of(pane, scope, span, now, cells)
         is_wanted = bool(self._rep_days.cells) if cells is None else not self._rep_days.cells.isdisjoint(cells)
         found = pane | self._of_rep_days(scope, span, now) if is_wanted else pane
-        return found | self._unreadable(scope, span, now) if self.store.unreadable else found
+        return found | self._unreadable(scope, span, now) if self.store.damage else found
 
     def _unreadable(self, scope: Scope, span: Span, now: int) -> Pane:
         """The mark of what cannot be read, if anything of this scope and span cannot."""
-        reach = 0
-        for window, held in self.store.unreadable.items():
-            is_inside = window in span.windows()
-            if is_inside or self.is_in_levels(window, span, now):
-                day = end_of(span, now, self.calendar).day if window == STANDING else self._day_of(window)
-                if any(self._is_in(scope, self.store.names[place], day) for _, place in held):
-                    reach = max(reach, IN_SPAN if is_inside else IN_LEVELS)
+        damage = self.store.damage
+        if scope.kind == "rep":
+            own = damage.windows_of(self.store.places.get(scope.id))
+            reach = max((self._reach(window, span, now) for window in own), default=0)
+        else:
+            end = end_of(span, now, self.calendar)
+            key = (span, end, damage.revision, self.roster_revision)
+            if self._damaged[0] != key:
+                self._damaged = key, self._damaged_groups(span, end.day, now)
+            reach = self._damaged[1].get(scope.id, 0)
         return {UNREADABLE: reach} if reach else {}
+
+    def _damaged_groups(self, span: Span, today: Day, now: int) -> dict[str | None, int]:
+        found: dict[str | None, int] = {}
+        for window, places in self.store.damage.items():
+            reach = self._reach(window, span, now)
+            day = today if window == STANDING else self._day_of(window)
+            for place in places if reach else ():
+                for id in {None, self.roster.team_on(self.store.names[place], day)}:
+                    found[id] = max(found.get(id, 0), reach)
+        return found
+
+    def _reach(self, window: Window, span: Span, now: int) -> int:
+        if window in span.windows():
+            return IN_SPAN
+        return IN_LEVELS if self.is_in_levels(window, span, now) else 0
 
     def _with_levels_of(
         self, pane: Pane, scope: Scope, span: Span, now: int, cells: frozenset[int] | None
@@ -321,7 +332,7 @@ class MergedPanes:
             for (is_theirs, held), pane in made.items():
                 if is_theirs:
                     found[held] = found.get(held, {}) | pane
-        mark = self._unreadable(scope, span, now) if self.store.unreadable else {}
+        mark = self._unreadable(scope, span, now) if self.store.damage else {}
         return {held: pane | mark for held, pane in found.items()} if mark else found
 
     def _levels_of(self, groups: Sequence[Sequence[Scope]], span: Span, now: int) -> list[Pane]:
@@ -372,33 +383,23 @@ class MergedPanes:
             return rep == scope.id
         return scope.kind != "team" or self.roster.team_on(rep, day) == scope.id
 
-    def merge_ahead(self, window: Window, scopes: Collection[Scope], most: int) -> int:
-        """Bring the panes of these teams, or the organisation, in a window up to date by so many reps at most.
+    def merge_ahead(self, scopes: Collection[Scope], span: Span, most: int) -> int:
+        """Bring the panes of these teams, or the organisation, over a span up to date by so many reps at most.
 
-        For who shares an event loop, before `merged` is asked for them. Gives how many reps there were; none: all is
-        merged.
+        For who shares an event loop, before `merged` is asked for them. Gives how many reps there were; fewer than
+        `most`: all is merged.
         """
-        if window not in self.store or self._blocks.get(block_of(window), {}).keys() >= {*scopes}:
-            return 0
-        held, exchanged = self._scope_panes.get(window), self._exchanged.get(window)
-        is_fresh = exchanged and _EMPTY not in exchanged.values()
-        if held is None or (is_fresh and 2 * len(exchanged or ()) > self.store.size(window)):
-            held = self._scope_panes[window] = {}
-            if self.store.blocks(window):
-                self._groups.merge(window, held, scopes)
-                self._exchanged.pop(window, None)
-                return most
-            held |= dict.fromkeys(scopes, _EMPTY)
-            exchanged = self._exchanged[window] = dict.fromkeys(self.reps_in(window), _EMPTY)
-        if not exchanged:
-            return 0
-        some = dict(exchanged.popitem() for _ in range(min(most, len(exchanged))))
-        if not exchanged:
-            del self._exchanged[window]
-        fresh = [rep for rep, before in some.items() if not before]
-        self._add(window, held, fresh)
-        self._exchange(window, held, {rep: before for rep, before in some.items() if before})
-        return len(some)
+        size, done = DAYS_IN_BLOCK if span.days else MINUTES_IN_BLOCK, 0
+        for number, is_block in self._windows.pieces(span):
+            if is_block and self._blocks.get(number, {}).keys() >= {*scopes}:
+                continue
+            first, after = self._windows_of(number, size) if is_block else (number, number + 2)
+            for window in self.store.windows_between(Window(first), Window(after - 2)):
+                while done < most and (more := self._groups.merge_ahead(window, scopes, most - done)):
+                    done += more
+                if done >= most:
+                    return done
+        return done
 
     def is_in_levels(self, window: Window, span: Span, now: int) -> bool:
         """Whether levels at the end of a span are made of a window, which need not lie in it."""
@@ -432,14 +433,19 @@ class MergedPanes:
         for number, is_block in self._windows.pieces(span):
             yield self._block(scope, number, size) if is_block else self._pane(scope, Window(number))
 
+    def _windows_of(self, block: int, size: int) -> tuple[Window, Window]:
+        """The first window of a block, and the first one after it."""
+        first = Window(block // 2 * size * 2 + block % 2)
+        return first, Window(first + size * 2)
+
     def _block(self, scope: Scope, block: int, size: int) -> Pane:
         if not self._windows.has_block(block):
             return _EMPTY
         held = self._blocks.setdefault(block, {})
         pane = held.get(scope)
         if pane is None:
-            first = Window(block // 2 * size * 2 + block % 2)
-            last = Window(first + size * 2 - 2)
+            first, after = self._windows_of(block, size)
+            last = Window(after - 2)
             if scope.kind == "team" and is_day(first) and not has_many(held):
                 pane = self._groups.of_team(scope, first, last)
             else:
@@ -450,7 +456,7 @@ class MergedPanes:
     def _pane(self, scope: Scope, window: Window) -> Pane:
         if window not in self.store:
             return _EMPTY
-        return self._scope_pane(window, scope) if scope.kind != "rep" else self._rep_pane(window, scope.id)
+        return self._groups.pane(window, scope) if scope.kind != "rep" else self._rep_pane(window, scope.id)
 
     def _rep_pane(self, window: Window, rep: str | None) -> Pane:
         held = self._rep_panes.get(window)
@@ -474,38 +480,6 @@ class MergedPanes:
             held = self._rep_panes[window] = {}
         held[rep] = pane
         return pane
-
-    def _scope_pane(self, window: Window, scope: Scope) -> Pane:
-        held = self._scope_panes.setdefault(window, {})
-        exchanged = self._exchanged.pop(window, None)
-        if exchanged and 2 * len(exchanged) > self.store.size(window):
-            held.clear()
-        elif exchanged:
-            self._exchange(window, held, exchanged)
-        if scope not in held:
-            self._groups.merge(window, held, [scope])
-        return held[scope]
-
-    def _exchange(self, window: Window, held: dict[Scope, Pane], exchanged: Mapping[str | None, Pane]) -> None:
-        """Bring the scopes' panes up to date by the few reps that have changed, instead of by everybody."""
-        made: dict[Scope, Pane] = {}
-        for rep, before in exchanged.items():
-            after = self._rep_pane(window, rep)
-            for scope in held.keys() & {*self.scopes_of(window, rep)}:
-                if scope not in made:
-                    # Somebody may hold the one that was given out.
-                    made[scope] = dict(held[scope])
-                exchange(made[scope], before, after)
-        held |= made
-
-    def _add(self, window: Window, held: dict[Scope, Pane], reps: Iterable[str | None]) -> None:
-        """Merge the panes of reps that are in none of the scopes' panes yet into those."""
-        parts: dict[Scope, list[Pane]] = {}
-        for rep in reps:
-            for scope in held.keys() & {*self.scopes_of(window, rep)}:
-                parts.setdefault(scope, []).append(self._rep_pane(window, rep))
-        for scope, panes in parts.items():
-            held[scope] = merge([held[scope], *panes])
 
     def _day_of(self, window: Window) -> Day:
         if window == STANDING:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from msgspec import MsgspecError
 
 from schemas.columns import Block, pack
+from schemas.pane_damage import Damage
 from schemas.panes import Pane, decode_pane, pane_key, read_pane_key
 from schemas.windows import Window, days_kept, is_day, whole_day
 
@@ -52,8 +53,8 @@ class PaneStore:
         self._packed = 0
         self.is_loading = True
         """More comes at once than is looked at: an eighth of what is packed may lie beside it."""
-        self.unreadable: dict[Window, set[tuple[str, int]]] = {}
-        """Origin and place of each pane that somebody could not read, until another one takes its place."""
+        self.damage = Damage()
+        """It lies where it came, whenever its day is packed."""
         self._changing: Window | None = None
         """The day that somebody's pane came for last: it is not packed while others can be."""
 
@@ -71,7 +72,7 @@ class PaneStore:
     def put(self, window: Window, origin: str, place: int, value: bytes) -> Held:
         """Take in a pane; gives the one that was there."""
         before = self.held(window, origin, place)
-        self._forget_damage(window, origin, place)
+        self.damage.mend(window, origin, place)
         if before is None:
             self._panes_in[window] = self._panes_in.get(window, 0) + 1
             self._panes_of[place] += 1
@@ -79,7 +80,7 @@ class PaneStore:
         self._lay(window, origin, place, value)
         if window & 1:
             self._changing = window
-            if self._fresh_days > self._fresh_at_most():
+            if self._fresh_days - self.damage.of_days > self._fresh_at_most():
                 self._pack_some()
         return before
 
@@ -88,7 +89,7 @@ class PaneStore:
         before = self.held(window, origin, place)
         if before is None:
             return None
-        self._forget_damage(window, origin, place)
+        self.damage.mend(window, origin, place)
         self._panes_of[place] -= 1
         self.people_revision += not self._panes_of[place]
         left = self._panes_in[window] = self._panes_in[window] - 1
@@ -115,8 +116,7 @@ class PaneStore:
                 self.put(window, origin, place, value)
             return
         self._is_loaded = True
-        if self.unreadable:
-            self._forget_damage(window, origin, place)
+        self.damage.mend(window, origin, place)
         if value is None and origin not in self._blocks.get(window, _NO_BLOCKS):
             self._pick_up(window, origin, place)
             return
@@ -196,15 +196,8 @@ class PaneStore:
         if is_day(window):
             self._fresh_days -= sum(map(len, fresh.values()))
         self._packed -= sum(map(len, self._blocks.pop(window, {}).values()))
-        self.unreadable.pop(window, None)
+        self.damage.forget(window)
         del self._panes_in[window]
-
-    def _forget_damage(self, window: Window, origin: str, place: int) -> None:
-        held = self.unreadable.get(window)
-        if held is not None:
-            held.discard((origin, place))
-            if not held:
-                del self.unreadable[window]
 
     # ---------------------------------------------------------------- packing
 
@@ -216,7 +209,7 @@ class PaneStore:
 
     def _pack_some(self) -> None:
         sizes = {
-            window: sum(map(len, origins.values()))
+            window: sum(map(len, origins.values())) - self.damage.size(window)
             for window, origins in self._fresh.items()
             if window & 1 and window != self._changing
         }
@@ -230,32 +223,35 @@ class PaneStore:
             yield window
 
     def pack(self, window: Window) -> None:
-        """Put what came for a day into its blocks. What cannot be read stays as it came, for whoever asks for it."""
-        blocks, fresh = self._blocks.get(window, {}), self._fresh.get(window, {})
-        left: dict[str, dict[int, bytes | None]] = {}
-        for origin, panes in fresh.items():
-            taken = panes
+        """Put what came for a day into its blocks. What cannot be read stays as it came, and is not tried again."""
+        blocks, left = dict(self._blocks.get(window, _NO_BLOCKS)), dict[str, dict[int, bytes | None]]()
+        for origin, panes in self._fresh.get(window, _NONE).items():
+            before = blocks.get(origin)
+            taken = self._undamaged(window, origin, panes)
             try:
-                block = Block(pack(taken, self.parts, blocks.get(origin)))
+                block = Block(pack(taken, self.parts, before)) if taken else before
             except MsgspecError:
-                left[origin] = {place: value for place, value in panes.items() if not self._can_be_packed(value)}
-                taken = {place: value for place, value in panes.items() if place not in left[origin]}
-                block = Block(pack(taken, self.parts, blocks.get(origin)))
+                for place, value in taken.items():
+                    if value is not None:
+                        self.read(window, origin, place, value)
+                taken = self._undamaged(window, origin, panes)
+                block = Block(pack(taken, self.parts, before)) if taken else before
+            if block is not None:
+                blocks[origin] = block
+                self._packed += len(block) - (0 if before is None else len(before))
             self._fresh_days -= len(taken)
-            self._packed += len(block) - (len(blocks[origin]) if origin in blocks else 0)
-            blocks = blocks | {origin: block}
-        if fresh:
+            if len(taken) < len(panes):
+                left[origin] = {place: value for place, value in panes.items() if place not in taken}
+        if blocks:
             self._blocks[window] = blocks
-            del self._fresh[window]
+        self._fresh.pop(window, None)
         if left:
             self._fresh[window] = left
 
-    def _can_be_packed(self, value: bytes | None) -> bool:
-        try:
-            pack({NOBODY: value}, self.parts)
-        except MsgspecError:
-            return False
-        return True
+    def _undamaged(self, window: Window, origin: str, panes: dict[int, bytes | None]) -> dict[int, bytes | None]:
+        if not self.damage.size(window):
+            return panes
+        return {place: value for place, value in panes.items() if not self.damage.has(window, origin, place)}
 
     # ---------------------------------------------------------------- all of it
 
@@ -359,16 +355,12 @@ class PaneStore:
         try:
             return decode_pane(value)
         except MsgspecError:
-            self.unreadable.setdefault(window, set()).add((origin, place))
+            self.damage.note(window, origin, place)
             return {}
 
     def unreadable_keys(self) -> set[bytes]:
         """Of the panes that cannot be read."""
-        return {
-            pane_key(origin, self.names[place], window)
-            for window, held in self.unreadable.items()
-            for origin, place in held
-        }
+        return {pane_key(origin, self.names[place], window) for window, origin, place in self.damage}
 
     def panes(self, window: Window, place: int) -> list[Pane]:
         """Somebody's panes in a window, of all origins."""

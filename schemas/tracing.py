@@ -44,10 +44,12 @@ class Tracing:
         *,
         parents: Iterable[str] = (),
         attributes: Attributes | None = None,
+        began: int | None = None,
     ) -> Iterator[Span]:
         """A piece of work, as long as it is open, within that of the caller.
 
         `parents`: traceparents of what caused it, where that was elsewhere: of one it is a part, several it links.
+        `began`: since when it is under way (nanoseconds); None: since now.
         """
         yield _UNTOLD
 

@@ -65,6 +65,7 @@ class OtlpTracing(Tracing):
         *,
         parents: Iterable[str] = (),
         attributes: Attributes | None = None,
+        began: int | None = None,
     ) -> Iterator[Span]:
         """A piece of work, as long as it is open. An exception that passes is told by its type alone."""
         found = [context for each in dict.fromkeys(parents) if (context := _read(each)).is_valid]
@@ -80,6 +81,7 @@ class OtlpTracing(Tracing):
             kind=SpanKind[kind.upper()],
             links=[Link(context) for context in found[:MOST_LINKS]] if len(found) > 1 else [],
             attributes=attributes,
+            start_time=began,
             record_exception=False,
             set_status_on_exception=False,
         ) as span:

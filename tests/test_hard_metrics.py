@@ -1,5 +1,6 @@
 """What a user may define, where it is hard: whatever comes first, or again, is served as the recount has it."""
 
+import json
 from functools import cache
 
 import pytest
@@ -13,10 +14,15 @@ from schemas.catalogue.base import Reading, shown
 from schemas.catalogue.facts import CLOCKS, STOPS
 from schemas.catalogue.reading import shipped
 from schemas.config import Config
+from schemas.connectors.content import JSON as JSON_TYPE
+from schemas.connectors.generic import Generic
+from schemas.deliveries import Delivery
 from schemas.documents.text import read_document
+from schemas.floor import rep_scope, team_scope
 from schemas.records import RecordChange
 from schemas.windows import span_of
 from tests.builders import make_config
+from tests.hard_cases import CASES
 from tests.hard_metrics import SECTIONS, hard_metrics
 from tests.oracle import differences, recount
 from tests.pipeline import Pipeline, served
@@ -135,3 +141,29 @@ def test_people_and_days_equal_the_recount(name: str, log: list[RecordChange], s
     config, definitions = defined(name, OF_DAYS)
     books = recount(log, config, definitions)
     assert segments(view, "here", "team", "7d") == books.segments("here", "team", now=NOW, window="7d")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_hard_case_is_what_it_is_by_hand_shuffled_and_repeated(case: str) -> None:
+    name, events, expected = CASES[case]
+    log = Generic(keys=()).parse_carefully(
+        Delivery("feed", NOW, {"content-type": JSON_TYPE}, json.dumps(events).encode())
+    )
+    assert not log.problems
+    assert not log.unknown
+    for seed in range(6):
+        view = check(name, HARD, [*log.changes, *log.changes], seed, ("today", "yesterday", "7d", "month"))
+        for metric, whose, window, value in expected:
+            assert read_of(view, metric, whose, window) == value, (metric, whose, window, seed)
+
+
+def read_of(view: View, metric: str, whose: str, window: str) -> object:
+    """A value; of `metric label` that of one segment."""
+    metric, _, label = metric.partition(" ")
+    kind, _, id = whose.partition(" ")
+    scope = ORGANISATION if not id else rep_scope(id) if kind == "rep" else team_scope(id)
+    by = SEGMENTED[metric] if label else None
+    row = MetricRows(view, span_of(window, NOW, view.calendar), NOW, [metric], by=by).row(scope)
+    if by is None:
+        return row["metrics"][metric]
+    return next(one["metrics"][metric] for one in row["segments"] if one["by"][by] == label)

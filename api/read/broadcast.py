@@ -7,39 +7,29 @@ argument.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from api.read.discretion import Discretion, Told
+from api.read.discretion import Discretion, Moves, Told
 from api.read.encoding import chosen, encoded, encoded_for, needs_snapshot, payload_for
-from api.read.events import Event, Followed, Untold
-from api.read.goal_news import first_told, goal_news
-from api.read.heads import Heads
+from api.read.events import Event
+from api.read.followed import CHEAPER, FollowedWindows
 from api.read.making import AT_ONCE, Clock, Making, Pieces, Place, at_once
 from api.read.owned_news import OwnedTeller
-from api.read.remembered import REMEMBERED_FOR, RememberedEvents
-from api.read.rows import Json, open_alerts, row_maker, scope_fields, waiting_leads
+from api.read.remembered import RememberedEvents
+from api.read.rows import Json, open_alerts, waiting_leads
 from api.read.subscriptions import EVERYBODY, Filter, Selection, Subscription
-from api.read.view import ORGANISATION, Scope, Values, View, rep_scope, team_scope
+from api.read.view import Scope, Values, View, rep_scope
 from api.read.win_news import IN_SNAPSHOT, WinTeller
 from schemas.instants import MINUTE, SECOND, format_instant
-from schemas.panes import Pane
-from schemas.windows import Span, Window, span_of
 
-UNWATCHED_EVERY = 5 * SECOND
-"""A window without a client is brought up to date this often, and whenever somebody asks for it."""
 FRESHNESS_EVERY = 5 * SECOND
 FRESHNESS_AT_MOST_EVERY = SECOND
+BROUGHT_UP_WITHIN = SECOND
+"""Before a snapshot is begun."""
 
-_CHEAPER = 4
-"""So many reps are looked at, or merged into their teams, in the time in which the values of one are made anew."""
-_MANY = 5_000
-_TOGETHER = 16
-"""As many scopes are merged together as are worth it."""
-
-_NO_HEAD: Json = {}
 _EVENT_ID = re.compile(r"([0-9a-zA-Z_-]{1,64}):([0-9]{1,15})")
 
 
@@ -53,17 +43,15 @@ class Broadcaster:
         self._freshness = freshness
         self._number = 0
         self._events = RememberedEvents()
-        self._followed: dict[str, Followed] = {}
+        self._windows = FollowedWindows(view)
         self._subscriptions: dict[Filter, set[Subscription]] = {}
         self._told: dict[Filter, Told] = {}
         """What screens were told of people, where something is kept from them."""
-        self._pinned: frozenset[str] = frozenset()
-        self._heads = Heads()
         self._owned = OwnedTeller()
         self._wins = WinTeller()
         self._freshness_sent_at = 0
         self._progress_waits = False
-        self._in_the_making: list[Making] = []
+        self._in_the_making: dict[Filter, Making] = {}
         """Snapshots."""
 
     @property
@@ -77,7 +65,7 @@ class Broadcaster:
         self, wanted: Filter, last_event_id: str | None, clock: Clock
     ) -> Pieces[tuple[Subscription, bytes]]:
         """A new client, and what it gets first: what it missed, or a snapshot as of the last piece."""
-        yield from self.flushing(clock)
+        yield from self._bringing_up(clock)
         now = clock()
         for window in wanted.windows:
             self._follow(window, wanted.selection, now)
@@ -98,11 +86,10 @@ class Broadcaster:
         found.discard(subscription)
         if not found:
             self._subscriptions.pop(subscription.wanted, None)
-            self._told.pop(subscription.wanted, None)
 
     def snapshot(self, wanted: Filter, clock: Clock) -> Pieces[bytes]:
         """Everything that is asked for, as the event `snapshot`. Brings a lagging client up to date."""
-        yield from self.flushing(clock)
+        yield from self._bringing_up(clock)
         return (yield from self._making(wanted, clock))
 
     def flushing(self, clock: Clock, *, unwatched: bool = True) -> Pieces[int]:
@@ -111,49 +98,63 @@ class Broadcaster:
             yield
         return now
 
-    def _snapshot(self, wanted: Filter, now: int) -> bytes:
-        return at_once(self._making(wanted, lambda: now))
+    def _bringing_up(self, clock: Clock) -> Pieces[None]:
+        """Tell what is untold. A floor that never rests is told of the rest later, as everybody is."""
+        until = clock() + BROUGHT_UP_WITHIN
+        while not self.flush(now := clock(), unwatched=True, most=AT_ONCE) and now < until:
+            yield
 
     def _making(self, wanted: Filter, clock: Clock) -> Pieces[bytes]:
-        """A snapshot: what changes after its row was made, until all are, is made anew."""
-        if (told := self._keeps_back(wanted)) is not None:
-            return self._with_all(wanted, self._discreet_rows(wanted, told, clock()), clock())
-        making = Making(wanted)
-        self._in_the_making.append(making)
+        """A snapshot. What is told of a row after it was made is made anew right then: so there is an end."""
+        making = self._in_the_making.get(wanted)
+        if making is None:
+            making = self._in_the_making[wanted] = Making()
+            making.begin(self._places(wanted, clock()))
+        making.askers += 1
         try:
-            while making.is_void or making.left:
+            while making.left:
                 now = clock()
-                if making.is_void:
-                    making.begin(self._places(wanted, now))
-                self._make_rows(wanted, making, now)
+                self._make_rows(wanted, making, making.take(AT_ONCE), now)
+                if not making.left:
+                    self._make_moved(wanted, making, self._settled(wanted), now)
                 if making.left:
                     yield
             return self._with_all(wanted, [*making.rows.values()], clock())
         finally:
-            self._in_the_making.remove(making)
+            making.askers -= 1
+            if not making.askers:
+                del self._in_the_making[wanted]
 
-    def _places(self, wanted: Filter, now: int) -> Iterator[Place]:
-        """Of which windows and of whom there are rows."""
-        known = self._heads.known  # whoever is not there yet is told of as somebody new
-        there = (scope for scope in self._view.scopes() if scope in known)
-        scopes = [scope for scope in there if wanted.wants(scope, known[scope].get("team"))]
-        for window in wanted.windows:
-            self._follow(window, wanted.selection, now)
-            yield from ((window, scope) for scope in scopes)
+    def _make_rows(self, wanted: Filter, making: Making, places: Iterable[Place], now: int) -> None:
+        """The rows of these places, as they are; those that the client is not shown go."""
+        told = self._keeps_back(wanted)
+        for place, whole in self._windows.rows_of(places, now):
+            row: Json | None = whole
+            if told is not None and place[1].kind == "rep":
+                told.take(place[0], whole)
+                row = told.row(place[0], whole)
+            if row is None:
+                making.drop([place])
+            else:
+                making.rows[place] = orjson.Fragment(orjson.dumps(chosen(self._view, row, wanted.metrics)))
 
-    def _make_rows(self, wanted: Filter, making: Making, now: int) -> None:
-        """Some of the rows that are left."""
-        for window, scopes in making.take(AT_ONCE).items():
-            for scope, row in self._rows_of(wanted, window, scopes, now):
-                making.rows[window, scope] = orjson.Fragment(orjson.dumps(row))
+    def _make_moved(self, wanted: Filter, making: Making, moves: Moves, now: int) -> None:
+        """The rows of who is shown otherwise: now, if they are few."""
+        places = [(window, rep_scope(rep)) for window, rep in sorted(moves.whole)]
+        if len(places) > AT_ONCE:
+            making.left |= dict.fromkeys(places)
+        else:
+            self._make_rows(wanted, making, places, now)
 
-    def _discreet_rows(self, wanted: Filter, told: Told, now: int) -> list[Json]:
-        rows: list[Json] = []
-        for window in wanted.windows:
-            found = self._rows(wanted, window, now)
-            told.take(window, found)
-            rows += [row for row in found if "rep" not in row] + list(told.rows[window].values())
-        return rows
+    def _keep_up(self, wanted: Filter, making: Making, event: Event, moves: Moves, now: int) -> None:
+        """A snapshot in the making says what is told meanwhile: nobody else tells it to who gets it."""
+        if event.kind == "departure":
+            left = [departure.scope for departure in event.payload if departure.leaves(wanted)]
+            making.drop((window, scope) for window in wanted.windows for scope in left)
+        elif event.kind == "metrics" and event.window in wanted.windows:
+            places = [(event.window, scope) for scope, row in event.payload if wanted.wants(scope, row.get("team"))]
+            self._make_rows(wanted, making, [place for place in places if place not in making.left], now)
+        self._make_moved(wanted, making, moves, now)
 
     def _with_all(self, wanted: Filter, rows: Sequence[Json | orjson.Fragment], now: int) -> bytes:
         """The snapshot with these rows."""
@@ -161,9 +162,8 @@ class Broadcaster:
         leads = [lead for lead in waiting_leads(self._view, now) if wanted.wants_lead(lead["rep"], lead["team"])]
         alerts = [alert for alert in open_alerts(self._view) if wanted.wants_lead(alert["rep"], alert["team"])]
         if told is not None:
-            shown = told.shown()
-            leads = [told.discretion.lead(lead, shown) for lead in leads]
-            alerts = [told.discretion.lead(alert, shown) for alert in alerts]
+            leads = [told.discretion.lead(lead, told) for lead in leads]
+            alerts = [told.discretion.lead(alert, told) for alert in alerts]
         payload: Json = {
             "rows": rows,
             "leads": leads,
@@ -184,35 +184,51 @@ class Broadcaster:
             payload["taken_back"] = gone if told is None else [told.discretion.win(win) for win in gone]
         return self._encode("snapshot", payload)
 
-    def _rows(self, wanted: Filter, asked: str, now: int) -> list[Json]:
-        """All rows of a window that a client asks for."""
-        scopes = [scope for window, scope in self._places(wanted, now) if window == asked]
-        return [row for _, row in self._rows_of(wanted, asked, scopes, now)]
-
-    def _rows_of(self, wanted: Filter, window: str, scopes: Sequence[Scope], now: int) -> Iterator[tuple[Scope, Json]]:
-        """Of a window that is followed, as it was last told; whoever was never told of is now."""
-        followed = self._follow(window, wanted.selection, now)
-        unknown = [scope for scope in scopes if scope not in followed.values]
-        for scope, pane in self._view.merged_by_scope(unknown, followed.span, now):
-            followed.panes[scope] = pane
-            followed.values[scope] = self._made(followed, pane, now)
-        make_row = row_maker(self._view, followed.span, now)
-        for scope in scopes:
-            row = make_row(self._head(scope, now), followed.values[scope])
-            if goals := first_told(self._view, followed.goals, scope, followed.span, now):
-                row["goals"] = goals
-            yield scope, chosen(self._view, row, wanted.metrics)
-
-    def shown_to(self, wanted: Filter, now: int) -> set[str]:
+    def showing(self, wanted: Filter, clock: Clock) -> Pieces[Container[str]]:
         """The reps whom a screen shows, from whom something is kept."""
+        held = self._told.get(wanted)
+        if held is not None and wanted in self._subscriptions:
+            return held
         told = Told(wanted.discretion or Discretion(""))
-        told.rows = {name: told.discretion.rows(name, self._rows(wanted, name, now)) for name in wanted.windows}
-        return told.shown()
+        if told.discretion.leaves_out:
+            making = Making()
+            making.begin(place for place in self._places(wanted, clock()) if place[1].kind == "rep")
+            while making.left:
+                for window in wanted.windows:
+                    self._follow(window, wanted.selection, clock())  # of another view by now, perhaps
+                for (window, _), row in self._windows.rows_of(making.take(AT_ONCE), clock()):
+                    told.take(window, row)
+                yield
+            told.settle()
+        return told
 
     def _keeps_back(self, wanted: Filter) -> Told | None:
-        """What such clients were told of people; None: nothing is kept from them."""
+        """What such clients are shown of people; None: nothing is kept from them."""
         found = wanted.discretion
         return None if found is None or found.tells_all else self._told.setdefault(wanted, Told(found))
+
+    def _settled(self, wanted: Filter) -> Moves:
+        told = self._keeps_back(wanted)
+        return Moves() if told is None else told.settle()
+
+    def _moves(self, wanted: Filter, event: Event, now: int) -> Moves:
+        """Whom such clients are shown otherwise after this event."""
+        told = self._keeps_back(wanted)
+        if told is None or not told.discretion.leaves_out:
+            return Moves()
+        if event.kind == "departure":
+            for departure in event.payload:
+                if departure.scope.kind == "rep" and departure.leaves(wanted):
+                    told.forget(departure.scope.id)
+        elif event.kind == "metrics" and event.window in wanted.windows:
+            reps = [
+                (event.window, scope)
+                for scope, row in event.payload
+                if scope.kind == "rep" and wanted.wants(scope, row.get("team"))
+            ]
+            for (window, _), row in self._windows.rows_of(reps, now):
+                told.take(window, row)
+        return told.settle()
 
     def _missed(self, wanted: Filter, last_event_id: str | None, now: int) -> bytes | None:
         """What came after that event, for this filter; None where only a snapshot helps."""
@@ -224,7 +240,7 @@ class Broadcaster:
         events = self._events.after(last)
         if events is None or last > self._number:
             return None
-        if any(self._followed[window].shown[wanted.selection].since > last for window in wanted.windows):
+        if any(self._windows.since(window, wanted.selection) > last for window in wanted.windows):
             return None
         if any(needs_snapshot(wanted, event) for event in events):
             return None
@@ -235,51 +251,45 @@ class Broadcaster:
 
     def pin(self, windows: Iterable[str], now: int) -> None:
         """Follow these windows always: they are exported."""
-        self._pinned = frozenset(windows)
-        for window in self._pinned:
+        self._windows.pinned = frozenset(windows)
+        for window in self._windows.pinned:
             self._follow(window, EVERYBODY, now)
 
     def turn_to(self, view: View, pinned: Iterable[str], now: int) -> None:
         """Tell of another view from now on: every client gets a snapshot of it, which makes all before it void."""
-        shown = {
-            (window, selection)
-            for window, followed in self._followed.items()
-            for selection in followed.shown
-            if self._is_watched(window, selection)
-        }
+        shown = {(window, selection) for window, selections in self._watched().items() for selection in selections}
         self._view = view
-        self._followed, self._heads = {}, Heads()
+        self._windows, self._told = FollowedWindows(view), {}
         self._owned = OwnedTeller()
         self._wins = WinTeller()
         view.advance(now)
         view.forget_changes()
-        self._pinned = frozenset(pinned)
-        for window, selection in shown | {(window, EVERYBODY) for window in self._pinned}:
+        self.pin(pinned, now)
+        for window, selection in shown:
             self._follow(window, selection, now)
         # So that what is in the snapshots is known as told; the events of it are nobody's.
         subscriptions, self._subscriptions = self._subscriptions, {}
+        makings, self._in_the_making = self._in_the_making, {}
         self.flush(now, unwatched=True)
-        self._subscriptions = subscriptions
+        self._subscriptions, self._in_the_making = subscriptions, makings
         self._number += 1
         self._events.forget(self._number)
-        for making in self._in_the_making:
-            making.is_void = True
-        for wanted, clients in subscriptions.items():
-            snapshot = self._snapshot(wanted, now)
+        for wanted, making in makings.items():
+            making.begin(self._places(wanted, now))
+        for clients in subscriptions.values():
             for client in clients:
-                client.restart(snapshot)
+                client.fall_behind()
 
     def followed_values(self, window: str) -> dict[Scope, Values]:
         """The values last sent of a followed window. The dict is a copy, what is in it is never changed."""
-        followed = self._followed.get(window)
-        return {} if followed is None else dict(followed.values)
+        return self._windows.values(window)
 
     def command(self, device: str, data: Json) -> None:
         """Tell a screen on the wall what to do; nobody else."""
         event = self._encode("screen", data)
         for wanted, clients in self._subscriptions.items():
             for client in clients if wanted.device == device else ():
-                client.put(event)
+                client.command(event)
 
     def has_device(self, device: str) -> bool:
         """Whether this screen has a stream open here."""
@@ -305,22 +315,13 @@ class Broadcaster:
         view = self._view
         view.advance(now)
         changes = view.take_changes()
-        changed_heads, departures = self._heads.look(view, changes, now, None if most is None else _CHEAPER * most)
-        room = most
-        gone = {departure.scope for departure in departures if departure.is_gone}
-        for window, followed in list(self._followed.items()):
-            is_watched = self._is_watched(window)
-            if not self._is_still_followed(window, followed, now):
-                del self._followed[window]
-                continue
-            for scope in gone:
-                followed.forget(scope)
-            followed.untold.note(changes, changed_heads)
-            # The clock may have been set back.
-            followed.is_due |= is_watched or unwatched or not 0 <= now - followed.flushed_at < UNWATCHED_EVERY
-            if followed.is_due and room != 0:
-                room = self._flush_window(window, followed, now, room)
-        for lead in self._owned.leads(view, changes, changed_heads, now):
+        windows, watched = self._windows, self._watched()
+        heads, departures = windows.heads.look(view, changes, now, None if most is None else CHEAPER * most)
+        windows.forget(departure.scope for departure in departures if departure.is_gone)
+        self._told = {wanted: told for wanted, told in self._told.items() if self._is_asked_for(wanted)}
+        for window, rows in windows.news(changes, heads, watched, now, unwatched=unwatched, room=most):
+            self._emit("metrics", window, rows, now, weight=len(rows))
+        for lead in self._owned.leads(view, changes, heads, now):
             self._emit("lead", None, lead, now)
         for alert in self._owned.alerts(view, changes):
             self._emit("alert", None, alert, now)
@@ -334,176 +335,75 @@ class Broadcaster:
             self._freshness_sent_at = now
             self._progress_waits = False
             self._emit("freshness", None, self._freshness(now), now)
-        return not self._heads.unseen and not any(followed.is_due for followed in self._followed.values())
-
-    def _flush_window(self, window: str, followed: Followed, now: int, room: int | None) -> int | None:
-        """Tell of a window what there is room for; how much room that leaves (None: there is no limit)."""
-        view = self._view
-        span = span_of(window, now, view.calendar)
-        # Once a day every row is sent whole: it is of another day now, also where the values are the same.
-        is_new_day = span.days and span != followed.span
-        scopes = self._shown_of(followed, self._heads.known if is_new_day else self._touched(followed, span, now))
-        whole = scopes if is_new_day else followed.untold.heads
-        for scope in followed.untold.heads - scopes:
-            # Whoever has left what is looked at comes back as somebody new.
-            followed.forget(scope)
-        followed.span, followed.flushed_at, followed.untold = span, now, Untold()
-        # This is called once for each piece of what is left: only what is new of it is looked at.
-        left = followed.left
-        for scope in scopes:
-            left.setdefault(scope, False)
-        left |= dict.fromkeys(whole & scopes, True)
-        followed.groups |= dict.fromkeys(scope for scope in scopes if scope.kind != "rep")
-        if room is not None and followed.groups:
-            # What is of everybody is merged ahead: at once it would take as long as all reps together.
-            for number in span.windows():
-                room -= -(-view.merge_ahead(Window(number), [*followed.groups], _CHEAPER * room) // _CHEAPER)
-                if room <= 0:
-                    return 0
-            followed.groups.clear()
-        make_row = row_maker(view, span, now)
-        rows = []
-        count = len(left) if room is None else min(room, len(left))
-        some = dict(left.popitem() for _ in range(count))
-        is_many = len(some) >= _TOGETHER
-        one_by_one = ((scope, view.merged(scope, span, now)) for scope in some)
-        for scope, pane in view.merged_by_scope([*some], span, now) if is_many else one_by_one:
-            is_whole = some[scope]
-            told = self._refresh(followed, scope, pane, now, is_whole=is_whole)
-            goals = goal_news(view, followed.goals, scope, span, now, is_whole=is_whole)
-            if told.metrics or goals:
-                row = make_row(self._heads.known[scope], told)
-                rows.append((scope, row | {"goals": goals} if goals else row))
-        if rows:
-            self._emit("metrics", window, rows, now, weight=len(rows))
-        followed.is_due = bool(left)
-        return None if room is None else room - count
-
-    def _is_still_followed(self, window: str, followed: Followed, now: int) -> bool:
-        """Let go of what nobody has looked at for so long that whoever comes back is given all of it.
-
-        Gives whether anything is left.
-        """
-        for selection, shown in list(followed.shown.items()):
-            is_pinned = selection == EVERYBODY and window in self._pinned
-            if now - shown.used_at > REMEMBERED_FOR and not is_pinned and not self._is_watched(window, selection):
-                followed.hide(selection)
-                for scope in [scope for scope in followed.values if not self._shown_of(followed, [scope])]:
-                    followed.forget(scope)
-        return bool(followed.shown)
-
-    def _shown_of(self, followed: Followed, scopes: Iterable[Scope]) -> set[Scope]:
-        """Those of whom somebody sees a row."""
-        return {scope for scope in scopes if followed.has(scope, self._heads.known.get(scope, _NO_HEAD).get("team"))}
-
-    def _refresh(self, followed: Followed, scope: Scope, pane: Pane, now: int, *, is_whole: bool) -> Values:
-        """Make the values of a scope anew; what a client does not have yet (`is_whole`: all of them)."""
-        view, span = self._view, followed.span
-        before, held = followed.panes.get(scope), followed.values.get(scope)
-        followed.panes[scope] = pane
-        if held is None or before is None:
-            values = told = self._made(followed, pane, now)
-        else:
-            # Most changes are of one or two measures: the other metrics are what they were.
-            made = view.result(pane, now, view.metrics_of(before, pane), span)
-            told = made.since(held)
-            values = held.replaced_by(told) if told.metrics else held
-        followed.values[scope] = values
-        return values if is_whole else told
-
-    def _made(self, followed: Followed, pane: Pane, now: int) -> Values:
-        """All values of a pane that nothing is known of: of most metrics what they are of an empty one."""
-        view, span = self._view, followed.span
-        if followed.blank is None or followed.blank[:2] != (span, now):
-            blank = view.result({}, now, span=span)
-            if followed.blank is not None and followed.blank[2] == blank:
-                blank = followed.blank[2]  # what is shared of it lies in memory once
-            followed.blank = span, now, blank
-        return followed.blank[2].replaced_by(view.result(pane, now, view.metrics_of({}, pane), span))
-
-    def _touched(self, followed: Followed, span: Span, now: int) -> set[Scope]:
-        """Whose values may be others now: only of those they are made again."""
-        view, untold = self._view, followed.untold
-        if untold.everything:
-            return set(self._heads.known)
-        if view.has_rep_days and (span != followed.span or untold.roster):
-            return set(self._heads.known)
-        inside = span.windows()
-        panes = {pane for pane in untold.panes if pane[0] in inside or view.is_in_levels(pane[0], span, now)}
-        if span != followed.span:
-            for number in set(inside) ^ set(followed.span.windows()):
-                window = Window(number)
-                panes |= {(window, rep) for rep in view.reps_in(window)}
-        if len(panes) > _MANY:
-            return set(self._heads.known)  # to find out who they are would take longer than it saves
-        touched = {scope for window, rep in panes for scope in view.scopes_of(window, rep)} | untold.heads
-        if untold.roster:
-            # A past move changes what was done for which team.
-            touched |= {team_scope(team) for team in view.roster.team_names}
-            touched |= {ORGANISATION, *map(rep_scope, untold.reps)} if view.goals.goals else set()
-        if now // MINUTE != followed.flushed_at // MINUTE:
-            # What a value is at least grows with the clock; a screen gets it once a minute.
-            touched |= {scope for scope, values in followed.values.items() if values.bounds}
-            since = followed.flushed_at
-            touched |= {scope for scope, pane in followed.panes.items() if view.comes_due(pane, since, now)}
-            touched |= view.levels_moved(since, now)
-            touched |= followed.goals.keys()
-        return touched & self._heads.known.keys()
+        return windows.is_all_told
 
     def _emit(self, kind: str, window: str | None, payload: Any, now: int, *, weight: int = 1) -> None:
         self._number += 1
         event = Event(self._number, kind, window, payload, weight)
         if kind != "freshness":
             self._events.add(event, now)
-        for making in self._in_the_making:
-            making.note(event)
-        for wanted, clients in self._subscriptions.items():
-            if needs_snapshot(wanted, event):
-                snapshot = self._snapshot(wanted, now)
-                for client in clients:
-                    client.restart(snapshot)
-                continue
-            told = self._keeps_back(wanted)
-            piece = self._for(wanted, event) if told is None else self._discreetly(wanted, told, event, now)
-            if piece is not None:
-                for client in clients:
-                    client.put(piece)
+        for wanted in {**self._subscriptions, **self._in_the_making}:
+            moves = self._moves(wanted, event, now)
+            if (making := self._in_the_making.get(wanted)) is not None:
+                self._keep_up(wanted, making, event, moves, now)
+            if clients := self._subscriptions.get(wanted):
+                self._tell(wanted, clients, event, moves, now)
 
-    def _discreetly(self, wanted: Filter, told: Told, event: Event, now: int) -> bytes | None:
+    def _tell(self, wanted: Filter, clients: Iterable[Subscription], event: Event, moves: Moves, now: int) -> None:
+        """Those who ask for the same."""
+        if moves.is_less or len(moves.whole) > AT_ONCE or needs_snapshot(wanted, event):
+            for client in clients:
+                client.fall_behind()
+            return
+        told = self._keeps_back(wanted)
+        piece = self._for(wanted, event) if told is None else self._discreetly(wanted, told, event, moves, now)
+        if piece is not None:
+            for client in clients:
+                client.put(piece)
+
+    def _discreetly(self, wanted: Filter, told: Told, event: Event, moves: Moves, now: int) -> bytes | None:
         """The event as a screen gets it that is not told everything."""
-        if event.kind == "metrics" and event.window in wanted.windows:
-            news = told.news(event.window, self._rows(wanted, event.window, now))
-            if news is None:
-                return self._snapshot(wanted, now)
-            common = [
-                row for scope, row in event.payload if scope.kind != "rep" and wanted.wants(scope, row.get("team"))
-            ]
-            news += [chosen(self._view, row, wanted.metrics) for row in common]
-            return encoded(self._instance, "metrics", event.number, {"rows": news}) if news else None
         payload = payload_for(self._view, wanted, event)
+        if event.kind == "metrics":
+            places = [(window, rep_scope(rep)) for window, rep in sorted(moves.whole)]
+            whole = dict(self._windows.rows_of(places, now))
+            changed = [] if payload is None else payload["rows"]
+            news = [row for row in changed if "rep" not in row or (event.window, rep_scope(row["rep"])) not in whole]
+            shown = [
+                chosen(self._view, only, wanted.metrics)
+                for row in [*news, *whole.values()]
+                if (only := told.row(row["window"]["name"], row) if "rep" in row else row) is not None
+            ]
+            rows = [row for row in shown if row["metrics"] or row.get("goals")]
+            return encoded(self._instance, "metrics", event.number, {"rows": rows}) if rows else None
         if payload is not None and event.kind in {"lead", "alert"}:
-            payload = told.discretion.lead(payload, told.shown())
+            payload = told.discretion.lead(payload, told)
         elif payload is not None and event.kind == "win":
             payload = told.discretion.win(payload)
         return None if payload is None else encoded(self._instance, event.kind, event.number, payload)
 
-    def _follow(self, window: str, selection: Selection, now: int) -> Followed:
-        followed = self._followed.get(window)
-        if followed is None:
-            span = span_of(window, now, self._view.calendar)
-            followed = self._followed[window] = Followed(flushed_at=now, span=span)
+    def _follow(self, window: str, selection: Selection, now: int) -> None:
         # A number of its own: nobody who saw an earlier one has seen this part of the window since.
-        if followed.show(selection, self._number + 1, now):
+        if self._windows.follow(window, selection, self._number + 1, now):
             self._number += 1
-        return followed
 
-    def _is_watched(self, window: str, selection: Selection | None = None) -> bool:
-        looking = [*self._subscriptions, *(making.wanted for making in self._in_the_making)]
-        return any(window in wanted.windows and selection in (None, wanted.selection) for wanted in looking)
+    def _places(self, wanted: Filter, now: int) -> list[Place]:
+        """Of which windows and of whom there are rows."""
+        scopes = self._windows.scopes(wanted.selection)
+        for window in wanted.windows:
+            self._follow(window, wanted.selection, now)
+        return [(window, scope) for window in wanted.windows for scope in scopes]
 
-    def _head(self, scope: Scope, now: int) -> Json:
-        head = self._heads.known.get(scope)
-        return scope_fields(self._view, scope, now) if head is None else head
+    def _is_asked_for(self, wanted: Filter) -> bool:
+        return wanted in self._subscriptions or wanted in self._in_the_making
+
+    def _watched(self) -> dict[str, set[Selection]]:
+        """Whose rows of which windows a client looks at, or is about to."""
+        found: dict[str, set[Selection]] = {}
+        for wanted in {**self._subscriptions, **self._in_the_making}:
+            for window in wanted.windows:
+                found.setdefault(window, set()).add(wanted.selection)
+        return found
 
     def _encode(self, kind: str, payload: Mapping[str, Any]) -> bytes:
         return encoded(self._instance, kind, self._number, payload)

@@ -3,10 +3,11 @@
 Owns who is left out and how the others are called. Pure; routes and the stream ask it, the page never does.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from heapq import nsmallest
+from typing import Any, NamedTuple
 
 from schemas.config import Config
 from schemas.config.screens import ScreenConfig
@@ -61,21 +62,10 @@ class Discretion:
         """What a person is called."""
         return called(self.names, rep, name)
 
-    def shown(self, ranking: Ranking, rows: Iterable[Json]) -> list[str]:
-        """Whom a ranking shows of all reps, the first one first. Fewer than the smallest group: nobody."""
-        standings = [
-            (standing, rep["rep"])
-            for rep in rows
-            if (ranking.team is None or rep["team"] == ranking.team)
-            and (standing := self._standing(ranking, rep)) is not None
-        ]
-        if len(standings) < self.min_group:
-            return []
-        standings.sort(key=lambda each: (-each[0], each[1]))
-        return [rep for _, rep in standings[: self.top]]
-
-    def _standing(self, ranking: Ranking, row: Json) -> Decimal | None:
+    def standing(self, ranking: Ranking, row: Json) -> Decimal | None:
         """What somebody is ranked by, the larger the better; None: they are not shown."""
+        if ranking.team is not None and row["team"] != ranking.team:
+            return None
         value = row["metrics"].get(ranking.metric)
         if self.hide_zero and not _number(value):
             return None
@@ -87,24 +77,13 @@ class Discretion:
             return Decimal("-Infinity")
         return -number if ranking.lower_first else number
 
-    def rows(self, window: str, all_rows: Sequence[Json]) -> dict[str, Json]:
-        """Of a window's rows those of reps that are sent, of each only the metrics in which they are shown."""
-        rows = [row for row in all_rows if "rep" in row]
-        if not self.leaves_out:
-            return {row["rep"]: self._called(row) for row in rows}
-        metrics: dict[str, set[str]] = {}
-        for ranking in self.rankings:
-            if ranking.window == window:
-                for rep in self.shown(ranking, rows):
-                    metrics.setdefault(rep, set()).add(ranking.metric)
-        return {row["rep"]: self._called(_narrowed(row, metrics[row["rep"]])) for row in rows if row["rep"] in metrics}
-
     def listed(self, entries: Sequence[Json]) -> list[Json]:
         """What is told of a leaderboard, whose entries are in order."""
         kept = [entry for entry in entries if not self.hide_zero or _number(entry["value"])]
-        return [self._called(entry) for entry in kept[: self.top]] if len(kept) >= self.min_group else []
+        return [self.called(entry) for entry in kept[: self.top]] if len(kept) >= self.min_group else []
 
-    def _called(self, row: Json) -> Json:
+    def called(self, row: Json) -> Json:
+        """A row of a person, with what the screen calls them."""
         told = row | {"rep": self.id_of(row["rep"]), "name": self.name_of(row["rep"], row["name"])}
         if "photo" in told and self.names != "full":
             # A face says who it is: only who is called by a name is seen.
@@ -114,8 +93,8 @@ class Discretion:
                 told["photo"] = photo
         return told
 
-    def lead(self, lead: Json, shown: set[str]) -> Json:
-        """A lead or an alert; `shown`: the reps whom the screen shows."""
+    def lead(self, lead: Json, shown: Container[str]) -> Json:
+        """A lead or an alert; `shown`: the reps whom the screen shows, where people are left out."""
         rep, name = lead.get("rep"), lead.get("name")
         told = dict(lead)
         is_shown = rep is not None and (not self.leaves_out or rep in shown)
@@ -169,7 +148,7 @@ def windows_of(screen: ScreenConfig) -> tuple[str, ...]:
     return tuple(sorted(windows | {"today"}))
 
 
-def _narrowed(row: Json, metrics: set[str]) -> Json:
+def _narrowed(row: Json, metrics: frozenset[str]) -> Json:
     told = {name: row[name] for name in _TOLD_OF_REPS if name in row}
     for part in ("metrics", "bounds", "goals"):
         if part in row:
@@ -181,34 +160,89 @@ def _number(value: Any) -> Decimal | None:
     return None if value is None else Decimal(str(value))
 
 
-@dataclass(slots=True)
+class Moves(NamedTuple):
+    """Who is shown otherwise than before."""
+
+    whole: frozenset[tuple[str, str]] = frozenset()
+    """Window and rep: shown with other metrics, or not any more."""
+    is_less: bool = False
+    """Whether something is not shown any more, which only a snapshot can say."""
+
+
 class Told:
-    """What one kind of client was told of people, so that it can be told what has changed."""
+    """Whom one kind of screen shows. It is told of every row as it changes, and settles who that leaves."""
 
-    discretion: Discretion
-    rows: dict[str, dict[str, Json]] = field(default_factory=dict)
-    """By window: what was sent of whom."""
+    def __init__(self, discretion: Discretion) -> None:
+        self.discretion = discretion
+        self._standings: dict[Ranking, dict[str, Decimal]] = {ranking: {} for ranking in discretion.rankings}
+        self._moved: set[Ranking] = set()
+        self._best: dict[Ranking, frozenset[str]] = {}
+        self._shown: dict[str, dict[str, frozenset[str]]] = {}
+        """By window and rep: in which metrics."""
 
-    def take(self, window: str, rows: Sequence[Json]) -> None:
-        """Note what a snapshot says."""
-        self.rows[window] = self.discretion.rows(window, rows)
+    def __contains__(self, rep: object) -> bool:
+        """Whether the screen shows them anywhere."""
+        return not self.discretion.leaves_out or any(rep in reps for reps in self._shown.values())
 
-    def shown(self) -> set[str]:
-        """Everybody whom the screen shows anywhere."""
-        return {rep for rows in self.rows.values() for rep in rows}
+    def take(self, window: str, row: Json) -> None:
+        """Note a whole row of a person."""
+        for ranking, standings in self._standings.items():
+            if ranking.window == window:
+                self._put(ranking, standings, row["rep"], self.discretion.standing(ranking, row))
 
-    def news(self, window: str, rows: Sequence[Json]) -> list[Json] | None:
-        """What has changed since, whole rows; None: somebody is not shown any more, which only a snapshot can say."""
-        before = self.rows.get(window, {})
-        after = self.rows[window] = self.discretion.rows(window, rows)
-        if any(_is_less(held, after.get(rep)) for rep, held in before.items()):
-            return None
-        return [row for rep, row in after.items() if _values(row) != _values(before.get(rep))]
+    def forget(self, rep: str) -> None:
+        """They are nobody whom the screen could show."""
+        for ranking, standings in self._standings.items():
+            self._put(ranking, standings, rep, None)
 
+    def settle(self) -> Moves:
+        """Who is shown after what was noted."""
+        if not self.discretion.leaves_out or not self._moved:
+            return Moves()
+        windows = {ranking.window for ranking in self._moved}
+        for ranking in self._moved:
+            self._best[ranking] = self._best_of(self._standings[ranking])
+        self._moved.clear()
+        moved, is_less = set(), False
+        for window in windows:
+            before, after = self._shown.get(window, {}), self._shown_in(window)
+            self._shown[window] = after
+            nothing = frozenset[str]()
+            others = {rep for rep in before.keys() | after.keys() if before.get(rep) != after.get(rep)}
+            is_less |= any(not before.get(rep, nothing) <= after.get(rep, nothing) for rep in others)
+            moved |= {(window, rep) for rep in others}
+        return Moves(frozenset(moved), is_less)
 
-def _is_less(before: Json, after: Json | None) -> bool:
-    return after is None or not before["metrics"].keys() <= after["metrics"].keys()
+    def row(self, window: str, row: Json) -> Json | None:
+        """A person's row, or what has changed of it, as the screen gets it; None: it does not show them."""
+        if not self.discretion.leaves_out:
+            return self.discretion.called(row)
+        metrics = self._shown.get(window, {}).get(row["rep"])
+        return None if metrics is None else self.discretion.called(_narrowed(row, metrics))
 
+    def _put(self, ranking: Ranking, standings: dict[str, Decimal], rep: str, standing: Decimal | None) -> None:
+        if standings.get(rep) == standing:
+            return
+        self._moved.add(ranking)
+        if standing is None:
+            del standings[rep]
+        else:
+            standings[rep] = standing
 
-def _values(row: Mapping[str, Any] | None) -> Any:
-    return None if row is None else {name: value for name, value in row.items() if name not in {"as_of", "window"}}
+    def _best_of(self, standings: dict[str, Decimal]) -> frozenset[str]:
+        """Whom a ranking shows. Fewer than the smallest group: nobody."""
+        top = self.discretion.top
+        if len(standings) < self.discretion.min_group:
+            return frozenset()
+        if top is None or len(standings) <= top:
+            return frozenset(standings)
+        return frozenset(rep for rep, _ in nsmallest(top, standings.items(), key=lambda each: (-each[1], each[0])))
+
+    def _shown_in(self, window: str) -> dict[str, frozenset[str]]:
+        shown: dict[str, frozenset[str]] = {}
+        for ranking, best in self._best.items():
+            if ranking.window == window:
+                metric = frozenset({ranking.metric})
+                for rep in best:
+                    shown[rep] = shown.get(rep, metric) | metric
+        return shown

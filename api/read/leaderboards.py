@@ -156,7 +156,7 @@ class Leaderboards:
             return None
         found = view.totals_of(asked.metric, crowd.places, asked.span)
         rough = None if found is None else view.rough(asked.metric, found, len(crowd.reps))
-        if found is None or rough is None or view.store.unreadable:
+        if found is None or rough is None or view.store.damage:
             return None
         columns = [(cell, key, amounts.tolist()) for (cell, key), amounts in found.items()]
 

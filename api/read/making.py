@@ -7,13 +7,11 @@ Owns which of its rows are still to be made. What they say, and when the next pi
 import asyncio
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 import orjson
 
-from api.read.encoding import needs_snapshot
-from api.read.events import Event
-from api.read.subscriptions import Filter
 from api.read.view import Scope
 
 AT_ONCE = 50
@@ -29,13 +27,16 @@ Place = tuple[str, Scope]
 
 async def spread(pieces: Pieces[T]) -> T:
     """Make it with the event loop free between two pieces."""
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as end:
-            made: T = end.value
-            return made
-        await asyncio.sleep(0)
+    try:
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as end:
+                made: T = end.value
+                return made
+            await asyncio.sleep(0)
+    finally:
+        pieces.close()
 
 
 def at_once(pieces: Pieces[T]) -> T:
@@ -50,31 +51,26 @@ def at_once(pieces: Pieces[T]) -> T:
 
 @dataclass(slots=True, eq=False)
 class Making:
-    """One snapshot."""
+    """One snapshot, for all who ask for the same at that time."""
 
-    wanted: Filter
     rows: dict[Place, orjson.Fragment] = field(default_factory=dict)
     left: dict[Place, None] = field(default_factory=dict)
-    """Rows to be made, or to be made anew."""
-    is_void: bool = True
-    """Whether to begin anew: something has gone of what it shows."""
+    """Rows to be made."""
+    askers: int = 0
 
     def begin(self, places: Iterable[Place]) -> None:
         """Nothing is made; there are these rows."""
-        self.rows, self.left, self.is_void = {}, dict.fromkeys(places), False
+        self.rows, self.left = {}, dict.fromkeys(places)
 
-    def take(self, most: int) -> dict[str, list[Scope]]:
-        """Some of those that are left, by window: they are made now."""
-        found: dict[str, list[Scope]] = {}
-        for place in [place for place, _ in zip(self.left, range(most), strict=False)]:
+    def take(self, most: int) -> list[Place]:
+        """Some of those that are left: they are made now."""
+        places = [*islice(self.left, most)]
+        for place in places:
             del self.left[place]
-            found.setdefault(place[0], []).append(place[1])
-        return found
+        return places
 
-    def note(self, event: Event) -> None:
-        """Whoever has their snapshot already is told this."""
-        if needs_snapshot(self.wanted, event):
-            self.is_void = True
-        elif event.kind == "metrics" and event.window in self.wanted.windows:
-            wants = self.wanted.wants
-            self.left |= {(event.window, scope): None for scope, row in event.payload if wants(scope, row.get("team"))}
+    def drop(self, places: Iterable[Place]) -> None:
+        """There are no such rows any more."""
+        for place in places:
+            self.rows.pop(place, None)
+            self.left.pop(place, None)

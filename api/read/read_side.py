@@ -29,6 +29,7 @@ from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import digest_of
 from schemas.generations import Served
 from schemas.instants import SECOND
+from schemas.pane_store import PaneStore
 
 log = structlog.get_logger("api")
 
@@ -101,6 +102,7 @@ class ReadSide:
         self._responses = ResponseHistogram(self.view)
         self._unreadable: set[bytes] = set()
         """Keys of panes that are known to be so."""
+        self._damage_told: tuple[PaneStore, int] | None = None
         self._loaded_once = False
         self._exported = windows_in_whole(config)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -208,7 +210,7 @@ class ReadSide:
             crossed=crossed_limits(view),
             goals=goals.found if view.goals.goals else None,
             deals_without_rate=view.deals_without_rate(),
-            unreadable_panes=len(view.store.unreadable_keys()),
+            unreadable_panes=view.store.damage.size(),
             negative_durations=view.negative_durations(),
             behind_seconds=self.behind_seconds(now),
             verification=view.verification,
@@ -403,7 +405,11 @@ class ReadSide:
 
     def _tell_of_damage(self) -> None:
         """Log the panes that were found to be unreadable since the last time, a few of them by their keys."""
-        found = self.view.store.unreadable_keys()
+        store = self.view.store
+        if self._damage_told == (store, store.damage.revision):
+            return
+        self._damage_told = store, store.damage.revision
+        found = store.unreadable_keys()
         fresh = found - self._unreadable
         self._unreadable = found
         if fresh:

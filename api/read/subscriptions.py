@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +12,8 @@ from api.read.view import Scope
 QUEUE = 256
 """Events that a client may be behind before it gets a snapshot instead."""
 QUEUE_BYTES = 8 << 20
+COMMANDS = 16
+"""The newest commands that a screen is given when it reads again."""
 
 
 class Selection(NamedTuple):
@@ -77,25 +79,37 @@ class Subscription:
     def __init__(self, wanted: Filter) -> None:
         self.wanted = wanted
         self.is_lagging = False
+        """Whether it is to be given a snapshot: until it has that, nothing is queued for it."""
         self._queue: deque[bytes] = deque()
         self._size = 0
+        self._commands: deque[bytes] = deque(maxlen=COMMANDS)
         self._ready = asyncio.Event()
 
     def put(self, event: bytes) -> None:
-        """Queue an event; too many, and the client is marked as lagging and its queue dropped."""
+        """Queue an event; too many, and the client gets a snapshot instead."""
         if len(self._queue) >= QUEUE or (self._queue and self._size + len(event) > QUEUE_BYTES):
-            self._clear()
-            self.is_lagging = True
+            self.fall_behind()
         if not self.is_lagging:
             self._queue.append(event)
             self._size += len(event)
+            self._ready.set()
+
+    def command(self, event: bytes) -> None:
+        """Queue what the client is to do: no snapshot says it."""
+        self._commands.append(event)
         self._ready.set()
 
-    def restart(self, snapshot: bytes) -> None:
-        """Queue a snapshot, which makes everything before it void."""
+    def fall_behind(self) -> None:
+        """What it was told is void, or too much to be told: it gets a snapshot (`caught_up`)."""
         self._clear()
+        self.is_lagging = True
+        self._ready.set()
+
+    async def caught_up(self, snapshot: Awaitable[bytes]) -> bytes:
+        """The snapshot that it gets, which holds all that is told while it is made."""
+        made = await snapshot
         self.is_lagging = False
-        self.put(snapshot)
+        return made
 
     async def take(self) -> bytes:
         """Everything queued, in one piece; waits until there is something. Empty: see `is_lagging`."""
@@ -105,8 +119,9 @@ class Subscription:
     def drain(self) -> bytes:
         """Everything queued, without waiting."""
         self._ready.clear()
-        events = b"".join(self._queue)
+        events = b"".join([*self._queue, *self._commands])
         self._clear()
+        self._commands.clear()
         return events
 
     def _clear(self) -> None:

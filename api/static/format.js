@@ -9,6 +9,8 @@ export const NOTHING = "–";
 const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86400;
+// Of a value that is written as it was set: beyond, a sum of such values is not exact itself.
+const MOST_DIGITS = 6;
 
 export class Formats {
   /**
@@ -59,6 +61,40 @@ export class Formats {
     return this.values(value, unit, currency, bound)[0];
   }
 
+  /**
+   * Ways to write what somebody has set, such as a goal: each says that very value; the last is the shortest.
+   * @param {Value} value
+   * @param {string} unit
+   * @param {string} [currency]
+   * @returns {string[]}
+   */
+  exactly(value, unit, currency) {
+    if (value === null || value === undefined) return [NOTHING];
+    const number = Number(value);
+    const all = { maximumFractionDigits: MOST_DIGITS };
+    if (unit === "ratio") return [this.percent(number * 100, MOST_DIGITS)];
+    if (unit === "seconds") return [this.list.format(this.parts(number))];
+    if (unit === "days") return [this.inUnit(number, "day", all)];
+    const money = unit === "money" ? moneyOf(currency) : {};
+    const cents = unit === "money" && number % 1 !== 0 ? {} : { minimumFractionDigits: 0 };
+    const whole = this.number({ ...money, ...cents, ...all }).format(number);
+    const few = Number(number.toPrecision(4)) === number;
+    const short = few ? this.number({ ...money, notation: "compact", minimumFractionDigits: 0, maximumSignificantDigits: 4 }).format(number) : whole;
+    return short.length < whole.length ? [whole, short] : [whole];
+  }
+
+  /** A duration in all its units, without those of which there is nothing. */
+  parts(/** @type {number} */ seconds) {
+    const [days, hours, minutes] = [seconds / DAY, (seconds % DAY) / HOUR, (seconds % HOUR) / MINUTE].map(Math.floor);
+    const rest = Number((seconds % MINUTE).toFixed(MOST_DIGITS));
+    const found = [
+      ...(days ? [this.inUnit(days, "day")] : []),
+      ...(hours ? [this.inUnit(hours, "hour")] : []),
+      ...(minutes ? [this.inUnit(minutes, "minute")] : []),
+    ];
+    return rest || !found.length ? [...found, this.inUnit(rest, "second", { maximumFractionDigits: MOST_DIGITS })] : found;
+  }
+
   /** 99.96 % is not 100 %, and 0.04 % is not 0 %: the ends of the scale are kept for the exact values. */
   share(/** @type {number} */ share) {
     const percent = share * 100;
@@ -80,8 +116,7 @@ export class Formats {
    * @param {string} [currency]
    */
   money(amount, currency) {
-    /** @type {Intl.NumberFormatOptions} */
-    const money = currency ? { style: "currency", currency, currencyDisplay: "narrowSymbol" } : {};
+    const money = moneyOf(currency);
     const value = Number(amount);
     const cents = Math.abs(value) < 100 && value % 1 !== 0;
     const exact = cents ? money : { ...money, minimumFractionDigits: 0, maximumFractionDigits: 0 };
@@ -190,6 +225,14 @@ export class Formats {
     const key = JSON.stringify([options, this.timezone]);
     return remembered(this.instants, key, () => makeInstantFormat(this.locale, options, this.timezone));
   }
+}
+
+/**
+ * @param {string} [currency]
+ * @returns {Intl.NumberFormatOptions}
+ */
+function moneyOf(currency) {
+  return currency ? { style: "currency", currency, currencyDisplay: "narrowSymbol" } : {};
 }
 
 /**

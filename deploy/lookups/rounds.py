@@ -32,7 +32,6 @@ PATIENCE = MINUTE
 GIVEN_UP_AFTER = DAY
 GONE_AT_MOST = 10
 GONE_SHARE = 0.01
-
 _LOOKED_AT_SINGLY = 200
 
 CatchUp = Callable[[], Awaitable[None]]
@@ -115,11 +114,9 @@ class Rounds:
             await self._ask_for_all(refused)
         except (ApiError, BadAnswerError) as error:
             refused = dict.fromkeys(self._source.objects, error)
-        late = [
-            each
-            for each in (self._known.pending(self.name, self._source.batch * 8) if refused else ())
-            if each.object in refused and each.first_at < self._clock() - GIVEN_UP_AFTER
-        ]
+        waiting = self._known.pending(self.name, self._source.batch * 8) if refused else ()
+        given_up = self._clock() - GIVEN_UP_AFTER
+        late = [each for each in waiting if each.object in refused and each.first_at < given_up]
         self._known.give_up(self.name, late)
         if refused and not late:
             raise next(iter(refused.values()))
@@ -342,9 +339,8 @@ class Rounds:
             await self._tell(object, envelope, asked_at, asked_at)  # archived, or made while the list was read
             missing += envelope.missing
         is_trusted = len(missing) <= max(GONE_AT_MOST, GONE_SHARE * known)
-        told = (
-            Envelope(object=object.name, gone=missing) if is_trusted else Envelope(object=object.name, missing=missing)
-        )
+        told = Envelope(object=object.name)
+        told.gone, told.missing = (missing, ()) if is_trusted else ((), missing)
         if not is_trusted:
             log.warning("connection.not_visible", connection=self.name, object=object.name, records=len(missing))
         await self._store(told, RECONCILIATION, asked_at, {MISSED: object.record})

@@ -5,7 +5,7 @@ and panes.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -21,7 +21,7 @@ from processor.transport.fetched import Fetched, headers_of
 from processor.transport.packing import Message
 from processor.transport.shards import Capture
 from schemas.dead_letters import DeadLetter
-from schemas.frames import record_key
+from schemas.frames import decode_changes, record_key
 from schemas.late import LateChange, encode_late
 from schemas.panes import read_pane_key
 from schemas.requests import requests_in
@@ -97,7 +97,11 @@ class LedgerShard(StageShard):
 
     async def process(self, records: list[Fetched]) -> None:
         """Fold, write, and only then call the batch done."""
-        self._requests = {key: id for record in records for key, id in requests_in(headers_of(record)).items()}
+        self._requests = {
+            key: id
+            for record in records
+            for key, id in requests_in(headers_of(record), record.value or b"", _records_in).items()
+        }
         for is_new, part in self.parts(records):
             for is_quiet, alike in by_loudness(part):
                 await self._fold(alike, is_new, is_quiet=is_quiet)
@@ -143,3 +147,7 @@ class LedgerShard(StageShard):
         if messages:
             place = self.deployment.topic(LATE), self.partition % self.deployment.log_partitions
             await self.owner.send_to({place: messages})
+
+
+def _records_in(frame: bytes) -> Iterator[str]:
+    return (record_key(change.kind, change.id) for change in decode_changes(frame).changes)

@@ -6,7 +6,7 @@ is what channels are to be told, before the alerts themselves say that it was.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -161,9 +161,12 @@ class ResponsesShard(StageShard):
         """Fold, hand on, write, and only then call the batch done."""
         trace = self.deployment.tracing.current
         for record in records:
-            for key, request in requests_in(headers_of(record)).items():
+            for key, request in requests_in(headers_of(record), record.value or b"", _records_in).items():
                 lead = key.partition("|")[2]
-                self.book.requests.note(lead, request)
+                if request:
+                    self.book.requests.note(lead, request)
+                else:
+                    self.book.requests.forget(lead)
                 if trace:
                     self._traces.note(lead, trace)
         for is_new, part in self.parts(records):
@@ -245,6 +248,10 @@ class ResponsesShard(StageShard):
             found.kept += turned.kept
             found.quiet |= turned.quiet
         return found
+
+
+def _records_in(frame: bytes) -> Iterator[str]:
+    return (each.record for each in decode_engagements(frame).engagements)
 
 
 def _moved(before: Mapping[bytes, bytes], changed: Iterable[tuple[bytes, bytes | None]]) -> set[str]:

@@ -17,7 +17,6 @@ from processor.transport.checkpoints import (
     Checkpoints,
     Held,
     Piece,
-    read_checkpoint,
     write_checkpoint,
 )
 from processor.transport.fetched import Place, Records
@@ -92,7 +91,7 @@ class Restoring:
         if self._checkpoints is None:
             return None
         try:
-            reading = partial(read_checkpoint, state_of=state_of)
+            reading = partial(self._checkpoints.read, state_of=state_of)
             kept = await self._file.find(reading, self._wanted, dict.fromkeys(fences, 0))
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("snapshot.not_proved", error=type(error).__name__)

@@ -79,9 +79,9 @@ def normalise(
         if delivery.headers.get(SOURCE) in QUIET_SOURCES:
             output.quiet.update(range(len(output.changes), len(output.changes) + len(parsed.changes)))
         output.changes += parsed.changes
-        if request := delivery.headers.get(REQUEST):
+        if SOURCE not in delivery.headers:
             leads = (record_key(LEAD, change.id) for change in parsed.changes if change.kind == LEAD)
-            output.requests.update(dict.fromkeys(leads, request))
+            output.requests.update(dict.fromkeys(leads, delivery.headers.get(REQUEST, "")))
         if parsed.problems:
             output.dead_letters += [
                 DeadLetter(

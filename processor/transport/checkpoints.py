@@ -5,6 +5,7 @@ is believed is judged as for every snapshot (schemas/snapshots.py).
 """
 
 import sys
+import threading
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -72,10 +73,16 @@ class Checkpoints:
         self.clock = clock
         self._folder = folder
         self._asking = asking
+        self._reading = threading.Lock()
 
     def file(self, name: str) -> SnapshotFile:
         """That of a shard, by the name of its owner."""
         return SnapshotFile(self._folder / f"{name}{_ENDING}", self._asking, self.clock)
+
+    def read(self, path: Path, state_of: Callable[[Iterator[Piece]], T]) -> Checkpoint[T]:
+        """As `read_checkpoint`, one at a time: threads that read several only take the interpreter from each other."""
+        with self._reading:
+            return read_checkpoint(path, state_of)
 
     def let_go(self, prefix: str, generation: int) -> None:
         """At the start, remove what nobody reads again: those of other generations, and what was left half written."""

@@ -4,6 +4,7 @@ Owns how long ids are kept, and that people are not kept as ids where they are t
 that stands in the panes of a window more often than 0, or as often as is asked for, over all panes and origins.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,12 +42,11 @@ def number_of_ids(held: Mapping[Any, int], at_least: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class DistinctReader:
-    """Counts the keys of one cell."""
+class _OneCellReader(ABC):
+    """Counts what one cell holds."""
 
     unit: str
     measure: Measure
-    at_least: int
 
     @property
     def measures(self) -> Sequence[Measure]:
@@ -56,30 +56,26 @@ class DistinctReader:
     def begins_at_zero(self) -> bool:
         return True
 
-    def exact(self, pane: Pane, reading: Reading) -> int:
-        return number_of_ids(pane.get(self.measure.name, _NONE), self.at_least)
+    @abstractmethod
+    def exact(self, pane: Pane, reading: Reading) -> int: ...
 
     def result(self, pane: Pane, reading: Reading) -> Result:
         return Result(shown(self.exact(pane, reading), self.unit, reading))
 
 
 @dataclass(frozen=True, slots=True)
-class PeopleReader:
+class DistinctReader(_OneCellReader):
+    """Counts its keys."""
+
+    at_least: int
+
+    def exact(self, pane: Pane, reading: Reading) -> int:
+        return number_of_ids(pane.get(self.measure.name, _NONE), self.at_least)
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleReader(_OneCellReader):
     """Counts the people for whom something counts at all: what tells on which days they did something says that too."""
-
-    unit: str
-    measure: Measure
-
-    @property
-    def measures(self) -> Sequence[Measure]:
-        return (self.measure,)
-
-    @property
-    def begins_at_zero(self) -> bool:
-        return True
 
     def exact(self, pane: Pane, reading: Reading) -> int:
         return len({rep for rep, _day in pane.get(self.measure.name, ())})
-
-    def result(self, pane: Pane, reading: Reading) -> Result:
-        return Result(shown(self.exact(pane, reading), self.unit, reading))

@@ -252,7 +252,7 @@ class _Reading:
         for name in sorted(self._off):
             users = [user for user, entry in metrics.items() if user not in own and name in made_of(entry)]
             if users:
-                reason = f"is switched off, but {', '.join(users)} need it: switch these off too, or define them anew"
+                reason = f"is switched off, but needed by {', '.join(users)}: switch these off too, or define them anew"
                 self._refuse(("metrics", name), reason)
         for user in own:
             for name in sorted(made_of(own[user]) & self._off):

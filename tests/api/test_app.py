@@ -164,7 +164,22 @@ def test_configuration_of_the_tests_is_valid() -> None:
 _MAIN = "import sys; from api.app import main; from api.settings import Settings; sys.exit(main(Settings()))"
 
 
-def start(tmp_path: Path, **settings: Any) -> subprocess.Popen[bytes]:
+_BREAKS = """
+import api.app
+from schemas.tracing import Tracing
+
+class Told(Tracing):
+    def close(self):
+        print("all is told")
+
+def serve(*_):
+    raise OSError("it breaks")
+
+api.app.start_tracing, api.app.serve = lambda *_: Told(), serve
+"""
+
+
+def start(tmp_path: Path, program: str = _MAIN, **settings: Any) -> subprocess.Popen[bytes]:
     file = tmp_path / "floorcast.yaml"
     if not file.exists():
         file.write_text(CONFIG, encoding="utf-8")
@@ -172,12 +187,19 @@ def start(tmp_path: Path, **settings: Any) -> subprocess.Popen[bytes]:
     given = {"config": file, "data": tmp_path / "data", "broker": "127.0.0.1:1", **settings}
     environment = {f"FLOORCAST_{name.upper()}": str(value) for name, value in given.items()}
     return subprocess.Popen(
-        [sys.executable, "-c", _MAIN],
+        [sys.executable, "-c", program],
         env={**os.environ, **environment, "PYTHONPATH": str(Path(__file__).parents[2])},
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
+
+
+def test_what_is_untold_of_traces_is_told_however_the_process_ends(tmp_path: Path) -> None:
+    out, err = start(tmp_path, _BREAKS + _MAIN, port=held_port(), role="ingest").communicate(timeout=_PATIENCE_SECONDS)
+
+    assert "it breaks" in err.decode()
+    assert out.decode().strip().endswith("all is told")
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def query(prometheus: str, expr: str) -> list[Any]:
 def prometheus_config(*, target: str, token: Path, alertmanager: str | None = None) -> dict[str, Any]:
     """Read the committed configuration and point it at the test's own processes."""
     config: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
-    config["global"] = {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"}
+    config["global"] = {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(PROMETHEUS / name) for name in config["rule_files"]]
     config["scrape_configs"] = [job for job in config["scrape_configs"] if job["job_name"] == "floorcast"]
     (job,) = config["scrape_configs"]

@@ -167,6 +167,24 @@ def test_what_is_started_again_finds_what_it_held(workload: str, setting: str) -
     assert "emptyDir" in volume
 
 
+@pytest.mark.parametrize(
+    ("workload", "volume"),
+    [
+        ("floorcast-worker", "state"),
+        ("floorcast-read", "data"),
+        ("floorcast-lookups", "known"),
+        ("floorcast-verifier", "log"),
+    ],
+)
+def test_what_grows_with_the_floor_evicts_nobody_and_has_a_node_with_room(workload: str, volume: str) -> None:
+    """Whoever was evicted would begin with an empty volume, read all of Kafka, and grow beyond the limit again."""
+    (found,) = [each for each in PODS[workload]["spec"]["volumes"] if each["name"] == volume]
+    assert found["emptyDir"] == {}
+    for container in PODS[workload]["spec"]["containers"]:
+        assert "ephemeral-storage" in container["resources"]["requests"]
+        assert "ephemeral-storage" not in container["resources"]["limits"]
+
+
 @pytest.mark.parametrize("workload", PODS, ids=str)
 def test_keys_lie_in_kafka_and_in_no_file_that_is_shared(workload: str) -> None:
     text = yaml.safe_dump(PODS[workload])

@@ -1,23 +1,16 @@
 """Metrics of one's own on a running floorcast: written while it runs, counted from the first record on, taken back."""
 
 import asyncio
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.floor_process import FloorProcess
 from tests.integration.posted import Posted, clock, hostile_deliveries
-from tests.integration.served import Reader
+from tests.integration.served import Reader, settle
 
-pytestmark = [pytest.mark.kafka]
+pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
 
-CONFIGURATION: dict[str, Any] = {
-    "organisation": {"name": "Integration", "timezone": "UTC", "currency": "USD"},
-    "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
-}
 METRICS = """\
 metrics:
   all_calls: {unit: count, type: simple, from: call, at: dialed_at, credit: rep, agg: count}
@@ -27,47 +20,42 @@ metrics:
 """
 
 
-@pytest.fixture(scope="module")
-def floor(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FloorProcess]:
-    process = FloorProcess(tmp_path_factory.mktemp("own"), CONFIGURATION, kafka=kafka)
-    try:
-        process.start()
-        yield process
-        process.stop()
-    finally:
-        process.kill_everything()
+def configuration(_sink: str) -> dict[str, Any]:
+    return {
+        "organisation": {"name": "Integration", "timezone": "UTC", "currency": "USD"},
+        "connections": {"feed": {"kind": "generic", "secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}},
+    }
 
 
-async def test_metrics_are_defined_changed_and_taken_back_while_deliveries_come_in(floor: FloorProcess) -> None:
+async def test_metrics_are_defined_changed_and_taken_back_under_load(floor: FloorProcess, reader: Reader) -> None:
     posted = Posted(floor.url, floor.config_file)
     deliveries = hostile_deliveries(seed=5, events=600, now=clock(), connections=("feed",))
     half = len(deliveries) // 2
-    async with Reader(floor.url) as reader:
-        await posted.post(deliveries[:half])
-        before = (await reader.get("/v1/metrics"))["rows"]
+    await posted.post(deliveries[:half])
+    before = (await reader.get("/v1/metrics"))["rows"]
 
-        own = floor.config_file.with_name("metrics.yaml")
-        own.write_text(METRICS)
-        await floorcast(floor, "reload")
-        await posted.post(deliveries[half:])  # while worker and api turn to it
-        await until_served(reader, {"all_calls", "inbound_calls", "outbound_share"})
-        row = await settled(reader, "calls_made,all_calls,inbound_calls,outbound_share")
-        assert row["all_calls"] == row["calls_made"] + row["inbound_calls"] > row["calls_made"]
-        assert row["outbound_share"] == row["calls_made"] / row["all_calls"]
+    own = floor.config_file.with_name("metrics.yaml")
+    own.write_text(METRICS)
+    await reload(floor)
+    await posted.post(deliveries[half:])  # while worker and api turn to it
+    await until_served(reader, {"all_calls", "inbound_calls", "outbound_share"})
+    row = await settled(floor, reader, "calls_made,all_calls,inbound_calls,outbound_share")
+    assert row["all_calls"] == row["calls_made"] + row["inbound_calls"] > row["calls_made"]
+    assert row["outbound_share"] == row["calls_made"] / row["all_calls"]
 
-        own.write_text(METRICS.replace("from: call", "from: cal", 1))
-        assert (await floorcast(floor, "reload", code=2)).startswith(
-            f"{own}:2: metrics.all_calls.from: there is no fact cal"
-        )
-        assert {"all_calls"} <= {each["name"] for each in (await reader.get("/v1/metrics"))["rows"]}
+    own.write_text(METRICS.replace("from: call", "from: cal", 1))
+    assert (await reload(floor, code=2)).startswith(f"{own}:2: metrics.all_calls.from: there is no fact cal")
+    assert {"all_calls"} <= {each["name"] for each in (await reader.get("/v1/metrics"))["rows"]}
 
-        own.unlink()
-        await floorcast(floor, "reload")
-        await until_served(reader, set(), gone=frozenset({"all_calls"}))
-        assert (await reader.get("/v1/metrics"))["rows"] == before
+    own.unlink()
+    await reload(floor)
+    await until_served(reader, set(), gone=frozenset({"all_calls"}))
+    assert (await reader.get("/v1/metrics"))["rows"] == before
 
 
-async def test_no_answer_is_between_the_old_and_the_new_of_a_metric_that_is_changed(floor: FloorProcess) -> None:
+async def test_no_answer_is_between_the_old_and_the_new_of_a_changed_metric(
+    floor: FloorProcess, reader: Reader
+) -> None:
     posted = Posted(floor.url, floor.config_file)
     deliveries = hostile_deliveries(seed=6, events=600, now=clock(), connections=("feed",))
     own = floor.config_file.with_name("metrics.yaml")
@@ -77,27 +65,26 @@ async def test_no_answer_is_between_the_old_and_the_new_of_a_metric_that_is_chan
         line.format("call, where: {direction: inbound}"),
         line.format("call, where: {direction: outbound}"),
     ]
-    async with Reader(floor.url) as reader:
-        await posted.post(deliveries)
-        own.write_text(forms[0])
-        await floorcast(floor, "reload")
-        await until_served(reader, {"talks"})
-        whole = await settled(reader, "talks")
-        before = whole["talks"]
-        for form, is_asked in ((forms[1], True), (forms[2], False)):
-            own.write_text(form)
-            if is_asked:
-                await floorcast(floor, "reload")
-            # Else the worker alone comes to know of it. What is posted once more changes no number.
-            again = asyncio.create_task(posted.post(deliveries))
-            if not is_asked:
-                floor.kill("worker")
-            seen = await sampled(reader, before)
-            await again
-            after = (await settled(reader, "talks"))["talks"]
-            assert seen == [before, after]
-            assert after != before
-            before = after
+    await posted.post(deliveries)
+    own.write_text(forms[0])
+    await reload(floor)
+    await until_served(reader, {"talks"})
+    whole = await settled(floor, reader, "talks")
+    before = whole["talks"]
+    for form, is_asked in ((forms[1], True), (forms[2], False)):
+        own.write_text(form)
+        if is_asked:
+            await reload(floor)
+        # Else the worker alone comes to know of it. What is posted once more changes no number.
+        again = asyncio.create_task(posted.post(deliveries))
+        if not is_asked:
+            floor.kill("worker")
+        seen = await sampled(reader, before)
+        await again
+        after = (await settled(floor, reader, "talks"))["talks"]
+        assert seen == [before, after]
+        assert after != before
+        before = after
     code, said = await asyncio.to_thread(floor.verify)
     assert code == 0, said
 
@@ -116,15 +103,11 @@ async def sampled(reader: Reader, before: int) -> list[int]:
     return seen
 
 
-async def floorcast(floor: FloorProcess, command: str, *, code: int = 0) -> str:
-    """Run a command on the floor's folder; what it says on stderr."""
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("floorcast"), command, "--data", str(floor.data),
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    _, told = await process.communicate()
-    assert process.returncode == code, told.decode()
-    return told.decode()
+async def reload(floor: FloorProcess, *, code: int = 0) -> str:
+    """Have the floor read its files again; what the command said."""
+    ended, said = await asyncio.to_thread(floor.run, "reload")
+    assert ended == code, said
+    return said
 
 
 async def until_served(reader: Reader, wanted: set[str], *, gone: frozenset[str] = frozenset()) -> None:
@@ -138,13 +121,8 @@ async def until_served(reader: Reader, wanted: set[str], *, gone: frozenset[str]
             await asyncio.sleep(0.2)
 
 
-async def settled(reader: Reader, metrics: str) -> dict[str, Any]:
+async def settled(floor: FloorProcess, reader: Reader, metrics: str) -> dict[str, Any]:
     """The organisation's numbers once nothing of what was posted is missing."""
-    row: dict[str, Any] = {}
-    async with asyncio.timeout(60):
-        while True:
-            found = (await reader.get("/v1/organisation/metrics", window="year", metrics=metrics))["metrics"]
-            if found == row:
-                return row
-            row = found
-            await asyncio.sleep(2)
+    await settle(reader, floor.kafka, floor.prefix)
+    row: dict[str, Any] = (await reader.get("/v1/organisation/metrics", window="year", metrics=metrics))["metrics"]
+    return row

@@ -186,7 +186,7 @@ def test_a_floor_that_packs_serves_what_one_that_does_not_serves(steps: list[Ste
         if is_day(window) and chance.random() < 0.4:
             packed.store.pack(window)
         if chance.random() < 0.4:
-            packed.merge_ahead(window, [ORGANISATION, team_scope("north")], 2)
+            packed.merge_ahead([ORGANISATION, team_scope("north")], chance.choice(SPANS), 2)
             packed.merged(chance.choice(scopes), chance.choice(SPANS), NOW)
     for span in SPANS:
         for scope in scopes:
@@ -229,7 +229,8 @@ def test_a_team_alone_has_the_numbers_that_it_has_among_all(
         if chance.random() < 0.8:
             alone.merged(chance.choice(teams), chance.choice([*SPANS, LONG]), NOW)
         if chance.random() < 0.4:
-            alone.merge_ahead(window, chance.sample([*teams, ORGANISATION], 2), chance.randint(1, 3))
+            ahead = chance.sample([*teams, ORGANISATION], 2)
+            alone.merge_ahead(ahead, chance.choice([*SPANS, LONG]), chance.randint(1, 3))
     left_out = {*PLAN.of_kind(Kind.LEVEL), *PLAN.of_kind(Kind.DAYS), *alone._rep_days.cells}
     for span in (*SPANS, LONG):
         among.merged(ORGANISATION, span, NOW)  # which makes all teams
@@ -365,7 +366,7 @@ def test_a_day_is_packed_once_there_are_many_and_gone_with_its_last_pane(monkeyp
 
 @pytest.mark.parametrize("others", [0, 3])
 def test_a_pane_that_cannot_be_read_holds_up_none_of_its_day(others: int) -> None:
-    """It lies where it came, and is noted when somebody asks for it."""
+    """It lies where it came, and is noted."""
     store = PaneStore(frozenset())
     cell, day = BY_FORM[Form.COUNT][0], day_window(1)
     bad = store.place("bad")
@@ -378,13 +379,79 @@ def test_a_pane_that_cannot_be_read_holds_up_none_of_its_day(others: int) -> Non
         store.pack(day)
         assert [store.panes(day, place) for place in good] == [[{cell: place}] for place in good]
         assert store.panes(day, bad) == [{}]
-        assert store.unreadable == {day: {("a", bad)}}
+        assert [*store.damage] == [(day, "a", bad)]
     assert (store._packed, store._fresh_days) == (others, 1)
 
     store.put(day, "a", bad, encode_pane({cell: 7}))
     store.pack(day)
     assert store.panes(day, bad) == [{cell: 7}]
     assert (store._packed, store._fresh_days) == (others + 1, 0)
+
+
+@pytest.mark.parametrize("are_packed", [False, True])
+@pytest.mark.parametrize("first", [team_scope("north"), rep_scope("r1")])
+def test_once_all_is_merged_ahead_nothing_is_left_for_who_asks(
+    first: Scope, are_packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor, cell = Floor(make_config(teams={"north": {}})), BY_FORM[Form.COUNT][0]
+    floor.take_rep(b"rep|r1", fold_all("rep", [change("rep", "r1", NOW - DAY, team="north")]).encode())
+    for rep in range(9):
+        for day in range(TODAY - 40, TODAY + 1):
+            floor.take_pane(pane_key("ledger.0", f"r{rep}", day_window(day)), encode_pane({cell: 1}))
+    if are_packed:
+        floor.settle()
+    month = Span("", days=True, first=TODAY - 30, last=TODAY)
+    floor.merged(first, month, NOW)
+    floor.merged(first, Span("", days=True, first=TODAY - 9, last=TODAY), NOW)
+    asked: list[Window] = []
+    while True:
+        done = floor.merge_ahead([ORGANISATION, team_scope("north")], month, 5)
+        assert are_packed or done <= 5
+        if done < 5:
+            break
+
+    monkeypatch.setattr(floor._groups, "_merge", lambda window, *_: asked.append(window))
+    assert floor.merged(ORGANISATION, month, NOW)[cell] == 9 * 31
+    assert floor.merged(team_scope("north"), month, NOW)[cell] == 31
+    assert not asked
+
+
+def test_a_day_of_which_many_panes_cannot_be_read_is_not_packed_again_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.pane_store.FRESH_AT_MOST", 50)
+    floor, day = Floor(CONFIG), day_window(TODAY)
+    cell = min(floor.cells_of(["calls_made"]))
+    for rep in range(300):
+        floor.take_pane(pane_key("ledger.0", f"r{rep}", day), b"none")
+    floor.settle()
+    tried = 0
+
+    def counting(*given: Any) -> bytes:
+        nonlocal tried
+        tried += 1
+        return pack(*given)
+
+    monkeypatch.setattr("schemas.pane_store.pack", counting)
+    for rep in range(40):
+        floor.take_pane(pane_key("ledger.0", f"s{rep}", day_window(TODAY - rep)), encode_pane({cell: 1}))
+    assert tried == 0
+    assert floor.store.damage.size() == floor.store.damage.of_days == 300
+
+    looked_at = 0
+    reach = floor._reach
+
+    def reaching(*given: Any) -> int:
+        nonlocal looked_at
+        looked_at += 1
+        return reach(*given)
+
+    monkeypatch.setattr(floor, "_reach", reaching)
+    span = Span("", days=True, first=TODAY, last=TODAY)
+    marked = [rep for rep in floor.reps() if floor.values(rep_scope(rep), span, NOW).metrics["calls_made"] is None]
+    assert len(marked) == 300
+    assert looked_at == 300
+    for mended in marked[:299]:
+        floor.take_pane(pane_key("ledger.0", mended, day), None)
+    assert [*floor.store.damage] == [(day, "ledger.0", floor.store.places[marked[299]])]
 
 
 @pytest.mark.parametrize("is_packed", [False, True])

@@ -58,10 +58,30 @@ def test_a_percentile_without_a_value_says_what_it_is_at_least() -> None:
     assert formats().value(None, "seconds", bound=192) == "> 3m 12s"
 
 
-def test_large_numbers_are_short_where_there_is_little_room() -> None:
-    assert formats().compact("184250.00", "money", "USD") == "$184.2K"
-    assert formats().compact(950, "count") == "950"
-    assert formats().compact(None, "count") == NOTHING
+@pytest.mark.parametrize(
+    ("value", "unit", "written"),
+    [
+        ("165000.00", "money", "$165K"),
+        ("1250000.00", "money", "$1.25M"),
+        ("1654321.00", "money", "$1,654,321"),
+        ("1654321.50", "money", "$1,654,321.50"),
+        ("900.00", "money", "$900"),
+        (1654321, "count", "1,654,321"),
+        (1500, "count", "1,500"),
+        (15000, "count", "15K"),
+        (1234, "count", "1,234"),
+        (12.25, "count", "12.25"),
+        (0.725, "ratio", "72.5%"),
+        (0.9999, "ratio", "99.99%"),
+        (2.25, "days", "2.25d"),
+        (93645, "seconds", "1d 2h 45s"),
+        (19230, "seconds", "5h 20m 30s"),
+        (0, "seconds", "0s"),
+        (None, "count", NOTHING),
+    ],
+)
+def test_what_was_set_is_not_rounded_to_another_value(value: int | float | str | None, unit: str, written: str) -> None:
+    assert formats().exactly(value, unit, "USD") == written
 
 
 def test_an_unknown_currency_is_written_by_its_code() -> None:

@@ -185,7 +185,7 @@ FAULTS = {
         "1: metrics.calls_mad: there is no metric 'calls_mad' to switch off; did you mean 'calls_made'?",
     ],
     "metrics:\n  calls_connected: false": [
-        "2: metrics.calls_connected: is switched off, but connect_rate need it: switch these off too, or define them "
+        "2: metrics.calls_connected: is switched off, but needed by connect_rate: switch these off too, or define them "
         "anew",
     ],
     "metrics:\n  talk_seconds: false\n  a: {unit: number, type: derived, expr: talk_seconds / 60}": [

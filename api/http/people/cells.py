@@ -81,6 +81,10 @@ class Cells:
         """A value alone."""
         return self._formats.value(value, self._catalogue[metric].unit, self._currency, bound)
 
+    def target(self, metric: str, value: MetricValue) -> str:
+        """What was set for it."""
+        return self._formats.exactly(value, self._catalogue[metric].unit, self._currency)
+
     def cell(self, row: Json, metric: str, compare: str | None = None, *, best: float = 0) -> Cell:
         """A value of a row. `best`: the largest one of its column, where bars are drawn."""
         value, goal = row["metrics"].get(metric), self.goal(row.get("goals", {}).get(metric), metric)
@@ -137,14 +141,12 @@ class Cells:
         if goal is None or goal.get("target") is None:
             return None
         attainment = goal["attainment"]
-        unit = self._catalogue[metric].unit
-        target = self._formats.compact(goal["target"], unit, self._currency)
         expected, aim = number(goal.get("expected")), number(goal["target"])
         return Goal(
             self._words.say(
                 "goal.of_target",
                 share=NOTHING if attainment is None else self._formats.share(attainment),
-                target=target,
+                target=self.target(metric, goal["target"]),
             ),
             goal["state"] or "",
             self.state(goal["state"]),

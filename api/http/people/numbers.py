@@ -273,7 +273,7 @@ class Numbers:
                     "word": self.cells.state(row["state"]),
                     "height": 100 * min(1.2, max(0.0, row["attainment"] or 0.0)) / 1.2,
                     "actual": self.cells.text(metric, row["actual"]),
-                    "target": self.cells.text(metric, row["target"]),
+                    "target": self.cells.target(metric, row["target"]),
                 }
                 for row in rows
             ],

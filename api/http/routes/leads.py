@@ -24,6 +24,7 @@ from api.http.parameters import (
     shown,
     team_today,
 )
+from api.read.making import spread
 from api.read.rows import lead_json, of_one, waiting_clocks, waiting_lead, waiting_order
 from schemas.instants import format_instant
 
@@ -62,7 +63,8 @@ async def waiting_leads(
     found, following = page(clocks, waiting_order, limit, cursor)
     rows = [waiting_lead(view, clock, now) for clock in found]
     if request.discretion is not None:
-        told = request.app.state.read_side.broadcaster.shown_to(screen_filter(request), now)
+        broadcaster = request.app.state.read_side.broadcaster
+        told = await spread(broadcaster.showing(screen_filter(request), lambda: now))
         rows = [request.discretion.lead(row, told) for row in rows]
     return answer(request, {"rows": rows, "as_of": format_instant(now), "total": len(clocks)} | following)
 

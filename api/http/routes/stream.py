@@ -97,8 +97,8 @@ async def stream(
                         return
                     allowed_at = current
                 if subscription.is_lagging:
-                    subscription.is_lagging = False
-                    piece = await spread(broadcaster.snapshot(wanted, lambda: now_of(request)))
+                    snapshot = spread(broadcaster.snapshot(wanted, lambda: now_of(request)))
+                    piece = await subscription.caught_up(snapshot) + piece
                 if piece:
                     await write(piece)
         finally:

@@ -4,8 +4,10 @@ The connection is looked up before a byte of the body is read, and the body is c
 inflated. What the body says is read much later, from the log.
 """
 
+import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 
 import structlog
@@ -144,35 +146,49 @@ class WebhookEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        name = _name(scope)
-        if not self._tracing.is_on or name not in self._connectors:
-            await self._answer(name, scope, receive, send)
+        name, began = _name(scope), time.time_ns()
+        try:
+            delivery = await self._prove(name, scope, receive)
+        except ClientGoneError:
+            self._count(name, "incomplete")
             return
+        except Exception as error:  # noqa: BLE001 - what is not ours is logged with the answer
+            with self._told(name, scope, began):
+                await self._refuse(name, error, scope, receive, send)
+            return
+        # Only now: whoever is not proven to be the CRM must not choose what is traced.
         parents = [value.decode("latin-1") for header, value in scope["headers"] if header == _TRACEPARENT]
+        with self._told(name, scope, began, parents):
+            try:
+                id = await self._store(delivery)
+            except Exception as error:  # noqa: BLE001 - as above
+                await self._refuse(name, error, scope, receive, send)
+            else:
+                await self._receipt(name, id, send)
+
+    @contextmanager
+    def _told(self, name: str, scope: Scope, began: int, parents: Sequence[str] = ()) -> Iterator[None]:
+        """Tell of a request, once it is known whether it is the CRM's; to be answered within."""
+        if not self._tracing.is_on or name not in self._connectors:
+            yield
+            return
         attributes: Attributes = {
             "http.request.method": scope["method"],
             "http.route": "/webhooks/{connection}",
             "floorcast.connection": name,
             "floorcast.request": current_request() or "",
         }
-        with self._tracing.span(
-            "POST /webhooks/{connection}", "server", parents=parents, attributes=attributes
-        ) as span:
-            await self._answer(name, scope, receive, send)
+        told = self._tracing.span(
+            "POST /webhooks/{connection}", "server", parents=parents, attributes=attributes, began=began
+        )
+        with told as span:
+            yield
             status = answer_of(scope).status
             span.note({"http.response.status_code": status})
             if status >= 500:
                 span.fail("not stored")
 
-    async def _answer(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            delivery = await self._take(name, scope, receive)
-        except ClientGoneError:
-            self._count(name, "incomplete")
-            return
-        except Exception as error:  # noqa: BLE001 - what is not ours is logged with the answer
-            await self._refuse(name, error, scope, receive, send)
-            return
+    async def _receipt(self, name: str, delivery: str, send: Send) -> None:
         self._accepted[name].inc()
         own = self._receipts.get(name)
         status, content_type, receipt = (
@@ -197,7 +213,8 @@ class WebhookEndpoint:
     def _count(self, name: str, outcome: str) -> None:
         self._deliveries.labels(name if name in self._connectors else _UNKNOWN, outcome).inc()
 
-    async def _take(self, name: str, scope: Scope, receive: Receive) -> str:
+    async def _prove(self, name: str, scope: Scope, receive: Receive) -> Delivery:
+        """What was sent, which is the connection's own."""
         if (
             name not in self._connectors
             or name in self._never_posted_to
@@ -218,15 +235,18 @@ class WebhookEndpoint:
         headers.pop("content-encoding", None)
         now = self._clock()
         self._verify(name, url, headers, (whole, body) if is_compressed else (whole,), now)
-        # Only now: what is not authentic must not use up what the CRM may send.
-        wait = self._buckets[name].take(now)
-        if wait:
-            raise TooManyDeliveriesError(wait)
         kept_headers = self._kept_headers[name]
         kept = {header: value for header, value in headers.items() if header in kept_headers}
         if request := current_request():
             kept[REQUEST] = request
-        return await self._ingest.accept(Delivery(name, now, kept, whole))
+        return Delivery(name, now, kept, whole)
+
+    async def _store(self, delivery: Delivery) -> str:
+        # Only what is authentic uses up what the CRM may send.
+        wait = self._buckets[delivery.connection].take(delivery.received_at)
+        if wait:
+            raise TooManyDeliveriesError(wait)
+        return await self._ingest.accept(delivery)
 
     def _admit(self, headers: Mapping[str, str]) -> bool:
         """Refuse what need not be read; give whether it is compressed. Raises ApiError."""

@@ -91,9 +91,8 @@ export class Figures {
    */
   goalNote(goal, unit, scope) {
     const { formats, texts } = this.context;
-    // The shortest form that people would set a goal in: $165K is not told as $170K.
-    const forms = formats.values(goal.target, unit, scope.currency);
-    const target = forms[Math.min(1, forms.length - 1)];
+    // The shortest form that says what was set: $165K is not told as $170K.
+    const target = formats.exactly(goal.target, unit, scope.currency).slice(-1)[0];
     return texts.say("goal.of_target", { share: goalPercent(goal, formats), target });
   }
 

@@ -93,7 +93,7 @@ export class Race {
     fillBar(lane.runner, share);
     const { goal } = entry;
     setData(lane.node, "state", (goal && goal.state) || "none");
-    const target = goal ? formats.value(goal.target, unit, currency) : "";
+    const target = goal ? formats.exactly(goal.target, unit, currency)[0] : "";
     setText(lane.note, goal ? texts.say("goal.of_target", { share: goalPercent(goal, formats), target }) : "");
     placeMark(lane.mark, goal ? expectedShare(goal) : null);
   }

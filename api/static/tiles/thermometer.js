@@ -47,7 +47,7 @@ export class Thermometer {
       return;
     }
     const share = goalPercent(goal, formats);
-    setText(this.target, texts.say("goal.of_target", { share, target: formats.value(goal.target, unit, scope.currency) }));
+    setText(this.target, texts.say("goal.of_target", { share, target: formats.exactly(goal.target, unit, scope.currency)[0] }));
     fillBar(this.fill, goalShare(goal));
     placeMark(this.mark, expectedShare(goal));
     setData(this.node, "state", goal.state || "none");

@@ -70,7 +70,11 @@ class Pipedrive:
 
     kept_headers = frozenset({"content-type"})
 
-    def __init__(self, *, secrets: Sequence[bytes], words: Words, namespace: str = "") -> None:
+    def __init__(
+        self, *, secrets: Sequence[bytes], words: Words, namespace: str = "", has_changelog: bool = False
+    ) -> None:
+        """`has_changelog`: whether the API tells when deals entered their stages."""
+        self._has_changelog = has_changelog
         self._secrets = tuple(secrets)
         self._words = words
         self.namespace = namespace
@@ -192,6 +196,10 @@ class Pipedrive:
         before = event.before if event.action == "change" else None
         said = Said(table.record, data, event.at, self._words, parsed, before=before)
         fields = table.read(said)
+        is_repeated = before is not None and "stage_id" not in before and "entered_stage_at" not in fields
+        if table is DEAL and is_repeated and self._has_changelog:
+            # Each activity of a deal changes the deal: so many entries of one stage would push out the true one.
+            fields.pop("stage", None)
         is_gone = table is not USER and (
             data.get("is_deleted") is True
             or data.get("status") == "deleted"
@@ -242,6 +250,7 @@ def build_pipedrive(connection: PipedriveConnection) -> Pipedrive:
         secrets=[secret.get_secret_value().encode("utf-8", "backslashreplace") for secret in connection.secrets],
         words=words_of(connection, types=TYPES),
         namespace=connection.namespace,
+        has_changelog=connection.api is not None,
     )
 
 

@@ -13,7 +13,7 @@ https://developer.salesforce.com/docs/platform/api-rest/guide/resources-getdelet
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas.connectors.asking import (
@@ -33,7 +33,6 @@ from schemas.connectors.asking import (
     Steps,
     member,
 )
-from schemas.connectors.salesforce.ids import whole_id
 from schemas.connectors.salesforce.objects import (
     EMAIL,
     EVENT,
@@ -43,8 +42,8 @@ from schemas.connectors.salesforce.objects import (
     PERSON,
     TASK,
     VOICE_CALL,
-    micros,
 )
+from schemas.connectors.salesforce.rows import instant_in, own_id, row_of, rows_of
 from schemas.connectors.tables import second_text
 from schemas.instants import DAY, HOUR, MINUTE
 
@@ -174,7 +173,7 @@ class SalesforceSource(Source):
         if not isinstance(answer.data, list):
             msg = "composite/sobjects: must be a list"
             raise BadAnswerError(msg)
-        records = [_row(record) for record in answer.data if isinstance(record, dict) and record.get("Id")]
+        records = [row_of(record) for record in answer.data if isinstance(record, dict) and record.get("Id")]
         found = {record["id"] for record in records}
         left = [id for id in ids if id not in found]
         gone = (yield from self._deleted(object, f"Id IN ({_listed(left)})")) if left else []
@@ -272,8 +271,8 @@ class SalesforceSource(Source):
         parts = [condition, *([f"Id > '{last}'"] if last else []), *([_FILTERS[object]] if object in _FILTERS else [])]
         query = f"SELECT Id, {at} FROM {object} WHERE {' AND '.join(parts)} ORDER BY Id LIMIT {_FOUND}"
         answer = yield self._query(query)
-        rows = list(_rows(answer))
-        found = [(row["id"], _at(row, at)) for row in rows]
+        rows = list(rows_of(answer))
+        found = [(row["id"], instant_in(row, at)) for row in rows]
         is_more = len(rows) >= _FOUND or not answer.data.get("done", True)
         following = (_DUE if is_due else "") + found[-1][0] if is_more and found else None
         if following is None and not is_due and object == EVENT.name and self._outcomes_field is None:
@@ -308,7 +307,7 @@ class SalesforceSource(Source):
         if answer.status in _REFUSED:
             return Page([], None)
         told = [each for each in member(answer.data, "deletedRecords", list) if isinstance(each, dict)]
-        return Page([{"id": _own_id(each.get("id")), GONE: _at(each, "deletedDate")} for each in told], None)
+        return Page([{"id": own_id(each.get("id")), GONE: instant_in(each, "deletedDate")} for each in told], None)
 
     def _deleted(self, object: str, condition: str) -> Steps[list[dict[str, Any]]]:
         """Records of the recycle bin. A lead that was merged into another one is in it, whole, and names it."""
@@ -322,7 +321,10 @@ class SalesforceSource(Source):
         if merged:
             yield from self._lead_histories(merged)
         kept = {row["id"] for row in merged}
-        return [*merged, *({"id": row["id"], GONE: _at(row, _MODIFIED)} for row in rows if row["id"] not in kept)]
+        return [
+            *merged,
+            *({"id": row["id"], GONE: instant_in(row, _MODIFIED)} for row in rows if row["id"] not in kept),
+        ]
 
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
         """All that is there."""
@@ -352,10 +354,10 @@ class SalesforceSource(Source):
         answer = yield self._query(query, path, is_needed=is_needed)
         if answer.status in _BAD:
             return []
-        rows = list(_rows(answer))
+        rows = list(rows_of(answer))
         while answer.data.get("done") is False:
             answer = yield Ask("GET", member(answer.data, "nextRecordsUrl", str))
-            rows += _rows(answer)
+            rows += rows_of(answer)
         return rows
 
 
@@ -375,42 +377,3 @@ def _put(records: Sequence[dict[str, Any]], rows: Iterable[dict[str, Any]], name
 
 def _written(at: int) -> str:
     return f"{second_text(at)}Z"
-
-
-def _own_id(value: Any) -> str:
-    try:
-        found = whole_id(value)
-    except ValueError as error:
-        msg = f"Id: {error}"
-        raise BadAnswerError(msg) from None
-    if found is None:
-        msg = "Id: is missing"
-        raise BadAnswerError(msg)
-    return found
-
-
-def _at(row: Mapping[str, Any], name: str) -> int:
-    try:
-        found = micros(row.get(name))
-    except ValueError as error:
-        msg = f"{name}: {error}"
-        raise BadAnswerError(msg) from None
-    if found is None:
-        msg = f"{name}: is missing"
-        raise BadAnswerError(msg)
-    return found
-
-
-def _row(record: dict[str, Any]) -> dict[str, Any]:
-    record.pop("attributes", None)
-    if "Id" in record:
-        record["id"] = _own_id(record["Id"])
-    return record
-
-
-def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
-    for record in member(answer.data, "records", list):
-        if not isinstance(record, dict):
-            msg = "records: must be a list of objects"
-            raise BadAnswerError(msg)
-        yield _row(record)

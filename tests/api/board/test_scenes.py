@@ -137,7 +137,9 @@ def test_a_board_of_several_teams_shows_the_goal_of_all_of_them(screen: Screen) 
     expect(screen.page.locator(".figure .note")).to_have_text("80% of 100" + "on pace")
 
 
-@pytest.mark.parametrize(("target", "told"), [("165000.00", "$165K"), ("1250000.00", "$1.25M"), ("900.00", "$900")])
+@pytest.mark.parametrize(
+    ("target", "told"), [("165000.00", "$165K"), ("1250000.00", "$1.25M"), ("1654321.00", "$1,654,321")]
+)
 def test_a_goal_is_told_as_it_was_set_and_not_rounded_to_another(screen: Screen, target: str, told: str) -> None:
     goals = {"revenue_won": goal(target, 0.5, "behind", target)}
     screen.floor.snapshot = make_snapshot(

@@ -1,5 +1,6 @@
 """What is pushed: whoever applies the snapshot and every event sees what REST serves, at any time."""
 
+import asyncio
 import json
 import random
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from api.read.broadcast import Broadcaster
+from api.read.discretion import Discretion, Ranking
 from api.read.goal_rows import MOVES_BY_THE_CLOCK
 from api.read.making import at_once
 from api.read.remembered import REMEMBERED, REMEMBERED_FOR
@@ -533,6 +535,33 @@ def test_client_that_reads_nothing_gets_a_snapshot_and_its_queue_stays_short() -
     screen.check()
 
 
+def test_a_client_that_lags_gets_its_snapshot_and_nothing_of_before_after_it() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter()).connect()
+    subscription = screen.subscription
+    assert subscription is not None
+    subscription.put(b"x" * QUEUE_BYTES)
+    subscription.put(b"x")
+    assert subscription.is_lagging
+    screen.last_id = None
+
+    async def snapshot() -> bytes:
+        desk.take(call("c1", NOW))
+        desk.flush()
+        return at_once(desk.broadcaster.snapshot(screen.wanted, lambda: desk.now))
+
+    screen.kinds.clear()
+    screen.apply(asyncio.run(subscription.caught_up(snapshot())))
+    screen.read()
+
+    assert screen.kinds == ["snapshot"]
+    desk.take(call("c2", NOW))
+    desk.flush()
+    screen.read()
+    assert screen.kinds == ["snapshot", "metrics"]
+    screen.check()
+
+
 def test_queue_is_bounded_in_bytes_too() -> None:
     subscription = Subscription(Filter())
     piece = b"x" * (QUEUE_BYTES // 3)
@@ -629,13 +658,126 @@ def test_a_snapshot_is_made_in_pieces_and_says_what_changes_meanwhile(
             desk.flush()
     screen.apply(first)
 
-    assert rounds > 6
+    assert rounds >= 6
     assert screen.kinds == ["snapshot"]
     screen.check()
     desk.take(call("after", NOW, rep="n3"))
     desk.flush()
     screen.read()
     screen.check()
+
+
+CALLS = Ranking("today", "calls_made", None, by_goal=False, lower_first=False)
+
+
+@pytest.mark.parametrize(
+    "discretion", [None, Discretion("s", names="first"), Discretion("s", hide_zero=True, rankings=(CALLS,))]
+)
+def test_a_snapshot_has_an_end_while_everybody_works(
+    discretion: Discretion | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.read.broadcast.AT_ONCE", 5)
+    wanted = Filter(discretion=discretion)
+    desk = Desk()
+    desk.take(*(call(f"c{number}", NOW, rep=f"n{number}") for number in range(30)))
+    desk.flush()
+    screen, rounds = Screen(desk, wanted), 0
+    pieces = desk.broadcaster.subscribing(wanted, None, lambda: desk.now)
+    while screen.subscription is None:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            screen.subscription, first = end.value
+        else:
+            rounds += 1
+            assert rounds < 200
+            desk.take(*(call(f"c{number} {rounds}", NOW, rep=f"n{number}") for number in range(30)))
+            desk.flush()
+    screen.apply(first)
+
+    assert rounds > 6
+    at_last = parsed(at_once(desk.broadcaster.snapshot(wanted, lambda: desk.now)))
+    ((_, _, told),) = parsed(first)
+    assert sorted(told["rows"], key=row_key) == sorted(at_last[0][2]["rows"], key=row_key)
+    calls = {row["metrics"]["calls_made"] for (_, who), row in screen.rows.items() if who.startswith("rep ")}
+    assert rounds + 1 in calls
+    assert calls <= {0, rounds + 1}
+
+
+@pytest.mark.parametrize("at_once_", [2, 50])
+@pytest.mark.parametrize(
+    "privacy", [{"top": 3}, {"top": 2, "names": "first"}, {"hide_zero": True}, {"hide_zero": True, "min_group": 4}]
+)
+def test_a_screen_that_is_not_told_all_shows_what_one_that_is_opened_now_would(
+    privacy: dict[str, Any], at_once_: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.read.broadcast.AT_ONCE", at_once_)
+    chance = random.Random(7)
+    north = Ranking("1h", "emails_sent", "north", by_goal=False, lower_first=True)
+    desk = Desk()
+    wanted = Filter(("1h", "today"), discretion=Discretion("s", rankings=(CALLS, north), **privacy))
+    screen = Screen(desk, wanted).connect()
+    kinds = set[str]()
+    for number in range(80):
+        rep = chance.choice(["r1", "r2", "r3", "r4", "n1", "n2"])
+        match chance.randrange(6):
+            case 0:
+                desk.take(change("rep", rep, desk.now, team=chance.choice(["north", "south"]), deleted=False))
+            case 1:
+                desk.take(change("call", f"c{chance.randrange(20)}", desk.now, deleted=True))
+            case 2:
+                desk.take(change("email", f"e{number}", desk.now, rep=rep, direction="outbound", sent_at=desk.now))
+            case 3:
+                desk.now += chance.choice([SECOND, 20 * MINUTE])
+            case 4:
+                desk.take(change("rep", rep, desk.now, deleted=True))
+            case _:
+                desk.take(call(f"c{chance.randrange(20)}", desk.now, rep=rep))
+        desk.flush(chance.choice([None, 2]))
+        screen.kinds.clear()
+        screen.read()
+        kinds |= {*screen.kinds}
+        opened = Screen(desk, wanted)
+        opened.apply(at_once(desk.broadcaster.snapshot(wanted, lambda: desk.now)))
+        held, fresh = ({key: row["metrics"] for key, row in each.rows.items()} for each in (screen, opened))
+        assert held == fresh
+        if "top" in privacy:
+            span = span_of("today", desk.now, desk.view.calendar)
+            calls = [desk.view.values(rep_scope(rep), span, desk.now).metrics["calls_made"] for rep in desk.view.reps()]
+            told = [row["metrics"]["calls_made"] for (window, who), row in screen.rows.items()
+                    if window == "today" and who.startswith("rep ") and "calls_made" in row["metrics"]]  # fmt: skip
+            assert sorted(told) == sorted(map(int, map(str, calls)))[-privacy["top"] :]
+
+    assert {"snapshot", "metrics"} <= kinds
+
+
+def test_who_a_screen_shows_is_found_out_in_pieces_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.read.broadcast.AT_ONCE", 5)
+    desk = Desk()
+    desk.take(*(call(f"c{number}", NOW, rep=f"n{number % 29}") for number in range(30)))
+    desk.flush()
+    pieces = desk.broadcaster.showing(Filter(discretion=Discretion("s", top=1, rankings=(CALLS,))), lambda: desk.now)
+    rounds = 0
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            shown = end.value
+            break
+        rounds += 1
+
+    assert rounds >= 6
+    assert [rep for rep in desk.view.reps() if rep in shown] == ["n0"]
+
+
+def test_a_command_comes_to_a_screen_that_has_fallen_behind() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter(device="d1")).connect()
+    assert screen.subscription is not None
+    screen.subscription.fall_behind()
+    desk.broadcaster.command("d1", {"reload": True})
+
+    assert [kind for _, kind, _ in parsed(screen.subscription.drain())] == ["screen"]
 
 
 def test_a_piece_of_a_snapshot_has_so_many_rows_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -655,7 +797,7 @@ def test_a_piece_of_a_snapshot_has_so_many_rows_and_no_more(monkeypatch: pytest.
 
         return counted
 
-    monkeypatch.setattr("api.read.broadcast.row_maker", counting)
+    monkeypatch.setattr("api.read.followed.row_maker", counting)
     of_each = []
     for _ in desk.broadcaster.subscribing(Filter(), None, lambda: desk.now):
         of_each.append(made)
@@ -698,6 +840,24 @@ def test_window_that_nobody_looked_at_for_long_is_not_followed_and_comes_back_wi
     screen.connect()
 
     assert screen.kinds == ["snapshot"]
+    screen.check()
+
+
+def test_who_goes_for_a_moment_misses_nothing_however_long_they_were_there() -> None:
+    desk = Desk()
+    screen = Screen(desk, Filter(windows=("1h",))).connect()
+    for _ in range(7):
+        desk.now += MINUTE
+        desk.flush()
+        screen.read()
+    screen.disconnect()
+    desk.now += SECOND
+    desk.take(call("c1", desk.now))
+    desk.flush()
+    screen.kinds.clear()
+    screen.connect()
+
+    assert "snapshot" not in screen.kinds
     screen.check()
 
 
@@ -825,8 +985,9 @@ def test_who_looks_at_another_team_loses_an_alert_that_goes_along_with_its_lead(
     moved = replace(open_of_north, rep="r3", team="south")
     desk.view.apply(ALERTS.name, moved.id.encode(), encode_alert(moved))
     desk.flush()
-    stream = screen.subscription.drain() if screen.subscription is not None else b""
-    ((_, kind, payload),) = parsed(stream)
+    assert screen.subscription is not None
+    assert screen.subscription.is_lagging
+    ((_, kind, payload),) = parsed(at_once(desk.broadcaster.snapshot(screen.wanted, lambda: desk.now)))
     assert (kind, payload["alerts"]) == ("snapshot", [])
 
 
@@ -893,6 +1054,21 @@ def test_a_piece_of_a_flush_makes_few_values_and_merges_few_reps(monkeypatch: py
         assert expected_calls(desk) == 400 * (round_ + 1)
 
 
+def test_on_a_floor_that_never_rests_nobody_waits_for_ever() -> None:
+    desk = Desk()
+    windows = ("today", "1h")
+    desk.broadcaster.pin(windows, desk.now)
+    for number in range(60):
+        desk.take(*(call(f"c{number}-{n}", NOW, rep=f"n{n}") for n in range(20)))
+        desk.broadcaster.flush(desk.now, unwatched=True, most=15)
+
+    for window in windows:
+        told = {scope.id: values.metrics["calls_made"] for scope, values in
+                desk.broadcaster.followed_values(window).items() if scope.kind == "rep"}  # fmt: skip
+        assert {f"n{n}" for n in range(20)} <= told.keys()
+        assert min(int(str(told[f"n{n}"])) for n in range(20)) > 20
+
+
 def test_a_piece_of_a_flush_looks_at_nothing_that_is_left_for_later() -> None:
     looked_at: list[str] = []
 
@@ -909,9 +1085,9 @@ def test_a_piece_of_a_flush_looks_at_nothing_that_is_left_for_later() -> None:
     desk.broadcaster.pin(("today",), desk.now)
     desk.take(*(call(f"c{n}", NOW, rep=f"r{n}") for n in range(20)))
     assert not desk.broadcaster.flush(desk.now, unwatched=True, most=5)
-    (followed,) = desk.broadcaster._followed.values()
+    (followed,) = desk.broadcaster._windows.windows.values()
     waiting = {rep_scope(Told(f"w{n}")): False for n in range(1_000)}
-    followed.left = waiting | followed.left
+    followed.left |= waiting
     looked_at.clear()
 
     for _ in range(3):

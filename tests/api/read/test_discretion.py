@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.read.discretion import Discretion, Ranking, Told
+from api.read.discretion import Discretion, Moves, Ranking, Told
 from schemas.naming import Names, alias, first_name, id_told
 
 CALLS = Ranking("today", "calls_made", None, by_goal=False, lower_first=False)
@@ -26,6 +26,15 @@ def rep(id: str, calls: int | None, name: str = "", team: str = "north") -> dict
 FIVE = [rep("a", 9), rep("b", 7), rep("c", 5), rep("d", 0), rep("e", 2, team="south")]
 
 
+def told(discretion: Discretion, window: str, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What a screen is told of these people."""
+    screen = Told(discretion)
+    for row in rows:
+        screen.take(window, row)
+    screen.settle()
+    return {row["rep"]: shown for row in rows if (shown := screen.row(window, row)) is not None}
+
+
 @pytest.mark.parametrize(
     ("privacy", "shown"),
     [
@@ -39,26 +48,26 @@ FIVE = [rep("a", 9), rep("b", 7), rep("c", 5), rep("d", 0), rep("e", 2, team="so
     ],
 )
 def test_who_is_not_shown_is_not_sent(privacy: dict[str, Any], shown: list[str]) -> None:
-    assert sorted(Discretion("floor", rankings=(CALLS,), **privacy).rows("today", FIVE)) == shown
+    assert sorted(told(Discretion("floor", rankings=(CALLS,), **privacy), "today", FIVE)) == shown
 
 
 def test_a_ranking_of_a_team_is_of_its_people() -> None:
     ranking = Ranking("today", "calls_made", "south", by_goal=False, lower_first=False)
 
-    assert list(Discretion("floor", top=3, rankings=(ranking,)).rows("today", FIVE)) == ["e"]
+    assert list(told(Discretion("floor", top=3, rankings=(ranking,)), "today", FIVE)) == ["e"]
 
 
 def test_of_those_who_are_shown_only_what_they_are_shown_with_is_sent() -> None:
-    rows = Discretion("floor", top=1, rankings=(CALLS,)).rows("today", FIVE)
+    discretion = Discretion("floor", top=1, rankings=(CALLS,))
 
-    assert rows["a"]["metrics"] == {"calls_made": 9}
-    assert Discretion("floor", top=1, rankings=(CALLS,)).rows("month", FIVE) == {}
+    assert told(discretion, "today", FIVE)["a"]["metrics"] == {"calls_made": 9}
+    assert told(discretion, "month", FIVE) == {}
 
 
 def test_where_lower_is_better_the_lowest_comes_first() -> None:
     ranking = Ranking("today", "calls_made", None, by_goal=False, lower_first=True)
 
-    assert list(Discretion("floor", top=2, rankings=(ranking,)).shown(ranking, [*FIVE, rep("f", None)])) == ["d", "e"]
+    assert list(told(Discretion("floor", top=2, rankings=(ranking,)), "today", [*FIVE, rep("f", None)])) == ["d", "e"]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +85,7 @@ def test_what_people_are_called(names: Names, name: str, told: str | None) -> No
 
 
 def test_an_alias_is_the_same_everywhere_and_says_nothing() -> None:
-    row = Discretion("floor", names="alias").rows("today", [rep("ana@example.com", 3, "Ana Lim")])["ana@example.com"]
+    row = told(Discretion("floor", names="alias"), "today", [rep("ana@example.com", 3, "Ana Lim")])["ana@example.com"]
 
     assert row["name"] == alias("ana@example.com")
     assert "ana" not in (row["name"] + row["rep"]).casefold()
@@ -98,21 +107,22 @@ def test_a_lead_of_somebody_who_is_not_shown_names_nobody() -> None:
 def test_who_answers_is_named_as_everybody_is() -> None:
     lead = {"lead": "l-1", "rep": None, "name": None, "answered_rep": "b", "answered_by": "Ben Tan"}
 
-    told = Discretion("floor", names="first").lead(lead, set())
-
-    assert told["answered_by"] == "Ben"
+    assert Discretion("floor", names="first").lead(lead, set())["answered_by"] == "Ben"
 
 
-def test_what_changes_is_told_and_who_falls_out_makes_a_new_picture() -> None:
-    told = Told(Discretion("floor", top=2, rankings=(CALLS,)))
-    told.take("today", FIVE)
-    told.discretion.rows("today", FIVE)
+def test_who_falls_out_of_a_ranking_is_named_and_only_a_snapshot_can_say_it() -> None:
+    screen = Told(Discretion("floor", top=2, rankings=(CALLS,)))
+    for row in FIVE:
+        screen.take("today", row)
+    assert screen.settle() == Moves(frozenset({("today", "a"), ("today", "b")}), is_less=False)
 
-    assert told.news("today", FIVE) == []
-    news = told.news("today", [rep("a", 10), *FIVE[1:]])
-    assert [(row["rep"], row["metrics"]) for row in news or ()] == [("a", {"calls_made": 10})]
-    assert told.news("today", [rep("a", 10), rep("b", 7), rep("c", 8)]) is None
-    assert told.shown() == {"a", "c"}
+    screen.take("today", rep("a", 10))
+    assert screen.settle() == Moves()
+    screen.take("today", rep("c", 8))
+    assert screen.settle() == Moves(frozenset({("today", "b"), ("today", "c")}), is_less=True)
+    assert [who in screen for who in "abc"] == [True, False, True]
+    screen.forget("a")
+    assert screen.settle() == Moves(frozenset({("today", "a"), ("today", "b")}), is_less=True)
 
 
 def test_a_win_goes_by_names_and_not_by_who_is_shown() -> None:
@@ -144,6 +154,6 @@ def test_no_name_of_a_win_or_an_alert_names_somebody_whom_the_screen_does_not_na
 @pytest.mark.parametrize("top", [None, 5])
 def test_a_face_is_shown_of_who_is_called_by_a_name(names: Any, photo: str | None, top: int | None) -> None:
     row = {"rep": "z", "name": "Zoe Dubois", "team": None, "photo": "/photos/z", "metrics": {"calls_made": 3}}
-    told = Discretion("floor", rankings=(CALLS,), names=names, top=top).rows("today", [row])
+    shown = told(Discretion("floor", rankings=(CALLS,), names=names, top=top), "today", [row])
 
-    assert [each.get("photo") for each in told.values()] == [photo]
+    assert [each.get("photo") for each in shown.values()] == [photo]

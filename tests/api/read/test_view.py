@@ -184,7 +184,7 @@ def test_nothing_is_kept_of_minutes_that_have_expired() -> None:
     assert [*view.store.windows()] == []
     assert [*view.store.people()] == []
     assert view._rep_panes == {}
-    assert view._scope_panes == {}
+    assert view._groups.held == {}
     assert view._blocks == {}
     assert len(view._windows) == 0
 
@@ -194,7 +194,7 @@ def test_asking_for_empty_windows_leaves_nothing_behind() -> None:
     for window in WINDOWS:
         served(view, now=NOON, window=window)
 
-    assert (view._rep_panes, view._scope_panes, view._blocks) == ({}, {}, {})
+    assert (view._rep_panes, view._groups.held, view._blocks) == ({}, {}, {})
 
 
 def test_panes_are_kept_as_bytes_until_they_are_read() -> None:
@@ -224,7 +224,7 @@ def test_merged_panes_that_are_remembered_are_never_changed_by_a_reader() -> Non
     put(view, "r2", TODAY, responses=[1])
     for _ in range(3):
         values = view.values(ORGANISATION, span_of("today", NOON, view.calendar), NOON)
-        merge([*view._scope_panes[TODAY].values()])
+        merge([*view._groups.held[TODAY].values()])
 
     assert values.metrics["lead_response_seconds_p50"] == 0.000005
     assert view._rep_pane(TODAY, "r1") == pane_of(responses=[5, 7])

@@ -28,6 +28,28 @@ for (const [value, unit, written] of [
   });
 }
 
+for (const [value, unit, ...written] of [
+  ["165000.00", "money", "$165,000", "$165K"],
+  ["1654321.00", "money", "$1,654,321"],
+  ["1654321.50", "money", "$1,654,321.50"],
+  ["1250000.00", "money", "$1,250,000", "$1.25M"],
+  ["900.00", "money", "$900"],
+  [1654321, "count", "1,654,321"],
+  [1500, "count", "1,500", "1.5K"],
+  [1234, "count", "1,234"],
+  [12.25, "count", "12.25"],
+  [0.725, "ratio", "72.5%"],
+  [0.9999, "ratio", "99.99%"],
+  [2.25, "days", "2.25d"],
+  [93_645, "seconds", "1d 2h 45s"],
+  [19_230, "seconds", "5h 20m 30s"],
+  [0, "seconds", "0s"],
+]) {
+  test(`${value} ${unit} that was set is written ${written.join(" or ")}`, () => {
+    assert.deepEqual(english.exactly(value, unit, "USD"), written);
+  });
+}
+
 test("what is not known is a dash, and a percentile without a value shows its bound", () => {
   assert.equal(english.value(null, "count"), NOTHING);
   assert.equal(english.value(undefined, "money", "EUR"), NOTHING);

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from processor.agents.ledger import LedgerShard
 from processor.agents.normalise import NormaliseShard
+from processor.agents.responses import ResponsesShard
 from processor.agents.stage import Deployment
 from processor.core.definitions import definitions_of
 from processor.transport.fetched import Fetched
@@ -20,10 +21,13 @@ from schemas.connectors.base import MAX_EVENTS
 from schemas.connectors.generic import Generic
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import Delivery, encode_delivery
-from schemas.frames import change_frames
+from schemas.frames import Engagement, change_frames, engagement_frames
 from schemas.instants import DAY
 from schemas.progress import BETWEEN, Progress, decode_progress, encode_progress, progress_key
+from schemas.records import fold_all
+from schemas.requests import MOST_IN_A_FRAME, request_headers
 from schemas.topics import DEAD_LETTERS, PROGRESS
+from schemas.tracing import Headers
 from tests.builders import change, instant, make_config
 
 CONFIG = make_config(retention={"minutes": "25h", "records": "30d"})
@@ -41,6 +45,19 @@ class Record:
     partition: int = 0
     timestamp: int = 0
     key: bytes | None = None
+    headers: Headers = ()
+
+
+class Settled:
+    """A horizon at which all is known."""
+
+    settled_at = START
+
+    def begin(self) -> None:
+        """It is there."""
+
+    async def end(self) -> None:
+        """Nothing runs."""
 
 
 class KilledError(Exception):
@@ -116,6 +133,31 @@ async def count_all(monkeypatch: pytest.MonkeyPatch, killed_after: int | None) -
     await shard.suspend()
     await shard.close()
     return topics.progress[-1].counters
+
+
+async def test_a_lead_beyond_those_that_a_frame_names_has_no_request_rather_than_an_older_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leads = [f"lead|{number}" for number in range(MOST_IN_A_FRAME + 2)]
+    headers = request_headers((lead, "new") for lead in leads)
+    beyond = {f"lead|{MOST_IN_A_FRAME}": "", f"lead|{MOST_IN_A_FRAME + 1}": ""}
+    (changes,) = change_frames([change("lead", lead.partition("|")[2], START, rep="ana") for lead in leads])
+    ledger = LedgerShard(0, PLACE)
+    monkeypatch.setattr(ledger, "parts", lambda _: [])
+    await ledger.process([Record(0, changes, headers=headers)])
+    assert ledger._requests == dict.fromkeys(leads[:MOST_IN_A_FRAME], "new") | beyond
+
+    row = fold_all("lead", [change("lead", "0", START)]).encode()
+    engaged = [Engagement(f"lead:{lead.partition('|')[2]}", lead, row) for lead in leads]
+    (frame,) = engagement_frames(engaged, START, START)
+    responses = ResponsesShard(0, PLACE, alerts=CONFIG.alerts, horizon=Settled())
+    monkeypatch.setattr(responses, "parts", lambda _: [])
+    for lead in ("0", str(MOST_IN_A_FRAME), "another"):
+        responses.book.requests.note(lead, "old")
+    await responses.process([Record(0, frame, headers=headers)])
+
+    told = {lead: responses.book.requests.of(lead) for lead in ("0", str(MOST_IN_A_FRAME), "another")}
+    assert told == {"0": "new", str(MOST_IN_A_FRAME): "", "another": "old"}
 
 
 @pytest.mark.parametrize("killed_after", range(12))

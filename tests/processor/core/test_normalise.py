@@ -89,10 +89,15 @@ def test_what_could_not_be_read_names_the_request_that_brought_it() -> None:
 
 
 def test_the_request_that_told_of_a_lead_last_goes_on_with_it() -> None:
-    def told(record: str, request: str) -> bytes:
+    def told(record: str, **headers: str) -> bytes:
         body = b'{"record":"%b","id":"5","changed_at":"2026-03-18T15:00:00Z","fields":{"rep":"r-1"}}' % record.encode()
-        return encode_delivery(Delivery("feed", NOW, {"content-type": "application/json", REQUEST: request}, body))
+        return encode_delivery(Delivery("feed", NOW, {"content-type": "application/json", **headers}, body))
 
-    log = [(0, told("lead", "a-1")), (1, told("call", "a-2")), (2, told("lead", "a-3"))]
+    def requests(*log: bytes) -> dict[str, str]:
+        return normalise(enumerate(log), partition=0, connectors=CONNECTORS, progress=Progress()).requests
 
-    assert normalise(log, partition=0, connectors=CONNECTORS, progress=Progress()).requests == {"lead|5": "a-3"}
+    log = told("lead", **{REQUEST: "a-1"}), told("call", **{REQUEST: "a-2"}), told("lead", **{REQUEST: "a-3"})
+    assert requests(*log) == {"lead|5": "a-3"}
+    # What was asked for is no webhook; one that says nothing of its request is the last all the same.
+    assert requests(*log, told("lead", **{SOURCE: LOOKUP})) == {"lead|5": "a-3"}
+    assert requests(*log, told("lead")) == {"lead|5": ""}

@@ -113,6 +113,19 @@ def test_a_stage_is_entered_when_it_was_changed_not_when_it_is_told() -> None:
     assert _record(_event("v2_deal_stage_change")).get("entered_stage_at") == _at("2026-03-11T09:00:00Z")
 
 
+def test_a_deal_that_is_touched_ever_so_often_keeps_the_entry_of_its_stage() -> None:
+    """Each activity of a deal changes it, and one that has never moved says no instant. The API knows when it did."""
+    connector = connect("pipedrive", PIPEDRIVE.secrets, api={"company": "acme", "token": "0123456789abcdef"})
+    touched = [_event("v2_deal_owner_change", at=f"2026-03-21T08:{minute:02}:00Z") for minute in range(60)]
+    touched += [_event("v2_deal_owner_change", at=f"2026-03-21T09:{minute:02}:00Z") for minute in range(10)]
+    told = _parse(_event("v2_deal_create"), *touched, connector=connector).changes
+
+    record = fold_all("deal", told)
+    assert [entry[0] for entry in record.entries("stage")] == [_at("2026-03-10T14:20:05Z")]
+    moved = _record(_event("v2_deal_create"), _event("v2_deal_stage_change"), connector=connector)
+    assert [entry[3] for entry in moved.entries("stage")] == ["1", "2"]
+
+
 def test_a_lost_deal_closed_when_it_was_lost() -> None:
     record = _record(_event("v2_deal_lost"))
 

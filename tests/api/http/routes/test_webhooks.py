@@ -18,8 +18,10 @@ from schemas.connectors.generic import Generic
 from schemas.connectors.standard_webhooks import read_key, sign
 from schemas.deliveries import Delivery
 from schemas.instants import MINUTE
+from schemas.tracing import start_tracing
 from tests.api.fakes import PASSWORD, FakeConnector, FakeIngest
 from tests.api.live import make_app, make_settings
+from tests.collector import Collector
 
 NOW = 1_773_850_890_344_000
 FIELD = Path(__file__).parents[3] / "fixtures" / "field" / "15-webhook-address-with-trailing-slash.json"
@@ -402,3 +404,28 @@ class TestMemory:
         ]
 
         assert statuses == [202, 202, 202]
+
+
+async def test_who_is_not_proven_to_be_the_crm_chooses_no_trace(
+    tmp_path: Path, ingest: FakeIngest, connector: FakeConnector, registry: CollectorRegistry
+) -> None:
+    theirs = f"00-{'1' * 32}-{'2' * 16}-01"
+    with Collector() as collector:
+        tracing = start_tracing(collector.url, "floorcast-api")
+        settings = make_settings(tmp_path)
+        app = make_app(
+            settings, ingest, connector=connector, registry=registry, clock=lambda: NOW, tracing=tracing
+        )  # fmt: skip
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8080") as client:
+            for headers in ({}, SIGNED):
+                answer = await client.post(
+                    "/webhooks/feed", content=b"{}", headers=headers | {"traceparent": theirs, "x-request-id": "r-1"}
+                )
+                assert answer.status_code == (202 if headers else 401)
+        tracing.close()
+
+        refused, taken = collector.spans
+    assert (refused.facts["http.response.status_code"], refused.parent, refused.links) == ("401", "", ())
+    assert refused.trace != "1" * 32
+    assert (taken.facts["http.response.status_code"], taken.parent, taken.trace) == ("202", "2" * 16, "1" * 32)
+    assert taken.facts["floorcast.request"] == "r-1"

@@ -1,0 +1,51 @@
+"""The rows of an answer of Salesforce's API: their ids completed, their instants read. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from schemas.connectors.asking import Answer, BadAnswerError, member
+from schemas.connectors.salesforce.ids import whole_id
+from schemas.connectors.salesforce.objects import micros
+
+
+def own_id(value: Any) -> str:
+    """An id in 18 characters. Raises BadAnswerError."""
+    try:
+        found = whole_id(value)
+    except ValueError as error:
+        msg = f"Id: {error}"
+        raise BadAnswerError(msg) from None
+    if found is None:
+        msg = "Id: is missing"
+        raise BadAnswerError(msg)
+    return found
+
+
+def instant_in(row: Mapping[str, Any], name: str) -> int:
+    """An instant that a row must have, in microseconds. Raises BadAnswerError."""
+    try:
+        found = micros(row.get(name))
+    except ValueError as error:
+        msg = f"{name}: {error}"
+        raise BadAnswerError(msg) from None
+    if found is None:
+        msg = f"{name}: is missing"
+        raise BadAnswerError(msg)
+    return found
+
+
+def row_of(record: dict[str, Any]) -> dict[str, Any]:
+    """A record with its `id` as others have it, and nothing of its type."""
+    record.pop("attributes", None)
+    if "Id" in record:
+        record["id"] = own_id(record["Id"])
+    return record
+
+
+def rows_of(answer: Answer) -> Iterator[dict[str, Any]]:
+    """All of a query's page. Raises BadAnswerError."""
+    for record in member(answer.data, "records", list):
+        if not isinstance(record, dict):
+            msg = "records: must be a list of objects"
+            raise BadAnswerError(msg)
+        yield row_of(record)
