@@ -1,6 +1,6 @@
 // The celebration over the whole screen: who, and how much. Of many it says how many.
 
-import { arrange, element, nameElement, setText } from "../dom.js";
+import { arrange, element, nameElement, setData, setText } from "../dom.js";
 import { icon } from "../icons.js";
 import { Portrait } from "../portrait.js";
 import { winWords } from "../wins.js";
@@ -31,6 +31,7 @@ export class Celebration {
     }
     const { texts } = this.context;
     const heading = HEADINGS[wins[0].cause] || HEADINGS.milestone;
+    setData(this.node, "many", String(wins.length > 1));
     setText(this.heading, wins.length === 1 ? texts.say(heading) : texts.say("celebrate.many", { count: wins.length }));
     arrange(this.list, wins.length > MOST_NAMED ? [] : wins.map((win) => this.line(win, wins.length === 1)));
   }

@@ -204,7 +204,7 @@ function makeRow(/** @type {string} */ id) {
   const owner = nameElement("owner");
   const source = nameElement("source");
   const clock = element("time", "running");
-  const node = element("li", "row", element("span", "sign", sign, word), element("span", "who", owner, lead), source, clock, bar);
+  const node = element("li", "row", element("span", "sign", sign, word), element("span", "who", owner, element("span", "about", lead)), source, clock, bar);
   setData(node, "lead", id);
   return { node, bar, sign, word, owner, lead, source, clock };
 }

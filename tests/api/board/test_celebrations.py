@@ -11,7 +11,9 @@ from playwright.sync_api import expect
 from api.http.board_page import screen_settings
 from schemas.config.screens import ScreenConfig
 from tests.api.board.builders import Json, instant, make_alert, make_lead, make_row, make_snapshot, now
+from tests.api.board.floors import LONG
 from tests.api.board.scripted import Screen, needs_browser
+from tests.api.board.test_for_everybody import CUT_OFF
 
 pytestmark = needs_browser
 
@@ -72,11 +74,14 @@ def test_a_photo_that_is_not_there_leaves_no_hole(screen: Screen) -> None:
 
 
 def test_a_burst_names_up_to_five_and_counts_more(screen: Screen) -> None:
+    """However long their names are."""
     opened(screen)
     for number in range(1, 6):
-        screen.floor.publish("win", win(number))
+        screen.floor.publish("win", win(number) | {"name": LONG})
     expect(shown(screen).locator(".celebration-line")).to_have_count(5)
     expect(shown(screen)).to_contain_text("5 wins!")
+    screen.wait_until_at_rest(".celebration")
+    assert screen.page.evaluate(CUT_OFF) == []
 
     screen.floor.publish("win", win(6))
     expect(shown(screen)).to_contain_text("6 wins!")

@@ -16,7 +16,10 @@ CHECKLIST: dict[str, tuple[tuple[str, str], ...]] = {
         (BOARD + "test_scenes.py", "test_everything_can_be_read_from_three_metres_and_nothing_stands_at_the_edge"),
     ),
     "at most six figures in a scene, each with target and state": (
-        (STATIC + "address.test.js", "without parameters it is today's calls, with six figures; more than six are"),
+        (
+            STATIC + "address.test.js",
+            "without parameters it is today's usual metrics, the first of them with its people; of others six",
+        ),
         (BOARD + "test_scenes.py", "test_a_figure_shows_its_goal_and_its_state_in_words_and_a_sign"),
         (BOARD + "test_scenes.py", "test_a_board_of_several_teams_shows_the_goal_of_all_of_them"),
     ),
