@@ -184,8 +184,19 @@ class TestBoardCookie:
             assert answer.json()["team"] == screen
         for query in ("", "?screen=", "?screen=east", "?screen=old", "?screen=north&screen=east", "?screen=a%3Db"):
             assert (await ask(f"{PATHS['board']}{query}", Cookie=cookies)).status_code == 401, query
-        assert (await ask("/board/east", Cookie=cookies)).status_code == 401
+        assert (await ask("/board/floor", Cookie=cookies)).status_code == 401
         assert (await ask(PATHS["board"], Cookie=f"floorcast_board={north}")).status_code == 401
+
+    async def test_only_a_screen_that_there_is_wants_a_key_and_what_lies_below_it_does(
+        self, ask: Ask, keys: Path
+    ) -> None:
+        create_key(keys, ApiScope.BOARD, now=NOW)
+
+        statuses = {
+            path: (await ask(path)).status_code for path in ("/board/floor", "/board/nowhere", "/board/no/where")
+        }
+
+        assert statuses == {"/board/floor": 401, "/board/nowhere": 200, "/board/no/where": 401}
 
     async def test_invalid_token_is_answered_401(self, ask: Ask) -> None:
         answer = await ask("/board/north?token=fc_a.b")
