@@ -8,7 +8,7 @@ What is found becomes the body of a delivery (`Envelope`), which the connector r
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -265,6 +265,15 @@ def member(data: Any, name: str, kind: type[_T]) -> _T:
         msg = f"{name}: is missing or of another type than documented"
         raise BadAnswerError(msg)
     return found
+
+
+def objects_in(data: Any, name: str) -> Iterator[dict[str, Any]]:
+    """The objects of a list that must be there. Raises BadAnswerError."""
+    for found in member(data, name, list):
+        if not isinstance(found, dict):
+            msg = f"{name}: must be a list of objects"
+            raise BadAnswerError(msg)
+        yield found
 
 
 def instant_told(value: Any, name: str) -> int:

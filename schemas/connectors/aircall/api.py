@@ -23,6 +23,7 @@ from schemas.connectors.asking import (
     Steps,
     at_once,
     member,
+    objects_in,
     one_by_one,
 )
 from schemas.instants import DAY, MINUTE, SECOND
@@ -125,11 +126,7 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(answer: Answer, name: str) -> Iterator[dict[str, Any]]:
-    for record in member(answer.data, name, list):
-        if not isinstance(record, dict):
-            msg = f"{name}: must be a list of objects"
-            raise BadAnswerError(msg)
-        yield _row(record)
+    return map(_row, objects_in(answer.data, name))
 
 
 def _second(record: Mapping[str, Any]) -> int:

@@ -31,7 +31,7 @@ from schemas.connectors.asking import (
     Steps,
     at_once,
     instant_told,
-    member,
+    objects_in,
 )
 from schemas.connectors.close.objects import CALL, DEAL_STATUSES, EMAIL, LEAD, LEAD_STATUS_CHANGE, MEETING, OPPORTUNITY
 from schemas.connectors.tables import second_text
@@ -307,11 +307,7 @@ def _at(row: Mapping[str, Any], name: str) -> int:
 
 
 def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
-    for record in member(answer.data, "data", list):
-        if not isinstance(record, dict):
-            msg = "data: must be a list of objects"
-            raise BadAnswerError(msg)
-        yield {**record, "id": str(record.get("id", ""))}
+    return ({**record, "id": str(record.get("id", ""))} for record in objects_in(answer.data, "data"))
 
 
 def _has_more(answer: Answer) -> bool:

@@ -15,7 +15,6 @@ from schemas.connectors.asking import (
     Answer,
     ApiObject,
     Ask,
-    BadAnswerError,
     Changed,
     Envelope,
     Learned,
@@ -25,6 +24,7 @@ from schemas.connectors.asking import (
     Steps,
     at_once,
     member,
+    objects_in,
 )
 from schemas.connectors.hubspot.objects import Object
 from schemas.connectors.hubspot.properties import FURTHER_PROPERTIES, MAKER
@@ -211,7 +211,8 @@ class HubSpotSource(Source):
         answer = yield self._list(object, cursor, archived=False)
         name = _modified(object)
         return Changed(
-            [(member(record, "id", str), _modified_at(record, name)) for record in _results(answer)], _next(answer)
+            [(member(record, "id", str), _modified_at(record, name)) for record in _results(answer)],
+            _next(answer),
         )
 
     def _list(self, object: str, cursor: str | None, *, archived: bool) -> Ask:
@@ -271,11 +272,7 @@ def _instant(value: Any) -> int | None:
 
 
 def _results(answer: Answer) -> Iterator[dict[str, Any]]:
-    for record in member(answer.data, "results", list):
-        if not isinstance(record, dict):
-            msg = "results: must be a list of objects"
-            raise BadAnswerError(msg)
-        yield record
+    return objects_in(answer.data, "results")
 
 
 def _next(answer: Answer) -> str | None:

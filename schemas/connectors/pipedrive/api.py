@@ -29,6 +29,7 @@ from schemas.connectors.asking import (
     at_once,
     instant_told,
     member,
+    objects_in,
     one_by_one,
 )
 from schemas.connectors.pipedrive.objects import RECORDS
@@ -236,12 +237,8 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
 def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
     """The objects of an answer; an empty list may be null."""
     if isinstance(answer.data, dict) and answer.data.get("data", ()) is None:
-        return
-    for record in member(answer.data, "data", list):
-        if not isinstance(record, dict):
-            msg = "data: must be a list of objects"
-            raise BadAnswerError(msg)
-        yield _row(record)
+        return iter(())
+    return map(_row, objects_in(answer.data, "data"))
 
 
 def _alone(answer: Answer) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from schemas.connectors.asking import Answer, BadAnswerError, member
+from schemas.connectors.asking import Answer, BadAnswerError, objects_in
 from schemas.connectors.salesforce.ids import whole_id
 from schemas.connectors.salesforce.objects import micros
 
@@ -44,8 +44,4 @@ def row_of(record: dict[str, Any]) -> dict[str, Any]:
 
 def rows_of(answer: Answer) -> Iterator[dict[str, Any]]:
     """All of a query's page. Raises BadAnswerError."""
-    for record in member(answer.data, "records", list):
-        if not isinstance(record, dict):
-            msg = "records: must be a list of objects"
-            raise BadAnswerError(msg)
-        yield row_of(record)
+    return map(row_of, objects_in(answer.data, "records"))

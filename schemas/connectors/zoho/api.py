@@ -18,7 +18,6 @@ from schemas.connectors.asking import (
     Answer,
     ApiObject,
     Ask,
-    BadAnswerError,
     Changed,
     Envelope,
     Learned,
@@ -28,7 +27,7 @@ from schemas.connectors.asking import (
     Source,
     Steps,
     instant_told,
-    member,
+    objects_in,
 )
 from schemas.connectors.tables import Table, second_text
 from schemas.connectors.zoho.objects import CALLS, DEALS, EMAILS, EVENTS, LEADS, USERS
@@ -328,12 +327,7 @@ def _modified(record: Mapping[str, Any]) -> int:
 
 def _rows(answer: Answer, name: str) -> Iterator[dict[str, Any]]:
     """The objects of an answer, each with its id; an answer without a body has none."""
-    if answer.data is None:
-        return
-    for row in member(answer.data, name, list):
-        if not isinstance(row, dict):
-            msg = f"{name}: must be a list of objects"
-            raise BadAnswerError(msg)
+    for row in () if answer.data is None else objects_in(answer.data, name):
         row["id"] = str(row.get("id", ""))
         yield row
 
