@@ -26,7 +26,7 @@ from processor.transport.writing import Writer
 from schemas.config import Config
 from schemas.connection_states import Backfill as Running
 from schemas.connectors import build_source, daily_limit
-from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope, Learned
+from schemas.connectors.asking import ApiObject, BadAnswerError, Envelope, Learned, beyond
 from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
@@ -145,7 +145,7 @@ class Backfill:
             )
             mark.records += len(page.found)
             mark.unseen = [*mark.unseen, *chain.from_iterable(unseen)]
-            mark.cursor = page.cursor
+            mark.cursor = beyond(mark.cursor, page.cursor)
             self._progressed(object.name, mark.records, of)
             if page.cursor is None:
                 break
@@ -167,7 +167,7 @@ class Backfill:
             await self._store(Envelope(object=object.name, records=page.records), asked_at)
             gone = {str(record["id"]) for record in page.records}
             self.mark.unseen = [id for id in self.mark.unseen if id not in gone]
-            cursor = page.cursor
+            cursor = beyond(cursor, page.cursor)
             if cursor is None:
                 return
 

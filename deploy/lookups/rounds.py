@@ -16,7 +16,7 @@ from deploy.lookups.known import MISSED, Known, Pending
 from deploy.lookups.log import Append, deliveries_of
 from processor.core.normalise import parse_delivery
 from schemas.connection_states import Limits
-from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope, Learned
+from schemas.connectors.asking import ALL, ApiObject, BadAnswerError, Envelope, Learned, beyond
 from schemas.connectors.base import Connector
 from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import DeadLetter
@@ -234,7 +234,7 @@ class Rounds:
                 self._known.note_compared(self.name, noted_as, done, since - HOUR)
             if object.has_links:
                 await self._reconcile_links(object, [id for id, at in page.found if compared.get(id) == at], begun)
-            cursor = page.cursor
+            cursor = beyond(cursor, page.cursor)
             if cursor is None:
                 return
 
@@ -250,7 +250,7 @@ class Rounds:
             asked_at = self._clock()
             page = await self._client.run(self._source.gone(object.name, since, asked_at, cursor))
             await self._tell(object, Envelope(object=object.name, records=page.records), asked_at, begun)
-            cursor = page.cursor
+            cursor = beyond(cursor, page.cursor)
             if cursor is None:
                 return
 
@@ -329,7 +329,7 @@ class Rounds:
         while True:
             page = await self._client.run(self._source.listed(object.name, cursor))
             there.update(id for id, _ in page.found)
-            cursor = page.cursor
+            cursor = beyond(cursor, page.cursor)
             if cursor is None:
                 break
         known, lacking = self._not_listed(object, there)

@@ -267,6 +267,14 @@ def member(data: Any, name: str, kind: type[_T]) -> _T:
     return found
 
 
+def beyond(cursor: str | None, following: str | None) -> str | None:
+    """Where a list goes on, that was read from `cursor` on; None: nowhere. Raises BadAnswerError: at the same place."""
+    if cursor is not None and following == cursor:
+        msg = "a list goes on where it was read from already"
+        raise BadAnswerError(msg)
+    return following
+
+
 def objects_in(data: Any, name: str) -> Iterator[dict[str, Any]]:
     """The objects of a list that must be there. Raises BadAnswerError."""
     for found in member(data, name, list):

@@ -113,9 +113,10 @@ class AircallSource(Source):
             if answer.status in _UNKNOWN and path != "/v1/users":
                 path = "/v1/users"  # the former one
                 continue
-            records += _rows(answer, USERS)
+            users = list(_rows(answer, USERS))
+            records += users
             meta = answer.data.get("meta")
-            if not isinstance(meta, dict) or not meta.get("next_page_link"):
+            if not users or not isinstance(meta, dict) or not meta.get("next_page_link"):
                 return Envelope(object=USERS, records=records)
             page += 1
 

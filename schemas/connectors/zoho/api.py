@@ -180,7 +180,7 @@ class ZohoSource(Source):
                 id = deal.get("id") if isinstance(deal, dict) else deal
                 if id in by_id:
                     by_id[str(id)].append(row)
-            if not _is_more(answer):
+            if not _is_more(answer, rows):
                 break
             last = rows[-1]["id"]
         for deal in deals:
@@ -213,7 +213,7 @@ class ZohoSource(Source):
                 )
                 rows = [] if answer.status in _REFUSED else list(_rows(answer, EMAILS.name))
                 records += [{**row, "id": str(row["message_id"]), LEAD: lead} for row in rows if row.get("message_id")]
-                index = _info(answer).get("next_index") if rows and _is_more(answer) else None
+                index = _info(answer).get("next_index") if _is_more(answer, rows) else None
         found = [record for record in records if instant_told(record.get("time"), "time") >= since]
         return Changed([(each["id"], instant_told(each["time"], "time")) for each in found], following, records=found)
 
@@ -222,12 +222,12 @@ class ZohoSource(Source):
         last = cursor or "0"
         answer = yield self._coql("id", "Leads", f"id > {last}", most=_LEADS)
         found = [row["id"] for row in _rows(answer, "data")]
-        return found, found[-1] if _is_more(answer) else None
+        return found, found[-1] if _is_more(answer, found) else None
 
     def _ids(self, object: str, condition: str) -> Steps[tuple[list[tuple[str, int]], bool]]:
         answer = yield self._coql("id, Modified_Time", object, condition)
         found = [(record["id"], _modified(record)) for record in _rows(answer, "data")]
-        return found, _is_more(answer)
+        return found, _is_more(answer, found)
 
     def _converted(self, since: int, token: str) -> Steps[Changed]:
         answer = yield self._list_of(
@@ -239,7 +239,7 @@ class ZohoSource(Source):
             since, token,
         )  # fmt: skip
         found = [(record["id"], _modified(record)) for record in _rows(answer, "data")]
-        following = _next_token(answer)
+        following = _next_token(answer, found)
         return Changed(found, None if following is None else _CONVERTED + following)
 
     def count(self, object: str, since: int) -> Steps[int | None]:
@@ -262,12 +262,12 @@ class ZohoSource(Source):
         answer = yield self._list_of(
             f"/{object}/deleted", {"type": "all", "page": str(page), "per_page": str(_LISTED)}, since, ""
         )
-        records = []
-        for record in _rows(answer, "data"):
+        records, rows = [], list(_rows(answer, "data"))
+        for record in rows:
             at = instant_told(record.get("deleted_time"), "deleted_time")
             if at >= since:
                 records.append({"id": record["id"], GONE: at})
-        return Page(records, str(page + 1) if _is_more(answer) else None)
+        return Page(records, str(page + 1) if _is_more(answer, rows) else None)
 
     def listed(self, object: str, cursor: str | None) -> Steps[Changed]:
         """All that is there: of ids any time is long enough ago."""
@@ -281,8 +281,9 @@ class ZohoSource(Source):
         while True:
             query = {"type": "AllUsers", "page": str(page), "per_page": str(_LISTED)}
             answer = yield self._get("/users", query)
-            records += _rows(answer, "users")
-            if not _is_more(answer):
+            users = list(_rows(answer, "users"))
+            records += users
+            if not _is_more(answer, users):
                 return Envelope(object=self.people, records=records)
             page += 1
 
@@ -337,11 +338,12 @@ def _info(answer: Answer) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _is_more(answer: Answer) -> bool:
-    return _info(answer).get("more_records") is True
+def _is_more(answer: Answer, rows: Sequence[object]) -> bool:
+    """Whether there is another page; behind one that brought nothing there is none, whatever it says."""
+    return bool(rows) and _info(answer).get("more_records") is True
 
 
-def _next_token(answer: Answer) -> str | None:
+def _next_token(answer: Answer, rows: Sequence[object]) -> str | None:
     """Where the list goes on."""
-    token = _info(answer).get("next_page_token") if _is_more(answer) else None
+    token = _info(answer).get("next_page_token") if _is_more(answer, rows) else None
     return str(token) if token else None
