@@ -88,8 +88,7 @@ def _is_no_board(scope: Scope) -> bool:
     """Whether this is the address of a screen that there is not: no key opens it, so none is asked for."""
     path: str = scope["path"]
     config: Config = scope["app"].state.config
-    screen = path.removeprefix(_BOARD)
-    return path.startswith(_BOARD) and "/" not in screen and screen not in config.screen_names
+    return path.startswith(_BOARD) and path.removeprefix(_BOARD) not in config.screen_names
 
 
 def access_of(request: HTTPConnection) -> Access:

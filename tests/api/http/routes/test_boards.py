@@ -50,6 +50,12 @@ async def test_a_browser_that_asks_for_an_unknown_screen_is_told_so(floor: Floor
         assert "<script" not in page.text
 
 
+async def test_nothing_but_screens_lies_where_an_unknown_one_is_answered_without_a_key(floor: Floor) -> None:
+    paths = [str(getattr(route, "path", "")) for route in floor.app.routes]
+
+    assert [path for path in paths if path.startswith("/board")] == ["/board/{screen}"]
+
+
 @pytest.mark.parametrize(
     ("language", "said"),
     [
