@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from schemas.columns import Block, Column
 from schemas.pane_store import Held, PaneStore, pane_or_nothing
-from schemas.panes import Pane
+from schemas.panes import Pane, written_name
 from schemas.windows import Window, is_day
 
 Total = NDArray[Any]
@@ -82,7 +82,7 @@ class Sums:
         return {column: total for column, total in kept.totals.items() if column.cell in cells}
 
     def of(
-        self, first: Window, last: Window, cells: frozenset[int] | None, places: Collection[int] | None = None
+        self, first: Window, last: Window, cells: frozenset[int] | None, places: Mapping[int, Any] | None = None
     ) -> dict[Column, Total]:  # fmt: skip
         """The same, made anew and not kept. `places`: what it says of others than these means nothing."""
         adding = _Adding(len(self._store.names), self._apart)
@@ -109,8 +109,10 @@ class Sums:
 
     def _add(
         self, adding: "_Adding", first: Window, last: Window, cells: frozenset[int] | None, sign: int,
-        places: Collection[int] | None = None,
+        places: Mapping[int, Any] | None = None,
     ) -> None:  # fmt: skip
+        asked = None if places is None else places.keys()
+        names = None if cells is None else [*map(written_name, cells)]
         wanted = None if cells is None else np.array([*cells], np.uint64)
         theirs = in_order(places) if places is not None and _FEW * len(places) < len(self._store.names) else None
         for window in self._store.windows_between(first, last):
@@ -122,7 +124,7 @@ class Sums:
                 continue
             for origin, block in self._store.blocks(window).items():
                 adding.add_block(block, wanted, fresh.get(origin, {}), sign, theirs)
-            for origin, place, value in self._store.fresh_panes(window, places):
+            for origin, place, value in self._store.fresh_panes(window, asked, names):
                 pane = self._store.read(window, origin, place, value)
                 adding.add_pane(self._entries(pane), place, cells, sign)
 
