@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from schemas.config.windows import known_window
+from schemas.config.windows import WindowName
 from schemas.documents.values import Duration, Model, Name, Number, TimeZone
 from schemas.instants import HOUR
 from schemas.naming import Names
@@ -167,7 +167,7 @@ class Threshold(Model):
     """Whose numbers: those of each active person of the roster, of each team that has one, or all together."""
     teams: list[str] | None = Field(default=None, min_length=1)
     """Only these teams, or reps of these teams."""
-    window: str = "today"
+    window: WindowName = "today"
     """Any window but `yesterday`. In `today`, `week`, `month`, `quarter` and `year` an alert is told once a period."""
     below: Number | None = None
     """Raised while the metric is less. Money is written in the organisation's currency."""
@@ -190,7 +190,6 @@ class Threshold(Model):
     @field_validator("window")
     @classmethod
     def _crossable(cls, window: str) -> str:
-        known_window(window)
         if window == "yesterday":
             msg = "yesterday is over: nothing can cross a limit in it"
             raise ValueError(msg)

@@ -5,13 +5,15 @@ Owns the client and the reading of answers. Does not know what is posted.
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from processor.agents.channels.base import ChannelSettingError, RefusedError, UnavailableError
 from processor.agents.channels.guard import guarded_socket
 from schemas.instants import SECOND, from_datetime
+
+if TYPE_CHECKING:
+    import aiohttp
 
 TIMEOUT_SECONDS = 5.0
 _PASSING = frozenset({408, 425, 429})
@@ -48,6 +50,9 @@ class Poster:
 
     async def post(self, body: bytes, headers: Mapping[str, str], now: int) -> None:
         """Post once. Raises UnavailableError, RefusedError."""
+        # Here, and only here: most of what knows of channels never posts.
+        import aiohttp  # noqa: PLC0415
+
         if self._session is None:
             self._session = self._open()
         try:
@@ -78,7 +83,9 @@ class Poster:
         if self._session is not None:
             await self._session.close()
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self) -> "aiohttp.ClientSession":
+        import aiohttp  # noqa: PLC0415
+
         connector = aiohttp.TCPConnector(
             limit=self._parallel,
             socket_factory=None if self._allow_private else guarded_socket,
