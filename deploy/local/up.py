@@ -29,10 +29,12 @@ from filelock import FileLock, Timeout
 
 from deploy.local.broker import LocalBroker
 from deploy.local.kafka_folder import BrokerError
+from deploy.local.kafka_jvm import archive_path
 from deploy.local.login import read_login
 from deploy.local.ports import UpError, address
 from deploy.local.private import make_private, write_private
 from deploy.local.supervisor import Child, ChildError, Program, Supervisor
+from processor.machine import bound_to_this_process
 from schemas.addresses import is_loopback
 from schemas.exit_codes import ExitCode
 from schemas.instants import SECOND
@@ -197,6 +199,15 @@ class Surroundings:
         arguments = ("--url", url, "--every", f"{every // SECOND}s")
         has = {"FLOORCAST_API_KEY": self._verifiers_token}
         return plan.program("verify", broker, *arguments, stop_seconds=0.5, environment=has)
+
+    async def hasten_next_start(self, plan: Plan) -> None:
+        """Begin to make the archive that a local Kafka starts by, where there is none yet; that ends with us."""
+        if plan.broker is None and not archive_path().exists():
+            quiet = asyncio.subprocess.DEVNULL
+            command = bound_to_this_process([sys.executable, "-m", "deploy.local.kafka_archive"])
+            await asyncio.create_subprocess_exec(
+                *command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+            )
 
 
 class LocalKafka:
@@ -480,6 +491,7 @@ async def _start_all(
     if plan.verify_every is not None:
         await asyncio.sleep(world.undisturbed_seconds)
         await supervisor.launch(world.verifier(plan, broker, running.url, plan.verify_every))
+    await world.hasten_next_start(plan)
 
 
 async def _without_records(plan: Plan, world: Surroundings, broker: Address, say: Callable[[str], None]) -> list[str]:

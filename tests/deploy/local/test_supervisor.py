@@ -365,6 +365,9 @@ class FakeSurroundings(up.Surroundings):
 
     undisturbed_seconds = 0.0
 
+    async def hasten_next_start(self, plan: up.Plan) -> None:
+        return
+
     def verifier(self, plan: up.Plan, broker: Address, url: str, every: int) -> Child:
         assert plan.data.joinpath("announced").exists()
         return obedient(self._folder, "verifier")
