@@ -116,6 +116,9 @@ def reload(*, config: ConfigFlag = None, data: DataFlag = None) -> None:
     running = find_running(settings.data)
     if running is None:
         fail([f"no floorcast up runs on {settings.data}: name its folder with --data"], ExitCode.WRONG_USE)
+    if config is not None and config.resolve() != Path(running.config).resolve():
+        reason = f"the floorcast up on {settings.data} goes by {running.config}: change that, or start it with another"
+        fail([f"--config: {reason}"], ExitCode.WRONG_USE)
     checked_files(Path(running.config))
     os.kill(running.pid, signal.SIGHUP)
     typer.echo("worker and api read the files again; the old numbers are served until the new ones are whole")

@@ -43,7 +43,7 @@ def built(settings: Callable[..., _T], flags: dict[str, Any]) -> _T:
     try:
         return settings(**flags)
     except ValidationError as error:
-        fail(describe(error), ExitCode.WRONG_USE)
+        fail(describe(error, flags), ExitCode.WRONG_USE)
 
 
 def given(**flags: Any) -> dict[str, Any]:

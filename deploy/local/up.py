@@ -258,10 +258,6 @@ async def reach_broker(broker: Address) -> None:
     """Raise UpError unless a Kafka at one of the comma-separated addresses lets us in."""
     from processor.transport.reaching import why_not  # noqa: PLC0415
 
-    for one in str(broker).split(","):
-        host, _, port = one.strip().rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) <= 65535:
-            raise UpError([f"broker: {one.strip()!r} is not HOST:PORT"], 2)
     problem = await why_not(broker)
     if problem is not None:
         raise UpError([problem], 3)
