@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 from api.read.catch_up import CatchUp
-from deploy.local.up import Target
+from deploy.local.target import Target
 from deploy.verification.books import Books
 from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.differences import ValueDifference, What, differences
