@@ -12,12 +12,12 @@ from typing import Any
 
 from schemas.connectors.asking import Envelope
 from schemas.connectors.base import Parsed
+from schemas.connectors.events import ShapeError
 from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.api import LINKS, MADE_BY, modified_at
 from schemas.connectors.hubspot.events import (
     STATEMENTS,
     Account,
-    ShapeError,
     Statement,
     merged_before,
     merged_ids,

@@ -13,10 +13,11 @@ from math import isfinite
 from typing import Any
 
 from schemas.connectors.base import Parsed
+from schemas.connectors.events import LeftOutError, ShapeError
 from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.objects import CLASSIC, IN_ASSOCIATIONS, Object
 from schemas.connectors.hubspot.properties import DISPOSITION, INFERRED_YIELDS, OTHER_PARTY, REMOVAL_YIELDS, WINNING
-from schemas.instants import checked, format_instant
+from schemas.instants import format_instant
 from schemas.records import FIELDS, MERGED
 from schemas.voices import LEFT
 
@@ -43,10 +44,6 @@ class Account:
     """Whether its API can be asked for what events do not tell."""
 
 
-class ShapeError(ValueError):
-    """An event that is not what HubSpot documents. The message names the member."""
-
-
 class UnknownPropertyError(Exception):
     """A property that says nothing of a record of ours."""
 
@@ -54,14 +51,6 @@ class UnknownPropertyError(Exception):
         self.record = record
         self.name = name
         super().__init__(name)
-
-
-class LeftOutError(Exception):
-    """An event, or a part of it, that is left out on purpose."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 def subject_of(event: Mapping[str, Any], account: Account) -> tuple[Object | None, str]:
@@ -92,19 +81,6 @@ def subject_of(event: Mapping[str, Any], account: Account) -> tuple[Object | Non
     if target is None:
         raise LeftOutError(_UNKNOWN_TYPE)
     return target, action
-
-
-def occurred_at(event: Mapping[str, Any]) -> int:
-    """Read the version of an event, in microseconds. Raises ShapeError."""
-    value = event.get("occurredAt")
-    if isinstance(value, bool) or not isinstance(value, int):
-        msg = "occurredAt: is missing or not in milliseconds"
-        raise ShapeError(msg)
-    try:
-        return checked(value * 1000)
-    except ValueError as error:
-        msg = f"occurredAt: {error}"
-        raise ShapeError(msg) from None
 
 
 def _object_id(value: Any, name: str) -> str:
