@@ -16,7 +16,14 @@ from schemas.connectors.base import Parsed
 from schemas.connectors.events import LeftOutError, ShapeError
 from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.objects import CLASSIC, IN_ASSOCIATIONS, Object
-from schemas.connectors.hubspot.properties import DISPOSITION, INFERRED_YIELDS, OTHER_PARTY, REMOVAL_YIELDS, WINNING
+from schemas.connectors.hubspot.properties import (
+    DISPOSITION,
+    FOLLOWING_YIELDS,
+    INFERRED_YIELDS,
+    OTHER_PARTY,
+    REMOVAL_YIELDS,
+    WINNING,
+)
 from schemas.instants import format_instant
 from schemas.records import FIELDS, MERGED
 from schemas.voices import LEFT
@@ -166,6 +173,8 @@ def _property_change(
         yield Statement(target.kind, own_id, facts.wins, yields=-WINNING)
     if facts.inferred:
         yield Statement(target.kind, own_id, facts.inferred, yields=INFERRED_YIELDS)
+    if facts.follows and not account.looks_up:
+        yield Statement(target.kind, own_id, facts.follows, yields=FOLLOWING_YIELDS)
 
 
 def _property_text(value: Any) -> str | None:
