@@ -167,14 +167,14 @@ def _property_change(
     is_partly_told = name == "dealstage" and facts.said.get("status") is None and not facts.wins
     if is_named or is_partly_told or name == "hs_email_status":
         _want(event.get("objectId"), target, parsed, account)  # what it means, other properties say
-    if facts.said:
-        yield Statement(target.kind, own_id, facts.said)
-    if facts.wins:
-        yield Statement(target.kind, own_id, facts.wins, yields=-WINNING)
-    if facts.inferred:
-        yield Statement(target.kind, own_id, facts.inferred, yields=INFERRED_YIELDS)
-    if facts.follows and not account.looks_up:
-        yield Statement(target.kind, own_id, facts.follows, yields=FOLLOWING_YIELDS)
+    for fields, yields in (
+        (facts.said, 0),
+        (facts.wins, -WINNING),
+        (facts.inferred, INFERRED_YIELDS),
+        ({} if account.looks_up else facts.follows, FOLLOWING_YIELDS),
+    ):
+        if fields:
+            yield Statement(target.kind, own_id, fields, yields=yields)
 
 
 def _property_text(value: Any) -> str | None:
