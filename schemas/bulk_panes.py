@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.columns import Column
-from schemas.pane_store import Held, PaneStore
+from schemas.pane_store import Held, PaneStore, panes_of
 from schemas.panes import Pane, decode_pane, merge, written_name
 from schemas.sums import Sums, Totals, in_order
 from schemas.windows import Day, Span, Window
@@ -49,6 +49,10 @@ class BulkPanes:
             return None
         return {column: _at(total, places) for column, total in self._sums.totals(first, last, cells).items()}
 
+    def ahead(self, first: Window, last: Window, cells: frozenset[int]) -> Iterator[None]:
+        """Make the totals that these cells are read from, with time for others after each step."""
+        return self._sums.ahead(first, last, cells & self._in_columns)
+
     def of_rep(self, rep: str | None, span: Span, cells: frozenset[int] | None) -> Pane | None:
         """Somebody's pane of some cells over days, from totals that others will ask for too.
 
@@ -79,7 +83,9 @@ class BulkPanes:
     ) -> list[Pane]:  # fmt: skip
         """The pane of each of them over a stretch of windows; of these cells (None: of all) at least."""
         group_of = {place: number for number, place in enumerate(places)}
-        return self._panes(self._sums.totals(first, last, cells), first, last, group_of, len(places), cells, day_of)
+        in_columns = None if cells is None else cells & self._in_columns
+        totals = {} if in_columns == frozenset() else self._sums.totals(first, last, in_columns)
+        return self._panes(totals, first, last, group_of, len(places), cells, day_of)
 
     def levels_of(
         self, places: Sequence[int], first: Window, last: Window, day_of: Callable[[Window], Day]
@@ -137,7 +143,7 @@ class BulkPanes:
             for place, rest in block.rests(wanted):
                 if place not in over and (names is None or any(name in rest for name in names)):
                     yield place, decode_pane(rest)
-        for origin, place, value in self._store.fresh_panes(window, places):
+        for origin, place, value in panes_of(fresh, places):
             if names is None or any(name in value for name in names):
                 pane = self._store.read(window, origin, place, value)
                 found = {cell: part for cell, part in pane.items() if self._is_rest(cell, part)}
@@ -160,7 +166,7 @@ class BulkPanes:
                     if place not in over:
                         amounts[place] = amounts.get(place, 0) + amount
         name = written_name(cell)
-        for origin, place, value in self._store.fresh_panes(window, places):
+        for origin, place, value in panes_of(fresh, places):
             if name in value:
                 pane = self._store.read(window, origin, place, value)
                 amounts[place] = amounts.get(place, 0) + int(pane.get(cell, 0))

@@ -382,16 +382,19 @@ class PaneStore:
         """What lies over the blocks of a window, and beside them, by origin and place."""
         return self._fresh.get(window, _NONE)
 
-    def fresh_panes(self, window: Window, places: Collection[int] | None = None) -> Iterator[tuple[str, int, bytes]]:
-        """(origin, place, pane) of what lies there; of these people alone, if somebody asks for some.
 
-        Whoever asks for a few of very many has no look at all of them.
-        """
-        for origin, held in self.fresh(window).items():
-            for place in held if places is None or len(places) >= len(held) else places:
-                value = held.get(place)
-                if value is not None and (places is None or place in places):
-                    yield origin, place, value
+def panes_of(
+    fresh: Mapping[str, Mapping[int, bytes | None]], places: Collection[int] | None = None
+) -> Iterator[tuple[str, int, bytes]]:  # fmt: skip
+    """(origin, place, pane) of what a store says to be fresh; of these people alone, if somebody asks for some.
+
+    Whoever asks for a few of very many has no look at all of them.
+    """
+    for origin, held in fresh.items():
+        for place in held if places is None or len(places) >= len(held) else places:
+            value = held.get(place)
+            if value is not None and (places is None or place in places):
+                yield origin, place, value
 
 
 def read_place(key: bytes) -> tuple[str, str | None, Window]:
