@@ -383,7 +383,7 @@ def test_what_is_no_text_or_no_object_a_line_is_named_as_what_it_is(
 
 
 def test_a_cell_may_hold_a_whole_mail_and_a_zero_byte_costs_its_line(imports: Imports, tmp_path: Path) -> None:
-    """What stands in a long cell is no line of the file, and one faulty byte does not make the file another encoding."""
+    """What stands in a long cell is no line of the file, and one faulty byte makes the file no other encoding."""
     inside = calls("x").splitlines()[1] + ",\n"
     header, one, two, three = calls("1", "2", "3").splitlines()
     lines = [f"{header},note", f'{one},"{inside * 4000}"', f"{two},\0", f"{three},"]
