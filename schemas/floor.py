@@ -129,6 +129,11 @@ class Floor(MergedPanes):
         windows = span.windows()
         return self._bulk.totals(places, Window(windows[0]), Window(windows[-1]), held.cells)
 
+    def total_ahead(self, metric: str, span: Span) -> Iterator[None]:
+        """Make ahead what a metric of everybody is read from, with time for others after each step."""
+        windows = span.windows()
+        return self._bulk.ahead(Window(windows[0]), Window(windows[-1]), self._bound.metrics[metric].cells)
+
     def rough(self, metric: str, totals: Mapping[Column, NDArray[Any]], size: int) -> Rough | None:
         """About how large a metric of so many people is, of whom these are the totals; None: there is no saying."""
         reader = self._bound.metrics[metric].reader

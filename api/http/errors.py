@@ -251,6 +251,9 @@ def _answer_http(error: HTTPException, scope: Scope) -> Response:
 
 def _answer_invalid(error: RequestValidationError) -> Response:
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        # Its place is a number of characters.
+        return answer(InvalidParameterError("body", f"is not JSON (character {int(first['loc'][-1]) + 1})"))
     # The place only, never the value: it may hold personal data.
     field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     return answer(InvalidParameterError(field, str(first["msg"]).removeprefix("Value error, ")))

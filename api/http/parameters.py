@@ -71,7 +71,10 @@ class ReadRequest(Request):
 
 
 class ReadRoute(APIRoute):
-    """A route under `/v1`: what it is asked and does not know is refused, so that a misspelt filter filters."""
+    """A route under `/v1`: what it is asked and does not know is refused, so that a misspelt filter filters.
+
+    So is what it is asked twice: one of the two would be passed over.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The framework's own, behind a look at the names of the parameters.
@@ -85,9 +88,13 @@ class ReadRoute(APIRoute):
 
         async def handle_known(request: Request) -> Response:
             if request.scope["query_string"]:
-                for name in request.query_params:
+                seen = set()
+                for name, _ in request.query_params.multi_items():
                     if name not in known:
                         raise InvalidParameterError(field=name[:100], detail="is no parameter of this address")
+                    if name in seen:
+                        raise InvalidParameterError(field=name, detail="is given twice")
+                    seen.add(name)
             return await handle(ReadRequest(request.scope, request.receive))
 
         return handle_known

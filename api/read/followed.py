@@ -141,7 +141,7 @@ class FollowedWindows:
     @property
     def is_all_told(self) -> bool:
         """Whether nothing is left for the next call of `news`."""
-        return not self.heads.unseen and not any(followed.is_due for followed in self.windows.values())
+        return self.heads.is_all_seen and not any(followed.is_due for followed in self.windows.values())
 
     def follow(self, window: str, selection: Selection, number: int, now: int) -> bool:
         """Somebody looks at that part of a window, from the event of that number on; whether nobody did."""

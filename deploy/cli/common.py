@@ -43,7 +43,7 @@ def built(settings: Callable[..., _T], flags: dict[str, Any]) -> _T:
     try:
         return settings(**flags)
     except ValidationError as error:
-        fail(describe(error), ExitCode.WRONG_USE)
+        fail(describe(error, flags), ExitCode.WRONG_USE)
 
 
 def given(**flags: Any) -> dict[str, Any]:
@@ -98,24 +98,9 @@ def target_of(settings: Settings, url: str | None = None) -> "Target":
 
 def checked_config(path: Path) -> "Config":
     """The configuration, if all of it can be used. Ends the command with every problem otherwise."""
-    from processor.agents.channels import build_channels  # noqa: PLC0415
     from schemas.config import ConfigError, load_config  # noqa: PLC0415
-    from schemas.connectors import build_connector  # noqa: PLC0415
 
     try:
-        config = load_config(path, os.environ)
+        return load_config(path, os.environ)
     except ConfigError as error:
         fail(error.problems, ExitCode.WRONG_USE)
-    problems = []
-    try:
-        build_channels(config)
-    except ConfigError as error:
-        problems += [f"{path}: {problem}" for problem in error.problems]
-    for name, connection in config.connections.items():
-        try:
-            build_connector(connection)
-        except ValueError as error:
-            problems.append(f"{path}: connections.{name}.{error}")
-    if problems:
-        fail(problems, ExitCode.WRONG_USE)
-    return config

@@ -46,7 +46,6 @@ CONSOLE_SCRIPT = "floorcast"
 _READY_PROBE_SECONDS = 2.0
 _BETWEEN_PROBES_SECONDS = 0.1
 _SLOW_SECONDS = 30.0
-_BROKER_PROBE_SECONDS = 5.0
 _TOPICS_SECONDS = 30.0
 _LOOKED_SECONDS = 60.0
 
@@ -248,10 +247,6 @@ async def reach_broker(broker: Address) -> None:
     """Raise UpError unless a Kafka at one of the comma-separated addresses lets us in."""
     from processor.transport.reaching import why_not  # noqa: PLC0415
 
-    for one in str(broker).split(","):
-        host, _, port = one.strip().rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) <= 65535:
-            raise UpError([f"broker: {one.strip()!r} is not HOST:PORT"], 2)
     problem = await why_not(broker)
     if problem is not None:
         raise UpError([problem], 3)

@@ -26,7 +26,7 @@ from deploy.verification.differences import ValueDifference, What, differences
 from deploy.verification.funnels import flat
 from deploy.verification.kept import KeptChanges
 from deploy.verification.lists import PERIODS, ServedLists, list_differences, served_values
-from deploy.verification.pieces import Asked, recount_with_lists
+from deploy.verification.pieces import Asked, recount_in_pieces
 from deploy.verification.shapes import LeadClock, Rows, Window
 from processor.core.normalise import normalise
 from processor.transport.fetched import Fetched
@@ -252,7 +252,7 @@ async def _compare(
     asked = [Asked(window, of.organisation_at, of.reps_at, of.teams_at) for window, of in served.items()]
     # Off the loop: a recount of a large log takes seconds, and the connection to Kafka must live on.
     rows, clocks, recounted = await asyncio.to_thread(
-        recount_with_lists, kept, config, asked, parse_instant(as_of), definitions,
+        recount_in_pieces, kept, config, asked, parse_instant(as_of), definitions,
         lists_at=None if lists is None else lists.goals_at,
     )  # fmt: skip
     found = [

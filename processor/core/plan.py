@@ -100,14 +100,6 @@ class Evaluator:
 Function = Callable[[Get, Mapping[str, str]], list[Contribution]]
 
 
-def condition_function(condition: Condition) -> Callable[[Get], bool]:
-    """Whether a condition holds for a row, as a plan would say it."""
-    source = _Source()
-    holds = source.condition(condition)
-    made: Callable[[Get], bool] = source.function("get", [*source.lines, f"return {holds}"])
-    return made
-
-
 @lru_cache(256)  # Configurations have most of their programs in common.
 def _compiled(program: Program) -> Function:
     source = _Source()

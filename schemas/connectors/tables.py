@@ -102,9 +102,9 @@ def instant_row(source: str, name: str, note: str = "") -> Row:
     return Row(source, (name,), lambda value, _said: {name: instant_text(value)}, note)
 
 
-def id_row(source: str, name: str, note: str = "") -> Row:
+def id_row(source: str, name: str) -> Row:
     """A member that is a pointer: an id, or an object that has one."""
-    return Row(source, (name,), lambda value, _said: {name: id_of(value)}, note)
+    return Row(source, (name,), lambda value, _said: {name: id_of(value)})
 
 
 def id_of(value: Any) -> Any:

@@ -328,6 +328,52 @@ def test_a_total_that_is_more_than_64_bits_is_exact() -> None:
     assert sums.totals(day_window(1), day_window(9), None)[Column(cell, None)][place] == number * 9
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_totals_made_ahead_hold_what_changes_meanwhile(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.sums._MANY", 3)
+    monkeypatch.setattr("schemas.sums._AT_ONCE", 2)
+    chance, are_some_cells = random.Random(seed), bool(seed % 2)
+    store = PaneStore(parts_in(PLAN))
+    sums = Sums(store, frozenset(DAYS))
+    cells = frozenset(BY_FORM[Form.COUNT][:1]) if are_some_cells else None
+
+    def change() -> None:
+        window, origin, place = (
+            day_window(chance.randrange(4)),
+            chance.choice(ORIGINS),
+            store.place(f"r{chance.randrange(6)}"),
+        )
+        number = chance.choice([1, 2, 2**62 - 1])
+        before = store.put(window, origin, place, encode_pane(dict.fromkeys(BY_FORM[Form.COUNT], number)))
+        sums.note(window, origin, place, before)
+        if chance.randrange(4) == 0:
+            store.pack(window)
+
+    def same() -> bool:
+        found, meant = (
+            sums.totals(day_window(0), day_window(3), cells),
+            Sums(store, frozenset(DAYS)).of(day_window(0), day_window(3), cells),
+        )
+        return all(
+            found.get(column, [0] * 6)[place] == total[place]
+            for column, total in meant.items()
+            for place in range(1, len(total))
+        )
+
+    for _ in range(chance.randrange(30)):
+        change()
+    sums.totals(day_window(1), day_window(1), None)
+    for _ in sums.ahead(day_window(0), day_window(3), cells):
+        change()
+        if chance.randrange(5) == 0:
+            sums.totals(day_window(1), day_window(3), None)
+
+    assert not store.windows_between(day_window(0), day_window(3)) or (day_window(0), day_window(3)) in sums._kept
+    assert same()
+    change()
+    assert same()
+
+
 def test_a_stretch_that_moves_on_is_that_of_its_own_days() -> None:
     cell = BY_FORM[Form.COUNT][0]
     store = PaneStore(frozenset())
@@ -410,7 +456,7 @@ def test_once_all_is_merged_ahead_nothing_is_left_for_who_asks(
         if done < 5:
             break
 
-    monkeypatch.setattr(floor._groups, "_merge", lambda window, *_: asked.append(window))
+    monkeypatch.setattr(floor._groups._bulk, "of_groups", lambda window, *_: asked.append(window))
     assert floor.merged(ORGANISATION, month, NOW)[cell] == 9 * 31
     assert floor.merged(team_scope("north"), month, NOW)[cell] == 31
     assert not asked

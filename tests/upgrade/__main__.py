@@ -192,7 +192,13 @@ async def _step(what: str, members: list[Member], posted: Posted, events: int, s
     """Post, and compare what each api serves with a recount of the log."""
     await _post(posted, events, seed)
     asked = [(member, member.side) for member in members if member.name.startswith("api") and member.side]
-    said = await asyncio.gather(*(asyncio.to_thread(side.run, "verify", "--url", member.url) for member, side in asked))
+    try:
+        runs = (asyncio.to_thread(side.run, "verify", "--url", member.url) for member, side in asked)
+        said = await asyncio.gather(*runs)
+    except UpgradeError as error:
+        raise UpgradeError(
+            "\n".join([f"{what}: {error}", *(f"{each.name}: {each.words()}" for each in members)])
+        ) from None
     for (member, side), words in zip(asked, said, strict=True):
         _say(f"{what}: {member.name} by {side.name}: {words.strip().splitlines()[-1]}")
 

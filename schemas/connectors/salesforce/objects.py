@@ -95,10 +95,10 @@ def _owner(source: str, name: str) -> Row:
     return Row(source, (name,), _pointer(name, USER), "a queue (00G…) is nobody")
 
 
-def _lead_and_deal(*, is_with_deal: bool = True) -> tuple[Row, ...]:
-    lead = Row("WhoId", ("lead",), _pointer("lead", LEAD_PREFIX), "a lead (00Q…)")
-    deal = Row("WhatId", ("deal",), _pointer("deal", DEAL_PREFIX), "an opportunity (006…)")
-    return (lead, deal) if is_with_deal else (lead,)
+_LEAD_AND_DEAL = (
+    Row("WhoId", ("lead",), _pointer("lead", LEAD_PREFIX), "a lead (00Q…)"),
+    Row("WhatId", ("deal",), _pointer("deal", DEAL_PREFIX), "an opportunity (006…)"),
+)
 
 
 # --- Calls ------------------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ TASK = Table(
     "Task", "call", "https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_objects_task.htm",
     (
         _owner("OwnerId", "rep"),
-        *_lead_and_deal(),
+        *_LEAD_AND_DEAL,
         Row("CallType", ("direction", "internal"), _call_type),
         Row("CallDisposition", ("outcome",), _disposition, "free text, by `outcomes`"),
         Row("CallDurationInSeconds", ("talk_seconds",), _seconds),
@@ -228,7 +228,7 @@ EVENT = Table(
     (
         _owner("OwnerId", "rep"),
         _owner("CreatedById", "booked_by"),
-        *_lead_and_deal(),
+        *_LEAD_AND_DEAL,
         Row("Type", ("kind",), lambda value, said: {"kind": said.words.types.get(value) or value if value else None}),
         _instant_row("CreatedDate", "booked_at", "a reschedule books nothing anew"),
         Row("StartDateTime", ("starts_at",), _starts_at, also=("ActivityDateTime",)),

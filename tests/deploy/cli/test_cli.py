@@ -125,7 +125,7 @@ def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
         (["simulate", "--url", "http://127.0.0.1:1", "--connection", "crm"], "--connection"),
         (["simulate"], "--url"),
         (["simulate", "--url", "http://127.0.0.1:1", "--duplicates", "0.9", "--late", "0.9"], "shares"),
-        (["simulate", "--url", "http://127.0.0.1:1", "--since", "yesterday"], "duration"),
+        (["simulate", "--url", "http://127.0.0.1:1", "--since", "yesterday"], "--since: 'yesterday' is not a duration"),
         (["simulate", "--url", "http://127.0.0.1:1", "--truth", "nowhere/truth.json"], "--truth"),
         (["topics"], "--broker"),
         (["verify"], "--broker"),
@@ -137,7 +137,11 @@ def test_a_kafka_that_does_not_answer_is_exit_code_3(folder: Path) -> None:
         (["dead-letters", "replay", "0-1", "--all"], "--all"),
         (["dead-letters", "list", "--limit", "0"], "--limit"),
         (["up", "--port", "99999"], "--port"),
-        (["up", "--broker", "kafka"], "HOST:PORT"),
+        (["up", "--broker", "kafka"], "--broker: 'kafka' is not HOST:PORT"),
+        (["api", "--broker", "kafka:9092,other"], "--broker: 'other' is not HOST:PORT"),
+        (["worker", "--broker", ""], "--broker: '' is not HOST:PORT"),
+        (["worker", "--broker", "kafka:99999"], "--broker: 'kafka:99999' is not HOST:PORT"),
+        (["worker", "--host", ""], "--host: "),
         (["dance"], "dance"),
     ],
 )
@@ -180,8 +184,11 @@ def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     assert (settings.port, settings.host) == (9001, "localhost")
 
 
-def test_settings_are_refused_by_their_names() -> None:
-    with pytest.raises(SettingsError, match="FLOORCAST_PARTITIONS"):
+def test_settings_are_refused_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOORCAST_PARTITIONS", "0")
+    with pytest.raises(SettingsError, match="FLOORCAST_PARTITIONS: "):
+        load_settings(port=9001)
+    with pytest.raises(SettingsError, match=r"^--partitions: "):
         load_settings(partitions=0)
 
 

@@ -313,6 +313,15 @@ class TestReload:
         assert (result.exit_code, heard) == (2, [])
         assert "metrics.yaml:" in result.stderr
 
+    def test_another_file_than_its_own_is_refused(self, folder: Path, heard: list[int]) -> None:
+        self.run_up(folder)
+
+        assert floorcast("reload", "--config", "floorcast.yaml").exit_code == 0
+        result = floorcast("reload", "--config", "other.yaml")
+
+        assert (result.exit_code, heard) == (2, [signal.SIGHUP])
+        assert result.stderr.startswith("--config: the floorcast up on .floorcast goes by ")
+
     def test_without_one_there_is_nobody_to_tell(self) -> None:
         result = floorcast("reload")
 

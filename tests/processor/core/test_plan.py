@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.core.plan import Contribution, Evaluator, condition_function, digest_of_id
+from processor.core.plan import Contribution, Evaluator, digest_of_id
 from processor.native.plan import CompiledPlan
 from schemas.catalogue.amounts import limbs, number_of, rate_on, total
 from schemas.catalogue.conditions import (
@@ -378,12 +378,6 @@ def test_what_means_the_same_has_the_same_text(one: Condition, other: Condition)
     assert canonical(some([one, other])) == canonical(some([other, one]))
     assert canonical(opposite(opposite(one))) == canonical(one)
     assert canonical(every([one, True])) == canonical(one)
-
-
-@CALM
-@given(conditions("call"), st.dictionaries(st.sampled_from(sorted(FIELDS["call"])), st.none() | st.integers(0, 5)))
-def test_a_condition_alone_is_what_it_is_in_a_plan(condition: Condition, call: dict[str, Any]) -> None:
-    assert condition_function(condition)(call.get) == _holds(condition, call.get)
 
 
 def test_what_a_cell_is_called_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
