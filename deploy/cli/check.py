@@ -79,9 +79,15 @@ def _online(config: Config, settings: Settings) -> int:
     deliveries, streams = _from_kafka(config, settings)
     code = 0
     for name, connection in config.connections.items():
-        for finding in look_online(
-            name, connection, last_delivery_at=deliveries.get(name), stream=streams.get(name), rights=rights_of
-        ):
+        found = look_online(
+            name,
+            connection,
+            last_delivery_at=deliveries.get(name),
+            stream=streams.get(name),
+            people=[id for rep in config.reps.values() for id in rep.aliases.get(name, ())],
+            rights=rights_of,
+        )
+        for finding in found:
             typer.echo(f"connections.{name}: {'WRONG: ' if finding.is_wrong else ''}{finding.words}")
             if finding.is_wrong:
                 code = max(code, int(ExitCode.UNREACHABLE if finding.is_away else ExitCode.DIFFERENCES))
