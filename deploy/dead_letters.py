@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from deploy.local.up import Target
+from deploy.local.target import Target
 from processor.transport.appending import Appender, Place
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError

@@ -16,18 +16,15 @@ from schemas.connectors.asking import Envelope, decode_envelope
 from schemas.connectors.base import Parsed, SignedRequest, runs_ahead
 from schemas.connectors.connection import MIN_SECRET
 from schemas.connectors.content import JSON, check_content
-from schemas.connectors.events import events_of
+from schemas.connectors.events import LeftOutError, ShapeError, events_of, whole_number
 from schemas.connectors.fields import FieldError, read_change
 from schemas.connectors.hubspot.answers import said_by
 from schemas.connectors.hubspot.api import HubSpotSource
 from schemas.connectors.hubspot.events import (
     STATEMENTS,
     Account,
-    LeftOutError,
-    ShapeError,
     Statement,
     UnknownPropertyError,
-    occurred_at,
     subject_of,
 )
 from schemas.connectors.hubspot.objects import BY_TYPE_ID, objects_of
@@ -151,7 +148,7 @@ class HubSpot:
             msg = "event: must be an object"
             raise ShapeError(msg)
         target, action = subject_of(event, self._account)
-        at = occurred_at(event)
+        at = whole_number(event.get("occurredAt"), "occurredAt", per_second=1000)
         return at, STATEMENTS[action](event, target, at, parsed, self._account)
 
     def _take(

@@ -175,6 +175,8 @@ class Salesforce:
             if table is not None:
                 yield Statement(table.record, id, at, deleted=True)
             return
+        if data.get("IsDeleted") in ("false", "0") and notification.type in OBJECTS:
+            yield Statement(OBJECTS[notification.type].record, id, at, deleted=False)
         yield from self._reader.statements(notification.type, id, data, at, parsed, type="WHOLE")
 
     def _changed(self, event: Mapping[str, Any], parsed: Parsed) -> Iterator[Statement]:

@@ -313,3 +313,32 @@ def test_what_cannot_be_read_is_told_by_its_member(event: Any, detail: str) -> N
     (problem,) = parse(_connector(), [event], received_at=LATER).problems
 
     assert problem.detail.startswith(detail)
+
+
+def test_a_stage_of_the_accounts_own_is_what_the_look_up_says_whatever_was_told_before() -> None:
+    """The notification comes after the entry that the history tells, so it must not say that nobody knows."""
+    notified = _parse(_values("Deals", {"Stage": "Gewonnen"}))
+    (record,) = fixture("zoho/enrich_deal.json")["data"]
+    history = [
+        {"Stage": "Angebot", "Modified_Time": record["Created_Time"]},
+        {"Stage": "Gewonnen", "Modified_Time": record["Modified_Time"]},
+    ]
+    envelope = Envelope(
+        object="Deals", records=[record | {"Stage": "Gewonnen", HISTORY: history}],
+        words={"Angebot": "open", "Gewonnen": "won"},
+    )  # fmt: skip
+    answered = _answer(envelope)
+
+    for changes in ([*notified.changes, *answered.changes], [*answered.changes, *notified.changes]):
+        record_now = fold_all("deal", changes)
+        assert (record_now.get("stage"), record_now.get("status")) == ("Gewonnen", "won")
+        assert record_now.get("closed_at") == _at("2026-03-18T16:41:30Z")
+    assert notified.lookups == [("Deals", DEAL)]
+
+
+def test_a_duration_that_was_edited_is_read_as_it_is_written() -> None:
+    edited = _record(_values("Calls", {"Call_Duration": "05:30"}))
+    whole = _record(_values("Calls", {"Call_Duration": "05:30", "Call_Duration_in_seconds": 331}))
+    cleared = _record(_values("Calls", {"Call_Duration": None}))
+
+    assert [call.get("talk_seconds") for call in (edited, whole, cleared)] == [330 * SECOND, 331 * SECOND, None]
