@@ -121,6 +121,8 @@ class StageShard:
     """What it reads."""
     owned: ClassVar[Sequence[Topic]]
     """Topics in whose partition of our number nobody else writes under our keys; `progress` is added."""
+    kept: ClassVar[Sequence[Topic]] = ()
+    """Those of them of which a checkpoint holds what was published; `progress` is added."""
 
     def __init__(self, partition: int, deployment: Deployment) -> None:
         self.partition = partition
@@ -160,6 +162,7 @@ class StageShard:
                 deployment.generation,
                 {deployment.topic(topic): deployment.partitions_of(topic) for topic in (*self.owned, PROGRESS)},
             ),
+            kept=[deployment.topic(topic) for topic in (*self.kept, PROGRESS)],
             checkpoints=deployment.checkpoints,
         )
 
@@ -277,7 +280,7 @@ class StageShard:
 
     def take_down(self, held: Callable[[], Held], size: int, *, is_last: bool) -> Capture | None:
         """What writes a checkpoint of what `held` gives, of `size` rows and panes, if it is time; for `capture`."""
-        topics = [self.deployment.topic(topic) for topic in (*self.owned, PROGRESS)]
+        topics = [self.deployment.topic(topic) for topic in (*self.kept, PROGRESS)]
         positions = {(topic, self.partition): self.owner.written[topic] for topic in topics}
         return self._restoring.capture(positions, self.owner.proved_at, self._settled, held, size, is_last=is_last)
 
