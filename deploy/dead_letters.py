@@ -1,8 +1,8 @@
 """`floorcast dead-letters`: what nobody could read, why, and once more after a fix.
 
-Owns the choice of letters, how they are shown and put through again. Reads the topics itself, so it needs no api. What is
-put through again is the raw delivery, with its first `received_at`: the fold does not care about the repetition of what was
-fine in it. The letters of before stay in the log.
+Owns the choice of letters, how they are shown and put through again. Reads the topics itself, so it needs no api. Put
+through again is the raw delivery, with its first `received_at`: the fold does not care about the repetition of what
+was fine in it. The letters of before stay in the log.
 """
 
 import asyncio
