@@ -115,10 +115,7 @@ def _work(
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     tracing = start_tracing(settings.traces, "floorcast-worker")
-    try:
-        app = build_app(settings, config, served, numbers, tracing)
-    except ConfigError as error:
-        return _refuse(ExitCode.WRONG_USE, *error.problems)
+    app = build_app(settings, config, served, numbers, tracing)
     if not native.COMPILED:
         log.warning("native.in_python", state=native.STATE)
     registry = CollectorRegistry()

@@ -77,6 +77,7 @@ class LocalBroker:
     die_with_parent: bool = False  # Linux: kill -9 of this process takes the broker with it
     doors: Sequence[Door] = ()
     short_lived: bool = False  # it will end within minutes: spare what only pays off later
+    is_recorded: bool = False  # it leaves an archive (deploy.local.kafka_archive) at its end
     authenticates: bool = False  # it asks every client for the login of its folder
     login: Security | None = field(default=None, init=False, repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
@@ -183,7 +184,13 @@ class LocalBroker:
             _rotate(self.data / "kafka.log")
             if self._stop_asked.is_set():
                 self._fail_stopped()
-            self._process = launch(self.data, classpath, self.die_with_parent, self.short_lived)
+            self._process = launch(
+                self.data,
+                classpath,
+                die_with_parent=self.die_with_parent,
+                short_lived=self.short_lived,
+                is_recorded=self.is_recorded,
+            )
             if self._await_ready(port, cluster_id, timeout):
                 self.port = port
                 return

@@ -20,7 +20,7 @@ from deploy.lookups.pacing import SharedPace, backoff
 from schemas.connection_states import Limits
 from schemas.connectors.asking import Answer, Ask, BadAnswerError, NotLetInError, Pace, Source, Steps
 from schemas.connectors.json_text import NotJsonError, read_json_mended
-from schemas.connectors.quotas import Day, day_told, limits_told
+from schemas.connectors.quotas import Day, day_told, limits_told, wait_told
 from schemas.instants import HOUR, SECOND
 
 _T = TypeVar("_T")
@@ -137,10 +137,13 @@ class Client:
             if response is None:
                 problem, wait = "does not answer", None
             elif response.is_success or response.status_code in ask.expected:
-                return Answer(response.status_code, _json(response))
+                try:
+                    return Answer(response.status_code, _json(response))
+                except NotJsonError:  # a page of whoever stands in between, or cut off: it may be the next time
+                    problem, wait = "answered what is not JSON", None
             else:
-                data, status = _json(response, careful=False), response.status_code
-                wait = self.source.wait(status, response.headers, data)
+                status = response.status_code
+                wait = self._told_to_wait(response)
                 problem = f"answered {status}"
                 if status == 401:
                     if renewed:
@@ -155,7 +158,8 @@ class Client:
                         reason="forbidden", problem=f"{ask.path}: the credentials of api lack the right to it (403)"
                     )
                 if not (status in (403, 423, 429, 477) or status >= 500):
-                    raise ApiError(reason="refused", problem=f"{ask.path}: answered {status}")
+                    elsewhere = ": it lies elsewhere; is api.url right?" if response.has_redirect_location else ""
+                    raise ApiError(reason="refused", problem=f"{ask.path}: answered {status}{elsewhere}")
             if wait is not None and wait > _LONGEST_WAIT:
                 raise ApiError(reason="limit", problem=f"the limit of requests is reached ({problem})", wait=wait)
             if attempt + 1 < ATTEMPTS:
@@ -226,6 +230,9 @@ class Client:
                 response = await self._send(ask, {})
                 if response is None or response.status_code >= 500:
                     raise ApiError(reason="unreachable", problem=f"{ask.path}: gives no token")
+                if response.status_code == 429:
+                    wait = self._told_to_wait(response)
+                    raise ApiError(reason="limit", problem=f"{ask.path}: gives no token for now", wait=wait)
                 if not response.is_success:
                     raise ApiError(
                         reason="credentials", problem=f"{ask.path}: answered {response.status_code}: no token for api"
@@ -236,16 +243,20 @@ class Client:
             return headers
         except NotLetInError as error:
             raise ApiError(reason="credentials", problem=f"{ask.path}: {error}") from None
+        except NotJsonError:
+            raise ApiError(reason="unreachable", problem=f"{ask.path}: answered what is not JSON") from None
+
+    def _told_to_wait(self, response: httpx.Response) -> float | None:
+        """By the header that is everybody's, else as the vendor says it."""
+        if (told := wait_told(response.headers, self._clock())) is not None:
+            return told
+        try:
+            data = _json(response)
+        except NotJsonError:
+            data = None
+        return self.source.wait(response.status_code, response.headers, data)
 
 
-def _json(response: httpx.Response, *, careful: bool = True) -> Any:
-    if not response.content:
-        return None
-    try:
-        return read_json_mended(response.content)
-    except NotJsonError:
-        if careful:
-            raise ApiError(
-                reason="unreachable", problem=f"{response.request.url.path}: answered what is not JSON"
-            ) from None
-        return None
+def _json(response: httpx.Response) -> Any:
+    """Raises NotJsonError."""
+    return read_json_mended(response.content) if response.content else None

@@ -1,4 +1,4 @@
-"""How much of what may be asked a vendor says is used: read off the headers of its answers.
+"""How much of what may be asked a vendor says is used, and how long to wait: read off the headers of its answers.
 
 Owns the names of those headers. What a plan has in all is told by few; what is not told is not made up: where an answer
 only says what is left of a day, the settings may say how much a day has.
@@ -7,9 +7,10 @@ only says what is left of a day, the settings may say how much a day has.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 from schemas.connection_states import Limits
-from schemas.instants import SECOND
+from schemas.instants import DAY, SECOND
 
 _SALESFORCE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})")
 _CLOSE = re.compile(r"limit=(\d{1,9}), *remaining=(\d{1,9}), *reset=(\d{1,6}(?:\.\d{1,6})?)")
@@ -74,6 +75,27 @@ def limits_told(headers: Mapping[str, str], now: int, daily: int | None = None) 
         of_close = int(found[1])
         return Limits(max(0, of_close - int(found[2])), of_close, now + round(float(found[3]) * SECOND))
     return None
+
+
+def wait_told(headers: Mapping[str, str], now: int) -> float | None:
+    """How many seconds `Retry-After` says to wait, a day at most; None: it says nothing that can be read.
+
+    It is a number, or an instant by the clock of whoever answers.
+    """
+    told = headers.get("retry-after", "").strip()
+    seconds = float(told) if _COUNT.fullmatch(told) else None
+    if seconds is None and (until := instant_of_date(told)) is not None:
+        said_at = instant_of_date(headers.get("date", ""))
+        seconds = max(0.0, until - (now / SECOND if said_at is None else said_at))
+    return None if seconds is None else min(seconds, DAY / SECOND)
+
+
+def instant_of_date(text: str) -> float | None:
+    """Unix seconds of a date as HTTP writes one; None: it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _of_a_moment(headers: Mapping[str, str], most: str, remaining: str) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -112,10 +113,10 @@ class FakeServer:
                 raw = response.raw
                 if raw is None:
                     raw = b"" if response.data is None else json.dumps(response.data).encode()
-                self.send_response(response.status)
+                self.send_response_only(response.status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(raw)))
-                for name, value in response.headers.items():
+                for name, value in {"Date": formatdate(fake.clock(), usegmt=True), **response.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(raw)

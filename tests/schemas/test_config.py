@@ -44,7 +44,7 @@ lead_response:
     - {sla: 1h, clock: elapsed}
 alerts:
   channels:
-    floor: {kind: webhook, url: "https://example.com/hook", secret: "whsec_abcdefgh", allow_private: false}
+    floor: {kind: webhook, url: "https://example.com/hook", secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}
     chat: {kind: slack, url: "${env:HOOK}"}
     mail: {kind: email, url: "smtps://mail.example.com", sender: floor@example.com, recipients: [lead@example.com]}
   routes:
@@ -89,10 +89,33 @@ def test_the_organisation_may_have_a_calendar_and_alerts_an_age() -> None:
 
 def test_without_routes_everything_goes_to_all_channels() -> None:
     config = parsed(
-        "alerts: {channels: {a: {kind: teams, url: 'https://x.example'}, b: {kind: slack, url: 'http://y'}}}"
+        "alerts: {channels: {a: {kind: teams, url: 'https://x.example'}, b: {kind: slack, url: 'https://y'}}}"
     )
 
     assert config.alerts.channels_for("warn", None) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "expected"),
+    [
+        ("{kind: webhook, url: 'http://example.com/'}", "url: must be https (allow_private: true permits http"),
+        ("{kind: slack, url: 'https://example.com:25/'}", "url: port 25 belongs to another service"),
+        ("{kind: teams, url: 'https://example.com:99999/'}", "url: the port is not one"),
+        ("{kind: email, url: 'smtp://h:99999', sender: a@b.c, recipients: [a@b.c]}", "url: the port is not one"),
+        ("{kind: webhook, url: 'https://e.com/', secret: whsec_abc}", "secret: must hold at least 16 bytes"),
+        ("{kind: webhook, url: 'https://e.com/', secret: not-a-key}", "secret: must begin with whsec_"),
+        ("{kind: webhook, url: 'https://e.com:9443/', allow_private: perhaps}", "allow_private: must be true or false"),
+    ],
+)
+def test_a_channel_that_cannot_work_is_told_with_its_line_and_whatever_else_is_wrong(
+    channel: str, expected: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parsed(f"alerts:\n  channels:\n    floor: {channel}\n  quiet_after: 60\n")
+
+    told = caught.value.problems
+    assert [line.partition(": ")[0] for line in told] == ["floorcast.yaml:6", "floorcast.yaml:7"]
+    assert told[0].startswith(f"floorcast.yaml:6: alerts.channels.floor.{expected}")
 
 
 def test_a_share_of_the_sla_is_exact() -> None:
@@ -128,7 +151,7 @@ def test_a_share_of_the_sla_is_exact() -> None:
             [
                 "6: alerts.channels.a.url: is missing",
                 "7: alerts.channels.b.url: must be an http or https address without user name and fragment",
-                "7: alerts.channels.b.colour: is not a setting here; there are names, url, allow_private, quiet, kind",
+                "7: alerts.channels.b.colour: is not a setting here; there are names, allow_private, url, quiet, kind",
             ],
         ),
         (
@@ -633,6 +656,39 @@ screens: {s: {teams: [suoth], rotat: 5s}}
         "14 screens.s.scenes", "14 screens.s.rotat", "14 screens.s.teams",
     ]  # fmt: skip
     assert any("'ofice' under calendars; did you mean 'office'?" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("teams:\nalerts:\n", ["4: teams: is empty", "5: alerts: is empty"]),
+        ("  crm:\n  dialler: 5\n", ["4: connections.crm: is empty", "5: connections.dialler: must be a mapping"]),
+        ("  files: {kind: file, secrets: [x]}\n", ["4: connections.files.secrets: must be empty"]),
+        (
+            "  clo: {kind: close, secrets: [00112233445566778899aabbccddeeff], lookups: {wait: 2m}}\n",
+            ["4: connections.clo.lookups.wait: must be at most 1m"],
+        ),
+        (
+            "lead_response: {response_bands: [5m, x, 300]}\n",
+            [
+                "4: lead_response.response_bands.1: must be a duration such as 30s, 5m, 1h or 2d",
+                "4: lead_response.response_bands.2: must be a duration such as 30s, 5m, 1h or 2d: 300 has no unit; "
+                "did you mean 300s?",
+            ],
+        ),
+        (
+            "digest: {at: 25:00, to: [x], metrics: [calls_mad]}\n",
+            [
+                '4: digest.at: must be a time of day such as "11:00"',
+                "4: digest.to: there is no channel 'x' under alerts.channels",
+                "4: digest.metrics: there is no metric 'calls_mad'; did you mean 'calls_made'?",
+            ],
+        ),
+    ],
+    ids=["sections", "connections", "secrets", "wait", "bands", "digest"],
+)
+def test_what_is_wrong_is_told_in_words_of_the_file(text: str, told: list[str]) -> None:
+    assert problems(BASE + text) == told
 
 
 def test_a_file_in_another_encoding_is_named_with_the_line(tmp_path: Path) -> None:

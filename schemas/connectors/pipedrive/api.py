@@ -9,7 +9,7 @@ https://developers.pipedrive.com/docs/api/v1/Deals
 https://developers.pipedrive.com/docs/api/v1/Leads
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from schemas.connectors.asking import (
@@ -26,12 +26,14 @@ from schemas.connectors.asking import (
     Page,
     Source,
     Steps,
+    Stretch,
     at_once,
     instant_told,
     member,
     objects_in,
     one_by_one,
 )
+from schemas.connectors.lists import walked
 from schemas.connectors.pipedrive.objects import RECORDS
 from schemas.connectors.tables import second_text
 from schemas.instants import MINUTE, SECOND
@@ -39,7 +41,6 @@ from schemas.instants import MINUTE, SECOND
 DEALS, LEADS, ACTIVITIES, USERS = "deals", "leads", "activities", "users"
 BATCH = 100
 _FOUND = 500
-_CHANGES = 500
 _MISSING = frozenset({404})
 _NOT_TOLD = frozenset({403, 404})
 _ARCHIVED = "archived"
@@ -97,14 +98,9 @@ class PipedriveSource(Source):
         # https://developers.pipedrive.com/docs/api/v1/Stages, https://developers.pipedrive.com/docs/api/v1/Pipelines
         labels: dict[str, dict[str, str]] = {}
         for name, of in (("pipelines", "id"), ("stages", "pipeline_id")):
-            cursor: str | None = ""
-            while cursor is not None:
-                query = {"limit": str(_FOUND), **({"cursor": cursor} if cursor else {})}
-                answer = yield Ask("GET", f"/api/v2/{name}", query, expected=_NOT_TOLD)
-                for row in () if answer.status in _NOT_TOLD else _rows(answer):
-                    id = "" if of == "id" else row["id"]
-                    labels.setdefault(str(row.get(of)), {})[id] = str(row.get("name") or row["id"])
-                cursor = None if answer.status in _NOT_TOLD else _next_cursor(answer)
+            for row in (yield from _all(f"/api/v2/{name}", _NOT_TOLD, _rows)):
+                id = "" if of == "id" else row["id"]
+                labels.setdefault(str(row.get(of)), {})[id] = str(row.get("name") or row["id"])
         return Learned(labels=labels)
 
     def read(self, object: str, ids: Sequence[str]) -> Steps[Envelope]:
@@ -131,16 +127,7 @@ class PipedriveSource(Source):
 
     def _changelog(self, deal: str) -> Steps[list[dict[str, Any]]]:
         """What was changed in a deal, as Pipedrive gives it: the newest change first."""
-        changes: list[dict[str, Any]] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            query = {"limit": str(_CHANGES), **({"cursor": cursor} if cursor else {})}
-            answer = yield Ask("GET", f"/api/v1/deals/{deal}/changelog", query, expected=_MISSING)
-            if answer.status in _MISSING:
-                break
-            found = answer.data.get("data") if isinstance(answer.data, dict) else None
-            changes += [change for change in found or () if isinstance(change, dict)]
-            cursor = _next_cursor(answer)
+        changes = yield from _all(f"/api/v1/deals/{deal}/changelog", _MISSING, _changes)
         return [change for change in changes if change.get("field_key") in CHANGES]
 
     def changed(self, object: str, since: int, cursor: str | None) -> Steps[Changed]:
@@ -156,7 +143,8 @@ class PipedriveSource(Source):
             following = (_ARCHIVED if is_archived else "") + following
         elif not is_archived and object != ACTIVITIES:
             following = _ARCHIVED
-        return Changed(found, following)
+        lists = 1 if object == ACTIVITIES else 2
+        return Changed(found, following, stretch=Stretch(int(is_archived), lists, is_newest_first=object == LEADS))
 
     def _updated(
         self, object: str, suffix: str, since: int, cursor: str
@@ -167,7 +155,7 @@ class PipedriveSource(Source):
             f"/api/v2/{object}{suffix}",
             {
                 "updated_since": f"{second_text(since)}Z", "sort_by": "update_time", "sort_direction": "asc",
-                "limit": str(_FOUND), **({"cursor": cursor} if cursor else {}),
+                "limit": str(_FOUND), **_from(cursor),
             },
         )  # fmt: skip
         return [(record["id"], updated_at(record)) for record in _rows(answer)], _next_cursor(answer)
@@ -192,7 +180,7 @@ class PipedriveSource(Source):
             "/api/v2/deals",
             {
                 "status": "deleted", "updated_since": f"{second_text(since)}Z", "sort_by": "update_time",
-                "limit": str(_FOUND), **({"cursor": cursor} if cursor else {}),
+                "limit": str(_FOUND), **_from(cursor),
             },
         )  # fmt: skip
         return Page([_deleted(record) for record in _rows(answer)], _next_cursor(answer))
@@ -239,6 +227,27 @@ def _rows(answer: Answer) -> Iterator[dict[str, Any]]:
     if isinstance(answer.data, dict) and answer.data.get("data", ()) is None:
         return iter(())
     return map(_row, objects_in(answer.data, "data"))
+
+
+def _changes(answer: Answer) -> Iterator[dict[str, Any]]:
+    """Those of a changelog; of a deal that is gone there are none."""
+    found = answer.data.get("data") if isinstance(answer.data, dict) else None
+    return (change for change in found or () if isinstance(change, dict))
+
+
+def _all(
+    path: str, none: frozenset[int], rows: Callable[[Answer], Iterable[dict[str, Any]]]
+) -> Steps[list[dict[str, Any]]]:
+    """All rows of a short list. `none`: the statuses that stand for an empty one."""
+    return walked(
+        lambda cursor: Ask("GET", path, {"limit": str(_FOUND), **_from(cursor)}, expected=none),
+        lambda answer: () if answer.status in none else rows(answer),
+        lambda page: _next_cursor(page.answer),
+    )
+
+
+def _from(cursor: str | None) -> dict[str, str]:
+    return {"cursor": cursor} if cursor else {}
 
 
 def _alone(answer: Answer) -> dict[str, Any]:

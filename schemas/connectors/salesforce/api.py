@@ -33,6 +33,7 @@ from schemas.connectors.asking import (
     Steps,
     member,
 )
+from schemas.connectors.lists import walked
 from schemas.connectors.salesforce.objects import (
     EMAIL,
     EVENT,
@@ -351,14 +352,13 @@ class SalesforceSource(Source):
 
     def _all(self, query: str, path: str = "query", *, is_needed: bool = True) -> Steps[list[dict[str, Any]]]:
         """All rows of a query, page by page. What is not needed may be of an object that the organisation lacks."""
-        answer = yield self._query(query, path, is_needed=is_needed)
-        if answer.status in _BAD:
-            return []
-        rows = list(rows_of(answer))
-        while answer.data.get("done") is False:
-            answer = yield Ask("GET", member(answer.data, "nextRecordsUrl", str))
-            rows += rows_of(answer)
-        return rows
+        return walked(
+            lambda url: Ask("GET", url) if url else self._query(query, path, is_needed=is_needed),
+            lambda answer: () if answer.status in _BAD else rows_of(answer),
+            lambda page: (
+                member(page.answer.data, "nextRecordsUrl", str) if page.answer.data.get("done") is False else None
+            ),
+        )
 
 
 def _listed(ids: Iterable[str]) -> str:

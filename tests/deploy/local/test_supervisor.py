@@ -15,7 +15,7 @@ import pytest
 
 from api.read import read_side
 from api.settings import Settings as ApiSettings
-from deploy.local import ports, up
+from deploy.local import ports, target, up
 from deploy.local.supervisor import Backoff, Child, ChildError, Program, Supervisor, describe_end
 from deploy.settings import Settings as CommandSettings
 from processor.settings import Settings as WorkerSettings
@@ -366,6 +366,9 @@ class FakeSurroundings(up.Surroundings):
 
     undisturbed_seconds = 0.0
 
+    async def hasten_next_start(self, plan: up.Plan) -> None:
+        return
+
     def verifier(self, plan: up.Plan, broker: Address, url: str, every: int) -> Child:
         assert plan.data.joinpath("announced").exists()
         return obedient(self._folder, "verifier")
@@ -389,7 +392,7 @@ async def test_up_says_ready_and_leaves_nothing_behind_after_sigterm(tmp_path: P
         )
     )
     await until(lambda: announced == ["ready http://127.0.0.1:18080"])
-    found = up.find_running(tmp_path)
+    found = target.find_running(tmp_path)
 
     os.kill(os.getpid(), 15)
 
@@ -398,7 +401,7 @@ async def test_up_says_ready_and_leaves_nothing_behind_after_sigterm(tmp_path: P
     assert (found.url, found.broker) == ("http://127.0.0.1:18080", "127.0.0.1:9092")
     *others, last = (line.split()[0] for line in notes(tmp_path)[3:])
     assert (sorted(others), last) == (["api", "worker"], "kafka")
-    assert up.find_running(tmp_path) is None
+    assert target.find_running(tmp_path) is None
 
 
 async def test_a_hangup_of_the_terminal_ends_nobody(tmp_path: Path) -> None:
@@ -516,7 +519,7 @@ async def test_what_cannot_be_told_of_connections_ends_nothing(error: BaseExcept
     )
     await until(lambda: running.done() or any("of hub cannot be told now" in line for line in said))
 
-    assert up.find_running(tmp_path) is not None
+    assert target.find_running(tmp_path) is not None
     os.kill(os.getpid(), signal.SIGTERM)
     assert await running == 0
 
@@ -617,19 +620,19 @@ async def test_the_local_kafka_is_a_child_like_any_other(tmp_path: Path) -> None
     kafka = up.LocalKafka(tmp_path)
     await supervisor.launch(kafka)
     try:
-        await up.reach_broker(kafka.kafka)
+        await target.reach_broker(kafka.kafka)
         with pytest.raises(ports.UpError, match="ends the connection: does it ask for a login"):
-            await up.reach_broker(str(kafka.kafka))
+            await target.reach_broker(str(kafka.kafka))
         kafka.kill()
         await until(lambda: bool(said))
         began = time.monotonic()
         while time.monotonic() - began < 60:
             try:
-                await up.reach_broker(kafka.kafka)
+                await target.reach_broker(kafka.kafka)
                 break
             except ports.UpError:
                 await asyncio.sleep(0.1)
-        await up.reach_broker(kafka.kafka)
+        await target.reach_broker(kafka.kafka)
     finally:
         await supervisor.stop()
 

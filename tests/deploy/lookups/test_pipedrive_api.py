@@ -195,3 +195,16 @@ async def test_an_owner_that_a_webhook_told_of_stays_assigned_since_then(world: 
     world.log.deliveries.clear()
     await world.backfill()
     assert record(world, "lead", id).get("assigned_at") == made
+
+
+async def test_how_far_a_back_fill_is_goes_by_the_time_it_has_covered(world: PipedriveWorld) -> None:
+    since = world.clock()
+    for _ in range(4):
+        make(world, "activity", CALL, 300)
+        world.clock.now += HOUR
+    await world.backfill(since)
+
+    told = [(done, of, share) for object, done, of, share in world.progressed if object == "activities"]
+    assert [done for done, _, _ in told] == [0, 500, 500, 1000, 1000, 1200]
+    assert [of for _, of, _ in told] == [None] * 6
+    assert [None if share is None else round(share, 2) for _, _, share in told] == [None, 0.25, 0.25, 0.75, 0.75, 1.0]

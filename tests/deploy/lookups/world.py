@@ -131,7 +131,7 @@ class World:
         self.random = random.Random(seed)
         self.under_way: list[tuple[int, int, bytes]] = []
         self.told: Told | None = None
-        self.progressed: list[tuple[str, int, int | None]] = []
+        self.progressed: list[tuple[str, int, int | None, float | None]] = []
         """What back-fills have told of how far they are."""
         self.is_new = False
         """Whether floorcast comes to an account that is there already, and of which no webhook has told it."""
