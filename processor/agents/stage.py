@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 import structlog
 
+from processor.agents.newer_rows import refuse_newer_rows
 from processor.agents.outputs import frames_of_engagements
 from processor.agents.restoring import Published, Restoring, Since
 from processor.core.calling import with_names
@@ -19,7 +20,6 @@ from processor.core.definitions import Definitions
 from processor.core.retention import Horizon
 from processor.core.routing import routed
 from processor.transport.checkpoints import Checkpoints, Held, Piece
-from processor.transport.fail_stop import die
 from processor.transport.fetched import Fetched, Place
 from processor.transport.log_watch import Followed, LogWatch
 from processor.transport.outgoing import Outgoing
@@ -30,8 +30,6 @@ from schemas.alerts import LATENESS_SECONDS, Alert, alert_frames, channel_partit
 from schemas.config import Alerts
 from schemas.connectors.base import Connector
 from schemas.dead_letters import DeadLetter, encode_dead_letter
-from schemas.definitions import ROWS
-from schemas.exit_codes import ExitCode
 from schemas.frames import QUIET, Engagement, by_partition
 from schemas.instants import SECOND
 from schemas.kafka import Address
@@ -261,14 +259,7 @@ class StageShard:
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 # What is committed says where to begin; counters begin anew.
                 await self.dead_letter([self.damaged(PROGRESS, self._key)])
-        if self.progress.rows > ROWS:
-            topic = self.deployment.topic(self.source)
-            die(
-                ExitCode.WRONG_USE,
-                f"what was made of {topic}[{self.partition}] was written by a newer version (form {self.progress.rows} "
-                f"of rows, this one knows {ROWS}): run that one again; with this one {REPLAY}",
-            )
-        self.progress.rows = ROWS
+        refuse_newer_rows(self.progress, f"{self.deployment.topic(self.source)}[{self.partition}]")
         await self._watch_logs(is_known=held is not None)
         self.derived_by = self.progress.definitions
         if self.derived_by not in {"", self.deployment.digest}:

@@ -245,7 +245,7 @@ async def test_a_worker_writes_nothing_over_rows_of_a_newer_version(monkeypatch:
         ends.append((code, why))
         raise KilledError
 
-    monkeypatch.setattr("processor.agents.stage.die", die)
+    monkeypatch.setattr("processor.agents.newer_rows.die", die)
     with pytest.raises(KilledError):
         await shard._go_on_with(encode_progress(Progress(7, rows=ROWS + 1)))
 
