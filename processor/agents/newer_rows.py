@@ -1,4 +1,4 @@
-"""A worker that is older than what it would go on with writes nothing: what it does not know it would take for damage."""
+"""An older worker writes nothing over what a newer one has made: what it does not know it would take for damage."""
 
 from processor.transport.fail_stop import die
 from schemas.definitions import ROWS
