@@ -1,6 +1,7 @@
 """What proves an Outbound Message, and what messages and change events say of our records."""
 
 import itertools
+import re
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -707,3 +708,16 @@ def test_a_name_that_was_cleared_is_cleared() -> None:
     parsed = _person_event("UPDATE", None, changedFields=["0x6"], nulledFields=["0x2"])
 
     assert [dict(change.fields) for change in parsed.changes] == [{"name": None, "email": "ana@example.com"}]
+
+
+def test_a_message_that_says_a_record_is_not_deleted_brings_it_back() -> None:
+    def saying(word: str, modified: str) -> list[RecordChange]:
+        body = _message("opportunity_won", ("</sf:Id>", f"</sf:Id><sf:IsDeleted>{word}</sf:IsDeleted>"))
+        stamped = re.sub(rb"(<sf:LastModifiedDate>)[^<]*", rb"\g<1>" + modified.encode(), body)
+        return _of_message(stamped).changes
+
+    gone, back = saying("true", "2026-03-19T10:00:00.000Z"), saying("false", "2026-03-20T10:00:00.000Z")
+
+    assert _fold(gone).is_deleted
+    assert not _fold([*back, *gone]).is_deleted
+    assert _fold([*back, *gone]).get("status") == "won"
