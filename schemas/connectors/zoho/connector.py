@@ -42,7 +42,7 @@ from schemas.connectors.zoho.objects import (
     USERS,
     status_of,
 )
-from schemas.deliveries import SOURCE, Delivery
+from schemas.deliveries import BROUGHT_BY, Delivery
 from schemas.instants import SECOND, format_instant
 
 MAX_IDS = 10_000
@@ -98,7 +98,7 @@ class Zoho:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The notification of the delivery, or every one of an array of them; or what the API has answered."""
-        if SOURCE in delivery.headers:
+        if BROUGHT_BY in delivery.headers:
             return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
         return read_events(delivery, self._statements, namespace=self.namespace, clock="server_time")
 
