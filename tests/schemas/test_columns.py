@@ -474,7 +474,12 @@ def test_a_minute_in_which_few_did_anything_is_made_of_those_few(monkeypatch: py
         )
     read: list[str | None] = []
     rep_pane = floor._groups._rep_pane
-    monkeypatch.setattr(floor._groups, "_rep_pane", lambda window, rep: (read.append(rep), rep_pane(window, rep))[1])
+
+    def reading(window: Window, rep: str | None) -> Pane:
+        read.append(rep)
+        return rep_pane(window, rep)
+
+    monkeypatch.setattr(floor._groups, "_rep_pane", reading)
     hours = Span("", days=False, first=now // MINUTE, last=now // MINUTE + 299)
     while floor.merge_ahead([ORGANISATION], hours, 50):
         pass
