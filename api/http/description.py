@@ -105,7 +105,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
         description = operation.get("description", "")
         or_own = "; one of scope `rep` gets what is their own" if is_open_to_reps(method, path) else ""
         operation["description"] = f"{description}\n\nNeeds a key of scope `{wanted}`{or_own}.".lstrip()
-        for status, response in problems(UnauthenticatedError, ForbiddenError).items():
+        # 503: the keys have not been read from Kafka yet.
+        for status, response in problems(UnauthenticatedError, ForbiddenError, UnavailableError).items():
             responses.setdefault(str(status), response)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
