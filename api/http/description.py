@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from api.http.errors import (
     PROBLEM_JSON,
     ApiError,
+    BodyTooLargeError,
     ForbiddenError,
     InvalidParameterError,
     NotFoundError,
@@ -98,6 +99,9 @@ def _described(app: FastAPI) -> dict[str, Any]:
         # FastAPI's own, of which nothing is true here.
         if "HTTPValidationError" in str(responses.get("422")):
             del responses["422"]
+        if "requestBody" in operation:
+            for status, response in problems(BodyTooLargeError).items():
+                responses.setdefault(str(status), response)
         if wanted is None:
             operation["security"] = []
             continue
