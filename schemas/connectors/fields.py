@@ -225,8 +225,8 @@ def _decimal(value: Any) -> str:
 
 
 def count_of(value: Any) -> int | None:
-    """What is counted from 1970: a whole number, which middlemen also write as text. None: it is none."""
-    if isinstance(value, str) and _COUNT.match(value) is not None:
+    """What is counted from 1970: a whole number, by middlemen also as text or with a point. None: it is none."""
+    if (isinstance(value, str) and _COUNT.match(value)) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None
 

@@ -721,3 +721,17 @@ def test_a_message_that_says_a_record_is_not_deleted_brings_it_back() -> None:
     assert _fold(gone).is_deleted
     assert not _fold([*back, *gone]).is_deleted
     assert _fold([*back, *gone]).get("status") == "won"
+
+
+def test_a_planned_call_that_is_made_is_looked_up_for_its_direction() -> None:
+    """It had none while it was planned, and an update says only what has changed."""
+    (created,) = _events("pubsub_task_call_create")
+    header = created["payload"]["ChangeEventHeader"]
+    task = {"Status": "Completed", "CallDurationInSeconds": 60, "CallDisposition": "Connected"}
+
+    def updated(**more: Any) -> list[tuple[str, str]]:
+        return _parse({"payload": {"ChangeEventHeader": header | {"changeType": "UPDATE"}, **task, **more}}).lookups
+
+    assert updated() == [("Task", header["recordIds"][0])]
+    assert updated(CallType="Outbound") == []
+    assert updated(Status="In Progress") == []
