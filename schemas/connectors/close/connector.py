@@ -41,7 +41,7 @@ from schemas.connectors.events import (
 from schemas.connectors.kinds import Kind
 from schemas.connectors.tables import Said, Table, instant_text
 from schemas.connectors.words import CrmConnection, Words, words_of
-from schemas.deliveries import SOURCE, Delivery
+from schemas.deliveries import BROUGHT_BY, Delivery
 from schemas.documents.errors import wrong
 from schemas.instants import MINUTE, SECOND, format_instant
 from schemas.records import MERGED
@@ -134,7 +134,7 @@ class Close:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """Every event of the delivery: Close posts one, its event log has many; or what the API has answered."""
-        if SOURCE in delivery.headers:
+        if BROUGHT_BY in delivery.headers:
             return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
         return read_events(delivery, self._statements, namespace=self.namespace, clock="date_updated")
 

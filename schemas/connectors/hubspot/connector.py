@@ -31,7 +31,7 @@ from schemas.connectors.hubspot.objects import BY_TYPE_ID, objects_of
 from schemas.connectors.hubspot.signatures import check_signature
 from schemas.connectors.kinds import Kind
 from schemas.connectors.words import CrmConnection
-from schemas.deliveries import ASKED_AT, SOURCE, Delivery
+from schemas.deliveries import ASKED_AT, BROUGHT_BY, Delivery
 from schemas.documents.errors import wrong
 
 
@@ -104,7 +104,7 @@ class HubSpot:
     def parse(self, delivery: Delivery) -> Parsed:
         """Every event of the delivery: an array of them, or one alone; or what the API has answered."""
         parsed = Parsed()
-        if SOURCE in delivery.headers:
+        if BROUGHT_BY in delivery.headers:
             self._read_answer(delivery, parsed)
             return parsed
         for index, event in events_of(delivery, parsed):

@@ -26,7 +26,7 @@ from schemas.connectors.pipedrive.shapes import Event, read_event
 from schemas.connectors.tables import Said, Table, instant_text
 from schemas.connectors.tokens import check_secret
 from schemas.connectors.words import CrmConnection, Words, words_of
-from schemas.deliveries import SOURCE, Delivery
+from schemas.deliveries import BROUGHT_BY, Delivery
 from schemas.documents.errors import wrong
 from schemas.records import MERGED
 
@@ -86,7 +86,7 @@ class Pipedrive:
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The event of the delivery, or every one of an array of them; or what the API has answered."""
-        if SOURCE in delivery.headers:
+        if BROUGHT_BY in delivery.headers:
             return read_answer(delivery, self._answered, kinds=_KINDS, namespace=self.namespace)
         return read_events(delivery, self._statements, namespace=self.namespace, clock="meta.timestamp")
 
