@@ -10,7 +10,7 @@ import msgspec
 
 from api.write.access_log import KafkaAccessLog
 from api.write.refusals import UnacknowledgedError
-from deploy.local.up import Target
+from deploy.local.target import Target
 from processor.known_keys import take
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError

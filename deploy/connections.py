@@ -11,7 +11,7 @@ import msgspec
 
 from api.read.connection_rows import connection_row
 from deploy.dead_letters import printable
-from deploy.local.up import Target
+from deploy.local.target import Target
 from deploy.lookups.owner import read_states
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError

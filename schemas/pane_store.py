@@ -5,7 +5,8 @@ into blocks (columns.py) once there are many of them, and what comes for a packe
 People are known by their place, which is theirs as long as the process lives; place 0 is what belongs to nobody.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from msgspec import MsgspecError
@@ -384,16 +385,19 @@ class PaneStore:
 
 
 def panes_of(
-    fresh: Mapping[str, Mapping[int, bytes | None]], places: Collection[int] | None = None
-) -> Iterator[tuple[str, int, bytes]]:  # fmt: skip
-    """(origin, place, pane) of what a store says to be fresh; of these people alone, if somebody asks for some.
+    fresh: Mapping[str, Mapping[int, bytes | None]],
+    places: AbstractSet[int] | None = None,
+    cells: Sequence[bytes] | None = None,
+) -> Iterator[tuple[str, int, bytes]]:
+    """(origin, place, pane) of what a store says to be fresh.
 
-    Whoever asks for a few of very many has no look at all of them.
+    Of these people alone, if somebody asks for some: for a few of very many nobody looks at all of them. `cells`:
+    written names of cells of which a pane has to have one.
     """
     for origin, held in fresh.items():
-        for place in held if places is None or len(places) >= len(held) else places:
-            value = held.get(place)
-            if value is not None and (places is None or place in places):
+        for place in held if places is None else held.keys() & places:
+            value = held[place]
+            if value is not None and (cells is None or any(name in value for name in cells)):
                 yield origin, place, value
 
 

@@ -6,6 +6,7 @@ last is told by `note`, and put into it when somebody asks again. Numbers are ne
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from schemas.columns import Block, Column
 from schemas.pane_store import Held, PaneStore, pane_or_nothing, panes_of
-from schemas.panes import Pane
+from schemas.panes import Pane, written_name
 from schemas.windows import Window, is_day
 
 Total = NDArray[Any]
@@ -130,7 +131,7 @@ class Sums:
             kept.cells = None if cells is None else kept.cells | cells
 
     def of(
-        self, first: Window, last: Window, cells: frozenset[int] | None, places: Collection[int] | None = None
+        self, first: Window, last: Window, cells: frozenset[int] | None, places: AbstractSet[int] | None = None
     ) -> dict[Column, Total]:  # fmt: skip
         """The same, made anew and not kept. `places`: what it says of others than these means nothing."""
         adding = _Adding(len(self._store.names), self._apart)
@@ -157,7 +158,7 @@ class Sums:
 
     def _add(
         self, adding: "_Adding", first: Window, last: Window, cells: frozenset[int] | None, sign: int,
-        places: Collection[int] | None = None,
+        places: AbstractSet[int] | None = None,
     ) -> None:  # fmt: skip
         for window in self._store.windows_between(first, last):
             if places is None and self._has_totals(window, first, last):
@@ -179,15 +180,16 @@ class Sums:
     def _adding(
         self, adding: "_Adding", window: Window, blocks: Mapping[str, Block],
         fresh: Mapping[str, Mapping[int, bytes | None]], cells: frozenset[int] | None, sign: int,
-        places: Collection[int] | None,
+        places: AbstractSet[int] | None,
     ) -> Iterator[None]:  # fmt: skip
         """Add what lies in a window, by steps."""
         wanted = None if cells is None else np.array([*cells], np.uint64)
+        names = None if cells is None else [*map(written_name, cells)]
         theirs = in_order(places) if places is not None and _FEW * len(places) < len(self._store.names) else None
         for origin, block in blocks.items():
             adding.add_block(block, wanted, fresh.get(origin, {}), sign, theirs)
             yield
-        for number, (origin, place, value) in enumerate(panes_of(fresh, places), 1):
+        for number, (origin, place, value) in enumerate(panes_of(fresh, places, names), 1):
             # What is not there any more says nothing of what is.
             is_there = self._store.held(window, origin, place) is value
             pane = self._store.read(window, origin, place, value) if is_there else pane_or_nothing(value)

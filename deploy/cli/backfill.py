@@ -16,7 +16,7 @@ from deploy.files.importing import Importer, Task
 from deploy.files.mapping import Options
 from deploy.files.problems import UseError
 from deploy.files.stages import Stages
-from deploy.local.up import Target
+from deploy.local.target import Target
 from deploy.roster import read_people
 from deploy.settings import Settings
 from processor.transport.appending import Appender

@@ -15,7 +15,7 @@ from deploy.cli.common import checked_config, fail, group, say, settings_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
 from deploy.connections import read_progress
 from deploy.local.ports import UpError
-from deploy.local.up import Target, find_running, find_target
+from deploy.local.target import Target, find_running, find_target
 from deploy.lookups.owner import read_states
 from deploy.settings import Settings
 from deploy.subscribing.online import look_online

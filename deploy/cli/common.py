@@ -16,7 +16,7 @@ from deploy.settings import Settings, SettingsError, describe, load_settings
 from schemas.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from deploy.local.up import Target
+    from deploy.local.target import Target
     from schemas.config import Config
 
 _T = TypeVar("_T")
@@ -86,7 +86,7 @@ def now() -> int:
 def target_of(settings: Settings, url: str | None = None) -> "Target":
     """What to ask or work on; its Kafka has answered."""
     from deploy.local.ports import UpError  # noqa: PLC0415
-    from deploy.local.up import find_target, reach_broker  # noqa: PLC0415
+    from deploy.local.target import find_target, reach_broker  # noqa: PLC0415
 
     try:
         target = find_target(settings, url)

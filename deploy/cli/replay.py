@@ -14,7 +14,7 @@ import typer
 from deploy.cli.bars import progress_bar
 from deploy.cli.common import checked_config, fail, group, now, settings_of, target_of
 from deploy.cli.flags import BrokerFlag, ConfigFlag, DataFlag, PrefixFlag
-from deploy.local.up import Target
+from deploy.local.target import Target
 from processor.replay.hand import WriteRefusedError
 from processor.replay.hands import ReplayError
 from processor.replay.replay import replay as run_replay

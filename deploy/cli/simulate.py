@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from deploy.cli.common import checked_config, fail, group, say, settings_of
 from deploy.cli.flags import ConfigFlag, DataFlag
-from deploy.local.up import find_running
+from deploy.local.target import find_running
 from deploy.simulator.floor import Mix
 from deploy.simulator.running import Simulation, config_for
 from deploy.simulator.running import simulate as run_simulation

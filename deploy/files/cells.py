@@ -16,8 +16,9 @@ _DIGITS = re.compile(r"\d(?:.*\d)?", re.ASCII | re.DOTALL)
 _BLANKS = " \u00a0\u202f\u2009"
 _LOST_DIGITS = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d+\Z", re.ASCII)
 _NOTHING = frozenset({
-    "null", "none", "nil", "nan", "n/a", "#n/a", "#nv", "undefined", "-", "--", "---", "\u2013", "\u2014", "?",
+    "null", "none", "nil", "nan", "n/a", "undefined", "-", "--", "---", "\u2013", "\u2014", "?",
     "(null)", "<null>", "(none)", "(blank)", "(empty)", "\\n", "000000000000000", "000000000000000aaa",
+    "#n/a", "#nv", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!", "#spill!", "#calc!", "#bezug!", "#wert!",
 })  # fmt: skip
 _CODE = re.compile(r"[A-Za-z]{3}\Z", re.ASCII)
 

@@ -35,7 +35,7 @@ from schemas.instants import MINUTE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deploy.local.up import Target
+    from deploy.local.target import Target
 
 AT_ONCE = 4
 """Requests under way: a single one would wait for the way most of the time."""

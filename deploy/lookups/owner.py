@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from deploy.local.up import Target
+from deploy.local.target import Target
 from deploy.lookups.backfill import running
 from deploy.lookups.client import ApiError, Client, machine_clock
 from deploy.lookups.known import Known

@@ -25,7 +25,7 @@ import msgspec
 import orjson
 import structlog
 
-from deploy.local.up import Target
+from deploy.local.target import Target
 from deploy.lookups.client import machine_clock
 from deploy.lookups.pacing import backoff
 from deploy.streaming.events import Received, Schemas, deliveries_of, lost_since

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from deploy.local.up import Target
+from deploy.local.target import Target
 from deploy.verification.definitions import of_file
 from deploy.verification.kept import KeptChanges, TooManyRecordsError
 from deploy.verification.looks import LookedAt, Standing, StillWaiting, WaitingLeads, Windows

@@ -8,7 +8,7 @@ recount.py, which shares no code with the stream; only the connectors, which rea
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
 from api.read.catch_up import CatchUp
-from deploy.local.up import Target
+from deploy.local.target import Target
 from deploy.verification.books import Books
 from deploy.verification.definitions import Definitions, of_file
 from deploy.verification.differences import ValueDifference, What, differences
@@ -212,9 +212,9 @@ async def wait_for_stages(
     async def refresh() -> None:
         state.update(await fetch_freshness(client))
 
-    async def ends(topic: Topic) -> Mapping[int, int]:
+    async def ends(topics: Sequence[Topic]) -> Sequence[Mapping[int, int]]:
         await refresh()
-        return await follower.ends(topic.full_name(prefix, generation))
+        return [await follower.ends(topic.full_name(prefix, generation)) for topic in topics]
 
     def done(stage: str) -> Mapping[int, int]:
         return {int(partition): offset for partition, offset in state["progress"].get(stage, {}).items()}

@@ -27,6 +27,7 @@ _STAND_INS = {
     "sla": "1h",
     "hours": {"mon-sun": ["00:00-24:00"]},
     "period": "month",
+    "at": "00:00",
     "scenes": [{"name": "-", "tiles": [{"kind": "leads"}]}],
 }
 """What has to be there, so that the rest can be looked at."""

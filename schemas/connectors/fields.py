@@ -30,6 +30,7 @@ _DATE_LENGTH = len("2026-03-18")
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
 # Stricter than Decimal(), which takes "1_000", "NaN" and the digits of every script.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
+_COUNT = re.compile(r"[0-9]{1,16}\Z")
 MAX_NUMBER = 64
 # Wide enough for every number that _NUMBER lets through: the usual 28 digits would round what must be refused.
 _EXACT = Context(prec=2 * MAX_NUMBER)
@@ -221,6 +222,13 @@ def _decimal(value: Any) -> str:
     # One writing per number, so that 100, 100.0 and "1e2" are the same value (and the same digest).
     text = format(_EXACT.normalize(kept), "f") if kept else "0"
     return text if kept == number else _Rounded(text)
+
+
+def count_of(value: Any) -> int | None:
+    """What is counted from 1970: a whole number, which middlemen also write as text. None: it is none."""
+    if isinstance(value, str) and _COUNT.match(value) is not None:
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None
 
 
 def phone(value: Any) -> str | None:

@@ -12,12 +12,14 @@ from schemas.documents.errors import suggestion
 from schemas.documents.known import known_at
 from schemas.documents.text import Document, Path
 
-_TOLD = {
-    "missing": "is missing",
+_SHAPES = {
     "list_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
     "string_type": "must be a text",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "must be a mapping"),
+}
+_TOLD = {
+    **_SHAPES,
+    "missing": "is missing",
     **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
     **dict.fromkeys(
         ("date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"),
@@ -39,11 +41,14 @@ def refused(problem: ErrorDetails, document: Document, root: type[BaseModel], pl
         case "union_tag_invalid":
             known = [word.strip("' ") for word in context["expected_tags"].split(",")]
             path, message = (*path, "kind"), f"there is no kind {context['tag']!r}{suggestion(context['tag'], known)}"
-        case "string_type" | "list_type" | "dict_type" if problem["input"] is None:
+        case kind if kind in _SHAPES and problem["input"] is None:
             message = "is empty"
         case "string_too_short" | "too_short":
             least = context.get("min_length", 1)
             message = "must not be empty" if least == 1 else f"must be at least {least} long"
+        case "string_too_long" | "too_long":
+            most = context["max_length"]
+            message = f"must be at most {most} long" if most else "must be empty"
         case "string_pattern_mismatch":
             message = f"must be written like {context['pattern']}"
         case "literal_error":

@@ -42,6 +42,11 @@ def _duration(value: Any) -> int:
         raise wrong(reason if "longer" in reason else _SHAPE + _with_unit(value.strip())) from None
 
 
+def _duration_text(value: Any) -> str:
+    _positive(_duration(value))
+    return str(value)
+
+
 def _with_unit(text: str) -> str:
     """What to write instead of a number, or of a unit that is a whole word."""
     if _NUMBER.match(text):
@@ -129,6 +134,8 @@ Duration = Annotated[
     int, BeforeValidator(_duration), AfterValidator(_positive), WithJsonSchema({"type": "string", "examples": ["14d"]})
 ]
 """Written `30s`, `5m`, `1h`, `2d`; kept in microseconds."""
+DurationText = Annotated[str, BeforeValidator(_duration_text)]
+"""The same, kept as it is written."""
 Number = Annotated[Decimal, BeforeValidator(decimal_of)]
 Real = Annotated[float, BeforeValidator(decimal_of)]
 Whole = Annotated[int, BeforeValidator(_whole)]

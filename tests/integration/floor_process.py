@@ -17,7 +17,7 @@ import psutil
 import yaml
 
 from deploy.local.login import read_login
-from deploy.local.up import Running, find_running
+from deploy.local.target import Running, find_running
 from schemas.kafka import PLAIN, Kafka
 from tests.ports import held_port
 

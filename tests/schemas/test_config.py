@@ -658,6 +658,39 @@ screens: {s: {teams: [suoth], rotat: 5s}}
     assert any("'ofice' under calendars; did you mean 'office'?" in line for line in found)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("teams:\nalerts:\n", ["4: teams: is empty", "5: alerts: is empty"]),
+        ("  crm:\n  dialler: 5\n", ["4: connections.crm: is empty", "5: connections.dialler: must be a mapping"]),
+        ("  files: {kind: file, secrets: [x]}\n", ["4: connections.files.secrets: must be empty"]),
+        (
+            "  clo: {kind: close, secrets: [00112233445566778899aabbccddeeff], lookups: {wait: 2m}}\n",
+            ["4: connections.clo.lookups.wait: must be at most 1m"],
+        ),
+        (
+            "lead_response: {response_bands: [5m, x, 300]}\n",
+            [
+                "4: lead_response.response_bands.1: must be a duration such as 30s, 5m, 1h or 2d",
+                "4: lead_response.response_bands.2: must be a duration such as 30s, 5m, 1h or 2d: 300 has no unit; "
+                "did you mean 300s?",
+            ],
+        ),
+        (
+            "digest: {at: 25:00, to: [x], metrics: [calls_mad]}\n",
+            [
+                '4: digest.at: must be a time of day such as "11:00"',
+                "4: digest.to: there is no channel 'x' under alerts.channels",
+                "4: digest.metrics: there is no metric 'calls_mad'; did you mean 'calls_made'?",
+            ],
+        ),
+    ],
+    ids=["sections", "connections", "secrets", "wait", "bands", "digest"],
+)
+def test_what_is_wrong_is_told_in_words_of_the_file(text: str, told: list[str]) -> None:
+    assert problems(BASE + text) == told
+
+
 def test_a_file_in_another_encoding_is_named_with_the_line(tmp_path: Path) -> None:
     path = tmp_path / "floorcast.yaml"
     path.write_bytes("organisation:\n  name: Brück".encode("latin-1"))

@@ -12,12 +12,12 @@ from typing import Any
 
 from schemas.connectors.asking import Envelope
 from schemas.connectors.base import Parsed
+from schemas.connectors.events import ShapeError
 from schemas.connectors.fields import FieldError
 from schemas.connectors.hubspot.api import LINKS, MADE_BY, modified_at
 from schemas.connectors.hubspot.events import (
     STATEMENTS,
     Account,
-    ShapeError,
     Statement,
     merged_before,
     merged_ids,
@@ -153,6 +153,7 @@ def _adapted(told: dict[str, list[tuple[Any, int]]], words: Mapping[str, str]) -
     statuses = told.get("hs_email_status", [])
     directions = told.get("hs_email_direction", [])
     if directions and statuses and str(statuses[-1][0]).upper() not in UNSENT:
+        del told["hs_email_status"]  # the direction is told outright
         direction, at = directions[-1]
         if any(str(value).upper() in UNSENT for value, _ in statuses):
             told["hs_email_direction"] = [(direction, max(at, statuses[-1][1]))]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.connectors.fields import read_number
-from schemas.instants import DAY, checked, format_instant
+from schemas.instants import DAY, SECOND, checked, format_instant
 from schemas.records import CHOICES
 
 
@@ -23,6 +23,8 @@ class Statement:
     unmapped: bool = False
     wins: Mapping[str, Any] = field(default_factory=dict)
     """Wins over what other properties say of the same instant."""
+    follows: Mapping[str, Any] = field(default_factory=dict)
+    """Yields to what other properties say of the same second; where the API is asked, that tells it better."""
 
 
 PropertyReader = Callable[[str | None, int], Statement]
@@ -31,6 +33,7 @@ PropertyReader = Callable[[str | None, int], Statement]
 INFERRED_YIELDS = DAY
 # A contact taken off a call and another put on it in the same save: the one put on must win.
 REMOVAL_YIELDS = 1
+FOLLOWING_YIELDS = SECOND
 # HubSpot counts in milliseconds: what is to win over all that is said of one of them lies within it.
 WINNING = 500
 
@@ -128,12 +131,17 @@ CALL: Mapping[str, PropertyReader] = {
 # Emails. https://developers.hubspot.com/docs/api/crm/email
 # FORWARDED_EMAIL was forwarded to HubSpot for the record: of either direction, so it counts in neither.
 # A mail that is planned, under way or could not be sent is of no direction, so it counts in neither too. Once it is
-# sent, a look-up says its direction anew. What a sequence, a workflow or a campaign sends is nobody's work.
+# sent, a look-up says its direction anew; where there is no API to ask, it is one that we sent. What a sequence, a
+# workflow or a campaign sends is nobody's work.
 UNSENT = frozenset({"SCHEDULED", "SENDING", "FAILED"})
+SENT = frozenset({"SENT", "BOUNCED"})
 
 
 def _email_status(value: str | None, _at: int) -> Statement:
-    return Statement(wins={"direction": None}) if value is not None and _word(value) in UNSENT else Statement()
+    word = None if value is None else _word(value)
+    if word in UNSENT:
+        return Statement(wins={"direction": None})
+    return Statement(follows={"direction": "outbound"}) if word in SENT else Statement()
 
 
 def _automated(*words: str) -> PropertyReader:

@@ -7,7 +7,7 @@ either brings the objects.
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.connectors.fields import read_number
+from schemas.connectors.fields import count_of, read_number
 from schemas.connectors.salesforce.ids import id_of_kind, whole_id
 from schemas.connectors.tables import Read, Row, Said, Table, choice, epoch_text, instant_text, plain_text, row
 from schemas.instants import MINUTE, SECOND, checked, format_instant, parse_instant
@@ -60,7 +60,7 @@ OPEN_TASKS = ("Not Started", "In Progress", "Waiting on someone else", "Deferred
 
 def instant(value: Any) -> str | None:
     """Milliseconds in events, text in messages and answers."""
-    return epoch_text(value, per_second=1000) if isinstance(value, int) else instant_text(value)
+    return instant_text(value) if count_of(value) is None else epoch_text(value, per_second=1000)
 
 
 def flag(value: Any) -> bool | None:

@@ -177,8 +177,6 @@ def _opportunity(_reader: Reader, table: Table, id: str, said: Said, type: str) 
         elif entered is not None:
             fields["closed_at"] = entered
     yield Statement(table.record, id, said.at, fields)
-    if status in ("won", "lost") and "closed_at" not in fields and type != "WHOLE":
-        yield Statement(table.record, id, said.at, {"closed_at": format_instant(said.at)}, yields=DAY)
 
 
 _RULES: Mapping[str, Callable[[Reader, Table, str, Said, str], Iterator[Statement]]] = {

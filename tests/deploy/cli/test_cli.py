@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli import app, common
 from deploy.cli.program import COMMANDS
-from deploy.local import ports, up
+from deploy.local import ports, target, up
 from deploy.settings import SettingsError, load_settings, read_environment
 from schemas.addresses import is_loopback
 from schemas.kafka import Kafka
@@ -241,30 +241,30 @@ def test_only_this_machine_is_loopback(host: str, is_so: bool) -> None:
 def test_an_up_that_was_killed_is_not_found(folder: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    gone = up.Running("http://127.0.0.1:8080", "127.0.0.1:9092", ended.pid, "floorcast.", "floorcast.yaml")
+    gone = target.Running("http://127.0.0.1:8080", "127.0.0.1:9092", ended.pid, "floorcast.", "floorcast.yaml")
     (folder / "up.json").write_bytes(msgspec.json.encode(gone))
 
-    assert up.find_running(folder) is None
+    assert target.find_running(folder) is None
 
 
 def test_commands_find_the_demo_where_no_up_runs(folder: Path) -> None:
     (folder / "demo").mkdir()
-    demo = up.Running("http://127.0.0.1:8081", "127.0.0.1:9093", os.getpid(), "floorcast.", "demo.yaml")
+    demo = target.Running("http://127.0.0.1:8081", "127.0.0.1:9093", os.getpid(), "floorcast.", "demo.yaml")
     (folder / "demo" / "up.json").write_bytes(msgspec.json.encode(demo))
-    found = up.find_running(folder)
+    found = target.find_running(folder)
     assert found is not None
     assert found.url == "http://127.0.0.1:8081"
 
     own = msgspec.structs.replace(demo, url="http://127.0.0.1:8080")
     (folder / "up.json").write_bytes(msgspec.json.encode(own))
 
-    found = up.find_running(folder)
+    found = target.find_running(folder)
     assert found is not None
     assert found.url == "http://127.0.0.1:8080"
 
 
-def running_up(folder: Path, **changes: object) -> up.Running:
-    found = up.Running("http://127.0.0.1:8080", "127.0.0.1:9092", os.getpid(), "acme.", "/etc/floorcast.yaml")
+def running_up(folder: Path, **changes: object) -> target.Running:
+    found = target.Running("http://127.0.0.1:8080", "127.0.0.1:9092", os.getpid(), "acme.", "/etc/floorcast.yaml")
     found = msgspec.structs.replace(found, **changes)
     (folder / "up.json").write_bytes(msgspec.json.encode(found))
     return found
@@ -273,9 +273,9 @@ def running_up(folder: Path, **changes: object) -> up.Running:
 def test_a_running_up_says_where_everything_is(folder: Path) -> None:
     running_up(folder)
 
-    target = up.find_target(load_settings(data=folder))
+    found = target.find_target(load_settings(data=folder))
 
-    assert target == up.Target(
+    assert found == target.Target(
         broker=Kafka("127.0.0.1:9092"),
         prefix="acme.",
         config=Path("/etc/floorcast.yaml"),
@@ -287,18 +287,18 @@ def test_what_is_named_wins_over_what_runs(folder: Path, monkeypatch: pytest.Mon
     running_up(folder)
     monkeypatch.setenv("FLOORCAST_PREFIX", "other.")
 
-    target = up.find_target(load_settings(data=folder, config=Path("mine.yaml")), "https://floor.example")
+    found = target.find_target(load_settings(data=folder, config=Path("mine.yaml")), "https://floor.example")
 
-    assert (target.prefix, target.config, target.url) == ("other.", Path("mine.yaml"), "https://floor.example")
-    assert target.broker == Kafka("127.0.0.1:9092")
+    assert (found.prefix, found.config, found.url) == ("other.", Path("mine.yaml"), "https://floor.example")
+    assert found.broker == Kafka("127.0.0.1:9092")
 
 
 def test_an_up_on_another_kafka_has_no_say(folder: Path) -> None:
     running_up(folder)
 
-    target = up.find_target(load_settings(data=folder, broker="kafka.example:9092"))
+    found = target.find_target(load_settings(data=folder, broker="kafka.example:9092"))
 
-    assert target == up.Target(
+    assert found == target.Target(
         broker=Kafka("kafka.example:9092"), prefix="floorcast.", config=Path("floorcast.yaml"), url=None
     )
 

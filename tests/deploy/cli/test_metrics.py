@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from deploy.cli import app
-from deploy.local import up
+from deploy.local import target
 from schemas.catalogue import TYPES
 from schemas.catalogue.reading import shipped
 from schemas.catalogue.versions import WITHOUT
@@ -292,7 +292,9 @@ class TestReload:
 
     def run_up(self, folder: Path) -> None:
         (folder / ".floorcast").mkdir()
-        running = up.Running("http://x", "localhost:1", os.getpid(), "floorcast.", str(folder / "floorcast.yaml"), True)
+        running = target.Running(
+            "http://x", "localhost:1", os.getpid(), "floorcast.", str(folder / "floorcast.yaml"), True
+        )
         (folder / ".floorcast/up.json").write_bytes(msgspec.json.encode(running))
 
     def test_the_up_of_the_folder_is_told(self, folder: Path, heard: list[int]) -> None:

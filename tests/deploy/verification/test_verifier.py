@@ -7,7 +7,7 @@ import httpx
 import pytest
 import yaml
 
-from deploy.local.up import Target
+from deploy.local.target import Target
 from deploy.verification.verifier import Verifier, line_of, main
 from deploy.verification.verify import VerifyError
 from schemas.config import ConfigError

@@ -988,3 +988,26 @@ def test_a_signature_older_than_five_minutes_is_of_no_use() -> None:
     CONNECTOR.verify(request, NOW + 5 * MINUTE)
     with pytest.raises(SignatureError):
         CONNECTOR.verify(request, NOW + 5 * MINUTE + 1)
+
+
+@pytest.mark.parametrize(
+    ("direction", "statuses", "counts_as"),
+    [
+        ("EMAIL", ["SENDING", "SENT"], "outbound"),
+        ("EMAIL", ["SCHEDULED", "SENDING", "BOUNCED"], "outbound"),
+        ("EMAIL", ["SCHEDULED", "FAILED"], None),
+        ("EMAIL", ["SENT"], "outbound"),
+        ("EMAIL", [], "outbound"),
+        ("INCOMING_EMAIL", ["SENT"], "inbound"),
+        ("FORWARDED_EMAIL", ["SENT"], None),
+    ],
+)
+def test_a_mail_counts_once_it_is_sent_where_there_is_no_api_to_ask(
+    direction: str, statuses: list[str], counts_as: str | None
+) -> None:
+    """What a mail is made with comes in events of one instant, in any order; what becomes of it comes later."""
+    events = [_set("0-49", "hs_email_direction", direction)]
+    events += [_set("0-49", "hs_email_status", word, at=T + place * 4000) for place, word in enumerate(statuses)]
+
+    for order in itertools.permutations(events):
+        assert _fold([change for event in order for change in _changes(event)]).get("direction") == counts_as

@@ -8,7 +8,7 @@ import pytest
 from schemas.connectors import build_source, read_connection
 from schemas.connectors.asking import Envelope, encode_envelope
 from schemas.connectors.base import Parsed
-from schemas.deliveries import ASKED_AT, LOOKUP, SOURCE
+from schemas.deliveries import ASKED_AT, BROUGHT_BY, LOOKUP
 from schemas.instants import parse_instant
 from schemas.records import Record, fold_all
 from tests.schemas.connectors.cases import HUBSPOT, NOW, connect, fixture, parse
@@ -19,7 +19,7 @@ API = {"token": "pat-token-1"}
 
 def answer(object: str, *records: dict[str, Any], words: dict[str, str] | None = None, **settings: Any) -> Parsed:
     envelope = Envelope(object=object, records=records, words=words or {})
-    headers = {SOURCE: LOOKUP, ASKED_AT: str(NOW)}
+    headers = {BROUGHT_BY: LOOKUP, ASKED_AT: str(NOW)}
     connector = connect("hubspot", SECRET, api=API, **settings)
     return parse(connector, encode_envelope(envelope), headers=headers)
 
@@ -142,14 +142,14 @@ def test_own_words_mean_what_the_file_says() -> None:
 )  # fmt: skip
 def test_an_answer_that_cannot_be_read_is_a_problem_and_no_exception(body: bytes) -> None:
     connector = connect("hubspot", SECRET, api=API)
-    parsed = parse(connector, body, headers={SOURCE: LOOKUP, ASKED_AT: "x" if not body else str(NOW)})
+    parsed = parse(connector, body, headers={BROUGHT_BY: LOOKUP, ASKED_AT: "x" if not body else str(NOW)})
 
     assert parsed.changes == []
     assert parsed.problems
 
 
 def test_who_posts_cannot_pass_for_an_answer() -> None:
-    assert SOURCE not in connect("hubspot", SECRET, api=API).kept_headers
+    assert BROUGHT_BY not in connect("hubspot", SECRET, api=API).kept_headers
 
 
 def test_without_an_api_nothing_is_asked_and_with_one_its_secret_is_never_shown() -> None:
