@@ -27,6 +27,7 @@ from schemas.connectors.close.objects import (
     OPPORTUNITY,
     STATUS_CHANGE,
     STATUSES,
+    was_changed,
 )
 from schemas.connectors.content import JSON, check_content
 from schemas.connectors.events import (
