@@ -101,10 +101,10 @@ def _properties(
     if target.kind == "call":
         yield from _number(id, told, target)
     if target.name == "contacts":
-        names = [told[name][-1] for name in NAMES if told[name]]
+        names = [told[each][-1] for each in NAMES if told[each]]
         if names:
-            name = " ".join(str(value) for value, _ in names if value)[:MAX_TEXT] or None
-            yield max(at for _, at in names), NAMES[0], [Statement(target.kind, target.prefix + id, {"name": name})]
+            whole = " ".join(str(value) for value, _ in names if value)[:MAX_TEXT]
+            yield max(at for _, at in names), NAMES[0], [Statement(target.kind, target.prefix + id, {"name": whole})]
     maker = record.get(MADE_BY)
     if isinstance(maker, str) and target.kind in _MAKERS:
         yield created or modified, MAKER, [Statement(target.kind, target.prefix + id, {_MAKERS[target.kind]: maker})]
