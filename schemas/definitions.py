@@ -1,7 +1,7 @@
 """By which definitions were numbers derived? A digest of everything in the configuration that they depend on.
 
-Owns what counts as a definition, and the number of the form in which derived numbers are written. Whoever derives says
-the digest, whoever serves compares it with their own.
+Owns what counts as a definition, and the numbers of the forms in which rows and derived numbers are written. Whoever
+derives says the digest, whoever serves compares it with their own.
 """
 
 import json
@@ -14,6 +14,9 @@ from schemas.config import Config
 FORM = 1
 """Of the messages in derived topics. Raised with a form that builds before it cannot read: where two versions run side
 by side, the older api then stands still and says so, as it does for other definitions (api/read/holding.py)."""
+ROWS = 2
+"""Of rows, and of what stages hand on. Raised with what builds before it would take for damage, such as a further voice
+of a field: a worker that finds a greater number in Kafka writes nothing and ends (processor/agents/stage.py)."""
 _NO_DEFINITIONS: Any = {
     "alerts": True,
     "prometheus": True,

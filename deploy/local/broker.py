@@ -49,6 +49,8 @@ from processor.machine import outlive_hangup
 from schemas.exit_codes import ExitCode
 from schemas.kafka import PLAIN, Kafka, Security
 
+START_SECONDS = 300.0
+"""A Kafka that cannot start ends by itself. On a machine with much else to do one that can takes minutes."""
 _PROBE_SECONDS = 2.0
 _BETWEEN_PROBES_SECONDS = 0.05
 _TRIES_FOR_FREE_PORTS = 3
@@ -99,7 +101,7 @@ class LocalBroker:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self, timeout: float = 60.0) -> str:
+    def start(self, timeout: float = START_SECONDS) -> str:
         """Return the address once Kafka answers a metadata request there. The timeout counts from the JVM's start."""
         if self.alive:
             msg = f"the broker on {self.data} runs already"
