@@ -21,7 +21,7 @@ from deploy.local.target import Running, find_running
 from schemas.kafka import PLAIN, Kafka
 from tests.ports import held_port
 
-READY_SECONDS = 120.0
+READY_SECONDS = 600.0
 STOP_SECONDS = 120.0
 _BETWEEN_LOOKS_SECONDS = 0.02
 _COMMAND = Path(sys.executable).with_name("floorcast")
