@@ -111,7 +111,7 @@ def test_a_new_installation_says_what_to_do_next(screen: Screen) -> None:
 
 def test_a_board_can_be_made_twice_and_destroyed(screen: Screen) -> None:
     """As an object: nothing goes on after it, and another one does not mind."""
-    screen.page.add_init_script(
+    screen.prepare(
         """window.open_ = new Set(); const Real = EventSource;
         window.EventSource = class extends Real { constructor(...a) { super(...a); open_.add(this); }
           close() { super.close(); open_.delete(this); } };"""
