@@ -1,9 +1,9 @@
 """Every tile in every state, in English and in Persian, on a television and on a phone: axe, and no number cut off."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.api.accessibility import violations
 from tests.api.board.floors import FLOORS, LONG, SCENES, every_tile, win
 from tests.api.board.scripted import FloorServer, Screen, needs_browser
 
@@ -47,9 +47,9 @@ def complaints(page: Page, where: str) -> list[str]:
 
 
 def seen_wrong(page: Page, where: str) -> list[str]:
-    found = Axe().run(page).response["violations"]
+    wrong = violations(page)
     return [
-        *(f"{where}: {each['id']}: {node['html'][:150]}" for each in found for node in each["nodes"][:3]),
+        *(f"{where}: {each['id']}: {node['html'][:150]}" for each in wrong for node in each["nodes"][:3]),
         *(f"{where}: cut off: {number}" for number in page.evaluate(CUT_OFF)),
         *(f"{where}: cut off: {label}" for label in page.evaluate(LABELS)),
         *([f"{where}: scrolls"] if page.evaluate(SCROLLS) else []),
