@@ -29,14 +29,13 @@ from processor.transport.fail_stop import FAILED, InUse, die
 from processor.transport.following import MissingTopicError
 from processor.transport.generations import read_served, settled_generation, until_switched
 from processor.transport.number_key import read_numbers
-from processor.transport.reaching import what_failed
 from processor.transport.worker import run
 from schemas.config import Config, ConfigError, load_config
 from schemas.definitions import digest_of
 from schemas.devices import AccessBook
 from schemas.exit_codes import ExitCode
 from schemas.generations import Served
-from schemas.kafka_refusals import missing_right
+from schemas.kafka_refusals import missing_right, what_failed
 from schemas.keys import KeyStore
 from schemas.numbers import Numbers
 from schemas.topics import GENERATIONS

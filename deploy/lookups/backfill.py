@@ -21,7 +21,6 @@ from deploy.lookups.client import ApiError, Client, machine_clock, of_one_object
 from deploy.lookups.log import Append, appending, deliveries_of
 from deploy.lookups.pacing import SharedPace
 from processor.transport.following import KafkaError
-from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config
 from schemas.connection_states import Backfill as Running
@@ -31,6 +30,7 @@ from schemas.connectors.lists import Walk
 from schemas.deliveries import BACKFILL
 from schemas.exit_codes import ExitCode
 from schemas.instants import MINUTE
+from schemas.kafka_refusals import what_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

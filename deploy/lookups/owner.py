@@ -32,7 +32,6 @@ from deploy.subscribing.keeping import Keeper, is_kept
 from processor.logs import refuse
 from processor.transport.fetched import Fetched
 from processor.transport.following import Follower, KafkaError, MissingTopicError
-from processor.transport.reaching import what_failed
 from processor.transport.writing import Writer
 from schemas.config import Config, ConfigError, load_config
 from schemas.connection_states import ConnectionState, Subscription, decode_state, encode_state, with_labels
@@ -42,6 +41,7 @@ from schemas.connectors.words import CrmConnection
 from schemas.dead_letters import encode_dead_letter
 from schemas.exit_codes import ExitCode
 from schemas.instants import DAY, SECOND
+from schemas.kafka_refusals import what_failed
 from schemas.topics import CONNECTION_STATES, DEAD_LETTERS, DELIVERIES, STREAM_POSITIONS
 
 log = structlog.get_logger("lookups")

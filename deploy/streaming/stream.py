@@ -36,7 +36,6 @@ from processor.transport.fail_stop import FENCED, die
 from processor.transport.following import Follower, KafkaError, MissingTopicError
 from processor.transport.outgoing import Outgoing
 from processor.transport.owner import Owner
-from processor.transport.reaching import what_failed
 from processor.transport.sole import OwnedError, Sole
 from schemas.config import Config, ConfigError, load_config
 from schemas.connectors.asking import Answer, BadAnswerError
@@ -46,6 +45,7 @@ from schemas.connectors.salesforce.token import Access, log_in
 from schemas.deliveries import Delivery, encode_delivery
 from schemas.exit_codes import ExitCode
 from schemas.instants import HOUR
+from schemas.kafka_refusals import what_failed
 from schemas.stream_positions import StreamPosition, encode_position, position_key
 from schemas.topics import DELIVERIES, STREAM_POSITIONS
 

@@ -208,8 +208,8 @@ def flag_of(fact: str, name: str, rules: Rules, at: Register) -> Condition | Non
 
 def is_attribute(fact: str, name: str) -> bool:
     """Whether it is a text of the organisation's own, `attributes.NAME`."""
-    head, found, _ = name.rpartition("attributes.")
-    return bool(found) and FACTS[fact].get(f"{head}attributes") is FieldType.ATTRIBUTES
+    head, found, inner = name.rpartition("attributes.")
+    return bool(found and inner) and FACTS[fact].get(f"{head}attributes") is FieldType.ATTRIBUTES
 
 
 def type_of(fact: str, name: str) -> FieldType | None:

@@ -24,8 +24,8 @@ _COUNTED: Mapping[str, Any] = {"agg": "count", "value": None, "of": None, "unit"
 _NOTHING: Mapping[str, tuple[Any, ...]] = {
     "where": ({},), "to": ({},), "failed": (None,), "credit": ([],), "keep": (None,), "at_least": (None,),
     "steps": ([],), "pipeline": (None,), "numerator": (_PART,), "denominator": (_PART,), "expr": ("0",),
-    "within": ("sla", "1d"), "stat": ("end",), "unit": ("count", "number", "ratio", "seconds"), "value": (None,),
-    "of": (None, "rep"),
+    "within": ("sla", "1d"), "stat": ("end",), "unit": ("count", "number", "ratio", "seconds"),
+    "value": ("value", None), "of": (None, "rep"),
 }  # fmt: skip
 """Setting -> what it may hold where nothing is asked of it."""
 
