@@ -27,8 +27,8 @@ KEPT = 24
 """Stretches whose totals are kept."""
 _MANY = 500
 """Panes of a window that are in no block, from which on its own totals are kept too."""
-_NOTED = 50_000
-"""Panes that may change before totals are made anew instead of being moved."""
+_NOTED = 2_000
+"""Panes that may change before totals are moved by them, though nobody asks: of many it would take long at once."""
 _AT_ONCE = 100
 """Panes that are read in one step of what is made ahead; so long takes about a millisecond."""
 _FEW = 8
@@ -60,7 +60,7 @@ class Sums:
         if self._kept or self._making:
             self._noted.setdefault((window, origin, place), before)
             if len(self._noted) > _NOTED:
-                self.forget()
+                self._settle()
 
     def forget(self) -> None:
         """Keep nothing."""
